@@ -1,0 +1,153 @@
+"""`aw.Afterwork`: one model, and all that can be done with it."""
+
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+from sqlalchemy import Connection, Engine
+
+from afterwork.clock import Clock, SystemClock
+from afterwork.control import Control
+from afterwork.errors import AfterworkError
+from afterwork.events import Events, Listener
+from afterwork.insight import Insight
+from afterwork.jobs.outcome import Outcome
+from afterwork.jobs.run import Run
+from afterwork.jobs.runner import Runner
+from afterwork.model.reading import ReadModel, read_model
+from afterwork.server.idle import run_until_idle
+from afterwork.server.loop import Server
+from afterwork.settings import Settings
+from afterwork.store import schema
+from afterwork.store.database import Database, database_of
+from afterwork.store.tickets import Tickets
+from afterwork.triggers.ticket import TicketTrigger
+
+READY_WITHIN = 30
+"""Seconds in which a server in the background must have entered its database."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """One run that `run_until_idle` made, and what came of it."""
+
+    run: Run
+    outcome: Outcome
+
+
+class Afterwork:
+    """Serves the jobs of one model: that of a declarative base, an automap base, or a `sqlalchemy.orm.registry`.
+
+        app = aw.Afterwork(Base)
+
+    The model is read once, at the first use. `settings` are the knobs of its servers, `clock` tells them the time, and
+    `on_event` is told what they do (see `afterwork.events`).
+    """
+
+    def __init__(
+        self,
+        base: object,
+        *,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+        on_event: Listener | None = None,
+    ) -> None:
+        self.base = base
+        self.settings = settings or Settings()
+        self.clock = clock or SystemClock()
+        self.events = Events([on_event] if on_event is not None else [])
+
+    @cached_property
+    def model(self) -> ReadModel:
+        """The model. Raises `ModelError`, listing all that is wrong with it."""
+        return read_model(self.base)
+
+    def install(self, engine: Engine) -> list[str]:
+        """Make or update Afterwork's tables, and what it needs on the ticket table. Returns what it did, a line each.
+
+        Doing it again does nothing. The application's own tables must be there.
+        """
+        return schema.install(self._database(engine), self.model.contract)
+
+    def serve(self, engine: Engine) -> int:
+        """Run jobs until SIGTERM or Ctrl-C; then let those that run end within `settings.grace`.
+
+        Returns how many did not. Call it in the main thread.
+        Raises `ModelError`, `NotInstalled`, `WrongSchema` or `UnsupportedDatabase` at once.
+        """
+        server = self._server(engine)
+        before = {
+            number: signal.signal(number, lambda *_: server.stop()) for number in (signal.SIGTERM, signal.SIGINT)
+        }
+        try:
+            return server.run()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @contextmanager
+    def serving(self, engine: Engine) -> Iterator[None]:
+        """Run jobs in the background for as long as the block lasts. Raises what `serve` would raise at its start."""
+        server = self._server(engine)
+        failure: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                server.run()
+            except BaseException as error:
+                failure.append(error)
+
+        thread = threading.Thread(target=run, name="afterwork-server", daemon=True)
+        thread.start()
+        while not server.wait_until_ready(0.01) and thread.is_alive():
+            pass
+        if failure:
+            raise failure[0]
+        try:
+            yield
+        finally:
+            server.stop()
+            thread.join()
+        if failure:
+            raise AfterworkError("The server in the background has failed.") from failure[0]
+
+    def run_until_idle(self, engine: Engine) -> list[Ended]:
+        """Run everything that is due, in this thread and in order, and return what ran."""
+        database = self._database(engine)
+        connection = database.connect()
+        try:
+            runner = self._runner(database, connection)
+            return [
+                Ended(claim.run, outcome) for settled in run_until_idle(runner, connection) for claim, outcome in settled
+            ]
+        finally:
+            connection.close()
+
+    def insight(self, engine: Engine) -> Insight:
+        """What can be read of a database: its tickets, servers, lanes, and whether the installation is right."""
+        return Insight(self._database(engine), self.model, self.clock)
+
+    def control(self, engine: Engine) -> Control:
+        """What can be done to a database: retry a ticket, pause a lane."""
+        return Control(self._database(engine), self.model, self.clock)
+
+    def _database(self, engine: Engine) -> Database:
+        return database_of(engine, self.settings)
+
+    def _server(self, engine: Engine) -> Server:
+        database = self._database(engine)
+        connection = database.connect()
+        try:
+            return Server(self._runner(database, connection))
+        finally:
+            connection.close()
+
+    def _runner(self, database: Database, connection: Connection) -> Runner:
+        schema.check_installed(database, connection)
+        tickets = Tickets(self.model.contract, database.dialect)
+        trigger = TicketTrigger(self.model, tickets, schema.installation(connection))
+        connection.commit()
+        return Runner(database, trigger, self.clock, self.events, self.settings)

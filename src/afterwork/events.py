@@ -1,0 +1,194 @@
+"""What can be seen of a server from outside, and the one place where it is put into words.
+
+A listener is a function that takes an event. The one that is always there writes log lines.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Point = Literal["claimed", "ran", "before commit", "after commit"]
+"""Places in a run at which something may go wrong; faults are tried at each."""
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A run, or a batch of them, has come to a point."""
+
+    point: Point
+    work: str
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A run has ended well."""
+
+    work: str
+    root_id: str | None
+    run: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A run has ended badly, or a ticket could not be run at all. `error` is what stands in the ticket."""
+
+    work: str
+    root_id: str | None
+    run: str
+    error: str
+
+
+@dataclass(frozen=True)
+class PutOff:
+    """A run has raised and will be tried again."""
+
+    work: str
+    root_id: str | None
+    run: str
+    error: str
+    attempt: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A run was taken over by another server, so nothing of this one was saved."""
+
+    work: str
+    root_id: str | None
+    run: str
+
+
+@dataclass(frozen=True)
+class TookOver:
+    """A run whose server is dead or silent was taken over."""
+
+    run: str
+    lane: str
+    epoch: int
+
+
+@dataclass(frozen=True)
+class ServerStarted:
+    """A server looks for work from now on."""
+
+    server: int
+    database: str
+
+
+@dataclass(frozen=True)
+class ServerStopped:
+    """A server has stopped. `unfinished` counts runs that did not end within the set time."""
+
+    server: int
+    unfinished: int
+
+
+@dataclass(frozen=True)
+class ServerCrashed:
+    """Another server is gone without having stopped. What it may have been doing is done one ticket at a time."""
+
+    server: int
+    host: str
+    process: int
+
+
+@dataclass(frozen=True)
+class DatabaseLost:
+    """The database can't be reached. Said once, until it is back."""
+
+    error: str
+
+
+@dataclass(frozen=True)
+class DatabaseBack:
+    """The database can be reached again."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class InTheWay:
+    """Others hold what a run needs; it is tried again a little later."""
+
+    error: str
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A part of the server raised what nobody expected. It goes on."""
+
+    where: str
+    error: Exception
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """Receipts whose DeleteTime had passed were deleted."""
+
+    count: int
+
+
+@dataclass(frozen=True)
+class FellAsleep:
+    """Nothing is due, and the server waits until it is woken."""
+
+    server: int
+
+
+Event = (
+    Reached | Ran | Failed | PutOff | Lost | TookOver | ServerStarted | ServerStopped | ServerCrashed
+    | DatabaseLost | DatabaseBack | InTheWay | Broken | Pruned | FellAsleep
+)  # fmt: skip
+
+Listener = Callable[[Event], None]
+
+
+class Events:
+    """Tells listeners what happens."""
+
+    def __init__(self, listeners: Sequence[Listener] = ()) -> None:
+        self._listeners = (log, *listeners)
+
+    def emit(self, event: Event) -> None:
+        for listener in self._listeners:
+            listener(event)
+
+
+logger = logging.getLogger("afterwork")
+
+
+def log(event: Event) -> None:
+    """Write an event to the log "afterwork"."""
+    match event:
+        case Reached() | FellAsleep():
+            pass
+        case Ran(work, root_id, run):
+            logger.debug("%s on %s done (run %s)", work, root_id, run)
+        case Failed(work, root_id, run, error):
+            logger.warning("%s on %s failed (run %s): %s", work, root_id, run, error)
+        case PutOff(work, root_id, run, error, attempt, seconds):
+            logger.info(
+                "%s on %s: attempt %d raised, next in %.1f s (run %s): %s", work, root_id, attempt, seconds, run, error
+            )
+        case Lost(work, root_id, run):
+            logger.warning("%s on %s was taken over by another server, nothing saved (run %s)", work, root_id, run)
+        case TookOver(run, lane, epoch):
+            logger.warning("run %s in lane %s taken over from a dead or silent server (epoch %d)", run, lane, epoch)
+        case ServerStarted(server, database):
+            logger.info("server %d started on %s", server, database)
+        case ServerStopped(server, unfinished):
+            logger.info("server %d stopped, %d runs unfinished", server, unfinished)
+        case ServerCrashed(server, host, process):
+            logger.warning("server %d (process %d on %s) is gone without having stopped", server, process, host)
+        case DatabaseLost(error):
+            logger.error("the database can't be reached, waiting for it: %s", error)
+        case DatabaseBack(seconds):
+            logger.info("the database is back after %.1f s", seconds)
+        case InTheWay(error):
+            logger.debug("others are in the way, trying again: %s", error)
+        case Broken(where, error):
+            logger.error("%s raised %s", where, type(error).__name__, exc_info=error)
+        case Pruned(count):
+            logger.debug("%d receipts deleted", count)

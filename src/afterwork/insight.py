@@ -1,0 +1,152 @@
+"""Everything that can be read of an installation, for the command line and whoever else shows it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, func, inspect, select
+
+from afterwork.clock import Clock
+from afterwork.model.contract import Attribute
+from afterwork.model.lane import MAIN
+from afterwork.model.reading import ReadModel
+from afterwork.store import schema, tables
+from afterwork.store.database import Database, ServerRow
+from afterwork.store.tickets import Columns, aware as _aware
+
+State = Literal["pending", "failed", "done"]
+
+
+@dataclass(frozen=True)
+class TicketView:
+    """A ticket as it is shown. Moments are in UTC."""
+
+    key: str
+    state: State
+    work: str | None
+    root_id: str | None
+    lane: str
+    priority: int | None
+    execute_earliest: datetime | None
+    done: datetime | None
+    attempts: int
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Status:
+    """What goes on in a database. `waiting` counts pending tickets by lane; `oldest` is how long the first has waited."""
+
+    waiting: dict[str, int]
+    running: int
+    oldest: timedelta | None
+    servers: list[str]
+    paused: list[str]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that `check` looked at. `advice` says what to do if it is not right."""
+
+    what: str
+    right: bool
+    advice: str = ""
+
+
+class Insight:
+    """Reads one database. Changes nothing."""
+
+    def __init__(self, database: Database, model: ReadModel, clock: Clock) -> None:
+        self._database = database
+        self._model = model
+        self._clock = clock
+        self._columns = Columns(model.contract, model.contract.table, database.dialect)
+
+    def status(self) -> Status:
+        """Counts of what waits and runs, and who is there to run it."""
+        c = self._columns
+        with self._database.engine.connect() as connection:
+            schema.check_installed(self._database, connection)
+            lanes = select(c.lane, func.count()).where(c.pending).group_by(c.lane).order_by(c.lane)
+            waiting = {lane: count for lane, count in connection.execute(lanes)}
+            running = connection.execute(select(func.count()).select_from(tables.lease)).scalar_one()
+            paused = connection.execute(select(tables.lane.c.name).where(tables.lane.c.paused)).scalars()
+            return Status(waiting, running, self._oldest(connection), self._servers(connection), list(paused))
+
+    def tickets(self, state: State | None = None, most: int = 20) -> list[TicketView]:
+        """The newest tickets, all or those in one state."""
+        c = self._columns
+        contract = self._model.contract
+        newest = select(contract.table).order_by(c.key.desc()).limit(most)
+        match state:
+            case "pending":
+                newest = newest.where(c.pending)
+            case "failed":
+                newest = newest.where(contract.error.column.is_not(None))
+            case "done":
+                newest = newest.where(contract.done.column.is_not(None), contract.error.column.is_(None))
+            case None:
+                pass
+        with self._database.engine.connect() as connection:
+            return [self._view(row) for row in connection.execute(newest)]
+
+    def check(self) -> list[Finding]:
+        """Whether this installation is right, and what to do where it is not."""
+        with self._database.engine.connect() as connection:
+            return list(self._findings(connection))
+
+    def _findings(self, connection: Connection) -> Iterator[Finding]:
+        contract = self._model.contract
+        yield Finding(f"model: {len(self._model.classes)} classes, {len(self._model.works)} works, tickets in {contract.table.fullname}", True)
+        if not inspect(connection).has_table(contract.table.name, schema=contract.table.schema):
+            yield Finding(f"table {contract.table.fullname}", False, "Create the application's own tables first.")
+            return
+        install = "Run: afterwork install MODULE:APP --database URL"
+        found = schema.version(connection)
+        yield Finding(f"Afterwork's tables, version {found or 'none'}", found == tables.SCHEMA_VERSION, install)
+        missing = schema.missing_indexes(self._database, connection, contract)
+        yield Finding(f"indexes on {contract.table.fullname}", not missing, f"Missing: {', '.join(missing)}. {install}")
+        if self._database.dialect == "postgresql":
+            yield Finding("trigger that wakes servers", schema.has_wake_trigger(connection, contract), install)
+        if found == tables.SCHEMA_VERSION:
+            servers = self._servers(connection)
+            yield Finding(f"servers: {', '.join(servers) or 'none'}", bool(servers), "Start one: afterwork serve MODULE:APP --database URL")
+
+    def _oldest(self, connection: Connection) -> timedelta | None:
+        created = self._model.contract.created
+        if created is None:
+            return None
+        first = connection.execute(select(func.min(created.column)).where(self._columns.pending)).scalar()
+        return None if first is None else max(timedelta(0), self._clock.now() - _aware(first))
+
+    def _servers(self, connection: Connection) -> list[str]:
+        c = tables.server.c
+        rows = connection.execute(select(c.id, c.host, c.process, c.process_started, c.seen, c.locked).order_by(c.id))
+        now = self._clock.now()
+        return [
+            f"{row.id} (process {row.process} on {row.host})"
+            for row in (ServerRow(*found) for found in rows)
+            if self._database.is_alive(connection, row, now)
+        ]
+
+    def _view(self, row: Row[Any]) -> TicketView:
+        contract = self._model.contract
+
+        def of(attribute: Attribute | None) -> Any:
+            value = None if attribute is None else row._mapping[attribute.column]
+            return _aware(value) if isinstance(value, datetime) else value
+
+        state: State = "failed" if of(contract.error) else "done" if of(contract.done) else "pending"
+        return TicketView(
+            key=str(of(contract.key)),
+            state=state,
+            work=of(contract.view_model),
+            root_id=of(contract.root_id),
+            lane=of(contract.lane) or MAIN,
+            priority=of(contract.priority),
+            execute_earliest=of(contract.execute_earliest),
+            done=of(contract.done),
+            attempts=of(contract.attempts) or 0,
+            error=of(contract.error),
+        )

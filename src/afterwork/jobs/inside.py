@@ -1,0 +1,103 @@
+"""Inside: the whole run is one transaction, which holds the lane. Many small runs share one.
+
+When one of a batch raises, all of it is rolled back and run again one by one, so that the culprit alone fails.
+"""
+
+from itertools import takewhile
+
+from sqlalchemy import Connection
+
+from afterwork.events import InTheWay
+from afterwork.jobs.outcome import Raised, text_of
+from afterwork.jobs.runner import PAUSE_WHEN_CONTENDED, Runner, Settled
+from afterwork.jobs.session import RunSession
+from afterwork.jobs.trigger import Claim
+from afterwork.model.lane import PARALLEL
+
+TRIES_WHEN_CONTENDED = 3
+
+
+def run_batch(runner: Runner, connection: Connection, lane: str, priority: int) -> Settled | Claim:
+    """Run the first due tickets of a lane in one transaction, and say what came of them; [] if nothing could be had.
+
+    Returns the first ticket, not begun, if it must run outside of a transaction.
+    """
+    claims: list[Claim] = []
+    try:
+        with runner.database.transaction(connection):
+            most = 1 if lane == PARALLEL else runner.settings.batch
+            found = runner.trigger.claim(connection, lane, priority, runner.clock.now(), most)
+            if found and found[0].external:
+                return found[0]
+            claims = list(takewhile(lambda claim: not claim.external, found))
+            settled = _run(runner, connection, claims)
+    except Exception as error:
+        if not claims or runner.database.is_lost(error):
+            raise
+        return [done for claim in claims for done in run_alone(runner, connection, claim)]
+    runner.report(settled)
+    return settled
+
+
+def run_alone(runner: Runner, connection: Connection, claim: Claim) -> Settled:
+    """Run one ticket in a transaction of its own. [] if somebody else has it by now."""
+    for _ in range(TRIES_WHEN_CONTENDED):
+        try:
+            with runner.database.transaction(connection):
+                again = runner.trigger.claim_again(connection, claim)
+                settled = [] if again is None else _run(runner, connection, [again])
+        except Exception as error:
+            if runner.database.is_lost(error):
+                raise
+            if not runner.database.is_contended(error):
+                return _fail(runner, connection, claim, error)
+            runner.events.emit(InTheWay(text_of(error)))
+            last = error
+        else:
+            if settled:
+                runner.report(settled)
+            return settled
+    return _end(runner, connection, claim, Raised(text_of(last), PAUSE_WHEN_CONTENDED))
+
+
+def _run(runner: Runner, connection: Connection, claims: list[Claim]) -> Settled:
+    if not claims:
+        return []
+    runner.reached("claimed", claims)
+    session = RunSession(connection)
+    try:
+        settled = runner.execute(session, claims)
+        session.flush()
+    finally:
+        session.end()
+    runner.reached("ran", claims)
+    runner.settle(connection, settled)
+    runner.reached("before commit", claims)
+    return settled
+
+
+def _fail(runner: Runner, connection: Connection, claim: Claim, error: Exception) -> Settled:
+    """After the rollback, in a transaction of its own: tell the view model, and write how the ticket goes on."""
+    raised = runner.raised(claim, error)
+    try:
+        return _end(runner, connection, claim, raised, telling=error)
+    except Exception as second:
+        if runner.database.is_lost(second):
+            raise
+        both = Raised(f"{raised.text}\non_exception raised, too: {text_of(second)}", raised.again_after)
+        return _end(runner, connection, claim, both)
+
+
+def _end(
+    runner: Runner, connection: Connection, claim: Claim, raised: Raised, telling: Exception | None = None
+) -> Settled:
+    with runner.database.transaction(connection):
+        again = runner.trigger.claim_again(connection, claim)
+        if again is None:
+            return []
+        if telling is not None:
+            runner.tell(connection, again, telling, raised.text)
+        settled: Settled = [(again, raised)]
+        runner.settle(connection, settled)
+    runner.report(settled)
+    return settled

@@ -1,0 +1,125 @@
+"""By lease: a run that must leave a trace before it begins. It is claimed by a short transaction, and settled by another
+one that checks that the lease is still ours.
+
+Outside runs go on with no transaction open in between. After a crash, small runs go this way too, one at a time, so that
+a ticket that kills its process is found out.
+"""
+
+from sqlalchemy import Connection
+
+from afterwork.errors import ServerDied
+from afterwork.jobs.outcome import Outcome, Raised, Rejected, Superseded, text_of
+from afterwork.jobs.runner import PAUSE_WHEN_CONTENDED, Runner, Settled
+from afterwork.jobs.session import OutsideSession, RunSession
+from afterwork.jobs.trigger import Claim
+from afterwork.store import leases
+from afterwork.store.leases import Lease
+
+
+def begin(runner: Runner, connection: Connection, claim: Claim, lease: Lease) -> bool:
+    """Claim a ticket again and lease it, in a transaction of its own. False if somebody else has it by now."""
+    with runner.database.transaction(connection):
+        if runner.trigger.claim_again(connection, claim) is None:
+            return False
+        now = runner.clock.now()
+        leases.take(connection, lease, now, now + runner.settings.lease)
+    runner.reached("claimed", [claim])
+    return True
+
+
+def run_leased(runner: Runner, connection: Connection, lease: Lease) -> Settled:
+    """Run what a lease holds and settle it. [] if the ticket is not there any more."""
+    claim = runner.trigger.held(connection, lease.ticket, lease.lane)
+    if claim is None:
+        _forget(runner, connection, lease)
+        return []
+    if lease.epoch > runner.settings.crash_limit:
+        died = ServerDied(f"The process that ran it died {lease.epoch - 1} times. It is not tried any more.")
+        return _settle(runner, connection, lease, claim, Rejected(str(died)))
+    try:
+        return _outside(runner, connection, lease, claim) if claim.external else _inside(runner, connection, lease, claim)
+    except Exception as error:
+        if runner.database.is_lost(error):
+            raise
+        if runner.database.is_contended(error):
+            put_off = Raised(text_of(error), PAUSE_WHEN_CONTENDED)
+            return _settle(runner, connection, lease, claim, put_off)
+        return _fail(runner, connection, lease, claim, error)
+
+
+def _outside(runner: Runner, connection: Connection, lease: Lease, claim: Claim) -> Settled:
+    session = OutsideSession(connection)
+    try:
+        with runner.database.reading_only(connection):
+            settled = runner.execute(session, [claim])
+        runner.reached("ran", [claim])
+        with runner.database.transaction(connection):
+            if leases.holds(connection, lease):
+                session.write()
+                _finish(runner, connection, lease, settled)
+            else:
+                settled = [(claim, Superseded())]
+    finally:
+        session.end()
+    runner.report(settled)
+    return settled
+
+
+def _inside(runner: Runner, connection: Connection, lease: Lease, claim: Claim) -> Settled:
+    with runner.database.transaction(connection):
+        if not leases.holds(connection, lease):
+            settled: Settled = [(claim, Superseded())]
+        else:
+            session = RunSession(connection)
+            try:
+                settled = runner.execute(session, [claim])
+                session.flush()
+            finally:
+                session.end()
+            runner.reached("ran", [claim])
+            _finish(runner, connection, lease, settled)
+    runner.report(settled)
+    return settled
+
+
+def _fail(runner: Runner, connection: Connection, lease: Lease, claim: Claim, error: Exception) -> Settled:
+    raised = runner.raised(claim, error)
+    try:
+        return _settle(runner, connection, lease, claim, raised, telling=error)
+    except Exception as second:
+        if runner.database.is_lost(second):
+            raise
+        both = Raised(f"{raised.text}\non_exception raised, too: {text_of(second)}", raised.again_after)
+        return _settle(runner, connection, lease, claim, both)
+
+
+def _settle(
+    runner: Runner,
+    connection: Connection,
+    lease: Lease,
+    claim: Claim,
+    outcome: Outcome,
+    telling: Exception | None = None,
+) -> Settled:
+    settled: Settled = [(claim, outcome)]
+    with runner.database.transaction(connection):
+        if not leases.holds(connection, lease):
+            settled = [(claim, Superseded())]
+        else:
+            if telling is not None and isinstance(outcome, Raised):
+                runner.tell(connection, claim, telling, outcome.text)
+            _finish(runner, connection, lease, settled)
+    runner.report(settled)
+    return settled
+
+
+def _finish(runner: Runner, connection: Connection, lease: Lease, settled: Settled) -> None:
+    runner.settle(connection, settled)
+    leases.release(connection, lease)
+    runner.reached("before commit", [claim for claim, _ in settled])
+
+
+def _forget(runner: Runner, connection: Connection, lease: Lease) -> None:
+    with runner.database.transaction(connection):
+        if leases.holds(connection, lease):
+            leases.release(connection, lease)

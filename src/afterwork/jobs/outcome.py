@@ -1,0 +1,54 @@
+"""What can come of a run."""
+
+import traceback
+from dataclasses import dataclass
+from datetime import timedelta
+
+MOST = 4000
+"""Characters of an exception that are kept in a ticket's Error."""
+
+
+@dataclass(frozen=True)
+class Succeeded:
+    """The work was done, and its effects and the mark that it is done are committed together."""
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """The work was not begun: unknown work or root, a false precondition. `reason` stands in Error."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Raised:
+    """The work raised; nothing of it was saved. `again_after` is set if a retry policy gives it another attempt."""
+
+    text: str
+    again_after: timedelta | None = None
+
+
+@dataclass(frozen=True)
+class Superseded:
+    """Another server took the run over; nothing of this one was saved."""
+
+
+Outcome = Succeeded | Rejected | Raised | Superseded
+
+
+def text_of(error: BaseException) -> str:
+    """An exception as text that any database can keep: class, message, and the place where it was raised."""
+    try:
+        message = str(error)
+    except Exception as broken:
+        message = f"(its text can't be had: {type(broken).__name__})"
+    where = traceback.extract_tb(error.__traceback__)[-1:]
+    place = "".join(f" ({frame.filename.rpartition('/')[2]}:{frame.lineno}, in {frame.name})" for frame in where)
+    return printable(f"{type(error).__name__}: {message}", MOST - len(place)) + place
+
+
+def printable(text: str, most: int = MOST) -> str:
+    """Text without what can't be stored or shown, cut to `most` characters with a note of how many there were."""
+    kept = text[:most]
+    clean = "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in kept)[:most]
+    return clean if len(text) <= most else f"{clean[: most - 30]}… ({len(text):,} characters)"

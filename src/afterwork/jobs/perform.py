@@ -1,0 +1,75 @@
+"""Performing a work on a root: the precondition, or the actions from top to bottom."""
+
+from collections.abc import Callable
+
+from sqlalchemy import inspect
+
+from afterwork.errors import PreconditionFalse, WrongRoot
+from afterwork.jobs.run import Run, running
+from afterwork.model.method import BoundMethod
+from afterwork.model.work import MethodWork, ViewModelWork, Work
+
+
+def check(work: Work, root: object | None) -> None:
+    """Raises `Refused` if the work may not begin on this root: it is of a wrong class, or the precondition is false."""
+    _check_root(work, root)
+    match work:
+        case MethodWork():
+            bound = _bound(work, root)
+            if not bound.method.may_run(root):
+                raise PreconditionFalse(f"The precondition of {work.name} is false{_named(bound.method.precondition)}.")
+        case ViewModelWork():
+            pass
+
+
+def perform(work: Work, root: object | None, run: Run) -> None:
+    """Run a work on a root that `check` has passed. Raises what its own code raises."""
+    with running(run):
+        match work:
+            case MethodWork():
+                _bound(work, root)()
+            case ViewModelWork(view_model=view_model):
+                instance = view_model(root)
+                for action in view_model.actions.values():
+                    if action.is_enabled(instance):
+                        action.function(instance)
+
+
+def tell(work: Work, root: object | None, run: Run, error: Exception, text: str) -> None:
+    """Let a view model's `on_exception` know that its run raised. Raises what that raises."""
+    match work:
+        case ViewModelWork(view_model=view_model) if view_model.exception_handler is not None:
+            with running(run):
+                view_model(root).handle(error, text)
+        case _:
+            pass
+
+
+def _check_root(work: Work, root: object | None) -> None:
+    if work.root is None:
+        if root is not None:
+            raise WrongRoot(f"{work.name} has no root, but the ticket's RootId names a {type(root).__name__}.")
+    elif root is None:
+        raise WrongRoot(f"{work.name} needs a root of class {work.root.__name__}, but the ticket has no RootId.")
+    elif not isinstance(root, work.root):
+        raise WrongRoot(f"{work.name} needs a root of class {work.root.__name__}, not {type(root).__name__}.")
+
+
+def _bound(work: MethodWork, root: object | None) -> BoundMethod[object]:
+    # By name on the object's own class: a derived class may have a method of its own.
+    bound = getattr(root, work.method.name)
+    if not isinstance(bound, BoundMethod):
+        own = f"{type(root).__name__}.{work.method.name}"
+        raise WrongRoot(f"{own} overrides {work.name} but is not marked with @aw.method.")
+    return bound
+
+
+def _named(precondition: Callable[..., object] | None) -> str:
+    name = getattr(precondition, "__name__", "")
+    return "" if name in ("", "<lambda>") else f" ({name})"
+
+
+def is_gone(root: object) -> bool:
+    """Whether a run in the same transaction has deleted this object."""
+    state = inspect(root)
+    return bool(state.deleted or state.detached or (state.session is not None and root in state.session.deleted))

@@ -1,0 +1,42 @@
+"""A run: one execution of a job on one root."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from afterwork.errors import NoCurrentRun
+
+
+@dataclass(frozen=True)
+class Run:
+    """What runs now. `id` stays the same however often the work is tried, so that it can serve as an idempotence key
+    for other systems. `attempt` counts from 1."""
+
+    id: uuid.UUID
+    work: str
+    root_id: str | None
+    lane: str
+    attempt: int
+
+
+_current: ContextVar[Run] = ContextVar("afterwork_run")
+
+
+def current_run() -> Run:
+    """The run that this code is part of. Raises `NoCurrentRun` where Afterwork runs nothing."""
+    try:
+        return _current.get()
+    except LookupError:
+        raise NoCurrentRun() from None
+
+
+@contextmanager
+def running(run: Run) -> Iterator[None]:
+    """Make `run` the current one."""
+    token = _current.set(run)
+    try:
+        yield
+    finally:
+        _current.reset(token)

@@ -1,0 +1,94 @@
+"""What the two ways to run have in common: executing claims in a session, and settling what came of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from afterwork.clock import Clock
+from afterwork.errors import Refused
+from afterwork.events import Events, Failed, Lost, Point, PutOff, Ran, Reached
+from afterwork.jobs.outcome import Outcome, Raised, Rejected, Succeeded, Superseded, text_of
+from afterwork.jobs.perform import check, is_gone, perform, tell
+from afterwork.jobs.session import RunSession
+from afterwork.jobs.trigger import Claim, Trigger
+from afterwork.settings import Settings
+from afterwork.store.database import Database
+
+Settled = list[tuple[Claim, Outcome]]
+
+PAUSE_WHEN_CONTENDED = timedelta(seconds=5)
+"""How long a ticket is put off whose rows somebody else has locked again and again."""
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs what one trigger claims in one database."""
+
+    database: Database
+    trigger: Trigger
+    clock: Clock
+    events: Events
+    settings: Settings
+
+    def execute(self, session: RunSession, claims: Sequence[Claim]) -> Settled:
+        """Perform claims one after the other. Raises what the first of them raises; nothing may be saved then."""
+        roots = self.trigger.roots(session, claims)
+        return [(claim, self._execute_one(claim, roots[claim.key])) for claim in claims]
+
+    def _execute_one(self, claim: Claim, root: Any) -> Outcome:
+        if isinstance(claim.work, str):
+            return Rejected(claim.work)
+        if isinstance(root, str):
+            return Rejected(root)
+        if root is not None and is_gone(root):
+            return Rejected(f"The root {claim.run.root_id} is not there (any more).")
+        try:
+            check(claim.work, root)
+        except Refused as refusal:
+            return Rejected(str(refusal))
+        perform(claim.work, root, claim.run)
+        return Succeeded()
+
+    def raised(self, claim: Claim, error: Exception) -> Raised:
+        """What an exception means for a claim: another attempt, or the end."""
+        retry = None if isinstance(claim.work, str) else claim.work.retry
+        return Raised(text_of(error), None if retry is None else retry.again_after(claim.run.attempt, error))
+
+    def tell(self, connection: Connection, claim: Claim, error: Exception, text: str) -> None:
+        """Run the view model's `on_exception` and write what it changes, in the transaction that is open."""
+        if isinstance(claim.work, str):
+            return
+        session = RunSession(connection)
+        try:
+            root = self.trigger.roots(session, [claim])[claim.key]
+            if not isinstance(root, str):
+                tell(claim.work, root, claim.run, error, text)
+                session.flush()
+        finally:
+            session.end()
+
+    def settle(self, connection: Connection, settled: Settled) -> None:
+        """Write what came of runs, in the transaction that is open."""
+        self.trigger.settle(connection, settled, self.clock.now())
+
+    def reached(self, point: Point, claims: Sequence[Claim]) -> None:
+        """Say that runs have come to a point."""
+        self.events.emit(Reached(point, claims[0].run.work if claims else ""))
+
+    def report(self, settled: Settled) -> None:
+        """Say what came of runs, once it is committed."""
+        self.reached("after commit", [claim for claim, _ in settled])
+        for claim, outcome in settled:
+            work, root_id, run = claim.run.work, claim.run.root_id, str(claim.run.id)
+            match outcome:
+                case Succeeded():
+                    self.events.emit(Ran(work, root_id, run))
+                case Raised(text, again_after) if again_after is not None:
+                    self.events.emit(PutOff(work, root_id, run, text, claim.run.attempt, again_after.total_seconds()))
+                case Raised(text=error) | Rejected(reason=error):
+                    self.events.emit(Failed(work, root_id, run, error))
+                case Superseded():
+                    self.events.emit(Lost(work, root_id, run))

@@ -1,0 +1,53 @@
+"""The session that a run's code works in. Its transaction is the run's: Afterwork begins and ends it."""
+
+from typing import Any, NoReturn
+
+from sqlalchemy import Connection
+from sqlalchemy.orm import Session
+
+from afterwork.errors import TransactionIsTheRuns
+
+
+class RunSession(Session):
+    """A session inside the run's transaction. It can't be committed, rolled back or closed by the job."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(bind=connection, autoflush=True, expire_on_commit=False)
+
+    def commit(self) -> NoReturn:
+        raise TransactionIsTheRuns(
+            "A job can't commit: what it did and the mark that it is done commit together, when it returns."
+        )
+
+    def rollback(self) -> NoReturn:
+        raise TransactionIsTheRuns(
+            "A job can't roll back the run's transaction. Raise an exception to have all of it undone, "
+            "or use session.begin_nested() for a part of it."
+        )
+
+    def end(self) -> None:
+        """Let go of all objects. The connection's transaction is not touched."""
+        self.expunge_all()
+        super().close()
+
+
+class OutsideSession(RunSession):
+    """The session of an outside run: it reads with no transaction open, and writes nothing before the run has ended."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self.autoflush = False
+        self._writing = False
+
+    def flush(self, objects: Any = None) -> None:
+        if not self._writing:
+            raise TransactionIsTheRuns(
+                "An external job can't flush: it runs with no transaction open, and all its changes are "
+                "written in one short transaction when it returns."
+            )
+        super().flush(objects)
+
+    def write(self) -> None:
+        """Flush what the run changed, in the transaction that the connection has by now."""
+        self._writing = True
+        super().flush()

@@ -1,0 +1,64 @@
+"""What a trigger gives to the parts that run jobs: what is due, how to claim it, and how to settle it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import Connection
+
+from afterwork.jobs.outcome import Outcome
+from afterwork.jobs.run import Run
+from afterwork.jobs.session import RunSession
+from afterwork.model.work import Work
+
+
+@dataclass(frozen=True)
+class Due:
+    """What a look at the database found: the lanes that have something due, each with the priorities to take, highest
+    first; and the next moment at which something will be."""
+
+    lanes: dict[str, list[int]]
+    next_moment: datetime | None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One piece of due work that a transaction has claimed. `key` finds it again; `work` is what it is for, or the
+    reason why it can't be run."""
+
+    key: Any
+    run: Run
+    work: Work | str
+    row: Any
+
+    @property
+    def external(self) -> bool:
+        return not isinstance(self.work, str) and self.work.external
+
+
+class Trigger(Protocol):
+    """One way in which work starts."""
+
+    name: str
+
+    def due(self, connection: Connection, now: datetime) -> Due:
+        """What is due now. Costs the same however much waits."""
+
+    def claim(self, connection: Connection, lane: str, priority: int, now: datetime, most: int) -> Sequence[Claim]:
+        """Claim due work for the transaction that is open, if it can have the lane."""
+
+    def claim_again(self, connection: Connection, claim: Claim) -> Claim | None:
+        """Claim the same once more in a new transaction, if nobody else has it by now."""
+
+    def held(self, connection: Connection, key: str, lane: str) -> Claim | None:
+        """What a lease holds, read again; None if it is not there any more."""
+
+    def roots(self, session: RunSession, claims: Sequence[Claim]) -> dict[Any, object | None | str]:
+        """The root of each claim by key, one query for each class; or the reason why there is none."""
+
+    def settle(self, connection: Connection, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> None:
+        """Write how the runs ended, in the transaction of their effects."""
+
+    def prune(self, connection: Connection, now: datetime) -> int:
+        """Delete some receipts whose time has passed. Returns how many; 0 says that none is left."""

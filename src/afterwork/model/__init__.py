@@ -1,0 +1,1 @@
+"""What an application says: its tickets, methods and view models. Knows SQLAlchemy, and no database."""

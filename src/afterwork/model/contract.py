@@ -1,0 +1,139 @@
+"""The contract of a ticket: which attributes of a class named SysAsyncTicket mean what.
+
+Attributes are matched by name without regard to case and underscores, so the class may be hand-written, reflected from
+a table, or mapped imperatively. Source of the names: MDriven, "Doing stuff later".
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Column, Table
+from sqlalchemy.orm import Mapper
+
+from afterwork.errors import ModelError
+from afterwork.model.columns import has_zone, python_type
+from afterwork.model.moment import UtcDateTime
+
+CLASS_NAME = "SysAsyncTicket"
+DEFAULT_KEEP_MINUTES = 10
+
+# Longer than any span that a datetime can be moved by without leaving the calendar soon: 1,000 years.
+MOST_KEEP_MINUTES = 525_960_000
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One mapped attribute of the ticket class: its name in Python, and its column."""
+
+    name: str
+    column: Column[Any]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the contract says of one attribute."""
+
+    type: type
+    nullable: bool
+    required: bool
+    aliases: tuple[str, ...] = ()
+
+
+EXPECTED: Mapping[str, Expected] = {
+    "view_model": Expected(str, nullable=True, required=True),
+    "root_id": Expected(str, nullable=True, required=True),
+    "execute_earliest": Expected(datetime, nullable=True, required=True),
+    "keep_receipt_minutes": Expected(int, nullable=False, required=True),
+    "done": Expected(datetime, nullable=True, required=True),
+    "delete_time": Expected(datetime, nullable=True, required=True),
+    "error": Expected(str, nullable=True, required=True),
+    "priority": Expected(int, nullable=True, required=False),
+    "lane": Expected(str, nullable=True, required=False),
+    "attempts": Expected(int, nullable=False, required=False),
+    "created": Expected(datetime, nullable=True, required=False, aliases=("created_at", "create_time")),
+}
+
+
+def plain(name: str) -> str:
+    """A name as it is compared: without case and underscores."""
+    return name.replace("_", "").lower()
+
+
+@dataclass(frozen=True)
+class Contract:
+    """The ticket class of a model, with its attributes found."""
+
+    mapper: Mapper[Any]
+    table: Table
+    key: Attribute
+    view_model: Attribute
+    root_id: Attribute
+    execute_earliest: Attribute
+    keep_receipt_minutes: Attribute
+    done: Attribute
+    delete_time: Attribute
+    error: Attribute
+    priority: Attribute | None
+    lane: Attribute | None
+    attempts: Attribute | None
+    created: Attribute | None
+
+    @classmethod
+    def of(cls, mapper: Mapper[Any]) -> "Contract":
+        """Match a mapped class with the contract. Raises `ModelError` with all that is missing or of a wrong type."""
+        problems = list(_problems(mapper))
+        if problems:
+            raise ModelError(problems)
+        names = {f.name for f in fields(cls)} - {"mapper", "table", "key"}
+        found = {name: next(iter(_matches(mapper, name)), None) for name in names}
+        (key,) = mapper.primary_key
+        name = next(name for name, column in mapper.columns.items() if column is key)
+        return cls(mapper=mapper, table=mapper.local_table, key=Attribute(name, key), **found)  # type: ignore[arg-type]
+
+
+def _matches(mapper: Mapper[Any], name: str) -> list[Attribute]:
+    accepted = {plain(n) for n in (name, *EXPECTED[name].aliases)}
+    return [Attribute(key, column) for key, column in mapper.columns.items() if plain(key) in accepted]
+
+
+def _problems(mapper: Mapper[Any]) -> Iterator[str]:
+    where = mapper.class_.__name__
+    if not isinstance(mapper.local_table, Table):
+        yield f"{where} is not mapped to a table but to {mapper.local_table.__class__.__name__}."
+        return
+    if len(mapper.primary_key) != 1:
+        yield f"{where} has a primary key of {len(mapper.primary_key)} columns. A ticket needs one of exactly one column."
+    for name, expected in EXPECTED.items():
+        found = _matches(mapper, name)
+        if not found and expected.required:
+            yield f"{where} has no attribute {name}: {_described(expected)}. {aka(name)} would serve, too."
+        if len(found) > 1:
+            yield f"{where} has {' and '.join(a.name for a in found)}, which are the same name ({name}) to the contract."
+        for attribute in found[:1]:
+            yield from _mismatches(f"{where}.{attribute.name}", attribute.column, expected)
+
+
+def _mismatches(where: str, column: Column[Any], expected: Expected) -> Iterator[str]:
+    actual = python_type(column)
+    if actual is None or not issubclass(actual, expected.type) or (actual is bool and expected.type is int):
+        yield f"{where} is {column.type!r}. The contract needs {_described(expected)}."
+    elif expected.nullable and not column.nullable and expected.required:
+        yield f"{where} can't be null. The contract needs {_described(expected)}."
+
+
+def _described(expected: Expected) -> str:
+    return f"{expected.type.__name__}{', null allowed' if expected.nullable else ''}"
+
+
+def aka(name: str) -> str:
+    """Another spelling of an attribute's name: RootId, for root_id."""
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def moment_for(column: Column[Any], dialect: str, moment: datetime) -> datetime:
+    """An aware moment, as a column of a ticket wants it on a dialect: naive columns hold UTC."""
+    if isinstance(column.type, UtcDateTime):
+        return moment
+    return moment if has_zone(column) and dialect != "sqlite" else moment.astimezone(UTC).replace(tzinfo=None)

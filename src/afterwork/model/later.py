@@ -1,0 +1,174 @@
+"""`aw.later`: ask for work, in the transaction of the object that it is about."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import inspect
+from sqlalchemy.exc import MissingGreenlet
+from sqlalchemy.orm import Session, object_session
+
+from afterwork.errors import BadRequest, ModelError, NoSession, shown
+from afterwork.model.contract import CLASS_NAME, Contract, moment_for
+from afterwork.model.external_id import external_id_or_none
+from afterwork.model.lane import MAIN, lane_name
+from afterwork.model.method import BoundMethod
+from afterwork.model.moment import aware
+from afterwork.model.ticket import ROOT, AsyncTicket, ticket_contract
+from afterwork.model.unique import pending_ticket
+from afterwork.model.viewmodel import ViewModel
+from afterwork.model.work import name_of_method
+
+
+class Declared(Enum):
+    """Stands for "as the work declares it"."""
+
+    LANE = "the lane that the work declares"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for: a work by name, on a root. `lane` is as the ticket's row says it: None is the lane `main`."""
+
+    work: str
+    root: Any
+    lane: str | None
+
+
+def session(obj: object) -> Session:
+    """The session that a mapped object is in. Raises `NoSession` if it is in none."""
+    found = object_session(obj)
+    if found is None:
+        raise NoSession(f"This {type(obj).__name__} is in no session. Add it to one first: session.add(obj).")
+    return found
+
+
+def later(
+    work: BoundMethod[Any] | ViewModel[Any],
+    *,
+    at: datetime | None = None,
+    after: timedelta | None = None,
+    keep: timedelta | None = None,
+    priority: int | None = None,
+    lane: str | Declared | None = Declared.LANE,
+    unique: bool = False,
+) -> AsyncTicket:
+    """Ask for a method or view model to run on its object, once the object's transaction has committed.
+
+        aw.later(customer.assign_number)
+        aw.later(order.remind, after=timedelta(days=3), unique=True)
+        aw.later(TheCustomerNumberAssigner(customer))
+
+    `at` (aware) or `after` delay it. `keep` is how long its receipt stays, in whole minutes (default 10). Priority 1 runs
+    before 2, None last. `lane` overrules the lane that the work declares; None runs it in parallel.
+    `unique=True` gives back the pending ticket of the same root and work, if there is one that has not begun, brought
+    forward if this call asks for an earlier moment or a higher priority.
+
+    Returns the ticket, a row of the model's SysAsyncTicket in the object's own session.
+    Raises `NoSession`, `NaiveDatetime`, `BadRequest`, and `ModelError` if the model has no ticket class.
+    """
+    request = _request(work, lane)
+    target_session = session(request.root)
+    contract = _contract(request.root)
+    earliest = _earliest(at, after)
+    if unique:
+        found = _pending(target_session, contract, request)
+        if found is not None:
+            _bring_forward(found, contract, earliest, priority)
+            return found  # type: ignore[no-any-return]
+    ticket = contract.mapper.class_()
+    _set(ticket, contract.view_model, request.work)
+    _set(ticket, contract.execute_earliest, _stored(contract, target_session, earliest))
+    _set(ticket, contract.priority, priority, "priority")
+    _set(ticket, contract.lane, request.lane, "lane")
+    if keep is not None:
+        _set(ticket, contract.keep_receipt_minutes, _minutes(keep))
+    ticket.root_object = request.root
+    target_session.add(ticket)
+    return ticket  # type: ignore[no-any-return]
+
+
+def _request(work: BoundMethod[Any] | ViewModel[Any], lane: str | Declared | None) -> Request:
+    match work:
+        case BoundMethod(target=root, method=method):
+            name, declared = name_of_method(inspect(root).mapper, method), method.lane
+        case ViewModel(root=root):
+            name, declared = type(work).__name__, work.lane
+        case _:
+            raise BadRequest(
+                f"{shown(work)} is no work. Give a method marked with @aw.method, without calling it: "
+                "aw.later(customer.assign_number), or a view model on its root: aw.later(Assigner(customer))."
+            )
+    if lane == "":
+        raise BadRequest("A lane needs a name. lane=None means: in parallel, in no lane.")
+    if isinstance(lane, Declared):
+        return Request(name, root, None if declared == MAIN else lane_name(declared))
+    return Request(name, root, lane_name(lane))
+
+
+def _contract(root: object) -> Contract:
+    contract = ticket_contract(root)
+    if contract is None:
+        raise ModelError([f"The model of {type(root).__name__} has no class {CLASS_NAME}. {HOW_TO_HAVE_TICKETS}"])
+    return contract
+
+
+HOW_TO_HAVE_TICKETS = f"Add one: class {CLASS_NAME}(aw.AsyncTicket, Base): ..."
+
+
+def _earliest(at: datetime | None, after: timedelta | None) -> datetime | None:
+    if at is not None and after is not None:
+        raise BadRequest("Give at= or after=, not both.")
+    if after is not None:
+        return datetime.now(UTC) + after
+    return None if at is None else aware(at)
+
+
+def _minutes(keep: timedelta) -> int:
+    if keep < timedelta(0):
+        raise BadRequest(f"keep={keep}: a receipt can't be kept for less than no time.")
+    return -(-keep // timedelta(minutes=1))
+
+
+def _stored(contract: Contract, target: Session, moment: datetime | None) -> datetime | None:
+    if moment is None:
+        return None
+    return moment_for(contract.execute_earliest.column, target.get_bind(contract.mapper).dialect.name, moment)
+
+
+def _set(ticket: Any, attribute: Any, value: Any, wanted: str = "") -> None:
+    if attribute is None:
+        if value is not None:
+            raise BadRequest(f"{wanted}={value!r} was asked for, but {CLASS_NAME} has no attribute {wanted}.")
+    else:
+        setattr(ticket, attribute.name, value)
+
+
+def _pending(target: Session, contract: Contract, request: Request) -> Any | None:
+    for other in target._new.values():
+        if type(other) is contract.mapper.class_ and vars(other).get(ROOT) is request.root:
+            if getattr(other, contract.view_model.name) == request.work:
+                return other
+    root_id = external_id_or_none(request.root)
+    if root_id is None:
+        return None
+    try:
+        return pending_ticket(target, contract, request.work, root_id)
+    except MissingGreenlet:
+        raise BadRequest(
+            "aw.later(…, unique=True) asks the database. From an AsyncSession, call it as: "
+            "await session.run_sync(lambda _: aw.later(order.remind, unique=True))"
+        ) from None
+
+
+def _bring_forward(ticket: Any, contract: Contract, earliest: datetime | None, priority: int | None) -> None:
+    present = getattr(ticket, contract.execute_earliest.name)
+    if present is not None:
+        wanted = _stored(contract, session(ticket), earliest)
+        if wanted is None or wanted < present:
+            setattr(ticket, contract.execute_earliest.name, wanted)
+    if contract.priority is not None and priority is not None:
+        present_priority = getattr(ticket, contract.priority.name)
+        if present_priority is None or priority < present_priority:
+            setattr(ticket, contract.priority.name, priority)

@@ -1,0 +1,120 @@
+"""`@aw.method`: functions of a class that may be asked for by name."""
+
+import functools
+import inspect as python
+from collections.abc import Callable
+from typing import Any, Generic, Self, TypeVar, overload
+
+from afterwork.errors import BadDeclaration
+from afterwork.model.lane import MAIN
+from afterwork.model.retry import Retry
+
+Owner = TypeVar("Owner")
+Result = TypeVar("Result")
+
+
+class BoundMethod(Generic[Result]):
+    """A method of one object: call it, ask `aw.can(…)` whether it may run now, or give it to `aw.later(…)`."""
+
+    __slots__ = ("method", "target")
+
+    def __init__(self, method: "Method[Any, Result]", target: Any) -> None:
+        self.method = method
+        self.target = target
+
+    def __call__(self) -> Result:
+        return self.method.function(self.target)
+
+    def __repr__(self) -> str:
+        return f"<method {type(self.target).__name__}.{self.method.name} of {self.target!r}>"
+
+
+class Method(Generic[Owner, Result]):
+    """A function of a class, marked as work that a ticket can name as `Class.method`."""
+
+    def __init__(
+        self,
+        function: Callable[[Owner], Result],
+        *,
+        precondition: Callable[[Any], object] | None,
+        lane: str | None,
+        external: bool,
+        retry: Retry | None,
+    ) -> None:
+        check_callable_alone(function, "@aw.method")
+        self.function = function
+        self.name = function.__name__
+        self.precondition = precondition
+        self.lane = lane
+        self.external = external
+        self.retry = retry
+        functools.update_wrapper(self, function)  # type: ignore[arg-type]
+
+    @overload
+    def __get__(self, target: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, target: object, owner: type) -> BoundMethod[Result]: ...
+    def __get__(self, target: object | None, owner: type) -> Self | BoundMethod[Result]:
+        return self if target is None else BoundMethod(self, target)
+
+    def may_run(self, target: Owner) -> bool:
+        """Whether the precondition holds for `target` now. True where there is none."""
+        return self.precondition is None or bool(self.precondition(target))
+
+
+def check_callable_alone(function: Callable[..., Any], mark: str) -> None:
+    """A ticket passes no arguments and a run awaits nothing: refuse at once what could never run."""
+    if not python.isfunction(function):
+        raise BadDeclaration(f"{mark} marks functions, not {function!r}.")
+    where = f"{mark} on {function.__qualname__}"
+    if python.iscoroutinefunction(function) or python.isasyncgenfunction(function):
+        raise BadDeclaration(f"{where}: runs are not asynchronous. Write it as def, not async def.")
+    _, *others = python.signature(function).parameters.values()
+    needed = [p.name for p in others if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    if needed:
+        raise BadDeclaration(
+            f"{where}: it needs {', '.join(needed)}, but who runs it passes only self. Keep what it needs in the model."
+        )
+
+
+@overload
+def method(function: Callable[[Owner], Result], /) -> Method[Owner, Result]: ...
+@overload
+def method(
+    *,
+    precondition: Callable[[Any], object] | None = None,
+    lane: str | None = MAIN,
+    external: bool = False,
+    retry: Retry | None = None,
+) -> Callable[[Callable[[Owner], Result]], Method[Owner, Result]]: ...
+def method(
+    function: Callable[[Any], Any] | None = None,
+    /,
+    *,
+    precondition: Callable[[Any], object] | None = None,
+    lane: str | None = MAIN,
+    external: bool = False,
+    retry: Retry | None = None,
+) -> Any:
+    """Mark a function of a class as work that a ticket can ask for.
+
+    `precondition` takes the object and says whether the work may run now; a ticket whose turn comes while it is false
+    ends with that in its Error. Calling the method from Python does not check it; `aw.can(obj.method)` does.
+    `lane` gives it exclusive access with all jobs of that lane; None runs it in parallel. `external=True` runs it outside
+    of a transaction, for work that talks to other systems or takes long. `retry` says what happens when it raises.
+
+        @aw.method(precondition=lambda self: self.number is None)
+        def assign_number(self) -> None: ...
+
+    Raises `BadDeclaration` if the function needs arguments or is asynchronous.
+    """
+
+    def mark(target: Callable[[Any], Any]) -> Method[Any, Any]:
+        return Method(target, precondition=precondition, lane=lane, external=external, retry=retry)
+
+    return mark if function is None else mark(function)
+
+
+def can(bound: BoundMethod[Any]) -> bool:
+    """Whether a method of an object may run now: `aw.can(customer.assign_number)`."""
+    return bound.method.may_run(bound.target)

@@ -1,0 +1,141 @@
+"""Reading a model: its classes, its ticket class, and all work that can be asked for by name."""
+
+import difflib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import inspect
+from sqlalchemy.exc import NoInspectionAvailable
+from sqlalchemy.orm import Mapper, Session, configure_mappers, registry
+
+from afterwork.errors import BadDeclaration, ModelError, UnknownWork, shown
+from afterwork.model.contract import CLASS_NAME, Contract, plain
+from afterwork.model.external_id import parse
+from afterwork.model.later import HOW_TO_HAVE_TICKETS
+from afterwork.model.ticket import contract_of, is_ticket_class
+from afterwork.model.viewmodel import ViewModel
+from afterwork.model.work import ViewModelWork, Work, methods_of
+
+
+@dataclass(frozen=True)
+class ReadModel:
+    """What an application declares, as its server sees it. `classes` and `works` are by name."""
+
+    classes: Mapping[str, Mapper[Any]]
+    works: Mapping[str, Work]
+    contract: Contract
+    _spellings: Mapping[str, Work]
+
+    def work(self, name: str | None) -> Work:
+        """The work that a ticket names. Raises `UnknownWork`, naming what comes near."""
+        found = self.works.get(name or "") or self._spellings.get(plain(name or ""))
+        if found is None:
+            raise UnknownWork(self._unknown(name))
+        return found
+
+    def _unknown(self, name: str | None) -> str:
+        if not name:
+            return "ViewModel is empty. It names a view model, or a method as Class.method."
+        # Nearness is looked for in short names only: its cost grows with their length.
+        near = difflib.get_close_matches(name, self.works, n=3) if len(name) < 100 else []
+        known = f" Near to it: {', '.join(near)}." if near else ""
+        cls, dot, method = name.partition(".")
+        if dot and cls in self.classes and hasattr(self.classes[cls].class_, method):
+            return f"{shown(name)} is not marked with @aw.method, so it can't be asked for.{known}"
+        if dot and cls not in self.classes:
+            return f"{shown(name)}: the model has no class {shown(cls)}.{known}"
+        return f"{shown(name)} is no view model and no method of this model.{known}"
+
+
+def read_model(base: object) -> ReadModel:
+    """Read the model of a declarative base, an automap base or a `registry`.
+
+    Raises `ModelError` with all that is wrong with it, at once.
+    """
+    mappers = _mappers(base)
+    problems: list[str] = []
+    classes = _by_name(mappers, problems)
+    works = _works(base, mappers, problems)
+    contract = _contract(mappers, problems)
+    if problems or contract is None:
+        raise ModelError(problems)
+    return ReadModel(classes, works, contract, {plain(name): work for name, work in works.items()})
+
+
+def from_external_id(session: Session, text: str, base: object) -> Any | None:
+    """The object of a base's model that an external id names, or None if it is not there: inverse of `external_id`.
+
+    Raises `MalformedExternalId` if the text can't be the external id of any object.
+    """
+    found = parse(text, {mapper.class_.__name__: mapper for mapper in _mappers(base)})
+    return session.get(found.mapper.class_, found.key)
+
+
+def _mappers(base: object) -> list[Mapper[Any]]:
+    found = base if isinstance(base, registry) else getattr(base, "registry", None)
+    if not isinstance(found, registry):
+        raise BadDeclaration(f"{shown(base)} is no declarative base and no registry. Give aw.Afterwork(Base).")
+    configure_mappers()
+    return sorted(found.mappers, key=lambda mapper: (mapper.class_.__module__, mapper.class_.__qualname__))
+
+
+def _by_name(mappers: Iterable[Mapper[Any]], problems: list[str]) -> dict[str, Mapper[Any]]:
+    groups: dict[str, list[Mapper[Any]]] = defaultdict(list)
+    for mapper in mappers:
+        groups[mapper.class_.__name__].append(mapper)
+    for name, same in groups.items():
+        if len(same) > 1:
+            where = " and ".join(f"{m.class_.__module__}.{m.class_.__qualname__}" for m in same)
+            problems.append(f"{len(same)} classes are named {name}: {where}. A RootId says the name only, so rename one.")
+    return {name: same[0] for name, same in groups.items()}
+
+
+def _contract(mappers: Iterable[Mapper[Any]], problems: list[str]) -> Contract | None:
+    for mapper in mappers:
+        if is_ticket_class(mapper.class_):
+            try:
+                return contract_of(mapper.class_)
+            except ModelError as error:
+                problems.extend(error.problems)
+                return None
+    problems.append(f"It has no class {CLASS_NAME}. {HOW_TO_HAVE_TICKETS}")
+    return None
+
+
+def _works(base: object, mappers: Iterable[Mapper[Any]], problems: list[str]) -> dict[str, Work]:
+    works: dict[str, Work] = {work.name: work for mapper in mappers for work in methods_of(mapper)}
+    mapped = {mapper.class_ for mapper in mappers}
+    for view_model in _view_models(base, mapped, problems):
+        name = view_model.__name__
+        if name in works:
+            problems.append(f"2 view models are named {name}. A ticket says the name only, so rename one.")
+        works[name] = ViewModelWork(name, view_model.root_class, view_model)
+    return works
+
+
+def _view_models(base: object, mapped: set[type], problems: list[str]) -> Iterator[type[ViewModel[Any]]]:
+    """The view models of this model: rooted in one of its classes, or unrooted and of this base or of none."""
+    for view_model in sorted(_descendants(ViewModel), key=lambda cls: (cls.__module__, cls.__qualname__)):
+        root = view_model.root_class
+        if root is None:
+            if view_model.model in (None, base) and view_model.actions:
+                yield view_model
+        elif any(issubclass(cls, root) for cls in mapped):
+            yield view_model
+        elif not _is_mapped(root):
+            problems.append(f"View model {view_model.__name__}: its root {root.__name__} is no mapped class.")
+
+
+def _descendants(cls: type) -> Iterator[type]:
+    for child in cls.__subclasses__():
+        yield child
+        yield from _descendants(child)
+
+
+def _is_mapped(cls: type) -> bool:
+    try:
+        return inspect(cls) is not None
+    except NoInspectionAvailable:
+        return False

@@ -1,0 +1,166 @@
+"""The ticket: one row of a class named SysAsyncTicket, saved with the data that it is about.
+
+Any mapped class of that name becomes one when it is mapped: it gets the transient attribute `root_object`, and its rows
+get their RootId inside the flush that saves them.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import BigInteger, Integer, MetaData, Text, event, func, inspect, update
+from sqlalchemy.orm import Mapped, Mapper, Session, mapped_column, object_session
+from sqlalchemy.orm.attributes import set_committed_value
+
+from afterwork.errors import BadRequest, shown
+from afterwork.model.contract import CLASS_NAME, DEFAULT_KEEP_MINUTES, MOST_KEEP_MINUTES, Contract
+from afterwork.model.external_id import external_id_or_none
+from afterwork.model.moment import UtcDateTime, aware
+
+ROOT = "_afterwork_root"
+CONTRACT = "afterwork.contract"
+WITHOUT_ROOT_ID = "afterwork.without_root_id"
+
+
+class RootObject:
+    """The transient association of a ticket: any mapped object. Only its external id is stored, as RootId."""
+
+    def __get__(self, ticket: object | None, owner: type) -> Any:
+        return self if ticket is None else vars(ticket).get(ROOT)
+
+    def __set__(self, ticket: object, root: object | None) -> None:
+        vars(ticket)[ROOT] = root
+        attribute = contract_of(type(ticket)).root_id.name
+        setattr(ticket, attribute, None if root is None else external_id_or_none(root))
+
+
+class AsyncTicket:
+    """The ready-made ticket. Derive from it and from your base: `class SysAsyncTicket(aw.AsyncTicket, Base): ...`."""
+
+    __tablename__ = "sys_async_ticket"
+    # Keys that come back after a receipt was deleted would name two different pieces of work.
+    __table_args__: Any = {"sqlite_autoincrement": True}
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    view_model: Mapped[str | None] = mapped_column(Text)
+    root_id: Mapped[str | None] = mapped_column(Text)
+    execute_earliest: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    keep_receipt_minutes: Mapped[int] = mapped_column(
+        Integer, default=DEFAULT_KEEP_MINUTES, server_default=str(DEFAULT_KEEP_MINUTES)
+    )
+    done: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    delete_time: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    error: Mapped[str | None] = mapped_column(Text)
+    priority: Mapped[int | None] = mapped_column(Integer)
+    lane: Mapped[str | None] = mapped_column(Text)
+    attempts: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    created: Mapped[datetime] = mapped_column(UtcDateTime, default=lambda: datetime.now(UTC), server_default=func.now())
+
+    root_object: ClassVar[RootObject] = RootObject()
+
+
+def contract_of(cls: type) -> Contract:
+    """The contract of a ticket class, matched once. Raises `ModelError` with all that is missing."""
+    mapper: Mapper[Any] = inspect(cls)
+    info = mapper.local_table.metadata.info  # type: ignore[attr-defined]
+    contract = info.get(CONTRACT)
+    if contract is None or contract.mapper is not mapper:
+        contract = info[CONTRACT] = Contract.of(mapper)
+    return contract  # type: ignore[no-any-return]
+
+
+def ticket_contract(obj: object) -> Contract | None:
+    """The contract of the tickets that are saved beside `obj`, or None if its model has no ticket class."""
+    mapper: Mapper[Any] = inspect(obj).mapper
+    metadata: MetaData = mapper.local_table.metadata  # type: ignore[attr-defined]
+    if CONTRACT not in metadata.info:
+        for other in mapper.registry.mappers:
+            if is_ticket_class(other.class_):
+                return contract_of(other.class_)
+    return metadata.info.get(CONTRACT)
+
+
+def is_ticket_class(cls: type) -> bool:
+    """Whether a mapped class is a model's ticket class: it is found by its name alone."""
+    return cls.__name__ == CLASS_NAME
+
+
+@event.listens_for(Mapper, "after_mapper_constructed")
+def adopt(mapper: Mapper[Any], cls: type) -> None:
+    """Make a ticket class of each class that is mapped under the name."""
+    if not is_ticket_class(cls):
+        return
+    if not hasattr(cls, "root_object"):
+        cls.root_object = RootObject()  # type: ignore[attr-defined]
+    event.listen(mapper, "before_insert", resolve_root)
+    event.listen(mapper, "before_update", resolve_root)
+
+
+@event.listens_for(Session, "before_flush")
+def complete(session: Session, flush: object, instances: object) -> None:
+    """Check and complete the tickets that a flush is about to save, and bring their new roots along."""
+    for ticket in _tickets(session._new.values()):  # session.new would copy what may be large
+        contract = contract_of(type(ticket))
+        check_row(ticket, contract)
+        root = vars(ticket).get(ROOT)
+        if root is not None and object_session(root) is None:
+            session.add(root)
+
+
+def _tickets(states: Iterable[Any]) -> list[Any]:
+    return [obj for obj in states if is_ticket_class(type(obj))]
+
+
+def check_row(ticket: object, contract: Contract) -> None:
+    """Fill in what a new ticket leaves out. Raises `BadRequest` for what can't be meant."""
+    keep_name = contract.keep_receipt_minutes.name
+    keep = getattr(ticket, keep_name)
+    if keep is None:
+        setattr(ticket, keep_name, DEFAULT_KEEP_MINUTES)
+    elif not 0 <= keep <= MOST_KEEP_MINUTES:
+        raise BadRequest(f"A ticket's {keep_name} is {keep}. It must be 0 or more minutes, at most {MOST_KEEP_MINUTES:,}.")
+    earliest = getattr(ticket, contract.execute_earliest.name)
+    if earliest is not None:
+        _check_moment(earliest, contract)
+
+
+def _check_moment(earliest: object, contract: Contract) -> None:
+    if not isinstance(earliest, datetime):
+        raise BadRequest(f"A ticket's {contract.execute_earliest.name} is {shown(earliest)}, not a datetime.")
+    if isinstance(contract.execute_earliest.column.type, UtcDateTime):
+        aware(earliest)
+
+
+def resolve_root(mapper: Mapper[Any], connection: object, ticket: Any) -> None:
+    """Give a ticket the external id of its root, or note that the root's key comes later in this flush."""
+    root = vars(ticket).get(ROOT)
+    if root is None:
+        return
+    text = external_id_or_none(root)
+    attribute = contract_of(type(ticket)).root_id.name
+    if text is not None:
+        if getattr(ticket, attribute) != text:
+            setattr(ticket, attribute, text)
+        return
+    session = object_session(ticket)
+    assert session is not None  # it is being flushed by one
+    waiting = session.info.setdefault(WITHOUT_ROOT_ID, [])
+    waiting.append(ticket)
+    if len(waiting) == 1:
+        event.listen(session, "after_flush", resolve_late_roots, once=True)
+
+
+def resolve_late_roots(session: Session, flush: object) -> None:
+    """Give their RootId to tickets that were saved before their roots, in the same transaction, by one statement."""
+    waiting = session.info.pop(WITHOUT_ROOT_ID)
+    by_class: dict[type, list[Any]] = {}
+    for ticket in waiting:
+        by_class.setdefault(type(ticket), []).append(ticket)
+    for cls, tickets in by_class.items():
+        contract = contract_of(cls)
+        rows = []
+        for ticket in tickets:
+            text = external_id_or_none(vars(ticket)[ROOT])
+            set_committed_value(ticket, contract.root_id.name, text)
+            rows.append({contract.key.name: getattr(ticket, contract.key.name), contract.root_id.name: text})
+        session.execute(update(cls), rows)

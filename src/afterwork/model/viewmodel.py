@@ -1,0 +1,158 @@
+"""View models: named units of work with a root object, columns, and actions that run from top to bottom."""
+
+import functools
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, Generic, Self, overload
+
+from typing_extensions import TypeVar
+
+from afterwork.errors import BadDeclaration
+from afterwork.model.lane import MAIN
+from afterwork.model.method import check_callable_alone
+from afterwork.model.retry import Retry
+
+Root = TypeVar("Root", default=Any)
+Result = TypeVar("Result")
+
+
+class ViewModelNames:
+    """`Customer.ViewModels`: the names of the view models that are rooted in a class, as constants."""
+
+    def __init__(self, owner: type) -> None:
+        self._owner = owner
+
+    def __getattr__(self, name: str) -> str:
+        known = ", ".join(sorted(self)) or "none"
+        raise AttributeError(f"{self._owner.__name__} has no view model {name}. It has: {known}.")
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in vars(self) if not name.startswith("_"))
+
+    def _add(self, name: str) -> None:
+        setattr(self, name, name)
+
+
+class Model:
+    """A mixin that tells a type checker of `Customer.ViewModels`; the attribute is there without it, too."""
+
+    ViewModels: ClassVar[ViewModelNames]
+
+
+class Action:
+    """A function of a view model that runs when the view model runs, in the order in which it is written."""
+
+    def __init__(self, function: Callable[[Any], object], enabled: Callable[[Any], object] | None) -> None:
+        check_callable_alone(function, "@aw.action")
+        self.function = function
+        self.enabled = enabled
+        functools.update_wrapper(self, function)  # type: ignore[arg-type]
+
+    @overload
+    def __get__(self, target: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, target: object, owner: type) -> Callable[[], object]: ...
+    def __get__(self, target: object | None, owner: type) -> Self | Callable[[], object]:
+        return self if target is None else functools.partial(self.function, target)
+
+    def is_enabled(self, view_model: "ViewModel[Any]") -> bool:
+        """Whether it runs now. True where nothing is declared."""
+        return self.enabled is None or bool(self.enabled(view_model))
+
+
+class OnException:
+    """The function of a view model that is told what went wrong."""
+
+    def __init__(self, function: Callable[[Any, Exception], object]) -> None:
+        self.function = function
+
+
+@overload
+def action(function: Callable[[Any], object], /) -> Action: ...
+@overload
+def action(*, enabled: Callable[[Any], object] | None = None) -> Callable[[Callable[[Any], object]], Action]: ...
+def action(
+    function: Callable[[Any], object] | None = None, /, *, enabled: Callable[[Any], object] | None = None
+) -> Any:
+    """Mark a function of a view model as one of its actions. `enabled` takes the view model; while it is false, the
+    action is skipped."""
+    return functools.partial(Action, enabled=enabled) if function is None else Action(function, enabled)
+
+
+def column(function: Callable[[Any], Result]) -> property:
+    """Mark a function of a view model as one of its columns: a value of its own, read as an attribute."""
+    check_callable_alone(function, "@aw.column")
+    return Column(function)
+
+
+class Column(property):
+    """A value that a view model shows of its root."""
+
+
+def on_exception(function: Callable[[Any, Exception], object]) -> OnException:
+    """Mark the function that is called, in a transaction of its own, after an action raised and all was rolled back."""
+    return OnException(function)
+
+
+class ViewModel(Generic[Root]):
+    """A named unit of work on one root object, or on none.
+
+        class TheCustomerNumberAssigner(aw.ViewModel, root=Customer):
+            @aw.action
+            def assign(self) -> None:
+                self.root.assign_number()
+
+    `root=` gives the class of the root; `aw.ViewModel[Customer]` does the same and tells a type checker. Without one it
+    is unrooted, and `model=` may name the declarative base whose server runs it. `lane`, `external` and `retry` mean what
+    they mean for `@aw.method`. In `on_exception`, `self.error_text` has the text of the exception.
+    """
+
+    lane: ClassVar[str | None] = MAIN
+    external: ClassVar[bool] = False
+    retry: ClassVar[Retry | None] = None
+
+    root_class: ClassVar[type | None] = None
+    model: ClassVar[object | None] = None
+    actions: ClassVar[Mapping[str, Action]] = {}
+    columns: ClassVar[Mapping[str, property]] = {}
+    exception_handler: ClassVar[OnException | None] = None
+
+    root: Root
+    error_text: str = ""
+
+    def __init__(self, root: Root) -> None:
+        self.root = root
+
+    def __init_subclass__(cls, *, root: type | None = None, model: object | None = None, **others: Any) -> None:
+        super().__init_subclass__(**others)
+        cls.root_class = root or _root_of_base(cls) or cls.root_class
+        cls.model = model or cls.model
+        cls.actions = cls.actions | {name: a for name, a in vars(cls).items() if isinstance(a, Action)}
+        cls.columns = cls.columns | {name: c for name, c in vars(cls).items() if isinstance(c, Column)}
+        handlers = [value for value in vars(cls).values() if isinstance(value, OnException)]
+        if len(handlers) > 1:
+            raise BadDeclaration(f"{cls.__name__} marks {len(handlers)} functions with @aw.on_exception. One is enough.")
+        cls.exception_handler = handlers[0] if handlers else cls.exception_handler
+        if cls.root_class is not None:
+            _publish_name(cls.root_class, cls.__name__)
+
+    def handle(self, error: Exception, text: str) -> None:
+        """Tell the view model's `on_exception`, if it has one, that a run raised `error`."""
+        if self.exception_handler is not None:
+            self.error_text = text
+            self.exception_handler.function(self, error)
+
+
+def _root_of_base(cls: type) -> type | None:
+    """Customer, for a class that derives from `aw.ViewModel[Customer]`."""
+    for base in getattr(cls, "__orig_bases__", ()):
+        if typing.get_origin(base) is ViewModel:
+            (argument,) = typing.get_args(base)
+            return argument if isinstance(argument, type) and argument is not type(None) else None
+    return None
+
+
+def _publish_name(root: type, name: str) -> None:
+    if "ViewModels" not in vars(root):
+        root.ViewModels = ViewModelNames(root)  # type: ignore[attr-defined]
+    root.ViewModels._add(name)  # type: ignore[attr-defined]

@@ -1,0 +1,91 @@
+"""What a ticket can name: a view model, or a method of a class. Only what stands here can run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sqlalchemy.orm import Mapper
+
+from afterwork.model.lane import lane_name
+from afterwork.model.method import Method
+from afterwork.model.retry import Retry
+from afterwork.model.viewmodel import ViewModel
+
+
+class _Declared(Protocol):
+    """What methods and view models declare in the same way."""
+
+    @property
+    def lane(self) -> str | None: ...
+    @property
+    def external(self) -> bool: ...
+    @property
+    def retry(self) -> Retry | None: ...
+
+
+@dataclass(frozen=True)
+class _Work:
+    name: str
+    root: type | None
+
+    @property
+    def _declared(self) -> _Declared:
+        raise NotImplementedError
+
+    @property
+    def lane(self) -> str:
+        """The lane that a ticket without one of its own belongs to, as its row says it."""
+        return lane_name(self._declared.lane)
+
+    @property
+    def external(self) -> bool:
+        return self._declared.external
+
+    @property
+    def retry(self) -> Retry | None:
+        return self._declared.retry
+
+
+@dataclass(frozen=True)
+class MethodWork(_Work):
+    """`Customer.assign_number`."""
+
+    method: Method[Any, Any]
+
+    @property
+    def _declared(self) -> _Declared:
+        return self.method
+
+
+@dataclass(frozen=True)
+class ViewModelWork(_Work):
+    """`TheCustomerNumberAssigner`."""
+
+    view_model: type[ViewModel[Any]]
+
+    @property
+    def _declared(self) -> _Declared:
+        return self.view_model
+
+
+Work = MethodWork | ViewModelWork
+
+
+def methods_of(mapper: Mapper[Any]) -> Sequence[MethodWork]:
+    """The marked methods that a mapped class has, inherited ones included, each under the name of this class."""
+    cls = mapper.class_
+    names = dict.fromkeys(name for base in reversed(cls.__mro__) for name in vars(base))
+    found = ((name, vars_lookup(cls, name)) for name in names)
+    return [MethodWork(f"{cls.__name__}.{name}", cls, value) for name, value in found if isinstance(value, Method)]
+
+
+def vars_lookup(cls: type, name: str) -> object:
+    """What a class has under a name, without calling any descriptor."""
+    return next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
+
+
+def name_of_method(mapper: Mapper[Any], method: Method[Any, Any]) -> str:
+    """The one name that `aw.later` writes for a method: with the least derived mapped class that has it."""
+    line = [*mapper.iterate_to_root()]
+    owner = next(m for m in reversed(line) if isinstance(vars_lookup(m.class_, method.name), Method))
+    return f"{owner.class_.__name__}.{method.name}"

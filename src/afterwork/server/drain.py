@@ -1,0 +1,75 @@
+"""Draining a lane: run what is due in it, until nothing is."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from afterwork.jobs.inside import run_batch
+from afterwork.jobs.leased import begin, run_leased
+from afterwork.jobs.runner import Runner, Settled
+from afterwork.jobs.trigger import Claim
+from afterwork.store.leases import Lease
+
+
+class Caution:
+    """After a crash, how many tickets are still to be run one at a time, each leaving a trace before it begins."""
+
+    def __init__(self) -> None:
+        self._left = 0
+
+    def begin(self, tickets: int) -> None:
+        """Be careful with the next `tickets`."""
+        self._left = tickets
+
+    def take(self) -> bool:
+        """Whether the next ticket is to be run with care."""
+        careful, self._left = self._left > 0, max(0, self._left - 1)
+        return careful
+
+
+@dataclass(frozen=True)
+class Drainer:
+    """Drains lanes for one server. `holding` is told of each lease for the time in which it is worked on."""
+
+    runner: Runner
+    server: int
+    caution: Caution
+    holding: Callable[[Lease, bool], None]
+
+    def drain(self, connection: Connection, lane: str, priorities: list[int]) -> Iterator[Settled]:
+        """Run what is due in a lane, highest priority first, as far as it can be had. Yields after each transaction."""
+        while priorities:
+            settled = self._next(connection, lane, priorities[0])
+            yield settled
+            if not settled:
+                return
+            due = self.runner.trigger.due(connection, self.runner.clock.now())
+            connection.commit()
+            priorities = due.lanes.get(lane, [])
+
+    def resume(self, connection: Connection, lease: Lease) -> Settled:
+        """Run what a lease of this server holds."""
+        self.holding(lease, True)
+        try:
+            return run_leased(self.runner, connection, lease)
+        finally:
+            self.holding(lease, False)
+
+    def _next(self, connection: Connection, lane: str, priority: int) -> Settled:
+        first = self._first(connection, lane, priority) if self.caution.take() else None
+        found = first or run_batch(self.runner, connection, lane, priority)
+        return self._leased(connection, found) if isinstance(found, Claim) else found
+
+    def _first(self, connection: Connection, lane: str, priority: int) -> Claim | None:
+        with self.runner.database.transaction(connection):
+            return next(iter(self.runner.trigger.claim(connection, lane, priority, self.runner.clock.now(), 1)), None)
+
+    def _leased(self, connection: Connection, claim: Claim) -> Settled:
+        lease = Lease(str(claim.run.id), str(claim.key), claim.run.lane, self.server, epoch=1)
+        # Held before it is there: a lease that this server doesn't know of is taken over as forgotten.
+        self.holding(lease, True)
+        try:
+            return run_leased(self.runner, connection, lease) if begin(self.runner, connection, claim, lease) else []
+        finally:
+            self.holding(lease, False)

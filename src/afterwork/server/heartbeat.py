@@ -1,0 +1,57 @@
+"""The thread that shows that a server lives, and keeps its leases for as long as it does."""
+
+import threading
+from collections.abc import Collection, Callable
+
+from sqlalchemy import Connection
+
+from afterwork.events import Broken
+from afterwork.jobs.runner import Runner
+from afterwork.server.presence import Presence
+from afterwork.store import leases
+
+BEATS_IN_A_LEASE = 4
+
+
+class Heartbeat:
+    """Renews the leases of the runs that go on, and writes now and then that the server is there."""
+
+    def __init__(self, runner: Runner, presence: Presence, held: Callable[[], Collection[str]]) -> None:
+        self._runner = runner
+        self._presence = presence
+        self._held = held
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="afterwork-heartbeat", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def _beat(self) -> None:
+        settings, database = self._runner.settings, self._runner.database
+        interval = settings.lease / BEATS_IN_A_LEASE
+        quiet = settings.safety_poll
+        connection: Connection | None = None
+        while not self._stop.wait(interval.total_seconds()):
+            quiet += interval
+            held = self._held()
+            if not held and quiet < settings.safety_poll:
+                continue
+            try:
+                connection = connection or database.connect()
+                if held:
+                    expires = self._runner.clock.now() + settings.lease
+                    with database.transaction(connection):
+                        leases.renew(connection, self._presence.id, held, expires)
+                if quiet >= settings.safety_poll:
+                    self._presence.show_life(connection)
+                    quiet = interval * 0
+            except Exception as error:
+                # The loop speaks of a lost database; here it is tried again at the next beat.
+                if not database.is_lost(error) and not database.is_contended(error):
+                    self._runner.events.emit(Broken("the heartbeat", error))
+                database.discard(connection)
+                connection = None
+        database.discard(connection)

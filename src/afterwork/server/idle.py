@@ -1,0 +1,43 @@
+"""Running all that is due in this thread, and then stopping: for tests and scripts."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection
+
+from afterwork.jobs.runner import Runner, Settled
+from afterwork.server.drain import Caution, Drainer
+from afterwork.server.presence import Presence
+from afterwork.server.prune import prune
+from afterwork.store.leases import ensure_lanes
+
+
+def run_until_idle(runner: Runner, connection: Connection) -> Iterator[Settled]:
+    """Run until nothing more is due that this thread can have. Yields what came of it, in order."""
+    presence = Presence.enter(connection, runner.database, runner.clock, runner.events)
+    drainer = Drainer(runner, presence.id, Caution(), holding=lambda lease, begun: None)
+    try:
+        if presence.crashed(connection):
+            drainer.caution.begin(runner.settings.batch)
+        yield from _run(runner, connection, presence, drainer)
+        prune(runner, connection)
+    finally:
+        if not connection.invalidated:
+            presence.leave(connection)
+
+
+def _run(runner: Runner, connection: Connection, presence: Presence, drainer: Drainer) -> Iterator[Settled]:
+    unavailable: set[str] = set()
+    while True:
+        for lease in presence.adopt_orphans(connection, mine=()):
+            yield drainer.resume(connection, lease)
+        due = runner.trigger.due(connection, runner.clock.now())
+        connection.commit()
+        lanes = {lane: found for lane, found in due.lanes.items() if lane not in unavailable}
+        if not lanes:
+            return
+        ensure_lanes(connection, lanes)
+        for lane, priorities in lanes.items():
+            done = [settled for settled in drainer.drain(connection, lane, priorities) if settled]
+            yield from done
+            if not done:
+                unavailable.add(lane)

@@ -1,0 +1,81 @@
+"""The server's own connection: on it, it is present, looks for work, and sleeps."""
+
+from sqlalchemy import Connection
+
+from afterwork.events import Broken
+from afterwork.jobs.runner import Runner
+from afterwork.server.presence import Presence
+from afterwork.server.wake import Waker, waker_for
+from afterwork.store import schema
+
+
+class Link:
+    """Opened again, with the same number among the servers, when the database was lost."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._connection: Connection | None = None
+        self._waker: Waker | None = None
+        self._presence: Presence | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._connection is not None
+
+    @property
+    def connection(self) -> Connection:
+        assert self._connection is not None, "open() comes first"
+        return self._connection
+
+    @property
+    def waker(self) -> Waker:
+        assert self._waker is not None, "open() comes first"
+        return self._waker
+
+    @property
+    def presence(self) -> Presence:
+        assert self._presence is not None, "open() comes first"
+        return self._presence
+
+    def open(self) -> None:
+        """Connect and be present. Raises `NotInstalled` or `WrongSchema` if the database is not as it must be."""
+        runner = self._runner
+        connection = runner.database.connect()
+        try:
+            schema.check_installed(runner.database, connection)
+            connection.commit()
+            if self._presence is None:
+                self._presence = Presence.enter(connection, runner.database, runner.clock, runner.events)
+            else:
+                self._presence.enter_again(connection)
+            self._waker = waker_for(runner.database, connection)
+        except BaseException:
+            runner.database.discard(connection)
+            raise
+        self._connection = connection
+
+    def wake(self) -> None:
+        """Wake the loop, from any thread."""
+        waker = self._waker
+        if waker is not None:
+            waker.wake()
+
+    def close(self) -> None:
+        """Disconnect, as well as it can be done."""
+        waker, self._waker = self._waker, None
+        if waker is not None:
+            waker.close()
+        self._runner.database.discard(self._connection)
+        self._connection = None
+
+    def leave(self) -> None:
+        """Be gone, and disconnect."""
+        try:
+            if self._connection is not None:
+                self.presence.leave(self._connection)
+        except Exception as error:
+            # A row that stays behind is cleared away by the next server; there is nothing more to do here.
+            if not self._runner.database.is_lost(error):
+                self._runner.events.emit(Broken("leaving the database", error))
+        finally:
+            self.close()

@@ -1,0 +1,263 @@
+"""The server: looks what is due, gives it to its workers, and sleeps until the next moment or until it is woken."""
+
+import threading
+import time
+from functools import partial
+
+from sqlalchemy import Connection
+
+from afterwork.events import Broken, DatabaseBack, DatabaseLost, FellAsleep, InTheWay, ServerStarted, ServerStopped
+from afterwork.jobs.outcome import text_of
+from afterwork.jobs.runner import Runner
+from afterwork.jobs.trigger import Due
+from afterwork.model.lane import PARALLEL
+from afterwork.server.drain import Caution, Drainer
+from afterwork.server.heartbeat import Heartbeat
+from afterwork.server.lanes import Lanes
+from afterwork.server.link import Link
+from afterwork.server.prune import prune
+from afterwork.server.workers import Workers
+from afterwork.store import leases
+from afterwork.store.leases import Lease
+
+BUSY_LOOK = 0.05
+"""While lanes are being drained, the server looks for other work at least this often, in seconds."""
+
+SOON_IDLE = 0.02
+"""A server that is done within these seconds doesn't bother to tell writers that it is awake."""
+
+FIRST_RETRY, LONGEST_RETRY = 0.1, 5.0
+"""Seconds between attempts to reach a lost database."""
+
+
+class Server:
+    """One server on one database. `run` is its life; `stop` ends it from any thread."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._settings = runner.settings
+        self._stopping = threading.Event()
+        self._ready = threading.Event()
+        self._lanes = Lanes(self._settings.standby_poll.total_seconds())
+        self._link = Link(runner)
+        self._caution = Caution()
+        self._lost: Exception | None = None
+        self._asleep = False
+        self._next_prune = self._watched_at = float("-inf")
+        self._watching = True
+
+    def stop(self) -> None:
+        """Begin no more jobs, let those that run end within the set time, and return from `run`."""
+        self._stopping.set()
+        self._link.wake()
+
+    def wait_until_ready(self, seconds: float) -> bool:
+        """Wait until the server has entered its database. False if it has not in the given time."""
+        return self._ready.wait(seconds)
+
+    def _open(self) -> None:
+        self._link.open()
+        if self._link.presence.crashed(self._link.connection):
+            self._caution.begin(self._settings.batch)
+        # Leases may be left, also of this server's own that it has lost track of.
+        self._watching, self._watched_at = True, float("-inf")
+
+    def run(self) -> int:
+        """Serve until `stop`. Returns how many runs did not end within the set time.
+
+        Raises `NotInstalled` or `WrongSchema` if the database is not as it must be.
+        """
+        self._open()
+        presence = self._link.presence
+        workers = Workers(self._settings.workers, self._runner.database, self._failed)
+        heartbeat = Heartbeat(self._runner, presence, self._lanes.runs)
+        self._runner.events.emit(ServerStarted(presence.id, str(self._runner.database)))
+        self._ready.set()
+        try:
+            self._serve(workers)
+        finally:
+            unfinished = workers.wait_until_idle(self._settings.grace.total_seconds())
+            heartbeat.stop()
+            workers.stop()
+            self._link.leave()
+            self._runner.events.emit(ServerStopped(presence.id, unfinished))
+        return unfinished
+
+    # Its loop: look, start, wait.
+
+    def _serve(self, workers: Workers) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._turn(self._link.connection, workers)
+            except Exception as error:
+                self._recover(error)
+
+    def _turn(self, connection: Connection, workers: Workers) -> None:
+        if self._lost is not None:
+            raise self._lost
+        due = self._runner.trigger.due(connection, self._runner.clock.now())
+        connection.commit()
+        if self._start(connection, due, workers) or self._lanes.draining:
+            self._wait_for_workers(due)
+        else:
+            self._sleep(connection, due, workers)
+
+    def _start(self, connection: Connection, due: Due, workers: Workers) -> int:
+        """Give the lanes that are due to workers, as far as there are free ones. Returns to how many."""
+        lanes = self._lanes
+        if lanes.paused:
+            lanes.paused &= leases.paused(connection)
+            connection.commit()
+        leases.ensure_lanes(connection, due.lanes.keys() - lanes.known)
+        lanes.known.update(due.lanes)
+        wanted = [lane for lane in due.lanes if lanes.may_start(lane)][: workers.free]
+        for lane in wanted:
+            lanes.begin(lane)
+            workers.start(partial(self._drain, lane, due.lanes[lane]))
+        return len(wanted)
+
+    def _wait_for_workers(self, due: Due) -> None:
+        self._wait(due, SOON_IDLE)
+        if self._lanes.draining and self._asleep:
+            self._asleep = False
+            self._link.waker.disarm()
+        elif self._lanes.draining:
+            self._wait(due, BUSY_LOOK)
+
+    def _sleep(self, connection: Connection, due: Due, workers: Workers) -> None:
+        self._prune(connection)
+        standby = self._lanes.standby(due.lanes)
+        watched = self._watch(connection, workers)
+        if standby is not None:
+            # Somebody else works on what is due and will find what comes; no writer needs to wake this server.
+            self._disarm()
+            self._wait(due, standby)
+        elif not self._asleep:
+            limit = self._link.waker.arm()
+            self._asleep = limit >= self._settings.safety_poll.total_seconds()
+            if self._asleep:
+                self._runner.events.emit(FellAsleep(self._link.presence.id))
+                return  # to look once more: what was saved before writers knew that this server sleeps is found now
+            self._wait(due, limit)
+        else:
+            self._wait(due, watched or self._settings.safety_poll.total_seconds())
+
+    def _disarm(self) -> None:
+        if self._asleep:
+            self._asleep = False
+            self._link.waker.disarm()
+
+    def _wait(self, due: Due, seconds: float) -> None:
+        if due.next_moment is not None:
+            until = (due.next_moment - self._runner.clock.now()).total_seconds()
+            seconds = min(seconds, max(0.0, until))
+        if self._link.waker.wait(seconds):
+            self._lanes.news()
+
+    # What it does beside: receipts, and the leases of servers that are gone.
+
+    def _prune(self, connection: Connection) -> None:
+        if time.monotonic() >= self._next_prune:
+            self._next_prune = time.monotonic() + self._settings.prune_every.total_seconds()
+            prune(self._runner, connection)
+
+    def _watch(self, connection: Connection, workers: Workers) -> float | None:
+        """See whether other servers live, and take over from those that don't. Returns the seconds after which this
+        must be done again because of what they work on; None if nothing of theirs needs it."""
+        standby = self._settings.standby_poll.total_seconds()
+        if time.monotonic() - self._watched_at < standby:
+            return standby if self._watching else None
+        self._watched_at = time.monotonic()
+        presence = self._link.presence
+        orphans_possible = self._watching
+        self._watching = not presence.is_alone(connection) and leases.others(connection, presence.id)
+        if presence.crashed(connection):
+            self._caution.begin(self._settings.batch)
+            orphans_possible = True
+        if orphans_possible or self._watching:
+            self._adopt(connection, workers)
+        connection.commit()
+        return standby if self._watching else None
+
+    def _adopt(self, connection: Connection, workers: Workers) -> None:
+        for lease in self._link.presence.adopt_orphans(connection, self._lanes.runs()):
+            self._lanes.begin(lease.lane)
+            self._lanes.hold(lease, True)
+            workers.start(partial(self._resume, lease))
+
+    # What its workers do.
+
+    def _drain(self, lane: str, priorities: list[int], connection: Connection) -> None:
+        ran = False
+        try:
+            for settled in self._drainer().drain(connection, lane, priorities):
+                ran = ran or bool(settled)
+                if self._stopping.is_set():
+                    break
+                if settled and lane == PARALLEL:
+                    self._link.wake()  # there may be more, for another worker
+        finally:
+            self._note(connection, lane, ran)
+            self._lanes.end(lane)
+            self._link.wake()
+
+    def _note(self, connection: Connection, lane: str, ran: bool) -> None:
+        if ran:
+            self._lanes.obtained(lane)
+            return
+        self._lanes.is_elsewhere(lane)
+        if not connection.invalidated and lane in leases.paused(connection):
+            self._lanes.paused.add(lane)
+
+    def _resume(self, lease: Lease, connection: Connection) -> None:
+        try:
+            self._drainer().resume(connection, lease)
+        finally:
+            self._lanes.hold(lease, False)
+            self._lanes.end(lease.lane)
+            self._link.wake()
+
+    def _drainer(self) -> Drainer:
+        return Drainer(self._runner, self._link.presence.id, self._caution, self._lanes.hold)
+
+    # What goes wrong.
+
+    def _failed(self, error: Exception) -> None:
+        """A worker could not go on. What it was doing is found again at the next look."""
+        if self._runner.database.is_lost(error):
+            self._lost = error
+            self._link.wake()
+        elif self._runner.database.is_contended(error):
+            self._runner.events.emit(InTheWay(text_of(error)))
+        else:
+            self._runner.events.emit(Broken("a worker", error))
+
+    def _recover(self, error: Exception) -> None:
+        if self._runner.database.is_contended(error):
+            self._runner.events.emit(InTheWay(text_of(error)))
+            self._stopping.wait(FIRST_RETRY)
+            return
+        if self._runner.database.is_lost(error):
+            self._runner.events.emit(DatabaseLost(text_of(error)))
+        else:
+            self._runner.events.emit(Broken("the server's loop", error))
+        began = time.monotonic()
+        if self._open_again():
+            self._runner.events.emit(DatabaseBack(time.monotonic() - began))
+
+    def _open_again(self) -> bool:
+        """Wait for the database, saying nothing more until it is back, or the server is told to stop: then False."""
+        self._link.close()
+        self._asleep = False
+        pause = FIRST_RETRY
+        while not self._stopping.wait(pause):
+            pause = min(pause * 2, LONGEST_RETRY)
+            try:
+                self._open()
+            except Exception as error:
+                if not self._runner.database.is_lost(error) and not self._runner.database.is_contended(error):
+                    self._runner.events.emit(Broken("connecting again", error))
+            else:
+                self._lost = None
+                return True
+        return False

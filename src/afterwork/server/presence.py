@@ -1,0 +1,102 @@
+"""That a server is there: its row, its lock, its sign of life; and what becomes of a server that is not."""
+
+import os
+import socket
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, select, update
+
+from afterwork.clock import Clock
+from afterwork.events import Events, ServerCrashed, TookOver
+from afterwork.store import leases
+from afterwork.store.database import Database, ServerRow
+from afterwork.store.leases import Lease
+from afterwork.store.process import process_start
+from afterwork.store.tables import server as servers
+
+
+@dataclass(frozen=True)
+class Presence:
+    """This server among all. `id` is its number in the database."""
+
+    id: int
+    database: Database
+    clock: Clock
+    events: Events
+
+    @classmethod
+    def enter(cls, connection: Connection, database: Database, clock: Clock, events: Events) -> "Presence":
+        """Become one of the servers of a database. `connection` must stay open as long as the server is there."""
+        with database.transaction(connection):
+            (number,) = connection.execute(servers.insert().values(_row(clock))).inserted_primary_key or (0,)
+        presence = cls(int(number), database, clock, events)
+        presence.announce(connection)
+        return presence
+
+    def enter_again(self, connection: Connection) -> None:
+        """Go on as the same server, on a new connection."""
+        with self.database.transaction(connection):
+            connection.execute(delete(servers).where(servers.c.id == self.id))
+            connection.execute(servers.insert().values(id=self.id, **_row(self.clock)))
+        self.announce(connection)
+
+    def announce(self, connection: Connection) -> None:
+        """Take the lock that shows that this server lives, where the database has such locks."""
+        if self.database.announce(connection, self.id):
+            connection.execute(update(servers).where(servers.c.id == self.id).values(locked=True))
+        connection.commit()
+
+    def show_life(self, connection: Connection) -> None:
+        """Write that this server was here just now."""
+        connection.execute(update(servers).where(servers.c.id == self.id).values(seen=self.clock.now()))
+        connection.commit()
+
+    def leave(self, connection: Connection) -> None:
+        """Be gone. Leases that are left are anybody's."""
+        connection.execute(delete(servers).where(servers.c.id == self.id))
+        connection.commit()
+
+    def is_alone(self, connection: Connection) -> bool:
+        """Whether there is no other server."""
+        return not self._others(connection)
+
+    def crashed(self, connection: Connection) -> int:
+        """Clear away the rows of servers that are gone without having stopped. Returns how many there were."""
+        gone = [row for row in self._others(connection) if not self.database.is_alive(connection, row, self.clock.now())]
+        for row in gone:
+            if connection.execute(delete(servers).where(servers.c.id == row.id)).rowcount:
+                self.events.emit(ServerCrashed(row.id, row.host, row.process))
+        connection.commit()
+        return len(gone)
+
+    def adopt_orphans(self, connection: Connection, mine: Collection[str]) -> list[Lease]:
+        """Take over the leases that nobody works on. `mine` are the runs that this server is working on."""
+        now = self.clock.now()
+        living = {self.id, *(row.id for row in self._others(connection))}
+        adopted = []
+        for lease in leases.orphans(connection, self.id, mine, living, now):
+            taken = leases.take_over(connection, lease, self.id, now + self.database.settings.lease)
+            if taken is not None:
+                self.events.emit(TookOver(taken.run, taken.lane, taken.epoch))
+                adopted.append(taken)
+        connection.commit()
+        return adopted
+
+    def _others(self, connection: Connection) -> list[ServerRow]:
+        c = servers.c
+        rows = select(c.id, c.host, c.process, c.process_started, c.seen, c.locked).where(c.id != self.id)
+        return [ServerRow(*row) for row in connection.execute(rows)]
+
+
+def _row(clock: Clock) -> dict[str, Any]:
+    process, now = os.getpid(), clock.now()
+    return {
+        "host": socket.gethostname(),
+        "process": process,
+        "process_started": process_start(process),
+        "started": now,
+        "seen": now,
+        "locked": False,
+    }

@@ -1,0 +1,70 @@
+"""The threads of a server that run jobs, each with a connection of its own."""
+
+import queue
+import threading
+from collections.abc import Callable
+
+from sqlalchemy import Connection
+
+from afterwork.store.database import Database
+
+Task = Callable[[Connection], None]
+
+
+class Workers:
+    """A fixed number of threads. They are daemons: a process that must end doesn't wait for them."""
+
+    def __init__(self, count: int, database: Database, report: Callable[[Exception], None]) -> None:
+        self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._database = database
+        self._report = report
+        self._idle = threading.Condition()
+        self._busy = 0
+        self.count = count
+        self._threads = [threading.Thread(target=self._work, name=f"afterwork-{n}", daemon=True) for n in range(count)]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def free(self) -> int:
+        """How many threads have nothing to do."""
+        return self.count - self._busy
+
+    @property
+    def busy(self) -> int:
+        """How many tasks are begun or waiting to begin."""
+        return self._busy
+
+    def start(self, task: Task) -> None:
+        """Let a thread do a task. Its exceptions are reported, not raised."""
+        with self._idle:
+            self._busy += 1
+        self._tasks.put(task)
+
+    def wait_until_idle(self, seconds: float) -> int:
+        """Wait for all tasks to end. Returns how many have not in the given time."""
+        with self._idle:
+            self._idle.wait_for(lambda: self._busy == 0, timeout=seconds)
+            return self._busy
+
+    def stop(self) -> None:
+        """End the threads, each after what it is doing."""
+        for _ in self._threads:
+            self._tasks.put(None)
+
+    def _work(self) -> None:
+        connection: Connection | None = None
+        while (task := self._tasks.get()) is not None:
+            try:
+                if connection is None or connection.invalidated or connection.closed:
+                    connection = self._database.connect()
+                task(connection)
+            except Exception as error:
+                self._database.discard(connection)
+                connection = None
+                self._report(error)
+            finally:
+                with self._idle:
+                    self._busy -= 1
+                    self._idle.notify_all()
+        self._database.discard(connection)

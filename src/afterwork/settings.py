@@ -1,0 +1,45 @@
+"""What the people who run a server can set."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The knobs of a server, with defaults that suit most. All spans are timedeltas."""
+
+    batch: int = 100
+    """Tickets of one lane that one transaction takes at most."""
+
+    workers: int = 4
+    """Runs that go on at the same time in one server: lanes, parallel runs and outside runs."""
+
+    lease: timedelta = timedelta(seconds=30)
+    """How long an outside run is protected without a sign of life; living servers renew it in time."""
+
+    crash_limit: int = 3
+    """A ticket whose process died this often while running it is not tried again."""
+
+    grace: timedelta = timedelta(seconds=30)
+    """How long a server that is told to stop lets its runs go on."""
+
+    safety_poll: timedelta = timedelta(minutes=2)
+    """An idle server looks for work this often, though it counts on being woken."""
+
+    standby_poll: timedelta = timedelta(seconds=1)
+    """How often a server looks while work is due that another server holds."""
+
+    file_poll: timedelta = timedelta(milliseconds=4)
+    """How often an idle server asks a SQLite file whether it has changed."""
+
+    listen: bool = True
+    """Whether PostgreSQL may wake the server. Off behind a transaction-mode pooler: it then polls each `standby_poll`."""
+
+    prune_every: timedelta = timedelta(minutes=5)
+    """How often receipts whose DeleteTime has passed are deleted."""
+
+    inside_limit: timedelta = timedelta(seconds=60)
+    """A run inside a transaction that says nothing to PostgreSQL for so long loses its transaction (a stopped process)."""
+
+    lock_limit: timedelta = timedelta(seconds=10)
+    """A run that waits so long for a row that somebody else has locked is put off."""

@@ -1,0 +1,1 @@
+"""Afterwork's part of the database: its tables, its ticket queries, and what differs between SQLite and PostgreSQL."""

@@ -1,0 +1,142 @@
+"""What differs between SQLite and PostgreSQL: connections, transactions, errors, and how a server is known to live."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine, StaticPool
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.pool import SingletonThreadPool
+
+from afterwork.errors import UnsupportedDatabase
+from afterwork.settings import Settings
+
+
+@dataclass(frozen=True)
+class ServerRow:
+    """A server, as its row says."""
+
+    id: int
+    host: str
+    process: int
+    process_started: float
+    seen: datetime
+    locked: bool
+
+
+class Database(ABC):
+    """One database, through the application's engine. Connections are the server's own and in driver-level autocommit,
+    so that each transaction begins where `transaction` says so, and is of the kind that it needs."""
+
+    dialect: str
+
+    def __init__(self, engine: Engine, settings: Settings) -> None:
+        self.engine = engine
+        self.settings = settings
+
+    def __str__(self) -> str:
+        return self.engine.url.render_as_string(hide_password=True)
+
+    @property
+    def shares_one_connection(self) -> bool:
+        """Whether the engine has a single connection, as one of a SQLite database in memory does."""
+        return isinstance(self.engine.pool, StaticPool | SingletonThreadPool)
+
+    def connect(self) -> Connection:
+        """A connection that belongs to the server until it is closed, and never goes back into the engine's pool."""
+        connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        if not self.shares_one_connection:
+            connection.detach()
+        self.prepare(connection)
+        return connection
+
+    @contextmanager
+    def transaction(self, connection: Connection) -> Iterator[None]:
+        """A transaction that may write. Commits at the end; rolls back when the block raises."""
+        connection.exec_driver_sql(self.begin)
+        try:
+            yield
+            connection.commit()
+        except BaseException:
+            self.give_up(connection)
+            raise
+
+    def give_up(self, connection: Connection) -> None:
+        """Roll back, if the connection is still there to do so."""
+        if not connection.closed and not connection.invalidated:
+            connection.rollback()
+
+    def discard(self, connection: Connection | None) -> None:
+        """Close a connection, whatever state it is in."""
+        if connection is not None:
+            try:
+                connection.close()
+            except DBAPIError:
+                connection.invalidate()
+
+    def is_lost(self, error: BaseException) -> bool:
+        """Whether an error says that the database can't be reached, rather than that a statement was wrong."""
+        if isinstance(error, DisconnectionError):
+            return True
+        return isinstance(error, DBAPIError) and (error.connection_invalidated or self.says_unreachable(error))
+
+    begin: str
+    """The statement that begins a transaction which may write."""
+
+    @abstractmethod
+    def prepare(self, connection: Connection) -> None:
+        """Set up a fresh connection."""
+
+    @abstractmethod
+    def says_unreachable(self, error: DBAPIError) -> bool:
+        """Whether the driver's error is about the connection or the server as a whole."""
+
+    @abstractmethod
+    def is_contended(self, error: BaseException) -> bool:
+        """Whether an error only says that others were in the way, so that the same may go well a little later."""
+
+    @abstractmethod
+    @contextmanager
+    def reading_only(self, connection: Connection) -> Iterator[None]:
+        """While it lasts, each statement stands for itself, keeps no snapshot, and must not write."""
+
+    @abstractmethod
+    def announce(self, connection: Connection, server: int) -> bool:
+        """Hold a lock for as long as this connection lives, as a sign that the server does. False if there is no such
+        lock here."""
+
+    @abstractmethod
+    def is_alive(self, connection: Connection, row: ServerRow, now: datetime) -> bool:
+        """Whether another server is there, as far as can be told."""
+
+    @abstractmethod
+    def wake_all(self, connection: Connection) -> None:
+        """Wake sleeping servers, after something that no trigger tells them of."""
+
+    @abstractmethod
+    def index_names(self, connection: Connection, table: str) -> set[str]:
+        """The names of all indexes on a table."""
+
+
+def database_of(engine: Engine, settings: Settings) -> Database:
+    """The database behind an engine. Raises `UnsupportedDatabase` for what Afterwork doesn't run on."""
+    from afterwork.store.postgresql import PostgreSQL
+    from afterwork.store.sqlite import SQLite
+
+    if not isinstance(engine, Engine):
+        raise UnsupportedDatabase(
+            f"{type(engine).__name__} is no engine that a server can use. Give it one from sqlalchemy.create_engine, "
+            "also where the application itself uses an AsyncEngine."
+        )
+    match engine.dialect.name, engine.dialect.driver:
+        case "sqlite", "pysqlite":
+            return SQLite(engine, settings)
+        case "postgresql", "psycopg":
+            return PostgreSQL(engine, settings)
+        case name, driver:
+            raise UnsupportedDatabase(
+                f"Afterwork runs on sqlite:/// and postgresql+psycopg://, not on {name}+{driver}://. "
+                "Make an engine with one of them for the server."
+            )

@@ -1,0 +1,101 @@
+"""Lanes and leases: who has what, over all servers."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, delete, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from afterwork.model.lane import PARALLEL
+from afterwork.store.tables import lane as lanes
+from afterwork.store.tables import lease as leases
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to settle one run. It is lost when somebody else has raised the epoch."""
+
+    run: str
+    ticket: str
+    lane: str
+    server: int
+    epoch: int
+
+
+def ensure_lanes(connection: Connection, names: Iterable[str]) -> None:
+    """Have a row for each lane."""
+    for name in names:
+        if connection.execute(select(lanes.c.name).where(lanes.c.name == name)).scalar() is None:
+            try:
+                connection.execute(lanes.insert().values(name=name))
+            except IntegrityError:  # another server was quicker
+                connection.rollback()
+            else:
+                connection.commit()
+
+
+def take(connection: Connection, lease: Lease, now: datetime, expires: datetime) -> None:
+    """Begin a lease, in the transaction that has claimed the ticket and its lane."""
+    values = {"run": lease.run, "ticket": lease.ticket, "lane": lease.lane, "server": lease.server, "epoch": lease.epoch}
+    connection.execute(leases.insert().values(values | {"taken": now, "expires": expires}))
+    if lease.lane != PARALLEL:
+        connection.execute(update(lanes).where(lanes.c.name == lease.lane).values(lease=lease.run))
+
+
+def holds(connection: Connection, lease: Lease) -> bool:
+    """Whether the lease is still ours; if so, nobody can take it over before this transaction has ended."""
+    ours = select(leases.c.run).where(leases.c.run == lease.run, leases.c.epoch == lease.epoch, leases.c.server == lease.server)
+    return connection.execute(ours.with_for_update()).scalar() is not None
+
+
+def release(connection: Connection, lease: Lease) -> None:
+    """End a lease, in the transaction that settles its run."""
+    connection.execute(delete(leases).where(leases.c.run == lease.run))
+    if lease.lane != PARALLEL:
+        connection.execute(update(lanes).where(lanes.c.lease == lease.run).values(lease=None))
+
+
+def renew(connection: Connection, server: int, runs: Collection[str], expires: datetime) -> None:
+    """Show that the server which has these runs is alive."""
+    connection.execute(
+        update(leases).where(leases.c.server == server, leases.c.run.in_(list(runs))).values(expires=expires)
+    )
+
+
+def others(connection: Connection, server: int) -> bool:
+    """Whether other servers hold leases, so that somebody must watch whether they live."""
+    return connection.execute(select(leases.c.run).where(leases.c.server != server).limit(1)).scalar() is not None
+
+
+def orphans(
+    connection: Connection, server: int, mine: Collection[str], living: Collection[int], now: datetime
+) -> list[Lease]:
+    """The leases that nobody works on: expired, of a server that is not there, or this server's own and forgotten by it.
+    `mine` are the runs that this server is working on."""
+    c = leases.c
+    abandoned = or_(c.server.not_in(list(living)), c.server == server, c.expires < now)
+    found = select(c.run, c.ticket, c.lane, c.server, c.epoch).where(abandoned, c.run.not_in(list(mine)))
+    return [Lease(*row) for row in connection.execute(found)]
+
+
+def take_over(connection: Connection, lease: Lease, server: int, expires: datetime) -> Lease | None:
+    """Make a lease this server's own, unless somebody was quicker. Whoever had it can't settle it any more."""
+    c = leases.c
+    taken = connection.execute(
+        update(leases)
+        .where(c.run == lease.run, c.epoch == lease.epoch)
+        .values(server=server, epoch=lease.epoch + 1, expires=expires)
+    )
+    return replace(lease, server=server, epoch=lease.epoch + 1) if taken.rowcount else None
+
+
+def paused(connection: Connection) -> set[str]:
+    """The lanes in which no job may begin."""
+    return set(connection.execute(select(lanes.c.name).where(lanes.c.paused)).scalars())
+
+
+def pause(connection: Connection, name: str, paused: bool) -> None:
+    """Let no more jobs of a lane begin, or let them again."""
+    ensure_lanes(connection, [name])
+    connection.execute(update(lanes).where(lanes.c.name == bindparam("lane")).values(paused=paused), {"lane": name})

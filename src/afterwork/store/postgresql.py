@@ -1,0 +1,92 @@
+"""PostgreSQL, through psycopg 3."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, func, select, text
+from sqlalchemy.exc import DBAPIError
+
+from afterwork.store.database import Database, ServerRow
+
+LOCKS = 0x41667477
+"""The first key of the advisory locks that say which servers live; the second is the server's id. "Aftw"."""
+
+SLEEP = 0x41667478
+"""The first key of the advisory lock that a sleeping server holds, which tells writers to wake it."""
+
+CHANNEL = "afterwork"
+
+CONTENDED = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
+SHUTDOWN = ("57P", "08", "53300")  # operator intervention, connection exceptions, too many connections
+
+
+HELD = text(
+    "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = :space AND objid = :server AND granted"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+)
+
+
+class PostgreSQL(Database):
+    """A PostgreSQL database."""
+
+    dialect = "postgresql"
+    begin = "BEGIN READ WRITE"
+
+    def prepare(self, connection: Connection) -> None:
+        limits = {
+            "application_name": "afterwork",
+            "lock_timeout": _milliseconds(self.settings.lock_limit),
+            # What ends the transaction of a stopped process, and so frees its lane.
+            "idle_in_transaction_session_timeout": _milliseconds(self.settings.inside_limit),
+        }
+        for name, value in limits.items():
+            connection.execute(text("SELECT set_config(:name, :value, false)"), {"name": name, "value": value})
+        connection.commit()
+
+    def says_unreachable(self, error: DBAPIError) -> bool:
+        state = _state(error)
+        # Without a state, the error is the driver's own: it could not connect, or the connection broke.
+        return state.startswith(SHUTDOWN) if state else type(error.orig).__name__ == "OperationalError"
+
+    def is_contended(self, error: BaseException) -> bool:
+        return isinstance(error, DBAPIError) and _state(error) in CONTENDED
+
+    @contextmanager
+    def reading_only(self, connection: Connection) -> Iterator[None]:
+        connection.exec_driver_sql("SET default_transaction_read_only = on")
+        try:
+            yield
+        finally:
+            if not connection.invalidated:
+                connection.exec_driver_sql("SET default_transaction_read_only = off")
+
+    def announce(self, connection: Connection, server: int) -> bool:
+        if self.settings.listen:
+            connection.execute(select(func.pg_try_advisory_lock(LOCKS, server)))
+        return self.settings.listen
+
+    def is_alive(self, connection: Connection, row: ServerRow, now: datetime) -> bool:
+        if not row.locked or self._has_just_started(connection):
+            return now - row.seen < self.settings.safety_poll + self.settings.lease
+        return bool(connection.execute(HELD, {"space": LOCKS, "server": row.id}).scalar())
+
+    def _has_just_started(self, connection: Connection) -> bool:
+        """After a restart of PostgreSQL all locks are gone, and the servers are about to take theirs again."""
+        age = connection.execute(text("SELECT clock_timestamp() - pg_postmaster_start_time()")).scalar_one()
+        return bool(age < self.settings.lease)
+
+    def wake_all(self, connection: Connection) -> None:
+        connection.exec_driver_sql(f"NOTIFY {CHANNEL}")
+
+    def index_names(self, connection: Connection, table: str) -> set[str]:
+        names = text("SELECT indexname FROM pg_indexes WHERE tablename = :table")
+        return set(connection.execute(names, {"table": table}).scalars())
+
+
+def _milliseconds(span: timedelta) -> str:
+    return str(int(span.total_seconds() * 1000))
+
+
+def _state(error: DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""

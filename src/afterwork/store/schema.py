@@ -1,0 +1,132 @@
+"""Afterwork's tables in the database: making them, and telling whether they are there."""
+
+import uuid
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy.exc import NoSuchTableError
+from sqlalchemy.schema import CreateIndex
+
+from afterwork.errors import NotInstalled, WrongSchema
+from afterwork.model.contract import Contract
+from afterwork.model.lane import MAIN, PARALLEL
+from afterwork.store import tables
+from afterwork.store.database import Database
+from afterwork.store.postgresql import CHANNEL, SLEEP
+from afterwork.store.tickets import Tickets
+
+WAKE = f"""
+CREATE OR REPLACE FUNCTION afterwork_wake() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT pg_try_advisory_xact_lock_shared({SLEEP}, 0) THEN
+        PERFORM pg_notify('{CHANNEL}', '');
+    END IF;
+    RETURN NULL;
+END $$
+"""
+
+
+def install(database: Database, contract: Contract) -> list[str]:
+    """Make or update what Afterwork needs in the database. Returns what it did, a line each; [] if all was there.
+
+    Raises `WrongSchema` if a newer Afterwork has been here.
+    """
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        found = version(connection)
+        if found is not None and found > tables.SCHEMA_VERSION:
+            raise WrongSchema(str(database), found, tables.SCHEMA_VERSION)
+        before = list(_prepare_file(database, connection))
+        with database.transaction(connection):
+            return before + list(_steps(database, connection, contract, found))
+
+
+def check_installed(database: Database, connection: Connection) -> None:
+    """Raises `NotInstalled` or `WrongSchema` if the database is not as this program needs it."""
+    found = version(connection)
+    if found is None:
+        raise NotInstalled(str(database))
+    if found != tables.SCHEMA_VERSION:
+        raise WrongSchema(str(database), found, tables.SCHEMA_VERSION)
+
+
+def version(connection: Connection) -> int | None:
+    """The version of Afterwork's tables in the database, or None if there are none."""
+    if not inspect(connection).has_table(tables.about.name):
+        return None
+    found = connection.execute(select(tables.about.c.value).where(tables.about.c.name == "schema_version")).scalar()
+    return int(found or 0)
+
+
+def installation(connection: Connection) -> uuid.UUID:
+    """The id that tells this database from others."""
+    query = select(tables.about.c.value).where(tables.about.c.name == "installation")
+    return uuid.UUID(connection.execute(query).scalar_one())
+
+
+def missing_indexes(database: Database, connection: Connection, contract: Contract) -> list[str]:
+    """The names of indexes on the ticket table that are not there."""
+    present = database.index_names(connection, contract.table.name)
+    return [str(i.name) for i in Tickets(contract, database.dialect).indexes() if i.name not in present]
+
+
+def has_wake_trigger(connection: Connection, contract: Contract) -> bool:
+    """Whether PostgreSQL tells sleeping servers of new tickets."""
+    enabled = text("SELECT tgenabled <> 'D' FROM pg_trigger WHERE tgname = 'afterwork_wake' AND tgrelid = to_regclass(:table)")
+    return bool(connection.execute(enabled, {"table": _quoted(connection, contract)}).scalar())
+
+
+def _prepare_file(database: Database, connection: Connection) -> Iterator[str]:
+    """Readers and the one writer of a SQLite file get out of each other's way by a write-ahead log."""
+    if database.dialect == "sqlite" and not database.shares_one_connection:
+        if connection.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal":
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            yield "journal mode of the file set to WAL"
+        connection.commit()
+
+
+def _steps(database: Database, connection: Connection, contract: Contract, found: int | None) -> Iterator[str]:
+    if not inspect(connection).has_table(contract.table.name, schema=contract.table.schema):
+        raise NoSuchTableError(
+            f"{database} has no table {contract.table.fullname}. Create the application's own tables first."
+        )
+    yield from _tables(connection, found)
+    missing = set(missing_indexes(database, connection, contract))
+    for index in Tickets(contract, database.dialect).indexes():
+        if index.name in missing:
+            connection.execute(CreateIndex(index))
+            yield f"index {index.name} created"
+    if database.dialect == "postgresql" and not has_wake_trigger(connection, contract):
+        yield from _wake_trigger(connection, contract)
+
+
+def _tables(connection: Connection, found: int | None) -> Iterator[str]:
+    for table in tables.metadata.sorted_tables:
+        if not inspect(connection).has_table(table.name):
+            table.create(connection)
+            yield f"table {table.name} created"
+    if found is None:
+        connection.execute(tables.about.insert(), [{"name": "installation", "value": str(uuid.uuid4())}])
+        connection.execute(tables.lane.insert(), [{"name": MAIN}, {"name": PARALLEL}])
+    if found != tables.SCHEMA_VERSION:
+        connection.execute(tables.about.delete().where(tables.about.c.name == "schema_version"))
+        connection.execute(tables.about.insert(), [{"name": "schema_version", "value": str(tables.SCHEMA_VERSION)}])
+        yield f"schema version {tables.SCHEMA_VERSION} set"
+
+
+def _wake_trigger(connection: Connection, contract: Contract) -> Iterator[str]:
+    """Tell a sleeping server of new tickets. What the server itself writes to end a ticket fires nothing."""
+    quote = connection.dialect.identifier_preparer.quote
+    watched = [contract.execute_earliest, contract.view_model, contract.root_id, contract.lane, contract.priority]
+    columns = ", ".join(quote(attribute.column.name) for attribute in watched if attribute is not None)
+    table = _quoted(connection, contract)
+    connection.exec_driver_sql(WAKE)
+    connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS afterwork_wake ON {table}")
+    connection.exec_driver_sql(
+        f"CREATE TRIGGER afterwork_wake AFTER INSERT OR UPDATE OF {columns} ON {table} "
+        "FOR EACH STATEMENT EXECUTE FUNCTION afterwork_wake()"
+    )
+    yield f"trigger afterwork_wake on {contract.table.fullname} created"
+
+
+def _quoted(connection: Connection, contract: Contract) -> str:
+    return connection.dialect.identifier_preparer.format_table(contract.table)

@@ -1,0 +1,65 @@
+"""SQLite: one writer at a time, and servers on one machine."""
+
+import socket
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from afterwork.store.database import Database, ServerRow
+from afterwork.store.process import process_start
+
+BUSY = {"SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY", "SQLITE_BUSY_TIMEOUT", "SQLITE_LOCKED"}
+UNREACHABLE = {"SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_NOTADB"}
+
+
+class SQLite(Database):
+    """A SQLite file, or a database in memory."""
+
+    dialect = "sqlite"
+    # A transaction that reads first and writes later can be refused at once, whatever the time-out (traps, 13).
+    begin = "BEGIN IMMEDIATE"
+
+    def prepare(self, connection: Connection) -> None:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(self.settings.lock_limit.total_seconds() * 1000)}")
+        connection.commit()
+
+    def says_unreachable(self, error: DBAPIError) -> bool:
+        return _name(error) in UNREACHABLE
+
+    def is_contended(self, error: BaseException) -> bool:
+        return isinstance(error, DBAPIError) and _name(error) in BUSY
+
+    @contextmanager
+    def reading_only(self, connection: Connection) -> Iterator[None]:
+        connection.exec_driver_sql("PRAGMA query_only = ON")
+        try:
+            yield
+        finally:
+            connection.exec_driver_sql("PRAGMA query_only = OFF")
+
+    def announce(self, connection: Connection, server: int) -> bool:
+        return False
+
+    def is_alive(self, connection: Connection, row: ServerRow, now: datetime) -> bool:
+        if row.host == socket.gethostname():
+            return process_start(row.process) == row.process_started
+        return now - row.seen < self.settings.lease
+
+    def wake_all(self, connection: Connection) -> None:
+        """Nothing: whatever was written has changed the file."""
+
+    def index_names(self, connection: Connection, table: str) -> set[str]:
+        return set(
+            connection.exec_driver_sql(
+                "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ?", (table,)
+            ).scalars()
+        )
+
+
+def _name(error: DBAPIError) -> str:
+    original = error.orig
+    return original.sqlite_errorname if isinstance(original, sqlite3.Error) and hasattr(original, "sqlite_errorname") else ""

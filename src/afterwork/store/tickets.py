@@ -1,0 +1,271 @@
+"""The statements on the ticket table. Each is built once; none costs more because many tickets have ended."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Index,
+    MetaData,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    delete,
+    exists,
+    func,
+    literal_column,
+    null,
+    select,
+    update,
+)
+
+from afterwork.model.columns import has_zone
+from afterwork.model.contract import Attribute, Contract, moment_for
+from afterwork.model.lane import MAIN, PARALLEL
+from afterwork.model.unique import has_begun
+from afterwork.store import tables
+
+NO_PRIORITY = 2147483647
+
+CLOCK_SLACK = timedelta(minutes=1)
+"""How far the clocks of applications may be ahead of the server's without delaying tickets that ask for no moment."""
+
+PRUNED_AT_ONCE = 1000
+
+
+@dataclass(frozen=True)
+class Group:
+    """The pending tickets of one lane and priority: the first one's ExecuteEarliest, None if it waits for no moment."""
+
+    lane: str
+    priority: int
+    earliest: datetime | None
+
+
+@dataclass(frozen=True)
+class TicketRow:
+    """What a run needs of a ticket's row, as it stands there. `created` is a text that differs where keys come back."""
+
+    key: Any
+    work: str | None
+    root_id: str | None
+    keep_minutes: object
+    attempts: int
+    created: str | None
+    lane: str | None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a ticket's row is left: `error` is None if it ended well."""
+
+    row: TicketRow
+    keep_minutes: int
+    error: str | None
+
+
+class Columns:
+    """The columns of a ticket table, or of an alias of it, and what is calculated from them."""
+
+    def __init__(self, contract: Contract, source: FromClause, dialect: str) -> None:
+        def of(attribute: Attribute) -> ColumnElement[Any]:
+            return source.c[attribute.column.key]
+
+        self.source = source
+        self.key = of(contract.key)
+        self.work = of(contract.view_model)
+        self.root_id = of(contract.root_id)
+        self.keep_minutes = of(contract.keep_receipt_minutes)
+        self.delete_time = of(contract.delete_time)
+        self.earliest = of(contract.execute_earliest)
+        self.pending = of(contract.done).is_(None) & of(contract.error).is_(None)
+        self.attempts = of(contract.attempts) if contract.attempts else literal_column("0")
+        # The planner recognises an index on an expression only by the same literals, so none of these is a parameter.
+        self.own_lane = of(contract.lane) if contract.lane else null()
+        main, none = literal_column(f"'{MAIN}'", Text), literal_column(str(NO_PRIORITY))
+        self.lane = func.coalesce(of(contract.lane), main) if contract.lane else main
+        self.priority = func.coalesce(of(contract.priority), none) if contract.priority else none
+        moments = [self.earliest, *([of(contract.created)] if _orders(contract) else [])]
+        self.moment = func.coalesce(*moments, _long_ago(contract, dialect))
+        self.order = (self.lane, self.priority, self.moment, self.key)
+        self.created = _as_text(of(contract.created), dialect) if contract.created else null()
+
+
+def _orders(contract: Contract) -> bool:
+    """Whether the moment of creation is there and can be compared with ExecuteEarliest."""
+    return contract.created is not None and has_zone(contract.created.column) == has_zone(contract.execute_earliest.column)
+
+
+def _long_ago(contract: Contract, dialect: str) -> ColumnElement[Any]:
+    kind = contract.execute_earliest.column.type
+    if dialect == "sqlite":
+        return literal_column("'1970-01-01 00:00:00.000000'", kind)
+    zoned = has_zone(contract.execute_earliest.column)
+    return literal_column("TIMESTAMPTZ '1970-01-01 00:00:00+00'" if zoned else "TIMESTAMP '1970-01-01 00:00:00'", kind)
+
+
+def _as_text(moment: ColumnElement[Any], dialect: str) -> ColumnElement[str]:
+    return cast(func.date_part("epoch", moment) if dialect == "postgresql" else moment, Text)
+
+
+class Tickets:
+    """The queries of one ticket class on one kind of database ("sqlite" or "postgresql")."""
+
+    def __init__(self, contract: Contract, dialect: str) -> None:
+        self.contract = contract
+        self.dialect = dialect
+        self.columns = Columns(contract, contract.table, dialect)
+        self._groups = self._groups_statement()
+        self._due = {exclusive: self._due_statement(exclusive) for exclusive in (True, False)}
+        self._one = {exclusive: self._one_statement(exclusive) for exclusive in (True, False)}
+
+    def indexes(self) -> Sequence[Index]:
+        """The indexes that the statements rely on, on the application's ticket table."""
+        # On a copy, so that the application's own metadata, and what Alembic compares with it, stay as they are.
+        table = self.contract.table.to_metadata(MetaData())
+        c = Columns(self.contract, table, self.dialect)
+        wanted = {
+            "pending": (c.order, c.pending),
+            "root": ((c.root_id, c.work), c.pending),
+            "ended": ((c.delete_time,), c.delete_time.is_not(None)),
+        }
+        return [
+            Index(f"afterwork_{table.name}_{name}", *expressions, postgresql_where=where, sqlite_where=where)
+            for name, (expressions, where) in wanted.items()
+        ]
+
+    def groups(self, connection: Connection) -> list[Group]:
+        """Every lane and priority with pending tickets, in the order in which they run. Touches one row for each."""
+        return [
+            Group(lane, priority, aware(earliest)) for _, lane, priority, earliest in connection.execute(self._groups)
+        ]
+
+    def claim_due(self, connection: Connection, lane: str, priority: int, now: datetime, most: int) -> list[TicketRow]:
+        """Lock and return the first due tickets of a lane, if this transaction can have the lane; else none."""
+        values = {
+            "lane": lane,
+            "priority": priority,
+            "now": self._moment(now),
+            "bound": self._moment(now + CLOCK_SLACK),
+            "most": most,
+        }
+        return [TicketRow(*row) for row in connection.execute(self._due[lane != PARALLEL], values)]
+
+    def claim_one(self, connection: Connection, lane: str, key: Any) -> TicketRow | None:
+        """Lock and return one pending ticket, if this transaction can have it and its lane; else None."""
+        row = connection.execute(self._one[lane != PARALLEL], {"lane": lane, "key": key}).one_or_none()
+        return None if row is None else TicketRow(*row)
+
+    def row(self, connection: Connection, key: Any) -> TicketRow | None:
+        """A pending ticket that this transaction's run holds already, or None if it is not there."""
+        row = connection.execute(self._select().where(self.columns.key == key, self.columns.pending)).one_or_none()
+        return None if row is None else TicketRow(*row)
+
+    def end(self, connection: Connection, ended: Sequence[Ended], now: datetime) -> None:
+        """Write Done, DeleteTime, Error and Attempts. Tickets that end alike take one statement."""
+        alike: dict[tuple[int, str | None], list[Any]] = {}
+        for one in ended:
+            alike.setdefault((one.keep_minutes, one.error), []).append(one.row.key)
+        for (keep, error), keys in alike.items():
+            delete_time = self._moment(now + timedelta(minutes=keep))
+            values = {self.contract.done: self._moment(now), self.contract.delete_time: delete_time}
+            self._write(connection, keys, values if error is None else {**values, self.contract.error: error})
+
+    def put_off(self, connection: Connection, row: TicketRow, until: datetime) -> None:
+        """Let a ticket be tried again, not before a moment."""
+        self._write(connection, [row.key], {self.contract.execute_earliest: self._moment(until)})
+
+    def move(self, connection: Connection, keys: Sequence[Any], lane: str) -> None:
+        """Put tickets into the lane that their work declares."""
+        assert self.contract.lane is not None  # else all of them are in `main`
+        column = self.contract.lane.column
+        connection.execute(update(self.contract.table).where(self.columns.key.in_(keys)).values({column: lane}))
+
+    def prune(self, connection: Connection, now: datetime) -> int:
+        """Delete receipts whose DeleteTime has passed, some at a time. Returns how many; 0 says that none is left."""
+        c = self.columns
+        passed = (
+            select(c.key)
+            .where(c.delete_time < self._moment(now))
+            .limit(PRUNED_AT_ONCE)
+            .with_for_update(skip_locked=True)
+        )
+        return connection.execute(delete(self.contract.table).where(c.key.in_(passed))).rowcount
+
+    def _moment(self, now: datetime) -> datetime:
+        return moment_for(self.contract.execute_earliest.column, self.dialect, now)
+
+    def _write(self, connection: Connection, keys: Sequence[Any], values: dict[Attribute, Any]) -> None:
+        new = {attribute.column: value for attribute, value in values.items()}
+        if self.contract.attempts is not None:
+            new[self.contract.attempts.column] = self.contract.attempts.column + 1
+        connection.execute(update(self.contract.table).where(self.columns.key.in_(keys)).values(new))
+
+    def _select(self) -> Select[Any]:
+        c = self.columns
+        return select(c.key, c.work, c.root_id, c.keep_minutes, c.attempts, c.created, c.own_lane)
+
+    def _guarded(self, statement: Select[Any], exclusive: bool) -> Select[Any]:
+        """A statement that finds rows only if the lane is free, and locks both. Both are read as of the lock, not of the
+        statement's beginning, so nothing that another server has just committed is missed."""
+        lane = tables.lane
+        free = select(lane.c.name).where(lane.c.name == bindparam("lane"), ~lane.c.paused)
+        if exclusive:
+            free = free.where(lane.c.lease.is_(None)).with_for_update(skip_locked=True)
+        held = free.cte("held")
+        return statement.where(exists(select(held.c.name))).with_for_update(of=self.contract.table, skip_locked=True)
+
+    def _due_statement(self, exclusive: bool) -> Select[Any]:
+        c = self.columns
+        due = (
+            self._select()
+            .where(c.pending, ~has_begun(c.key))
+            .where(c.lane == bindparam("lane"), c.priority == bindparam("priority"))
+            .where(c.moment <= bindparam("bound", type_=c.earliest.type))
+            .where(c.earliest.is_(None) | (c.earliest <= bindparam("now", type_=c.earliest.type)))
+            .order_by(c.moment, c.key)
+            .limit(bindparam("most"))
+        )
+        return self._guarded(due, exclusive)
+
+    def _one_statement(self, exclusive: bool) -> Select[Any]:
+        c = self.columns
+        return self._guarded(self._select().where(c.key == bindparam("key"), c.pending, ~has_begun(c.key)), exclusive)
+
+    def _groups_statement(self) -> Select[Any]:
+        """A loose index scan: from the first ticket of each group straight to the first of the next."""
+        table = self.contract.table
+
+        def waiting(c: Columns) -> ColumnElement[bool]:
+            return c.pending & ~has_begun(c.key)
+
+        first = Columns(self.contract, table.alias("first"), self.dialect)
+        head = select(first.key.label("key"), first.lane.label("lane"), first.priority.label("priority"),
+                      first.earliest.label("earliest")).where(waiting(first)).order_by(*first.order).limit(1).subquery()
+        group = select(head).cte("ticket_group", recursive=True)
+        same = Columns(self.contract, table.alias("same"), self.dialect)
+        in_same_lane = (
+            select(same.key).where(waiting(same), same.lane == group.c.lane, same.priority > group.c.priority)
+            .order_by(*same.order).limit(1).scalar_subquery()
+        )
+        other = Columns(self.contract, table.alias("other"), self.dialect)
+        in_next_lane = (
+            select(other.key).where(waiting(other), other.lane > group.c.lane)
+            .order_by(*other.order).limit(1).scalar_subquery()
+        )
+        found = Columns(self.contract, table.alias("found"), self.dialect)
+        next_key = func.coalesce(in_same_lane, in_next_lane)
+        step = select(found.key, found.lane, found.priority, found.earliest).select_from(
+            group.join(found.source, found.key == next_key)
+        )
+        return select(group.union_all(step))
+
+
+def aware(moment: datetime | None) -> datetime | None:
+    """A moment as a ticket's column gave it; naive columns hold UTC."""
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment

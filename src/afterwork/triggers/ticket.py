@@ -1,0 +1,146 @@
+"""Tickets start jobs: a row of SysAsyncTicket that is due."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select, tuple_
+from sqlalchemy.orm import Mapper
+
+from afterwork.errors import MalformedExternalId, UnknownWork
+from afterwork.jobs.outcome import Outcome, Raised, Rejected, Succeeded, Superseded, printable
+from afterwork.jobs.perform import is_gone
+from afterwork.jobs.run import Run
+from afterwork.jobs.session import RunSession
+from afterwork.jobs.trigger import Claim, Due
+from afterwork.model.contract import DEFAULT_KEEP_MINUTES, MOST_KEEP_MINUTES
+from afterwork.model.external_id import ExternalId, parse
+from afterwork.model.lane import MAIN
+from afterwork.model.reading import ReadModel
+from afterwork.model.work import Work
+from afterwork.store.tickets import Ended, TicketRow, Tickets
+
+
+class TicketTrigger:
+    """Looks for tickets that are due, and ends them."""
+
+    name = "ticket"
+
+    def __init__(self, model: ReadModel, tickets: Tickets, installation: uuid.UUID) -> None:
+        self.model = model
+        self.tickets = tickets
+        self.installation = installation
+
+    def due(self, connection: Connection, now: datetime) -> Due:
+        lanes: dict[str, list[int]] = {}
+        moments = []
+        for group in self.tickets.groups(connection):
+            if group.earliest is None or group.earliest <= now:
+                lanes.setdefault(group.lane, []).append(group.priority)
+            else:
+                moments.append(group.earliest)
+        return Due(lanes, min(moments, default=None))
+
+    def claim(self, connection: Connection, lane: str, priority: int, now: datetime, most: int) -> Sequence[Claim]:
+        while rows := self.tickets.claim_due(connection, lane, priority, now, most):
+            if claims := self._in_their_lane(connection, [self._claim(row, lane) for row in rows]):
+                return claims
+        return []
+
+    def claim_again(self, connection: Connection, claim: Claim) -> Claim | None:
+        row = self.tickets.claim_one(connection, claim.run.lane, claim.key)
+        return None if row is None else self._claim(row, claim.run.lane)
+
+    def held(self, connection: Connection, key: str, lane: str) -> Claim | None:
+        kind = self.tickets.contract.key.column.type
+        row = self.tickets.row(connection, int(key) if kind.python_type is int else key)
+        return None if row is None else self._claim(row, lane)
+
+    def roots(self, session: RunSession, claims: Sequence[Claim]) -> dict[Any, object | None | str]:
+        ids: dict[Any, ExternalId] = {}
+        found: dict[Any, object | None | str] = {}
+        for claim in claims:
+            if claim.run.root_id is None:
+                found[claim.key] = None
+                continue
+            try:
+                ids[claim.key] = parse(claim.run.root_id, self.model.classes)
+            except MalformedExternalId as error:
+                found[claim.key] = f"RootId: {error}"
+        objects = _load(session, ids.values())
+        for key, wanted in ids.items():
+            root = objects.get(wanted)
+            gone = f"The root {wanted} is not there (any more)."
+            found[key] = gone if root is None or is_gone(root) else root
+        return found
+
+    def settle(self, connection: Connection, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> None:
+        ended = []
+        for claim, outcome in outcomes:
+            row: TicketRow = claim.row
+            match outcome:
+                case Succeeded():
+                    ended.append(Ended(row, _keep(row), None))
+                case Raised(again_after=again_after) if again_after is not None:
+                    self.tickets.put_off(connection, row, now + again_after)
+                case Raised(text=reason) | Rejected(reason=reason):
+                    ended.append(Ended(row, _keep(row), printable(reason)))
+                case Superseded():
+                    pass  # the server that took it over settles it
+        self.tickets.end(connection, ended, now)
+
+    def prune(self, connection: Connection, now: datetime) -> int:
+        return self.tickets.prune(connection, now)
+
+    def _claim(self, row: TicketRow, lane: str) -> Claim:
+        run_id = uuid.uuid5(self.installation, f"{self.tickets.contract.table.name} {row.key} {row.created}")
+        run = Run(run_id, row.work or "", row.root_id, lane, row.attempts + 1)
+        return Claim(row.key, run, self._work(row), row)
+
+    def _work(self, row: TicketRow) -> Work | str:
+        keep = row.keep_minutes
+        if not isinstance(keep, int) or not 0 <= keep <= MOST_KEEP_MINUTES:
+            return f"KeepReceiptMinutes is {keep!r}. It must be 0 or more minutes, at most {MOST_KEEP_MINUTES:,}."
+        try:
+            return self.model.work(row.work)
+        except UnknownWork as error:
+            return str(error)
+
+    def _in_their_lane(self, connection: Connection, claims: Sequence[Claim]) -> Sequence[Claim]:
+        """A row that names no lane belongs to the one that its work declares. Whoever wrote it may not have known."""
+        if self.tickets.contract.lane is None:
+            return claims
+        kept: list[Claim] = []
+        strays: dict[str, list[Any]] = {}
+        for claim in claims:
+            declared = MAIN if isinstance(claim.work, str) else claim.work.lane
+            if claim.row.lane is None and declared != MAIN:
+                strays.setdefault(declared, []).append(claim.key)
+            else:
+                kept.append(claim)
+        for lane, keys in strays.items():
+            self.tickets.move(connection, keys, lane)
+        return kept
+
+
+def _keep(row: TicketRow) -> int:
+    keep = row.keep_minutes
+    return keep if isinstance(keep, int) and 0 <= keep <= MOST_KEEP_MINUTES else DEFAULT_KEEP_MINUTES
+
+
+def _load(session: RunSession, ids: Any) -> dict[ExternalId, object]:
+    """The objects of external ids, by one query for each class."""
+    by_class: dict[Mapper[Any], set[tuple[Any, ...]]] = {}
+    for wanted in ids:
+        by_class.setdefault(wanted.mapper, set()).add(wanted.key)
+    found = {}
+    for mapper, keys in by_class.items():
+        columns = mapper.primary_key
+        if len(columns) == 1:
+            condition = columns[0].in_([key[0] for key in keys])
+        else:
+            condition = tuple_(*columns).in_(list(keys))
+        for obj in session.scalars(select(mapper.class_).where(condition)).unique():
+            found[ExternalId(mapper, tuple(mapper.primary_key_from_instance(obj)))] = obj
+    return found
