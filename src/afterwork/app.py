@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -79,9 +79,7 @@ class Afterwork:
         Raises `ModelError`, `NotInstalled`, `WrongSchema` or `UnsupportedDatabase` at once.
         """
         server = self._server(engine)
-        before = {
-            number: signal.signal(number, lambda *_: server.stop()) for number in (signal.SIGTERM, signal.SIGINT)
-        }
+        before = {number: signal.signal(number, lambda *_: server.stop()) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             return server.run()
         finally:
@@ -121,7 +119,9 @@ class Afterwork:
         try:
             runner = self._runner(database, connection)
             return [
-                Ended(claim.run, outcome) for settled in run_until_idle(runner, connection) for claim, outcome in settled
+                Ended(claim.run, outcome)
+                for settled in run_until_idle(runner, connection)
+                for claim, outcome in settled
             ]
         finally:
             connection.close()

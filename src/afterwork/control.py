@@ -22,12 +22,12 @@ class Control:
         """Let a ticket that has ended, or waits, run as soon as possible. Raises `BadRequest` if there is none."""
         contract = self._model.contract
         columns = Columns(contract, contract.table, self._database.dialect)
-        cleared = {a.column: None for a in (contract.done, contract.delete_time, contract.error, contract.execute_earliest)}
+        cleared = {
+            a.column: None for a in (contract.done, contract.delete_time, contract.error, contract.execute_earliest)
+        }
         with self._database.engine.begin() as connection:
             schema.check_installed(self._database, connection)
-            found = connection.execute(
-                update(contract.table).where(cast(columns.key, Text) == key).values(cleared)
-            )
+            found = connection.execute(update(contract.table).where(cast(columns.key, Text) == key).values(cleared))
             if not found.rowcount:
                 raise BadRequest(f"There is no ticket {key}.")
             self._database.wake_all(connection)

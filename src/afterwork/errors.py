@@ -84,7 +84,9 @@ class WrongSchema(AfterworkError):
             if found < needed
             else "Upgrade the package afterwork on this machine"
         )
-        super().__init__(f"{database} has version {found} of Afterwork's tables, this program needs {needed}. {advice}.")
+        super().__init__(
+            f"{database} has version {found} of Afterwork's tables, this program needs {needed}. {advice}."
+        )
 
 
 class UnsupportedDatabase(AfterworkError):

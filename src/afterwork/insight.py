@@ -13,7 +13,8 @@ from afterwork.model.lane import MAIN
 from afterwork.model.reading import ReadModel
 from afterwork.store import schema, tables
 from afterwork.store.database import Database, ServerRow
-from afterwork.store.tickets import Columns, aware as _aware
+from afterwork.store.tickets import Columns
+from afterwork.store.tickets import aware as _aware
 
 State = Literal["pending", "failed", "done"]
 
@@ -98,7 +99,10 @@ class Insight:
 
     def _findings(self, connection: Connection) -> Iterator[Finding]:
         contract = self._model.contract
-        yield Finding(f"model: {len(self._model.classes)} classes, {len(self._model.works)} works, tickets in {contract.table.fullname}", True)
+        yield Finding(
+            f"model: {len(self._model.classes)} classes, {len(self._model.works)} works, tickets in {contract.table.fullname}",
+            True,
+        )
         if not inspect(connection).has_table(contract.table.name, schema=contract.table.schema):
             yield Finding(f"table {contract.table.fullname}", False, "Create the application's own tables first.")
             return
@@ -111,7 +115,11 @@ class Insight:
             yield Finding("trigger that wakes servers", schema.has_wake_trigger(connection, contract), install)
         if found == tables.SCHEMA_VERSION:
             servers = self._servers(connection)
-            yield Finding(f"servers: {', '.join(servers) or 'none'}", bool(servers), "Start one: afterwork serve MODULE:APP --database URL")
+            yield Finding(
+                f"servers: {', '.join(servers) or 'none'}",
+                bool(servers),
+                "Start one: afterwork serve MODULE:APP --database URL",
+            )
 
     def _oldest(self, connection: Connection) -> timedelta | None:
         created = self._model.contract.created

@@ -37,7 +37,9 @@ def run_leased(runner: Runner, connection: Connection, lease: Lease) -> Settled:
         died = ServerDied(f"The process that ran it died {lease.epoch - 1} times. It is not tried any more.")
         return _settle(runner, connection, lease, claim, Rejected(str(died)))
     try:
-        return _outside(runner, connection, lease, claim) if claim.external else _inside(runner, connection, lease, claim)
+        return (
+            _outside(runner, connection, lease, claim) if claim.external else _inside(runner, connection, lease, claim)
+        )
     except Exception as error:
         if runner.database.is_lost(error):
             raise

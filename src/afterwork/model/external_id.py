@@ -45,7 +45,9 @@ def external_id(obj: object) -> str:
     """
     text = external_id_or_none(obj)
     if text is None:
-        raise MalformedExternalId(f"{type(obj).__name__} has no primary key yet. Flush it first, or give it as root_object.")
+        raise MalformedExternalId(
+            f"{type(obj).__name__} has no primary key yet. Flush it first, or give it as root_object."
+        )
     return text
 
 
@@ -67,7 +69,9 @@ def parse(text: str | None, classes: Mapping[str, Mapper[Any]]) -> ExternalId:
     name, *parts = text.split("!")
     mapper = classes.get(name)
     if mapper is None:
-        raise MalformedExternalId(f"{shown(text)} begins with no class of the model. An external id looks like Customer!42.")
+        raise MalformedExternalId(
+            f"{shown(text)} begins with no class of the model. An external id looks like Customer!42."
+        )
     if len(parts) != len(mapper.primary_key):
         raise MalformedExternalId(
             f"{shown(text)} has {len(parts)} key parts, the primary key of {name} has {len(mapper.primary_key)}."

@@ -88,7 +88,9 @@ def _by_name(mappers: Iterable[Mapper[Any]], problems: list[str]) -> dict[str, M
     for name, same in groups.items():
         if len(same) > 1:
             where = " and ".join(f"{m.class_.__module__}.{m.class_.__qualname__}" for m in same)
-            problems.append(f"{len(same)} classes are named {name}: {where}. A RootId says the name only, so rename one.")
+            problems.append(
+                f"{len(same)} classes are named {name}: {where}. A RootId says the name only, so rename one."
+            )
     return {name: same[0] for name, same in groups.items()}
 
 

@@ -118,7 +118,9 @@ def check_row(ticket: object, contract: Contract) -> None:
     if keep is None:
         setattr(ticket, keep_name, DEFAULT_KEEP_MINUTES)
     elif not 0 <= keep <= MOST_KEEP_MINUTES:
-        raise BadRequest(f"A ticket's {keep_name} is {keep}. It must be 0 or more minutes, at most {MOST_KEEP_MINUTES:,}.")
+        raise BadRequest(
+            f"A ticket's {keep_name} is {keep}. It must be 0 or more minutes, at most {MOST_KEEP_MINUTES:,}."
+        )
     earliest = getattr(ticket, contract.execute_earliest.name)
     if earliest is not None:
         _check_moment(earliest, contract)

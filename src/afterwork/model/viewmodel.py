@@ -131,7 +131,9 @@ class ViewModel(Generic[Root]):
         cls.columns = cls.columns | {name: c for name, c in vars(cls).items() if isinstance(c, Column)}
         handlers = [value for value in vars(cls).values() if isinstance(value, OnException)]
         if len(handlers) > 1:
-            raise BadDeclaration(f"{cls.__name__} marks {len(handlers)} functions with @aw.on_exception. One is enough.")
+            raise BadDeclaration(
+                f"{cls.__name__} marks {len(handlers)} functions with @aw.on_exception. One is enough."
+            )
         cls.exception_handler = handlers[0] if handlers else cls.exception_handler
         if cls.root_class is not None:
             _publish_name(cls.root_class, cls.__name__)

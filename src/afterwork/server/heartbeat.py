@@ -1,7 +1,7 @@
 """The thread that shows that a server lives, and keeps its leases for as long as it does."""
 
 import threading
-from collections.abc import Collection, Callable
+from collections.abc import Callable, Collection
 
 from sqlalchemy import Connection
 

@@ -64,7 +64,9 @@ class Presence:
 
     def crashed(self, connection: Connection) -> int:
         """Clear away the rows of servers that are gone without having stopped. Returns how many there were."""
-        gone = [row for row in self._others(connection) if not self.database.is_alive(connection, row, self.clock.now())]
+        gone = [
+            row for row in self._others(connection) if not self.database.is_alive(connection, row, self.clock.now())
+        ]
         for row in gone:
             if connection.execute(delete(servers).where(servers.c.id == row.id)).rowcount:
                 self.events.emit(ServerCrashed(row.id, row.host, row.process))

@@ -121,7 +121,7 @@ class NotifyWaker:
     def __init__(self, connection: Connection, settings: Settings) -> None:
         self._connection = connection
         self._settings = settings
-        self._pg = connection.connection.driver_connection.pgconn  # type: ignore[union-attr]
+        self._pg = connection.connection.dbapi_connection.pgconn  # type: ignore[union-attr]
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
         os.set_blocking(self._writer, False)
@@ -130,7 +130,7 @@ class NotifyWaker:
         self._retry = FIRST_TRY
         self._armed = False
         self._pending = False
-        connection.connection.driver_connection.add_notify_handler(self._noticed)  # type: ignore[union-attr]
+        connection.connection.dbapi_connection.add_notify_handler(self._noticed)  # type: ignore[union-attr]
         connection.exec_driver_sql(f"LISTEN {CHANNEL}")
         connection.commit()
 
@@ -152,10 +152,10 @@ class NotifyWaker:
 
     def wait(self, seconds: float) -> bool:
         if not self._pending:
-            readable, _, _ = select.select([self._pg.fileno(), self._reader], [], [], max(0.0, seconds))
+            readable, _, _ = select.select([self._pg.socket, self._reader], [], [], max(0.0, seconds))
             if self._reader in readable:
                 os.read(self._reader, 4096)
-            if self._pg.fileno() in readable:
+            if self._pg.socket in readable:
                 self._pg.consume_input()
                 while self._pg.notifies() is not None:
                     self._pending = True

@@ -37,7 +37,13 @@ def ensure_lanes(connection: Connection, names: Iterable[str]) -> None:
 
 def take(connection: Connection, lease: Lease, now: datetime, expires: datetime) -> None:
     """Begin a lease, in the transaction that has claimed the ticket and its lane."""
-    values = {"run": lease.run, "ticket": lease.ticket, "lane": lease.lane, "server": lease.server, "epoch": lease.epoch}
+    values = {
+        "run": lease.run,
+        "ticket": lease.ticket,
+        "lane": lease.lane,
+        "server": lease.server,
+        "epoch": lease.epoch,
+    }
     connection.execute(leases.insert().values(values | {"taken": now, "expires": expires}))
     if lease.lane != PARALLEL:
         connection.execute(update(lanes).where(lanes.c.name == lease.lane).values(lease=lease.run))
@@ -45,7 +51,9 @@ def take(connection: Connection, lease: Lease, now: datetime, expires: datetime)
 
 def holds(connection: Connection, lease: Lease) -> bool:
     """Whether the lease is still ours; if so, nobody can take it over before this transaction has ended."""
-    ours = select(leases.c.run).where(leases.c.run == lease.run, leases.c.epoch == lease.epoch, leases.c.server == lease.server)
+    ours = select(leases.c.run).where(
+        leases.c.run == lease.run, leases.c.epoch == lease.epoch, leases.c.server == lease.server
+    )
     return connection.execute(ours.with_for_update()).scalar() is not None
 
 

@@ -71,7 +71,9 @@ def missing_indexes(database: Database, connection: Connection, contract: Contra
 
 def has_wake_trigger(connection: Connection, contract: Contract) -> bool:
     """Whether PostgreSQL tells sleeping servers of new tickets."""
-    enabled = text("SELECT tgenabled <> 'D' FROM pg_trigger WHERE tgname = 'afterwork_wake' AND tgrelid = to_regclass(:table)")
+    enabled = text(
+        "SELECT tgenabled <> 'D' FROM pg_trigger WHERE tgname = 'afterwork_wake' AND tgrelid = to_regclass(:table)"
+    )
     return bool(connection.execute(enabled, {"table": _quoted(connection, contract)}).scalar())
 
 

@@ -62,4 +62,8 @@ class SQLite(Database):
 
 def _name(error: DBAPIError) -> str:
     original = error.orig
-    return original.sqlite_errorname if isinstance(original, sqlite3.Error) and hasattr(original, "sqlite_errorname") else ""
+    return (
+        original.sqlite_errorname
+        if isinstance(original, sqlite3.Error) and hasattr(original, "sqlite_errorname")
+        else ""
+    )

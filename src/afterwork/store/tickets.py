@@ -98,7 +98,9 @@ class Columns:
 
 def _orders(contract: Contract) -> bool:
     """Whether the moment of creation is there and can be compared with ExecuteEarliest."""
-    return contract.created is not None and has_zone(contract.created.column) == has_zone(contract.execute_earliest.column)
+    return contract.created is not None and has_zone(contract.created.column) == has_zone(
+        contract.execute_earliest.column
+    )
 
 
 def _long_ago(contract: Contract, dialect: str) -> ColumnElement[Any]:
@@ -245,18 +247,34 @@ class Tickets:
             return c.pending & ~has_begun(c.key)
 
         first = Columns(self.contract, table.alias("first"), self.dialect)
-        head = select(first.key.label("key"), first.lane.label("lane"), first.priority.label("priority"),
-                      first.earliest.label("earliest")).where(waiting(first)).order_by(*first.order).limit(1).subquery()
+        head = (
+            select(
+                first.key.label("key"),
+                first.lane.label("lane"),
+                first.priority.label("priority"),
+                first.earliest.label("earliest"),
+            )
+            .where(waiting(first))
+            .order_by(*first.order)
+            .limit(1)
+            .subquery()
+        )
         group = select(head).cte("ticket_group", recursive=True)
         same = Columns(self.contract, table.alias("same"), self.dialect)
         in_same_lane = (
-            select(same.key).where(waiting(same), same.lane == group.c.lane, same.priority > group.c.priority)
-            .order_by(*same.order).limit(1).scalar_subquery()
+            select(same.key)
+            .where(waiting(same), same.lane == group.c.lane, same.priority > group.c.priority)
+            .order_by(*same.order)
+            .limit(1)
+            .scalar_subquery()
         )
         other = Columns(self.contract, table.alias("other"), self.dialect)
         in_next_lane = (
-            select(other.key).where(waiting(other), other.lane > group.c.lane)
-            .order_by(*other.order).limit(1).scalar_subquery()
+            select(other.key)
+            .where(waiting(other), other.lane > group.c.lane)
+            .order_by(*other.order)
+            .limit(1)
+            .scalar_subquery()
         )
         found = Columns(self.contract, table.alias("found"), self.dialect)
         next_key = func.coalesce(in_same_lane, in_next_lane)

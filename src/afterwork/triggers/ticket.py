@@ -59,7 +59,7 @@ class TicketTrigger:
 
     def roots(self, session: RunSession, claims: Sequence[Claim]) -> dict[Any, object | None | str]:
         ids: dict[Any, ExternalId] = {}
-        found: dict[Any, object | None | str] = {}
+        found: dict[Any, object | str | None] = {}
         for claim in claims:
             if claim.run.root_id is None:
                 found[claim.key] = None

