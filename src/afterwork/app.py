@@ -146,8 +146,8 @@ class Afterwork:
             connection.close()
 
     def _runner(self, database: Database, connection: Connection) -> Runner:
-        schema.check_installed(database, connection)
         tickets = Tickets(self.model.contract, database.dialect)
+        schema.check_installed(database, connection)
         trigger = TicketTrigger(self.model, tickets, schema.installation(connection))
         connection.commit()
         return Runner(database, trigger, self.clock, self.events, self.settings)

@@ -159,7 +159,7 @@ class Events:
 logger = logging.getLogger("afterwork")
 
 
-def log(event: Event) -> None:
+def log(event: Event) -> None:  # noqa: PLR0912 - one case for each event, all words in one place
     """Write an event to the log "afterwork"."""
     match event:
         case Reached() | FellAsleep():

@@ -1,7 +1,7 @@
 """Everything that can be read of an installation, for the command line and whoever else shows it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -37,7 +37,7 @@ class TicketView:
 
 @dataclass(frozen=True)
 class Status:
-    """What goes on in a database. `waiting` counts pending tickets by lane; `oldest` is how long the first has waited."""
+    """What goes on in a database. `waiting` counts pending tickets by lane; `oldest` is how long the first waits."""
 
     waiting: dict[str, int]
     running: int
@@ -48,11 +48,17 @@ class Status:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that `check` looked at. `advice` says what to do if it is not right."""
+    """One thing that `check` looked at. `advice` says what to do if it is not right. With `is_note`, that is worth
+    knowing but no fault of the installation."""
 
     what: str
     right: bool
     advice: str = ""
+    is_note: bool = False
+
+    @property
+    def is_fault(self) -> bool:
+        return not self.right and not self.is_note
 
 
 class Insight:
@@ -70,7 +76,7 @@ class Insight:
         with self._database.engine.connect() as connection:
             schema.check_installed(self._database, connection)
             lanes = select(c.lane, func.count()).where(c.pending).group_by(c.lane).order_by(c.lane)
-            waiting = {lane: count for lane, count in connection.execute(lanes)}
+            waiting = {str(lane): int(count) for lane, count in connection.execute(lanes)}
             running = connection.execute(select(func.count()).select_from(tables.lease)).scalar_one()
             paused = connection.execute(select(tables.lane.c.name).where(tables.lane.c.paused)).scalars()
             return Status(waiting, running, self._oldest(connection), self._servers(connection), list(paused))
@@ -95,12 +101,14 @@ class Insight:
     def check(self) -> list[Finding]:
         """Whether this installation is right, and what to do where it is not."""
         with self._database.engine.connect() as connection:
-            return list(self._findings(connection))
+            found = list(self._findings(connection))
+        return [replace(finding, advice="") if finding.right else finding for finding in found]
 
     def _findings(self, connection: Connection) -> Iterator[Finding]:
         contract = self._model.contract
         yield Finding(
-            f"model: {len(self._model.classes)} classes, {len(self._model.works)} works, tickets in {contract.table.fullname}",
+            f"model: {len(self._model.classes)} classes, {len(self._model.works)} works, "
+            f"tickets in {contract.table.fullname}",
             True,
         )
         if not inspect(connection).has_table(contract.table.name, schema=contract.table.schema):
@@ -119,6 +127,7 @@ class Insight:
                 f"servers: {', '.join(servers) or 'none'}",
                 bool(servers),
                 "Start one: afterwork serve MODULE:APP --database URL",
+                is_note=True,
             )
 
     def _oldest(self, connection: Connection) -> timedelta | None:
@@ -126,7 +135,8 @@ class Insight:
         if created is None:
             return None
         first = connection.execute(select(func.min(created.column)).where(self._columns.pending)).scalar()
-        return None if first is None else max(timedelta(0), self._clock.now() - _aware(first))
+        moment = _aware(first)
+        return None if moment is None else max(timedelta(0), self._clock.now() - moment)
 
     def _servers(self, connection: Connection) -> list[str]:
         c = tables.server.c

@@ -33,13 +33,13 @@ class Settings:
     """How often an idle server asks a SQLite file whether it has changed."""
 
     listen: bool = True
-    """Whether PostgreSQL may wake the server. Off behind a transaction-mode pooler: it then polls each `standby_poll`."""
+    """Whether PostgreSQL may wake the server. Off behind a transaction-mode pooler: it polls then."""
 
     prune_every: timedelta = timedelta(minutes=5)
     """How often receipts whose DeleteTime has passed are deleted."""
 
     inside_limit: timedelta = timedelta(seconds=60)
-    """A run inside a transaction that says nothing to PostgreSQL for so long loses its transaction (a stopped process)."""
+    """A transaction that says nothing to PostgreSQL for so long, as that of a stopped process does, is ended by it."""
 
     lock_limit: timedelta = timedelta(seconds=10)
     """A run that waits so long for a row that somebody else has locked is put off."""

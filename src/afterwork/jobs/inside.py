@@ -17,7 +17,7 @@ from afterwork.model.lane import PARALLEL
 TRIES_WHEN_CONTENDED = 3
 
 
-def run_batch(runner: Runner, connection: Connection, lane: str, priority: int) -> Settled | Claim:
+def run_batch(runner: Runner, connection: Connection, lane: str, priority: int | None) -> Settled | Claim:
     """Run the first due tickets of a lane in one transaction, and say what came of them; [] if nothing could be had.
 
     Returns the first ticket, not begun, if it must run outside of a transaction.
@@ -35,7 +35,8 @@ def run_batch(runner: Runner, connection: Connection, lane: str, priority: int) 
         if not claims or runner.database.is_lost(error):
             raise
         return [done for claim in claims for done in run_alone(runner, connection, claim)]
-    runner.report(settled)
+    if settled:
+        runner.report(settled)
     return settled
 
 

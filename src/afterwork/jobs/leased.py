@@ -1,8 +1,8 @@
-"""By lease: a run that must leave a trace before it begins. It is claimed by a short transaction, and settled by another
-one that checks that the lease is still ours.
+"""By lease: a run that must leave a trace before it begins. It is claimed by a short transaction, and settled by
+another one that checks that the lease is still ours.
 
-Outside runs go on with no transaction open in between. After a crash, small runs go this way too, one at a time, so that
-a ticket that kills its process is found out.
+Outside runs go on with no transaction open in between. After a crash, small runs go this way too, one at a time, so
+that a ticket that kills its process is found out.
 """
 
 from sqlalchemy import Connection

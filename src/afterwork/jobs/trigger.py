@@ -42,11 +42,16 @@ class Trigger(Protocol):
 
     name: str
 
+    counts_attempts: bool
+    """Whether it keeps count of attempts. Without that, no retry policy can apply."""
+
     def due(self, connection: Connection, now: datetime) -> Due:
         """What is due now. Costs the same however much waits."""
 
-    def claim(self, connection: Connection, lane: str, priority: int, now: datetime, most: int) -> Sequence[Claim]:
-        """Claim due work for the transaction that is open, if it can have the lane."""
+    def claim(
+        self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int
+    ) -> Sequence[Claim]:
+        """Claim due work for the transaction that is open, if it can have the lane; without a priority, the first."""
 
     def claim_again(self, connection: Connection, claim: Claim) -> Claim | None:
         """Claim the same once more in a new transaction, if nobody else has it by now."""

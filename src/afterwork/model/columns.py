@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import Column
+from sqlalchemy import ColumnElement
 from sqlalchemy.types import TypeDecorator
 
 
-def python_type(column: Column[Any]) -> type | None:
-    """The class of a column's values, or None where its type doesn't say. A decorated type speaks for the one inside."""
+def python_type(column: ColumnElement[Any]) -> type | None:
+    """The class of a column's values, or None where its type doesn't say. A decorated type is what is inside."""
     kind = column.type
     for candidate in (kind, *([kind.impl_instance] if isinstance(kind, TypeDecorator) else [])):
         try:
@@ -19,7 +19,8 @@ def python_type(column: Column[Any]) -> type | None:
     return None
 
 
-def has_zone(column: Column[Any]) -> bool:
+def has_zone(column: ColumnElement[Any]) -> bool:
     """Whether a column of moments keeps their time zone (on databases that can)."""
     kind = column.type
-    return bool(getattr(kind, "timezone", False) or (isinstance(kind, TypeDecorator) and kind.impl_instance.timezone))
+    inner = kind.impl_instance if isinstance(kind, TypeDecorator) else kind
+    return bool(getattr(inner, "timezone", False))

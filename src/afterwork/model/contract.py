@@ -104,13 +104,14 @@ def _problems(mapper: Mapper[Any]) -> Iterator[str]:
         yield f"{where} is not mapped to a table but to {mapper.local_table.__class__.__name__}."
         return
     if len(mapper.primary_key) != 1:
-        yield f"{where} has a primary key of {len(mapper.primary_key)} columns. A ticket needs one of exactly one column."
+        yield f"{where} has a primary key of {len(mapper.primary_key)} columns. A ticket needs one of one column."
     for name, expected in EXPECTED.items():
         found = _matches(mapper, name)
         if not found and expected.required:
             yield f"{where} has no attribute {name}: {_described(expected)}. {aka(name)} would serve, too."
         if len(found) > 1:
-            yield f"{where} has {' and '.join(a.name for a in found)}, which are the same name ({name}) to the contract."
+            same = " and ".join(attribute.name for attribute in found)
+            yield f"{where} has {same}, which are the same name ({name}) to the contract."
         for attribute in found[:1]:
             yield from _mismatches(f"{where}.{attribute.name}", attribute.column, expected)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from sqlalchemy import Column, inspect
+from sqlalchemy import ColumnElement, inspect
 from sqlalchemy.exc import NoInspectionAvailable
 from sqlalchemy.orm import Mapper
 
@@ -83,14 +83,16 @@ def parse(text: str | None, classes: Mapping[str, Mapper[Any]]) -> ExternalId:
     return found
 
 
-def _read(part: str, column: Column[Any], text: str) -> Any:
+def _read(part: str, column: ColumnElement[Any], text: str) -> Any:
     try:
         if part == "":
             raise ValueError("empty")
         return _reader(python_type(column) or str)(_unquoted(part))
     except (ValueError, KeyError, InvalidOperation):
         wanted = (python_type(column) or str).__name__
-        raise MalformedExternalId(f"{shown(text)}: {shown(part)} is no {wanted}, as {column.name} needs.") from None
+        raise MalformedExternalId(
+            f"{shown(text)}: {shown(part)} is no {wanted}, as {getattr(column, 'name', column)} needs."
+        ) from None
 
 
 def _reader(kind: type) -> Callable[[str], Any]:

@@ -60,8 +60,8 @@ def later(
         aw.later(order.remind, after=timedelta(days=3), unique=True)
         aw.later(TheCustomerNumberAssigner(customer))
 
-    `at` (aware) or `after` delay it. `keep` is how long its receipt stays, in whole minutes (default 10). Priority 1 runs
-    before 2, None last. `lane` overrules the lane that the work declares; None runs it in parallel.
+    `at` (aware) or `after` delay it. `keep` is how long its receipt stays, in whole minutes (default 10). Priority 1
+    runs before 2, None last. `lane` overrules the lane that the work declares; None runs it in parallel.
     `unique=True` gives back the pending ticket of the same root and work, if there is one that has not begun, brought
     forward if this call asks for an earlier moment or a higher priority.
 
@@ -147,9 +147,9 @@ def _set(ticket: Any, attribute: Any, value: Any, wanted: str = "") -> None:
 
 def _pending(target: Session, contract: Contract, request: Request) -> Any | None:
     for other in target._new.values():
-        if type(other) is contract.mapper.class_ and vars(other).get(ROOT) is request.root:
-            if getattr(other, contract.view_model.name) == request.work:
-                return other
+        same_root = type(other) is contract.mapper.class_ and vars(other).get(ROOT) is request.root
+        if same_root and getattr(other, contract.view_model.name) == request.work:
+            return other
     root_id = external_id_or_none(request.root)
     if root_id is None:
         return None

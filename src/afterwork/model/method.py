@@ -100,8 +100,9 @@ def method(
 
     `precondition` takes the object and says whether the work may run now; a ticket whose turn comes while it is false
     ends with that in its Error. Calling the method from Python does not check it; `aw.can(obj.method)` does.
-    `lane` gives it exclusive access with all jobs of that lane; None runs it in parallel. `external=True` runs it outside
-    of a transaction, for work that talks to other systems or takes long. `retry` says what happens when it raises.
+    `lane` gives it exclusive access with all jobs of that lane; None runs it in parallel. `external=True` runs it
+    outside of a transaction, for work that talks to other systems or takes long. `retry` says what happens when it
+    raises.
 
         @aw.method(precondition=lambda self: self.number is None)
         def assign_number(self) -> None: ...

@@ -130,7 +130,7 @@ def _view_models(base: object, mapped: set[type], problems: list[str]) -> Iterat
             problems.append(f"View model {view_model.__name__}: its root {root.__name__} is no mapped class.")
 
 
-def _descendants(cls: type) -> Iterator[type]:
+def _descendants(cls: type[ViewModel[Any]]) -> Iterator[type[ViewModel[Any]]]:
     for child in cls.__subclasses__():
         yield child
         yield from _descendants(child)

@@ -12,7 +12,8 @@ LONGEST = timedelta(hours=1)
 
 def doubling(attempt: int) -> timedelta:
     """10 seconds after the first attempt, then twice as long each time, at most an hour."""
-    return min(FIRST * 2 ** min(attempt - 1, 20), LONGEST)
+    factor: int = 2 ** min(attempt - 1, 20)
+    return min(FIRST * factor, LONGEST)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -103,8 +103,8 @@ class ViewModel(Generic[Root]):
                 self.root.assign_number()
 
     `root=` gives the class of the root; `aw.ViewModel[Customer]` does the same and tells a type checker. Without one it
-    is unrooted, and `model=` may name the declarative base whose server runs it. `lane`, `external` and `retry` mean what
-    they mean for `@aw.method`. In `on_exception`, `self.error_text` has the text of the exception.
+    is unrooted, and `model=` may name the declarative base whose server runs it. `lane`, `external` and `retry` mean
+    what they mean for `@aw.method`. In `on_exception`, `self.error_text` has the text of the exception.
     """
 
     lane: ClassVar[str | None] = MAIN
@@ -127,8 +127,8 @@ class ViewModel(Generic[Root]):
         super().__init_subclass__(**others)
         cls.root_class = root or _root_of_base(cls) or cls.root_class
         cls.model = model or cls.model
-        cls.actions = cls.actions | {name: a for name, a in vars(cls).items() if isinstance(a, Action)}
-        cls.columns = cls.columns | {name: c for name, c in vars(cls).items() if isinstance(c, Column)}
+        cls.actions = {**cls.actions, **{name: a for name, a in vars(cls).items() if isinstance(a, Action)}}
+        cls.columns = {**cls.columns, **{name: c for name, c in vars(cls).items() if isinstance(c, Column)}}
         handlers = [value for value in vars(cls).values() if isinstance(value, OnException)]
         if len(handlers) > 1:
             raise BadDeclaration(

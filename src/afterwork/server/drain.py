@@ -37,16 +37,15 @@ class Drainer:
     caution: Caution
     holding: Callable[[Lease, bool], None]
 
-    def drain(self, connection: Connection, lane: str, priorities: list[int]) -> Iterator[Settled]:
-        """Run what is due in a lane, highest priority first, as far as it can be had. Yields after each transaction."""
-        while priorities:
-            settled = self._next(connection, lane, priorities[0])
+    def drain(self, connection: Connection, lane: str, priority: int | None) -> Iterator[Settled]:
+        """Run what is due in a lane, beginning with a priority, as far as it can be had. Yields after each transaction.
+        Without a priority, it begins with the lane's first ticket."""
+        while True:
+            settled = self._next(connection, lane, priority)
             yield settled
             if not settled:
                 return
-            due = self.runner.trigger.due(connection, self.runner.clock.now())
-            connection.commit()
-            priorities = due.lanes.get(lane, [])
+            priority = None
 
     def resume(self, connection: Connection, lease: Lease) -> Settled:
         """Run what a lease of this server holds."""
@@ -56,12 +55,12 @@ class Drainer:
         finally:
             self.holding(lease, False)
 
-    def _next(self, connection: Connection, lane: str, priority: int) -> Settled:
+    def _next(self, connection: Connection, lane: str, priority: int | None) -> Settled:
         first = self._first(connection, lane, priority) if self.caution.take() else None
         found = first or run_batch(self.runner, connection, lane, priority)
         return self._leased(connection, found) if isinstance(found, Claim) else found
 
-    def _first(self, connection: Connection, lane: str, priority: int) -> Claim | None:
+    def _first(self, connection: Connection, lane: str, priority: int | None) -> Claim | None:
         with self.runner.database.transaction(connection):
             return next(iter(self.runner.trigger.claim(connection, lane, priority, self.runner.clock.now(), 1)), None)
 

@@ -37,7 +37,7 @@ def _run(runner: Runner, connection: Connection, presence: Presence, drainer: Dr
             return
         ensure_lanes(connection, lanes)
         for lane, priorities in lanes.items():
-            done = [settled for settled in drainer.drain(connection, lane, priorities) if settled]
+            done = [settled for settled in drainer.drain(connection, lane, priorities[0]) if settled]
             yield from done
             if not done:
                 unavailable.add(lane)

@@ -1,10 +1,10 @@
-"""What a server knows of lanes without asking: which it drains, which leases it works on, and which it can't have now."""
+"""What a server knows of lanes without asking: which it drains, what it has leased, and which it can't have now."""
 
 import threading
 import time
 from collections.abc import Iterable
 
-from afterwork.model.lane import PARALLEL
+from afterwork.model.lane import MAIN, PARALLEL
 from afterwork.store.leases import Lease
 
 
@@ -17,6 +17,7 @@ class Lanes:
         self._active: dict[str, int] = {}
         self._held: dict[str, Lease] = {}
         self._elsewhere: dict[str, float] = {}
+        self.recent: str = MAIN
         self.known: set[str] = set()
         self.paused: set[str] = set()
 
@@ -42,6 +43,7 @@ class Lanes:
     def obtained(self, lane: str) -> None:
         """A worker got something to run in a lane."""
         with self._lock:
+            self.recent = lane
             self._elsewhere.pop(lane, None)
 
     def is_elsewhere(self, lane: str) -> None:

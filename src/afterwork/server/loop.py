@@ -42,7 +42,7 @@ class Server:
         self._link = Link(runner)
         self._caution = Caution()
         self._lost: Exception | None = None
-        self._asleep = False
+        self._asleep = self._noticed = False
         self._next_prune = self._watched_at = float("-inf")
         self._watching = True
 
@@ -95,12 +95,22 @@ class Server:
     def _turn(self, connection: Connection, workers: Workers) -> None:
         if self._lost is not None:
             raise self._lost
+        if self._noticed:
+            self._try_recent(workers)
         due = self._runner.trigger.due(connection, self._runner.clock.now())
-        connection.commit()
         if self._start(connection, due, workers) or self._lanes.draining:
             self._wait_for_workers(due)
         else:
             self._sleep(connection, due, workers)
+
+    def _try_recent(self, workers: Workers) -> None:
+        """New work is mostly for the lane that had some before: try that one before looking at all."""
+        self._noticed = False
+        lane = self._lanes.recent
+        if workers.free > 0 and self._lanes.may_start(lane):
+            self._lanes.begin(lane)
+            workers.start(partial(self._drain, lane, None))
+            self._link.waker.wait(SOON_IDLE)
 
     def _start(self, connection: Connection, due: Due, workers: Workers) -> int:
         """Give the lanes that are due to workers, as far as there are free ones. Returns to how many."""
@@ -113,7 +123,7 @@ class Server:
         wanted = [lane for lane in due.lanes if lanes.may_start(lane)][: workers.free]
         for lane in wanted:
             lanes.begin(lane)
-            workers.start(partial(self._drain, lane, due.lanes[lane]))
+            workers.start(partial(self._drain, lane, due.lanes[lane][0]))
         return len(wanted)
 
     def _wait_for_workers(self, due: Due) -> None:
@@ -152,6 +162,7 @@ class Server:
             until = (due.next_moment - self._runner.clock.now()).total_seconds()
             seconds = min(seconds, max(0.0, until))
         if self._link.waker.wait(seconds):
+            self._noticed = True
             self._lanes.news()
 
     # What it does beside: receipts, and the leases of servers that are gone.
@@ -187,17 +198,18 @@ class Server:
 
     # What its workers do.
 
-    def _drain(self, lane: str, priorities: list[int], connection: Connection) -> None:
+    def _drain(self, lane: str, priority: int | None, connection: Connection) -> None:
         ran = False
         try:
-            for settled in self._drainer().drain(connection, lane, priorities):
+            for settled in self._drainer().drain(connection, lane, priority):
                 ran = ran or bool(settled)
                 if self._stopping.is_set():
                     break
                 if settled and lane == PARALLEL:
                     self._link.wake()  # there may be more, for another worker
         finally:
-            self._note(connection, lane, ran)
+            if ran or priority is not None:
+                self._note(connection, lane, ran)
             self._lanes.end(lane)
             self._link.wake()
 

@@ -6,6 +6,7 @@ transaction has ended; where it can't, it notifies. So no ticket falls between t
 is notified while a server is awake.
 """
 
+import contextlib
 import os
 import select
 import threading
@@ -165,10 +166,8 @@ class NotifyWaker:
     def wake(self) -> None:
         with self._closing:
             if not self._closed:
-                try:
+                with contextlib.suppress(BlockingIOError):  # the pipe is full, so the loop is being woken already
                     os.write(self._writer, b".")
-                except BlockingIOError:
-                    pass  # the pipe is full, so the loop is being woken already
 
     def close(self) -> None:
         with self._closing:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, StaticPool
+from sqlalchemy import Connection, Engine, StaticPool, Table
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.pool import SingletonThreadPool
 
@@ -55,13 +55,17 @@ class Database(ABC):
     @contextmanager
     def transaction(self, connection: Connection) -> Iterator[None]:
         """A transaction that may write. Commits at the end; rolls back when the block raises."""
-        connection.exec_driver_sql(self.begin)
+        self.execute_begin(connection)
         try:
             yield
             connection.commit()
         except BaseException:
             self.give_up(connection)
             raise
+
+    def execute_begin(self, connection: Connection) -> None:
+        """Begin a transaction that may write."""
+        connection.exec_driver_sql(self.begin)
 
     def give_up(self, connection: Connection) -> None:
         """Roll back, if the connection is still there to do so."""
@@ -116,7 +120,7 @@ class Database(ABC):
         """Wake sleeping servers, after something that no trigger tells them of."""
 
     @abstractmethod
-    def index_names(self, connection: Connection, table: str) -> set[str]:
+    def index_names(self, connection: Connection, table: Table) -> set[str]:
         """The names of all indexes on a table."""
 
 

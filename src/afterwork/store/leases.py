@@ -79,7 +79,7 @@ def others(connection: Connection, server: int) -> bool:
 def orphans(
     connection: Connection, server: int, mine: Collection[str], living: Collection[int], now: datetime
 ) -> list[Lease]:
-    """The leases that nobody works on: expired, of a server that is not there, or this server's own and forgotten by it.
+    """The leases that nobody works on: expired, of a server that is not there, or this server's own and forgotten.
     `mine` are the runs that this server is working on."""
     c = leases.c
     abandoned = or_(c.server.not_in(list(living)), c.server == server, c.expires < now)

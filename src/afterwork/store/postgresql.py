@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, Table, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from afterwork.store.database import Database, ServerRow
@@ -22,7 +22,8 @@ SHUTDOWN = ("57P", "08", "53300")  # operator intervention, connection exception
 
 
 HELD = text(
-    "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = :space AND objid = :server AND granted"
+    "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted"
+    " AND classid = :space AND objid = :server"
     " AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
 )
 
@@ -79,9 +80,13 @@ class PostgreSQL(Database):
     def wake_all(self, connection: Connection) -> None:
         connection.exec_driver_sql(f"NOTIFY {CHANNEL}")
 
-    def index_names(self, connection: Connection, table: str) -> set[str]:
-        names = text("SELECT indexname FROM pg_indexes WHERE tablename = :table")
-        return set(connection.execute(names, {"table": table}).scalars())
+    def index_names(self, connection: Connection, table: Table) -> set[str]:
+        # The table that this connection means by the name: others may have one of the same name in their schemas.
+        names = text(
+            "SELECT relname FROM pg_class JOIN pg_index ON indexrelid = oid WHERE indrelid = to_regclass(:table)"
+        )
+        quoted = connection.dialect.identifier_preparer.format_table(table)
+        return set(connection.execute(names, {"table": quoted}).scalars())
 
 
 def _milliseconds(span: timedelta) -> str:

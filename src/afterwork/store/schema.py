@@ -65,7 +65,7 @@ def installation(connection: Connection) -> uuid.UUID:
 
 def missing_indexes(database: Database, connection: Connection, contract: Contract) -> list[str]:
     """The names of indexes on the ticket table that are not there."""
-    present = database.index_names(connection, contract.table.name)
+    present = database.index_names(connection, contract.table)
     return [str(i.name) for i in Tickets(contract, database.dialect).indexes() if i.name not in present]
 
 

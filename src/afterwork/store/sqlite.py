@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 from sqlalchemy.exc import DBAPIError
 
 from afterwork.store.database import Database, ServerRow
@@ -52,10 +52,10 @@ class SQLite(Database):
     def wake_all(self, connection: Connection) -> None:
         """Nothing: whatever was written has changed the file."""
 
-    def index_names(self, connection: Connection, table: str) -> set[str]:
+    def index_names(self, connection: Connection, table: Table) -> set[str]:
         return set(
             connection.exec_driver_sql(
-                "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ?", (table,)
+                "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ?", (table.name,)
             ).scalars()
         )
 

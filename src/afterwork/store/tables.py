@@ -38,7 +38,7 @@ lane = Table(
     Column("lease", String(36)),
     Column("paused", Boolean, nullable=False, server_default=false()),
 )
-"""One row for each lane. A transaction that runs jobs of a lane holds its row; `lease` is the outside run that has it."""
+"""One row for each lane. A transaction that runs jobs of it locks the row; `lease` is the outside run that has it."""
 
 lease = Table(
     "afterwork_lease",
@@ -52,4 +52,4 @@ lease = Table(
     Column("expires", UtcDateTime, nullable=False),
     Index("afterwork_lease_server", "server"),
 )
-"""Runs that go on with no transaction open. Whoever takes a lease over raises its epoch; only its last holder may settle it."""
+"""Runs that go on with no transaction open. Whoever takes one over raises its epoch; only the last may settle it."""

@@ -13,6 +13,7 @@ from sqlalchemy import (
     MetaData,
     Select,
     Text,
+    Update,
     bindparam,
     cast,
     delete,
@@ -87,12 +88,15 @@ class Columns:
         self.attempts = of(contract.attempts) if contract.attempts else literal_column("0")
         # The planner recognises an index on an expression only by the same literals, so none of these is a parameter.
         self.own_lane = of(contract.lane) if contract.lane else null()
-        main, none = literal_column(f"'{MAIN}'", Text), literal_column(str(NO_PRIORITY))
+        main = literal_column(f"'{MAIN}'", Text())
+        none: ColumnElement[int] = literal_column(str(NO_PRIORITY))
         self.lane = func.coalesce(of(contract.lane), main) if contract.lane else main
         self.priority = func.coalesce(of(contract.priority), none) if contract.priority else none
-        moments = [self.earliest, *([of(contract.created)] if _orders(contract) else [])]
+        moments = [self.earliest, *([of(contract.created)] if contract.created and _orders(contract) else [])]
         self.moment = func.coalesce(*moments, _long_ago(contract, dialect))
-        self.order = (self.lane, self.priority, self.moment, self.key)
+        # What the class has no attribute for is the same for all; a constant can neither be indexed nor sorted by.
+        varying = [*([self.lane] if contract.lane else []), *([self.priority] if contract.priority else [])]
+        self.order = (*varying, self.moment, self.key)
         self.created = _as_text(of(contract.created), dialect) if contract.created else null()
 
 
@@ -123,8 +127,10 @@ class Tickets:
         self.dialect = dialect
         self.columns = Columns(contract, contract.table, dialect)
         self._groups = self._groups_statement()
-        self._due = {exclusive: self._due_statement(exclusive) for exclusive in (True, False)}
+        self._due = {exclusive: self._due_statement(exclusive, bindparam("priority")) for exclusive in (True, False)}
+        self._first = {exclusive: self._due_statement(exclusive, self._first_priority()) for exclusive in (True, False)}
         self._one = {exclusive: self._one_statement(exclusive) for exclusive in (True, False)}
+        self._end = {error: self._end_statement(error) for error in (True, False)}
 
     def indexes(self) -> Sequence[Index]:
         """The indexes that the statements rely on, on the application's ticket table."""
@@ -147,16 +153,22 @@ class Tickets:
             Group(lane, priority, aware(earliest)) for _, lane, priority, earliest in connection.execute(self._groups)
         ]
 
-    def claim_due(self, connection: Connection, lane: str, priority: int, now: datetime, most: int) -> list[TicketRow]:
-        """Lock and return the first due tickets of a lane, if this transaction can have the lane; else none."""
+    def claim_due(
+        self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int
+    ) -> list[TicketRow]:
+        """Lock and return the first due tickets of a lane and priority, if this transaction can have the lane; else
+        none. Without a priority, that of the lane's first ticket is taken, whether it is due or not."""
         values = {
             "lane": lane,
-            "priority": priority,
             "now": self._moment(now),
             "bound": self._moment(now + CLOCK_SLACK),
             "most": most,
         }
-        return [TicketRow(*row) for row in connection.execute(self._due[lane != PARALLEL], values)]
+        if priority is None:
+            statement = self._first[lane != PARALLEL]
+        else:
+            statement, values["priority"] = self._due[lane != PARALLEL], priority
+        return [TicketRow(*row) for row in connection.execute(statement, values)]
 
     def claim_one(self, connection: Connection, lane: str, key: Any) -> TicketRow | None:
         """Lock and return one pending ticket, if this transaction can have it and its lane; else None."""
@@ -174,13 +186,18 @@ class Tickets:
         for one in ended:
             alike.setdefault((one.keep_minutes, one.error), []).append(one.row.key)
         for (keep, error), keys in alike.items():
-            delete_time = self._moment(now + timedelta(minutes=keep))
-            values = {self.contract.done: self._moment(now), self.contract.delete_time: delete_time}
-            self._write(connection, keys, values if error is None else {**values, self.contract.error: error})
+            values = {
+                "ended": self._moment(now),
+                "until": self._moment(now + timedelta(minutes=keep)),
+                "why": error,
+                "keys": keys,
+            }
+            connection.execute(self._end[error is not None], values)
 
     def put_off(self, connection: Connection, row: TicketRow, until: datetime) -> None:
         """Let a ticket be tried again, not before a moment."""
-        self._write(connection, [row.key], {self.contract.execute_earliest: self._moment(until)})
+        moment = {self.contract.execute_earliest.column: self._moment(until)}
+        connection.execute(self._attempted().where(self.columns.key == row.key).values(moment))
 
     def move(self, connection: Connection, keys: Sequence[Any], lane: str) -> None:
         """Put tickets into the lane that their work declares."""
@@ -202,19 +219,26 @@ class Tickets:
     def _moment(self, now: datetime) -> datetime:
         return moment_for(self.contract.execute_earliest.column, self.dialect, now)
 
-    def _write(self, connection: Connection, keys: Sequence[Any], values: dict[Attribute, Any]) -> None:
-        new = {attribute.column: value for attribute, value in values.items()}
-        if self.contract.attempts is not None:
-            new[self.contract.attempts.column] = self.contract.attempts.column + 1
-        connection.execute(update(self.contract.table).where(self.columns.key.in_(keys)).values(new))
+    def _attempted(self) -> Update:
+        """An update of tickets that counts one more attempt."""
+        attempts = self.contract.attempts
+        statement = update(self.contract.table)
+        return statement if attempts is None else statement.values({attempts.column: attempts.column + 1})
+
+    def _end_statement(self, error: bool) -> Update:
+        c = self.contract
+        values: dict[Any, Any] = {c.done.column: bindparam("ended"), c.delete_time.column: bindparam("until")}
+        if error:
+            values[c.error.column] = bindparam("why")
+        return self._attempted().where(self.columns.key.in_(bindparam("keys", expanding=True))).values(values)
 
     def _select(self) -> Select[Any]:
         c = self.columns
         return select(c.key, c.work, c.root_id, c.keep_minutes, c.attempts, c.created, c.own_lane)
 
     def _guarded(self, statement: Select[Any], exclusive: bool) -> Select[Any]:
-        """A statement that finds rows only if the lane is free, and locks both. Both are read as of the lock, not of the
-        statement's beginning, so nothing that another server has just committed is missed."""
+        """A statement that finds rows only if the lane is free, and locks both. Both are read as of the lock, not of
+        the statement's beginning, so nothing that another server has just committed is missed."""
         lane = tables.lane
         free = select(lane.c.name).where(lane.c.name == bindparam("lane"), ~lane.c.paused)
         if exclusive:
@@ -222,12 +246,22 @@ class Tickets:
         held = free.cte("held")
         return statement.where(exists(select(held.c.name))).with_for_update(of=self.contract.table, skip_locked=True)
 
-    def _due_statement(self, exclusive: bool) -> Select[Any]:
+    def _first_priority(self) -> ColumnElement[int]:
+        first = Columns(self.contract, self.contract.table.alias("first"), self.dialect)
+        return (
+            select(first.priority)
+            .where(first.pending, ~has_begun(first.key), first.lane == bindparam("lane"))
+            .order_by(*first.order)
+            .limit(1)
+            .scalar_subquery()
+        )
+
+    def _due_statement(self, exclusive: bool, priority: ColumnElement[int]) -> Select[Any]:
         c = self.columns
         due = (
             self._select()
             .where(c.pending, ~has_begun(c.key))
-            .where(c.lane == bindparam("lane"), c.priority == bindparam("priority"))
+            .where(c.lane == bindparam("lane"), c.priority == priority)
             .where(c.moment <= bindparam("bound", type_=c.earliest.type))
             .where(c.earliest.is_(None) | (c.earliest <= bindparam("now", type_=c.earliest.type)))
             .order_by(c.moment, c.key)

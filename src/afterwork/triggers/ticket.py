@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, tuple_
-from sqlalchemy.orm import Mapper
+from sqlalchemy import Connection
 
 from afterwork.errors import MalformedExternalId, UnknownWork
 from afterwork.jobs.outcome import Outcome, Raised, Rejected, Succeeded, Superseded, printable
@@ -20,6 +19,7 @@ from afterwork.model.lane import MAIN
 from afterwork.model.reading import ReadModel
 from afterwork.model.work import Work
 from afterwork.store.tickets import Ended, TicketRow, Tickets
+from afterwork.triggers.roots import Roots
 
 
 class TicketTrigger:
@@ -31,6 +31,7 @@ class TicketTrigger:
         self.model = model
         self.tickets = tickets
         self.installation = installation
+        self._roots = Roots(model.classes.values())
 
     def due(self, connection: Connection, now: datetime) -> Due:
         lanes: dict[str, list[int]] = {}
@@ -42,7 +43,9 @@ class TicketTrigger:
                 moments.append(group.earliest)
         return Due(lanes, min(moments, default=None))
 
-    def claim(self, connection: Connection, lane: str, priority: int, now: datetime, most: int) -> Sequence[Claim]:
+    def claim(
+        self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int
+    ) -> Sequence[Claim]:
         while rows := self.tickets.claim_due(connection, lane, priority, now, most):
             if claims := self._in_their_lane(connection, [self._claim(row, lane) for row in rows]):
                 return claims
@@ -68,7 +71,7 @@ class TicketTrigger:
                 ids[claim.key] = parse(claim.run.root_id, self.model.classes)
             except MalformedExternalId as error:
                 found[claim.key] = f"RootId: {error}"
-        objects = _load(session, ids.values())
+        objects = self._roots.load(session, ids.values())
         for key, wanted in ids.items():
             root = objects.get(wanted)
             gone = f"The root {wanted} is not there (any more)."
@@ -127,20 +130,3 @@ class TicketTrigger:
 def _keep(row: TicketRow) -> int:
     keep = row.keep_minutes
     return keep if isinstance(keep, int) and 0 <= keep <= MOST_KEEP_MINUTES else DEFAULT_KEEP_MINUTES
-
-
-def _load(session: RunSession, ids: Any) -> dict[ExternalId, object]:
-    """The objects of external ids, by one query for each class."""
-    by_class: dict[Mapper[Any], set[tuple[Any, ...]]] = {}
-    for wanted in ids:
-        by_class.setdefault(wanted.mapper, set()).add(wanted.key)
-    found = {}
-    for mapper, keys in by_class.items():
-        columns = mapper.primary_key
-        if len(columns) == 1:
-            condition = columns[0].in_([key[0] for key in keys])
-        else:
-            condition = tuple_(*columns).in_(list(keys))
-        for obj in session.scalars(select(mapper.class_).where(condition)).unique():
-            found[ExternalId(mapper, tuple(mapper.primary_key_from_instance(obj)))] = obj
-    return found

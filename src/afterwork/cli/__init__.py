@@ -1,0 +1,180 @@
+"""The command line: `afterwork serve MODULE:APP --database URL`, and what looks after it."""
+
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+from sqlalchemy import URL
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from afterwork.app import Afterwork
+from afterwork.cli.arguments import as_json, engine_at, seconds, the_app, the_database
+from afterwork.cli.printing import finding_lines, model_lines, model_view, say, status_lines, ticket_lines
+from afterwork.errors import AfterworkError
+from afterwork.insight import Finding, State
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+"""Where the examples are, if the package is installed from its repository."""
+
+
+@contextmanager
+def _told_plainly() -> Iterator[None]:
+    """What a user can do something about becomes one message, and no traceback."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise click.ClickException(f"The database says: {str(error.orig).strip()}") from None
+    except (AfterworkError, SQLAlchemyError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+LEVELS = ("debug", "info", "warning", "error")
+
+
+class PlainGroup(click.Group):
+    """Commands whose errors are told plainly."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _told_plainly():
+            return super().invoke(ctx)
+
+
+@click.group(cls=PlainGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="afterwork", message="afterwork %(version)s")
+def main() -> None:
+    """Does stuff later, in the database you already have.
+
+    MODULE:APP says where your aw.Afterwork(…) is: shop:app is `app` in shop.py.
+    """
+
+
+@main.command()
+@the_app
+@the_database()
+@click.option("--workers", type=click.IntRange(min=1), help="Runs that go on at the same time.")
+@click.option("--grace", type=seconds, metavar="SECONDS", help="How long a stop waits for runs.")
+@click.option("--lease", type=seconds, metavar="SECONDS", help="How long a silent server keeps what it runs.")
+@click.option("--log-level", type=click.Choice(LEVELS), default="info", show_default=True)
+def serve(app: Afterwork, url: URL, log_level: str, **settings: Any) -> None:
+    """Run jobs until SIGTERM or Ctrl-C. Exits with 1 if some did not end in time."""
+    logging.basicConfig(format="%(asctime)s %(levelname)-7s %(message)s", level=logging.WARNING)
+    logging.getLogger("afterwork").setLevel(log_level.upper())
+    app.settings = replace(app.settings, **{name: value for name, value in settings.items() if value is not None})
+    with engine_at(url) as engine:
+        unfinished = app.serve(engine)
+    sys.exit(1 if unfinished else 0)
+
+
+@main.command()
+@the_app
+@the_database()
+@as_json
+def install(app: Afterwork, url: URL, as_json: bool) -> None:
+    """Make or update Afterwork's tables, and what it needs on the ticket table. Doing it again does nothing."""
+    with engine_at(url) as engine:
+        done = app.install(engine)
+    say("\n".join(done) or "All is there already.", {"done": done}, as_json)
+
+
+@main.command()
+@the_app
+@the_database(required=False)
+@as_json
+def check(app: Afterwork, url: URL | None, as_json: bool) -> None:
+    """Show what can be asked for, and check a database if one is given. Exits with 1 if something is not right."""
+    model = model_view(app.model)
+    findings = _findings(app, url) if url else []
+    text = "\n".join([*model_lines(model), "", *(finding_lines(findings) if url else [NO_DATABASE])])
+    say(text, {"model": model, "findings": findings if url else None}, as_json)
+    sys.exit(1 if any(finding.is_fault for finding in findings) else 0)
+
+
+def _findings(app: Afterwork, url: URL) -> Sequence[Finding]:
+    with engine_at(url) as engine:
+        return app.insight(engine).check()
+
+
+NO_DATABASE = "No database was given, so none was checked. Add --database URL."
+
+
+@main.command()
+@the_app
+@the_database()
+@as_json
+def status(app: Afterwork, url: URL, as_json: bool) -> None:
+    """Show what waits and runs, and which servers are there."""
+    with engine_at(url) as engine:
+        found = app.insight(engine).status()
+    say("\n".join(status_lines(found)), found, as_json)
+
+
+@main.command()
+@the_app
+@the_database()
+@click.option("--state", type=click.Choice(["pending", "failed", "done"]), help="Only these.")
+@click.option("--most", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
+@as_json
+def tickets(app: Afterwork, url: URL, state: State | None, most: int, as_json: bool) -> None:
+    """Show the newest tickets."""
+    with engine_at(url) as engine:
+        found = app.insight(engine).tickets(state, most)
+    say("\n".join(ticket_lines(found)), found, as_json)
+
+
+@main.command()
+@the_app
+@click.argument("key")
+@the_database()
+@as_json
+def retry(app: Afterwork, key: str, url: URL, as_json: bool) -> None:
+    """Let the ticket KEY run as soon as possible, also if it has ended."""
+    with engine_at(url) as engine:
+        app.control(engine).retry(key)
+    say(f"Ticket {key} runs as soon as a server comes to it.", {"ticket": key, "state": "pending"}, as_json)
+
+
+@main.command()
+@the_app
+@click.argument("lane")
+@the_database()
+@as_json
+def pause(app: Afterwork, lane: str, url: URL, as_json: bool) -> None:
+    """Let no more jobs of LANE begin, over all servers. Those that run go on."""
+    with engine_at(url) as engine:
+        app.control(engine).pause(lane)
+    say(f"Lane {lane} is paused. What runs goes on; nothing more begins.", {"lane": lane, "paused": True}, as_json)
+
+
+@main.command()
+@the_app
+@click.argument("lane")
+@the_database()
+@as_json
+def resume(app: Afterwork, lane: str, url: URL, as_json: bool) -> None:
+    """Let jobs of LANE begin again."""
+    with engine_at(url) as engine:
+        app.control(engine).resume(lane)
+    say(f"Lane {lane} is open.", {"lane": lane, "paused": False}, as_json)
+
+
+@main.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def demo(options: Sequence[str]) -> None:
+    """Show a shop at work: a server, writers, and numbers without gaps. (--help for its options)"""
+    sys.path[:0] = [os.getcwd(), str(REPOSITORY)]
+    try:
+        found = importlib.import_module("examples.shop.demo.__main__")
+    except ModuleNotFoundError as error:
+        if str(error.name).startswith("examples"):
+            advice = "The demo comes with the repository, not with the package. Run it from there: make demo"
+        else:
+            advice = f"The demo needs {error.name}. Try: pip install 'afterwork[demo]'"
+        raise click.ClickException(advice) from None
+    found.main.main(args=list(options), prog_name="afterwork demo")

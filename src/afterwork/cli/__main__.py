@@ -1,0 +1,5 @@
+"""`python -m afterwork.cli` is `afterwork`."""
+
+from afterwork.cli import main
+
+main(prog_name="afterwork")

@@ -1,0 +1,123 @@
+"""What is given on the command line: where the application is, and its database."""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy.exc import ArgumentError
+
+from afterwork.app import Afterwork
+from afterwork.jobs.outcome import text_of
+
+THE_URLS = "Give one like sqlite:///shop.db or postgresql+psycopg://user@host/shop."
+
+DRIVERS = {
+    "sqlite": "sqlite",
+    "sqlite+pysqlite": "sqlite",
+    "postgresql+psycopg": "postgresql+psycopg",
+    # Without a driver, as many platforms write it.
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+}
+
+
+def app_at(where: str) -> Afterwork:
+    """The application at `MODULE:APP`, found from the current directory."""
+    module_name, _, attribute = where.partition(":")
+    if not module_name or not attribute:
+        raise click.BadParameter(f"{where!r} is not of the form MODULE:APP. An example: shop:app")
+    module = _module(module_name)
+    found = getattr(module, attribute, None)
+    if not isinstance(found, Afterwork):
+        what = f"has no {attribute}" if found is None else f"has {attribute}, but that is no aw.Afterwork(…)"
+        raise click.BadParameter(f"The module {module_name} {what}. {_advice(module)}")
+    return found
+
+
+def _module(name: str) -> ModuleType:
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{name}.".startswith(f"{error.name}."):
+            raise click.BadParameter(f"There is no module {name}, neither in {os.getcwd()} nor installed.") from None
+        raise click.ClickException(f"Importing {name} raised {text_of(error)}") from None
+    except Exception as error:
+        raise click.ClickException(f"Importing {name} raised {text_of(error)}") from None
+
+
+def _advice(module: ModuleType) -> str:
+    known = [f"{module.__name__}:{name}" for name, value in vars(module).items() if isinstance(value, Afterwork)]
+    return f"Did you mean {' or '.join(known)}?" if known else "Put one there: app = aw.Afterwork(Base)"
+
+
+def url_of(text: str) -> URL:
+    """The URL of a database that Afterwork runs on."""
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise click.BadParameter(f"This is not the URL of a database. {THE_URLS}") from None
+    if url.drivername not in DRIVERS:
+        raise click.BadParameter(f"Afterwork does not run on {url.drivername}://. {THE_URLS}")
+    return url.set(drivername=DRIVERS[url.drivername])
+
+
+@contextmanager
+def engine_at(url: URL) -> Iterator[Engine]:
+    """An engine for a database that is there."""
+    file = _file(url)
+    if file is not None and not file.exists():
+        raise click.ClickException(f"There is no file {file}. Let the application create its tables in it first.")
+    try:
+        engine = create_engine(url)
+    except ModuleNotFoundError as error:
+        advice = "Try: pip install 'afterwork[postgresql]'"
+        raise click.ClickException(f"{url.drivername} needs {error.name}, which is not installed. {advice}") from None
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _file(url: URL) -> Path | None:
+    name = url.database or ":memory:"
+    is_file = url.get_backend_name() == "sqlite" and name != ":memory:" and not name.startswith("file:")
+    return Path(name) if is_file else None
+
+
+def seconds(text: str) -> timedelta:
+    """A span, given in seconds."""
+    try:
+        span = timedelta(seconds=float(text))
+    except (ValueError, OverflowError):
+        raise click.BadParameter(f"{text!r} is no number of seconds.") from None
+    if span < timedelta(0):
+        raise click.BadParameter("It can't be less than no time.")
+    return span
+
+
+the_app = click.argument("app", type=app_at, metavar="MODULE:APP")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def the_database(required: bool = True) -> Callable[[Any], Any]:
+    """The option --database."""
+    return click.option(
+        "--database",
+        "url",
+        type=url_of,
+        metavar="URL",
+        required=required,
+        envvar="AFTERWORK_DATABASE",
+        show_envvar=True,
+        help="Such as sqlite:///shop.db or postgresql+psycopg://user@host/shop.",
+    )

@@ -1,0 +1,51 @@
+"""Loading the roots of many runs at once: one query for each class."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Select, bindparam, select, tuple_
+from sqlalchemy.orm import Mapper, Session
+
+from afterwork.model.external_id import ExternalId
+
+
+class Roots:
+    """The queries of a model's classes, each built once."""
+
+    def __init__(self, mappers: Iterable[Mapper[Any]]) -> None:
+        self._one = {mapper: _by_key(mapper) for mapper in mappers}
+        self._many = {mapper: _by_keys(mapper) for mapper in mappers}
+
+    def load(self, session: Session, ids: Iterable[ExternalId]) -> Mapping[ExternalId, object]:
+        """The objects that external ids name, as far as they are there."""
+        by_class: dict[Mapper[Any], set[tuple[Any, ...]]] = {}
+        for wanted in ids:
+            by_class.setdefault(wanted.mapper, set()).add(wanted.key)
+        return {
+            ExternalId(mapper, tuple(mapper.primary_key_from_instance(obj))): obj
+            for mapper, keys in by_class.items()
+            for obj in self._objects(session, mapper, list(keys))
+        }
+
+    def _objects(self, session: Session, mapper: Mapper[Any], keys: list[tuple[Any, ...]]) -> Iterable[object]:
+        if len(keys) == 1:
+            return session.scalars(
+                self._one[mapper], dict(zip(map(_name, range(len(keys[0]))), keys[0], strict=True))
+            ).unique()
+        single = len(mapper.primary_key) == 1
+        return session.scalars(self._many[mapper], {"keys": [key[0] for key in keys] if single else keys}).unique()
+
+
+def _name(part: int) -> str:
+    return f"key_{part}"
+
+
+def _by_key(mapper: Mapper[Any]) -> Select[Any]:
+    parts = enumerate(mapper.primary_key)
+    return select(mapper.class_).where(*(column == bindparam(_name(part)) for part, column in parts))
+
+
+def _by_keys(mapper: Mapper[Any]) -> Select[Any]:
+    columns = mapper.primary_key
+    subject = columns[0] if len(columns) == 1 else tuple_(*columns)
+    return select(mapper.class_).where(subject.in_(bindparam("keys", expanding=True)))
