@@ -31,6 +31,7 @@ class TicketTrigger:
         self.model = model
         self.tickets = tickets
         self.installation = installation
+        self.counts_attempts = model.contract.attempts is not None
         self._roots = Roots(model.classes.values())
 
     def due(self, connection: Connection, now: datetime) -> Due:

@@ -1,0 +1,52 @@
+"""A server in a process of its own, which a test starts, and which may send itself a signal at a point of a run.
+
+Takes one argument, JSON: `url`; `settings` with spans in seconds; and perhaps `fault` with `point`, `time` and `signal`.
+"""
+
+import dataclasses
+import json
+import os
+import sys
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import create_engine
+
+import afterwork as aw
+from afterwork.events import Event, Reached
+from tests.support.numbers import Base, journal
+
+
+class Listener:
+    """Writes each event into the journal, and strikes when a point is reached for the n-th time."""
+
+    def __init__(self, fault: dict[str, Any] | None) -> None:
+        self._fault = fault
+        self._reached = 0
+
+    def __call__(self, event: Event) -> None:
+        facts = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
+        journal().note(type(event).__name__, **facts)
+        fault = self._fault
+        if fault is not None and isinstance(event, Reached) and event.point == fault["point"]:
+            self._reached += 1
+            if self._reached == fault["time"]:
+                os.kill(os.getpid(), fault["signal"])
+
+
+def settings(given: dict[str, Any]) -> aw.Settings:
+    """Settings in which spans are given as seconds."""
+    spans = {f.name for f in dataclasses.fields(aw.Settings) if isinstance(f.default, timedelta)}
+    return aw.Settings(
+        **{name: timedelta(seconds=value) if name in spans else value for name, value in given.items()}
+    )
+
+
+def main() -> int:
+    given = json.loads(sys.argv[1])
+    app = aw.Afterwork(Base, settings=settings(given["settings"]), on_event=Listener(given.get("fault")))
+    return app.serve(create_engine(given["url"]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

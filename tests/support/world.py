@@ -1,0 +1,76 @@
+"""A database with a model of the test's own, and what a test asks of it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Engine, event, inspect, select
+from sqlalchemy.orm import Session
+
+import afterwork as aw
+from afterwork.events import Event
+
+
+@dataclass
+class World:
+    """One model in one database, installed, with its server's clock in the test's hand and all events written down."""
+
+    engine: Engine
+    base: Any
+    clock: aw.ManualClock = field(default_factory=aw.ManualClock)
+    seen: list[Event] = field(default_factory=list)
+    settings: aw.Settings = field(default_factory=aw.Settings)
+
+    def __post_init__(self) -> None:
+        self.app = aw.Afterwork(self.base, clock=self.clock, on_event=self.seen.append, settings=self.settings)
+        self.base.metadata.create_all(self.engine)
+        self.app.install(self.engine)
+
+    def session(self) -> Session:
+        return Session(self.engine, expire_on_commit=False)
+
+    def run(self) -> list[aw.Ended]:
+        """Run all that is due."""
+        return self.app.run_until_idle(self.engine)
+
+    def all(self, cls: type[Any]) -> list[Any]:
+        """The objects of a class, by key."""
+        return everything(self.engine, cls)
+
+
+def everything(engine: Engine, cls: type[Any]) -> list[Any]:
+    """The objects of a class as the database has them, by key."""
+    with Session(engine) as session:
+        return list(session.scalars(select(cls).order_by(*inspect(cls).primary_key)))
+
+
+def the_only(engine: Engine, cls: type[Any]) -> Any:
+    """The one object of a class that there is."""
+    (found,) = everything(engine, cls)
+    return found
+
+
+def errors(engine: Engine, ticket_class: type[Any]) -> list[str | None]:
+    """What stands in the Error of each ticket, by key."""
+    return [ticket.error for ticket in everything(engine, ticket_class)]
+
+
+@contextmanager
+def statements(engine: Engine) -> Iterator[list[str]]:
+    """The statements that are sent to a database while the block lasts."""
+    sent: list[str] = []
+
+    def note(connection: Any, cursor: Any, statement: str, *others: Any) -> None:
+        sent.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+def works(ended: Sequence[aw.Ended]) -> list[tuple[str, str | None]]:
+    """What ran, in order: the work and its root."""
+    return [(one.run.work, one.run.root_id) for one in ended]
