@@ -2,6 +2,7 @@
 
 from afterwork.app import Afterwork, Ended
 from afterwork.clock import Clock, ManualClock, SystemClock
+from afterwork.jobs.outcome import Outcome, Raised, Rejected, Succeeded, Superseded
 from afterwork.jobs.run import Run, current_run
 from afterwork.model.external_id import external_id
 from afterwork.model.later import later, session
@@ -22,9 +23,14 @@ __all__ = [
     "Ended",
     "ManualClock",
     "Model",
+    "Outcome",
+    "Raised",
+    "Rejected",
     "Retry",
     "Run",
     "Settings",
+    "Succeeded",
+    "Superseded",
     "SystemClock",
     "ViewModel",
     "action",

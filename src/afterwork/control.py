@@ -1,13 +1,13 @@
 """Everything that can be done to an installation by hand, for the command line and whoever else offers it."""
 
-from sqlalchemy import Text, cast, update
+from sqlalchemy import update
 
 from afterwork.clock import Clock
-from afterwork.errors import BadRequest
+from afterwork.errors import BadRequest, shown
+from afterwork.model.key import key_of
 from afterwork.model.reading import ReadModel
 from afterwork.store import leases, schema
 from afterwork.store.database import Database
-from afterwork.store.tickets import Columns
 
 
 class Control:
@@ -21,13 +21,17 @@ class Control:
     def retry(self, key: str) -> None:
         """Let a ticket that has ended, or waits, run as soon as possible. Raises `BadRequest` if there is none."""
         contract = self._model.contract
-        columns = Columns(contract, contract.table, self._database.dialect)
+        column = contract.key.column
+        try:
+            wanted = column == key_of(key, column)
+        except ValueError:
+            raise BadRequest(f"{shown(key)} can't be the key of a ticket.") from None
         cleared = {
             a.column: None for a in (contract.done, contract.delete_time, contract.error, contract.execute_earliest)
         }
         with self._database.engine.begin() as connection:
             schema.check_installed(self._database, connection)
-            found = connection.execute(update(contract.table).where(cast(columns.key, Text) == key).values(cleared))
+            found = connection.execute(update(contract.table).where(wanted).values(cleared))
             if not found.rowcount:
                 raise BadRequest(f"There is no ticket {key}.")
             self._database.wake_all(connection)

@@ -179,7 +179,7 @@ def log(event: Event) -> None:  # noqa: PLR0912 - one case for each event, all w
         case ServerStarted(server, database):
             logger.info("server %d started on %s", server, database)
         case ServerStopped(server, unfinished):
-            logger.info("server %d stopped, %d runs unfinished", server, unfinished)
+            logger.info("server %d stopped, unfinished runs: %d", server, unfinished)
         case ServerCrashed(server, host, process):
             logger.warning("server %d (process %d on %s) is gone without having stopped", server, process, host)
         case DatabaseLost(error):

@@ -29,8 +29,9 @@ class Settings:
     standby_poll: timedelta = timedelta(seconds=1)
     """How often a server looks while work is due that another server holds."""
 
-    file_poll: timedelta = timedelta(milliseconds=4)
-    """How often an idle server asks a SQLite file whether it has changed."""
+    file_poll: timedelta = timedelta(milliseconds=250)
+    """How often an idle server asks a SQLite file whether it has changed, beside being told of it by the system. Where
+    the system (any but Linux) doesn't tell, set it to a few milliseconds."""
 
     listen: bool = True
     """Whether PostgreSQL may wake the server. Off behind a transaction-mode pooler: it polls then."""

@@ -54,8 +54,7 @@ class Runner:
 
     def raised(self, claim: Claim, error: Exception) -> Raised:
         """What an exception means for a claim: another attempt, or the end."""
-        can_retry = self.trigger.counts_attempts and not isinstance(claim.work, str)
-        retry = claim.work.retry if can_retry else None
+        retry = None if isinstance(claim.work, str) or not self.trigger.counts_attempts else claim.work.retry
         return Raised(text_of(error), None if retry is None else retry.again_after(claim.run.attempt, error))
 
     def tell(self, connection: Connection, claim: Claim, error: Exception, text: str) -> None:

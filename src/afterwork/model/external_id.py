@@ -1,7 +1,7 @@
 """External ids: a text that names one object of the model, `Customer!42`.
 
 The class, then each part of the primary key, parted by `!`. In a part, `%` and `!` are written `%25` and `%21`, and an
-empty string `%00`. Each object has exactly one external id, and only that one is read back.
+empty one is `%00`. Each object has exactly one external id, and only that one is read back.
 """
 
 import datetime as dt
@@ -14,8 +14,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from sqlalchemy import ColumnElement, inspect
-from sqlalchemy.exc import NoInspectionAvailable
-from sqlalchemy.orm import Mapper
+from sqlalchemy.orm import InstanceState, Mapper
 
 from afterwork.errors import MalformedExternalId, shown
 from afterwork.model.columns import python_type
@@ -53,10 +52,10 @@ def external_id(obj: object) -> str:
 
 def external_id_or_none(obj: object) -> str | None:
     """As `external_id`, but None while a part of the key is not known."""
-    try:
-        mapper: Mapper[Any] = inspect(obj).mapper
-    except (NoInspectionAvailable, AttributeError):
-        raise MalformedExternalId(f"{shown(obj)} is no mapped object, so it has no external id.") from None
+    state = inspect(obj, raiseerr=False)
+    if not isinstance(state, InstanceState):
+        raise MalformedExternalId(f"{shown(obj)} is no mapped object, so it has no external id.")
+    mapper: Mapper[Any] = state.mapper
     # From the attributes, not from the identity: inside a flush the identity is not there yet.
     key = tuple(mapper.primary_key_from_instance(obj))
     return None if None in key else str(ExternalId(mapper, key))
@@ -101,7 +100,7 @@ def _reader(kind: type) -> Callable[[str], Any]:
 
 def _written(value: Any) -> str:
     match value:
-        case "":
+        case "" | b"":
             return "%00"
         case enum.Enum():
             return _quoted(value.name)

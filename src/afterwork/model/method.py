@@ -69,7 +69,9 @@ def check_callable_alone(function: Callable[..., Any], mark: str) -> None:
     where = f"{mark} on {function.__qualname__}"
     if python.iscoroutinefunction(function) or python.isasyncgenfunction(function):
         raise BadDeclaration(f"{where}: runs are not asynchronous. Write it as def, not async def.")
-    _, *others = python.signature(function).parameters.values()
+    own, *others = python.signature(function).parameters.values() or (None,)
+    if own is None:
+        raise BadDeclaration(f"{where}: it takes nothing, but who runs it passes self.")
     needed = [p.name for p in others if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     if needed:
         raise BadDeclaration(

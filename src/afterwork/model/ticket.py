@@ -14,7 +14,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from afterwork.errors import BadRequest, shown
 from afterwork.model.contract import CLASS_NAME, DEFAULT_KEEP_MINUTES, MOST_KEEP_MINUTES, Contract
-from afterwork.model.external_id import external_id_or_none
+from afterwork.model.external_id import external_id, external_id_or_none
 from afterwork.model.moment import UtcDateTime, aware
 
 ROOT = "_afterwork_root"
@@ -99,6 +99,7 @@ def adopt(mapper: Mapper[Any], cls: type) -> None:
 @event.listens_for(Session, "before_flush")
 def complete(session: Session, flush: object, instances: object) -> None:
     """Check and complete the tickets that a flush is about to save, and bring their new roots along."""
+    session.info.pop(WITHOUT_ROOT_ID, None)  # what a flush that failed has left
     for ticket in _tickets(session._new.values()):  # session.new would copy what may be large
         contract = contract_of(type(ticket))
         check_row(ticket, contract)
@@ -146,23 +147,20 @@ def resolve_root(mapper: Mapper[Any], connection: object, ticket: Any) -> None:
         return
     session = object_session(ticket)
     assert session is not None  # it is being flushed by one
-    waiting = session.info.setdefault(WITHOUT_ROOT_ID, [])
-    waiting.append(ticket)
-    if len(waiting) == 1:
-        event.listen(session, "after_flush", resolve_late_roots, once=True)
+    session.info.setdefault(WITHOUT_ROOT_ID, []).append(ticket)
 
 
+@event.listens_for(Session, "after_flush")
 def resolve_late_roots(session: Session, flush: object) -> None:
     """Give their RootId to tickets that were saved before their roots, in the same transaction, by one statement."""
-    waiting = session.info.pop(WITHOUT_ROOT_ID)
     by_class: dict[type, list[Any]] = {}
-    for ticket in waiting:
+    for ticket in session.info.pop(WITHOUT_ROOT_ID, ()):
         by_class.setdefault(type(ticket), []).append(ticket)
     for cls, tickets in by_class.items():
         contract = contract_of(cls)
         rows = []
         for ticket in tickets:
-            text = external_id_or_none(vars(ticket)[ROOT])
+            text = external_id(vars(ticket)[ROOT])
             set_committed_value(ticket, contract.root_id.name, text)
             rows.append({contract.key.name: getattr(ticket, contract.key.name), contract.root_id.name: text})
         session.execute(update(cls), rows)

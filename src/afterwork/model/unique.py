@@ -7,10 +7,11 @@ ticket is joined only by locking its row, which keeps it from beginning before t
 import hashlib
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, cast, column, exists, func, select, table, update
+from sqlalchemy import ColumnElement, column, exists, func, select, table, update
 from sqlalchemy.orm import Session
 
 from afterwork.model.contract import Contract
+from afterwork.model.key import key_as_text
 
 LEASE = table("afterwork_lease", column("ticket"))
 """Where tickets stand that have begun outside of a transaction. `store/tables.py` declares it in full."""
@@ -23,7 +24,7 @@ def is_pending(contract: Contract) -> ColumnElement[bool]:
 
 def has_begun(key: ColumnElement[Any]) -> ColumnElement[bool]:
     """Whether an outside run holds the ticket with this key."""
-    return exists().where(LEASE.c.ticket == cast(key, Text))
+    return exists().where(LEASE.c.ticket == key_as_text(key))
 
 
 def pending_ticket(session: Session, contract: Contract, work: str, root_id: str) -> Any | None:

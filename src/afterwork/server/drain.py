@@ -9,6 +9,7 @@ from afterwork.jobs.inside import run_batch
 from afterwork.jobs.leased import begin, run_leased
 from afterwork.jobs.runner import Runner, Settled
 from afterwork.jobs.trigger import Claim
+from afterwork.model.key import key_text
 from afterwork.store.leases import Lease
 
 
@@ -65,7 +66,7 @@ class Drainer:
             return next(iter(self.runner.trigger.claim(connection, lane, priority, self.runner.clock.now(), 1)), None)
 
     def _leased(self, connection: Connection, claim: Claim) -> Settled:
-        lease = Lease(str(claim.run.id), str(claim.key), claim.run.lane, self.server, epoch=1)
+        lease = Lease(str(claim.run.id), key_text(claim.key), claim.run.lane, self.server, epoch=1)
         # Held before it is there: a lease that this server doesn't know of is taken over as forgotten.
         self.holding(lease, True)
         try:

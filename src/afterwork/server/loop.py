@@ -20,7 +20,7 @@ from afterwork.server.workers import Workers
 from afterwork.store import leases
 from afterwork.store.leases import Lease
 
-BUSY_LOOK = 0.05
+BUSY_LOOK = 0.01
 """While lanes are being drained, the server looks for other work at least this often, in seconds."""
 
 SOON_IDLE = 0.02
@@ -127,12 +127,13 @@ class Server:
         return len(wanted)
 
     def _wait_for_workers(self, due: Due) -> None:
-        self._wait(due, SOON_IDLE)
-        if self._lanes.draining and self._asleep:
-            self._asleep = False
-            self._link.waker.disarm()
-        elif self._lanes.draining:
+        if not self._asleep:
             self._wait(due, BUSY_LOOK)
+            return
+        began = time.monotonic()
+        self._wait(due, SOON_IDLE)
+        if self._lanes.draining and time.monotonic() - began >= SOON_IDLE:
+            self._disarm()
 
     def _sleep(self, connection: Connection, due: Due, workers: Workers) -> None:
         self._prune(connection)

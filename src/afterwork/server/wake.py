@@ -10,20 +10,25 @@ import contextlib
 import os
 import select
 import threading
+import time
 from typing import Protocol
 
-from sqlalchemy import Connection, func, text
-from sqlalchemy import select as query
+from sqlalchemy import Connection, TextClause
 
+from afterwork.server.watch import FileWatch
 from afterwork.settings import Settings
+from afterwork.store import sleep
 from afterwork.store.database import Database
-from afterwork.store.postgresql import CHANNEL, SLEEP
 
 FIRST_TRY = 0.002
 """Seconds before a server tries again to fall asleep while tickets are being written."""
 
 SECOND_SLEEPER = 5
 """A server that sleeps while another one is the one to be woken looks this many times more seldom than in standby."""
+
+
+FIRST_LOOK, LONGEST_LOOK, COMMITS_WITHIN = 0.0005, 0.02, 2.0
+"""Seconds: after a write to a SQLite file, when its commit is first looked for, how far apart at most, and how long."""
 
 
 class Waker(Protocol):
@@ -79,41 +84,69 @@ class PollingWaker:
 
 
 class FileWaker:
-    """Asks a SQLite file whether any other connection has changed it: a few microseconds each time."""
+    """Wakes when a SQLite file is written to, and then asks it whether a transaction of somebody else's has committed.
+
+    The system tells of the write; the commit can be seen only a little later, when it is safe on the disk. Where the
+    system tells nothing, the file is asked again and again, which takes a few microseconds each time.
+    """
 
     def __init__(self, connection: Connection, settings: Settings) -> None:
         self._cursor = connection.connection.cursor()
         self._settings = settings
-        self._event = threading.Event()
+        self._watch = FileWatch(self._files())
         self._version = self._data_version()
 
     def arm(self) -> float:
-        self._version = self._data_version()
+        self._watch.renew(self._files())
         return self._settings.safety_poll.total_seconds()
 
     def disarm(self) -> None:
         pass
 
     def wait(self, seconds: float) -> bool:
-        step = self._settings.file_poll.total_seconds()
-        for _ in range(max(1, round(seconds / step))):
-            if self._event.wait(min(step, seconds)):
-                self._event.clear()
-                return False
-            version = self._data_version()
-            if version != self._version:
-                self._version = version
-                return True
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            match self._watch.wait(min(left, self._settings.file_poll.total_seconds())):
+                case "woken":
+                    return False
+                case "written":
+                    woken = self._await_commit(min(left, COMMITS_WITHIN))
+                    if woken is not None:
+                        return woken
+                case "quiet":
+                    if self._has_changed():
+                        return True
         return False
 
     def wake(self) -> None:
-        self._event.set()
+        self._watch.wake()
 
     def close(self) -> None:
+        self._watch.close()
         self._cursor.close()
+
+    def _await_commit(self, seconds: float) -> bool | None:
+        """After a write, wait for its commit: True when it is there, False if woken before, None if none comes."""
+        until = time.monotonic() + seconds
+        step = FIRST_LOOK
+        while not self._has_changed():
+            if time.monotonic() >= until:
+                return None
+            if self._watch.wait_for_loop(step):
+                return False
+            step = min(step * 1.5, LONGEST_LOOK)
+        return True
+
+    def _has_changed(self) -> bool:
+        before, self._version = self._version, self._data_version()
+        return self._version != before
 
     def _data_version(self) -> int:
         return int(self._cursor.execute("PRAGMA data_version").fetchone()[0])
+
+    def _files(self) -> list[str]:
+        found = self._cursor.execute("PRAGMA database_list").fetchall()
+        return [name for _, schema, path in found if schema == "main" and path for name in (path, f"{path}-wal")]
 
 
 class NotifyWaker:
@@ -132,23 +165,23 @@ class NotifyWaker:
         self._armed = False
         self._pending = False
         connection.connection.dbapi_connection.add_notify_handler(self._noticed)  # type: ignore[union-attr]
-        connection.exec_driver_sql(f"LISTEN {CHANNEL}")
+        connection.exec_driver_sql(f"LISTEN {sleep.channel(connection)}")
         connection.commit()
 
     def arm(self) -> float:
         if not self._armed:
-            self._armed = bool(self._execute(query(func.pg_try_advisory_lock(SLEEP, 0))))
+            self._armed = bool(self._execute(sleep.FALL_ASLEEP))
         if self._armed:
             self._retry = FIRST_TRY
             return self._settings.safety_poll.total_seconds()
-        if self._execute(OTHER_SLEEPER, space=SLEEP):
+        if self._execute(sleep.SOMEBODY_SLEEPS):
             return SECOND_SLEEPER * self._settings.standby_poll.total_seconds()
         self._retry = min(self._retry * 2, self._settings.standby_poll.total_seconds())
         return self._retry
 
     def disarm(self) -> None:
         if self._armed:
-            self._execute(query(func.pg_advisory_unlock(SLEEP, 0)))
+            self._execute(sleep.BE_AWAKE)
             self._armed = False
 
     def wait(self, seconds: float) -> bool:
@@ -175,16 +208,10 @@ class NotifyWaker:
             os.close(self._reader)
             os.close(self._writer)
 
-    def _execute(self, statement: object, **values: object) -> object:
-        result = self._connection.execute(statement, values).scalar()  # type: ignore[call-overload]
+    def _execute(self, statement: TextClause) -> object:
+        result: object = self._connection.execute(statement).scalar()
         self._connection.commit()
         return result
 
     def _noticed(self, notify: object) -> None:
         self._pending = True
-
-
-OTHER_SLEEPER = text(
-    "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = :space AND objid = 0 AND granted"
-    " AND mode = 'ExclusiveLock' AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
-)

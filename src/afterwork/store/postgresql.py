@@ -4,28 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy import Connection, Table, text
 from sqlalchemy.exc import DBAPIError
 
+from afterwork.store import sleep
 from afterwork.store.database import Database, ServerRow
-
-LOCKS = 0x41667477
-"""The first key of the advisory locks that say which servers live; the second is the server's id. "Aftw"."""
-
-SLEEP = 0x41667478
-"""The first key of the advisory lock that a sleeping server holds, which tells writers to wake it."""
-
-CHANNEL = "afterwork"
 
 CONTENDED = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
 SHUTDOWN = ("57P", "08", "53300")  # operator intervention, connection exceptions, too many connections
-
-
-HELD = text(
-    "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted"
-    " AND classid = :space AND objid = :server"
-    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
-)
 
 
 class PostgreSQL(Database):
@@ -64,13 +50,13 @@ class PostgreSQL(Database):
 
     def announce(self, connection: Connection, server: int) -> bool:
         if self.settings.listen:
-            connection.execute(select(func.pg_try_advisory_lock(LOCKS, server)))
+            connection.execute(sleep.SHOW_LIFE, {"server": server})
         return self.settings.listen
 
     def is_alive(self, connection: Connection, row: ServerRow, now: datetime) -> bool:
         if not row.locked or self._has_just_started(connection):
             return now - row.seen < self.settings.safety_poll + self.settings.lease
-        return bool(connection.execute(HELD, {"space": LOCKS, "server": row.id}).scalar())
+        return bool(connection.execute(sleep.IS_ALIVE, {"server": row.id}).scalar())
 
     def _has_just_started(self, connection: Connection) -> bool:
         """After a restart of PostgreSQL all locks are gone, and the servers are about to take theirs again."""
@@ -78,7 +64,7 @@ class PostgreSQL(Database):
         return bool(age < self.settings.lease)
 
     def wake_all(self, connection: Connection) -> None:
-        connection.exec_driver_sql(f"NOTIFY {CHANNEL}")
+        connection.exec_driver_sql(f"NOTIFY {sleep.channel(connection)}")
 
     def index_names(self, connection: Connection, table: Table) -> set[str]:
         # The table that this connection means by the name: others may have one of the same name in their schemas.

@@ -12,18 +12,8 @@ from afterwork.model.contract import Contract
 from afterwork.model.lane import MAIN, PARALLEL
 from afterwork.store import tables
 from afterwork.store.database import Database
-from afterwork.store.postgresql import CHANNEL, SLEEP
+from afterwork.store.sleep import create_wake_function
 from afterwork.store.tickets import Tickets
-
-WAKE = f"""
-CREATE OR REPLACE FUNCTION afterwork_wake() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF NOT pg_try_advisory_xact_lock_shared({SLEEP}, 0) THEN
-        PERFORM pg_notify('{CHANNEL}', '');
-    END IF;
-    RETURN NULL;
-END $$
-"""
 
 
 def install(database: Database, contract: Contract) -> list[str]:
@@ -121,7 +111,7 @@ def _wake_trigger(connection: Connection, contract: Contract) -> Iterator[str]:
     watched = [contract.execute_earliest, contract.view_model, contract.root_id, contract.lane, contract.priority]
     columns = ", ".join(quote(attribute.column.name) for attribute in watched if attribute is not None)
     table = _quoted(connection, contract)
-    connection.exec_driver_sql(WAKE)
+    create_wake_function(connection)
     connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS afterwork_wake ON {table}")
     connection.exec_driver_sql(
         f"CREATE TRIGGER afterwork_wake AFTER INSERT OR UPDATE OF {columns} ON {table} "

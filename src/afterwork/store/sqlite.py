@@ -47,7 +47,7 @@ class SQLite(Database):
     def is_alive(self, connection: Connection, row: ServerRow, now: datetime) -> bool:
         if row.host == socket.gethostname():
             return process_start(row.process) == row.process_started
-        return now - row.seen < self.settings.lease
+        return now - row.seen < self.settings.safety_poll + self.settings.lease
 
     def wake_all(self, connection: Connection) -> None:
         """Nothing: whatever was written has changed the file."""

@@ -15,6 +15,7 @@ from afterwork.jobs.session import RunSession
 from afterwork.jobs.trigger import Claim, Due
 from afterwork.model.contract import DEFAULT_KEEP_MINUTES, MOST_KEEP_MINUTES
 from afterwork.model.external_id import ExternalId, parse
+from afterwork.model.key import key_of
 from afterwork.model.lane import MAIN
 from afterwork.model.reading import ReadModel
 from afterwork.model.work import Work
@@ -57,8 +58,7 @@ class TicketTrigger:
         return None if row is None else self._claim(row, claim.run.lane)
 
     def held(self, connection: Connection, key: str, lane: str) -> Claim | None:
-        kind = self.tickets.contract.key.column.type
-        row = self.tickets.row(connection, int(key) if kind.python_type is int else key)
+        row = self.tickets.row(connection, key_of(key, self.tickets.columns.key))
         return None if row is None else self._claim(row, lane)
 
     def roots(self, session: RunSession, claims: Sequence[Claim]) -> dict[Any, object | None | str]:

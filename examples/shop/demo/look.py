@@ -1,0 +1,75 @@
+"""What can be seen from outside, while it goes on and when it is over."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session
+
+from examples.shop import Customer, NumberSeries, Order, SysAsyncTicket
+
+SAMPLE = 500
+"""How many of the newest tickets the latency is told of."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at the shop. Latencies are in milliseconds, from saved to done; None if nothing was done yet."""
+
+    moment: float
+    created: int
+    numbered: int
+    p50: float | None
+    p99: float | None
+
+    @property
+    def waiting(self) -> int:
+        return max(0, self.created - self.numbered)
+
+
+def look(engine: Engine, moment: float, created: int) -> Look:
+    """Look, in a way that costs the same however much is there."""
+    newest = select(SysAsyncTicket.created, SysAsyncTicket.done).order_by(SysAsyncTicket.id.desc()).limit(SAMPLE)
+    with Session(engine) as session:
+        numbered = session.scalar(select(func.sum(NumberSeries.last))) or 0
+        took = [(done - saved).total_seconds() * 1000 for saved, done in session.execute(newest) if done is not None]
+    p50, p99 = (percentile(took, 0.50), percentile(took, 0.99)) if took else (None, None)
+    return Look(moment, created, numbered, p50, p99)
+
+
+def latencies(engine: Engine) -> list[float]:
+    """From saved to done, in milliseconds, of all tickets."""
+    with Session(engine) as session:
+        rows = session.execute(select(SysAsyncTicket.created, SysAsyncTicket.done))
+        return [(done - saved).total_seconds() * 1000 for saved, done in rows if done is not None]
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The value that a share of them does not exceed. There must be some."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def pending(engine: Engine) -> int:
+    """How many tickets have not ended."""
+    is_pending = SysAsyncTicket.done.is_(None) & SysAsyncTicket.error.is_(None)
+    with Session(engine) as session:
+        return session.scalar(select(func.count()).where(is_pending)) or 0
+
+
+def faults(engine: Engine) -> Iterator[str]:
+    """All that is not as it must be: gaps, doubles, tickets that have not ended or have failed."""
+    with Session(engine) as session:
+        for cls in (Customer, Order):
+            count, distinct, first, last = session.execute(
+                select(func.count(), func.count(cls.number.distinct()), func.min(cls.number), func.max(cls.number))
+                .select_from(cls)
+            ).one()  # fmt: skip
+            if count and (distinct, first, last) != (count, 1, count):
+                yield f"{cls.__name__}: {count:,} of them have {distinct:,} different numbers from {first} to {last}."
+        errors = select(func.count()).where(SysAsyncTicket.error.is_not(None))
+        if failed := session.scalar(errors):
+            example = session.scalar(select(SysAsyncTicket.error).where(SysAsyncTicket.error.is_not(None)).limit(1))
+            yield f"Tickets: {failed:,} have failed. One of them says: {example}"
+    if left := pending(engine):
+        yield f"Tickets: {left:,} have not ended."

@@ -1,0 +1,119 @@
+"""The shop's model: plain SQLAlchemy, and a few marks that say what may be asked for later."""
+
+from decimal import Decimal
+
+from sqlalchemy import BigInteger, Dialect, Engine, ForeignKey
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
+from sqlalchemy.types import TypeDecorator
+
+import afterwork as aw
+from examples.shop.post import PostOfficeClosed, post_office
+
+
+class Money(TypeDecorator[Decimal]):
+    """An amount, stored as a whole number of cents: exact on every database, also on those without decimals."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:
+        return None if value is None else int((value * 100).to_integral_value())
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:
+        return None if value is None else Decimal(value) / 100
+
+
+class Base(aw.Model, DeclarativeBase):
+    """The base of all classes. `aw.Model` only tells type checkers of `Customer.ViewModels`."""
+
+
+class SysAsyncTicket(aw.AsyncTicket, Base):
+    """What is to be done later. A class of this name is all that Afterwork needs."""
+
+
+class NumberSeries(Base):
+    """A series of numbers without gap or double, as long as those who take from it do so one at a time."""
+
+    __tablename__ = "number_series"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    last: Mapped[int] = mapped_column(default=0)
+
+    def take(self) -> int:
+        """The next number."""
+        self.last += 1
+        return self.last
+
+
+class Customer(Base):
+    __tablename__ = "customer"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    number: Mapped[int | None]
+    reminders: Mapped[int] = mapped_column(default=0)
+    orders: Mapped[list["Order"]] = relationship(back_populates="customer")
+
+    @aw.method(precondition=lambda self: self.number is None)
+    def assign_number(self) -> None:
+        """Take the next customer number. Alone, since all that names no lane runs in the same one."""
+        self.number = aw.session(self).get_one(NumberSeries, "customer").take()
+
+    @aw.method
+    def remind(self) -> None:
+        """Remind the customer of what is still to be paid."""
+        self.reminders += 1
+
+
+class Order(Base):
+    __tablename__ = "customer_order"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"))
+    number: Mapped[int | None]
+    confirmed: Mapped[bool] = mapped_column(default=False)
+    customer: Mapped[Customer] = relationship(back_populates="orders")
+    lines: Mapped[list["OrderLine"]] = relationship(back_populates="order")
+
+    @property
+    def total(self) -> Decimal:
+        """What the order costs."""
+        return sum((line.amount for line in self.lines), Decimal(0))
+
+    @aw.method(lane="orders", precondition=lambda self: self.number is None)
+    def assign_number(self) -> None:
+        """Take the next order number. In a lane of its own, so that orders need not wait for customers."""
+        self.number = aw.session(self).get_one(NumberSeries, "order").take()
+
+    @aw.method(external=True, retry=aw.Retry(attempts=5, on=(PostOfficeClosed,)))
+    def confirm(self) -> None:
+        """Write to the customer. It talks to another system, so it runs with no transaction open; and if need be again,
+        10, 20, 40 and 80 seconds later, with the same key."""
+        post_office.send(f"Dear {self.customer.name}, thank you for your order.", key=aw.current_run().id)
+        self.confirmed = True
+
+
+class OrderLine(Base):
+    __tablename__ = "order_line"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("customer_order.id"))
+    product: Mapped[str]
+    quantity: Mapped[int]
+    price: Mapped[Decimal] = mapped_column(Money)
+    order: Mapped[Order] = relationship(back_populates="lines")
+
+    @property
+    def amount(self) -> Decimal:
+        return self.quantity * self.price
+
+
+class TheCustomerNumberAssigner(aw.ViewModel[Customer]):
+    """The other way to a number: a view model, whose actions run from top to bottom."""
+
+    @aw.action(enabled=lambda self: self.root.number is None)
+    def assign(self) -> None:
+        self.root.assign_number()
+
+
+def create(engine: Engine) -> None:
+    """The shop's own tables, and its series of numbers."""
+    Base.metadata.create_all(engine)
+    with Session(engine) as session, session.begin():
+        session.add_all([NumberSeries(name="customer", last=0), NumberSeries(name="order", last=0)])

@@ -1,0 +1,55 @@
+"""The lock that a sleeping server holds on PostgreSQL, and the trigger that tries it to learn whether to notify.
+
+Advisory locks and channels belong to a database, installations to a schema of one. So all of their names have the
+number of this installation's table `afterwork_about` in them; 0 beside it means sleep, any other number a server.
+"""
+
+from sqlalchemy import Connection, text
+
+SPACE = "to_regclass('afterwork_about')::oid::int4"
+
+FALL_ASLEEP = text(f"SELECT pg_try_advisory_lock({SPACE}, 0)")
+
+BE_AWAKE = text(f"SELECT pg_advisory_unlock({SPACE}, 0)")
+
+SHOW_LIFE = text(f"SELECT pg_try_advisory_lock({SPACE}, :server)")
+
+_HELD = (
+    "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND mode = 'ExclusiveLock'"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    " AND classid = to_regclass('afterwork_about') AND objid = :server)"
+)
+
+IS_ALIVE = text(_HELD)
+
+SOMEBODY_SLEEPS = text(_HELD).bindparams(server=0)
+
+CHANNEL = text("SELECT 'afterwork_' || to_regclass('afterwork_about')::oid")
+
+ABOUT = text(
+    "SELECT format('%I.%I', nspname, relname) FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
+    " WHERE pg_class.oid = to_regclass('afterwork_about')"
+)
+
+# The table is named with its schema, since writers have search paths of their own; and by name, not by number, since
+# its number changes when a dump is restored.
+WAKE = """
+CREATE OR REPLACE FUNCTION afterwork_wake() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT pg_try_advisory_xact_lock_shared('{about}'::regclass::oid::int4, 0) THEN
+        PERFORM pg_notify('afterwork_' || '{about}'::regclass::oid, '');
+    END IF;
+    RETURN NULL;
+END $$
+"""
+
+
+def create_wake_function(connection: Connection) -> None:
+    """Make or replace the function of the trigger that wakes sleeping servers."""
+    about = connection.execute(ABOUT).scalar_one()
+    connection.exec_driver_sql(WAKE.format(about=about.replace("'", "''")).replace("%", "%%"))
+
+
+def channel(connection: Connection) -> str:
+    """The channel on which the servers of this installation listen."""
+    return str(connection.execute(CHANNEL).scalar_one())

@@ -1,0 +1,430 @@
+"""The command line, as somebody meets it who types."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import URL, Engine, func, select, update
+from sqlalchemy.orm import Session
+
+import afterwork as aw
+from afterwork.cli import main
+from afterwork.store import tables
+from examples import shop
+from examples.shop import Customer, SysAsyncTicket
+from tests.support.waiting import eventually
+
+ROOT = Path(__file__).resolve().parents[1]
+APP = "examples.shop:app"
+
+Afterwork = Callable[..., Result]
+
+
+def run(*arguments: str, **environment: str) -> Result:
+    """Run a command in this process."""
+    return CliRunner().invoke(main, arguments, env={"AFTERWORK_DATABASE": None, **environment}, prog_name="afterwork")
+
+
+def told(result: Result, exit_code: int = 0) -> str:
+    """What a command has said, after a look at how it ended."""
+    assert result.exit_code == exit_code, result.output
+    assert "Traceback" not in result.output
+    return result.stdout if exit_code == 0 else result.output
+
+
+def text_of(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def afterwork(url: URL) -> Afterwork:
+    """A command about the shop in a test's database: `afterwork("retry", "1")`."""
+    return lambda command, *others: run(command, APP, *others, "--database", text_of(url))
+
+
+@pytest.fixture
+def ann(engine: Engine) -> Customer:
+    """The first customer of an installed shop."""
+    shop.create(engine)
+    shop.app.install(engine)
+    with Session(engine, expire_on_commit=False) as session, session.begin():
+        found = Customer(name="Ann")
+        session.add(found)
+    return found
+
+
+def ask(engine: Engine, work: str, root: object, **values: Any) -> None:
+    with Session(engine) as session, session.begin():
+        session.add(SysAsyncTicket(view_model=work, root_id=aw.external_id(root), **values))
+
+
+def numbered(engine: Engine) -> int:
+    with Session(engine) as session:
+        return session.scalar(select(func.count()).where(Customer.number.is_not(None))) or 0
+
+
+# check
+
+
+def test_check_without_a_database_shows_what_can_be_asked_for() -> None:
+    said = told(run("check", APP))
+
+    for name in ("Customer.assign_number", "TheCustomerNumberAssigner", "sys_async_ticket", "No database was given"):
+        assert name in said
+
+
+def test_check_shows_the_model_as_json_too() -> None:
+    found = json.loads(told(run("check", APP, "--json")))
+
+    assert found["findings"] is None
+    assert {
+        "name": "Order.assign_number",
+        "root": "Order",
+        "lane": "orders",
+        "external": False,
+        "attempts": 1,
+    } in found["model"]["works"]
+
+
+def test_check_says_what_to_do_about_a_database_that_is_not_installed(engine: Engine, afterwork: Afterwork) -> None:
+    shop.create(engine)
+
+    said = told(afterwork("check"), exit_code=1)
+
+    assert "WRONG" in said
+    assert "afterwork install" in said
+
+
+def test_check_says_that_the_applications_own_tables_come_first(engine: Engine, afterwork: Afterwork) -> None:
+    engine.connect().close()  # SQLite makes the file
+
+    assert "Create the application's own tables first" in told(afterwork("check"), exit_code=1)
+
+
+def test_that_no_server_runs_is_a_note_and_no_fault(ann: Customer, afterwork: Afterwork) -> None:
+    said = told(afterwork("check"))
+
+    assert "note   servers: none" in said
+    assert "WRONG" not in said
+
+
+# install
+
+
+def test_install_says_what_it_did_and_that_nothing_is_left_to_do(engine: Engine, afterwork: Afterwork) -> None:
+    shop.create(engine)
+
+    assert "table afterwork_lease created" in told(afterwork("install"))
+    assert json.loads(told(afterwork("install", "--json"))) == {"done": []}
+    assert "All is there already." in told(afterwork("install"))
+
+
+def test_install_without_the_applications_tables_is_refused(engine: Engine, afterwork: Afterwork) -> None:
+    engine.connect().close()
+
+    assert "Create the application's own tables first" in told(afterwork("install"), exit_code=1)
+
+
+# status and tickets
+
+
+def test_status_counts_what_waits_in_each_lane(engine: Engine, ann: Customer, afterwork: Afterwork) -> None:
+    ask(engine, "Customer.assign_number", ann)
+    ask(engine, "Customer.remind", ann, lane="mail")
+
+    assert "1 in mail, 1 in main" in told(afterwork("status"))
+    found = json.loads(told(afterwork("status", "--json")))
+    assert found["waiting"] == {"mail": 1, "main": 1}
+    assert (found["running"], found["servers"], found["paused"]) == (0, [], [])
+
+
+def test_status_of_a_shop_in_which_nothing_waits_says_so(ann: Customer, afterwork: Afterwork) -> None:
+    assert "waiting  none" in told(afterwork("status"))
+
+
+def test_tickets_are_shown_by_state(engine: Engine, ann: Customer, afterwork: Afterwork) -> None:
+    ask(engine, "Customer.remind", ann)
+    ask(engine, "Customer.nonsense", ann)
+    shop.app.run_until_idle(engine)
+    ask(engine, "Customer.assign_number", ann)
+
+    def shown(state: str) -> list[str]:
+        return [ticket["work"] for ticket in json.loads(told(afterwork("tickets", "--state", state, "--json")))]
+
+    assert shown("done") == ["Customer.remind"]
+    assert shown("failed") == ["Customer.nonsense"]
+    assert shown("pending") == ["Customer.assign_number"]
+    said = told(afterwork("tickets"))
+    assert "'Customer.nonsense' is no view model" in said
+    assert len(said.splitlines()) == 4
+
+
+def test_no_more_tickets_are_shown_than_wanted(engine: Engine, ann: Customer, afterwork: Afterwork) -> None:
+    for _ in range(3):
+        ask(engine, "Customer.remind", ann)
+
+    assert len(json.loads(told(afterwork("tickets", "--most", "2", "--json")))) == 2
+
+
+def test_that_there_are_no_tickets_is_said(ann: Customer, afterwork: Afterwork) -> None:
+    assert "There are no such tickets." in told(afterwork("tickets"))
+
+
+def test_an_error_of_many_lines_takes_one_in_the_table(engine: Engine, ann: Customer, afterwork: Afterwork) -> None:
+    ask(engine, "Customer.remind", ann, error="first line\n" + "second line " * 100)
+
+    assert len(told(afterwork("tickets")).splitlines()) == 2
+
+
+# retry, pause, resume
+
+
+def test_a_failed_ticket_can_be_tried_again(engine: Engine, ann: Customer, afterwork: Afterwork) -> None:
+    ask(engine, "Customer.assign_number", ann, error="It was Monday.")
+
+    told(afterwork("retry", "1"))
+    shop.app.run_until_idle(engine)
+
+    assert numbered(engine) == 1
+
+
+@pytest.mark.parametrize("key", ["4711", "no key", "1; DROP TABLE customer"])
+def test_a_ticket_that_is_not_there_cannot_be_tried_again(key: str, ann: Customer, afterwork: Afterwork) -> None:
+    assert f"There is no ticket {key}." in told(afterwork("retry", key), exit_code=1)
+
+
+def test_a_paused_lane_rests_until_it_is_resumed(engine: Engine, ann: Customer, afterwork: Afterwork) -> None:
+    ask(engine, "Customer.assign_number", ann)
+
+    told(afterwork("pause", "main"))
+    shop.app.run_until_idle(engine)
+    assert numbered(engine) == 0
+    assert "paused   main" in told(afterwork("status"))
+
+    told(afterwork("resume", "main"))
+    shop.app.run_until_idle(engine)
+    assert numbered(engine) == 1
+
+
+# serve
+
+
+@contextmanager
+def server(url: URL, app: str = APP, folder: Path = ROOT, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """`afterwork serve` in a process of its own."""
+    command = [sys.executable, "-m", "afterwork.cli", "serve", app, *options]
+    environment = {**os.environ, "AFTERWORK_DATABASE": text_of(url)}
+    process = subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+def test_serve_runs_tickets_and_ends_well_when_told_to_stop(
+    url: URL, engine: Engine, ann: Customer, sign: signal.Signals
+) -> None:
+    ask(engine, "Customer.assign_number", ann)
+    with server(url) as process:
+        eventually(lambda: numbered(engine) == 1)
+        process.send_signal(sign)
+        _, log = process.communicate(timeout=30)
+
+    assert process.returncode == 0
+    assert "server 1 started" in log
+    assert "server 1 stopped, unfinished runs: 0" in log
+
+
+def test_serve_shows_each_run_when_it_is_asked_for_details(url: URL, engine: Engine, ann: Customer) -> None:
+    ask(engine, "Customer.assign_number", ann)
+    with server(url, APP, ROOT, "--log-level", "debug", "--workers", "1", "--grace", "5", "--lease", "9") as process:
+        eventually(lambda: numbered(engine) == 1)
+        process.terminate()
+        _, log = process.communicate(timeout=30)
+
+    assert "Customer.assign_number on Customer!1 done" in log
+
+
+SLOW = """
+import time
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+import afterwork as aw
+
+class Base(DeclarativeBase):
+    pass
+
+class SysAsyncTicket(aw.AsyncTicket, Base):
+    pass
+
+class Sleeper(Base):
+    __tablename__ = "sleeper"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+    @aw.method(external=True)
+    def sleep(self) -> None:
+        time.sleep(600)
+
+app = aw.Afterwork(Base)
+"""
+
+
+def test_serve_ends_with_1_when_a_run_did_not_end_in_time(url: URL, engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(SLOW)
+    prepare = (
+        "import slow, os; from sqlalchemy import *; from sqlalchemy.orm import Session\n"
+        "engine = create_engine(os.environ['AFTERWORK_DATABASE']); slow.Base.metadata.create_all(engine)\n"
+        "slow.app.install(engine)\n"
+        "with Session(engine) as s, s.begin():\n"
+        "    s.add(slow.SysAsyncTicket(view_model='Sleeper.sleep', root_object=slow.Sleeper()))\n"
+    )
+    environment = {**os.environ, "AFTERWORK_DATABASE": text_of(url)}
+    subprocess.run([sys.executable, "-c", prepare], cwd=tmp_path, env=environment, check=True)
+
+    with server(url, "slow:app", tmp_path, "--grace", "0.1") as process:
+        eventually(lambda: leases(engine) == 1)
+        process.terminate()
+        _, log = process.communicate(timeout=30)
+
+    assert process.returncode == 1
+    assert "unfinished runs: 1" in log
+
+
+def leases(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return connection.execute(select(func.count()).select_from(tables.lease)).scalar_one()
+
+
+# What can't be meant.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "advice"),
+    [
+        (["check", "examples.shop"], "is not of the form MODULE:APP"),
+        (["check", ":app"], "is not of the form MODULE:APP"),
+        (["check", "nowhere.to.be.found:app"], "There is no module nowhere.to.be.found"),
+        (["check", "examples.nowhere:app"], "There is no module examples.nowhere"),
+        (["check", "examples.shop:ap"], "Did you mean examples.shop:app?"),
+        (["check", "examples.shop:Base"], "Did you mean examples.shop:app?"),
+        (["check", "json:app"], "Put one there: app = aw.Afterwork(Base)"),
+        (["check", APP, "--database", "shop"], "This is not the URL of a database"),
+        (["check", APP, "--database", "mysql://host/shop"], "does not run on mysql://"),
+        (["check", APP, "--database", "postgresql+asyncpg://host/shop"], "Give one like"),
+        (["status", APP], "AFTERWORK_DATABASE"),
+        (["serve", APP, "--database", "sqlite:///x", "--grace", "soon"], "'soon' is no number of seconds"),
+        (["serve", APP, "--database", "sqlite:///x", "--lease", "-1"], "less than no time"),
+        (["serve", APP, "--database", "sqlite:///x", "--workers", "0"], "--workers"),
+        (["tickets", APP, "--database", "sqlite:///x", "--state", "odd"], "'pending', 'failed', 'done'"),
+        (["retry", APP, "--database", "sqlite:///x"], "Missing argument 'KEY'"),
+        (["nonsense"], "No such command 'nonsense'"),
+    ],
+)
+def test_what_can_not_be_meant_ends_with_2_and_advice(arguments: list[str], advice: str) -> None:
+    assert advice in told(run(*arguments), exit_code=2)
+
+
+def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    file = tmp_path / "nowhere.db"
+
+    assert f"There is no file {file}" in told(run("status", APP, "--database", f"sqlite:///{file}"), exit_code=1)
+    assert not file.exists()
+
+
+def test_a_file_that_is_no_database_is_told_as_such(tmp_path: Path) -> None:
+    file = tmp_path / "letter.db"
+    file.write_text("Dear Ann, " * 1000)
+
+    assert "file is not a database" in told(run("status", APP, "--database", f"sqlite:///{file}"), exit_code=1)
+
+
+@pytest.mark.parametrize("command", ["status", "tickets", "serve", "pause", "retry"])
+def test_a_database_that_is_not_installed_is_told_as_such(command: str, engine: Engine, afterwork: Afterwork) -> None:
+    shop.create(engine)
+    named = {"pause": ["main"], "retry": ["1"]}.get(command, [])
+
+    if command == "tickets":  # they can be read all the same
+        assert "no such tickets" in told(afterwork(command))
+    else:
+        assert "has no tables of Afterwork" in told(afterwork(command, *named), exit_code=1)
+
+
+def test_a_database_of_a_newer_afterwork_is_told_as_such(engine: Engine, ann: Customer, afterwork: Afterwork) -> None:
+    with engine.begin() as connection:
+        connection.execute(update(tables.about).where(tables.about.c.name == "schema_version").values(value="99"))
+
+    for command in ("status", "install", "serve"):
+        assert "Upgrade the package afterwork" in told(afterwork(command), exit_code=1)
+
+
+def test_a_server_that_can_not_be_reached_is_told_without_its_password() -> None:
+    url = "postgresql+psycopg://ann:secret@127.0.0.1:1/shop"
+
+    for command in ("status", "serve"):
+        said = told(run(command, APP, "--database", url), exit_code=1)
+        assert "The database says: connection failed" in said
+        assert "secret" not in said
+
+
+def test_the_usual_short_form_of_a_postgresql_url_is_understood(url: URL, ann: Customer) -> None:
+    if url.get_backend_name() == "sqlite":
+        pytest.skip("it is about PostgreSQL")
+
+    told(run("status", APP, "--database", text_of(url.set(drivername="postgresql"))))
+
+
+def test_the_database_can_be_named_by_the_environment(url: URL, ann: Customer) -> None:
+    told(run("status", APP, AFTERWORK_DATABASE=text_of(url)))
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("def app(: pass", "Importing broken raised SyntaxError"),
+        (
+            "import not_installed_here",
+            "Importing broken raised ModuleNotFoundError: No module named 'not_installed_here'",
+        ),
+        ("1 / 0", "ZeroDivisionError: division by zero (broken.py:1"),
+        ("import afterwork as aw; app = aw.Afterwork(object)", "is no declarative base"),
+        (
+            "import afterwork as aw\nfrom sqlalchemy.orm import DeclarativeBase\n"
+            "class Base(DeclarativeBase): pass\napp = aw.Afterwork(Base)",
+            "It has no class SysAsyncTicket",
+        ),
+    ],
+)
+def test_a_broken_application_is_told_in_one_message(
+    source: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken.py").write_text(source)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "broken", raising=False)
+
+    assert said in told(run("check", "broken:app"), exit_code=1)
+    sys.modules.pop("broken", None)
+
+
+# demo
+
+
+def test_demo_takes_the_options_of_the_demo() -> None:
+    assert "--seed" in told(run("demo", "--help"))
+
+
+def test_demo_without_the_repository_says_where_it_is(tmp_path: Path) -> None:
+    source = "from pathlib import Path; import afterwork.cli as c; c.REPOSITORY = Path('nowhere'); c.main(['demo'])"
+    ended = subprocess.run([sys.executable, "-c", source], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "The demo comes with the repository" in ended.stderr
