@@ -2,18 +2,26 @@
 
 import socket
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Engine, Table
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError
 
+from afterwork.settings import Settings
 from afterwork.store.database import Database, ServerRow
 from afterwork.store.process import process_start
+from afterwork.store.turn import Turn
 
 BUSY = {"SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY", "SQLITE_BUSY_TIMEOUT", "SQLITE_LOCKED"}
 UNREACHABLE = {"SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_NOTADB"}
+
+
+LOOK_AGAIN = 0.001
+"""Seconds after which a transaction tries again to begin while another process writes."""
 
 
 class SQLite(Database):
@@ -22,6 +30,38 @@ class SQLite(Database):
     dialect = "sqlite"
     # A transaction that reads first and writes later can be refused at once, whatever the time-out (traps, 13).
     begin = "BEGIN IMMEDIATE"
+
+    def __init__(self, engine: Engine, settings: Settings) -> None:
+        super().__init__(engine, settings)
+        self._turn = Turn()
+
+    @contextmanager
+    def transaction(self, connection: Connection) -> Iterator[None]:
+        with self._turn.taken(connection), super().transaction(connection):
+            yield
+
+    def execute_begin(self, connection: Connection) -> None:
+        """Begin, as soon as no other process writes. SQLite's own way to wait looks less and less often."""
+        cursor = connection.connection.cursor()
+        until = time.monotonic() + self.settings.lock_limit.total_seconds()
+        self._set_patience(cursor, 0)
+        try:
+            while True:
+                try:
+                    super().execute_begin(connection)
+                    self._turn.begun()
+                    return
+                except DBAPIError as error:
+                    if not self.is_contended(error) or time.monotonic() > until:
+                        raise
+                    connection.rollback()
+                    time.sleep(LOOK_AGAIN)
+        finally:
+            self._set_patience(cursor, self.settings.lock_limit.total_seconds())
+            cursor.close()
+
+    def _set_patience(self, cursor: DBAPICursor, seconds: float) -> None:
+        cursor.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
 
     def prepare(self, connection: Connection) -> None:
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(self.settings.lock_limit.total_seconds() * 1000)}")

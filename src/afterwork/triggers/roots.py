@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Integer, Select, bindparam, select, tuple_, type_coerce
 from sqlalchemy.orm import Mapper, Session
 
 from afterwork.model.external_id import ExternalId
@@ -40,12 +40,17 @@ def _name(part: int) -> str:
     return f"key_{part}"
 
 
+def _wide(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A key column as one that can be compared with any integer: PostgreSQL fails on one beyond the column's range."""
+    return type_coerce(column, BigInteger()) if isinstance(column.type, Integer) else column
+
+
 def _by_key(mapper: Mapper[Any]) -> Select[Any]:
-    parts = enumerate(mapper.primary_key)
+    parts = enumerate(map(_wide, mapper.primary_key))
     return select(mapper.class_).where(*(column == bindparam(_name(part)) for part, column in parts))
 
 
 def _by_keys(mapper: Mapper[Any]) -> Select[Any]:
-    columns = mapper.primary_key
+    columns = [_wide(column) for column in mapper.primary_key]
     subject = columns[0] if len(columns) == 1 else tuple_(*columns)
     return select(mapper.class_).where(subject.in_(bindparam("keys", expanding=True)))

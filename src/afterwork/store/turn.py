@@ -1,0 +1,63 @@
+"""Taking turns at a SQLite file.
+
+SQLite has one lock for all writers, and who waits for it looks now and then whether it is free, ever more seldom. A
+server that drains a lane could so keep an application from writing for seconds. Hence the threads of a server take
+turns among themselves, and after each transaction the server leaves the file alone for a while: a tenth of the time for
+which it had it, and as long as it had it while others are seen to write.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection
+
+ROOM = 0.1
+"""The share of its own time that a server leaves to others in any case."""
+
+ROOM_FOR_WRITERS = 1.0
+"""The share that it leaves while others are writing."""
+
+REMEMBERED = 1.0
+"""Seconds for which others count as writing after they have."""
+
+VERSION = "afterwork.data_version"
+
+
+class Turn:
+    """Whose turn it is, in one process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._began = 0.0
+        self._not_before = 0.0
+        self._writers_until = 0.0
+
+    @contextmanager
+    def taken(self, connection: Connection) -> Iterator[None]:
+        """Have the file for one transaction."""
+        with self._lock:
+            time.sleep(max(0.0, self._not_before - time.monotonic()))
+            if self._others_wrote(connection):
+                self._writers_until = time.monotonic() + REMEMBERED
+            self.begun()
+            try:
+                yield
+            finally:
+                ended = time.monotonic()
+                share = ROOM_FOR_WRITERS if ended < self._writers_until else ROOM
+                self._not_before = ended + (ended - self._began) * share
+
+    def begun(self) -> None:
+        """The transaction has got the file, for which it may have waited."""
+        self._began = time.monotonic()
+
+    def _others_wrote(self, connection: Connection) -> bool:
+        """Whether another connection has committed since this one last had its turn."""
+        cursor = connection.connection.cursor()
+        version = cursor.execute("PRAGMA data_version").fetchone()[0]
+        cursor.close()
+        before = connection.info.get(VERSION, version)
+        connection.info[VERSION] = version
+        return bool(version != before)
