@@ -41,7 +41,7 @@ def inserts_per_second(url: URL, clients: int, seconds: int) -> float:
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
         script.write(INSERT)
         script.flush()
-        command = [program, "-n", "-f", script.name, "-c", str(clients), "-j", "2", "-T", str(seconds)]
+        command = [str(program), "-n", "-f", script.name, "-c", str(clients), "-j", "2", "-T", str(seconds)]
         where = ["-h", str(url.query["host"]), "-U", str(url.username or "postgres"), str(url.database)]
         printed = subprocess.run([*command, *where], capture_output=True, text=True, check=True).stdout
     found = re.search(r"tps = ([0-9.]+)", printed)

@@ -23,7 +23,7 @@ class Settings:
     grace: timedelta = timedelta(seconds=30)
     """How long a server that is told to stop lets its runs go on."""
 
-    safety_poll: timedelta = timedelta(minutes=2)
+    safety_poll: timedelta = timedelta(minutes=3)
     """An idle server looks for work this often, though it counts on being woken."""
 
     standby_poll: timedelta = timedelta(seconds=1)
@@ -36,7 +36,7 @@ class Settings:
     listen: bool = True
     """Whether PostgreSQL may wake the server. Off behind a transaction-mode pooler: it polls then."""
 
-    prune_every: timedelta = timedelta(minutes=5)
+    prune_every: timedelta = timedelta(minutes=10)
     """How often receipts whose DeleteTime has passed are deleted."""
 
     inside_limit: timedelta = timedelta(seconds=60)

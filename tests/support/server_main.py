@@ -1,12 +1,13 @@
 """A server in a process of its own, which a test starts, and which may send itself a signal at a point of a run.
 
-Takes one argument, JSON: `url`; `settings` with spans in seconds; and perhaps `fault` with `point`, `time` and `signal`.
+Takes one argument, JSON: `url`, `settings` with spans in seconds, and `fault`: null, or `point`, `time` and `signal`.
 """
 
 import dataclasses
 import json
-import os
+import signal
 import sys
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -31,15 +32,17 @@ class Listener:
         if fault is not None and isinstance(event, Reached) and event.point == fault["point"]:
             self._reached += 1
             if self._reached == fault["time"]:
-                os.kill(os.getpid(), fault["signal"])
+                # To this thread, so that it does not get a step further.
+                signal.pthread_kill(threading.get_ident(), fault["signal"])
 
 
 def settings(given: dict[str, Any]) -> aw.Settings:
     """Settings in which spans are given as seconds."""
-    spans = {f.name for f in dataclasses.fields(aw.Settings) if isinstance(f.default, timedelta)}
-    return aw.Settings(
-        **{name: timedelta(seconds=value) if name in spans else value for name, value in given.items()}
-    )
+    spans = {field.name for field in dataclasses.fields(aw.Settings) if isinstance(field.default, timedelta)}
+    meant: dict[str, Any] = {
+        name: timedelta(seconds=value) if name in spans else value for name, value in given.items()
+    }
+    return dataclasses.replace(aw.Settings(), **meant)
 
 
 def main() -> int:

@@ -32,7 +32,7 @@ def run_batch(runner: Runner, connection: Connection, lane: str, priority: int |
             claims = list(takewhile(lambda claim: not claim.external, found))
             settled = _run(runner, connection, claims)
     except Exception as error:
-        if not claims or runner.database.is_lost(error):
+        if not claims or runner.database.has_lost(connection, error):
             raise
         return [done for claim in claims for done in run_alone(runner, connection, claim)]
     if settled:
@@ -48,7 +48,7 @@ def run_alone(runner: Runner, connection: Connection, claim: Claim) -> Settled:
                 again = runner.trigger.claim_again(connection, claim)
                 settled = [] if again is None else _run(runner, connection, [again])
         except Exception as error:
-            if runner.database.is_lost(error):
+            if runner.database.has_lost(connection, error):
                 raise
             if not runner.database.is_contended(error):
                 return _fail(runner, connection, claim, error)
@@ -83,7 +83,7 @@ def _fail(runner: Runner, connection: Connection, claim: Claim, error: Exception
     try:
         return _end(runner, connection, claim, raised, telling=error)
     except Exception as second:
-        if runner.database.is_lost(second):
+        if runner.database.has_lost(connection, second):
             raise
         both = Raised(f"{raised.text}\non_exception raised, too: {text_of(second)}", raised.again_after)
         return _end(runner, connection, claim, both)

@@ -41,7 +41,7 @@ def run_leased(runner: Runner, connection: Connection, lease: Lease) -> Settled:
             _outside(runner, connection, lease, claim) if claim.external else _inside(runner, connection, lease, claim)
         )
     except Exception as error:
-        if runner.database.is_lost(error):
+        if runner.database.has_lost(connection, error):
             raise
         if runner.database.is_contended(error):
             put_off = Raised(text_of(error), PAUSE_WHEN_CONTENDED)
@@ -89,7 +89,7 @@ def _fail(runner: Runner, connection: Connection, lease: Lease, claim: Claim, er
     try:
         return _settle(runner, connection, lease, claim, raised, telling=error)
     except Exception as second:
-        if runner.database.is_lost(second):
+        if runner.database.has_lost(connection, second):
             raise
         both = Raised(f"{raised.text}\non_exception raised, too: {text_of(second)}", raised.again_after)
         return _settle(runner, connection, lease, claim, both)

@@ -1,5 +1,6 @@
 """The session that a run's code works in. Its transaction is the run's: Afterwork begins and ends it."""
 
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from sqlalchemy import Connection
@@ -9,10 +10,14 @@ from afterwork.errors import TransactionIsTheRuns
 
 
 class RunSession(Session):
-    """A session inside the run's transaction. It can't be committed, rolled back or closed by the job."""
+    """A session inside the run's transaction. It can't be committed, rolled back, closed or emptied by the job.
+
+    Others of the batch may have changed objects in it and not flushed them, so what lets go of changes flushes first.
+    """
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(bind=connection, autoflush=True, expire_on_commit=False)
+        self._ended = False
 
     def commit(self) -> NoReturn:
         raise TransactionIsTheRuns(
@@ -25,9 +30,37 @@ class RunSession(Session):
             "or use session.begin_nested() for a part of it."
         )
 
+    def close(self) -> NoReturn:
+        raise TransactionIsTheRuns("A job can't close the run's session. Afterwork does that when it returns.")
+
+    reset = close
+
+    def expunge_all(self) -> None:
+        if not self._ended:
+            raise TransactionIsTheRuns(
+                "A job can't let go of all objects: those of other runs are among them. Use session.expunge(obj)."
+            )
+        super().expunge_all()
+
+    def expunge(self, instance: object) -> None:
+        self._save_changes()
+        super().expunge(instance)
+
+    def expire(self, instance: object, attribute_names: Iterable[str] | None = None) -> None:
+        self._save_changes()
+        super().expire(instance, attribute_names)
+
+    def expire_all(self) -> None:
+        self._save_changes()
+        super().expire_all()
+
+    def _save_changes(self) -> None:
+        if self.autoflush:
+            self.flush()
+
     def end(self) -> None:
         """Let go of all objects. The connection's transaction is not touched."""
-        self.expunge_all()
+        self._ended = True
         super().close()
 
 

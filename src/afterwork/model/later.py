@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any
 
 from sqlalchemy import inspect
-from sqlalchemy.exc import MissingGreenlet
+from sqlalchemy.exc import MissingGreenlet, StatementError
 from sqlalchemy.orm import Session, object_session
 
 from afterwork.errors import BadRequest, ModelError, NoSession, shown
@@ -155,7 +155,9 @@ def _pending(target: Session, contract: Contract, request: Request) -> Any | Non
         return None
     try:
         return pending_ticket(target, contract, request.work, root_id)
-    except MissingGreenlet:
+    except (MissingGreenlet, StatementError) as error:
+        if not isinstance(getattr(error, "orig", error), MissingGreenlet):
+            raise
         raise BadRequest(
             "aw.later(…, unique=True) asks the database. From an AsyncSession, call it as: "
             "await session.run_sync(lambda _: aw.later(order.remind, unique=True))"

@@ -126,7 +126,7 @@ def _view_models(base: object, mapped: set[type], problems: list[str]) -> Iterat
                 yield view_model
         elif any(issubclass(cls, root) for cls in mapped):
             yield view_model
-        elif not _is_mapped(root):
+        elif not any(map(_is_mapped, (root, *_descendants(root)))):
             problems.append(f"View model {view_model.__name__}: its root {root.__name__} is no mapped class.")
 
 

@@ -6,7 +6,7 @@ get their RootId inside the flush that saves them.
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from sqlalchemy import BigInteger, Integer, MetaData, Text, event, func, inspect, update
 from sqlalchemy.orm import Mapped, Mapper, Session, mapped_column, object_session
@@ -56,7 +56,7 @@ class AsyncTicket:
     attempts: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     created: Mapped[datetime] = mapped_column(UtcDateTime, default=lambda: datetime.now(UTC), server_default=func.now())
 
-    root_object: ClassVar[RootObject] = RootObject()
+    root_object = RootObject()
 
 
 def contract_of(cls: type) -> Contract:

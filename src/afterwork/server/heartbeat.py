@@ -24,10 +24,10 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._beat, name="afterwork-heartbeat", daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
-        """End the thread."""
+    def stop(self, seconds: float) -> None:
+        """End the thread, and wait for that for so long at most."""
         self._stop.set()
-        self._thread.join(timeout=5)
+        self._thread.join(seconds)
 
     def _beat(self) -> None:
         settings, database = self._runner.settings, self._runner.database

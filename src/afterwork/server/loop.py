@@ -41,10 +41,9 @@ class Server:
         self._lanes = Lanes(self._settings.standby_poll.total_seconds())
         self._link = Link(runner)
         self._caution = Caution()
-        self._lost: Exception | None = None
+        self._lost: tuple[Exception, int] | None = None
         self._asleep = self._noticed = False
         self._next_prune = self._watched_at = float("-inf")
-        self._watching = True
 
     def stop(self) -> None:
         """Begin no more jobs, let those that run end within the set time, and return from `run`."""
@@ -59,15 +58,28 @@ class Server:
         self._link.open()
         if self._link.presence.crashed(self._link.connection):
             self._caution.begin(self._settings.batch)
-        # Leases may be left, also of this server's own that it has lost track of.
-        self._watching, self._watched_at = True, float("-inf")
+        self._watched_at = float("-inf")  # leases may be left, also of this server's own that it has lost track of
+
+    def _open_first(self) -> bool:
+        """Open; wait for those who are in the way. False if told to stop meanwhile."""
+        while not self._stopping.is_set():
+            try:
+                self._open()
+            except Exception as error:
+                if not self._runner.database.is_contended(error):
+                    raise
+                self._runner.events.emit(InTheWay(text_of(error)))
+            else:
+                return True
+        return False
 
     def run(self) -> int:
         """Serve until `stop`. Returns how many runs did not end within the set time.
 
         Raises `NotInstalled` or `WrongSchema` if the database is not as it must be.
         """
-        self._open()
+        if not self._open_first():
+            return 0
         presence = self._link.presence
         workers = Workers(self._settings.workers, self._runner.database, self._failed)
         heartbeat = Heartbeat(self._runner, presence, self._lanes.runs)
@@ -76,10 +88,14 @@ class Server:
         try:
             self._serve(workers)
         finally:
-            unfinished = workers.wait_until_idle(self._settings.grace.total_seconds())
-            heartbeat.stop()
+            deadline = time.monotonic() + self._settings.grace.total_seconds()
+            unfinished = workers.wait_until_idle(deadline - time.monotonic())
+            heartbeat.stop(max(0.0, deadline - time.monotonic()))
             workers.stop()
-            self._link.leave()
+            if unfinished:
+                self._link.close()  # it has not gone in order, and the next server is to see that, as after a crash
+            else:
+                self._link.leave()
             self._runner.events.emit(ServerStopped(presence.id, unfinished))
         return unfinished
 
@@ -90,15 +106,18 @@ class Server:
             try:
                 self._turn(self._link.connection, workers)
             except Exception as error:
-                self._recover(error)
+                self._recover(error, workers)
 
     def _turn(self, connection: Connection, workers: Workers) -> None:
         if self._lost is not None:
-            raise self._lost
+            (error, generation), self._lost = self._lost, None
+            if generation == workers.generation:
+                raise error
         if self._noticed:
             self._try_recent(workers)
         due = self._runner.trigger.due(connection, self._runner.clock.now())
         if self._start(connection, due, workers) or self._lanes.draining:
+            self._watch(connection, workers)
             self._wait_for_workers(due)
         else:
             self._sleep(connection, due, workers)
@@ -109,7 +128,7 @@ class Server:
         lane = self._lanes.recent
         if workers.free > 0 and self._lanes.may_start(lane):
             self._lanes.begin(lane)
-            workers.start(partial(self._drain, lane, None))
+            workers.start(partial(self._drain, lane, None), partial(self._drained, lane))
             self._link.waker.wait(SOON_IDLE)
 
     def _start(self, connection: Connection, due: Due, workers: Workers) -> int:
@@ -123,7 +142,7 @@ class Server:
         wanted = [lane for lane in due.lanes if lanes.may_start(lane)][: workers.free]
         for lane in wanted:
             lanes.begin(lane)
-            workers.start(partial(self._drain, lane, due.lanes[lane][0]))
+            workers.start(partial(self._drain, lane, due.lanes[lane][0]), partial(self._drained, lane))
         return len(wanted)
 
     def _wait_for_workers(self, due: Due) -> None:
@@ -159,6 +178,8 @@ class Server:
             self._link.waker.disarm()
 
     def _wait(self, due: Due, seconds: float) -> None:
+        if self._stopping.is_set():
+            return  # an earlier wait of this turn may have used up what should wake this one
         if due.next_moment is not None:
             until = (due.next_moment - self._runner.clock.now()).total_seconds()
             seconds = min(seconds, max(0.0, until))
@@ -174,28 +195,26 @@ class Server:
             prune(self._runner, connection)
 
     def _watch(self, connection: Connection, workers: Workers) -> float | None:
-        """See whether other servers live, and take over from those that don't. Returns the seconds after which this
-        must be done again because of what they work on; None if nothing of theirs needs it."""
+        """See whether other servers live, and take over what nobody works on. Returns the seconds after which this must
+        be done again because of what they work on; None if nothing needs it."""
         standby = self._settings.standby_poll.total_seconds()
-        if time.monotonic() - self._watched_at < standby:
-            return standby if self._watching else None
+        passed = time.monotonic() - self._watched_at
+        if passed < standby:
+            return standby - passed  # somebody may have begun a run since
         self._watched_at = time.monotonic()
-        presence = self._link.presence
-        orphans_possible = self._watching
-        self._watching = not presence.is_alone(connection) and leases.others(connection, presence.id)
-        if presence.crashed(connection):
+        if self._link.presence.crashed(connection):
             self._caution.begin(self._settings.batch)
-            orphans_possible = True
-        if orphans_possible or self._watching:
+        watching = leases.any_beside(connection, self._lanes.runs())
+        if watching:
             self._adopt(connection, workers)
         connection.commit()
-        return standby if self._watching else None
+        return standby if watching else None
 
     def _adopt(self, connection: Connection, workers: Workers) -> None:
         for lease in self._link.presence.adopt_orphans(connection, self._lanes.runs()):
             self._lanes.begin(lease.lane)
             self._lanes.hold(lease, True)
-            workers.start(partial(self._resume, lease))
+            workers.start(partial(self._resume, lease), partial(self._resumed, lease))
 
     # What its workers do.
 
@@ -211,8 +230,10 @@ class Server:
         finally:
             if ran or priority is not None:
                 self._note(connection, lane, ran)
-            self._lanes.end(lane)
-            self._link.wake()
+
+    def _drained(self, lane: str) -> None:
+        self._lanes.end(lane)
+        self._link.wake()
 
     def _note(self, connection: Connection, lane: str, ran: bool) -> None:
         if ran:
@@ -223,29 +244,28 @@ class Server:
             self._lanes.paused.add(lane)
 
     def _resume(self, lease: Lease, connection: Connection) -> None:
-        try:
-            self._drainer().resume(connection, lease)
-        finally:
-            self._lanes.hold(lease, False)
-            self._lanes.end(lease.lane)
-            self._link.wake()
+        self._drainer().resume(connection, lease)
+
+    def _resumed(self, lease: Lease) -> None:
+        self._lanes.hold(lease, False)
+        self._drained(lease.lane)
 
     def _drainer(self) -> Drainer:
         return Drainer(self._runner, self._link.presence.id, self._caution, self._lanes.hold)
 
     # What goes wrong.
 
-    def _failed(self, error: Exception) -> None:
-        """A worker could not go on. What it was doing is found again at the next look."""
+    def _failed(self, error: Exception, generation: int) -> None:
+        """A worker could not go on. What it was doing, and may have leased, is found again at the next look."""
+        self._watched_at = float("-inf")
         if self._runner.database.is_lost(error):
-            self._lost = error
-            self._link.wake()
+            self._lost = error, generation
         elif self._runner.database.is_contended(error):
             self._runner.events.emit(InTheWay(text_of(error)))
         else:
             self._runner.events.emit(Broken("a worker", error))
 
-    def _recover(self, error: Exception) -> None:
+    def _recover(self, error: Exception, workers: Workers) -> None:
         if self._runner.database.is_contended(error):
             self._runner.events.emit(InTheWay(text_of(error)))
             self._stopping.wait(FIRST_RETRY)
@@ -256,6 +276,7 @@ class Server:
             self._runner.events.emit(Broken("the server's loop", error))
         began = time.monotonic()
         if self._open_again():
+            workers.reconnect()
             self._runner.events.emit(DatabaseBack(time.monotonic() - began))
 
     def _open_again(self) -> bool:
@@ -271,6 +292,5 @@ class Server:
                 if not self._runner.database.is_lost(error) and not self._runner.database.is_contended(error):
                     self._runner.events.emit(Broken("connecting again", error))
             else:
-                self._lost = None
                 return True
         return False

@@ -58,10 +58,6 @@ class Presence:
         connection.execute(delete(servers).where(servers.c.id == self.id))
         connection.commit()
 
-    def is_alone(self, connection: Connection) -> bool:
-        """Whether there is no other server."""
-        return not self._others(connection)
-
     def crashed(self, connection: Connection) -> int:
         """Clear away the rows of servers that are gone without having stopped. Returns how many there were."""
         gone = [

@@ -82,9 +82,25 @@ class Database(ABC):
 
     def is_lost(self, error: BaseException) -> bool:
         """Whether an error says that the database can't be reached, rather than that a statement was wrong."""
-        if isinstance(error, DisconnectionError):
+        # The driver's own errors come from where a server waits at the connection itself.
+        if isinstance(error, DisconnectionError | self.engine.dialect.loaded_dbapi.OperationalError):
             return True
         return isinstance(error, DBAPIError) and (error.connection_invalidated or self.says_unreachable(error))
+
+    def has_lost(self, connection: Connection, error: BaseException) -> bool:
+        """Whether an error that a run raised means that `connection` is gone. A job may also have lost a database of
+        its own, which is no reason to wait for this one."""
+        return self.is_lost(error) and not self._answers(connection)
+
+    def _answers(self, connection: Connection) -> bool:
+        if connection.closed or connection.invalidated:
+            return False
+        try:
+            connection.exec_driver_sql("SELECT 1")
+            connection.commit()
+        except DBAPIError:
+            return False
+        return True
 
     begin: str
     """The statement that begins a transaction which may write."""

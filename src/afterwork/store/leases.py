@@ -71,9 +71,9 @@ def renew(connection: Connection, server: int, runs: Collection[str], expires: d
     )
 
 
-def others(connection: Connection, server: int) -> bool:
-    """Whether other servers hold leases, so that somebody must watch whether they live."""
-    return connection.execute(select(leases.c.run).where(leases.c.server != server).limit(1)).scalar() is not None
+def any_beside(connection: Connection, mine: Collection[str]) -> bool:
+    """Whether there are leases that this server is not working on, so that it must watch whether somebody is."""
+    return connection.execute(select(leases.c.run).where(leases.c.run.not_in(list(mine))).limit(1)).scalar() is not None
 
 
 def orphans(
@@ -88,12 +88,12 @@ def orphans(
 
 
 def take_over(connection: Connection, lease: Lease, server: int, expires: datetime) -> Lease | None:
-    """Make a lease this server's own, unless somebody was quicker. Whoever had it can't settle it any more."""
+    """Make a lease this server's own, unless somebody was quicker, or is just settling its run. Whoever had it can't
+    settle it any more."""
     c = leases.c
+    free = select(c.run).where(c.run == lease.run, c.epoch == lease.epoch).with_for_update(skip_locked=True)
     taken = connection.execute(
-        update(leases)
-        .where(c.run == lease.run, c.epoch == lease.epoch)
-        .values(server=server, epoch=lease.epoch + 1, expires=expires)
+        update(leases).where(c.run.in_(free)).values(server=server, epoch=lease.epoch + 1, expires=expires)
     )
     return replace(lease, server=server, epoch=lease.epoch + 1) if taken.rowcount else None
 

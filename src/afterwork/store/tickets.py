@@ -95,8 +95,8 @@ class Columns:
         moments = [self.earliest, *([of(contract.created)] if contract.created and _orders(contract) else [])]
         self.moment = func.coalesce(*moments, _long_ago(contract, dialect))
         # What the class has no attribute for is the same for all; a constant can neither be indexed nor sorted by.
-        varying = [*([self.lane] if contract.lane else []), *([self.priority] if contract.priority else [])]
-        self.order = (*varying, self.moment, self.key)
+        self.order_in_lane = (*([self.priority] if contract.priority else []), self.moment, self.key)
+        self.order = (*([self.lane] if contract.lane else []), *self.order_in_lane)
         self.created = _as_text(of(contract.created), dialect) if contract.created else null()
 
 
@@ -251,7 +251,7 @@ class Tickets:
         return (
             select(first.priority)
             .where(first.pending, ~has_begun(first.key), first.lane == bindparam("lane"))
-            .order_by(*first.order)
+            .order_by(*first.order_in_lane)
             .limit(1)
             .scalar_subquery()
         )
@@ -298,7 +298,7 @@ class Tickets:
         in_same_lane = (
             select(same.key)
             .where(waiting(same), same.lane == group.c.lane, same.priority > group.c.priority)
-            .order_by(*same.order)
+            .order_by(*same.order_in_lane)
             .limit(1)
             .scalar_subquery()
         )

@@ -1,0 +1,73 @@
+"""What all rows of the benchmark are given: the server, the sizes, and who competes."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from sqlalchemy import URL
+
+from benchmarks.support.contestant import Contestant, Failed
+from benchmarks.support.peers import PEERS
+from benchmarks.support.place import Kind, NotAsAsked
+
+KINDS: tuple[Kind, ...] = ("PostgreSQL", "SQLite")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured."""
+
+    runs: int = 3
+    drain: int = 10_000
+    latencies: int = 150
+    saves: int = 1500
+    ended: int = 1_000_000
+    ended_runs: int = 5
+    memory: int = 100_000
+    idle_statements: float = 125.0
+    idle_cpu: float = 25.0
+
+
+QUICK = Sizes(drain=3000, latencies=60, saves=500, ended=200_000, ended_runs=3, memory=20_000, idle_cpu=20.0)
+
+
+@dataclass
+class Bench:
+    """One run of the benchmark. `failed` says of each peer that could not be measured, why."""
+
+    server: URL
+    sizes: Sizes
+    with_peers: bool
+    peers: list[Contestant] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def install_peers(self) -> None:
+        """Have an environment for each peer that can have one here."""
+        for peer in PEERS if self.with_peers else []:
+            say(f"installing {peer.name}")
+            try:
+                self.peers.append(peer.contestant())
+            except Failed as error:
+                self.failed[peer.name] = str(error)
+
+    def peers_on(self, kind: Kind) -> list[Contestant]:
+        """The peers on one kind of database that have not failed."""
+        return [peer for peer in self.peers if peer.kind == kind and peer.name not in self.failed]
+
+    def rounds(self, contestants: list[Contestant]) -> Iterator[Contestant]:
+        """Each contestant as often as there are runs, in turns, so that what disturbs one disturbs all."""
+        for _ in range(self.sizes.runs):
+            yield from (one for one in contestants if one.name not in self.failed)
+
+    def give_up(self, peer: Contestant, error: Exception) -> None:
+        """A peer that fails is left out of what follows, and said to have failed. One's own failures are raised."""
+        if peer not in self.peers or not isinstance(error, Failed | NotAsAsked):
+            raise error
+        self.failed[peer.name] = str(error)
+        say(f"{peer.name} failed: {error}")
+
+
+def say(text: str) -> None:
+    """Tell who waits what goes on."""
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,35 @@
+"""The scene of each fault: a database, servers in processes of their own, and the journal of what they do."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL
+
+from tests.faults.scene import Scene
+from tests.support.journal import Journal
+from tests.support.numbers import JOURNAL
+from tests.support.processes import processes
+
+
+@pytest.fixture
+def scene_on(tmp_path: Path) -> Iterator[Callable[[URL], Scene]]:
+    """Sets the scene on a database that the test chooses."""
+    journal = Journal(tmp_path / "journal.jsonl")
+    scenes: list[Scene] = []
+    with processes(tmp_path, {JOURNAL: str(journal.path)}) as started:
+
+        def make(url: URL) -> Scene:
+            scenes.append(Scene(url, journal, started))
+            return scenes[-1]
+
+        yield make
+    for scene in scenes:
+        scene.engine.dispose()
+    journal.close()
+
+
+@pytest.fixture
+def scene(scene_on: Callable[[URL], Scene], url: URL) -> Scene:
+    """An installed database, without servers as yet."""
+    return scene_on(url)

@@ -1,0 +1,145 @@
+"""A server is stopped in the middle of a run for longer than any time-out, and continued."""
+
+import sqlite3
+from signal import SIGSTOP
+
+import pytest
+
+from tests.faults.scene import Fault, Scene
+from tests.support.processes import Process
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.faults
+
+only_postgresql = pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+only_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+
+
+def stop_between_writes(scene: Scene, server: Process) -> None:
+    """Stop a server at a moment at which it does not happen to hold the lock of a SQLite file."""
+    server.stop()
+    while scene.url.drivername == "sqlite" and is_locked(str(scene.url.database)):
+        server.resume()
+        server.stop()
+
+
+def is_locked(file: str) -> bool:
+    connection = sqlite3.connect(file, timeout=0.05, isolation_level=None)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        return True
+    else:
+        connection.execute("ROLLBACK")
+        return False
+    finally:
+        connection.close()
+
+
+@only_postgresql
+@pytest.mark.parametrize("servers", [2, 3])
+def test_others_take_over_the_lane_of_a_stopped_server(scene: Scene, servers: int) -> None:
+    """PostgreSQL ends the transaction of the stopped one, which finds that out when it goes on."""
+    (first,) = scene.save(1, waits=True)
+    scene.save(20)
+    for _ in range(servers):
+        scene.start(inside_limit=1)
+    stopped = scene.runner_of(first)
+
+    stopped.stop()
+    scene.open_gate()
+    scene.wait_until_done(8)
+    stopped.resume()
+    eventually(lambda: scene.said("end", stopped, customer=first))
+    eventually(lambda: scene.said("DatabaseBack", stopped))
+    scene.save(20)
+    scene.wait_until_done()
+
+    (effect,) = scene.effects(first)
+    assert effect.process != stopped.id
+    scene.check()
+
+
+@only_sqlite
+@pytest.mark.parametrize("servers", [2, 3])
+def test_a_stopped_writer_of_a_file_is_waited_for(scene: Scene, servers: int) -> None:
+    """Nobody else can write to the file. The others say so, wait, and go on afterwards."""
+    (first,) = scene.save(1, waits=True)
+    scene.save(20)
+    for _ in range(servers):
+        scene.start(lock_limit=0.3)
+    stopped = scene.runner_of(first)
+
+    stopped.stop()
+    scene.open_gate()
+    eventually(lambda: all(len(scene.said("InTheWay", other)) > 1 for other in scene.others(stopped)))
+    assert scene.numbered() == 0
+    stopped.resume()
+    scene.wait_until_done()
+
+    (effect,) = scene.effects(first)
+    assert effect.process == stopped.id
+    scene.check()
+
+
+@pytest.mark.parametrize("servers", [2, 3])
+def test_an_outside_run_of_a_stopped_server_is_taken_over_and_its_commit_refused(scene: Scene, servers: int) -> None:
+    """It ran twice with the same id, and has its effect once."""
+    (first,) = scene.save(1, "assign_number_outside", waits=True)
+    scene.save(5, "assign_number_outside")
+    for _ in range(servers):
+        scene.start(lease=1)
+    stopped = scene.runner_of(first)
+
+    stop_between_writes(scene, stopped)
+    eventually(lambda: len(scene.begun(first)) == 2)
+    scene.open_gate()
+    scene.wait_until_done()
+    stopped.resume()
+    eventually(lambda: scene.said("Lost", stopped))
+    scene.save(5, "assign_number_outside")
+    scene.wait_until_done()
+
+    assert len({run["run"] for run in scene.begun(first)}) == 1
+    (effect,) = scene.effects(first)
+    assert effect.process != stopped.id
+    scene.check()
+
+
+def test_an_outside_run_that_nobody_took_over_goes_on(scene: Scene) -> None:
+    """The only server, stopped for longer than its lease, still has it when it goes on."""
+    (first,) = scene.save(1, "assign_number_outside", waits=True)
+    server = scene.start(lease=0.5)
+    scene.runner_of(first)
+
+    stop_between_writes(scene, server)
+    eventually(scene.leases_lapsed)
+    server.resume()
+    scene.open_gate()
+    scene.wait_until_done()
+
+    assert len(scene.begun(first)) == 1
+    scene.check()
+
+
+@only_postgresql
+def test_a_server_stopped_while_it_settles_an_outside_run_does_not_stop_the_others(scene: Scene) -> None:
+    """Its last transaction is ended, too; and until then the others do what there is to do in other lanes."""
+    (first,) = scene.save(1, "assign_number_outside")
+    stopped = scene.start(Fault("before commit", time=1, signal=SIGSTOP), inside_limit=4, lease=0.5)
+    eventually(lambda: scene.said("Reached", stopped, point="before commit"))
+    stopped.wait_until_stopped()
+    eventually(scene.leases_lapsed)
+    scene.start(inside_limit=4, lease=0.5, lock_limit=10)
+
+    guests = scene.save(3, "greet")
+    eventually(lambda: all(scene.begun(guest) for guest in guests), 2)
+    scene.wait_until_done()
+    stopped.resume()
+    eventually(lambda: scene.said("DatabaseBack", stopped))
+    scene.save(3, "assign_number_outside")
+    scene.wait_until_done()
+
+    (effect,) = scene.effects(first)
+    assert effect.process != stopped.id
+    scene.check()

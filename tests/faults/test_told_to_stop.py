@@ -1,0 +1,75 @@
+"""A server is told to stop, by SIGTERM or Ctrl-C."""
+
+import time
+from signal import SIGINT, SIGTERM, Signals
+
+import pytest
+
+from tests.faults.scene import Scene
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.mark.parametrize("method", ["assign_number", "assign_number_outside"])
+@pytest.mark.parametrize("number", [SIGTERM, SIGINT])
+def test_what_runs_is_finished_and_nothing_more_is_begun(scene: Scene, number: Signals, method: str) -> None:
+    """The rest is left to the next server."""
+    (first,) = scene.save(1, method, waits=True)
+    scene.save(5, method)
+    server = scene.start(batch=1)
+    scene.runner_of(first)
+
+    server.send(number)
+    assert server.lives
+    scene.open_gate()
+
+    assert server.wait(10) == 0
+    assert len(scene.effects()) == len(scene.said("begin")) == 1
+    scene.start()
+    scene.wait_until_done()
+    assert scene.said("ServerCrashed") == []
+    scene.check()
+
+
+@pytest.mark.parametrize("method", ["assign_number", "assign_number_outside"])
+def test_a_run_that_takes_longer_than_the_grace_does_not_keep_the_server(scene: Scene, method: str) -> None:
+    """The process ends in time, nothing of the run is saved, and the next server does it."""
+    (first,) = scene.save(1, method, waits=True)
+    scene.save(5, method)
+    server = scene.start(grace=0.5, lock_limit=10)
+    scene.runner_of(first)
+
+    server.send(SIGTERM)
+    began = time.monotonic()
+    assert server.wait(20) == 1, "one run did not end"
+    assert time.monotonic() - began < 3
+    assert scene.numbered() == 0
+    scene.start()
+    eventually(lambda: len(scene.begun(first)) == 2)
+    scene.open_gate()
+    scene.wait_until_done()
+
+    scene.check()
+
+
+@pytest.mark.parametrize("times", range(5))
+def test_an_idle_server_stops_whatever_it_is_doing_when_it_is_told(scene: Scene, times: int) -> None:
+    """Also in the few instructions between two looks at a file, which are made frequent here."""
+    server = scene.start(file_poll=0.00001)
+    eventually(lambda: scene.said("FellAsleep"))
+
+    server.send(SIGTERM)
+
+    assert server.wait(5) == 0
+
+
+def test_a_server_that_has_just_been_woken_stops_at_once(scene: Scene) -> None:
+    """The end of the run, for which it waits, is not mistaken for the end of all waiting."""
+    server = scene.start()
+    eventually(lambda: scene.said("FellAsleep"))
+    scene.save(grief="stops the server")
+
+    assert server.wait(5) == 0
+
+    scene.check()

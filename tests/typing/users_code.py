@@ -1,0 +1,124 @@
+"""A model with jobs, as the README writes it: clean to both type checkers."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import assert_type
+
+from sqlalchemy import Engine, ForeignKey
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
+
+import afterwork as aw
+
+
+class Base(aw.Model, DeclarativeBase):
+    pass
+
+
+class SysAsyncTicket(aw.AsyncTicket, Base):
+    pass
+
+
+class NumberSeries(Base):
+    __tablename__ = "number_series"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    last: Mapped[int] = mapped_column(default=0)
+
+
+class Customer(Base):
+    __tablename__ = "customer"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    number: Mapped[int | None]
+    orders: Mapped[list["Order"]] = relationship(back_populates="customer")
+
+    @aw.method(precondition=lambda self: self.number is None)
+    def assign_number(self) -> None:
+        series = aw.session(self).get_one(NumberSeries, "customer")
+        series.last += 1
+        self.number = series.last
+
+    @aw.method
+    def total(self) -> Decimal:
+        return sum((order.price for order in self.orders), Decimal(0))
+
+
+class Order(Base):
+    __tablename__ = "orders"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    price: Mapped[Decimal]
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"))
+    customer: Mapped[Customer] = relationship(back_populates="orders")
+
+    @aw.method(external=True, lane=None, retry=aw.Retry(attempts=5, backoff=timedelta(minutes=1), on=(OSError,)))
+    def export(self) -> None:
+        print(aw.current_run().id, aw.current_run().attempt)
+
+
+class TheCustomerNumberAssigner(aw.ViewModel[Customer]):
+    lane = "numbers"
+
+    @aw.column
+    def greeting(self) -> str:
+        return f"Dear {self.root.name}"
+
+    @aw.action(enabled=lambda self: self.root.number is None)
+    def assign(self) -> None:
+        self.root.assign_number()
+
+    @aw.action
+    def greet(self) -> None:
+        print(self.greeting)
+
+    @aw.on_exception
+    def failed(self, error: Exception) -> None:
+        self.root.name += self.error_text
+
+
+class Nightly(aw.ViewModel[None], model=Base):
+    @aw.action
+    def clean_up(self) -> None:
+        assert_type(self.root, None)
+
+
+app = aw.Afterwork(Base, settings=aw.Settings(workers=8), clock=aw.ManualClock(), on_event=print)
+
+
+def ask(session: Session, customer: Customer, order: Order) -> None:
+    ticket = aw.later(customer.assign_number)
+    assert_type(ticket, aw.AsyncTicket)
+    assert_type(ticket.done, datetime | None)
+    aw.later(customer.assign_number, at=datetime.now(UTC), keep=timedelta(days=1), priority=1, lane="x", unique=True)
+    aw.later(order.export, after=timedelta(hours=1), lane=None)
+    aw.later(TheCustomerNumberAssigner(customer))
+    session.add(
+        SysAsyncTicket(view_model=Customer.ViewModels.TheCustomerNumberAssigner, root_object=customer, priority=1)
+    )
+    plain = SysAsyncTicket(view_model="Order.export")
+    plain.root_object = order
+    session.add(plain)
+
+
+async def ask_asynchronously(session: AsyncSession, customer: Customer) -> None:
+    aw.later(customer.assign_number)
+    await session.run_sync(lambda _: aw.later(customer.assign_number, unique=True))
+
+
+def use(session: Session, customer: Customer) -> None:
+    assert_type(aw.can(customer.assign_number), bool)
+    assert_type(customer.assign_number(), None)
+    assert_type(customer.total(), Decimal)
+    assert_type(customer.total, aw.BoundMethod[Decimal])
+    assert_type(aw.external_id(customer), str)
+    aw.from_external_id(session, "Customer!42", Base)
+    assert_type(aw.session(customer), Session)
+
+
+def serve(engine: Engine) -> None:
+    assert_type(app.install(engine), list[str])
+    with app.serving(engine):
+        pass
+    for ended in app.run_until_idle(engine):
+        assert_type(ended, aw.Ended)
+        print(ended.run.work, ended.outcome)
+    assert_type(app.serve(engine), int)

@@ -1,0 +1,41 @@
+"""Wrong uses, each of which both type checkers find: an ignore that ignores nothing is an error here."""
+
+from datetime import datetime, timedelta
+
+import afterwork as aw
+from tests.typing.users_code import Customer, Order, SysAsyncTicket, TheCustomerNumberAssigner, app
+
+
+def wrong(customer: Customer, order: Order) -> None:
+    aw.later(customer.assign_number())  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    aw.later(customer.name)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    aw.later("Customer.assign_number")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    aw.later(TheCustomerNumberAssigner)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    aw.later(customer.assign_number, "now")  # type: ignore[call-arg, arg-type] # pyright: ignore[reportCallIssue]
+    aw.later(customer.assign_number, at="noon")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    aw.later(customer.assign_number, after=5)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    aw.later(customer.assign_number, keep=10)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    aw.later(customer.assign_number, priority="high")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    aw.later(customer.assign_number, uniqe=True)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    aw.can(customer.name)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    customer.assign_number(1)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    TheCustomerNumberAssigner(order)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    aw.Retry(5)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    aw.Retry(attempts=5, backoff=60)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    aw.Settings(worker=8)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    app.run_until_idle("sqlite://")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    _moment: datetime = SysAsyncTicket().done  # type: ignore[assignment] # pyright: ignore[reportAssignmentType]
+    _number: int = aw.external_id(customer)  # type: ignore[assignment] # pyright: ignore[reportAssignmentType]
+
+
+class Wrong(aw.ViewModel[Customer]):
+    @aw.action
+    def act(self) -> None:
+        self.root.nam = "Ann"  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
+
+    lane = 5  # type: ignore[assignment] # pyright: ignore[reportAssignmentType]
+    retry = timedelta(5)  # type: ignore[assignment] # pyright: ignore[reportAssignmentType]
+
+
+@aw.method  # type: ignore[arg-type] # pyright: ignore[reportCallIssue, reportArgumentType]
+def needs_more(self: Customer, amount: int) -> None: ...
