@@ -24,11 +24,13 @@ class Sizes:
     ended: int = 1_000_000
     ended_runs: int = 5
     memory: int = 100_000
-    idle_statements: float = 125.0
+    idle_statements: float = 185.0
     idle_cpu: float = 25.0
 
 
-QUICK = Sizes(drain=3000, latencies=60, saves=500, ended=200_000, ended_runs=3, memory=20_000, idle_cpu=20.0)
+QUICK = Sizes(
+    drain=3000, latencies=60, saves=500, ended=200_000, ended_runs=3, memory=20_000, idle_statements=65.0, idle_cpu=20.0
+)
 
 
 @dataclass

@@ -134,6 +134,8 @@ AFTERWORK: dict[Kind, Contestant] = {
     "SQLite": Contestant("Afterwork", "benchmarks.drivers.afterwork", "SQLite"),
 }
 
+ORM_LOOP = Contestant("ORM loop, by hand", "benchmarks.drivers.loop_orm", "PostgreSQL")
+
 LOOP: dict[Kind, Contestant] = {
     "PostgreSQL": Contestant("psycopg loop, by hand", "benchmarks.drivers.loop_postgresql", "PostgreSQL"),
     "SQLite": Contestant("sqlite3 loop, by hand", "benchmarks.drivers.loop_sqlite", "SQLite"),

@@ -53,7 +53,7 @@ PEERS = [
     Peer("Oban", "limit 1", ("oban==0.7.0", PSYCOPG, UVLOOP), python=(3, 12)),
     Peer("Absurd", "concurrency 1", ("absurd-sdk==0.5.1", "absurdctl==0.5.1", PSYCOPG), most=500),
     Peer("DBOS", "worker_concurrency 1", ("dbos==3.4.0", PSYCOPG), most=100),
-    Peer("Celery", "solo", ("celery==5.7.0", "redis==8.1.0", PSYCOPG), variable="REDIS_URL"),
+    Peer("Celery", "solo", ("celery==5.7.0", "redis==8.1.0", "packaging", PSYCOPG), variable="REDIS_URL"),
     Peer("Huey", "one worker", ("huey==3.5.4",), kind="SQLite", most=10_000),
 ]
 

@@ -1,0 +1,65 @@
+"""The same loop on PostgreSQL, written by hand with SQLAlchemy's ORM, as the jobs that Afterwork runs are. It has no
+lanes, no errors, no receipts and no retries; what it takes is what the ORM takes."""
+
+import time
+from datetime import UTC, datetime
+
+import psycopg
+from sqlalchemy import BigInteger, DateTime, ForeignKey, create_engine, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from benchmarks.drivers.driver import log, main
+from benchmarks.drivers.loop_postgresql import FALLBACK_POLL
+from benchmarks.support.model import Base, Customer, NumberSeries
+
+
+class Job(Base):
+    __tablename__ = "job"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    customer: Mapped[int] = mapped_column(ForeignKey("customer.id"), index=True)
+    done: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+NEXT = select(Job).where(Job.done.is_(None)).order_by(Job.id).limit(1).with_for_update(skip_locked=True)
+
+
+class Loop:
+    def __init__(self, database: str) -> None:
+        self.engine = create_engine(database.replace("postgresql://", "postgresql+psycopg://", 1))
+        self.connection = psycopg.connect(database, autocommit=True)
+
+    def setup(self) -> None:
+        Base.metadata.create_all(self.engine)
+
+    def enqueue(self, count: int) -> None:
+        self.connection.execute("INSERT INTO job (customer) SELECT generate_series(1, %s)", (count,))
+
+    def send(self, customer: int) -> None:
+        with self.connection.transaction():
+            self.connection.execute("INSERT INTO job (customer) VALUES (%s)", (customer,))
+            self.connection.execute("NOTIFY job")
+
+    def work(self) -> None:
+        self.connection.execute("LISTEN job")
+        while True:
+            if not self.one():
+                for _ in self.connection.notifies(timeout=FALLBACK_POLL, stop_after=1):
+                    pass
+
+    def one(self) -> bool:
+        with Session(self.engine) as session, session.begin():
+            job = session.scalars(NEXT).first()
+            if job is None:
+                return False
+            number = job.customer
+            customer = session.get_one(Customer, number)
+            series = session.get_one(NumberSeries, "customer")
+            series.last += 1
+            customer.number, customer.at = series.last, time.time()
+            job.done = datetime.now(UTC)
+        log.committed(number, time.time())
+        return True
+
+
+if __name__ == "__main__":
+    main(Loop)
