@@ -10,6 +10,7 @@ from afterwork.jobs.leased import begin, run_leased
 from afterwork.jobs.runner import Runner, Settled
 from afterwork.jobs.trigger import Claim
 from afterwork.model.key import key_text
+from afterwork.model.lane import PARALLEL
 from afterwork.store.leases import Lease
 
 
@@ -44,7 +45,8 @@ class Drainer:
         while True:
             settled = self._next(connection, lane, priority)
             yield settled
-            if not settled:
+            # In a lane, fewer than asked for were all that was due. Whether more has come, the next look will tell.
+            if not settled or (lane != PARALLEL and len(settled) < self.runner.settings.batch):
                 return
             priority = None
 

@@ -197,6 +197,7 @@ class NotifyWaker:
         return noticed
 
     def wake(self) -> None:
+        self._retry = FIRST_TRY  # something has been done, so more may come soon
         with self._closing:
             if not self._closed:
                 with contextlib.suppress(BlockingIOError):  # the pipe is full, so the loop is being woken already

@@ -78,7 +78,8 @@ class Database(ABC):
             try:
                 connection.close()
             except DBAPIError:
-                connection.invalidate()
+                if not connection.closed:
+                    connection.invalidate()
 
     def is_lost(self, error: BaseException) -> bool:
         """Whether an error says that the database can't be reached, rather than that a statement was wrong."""
