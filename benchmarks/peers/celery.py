@@ -13,10 +13,11 @@ class Peer:
         self.connection = psycopg.connect(database, autocommit=True)
         self.app = Celery("bench", broker=os.environ["REDIS_URL"], set_as_current=True)
         self.app.conf.update(task_ignore_result=True, broker_connection_retry_on_startup=True)
-        self.task = self.app.task(name="number")(self.number)
 
-    def number(self, customer: int) -> None:
-        assign(self.connection, customer)
+        def number(customer: int) -> None:
+            assign(self.connection, customer)
+
+        self.task = self.app.task(name="number")(number)
 
     def setup(self) -> None:
         self.app.control.purge()

@@ -1,5 +1,7 @@
 """Everything that can be done to an installation by hand, for the command line and whoever else offers it."""
 
+from typing import Any
+
 from sqlalchemy import update
 
 from afterwork.clock import Clock
@@ -19,16 +21,21 @@ class Control:
         self._clock = clock
 
     def retry(self, key: str) -> None:
-        """Let a ticket that has ended, or waits, run as soon as possible. Raises `BadRequest` if there is none."""
+        """Let a ticket that has ended, or waits, run as soon as possible, with all its attempts before it.
+
+        Raises `BadRequest` if there is none.
+        """
         contract = self._model.contract
         column = contract.key.column
         try:
             wanted = column == key_of(key, column)
         except ValueError:
             raise BadRequest(f"{shown(key)} can't be the key of a ticket.") from None
-        cleared = {
+        cleared: dict[Any, int | None] = {
             a.column: None for a in (contract.done, contract.delete_time, contract.error, contract.execute_earliest)
         }
+        if contract.attempts is not None:
+            cleared[contract.attempts.column] = 0
         with self._database.engine.begin() as connection:
             schema.check_installed(self._database, connection)
             found = connection.execute(update(contract.table).where(wanted).values(cleared))

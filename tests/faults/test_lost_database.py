@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, text
 
+from afterwork import Settings
+from afterwork.server.wake import waker_for
+from afterwork.store.database import database_of
 from tests.faults.scene import Scene
 from tests.support.own_postgres import OwnPostgres, StopMode, own_postgres
 from tests.support.proxy import Moment, proxy
@@ -49,6 +52,49 @@ def test_servers_go_on_by_themselves_after_a_restart_of_the_database(
         assert len(scene.said("DatabaseLost", server)) == 1
         assert len(scene.said("DatabaseBack", server)) == 1
     scene.check()
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_an_idle_server_whose_connections_are_ended_goes_on(scene: Scene) -> None:
+    """It finds that out while it waits at the connection, with no statement under way."""
+    server = scene.start()
+    for losses in (1, 2):
+        scene.save(3)
+        scene.wait_until_done()
+        eventually(lambda: scene.said("FellAsleep", server)[losses - 1 :])
+        with scene.engine.connect() as connection:
+            connection.execute(END_CONNECTIONS)
+        eventually(lambda: len(scene.said("DatabaseBack", server)) == losses)
+        scene.save(3)
+        scene.wait_until_done()
+        assert len(scene.said("DatabaseLost", server)) == losses
+
+    scene.check()
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_loss_that_is_found_out_while_waiting_is_known_for_what_it_is(scene: Scene) -> None:
+    """The driver itself raises then, and the connection can still be got rid of."""
+    database = database_of(scene.engine, Settings())
+    connection = database.connect()
+    waker = waker_for(database, connection)
+    with scene.engine.connect() as other:
+        other.execute(END_CONNECTIONS)
+
+    with pytest.raises(Exception, match="connection") as raised:
+        while True:
+            waker.wait(5)
+
+    assert database.is_lost(raised.value)
+    waker.close()
+    database.discard(connection)
+    assert connection.closed or connection.invalidated
+
+
+END_CONNECTIONS = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE application_name = 'afterwork' AND datname = current_database()"
+)
 
 
 @pytest.mark.parametrize("method", ["assign_number", "assign_number_outside"])

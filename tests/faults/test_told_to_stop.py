@@ -5,14 +5,16 @@ from signal import SIGINT, SIGTERM, Signals
 
 import pytest
 
-from tests.faults.scene import Scene
+from tests.faults.scene import Fault, Scene
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.faults
 
 
-@pytest.mark.parametrize("method", ["assign_number", "assign_number_outside"])
-@pytest.mark.parametrize("number", [SIGTERM, SIGINT])
+@pytest.mark.parametrize(
+    ("number", "method"),
+    [(SIGTERM, "assign_number"), (SIGINT, "assign_number"), (SIGTERM, "assign_number_outside")],
+)
 def test_what_runs_is_finished_and_nothing_more_is_begun(scene: Scene, number: Signals, method: str) -> None:
     """The rest is left to the next server."""
     (first,) = scene.save(1, method, waits=True)
@@ -53,22 +55,11 @@ def test_a_run_that_takes_longer_than_the_grace_does_not_keep_the_server(scene: 
     scene.check()
 
 
-@pytest.mark.parametrize("times", range(5))
-def test_an_idle_server_stops_whatever_it_is_doing_when_it_is_told(scene: Scene, times: int) -> None:
-    """Also in the few instructions between two looks at a file, which are made frequent here."""
-    server = scene.start(file_poll=0.00001)
+def test_a_server_that_is_told_just_when_a_run_ends_stops_at_once(scene: Scene) -> None:
+    """The end of a run and the signal wake it together, and it does not fall asleep over the second."""
+    server = scene.start(Fault("after commit", time=1, signal=SIGTERM))
     eventually(lambda: scene.said("FellAsleep"))
-
-    server.send(SIGTERM)
-
-    assert server.wait(5) == 0
-
-
-def test_a_server_that_has_just_been_woken_stops_at_once(scene: Scene) -> None:
-    """The end of the run, for which it waits, is not mistaken for the end of all waiting."""
-    server = scene.start()
-    eventually(lambda: scene.said("FellAsleep"))
-    scene.save(grief="stops the server")
+    scene.save()
 
     assert server.wait(5) == 0
 

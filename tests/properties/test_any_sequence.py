@@ -59,9 +59,13 @@ class Machine(RuleBasedStateMachine):
     @rule(work=st.sampled_from(WORKS), priority=st.none() | st.integers(1, 3), unique=st.booleans())
     def ask_again(self, work: str, priority: int | None, unique: bool) -> None:
         with self.shop.session() as session, session.begin():
-            for customer in session.scalars(select(Customer).order_by(Customer.id).limit(2)):
+            before = set(session.scalars(select(SysAsyncTicket.id)))
+            asked = [
                 aw.later(getattr(customer, work), priority=priority, unique=unique, keep=KEEP)
-            self.committed += len(session.new)
+                for customer in session.scalars(select(Customer).order_by(Customer.id).limit(2))
+            ]
+            session.flush()
+            self.committed += len({ticket.id for ticket in asked} - before)
 
     @rule()
     def lose_a_customer(self) -> None:

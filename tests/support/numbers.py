@@ -87,8 +87,6 @@ class Customer(Base):
                 raise ValueError(f"customer {self.id} can't be done")
             case "dies":
                 os.kill(os.getpid(), signal.SIGKILL)
-            case "stops the server":
-                os.kill(os.getpid(), signal.SIGTERM)
             case "has lost another database":
                 create_engine("postgresql+psycopg://nobody@127.0.0.1:1/nowhere").connect()
         while time.monotonic() < begin + self.seconds or (self.waits and not gate().exists()):

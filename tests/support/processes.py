@@ -95,7 +95,6 @@ def processes(folder: Path, environment: dict[str, str]) -> Iterator[Processes]:
         yield made
     finally:
         for process in made.started:
-            if os.environ.get("AW_DUMP"): process.send(signal.SIGCONT); process.send(signal.SIGABRT); process._process.wait()
             process.kill()
             if text := process.output.read_text().strip():
                 print(f"--- process {process.id} said:\n{text}")

@@ -8,7 +8,7 @@ from itertools import takewhile
 from sqlalchemy import Connection
 
 from afterwork.events import InTheWay
-from afterwork.jobs.outcome import Raised, text_of
+from afterwork.jobs.outcome import Hindered, Raised, text_of
 from afterwork.jobs.runner import PAUSE_WHEN_CONTENDED, Runner, Settled
 from afterwork.jobs.session import RunSession
 from afterwork.jobs.trigger import Claim
@@ -58,7 +58,7 @@ def run_alone(runner: Runner, connection: Connection, claim: Claim) -> Settled:
             if settled:
                 runner.report(settled)
             return settled
-    return _end(runner, connection, claim, Raised(text_of(last), PAUSE_WHEN_CONTENDED))
+    return _end(runner, connection, claim, Hindered(text_of(last), PAUSE_WHEN_CONTENDED))
 
 
 def _run(runner: Runner, connection: Connection, claims: list[Claim]) -> Settled:
@@ -90,15 +90,15 @@ def _fail(runner: Runner, connection: Connection, claim: Claim, error: Exception
 
 
 def _end(
-    runner: Runner, connection: Connection, claim: Claim, raised: Raised, telling: Exception | None = None
+    runner: Runner, connection: Connection, claim: Claim, outcome: Raised | Hindered, telling: Exception | None = None
 ) -> Settled:
     with runner.database.transaction(connection):
         again = runner.trigger.claim_again(connection, claim)
         if again is None:
             return []
         if telling is not None:
-            runner.tell(connection, again, telling, raised.text)
-        settled: Settled = [(again, raised)]
+            runner.tell(connection, again, telling, outcome.text)
+        settled: Settled = [(again, outcome)]
         runner.settle(connection, settled)
     runner.report(settled)
     return settled

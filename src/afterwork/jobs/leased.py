@@ -8,7 +8,7 @@ that a ticket that kills its process is found out.
 from sqlalchemy import Connection
 
 from afterwork.errors import ServerDied
-from afterwork.jobs.outcome import Outcome, Raised, Rejected, Superseded, text_of
+from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Superseded, text_of
 from afterwork.jobs.runner import PAUSE_WHEN_CONTENDED, Runner, Settled
 from afterwork.jobs.session import OutsideSession, RunSession
 from afterwork.jobs.trigger import Claim
@@ -44,8 +44,8 @@ def run_leased(runner: Runner, connection: Connection, lease: Lease) -> Settled:
         if runner.database.has_lost(connection, error):
             raise
         if runner.database.is_contended(error):
-            put_off = Raised(text_of(error), PAUSE_WHEN_CONTENDED)
-            return _settle(runner, connection, lease, claim, put_off)
+            hindered = Hindered(text_of(error), PAUSE_WHEN_CONTENDED)
+            return _settle(runner, connection, lease, claim, hindered)
         return _fail(runner, connection, lease, claim, error)
 
 
@@ -60,6 +60,7 @@ def _outside(runner: Runner, connection: Connection, lease: Lease, claim: Claim)
                 session.write()
                 _finish(runner, connection, lease, settled)
             else:
+                session.end()
                 settled = [(claim, Superseded())]
     finally:
         session.end()

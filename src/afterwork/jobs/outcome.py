@@ -29,11 +29,19 @@ class Raised:
 
 
 @dataclass(frozen=True)
+class Hindered:
+    """Others held what the run needed; nothing of it was saved. It is tried again, and this is not counted."""
+
+    text: str
+    again_after: timedelta
+
+
+@dataclass(frozen=True)
 class Superseded:
     """Another server took the run over; nothing of this one was saved."""
 
 
-Outcome = Succeeded | Rejected | Raised | Superseded
+Outcome = Succeeded | Rejected | Raised | Hindered | Superseded
 
 
 def text_of(error: BaseException) -> str:

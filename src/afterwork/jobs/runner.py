@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 
 from afterwork.clock import Clock
 from afterwork.errors import Refused
-from afterwork.events import Events, Failed, Lost, Point, PutOff, Ran, Reached
-from afterwork.jobs.outcome import Outcome, Raised, Rejected, Succeeded, Superseded, text_of
+from afterwork.events import Events, Failed, InTheWay, Lost, Point, PutOff, Ran, Reached
+from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, text_of
 from afterwork.jobs.perform import check, is_gone, perform, tell
 from afterwork.jobs.session import RunSession
 from afterwork.jobs.trigger import Claim, Trigger
@@ -71,7 +71,8 @@ class Runner:
             session.end()
 
     def settle(self, connection: Connection, settled: Settled) -> None:
-        """Write what came of runs, in the transaction that is open."""
+        """Write what came of runs, in the transaction of their effects. Raises `TransactionIsTheRuns` if it is over."""
+        self.database.check_in_transaction(connection)
         self.trigger.settle(connection, settled, self.clock.now())
 
     def reached(self, point: Point, claims: Sequence[Claim]) -> None:
@@ -90,5 +91,7 @@ class Runner:
                     self.events.emit(PutOff(work, root_id, run, text, claim.run.attempt, again_after.total_seconds()))
                 case Raised(text=error) | Rejected(reason=error):
                     self.events.emit(Failed(work, root_id, run, error))
+                case Hindered(text):
+                    self.events.emit(InTheWay(text))
                 case Superseded():
                     self.events.emit(Lost(work, root_id, run))

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from afterwork.errors import TransactionIsTheRuns
+from afterwork.store.database import RUNNING, WHO_ENDS_IT
 
 
 class RunSession(Session):
@@ -18,6 +19,8 @@ class RunSession(Session):
     def __init__(self, connection: Connection) -> None:
         super().__init__(bind=connection, autoflush=True, expire_on_commit=False)
         self._ended = False
+        self._info = connection.info
+        self._info[RUNNING] = True
 
     def commit(self) -> NoReturn:
         raise TransactionIsTheRuns(
@@ -54,6 +57,11 @@ class RunSession(Session):
         self._save_changes()
         super().expire_all()
 
+    def flush(self, objects: Any = None) -> None:
+        if self._info.get(RUNNING) is False:
+            raise TransactionIsTheRuns(f"A job has rolled back its connection. {WHO_ENDS_IT}")
+        super().flush(objects)
+
     def _save_changes(self) -> None:
         if self.autoflush:
             self.flush()
@@ -61,6 +69,7 @@ class RunSession(Session):
     def end(self) -> None:
         """Let go of all objects. The connection's transaction is not touched."""
         self._ended = True
+        self._info.pop(RUNNING, None)
         super().close()
 
 
@@ -83,4 +92,5 @@ class OutsideSession(RunSession):
     def write(self) -> None:
         """Flush what the run changed, in the transaction that the connection has by now."""
         self._writing = True
-        super().flush()
+        self.flush()
+        self._info.pop(RUNNING, None)

@@ -257,7 +257,6 @@ class Server:
 
     def _failed(self, error: Exception, generation: int) -> None:
         """A worker could not go on. What it was doing, and may have leased, is found again at the next look."""
-        self._watched_at = float("-inf")
         if self._runner.database.is_lost(error):
             self._lost = error, generation
         elif self._runner.database.is_contended(error):

@@ -6,12 +6,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, StaticPool, Table
+from sqlalchemy import Connection, Engine, StaticPool, Table, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.pool import SingletonThreadPool
 
-from afterwork.errors import UnsupportedDatabase
+from afterwork.errors import TransactionIsTheRuns, UnsupportedDatabase
 from afterwork.settings import Settings
+
+RUNNING = "afterwork.running"
+"""In a connection's `info` while a job works on it: True, or False once the job has rolled back."""
+
+WHO_ENDS_IT = "What jobs do and the mark that they are done commit together, when they have returned."
+
+
+def refuse_in_a_run(connection: Connection) -> None:
+    """A job may get at the connection of its session, and must not commit there what others of its batch have done."""
+    if RUNNING in connection.info:
+        raise TransactionIsTheRuns(f"A job can't commit its connection. {WHO_ENDS_IT}")
+
+
+def note_in_a_run(connection: Connection) -> None:
+    """After a rollback, whoever called for it, nothing that jobs wrote is there, and nothing more may be written."""
+    if RUNNING in connection.info:
+        connection.info[RUNNING] = False
 
 
 @dataclass(frozen=True)
@@ -50,6 +67,8 @@ class Database(ABC):
         if not self.shares_one_connection:
             connection.detach()
         self.prepare(connection)
+        event.listen(connection, "commit", refuse_in_a_run)
+        event.listen(connection, "rollback", note_in_a_run)
         return connection
 
     @contextmanager
@@ -69,7 +88,12 @@ class Database(ABC):
 
     def give_up(self, connection: Connection) -> None:
         """Roll back, if the connection is still there to do so."""
-        if not connection.closed and not connection.invalidated:
+        if connection.closed or connection.invalidated:
+            return
+        connection.rollback()
+        if self.is_in_transaction(connection):
+            # SQLAlchemy counts a commit that was refused as one that has been.
+            connection.exec_driver_sql("ROLLBACK")
             connection.rollback()
 
     def discard(self, connection: Connection | None) -> None:
@@ -110,6 +134,15 @@ class Database(ABC):
     def prepare(self, connection: Connection) -> None:
         """Set up a fresh connection."""
 
+    def check_in_transaction(self, connection: Connection) -> None:
+        """Raises `TransactionIsTheRuns` if the transaction that this server has begun is not there any more."""
+        if not self.is_in_transaction(connection):
+            raise TransactionIsTheRuns(f"A job has ended the run's transaction. {WHO_ENDS_IT}")
+
+    @abstractmethod
+    def is_in_transaction(self, connection: Connection) -> bool:
+        """Whether the driver is in a transaction."""
+
     @abstractmethod
     def says_unreachable(self, error: DBAPIError) -> bool:
         """Whether the driver's error is about the connection or the server as a whole."""
@@ -143,9 +176,6 @@ class Database(ABC):
 
 def database_of(engine: Engine, settings: Settings) -> Database:
     """The database behind an engine. Raises `UnsupportedDatabase` for what Afterwork doesn't run on."""
-    from afterwork.store.postgresql import PostgreSQL
-    from afterwork.store.sqlite import SQLite
-
     if not isinstance(engine, Engine):
         raise UnsupportedDatabase(
             f"{type(engine).__name__} is no engine that a server can use. Give it one from sqlalchemy.create_engine, "
@@ -153,8 +183,13 @@ def database_of(engine: Engine, settings: Settings) -> Database:
         )
     match engine.dialect.name, engine.dialect.driver:
         case "sqlite", "pysqlite":
+            from afterwork.store.sqlite import SQLite
+
             return SQLite(engine, settings)
         case "postgresql", "psycopg":
+            # Its driver is not there where nobody needs it.
+            from afterwork.store.postgresql import PostgreSQL
+
             return PostgreSQL(engine, settings)
         case name, driver:
             raise UnsupportedDatabase(

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Table, text
 from sqlalchemy.exc import DBAPIError
 
 from afterwork.store import sleep
 from afterwork.store.database import Database, ServerRow
 
+IN_TRANSACTION = {TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR}
 CONTENDED = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
 SHUTDOWN = ("57P", "08", "53300")  # operator intervention, connection exceptions, too many connections
 
@@ -30,6 +32,10 @@ class PostgreSQL(Database):
         for name, value in limits.items():
             connection.execute(text("SELECT set_config(:name, :value, false)"), {"name": name, "value": value})
         connection.commit()
+
+    def is_in_transaction(self, connection: Connection) -> bool:
+        status = connection.connection.dbapi_connection.info.transaction_status  # type: ignore[union-attr]
+        return status in IN_TRANSACTION
 
     def says_unreachable(self, error: DBAPIError) -> bool:
         state = _state(error)

@@ -67,6 +67,9 @@ class SQLite(Database):
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(self.settings.lock_limit.total_seconds() * 1000)}")
         connection.commit()
 
+    def is_in_transaction(self, connection: Connection) -> bool:
+        return bool(connection.connection.dbapi_connection.in_transaction)  # type: ignore[union-attr]
+
     def says_unreachable(self, error: DBAPIError) -> bool:
         return _name(error) in UNREACHABLE
 

@@ -194,10 +194,17 @@ class Tickets:
             }
             connection.execute(self._end[error is not None], values)
 
+    def try_again(self, connection: Connection, row: TicketRow, until: datetime) -> None:
+        """Let a ticket have another attempt, not before a moment."""
+        self._set_earliest(connection, self._attempted(), row, until)
+
     def put_off(self, connection: Connection, row: TicketRow, until: datetime) -> None:
-        """Let a ticket be tried again, not before a moment."""
+        """Let a ticket wait until a moment, as if it had not been claimed."""
+        self._set_earliest(connection, update(self.contract.table), row, until)
+
+    def _set_earliest(self, connection: Connection, statement: Update, row: TicketRow, until: datetime) -> None:
         moment = {self.contract.execute_earliest.column: self._moment(until)}
-        connection.execute(self._attempted().where(self.columns.key == row.key).values(moment))
+        connection.execute(statement.where(self.columns.key == row.key).values(moment))
 
     def move(self, connection: Connection, keys: Sequence[Any], lane: str) -> None:
         """Put tickets into the lane that their work declares."""

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from afterwork.errors import MalformedExternalId, UnknownWork
-from afterwork.jobs.outcome import Outcome, Raised, Rejected, Succeeded, Superseded, printable
+from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, printable
 from afterwork.jobs.perform import is_gone
 from afterwork.jobs.run import Run
 from afterwork.jobs.session import RunSession
@@ -87,6 +87,8 @@ class TicketTrigger:
                 case Succeeded():
                     ended.append(Ended(row, _keep(row), None))
                 case Raised(again_after=again_after) if again_after is not None:
+                    self.tickets.try_again(connection, row, now + again_after)
+                case Hindered(again_after=again_after):
                     self.tickets.put_off(connection, row, now + again_after)
                 case Raised(text=reason) | Rejected(reason=reason):
                     ended.append(Ended(row, _keep(row), printable(reason)))
