@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import URL, text
 
 from afterwork import Settings
-from afterwork.server.wake import waker_for
+from afterwork.server.wake import Waker, waker_for
 from afterwork.store.database import database_of
 from tests.faults.scene import Scene
 from tests.support.own_postgres import OwnPostgres, StopMode, own_postgres
@@ -82,13 +82,17 @@ def test_a_loss_that_is_found_out_while_waiting_is_known_for_what_it_is(scene: S
         other.execute(END_CONNECTIONS)
 
     with pytest.raises(Exception, match="connection") as raised:
-        while True:
-            waker.wait(5)
+        wait_again_and_again(waker)
 
     assert database.is_lost(raised.value)
     waker.close()
     database.discard(connection)
     assert connection.closed or connection.invalidated
+
+
+def wait_again_and_again(waker: Waker) -> None:
+    while True:
+        waker.wait(5)
 
 
 END_CONNECTIONS = text(

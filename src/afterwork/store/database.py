@@ -27,7 +27,7 @@ def refuse_in_a_run(connection: Connection) -> None:
 
 def note_in_a_run(connection: Connection) -> None:
     """After a rollback, whoever called for it, nothing that jobs wrote is there, and nothing more may be written."""
-    if RUNNING in connection.info:
+    if not connection.invalidated and RUNNING in connection.info:
         connection.info[RUNNING] = False
 
 
