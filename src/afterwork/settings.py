@@ -8,7 +8,7 @@ from datetime import timedelta
 class Settings:
     """The knobs of a server, with defaults that suit most. All spans are timedeltas."""
 
-    batch: int = 100
+    batch: int = 300
     """Tickets of one lane that one transaction takes at most."""
 
     workers: int = 4

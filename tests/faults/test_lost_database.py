@@ -78,6 +78,7 @@ def test_a_loss_that_is_found_out_while_waiting_is_known_for_what_it_is(scene: S
     database = database_of(scene.engine, Settings())
     connection = database.connect()
     waker = waker_for(database, connection)
+    connection.exec_driver_sql("SELECT 1")  # SQLAlchemy believes itself in a transaction since, as after each look
     with scene.engine.connect() as other:
         other.execute(END_CONNECTIONS)
 

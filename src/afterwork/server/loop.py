@@ -239,9 +239,13 @@ class Server:
         if ran:
             self._lanes.obtained(lane)
             return
-        self._lanes.is_elsewhere(lane)
-        if not connection.invalidated and lane in leases.paused(connection):
-            self._lanes.paused.add(lane)
+        if connection.invalidated:
+            self._lanes.is_elsewhere(lane)
+        # What was due at the last look may have been done since, by this server itself.
+        elif lane in self._runner.trigger.due(connection, self._runner.clock.now()).lanes:
+            self._lanes.is_elsewhere(lane)
+            if lane in leases.paused(connection):
+                self._lanes.paused.add(lane)
 
     def _resume(self, lease: Lease, connection: Connection) -> None:
         self._drainer().resume(connection, lease)

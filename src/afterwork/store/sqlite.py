@@ -46,19 +46,27 @@ class SQLite(Database):
         until = time.monotonic() + self.settings.lock_limit.total_seconds()
         self._set_patience(cursor, 0)
         try:
-            while True:
-                try:
-                    super().execute_begin(connection)
-                    self._turn.begun()
-                    return
-                except DBAPIError as error:
-                    if not self.is_contended(error) or time.monotonic() > until:
-                        raise
-                    connection.rollback()
-                    time.sleep(LOOK_AGAIN)
+            while not self._begins(cursor):
+                if time.monotonic() > until:
+                    super().execute_begin(connection)  # for the error, if it is one still
+                    break
+                time.sleep(LOOK_AGAIN)
+            if not connection.in_transaction():
+                connection.begin()
+            self._turn.begun()
         finally:
             self._set_patience(cursor, self.settings.lock_limit.total_seconds())
             cursor.close()
+
+    def _begins(self, cursor: DBAPICursor) -> bool:
+        # Not through SQLAlchemy: after a refusal it would have to roll back, which means something to a run (RUNNING).
+        try:
+            cursor.execute(self.begin)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname not in BUSY:
+                raise
+            return False
+        return True
 
     def _set_patience(self, cursor: DBAPICursor, seconds: float) -> None:
         cursor.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")

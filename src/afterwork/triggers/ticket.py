@@ -9,7 +9,6 @@ from sqlalchemy import Connection
 
 from afterwork.errors import MalformedExternalId, UnknownWork
 from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, printable
-from afterwork.jobs.perform import is_gone
 from afterwork.jobs.run import Run
 from afterwork.jobs.session import RunSession
 from afterwork.jobs.trigger import Claim, Due
@@ -75,8 +74,7 @@ class TicketTrigger:
         objects = self._roots.load(session, ids.values())
         for key, wanted in ids.items():
             root = objects.get(wanted)
-            gone = f"The root {wanted} is not there (any more)."
-            found[key] = gone if root is None or is_gone(root) else root
+            found[key] = f"The root {wanted} is not there (any more)." if root is None else root
         return found
 
     def settle(self, connection: Connection, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> None:
