@@ -72,6 +72,10 @@ def _inside(runner: Runner, connection: Connection, lease: Lease, claim: Claim) 
     with runner.database.transaction(connection):
         if not leases.holds(connection, lease):
             settled: Settled = [(claim, Superseded())]
+        elif runner.trigger.held(connection, lease.ticket, lease.lane) is None:
+            # In no lane, a server that looked just before the lease was there may have run it meanwhile.
+            leases.release(connection, lease)
+            settled = []
         else:
             session = RunSession(connection)
             try:
@@ -81,7 +85,8 @@ def _inside(runner: Runner, connection: Connection, lease: Lease, claim: Claim) 
                 session.end()
             runner.reached("ran", [claim])
             _finish(runner, connection, lease, settled)
-    runner.report(settled)
+    if settled:
+        runner.report(settled)
     return settled
 
 

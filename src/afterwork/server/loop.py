@@ -118,6 +118,7 @@ class Server:
         due = self._runner.trigger.due(connection, self._runner.clock.now())
         if self._start(connection, due, workers) or self._lanes.draining:
             self._watch(connection, workers)
+            self._prune(connection)
             self._wait_for_workers(due)
         else:
             self._sleep(connection, due, workers)

@@ -177,7 +177,8 @@ class Tickets:
 
     def row(self, connection: Connection, key: Any) -> TicketRow | None:
         """A pending ticket that this transaction's run holds already, or None if it is not there."""
-        row = connection.execute(self._select().where(self.columns.key == key, self.columns.pending)).one_or_none()
+        held = self._select().where(self.columns.key == key, self.columns.pending).with_for_update()
+        row = connection.execute(held).one_or_none()
         return None if row is None else TicketRow(*row)
 
     def end(self, connection: Connection, ended: Sequence[Ended], now: datetime) -> None:
