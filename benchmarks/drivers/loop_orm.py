@@ -4,12 +4,11 @@ lanes, no errors, no receipts and no retries; what it takes is what the ORM take
 import time
 from datetime import UTC, datetime
 
-import psycopg
 from sqlalchemy import BigInteger, DateTime, ForeignKey, create_engine, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from benchmarks.drivers.driver import log, main
-from benchmarks.drivers.loop_postgresql import FALLBACK_POLL
+from benchmarks.drivers.loop_postgresql import Loop
 from benchmarks.support.model import Base, Customer, NumberSeries
 
 
@@ -23,28 +22,13 @@ class Job(Base):
 NEXT = select(Job).where(Job.done.is_(None)).order_by(Job.id).limit(1).with_for_update(skip_locked=True)
 
 
-class Loop:
+class OrmLoop(Loop):
     def __init__(self, database: str) -> None:
         self.engine = create_engine(database.replace("postgresql://", "postgresql+psycopg://", 1))
-        self.connection = psycopg.connect(database, autocommit=True)
+        super().__init__(database)
 
     def setup(self) -> None:
         Base.metadata.create_all(self.engine)
-
-    def enqueue(self, count: int) -> None:
-        self.connection.execute("INSERT INTO job (customer) SELECT generate_series(1, %s)", (count,))
-
-    def send(self, customer: int) -> None:
-        with self.connection.transaction():
-            self.connection.execute("INSERT INTO job (customer) VALUES (%s)", (customer,))
-            self.connection.execute("NOTIFY job")
-
-    def work(self) -> None:
-        self.connection.execute("LISTEN job")
-        while True:
-            if not self.one():
-                for _ in self.connection.notifies(timeout=FALLBACK_POLL, stop_after=1):
-                    pass
 
     def one(self) -> bool:
         with Session(self.engine) as session, session.begin():
@@ -62,4 +46,4 @@ class Loop:
 
 
 if __name__ == "__main__":
-    main(Loop)
+    main(OrmLoop)

@@ -26,9 +26,6 @@ from afterwork.store.database import Database, database_of
 from afterwork.store.tickets import Tickets
 from afterwork.triggers.ticket import TicketTrigger
 
-READY_WITHIN = 30
-"""Seconds in which a server in the background must have entered its database."""
-
 
 @dataclass(frozen=True)
 class Ended:

@@ -93,10 +93,6 @@ class UnsupportedDatabase(AfterworkError):
     """The engine is none that Afterwork runs on."""
 
 
-class StoppedTooLate(AfterworkError):
-    """A server was told to stop and some of its runs did not end within the set time."""
-
-
 class Refused(AfterworkError):
     """Why a ticket ends without having run: the text stands in its Error."""
 
@@ -105,20 +101,12 @@ class UnknownWork(Refused):
     """The ticket's ViewModel names nothing that the model registers."""
 
 
-class UnknownRoot(Refused):
-    """The ticket's RootId is malformed, or its object is not there."""
-
-
 class WrongRoot(Refused):
     """The root is of another class than the work is for."""
 
 
 class PreconditionFalse(Refused):
     """The method's precondition was false when its turn came."""
-
-
-class BadTicket(Refused):
-    """A value in the ticket's own row can't be meant."""
 
 
 class ServerDied(Refused):

@@ -85,7 +85,7 @@ def _fail(runner: Runner, connection: Connection, claim: Claim, error: Exception
     except Exception as second:
         if runner.database.has_lost(connection, second):
             raise
-        both = Raised(f"{raised.text}\non_exception raised, too: {text_of(second)}", raised.again_after)
+        both = raised.with_second(second)
         return _end(runner, connection, claim, both)
 
 

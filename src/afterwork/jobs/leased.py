@@ -97,7 +97,7 @@ def _fail(runner: Runner, connection: Connection, lease: Lease, claim: Claim, er
     except Exception as second:
         if runner.database.has_lost(connection, second):
             raise
-        both = Raised(f"{raised.text}\non_exception raised, too: {text_of(second)}", raised.again_after)
+        both = raised.with_second(second)
         return _settle(runner, connection, lease, claim, both)
 
 

@@ -27,6 +27,10 @@ class Raised:
     text: str
     again_after: timedelta | None = None
 
+    def with_second(self, error: Exception) -> "Raised":
+        """The same, where `on_exception` has raised as well."""
+        return Raised(f"{self.text}\non_exception raised, too: {text_of(error)}", self.again_after)
+
 
 @dataclass(frozen=True)
 class Hindered:

@@ -19,10 +19,6 @@ class Link:
         self._presence: Presence | None = None
 
     @property
-    def is_open(self) -> bool:
-        return self._connection is not None
-
-    @property
     def connection(self) -> Connection:
         assert self._connection is not None, "open() comes first"
         return self._connection

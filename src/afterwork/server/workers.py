@@ -33,11 +33,6 @@ class Workers:
         """How many threads have nothing to do."""
         return self.count - self._busy
 
-    @property
-    def busy(self) -> int:
-        """How many tasks are begun or waiting to begin."""
-        return self._busy
-
     def start(self, task: Task, ended: Callable[[], None]) -> None:
         """Let a thread do a task. Its exceptions are reported, not raised, with the generation of its connection.
         `ended` is called in any case, also when the task could not begin because there was no connection to be had."""
