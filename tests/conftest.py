@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy import URL, Engine, create_engine, make_url, text
 from sqlalchemy.orm import Session
 
 import afterwork as aw
 from afterwork.events import Event
-from tests.support import shop
+from tests.support import shop, trade
 from tests.support.postgres import fresh_database, postgres
 
 
@@ -62,5 +62,42 @@ class Shop:
 def the_shop(engine: Engine) -> Shop:
     shop.create(engine)
     found = Shop(engine)
+    found.app.install(engine)
+    return found
+
+
+@dataclass
+class Trade:
+    """Customers with calculated totals, whose server's clock is in the test's hand."""
+
+    engine: Engine
+    clock: aw.ManualClock = field(default_factory=aw.ManualClock)
+    settings: aw.Settings = field(default_factory=aw.Settings)
+
+    def __post_init__(self) -> None:
+        self.app = aw.Afterwork(trade.Base, clock=self.clock, settings=self.settings)
+
+    def session(self) -> Session:
+        return Session(self.engine)
+
+    def sql(self, statement: str, **values: object) -> None:
+        """Change something as another program would."""
+        with self.engine.begin() as connection:
+            connection.execute(text(statement), values)
+
+    def value(self, statement: str) -> object:
+        """One value, as the database has it."""
+        with self.engine.connect() as connection:
+            return connection.execute(text(statement)).scalar()
+
+    def run(self) -> list[str]:
+        """Run all that is due. Returns which caches ran on what, in order: `Customer.total Customer!1`."""
+        return [f"{ended.run.work} {ended.run.root_id}" for ended in self.app.run_until_idle(self.engine)]
+
+
+@pytest.fixture
+def the_trade(engine: Engine) -> Trade:
+    trade.create(engine)
+    found = Trade(engine)
     found.app.install(engine)
     return found

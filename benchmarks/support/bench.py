@@ -1,16 +1,25 @@
 """What all rows of the benchmark are given: the server, the sizes, and who competes."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Generic, Protocol
 
 from sqlalchemy import URL
+from typing_extensions import TypeVar
 
 from benchmarks.support.contestant import Contestant, Failed
-from benchmarks.support.peers import PEERS
+from benchmarks.support.peers import PEERS, Peer
 from benchmarks.support.place import Kind, NotAsAsked
 
 KINDS: tuple[Kind, ...] = ("PostgreSQL", "SQLite")
+
+
+class Runs(Protocol):
+    """What all sizes say: how often a measurement is repeated."""
+
+    @property
+    def runs(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -33,20 +42,24 @@ QUICK = Sizes(
 )
 
 
+AnySizes = TypeVar("AnySizes", bound=Runs, default=Sizes)
+
+
 @dataclass
-class Bench:
+class Bench(Generic[AnySizes]):
     """One run of the benchmark. `failed` says of each peer that could not be measured, why."""
 
     server: URL
-    sizes: Sizes
+    sizes: AnySizes
     with_peers: bool
+    candidates: Sequence[Peer] = tuple(PEERS)
     peers: list[Contestant] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def install_peers(self) -> None:
         """Have an environment for each peer that can have one here."""
-        for peer in PEERS if self.with_peers else []:
+        for peer in self.candidates if self.with_peers else []:
             say(f"installing {peer.name}")
             try:
                 self.peers.append(peer.contestant())

@@ -5,8 +5,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.support.contestant import Contestant, Failed, last_line
@@ -19,7 +19,8 @@ UVLOOP = "uvloop==0.23.0"
 
 @dataclass(frozen=True)
 class Peer:
-    """What a peer needs. `most` jobs are drained of one that is slow; `how` is its way to exclusive access."""
+    """What a peer needs, and where its driver is. `most` jobs are drained of one that is slow; `how` is its way to
+    exclusive access, or to keep a value right."""
 
     name: str
     how: str
@@ -28,13 +29,21 @@ class Peer:
     most: int = 1000
     python: tuple[int, int] = (3, 11)
     variable: str = ""
+    drivers: str = "benchmarks.peers"
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def contestant(self) -> Contestant:
         """The peer, installed. Raises `Failed` if that can't be."""
         if self.variable and self.variable not in os.environ:
             raise Failed(f"needs {self.variable}")
-        module = f"benchmarks.peers.{self.name.lower()}"
-        return Contestant(f"{self.name}, {self.how}", module, self.kind, str(self._installed()), self.most)
+        return Contestant(
+            f"{self.name}, {self.how}",
+            f"{self.drivers}.{self.name.lower()}",
+            self.kind,
+            str(self._installed()),
+            self.most,
+            environment=self.environment,
+        )
 
     def _installed(self) -> Path:
         folder = HOME / self.name.lower()

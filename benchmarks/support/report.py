@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from sqlalchemy import URL
+
 from benchmarks.rows import drain, ended, idle, latency, memory, saving
 from benchmarks.support.bench import KINDS, Bench
 from benchmarks.support.postgres import admin
@@ -48,7 +50,7 @@ def measure(bench: Bench, wanted: Sequence[str]) -> Result:
 def report(bench: Bench, result: Result, seconds: float) -> str:
     """All of it, as text."""
     parts = [
-        f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}, {version(bench)}",
+        machine(bench.server),
         printed(HEADINGS, [row.cells() for row in result.rows]),
     ]
     if contestants := [line for kind in KINDS for line in lines(bench, result, kind)]:
@@ -59,9 +61,12 @@ def report(bench: Bench, result: Result, seconds: float) -> str:
     return "\n\n".join(parts)
 
 
-def version(bench: Bench) -> str:
-    with admin(bench.server) as connection:
-        return f"PostgreSQL {connection.info.server_version // 10000}, load {os.getloadavg()[0]:.1f}"
+def machine(server: URL) -> str:
+    """What all this was measured on."""
+    with admin(server) as connection:
+        version = f"PostgreSQL {connection.info.server_version // 10000}"
+    python = f"Python {platform.python_version()}"
+    return f"{platform.machine()}, {os.cpu_count()} processors, {python}, {version}, load {os.getloadavg()[0]:.1f}"
 
 
 def lines(bench: Bench, result: Result, kind: str) -> list[tuple[str, ...]]:

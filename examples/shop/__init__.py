@@ -1,4 +1,5 @@
-"""A small shop: customers and orders that get unique numbers without gaps, after they were saved.
+"""A small shop: customers and orders that get unique numbers without gaps, after they were saved, and totals, stock
+levels and overdue flags that are right again after each change.
 
 `app` is what the command line takes: `afterwork check examples.shop:app`.
 """
@@ -7,9 +8,12 @@ import afterwork as aw
 from examples.shop.model import (
     Base,
     Customer,
+    Delivery,
     NumberSeries,
     Order,
     OrderLine,
+    Payment,
+    Product,
     SysAsyncTicket,
     TheCustomerNumberAssigner,
     create,
@@ -21,10 +25,13 @@ app = aw.Afterwork(Base)
 __all__ = [
     "Base",
     "Customer",
+    "Delivery",
     "NumberSeries",
     "Order",
     "OrderLine",
+    "Payment",
     "PostOffice",
+    "Product",
     "SysAsyncTicket",
     "TheCustomerNumberAssigner",
     "app",

@@ -1,8 +1,10 @@
 """The shop's model: plain SQLAlchemy, and a few marks that say what may be asked for later."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, Engine, ForeignKey
+from sqlalchemy import BigInteger, Dialect, Engine, ForeignKey, false, func, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
@@ -50,7 +52,13 @@ class Customer(Base):
     name: Mapped[str]
     number: Mapped[int | None]
     reminders: Mapped[int] = mapped_column(default=0)
+    total: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
     orders: Mapped[list["Order"]] = relationship(back_populates="customer")
+
+    @aw.derived(total)
+    def compute_total(self) -> Decimal:
+        """What all orders cost together. It reads other calculated values, and is right again when they are."""
+        return sum((order.total for order in self.orders), Decimal(0))
 
     @aw.method(precondition=lambda self: self.number is None)
     def assign_number(self) -> None:
@@ -63,19 +71,71 @@ class Customer(Base):
         self.reminders += 1
 
 
+class Product(Base):
+    __tablename__ = "product"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    price: Mapped[Decimal] = mapped_column(Money)
+    stock: Mapped[int] = mapped_column(default=0, server_default="0")
+    deliveries: Mapped[list["Delivery"]] = relationship(back_populates="product")
+    lines: Mapped[list["OrderLine"]] = relationship(back_populates="product")
+
+    @aw.derived(stock)
+    def compute_stock(self) -> int:
+        """What was received, less what was sold."""
+        return sum(delivery.quantity for delivery in self.deliveries) - sum(line.quantity for line in self.lines)
+
+    @compute_stock.expression
+    def _stock_in_sql(cls: Any) -> Any:
+        received = select(func.coalesce(func.sum(Delivery.quantity), 0)).where(Delivery.product_id == cls.id)
+        sold = select(func.coalesce(func.sum(OrderLine.quantity), 0)).where(OrderLine.product_id == cls.id)
+        return received.scalar_subquery() - sold.scalar_subquery()
+
+
+class Delivery(Base):
+    """Some of a product that has come in."""
+
+    __tablename__ = "delivery"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("product.id"), index=True)
+    quantity: Mapped[int]
+    product: Mapped[Product] = relationship(back_populates="deliveries")
+
+
 class Order(Base):
     __tablename__ = "customer_order"
     id: Mapped[int] = mapped_column(primary_key=True)
-    customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"))
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"), index=True)
     number: Mapped[int | None]
     confirmed: Mapped[bool] = mapped_column(default=False)
+    due: Mapped[datetime | None]
+    """When it must be paid, in UTC."""
+    total: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
+    overdue: Mapped[bool] = mapped_column(default=False, server_default=false())
     customer: Mapped[Customer] = relationship(back_populates="orders")
     lines: Mapped[list["OrderLine"]] = relationship(back_populates="order")
+    payments: Mapped[list["Payment"]] = relationship(back_populates="order")
+
+    @aw.derived(total)
+    def compute_total(self) -> Decimal:
+        """What the order costs. Nobody says what that depends on: Afterwork sees what the calculation reads."""
+        return sum((line.amount for line in self.lines), Decimal(0))
+
+    @compute_total.expression
+    def _total_in_sql(cls: Any) -> Any:
+        """The same in SQL, for many orders at once. One need not say it."""
+        amounts = select(func.coalesce(func.sum(OrderLine.quantity * OrderLine.price), 0))
+        return amounts.where(OrderLine.order_id == cls.id).scalar_subquery()
 
     @property
-    def total(self) -> Decimal:
-        """What the order costs."""
-        return sum((line.amount for line in self.lines), Decimal(0))
+    def paid(self) -> Decimal:
+        """What has been paid. Not stored, but what it reads counts as read by those who use it."""
+        return sum((payment.amount for payment in self.payments), Decimal(0))
+
+    @aw.derived(overdue)
+    def compute_overdue(self) -> bool:
+        """Whether the money should be here by now. Nobody looks at the clock: this runs when the moment has come."""
+        return self.paid < self.total and self.due is not None and aw.passed(self.due.replace(tzinfo=UTC))
 
     @aw.method(lane="orders", precondition=lambda self: self.number is None)
     def assign_number(self) -> None:
@@ -93,15 +153,25 @@ class Order(Base):
 class OrderLine(Base):
     __tablename__ = "order_line"
     id: Mapped[int] = mapped_column(primary_key=True)
-    order_id: Mapped[int] = mapped_column(ForeignKey("customer_order.id"))
-    product: Mapped[str]
+    order_id: Mapped[int] = mapped_column(ForeignKey("customer_order.id"), index=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("product.id"), index=True)
     quantity: Mapped[int]
     price: Mapped[Decimal] = mapped_column(Money)
+    """For one of them, as agreed: the product may cost something else by now."""
     order: Mapped[Order] = relationship(back_populates="lines")
+    product: Mapped[Product] = relationship(back_populates="lines")
 
     @property
     def amount(self) -> Decimal:
         return self.quantity * self.price
+
+
+class Payment(Base):
+    __tablename__ = "payment"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("customer_order.id"), index=True)
+    amount: Mapped[Decimal] = mapped_column(Money)
+    order: Mapped[Order] = relationship(back_populates="payments")
 
 
 class TheCustomerNumberAssigner(aw.ViewModel[Customer]):

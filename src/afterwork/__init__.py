@@ -4,6 +4,10 @@ from afterwork.app import Afterwork, Ended
 from afterwork.clock import Clock, ManualClock, SystemClock
 from afterwork.jobs.outcome import Outcome, Raised, Rejected, Succeeded, Superseded
 from afterwork.jobs.run import Run, current_run
+from afterwork.journal.values import UNWATCHED
+from afterwork.manifest.active import untracked
+from afterwork.manifest.public import depends_on, passed
+from afterwork.model.derived import Derived, derived
 from afterwork.model.external_id import external_id
 from afterwork.model.later import later, session
 from afterwork.model.method import BoundMethod, can, method
@@ -11,15 +15,19 @@ from afterwork.model.reading import from_external_id
 from afterwork.model.retry import Retry
 from afterwork.model.ticket import AsyncTicket
 from afterwork.model.viewmodel import Model, ViewModel, action, column, on_exception
+from afterwork.model.when import WhenStale
 from afterwork.settings import Settings
+from afterwork.triggers.fresh import fresh, is_stale
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "UNWATCHED",
     "Afterwork",
     "AsyncTicket",
     "BoundMethod",
     "Clock",
+    "Derived",
     "Ended",
     "ManualClock",
     "Model",
@@ -33,14 +41,21 @@ __all__ = [
     "Superseded",
     "SystemClock",
     "ViewModel",
+    "WhenStale",
     "action",
     "can",
     "column",
     "current_run",
+    "depends_on",
+    "derived",
     "external_id",
+    "fresh",
     "from_external_id",
+    "is_stale",
     "later",
     "method",
     "on_exception",
+    "passed",
     "session",
+    "untracked",
 ]

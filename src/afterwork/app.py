@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,6 +17,11 @@ from afterwork.insight import Insight
 from afterwork.jobs.outcome import Outcome
 from afterwork.jobs.run import Run
 from afterwork.jobs.runner import Runner
+from afterwork.manifest import install as caches
+from afterwork.manifest.definitions import Definition
+from afterwork.manifest.explain import Explainer, Explanation, Reader
+from afterwork.model.external_id import external_id
+from afterwork.model.later import session as session_of
 from afterwork.model.reading import ReadModel, read_model
 from afterwork.server.idle import run_until_idle
 from afterwork.server.loop import Server
@@ -24,7 +29,10 @@ from afterwork.settings import Settings
 from afterwork.store import schema
 from afterwork.store.database import Database, database_of
 from afterwork.store.tickets import Tickets
+from afterwork.triggers.assemble import matcher_of, stale_trigger
+from afterwork.triggers.stale import Stale
 from afterwork.triggers.ticket import TicketTrigger
+from afterwork.triggers.verify import Verified, Verifier
 
 
 @dataclass(frozen=True)
@@ -67,7 +75,20 @@ class Afterwork:
 
         Doing it again does nothing. The application's own tables must be there.
         """
-        return schema.install(self._database(engine), self.model.contract)
+        database = self._database(engine)
+        done = schema.install(database, self.model.contract)
+        with closing(database.connect()) as connection, database.transaction(connection):
+            return done + caches.install(
+                database, connection, self.model.tables if self.model.caches else [], self.clock.now()
+            )
+
+    def repair(self, engine: Engine) -> list[str]:
+        """Install what is missing, and let all caches run again, as after a restore or after changes that were made
+        while triggers were switched off. Returns what it did, a line each."""
+        done = self.install(engine)
+        database = self._database(engine)
+        with closing(database.connect()) as connection, database.transaction(connection):
+            return done + caches.all_again(database, connection, self.clock.now())
 
     def serve(self, engine: Engine) -> int:
         """Run jobs until SIGTERM or Ctrl-C; then let those that run end within `settings.grace`.
@@ -115,13 +136,46 @@ class Afterwork:
         connection = database.connect()
         try:
             runner = self._runner(database, connection)
-            return [
-                Ended(claim.run, outcome)
-                for settled in run_until_idle(runner, connection)
-                for claim, outcome in settled
-            ]
+            return [Ended(run, outcome) for ran in run_until_idle(runner, connection) for run, outcome in ran]
         finally:
             connection.close()
+
+    def explain(self, obj: object, name: str) -> Explanation:
+        """Whether a calculated member, or a view model that is a cache, is fresh; what it read, what last made it
+        stale, when it last ran and why. In the transaction of the object's session.
+
+        Raises `BadRequest` if the object has no such cache, `NoSession` if it is in no session.
+        """
+        connection = session_of(obj).connection()
+        explainer = self._explainer(connection)
+        return explainer.explain(connection, self._definition(explainer, obj, name), external_id(obj))
+
+    def impact(self, obj: object, member: str) -> list[Reader]:
+        """The caches that become stale if this member of this object changes, those that read it first.
+
+        Raises `BadRequest` if the object has no such member, `NoSession` if it is in no session.
+        """
+        connection = session_of(obj).connection()
+        return self._explainer(connection).impact(connection, obj, member)
+
+    def verify(self, engine: Engine, sample: int | None = None) -> Verified:
+        """Calculate all derived members again, or `sample` of each, without storing anything, and report what differs
+        from what is stored. Values that are stale at the time are left out."""
+        database = self._database(engine)
+        with closing(database.connect()) as connection:
+            runner = self._runner(database, connection)
+            if not isinstance(runner.refresher, Stale):
+                return Verified({}, [])
+            return Verifier(runner.refresher).verify(connection, sample)
+
+    def _explainer(self, connection: Connection) -> Explainer:
+        database = self._database(connection.engine)
+        schema.check_installed(database, connection)
+        return Explainer(matcher_of(database, self.model, connection))
+
+    def _definition(self, explainer: Explainer, obj: object, name: str) -> Definition:
+        cache = self.model.cache_of(obj, name)
+        return next(found for found in explainer.matcher.definitions if found.cache is cache)
 
     def insight(self, engine: Engine) -> Insight:
         """What can be read of a database: its tickets, servers, lanes, and whether the installation is right."""
@@ -145,6 +199,8 @@ class Afterwork:
     def _runner(self, database: Database, connection: Connection) -> Runner:
         tickets = Tickets(self.model.contract, database.dialect)
         schema.check_installed(database, connection)
-        trigger = TicketTrigger(self.model, tickets, schema.installation(connection))
+        installation = schema.installation(connection)
+        trigger = TicketTrigger(self.model, tickets, installation)
+        refresher = stale_trigger(database, self.model, connection, self.clock, self.events, installation)
         connection.commit()
-        return Runner(database, trigger, self.clock, self.events, self.settings)
+        return Runner(database, trigger, self.clock, self.events, self.settings, refresher)

@@ -65,6 +65,79 @@ class TransactionIsTheRuns(AfterworkError):
     """A job tried to end, or write past, the transaction that Afterwork commits for it."""
 
 
+class BadValue(AfterworkError, ValueError):
+    """A calculation returned what its member can't hold. What was stored stays."""
+
+
+class CalculationWrites(AfterworkError):
+    """A function marked with `@aw.derived` changed something. It only says what a value is."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"A calculation must change nothing, but {what}. Return the value; for more, use a view model with "
+            "when = aw.WhenStale()."
+        )
+
+
+class CantTrack(AfterworkError):
+    """A cache read something whose changes can't be noticed."""
+
+    def __init__(self, what: str, why: str) -> None:
+        super().__init__(
+            f"A cache reads {what}, which can't be tracked: {why}. Read it inside `with aw.untracked():` if its "
+            "changes may be missed, and name with aw.depends_on(…) what it is made of."
+        )
+
+
+class NotWatched(CantTrack):
+    """A cache read a table whose changes are not written down."""
+
+    def __init__(self, what: str, table: str) -> None:
+        super().__init__(
+            what, f"changes of {shown(table)} are not watched. Watch it, by taking aw.UNWATCHED away or by app.install"
+        )
+
+
+class TextualSQL(CantTrack):
+    """A cache ran SQL that is a text."""
+
+    def __init__(self, sql: str) -> None:
+        super().__init__(f"by the text {shown(sql)}", "what a text reads is not known. Use select(…) instead")
+
+
+class OwnConnection(CantTrack):
+    """A cache opened a connection of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "through a connection of its own",
+            "it sees another state of the database than the run does. Use aw.session(self) instead",
+        )
+
+
+class ReadsItself(CantTrack):
+    """The calculation of a member read that member."""
+
+    def __init__(self, member: str) -> None:
+        super().__init__(f"{member}, the value that it calculates", "it would never come to rest")
+
+
+class ClaimLost(AfterworkError):
+    """Another server has taken a run over, so nothing of this one may be saved."""
+
+    def __init__(self) -> None:
+        super().__init__("Another server has taken this run over.")
+
+
+class CircularCaches(AfterworkError):
+    """Values of several rows are made of each other, so that none of them can ever be right."""
+
+    def __init__(self, path: Sequence[str]) -> None:
+        super().__init__(
+            f"It depends on itself, by way of others: {' reads '.join(path)}. Break the circle in the data."
+        )
+
+
 class NotInstalled(AfterworkError):
     """The database has no tables of Afterwork."""
 

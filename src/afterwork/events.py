@@ -131,6 +131,14 @@ class Pruned:
 
 
 @dataclass(frozen=True)
+class NotInSql:
+    """The SQL side of a derived member can't be used, so its values are calculated in Python, one by one."""
+
+    cache: str
+    why: str
+
+
+@dataclass(frozen=True)
 class FellAsleep:
     """Nothing is due, and the server waits until it is woken."""
 
@@ -139,7 +147,7 @@ class FellAsleep:
 
 Event = (
     Reached | Ran | Failed | PutOff | Lost | TookOver | ServerStarted | ServerStopped | ServerCrashed
-    | DatabaseLost | DatabaseBack | InTheWay | Broken | Pruned | FellAsleep
+    | DatabaseLost | DatabaseBack | InTheWay | Broken | Pruned | NotInSql | FellAsleep
 )  # fmt: skip
 
 Listener = Callable[[Event], None]
@@ -190,5 +198,7 @@ def log(event: Event) -> None:  # noqa: PLR0912 - one case for each event, all w
             logger.debug("others are in the way, trying again: %s", error)
         case Broken(where, error):
             logger.error("%s raised %s", where, type(error).__name__, exc_info=error)
+        case NotInSql(cache, why):
+            logger.warning("%s is calculated in Python, its SQL side can't be used: %s", cache, why)
         case Pruned(count):
             logger.debug("%d receipts deleted", count)

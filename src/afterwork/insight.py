@@ -8,6 +8,8 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, func, inspect, select
 
 from afterwork.clock import Clock
+from afterwork.journal import capture
+from afterwork.manifest.explain import CacheSummary, Explainer
 from afterwork.model.contract import Attribute
 from afterwork.model.lane import MAIN
 from afterwork.model.reading import ReadModel
@@ -15,6 +17,7 @@ from afterwork.store import schema, tables
 from afterwork.store.database import Database, ServerRow
 from afterwork.store.tickets import Columns
 from afterwork.store.tickets import aware as _aware
+from afterwork.triggers.assemble import matcher_of
 
 State = Literal["pending", "failed", "done"]
 
@@ -98,6 +101,12 @@ class Insight:
         with self._database.engine.connect() as connection:
             return [self._view(row) for row in connection.execute(newest)]
 
+    def caches(self) -> list[CacheSummary]:
+        """All caches, over all objects: how many are fresh, stale, failed, and how far filling has come."""
+        with self._database.engine.connect() as connection:
+            schema.check_installed(self._database, connection)
+            return Explainer(matcher_of(self._database, self._model, connection)).summaries(connection)
+
     def check(self) -> list[Finding]:
         """Whether this installation is right, and what to do where it is not."""
         with self._database.engine.connect() as connection:
@@ -121,6 +130,8 @@ class Insight:
         yield Finding(f"indexes on {contract.table.fullname}", not missing, f"Missing: {', '.join(missing)}. {install}")
         if self._database.dialect == "postgresql":
             yield Finding("trigger that wakes servers", schema.has_wake_trigger(connection, contract), install)
+        if self._model.caches:
+            yield from self._capture(connection, install)
         if found == tables.SCHEMA_VERSION:
             servers = self._servers(connection)
             yield Finding(
@@ -129,6 +140,14 @@ class Insight:
                 "Start one: afterwork serve MODULE:APP --database URL",
                 is_note=True,
             )
+
+    def _capture(self, connection: Connection, install: str) -> Iterator[Finding]:
+        """Whether every change of what caches may read is noticed."""
+        problems = capture.problems(self._database, connection, self._model.tables)
+        for problem in problems:
+            yield Finding(f"capture on {problem.table}: {problem.what}", False, problem.advice)
+        if not problems:
+            yield Finding(f"capture on {len(self._model.tables)} tables", True, install)
 
     def _oldest(self, connection: Connection) -> timedelta | None:
         created = self._model.contract.created

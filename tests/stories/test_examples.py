@@ -1,16 +1,38 @@
 """The examples run as the README says, and tell what they should."""
 
+import os
+import shlex
 import signal
 import subprocess
 import sys
+from datetime import UTC, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, Engine, create_engine, text
+from click.testing import CliRunner
+from sqlalchemy import URL, Engine, create_engine, make_url, text
 from sqlalchemy.orm import Session
 
-from examples.shop import Customer, Order, SysAsyncTicket, create, later, numbers, post_office
+import afterwork as aw
+from examples.shop import (
+    Base,
+    Customer,
+    Delivery,
+    Order,
+    OrderLine,
+    Payment,
+    Product,
+    SysAsyncTicket,
+    caches,
+    create,
+    later,
+    numbers,
+    post_office,
+)
+from examples.shop.demo import __main__ as demo
 from examples.shop.demo.look import faults
+from examples.shop.demo.proof import Proof, prove
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,13 +84,110 @@ def test_the_story_of_later_is_the_same_on_each_database(
     assert "The precondition of Customer.assign_number is false." in said
 
 
-def test_the_demo_numbers_all_and_leaves_nothing_behind(url: URL) -> None:
+@pytest.mark.parametrize("how", [["examples/shop/caches.py"], ["-m", "examples.shop.caches"]])
+def test_the_story_of_caches_runs_by_path_and_as_a_module(how: list[str]) -> None:
+    assert "Ann's total is 84.20" in run(*how)
+
+
+def test_the_story_of_caches_is_the_same_on_each_database(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
+    caches.main(engine)
+
+    said, asked = capsys.readouterr().out.split("Why is it so?")
+    first, delivered, changed, renamed = said.split("Somebody says:")
+    assert "Ann's total is 64.30, in stock are Teapot, blue: -1, Cup and saucer: -4" in first
+    assert "runs: Product.stock of Product!1, Product.stock of Product!2\n" in delivered
+    assert "Ann's total is 84.20, in stock are Teapot, blue: 49, Cup and saucer: 44" in changed
+    assert "runs: nothing" in renamed
+    assert "Customer.total of Customer!1 is fresh." in asked
+    assert "It ran because customer_order 1 was changed: total from 6430 to 8420." in asked
+    assert "Customer.total of Customer!1, by way of Order.total of Order!1" in asked
+
+
+def test_an_order_is_overdue_from_the_moment_on_until_it_is_paid(engine: Engine) -> None:
+    create(engine)
+    clock = aw.ManualClock()
+    app = aw.Afterwork(Base, clock=clock)
+    app.install(engine)
+    with Session(engine, expire_on_commit=False) as session, session.begin():
+        due = (clock.now() + timedelta(days=30)).astimezone(UTC).replace(tzinfo=None)
+        product = Product(name="Sieve", price=Decimal("3.80"))
+        order = Order(customer=Customer(name="Ann"), due=due)
+        order.lines.append(OrderLine(product=product, quantity=1, price=product.price))
+        session.add(order)
+
+    def is_overdue() -> bool:
+        app.run_until_idle(engine)
+        with Session(engine) as session:
+            return session.get_one(Order, order.id).overdue
+
+    assert not is_overdue()
+    clock.advance(timedelta(days=29))
+    assert app.run_until_idle(engine) == []
+    clock.advance(timedelta(days=1))
+    assert is_overdue()
+    with Session(engine) as session, session.begin():
+        session.add(Payment(order_id=order.id, amount=Decimal("3.80")))
+    assert not is_overdue()
+
+
+def test_the_proof_finds_each_value_that_is_wrong(engine: Engine) -> None:
+    create(engine)
+    with Session(engine) as session, session.begin():
+        product = Product(name="Sieve", price=Decimal("3.80"), deliveries=[Delivery(quantity=9)])
+        order = Order(customer=Customer(name="Ann"), overdue=True)
+        order.lines.append(OrderLine(product=product, quantity=2, price=product.price))
+        session.add(order)
+
+    found = prove(engine)
+
+    assert (found.values, found.wrong) == (4, 4)
+    assert found.examples == [
+        "Order.total of 1 is 0, but 760 by SQL.",
+        "Customer.total of 1 is 0, but 760 by SQL.",
+        "Product.stock of 1 is 0, but 7 by SQL.",
+        "Order.overdue of 1 is 1, but 0 by SQL.",
+    ]
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE customer_order SET total = 760, overdue = false"))
+        connection.execute(text("UPDATE customer SET total = 760"))
+        connection.execute(text("UPDATE product SET stock = 7"))
+    assert prove(engine) == Proof(4, 0, [])
+
+
+def test_the_demo_numbers_and_calculates_all_and_can_be_asked_afterwards(url: URL) -> None:
     said = run("-m", "examples.shop.demo", "--seconds", "3", "--database", url.render_as_string(hide_password=False))
 
     assert "no gap, no double" in said
+    assert " values, 0 wrong" in said
     assert "WRONG" not in said
     assert "log says" not in said
-    assert tables_left(url) == 0
+    explain, impact = (line.strip() for line in said.splitlines()[-2:])
+    assert f"Customer.total of {shlex.split(explain.split(' explain ')[1])[1]} is fresh." in typed(explain, url)
+    assert "Order.total of Order!" in typed(impact, url)
+
+
+def typed(command: str, url: URL) -> str:
+    """What a command says that the demo has printed. A password in it is for the user to fill in."""
+    environment = os.environ | {"PGPASSWORD": url.password or ""}
+    command = command.removeprefix("PGPASSWORD=… ")
+    ended = subprocess.run(command, shell=True, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def test_the_demo_keeps_its_file_says_so_and_fails_if_a_value_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = Proof(1000, 1, ["Order.total of 7 is 1, but 2 by SQL."])
+    monkeypatch.setattr(demo, "prove", lambda engine: wrong)
+
+    ended = CliRunner().invoke(demo.main, ["--seconds", "1"])
+
+    assert "1,000 values, 1 wrong" in ended.output
+    assert "WRONG     Order.total of 7 is 1, but 2 by SQL." in ended.output
+    assert ended.exit_code == 1
+    file = Path(make_url(ended.output.split("A shop in ")[1].split()[0]).database or "")
+    assert file.exists()
+    assert f"rm -r {file.parent}" in ended.output
+    subprocess.run(["rm", "-r", file.parent], check=True)
 
 
 def tables_left(url: URL) -> int:

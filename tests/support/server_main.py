@@ -1,9 +1,11 @@
 """A server in a process of its own, which a test starts, and which may send itself a signal at a point of a run.
 
-Takes one argument, JSON: `url`, `settings` with spans in seconds, and `fault`: null, or `point`, `time` and `signal`.
+Takes one argument, JSON: `url`, `settings` with spans in seconds, `model` (a module with a `Base`) if it is not
+`tests.support.numbers`, and `fault`: null, or `point`, `time`, `signal` and the `work` (null for any).
 """
 
 import dataclasses
+import importlib
 import json
 import signal
 import sys
@@ -15,7 +17,7 @@ from sqlalchemy import create_engine
 
 import afterwork as aw
 from afterwork.events import Event, Reached
-from tests.support.numbers import Base, journal
+from tests.support.numbers import journal
 
 
 class Listener:
@@ -30,6 +32,8 @@ class Listener:
         journal().note(type(event).__name__, **facts)
         fault = self._fault
         if fault is not None and isinstance(event, Reached) and event.point == fault["point"]:
+            if fault.get("work") not in (None, event.work):
+                return
             self._reached += 1
             if self._reached == fault["time"]:
                 # To this thread, so that it does not get a step further.
@@ -47,7 +51,8 @@ def settings(given: dict[str, Any]) -> aw.Settings:
 
 def main() -> int:
     given = json.loads(sys.argv[1])
-    app = aw.Afterwork(Base, settings=settings(given["settings"]), on_event=Listener(given.get("fault")))
+    base = importlib.import_module(given.get("model", "tests.support.numbers")).Base
+    app = aw.Afterwork(base, settings=settings(given["settings"]), on_event=Listener(given.get("fault")))
     return app.serve(create_engine(given["url"]))
 
 

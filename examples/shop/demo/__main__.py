@@ -1,4 +1,4 @@
-"""The demo: a server, writers, live progress, and at the end a check that all numbers are right."""
+"""The demo: a server, writers, live progress, and at the end a check that all is right."""
 
 import signal
 import sys
@@ -8,14 +8,17 @@ import click
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from examples.shop.demo.look import Look, faults, latencies, look, pending, percentile
+from examples.shop import app
+from examples.shop.demo.ask import commands
+from examples.shop.demo.look import NOTHING, faults, latencies, look, pending, percentile, unrested
+from examples.shop.demo.proof import Proof, prove
 from examples.shop.demo.screen import Screen, screen
-from examples.shop.demo.stage import Server, serving, stage
-from examples.shop.demo.writers import Writers, writing
+from examples.shop.demo.stage import Server, Stage, serving, stage
+from examples.shop.demo.writers import WRITERS, Writers, stock_up, writing
 
 WHERE = (
-    "A new SQLite file, or a PostgreSQL database, in which it keeps to a schema of its own and drops it at the end. "
-    "If not given: a SQLite file in a temporary folder."
+    "A new SQLite file, or a PostgreSQL database, in which it keeps to a schema of its own. "
+    "If not given: a SQLite file in a temporary folder. At the end it says how to remove it."
 )
 
 DRAIN_WITHIN = 60
@@ -28,11 +31,12 @@ DRAIN_WITHIN = 60
 @click.option("--seed", type=int, default=7, show_default=True, help="The same seed makes the same customers.")
 @click.option("--plain", is_flag=True, help="Lines instead of a live panel.")
 def main(seconds: float, database: str | None, seed: int, plain: bool) -> None:
-    """A shop at work: writers save customers and orders with tickets, a server gives them numbers without gaps."""
+    """A shop at work: writers save customers and orders and change what they like, a server gives them numbers without
+    gaps and keeps totals, stock levels and overdue flags right."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended, too
     try:
-        with stage(database) as (url, engine):
-            is_right = play(url, engine, seconds, seed, plain)
+        with stage(database) as found:
+            is_right = play(found, seconds, seed, plain)
     except SQLAlchemyError as error:
         raise click.ClickException(
             f"The database says: {error.orig if isinstance(error, DBAPIError) else error}"
@@ -43,26 +47,39 @@ def main(seconds: float, database: str | None, seed: int, plain: bool) -> None:
     sys.exit(0 if is_right else 1)
 
 
-def play(url: URL, engine: Engine, seconds: float, seed: int, plain: bool) -> bool:
+def play(found: Stage, seconds: float, seed: int, plain: bool) -> bool:
     """Play the demo and tell what came of it. Returns whether all is right."""
-    with serving(url) as server:
-        introduce(url, server, seconds)
+    engine = found.engine
+    stock_up(engine)
+    with serving(found.url) as server:
+        introduce(found.url, server, seconds)
         server.wait_until_ready(engine)
         with writing(engine, seed) as writers, screen(plain) as shown:
             progress = Progress(engine, writers, shown, seconds)
             wrote_for = write(server, writers, progress)
             drained_in = drain(engine, server, progress)
         exit_code = server.stop()
-        problems = [*faults(engine), *([f"The server ended with exit code {exit_code}."] if exit_code else [])]
-        conclude(engine, writers, wrote_for, drained_in, problems)
+        left = unrested(engine)
+        proof = prove(engine)
+        problems = [
+            *faults(engine),
+            *([f"Calculated values: {left:,} changes or values are still to be looked at."] if left else []),
+            *proof.examples,
+            *([f"The server ended with exit code {exit_code}."] if exit_code else []),
+        ]
+        conclude(engine, writers, wrote_for, drained_in, proof, problems)
         if said := server.said():
             click.echo(f"\nThe server's log says:\n{said}")
+    found.is_kept = True
+    click.echo(f"\nAll of it is still there ({found.removal}). Ask it, for example:")
+    for command in commands(found):
+        click.echo(f"  {command}")
     return not problems
 
 
 def introduce(url: URL, server: Server, seconds: float) -> None:
     click.echo(f"A shop in {url.render_as_string()}")
-    click.echo(f"Its server is process {server.process}. Three writers save customers and orders for {seconds:g} s.\n")
+    click.echo(f"Its server is process {server.process}. {len(WRITERS)} writers save and change for {seconds:g} s.\n")
 
 
 class Progress:
@@ -74,7 +91,7 @@ class Progress:
         self._shown = shown
         self._seconds = seconds
         self._began = time.monotonic()
-        self._last = Look(0.0, 0, 0, None, None)
+        self._last = NOTHING
         self.interval = shown.interval
 
     @property
@@ -88,7 +105,7 @@ class Progress:
 
     def show(self) -> None:
         """Look once, and show it."""
-        seen = look(self._engine, self.moment, self._writers.customers + self._writers.orders)
+        seen = look(self._engine, self.moment, self._writers.saved)
         per_second = (seen.numbered - self._last.numbered) / (seen.moment - self._last.moment)
         self._shown.show(seen, per_second, min(1.0, seen.moment / self._seconds))
         self._last = seen
@@ -109,28 +126,36 @@ def write(server: Server, writers: Writers, progress: Progress) -> float:
 
 
 def drain(engine: Engine, server: Server, progress: Progress) -> float:
-    """Wait until all that was asked for is done. Returns how many seconds that took."""
+    """Wait until all that was asked for is done and all comes to rest. Returns how many seconds that took."""
     began = shown = time.monotonic()
-    while pending(engine) and server.is_running and time.monotonic() - began < DRAIN_WITHIN:
+    while server.is_running and time.monotonic() - began < DRAIN_WITHIN and (pending(engine) or unrested(engine)):
         if time.monotonic() - shown > progress.interval:
             progress.show()
             shown = time.monotonic()
-        time.sleep(0.01)
+        time.sleep(0.02)
     return time.monotonic() - began
 
 
-def conclude(engine: Engine, writers: Writers, wrote_for: float, drained_in: float, problems: list[str]) -> None:
-    took = latencies(engine)
+def conclude(
+    engine: Engine, writers: Writers, wrote_for: float, drained_in: float, proof: Proof, problems: list[str]
+) -> None:
+    took, saved = latencies(engine), writers.saved
+    caches = app.insight(engine).caches()
     click.echo()
-    click.echo(f"Saved     {writers.customers:,} customers and {writers.orders:,} orders in {wrote_for:.1f} s")
-    click.echo(f"Done      {len(took):,} tickets, the last {drained_in:.2f} s after the writers stopped")
+    click.echo(
+        f"Saved     {saved.customers:,} customers, {saved.orders:,} orders and {saved.changes:,} changes", nl=False
+    )
+    click.echo(f" in {wrote_for:.1f} s")
+    click.echo(f"Done      {len(took):,} tickets and {sum(one.runs for one in caches):,} calculations", nl=False)
+    click.echo(f", all at rest {drained_in:.2f} s after the writers stopped")
     if took:
         p50, p99 = percentile(took, 0.50), percentile(took, 0.99)
         click.echo(f"Latency   half within {p50:,.0f} ms from saved to done, 99 of 100 within {p99:,.0f} ms")
+    if not problems:
+        click.echo(f"Numbers   customers 1 to {saved.customers:,}, orders 1 to {saved.orders:,}: no gap, no double")
+    click.echo(f"Values    {proof.values:,} values, {proof.wrong:,} wrong: all were calculated again, in plain SQL")
     for problem in problems:
         click.echo(f"WRONG     {problem}")
-    if not problems:
-        click.echo(f"Numbers   customers 1 to {writers.customers:,}, orders 1 to {writers.orders:,}: no gap, no double")
 
 
 if __name__ == "__main__":

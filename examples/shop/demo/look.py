@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
+from afterwork.journal.tables import journal
+from afterwork.manifest.tables import due
 from examples.shop import Customer, NumberSeries, Order, SysAsyncTicket
+from examples.shop.demo.writers import Tally
 
 SAMPLE = 500
 """How many of the newest tickets the latency is told of."""
@@ -14,27 +18,42 @@ SAMPLE = 500
 
 @dataclass(frozen=True)
 class Look:
-    """One look at the shop. Latencies are in milliseconds, from saved to done; None if nothing was done yet."""
+    """One look at the shop. Latencies are in milliseconds, from saved to done; None if nothing was done yet.
+
+    `stale` counts calculated values that are to be calculated again, `oldest` says for how many milliseconds the first
+    of them has been.
+    """
 
     moment: float
-    created: int
+    saved: Tally
     numbered: int
     p50: float | None
     p99: float | None
+    stale: int
+    oldest: float | None
+
+    @property
+    def created(self) -> int:
+        return self.saved.customers + self.saved.orders
 
     @property
     def waiting(self) -> int:
         return max(0, self.created - self.numbered)
 
 
-def look(engine: Engine, moment: float, created: int) -> Look:
+NOTHING = Look(0.0, Tally(), 0, None, None, 0, None)
+
+
+def look(engine: Engine, moment: float, saved: Tally) -> Look:
     """Look, in a way that costs the same however much is there."""
     newest = select(SysAsyncTicket.created, SysAsyncTicket.done).order_by(SysAsyncTicket.id.desc()).limit(SAMPLE)
     with Session(engine) as session:
         numbered = session.scalar(select(func.sum(NumberSeries.last))) or 0
         took = [(done - saved).total_seconds() * 1000 for saved, done in session.execute(newest) if done is not None]
+        stale, since = session.execute(select(func.count(due.c.since), func.min(due.c.since))).one()
     p50, p99 = (percentile(took, 0.50), percentile(took, 0.99)) if took else (None, None)
-    return Look(moment, created, numbered, p50, p99)
+    oldest = None if since is None else max(0.0, (datetime.now(UTC) - since).total_seconds() * 1000)
+    return Look(moment, saved, numbered, p50, p99, stale, oldest)
 
 
 def latencies(engine: Engine) -> list[float]:
@@ -55,6 +74,15 @@ def pending(engine: Engine) -> int:
     is_pending = SysAsyncTicket.done.is_(None) & SysAsyncTicket.error.is_(None)
     with Session(engine) as session:
         return session.scalar(select(func.count()).where(is_pending)) or 0
+
+
+def unrested(engine: Engine) -> int:
+    """How many changes and calculated values the server has still to look at, now or within the next minute."""
+    soon = due.c.since.is_not(None) | (due.c.due < datetime.now(UTC) + timedelta(minutes=1))
+    dues = select(func.count()).select_from(due).where(soon)
+    changes = select(func.count()).select_from(journal)
+    with Session(engine) as session:
+        return session.scalar(select(dues.scalar_subquery() + changes.scalar_subquery())) or 0
 
 
 def faults(engine: Engine) -> Iterator[str]:

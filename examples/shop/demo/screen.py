@@ -33,7 +33,8 @@ class Lines:
     def show(self, look: Look, per_second: float, share: float) -> None:
         click.echo(
             f"{look.moment:5.1f} s  created {look.created:6,}  numbered {look.numbered:6,}  waiting {look.waiting:5,}  "
-            f"{per_second:6,.0f} a second  latency p50 {_ms(look.p50)}, p99 {_ms(look.p99)}"
+            f"{per_second:6,.0f} a second  latency p50 {_ms(look.p50)}, p99 {_ms(look.p99)}  "
+            f"changed {look.saved.changes:6,}  stale {look.stale:5,}, for {_ms(look.oldest)}"
         )
 
 
@@ -52,6 +53,9 @@ class LivePanel:
         table.add_row("created", f"{look.created:,}", "per second", f"{per_second:,.0f}")
         table.add_row("numbered", f"{look.numbered:,}", "latency p50", _ms(look.p50))
         table.add_row("waiting", f"{look.waiting:,}", "p99", _ms(look.p99))
+        table.add_row()
+        table.add_row("changed", f"{look.saved.changes:,}", "stale for", _ms(look.oldest))
+        table.add_row("stale", f"{look.stale:,}", "", "")
         bar = ProgressBar(total=1.0, completed=share, width=50)
         self._live.update(Panel(Group(table, Text(), bar), title=f"{look.moment:.0f} s", width=60, padding=(1, 2)))
 

@@ -1,11 +1,12 @@
 """Where the demo plays: a database of its own, and a real server in another process."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -13,7 +14,7 @@ from uuid import uuid4
 
 import click
 from sqlalchemy import URL, Engine, create_engine, make_url
-from sqlalchemy.schema import CreateSchema, DropSchema
+from sqlalchemy.schema import CreateSchema, DropSchema, ExecutableDDLElement
 
 from afterwork.cli.arguments import url_of
 from examples.shop import app, create
@@ -28,36 +29,51 @@ SERVER_STOPS_WITHIN = 40
 """Seconds, a little more than the server's own grace."""
 
 
+class Stage:
+    """An installed shop in a fresh database. Nothing else there is touched."""
+
+    def __init__(self, url: URL, removal: str, remove: Callable[[], None]) -> None:
+        self.url = url
+        self.engine = engine_for(url)
+        self.is_kept = False
+        """Whether it is left there for who wants to look at it. Set it when there is something to be seen."""
+        self.removal = removal
+        """How to remove it by hand."""
+        self._remove = remove
+
+    def close(self) -> None:
+        self.engine.dispose()
+        if not self.is_kept:
+            self._remove()
+
+
 @contextmanager
-def stage(database: str | None) -> Iterator[tuple[URL, Engine]]:
-    """An installed shop in a fresh database; nothing of it stays, and nothing else there is touched."""
-    with _fresh(database) as url:
-        engine = engine_for(url)
-        try:
-            create(engine)
-            app.install(engine)
-            yield url, engine
-        finally:
-            engine.dispose()
+def stage(database: str | None) -> Iterator[Stage]:
+    """A stage for as long as the block lasts. Nothing stays of it, unless it is to be kept."""
+    found = _stage(database)
+    try:
+        create(found.engine)
+        app.install(found.engine)
+        yield found
+    finally:
+        found.close()
 
 
 def engine_for(url: URL) -> Engine:
     """An engine for the demo's own threads. In SQLite one writes at a time, and the others wait for their turn."""
     is_file = url.get_backend_name() == "sqlite"
-    return create_engine(url, connect_args={"timeout": 30} if is_file else {})
+    return create_engine(url, pool_size=10, connect_args={"timeout": 30} if is_file else {})
 
 
-@contextmanager
-def _fresh(database: str | None) -> Iterator[URL]:
+def _stage(database: str | None) -> Stage:
     url = None if database is None else url_of(database)
     if url is None:
-        with tempfile.TemporaryDirectory(prefix="afterwork-demo-") as folder:
-            yield make_url(f"sqlite:///{folder}/shop.db")
-    elif url.get_backend_name() == "sqlite":
-        yield _new_file(url)
-    else:
-        with _schema(url) as inside:
-            yield inside
+        folder = tempfile.mkdtemp(prefix="afterwork-demo-")
+        return Stage(make_url(f"sqlite:///{folder}/shop.db"), f"rm -r {folder}", lambda: shutil.rmtree(folder))
+    if url.get_backend_name() == "sqlite":
+        file = _new_file(url)
+        return Stage(file, f"rm {file.database}", lambda: None)
+    return _in_schema(url)
 
 
 def _new_file(url: URL) -> URL:
@@ -68,19 +84,19 @@ def _new_file(url: URL) -> URL:
     return url.set(database=str(Path(url.database).resolve()))
 
 
-@contextmanager
-def _schema(url: URL) -> Iterator[URL]:
-    """A schema of its own in a PostgreSQL database, dropped at the end."""
+def _in_schema(url: URL) -> Stage:
+    """A schema of its own in a PostgreSQL database."""
     name = f"afterwork_demo_{uuid4().hex[:8]}"
-    admin = create_engine(url, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(CreateSchema(name))
-    try:
-        yield url.update_query_dict({"options": f"-csearch_path={name}"})
-    finally:
+
+    def say(statement: ExecutableDDLElement) -> None:
+        admin = create_engine(url, isolation_level="AUTOCOMMIT")
         with admin.connect() as connection:
-            connection.execute(DropSchema(name, cascade=True))
+            connection.execute(statement)
         admin.dispose()
+
+    say(CreateSchema(name))
+    inside = url.update_query_dict({"options": f"-csearch_path={name}"})
+    return Stage(inside, f"DROP SCHEMA {name} CASCADE", lambda: say(DropSchema(name, cascade=True)))
 
 
 class Server:

@@ -1,4 +1,8 @@
-"""Those who use the shop: threads that save customers and orders, with tickets, in transactions of their own."""
+"""Those who use the shop: threads that save and change what they like, in transactions of their own.
+
+Some save customers and orders, with tickets; others change lines, prices, payments and deliveries, by the ORM and
+behind its back. None of them knows anything of totals.
+"""
 
 import random
 import threading
@@ -6,27 +10,34 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from faker import Faker
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 import afterwork as aw
-from examples.shop import Customer, Order, OrderLine, SysAsyncTicket
+from examples.shop import Customer, Delivery, Order, OrderLine, Payment, Product, SysAsyncTicket
 
 NAMES = 2000
 """Names that are made before it begins: making one takes longer than saving a customer."""
 
-PRODUCTS = [
-    ("Teapot, blue", Decimal("24.50")),
+THINGS = [
+    ("Teapot", Decimal("24.50")),
     ("Cup and saucer", Decimal("9.95")),
     ("Darjeeling, 100 g", Decimal("7.20")),
     ("Sieve", Decimal("3.80")),
-    ("Honey from the heath", Decimal("6.40")),
+    ("Honey", Decimal("6.40")),
     ("Oat biscuits", Decimal("2.95")),
 ]
+
+KINDS = ["blue", "white", "green", "small", "large", "from the heath", "from the coast", "second choice"]
+
+LONGEST_SOON = 3.0
+"""Some orders must be paid within so many seconds, so that the demo sees them become overdue."""
 
 
 @dataclass
@@ -35,6 +46,21 @@ class Tally:
 
     customers: int = 0
     orders: int = 0
+    changes: int = 0
+    """Statements and objects that changed what was there before, or came to it."""
+
+    def add(self, other: "Tally") -> None:
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+
+
+def stock_up(engine: Engine) -> None:
+    """The products that the shop sells, and a first delivery of each."""
+    with Session(engine) as session, session.begin():
+        for name, price in THINGS:
+            for kind in KINDS:
+                deliveries = [Delivery(quantity=100)]
+                session.add(Product(name=f"{name}, {kind}", price=price, deliveries=deliveries))
 
 
 @dataclass(frozen=True)
@@ -48,9 +74,22 @@ class Buyers:
         return Customer(name=self.random.choice(self.names))
 
     def order(self, customer: Customer) -> Order:
-        chosen = self.random.sample(PRODUCTS, self.random.randint(1, 3))
-        lines = [OrderLine(product=p, quantity=self.random.randint(1, 4), price=price) for p, price in chosen]
-        return Order(customer=customer, lines=lines)
+        lines = [self.line() for _ in range(self.random.randint(1, 3))]
+        return Order(customer=customer, lines=lines, due=self.due())
+
+    def line(self) -> OrderLine:
+        product = self.random.randrange(len(THINGS) * len(KINDS))
+        price = THINGS[product // len(KINDS)][1]
+        return OrderLine(product_id=product + 1, quantity=self.random.randint(1, 4), price=price)
+
+    def due(self) -> datetime | None:
+        """In a moment, in a month, or never, in UTC."""
+        span = self.random.choice([timedelta(seconds=self.random.uniform(0.2, LONGEST_SOON)), timedelta(days=30), None])
+        return None if span is None else datetime.now(UTC).replace(tzinfo=None) + span
+
+    def one_of(self, session: Session, cls: Any) -> int:
+        """The key of a row that is there, or has been."""
+        return self.random.randint(1, session.scalar(select(func.max(cls.id))) or 1)
 
 
 def with_rows(session: Session, buyers: Buyers) -> Tally:
@@ -83,10 +122,62 @@ def in_bulk(session: Session, buyers: Buyers) -> Tally:
     return Tally(customers=len(keys))
 
 
+def by_orm(session: Session, buyers: Buyers) -> Tally:
+    """Objects are changed as an application does: a line more or less, a payment, another due date."""
+    order = session.get(Order, buyers.one_of(session, Order))
+    if order is None:
+        return Tally()
+    match buyers.random.randrange(4):
+        case 0:
+            order.lines.append(buyers.line())
+        case 1 if len(order.lines) > 1:
+            session.delete(order.lines[0])
+        case 2:
+            order.due = buyers.due()
+        case _:
+            session.add(Payment(order=order, amount=order.total))
+    return Tally(changes=1)
+
+
+STATEMENTS = [
+    (OrderLine, "UPDATE order_line SET quantity = quantity + 1 WHERE id = :one"),
+    (OrderLine, "UPDATE order_line SET price = price + 5 WHERE id = :one"),
+    (Order, "INSERT INTO order_line (order_id, product_id, quantity, price) VALUES (:one, 1 + :one % 48, 1, 495)"),
+    (Order, "INSERT INTO payment (order_id, amount) VALUES (:one, 2000)"),
+    (Product, "INSERT INTO delivery (product_id, quantity) VALUES (:one, 25)"),
+    (Order, "UPDATE customer_order SET customer_id = 1 + customer_id % :one WHERE id = :one"),
+    (Customer, "UPDATE customer SET name = 'Somebody else' WHERE id = :one"),  # that nobody reads
+]
+"""What another program says, about one row of a class. Prices are in cents."""
+
+
+def by_raw_sql(session: Session, buyers: Buyers) -> Tally:
+    """Statements that no ORM sees, and one in ten is rolled back."""
+    cls, statement = buyers.random.choice(STATEMENTS)
+    session.execute(text(statement), {"one": buyers.one_of(session, cls)})
+    if buyers.random.random() < 0.1:
+        session.rollback()
+        return Tally()
+    return Tally(changes=1)
+
+
+def by_bulk_update(session: Session, buyers: Buyers) -> Tally:
+    """The price of a product changes, also in all lines of the newest orders."""
+    product, newest = buyers.one_of(session, Product), session.scalar(select(func.max(Order.id))) or 0
+    rise = Decimal(buyers.random.randint(1, 20)) / 100
+    session.execute(update(Product).where(Product.id == product).values(price=Product.price + rise))
+    lines = update(OrderLine).where(OrderLine.product_id == product, OrderLine.order_id > newest - 200)
+    session.execute(lines.values(price=OrderLine.price + rise))
+    return Tally(changes=2)
+
+
 WRITERS: Sequence[tuple[Callable[[Session, Buyers], Tally], float]] = [
-    (with_rows, 0.010),
-    (with_later, 0.010),
-    (in_bulk, 0.5),
+    (with_rows, 0.03),
+    (with_later, 0.03),
+    (in_bulk, 1.0),
+    (by_orm, 0.03),
+    (by_raw_sql, 0.03),
+    (by_bulk_update, 1.0),
 ]
 """What each writer does, and how many seconds it rests in between, on average."""
 
@@ -107,12 +198,12 @@ class Writers:
         ]
 
     @property
-    def customers(self) -> int:
-        return sum(tally.customers for tally in self._tallies)
-
-    @property
-    def orders(self) -> int:
-        return sum(tally.orders for tally in self._tallies)
+    def saved(self) -> Tally:
+        """All that they have saved together."""
+        total = Tally()
+        for tally in self._tallies:
+            total.add(tally)
+        return total
 
     @property
     def have_failed(self) -> bool:
@@ -129,8 +220,7 @@ class Writers:
         while not self._stopping.wait(buyers.random.expovariate(1 / rest)):
             with Session(self._engine) as session, session.begin():
                 saved = act(session, buyers)
-            tally.customers += saved.customers
-            tally.orders += saved.orders
+            tally.add(saved)
 
 
 @contextmanager

@@ -13,10 +13,21 @@ from typing import Any
 import click
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from afterwork.app import Afterwork
-from afterwork.cli.arguments import as_json, engine_at, seconds, the_app, the_database
-from afterwork.cli.printing import finding_lines, model_lines, model_view, say, status_lines, ticket_lines
+from afterwork.cli.arguments import as_json, engine_at, object_at, seconds, the_app, the_database
+from afterwork.cli.printing import (
+    cache_lines,
+    finding_lines,
+    impact_lines,
+    model_lines,
+    model_view,
+    say,
+    status_lines,
+    ticket_lines,
+    verified_lines,
+)
 from afterwork.errors import AfterworkError
 from afterwork.insight import Finding, State
 
@@ -86,10 +97,20 @@ def install(app: Afterwork, url: URL, as_json: bool) -> None:
 @main.command()
 @the_app
 @the_database(required=False)
+@click.option("--repair", is_flag=True, help="Install what is missing, and let all caches run again.")
 @as_json
-def check(app: Afterwork, url: URL | None, as_json: bool) -> None:
-    """Show what can be asked for, and check a database if one is given. Exits with 1 if something is not right."""
+def check(app: Afterwork, url: URL | None, repair: bool, as_json: bool) -> None:
+    """Show what can be asked for, and check a database if one is given. Exits with 1 if something is not right.
+
+    After a restore, or after changes while triggers were switched off, --repair lets all caches run again.
+    """
     model = model_view(app.model)
+    if repair and url is None:
+        raise click.UsageError("--repair needs --database URL.")
+    if repair and url is not None:
+        with engine_at(url) as engine:
+            for line in app.repair(engine):
+                click.echo(line, err=True)
     findings = _findings(app, url) if url else []
     text = "\n".join([*model_lines(model), "", *(finding_lines(findings) if url else [NO_DATABASE])])
     say(text, {"model": model, "findings": findings if url else None}, as_json)
@@ -138,6 +159,56 @@ def retry(app: Afterwork, key: str, url: URL, as_json: bool) -> None:
     with engine_at(url) as engine:
         app.control(engine).retry(key)
     say(f"Ticket {key} runs as soon as a server comes to it.", {"ticket": key, "state": "pending"}, as_json)
+
+
+@main.command()
+@the_app
+@the_database()
+@as_json
+def caches(app: Afterwork, url: URL, as_json: bool) -> None:
+    """Show each cache over all objects: fresh, stale, failed, its runs, and how far it is filled."""
+    with engine_at(url) as engine:
+        found = app.insight(engine).caches()
+    say("\n".join(cache_lines(found)), found, as_json)
+
+
+@main.command()
+@the_app
+@click.argument("root")
+@click.argument("cache")
+@the_database()
+@as_json
+def explain(app: Afterwork, root: str, cache: str, url: URL, as_json: bool) -> None:
+    """Show why CACHE of ROOT is what it is: what it read, and what made it run. (Customer!42 total)"""
+    with engine_at(url) as engine, Session(engine) as session:
+        found = app.explain(object_at(session, root, app), cache)
+    say(str(found), found, as_json)
+
+
+@main.command()
+@the_app
+@click.argument("root")
+@click.argument("member")
+@the_database()
+@as_json
+def impact(app: Afterwork, root: str, member: str, url: URL, as_json: bool) -> None:
+    """Show the caches that become stale if MEMBER of ROOT changes. (Line!7 quantity)"""
+    with engine_at(url) as engine, Session(engine) as session:
+        found = app.impact(object_at(session, root, app), member)
+    say("\n".join(impact_lines(found, root, member)), found, as_json)
+
+
+@main.command()
+@the_app
+@the_database()
+@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Of each cache only N, picked by chance.")
+@as_json
+def verify(app: Afterwork, url: URL, sample: int | None, as_json: bool) -> None:
+    """Calculate again without storing, and show what differs. Exits with 1 if something does."""
+    with engine_at(url) as engine:
+        found = app.verify(engine, sample)
+    say("\n".join(verified_lines(found)), found, as_json)
+    sys.exit(1 if found.differences else 0)
 
 
 @main.command()

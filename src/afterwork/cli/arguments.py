@@ -13,9 +13,11 @@ from typing import Any
 import click
 from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.orm import Session
 
 from afterwork.app import Afterwork
 from afterwork.jobs.outcome import text_of
+from afterwork.model.reading import from_external_id
 
 THE_URLS = "Give one like sqlite:///shop.db or postgresql+psycopg://user@host/shop."
 
@@ -86,6 +88,14 @@ def engine_at(url: URL) -> Iterator[Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+def object_at(session: Session, root: str, app: Afterwork) -> object:
+    """The object that an external id names."""
+    found = from_external_id(session, root, app.base)
+    if found is None:
+        raise click.ClickException(f"There is no {root}.")
+    return found
 
 
 def _file(url: URL) -> Path | None:

@@ -3,14 +3,16 @@
 import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
 
 from afterwork.insight import Finding, Status, TicketView
+from afterwork.manifest.explain import CacheSummary, Reader
 from afterwork.model.reading import ReadModel
 from afterwork.model.work import Work
+from afterwork.triggers.verify import Verified
 
 LONGEST_CELL = 60
 """Characters of a value that a table shows."""
@@ -84,6 +86,51 @@ def status_lines(status: Status) -> Iterator[str]:
     yield f"outside  {status.running:,} running"
     yield f"servers  {', '.join(status.servers) or 'none'}"
     yield f"paused   {', '.join(status.paused) or 'none'}"
+
+
+def cache_lines(caches: Sequence[CacheSummary]) -> Iterator[str]:
+    """Caches over all objects, for people."""
+    head = ("cache", "fresh", "stale", "failed", "runs", "mean ms", "filled")
+    yield from _table(head, [_cache_cells(one) for one in caches]) if caches else ["The model has no caches."]
+
+
+def _cache_cells(one: CacheSummary) -> tuple[str, ...]:
+    mean = "" if one.mean is None else f"{one.mean * 1000:.1f}"
+    name = one.name if one.known else f"{one.name} (not in the model any more)"
+    return (name, f"{one.fresh:,}", f"{one.stale:,}", f"{one.failed:,}", f"{one.runs:,}", mean, _filled(one))
+
+
+def _filled(one: CacheSummary) -> str:
+    if one.is_filled:
+        return "yes"
+    done = max(0, one.filled - one.stale)
+    if not one.total or one.began is None:
+        return "not begun"
+    share = min(1.0, done / one.total)
+    passed = (datetime.now(UTC) - one.began).total_seconds()
+    left = f", about {timedelta(seconds=round(passed / share - passed))} left" if share else ""
+    return f"{share:.0%}{left}"
+
+
+def impact_lines(readers: Sequence[Reader], root: str, member: str) -> Iterator[str]:
+    """Who reads a member, for people."""
+    yield (
+        f"If {member} of {root} changes, {len(readers):,} caches become stale or may follow:"
+        if readers
+        else (f"No cache reads {member} of {root}.")
+    )
+    for reader in readers:
+        yield f"  {reader.name} of {reader.root_id}" + (f", by way of {reader.through}" if reader.through else "")
+
+
+def verified_lines(verified: Verified) -> Iterator[str]:
+    """What was calculated again, for people."""
+    for name, count in verified.checked.items():
+        yield f"{name}: {count:,} calculated again"
+    for one in verified.differences:
+        side = "in SQL " if one.in_sql else ""
+        yield f"WRONG  {one.name} of {one.root_id} is {one.stored}, but {side}calculated {one.calculated}"
+    yield f"{len(verified.differences):,} differences"
 
 
 def ticket_lines(tickets: Sequence[TicketView]) -> Iterator[str]:

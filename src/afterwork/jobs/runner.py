@@ -12,8 +12,9 @@ from afterwork.errors import Refused
 from afterwork.events import Events, Failed, InTheWay, Lost, Point, PutOff, Ran, Reached
 from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, text_of
 from afterwork.jobs.perform import check, is_gone, perform, tell
+from afterwork.jobs.run import Run
 from afterwork.jobs.session import RunSession
-from afterwork.jobs.trigger import Claim, Trigger
+from afterwork.jobs.trigger import Claim, Due, Refresher, Trigger
 from afterwork.settings import Settings
 from afterwork.store.database import Database
 
@@ -25,13 +26,24 @@ PAUSE_WHEN_CONTENDED = timedelta(seconds=5)
 
 @dataclass(frozen=True)
 class Runner:
-    """Runs what one trigger claims in one database."""
+    """Runs what one trigger claims in one database. `refresher` is there if the model has caches."""
 
     database: Database
     trigger: Trigger
     clock: Clock
     events: Events
     settings: Settings
+    refresher: Refresher | None = None
+
+    def due(self, connection: Connection, caches_too: bool = True) -> Due:
+        """What is due now, caches included unless somebody is at them anyway."""
+        now = self.clock.now()
+        found = self.trigger.due(connection, now)
+        if self.refresher is None or not caches_too:
+            return found
+        caches = self.refresher.due(connection, now)
+        moments = [moment for moment in (found.next_moment, caches.next_moment) if moment is not None]
+        return Due({**caches.lanes, **found.lanes}, min(moments, default=None))
 
     def execute(self, session: RunSession, claims: Sequence[Claim]) -> Settled:
         """Perform claims one after the other. Raises what the first of them raises; nothing may be saved then."""
@@ -83,15 +95,19 @@ class Runner:
         """Say what came of runs, once it is committed."""
         self.reached("after commit", [claim for claim, _ in settled])
         for claim, outcome in settled:
-            work, root_id, run = claim.run.work, claim.run.root_id, str(claim.run.id)
-            match outcome:
-                case Succeeded():
-                    self.events.emit(Ran(work, root_id, run))
-                case Raised(text, again_after) if again_after is not None:
-                    self.events.emit(PutOff(work, root_id, run, text, claim.run.attempt, again_after.total_seconds()))
-                case Raised(text=error) | Rejected(reason=error):
-                    self.events.emit(Failed(work, root_id, run, error))
-                case Hindered(text):
-                    self.events.emit(InTheWay(text))
-                case Superseded():
-                    self.events.emit(Lost(work, root_id, run))
+            self.report_one(claim.run, outcome)
+
+    def report_one(self, run: Run, outcome: Outcome) -> None:
+        """Say what came of one run."""
+        work, root_id, number = run.work, run.root_id, str(run.id)
+        match outcome:
+            case Succeeded():
+                self.events.emit(Ran(work, root_id, number))
+            case Raised(text, again_after) if again_after is not None:
+                self.events.emit(PutOff(work, root_id, number, text, run.attempt, again_after.total_seconds()))
+            case Raised(text=error) | Rejected(reason=error):
+                self.events.emit(Failed(work, root_id, number, error))
+            case Hindered(text):
+                self.events.emit(InTheWay(text))
+            case Superseded():
+                self.events.emit(Lost(work, root_id, number))

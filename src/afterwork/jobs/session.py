@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
-from afterwork.errors import TransactionIsTheRuns
+from afterwork.errors import CalculationWrites, TransactionIsTheRuns
 from afterwork.store.database import RUNNING, WHO_ENDS_IT
 
 
@@ -94,3 +94,21 @@ class OutsideSession(RunSession):
         self._writing = True
         self.flush()
         self._info.pop(RUNNING, None)
+
+
+class ReadSession(RunSession):
+    """The session of a calculation, which changes nothing. Its transaction sees one state of the database."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self.autoflush = False
+
+    def flush(self, objects: Any = None) -> None:
+        if self.changed:
+            raise CalculationWrites(self.changed)
+
+    @property
+    def changed(self) -> str:
+        """What was changed, added or deleted, in words; "" if nothing was."""
+        found = next(iter([*self.new, *self.deleted, *(o for o in self.dirty if self.is_modified(o))]), None)
+        return "" if found is None else f"{type(found).__name__} was added, changed or deleted"

@@ -1,6 +1,6 @@
 """What a trigger gives to the parts that run jobs: what is due, how to claim it, and how to settle it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -67,3 +67,24 @@ class Trigger(Protocol):
 
     def prune(self, connection: Connection, now: datetime) -> int:
         """Delete some receipts whose time has passed. Returns how many; 0 says that none is left."""
+
+
+CACHES = "\x00caches"
+"""What stands for a lane where caches are due. They run beside all lanes."""
+
+Ran = list[tuple[Run, Outcome]]
+
+
+class Refresher(Protocol):
+    """What keeps caches fresh."""
+
+    def due(self, connection: Connection, now: datetime) -> Due:
+        """Whether something is to be done now, in the lane `CACHES`, and the next moment at which something will be."""
+
+    def refresh(self, connection: Connection, server: int, active: Callable[[str, bool], None]) -> Iterator[Ran]:
+        """Run what is due, a batch at a time, until nothing is. `active` is told of each claim for as long as this
+        server is at it."""
+
+    def adopt(self, connection: Connection, server: int, living: Sequence[int], active: Sequence[str]) -> bool:
+        """Take care of the claims of servers that are gone, and of those that this one has lost track of. True if there
+        are claims of others, which must be looked after."""

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import inspect
+from sqlalchemy import Table, inspect
 from sqlalchemy.exc import NoInspectionAvailable
 from sqlalchemy.orm import Mapper, Session, configure_mappers, registry
 
-from afterwork.errors import BadDeclaration, ModelError, UnknownWork, shown
+from afterwork.errors import BadDeclaration, BadRequest, ModelError, UnknownWork, shown
+from afterwork.model.cache import Cache, caches_of
 from afterwork.model.contract import CLASS_NAME, Contract, plain
 from afterwork.model.external_id import parse
 from afterwork.model.later import HOW_TO_HAVE_TICKETS
@@ -21,10 +22,11 @@ from afterwork.model.work import ViewModelWork, Work, methods_of
 
 @dataclass(frozen=True)
 class ReadModel:
-    """What an application declares, as its server sees it. `classes` and `works` are by name."""
+    """What an application declares, as its server sees it. `classes`, `works` and `caches` are by name."""
 
     classes: Mapping[str, Mapper[Any]]
     works: Mapping[str, Work]
+    caches: Mapping[str, Cache]
     contract: Contract
     _spellings: Mapping[str, Work]
 
@@ -34,6 +36,31 @@ class ReadModel:
         if found is None:
             raise UnknownWork(self._unknown(name))
         return found
+
+    @property
+    def tables(self) -> list[Table]:
+        """The tables of all classes, and those that link them, without the one of tickets."""
+        mapped = {table for mapper in self.classes.values() for table in mapper.tables}
+        links = {rel.secondary for mapper in self.classes.values() for rel in mapper.relationships}
+        found = {table for table in mapped | links if isinstance(table, Table) and table is not self.contract.table}
+        return sorted(found, key=lambda table: table.fullname)
+
+    def cache_of(self, obj: object, name: str) -> Cache:
+        """The cache of an object that a member, or a view model, names. Raises `BadRequest` if there is none."""
+        own = [cache for cache in self.caches.values() if isinstance(obj, cache.root.class_)]
+        for cache in own:
+            if name in (cache.name, getattr(cache, "member", None)):
+                return cache
+        known = ", ".join(cache.name for cache in own) or "none"
+        raise BadRequest(f"{type(obj).__name__} has no cache {shown(name)}. It has: {known}.")
+
+    def cache(self, name: str) -> Cache:
+        """The cache with a name. Raises `BadRequest`, naming what comes near."""
+        if name not in self.caches:
+            near = difflib.get_close_matches(name, self.caches, n=3, cutoff=0.4) if len(name) < 100 else []
+            known = f" Near to it: {', '.join(near)}." if near else " A cache is named like Customer.total."
+            raise BadRequest(f"The model has no cache {shown(name)}.{known}")
+        return self.caches[name]
 
     def _unknown(self, name: str | None) -> str:
         if not name:
@@ -57,11 +84,13 @@ def read_model(base: object) -> ReadModel:
     mappers = _mappers(base)
     problems: list[str] = []
     classes = _by_name(mappers, problems)
-    works = _works(base, mappers, problems)
+    view_models = list(_view_models(base, {mapper.class_ for mapper in mappers}, problems))
+    works = _works(mappers, view_models, problems)
+    caches = caches_of(mappers, view_models, problems)
     contract = _contract(mappers, problems)
     if problems or contract is None:
         raise ModelError(problems)
-    return ReadModel(classes, works, contract, {plain(name): work for name, work in works.items()})
+    return ReadModel(classes, works, caches, contract, {plain(name): work for name, work in works.items()})
 
 
 def from_external_id(session: Session, text: str, base: object) -> Any | None:
@@ -106,10 +135,11 @@ def _contract(mappers: Iterable[Mapper[Any]], problems: list[str]) -> Contract |
     return None
 
 
-def _works(base: object, mappers: Iterable[Mapper[Any]], problems: list[str]) -> dict[str, Work]:
+def _works(
+    mappers: Iterable[Mapper[Any]], view_models: Iterable[type[ViewModel[Any]]], problems: list[str]
+) -> dict[str, Work]:
     works: dict[str, Work] = {work.name: work for mapper in mappers for work in methods_of(mapper)}
-    mapped = {mapper.class_ for mapper in mappers}
-    for view_model in _view_models(base, mapped, problems):
+    for view_model in view_models:
         name = view_model.__name__
         if name in works:
             problems.append(f"2 view models are named {name}. A ticket says the name only, so rename one.")

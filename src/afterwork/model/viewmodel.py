@@ -11,6 +11,7 @@ from afterwork.errors import BadDeclaration
 from afterwork.model.lane import MAIN
 from afterwork.model.method import check_callable_alone
 from afterwork.model.retry import Retry
+from afterwork.model.when import WhenStale
 
 Root = TypeVar("Root", default=Any)
 Result = TypeVar("Result")
@@ -110,6 +111,7 @@ class ViewModel(Generic[Root]):
     lane: ClassVar[str | None] = MAIN
     external: ClassVar[bool] = False
     retry: ClassVar[Retry | None] = None
+    when: ClassVar[WhenStale | None] = None
 
     root_class: ClassVar[type | None] = None
     model: ClassVar[object | None] = None

@@ -4,20 +4,23 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from afterwork.jobs.runner import Runner, Settled
+from afterwork.jobs.runner import Runner
+from afterwork.jobs.trigger import CACHES, Ran
 from afterwork.server.drain import Caution, Drainer
 from afterwork.server.presence import Presence
 from afterwork.server.prune import prune
 from afterwork.store.leases import ensure_lanes
 
 
-def run_until_idle(runner: Runner, connection: Connection) -> Iterator[Settled]:
+def run_until_idle(runner: Runner, connection: Connection) -> Iterator[Ran]:
     """Run until nothing more is due that this thread can have. Yields what came of it, in order."""
     presence = Presence.enter(connection, runner.database, runner.clock, runner.events)
     drainer = Drainer(runner, presence.id, Caution(), holding=lambda lease, begun: None)
     try:
         if presence.crashed(connection):
             drainer.caution.begin(runner.settings.batch)
+        if runner.refresher is not None:
+            runner.refresher.adopt(connection, presence.id, presence.living(connection), ())
         yield from _run(runner, connection, presence, drainer)
         prune(runner, connection)
     finally:
@@ -25,19 +28,29 @@ def run_until_idle(runner: Runner, connection: Connection) -> Iterator[Settled]:
             presence.leave(connection)
 
 
-def _run(runner: Runner, connection: Connection, presence: Presence, drainer: Drainer) -> Iterator[Settled]:
+def _run(runner: Runner, connection: Connection, presence: Presence, drainer: Drainer) -> Iterator[Ran]:
     unavailable: set[str] = set()
     while True:
         for lease in presence.adopt_orphans(connection, mine=()):
-            yield drainer.resume(connection, lease)
-        due = runner.trigger.due(connection, runner.clock.now())
+            yield [(claim.run, outcome) for claim, outcome in drainer.resume(connection, lease)]
+        due = runner.due(connection)
         connection.commit()
         lanes = {lane: found for lane, found in due.lanes.items() if lane not in unavailable}
         if not lanes:
             return
+        if lanes.pop(CACHES, None) and runner.refresher is not None:
+            yield from _refresh(runner, connection, presence.id)
         ensure_lanes(connection, lanes)
         for lane, priorities in lanes.items():
             done = [settled for settled in drainer.drain(connection, lane, priorities[0]) if settled]
-            yield from done
+            yield from ([(claim.run, outcome) for claim, outcome in settled] for settled in done)
             if not done:
                 unavailable.add(lane)
+
+
+def _refresh(runner: Runner, connection: Connection, server: int) -> Iterator[Ran]:
+    assert runner.refresher is not None
+    for ran in runner.refresher.refresh(connection, server, lambda claim, begun: None):
+        for run, outcome in ran:
+            runner.report_one(run, outcome)
+        yield ran

@@ -16,6 +16,7 @@ class Lanes:
         self._standby = standby
         self._active: dict[str, int] = {}
         self._held: dict[str, Lease] = {}
+        self._claims: set[str] = set()
         self._elsewhere: dict[str, float] = {}
         self.recent: str = MAIN
         self.known: set[str] = set()
@@ -63,6 +64,16 @@ class Lanes:
                 self._held[lease.run] = lease
             else:
                 self._held.pop(lease.run, None)
+
+    def claim(self, claim: str, begun: bool) -> None:
+        """A worker begins, or has ended, to run the caches of a claim."""
+        with self._lock:
+            (self._claims.add if begun else self._claims.discard)(claim)
+
+    def claims(self) -> list[str]:
+        """The claims of caches that this server is working on."""
+        with self._lock:
+            return list(self._claims)
 
     def runs(self) -> list[str]:
         """The leased runs that this server is working on."""

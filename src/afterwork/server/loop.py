@@ -9,14 +9,14 @@ from sqlalchemy import Connection
 from afterwork.events import Broken, DatabaseBack, DatabaseLost, FellAsleep, InTheWay, ServerStarted, ServerStopped
 from afterwork.jobs.outcome import text_of
 from afterwork.jobs.runner import Runner
-from afterwork.jobs.trigger import Due
+from afterwork.jobs.trigger import CACHES, Due
 from afterwork.model.lane import PARALLEL
 from afterwork.server.drain import Caution, Drainer
 from afterwork.server.heartbeat import Heartbeat
 from afterwork.server.lanes import Lanes
 from afterwork.server.link import Link
 from afterwork.server.prune import prune
-from afterwork.server.workers import Workers
+from afterwork.server.workers import Task, Workers
 from afterwork.store import leases
 from afterwork.store.leases import Lease
 
@@ -115,7 +115,7 @@ class Server:
                 raise error
         if self._noticed:
             self._try_recent(workers)
-        due = self._runner.trigger.due(connection, self._runner.clock.now())
+        due = self._runner.due(connection, caches_too=self._lanes.may_start(CACHES))
         if self._start(connection, due, workers) or self._lanes.draining:
             self._watch(connection, workers)
             self._prune(connection)
@@ -129,7 +129,7 @@ class Server:
         lane = self._lanes.recent
         if workers.free > 0 and self._lanes.may_start(lane):
             self._lanes.begin(lane)
-            workers.start(partial(self._drain, lane, None), partial(self._drained, lane))
+            workers.start(self._task(lane, None), partial(self._drained, lane))
             self._link.waker.wait(SOON_IDLE)
 
     def _start(self, connection: Connection, due: Due, workers: Workers) -> int:
@@ -138,13 +138,16 @@ class Server:
         if lanes.paused:
             lanes.paused &= leases.paused(connection)
             connection.commit()
-        leases.ensure_lanes(connection, due.lanes.keys() - lanes.known)
+        leases.ensure_lanes(connection, due.lanes.keys() - lanes.known - {CACHES})
         lanes.known.update(due.lanes)
         wanted = [lane for lane in due.lanes if lanes.may_start(lane)][: workers.free]
         for lane in wanted:
             lanes.begin(lane)
-            workers.start(partial(self._drain, lane, due.lanes[lane][0]), partial(self._drained, lane))
+            workers.start(self._task(lane, due.lanes[lane][0]), partial(self._drained, lane))
         return len(wanted)
+
+    def _task(self, lane: str, priority: int | None) -> Task:
+        return self._refresh if lane == CACHES else partial(self._drain, lane, priority)
 
     def _wait_for_workers(self, due: Due) -> None:
         if not self._asleep:
@@ -208,6 +211,11 @@ class Server:
         watching = leases.any_beside(connection, self._lanes.runs())
         if watching:
             self._adopt(connection, workers)
+        if self._runner.refresher is not None:
+            living = self._link.presence.living(connection)
+            connection.commit()
+            mine = self._lanes.claims()
+            watching |= self._runner.refresher.adopt(connection, self._link.presence.id, living, mine)
         connection.commit()
         return standby if watching else None
 
@@ -232,6 +240,20 @@ class Server:
             if ran or priority is not None:
                 self._note(connection, lane, ran)
 
+    def _refresh(self, connection: Connection) -> None:
+        assert self._runner.refresher is not None
+        ran = False
+        try:
+            for settled in self._runner.refresher.refresh(connection, self._link.presence.id, self._lanes.claim):
+                for run, outcome in settled:
+                    self._runner.report_one(run, outcome)
+                ran = ran or bool(settled)
+                if self._stopping.is_set():
+                    break
+        finally:
+            if ran:
+                self._lanes.obtained(CACHES)
+
     def _drained(self, lane: str) -> None:
         self._lanes.end(lane)
         self._link.wake()
@@ -243,7 +265,7 @@ class Server:
         if connection.invalidated:
             self._lanes.is_elsewhere(lane)
         # What was due at the last look may have been done since, by this server itself.
-        elif lane in self._runner.trigger.due(connection, self._runner.clock.now()).lanes:
+        elif lane in self._runner.due(connection).lanes:
             self._lanes.is_elsewhere(lane)
             if lane in leases.paused(connection):
                 self._lanes.paused.add(lane)

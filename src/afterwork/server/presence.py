@@ -72,7 +72,7 @@ class Presence:
     def adopt_orphans(self, connection: Connection, mine: Collection[str]) -> list[Lease]:
         """Take over the leases that nobody works on. `mine` are the runs that this server is working on."""
         now = self.clock.now()
-        living = {self.id, *(row.id for row in self._others(connection))}
+        living = self.living(connection)
         adopted = []
         for lease in leases.orphans(connection, self.id, mine, living, now):
             taken = leases.take_over(connection, lease, self.id, now + self.database.settings.lease)
@@ -81,6 +81,10 @@ class Presence:
                 adopted.append(taken)
         connection.commit()
         return adopted
+
+    def living(self, connection: Connection) -> list[int]:
+        """The servers that are there, this one included."""
+        return [self.id, *(row.id for row in self._others(connection))]
 
     def _others(self, connection: Connection) -> list[ServerRow]:
         c = servers.c

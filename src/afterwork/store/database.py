@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Engine, StaticPool, Table, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError
@@ -72,9 +73,10 @@ class Database(ABC):
         return connection
 
     @contextmanager
-    def transaction(self, connection: Connection) -> Iterator[None]:
-        """A transaction that may write. Commits at the end; rolls back when the block raises."""
-        self.execute_begin(connection)
+    def transaction(self, connection: Connection, first: str = "") -> Iterator[None]:
+        """A transaction that may write. Commits at the end; rolls back when the block raises. `first` is a statement
+        without a result that anybody needs, which is sent along with the beginning."""
+        self.execute_begin(connection, first)
         try:
             yield
             connection.commit()
@@ -82,9 +84,9 @@ class Database(ABC):
             self.give_up(connection)
             raise
 
-    def execute_begin(self, connection: Connection) -> None:
+    @abstractmethod
+    def execute_begin(self, connection: Connection, first: str = "") -> None:
         """Begin a transaction that may write."""
-        connection.exec_driver_sql(self.begin)
 
     def give_up(self, connection: Connection) -> None:
         """Roll back, if the connection is still there to do so."""
@@ -155,6 +157,24 @@ class Database(ABC):
     @contextmanager
     def reading_only(self, connection: Connection) -> Iterator[None]:
         """While it lasts, each statement stands for itself, keeps no snapshot, and must not write."""
+
+    @abstractmethod
+    @contextmanager
+    def light_statement(self, connection: Connection) -> Iterator[None]:
+        """Around a statement that is a transaction of its own, and need not wait for the disk: if it is lost with the
+        machine, nothing is. (On PostgreSQL, the statement says so itself.)"""
+
+    @abstractmethod
+    @contextmanager
+    def snapshot(self, connection: Connection) -> Iterator[Any]:
+        """A transaction that sees one state of the database throughout, and must not write. Yields what it sees, as a
+        value that can be compared with the journal's entries."""
+
+    @abstractmethod
+    @contextmanager
+    def watched_transaction(self, connection: Connection) -> Iterator[Any]:
+        """A transaction that sees one state of the database throughout, and may write, unless somebody else has
+        changed the same meanwhile (see `is_contended`). Yields what it sees, as `snapshot` does."""
 
     @abstractmethod
     def announce(self, connection: Connection, server: int) -> bool:

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
+from psycopg import Error as DBAPI_ERROR
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Table, text
 from sqlalchemy.exc import DBAPIError
@@ -14,6 +16,8 @@ from afterwork.store.database import Database, ServerRow
 IN_TRANSACTION = {TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR}
 CONTENDED = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
 SHUTDOWN = ("57P", "08", "53300")  # operator intervention, connection exceptions, too many connections
+
+SEEN = "SELECT CAST(pg_current_snapshot() AS text)"
 
 
 class PostgreSQL(Database):
@@ -53,6 +57,44 @@ class PostgreSQL(Database):
         finally:
             if not connection.invalidated:
                 connection.exec_driver_sql("SET default_transaction_read_only = off")
+
+    def execute_begin(self, connection: Connection, first: str = "") -> None:
+        self._send(connection, f"{self.begin}; {first}" if first else self.begin)
+
+    def _send(self, connection: Connection, statements: str) -> Any:
+        """Send statements together. Returns the first value of the last one's result, if it has one."""
+        if not connection.in_transaction():
+            connection.begin()
+        try:
+            # Several statements can't be prepared, and need no parameters.
+            cursor = connection.connection.dbapi_connection.execute(statements, prepare=False)  # type: ignore[union-attr]
+        except DBAPI_ERROR as error:
+            raise DBAPIError.instance(statements, None, error, DBAPI_ERROR, dialect=connection.dialect) from error
+        while cursor.nextset():
+            pass
+        row = cursor.fetchone() if cursor.description else None
+        return None if row is None else row[0]
+
+    @contextmanager
+    def light_statement(self, connection: Connection) -> Iterator[None]:
+        yield
+        connection.commit()
+
+    @contextmanager
+    def snapshot(self, connection: Connection) -> Iterator[Any]:
+        try:
+            yield self._send(connection, f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {SEEN}")
+        finally:
+            self.give_up(connection)
+
+    @contextmanager
+    def watched_transaction(self, connection: Connection) -> Iterator[Any]:
+        try:
+            yield self._send(connection, f"BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE; {SEEN}")
+            connection.commit()
+        except BaseException:
+            self.give_up(connection)
+            raise
 
     def announce(self, connection: Connection, server: int) -> bool:
         if self.settings.listen:

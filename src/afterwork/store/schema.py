@@ -93,6 +93,8 @@ def _steps(database: Database, connection: Connection, contract: Contract, found
 
 def _tables(connection: Connection, found: int | None) -> Iterator[str]:
     for table in tables.metadata.sorted_tables:
+        if table.info.get("only", connection.dialect.name) != connection.dialect.name:
+            continue
         if not inspect(connection).has_table(table.name):
             table.create(connection)
             yield f"table {table.name} created"

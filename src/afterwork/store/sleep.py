@@ -33,21 +33,28 @@ ABOUT = text(
 
 # The table is named with its schema, since writers have search paths of their own; and by name, not by number, since
 # its number changes when a dump is restored.
-WAKE = """
-CREATE OR REPLACE FUNCTION afterwork_wake() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
+_WAKE = """
     IF NOT pg_try_advisory_xact_lock_shared('{about}'::regclass::oid::int4, 0) THEN
         PERFORM pg_notify('afterwork_' || '{about}'::regclass::oid, '');
     END IF;
-    RETURN NULL;
+"""
+
+_WAKE_FUNCTION = """
+CREATE OR REPLACE FUNCTION afterwork_wake() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN{wake}    RETURN NULL;
 END $$
 """
 
 
 def create_wake_function(connection: Connection) -> None:
     """Make or replace the function of the trigger that wakes sleeping servers."""
+    connection.exec_driver_sql(_WAKE_FUNCTION.format(wake=wake_statement(connection)).replace("%", "%%"))
+
+
+def wake_statement(connection: Connection) -> str:
+    """What wakes sleeping servers, in PL/pgSQL."""
     about = connection.execute(ABOUT).scalar_one()
-    connection.exec_driver_sql(WAKE.format(about=about.replace("'", "''")).replace("%", "%%"))
+    return _WAKE.format(about=about.replace("'", "''"))
 
 
 def channel(connection: Connection) -> str:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.engine.interfaces import DBAPICursor
@@ -23,6 +24,9 @@ UNREACHABLE = {"SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_NOTADB"}
 LOOK_AGAIN = 0.001
 """Seconds after which a transaction tries again to begin while another process writes."""
 
+SEEN = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'afterwork_journal'), 0)"
+"""There is one writer at a time, so the number of the last change says which ones have been."""
+
 
 class SQLite(Database):
     """A SQLite file, or a database in memory."""
@@ -36,11 +40,11 @@ class SQLite(Database):
         self._turn = Turn()
 
     @contextmanager
-    def transaction(self, connection: Connection) -> Iterator[None]:
-        with self._turn.taken(connection), super().transaction(connection):
+    def transaction(self, connection: Connection, first: str = "") -> Iterator[None]:
+        with self._turn.taken(connection), super().transaction(connection, first):
             yield
 
-    def execute_begin(self, connection: Connection) -> None:
+    def execute_begin(self, connection: Connection, first: str = "") -> None:
         """Begin, as soon as no other process writes. SQLite's own way to wait looks less and less often."""
         cursor = connection.connection.cursor()
         until = time.monotonic() + self.settings.lock_limit.total_seconds()
@@ -48,7 +52,7 @@ class SQLite(Database):
         try:
             while not self._begins(cursor):
                 if time.monotonic() > until:
-                    super().execute_begin(connection)  # for the error, if it is one still
+                    connection.exec_driver_sql(self.begin)  # for the error, if it is one still
                     break
                 time.sleep(LOOK_AGAIN)
             if not connection.in_transaction():
@@ -91,6 +95,31 @@ class SQLite(Database):
             yield
         finally:
             connection.exec_driver_sql("PRAGMA query_only = OFF")
+
+    @contextmanager
+    def light_statement(self, connection: Connection) -> Iterator[None]:
+        before = connection.exec_driver_sql("PRAGMA synchronous").scalar()
+        connection.exec_driver_sql("PRAGMA synchronous = NORMAL")
+        try:
+            with self.transaction(connection):
+                yield
+        finally:
+            connection.exec_driver_sql(f"PRAGMA synchronous = {before}")
+
+    @contextmanager
+    def snapshot(self, connection: Connection) -> Iterator[Any]:
+        connection.exec_driver_sql("PRAGMA query_only = ON")
+        connection.exec_driver_sql("BEGIN")
+        try:
+            yield connection.exec_driver_sql(SEEN).scalar_one()
+        finally:
+            self.give_up(connection)
+            connection.exec_driver_sql("PRAGMA query_only = OFF")
+
+    @contextmanager
+    def watched_transaction(self, connection: Connection) -> Iterator[Any]:
+        with self.transaction(connection):
+            yield connection.exec_driver_sql(SEEN).scalar_one()
 
     def announce(self, connection: Connection, server: int) -> bool:
         return False

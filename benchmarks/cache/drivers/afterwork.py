@@ -1,0 +1,100 @@
+"""Afterwork itself: a server in a process of its own, and changes by raw SQL in another. With `SAYS=sql` in the
+environment, the job also says what it is in SQL. With `HERE`, there is no server, and `run_until_idle` is called."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+
+from sqlalchemy import create_engine
+
+import afterwork as aw
+from benchmarks.cache.drivers.driver import Driver, customer_of, main
+from benchmarks.cache.drivers.raw import CHANGE, SUM, TOTAL, Raw, sqlalchemy_url
+from benchmarks.cache.model import Base, say_it_in_sql
+
+POLL = 0.0003
+BULK_POLL = 0.002
+STAYS = 0.05
+PATIENCE = 30.0
+
+
+class Afterwork(Driver):
+    def __init__(self, database: str) -> None:
+        super().__init__(database)
+        self.raw = Raw(database)
+        if os.environ.get("SAYS") == "sql":
+            say_it_in_sql()
+        self.engine = create_engine(sqlalchemy_url(database))
+        self.app = aw.Afterwork(Base)
+
+    def setup(self) -> None:
+        """Install it, and fill the cache of each customer."""
+        self.app.install(self.engine)
+        self.app.run_until_idle(self.engine)
+
+    def work(self) -> None:
+        self.app.serve(self.engine)
+
+    def change(self, line: int, quantity: int) -> float:
+        customer = customer_of(line)
+        old, price = self.raw("SELECT quantity, price FROM line WHERE id = %s", line)[0]
+        right = self.raw(TOTAL, customer)[0][0] + (quantity - old) * price
+        began = time.perf_counter()
+        self.raw(CHANGE, quantity, line)
+        if "HERE" in os.environ:
+            self.app.run_until_idle(self.engine)
+        wait_until(lambda: self.raw(TOTAL, customer)[0][0] == right, POLL)
+        return time.perf_counter() - began
+
+    def bulk(self, step: int) -> list[float]:
+        """Change each line whose number `step` divides. Returns the seconds of the statement, and those until all
+        totals are right."""
+        (right,) = self.raw(
+            "SELECT (SELECT sum(total) FROM customer) + (SELECT sum(price) FROM line WHERE mod(id, %s) = 0)", step
+        )[0]
+        began = time.perf_counter()
+        self.raw("UPDATE line SET quantity = quantity + 1 WHERE mod(id, %s) = 0", step)
+        updated = time.perf_counter() - began
+        wait_until(lambda: self.raw("SELECT sum(total) FROM customer")[0][0] == right, BULK_POLL)
+        return [updated, time.perf_counter() - began]
+
+    def race(self, rounds: int) -> int:
+        """Both have written before either commits."""
+        both = threading.Barrier(2)
+        writers = threading.local()
+
+        def change(line: int, quantity: int) -> None:
+            if not hasattr(writers, "raw"):
+                writers.raw = Raw(self.database)
+            with writers.raw.connection.transaction():
+                writers.raw(CHANGE, quantity, line)
+                both.wait()
+
+        return self.together(rounds, change, self.becomes_right)
+
+    def becomes_right(self) -> bool:
+        """Whether the total of customer 1 becomes right, and stays so."""
+
+        def is_right() -> bool:
+            return bool(self.raw(TOTAL, 1)[0][0] == self.raw(SUM, 1)[0][0])
+
+        try:
+            wait_until(is_right, BULK_POLL)
+        except TimeoutError:
+            return False
+        time.sleep(STAYS)
+        return is_right()
+
+
+def wait_until(done: Callable[[], bool], poll: float) -> None:
+    """Raises `TimeoutError` if it takes too long."""
+    until = time.perf_counter() + PATIENCE
+    while not done():
+        if time.perf_counter() > until:
+            raise TimeoutError(f"not right after {PATIENCE:.0f} s")
+        time.sleep(poll)
+
+
+if __name__ == "__main__":
+    main(Afterwork)

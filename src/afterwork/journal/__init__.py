@@ -1,0 +1,1 @@
+"""What was changed: the database itself writes it down, whoever changes it."""

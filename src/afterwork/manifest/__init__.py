@@ -1,0 +1,1 @@
+"""What was read: recorded while a cache runs, kept, and matched with what was changed."""

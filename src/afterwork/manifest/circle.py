@@ -1,0 +1,81 @@
+"""Circles between rows: a value that, by way of others, is made of itself."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Dialect, select
+
+from afterwork.errors import CircularCaches
+from afterwork.journal.change import Change
+from afterwork.manifest.definitions import Definitions
+from afterwork.manifest.due import Claimed
+from afterwork.manifest.keep import Hit
+from afterwork.manifest.tables import cache as caches
+
+LOOK_EVERY = 8
+"""Beyond so many steps of cause and effect it is looked only now and then whether they go round: a long way through a
+tree is not to be looked at again for each of its steps."""
+
+
+@dataclass(frozen=True)
+class Writer:
+    """The cache that made a change. `depth` counts causes and effects that led to it."""
+
+    cache: int
+    depth: int
+
+
+class Circles:
+    """Follows causes, for the changes of one match."""
+
+    def __init__(self, connection: Connection, definitions: Definitions, dialect: Dialect) -> None:
+        self._connection = connection
+        self._definitions = definitions
+        self._dialect = dialect
+        self._circular = definitions.order.circular
+
+    def writer(self, change: Change, hit: Hit) -> Writer | None:
+        """The cache that made a change which made another one stale, where that could become a circle."""
+        if hit.definition not in self._circular or change.kind != "U" or change.key is None:
+            return None
+        for number in self._circular:
+            definition = self._definitions.by_id.get(number)
+            if definition is None or definition.written is None:
+                continue
+            watch, column = definition.written
+            if watch == change.watch and column & change.columns:
+                root = definition.root_of(change.key, self._dialect)
+                c = caches.c
+                found = self._connection.execute(
+                    select(c.id, c.depth).where(c.definition == number, c.root == root)
+                ).one_or_none()
+                if found is not None:
+                    return Writer(found.id, found.depth)
+        return None
+
+
+def circle_of(connection: Connection, claimed: Claimed, definitions: Definitions) -> CircularCaches | None:
+    """The circle that a cache is in, if it was made stale by what it has written itself, by way of others."""
+    if claimed.cause_cache is None or (claimed.depth > LOOK_EVERY and claimed.depth % LOOK_EVERY):
+        return None
+    way = _way(connection, claimed.cache, claimed.cause_cache)
+    if not way:
+        return None
+    c = caches.c
+    rows = connection.execute(select(c.id, c.definition, c.root).where(c.id.in_(way)))
+    names = {row.id: f"{definitions.by_id[row.definition].name} of {row.root}" for row in rows}
+    return CircularCaches([names.get(number, "?") for number in reversed(way)])
+
+
+def _way(connection: Connection, start: int, writer: int) -> list[int]:
+    """The caches on the way from `start`, cause by cause, back to itself; [] if the way doesn't lead there."""
+    if writer == start:
+        return [start, start]
+    c = caches.c
+    way = [writer]
+    while True:
+        before = connection.execute(select(c.cause_cache).where(c.id == way[-1])).scalar()
+        if before == start:
+            return [start, *reversed(way), start]
+        if before is None or before in way:
+            return []
+        way.append(before)

@@ -1,0 +1,155 @@
+"""The caches of the model as the database knows them, and the order in which they run."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from sqlalchemy import Connection, Dialect, select
+from sqlalchemy.exc import IntegrityError
+
+from afterwork.journal.values import identity_of
+from afterwork.journal.watch import Watch, Watches
+from afterwork.manifest.shapes import Shapes
+from afterwork.manifest.tables import definition as definitions
+from afterwork.manifest.tables import use as uses
+from afterwork.model.cache import Cache, DerivedCache
+from afterwork.model.external_id import ExternalId
+
+NO_PRIORITY = 2147483647
+
+
+@dataclass(frozen=True, eq=False)
+class Definition:
+    """A cache of the model, with its number in this database, and the watches of its root's table and of the one that
+    it writes to (None for a view model, which may write to any)."""
+
+    id: int
+    cache: Cache
+    watch: Watch
+    target: Watch | None
+
+    @property
+    def name(self) -> str:
+        return self.cache.name
+
+    def root_of(self, key: int | str, dialect: Dialect) -> str:
+        """The external id of the object whose row has this key in the journal."""
+        return str(ExternalId(self.cache.root, identity_of(self.watch, key, dialect)))
+
+    @cached_property
+    def written(self) -> tuple[int, int] | None:
+        """The watch and column that it writes. None for a view model."""
+        if not isinstance(self.cache, DerivedCache) or self.target is None:
+            return None
+        return self.target.id, self.target.mask([self.cache.column.name])
+
+
+class Definitions:
+    """All caches of a model. `order` is learned from what their runs read."""
+
+    def __init__(self, connection: Connection, caches: Iterable[Cache], watches: Watches, shapes: Shapes) -> None:
+        self._shapes = shapes
+        self._uses: dict[int, set[int]] = defaultdict(set)
+        numbers = {row.name: row.id for row in connection.execute(select(definitions.c.name, definitions.c.id))}
+        self.by_id: Mapping[int, Definition] = {
+            number: Definition(number, cache, watch, _target(cache, watches))
+            for cache in caches
+            if (number := numbers.get(cache.name)) is not None and (watch := watches.of(cache.table)) is not None
+        }
+        for row in connection.execute(select(uses.c.definition, uses.c.shape)):
+            self._uses[row.definition].add(row.shape)
+
+    def __iter__(self) -> Iterator[Definition]:
+        return iter(self.by_id.values())
+
+    def rooted_in(self, watch: int) -> Iterator[Definition]:
+        """Those that each row of a watched table has one of."""
+        return (found for found in self if found.watch.id == watch)
+
+    def using(self, watch: int) -> Iterator[Definition]:
+        """Those whose runs ever read something of a watched table."""
+        for found in self:
+            if any(self._shapes.shape(number).watch == watch for number in self._uses[found.id]):
+                yield found
+
+    def learn(self, connection: Connection, definition: int, shapes: Collection[int]) -> bool:
+        """Note which shapes runs of a definition have read. True if that is news. In a transaction of its own."""
+        news = set(shapes) - self._uses[definition]
+        for number in news:
+            try:
+                connection.execute(uses.insert().values(definition=definition, shape=number))
+                connection.commit()
+            except IntegrityError:
+                connection.rollback()
+        self._uses[definition] |= news
+        return bool(news)
+
+    def reads(self, reader: Definition, writer: Definition) -> bool:
+        """Whether runs of one ever read what the other writes."""
+        if writer.written is None:
+            return False
+        watch, column = writer.written
+        shapes = map(self._shapes.shape, self._uses[reader.id])
+        return any(shape.watch == watch and self._shapes.mask(shape) & column for shape in shapes)
+
+    @property
+    def order(self) -> "Order":
+        """The order by what has been learned so far."""
+        feeders = {d.id: {w.id for w in self if w is not d and self.reads(d, w)} for d in self}
+        return Order({d.id: d.cache.when.priority for d in self}, feeders, {d.id for d in self if self.reads(d, d)})
+
+
+@dataclass(frozen=True)
+class Order:
+    """Which definitions feed which, directly; `looped` read what they write themselves, on other rows."""
+
+    priorities: Mapping[int, int | None]
+    direct: Mapping[int, Collection[int]]
+    looped: Collection[int]
+
+    @cached_property
+    def feeders(self) -> Mapping[int, set[int]]:
+        """All definitions that must run before each, directly or not. Those of a circle don't wait for each other."""
+        above = {one: self._reached(one) for one in self.direct}
+        return {one: {other for other in found if one not in above[other]} for one, found in above.items()}
+
+    @cached_property
+    def circular(self) -> set[int]:
+        """Those that may come to depend on themselves."""
+        return {one for one in self.direct if one in self.looped or one in self._reached(one)}
+
+    @cached_property
+    def rank(self) -> Mapping[int, tuple[int, int]]:
+        """What sorts definitions: urgency, which feeders inherit from those that they feed; then feeders first."""
+        own = {one: NO_PRIORITY if found is None else found for one, found in self.priorities.items()}
+        urgency = {
+            one: min([own[one], *(own[other] for other in self.direct if one in self.feeders[other])])
+            for one in self.direct
+        }
+        return {one: (urgency[one], len(self.feeders[one])) for one in self.direct}
+
+    def _reached(self, start: int) -> set[int]:
+        found: set[int] = set()
+        todo = list(self.direct[start])
+        while todo:
+            if (one := todo.pop()) not in found:
+                found.add(one)
+                todo += self.direct.get(one, ())
+        return found
+
+
+def _target(cache: Cache, watches: Watches) -> Watch | None:
+    return watches.of(cache.column.table) if isinstance(cache, DerivedCache) else None
+
+
+def register(connection: Connection, caches: Iterable[Cache]) -> None:
+    """Give each cache a number that has none yet, each in a transaction of its own."""
+    known = set(connection.execute(select(definitions.c.name)).scalars())
+    for cache in caches:
+        if cache.name not in known:
+            try:
+                connection.execute(definitions.insert().values(name=cache.name))
+                connection.commit()
+            except IntegrityError:  # another server was quicker
+                connection.rollback()

@@ -1,0 +1,202 @@
+"""Which caches are due: marking them, claiming them, and ending their claims."""
+
+import uuid
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Text, bindparam, case, delete, func, literal_column, select, text, true, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from afterwork.errors import ClaimLost
+from afterwork.manifest.tables import cache as caches
+from afterwork.manifest.tables import due as dues
+from afterwork.model.moment import UtcDateTime
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Of one definition, the first cache that is due and that nobody has claimed, separately for those that wait to be
+    filled; whether some are claimed; and whether filling has come to its end."""
+
+    definition: int
+    due: datetime | None
+    fill: datetime | None
+    claimed: bool
+    filled: bool
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Why and when a cache is to run. `since` is None for a moment that is still to come."""
+
+    cache: int
+    definition: int
+    due: datetime
+    since: datetime | None
+    cause: str
+    fill: bool = False
+    cause_cache: int | None = None
+    depth: int = 0
+    attempts: int = 0
+    reread: bool = True
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A cache that this server is going to run, with what its last run left."""
+
+    cache: int
+    root: str
+    digest: int | None
+    runs: int
+    cause: str
+    cause_cache: int | None
+    depth: int
+    attempts: int
+    fill: bool
+    stored: bool
+    reread: bool
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A run that has stored its effects and was still claimed. They hold until a moment, if there is one."""
+
+    cache: int
+    definition: int
+    until: datetime | None
+
+
+class DueCaches:
+    """The statements on due caches for one kind of database."""
+
+    def __init__(self, dialect: str) -> None:
+        self._insert = postgresql.insert(dues) if dialect == "postgresql" else sqlite.insert(dues)
+        self._claim = _claim_statements(dialect)
+
+    def waiting(self, connection: Connection) -> list[Waiting]:
+        """What waits, by definition. Touches a row or two for each."""
+        return [Waiting(*row) for row in connection.execute(_WAITING)]
+
+    def mark(self, connection: Connection, marks: Sequence[Mark]) -> None:
+        """Have caches run, each at its moment; one that is to run already does so at the earlier one of both."""
+        if not marks:
+            return
+        new = self._insert.excluded
+        earlier = case((new.due < dues.c.due, new.due), else_=dues.c.due)
+        upsert = self._insert.on_conflict_do_update(
+            index_elements=["cache"],
+            set_={
+                "due": earlier,
+                "fill": dues.c.fill & new.fill,
+                "since": func.coalesce(dues.c.since, new.since),
+                "cause": new.cause,
+                "cause_cache": new.cause_cache,
+                "depth": new.depth,
+                "attempts": new.attempts,
+                "reread": dues.c.reread | new.reread,
+            },
+        )
+        connection.execute(upsert, [vars(mark) for mark in marks])
+
+    def claim(
+        self, connection: Connection, definition: int, fill: bool, now: datetime, most: int, server: int
+    ) -> "Batch":
+        """Claim the first due caches of a definition for a server, in a transaction of its own."""
+        claim = str(uuid.uuid4())
+        values = {"of": definition, "filling": fill, "now": now, "most": most, "by": server, "as_claim": claim}
+        for statement in self._claim[:-1]:
+            connection.execute(statement, values)
+        rows = connection.execute(self._claim[-1], values).all()
+        return Batch(claim, [Claimed(*row) for row in rows])
+
+    def end(self, connection: Connection, batch: "Batch", ended: Collection[int]) -> set[int]:
+        """End the claims of caches that have run, in the transaction that stores what came of them. Returns those that
+        were still claimed by this batch: somebody else has the others by now."""
+        ours = dues.c.claim == batch.claim, dues.c.cache.in_(list(ended))
+        return set(connection.execute(delete(dues).where(*ours).returning(dues.c.cache)).scalars())
+
+    def stored(self, connection: Connection, batch: "Batch", until: datetime | None) -> None:
+        """Note that a claimed run has stored its effects, that hold until a moment, and is only to be checked.
+
+        Raises `ClaimLost` if somebody else has it by now.
+        """
+        values = {"stored": True} if until is None else {"stored": True, "since": None, "due": until}
+        if not connection.execute(update(dues).where(dues.c.claim == batch.claim).values(values)).rowcount:
+            raise ClaimLost()
+
+    def finish(self, connection: Connection, claim: str) -> list["Stored"]:
+        """End the claim of runs that have stored their effects."""
+        c = dues.c
+        rows = connection.execute(
+            delete(dues).where(c.claim == claim, c.stored).returning(c.cache, c.definition, c.due, c.since)
+        )
+        return [Stored(row.cache, row.definition, row.due if row.since is None else None) for row in rows]
+
+    def put_back(self, connection: Connection, batch: "Batch", caches: Collection[int], due: datetime) -> None:
+        """Let caches of a batch that have not run be claimed again, not before a moment."""
+        if caches:
+            ours = dues.c.claim == batch.claim, dues.c.cache.in_(list(caches))
+            connection.execute(update(dues).where(*ours).values(claim=None, server=None, claimed_at=None, due=due))
+
+    def release(self, connection: Connection, claims: Iterable[str]) -> None:
+        """Give back what is claimed and nobody is at any more."""
+        mine = dues.c.claim.in_(list(claims))
+        connection.execute(update(dues).where(mine).values(claim=None, server=None, claimed_at=None))
+
+    def claims(self, connection: Connection) -> dict[str, int]:
+        """All claims there are, each with its server."""
+        found = select(dues.c.claim, dues.c.server).where(dues.c.claim.is_not(None)).distinct()
+        return {row.claim: row.server for row in connection.execute(found)}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Caches of one definition that were claimed together."""
+
+    claim: str
+    caches: list[Claimed]
+
+
+_FIRST = (
+    "(SELECT due FROM afterwork_due WHERE definition = d.id AND claim IS NULL AND fill = {fill} ORDER BY due LIMIT 1)"
+)
+
+_WAITING = text(
+    f"SELECT d.id, {_FIRST.format(fill='false')} AS due, {_FIRST.format(fill='true')} AS fill,"
+    " EXISTS (SELECT 1 FROM afterwork_due WHERE definition = d.id AND claim IS NOT NULL) AS claimed, d.filled"
+    " FROM afterwork_definition AS d"
+).columns(due=UtcDateTime(), fill=UtcDateTime())
+
+
+def _claim_statements(dialect: str) -> list[Any]:
+    c = dues.c
+    first = (
+        select(c.cache)
+        .where(c.definition == bindparam("of"), c.claim.is_(None), c.fill == bindparam("filling"))
+        .where(c.due <= bindparam("now", type_=UtcDateTime()))
+        .order_by(c.due)
+        .limit(bindparam("most"))
+    )
+    seen: Any
+    if dialect == "postgresql":
+        # A statement that is a transaction of its own, and says that it need not wait for the disk.
+        light = select(func.set_config("synchronous_commit", "off", true())).scalar_subquery()
+        first = first.where(light.is_not(None)).with_for_update(skip_locked=True)
+        seen = func.pg_current_snapshot()
+    else:
+        seen = literal_column("(SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'afterwork_journal')")
+    values = {"claim": bindparam("as_claim", type_=Text()), "server": bindparam("by"), "claimed_at": seen}
+    result = (
+        c.cache, caches.c.root, caches.c.digest, caches.c.runs, c.cause, c.cause_cache, c.depth, c.attempts, c.fill,
+        c.stored, c.reread,
+    )  # fmt: skip
+    if dialect == "postgresql":
+        picked = first.cte("picked")
+        claimed = update(dues).where(c.cache == picked.c.cache, caches.c.id == c.cache)
+        return [claimed.values(values).returning(*result)]
+    claimed = update(dues).where(c.cache.in_(first)).values(values)
+    mine = select(*result).join(caches, caches.c.id == c.cache).where(c.claim == bindparam("as_claim"))
+    return [claimed, mine]

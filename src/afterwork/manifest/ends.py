@@ -1,0 +1,283 @@
+"""What reading an association end depends on: which objects there are at the other end, and in which order."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Column, Table
+from sqlalchemy.orm import InstanceState, KeyFuncDict, Mapper, RelationshipProperty
+from sqlalchemy.orm.attributes import instance_state
+from sqlalchemy.orm.exc import UnmappedColumnError
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.elements import BooleanClauseList, ClauseElement, ColumnClause, ColumnElement
+from sqlalchemy.sql.operators import and_
+from sqlalchemy.sql.selectable import SelectBase
+
+from afterwork.manifest.places import Part, Places, as_inherited, columns_in, equal_columns, kind_columns, tables_in
+from afterwork.manifest.reads import Reads
+from afterwork.manifest.shape import Where
+
+ASKED_BY_THEMSELVES = ("dynamic", "write_only")
+"""Ends of these kinds give no objects, but something that runs a query, which is tracked as a query."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """Rows of a table were asked for whose columns `equal` are equal to these members of the object at hand. `broad` is
+    what was asked where the values of the members can't be told."""
+
+    shape: Where
+    equal: tuple[Column[Any], ...] = ()
+    members: tuple[str, ...] = ()
+    broad: Where | None = None
+
+
+@dataclass(frozen=True)
+class End:
+    """What one association end of the objects of a class depends on, whichever object it is read of.
+
+    `own`: columns of that object. `target`: where the end goes by the primary key of the other class, the members that
+    have it. `questions`: which rows there are. `far`: columns of each object found; `far_rows`: also that it exists.
+    """
+
+    prop: RelationshipProperty[Any]
+    own: Sequence[Part] = ()
+    target: Sequence[str] = ()
+    questions: Sequence[Question] = ()
+    far: Sequence[Part] = ()
+    far_rows: bool = False
+
+    def record(self, places: Places, reads: Reads, state: InstanceState[Any], value: Any) -> None:
+        """Note what reading this end of an object has read, when it had this value."""
+        mapper, identity = state.mapper, identity_of(state)
+        for part in self.own:
+            places.row(reads, part, mapper, identity)
+        if self.target:
+            self._record_target(places, reads, state, value)
+        for question in self.questions:
+            self._record_question(places, reads, question, _values(state, question.members))
+        if self.far or self.far_rows:
+            for obj in objects_in(value):
+                self._record_far(places, reads, instance_state(obj))
+        if isinstance(value, KeyFuncDict):
+            self._record_keys(places, reads, value)
+
+    def _record_target(self, places: Places, reads: Reads, state: InstanceState[Any], value: Any) -> None:
+        identity = () if value is None else identity_of(instance_state(value))
+        identity = identity or tuple(_values(state, self.target))
+        if None not in identity:
+            places.exists(reads, self.prop.mapper, identity)
+
+    def _record_question(self, places: Places, reads: Reads, question: Question, values: Sequence[Any]) -> None:
+        if None in values:
+            return  # nothing is equal to null, whatever there is
+        key = places.values(question.equal, values)
+        if key is None:
+            reads.where(question.broad or question.shape, "")
+        else:
+            reads.where(question.shape, key)
+
+    def _record_far(self, places: Places, reads: Reads, state: InstanceState[Any]) -> None:
+        if state.key is None:
+            return
+        if self.far_rows:
+            places.exists(reads, self.prop.mapper, identity_of(state))
+        for part in self.far:
+            places.row(reads, part, state.mapper, identity_of(state))
+
+    def _record_keys(self, places: Places, reads: Reads, value: "KeyFuncDict[Any, Any]") -> None:
+        """Read the members by which a dictionary of objects has its keys. Some ways to have them tell nobody."""
+        columns_of = getattr(value.keyfunc, "_cols", None)
+        for obj in list(value.values()):
+            value.keyfunc(obj)
+            state = instance_state(obj)
+            for part in places.parts(columns_of(state.mapper), self.prop.key) if columns_of else ():
+                places.row(reads, part, state.mapper, identity_of(state))
+
+
+def end_of(prop: RelationshipProperty[Any], mapper: Mapper[Any], places: Places) -> End:
+    """Find out what an end of the objects of a class depends on. Raises `NotWatched`."""
+    if prop.lazy in ASKED_BY_THEMSELVES:
+        return End(prop)
+    if not prop.entity.is_mapper:
+        return _unclear(prop, places)
+    return _Analysis(prop, mapper, places).end or _unclear(prop, places)
+
+
+def clauses_of(prop: RelationshipProperty[Any]) -> list[ClauseElement]:
+    """Everything by which an end finds its objects, and puts them in order."""
+    clauses = [prop.primaryjoin, prop.secondaryjoin, prop.secondary, *_order(prop)]
+    return [clause for clause in clauses if clause is not None]
+
+
+def objects_in(value: Any) -> Sequence[object]:
+    """The objects in the value of an end, whatever class of collection it is."""
+    if value is None:
+        return ()
+    adapter = getattr(value, "_sa_adapter", None)
+    return (value,) if adapter is None else list(adapter)
+
+
+class _Analysis:
+    """Takes the conditions of a relationship apart. `end` is None where they are not understood."""
+
+    def __init__(self, prop: RelationshipProperty[Any], mapper: Mapper[Any], places: Places) -> None:
+        self.prop = prop
+        self.mapper = mapper
+        self.places = places
+        self.what = f"{prop.parent.class_.__name__}.{prop.key}"
+
+    @property
+    def end(self) -> End | None:
+        clauses = [self.prop.primaryjoin, *_order(self.prop)]
+        if self.prop.secondaryjoin is not None:
+            clauses.append(self.prop.secondaryjoin)
+        if any(isinstance(found, SelectBase) for clause in clauses for found in visitors.iterate(clause)):
+            return None
+        return self._direct() if self.prop.secondary is None else self._by_link(self.prop.secondary)
+
+    def _direct(self) -> End | None:
+        pairs, rest = _pairs(self.prop.primaryjoin)
+        if pairs is None:
+            return None
+        near = [local for local, _ in pairs] + [column for column in rest if not _is_remote(column)]
+        order = list(columns_in(*_order(self.prop)))
+        target = self._target(pairs) if not rest and not order else None
+        if target:
+            return End(self.prop, own=self._own(near), target=target)
+        further = [column for column in rest if _is_remote(column)]
+        asked = {column.table for column in [*(remote for _, remote in pairs), *further]}
+        if len(asked) != 1 or not self._is_known(order) or self._needs_rows_below(asked):
+            return None
+        table = asked.pop()
+        columns = [*further, *order, *kind_columns(self.prop.mapper)]
+        question = self._question(pairs, [column for column in columns if column.table is table])
+        if question is None:
+            return None
+        other = self.places.parts([column for column in columns if column.table is not table], self.what)
+        return End(self.prop, own=self._own(near), questions=[question], far=other)
+
+    def _by_link(self, link: Any) -> End | None:
+        near_pairs, near_rest = _pairs(self.prop.primaryjoin)
+        assert self.prop.secondaryjoin is not None
+        far_pairs, far_rest = _pairs(self.prop.secondaryjoin)
+        order = list(columns_in(*_order(self.prop)))
+        if near_pairs is None or far_pairs is None or near_rest or far_rest or not isinstance(link, Table):
+            return None
+        if any(remote.table is not link for _, remote in [*near_pairs, *far_pairs]):
+            return None
+        if not self._is_known([column for column in order if column.table is not link]):
+            return None
+        on_link = [*(column for _, column in far_pairs), *(column for column in order if column.table is link)]
+        question = self._question(near_pairs, on_link)
+        if question is None:
+            return None
+        far = [*(column for column, _ in far_pairs), *(column for column in order if column.table is not link)]
+        return End(
+            self.prop,
+            own=self._own([local for local, _ in near_pairs]),
+            questions=[question],
+            far=self.places.parts([column for column in far if not _is_key(column)], self.what),
+            far_rows=True,
+        )
+
+    def _own(self, columns: Sequence[ColumnClause[Any]]) -> list[Part]:
+        """Columns of the object at hand. Those of its key are what it is; they can't change."""
+        return self.places.parts([column for column in columns if not _is_key(column)], self.what)
+
+    def _target(self, pairs: Sequence[tuple[Any, Any]]) -> Sequence[str] | None:
+        """The members with the primary key of the other class, if all the end goes by is that."""
+        keys = self.prop.mapper.primary_key
+        by_remote = {as_inherited(self.prop.mapper, remote): local for local, remote in pairs}
+        if len(by_remote) != len(keys) or any(key not in by_remote for key in keys):
+            return None
+        return self._members(by_remote[key] for key in keys)
+
+    def _question(
+        self, pairs: Sequence[tuple[ColumnClause[Any], ColumnClause[Any]]], columns: Sequence[ColumnClause[Any]]
+    ) -> Question | None:
+        """The question for rows by what is equal. The journal may not have the values of some columns; by them, the
+        question is not as narrow."""
+        watch = self.places.watch(pairs[0][1].table, self.what)
+        narrow = [(local, remote) for local, remote in pairs if remote.name in watch.valued]
+        broad = [remote for _, remote in pairs if remote.name not in watch.valued]
+        members = self._members(local for local, _ in narrow)
+        if members is None:
+            return None
+        mask = watch.mask(column.name for column in [*columns, *broad])
+        equal = tuple(watch.table.columns[remote.key] for _, remote in narrow)
+        names = tuple(column.name for column in equal)
+        broadest = Where(watch.id, (), mask | watch.mask(names))
+        return Question(Where(watch.id, names, mask), equal, members, broadest)
+
+    def _members(self, columns: Iterable[Any]) -> tuple[str, ...] | None:
+        """The names of the members that are these columns."""
+        names = []
+        for column in columns:
+            try:
+                names.append(self.mapper.get_property_by_column(column).key)
+            except UnmappedColumnError:
+                return None
+        return tuple(names)
+
+    def _is_known(self, columns: Iterable[ColumnClause[Any]]) -> bool:
+        return all(column.table in self.prop.mapper.tables for column in columns)
+
+    def _needs_rows_below(self, asked: set[Any]) -> bool:
+        """Whether the question is for rows of one table, but what is found also needs one in another table, and no
+        column says whether it is there."""
+        mapper = self.prop.mapper
+        return mapper.polymorphic_on is None and any(table not in asked for table in mapper.tables)
+
+
+def _unclear(prop: RelationshipProperty[Any], places: Places) -> End:
+    """An end that is not understood depends on all rows, and all columns, of all tables that it has to do with."""
+    what = f"{prop.parent.class_.__name__}.{prop.key}"
+    watches = [places.watch(table, what) for table in tables_in(prop.entity.selectable, *clauses_of(prop))]
+    return End(prop, questions=[Question(Where(watch.id, (), watch.mask(watch.columns))) for watch in watches])
+
+
+def _pairs(
+    condition: ColumnElement[bool],
+) -> tuple[list[tuple[ColumnClause[Any], ColumnClause[Any]]] | None, list[ColumnClause[Any]]]:
+    """The columns that must be equal, each a near one and a remote one, and all columns of further conditions. None
+    instead of the pairs if there are none."""
+    pairs, rest = [], []
+    for clause in _conjuncts(condition):
+        pair = equal_columns(clause)
+        if pair is not None and _is_remote(pair[0]) != _is_remote(pair[1]):
+            pairs.append((pair[1], pair[0]) if _is_remote(pair[0]) else pair)
+        else:
+            rest += list(columns_in(clause))
+    return pairs or None, rest
+
+
+def _conjuncts(condition: Any) -> Iterator[Any]:
+    if isinstance(condition, BooleanClauseList) and condition.operator is and_:
+        for clause in condition.clauses:
+            yield from _conjuncts(clause)
+    else:
+        yield condition
+
+
+def _order(prop: RelationshipProperty[Any]) -> list[ColumnElement[Any]]:
+    return list(prop.order_by or ())
+
+
+def _is_remote(column: ColumnClause[Any]) -> bool:
+    return "remote" in column._annotations
+
+
+def _is_key(column: ColumnClause[Any]) -> bool:
+    return bool(getattr(column, "primary_key", False))
+
+
+def identity_of(state: InstanceState[Any]) -> tuple[Any, ...]:
+    """The primary key of an object, () if it has none yet."""
+    return () if state.key is None else state.key[1]
+
+
+def _values(state: InstanceState[Any], members: Iterable[str]) -> list[Any]:
+    """The values of an object's members, loaded if need be, without telling anybody."""
+    values = state.dict
+    return [values[name] if name in values else state.manager[name].impl.get(state, values) for name in members]

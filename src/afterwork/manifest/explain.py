@@ -1,0 +1,259 @@
+"""Why a value is what it is: what its last run read, what made it run, and who reads a member."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import inspect as state_of
+from sqlalchemy.orm import InstanceState
+
+from afterwork.errors import BadRequest
+from afterwork.journal.values import key_of, text_of
+from afterwork.journal.watch import Watch
+from afterwork.manifest.cause import Cause, read_cause
+from afterwork.manifest.definitions import Definition
+from afterwork.manifest.match import Matcher
+from afterwork.manifest.shape import Row, Where, joined, shape_of, token
+from afterwork.manifest.tables import cache as caches
+from afterwork.manifest.tables import definition as definitions
+from afterwork.manifest.tables import due as dues
+from afterwork.model.external_id import parse
+
+State = Literal["fresh", "stale", "running", "failed", "never run"]
+
+FURTHEST = 10_000
+"""Caches that `impact` follows at most."""
+
+
+@dataclass(frozen=True)
+class ReadGroup:
+    """Reads of one kind: what was read, and how many there were."""
+
+    what: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """All that is known of one cache of one object. `took` is in seconds; `because` is what made it run last, `stale`
+    why it is to run again, `due` when."""
+
+    name: str
+    root_id: str
+    state: State
+    runs: int
+    computed: datetime | None
+    took: float | None
+    because: Cause | None
+    stale: Cause | None
+    due: datetime | None
+    error: str | None
+    reads: tuple[ReadGroup, ...]
+
+    def __str__(self) -> str:
+        lines = [f"{self.name} of {self.root_id} is {self.state}."]
+        if self.stale is not None:
+            lines.append(
+                f"  It is to run {'at ' + str(self.due) if self.state == 'fresh' else ''}because {self.stale}."
+            )
+        if self.computed is not None:
+            lines.append(
+                f"  It has run {self.runs} times, last at {self.computed}, for {(self.took or 0) * 1000:.1f} ms."
+            )
+            lines.append(f"  It ran because {self.because}.")
+        if self.error is not None:
+            lines.append(f"  It failed: {self.error}")
+        lines += [f"  It read {group.count:,} × {group.what}" for group in self.reads]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A cache that reads something, directly or by way of others (`through`: the cache that it reads)."""
+
+    name: str
+    root_id: str
+    through: str | None
+
+
+@dataclass(frozen=True)
+class CacheSummary:
+    """One cache of the model over all objects. Times are in seconds. `left` estimates how long filling still takes."""
+
+    name: str
+    known: bool
+    fresh: int
+    stale: int
+    failed: int
+    runs: int
+    mean: float | None
+    filled: int
+    total: int | None
+    began: datetime | None
+    is_filled: bool
+
+
+@dataclass(frozen=True)
+class Explainer:
+    """Answers questions about the caches in one database. Changes nothing."""
+
+    matcher: Matcher
+
+    def explain(self, connection: Connection, definition: Definition, root: str) -> Explanation:
+        """What is known of a cache. Raises `BadRequest` if the object has none."""
+        c, d = caches.c, dues.c
+        row = connection.execute(
+            select(caches, d.due, d.since, d.claim, d.cause.label("stale_cause"))
+            .outerjoin(dues, d.cache == c.id)
+            .where(c.definition == definition.id, c.root == root)
+        ).one_or_none()
+        if row is None:
+            raise BadRequest(f"{root} has no cache {definition.name}: it is not there, or was added just now.")
+        return Explanation(
+            definition.name,
+            root,
+            self._state(row),
+            row.runs,
+            row.computed,
+            row.took,
+            read_cause(row.cause),
+            read_cause(row.stale_cause),
+            row.due,
+            row.error,
+            tuple(self._groups(connection, row.id)),
+        )
+
+    def impact(self, connection: Connection, obj: object, member: str) -> list[Reader]:
+        """The caches that become stale if a member of an object changes, and those that may follow from them."""
+        found: dict[int, Reader] = {}
+        touched = list(self._tokens_of_member(obj, member))
+        todo = [(number, None) for number in self._readers(connection, touched)]
+        while todo and len(found) < FURTHEST:
+            (number, definition, root), through = todo.pop(0)
+            known = self.matcher.definitions.by_id.get(definition)
+            if number in found or known is None:
+                continue
+            found[number] = Reader(known.name, root, through)
+            onward = self._readers(connection, list(self._tokens_of_result(known, root)))
+            todo += [(one, f"{known.name} of {root}") for one in onward]  # type: ignore[misc]
+        return list(found.values())
+
+    def summaries(self, connection: Connection) -> list[CacheSummary]:
+        """All caches that the database knows of, also those that the model has no more."""
+        c, d = caches.c, dues.c
+        counts = (
+            select(
+                c.definition,
+                func.count().label("all"),
+                func.count(c.error).label("failed"),
+                func.count(d.since).label("stale"),
+                func.sum(c.runs).label("runs"),
+                func.avg(c.took).label("mean"),
+            )
+            .outerjoin(dues, d.cache == c.id)
+            .group_by(c.definition)
+            .subquery()
+        )
+        rows = select(definitions, counts).outerjoin(counts, counts.c.definition == definitions.c.id)
+        return [
+            CacheSummary(
+                row.name,
+                row.id in self.matcher.definitions.by_id,
+                max(0, (row.all or 0) - (row.stale or 0)),
+                row.stale or 0,
+                row.failed or 0,
+                int(row.runs or 0),
+                None if row.mean is None else float(row.mean),
+                row.done,
+                row.total,
+                row.began,
+                row.filled,
+            )
+            for row in connection.execute(rows.order_by(definitions.c.name))
+        ]
+
+    def _state(self, row: Any) -> State:
+        if row.claim is not None:
+            return "running"
+        if row.error is not None:
+            return "failed"
+        if row.computed is None:
+            return "never run"
+        return "stale" if row.since is not None else "fresh"
+
+    def _groups(self, connection: Connection, cache: int) -> Iterator[ReadGroup]:
+        tokens = self.matcher.manifests.tokens(connection, [cache]).get(cache, ())
+        counts = Counter(map(shape_of, tokens))
+        for number, count in counts.most_common():
+            yield ReadGroup(self._words(number), count)
+
+    def _words(self, number: int) -> str:
+        shape = self.matcher.shapes.shape(number)
+        watch = self.matcher.shapes.watch(shape.watch)
+        if watch is None:
+            return "a table that is not watched any more"
+        names = ", ".join(watch.names(shape.columns))
+        match shape:
+            case Row():
+                return f"{watch.table.fullname}: {names or 'that it exists'}"
+            case Where(equal=()):
+                return f"all of {watch.table.fullname}" + (f", by {names}" if names else "")
+            case Where(equal=equal):
+                return f"{watch.table.fullname} with a certain {', '.join(equal)}" + (f", by {names}" if names else "")
+
+    def _readers(self, connection: Connection, tokens: Sequence[int]) -> list[tuple[int, int, str]]:
+        return self.matcher.manifests.readers(connection, tokens) if tokens else []
+
+    def _tokens_of_result(self, definition: Definition, root: str) -> Iterator[int]:
+        if definition.written is None or definition.target is None:
+            return
+        watch, column = definition.written
+        key = key_of(definition.target, _parts(definition, root), self.matcher.dialect)
+        if key is not None:
+            yield from self._row_tokens(watch, column, key)
+
+    def _tokens_of_member(self, obj: object, member: str) -> Iterator[int]:
+        state: InstanceState[Any] = state_of(obj)
+        prop = state.mapper.attrs.get(member)
+        if prop is None:
+            raise BadRequest(f"{state.mapper.class_.__name__} has no member {member!r}.")
+        if member in state.mapper.relationships:
+            for column in state.mapper.relationships[member].local_columns:
+                yield from self._tokens_of_column(state, column)
+        else:
+            for column in state.mapper.column_attrs[member].columns:
+                yield from self._tokens_of_column(state, column)
+
+    def _tokens_of_column(self, state: InstanceState[Any], column: Any) -> Iterator[int]:
+        watch = self.matcher.shapes.watches.of(getattr(column, "table", None))
+        if watch is None or not isinstance(column.table, Table):
+            return
+        dialect = self.matcher.dialect
+        key = key_of(watch, tuple(state.mapper.primary_key_from_instance(state.obj())), dialect)
+        mask = watch.mask([column.name])
+        if key is not None:
+            yield from self._row_tokens(watch.id, mask, key)
+        yield from self._where_tokens(state, watch, mask)
+
+    def _row_tokens(self, watch: int, mask: int, key: int | str) -> Iterator[int]:
+        for number, row in self.matcher.shapes.rows(watch):
+            if row.columns & mask:
+                yield token(number, key)
+
+    def _where_tokens(self, state: InstanceState[Any], watch: Watch, mask: int) -> Iterator[int]:
+        for number, where in self.matcher.shapes.wheres(watch.id):
+            if self.matcher.shapes.mask(where) & mask:
+                yield token(number, joined([self._text(state, watch, name) for name in where.equal]))
+
+    def _text(self, state: InstanceState[Any], watch: Watch, name: str) -> str | None:
+        column = watch.table.c[name]
+        value = getattr(state.obj(), state.mapper.get_property_by_column(column).key)
+        return text_of(column, value, self.matcher.dialect)
+
+
+def _parts(definition: Definition, root: str) -> tuple[Any, ...]:
+    mapper = definition.cache.root
+    return parse(root, {mapper.class_.__name__: mapper}).key

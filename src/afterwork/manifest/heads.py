@@ -1,0 +1,139 @@
+"""The row that each cache of each object has: adding and dropping it, and what its runs leave there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Text, bindparam, cast, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from afterwork.manifest.cause import Cause, written
+from afterwork.manifest.definitions import Definition
+from afterwork.manifest.due import Claimed, DueCaches, Mark
+from afterwork.manifest.keep import Manifests
+from afterwork.manifest.tables import cache as caches
+from afterwork.manifest.tables import due as dues
+
+AT_ONCE = 1000
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a run leaves in its cache's row. `own` is the transaction in which a view model wrote."""
+
+    of: int
+    seen: Any
+    in_tx: int | None
+    manifest: int | None
+    at: datetime
+    seconds: float
+    why: str | None
+    by: int | None
+    steps: int
+    raised: str | None
+
+    @classmethod
+    def of_run(
+        cls,
+        claimed: Claimed,
+        snapshot: Any,
+        own: int | None,
+        manifest: int | None,
+        now: datetime,
+        took: float,
+        raised: str | None,
+    ) -> "Left":
+        """What the run of a claimed cache leaves."""
+        return cls(
+            claimed.cache, snapshot, own, manifest, now, took, claimed.cause, claimed.cause_cache, claimed.depth, raised
+        )
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the last run of a cache has seen, and the transaction in which it wrote itself."""
+
+    snapshot: Any
+    own: int | None
+
+
+_RAN = (
+    update(caches)
+    .where(caches.c.id == bindparam("of"))
+    .values(
+        snapshot=bindparam("seen", type_=caches.c.snapshot.type),
+        own=bindparam("in_tx", type_=caches.c.own.type),
+        digest=bindparam("manifest"),
+        runs=caches.c.runs + 1,
+        took=bindparam("seconds"),
+        computed=bindparam("at", type_=caches.c.computed.type),
+        cause=bindparam("why"),
+        cause_cache=bindparam("by"),
+        depth=bindparam("steps"),
+        error=bindparam("raised"),
+    )
+)
+
+
+class Heads:
+    """The statements on the rows of caches for one kind of database."""
+
+    def __init__(self, dialect: str, manifests: Manifests, dues: DueCaches) -> None:
+        self._manifests = manifests
+        self._dues = dues
+        insert = postgresql.insert(caches) if dialect == "postgresql" else sqlite.insert(caches)
+        self._insert = insert.on_conflict_do_nothing(index_elements=["definition", "root"])
+
+    def add(
+        self,
+        connection: Connection,
+        definition: Definition,
+        roots: Sequence[str],
+        now: datetime,
+        cause: Cause = Cause("new"),  # noqa: B008 - frozen
+        fill: bool = False,
+    ) -> None:
+        """Let objects have a cache, as far as they have not, and have it run."""
+        for start in range(0, len(roots), AT_ONCE):
+            some = roots[start : start + AT_ONCE]
+            connection.execute(self._insert, [{"definition": definition.id, "root": root} for root in some])
+            found = self.numbers(connection, definition, some)
+            text = written(cause)
+            self._dues.mark(
+                connection, [Mark(number, definition.id, now, now, text, fill) for number in found.values()]
+            )
+
+    def numbers(self, connection: Connection, definition: Definition, roots: Sequence[str]) -> dict[str, int]:
+        """The numbers of the caches of objects."""
+        c = caches.c
+        found = select(c.root, c.id).where(c.definition == definition.id, c.root.in_(roots))
+        return {row.root: row.id for row in connection.execute(found)}
+
+    def ran(self, connection: Connection, left: Sequence[Left]) -> None:
+        """Write what runs left."""
+        if left:
+            connection.execute(_RAN, [vars(one) for one in left])
+
+    def seen(self, connection: Connection, cache: int) -> Seen:
+        """What the last run of a cache has seen."""
+        c = caches.c
+        return Seen(*connection.execute(select(cast(c.snapshot, Text), c.own).where(c.id == cache)).one())
+
+    def forget(self, connection: Connection, definition: Definition, roots: Sequence[str]) -> None:
+        """Drop the caches of objects that are gone."""
+        for start in range(0, len(roots), AT_ONCE):
+            self.drop(connection, list(self.numbers(connection, definition, roots[start : start + AT_ONCE]).values()))
+
+    def forget_all(self, connection: Connection, definition: Definition) -> None:
+        """Drop the caches of all objects of a class, whose table was emptied."""
+        some = select(caches.c.id).where(caches.c.definition == definition.id).limit(AT_ONCE)
+        while found := list(connection.execute(some).scalars()):
+            self.drop(connection, found)
+
+    def drop(self, connection: Connection, numbers: Sequence[int]) -> None:
+        """Drop caches, with all that there is of them."""
+        if numbers:
+            self._manifests.forget(connection, numbers)
+            connection.execute(delete(dues).where(dues.c.cache.in_(numbers)))
+            connection.execute(delete(caches).where(caches.c.id.in_(numbers)))

@@ -1,0 +1,183 @@
+"""Keeping manifests: what each cache read, and finding the caches that read what has changed."""
+
+from abc import ABC, abstractmethod
+from array import array
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+from sqlalchemy import Connection, Integer, bindparam, delete, select, text
+from sqlalchemy.dialects import postgresql
+
+from afterwork.manifest.tables import cache as caches
+from afterwork.manifest.tables import manifest, read
+from afterwork.model.moment import UtcDateTime
+
+
+@dataclass(frozen=True)
+class Touch:
+    """One thing that was changed: its number, when that was (a transaction's id, or a change's number on SQLite), and
+    which of the changes at hand it was."""
+
+    token: int
+    tx: int
+    change: int
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A cache that read something which was changed after it had run. `computed` is the moment of its run."""
+
+    cache: int
+    definition: int
+    root: str
+    computed: datetime
+    change: int
+
+
+def digest(tokens: Collection[int]) -> int:
+    """A number that tells a manifest from others."""
+    content = array("q", sorted(tokens)).tobytes()
+    return int.from_bytes(blake2b(content, digest_size=8).digest(), "big", signed=True)
+
+
+class Manifests(ABC):
+    """The manifests in one kind of database."""
+
+    @abstractmethod
+    def tokens(self, connection: Connection, caches: Sequence[int]) -> Mapping[int, Sequence[int]]:
+        """The manifests of caches, as far as they have one."""
+
+    @abstractmethod
+    def save(self, connection: Connection, changed: Mapping[int, Collection[int]]) -> None:
+        """Write manifests that differ from what is there."""
+
+    @abstractmethod
+    def forget(self, connection: Connection, caches: Sequence[int]) -> None:
+        """Delete the manifests of caches."""
+
+    @abstractmethod
+    def readers(self, connection: Connection, tokens: Sequence[int]) -> list[tuple[int, int, str]]:
+        """The caches that have read any of these: number, definition and root."""
+
+    @abstractmethod
+    def hits(self, connection: Connection, touched: Sequence[Touch]) -> list[Hit]:
+        """The caches that have read what was touched, and have not seen the change. Each at least once."""
+
+
+class PostgreSQLManifests(Manifests):
+    """One array for each cache, under an inverted index."""
+
+    def tokens(self, connection: Connection, caches: Sequence[int]) -> Mapping[int, Sequence[int]]:
+        found = select(manifest.c.cache, manifest.c.tokens).where(manifest.c.cache.in_(caches))
+        return {row.cache: row.tokens for row in connection.execute(found)}
+
+    def save(self, connection: Connection, changed: Mapping[int, Collection[int]]) -> None:
+        insert = postgresql.insert(manifest)
+        upsert = insert.on_conflict_do_update(index_elements=["cache"], set_={"tokens": insert.excluded.tokens})
+        connection.execute(upsert, [{"cache": cache, "tokens": sorted(tokens)} for cache, tokens in changed.items()])
+
+    def forget(self, connection: Connection, caches: Sequence[int]) -> None:
+        connection.execute(delete(manifest).where(manifest.c.cache.in_(caches)))
+
+    def readers(self, connection: Connection, tokens: Sequence[int]) -> list[tuple[int, int, str]]:
+        c = caches.c
+        found = select(c.id, c.definition, c.root).join(manifest, manifest.c.cache == c.id)
+        return [
+            tuple(row)
+            for row in connection.execute(
+                found.where(manifest.c.tokens.op("&&")(bindparam("wanted", list(tokens), manifest.c.tokens.type)))
+            )
+        ]
+
+    def hits(self, connection: Connection, touched: Sequence[Touch]) -> list[Hit]:
+        values = {
+            "tokens": [touch.token for touch in touched],
+            "txs": [str(touch.tx) for touch in touched],
+            "changes": [touch.change for touch in touched],
+        }
+        return [Hit(*row) for row in connection.execute(_READERS, values)]
+
+
+class SQLiteManifests(Manifests):
+    """A table of all reads by number, and one array for each cache that says which of them are its own."""
+
+    def tokens(self, connection: Connection, caches: Sequence[int]) -> Mapping[int, Sequence[int]]:
+        found = select(manifest.c.cache, manifest.c.tokens).where(manifest.c.cache.in_(caches))
+        return {row.cache: array("q", row.tokens) for row in connection.execute(found)}
+
+    def save(self, connection: Connection, changed: Mapping[int, Collection[int]]) -> None:
+        before = self.tokens(connection, list(changed))
+        gone, come, packed = [], [], []
+        for cache, tokens in changed.items():
+            old, new = set(before.get(cache, ())), set(tokens)
+            gone += [(token, cache) for token in old - new]
+            come += [(token, cache) for token in new - old]
+            packed.append((cache, array("q", sorted(new)).tobytes()))
+        self._many(connection, "DELETE FROM afterwork_read WHERE token = ? AND cache = ?", gone)
+        self._many(connection, "INSERT INTO afterwork_read (token, cache) VALUES (?, ?)", come)
+        self._many(connection, "INSERT OR REPLACE INTO afterwork_manifest (cache, tokens) VALUES (?, ?)", packed)
+
+    def forget(self, connection: Connection, caches: Sequence[int]) -> None:
+        self.save(connection, dict.fromkeys(caches, ()))
+        connection.execute(delete(manifest).where(manifest.c.cache.in_(caches)))
+
+    def readers(self, connection: Connection, tokens: Sequence[int]) -> list[tuple[int, int, str]]:
+        c = caches.c
+        found = select(c.id, c.definition, c.root).join(read, read.c.cache == c.id).where(read.c.token.in_(tokens))
+        return [tuple(row) for row in connection.execute(found.distinct())]
+
+    def hits(self, connection: Connection, touched: Sequence[Touch]) -> list[Hit]:
+        found = []
+        for touch in touched:
+            values = {"token": touch.token, "tx": touch.tx}
+            rows = connection.execute(_READERS_OF_ONE, values)
+            found += [Hit(row.id, row.definition, row.root, row.computed, touch.change) for row in rows]
+        return found
+
+    def _many(self, connection: Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
+        if rows:
+            connection.exec_driver_sql(statement, rows)
+
+
+def manifests_of(dialect: str) -> Manifests:
+    """The manifests on "postgresql" or "sqlite"."""
+    return PostgreSQLManifests() if dialect == "postgresql" else SQLiteManifests()
+
+
+_READERS = (
+    text(
+        "SELECT cache, definition, root, computed, change"
+        " FROM afterwork_readers(:tokens, CAST(:txs AS xid8[]), :changes)"
+    )
+    .bindparams(
+        bindparam("tokens", type_=manifest.c.tokens.type),
+        bindparam("changes", type_=postgresql.ARRAY(Integer())),
+    )
+    .columns(computed=UtcDateTime())
+)
+
+_READERS_OF_ONE = text(
+    "SELECT c.id, c.definition, c.root, c.computed FROM afterwork_read AS r JOIN afterwork_cache AS c ON c.id = r.cache"
+    " WHERE r.token = :token AND c.snapshot < :tx"
+).columns(computed=UtcDateTime())
+
+# A function has its plan made once and kept. Its own setting sees to it that the index is used, whatever the planner
+# believes of the length of arrays: to look through all manifests for each of thousands of changes would take minutes.
+READERS = """
+CREATE OR REPLACE FUNCTION afterwork_readers(tokens bigint[], txs xid8[], changes int[])
+RETURNS TABLE (cache bigint, definition int, root text, computed timestamptz, change int)
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT c.id, c.definition, c.root, c.computed, t.change
+    FROM unnest(afterwork_readers.tokens, afterwork_readers.txs, afterwork_readers.changes) AS t (token, tx, change)
+    JOIN afterwork_manifest m ON m.tokens @> ARRAY[t.token]
+    JOIN afterwork_cache c ON c.id = m.cache
+    WHERE NOT pg_visible_in_snapshot(t.tx, c.snapshot) AND t.tx IS DISTINCT FROM c.own;
+END $$
+"""
+"""What PostgreSQL runs to find the readers of changes. `app.install` makes it."""

@@ -1,0 +1,123 @@
+"""Matching: which caches have read what has changed."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Dialect, select
+
+from afterwork.events import Point
+from afterwork.journal.change import Change
+from afterwork.journal.entries import Entries
+from afterwork.manifest.cause import cause_of, written
+from afterwork.manifest.circle import Circles
+from afterwork.manifest.definitions import Definitions
+from afterwork.manifest.due import DueCaches, Mark
+from afterwork.manifest.heads import Heads
+from afterwork.manifest.keep import Hit, Manifests, Touch
+from afterwork.manifest.shapes import Shapes
+from afterwork.manifest.tables import cache as caches
+from afterwork.store.database import Database
+
+JOURNAL = "journal"
+"""What is at work where no cache is."""
+
+
+@dataclass(frozen=True)
+class Matcher:
+    """Crosses the journal with the manifests, in one short transaction at a time."""
+
+    database: Database
+    entries: Entries
+    shapes: Shapes
+    definitions: Definitions
+    manifests: Manifests
+    dues: DueCaches
+    heads: Heads
+    reached: Callable[[Point, str], None]
+    """Is told of each point at which a server may die."""
+    rereads: Callable[[int, Change], bool] = lambda definition, change: True
+    """Whether what a cache depends on may be something else after a change."""
+
+    @property
+    def dialect(self) -> Dialect:
+        return self.database.engine.dialect
+
+    def match(self, connection: Connection, now: datetime) -> bool:
+        """Take changes out of the journal, and have the caches run that have read what was changed. True if there may
+        be more."""
+        with self.database.transaction(connection, self.entries.to_take):
+            taken = self.entries.take(connection)
+            if not taken.changes:
+                return False
+            if taken.last_shape > self.shapes.last:
+                self.shapes.load(connection)
+            self._mark(connection, taken.changes, now)
+            self._follow_roots(connection, taken.changes, now)
+            self.reached("before commit", JOURNAL)
+        self.reached("after commit", JOURNAL)
+        return taken.more
+
+    def _mark(self, connection: Connection, changes: Sequence[Change], now: datetime) -> None:
+        touched = {
+            (token, change.tx): Touch(token, change.tx, place)
+            for place, change in reversed(list(enumerate(changes)))
+            for token in self.shapes.touched(change)
+        }
+        hits = self.manifests.hits(connection, list(touched.values())) if touched else []
+        hits += self._emptied(connection, changes)
+        first: dict[int, Hit] = {}
+        for hit in sorted(hits, key=lambda hit: hit.change):
+            first.setdefault(hit.cache, hit)
+        self.dues.mark(connection, list(self._marks(connection, first.values(), changes, now)))
+
+    def _marks(
+        self, connection: Connection, hits: Iterable[Hit], changes: Sequence[Change], now: datetime
+    ) -> Iterator[Mark]:
+        circles = Circles(connection, self.definitions, self.dialect)
+        for hit in hits:
+            definition = self.definitions.by_id.get(hit.definition)
+            if definition is None:
+                continue  # the model has it no more
+            change = changes[hit.change]
+            writer = circles.writer(change, hit)
+            due = max(now, hit.computed + definition.cache.when.allow_oldness)
+            yield Mark(
+                hit.cache,
+                hit.definition,
+                due,
+                since=now,
+                cause=written(cause_of(change, self.shapes.watch(change.watch))),
+                cause_cache=None if writer is None else writer.cache,
+                depth=0 if writer is None else writer.depth + 1,
+                reread=self.rereads(hit.definition, change),
+            )
+
+    def _emptied(self, connection: Connection, changes: Sequence[Change]) -> list[Hit]:
+        """After a TRUNCATE nobody can say which rows there were: all caches that ever read of the table have to run."""
+        found: list[Hit] = []
+        for place, change in enumerate(changes):
+            if change.kind == "T":
+                numbers = [definition.id for definition in self.definitions.using(change.watch)]
+                c = caches.c
+                query = select(c.id, c.definition, c.root, c.computed).where(
+                    c.definition.in_(numbers), c.computed.is_not(None)
+                )
+                found += [Hit(*row, place) for row in connection.execute(query)]
+        return found
+
+    def _follow_roots(self, connection: Connection, changes: Sequence[Change], now: datetime) -> None:
+        """A new object has its caches from now on, one that is gone has them no more."""
+        for definition in self.definitions:
+            own = [change for change in changes if change.watch == definition.watch.id and change.kind != "U"]
+            if not own:
+                continue
+            alive: dict[str, bool] = {}
+            for change in own:
+                if change.kind == "T":
+                    alive.clear()
+                    self.heads.forget_all(connection, definition)
+                elif change.key is not None:
+                    alive[definition.root_of(change.key, self.dialect)] = change.kind == "I"
+            self.heads.forget(connection, definition, [root for root, there in alive.items() if not there])
+            self.heads.add(connection, definition, [root for root, there in alive.items() if there], now)

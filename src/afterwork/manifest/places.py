@@ -1,0 +1,188 @@
+"""Where the members of mapped objects are in the database: which row of which watched table, which column."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import BigInteger, ClauseElement, Column, Dialect, FromClause, Integer, SmallInteger, Table
+from sqlalchemy.orm import InstanceState, Mapper
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.elements import BinaryExpression, ColumnClause, ColumnElement
+from sqlalchemy.sql.operators import eq
+
+from afterwork.errors import NotWatched
+from afterwork.journal.values import key_of, text_of
+from afterwork.journal.watch import Watch, Watches
+from afterwork.manifest.reads import Reads
+from afterwork.manifest.shape import Key, Where, joined
+
+BAD_VALUE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
+"""What a type raises for a value that is none of its own."""
+
+NUMBERS = (Integer, BigInteger, SmallInteger)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Columns of one watched table."""
+
+    watch: Watch
+    mask: int
+
+
+@dataclass(frozen=True)
+class Places:
+    """The watched tables, as the mapped classes see them."""
+
+    watches: Watches
+    dialect: Dialect
+    _key_places: dict[tuple[Mapper[Any], Watch], tuple[int, ...] | None] = field(default_factory=dict)
+    _tables: dict[Mapper[Any], tuple[Part, ...]] = field(default_factory=dict)
+
+    def watch(self, table: FromClause | None, what: str) -> Watch:
+        """The watch of a table. Raises `NotWatched`, saying that `what` was read."""
+        found = self.watches.of(table)
+        if found is None:
+            raise NotWatched(what, str(getattr(table, "fullname", table)))
+        return found
+
+    def parts(self, columns: Iterable[ColumnElement[Any]], what: str) -> list[Part]:
+        """These columns, by table, without those that are left out. Raises `NotWatched`."""
+        by_table: dict[FromClause, list[str]] = {}
+        for column in columns:
+            if isinstance(column, ColumnClause) and column.table is not None:
+                by_table.setdefault(column.table, []).append(column.name)
+        parts = []
+        for table, names in by_table.items():
+            watch = self.watch(table, what)
+            if mask := watch.mask(names):
+                parts.append(Part(watch, mask))
+        return parts
+
+    def tables_of(self, mapper: Mapper[Any]) -> tuple[Part, ...]:
+        """The tables in which an object of a class has a row, with the column that says what class it is of."""
+        if mapper not in self._tables:
+            what = mapper.class_.__name__
+            kinds = {part.watch: part.mask for part in self.parts(kind_columns(mapper), what)}
+            watches = [self.watch(table, what) for table in mapper.tables]
+            self._tables[mapper] = tuple(Part(watch, kinds.get(watch, 0)) for watch in watches)
+        return self._tables[mapper]
+
+    def exists(self, reads: Reads, mapper: Mapper[Any], identity: Sequence[Any]) -> None:
+        """Note that it was read whether a class has an object with this primary key."""
+        for part in self.tables_of(mapper):
+            self.row(reads, part, mapper, identity)
+
+    def rows(self, reads: Reads, part: Part, mapper: Mapper[Any], states: Iterable[InstanceState[Any]]) -> None:
+        """Note that some columns of the rows of many objects of one class were read."""
+        watch, mask, rows = part.watch.id, part.mask, reads.rows
+        place = self._number_place(part.watch, mapper)
+        if place is None:
+            for state in states:
+                self.row(reads, part, mapper, state.key[1])  # type: ignore[index]
+        else:
+            for state in states:
+                row = watch, state.key[1][place]  # type: ignore[index]
+                rows[row] = rows.get(row, 0) | mask
+
+    def row(self, reads: Reads, part: Part, mapper: Mapper[Any], identity: Sequence[Any]) -> None:
+        """Note that some columns of an object's row in one of its tables were read."""
+        key = self.key(part.watch, mapper, identity)
+        if key is None:
+            reads.where(Where(part.watch.id, (), part.mask), "")
+        else:
+            reads.row(part.watch.id, key, part.mask)
+
+    def key(self, watch: Watch, mapper: Mapper[Any], identity: Sequence[Any]) -> Key | None:
+        """The key of an object's row in one of its tables; None where the journal has none for it."""
+        places = self._places(watch, mapper)
+        if places is None:
+            return None
+        values = tuple(identity[place] for place in places)
+        if watch.has_number_key and type(values[0]) is int:
+            return values[0]
+        try:
+            return key_of(watch, values, self.dialect)
+        except BAD_VALUE:
+            return None
+
+    def values(self, columns: Sequence[Column[Any]], values: Sequence[Any]) -> str | None:
+        """The key of a question for rows with these values; None where the journal can't have them."""
+        if len(columns) == 1 and type(values[0]) is int and isinstance(columns[0].type, Integer):
+            return str(values[0])
+        try:
+            texts = [text_of(column, value, self.dialect) for column, value in zip(columns, values, strict=True)]
+        except BAD_VALUE:
+            return None
+        return None if None in texts else joined(texts)
+
+    def _places(self, watch: Watch, mapper: Mapper[Any]) -> tuple[int, ...] | None:
+        pair = mapper, watch
+        if pair not in self._key_places:
+            self._key_places[pair] = _key_places(mapper, watch)
+        return self._key_places[pair]
+
+    def _number_place(self, watch: Watch, mapper: Mapper[Any]) -> int | None:
+        """Where in the primary key of a class the number stands that is the key of one of its tables; None if it is
+        no number, or not as its objects have it."""
+        places = self._places(watch, mapper)
+        is_number = places is not None and type(watch.key[0].type) in NUMBERS and watch.has_number_key
+        return places[0] if places is not None and is_number else None
+
+
+def kind_columns(mapper: Mapper[Any]) -> Iterator[ColumnClause[Any]]:
+    """The columns that say of which class an object is."""
+    return iter(()) if mapper.polymorphic_on is None else columns_in(mapper.polymorphic_on)
+
+
+def columns_in(*clauses: ClauseElement) -> Iterator[ColumnClause[Any]]:
+    """All columns in some expressions."""
+    return (found for clause in clauses for found in visitors.iterate(clause) if isinstance(found, ColumnClause))
+
+
+def tables_in(*clauses: ClauseElement) -> set[FromClause]:
+    """All tables that some expressions read, also those behind aliases and in subqueries."""
+    found: set[FromClause] = set()
+    for clause in clauses:
+        for element in visitors.iterate(clause):
+            if isinstance(element, Table):
+                found.add(element)
+            elif isinstance(element, ColumnClause) and element.table is not None:
+                behind = element.table
+                found |= {behind} if isinstance(behind, Table) else tables_in(behind)
+    return found
+
+
+def equal_columns(clause: object) -> tuple[ColumnClause[Any], ColumnClause[Any]] | None:
+    """The two columns that a condition says are equal; None for any other condition."""
+    if isinstance(clause, BinaryExpression) and clause.operator is eq:
+        left, right = clause.left, clause.right
+        if isinstance(left, ColumnClause) and isinstance(right, ColumnClause):
+            return left, right
+    return None
+
+
+def as_inherited(mapper: Mapper[Any], column: Any) -> Any:
+    """A column of a class's key as its uppermost table has it."""
+    above = dict(_inherited(mapper))
+    while column in above and column not in mapper.primary_key:
+        column = above[column]
+    return column
+
+
+def _key_places(mapper: Mapper[Any], watch: Watch) -> tuple[int, ...] | None:
+    """Where in the primary key of a class the parts of the key of one of its tables stand."""
+    keys = list(mapper.primary_key)
+    columns = [as_inherited(mapper, column) for column in watch.key]
+    if not columns or any(column not in keys for column in columns):
+        return None
+    return tuple(keys.index(column) for column in columns)
+
+
+def _inherited(mapper: Mapper[Any]) -> Iterator[tuple[Any, Any]]:
+    """Each column of a table that stands for one of the table above it, with that one."""
+    for below in mapper.iterate_to_root():
+        if below.inherit_condition is not None:
+            for clause in visitors.iterate(below.inherit_condition):
+                if (pair := equal_columns(clause)) is not None:
+                    yield pair if pair[0].table is below.local_table else (pair[1], pair[0])

@@ -1,0 +1,96 @@
+"""What must not be in a statement whose reads are tracked."""
+
+import re
+from typing import Any
+
+from sqlalchemy import BindParameter, Cast, TableSample, TextClause
+from sqlalchemy.sql.elements import ColumnClause
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.selectable import TextualSelect
+from sqlalchemy.types import Date, DateTime, Time
+
+from afterwork.errors import CantTrack, TextualSQL
+
+_CONSTANT = re.compile(r"\*|[\d.]+|'[^']*'|NULL|TRUE|FALSE", re.IGNORECASE)
+
+_BY_TIME = frozenset(
+    {
+        "now",
+        "current_timestamp",
+        "current_date",
+        "current_time",
+        "localtime",
+        "localtimestamp",
+        "clock_timestamp",
+        "statement_timestamp",
+        "transaction_timestamp",
+        "timeofday",
+        "sysdate",
+    }
+)
+_BY_CHANCE = frozenset(
+    {
+        "random",
+        "random_normal",
+        "randomblob",
+        "gen_random_uuid",
+        "uuid_generate_v1",
+        "uuid_generate_v4",
+        "uuidv4",
+        "uuidv7",
+        "nextval",
+        "next_value",
+    }
+)
+_OF_A_MOMENT = frozenset({"date", "time", "datetime", "julianday", "strftime", "unixepoch", "timediff"})
+_MOMENTS = frozenset({"now", "today", "tomorrow", "yesterday"})
+
+
+def refuse(element: Any) -> None:
+    """Raise `TextualSQL` for a text, `CantTrack` for what depends on time or chance."""
+    match element:
+        case TextClause():
+            raise TextualSQL(element.text)
+        case TextualSelect():
+            raise TextualSQL(str(element.element))
+        case ColumnClause() if element.is_literal and not _CONSTANT.fullmatch(element.name):
+            raise TextualSQL(element.name)
+        case TableSample():
+            raise _by_chance("TABLESAMPLE")
+        case FunctionElement():
+            _refuse_function(element)
+        case Cast() if isinstance(element.type, Date | DateTime | Time) and _is_moment(element.clause):
+            raise _by_time(str(element))
+
+
+def _refuse_function(function: FunctionElement[Any]) -> None:
+    name = str(getattr(function, "name", "")).lower()
+    arguments = list(function.clauses)
+    if name in _BY_CHANCE:
+        raise _by_chance(f"{name}()")
+    if name in _BY_TIME or (name == "age" and len(arguments) == 1):
+        raise _by_time(f"{name}()")
+    if name in _OF_A_MOMENT and (
+        not arguments or any(map(_is_moment, arguments)) or (name == "strftime" and len(arguments) == 1)
+    ):
+        raise _by_time(f"{name}()")
+
+
+def _is_moment(argument: Any) -> bool:
+    value = argument.effective_value if isinstance(argument, BindParameter) else None
+    if isinstance(argument, ColumnClause) and argument.is_literal:
+        value = argument.name.strip("'")
+    return names_a_moment(value)
+
+
+def names_a_moment(value: object) -> bool:
+    """Whether a value is one that databases take for the present moment, or one near it."""
+    return isinstance(value, str) and value.strip().lower() in _MOMENTS
+
+
+def _by_time(what: str) -> CantTrack:
+    return CantTrack(what, "it is another value at each moment. Compare with the clock by aw.passed(moment) instead")
+
+
+def _by_chance(what: str) -> CantTrack:
+    return CantTrack(what, "it is another value each time, by chance, so it can't be kept right (as aw.passed(…) can)")

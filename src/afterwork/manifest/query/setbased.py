@@ -1,0 +1,174 @@
+"""Derived members that also say in SQL what they are: one statement calculates many of them, or looks into many."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Dialect,
+    ScalarSelect,
+    Select,
+    cast,
+    column,
+    false,
+    func,
+    select,
+    table,
+    tuple_,
+    update,
+)
+from sqlalchemy.orm import Mapper
+from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy.types import Numeric, TypeDecorator
+
+from afterwork.errors import CantTrack
+from afterwork.journal.values import key_of
+from afterwork.journal.watch import Watches
+from afterwork.manifest.query.flatten import take_apart
+from afterwork.manifest.query.parts import Unclear, column_of
+from afterwork.manifest.query.plan import Plan, Provenance, plan_for
+from afterwork.manifest.query.questions import Questions, spread
+from afterwork.manifest.reads import Reads
+
+Key = tuple[Any, ...]
+"""A primary key, as the attributes have it."""
+
+
+@dataclass(frozen=True, eq=False)
+class SetBased:
+    """A member of `root` whose value is an expression, correlated with the table of `root`."""
+
+    root: Mapper[Any]
+    expression: ColumnElement[Any] | ScalarSelect[Any]
+    watches: Watches
+    dialect: Dialect
+
+    @property
+    def supported(self) -> bool:
+        """Whether the rest can be used."""
+        return self.reason is None
+
+    @property
+    def reason(self) -> str | None:
+        """Why not, None if it can."""
+        found = self._looked_at
+        return found if isinstance(found, str) else None
+
+    @cached_property
+    def structural(self) -> set[tuple[int, int]]:
+        """The columns, as a set of columns by watch, that decide which rows take part. After an update of others all
+        manifests are still right."""
+        found: dict[int, int] = defaultdict(int)
+        for step in self._plan.steps:
+            found[step.watch.id] |= step.deciding | step.watch.mask(step.equal)
+        return {(watch, columns) for watch, columns in found.items() if columns}
+
+    def values(self, keys: Sequence[Key]) -> Select[Any]:
+        """The keys and values of the objects with these keys."""
+        value: Any = self.expression
+        own = list(self.root.primary_key)
+        return select(*own, value.label("value")).where(_is_one_of(own, keys))
+
+    def refresh(self, keys: Sequence[Key], target: Column[Any]) -> ReturningUpdate[Any]:
+        """Write the values of these objects into a column, where they are others. Returns the keys of those. Nothing
+        else is written, whatever the model writes with every update."""
+        own = list(self.root.primary_key)
+        value: Any = _as_stored(self.expression, target, self.dialect)
+        found = select(*own, value.label("value")).where(_is_one_of(own, keys)).subquery("calculated")
+        bare = table(target.table.name, *(column(c.name, c.type) for c in (*own, target)), schema=target.table.schema)
+        return (
+            update(bare)
+            .values({target.name: found.c.value})
+            .where(*(bare.c[key.name] == calculated for key, calculated in zip(own, found.c, strict=False)))
+            .where(bare.c[target.name].is_distinct_from(found.c.value))
+            .returning(*(bare.c[key.name] for key in own))
+        )
+
+    def provenance(self, keys: Sequence[Key]) -> Provenance:
+        """The query for what the values of these objects depend on."""
+        assert self._plan.root is not None
+        own = [column_of(self._plan.root, key.name) for key in self.root.primary_key]
+        query = self._plan.provenance(own, _is_one_of(own, keys))
+        return query if query is not None else select(*self.root.primary_key).where(false())
+
+    def reads(self, keys: Iterable[Key], rows: Iterable[Sequence[Any]]) -> dict[Key, Reads]:
+        """What the value of each of these objects depends on, as said by the rows of the provenance query."""
+        plan = self._plan
+        asked = {step: Questions(step, {}, self.dialect) for step in plan.steps}
+        found = {key: self._known_before(key, asked) for key in keys}
+        width = len(self.root.primary_key)
+        for row in rows:
+            if tuple(row[:width]) not in found:
+                continue
+            reads = found[tuple(row[:width])]
+            start = width
+            for branch in plan.branches:
+                end = start + len(branch.columns())
+                spread(branch, asked, row[start:end], reads)
+                start = end
+        return found
+
+    def _known_before(self, key: Key, asked: dict[Any, Questions]) -> Reads:
+        """What depends on no link: the own row, and what is the same for all."""
+        reads = Reads()
+        for step in self._plan.steps:
+            if step.place is self._plan.root:
+                parts = dict(zip((column.name for column in self.root.primary_key), key, strict=True))
+                number = key_of(step.watch, [parts[column.name] for column in step.watch.key], self.dialect)
+                if number is None:
+                    asked[step].ask_widely(reads)
+                elif step.deciding | step.valued:
+                    reads.row(step.watch.id, number, step.deciding | step.valued)
+            elif not step.links:
+                asked[step].ask(reads)
+        return reads
+
+    @property
+    def _plan(self) -> Plan:
+        found = self._looked_at
+        if isinstance(found, str):
+            raise ValueError(found)
+        return found
+
+    @cached_property
+    def _looked_at(self) -> Plan | str:
+        """The plan, or why there is none."""
+        name = self.root.class_.__name__
+        if len(self.root.tables) != 1:
+            return f"{name} has a row in more than one table"
+        question = select(self.expression).select_from(self.root.local_table)
+        try:
+            parts = take_apart(question, self.watches, self.dialect, entities=False)
+        except CantTrack as error:
+            return str(error)
+        except Unclear as error:
+            return f"it has parts that can't be taken apart: {error}"
+        root = parts.places[0]
+        if any(place.nest == root.nest for place in parts.places[1:]):
+            return f"it takes columns of other tables than that of {name}, outside of a subquery"
+        plan = plan_for(parts, root)
+        if any(branch.steps[0].place is not root for branch in plan.branches):
+            return f"it depends on rows that no equality leads to from those of {name}"
+        return plan
+
+
+def _is_one_of(columns: Sequence[ColumnElement[Any]], keys: Sequence[Key]) -> ColumnElement[bool]:
+    if len(columns) == 1:
+        return columns[0].in_([key[0] for key in keys])
+    return tuple_(*columns).in_(keys)
+
+
+def _as_stored(expression: Any, target: Column[Any], dialect: Dialect) -> Any:
+    """A value as a column will have it, so that it is compared with what it would become."""
+    kind: Any = target.type
+    while isinstance(kind, TypeDecorator):
+        kind = kind.impl_instance
+    if not isinstance(kind, Numeric):
+        return expression
+    if dialect.name != "sqlite":
+        return cast(expression, kind)
+    return expression if kind.scale is None else func.round(expression, kind.scale)

@@ -1,0 +1,142 @@
+"""The numbers of shapes. A shape gets its number when it is read for the first time, and keeps it."""
+
+import json
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import IntegrityError
+
+from afterwork.journal.change import Change
+from afterwork.journal.watch import Watch, Watches
+from afterwork.manifest.reads import Reads
+from afterwork.manifest.shape import Key, Row, Shape, Where, joined, token
+from afterwork.manifest.tables import shape as shapes
+
+
+class Shapes:
+    """All shapes that this server knows of, shared by its threads. The database has those that others have met, too."""
+
+    def __init__(self, watches: Watches) -> None:
+        self.watches = watches
+        self._lock = threading.Lock()
+        self.last = 0
+        self._numbers: dict[Shape, int] = {}
+        self._by_number: dict[int, Shape] = {}
+        self._rows: dict[int, list[tuple[int, Row]]] = defaultdict(list)
+        self._wheres: dict[int, list[tuple[int, Where, list[int], int]]] = defaultdict(list)
+
+    def load(self, connection: Connection) -> None:
+        """Learn of the shapes that others have met."""
+        with self._lock:
+            newer = select(shapes).where(shapes.c.id > self.last).order_by(shapes.c.id)
+            for row in connection.execute(newer):
+                if row.equal is None:
+                    self._learn(row.id, Row(row.watch, row.columns))
+                else:
+                    self._learn(row.id, Where(row.watch, tuple(json.loads(row.equal)), row.columns))
+                self.last = row.id
+
+    def number(self, connection: Connection, shape: Shape) -> int:
+        """The number of a shape, given to it now if need be. Needs a connection with no transaction open for that."""
+        if shape not in self._numbers:
+            try:
+                self._add(connection, shape)
+            except IntegrityError:  # another server was quicker
+                connection.rollback()
+            else:
+                connection.commit()
+            self.load(connection)
+        return self._numbers[shape]
+
+    def shape(self, number: int) -> Shape:
+        """The shape with a number that is known."""
+        return self._by_number[number]
+
+    def rows(self, watch: int) -> Sequence[tuple[int, Row]]:
+        """The shapes of reads of single rows of a table, with their numbers."""
+        return self._rows[watch]
+
+    def wheres(self, watch: int) -> Sequence[tuple[int, Where]]:
+        """The shapes of questions to a table, with their numbers."""
+        return [(number, where) for number, where, _, _ in self._wheres[watch]]
+
+    def watch(self, number: int) -> Watch | None:
+        """The watch with a number."""
+        return self.watches.by_id.get(number)
+
+    def mask(self, shape: Shape) -> int:
+        """All columns that a shape is about, those that it asks by included."""
+        watch = self.watches.by_id.get(shape.watch)
+        equal = shape.equal if isinstance(shape, Where) else ()
+        return shape.columns | (watch.mask(equal) if watch is not None else 0)
+
+    def unknown(self, reads: Reads) -> set[Shape]:
+        """The shapes of these reads that have no number yet, as far as this process knows."""
+        return {shape for shape, _ in pairs(reads)} - self._numbers.keys()
+
+    def tokens(self, reads: Reads) -> set[int]:
+        """The numbers of reads whose shapes all have one."""
+        return {token(self._numbers[shape], key) for shape, key in pairs(reads)}
+
+    def tokens_within(self, connection: Connection, reads: Reads) -> set[int]:
+        """The numbers of reads. New shapes get theirs within the transaction that is open, and are known to this
+        process only once it has committed and `load` has been called."""
+        new = {shape: self._add(connection, shape) for shape in self.unknown(reads)}
+        numbers = {**self._numbers, **new}
+        return {token(numbers[shape], key) for shape, key in pairs(reads)}
+
+    def _add(self, connection: Connection, shape: Shape) -> int:
+        equal = json.dumps(shape.equal) if isinstance(shape, Where) else None
+        values = {"watch": shape.watch, "equal": equal, "columns": shape.columns}
+        same = (
+            shapes.c.watch == shape.watch,
+            shapes.c.equal.is_not_distinct_from(equal),
+            shapes.c.columns == shape.columns,
+        )
+        found = connection.execute(select(shapes.c.id).where(*same)).scalar()
+        if found is None:
+            (found,) = connection.execute(shapes.insert().values(values)).inserted_primary_key or (0,)
+        return int(found)
+
+    def touched(self, change: Change) -> Iterator[int]:
+        """The numbers of all reads that a change touches."""
+        watch = self.watches.by_id.get(change.watch)
+        if change.key is not None:
+            for number, row in self._rows[change.watch]:
+                if change.kind != "U" or row.columns & change.columns:
+                    yield token(number, change.key)
+        if watch is not None:
+            for number, where, places, mask in self._wheres[change.watch]:
+                if change.kind != "U" or mask & change.columns:
+                    yield from (token(number, key) for key in _keys(where, places, change))
+
+    def _learn(self, number: int, shape: Shape) -> None:
+        self._numbers[shape] = number
+        self._by_number[number] = shape
+        match shape:
+            case Row():
+                self._rows[shape.watch].append((number, shape))
+            case Where():
+                watch = self.watches.by_id.get(shape.watch)
+                if watch is not None:
+                    self._wheres[shape.watch].append((number, shape, *_places(watch, shape)))
+
+
+def pairs(reads: Reads) -> Iterable[tuple[Shape, Key]]:
+    """All reads of a run, each as a shape and a key."""
+    for (watch, key), columns in reads.rows.items():
+        yield Row(watch, columns), key
+    yield from reads.wheres
+
+
+def _places(watch: Watch, where: Where) -> tuple[list[int], int]:
+    return [watch.valued.index(name) for name in where.equal], where.columns | watch.mask(where.equal)
+
+
+def _keys(where: Where, places: list[int], change: Change) -> set[str]:
+    if not where.equal:
+        return {""}
+    images = (image for image in (change.old, change.new) if image is not None)
+    return {joined([image[place] if place < len(image) else None for place in places]) for image in images}

@@ -1,0 +1,165 @@
+"""No query per object: an association end that is not loaded is loaded for all objects of its class at once.
+
+Only what is plain is loaded so. Everything else is left to SQLAlchemy's own lazy loading, one object at a time.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import CHAR, Column, Integer, Select, String, Table, Uuid, select
+from sqlalchemy.orm import InstanceState, Load, RelationshipProperty, Session
+from sqlalchemy.orm.attributes import instance_state, set_committed_value
+
+from afterwork.manifest.active import untracked
+from afterwork.manifest.places import as_inherited, equal_columns
+
+AT_ONCE = 500
+"""Objects for which one query loads."""
+
+PLAIN = ("select", True, "joined", "selectin", "subquery", "immediate")
+"""Ends of these kinds are loaded when they are read, if they have not been before."""
+
+
+@dataclass(frozen=True)
+class Siblings:
+    """How an association end of many objects is loaded by one query. `member` of the near objects has the values by
+    which `statement` asks, and which its rows begin with. `by_key`: these are the keys of the far objects."""
+
+    prop: RelationshipProperty[Any]
+    member: str
+    statement: Callable[[Sequence[Any]], Select[Any]]
+    by_key: bool
+
+    def load(self, session: Session, state: InstanceState[Any]) -> None:
+        """Load this end of an object, together with that of others in its session. Where this can't be done for the
+        object, nothing is."""
+        if not self._can_load(state):
+            return
+        others = (other for other in session.identity_map.all_states() if other is not state)
+        states = [state, *_first(AT_ONCE - 1, filter(self._can_load, others))]
+        if len(states) == 1:
+            return
+        with untracked():
+            self._set(states, self._found(session, states))
+
+    def _can_load(self, state: InstanceState[Any]) -> bool:
+        prop, values = self.prop, state.dict
+        return (
+            prop.key not in values
+            and values.get(self.member) is not None
+            and state.mapper.isa(prop.parent)
+            and prop.key not in state.callables
+            and all(_leaves_alone(option, prop) for option in state.load_options)
+        )
+
+    def _found(self, session: Session, states: Iterable[InstanceState[Any]]) -> dict[Any, dict[Any, None]]:
+        """The far objects by the values that the near ones have, each once and in order."""
+        wanted = {state.dict[self.member] for state in states}
+        found: dict[Any, dict[Any, None]] = defaultdict(dict)
+        if self.by_key:
+            for value in list(wanted):
+                known = session.identity_map.get(session.identity_key(self.prop.mapper.class_, value))
+                if isinstance(known, self.prop.mapper.class_) and not instance_state(known).expired:
+                    found[value][known] = None
+                    wanted.discard(value)
+        if wanted:
+            for value, obj in session.execute(self.statement(sorted(wanted))).unique():
+                found[value][obj] = None
+        return found
+
+    def _set(self, states: Iterable[InstanceState[Any]], found: dict[Any, dict[Any, None]]) -> None:
+        prop = self.prop
+        for state in states:
+            obj = state.obj()
+            objects = list(found.get(state.dict[self.member], ()))
+            if obj is None or prop.key in state.dict:
+                continue
+            if prop.uselist:
+                set_committed_value(obj, prop.key, objects)
+            elif len(objects) < 2:  # of more than one, SQLAlchemy warns
+                set_committed_value(obj, prop.key, objects[0] if objects else None)
+
+
+def siblings_of(prop: RelationshipProperty[Any]) -> Siblings | None:
+    """How an end is loaded for many objects at once; None if it is not plain."""
+    if prop.lazy not in PLAIN or not prop.entity.is_mapper:
+        return None
+    return _direct(prop) if prop.secondary is None else _by_link(prop)
+
+
+def _direct(prop: RelationshipProperty[Any]) -> Siblings | None:
+    pair = _pair(prop.primaryjoin)
+    if pair is None:
+        return None
+    local, remote = pair
+    far = prop.mapper
+    root = as_inherited(far, remote)
+
+    def statement(values: Sequence[Any]) -> Select[Any]:
+        return select(remote, far.class_).where(remote.in_(values)).order_by(*(prop.order_by or ()))
+
+    return _siblings(prop, local, statement, by_key=far.primary_key == (root,) and not prop.uselist)
+
+
+def _by_link(prop: RelationshipProperty[Any]) -> Siblings | None:
+    assert prop.secondaryjoin is not None
+    near, far_pair = _pair(prop.primaryjoin), _pair(prop.secondaryjoin)
+    link = prop.secondary
+    if near is None or far_pair is None or not isinstance(link, Table):
+        return None
+    local, remote = near
+    far = far_pair[0] if far_pair[1].table is link else far_pair[1]
+    on = far_pair[1] if far is far_pair[0] else far_pair[0]
+
+    def statement(values: Sequence[Any]) -> Select[Any]:
+        found = select(remote, prop.mapper.class_).join_from(prop.mapper.class_, link, far == on)
+        return found.where(remote.in_(values)).order_by(*(prop.order_by or ()))
+
+    return _siblings(prop, local, statement, by_key=False)
+
+
+def _siblings(
+    prop: RelationshipProperty[Any],
+    local: Column[Any],
+    statement: Callable[[Sequence[Any]], Select[Any]],
+    by_key: bool,
+) -> Siblings | None:
+    if not prop.parent.c.contains_column(local):
+        return None
+    return Siblings(prop, prop.parent.get_property_by_column(local).key, statement, by_key)
+
+
+def _pair(condition: Any) -> tuple[Column[Any], Column[Any]] | None:
+    """The near and the remote column of a condition that is nothing but their being equal; None if it is more, or if
+    values that SQL holds for equal could be unequal in Python."""
+    pair = equal_columns(condition)
+    if pair is None:
+        return None
+    columns = [_plain(column) for column in pair]
+    local, remote = columns if "remote" in pair[1]._annotations else reversed(columns)
+    return None if local is None or remote is None else (local, remote)
+
+
+def _plain(column: Any) -> Column[Any] | None:
+    found = column.table.columns.get(column.key) if isinstance(column.table, Table) else None
+    kind = None if found is None else found.type
+    is_text = type(kind) is String or (isinstance(kind, String) and not isinstance(kind, CHAR))
+    exact = isinstance(kind, Integer | Uuid) or (is_text and getattr(kind, "collation", None) is None)
+    return found if exact else None
+
+
+def _leaves_alone(option: Any, prop: RelationshipProperty[Any]) -> bool:
+    """Whether an option that an object was loaded with says nothing of this end."""
+    if type(option) is not Load:
+        return False
+    return all(
+        prop not in element.path.path and not any(isinstance(step, str) for step in element.path.path)
+        for element in option.context
+    )
+
+
+def _first(count: int, states: Iterable[InstanceState[Any]]) -> Iterator[InstanceState[Any]]:
+    for _, state in zip(range(count), states, strict=False):
+        yield state

@@ -1,0 +1,151 @@
+"""The caches that a model declares: one calculated member, or a view model, for each object of a class."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import CodeType
+from typing import Any
+
+from sqlalchemy import Column, Table
+from sqlalchemy.orm import Mapper
+
+from afterwork.errors import BadDeclaration
+from afterwork.model.derived import Derived
+from afterwork.model.viewmodel import ViewModel
+from afterwork.model.when import WhenStale
+from afterwork.model.work import vars_lookup
+
+
+@dataclass(frozen=True, eq=False)
+class _Cache:
+    """`root` is the class whose objects have the cache, each one."""
+
+    name: str
+    root: Mapper[Any]
+    when: WhenStale
+
+    @property
+    def table(self) -> Table:
+        """The table that has a row for each object of the root class."""
+        table = self.root.local_table
+        assert isinstance(table, Table)
+        return table
+
+
+@dataclass(frozen=True, eq=False)
+class DerivedCache(_Cache):
+    """`Customer.total`, calculated by a function of Customer."""
+
+    derived: Derived[Any, Any]
+    member: str
+
+    @property
+    def column(self) -> Column[Any]:
+        """The column that it writes."""
+        column = self.root.columns[self.member]
+        assert isinstance(column, Column)
+        return column
+
+    @property
+    def checksum(self) -> str:
+        """A text that changes when the code of the calculation does."""
+        parts = [self.derived.function.__code__]
+        if self.derived.in_sql is not None:
+            parts.append(self.derived.in_sql.__code__)
+        return _checksum(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class ViewModelCache(_Cache):
+    """A view model that says `when = aw.WhenStale(…)`."""
+
+    view_model: type[ViewModel[Any]]
+
+    @property
+    def checksum(self) -> str:
+        """A text that changes when the code of the view model does."""
+        return _checksum(_codes(self.view_model))
+
+
+Cache = DerivedCache | ViewModelCache
+
+
+def caches_of(
+    mappers: Iterable[Mapper[Any]], view_models: Iterable[type[ViewModel[Any]]], problems: list[str]
+) -> dict[str, Cache]:
+    """All caches by name. What is wrong with their declarations is added to `problems`, a line each."""
+    by_class = {mapper.class_: mapper for mapper in mappers}
+    found: dict[str, Cache] = {}
+    for cache in _derived(by_class.values(), problems):
+        if cache.name in found:
+            problems.append(f"{cache.name} is calculated by 2 functions. One member has one.")
+        found[cache.name] = cache
+    for view_model in view_models:
+        if isinstance(view_model.when, WhenStale):
+            root = by_class.get(view_model.root_class) if view_model.root_class else None
+            if problem := _unfit(view_model, root):
+                problems.append(problem)
+            elif root is not None:
+                found[view_model.__name__] = ViewModelCache(view_model.__name__, root, view_model.when, view_model)
+    return found
+
+
+def _derived(mappers: Iterable[Mapper[Any]], problems: list[str]) -> Iterator[DerivedCache]:
+    for mapper in mappers:
+        for name in dict.fromkeys(name for base in mapper.class_.__mro__ for name in vars(base)):
+            declared = vars_lookup(mapper.class_, name)
+            if isinstance(declared, Derived) and not _is_inherited(mapper, name):
+                try:
+                    member = declared.member_of(mapper)
+                except BadDeclaration as error:
+                    problems.append(str(error))
+                else:
+                    yield DerivedCache(f"{mapper.class_.__name__}.{member}", mapper, declared.when, declared, member)
+
+
+def _is_inherited(mapper: Mapper[Any], name: str) -> bool:
+    """Whether a mapped class above has it, too: then the cache is that one's, also for objects of this class."""
+    above = mapper.inherits
+    return above is not None and isinstance(vars_lookup(above.class_, name), Derived)
+
+
+def _unfit(view_model: type[ViewModel[Any]], root: Mapper[Any] | None) -> str:
+    name = view_model.__name__
+    if root is None:
+        return f"{name} has when = aw.WhenStale(…) but no root class. A cache belongs to objects."
+    if view_model.external:
+        return (
+            f"{name} has when = aw.WhenStale(…) and external = True. What a cache does must be undone with its "
+            "transaction: let it ask for the external work with aw.later(…)."
+        )
+    if not view_model.actions:
+        return f"{name} has when = aw.WhenStale(…) but no action, so it would do nothing."
+    return ""
+
+
+def _codes(view_model: type[ViewModel[Any]]) -> Iterator[CodeType]:
+    for action in view_model.actions.values():
+        yield action.function.__code__
+        if action.enabled is not None and hasattr(action.enabled, "__code__"):
+            yield action.enabled.__code__
+    for column in view_model.columns.values():
+        if column.fget is not None:
+            yield column.fget.__code__
+
+
+def _checksum(codes: Iterable[CodeType]) -> str:
+    digest = hashlib.blake2b(digest_size=12)
+    for code in codes:
+        _digest(code, digest)
+    return digest.hexdigest()
+
+
+def _digest(code: CodeType, digest: "hashlib.blake2b") -> None:
+    """Everything that decides what code does, and nothing of where it stands."""
+    digest.update(code.co_code)
+    digest.update(repr((code.co_names, code.co_varnames, code.co_freevars)).encode())
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            _digest(constant, digest)
+        else:
+            digest.update(repr(sorted(constant, key=repr) if isinstance(constant, frozenset) else constant).encode())

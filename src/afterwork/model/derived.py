@@ -1,0 +1,102 @@
+"""`@aw.derived`: functions of a class whose result is kept in a member, and is right again after each change."""
+
+import functools
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Generic, Self, TypeVar, overload
+
+from sqlalchemy import Column
+from sqlalchemy.orm import Mapped, MappedColumn, Mapper
+
+from afterwork.errors import BadDeclaration
+from afterwork.model.method import check_callable_alone
+from afterwork.model.when import WhenStale
+
+Owner = TypeVar("Owner")
+Result = TypeVar("Result")
+Expression = TypeVar("Expression")
+
+
+class Derived(Generic[Owner, Result]):
+    """A function of a class that says what a member is. Called in Python, it calculates and stores nothing."""
+
+    def __init__(self, function: Callable[[Owner], Result], member: object, when: WhenStale) -> None:
+        check_callable_alone(function, "@aw.derived")
+        self.function = function
+        self.name = function.__name__
+        self.when = when
+        self.in_sql: Callable[[type], Any] | None = None
+        self._member = member
+        functools.update_wrapper(self, function)  # type: ignore[arg-type]
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+        if not isinstance(self._member, str):
+            # Mapping the class puts other objects in their place, so this is the moment to learn what it is called.
+            found = [key for key, value in vars(owner).items() if value is self._member]
+            self._member = found[0] if found else self._member
+
+    @overload
+    def __get__(self, target: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, target: object, owner: type) -> Callable[[], Result]: ...
+    def __get__(self, target: object | None, owner: type) -> Self | Callable[[], Result]:
+        return self if target is None else functools.partial(self.function, target)  # type: ignore[arg-type]
+
+    def expression(self, function: Callable[[Any], Expression]) -> Callable[[Any], Expression]:
+        """Mark a function that says the same in SQL: it takes the class, and returns an expression or a scalar select
+        that is correlated with it. Many stale values are then calculated by one statement.
+
+            @compute_total.expression
+            def _total_in_sql(cls): ...
+        """
+        self.in_sql = function
+        return function
+
+    def member_of(self, mapper: Mapper[Any]) -> str:
+        """The name of the member, in a mapped class that has this function.
+
+        Raises `BadDeclaration` if that class has no such member, or none that is a column.
+        """
+        where = f"@aw.derived on {mapper.class_.__name__}.{self.name}"
+        key = self._key(mapper)
+        if key is None or key not in mapper.columns:
+            raise BadDeclaration(f"{where}: {self._member!r} is no column of {mapper.class_.__name__}.")
+        if not isinstance(mapper.columns[key], Column):
+            raise BadDeclaration(f"{where}: {key} is calculated by the database, so it can't be written.")
+        if mapper.columns[key].primary_key:
+            raise BadDeclaration(f"{where}: {key} is part of the primary key, which must not change.")
+        return key
+
+    def _key(self, mapper: Mapper[Any]) -> str | None:
+        match self._member:
+            case str(name):
+                return name
+            case MappedColumn() | Column():
+                column = self._member if isinstance(self._member, Column) else self._member.column
+                return next((p.key for p in mapper.column_attrs if p.columns[0].name == column.name), None)
+            case _:
+                return getattr(self._member, "key", None)
+
+
+def derived(
+    member: "Mapped[Result] | MappedColumn[Result] | Column[Result] | str",
+    /,
+    *,
+    priority: int | None = None,
+    allow_oldness: timedelta = timedelta(0),
+) -> Callable[[Callable[[Owner], Result]], Derived[Owner, Result]]:
+    """Mark a function of a class that says what one of its members is. The server keeps the member right: it runs the
+    function once for each object, remembers what it read, and runs it again when exactly that has changed.
+
+        total: Mapped[Decimal] = mapped_column(default=Decimal(0))
+
+        @aw.derived(total)
+        def compute_total(self) -> Decimal: ...
+
+    `member` is a column of the class, or its name. `priority` and `allow_oldness` mean what they mean for `WhenStale`.
+    The function must change nothing, and may read other derived members.
+    Raises `BadDeclaration` for a function that could never run.
+    """
+    when = WhenStale(priority=priority, allow_oldness=allow_oldness)
+    return lambda function: Derived(function, member, when)

@@ -1,0 +1,130 @@
+"""Putting together what keeps the caches of one model fresh in one database."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from sqlalchemy import Connection
+from sqlalchemy.orm import Session
+
+from afterwork.clock import Clock
+from afterwork.events import Events, NotInSql, Reached
+from afterwork.jobs.run import Run
+from afterwork.jobs.trigger import CACHES
+from afterwork.journal import capture
+from afterwork.journal.entries import Entries
+from afterwork.manifest.attributes import instrument
+from afterwork.manifest.definitions import Definition, Definitions, register
+from afterwork.manifest.due import Claimed, DueCaches
+from afterwork.manifest.heads import Heads
+from afterwork.manifest.keep import manifests_of
+from afterwork.manifest.match import Matcher
+from afterwork.manifest.plans import Plans
+from afterwork.manifest.query import StatementReader
+from afterwork.manifest.record import Recorder
+from afterwork.manifest.shapes import Shapes
+from afterwork.model.cache import DerivedCache
+from afterwork.model.reading import ReadModel
+from afterwork.store.database import Database
+from afterwork.triggers.calculate import Calculator
+from afterwork.triggers.calculate_in_sql import SqlCalculator, in_sql
+from afterwork.triggers.fill import Filler
+from afterwork.triggers.refresh import Storer
+from afterwork.triggers.renew import Renewer
+from afterwork.triggers.roots import Roots
+from afterwork.triggers.stale import Calculators, Stale
+
+NO_EVENTS = Events()
+"""Where only questions are asked."""
+
+
+def stale_trigger(
+    database: Database,
+    model: ReadModel,
+    connection: Connection,
+    clock: Clock,
+    events: Events,
+    installation: uuid.UUID,
+) -> Stale | None:
+    """What keeps the caches of a model fresh; None if it has none."""
+    if not model.caches:
+        return None
+    register(connection, model.caches.values())
+    instrument(model.classes.values())
+    matcher = matcher_of(database, model, connection, events)
+    sql = _sql_calculators(model, matcher, events)
+    matcher = replace(matcher, rereads=lambda number, change: number not in sql or sql[number].rereads(change))
+    watches = matcher.shapes.watches
+    storer = Storer(matcher, clock)
+    roots = Roots(model.classes.values())
+    plans = Plans(watches, database.engine.dialect)
+    reader = StatementReader(watches, database.engine.dialect)
+
+    run_of = partial(cache_run, installation)
+
+    def recorder(session: Session) -> Recorder:
+        return Recorder(plans, session, clock.now(), reader.read)
+
+    python = _calculators(model, matcher, roots, recorder, run_of)
+    stale = Stale(
+        matcher,
+        Filler(matcher),
+        storer,
+        Renewer(matcher, storer, model.classes, roots, recorder),
+        Calculators(python, sql),
+        clock,
+        run_of,
+    )
+    stale.filler.begin(connection, clock.now())
+    return stale
+
+
+def matcher_of(database: Database, model: ReadModel, connection: Connection, events: Events = NO_EVENTS) -> Matcher:
+    """The matcher of a model's caches in a database."""
+    watches = capture.load(connection, model.tables)
+    shapes = Shapes(watches)
+    shapes.load(connection)
+    manifests, dues = manifests_of(database.dialect), DueCaches(database.dialect)
+    return Matcher(
+        database,
+        Entries(database.dialect),
+        shapes,
+        Definitions(connection, list(model.caches.values()), watches, shapes),
+        manifests,
+        dues,
+        Heads(database.dialect, manifests, dues),
+        lambda point, work: events.emit(Reached(point, work)),
+    )
+
+
+def cache_run(installation: uuid.UUID, definition: Definition, claimed: Claimed) -> Run:
+    """The run of a cache. Its id stays the same however often it is tried."""
+    number = uuid.uuid5(installation, f"cache {claimed.cache} {claimed.runs}")
+    return Run(number, definition.name, claimed.root, CACHES, claimed.attempts + 1)
+
+
+def _calculators(
+    model: ReadModel,
+    matcher: Matcher,
+    roots: Roots,
+    recorder: Callable[[Session], Recorder],
+    run_of: Callable[[Definition, Claimed], Run],
+) -> dict[int, Calculator]:
+    return {
+        definition.id: Calculator(definition.cache, model.classes, roots, recorder, partial(run_of, definition))
+        for definition in matcher.definitions
+        if isinstance(definition.cache, DerivedCache)
+    }
+
+
+def _sql_calculators(model: ReadModel, matcher: Matcher, events: Events) -> dict[int, SqlCalculator]:
+    found: dict[int, SqlCalculator] = {}
+    for definition in matcher.definitions:
+        if isinstance(definition.cache, DerivedCache):
+            made = in_sql(definition.cache, model.classes, matcher.shapes.watches, matcher.dialect)
+            if isinstance(made, str):
+                events.emit(NotInSql(definition.name, made))
+            elif made is not None:
+                found[definition.id] = made
+    return found

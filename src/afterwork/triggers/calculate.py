@@ -1,0 +1,111 @@
+"""Calculating derived members: what each value is as of one state of the database, and what was read for it."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Column, Connection
+from sqlalchemy.orm import Mapper
+
+from afterwork.errors import AfterworkError, BadValue
+from afterwork.jobs.run import Run, running
+from afterwork.jobs.session import ReadSession
+from afterwork.manifest.due import Claimed
+from afterwork.manifest.reads import Reads
+from afterwork.manifest.record import Recorder
+from afterwork.model.cache import DerivedCache
+from afterwork.model.external_id import ExternalId, parse
+from afterwork.triggers.roots import Roots
+
+
+@dataclass(frozen=True)
+class Calculated:
+    """What came of one calculation: a value, or an error; in any case, what was read. `is_new` says that the member
+    has another value, `stored`, by now. `reads` is None if they are the same as the last time. `root` is None where the
+    object is gone."""
+
+    claimed: Claimed
+    root: ExternalId | None
+    value: Any = None
+    stored: Any = None
+    is_new: bool = False
+    reads: Reads | None = None
+    error: Exception | None = None
+    took: float = 0.0
+
+
+@dataclass(frozen=True)
+class Calculator:
+    """Calculates the values of one cache by its Python function."""
+
+    cache: DerivedCache
+    classes: Mapping[str, Mapper[Any]]
+    roots: Roots
+    recorder: Callable[[ReadSession], Recorder]
+    run_of: Callable[[Claimed], Run]
+
+    def calculate(self, connection: Connection, claimed: Sequence[Claimed], limit: float) -> Iterator[Calculated]:
+        """Calculate one value after the other, until `limit` seconds have passed. An error of the database ends it,
+        too: what comes before is right."""
+        ids = {one.cache: parse(one.root, self.classes) for one in claimed}
+        session = ReadSession(connection)
+        began = time.monotonic()
+        try:
+            objects = self.roots.load(session, ids.values())
+            for one in claimed:
+                yield self._calculate(session, one, ids[one.cache], objects.get(ids[one.cache]))
+                if time.monotonic() - began > limit:
+                    return
+        finally:
+            session.end()
+
+    def _calculate(self, session: ReadSession, claimed: Claimed, root: ExternalId, obj: object | None) -> Calculated:
+        if obj is None:
+            return Calculated(claimed, None)
+        recorder = self.recorder(session)
+        recorder.own = (obj, self.cache.member)
+        began = time.perf_counter()
+        value: Any = None
+        error: Exception | None = None
+        try:
+            with running(self.run_of(claimed)), recorder.recording():
+                value = getattr(obj, self.cache.derived.name)()
+            session.flush()  # which refuses, if there is anything to flush
+            value = checked(self.cache.column, self.cache.name, value)
+        except Exception as raised:
+            error = raised
+        took = time.perf_counter() - began
+        reads = recorder.reads()
+        if error is not None:
+            return Calculated(claimed, root, reads=reads, error=error, took=took)
+        stored = getattr(obj, self.cache.member)
+        is_new = not is_same(self.cache.column, stored, value)
+        return Calculated(claimed, root, value, stored, is_new, reads, took=took)
+
+
+def checked(column: Column[Any], name: str, value: Any) -> Any:
+    """A value that a column can hold. Raises `BadValue` for one that it can't."""
+    if value is None:
+        if not column.nullable:
+            raise BadValue(f"{name} can't be null, but its calculation returned None.")
+        return None
+    try:
+        wanted = column.type.python_type
+    except NotImplementedError:
+        return value
+    kinds = {float: (float, int, Decimal), Decimal: (Decimal, int, float), int: (int,)}.get(wanted, (wanted,))
+    if not isinstance(value, kinds) or (isinstance(value, bool) and wanted is not bool):
+        raise BadValue(f"{name} needs {wanted.__name__}, but its calculation returned {value!r:.100}.")
+    return value
+
+
+def is_same(column: Column[Any], stored: Any, value: Any) -> bool:
+    """Whether a member has a value already."""
+    if stored is None or value is None:
+        return stored is value
+    try:
+        return bool(column.type.compare_values(stored, value))
+    except (TypeError, ValueError, AfterworkError):
+        return False

@@ -1,0 +1,77 @@
+"""Calculating derived members by the statement that says what they are in SQL: many by one."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Dialect
+from sqlalchemy.orm import Mapper
+
+from afterwork.errors import AfterworkError
+from afterwork.journal.change import Change
+from afterwork.journal.watch import Watches
+from afterwork.manifest.due import Claimed
+from afterwork.manifest.query import SetBased
+from afterwork.manifest.reads import Reads
+from afterwork.model.cache import DerivedCache
+from afterwork.model.external_id import ExternalId, parse
+from afterwork.triggers.calculate import Calculated, checked, is_same
+
+
+@dataclass(frozen=True)
+class SqlCalculator:
+    """Calculates the values of one cache by its SQL side."""
+
+    cache: DerivedCache
+    classes: Mapping[str, Mapper[object]]
+    set_based: SetBased
+
+    def calculate(self, connection: Connection, claimed: Sequence[Claimed], limit: float) -> Iterator[Calculated]:
+        """Calculate all of them at once. What they depend on is asked only where it may be something else by now."""
+        ids = {one.cache: parse(one.root, self.classes) for one in claimed}
+        began = time.perf_counter()
+        found = self.set_based.values([root.key for root in ids.values()]).add_columns(self.cache.column)
+        width = len(self.cache.root.primary_key)
+        rows = {tuple(row[:width]): row[width:] for row in connection.execute(found)}
+        there = [one for one in claimed if ids[one.cache].key in rows]
+        reads = self._reads(connection, [ids[one.cache] for one in there if one.reread or one.digest is None])
+        took = (time.perf_counter() - began) / max(1, len(claimed))
+        for one in claimed:
+            root = ids[one.cache]
+            if root.key in rows:
+                value, stored = rows[root.key]
+                yield self._calculated(one, root, value, stored, reads.get(root.key), took)
+            else:
+                yield Calculated(one, None)
+
+    def rereads(self, change: Change) -> bool:
+        """Whether what values depend on may be something else after a change."""
+        if change.kind != "U":
+            return True
+        return any(watch == change.watch and columns & change.columns for watch, columns in self.set_based.structural)
+
+    def _reads(self, connection: Connection, roots: Sequence[ExternalId]) -> Mapping[tuple[object, ...], Reads]:
+        if not roots:
+            return {}
+        keys = [root.key for root in roots]
+        return self.set_based.reads(keys, connection.execute(self.set_based.provenance(keys)).all())
+
+    def _calculated(
+        self, claimed: Claimed, root: ExternalId, value: object, stored: object, reads: Reads | None, took: float
+    ) -> Calculated:
+        try:
+            value = checked(self.cache.column, self.cache.name, value)
+        except AfterworkError as error:
+            return Calculated(claimed, root, stored=stored, reads=reads, error=error, took=took)
+        is_new = not is_same(self.cache.column, stored, value)
+        return Calculated(claimed, root, value, stored, is_new, reads, took=took)
+
+
+def in_sql(
+    cache: DerivedCache, classes: Mapping[str, Mapper[object]], watches: Watches, dialect: Dialect
+) -> SqlCalculator | str | None:
+    """The calculator of a cache that has a SQL side; None if it has none; the reason if that can't be used."""
+    if cache.derived.in_sql is None:
+        return None
+    set_based = SetBased(cache.root, cache.derived.in_sql(cache.root.class_), watches, dialect)
+    return SqlCalculator(cache, classes, set_based) if set_based.reason is None else set_based.reason

@@ -1,0 +1,176 @@
+"""`aw.fresh` and `aw.is_stale`: values that are right as of now, whatever the server has not come to yet."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Connection, Executable, select
+from sqlalchemy.orm import InstanceState, Mapper, QueryableAttribute, Session
+from sqlalchemy.orm.attributes import instance_state, set_committed_value
+
+from afterwork.clock import SystemClock
+from afterwork.errors import BadRequest, CircularCaches
+from afterwork.manifest.active import listening
+from afterwork.manifest.attributes import instrument
+from afterwork.manifest.definitions import Definition
+from afterwork.manifest.match import Matcher
+from afterwork.manifest.shape import Row, key_in, shape_of
+from afterwork.manifest.tables import cache as caches
+from afterwork.manifest.tables import due as dues
+from afterwork.model.cache import Cache, DerivedCache
+from afterwork.model.external_id import external_id
+from afterwork.model.later import session as session_of
+from afterwork.model.reading import read_model
+from afterwork.settings import Settings
+from afterwork.store.database import database_of
+from afterwork.triggers.assemble import matcher_of
+
+
+def is_stale(obj: object, name: str) -> bool:
+    """Whether a calculated member of an object, or a view model that is a cache, is not right as of now: something that
+    it read has changed, also by way of others, or it has never run. In the transaction of the object's session, which
+    is flushed before.
+
+    Raises `BadRequest` if the object has no such cache, `NoSession` if it is in no session.
+    """
+    looking, definition = _looking(obj, name)
+    return looking.is_stale(definition, external_id(obj))
+
+
+def fresh(obj: object, name: str) -> Any:
+    """The value of a calculated member that is right as of now: the stored one if it is, else one that is calculated
+    here, with all stale values that it is made of. It is not stored; that is the server's. In the transaction of the
+    object's session, which is flushed before.
+
+    Raises `BadRequest` if the object has no such member, `NoSession` if it is in no session, `CircularCaches` if it is
+    made of itself, and what the calculation raises.
+    """
+    looking, definition = _looking(obj, name)
+    if not isinstance(definition.cache, DerivedCache):
+        raise BadRequest(f"{name} is a view model, which has no value. Ask aw.is_stale, or run it with aw.later.")
+    instrument(instance_state(obj).mapper.registry.mappers)
+    with Session(looking.connection, autoflush=False) as session:
+        twin = session.get_one(type(obj), instance_state(obj).identity)
+        with listening(_Freshening(looking)):
+            return getattr(twin, definition.cache.member)
+
+
+def _looking(obj: object, name: str) -> "tuple[_Looking, Definition]":
+    session = session_of(obj)
+    session.flush()
+    connection = session.connection()
+    model = read_model(instance_state(obj).mapper.registry)
+    cache = model.cache_of(obj, name)
+    matcher = matcher_of(database_of(connection.engine, Settings()), model, connection)
+    looking = _Looking(connection, matcher)
+    return looking, looking.definition(cache)
+
+
+@dataclass
+class _Looking:
+    """What one question needs to know, each asked once."""
+
+    connection: Connection
+    matcher: Matcher
+    _known: dict[int, bool] = field(default_factory=dict)
+
+    def definition(self, cache: Cache) -> Definition:
+        found = next((one for one in self.matcher.definitions if one.cache is cache), None)
+        if found is None:
+            raise BadRequest(f"The database does not know of {cache.name} yet: no server has run since it is there.")
+        return found
+
+    def is_stale(self, definition: Definition, root: str) -> bool:
+        numbers = self.matcher.heads.numbers(self.connection, definition, [root])
+        return root not in numbers or self._is_stale(numbers[root])
+
+    def _is_stale(self, number: int) -> bool:
+        if number not in self._known:
+            self._known[number] = False  # in a circle, the others decide
+            self._known[number] = self._is_due(number) or self._is_touched(number) or self._has_stale_feeder(number)
+        return self._known[number]
+
+    def _is_due(self, number: int) -> bool:
+        since = select(dues.c.cache).where(dues.c.cache == number, dues.c.since.is_not(None))
+        never = select(caches.c.id).where(caches.c.id == number, caches.c.computed.is_(None))
+        return self.connection.execute(since.union_all(never)).first() is not None
+
+    def _is_touched(self, number: int) -> bool:
+        return not self._touched.isdisjoint(self._tokens(number))
+
+    def _has_stale_feeder(self, number: int) -> bool:
+        return any(self.is_stale(definition, root) for definition, root in self._feeders(number))
+
+    @cached_property
+    def _touched(self) -> set[int]:
+        """What was changed and not matched yet."""
+        changes = self.matcher.entries.waiting(self.connection)
+        return {token for change in changes for token in self.matcher.shapes.touched(change)}
+
+    def _tokens(self, number: int) -> set[int]:
+        return set(self.matcher.manifests.tokens(self.connection, [number]).get(number, ()))
+
+    def _feeders(self, number: int) -> Iterator[tuple[Definition, str]]:
+        """The caches that write what a cache has read."""
+        for token in self._tokens(number):
+            shape, key = self.matcher.shapes.shape(shape_of(token)), key_in(token)
+            for definition in self.matcher.definitions:
+                if isinstance(shape, Row) and key is not None and definition.written is not None:
+                    watch, column = definition.written
+                    if shape.watch == watch and shape.columns & column:
+                        yield definition, definition.root_of(key, self.matcher.dialect)
+
+
+class _Freshening:
+    """Has stale members calculated at the moment in which they are read."""
+
+    def __init__(self, looking: _Looking) -> None:
+        self.members: dict[int, set[InstanceState[Any]]] = {}
+        self._looking = looking
+
+    def first_of(self, attribute: QueryableAttribute[Any]) -> set[InstanceState[Any]]:
+        for definition in self._looking.matcher.definitions:
+            cache = definition.cache
+            if not isinstance(cache, DerivedCache) or cache.member != attribute.key:
+                continue
+            if issubclass(attribute.parent.mapper.class_, cache.root.class_):
+                return self.members.setdefault(id(attribute), _Calculating(self._looking, definition, cache))
+        return set()
+
+    def before_end(self, state: InstanceState[Any], key: str) -> None: ...
+    def end(self, state: InstanceState[Any], key: str, value: Any) -> None: ...
+    def asked_for(self, mapper: Mapper[Any], identity: object, found: object | None) -> None: ...
+    def statement(
+        self, statement: Executable, parameters: Any, connection: Connection, *, entities: bool = True
+    ) -> None: ...
+    def depends_on(self, thing: object) -> None: ...
+    def passed(self, moment: datetime) -> bool:
+        return moment <= SystemClock().now()
+
+
+class _Calculating(set[InstanceState[Any]]):
+    """The objects of which a calculated member was read, each right by now."""
+
+    def __init__(self, looking: _Looking, definition: Definition, cache: DerivedCache) -> None:
+        super().__init__()
+        self._looking, self._definition, self._cache = looking, definition, cache
+        self._going_on: list[str] = []
+
+    def __bool__(self) -> bool:
+        return True
+
+    def add(self, state: InstanceState[Any]) -> None:
+        if state in self:
+            return
+        obj = state.obj()
+        root = external_id(obj) if obj is not None else ""
+        if root in self._going_on:
+            raise CircularCaches([f"{self._definition.name} of {one}" for one in [*self._going_on, root]])
+        if obj is not None and self._looking.is_stale(self._definition, root):
+            self._going_on.append(root)
+            value = getattr(obj, self._cache.derived.name)()
+            self._going_on.pop()
+            set_committed_value(obj, self._cache.member, value)
+        super().add(state)

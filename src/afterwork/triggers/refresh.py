@@ -1,0 +1,222 @@
+"""Making derived members fresh: calculate in one state of the database, then write in a short transaction of its own.
+
+While a value is calculated, nothing is locked. Whatever changes meanwhile is found when the value is written: the
+journal keeps aside what a calculation in flight may not have seen, so the cache is born stale, and runs again.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, column, select, table, tuple_, update
+
+from afterwork.clock import Clock
+from afterwork.errors import CircularCaches
+from afterwork.jobs.outcome import text_of
+from afterwork.manifest.cause import Cause, cause_of, written
+from afterwork.manifest.definitions import Definition
+from afterwork.manifest.due import Batch, Mark
+from afterwork.manifest.heads import Left
+from afterwork.manifest.keep import digest
+from afterwork.manifest.match import Matcher
+from afterwork.manifest.reads import Reads
+from afterwork.manifest.shape import shape_of
+from afterwork.model.cache import DerivedCache
+from afterwork.triggers.calculate import Calculated
+
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=10), timedelta(hours=1)
+"""After an error a calculation is tried again by and by, and at once when something that it read changes."""
+
+LOCKED_PAUSE = timedelta(milliseconds=100)
+"""How long a value waits whose row somebody else has locked."""
+
+
+def pause_after(attempts: int) -> timedelta:
+    """How long a cache that has failed so often waits before it is tried again."""
+    return min(LONGEST_PAUSE, FIRST_PAUSE * (1 << min(attempts, 10)))
+
+
+@dataclass(frozen=True)
+class Storer:
+    """Stores what calculations came to."""
+
+    matcher: Matcher
+    clock: Clock
+
+    def store(
+        self,
+        connection: Connection,
+        definition: Definition,
+        batch: Batch,
+        snapshot: Any,
+        calculated: Sequence[Calculated],
+        now: datetime,
+    ) -> list[Calculated]:
+        """Write values that are new, manifests that are others, and what each run left; end the claims. Returns what
+        was stored: some may have been taken over by another server, or have rows that somebody else has locked."""
+        tokens = {
+            one.claimed.cache: self.tokens(connection, definition, one.reads)
+            for one in calculated
+            if one.reads is not None
+        }
+        with self.matcher.database.transaction(connection, self.matcher.entries.to_end):
+            locked = self._locked(connection, definition, calculated)
+            done = [one for one in calculated if one.claimed.cache not in locked]
+            ended = self.matcher.dues.end(connection, batch, [one.claimed.cache for one in done])
+            done = [one for one in done if one.claimed.cache in ended]
+            self._write_values(connection, definition, done)
+            self._leave(connection, snapshot, done, tokens, now)
+            self.matcher.dues.mark(connection, list(self._marks(connection, definition, snapshot, done, tokens, now)))
+            self.matcher.heads.drop(connection, [one.claimed.cache for one in done if one.root is None])
+            rest = [one.cache for one in batch.caches if one.cache not in ended]
+            self.matcher.dues.put_back(connection, batch, rest, now + LOCKED_PAUSE if locked else now)
+            self.matcher.reached("before commit", definition.name)
+        self.matcher.reached("after commit", definition.name)
+        return done
+
+    def tokens(self, connection: Connection, definition: Definition, reads: Reads) -> set[int]:
+        """The manifest for what was read. Shapes that are new get their numbers, in transactions of their own."""
+        for shape in self.matcher.shapes.unknown(reads):
+            self.matcher.shapes.number(connection, shape)
+        found = self.matcher.shapes.tokens(reads)
+        self.learn(connection, definition, found)
+        return found
+
+    def learn(self, connection: Connection, definition: Definition, tokens: Collection[int]) -> None:
+        """Note what kinds of reads the runs of a cache make."""
+        self.matcher.definitions.learn(connection, definition.id, set(map(shape_of, tokens)))
+
+    def _locked(
+        self, connection: Connection, definition: Definition, calculated: Sequence[Calculated]
+    ) -> Collection[int]:
+        """The caches whose rows somebody else has locked. To wait for one while having others could be a deadlock."""
+        new = [one for one in calculated if one.is_new and one.root is not None]
+        if len(new) < 2 or self.matcher.database.dialect == "sqlite":
+            return ()
+        keys = {one.root.key: one.claimed.cache for one in new if one.root is not None}
+        assert definition.target is not None
+        columns = definition.target.key
+        wanted = tuple_(*columns).in_(list(keys)) if len(columns) > 1 else columns[0].in_([key[0] for key in keys])
+        free = select(*columns).where(wanted).with_for_update(key_share=True, skip_locked=True)
+        found = {tuple(row) for row in connection.execute(free)}
+        return {cache for key, cache in keys.items() if key not in found}
+
+    def _write_values(self, connection: Connection, definition: Definition, done: Sequence[Calculated]) -> None:
+        """Write the column and nothing else: not the moment of the last change or the version, which are the users'."""
+        new = [one for one in done if one.is_new and one.root is not None]
+        if not new:
+            return
+        assert isinstance(definition.cache, DerivedCache)
+        assert definition.target is not None
+        member = definition.cache.column
+        target = definition.target.table
+        keys = definition.target.key
+        bare = table(target.name, *(column(c.name, c.type) for c in (*keys, member)), schema=target.schema)
+        statement = (
+            update(bare)
+            .where(*(bare.c[key.name] == bindparam(f"key_{n}", type_=key.type) for n, key in enumerate(keys)))
+            .values({member.name: bindparam("new_value", type_=member.type)})
+        )
+        rows = [
+            {"new_value": one.value} | {f"key_{n}": part for n, part in enumerate(one.root.key)}
+            for one in sorted(new, key=lambda one: str(one.root))
+            if one.root is not None
+        ]
+        connection.execute(statement, rows if len(rows) > 1 else rows[0])
+
+    def _leave(
+        self,
+        connection: Connection,
+        snapshot: Any,
+        done: Sequence[Calculated],
+        tokens: dict[int, set[int]],
+        now: datetime,
+    ) -> None:
+        there = [one for one in done if one.root is not None]
+        digests = {
+            one.claimed.cache: digest(tokens[one.claimed.cache]) if one.claimed.cache in tokens else one.claimed.digest
+            for one in there
+        }
+        self.matcher.heads.ran(
+            connection,
+            [
+                Left.of_run(
+                    one.claimed,
+                    snapshot,
+                    None,
+                    digests[one.claimed.cache],
+                    now,
+                    one.took,
+                    None if one.error is None else text_of(one.error),
+                )
+                for one in there
+            ],
+        )
+        others = {
+            one.claimed.cache: tokens[one.claimed.cache]
+            for one in there
+            if one.claimed.cache in tokens and digests[one.claimed.cache] != one.claimed.digest
+        }
+        if others:
+            self.matcher.manifests.save(connection, others)
+
+    def _marks(
+        self,
+        connection: Connection,
+        definition: Definition,
+        snapshot: Any,
+        done: Sequence[Calculated],
+        tokens: dict[int, set[int]],
+        now: datetime,
+    ) -> "list[Mark]":
+        """What is to run again: because it was born stale, failed, or holds only until a moment."""
+        stale = self.born_stale(
+            connection, snapshot, {one.claimed.cache: tokens.get(one.claimed.cache) for one in done}
+        )
+        marks = []
+        for one in done:
+            number = one.claimed.cache
+            if one.root is None:
+                continue
+            if isinstance(one.error, CircularCaches):
+                continue  # until somebody changes what it reads
+            if one.error is not None and number not in stale:
+                due = now + pause_after(one.claimed.attempts)
+                attempts = one.claimed.attempts + 1
+                marks.append(Mark(number, definition.id, due, now, one.claimed.cause, attempts=attempts))
+            else:
+                until = None if one.reads is None else one.reads.due
+                marks += self.next_marks(definition, number, stale.get(number), until)
+        return marks
+
+    def next_marks(self, definition: Definition, cache: int, stale: str | None, until: datetime | None) -> list[Mark]:
+        """When a cache that has just run is to run again, as far as is known: because it was born stale, with the cause
+        of that, or because what it came to holds only until a moment."""
+        now = self.clock.now()
+        if stale is not None:
+            return [Mark(cache, definition.id, now + definition.cache.when.allow_oldness, now, stale)]
+        if until is not None:
+            return [Mark(cache, definition.id, max(now, until), None, written(Cause("time", moment=until)))]
+        return []
+
+    def born_stale(
+        self, connection: Connection, snapshot: Any, tokens: Mapping[int, set[int] | None], own: int | None = None
+    ) -> dict[int, str]:
+        """The caches whose run has not seen a change of what they read that has been matched already, with that as
+        their cause. What the transaction `own` has changed was changed by the run itself."""
+        found: dict[int, str] = {}
+        unseen = self.matcher.entries.unseen(connection, snapshot)
+        if not unseen:
+            return found
+        same = self.matcher.manifests.tokens(connection, [number for number, some in tokens.items() if some is None])
+        tokens = {number: set(same.get(number, ())) if some is None else some for number, some in tokens.items()}
+        for change in unseen:
+            if own is not None and change.tx == own:
+                continue
+            touched = set(self.matcher.shapes.touched(change))
+            emptied = change.kind == "T"
+            for number, manifest in tokens.items():
+                if number not in found and (emptied or not touched.isdisjoint(manifest or ())):
+                    found[number] = written(cause_of(change, self.matcher.shapes.watch(change.watch)))
+        return found

@@ -1,0 +1,190 @@
+"""Running view models that are caches: one transaction, which sees one state of the database, and writes.
+
+It can't be split as a calculation can: what such a run writes depends on what it has read, also of the rows that it
+writes. If somebody changes those meanwhile, the transaction is refused, and the run repeated.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.orm import Mapper
+
+from afterwork.jobs.outcome import Raised, text_of
+from afterwork.jobs.perform import perform, tell
+from afterwork.jobs.run import Run
+from afterwork.jobs.session import RunSession
+from afterwork.manifest.definitions import Definition
+from afterwork.manifest.due import Batch, Claimed, Mark
+from afterwork.manifest.heads import Left
+from afterwork.manifest.keep import digest
+from afterwork.manifest.match import Matcher
+from afterwork.manifest.reads import Reads
+from afterwork.manifest.record import Recorder
+from afterwork.model.cache import ViewModelCache
+from afterwork.model.external_id import parse
+from afterwork.model.work import ViewModelWork
+from afterwork.triggers.refresh import Storer, pause_after
+from afterwork.triggers.roots import Roots
+
+
+@dataclass
+class Attempt:
+    """One attempt to run a view model on one object: what it has seen and read so far."""
+
+    definition: Definition
+    batch: Batch
+    run: Run
+    now: datetime
+    snapshot: Any = None
+    recorder: Recorder | None = None
+    began: float = field(default_factory=time.perf_counter)
+
+    @property
+    def claimed(self) -> Claimed:
+        return self.batch.caches[0]
+
+    @property
+    def work(self) -> ViewModelWork:
+        cache = self.definition.cache
+        assert isinstance(cache, ViewModelCache)
+        return ViewModelWork(cache.name, cache.root.class_, cache.view_model)
+
+    @property
+    def reads(self) -> Reads:
+        return Reads() if self.recorder is None else self.recorder.reads()
+
+
+@dataclass(frozen=True)
+class Renewer:
+    """Runs view models, each on one object."""
+
+    matcher: Matcher
+    storer: Storer
+    classes: Mapping[str, Mapper[Any]]
+    roots: Roots
+    recorder: Callable[[RunSession], Recorder]
+
+    def renew(self, connection: Connection, attempt: Attempt) -> Raised | None:
+        """Run the one cache of a batch. Returns what its code raised, once that is written down.
+
+        Raises errors of the database; the claim remains then.
+        """
+        try:
+            tokens = self._transaction(connection, attempt)
+        except Exception as error:
+            if attempt.recorder is None or self._is_the_databases(error):
+                raise
+            return self._fail(connection, attempt, error)
+        if tokens is not None:
+            self.matcher.shapes.load(connection)
+            self.storer.learn(connection, attempt.definition, tokens)
+            if self.matcher.database.dialect == "postgresql":
+                self.check(connection, attempt.batch.claim)
+        return None
+
+    def check(self, connection: Connection, claim: str) -> None:
+        """After the commit of a run: see whether something has changed while it ran, and end its claim."""
+        with self.matcher.database.transaction(connection, self.matcher.entries.to_end):
+            for stored in self.matcher.dues.finish(connection, claim):
+                seen = self.matcher.heads.seen(connection, stored.cache)
+                tokens = set(self.matcher.manifests.tokens(connection, [stored.cache]).get(stored.cache, ()))
+                stale = self.storer.born_stale(connection, seen.snapshot, {stored.cache: tokens}, seen.own)
+                definition = self.matcher.definitions.by_id.get(stored.definition)
+                if definition is not None:
+                    self._go_on(connection, definition, stored.cache, stale.get(stored.cache), stored.until)
+
+    def _transaction(self, connection: Connection, attempt: Attempt) -> set[int] | None:
+        """The run itself, with all that it leaves. Returns its manifest; None if the object is not there any more."""
+        with self.matcher.database.watched_transaction(connection) as attempt.snapshot:
+            if not self._perform(connection, attempt):
+                self.matcher.heads.drop(connection, [attempt.claimed.cache])
+                return None
+            reads = attempt.reads
+            tokens = self.matcher.shapes.tokens_within(connection, reads)
+            seen, own = self.matcher.entries.seen_by_writer(connection, attempt.snapshot)
+            self._leave(connection, attempt, seen, own, tokens, None)
+            if self.matcher.database.dialect == "postgresql":
+                self.matcher.dues.stored(connection, attempt.batch, reads.due)
+            else:  # nobody can have changed anything meanwhile
+                self.matcher.dues.end(connection, attempt.batch, [attempt.claimed.cache])
+                self._go_on(connection, attempt.definition, attempt.claimed.cache, None, reads.due)
+            self.matcher.reached("before commit", attempt.definition.name)
+        self.matcher.reached("after commit", attempt.definition.name)
+        return tokens
+
+    def _perform(self, connection: Connection, attempt: Attempt) -> bool:
+        session = RunSession(connection)
+        try:
+            root = parse(attempt.claimed.root, self.classes)
+            obj = self.roots.load(session, [root]).get(root)
+            if obj is None:
+                return False
+            attempt.recorder = self.recorder(session)
+            with attempt.recorder.recording():
+                perform(attempt.work, obj, attempt.run)
+            session.flush()
+        finally:
+            session.end()
+        self.matcher.reached("ran", attempt.definition.name)
+        return True
+
+    def _leave(
+        self, connection: Connection, attempt: Attempt, seen: Any, own: int | None, tokens: set[int], raised: str | None
+    ) -> None:
+        claimed, number = attempt.claimed, digest(tokens)
+        took = time.perf_counter() - attempt.began
+        self.matcher.heads.ran(connection, [Left.of_run(claimed, seen, own, number, attempt.now, took, raised)])
+        if number != claimed.digest:
+            self.matcher.manifests.save(connection, {claimed.cache: tokens})
+
+    def _go_on(
+        self, connection: Connection, definition: Definition, cache: int, stale: str | None, until: datetime | None
+    ) -> None:
+        marks = self.storer.next_marks(definition, cache, stale, until)
+        self.matcher.dues.mark(connection, marks)
+
+    def _fail(self, connection: Connection, attempt: Attempt, error: Exception) -> Raised:
+        """After the rollback: tell the view model, and write what it had read, so that changes of that run it again."""
+        raised = Raised(text_of(error))
+        tokens = self.storer.tokens(connection, attempt.definition, attempt.reads)
+        try:
+            self._write_failure(connection, attempt, tokens, raised, error)
+        except Exception as second:
+            if self._is_the_databases(second):
+                raise
+            raised = raised.with_second(second)
+            self._write_failure(connection, attempt, tokens, raised, None)
+        return raised
+
+    def _write_failure(
+        self, connection: Connection, attempt: Attempt, tokens: set[int], raised: Raised, telling: Exception | None
+    ) -> None:
+        claimed, definition = attempt.claimed, attempt.definition
+        with self.matcher.database.transaction(connection, self.matcher.entries.to_end):
+            if telling is not None:
+                self._tell(connection, attempt, telling, raised.text)
+            if not self.matcher.dues.end(connection, attempt.batch, [claimed.cache]):
+                return
+            self._leave(connection, attempt, attempt.snapshot, None, tokens, raised.text)
+            stale = self.storer.born_stale(connection, attempt.snapshot, {claimed.cache: tokens})
+            again = attempt.now if stale else attempt.now + pause_after(claimed.attempts)
+            mark = Mark(claimed.cache, definition.id, again, attempt.now, claimed.cause, attempts=claimed.attempts + 1)
+            self.matcher.dues.mark(connection, [mark])
+
+    def _tell(self, connection: Connection, attempt: Attempt, error: Exception, text: str) -> None:
+        session = RunSession(connection)
+        try:
+            root = parse(attempt.claimed.root, self.classes)
+            obj = self.roots.load(session, [root]).get(root)
+            if obj is not None:
+                tell(attempt.work, obj, attempt.run, error, text)
+                session.flush()
+        finally:
+            session.end()
+
+    def _is_the_databases(self, error: Exception) -> bool:
+        return self.matcher.database.is_contended(error) or self.matcher.database.is_lost(error)

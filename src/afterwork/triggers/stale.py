@@ -1,0 +1,257 @@
+"""Stale caches start jobs: a derived member or a view model that has read something which was changed since."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from afterwork.clock import Clock
+from afterwork.errors import ClaimLost
+from afterwork.jobs.outcome import Raised, Succeeded, text_of
+from afterwork.jobs.run import Run
+from afterwork.jobs.trigger import CACHES, Due, Ran
+from afterwork.manifest.circle import circle_of
+from afterwork.manifest.definitions import Definition, Order
+from afterwork.manifest.due import Batch, Claimed, Waiting
+from afterwork.manifest.match import Matcher
+from afterwork.model.cache import DerivedCache
+from afterwork.triggers.calculate import Calculated, Calculator
+from afterwork.triggers.calculate_in_sql import SqlCalculator
+from afterwork.triggers.fill import Filler
+from afterwork.triggers.refresh import Storer
+from afterwork.triggers.renew import Attempt, Renewer
+
+PATIENCE = timedelta(seconds=10)
+"""So long a cache waits at most for others that write what it reads, where these never come to rest."""
+
+BESIDE = timedelta(milliseconds=50)
+"""How soon to look again while another server runs what something waits for."""
+
+SLICE = 0.1
+"""Seconds that one batch of calculations takes about, during which it sees one state of the database."""
+
+MOST = 200
+"""Calculations in one batch."""
+
+MOST_IN_SQL = 2000
+"""The same where one statement makes them."""
+
+TRIES = 3
+
+CONTENDED_PAUSE = timedelta(seconds=1)
+
+
+@dataclass
+class Pace:
+    """How long the runs of each definition take, in seconds, as far as this server has seen."""
+
+    seconds: dict[int, float] = field(default_factory=dict)
+
+    def most(self, definition: Definition) -> int:
+        """How many runs make one batch."""
+        if not isinstance(definition.cache, DerivedCache):
+            return 1
+        return max(1, min(MOST, int(SLICE / max(self.seconds.get(definition.id, SLICE / 20), SLICE / MOST))))
+
+    def note(self, definition: Definition, count: int, seconds: float) -> None:
+        """A batch has run."""
+        if count:
+            before = self.seconds.get(definition.id, seconds / count)
+            self.seconds[definition.id] = 0.7 * before + 0.3 * seconds / count
+
+
+@dataclass(frozen=True)
+class Calculators:
+    """How the value of each definition is calculated: all can in Python, some in SQL as well."""
+
+    python: Mapping[int, Calculator]
+    sql: Mapping[int, SqlCalculator]
+
+    def of(self, definition: Definition) -> Calculator | SqlCalculator:
+        """The quickest way."""
+        return self.sql.get(definition.id) or self.python[definition.id]
+
+
+@dataclass(frozen=True)
+class Stale:
+    """Looks for caches that are due, and runs them."""
+
+    matcher: Matcher
+    filler: Filler
+    storer: Storer
+    renewer: Renewer
+    calculators: Calculators
+    clock: Clock
+    run_of: Callable[[Definition, Claimed], Run]
+    pace: Pace = field(default_factory=Pace)
+
+    def due(self, connection: Connection, now: datetime) -> Due:
+        """Whether something is to be done now, in the lane `CACHES`, and the next moment at which something will be."""
+        if not self.matcher.entries.is_empty(connection):
+            return Due({CACHES: [0]}, None)
+        waiting = self._waiting(connection)
+        order = self.matcher.definitions.order
+        if self._next(waiting, order, now) is not None or self._next_fill(waiting, order) is not None:
+            return Due({CACHES: [0]}, None)
+        moments = [moment for found in waiting.values() for moment in (found.due, found.fill) if moment is not None]
+        return Due({}, max(min(moments), now + BESIDE) if moments else None)
+
+    def refresh(self, connection: Connection, server: int, active: Callable[[str, bool], None]) -> Iterator[Ran]:
+        """Run what is due, a batch at a time, until nothing is. `active` is told of each claim for as long as this
+        server is at it."""
+        while True:
+            while self.matcher.match(connection, self.clock.now()):
+                pass
+            waiting = self._waiting(connection)
+            order = self.matcher.definitions.order
+            if (found := self._next(waiting, order, self.clock.now())) is not None:
+                yield self._run(connection, *found, server, active)
+            elif (unfilled := self._next_fill(waiting, order)) is None or not self._fill(connection, unfilled):
+                break
+        with self.matcher.database.transaction(connection):
+            self.matcher.entries.forget(connection)
+
+    def _waiting(self, connection: Connection) -> Mapping[int, Waiting]:
+        found = self.matcher.dues.waiting(connection)
+        connection.commit()
+        return {one.definition: one for one in found}
+
+    def _fill(self, connection: Connection, definition: Definition) -> bool:
+        """Add the next chunk of caches to be filled. False if another server is just doing that."""
+        added = self.filler.step(connection, definition, self.clock.now())
+        return added or self._waiting(connection)[definition.id].filled
+
+    def adopt(self, connection: Connection, server: int, living: Sequence[int], active: Sequence[str]) -> bool:
+        """Take care of the claims of servers that are gone, and of those that this one has lost track of. True if there
+        are claims of others, which must be looked after."""
+        claims = self.matcher.dues.claims(connection)
+        orphans = {
+            claim for claim, owner in claims.items() if owner not in living or (owner == server and claim not in active)
+        }
+        connection.commit()
+        for claim in orphans:
+            self.renewer.check(connection, claim)
+        if orphans:
+            with self.matcher.database.transaction(connection):
+                self.matcher.dues.release(connection, orphans)
+                self.matcher.entries.forget(connection)
+        return any(owner != server for claim, owner in claims.items() if claim not in orphans)
+
+    # What comes next.
+
+    def _next(self, waiting: Mapping[int, Waiting], order: Order, now: datetime) -> tuple[Definition, bool] | None:
+        """The definition whose caches run next, and whether they are to be filled: the most urgent one that waits for
+        no other."""
+
+        def is_busy(number: int) -> bool:
+            found = waiting.get(number)
+            return found is not None and (found.claimed or (found.due is not None and found.due <= now))
+
+        def is_filling(number: int) -> bool:
+            found = waiting.get(number)
+            return is_busy(number) or (found is not None and found.fill is not None and found.fill <= now)
+
+        known = self.matcher.definitions.by_id
+        ranked = sorted((n for n in waiting if n in known), key=lambda n: order.rank[n])
+        for number in ranked:
+            due = waiting[number].due
+            if due is None or due > now:
+                continue
+            if due <= now - PATIENCE or not any(map(is_busy, order.feeders[number])):
+                return known[number], False
+        for number in ranked:
+            fill = waiting[number].fill
+            if fill is not None and fill <= now and not any(map(is_filling, order.feeders[number])):
+                return known[number], True
+        return None
+
+    def _next_fill(self, waiting: Mapping[int, Waiting], order: Order) -> Definition | None:
+        known = self.matcher.definitions.by_id
+        unfilled = [known[number] for number, found in waiting.items() if not found.filled and number in known]
+        if any(found.fill is not None or found.claimed for found in waiting.values()):
+            return None  # one chunk after the other
+        return min(unfilled, key=lambda definition: order.rank[definition.id], default=None)
+
+    # Running it.
+
+    def _run(
+        self,
+        connection: Connection,
+        definition: Definition,
+        fill: bool,
+        server: int,
+        active: Callable[[str, bool], None],
+    ) -> Ran:
+        now = self.clock.now()
+        with self.matcher.database.light_statement(connection):
+            batch = self.matcher.dues.claim(connection, definition.id, fill, now, self._most(definition), server)
+        if not batch.caches:
+            return []
+        active(batch.claim, True)
+        self.matcher.reached("claimed", definition.name)
+        try:
+            if isinstance(definition.cache, DerivedCache):
+                return self._calculate(connection, definition, batch)
+            return self._renew(connection, definition, batch)
+        finally:
+            active(batch.claim, False)
+
+    def _most(self, definition: Definition) -> int:
+        return MOST_IN_SQL if definition.id in self.calculators.sql else self.pace.most(definition)
+
+    def _calculate(self, connection: Connection, definition: Definition, batch: Batch) -> Ran:
+        done: list[Calculated] = []
+        with self.matcher.database.snapshot(connection) as snapshot:
+            for one in self.calculators.of(definition).calculate(connection, batch.caches, SLICE):
+                circle = circle_of(connection, one.claimed, self.matcher.definitions)
+                done.append(one if circle is None else replace(one, is_new=False, error=circle))
+        self.matcher.reached("ran", definition.name)
+        self.pace.note(definition, len(done), sum(one.took for one in done))
+        return self._ran(definition, self._store(connection, definition, batch, snapshot, done))
+
+    def _store(
+        self, connection: Connection, definition: Definition, batch: Batch, snapshot: object, done: list[Calculated]
+    ) -> list[Calculated]:
+        """Store all at once; where the database refuses something, one by one, so that only that one fails."""
+        now = self.clock.now()
+        try:
+            return self.storer.store(connection, definition, batch, snapshot, done, now)
+        except DBAPIError as error:
+            if self.matcher.database.is_lost(error) or self.matcher.database.is_contended(error):
+                raise
+            if len(done) == 1:
+                failed = Calculated(done[0].claimed, done[0].root, reads=done[0].reads, error=error, took=done[0].took)
+                return self.storer.store(connection, definition, batch, snapshot, [failed], now)
+        stored = []
+        for one in done:
+            alone = Batch(batch.claim, [one.claimed])
+            stored += self._store(connection, definition, alone, snapshot, [one])
+        with self.matcher.database.transaction(connection):
+            self.matcher.dues.release(connection, [batch.claim])
+        return stored
+
+    def _renew(self, connection: Connection, definition: Definition, batch: Batch) -> Ran:
+        claimed = batch.caches[0]
+        run = self.run_of(definition, claimed)
+        for _ in range(TRIES):
+            try:
+                raised = self.renewer.renew(connection, Attempt(definition, batch, run, self.clock.now()))
+            except ClaimLost:
+                return []
+            except DBAPIError as error:
+                if self.matcher.database.is_lost(error) or not self.matcher.database.is_contended(error):
+                    raise
+            else:
+                return [(run, raised or Succeeded())]
+        with self.matcher.database.transaction(connection):
+            self.matcher.dues.put_back(connection, batch, [claimed.cache], self.clock.now() + CONTENDED_PAUSE)
+        return []
+
+    def _ran(self, definition: Definition, done: Sequence[Calculated]) -> Ran:
+        return [
+            (self.run_of(definition, one.claimed), Succeeded() if one.error is None else Raised(text_of(one.error)))
+            for one in done
+            if one.root is not None
+        ]

@@ -1,0 +1,94 @@
+"""Verifying: calculate again without storing, and report what differs from what is stored."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from afterwork.jobs.outcome import text_of
+from afterwork.manifest.definitions import Definition
+from afterwork.manifest.due import Claimed
+from afterwork.manifest.tables import cache as caches
+from afterwork.manifest.tables import due as dues
+from afterwork.model.cache import DerivedCache
+from afterwork.triggers.calculate import Calculated
+from afterwork.triggers.stale import Stale
+
+CHUNK = 100
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A value that is not what its calculation says, though it counts as fresh. With `in_sql`, it is the SQL side that
+    says something else than the Python side."""
+
+    name: str
+    root_id: str
+    stored: str
+    calculated: str
+    in_sql: bool = False
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What `verify` has found. `checked` counts values, by cache."""
+
+    checked: dict[str, int]
+    differences: list[Difference]
+
+
+@dataclass(frozen=True)
+class Verifier:
+    """Verifies derived members that are not due to run anyway."""
+
+    stale: Stale
+
+    def verify(self, connection: Connection, sample: int | None) -> Verified:
+        """Calculate all values again, or of each cache as many as `sample` says, picked by chance."""
+        checked: dict[str, int] = {}
+        differences: list[Difference] = []
+        for definition in self.stale.matcher.definitions:
+            if isinstance(definition.cache, DerivedCache):
+                checked[definition.name] = 0
+                for some in self._chunks(connection, definition, sample):
+                    found = self._verify(connection, definition, some)
+                    checked[definition.name] += len(some)
+                    differences += found
+        return Verified(checked, differences)
+
+    def _chunks(
+        self, connection: Connection, definition: Definition, sample: int | None
+    ) -> Iterator[Sequence[Claimed]]:
+        c = caches.c
+        fresh = select(c.id, c.root).where(c.definition == definition.id, c.computed.is_not(None), c.error.is_(None))
+        fresh = fresh.where(c.id.not_in(select(dues.c.cache).where(dues.c.since.is_not(None))))
+        if sample is not None:
+            rows = connection.execute(fresh.order_by(func.random()).limit(sample)).all()
+        else:
+            rows = connection.execute(fresh.order_by(c.id)).all()
+        connection.commit()
+        for start in range(0, len(rows), CHUNK):
+            yield [
+                Claimed(row.id, row.root, None, 0, "", None, 0, 0, False, False, True)
+                for row in rows[start : start + CHUNK]
+            ]
+
+    def _verify(self, connection: Connection, definition: Definition, some: Sequence[Claimed]) -> list[Difference]:
+        calculators = self.stale.calculators
+        with self.stale.matcher.database.snapshot(connection):
+            found = list(calculators.python[definition.id].calculate(connection, some, float("inf")))
+            other = (
+                list(calculators.sql[definition.id].calculate(connection, some, 0))
+                if definition.id in calculators.sql
+                else []
+            )
+        return [
+            Difference(definition.name, one.claimed.root, repr(one.stored), _result(one), in_sql)
+            for side, in_sql in ((found, False), (other, True))
+            for one in side
+            if one.is_new or one.error is not None
+        ]
+
+
+def _result(one: Calculated) -> str:
+    return text_of(one.error) if one.error is not None else repr(one.value)

@@ -1,0 +1,62 @@
+"""A server that keeps caches fresh is killed with kill -9 at each point."""
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from sqlalchemy import URL, create_engine, text
+
+import afterwork as aw
+from afterwork.events import Point
+from tests.server.test_caches_live import fill, settled
+from tests.support import trade
+from tests.support.numbers import JOURNAL
+from tests.support.processes import Process, Processes, processes
+
+pytestmark = pytest.mark.faults
+
+SETTINGS = {"standby_poll": 0.1, "lock_limit": 1.0, "lease": 2.0}
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[Processes]:
+    with processes(tmp_path, {JOURNAL: str(tmp_path / "journal.jsonl")}) as found:
+        yield found
+
+
+def _start(started: Processes, url: URL, fault: dict[str, object] | None = None) -> Process:
+    given = {
+        "url": url.render_as_string(hide_password=False),
+        "settings": SETTINGS,
+        "model": "tests.support.trade",
+        "fault": fault,
+    }
+    return started.start("tests.support.server_main", json.dumps(given))
+
+
+@pytest.mark.parametrize("work", ["journal", "Order.total", "Customer.total", "Badging"])
+@pytest.mark.parametrize("point", get_args(Point))
+def test_a_server_killed_at_any_point_leaves_no_value_wrong(
+    url: URL, started: Processes, point: Point, work: str
+) -> None:
+    if work == "journal" and point in ("claimed", "ran"):
+        pytest.skip("nothing is claimed to take changes out of the journal")
+    engine = create_engine(url)
+    trade.create(engine)
+    aw.Afterwork(trade.Base).install(engine)
+    fill(engine)
+
+    assert _start(started, url, {"point": point, "time": 1, "work": work, "signal": 9}).wait() == -signal.SIGKILL
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE line SET quantity = quantity + 30"))
+    assert _start(started, url, {"point": point, "time": 1, "work": work, "signal": 9}).wait() == -signal.SIGKILL
+    _start(started, url)
+
+    assert settled(engine) == 0
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM afterwork_due WHERE claim IS NOT NULL")).scalar() == 0
+        assert connection.execute(text("SELECT count(*) FROM afterwork_recent")).scalar() == 0
+    engine.dispose()

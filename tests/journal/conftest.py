@@ -1,0 +1,95 @@
+"""A database with capture on some tables."""
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, Table, event, text
+
+from afterwork.journal import capture
+from afterwork.journal.capture import Installed, Problem
+from afterwork.journal.change import Change, read
+from afterwork.journal.watch import Watches
+from afterwork.settings import Settings
+from afterwork.store.database import database_of
+from afterwork.store.tables import metadata
+
+
+@dataclass
+class Captured:
+    """A database, and the tables that are watched in it."""
+
+    engine: Engine
+    tables: Sequence[Table]
+
+    @property
+    def on_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    def install(self, tables: Sequence[Table] | None = None) -> Installed:
+        self.tables = self.tables if tables is None else tables
+        database = database_of(self.engine, Settings())
+        with closing(database.connect()) as connection, database.transaction(connection):
+            for table in metadata.sorted_tables:
+                if table.info.get("only", connection.dialect.name) == connection.dialect.name:
+                    table.create(connection, checkfirst=True)
+            return capture.install(database, connection, self.tables)
+
+    def problems(self) -> list[Problem]:
+        database = database_of(self.engine, Settings())
+        with closing(database.connect()) as connection:
+            return capture.problems(database, connection, self.tables)
+
+    @property
+    def watches(self) -> Watches:
+        with self.engine.connect() as connection:
+            return capture.load(connection, self.tables)
+
+    def changes(self) -> list[Change]:
+        """What is in the journal, which is empty then."""
+        with self.engine.begin() as connection:
+            found = read(connection.execute(text("SELECT * FROM afterwork_journal ORDER BY id")).all())
+            connection.execute(text("DELETE FROM afterwork_journal"))
+        return found
+
+    def run(self, *statements: str, **values: Any) -> list[str]:
+        """Run statements, each in a transaction of its own. Returns the changes."""
+        for statement in statements:
+            with self.engine.begin() as connection:
+                connection.execute(text(statement), values)
+        return self.told()
+
+    def told(self) -> list[str]:
+        """The changes as short texts: kind, table, key, and for an update the columns."""
+        return sorted(map(self.tell, self.changes()))
+
+    def tell(self, change: Change) -> str:
+        watch = self.watches.by_id[change.watch]
+        columns = f" {','.join(watch.names(change.columns))}" if change.kind == "U" else ""
+        return f"{change.kind} {watch.table.fullname} {change.key}{columns}"
+
+    def image(self, change: Change, *, old: bool = False) -> dict[str, str | None]:
+        values = change.old if old else change.new
+        assert values is not None
+        return dict(zip(self.watches.by_id[change.watch].valued, values, strict=True))
+
+
+@pytest.fixture
+def captured(engine: Engine) -> Callable[..., Captured]:
+    """Makes tables and watches them."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys = ON"))
+
+    def start(*tables: Table, watched: Sequence[Table] | None = None) -> Captured:
+        with engine.begin() as connection:
+            for schema in {table.schema for table in tables} - {None}:
+                connection.execute(text(f'CREATE SCHEMA "{schema}"'))
+            for table in tables:
+                table.create(connection, checkfirst=True)
+        found = Captured(engine, list(tables if watched is None else watched))
+        found.install()
+        return found
+
+    return start

@@ -1,0 +1,436 @@
+"""Customers with orders with lines, random statements about them, random changes, and what a change hits."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Engine,
+    ForeignKey,
+    Table,
+    and_,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    inspect,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column, relationship
+
+from afterwork.journal.values import is_valued, key_of, text_of
+from afterwork.journal.watch import EVERY_COLUMN, Watch, Watches
+from afterwork.manifest.reads import Reads
+from afterwork.manifest.shape import joined
+
+
+class Base(DeclarativeBase): ...
+
+
+class Customer(Base):
+    __tablename__ = "customer"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str | None]
+    level: Mapped[int | None]
+    sponsor_id: Mapped[int | None]
+    orders: Mapped[list["Order"]] = relationship(back_populates="customer")
+    first_line: Mapped[int] = mapped_column(default=0)
+
+
+class Order(Base):
+    __tablename__ = "orders"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    customer_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"))
+    status: Mapped[str | None]
+    amount: Mapped[int] = mapped_column(default=0)
+    is_paid: Mapped[bool] = mapped_column(default=False)
+    customer: Mapped[Customer | None] = relationship(back_populates="orders")
+    lines: Mapped[list["Line"]] = relationship(back_populates="order")
+    tags: Mapped[list["Tag"]] = relationship(secondary="order_tag")
+
+
+class Line(Base):
+    __tablename__ = "line"
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str | None]
+    quantity: Mapped[int] = mapped_column(default=0)
+    order: Mapped[Order] = relationship(back_populates="lines")
+
+
+class Tag(Base):
+    __tablename__ = "tag"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str | None]
+
+
+order_tag = Table(
+    "order_tag",
+    Base.metadata,
+    Column("order_id", ForeignKey("orders.id"), primary_key=True),
+    Column("tag_id", ForeignKey("tag.id"), primary_key=True),
+)
+
+TABLES = [Base.metadata.tables[name] for name in ("customer", "orders", "line", "tag", "order_tag")]
+NAMES = ["a", "b", "c", None]
+KEYS = range(1, 5)
+
+Row = dict[str, Any]
+
+
+def watches_for(dialect: Dialect) -> Watches:
+    """All tables, watched."""
+    return Watches(
+        Watch(
+            number,
+            table,
+            tuple(column.name for column in table.columns),
+            tuple(column.name for column in table.columns if is_valued(column, dialect)),
+        )
+        for number, table in enumerate(TABLES, 1)
+    )
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A row before and after, None where there is none."""
+
+    table: Table
+    old: Row | None
+    new: Row | None
+
+
+class World:
+    """Some rows, in the database and in memory. Foreign keys are not enforced: links may lead nowhere."""
+
+    def __init__(self, connection: Connection, random: Random) -> None:
+        self.connection = connection
+        self.random = random
+        self.rows: dict[Table, list[Row]] = {}
+        for table in TABLES:
+            connection.execute(delete(table))
+            keyed = {self._key(table, row): row for row in (self.new_row(table) for _ in range(random.randint(1, 6)))}
+            self.rows[table] = list(keyed.values())
+            connection.execute(insert(table), self.rows[table])
+
+    def new_row(self, table: Table) -> Row:
+        return {column.name: self._value(column) for column in table.columns}
+
+    def _value(self, column: Column[Any]) -> Any:
+        if column.name == "is_paid":
+            return self.random.random() < 0.5
+        if column.name in {"name", "status", "kind"}:
+            return self.random.choice(NAMES)
+        if column.nullable and self.random.random() < 0.2:
+            return None
+        return self.random.choice(KEYS)
+
+    def _key(self, table: Table, row: Row) -> tuple[Any, ...]:
+        return tuple(row[column.name] for column in table.primary_key.columns)
+
+    def change(self) -> Changed:
+        """Change something."""
+        table = self.random.choice(TABLES)
+        there = {self._key(table, row) for row in self.rows[table]}
+        kind = self.random.choice("IUUUD")
+        free = [row for row in (self.new_row(table) for _ in range(10)) if self._key(table, row) not in there]
+        if kind == "I" and free:
+            self.connection.execute(insert(table), [free[0]])
+            return Changed(table, None, free[0])
+        old = self.random.choice(self.rows[table])
+        where = and_(*(column == old[column.name] for column in table.primary_key.columns))
+        others = [column for column in table.columns if not column.primary_key]
+        if kind == "D" or not others:
+            self.connection.execute(delete(table).where(where))
+            return Changed(table, old, None)
+        column = self.random.choice(others)
+        new = {**old, column.name: self._value(column)}
+        self.connection.execute(update(table).where(where).values({column.name: new[column.name]}))
+        return Changed(table, old, new)
+
+
+def is_hit(reads: Reads, changed: Changed, watches: Watches, dialect: Dialect) -> bool:
+    """Whether a change hits some token, as the rules for that say."""
+    watch = watches.of(changed.table)
+    assert watch is not None
+    images = [row for row in (changed.old, changed.new) if row is not None]
+    changes = EVERY_COLUMN
+    if len(images) == 2:
+        changes = watch.mask(name for name in images[0] if images[0][name] != images[1][name])
+    key = key_of(watch, [images[0][column.name] for column in watch.key], dialect)
+    mask = reads.rows.get((watch.id, key)) if key is not None else None
+    if mask is not None and (changes == EVERY_COLUMN or mask & changes):
+        return True
+    for where, values in reads.wheres:
+        mask = where.columns | watch.mask(where.equal)
+        if where.watch == watch.id and (changes == EVERY_COLUMN or mask & changes):
+            for image in images:
+                texts = [text_of(watch.table.c[name], image[name], dialect) for name in where.equal]
+                if (joined(texts) if where.equal else "") == values:
+                    return True
+    return False
+
+
+class Statements:
+    """Random statements of the kinds that are taken apart."""
+
+    def __init__(self, random: Random) -> None:
+        self.random = random
+        self.kinds: list[Callable[[], Any]] = [
+            self.single,
+            self.single,
+            self.joined,
+            self.joined,
+            self.joined,
+            self.outer,
+            self.outer,
+            self.related,
+            self.related,
+            self.scalars,
+            self.scalars,
+            self.in_select,
+            self.grouped_below,
+            self.plain_below,
+            self.union,
+            self.cte,
+            self.itself,
+        ]
+
+    def any(self) -> Any:
+        return self.random.choice(self.kinds)()
+
+    def condition(self, entity: Any) -> ColumnElement[bool]:
+        """A condition on one class."""
+        r = self.random
+        kind = _class_of(entity)
+        texts: dict[Any, str] = {Customer: "name", Order: "status", Line: "kind", Tag: "name"}
+        numbers: dict[Any, list[str]] = {
+            Customer: ["id", "level", "sponsor_id"],
+            Order: ["id", "customer_id", "amount"],
+        }
+        number = getattr(entity, r.choice(numbers.get(kind, ["order_id", "quantity"] if kind is Line else ["id"])))
+        text = getattr(entity, texts[kind])
+        choices: list[Callable[[], ColumnElement[bool]]] = [
+            lambda: text == r.choice("abc"),
+            lambda: text == r.choice("abc"),
+            lambda: number == r.choice(KEYS),
+            lambda: number == r.choice(KEYS),
+            lambda: number.in_(r.sample(list(KEYS), 2)),
+            lambda: text.in_(["a", "b"]),
+            lambda: text.is_(None),
+            lambda: number > r.choice(KEYS),
+            lambda: or_(text == "a", number == r.choice(KEYS)),
+            lambda: ~(text == "a"),
+            lambda: func.coalesce(text, "c") == "c",
+            lambda: and_(text == "a", number != 2),
+        ]
+        if kind is Order:
+            choices += [lambda: entity.is_paid, lambda: ~entity.is_paid, lambda: entity.is_paid.is_(True)]
+        return r.choice(choices)()
+
+    def some(self, *entities: Any) -> list[ColumnElement[bool]]:
+        return [self.condition(entity) for entity in entities if self.random.random() < 0.6]
+
+    def values(self, *entities: Any) -> list[Any]:
+        r = self.random
+        found: list[Any] = []
+        for entity in entities:
+            kind = _class_of(entity)
+            by_kind: dict[Any, list[Any]] = {
+                Customer: ["name", "level", "id"],
+                Order: ["amount", "status", "id"],
+                Line: ["quantity", "kind", "position"],
+                Tag: ["name"],
+            }
+            if r.random() < 0.7 or not found:
+                found.append(getattr(entity, r.choice(by_kind[kind])))
+        return found
+
+    def finished(self, query: Any, *entities: Any) -> Any:
+        """A select with what it selects: values, an aggregate, groups, or objects."""
+        r = self.random
+        first = entities[0]
+        match r.randrange(6):
+            case 0:
+                return query.with_only_columns(first)
+            case 1:
+                return query.with_only_columns(func.count())
+            case 2:
+                columns = self.values(*entities)
+                return query.with_only_columns(columns[0], func.count()).group_by(columns[0]).having(func.count() > 1)
+            case 3:
+                total = self.values(entities[-1])[0]
+                return query.with_only_columns(func.max(total), func.count(total))
+            case 4:
+                return query.with_only_columns(case((self.condition(first), 1), else_=0), *self.values(*entities))
+            case _:
+                return query.with_only_columns(*self.values(*entities))
+
+    def single(self) -> Any:
+        entity: Any = self.random.choice([Customer, Order, Line])
+        query = select(entity).where(*self.some(entity, entity))
+        if self.random.random() < 0.3:
+            keys = [Line.order_id, Line.position] if entity is Line else [entity.id]
+            first = [Line.quantity] if entity is Line else [entity.amount] if entity is Order else [Customer.level]
+            return query.order_by(*first, *keys).limit(2).with_only_columns(*self.values(entity))
+        return self.finished(query, entity)
+
+    def joined(self) -> Any:
+        r = self.random
+        match r.randrange(5):
+            case 0:
+                query: Any = select(Customer).join(Customer.orders).where(*self.some(Customer, Order))
+                return self.finished(query, Customer, Order)
+            case 1:
+                query = select(Line).join(Line.order).join(Order.customer)
+                return self.finished(query.where(*self.some(Customer, Order, Line)), Line, Order, Customer)
+            case 2:
+                query = select(Line).where(Line.order_id == Order.id, *self.some(Order, Line))
+                return self.finished(query, Order, Line)
+            case 3:
+                query = select(Order).join(Order.tags).where(*self.some(Order, Tag))
+                return self.finished(query, Order, Tag)
+            case _:
+                query = select(Order).join(Line, and_(Line.order_id == Order.id, Line.quantity > Order.amount))
+                return self.finished(query.where(*self.some(Order, Line)), Order, Line)
+
+    def outer(self) -> Any:
+        r = self.random
+        match r.randrange(4):
+            case 0:
+                query: Any = select(Customer).outerjoin(Customer.orders).where(*self.some(Customer))
+                if r.random() < 0.4:
+                    query = query.where(or_(Order.id.is_(None), Order.amount > 2))
+                return self.finished(query, Customer, Order)
+            case 1:
+                on = and_(Order.customer_id == Customer.id, *self.some(Order, Customer))
+                query = select(Customer).outerjoin(Order, on).outerjoin(Line, Line.order_id == Order.id)
+                return self.finished(query.where(*self.some(Customer, Line)), Customer, Order, Line)
+            case 2:
+                on = and_(Order.customer_id == Customer.id, exists().where(Line.order_id == Order.id, *self.some(Line)))
+                return self.finished(select(Customer).outerjoin(Order, on), Customer, Order)
+            case _:
+                query = select(Order).outerjoin(Order.customer).join(Line, Line.order_id == Order.id)
+                missing = Customer.id.is_(None) if r.random() < 0.5 else Customer.name.is_(None)
+                return self.finished(query.where(missing, *self.some(Line)), Order, Line)
+
+    def related(self) -> Any:
+        r = self.random
+        inner: Any = Order.lines.any(self.condition(Line))
+        conditions: list[Callable[[], ColumnElement[bool]]] = [
+            lambda: Customer.orders.any(self.condition(Order)),
+            lambda: ~Customer.orders.any(self.condition(Order)),
+            lambda: Customer.orders.any(and_(self.condition(Order), inner)),
+            lambda: Customer.orders.any(~inner),
+            lambda: ~Customer.orders.any(inner),
+            lambda: or_(Customer.name == "a", Customer.orders.any(inner)),
+            lambda: Customer.orders.any(Order.tags.any(self.condition(Tag))),
+        ]
+        condition = r.choice(conditions)()
+        query: Any = select(Customer).where(condition, *self.some(Customer))
+        if r.random() < 0.4:
+            query = select(Order).where(Order.customer.has(self.condition(Customer)), *self.some(Order))
+            return self.finished(query, Order)
+        return self.finished(query, Customer)
+
+    def scalars(self) -> Any:
+        r = self.random
+        total = (
+            select(func.coalesce(func.sum(Line.quantity * Order.amount + Customer.level), 0))
+            .select_from(Line)
+            .join(Order, Line.order_id == Order.id)
+            .where(Order.customer_id == Customer.id, *self.some(Order, Line))
+            .correlate(Customer)
+            .scalar_subquery()
+        )
+        count = (
+            select(func.count(Order.amount))
+            .where(Order.customer_id == Customer.id, *self.some(Order))
+            .correlate(Customer)
+            .scalar_subquery()
+        )
+        highest = select(func.max(Order.amount)).where(*self.some(Order)).scalar_subquery()
+        match r.randrange(4):
+            case 0:
+                return select(Customer.id, total).where(*self.some(Customer))
+            case 1:
+                return select(Customer.name).where(r.choice([total, count]) > 1, *self.some(Customer))
+            case 2:
+                return select(Customer.id, total + count).where(*self.some(Customer))
+            case _:
+                other = aliased(Order)
+                return select(other.id, highest).where(other.amount == highest, *self.some(other))
+
+    def in_select(self) -> Any:
+        r = self.random
+        inside = select(Order.customer_id).where(*self.some(Order))
+        if r.random() < 0.3:
+            inside = inside.group_by(Order.customer_id).having(func.count() > 1)
+        condition = Customer.id.in_(inside) if r.random() < 0.6 else Customer.id.not_in(inside)
+        return self.finished(select(Customer).where(condition, *self.some(Customer)), Customer)
+
+    def grouped_below(self) -> Any:
+        r = self.random
+        below = select(Order.customer_id, func.sum(Order.amount).label("total")).where(*self.some(Order))
+        sub = below.group_by(Order.customer_id).subquery()
+        query = select(Customer.name, sub.c.total).join(sub, sub.c.customer_id == Customer.id, isouter=r.random() < 0.5)
+        if r.random() < 0.5:
+            query = query.where(sub.c.total > 2)
+        return query.where(*self.some(Customer))
+
+    def plain_below(self) -> Any:
+        below = select(Order.id, Order.customer_id, (Order.amount + 1).label("more")).where(*self.some(Order))
+        sub = below.subquery()
+        query = select(func.max(sub.c.more)).select_from(sub)
+        match self.random.randrange(3):
+            case 0:
+                return query.where(sub.c.customer_id == 1)
+            case 1:
+                return query.join(Line, Line.order_id == sub.c.id).where(sub.c.more > 2, *self.some(Line))
+            case _:
+                other = aliased(Order, sub)
+                return select(other.id).where(other.customer_id == 2)
+
+    def union(self) -> Any:
+        one = select(Order.id, Order.amount).where(*self.some(Order, Order))
+        two = select(Customer.id, Customer.level).where(*self.some(Customer)).join(Customer.orders)
+        both = self.random.choice([one.union, one.union_all, one.except_, one.intersect])(two)
+        if self.random.random() < 0.5:
+            return both
+        sub = both.subquery()
+        return select(sub.c.amount, Customer.name).join(Customer, Customer.id == sub.c.id).where(sub.c.amount > 1)
+
+    def cte(self) -> Any:
+        some = select(Order.id, Order.customer_id).where(*self.some(Order)).cte()
+        again = some.alias()
+        query = select(Line.quantity, literal(1)).join(some, some.c.id == Line.order_id)
+        return query.join(again, again.c.customer_id == some.c.customer_id).where(*self.some(Line))
+
+    def itself(self) -> Any:
+        sponsor = aliased(Customer)
+        query = select(Customer).join(sponsor, Customer.sponsor_id == sponsor.id)
+        if self.random.random() < 0.5:
+            below = select(func.count()).where(Order.customer_id == sponsor.id, *self.some(Order))
+            return query.where(*self.some(sponsor)).with_only_columns(Customer.name, below.scalar_subquery())
+        return self.finished(query.where(*self.some(Customer, sponsor)), Customer, sponsor)
+
+
+def _class_of(entity: Any) -> Any:
+    return entity if isinstance(entity, type) else inspect(entity).class_
+
+
+def create(engine: Engine) -> None:
+    """The tables, without foreign keys."""
+    for table in TABLES:
+        for constraint in list(table.foreign_key_constraints):
+            table.constraints.discard(constraint)
+    Base.metadata.create_all(engine)

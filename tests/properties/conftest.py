@@ -1,0 +1,28 @@
+"""How many examples the caches are tried with: few as a rule, and `EXAMPLES` with `make prove`."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "few",
+    max_examples=30,
+    stateful_step_count=15,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    database=None,
+    derandomize=True,
+)
+settings.register_profile(
+    "prove",
+    parent=settings.get_profile("few"),
+    max_examples=int(os.environ.get("EXAMPLES") or 10_000),
+    stateful_step_count=25,
+    derandomize=False,
+    print_blob=True,
+)
+
+
+def examples() -> settings:
+    """The profile that the environment asks for."""
+    return settings.get_profile("prove" if os.environ.get("EXAMPLES") else "few")
