@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from afterwork.store import sleep
 from afterwork.store.database import Database, ServerRow
+from afterwork.store.direct import Direct
 
 IN_TRANSACTION = {TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR}
 CONTENDED = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
@@ -25,6 +26,12 @@ class PostgreSQL(Database):
 
     dialect = "postgresql"
     begin = "BEGIN READ WRITE"
+    _begin = Direct(text(begin))
+
+    def execute_begin(self, connection: Connection) -> None:
+        if not connection.in_transaction():
+            connection.begin()
+        self._begin.execute(connection)
 
     def prepare(self, connection: Connection) -> None:
         limits = {

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
     Connection,
     FromClause,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Select,
     Text,
     Update,
+    any_,
     bindparam,
     cast,
     delete,
@@ -30,6 +32,7 @@ from afterwork.model.contract import Attribute, Contract, moment_for
 from afterwork.model.lane import MAIN, PARALLEL
 from afterwork.model.unique import has_begun
 from afterwork.store import tables
+from afterwork.store.direct import Direct
 
 NO_PRIORITY = 2147483647
 
@@ -127,10 +130,12 @@ class Tickets:
         self.dialect = dialect
         self.columns = Columns(contract, contract.table, dialect)
         self._groups = self._groups_statement()
-        self._due = {exclusive: self._due_statement(exclusive, bindparam("priority")) for exclusive in (True, False)}
-        self._first = {exclusive: self._due_statement(exclusive, self._first_priority()) for exclusive in (True, False)}
+        asked: ColumnElement[int] = bindparam("priority")
+        first = self._first_priority()
+        self._due = {exclusive: Direct(self._due_statement(exclusive, asked)) for exclusive in (True, False)}
+        self._first = {exclusive: Direct(self._due_statement(exclusive, first)) for exclusive in (True, False)}
         self._one = {exclusive: self._one_statement(exclusive) for exclusive in (True, False)}
-        self._end = {error: self._end_statement(error) for error in (True, False)}
+        self._end = {error: Direct(self._end_statement(error)) for error in (True, False)}
 
     def indexes(self) -> Sequence[Index]:
         """The indexes that the statements rely on, on the application's ticket table."""
@@ -168,7 +173,7 @@ class Tickets:
             statement = self._first[lane != PARALLEL]
         else:
             statement, values["priority"] = self._due[lane != PARALLEL], priority
-        return [TicketRow(*row) for row in connection.execute(statement, values)]
+        return [TicketRow(*row) for row in statement.execute(connection, values)]
 
     def claim_one(self, connection: Connection, lane: str, key: Any) -> TicketRow | None:
         """Lock and return one pending ticket, if this transaction can have it and its lane; else None."""
@@ -190,10 +195,9 @@ class Tickets:
             values = {
                 "ended": self._moment(now),
                 "until": self._moment(now + timedelta(minutes=keep)),
-                "why": error,
                 "keys": keys,
             }
-            connection.execute(self._end[error is not None], values)
+            self._end[error is not None].execute(connection, values if error is None else values | {"why": error})
 
     def try_again(self, connection: Connection, row: TicketRow, until: datetime) -> None:
         """Let a ticket have another attempt, not before a moment."""
@@ -238,7 +242,13 @@ class Tickets:
         values: dict[Any, Any] = {c.done.column: bindparam("ended"), c.delete_time.column: bindparam("until")}
         if error:
             values[c.error.column] = bindparam("why")
-        return self._attempted().where(self.columns.key.in_(bindparam("keys", expanding=True))).values(values)
+        return self._attempted().where(self._is_one_of_keys()).values(values)
+
+    def _is_one_of_keys(self) -> ColumnElement[bool]:
+        key = self.columns.key
+        if self.dialect == "postgresql":  # an array, so that the text is the same for any number of keys
+            return key == any_(bindparam("keys", type_=ARRAY(key.type)))
+        return key.in_(bindparam("keys", expanding=True))
 
     def _select(self) -> Select[Any]:
         c = self.columns

@@ -1,0 +1,103 @@
+"""Statements that go straight to PostgreSQL's driver, since each single job needs them.
+
+In a process that has just been woken, SQLAlchemy takes as long to execute a statement as PostgreSQL does, and most of
+what it finds out is the same each time. So it is found out once: the text, and what becomes of values on their way in
+and out. Who listens to statements, or has them logged, still sees all of them: then SQLAlchemy executes, as on SQLite.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, Executable, Select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.types import TypeEngine
+
+LISTENED_TO = ("before_execute", "after_execute", "before_cursor_execute", "after_cursor_execute")
+
+Processor = Callable[[Any], Any]
+
+
+class Direct:
+    """A statement that is built once and sent again and again."""
+
+    def __init__(self, statement: Executable) -> None:
+        self._statement = statement
+        self._compiled: _Compiled | None = None
+
+    def execute(self, connection: Connection, values: Mapping[str, Any] | None = None) -> Sequence[Sequence[Any]]:
+        """Send it with the values of its parameters. Returns the rows, if it is one that gives rows."""
+        if connection.dialect.name != "postgresql" or _is_watched(connection):
+            result = connection.execute(self._statement, values)
+            return result.all() if result.returns_rows else []
+        if self._compiled is None:
+            self._compiled = _Compiled(self._statement, connection.dialect)
+        return self._compiled.execute(connection, values or {})
+
+
+class _Compiled:
+    """A statement as the driver wants it."""
+
+    def __init__(self, statement: Executable, dialect: Dialect) -> None:
+        compiled: Any = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
+        self._text = str(compiled)
+        self._fixed = dict(compiled.params)
+        processors = {name: _impl(bind.type, dialect).bind_processor(dialect) for name, bind in compiled.binds.items()}
+        self._write = {name: processor for name, processor in processors.items() if processor is not None}
+        self._columns = list(statement.selected_columns) if isinstance(statement, Select) else []
+        self._read: list[tuple[int, Processor]] | None = None
+
+    def execute(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        parameters = {**self._fixed, **values}
+        for name, write in self._write.items():
+            parameters[name] = write(parameters[name])
+        driver: Any = connection.connection.dbapi_connection
+        try:
+            cursor = driver.execute(self._text, parameters)
+            rows: list[Any] = cursor.fetchall() if self._columns else []
+        except connection.dialect.loaded_dbapi.Error as error:
+            raise _as_sqlalchemy_does(connection, self._text, parameters, error) from error
+        if self._read is None:
+            self._read = self._readers(connection.dialect, cursor)
+        return self._processed(rows, self._read) if self._read else rows
+
+    def _readers(self, dialect: Dialect, cursor: Any) -> list[tuple[int, Processor]]:
+        found = (
+            (place, _impl(column.type, dialect).result_processor(dialect, cursor.description[place].type_code))
+            for place, column in enumerate(self._columns)
+        )
+        return [(place, reader) for place, reader in found if reader is not None]
+
+    def _processed(self, rows: Sequence[Sequence[Any]], readers: Sequence[tuple[int, Processor]]) -> list[list[Any]]:
+        changed = [list(row) for row in rows]
+        for row in changed:
+            for place, reader in readers:
+                row[place] = reader(row[place])
+        return changed
+
+
+def _impl(kind: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
+    return kind.dialect_impl(dialect)
+
+
+def _is_watched(connection: Connection) -> bool:
+    listened_to = any(getattr(connection.dispatch, event) for event in LISTENED_TO)
+    return listened_to or connection.engine.logger.isEnabledFor(logging.INFO)
+
+
+def _as_sqlalchemy_does(
+    connection: Connection, text: str, parameters: Mapping[str, Any], error: Exception
+) -> Exception:
+    """The driver's error as everybody expects it; and if the connection is gone, SQLAlchemy knows."""
+    lost = connection.dialect.is_disconnect(error, connection.connection.dbapi_connection, None)  # type: ignore[arg-type]
+    if lost:
+        connection.invalidate(error)
+    return DBAPIError.instance(
+        text,
+        dict(parameters),
+        error,
+        connection.dialect.loaded_dbapi.Error,
+        hide_parameters=connection.engine.hide_parameters,
+        connection_invalidated=lost,
+        dialect=connection.dialect,
+    )
