@@ -3,6 +3,7 @@
 In a process that has just been woken, SQLAlchemy takes as long to execute a statement as PostgreSQL does, and most of
 what it finds out is the same each time. So it is found out once: the text, and what becomes of values on their way in
 and out. Who listens to statements, or has them logged, still sees all of them: then SQLAlchemy executes, as on SQLite.
+The errors are SQLAlchemy's in any case.
 """
 
 import logging
@@ -27,7 +28,7 @@ class Direct:
 
     def execute(self, connection: Connection, values: Mapping[str, Any] | None = None) -> Sequence[Sequence[Any]]:
         """Send it with the values of its parameters. Returns the rows, if it is one that gives rows."""
-        if connection.dialect.name != "postgresql" or _is_watched(connection):
+        if connection.dialect.name != "postgresql" or _is_for_sqlalchemy(connection):
             result = connection.execute(self._statement, values)
             return result.all() if result.returns_rows else []
         if self._compiled is None:
@@ -80,9 +81,13 @@ def _impl(kind: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
     return kind.dialect_impl(dialect)
 
 
-def _is_watched(connection: Connection) -> bool:
-    listened_to = any(getattr(connection.dispatch, event) for event in LISTENED_TO)
-    return listened_to or connection.engine.logger.isEnabledFor(logging.INFO)
+def _is_for_sqlalchemy(connection: Connection) -> bool:
+    """Whether somebody listens to statements, has them logged, or has their tables renamed."""
+    return (
+        any(getattr(connection.dispatch, event) for event in LISTENED_TO)
+        or connection.engine.logger.isEnabledFor(logging.INFO)
+        or "schema_translate_map" in connection.get_execution_options()
+    )
 
 
 def _as_sqlalchemy_does(
