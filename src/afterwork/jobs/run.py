@@ -4,7 +4,8 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from afterwork.errors import NoCurrentRun
 
@@ -14,11 +15,15 @@ class Run:
     """What runs now. `id` stays the same however often the work is tried, so that it can serve as an idempotence key
     for other systems. `attempt` counts from 1."""
 
-    id: uuid.UUID
+    _source: tuple[uuid.UUID, str] = field(repr=False)
     work: str
     root_id: str | None
     lane: str
     attempt: int
+
+    @cached_property
+    def id(self) -> uuid.UUID:
+        return uuid.uuid5(*self._source)  # takes a moment, for which no job that doesn't ask for it should wait
 
 
 _current: ContextVar[Run] = ContextVar("afterwork_run")

@@ -98,8 +98,8 @@ class TicketTrigger:
         return self.tickets.prune(connection, now)
 
     def _claim(self, row: TicketRow, lane: str) -> Claim:
-        run_id = uuid.uuid5(self.installation, f"{self.tickets.contract.table.name} {row.key} {row.created}")
-        run = Run(run_id, row.work or "", row.root_id, lane, row.attempts + 1)
+        source = self.installation, f"{self.tickets.contract.table.name} {row.key} {row.created}"
+        run = Run(source, row.work or "", row.root_id, lane, row.attempts + 1)
         return Claim(row.key, run, self._work(row), row)
 
     def _work(self, row: TicketRow) -> Work | str:
