@@ -135,7 +135,9 @@ class Tickets:
         self._due = {exclusive: Direct(self._due_statement(exclusive, asked)) for exclusive in (True, False)}
         self._first = {exclusive: Direct(self._due_statement(exclusive, first)) for exclusive in (True, False)}
         self._one = {exclusive: self._one_statement(exclusive) for exclusive in (True, False)}
-        self._end = {error: Direct(self._end_statement(error)) for error in (True, False)}
+        self._end = {
+            (error, many): Direct(self._end_statement(error, many)) for error in (True, False) for many in (True, False)
+        }
 
     def indexes(self) -> Sequence[Index]:
         """The indexes that the statements rely on, on the application's ticket table."""
@@ -192,12 +194,13 @@ class Tickets:
         for one in ended:
             alike.setdefault((one.keep_minutes, one.error), []).append(one.row.key)
         for (keep, error), keys in alike.items():
+            many = len(keys) > 1
             values = {
                 "ended": self._moment(now),
                 "until": self._moment(now + timedelta(minutes=keep)),
-                "keys": keys,
-            }
-            self._end[error is not None].execute(connection, values if error is None else values | {"why": error})
+                "which": keys if many else keys[0],
+            } | ({} if error is None else {"why": error})
+            self._end[error is not None, many].execute(connection, values)
 
     def try_again(self, connection: Connection, row: TicketRow, until: datetime) -> None:
         """Let a ticket have another attempt, not before a moment."""
@@ -237,18 +240,20 @@ class Tickets:
         statement = update(self.contract.table)
         return statement if attempts is None else statement.values({attempts.column: attempts.column + 1})
 
-    def _end_statement(self, error: bool) -> Update:
+    def _end_statement(self, error: bool, many: bool) -> Update:
         c = self.contract
         values: dict[Any, Any] = {c.done.column: bindparam("ended"), c.delete_time.column: bindparam("until")}
         if error:
             values[c.error.column] = bindparam("why")
-        return self._attempted().where(self._is_one_of_keys()).values(values)
+        return self._attempted().where(self._is_among(many)).values(values)
 
-    def _is_one_of_keys(self) -> ColumnElement[bool]:
+    def _is_among(self, many: bool) -> ColumnElement[bool]:
         key = self.columns.key
-        if self.dialect == "postgresql":  # an array, so that the text is the same for any number of keys
-            return key == any_(bindparam("keys", type_=ARRAY(key.type)))
-        return key.in_(bindparam("keys", expanding=True))
+        if not many:
+            return key == bindparam("which", type_=key.type)  # a single one costs less than a list of one
+        if self.dialect == "postgresql":  # an array, so that the text is the same for any number
+            return key == any_(bindparam("which", type_=ARRAY(key.type)))
+        return key.in_(bindparam("which", expanding=True))
 
     def _select(self) -> Select[Any]:
         c = self.columns
