@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, func, inspect, select
 from afterwork.clock import Clock
 from afterwork.journal import capture
 from afterwork.manifest.explain import CacheSummary, Explainer
+from afterwork.manifest.tables import due as dues
 from afterwork.model.contract import Attribute
 from afterwork.model.lane import MAIN
 from afterwork.model.reading import ReadModel
@@ -40,13 +41,16 @@ class TicketView:
 
 @dataclass(frozen=True)
 class Status:
-    """What goes on in a database. `waiting` counts pending tickets by lane; `oldest` is how long the first waits."""
+    """What goes on in a database. `waiting` counts pending tickets by lane; `oldest` is how long the first waits.
+    `stale` counts caches that are stale, `stale_for` is how long the first has been so."""
 
     waiting: dict[str, int]
     running: int
     oldest: timedelta | None
     servers: list[str]
     paused: list[str]
+    stale: int
+    stale_for: timedelta | None
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,8 @@ class Insight:
             waiting = {str(lane): int(count) for lane, count in connection.execute(lanes)}
             running = connection.execute(select(func.count()).select_from(tables.lease)).scalar_one()
             paused = connection.execute(select(tables.lane.c.name).where(tables.lane.c.paused)).scalars()
-            return Status(waiting, running, self._oldest(connection), self._servers(connection), list(paused))
+            oldest, servers = self._oldest(connection), self._servers(connection)
+            return Status(waiting, running, oldest, servers, list(paused), *self._stale(connection))
 
     def tickets(self, state: State | None = None, most: int = 20) -> list[TicketView]:
         """The newest tickets, all or those in one state."""
@@ -130,9 +135,9 @@ class Insight:
         yield Finding(f"indexes on {contract.table.fullname}", not missing, f"Missing: {', '.join(missing)}. {install}")
         if self._database.dialect == "postgresql":
             yield Finding("trigger that wakes servers", schema.has_wake_trigger(connection, contract), install)
-        if self._model.caches:
-            yield from self._capture(connection, install)
         if found == tables.SCHEMA_VERSION:
+            if self._model.caches:
+                yield from self._capture(connection, install)
             servers = self._servers(connection)
             yield Finding(
                 f"servers: {', '.join(servers) or 'none'}",
@@ -156,6 +161,12 @@ class Insight:
         first = connection.execute(select(func.min(created.column)).where(self._columns.pending)).scalar()
         moment = _aware(first)
         return None if moment is None else max(timedelta(0), self._clock.now() - moment)
+
+    def _stale(self, connection: Connection) -> tuple[int, timedelta | None]:
+        since = dues.c.since
+        found = connection.execute(select(func.count(since), func.min(since).label("first"))).one()
+        first = _aware(found.first)
+        return found[0], None if first is None else max(timedelta(0), self._clock.now() - first)
 
     def _servers(self, connection: Connection) -> list[str]:
         c = tables.server.c

@@ -2,7 +2,7 @@
 
 import os
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 settings.register_profile(
     "few",
@@ -18,6 +18,7 @@ settings.register_profile(
     parent=settings.get_profile("few"),
     max_examples=int(os.environ.get("EXAMPLES") or 10_000),
     stateful_step_count=25,
+    phases=[Phase.generate] if os.environ.get("NOSHRINK") else list(Phase),
     derandomize=False,
     print_blob=True,
 )

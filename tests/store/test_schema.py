@@ -87,7 +87,7 @@ def test_a_newer_schema_is_refused_and_left_alone(the_shop: Shop) -> None:
     with the_shop.engine.begin() as connection:
         connection.execute(text("UPDATE afterwork_about SET value = '7' WHERE name = 'schema_version'"))
     for start in (the_shop.app.install, the_shop.app.run_until_idle):
-        with pytest.raises(WrongSchema, match=r"has version 7 .* needs 1\. Upgrade the package afterwork"):
+        with pytest.raises(WrongSchema, match=r"has version 7 .* needs 2\. Upgrade the package afterwork"):
             start(the_shop.engine)
     with the_shop.engine.connect() as connection:
         found = connection.execute(text("SELECT value FROM afterwork_about WHERE name = 'schema_version'")).scalar()

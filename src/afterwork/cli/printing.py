@@ -84,6 +84,8 @@ def status_lines(status: Status) -> Iterator[str]:
     oldest = "" if status.oldest is None else f"; the oldest for {status.oldest.total_seconds():,.1f} s"
     yield f"waiting  {lanes or 'none'}{oldest}"
     yield f"outside  {status.running:,} running"
+    for_ = "" if status.stale_for is None else f"; the first for {status.stale_for.total_seconds():,.1f} s"
+    yield f"stale    {status.stale:,} caches{for_}"
     yield f"servers  {', '.join(status.servers) or 'none'}"
     yield f"paused   {', '.join(status.paused) or 'none'}"
 

@@ -60,9 +60,8 @@ class Explanation:
                 f"  It is to run {'at ' + str(self.due) if self.state == 'fresh' else ''}because {self.stale}."
             )
         if self.computed is not None:
-            lines.append(
-                f"  It has run {self.runs} times, last at {self.computed}, for {(self.took or 0) * 1000:.1f} ms."
-            )
+            times = "once" if self.runs == 1 else f"{self.runs:,} times, last"
+            lines.append(f"  It has run {times} at {self.computed}, for {(self.took or 0) * 1000:.1f} ms.")
             lines.append(f"  It ran because {self.because}.")
         if self.error is not None:
             lines.append(f"  It failed: {self.error}")

@@ -92,17 +92,26 @@ class Heads:
         roots: Sequence[str],
         now: datetime,
         cause: Cause = Cause("new"),  # noqa: B008 - frozen
-        fill: bool = False,
+        fill_since: datetime | None = None,
     ) -> None:
-        """Let objects have a cache, as far as they have not, and have it run."""
+        """Let objects have a cache, as far as they have not, and have it run. While filling, those that have run since
+        that began are right already."""
         for start in range(0, len(roots), AT_ONCE):
             some = roots[start : start + AT_ONCE]
             connection.execute(self._insert, [{"definition": definition.id, "root": root} for root in some])
-            found = self.numbers(connection, definition, some)
-            text = written(cause)
-            self._dues.mark(
-                connection, [Mark(number, definition.id, now, now, text, fill) for number in found.values()]
-            )
+            found = self._old(connection, definition, some, fill_since)
+            text, fill = written(cause), fill_since is not None
+            self._dues.mark(connection, [Mark(number, definition.id, now, now, text, fill) for number in found])
+
+    def _old(
+        self, connection: Connection, definition: Definition, roots: Sequence[str], since: datetime | None
+    ) -> Sequence[int]:
+        """The caches of objects that have not run since a moment."""
+        c = caches.c
+        found = select(c.id).where(c.definition == definition.id, c.root.in_(roots))
+        if since is not None:
+            found = found.where(c.computed.is_(None) | (c.computed < since))
+        return connection.execute(found).scalars().all()
 
     def numbers(self, connection: Connection, definition: Definition, roots: Sequence[str]) -> dict[str, int]:
         """The numbers of the caches of objects."""

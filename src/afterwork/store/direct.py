@@ -36,6 +36,26 @@ class Direct:
         return self._compiled.execute(connection, values or {})
 
 
+def send_together(connection: Connection, *statements: str) -> Any:
+    """Send statements without parameters in one go, in a transaction that the first of them may begin. Returns the
+    first value of the last one's result."""
+    if not connection.in_transaction():
+        connection.begin()
+    if _is_for_sqlalchemy(connection):
+        results = [connection.exec_driver_sql(statement) for statement in statements]
+        return results[-1].scalar()
+    driver: Any = connection.connection.dbapi_connection
+    together = "; ".join(statements)
+    try:
+        cursor = driver.execute(together, prepare=False)  # several can't be prepared
+        while cursor.nextset():
+            pass
+        row = cursor.fetchone()
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _as_sqlalchemy_does(connection, together, {}, error) from error
+    return None if row is None else row[0]
+
+
 class _Compiled:
     """A statement as the driver wants it."""
 

@@ -5,14 +5,13 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from psycopg import Error as DBAPI_ERROR
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Table, text
 from sqlalchemy.exc import DBAPIError
 
 from afterwork.store import sleep
 from afterwork.store.database import Database, ServerRow
-from afterwork.store.direct import Direct
+from afterwork.store.direct import Direct, send_together
 
 IN_TRANSACTION = {TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR}
 CONTENDED = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
@@ -28,7 +27,10 @@ class PostgreSQL(Database):
     begin = "BEGIN READ WRITE"
     _begin = Direct(text(begin))
 
-    def execute_begin(self, connection: Connection) -> None:
+    def execute_begin(self, connection: Connection, first: str = "") -> None:
+        if first:
+            send_together(connection, self.begin, first)
+            return
         if not connection.in_transaction():
             connection.begin()
         self._begin.execute(connection)
@@ -65,23 +67,6 @@ class PostgreSQL(Database):
             if not connection.invalidated:
                 connection.exec_driver_sql("SET default_transaction_read_only = off")
 
-    def execute_begin(self, connection: Connection, first: str = "") -> None:
-        self._send(connection, f"{self.begin}; {first}" if first else self.begin)
-
-    def _send(self, connection: Connection, statements: str) -> Any:
-        """Send statements together. Returns the first value of the last one's result, if it has one."""
-        if not connection.in_transaction():
-            connection.begin()
-        try:
-            # Several statements can't be prepared, and need no parameters.
-            cursor = connection.connection.dbapi_connection.execute(statements, prepare=False)  # type: ignore[union-attr]
-        except DBAPI_ERROR as error:
-            raise DBAPIError.instance(statements, None, error, DBAPI_ERROR, dialect=connection.dialect) from error
-        while cursor.nextset():
-            pass
-        row = cursor.fetchone() if cursor.description else None
-        return None if row is None else row[0]
-
     @contextmanager
     def light_statement(self, connection: Connection) -> Iterator[None]:
         yield
@@ -90,14 +75,14 @@ class PostgreSQL(Database):
     @contextmanager
     def snapshot(self, connection: Connection) -> Iterator[Any]:
         try:
-            yield self._send(connection, f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {SEEN}")
+            yield send_together(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", SEEN)
         finally:
             self.give_up(connection)
 
     @contextmanager
     def watched_transaction(self, connection: Connection) -> Iterator[Any]:
         try:
-            yield self._send(connection, f"BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE; {SEEN}")
+            yield send_together(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE", SEEN)
             connection.commit()
         except BaseException:
             self.give_up(connection)

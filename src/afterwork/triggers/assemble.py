@@ -100,8 +100,8 @@ def matcher_of(database: Database, model: ReadModel, connection: Connection, eve
 
 def cache_run(installation: uuid.UUID, definition: Definition, claimed: Claimed) -> Run:
     """The run of a cache. Its id stays the same however often it is tried."""
-    number = uuid.uuid5(installation, f"cache {claimed.cache} {claimed.runs}")
-    return Run(number, definition.name, claimed.root, CACHES, claimed.attempts + 1)
+    source = installation, f"cache {claimed.cache} {claimed.runs}"
+    return Run(source, definition.name, claimed.root, CACHES, claimed.attempts + 1)
 
 
 def _calculators(

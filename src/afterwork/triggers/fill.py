@@ -43,13 +43,15 @@ class Filler:
         c = definitions.c
         with self.matcher.database.transaction(connection):
             row = connection.execute(
-                select(c.next_root, c.done).where(c.id == definition.id, ~c.filled).with_for_update(skip_locked=True)
+                select(c.next_root, c.done, c.began)
+                .where(c.id == definition.id, ~c.filled)
+                .with_for_update(skip_locked=True)
             ).one_or_none()
             if row is None:
                 return False
             roots = self._next(connection, definition, row.next_root)
             if roots:
-                self.matcher.heads.add(connection, definition, roots, now, Cause("fill"), fill=True)
+                self.matcher.heads.add(connection, definition, roots, now, Cause("fill"), fill_since=row.began)
                 progress = {"next_root": roots[-1], "done": row.done + len(roots)}
             else:
                 progress = {"filled": True}

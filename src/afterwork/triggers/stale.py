@@ -23,8 +23,8 @@ from afterwork.triggers.fill import Filler
 from afterwork.triggers.refresh import Storer
 from afterwork.triggers.renew import Attempt, Renewer
 
-PATIENCE = timedelta(seconds=10)
-"""So long a cache waits at most for others that write what it reads, where these never come to rest."""
+PATIENCE = timedelta(seconds=2)
+"""So long a cache waits at most for others, that are more urgent or write what it reads and never come to rest."""
 
 BESIDE = timedelta(milliseconds=50)
 """How soon to look again while another server runs what something waits for."""
@@ -155,11 +155,12 @@ class Stale:
 
         known = self.matcher.definitions.by_id
         ranked = sorted((n for n in waiting if n in known), key=lambda n: order.rank[n])
-        for number in ranked:
-            due = waiting[number].due
-            if due is None or due > now:
-                continue
-            if due <= now - PATIENCE or not any(map(is_busy, order.feeders[number])):
+        due = {number: found for number in ranked if (found := waiting[number].due) is not None and found <= now}
+        impatient = [number for number in due if due[number] <= now - PATIENCE]
+        if impatient:
+            return known[min(impatient, key=due.__getitem__)], False
+        for number in due:
+            if not any(map(is_busy, order.feeders[number])):
                 return known[number], False
         for number in ranked:
             fill = waiting[number].fill
