@@ -5,6 +5,7 @@ BIN := .venv/bin
 DEV := .venv/.ready
 DATABASE_URL ?=
 SECONDS ?= 15
+EXAMPLES ?= 10000
 
 .PHONY: help demo test check prove bench clean
 
@@ -29,6 +30,9 @@ check: $(DEV)        ## ruff, mypy, basedpyright, import-linter, and the tests
 	@$(BIN)/basedpyright
 	@$(BIN)/lint-imports
 	@$(MAKE) --no-print-directory test
+
+prove: $(DEV)        ## caches: 10,000 random histories on each database, for hours (EXAMPLES=10000)
+	@EXAMPLES='$(EXAMPLES)' DATABASE_URL='$(DATABASE_URL)' $(BIN)/python -m pytest tests/properties/test_caches.py
 
 bench: $(DEV)        ## how fast it is (benchmarks/tickets.py; add --peers there for the peers)
 	@$(BIN)/python benchmarks/tickets.py

@@ -2,11 +2,11 @@
 
 import os
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, settings
 
 settings.register_profile(
     "few",
-    max_examples=30,
+    max_examples=20,
     stateful_step_count=15,
     deadline=None,
     suppress_health_check=list(HealthCheck),
@@ -18,7 +18,6 @@ settings.register_profile(
     parent=settings.get_profile("few"),
     max_examples=int(os.environ.get("EXAMPLES") or 10_000),
     stateful_step_count=25,
-    phases=[Phase.generate] if os.environ.get("NOSHRINK") else list(Phase),
     derandomize=False,
     print_blob=True,
 )

@@ -2,17 +2,17 @@
 
 import uuid
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Text, bindparam, case, delete, func, literal_column, select, text, true, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Text, bindparam, column, delete, func, literal_column, select, text, true, update
 
 from afterwork.errors import ClaimLost
 from afterwork.manifest.tables import cache as caches
 from afterwork.manifest.tables import due as dues
 from afterwork.model.moment import UtcDateTime
+from afterwork.store.direct import Direct
 
 
 @dataclass(frozen=True)
@@ -73,33 +73,25 @@ class DueCaches:
     """The statements on due caches for one kind of database."""
 
     def __init__(self, dialect: str) -> None:
-        self._insert = postgresql.insert(dues) if dialect == "postgresql" else sqlite.insert(dues)
-        self._claim = _claim_statements(dialect)
+        self._dialect = dialect
+        self._claim = [Direct(statement) for statement in _claim_statements(dialect)]
+        self._end = Direct(_END)
+        self._mark = Direct(_MARK)
+        self._waiting = Direct(_WAITING)
 
     def waiting(self, connection: Connection) -> list[Waiting]:
         """What waits, by definition. Touches a row or two for each."""
-        return [Waiting(*row) for row in connection.execute(_WAITING)]
+        return [Waiting(*row) for row in self._waiting.execute(connection)]
 
     def mark(self, connection: Connection, marks: Sequence[Mark]) -> None:
         """Have caches run, each at its moment; one that is to run already does so at the earlier one of both."""
         if not marks:
             return
-        new = self._insert.excluded
-        earlier = case((new.due < dues.c.due, new.due), else_=dues.c.due)
-        upsert = self._insert.on_conflict_do_update(
-            index_elements=["cache"],
-            set_={
-                "due": earlier,
-                "fill": dues.c.fill & new.fill,
-                "since": func.coalesce(dues.c.since, new.since),
-                "cause": new.cause,
-                "cause_cache": new.cause_cache,
-                "depth": new.depth,
-                "attempts": new.attempts,
-                "reread": dues.c.reread | new.reread,
-            },
-        )
-        connection.execute(upsert, [vars(mark) for mark in marks])
+        if self._dialect == "postgresql":
+            columns = {f"{name}_s": [getattr(mark, name) for mark in marks] for name in MARKED}
+            self._mark.execute(connection, columns)
+        else:
+            connection.execute(_MARK_ON_SQLITE, [vars(mark) for mark in marks])
 
     def claim(
         self, connection: Connection, definition: int, fill: bool, now: datetime, most: int, server: int
@@ -108,13 +100,16 @@ class DueCaches:
         claim = str(uuid.uuid4())
         values = {"of": definition, "filling": fill, "now": now, "most": most, "by": server, "as_claim": claim}
         for statement in self._claim[:-1]:
-            connection.execute(statement, values)
-        rows = connection.execute(self._claim[-1], values).all()
+            connection.execute(statement.statement, values)
+        rows = self._claim[-1].execute(connection, values)
         return Batch(claim, [Claimed(*row) for row in rows])
 
     def end(self, connection: Connection, batch: "Batch", ended: Collection[int]) -> set[int]:
         """End the claims of caches that have run, in the transaction that stores what came of them. Returns those that
         were still claimed by this batch: somebody else has the others by now."""
+        if self._dialect == "postgresql":
+            rows = self._end.execute(connection, {"of_claim": batch.claim, "caches": list(ended)})
+            return {row[0] for row in rows}
         ours = dues.c.claim == batch.claim, dues.c.cache.in_(list(ended))
         return set(connection.execute(delete(dues).where(*ours).returning(dues.c.cache)).scalars())
 
@@ -160,6 +155,37 @@ class Batch:
     caches: list[Claimed]
 
 
+MARKED = tuple(field.name for field in fields(Mark))
+
+_TYPES = {
+    "cache": "bigint", "definition": "int", "due": "timestamptz", "since": "timestamptz", "cause": "text",
+    "fill": "bool", "cause_cache": "bigint", "depth": "int", "attempts": "int", "reread": "bool",
+}  # fmt: skip
+
+_ON_CONFLICT = (
+    " ON CONFLICT (cache) DO UPDATE SET"
+    " due = CASE WHEN excluded.due < afterwork_due.due THEN excluded.due ELSE afterwork_due.due END,"
+    " fill = afterwork_due.fill AND excluded.fill,"
+    " since = coalesce(afterwork_due.since, excluded.since),"
+    " cause = excluded.cause, cause_cache = excluded.cause_cache, depth = excluded.depth,"
+    " attempts = excluded.attempts, reread = afterwork_due.reread OR excluded.reread"
+)
+
+_MARK = text(
+    f"INSERT INTO afterwork_due ({', '.join(MARKED)}) SELECT * FROM unnest("
+    + ", ".join(f"CAST(:{name}_s AS {_TYPES[name]}[])" for name in MARKED)
+    + f"){_ON_CONFLICT}"
+)
+"""Many at once: the values of each column as an array."""
+
+_MARK_ON_SQLITE = text(
+    f"INSERT INTO afterwork_due ({', '.join(MARKED)}) VALUES ({', '.join(f':{name}' for name in MARKED)}){_ON_CONFLICT}"
+).bindparams(bindparam("due", type_=UtcDateTime()), bindparam("since", type_=UtcDateTime()))
+
+_END = text(
+    "DELETE FROM afterwork_due WHERE claim = :of_claim AND cache = ANY (CAST(:caches AS bigint[])) RETURNING cache"
+)
+
 _FIRST = (
     "(SELECT due FROM afterwork_due WHERE definition = d.id AND claim IS NULL AND fill = {fill} ORDER BY due LIMIT 1)"
 )
@@ -168,7 +194,9 @@ _WAITING = text(
     f"SELECT d.id, {_FIRST.format(fill='false')} AS due, {_FIRST.format(fill='true')} AS fill,"
     " EXISTS (SELECT 1 FROM afterwork_due WHERE definition = d.id AND claim IS NOT NULL) AS claimed, d.filled"
     " FROM afterwork_definition AS d"
-).columns(due=UtcDateTime(), fill=UtcDateTime())
+).columns(
+    column("id"), column("due", UtcDateTime()), column("fill", UtcDateTime()), column("claimed"), column("filled")
+)
 
 
 def _claim_statements(dialect: str) -> list[Any]:

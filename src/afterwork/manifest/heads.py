@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Text, bindparam, cast, delete, select, update
+from sqlalchemy import Connection, Text, bindparam, cast, delete, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from afterwork.manifest.cause import Cause, written
@@ -14,13 +14,15 @@ from afterwork.manifest.due import Claimed, DueCaches, Mark
 from afterwork.manifest.keep import Manifests
 from afterwork.manifest.tables import cache as caches
 from afterwork.manifest.tables import due as dues
+from afterwork.store.direct import Direct
 
 AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
 class Left:
-    """What a run leaves in its cache's row. `own` is the transaction in which a view model wrote."""
+    """What a run leaves in its cache's row. `in_tx` is the transaction in which a view model wrote. Those that are
+    written together have seen the same, at the same moment."""
 
     of: int
     seen: Any
@@ -58,6 +60,20 @@ class Seen:
     own: int | None
 
 
+EACH = {
+    "of": "bigint", "manifest": "bigint", "seconds": "float8", "why": "text", "by": "bigint", "steps": "int",
+    "raised": "text",
+}  # fmt: skip
+
+_RAN_ARRAYS = text(
+    "UPDATE afterwork_cache SET snapshot = CAST(:seen AS pg_snapshot), own = CAST(CAST(:in_tx AS text) AS xid8),"
+    " computed = CAST(:at AS timestamptz), runs = runs + 1, digest = one.manifest, took = one.seconds, cause = one.why,"
+    " cause_cache = one.by, depth = one.steps, error = one.raised FROM unnest("
+    + ", ".join(f"CAST(:{name}_s AS {kind}[])" for name, kind in EACH.items())
+    + f") AS one ({', '.join(EACH)}) WHERE id = one.of"
+)
+"""Many at once: the values of each column as an array."""
+
 _RAN = (
     update(caches)
     .where(caches.c.id == bindparam("of"))
@@ -80,6 +96,8 @@ class Heads:
     """The statements on the rows of caches for one kind of database."""
 
     def __init__(self, dialect: str, manifests: Manifests, dues: DueCaches) -> None:
+        self._dialect = dialect
+        self._ran = Direct(_RAN_ARRAYS)
         self._manifests = manifests
         self._dues = dues
         insert = postgresql.insert(caches) if dialect == "postgresql" else sqlite.insert(caches)
@@ -121,7 +139,13 @@ class Heads:
 
     def ran(self, connection: Connection, left: Sequence[Left]) -> None:
         """Write what runs left."""
-        if left:
+        if not left:
+            return
+        if self._dialect == "postgresql":
+            alike = {"seen": left[0].seen, "in_tx": left[0].in_tx, "at": left[0].at}
+            each = {f"{name}_s": [getattr(one, name) for one in left] for name in EACH}
+            self._ran.execute(connection, alike | each)
+        else:
             connection.execute(_RAN, [vars(one) for one in left])
 
     def seen(self, connection: Connection, cache: int) -> Seen:

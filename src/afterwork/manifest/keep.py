@@ -8,12 +8,13 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, delete, select, text
+from sqlalchemy import Connection, Integer, bindparam, column, delete, select, text
 from sqlalchemy.dialects import postgresql
 
 from afterwork.manifest.tables import cache as caches
 from afterwork.manifest.tables import manifest, read
 from afterwork.model.moment import UtcDateTime
+from afterwork.store.direct import Direct
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,9 @@ class Manifests(ABC):
 class PostgreSQLManifests(Manifests):
     """One array for each cache, under an inverted index."""
 
+    def __init__(self) -> None:
+        self._readers = Direct(_READERS)
+
     def tokens(self, connection: Connection, caches: Sequence[int]) -> Mapping[int, Sequence[int]]:
         found = select(manifest.c.cache, manifest.c.tokens).where(manifest.c.cache.in_(caches))
         return {row.cache: row.tokens for row in connection.execute(found)}
@@ -98,7 +102,7 @@ class PostgreSQLManifests(Manifests):
             "txs": [str(touch.tx) for touch in touched],
             "changes": [touch.change for touch in touched],
         }
-        return [Hit(*row) for row in connection.execute(_READERS, values)]
+        return [Hit(*row) for row in self._readers.execute(connection, values)]
 
 
 class SQLiteManifests(Manifests):
@@ -156,7 +160,7 @@ _READERS = (
         bindparam("tokens", type_=manifest.c.tokens.type),
         bindparam("changes", type_=postgresql.ARRAY(Integer())),
     )
-    .columns(computed=UtcDateTime())
+    .columns(column("cache"), column("definition"), column("root"), column("computed", UtcDateTime()), column("change"))
 )
 
 _READERS_OF_ONE = text(

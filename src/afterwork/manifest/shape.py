@@ -61,6 +61,8 @@ def joined(parts: list[str | None]) -> str:
 
 
 def _lower(key: Key) -> int:
+    if type(key) is int and 0 <= key < _HASHED:
+        return key
     if isinstance(key, str):
         if not _is_number(key):
             return _hashed(key)

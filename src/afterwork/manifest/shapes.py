@@ -24,6 +24,7 @@ class Shapes:
         self.last = 0
         self._numbers: dict[Shape, int] = {}
         self._by_number: dict[int, Shape] = {}
+        self._row_numbers: dict[tuple[int, int], int] = {}
         self._rows: dict[int, list[tuple[int, Row]]] = defaultdict(list)
         self._wheres: dict[int, list[tuple[int, Where, list[int], int]]] = defaultdict(list)
 
@@ -74,11 +75,15 @@ class Shapes:
 
     def unknown(self, reads: Reads) -> set[Shape]:
         """The shapes of these reads that have no number yet, as far as this process knows."""
-        return {shape for shape, _ in pairs(reads)} - self._numbers.keys()
+        rows = {(watch, columns) for (watch, _), columns in reads.rows.items()} - self._row_numbers.keys()
+        return {Row(*row) for row in rows} | ({where for where, _ in reads.wheres} - self._numbers.keys())
 
     def tokens(self, reads: Reads) -> set[int]:
         """The numbers of reads whose shapes all have one."""
-        return {token(self._numbers[shape], key) for shape, key in pairs(reads)}
+        numbers, of_rows = self._numbers, self._row_numbers
+        found = {token(of_rows[watch, columns], key) for (watch, key), columns in reads.rows.items()}
+        found |= {token(numbers[where], key) for where, key in reads.wheres}
+        return found
 
     def tokens_within(self, connection: Connection, reads: Reads) -> set[int]:
         """The numbers of reads. New shapes get theirs within the transaction that is open, and are known to this
@@ -117,6 +122,7 @@ class Shapes:
         self._by_number[number] = shape
         match shape:
             case Row():
+                self._row_numbers[shape.watch, shape.columns] = number
                 self._rows[shape.watch].append((number, shape))
             case Where():
                 watch = self.watches.by_id.get(shape.watch)

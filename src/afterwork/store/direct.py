@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect, Executable, Select
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.expression import TextualSelect, UpdateBase
 from sqlalchemy.types import TypeEngine
 
 LISTENED_TO = ("before_execute", "after_execute", "before_cursor_execute", "after_cursor_execute")
@@ -23,16 +24,16 @@ class Direct:
     """A statement that is built once and sent again and again."""
 
     def __init__(self, statement: Executable) -> None:
-        self._statement = statement
+        self.statement = statement
         self._compiled: _Compiled | None = None
 
     def execute(self, connection: Connection, values: Mapping[str, Any] | None = None) -> Sequence[Sequence[Any]]:
         """Send it with the values of its parameters. Returns the rows, if it is one that gives rows."""
         if connection.dialect.name != "postgresql" or _is_for_sqlalchemy(connection):
-            result = connection.execute(self._statement, values)
+            result = connection.execute(self.statement, values)
             return result.all() if result.returns_rows else []
         if self._compiled is None:
-            self._compiled = _Compiled(self._statement, connection.dialect)
+            self._compiled = _Compiled(self.statement, connection.dialect)
         return self._compiled.execute(connection, values or {})
 
 
@@ -65,7 +66,7 @@ class _Compiled:
         self._fixed = dict(compiled.params)
         processors = {name: _impl(bind.type, dialect).bind_processor(dialect) for name, bind in compiled.binds.items()}
         self._write = {name: processor for name, processor in processors.items() if processor is not None}
-        self._columns = list(statement.selected_columns) if isinstance(statement, Select) else []
+        self._columns = _result_columns(statement)
         self._read: list[tuple[int, Processor]] | None = None
 
     def execute(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
@@ -75,7 +76,7 @@ class _Compiled:
         driver: Any = connection.connection.dbapi_connection
         try:
             cursor = driver.execute(self._text, parameters)
-            rows: list[Any] = cursor.fetchall() if self._columns else []
+            rows: list[Any] = cursor.fetchall() if cursor.description is not None else []
         except connection.dialect.loaded_dbapi.Error as error:
             raise _as_sqlalchemy_does(connection, self._text, parameters, error) from error
         if self._read is None:
@@ -95,6 +96,19 @@ class _Compiled:
             for place, reader in readers:
                 row[place] = reader(row[place])
         return changed
+
+
+def _result_columns(statement: Executable) -> list[Any]:
+    """The columns of what a select, or a statement that writes and returns what it has written, gives."""
+    match statement:
+        case Select():
+            return list(statement.selected_columns)
+        case UpdateBase():
+            return list(statement.exported_columns)
+        case TextualSelect():
+            return list(statement.selected_columns)
+        case _:
+            return []
 
 
 def _impl(kind: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:

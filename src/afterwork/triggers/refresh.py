@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, column, select, table, tuple_, update
+from sqlalchemy import Connection, select, tuple_
 
 from afterwork.clock import Clock
 from afterwork.errors import CircularCaches
@@ -24,6 +24,7 @@ from afterwork.manifest.reads import Reads
 from afterwork.manifest.shape import shape_of
 from afterwork.model.cache import DerivedCache
 from afterwork.triggers.calculate import Calculated
+from afterwork.triggers.write import write_column
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=10), timedelta(hours=1)
 """After an error a calculation is tried again by and by, and at once when something that it read changes."""
@@ -109,21 +110,8 @@ class Storer:
             return
         assert isinstance(definition.cache, DerivedCache)
         assert definition.target is not None
-        member = definition.cache.column
-        target = definition.target.table
-        keys = definition.target.key
-        bare = table(target.name, *(column(c.name, c.type) for c in (*keys, member)), schema=target.schema)
-        statement = (
-            update(bare)
-            .where(*(bare.c[key.name] == bindparam(f"key_{n}", type_=key.type) for n, key in enumerate(keys)))
-            .values({member.name: bindparam("new_value", type_=member.type)})
-        )
-        rows = [
-            {"new_value": one.value} | {f"key_{n}": part for n, part in enumerate(one.root.key)}
-            for one in sorted(new, key=lambda one: str(one.root))
-            if one.root is not None
-        ]
-        connection.execute(statement, rows if len(rows) > 1 else rows[0])
+        rows = [(one.root.key, one.value) for one in sorted(new, key=lambda one: str(one.root)) if one.root is not None]
+        write_column(connection, definition.target, definition.cache.column, rows)
 
     def _leave(
         self,
