@@ -129,6 +129,24 @@ class ClaimLost(AfterworkError):
         super().__init__("Another server has taken this run over.")
 
 
+class LaneTaken(AfterworkError):
+    """The lane that a view model names is not free. It is tried again a little later."""
+
+    def __init__(self, lane: str) -> None:
+        super().__init__(f"The lane {lane} is taken.")
+
+
+class NotCaptured(AfterworkError):
+    """Changes of tables that caches belong to are not captured, so the caches would never run."""
+
+    def __init__(self, caches: Sequence[str], tables: Sequence[str]) -> None:
+        super().__init__(
+            f"{', '.join(caches)} can't be kept fresh: changes of {', '.join(tables)} are not captured. If the model has "
+            "changed, run app.install(engine), or: afterwork install MODULE:APP --database URL. A view, or a table "
+            "that is left out of capture, can't have caches."
+        )
+
+
 class CircularCaches(AfterworkError):
     """Values of several rows are made of each other, so that none of them can ever be right."""
 

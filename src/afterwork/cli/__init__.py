@@ -238,7 +238,7 @@ def resume(app: Afterwork, lane: str, url: URL, as_json: bool) -> None:
 @main.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def demo(options: Sequence[str]) -> None:
-    """Show a shop at work: a server, writers, and numbers without gaps. (--help for its options)"""
+    """Show a shop at work: a server, writers, numbers without gaps, and right totals. (--help for its options)"""
     sys.path[:0] = [os.getcwd(), str(REPOSITORY)]
     try:
         found = importlib.import_module("examples.shop.demo.__main__")

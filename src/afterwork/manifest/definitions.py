@@ -50,6 +50,7 @@ class Definitions:
 
     def __init__(self, connection: Connection, caches: Iterable[Cache], watches: Watches, shapes: Shapes) -> None:
         self._shapes = shapes
+        self._order: Order | None = None
         self._uses: dict[int, set[int]] = defaultdict(set)
         numbers = {row.name: row.id for row in connection.execute(select(definitions.c.name, definitions.c.id))}
         self.by_id: Mapping[int, Definition] = {
@@ -82,7 +83,9 @@ class Definitions:
                 connection.commit()
             except IntegrityError:
                 connection.rollback()
-        self._uses[definition] |= news
+        if news:
+            self._uses[definition] |= news
+            self._order = None
         return bool(news)
 
     def reads(self, reader: Definition, writer: Definition) -> bool:
@@ -96,8 +99,11 @@ class Definitions:
     @property
     def order(self) -> "Order":
         """The order by what has been learned so far."""
-        feeders = {d.id: {w.id for w in self if w is not d and self.reads(d, w)} for d in self}
-        return Order({d.id: d.cache.when.priority for d in self}, feeders, {d.id for d in self if self.reads(d, d)})
+        if self._order is None:
+            feeders = {d.id: {w.id for w in self if w is not d and self.reads(d, w)} for d in self}
+            priorities = {d.id: d.cache.when.priority for d in self}
+            self._order = Order(priorities, feeders, {d.id for d in self if self.reads(d, d)})
+        return self._order
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,12 @@ class ViewModelCache(_Cache):
     view_model: type[ViewModel[Any]]
 
     @property
+    def lane(self) -> str | None:
+        """The lane that the view model names. Caches that name none run beside all lanes."""
+        named = any("lane" in vars(cls) for cls in self.view_model.__mro__ if cls is not ViewModel)
+        return self.view_model.lane if named else None
+
+    @property
     def checksum(self) -> str:
         """A text that changes when the code of the view model does."""
         return _checksum(_codes(self.view_model))

@@ -35,6 +35,12 @@ def ensure_lanes(connection: Connection, names: Iterable[str]) -> None:
                 connection.commit()
 
 
+def lock_lane(connection: Connection, name: str) -> bool:
+    """Have a lane until this transaction ends. False if somebody else has it, or it is paused."""
+    free = select(lanes.c.name).where(lanes.c.name == name, lanes.c.lease.is_(None), ~lanes.c.paused)
+    return connection.execute(free.with_for_update(skip_locked=True)).scalar() is not None
+
+
 def take(connection: Connection, lease: Lease, now: datetime, expires: datetime) -> None:
     """Begin a lease, in the transaction that has claimed the ticket and its lane."""
     values = {

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from afterwork.clock import Clock
+from afterwork.errors import NotCaptured
 from afterwork.events import Events, NotInSql, Reached
 from afterwork.jobs.run import Run
 from afterwork.jobs.trigger import CACHES
@@ -53,6 +54,7 @@ def stale_trigger(
     register(connection, model.caches.values())
     instrument(model.classes.values())
     matcher = matcher_of(database, model, connection, events)
+    _check_captured(model, matcher)
     sql = _sql_calculators(model, matcher, events)
     matcher = replace(matcher, rereads=lambda number, change: number not in sql or sql[number].rereads(change))
     watches = matcher.shapes.watches
@@ -78,6 +80,13 @@ def stale_trigger(
     )
     stale.filler.begin(connection, clock.now())
     return stale
+
+
+def _check_captured(model: ReadModel, matcher: Matcher) -> None:
+    missing = [cache for cache in model.caches.values() if matcher.shapes.watches.of(cache.table) is None]
+    if missing:
+        tables = sorted({cache.table.fullname for cache in missing})
+        raise NotCaptured([cache.name for cache in missing], tables)
 
 
 def matcher_of(database: Database, model: ReadModel, connection: Connection, events: Events = NO_EVENTS) -> Matcher:

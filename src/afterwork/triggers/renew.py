@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.orm import Mapper
 
+from afterwork.errors import LaneTaken
 from afterwork.jobs.outcome import Raised, text_of
 from afterwork.jobs.perform import perform, tell
 from afterwork.jobs.run import Run
@@ -27,6 +28,7 @@ from afterwork.manifest.record import Recorder
 from afterwork.model.cache import ViewModelCache
 from afterwork.model.external_id import parse
 from afterwork.model.work import ViewModelWork
+from afterwork.store import leases
 from afterwork.triggers.refresh import Storer, pause_after
 from afterwork.triggers.roots import Roots
 
@@ -48,10 +50,13 @@ class Attempt:
         return self.batch.caches[0]
 
     @property
+    def cache(self) -> ViewModelCache:
+        assert isinstance(self.definition.cache, ViewModelCache)
+        return self.definition.cache
+
+    @property
     def work(self) -> ViewModelWork:
-        cache = self.definition.cache
-        assert isinstance(cache, ViewModelCache)
-        return ViewModelWork(cache.name, cache.root.class_, cache.view_model)
+        return ViewModelWork(self.cache.name, self.cache.root.class_, self.cache.view_model)
 
     @property
     def reads(self) -> Reads:
@@ -99,7 +104,12 @@ class Renewer:
 
     def _transaction(self, connection: Connection, attempt: Attempt) -> set[int] | None:
         """The run itself, with all that it leaves. Returns its manifest; None if the object is not there any more."""
+        lane = attempt.cache.lane
+        if lane is not None:
+            leases.ensure_lanes(connection, [lane])
         with self.matcher.database.watched_transaction(connection) as attempt.snapshot:
+            if lane is not None and not leases.lock_lane(connection, lane):
+                raise LaneTaken(lane)
             if not self._perform(connection, attempt):
                 self.matcher.heads.drop(connection, [attempt.claimed.cache])
                 return None

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from afterwork.clock import Clock
-from afterwork.errors import ClaimLost
+from afterwork.errors import ClaimLost, LaneTaken
 from afterwork.jobs.outcome import Raised, Succeeded, text_of
 from afterwork.jobs.run import Run
 from afterwork.jobs.trigger import CACHES, Due, Ran
@@ -20,7 +20,7 @@ from afterwork.model.cache import DerivedCache
 from afterwork.triggers.calculate import Calculated, Calculator
 from afterwork.triggers.calculate_in_sql import SqlCalculator
 from afterwork.triggers.fill import Filler
-from afterwork.triggers.refresh import Storer
+from afterwork.triggers.refresh import FIRST_PAUSE, LOCKED_PAUSE, Storer
 from afterwork.triggers.renew import Attempt, Renewer
 
 PATIENCE = timedelta(seconds=2)
@@ -196,21 +196,55 @@ class Stale:
             if isinstance(definition.cache, DerivedCache):
                 return self._calculate(connection, definition, batch)
             return self._renew(connection, definition, batch)
+        except Exception as error:
+            if self.matcher.database.has_lost(connection, error):
+                raise
+            contended = self.matcher.database.is_contended(error)
+            self._put_back(connection, batch, CONTENDED_PAUSE if contended else FIRST_PAUSE)
+            raise
         finally:
             active(batch.claim, False)
+
+    def _put_back(self, connection: Connection, batch: Batch, pause: timedelta) -> None:
+        """Let what has not run of a batch be claimed again, after a pause."""
+        with self.matcher.database.transaction(connection):
+            caches = [one.cache for one in batch.caches]
+            self.matcher.dues.put_back(connection, batch, caches, self.clock.now() + pause)
 
     def _most(self, definition: Definition) -> int:
         return MOST_IN_SQL if definition.id in self.calculators.sql else self.pace.most(definition)
 
     def _calculate(self, connection: Connection, definition: Definition, batch: Batch) -> Ran:
-        done: list[Calculated] = []
-        with self.matcher.database.snapshot(connection) as snapshot:
-            for one in self.calculators.of(definition).calculate(connection, batch.caches, SLICE):
-                circle = circle_of(connection, one.claimed, self.matcher.definitions)
-                done.append(one if circle is None else replace(one, is_new=False, error=circle))
+        try:
+            snapshot, done = self._calculate_by(self.calculators.of(definition), connection, batch)
+        except DBAPIError as error:
+            if definition.id not in self.calculators.sql or self._is_the_databases(error):
+                raise
+            # All values were asked for by one statement, and one of them can't be had. In Python, it fails alone.
+            snapshot, done = self._calculate_by(self.calculators.python[definition.id], connection, batch)
         self.matcher.reached("ran", definition.name)
         self.pace.note(definition, len(done), sum(one.took for one in done))
         return self._ran(definition, self._store(connection, definition, batch, snapshot, done))
+
+    def _calculate_by(
+        self, calculator: Calculator | SqlCalculator, connection: Connection, batch: Batch
+    ) -> tuple[object, list[Calculated]]:
+        """Calculate in one state of the database. Returns what that has seen, and what it came to."""
+        done: list[Calculated] = []
+        with self.matcher.database.snapshot(connection) as snapshot:
+            for one in calculator.calculate(connection, batch.caches, SLICE):
+                if one.error is not None and self._is_the_databases(one.error):
+                    raise one.error
+                if isinstance(one.error, DBAPIError):
+                    done.append(one)
+                    break  # the transaction may have failed with it
+                circle = circle_of(connection, one.claimed, self.matcher.definitions)
+                done.append(one if circle is None else replace(one, is_new=False, error=circle))
+        return snapshot, done
+
+    def _is_the_databases(self, error: Exception) -> bool:
+        """Whether an error says nothing of what was calculated."""
+        return self.matcher.database.is_lost(error) or self.matcher.database.is_contended(error)
 
     def _store(
         self, connection: Connection, definition: Definition, batch: Batch, snapshot: object, done: list[Calculated]
@@ -220,7 +254,7 @@ class Stale:
         try:
             return self.storer.store(connection, definition, batch, snapshot, done, now)
         except DBAPIError as error:
-            if self.matcher.database.is_lost(error) or self.matcher.database.is_contended(error):
+            if self._is_the_databases(error):
                 raise
             if len(done) == 1:
                 failed = Calculated(done[0].claimed, done[0].root, reads=done[0].reads, error=error, took=done[0].took)
@@ -241,13 +275,15 @@ class Stale:
                 raised = self.renewer.renew(connection, Attempt(definition, batch, run, self.clock.now()))
             except ClaimLost:
                 return []
+            except LaneTaken:
+                self._put_back(connection, batch, LOCKED_PAUSE)
+                return []
             except DBAPIError as error:
                 if self.matcher.database.is_lost(error) or not self.matcher.database.is_contended(error):
                     raise
             else:
                 return [(run, raised or Succeeded())]
-        with self.matcher.database.transaction(connection):
-            self.matcher.dues.put_back(connection, batch, [claimed.cache], self.clock.now() + CONTENDED_PAUSE)
+        self._put_back(connection, batch, CONTENDED_PAUSE)
         return []
 
     def _ran(self, definition: Definition, done: Sequence[Calculated]) -> Ran:
