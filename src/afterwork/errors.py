@@ -141,8 +141,8 @@ class NotCaptured(AfterworkError):
 
     def __init__(self, caches: Sequence[str], tables: Sequence[str]) -> None:
         super().__init__(
-            f"{', '.join(caches)} can't be kept fresh: changes of {', '.join(tables)} are not captured. If the model has "
-            "changed, run app.install(engine), or: afterwork install MODULE:APP --database URL. A view, or a table "
+            f"{', '.join(caches)} can't be kept fresh: changes of {', '.join(tables)} are not captured. If the model "
+            "has changed, run app.install(engine), or: afterwork install MODULE:APP --database URL. A view, or a table "
             "that is left out of capture, can't have caches."
         )
 

@@ -2,13 +2,13 @@
 
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, column, delete, select, text
+from sqlalchemy import Connection, bindparam, column, delete, select, text
 from sqlalchemy.dialects import postgresql
 
 from afterwork.manifest.tables import cache as caches
@@ -19,23 +19,26 @@ from afterwork.store.direct import Direct
 
 @dataclass(frozen=True)
 class Touch:
-    """One thing that was changed: its number, when that was (a transaction's id, or a change's number on SQLite), and
-    which of the changes at hand it was."""
+    """One thing that was changed: its number, when that was (a transaction's id, or a change's number on SQLite), which
+    of the changes at hand it was, and whether what depends on it may have to be read again."""
 
     token: int
     tx: int
     change: int
+    reread: bool
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A cache that read something which was changed after it had run. `computed` is the moment of its run."""
+    """A cache that read something which was changed after it had run. `computed` is the moment of its run, `change` the
+    first of the changes that it read."""
 
     cache: int
     definition: int
     root: str
     computed: datetime
     change: int
+    reread: bool
 
 
 def digest(tokens: Collection[int]) -> int:
@@ -65,7 +68,7 @@ class Manifests(ABC):
 
     @abstractmethod
     def hits(self, connection: Connection, touched: Sequence[Touch]) -> list[Hit]:
-        """The caches that have read what was touched, and have not seen the change. Each at least once."""
+        """The caches that have read what was touched, and have not seen the change."""
 
 
 class PostgreSQLManifests(Manifests):
@@ -97,10 +100,12 @@ class PostgreSQLManifests(Manifests):
         ]
 
     def hits(self, connection: Connection, touched: Sequence[Touch]) -> list[Hit]:
+        # Written here: the driver takes far longer to write long arrays than PostgreSQL to read them.
         values = {
-            "tokens": [touch.token for touch in touched],
-            "txs": [str(touch.tx) for touch in touched],
-            "changes": [touch.change for touch in touched],
+            "tokens": _array(touch.token for touch in touched),
+            "txs": _array(touch.tx for touch in touched),
+            "changes": _array(touch.change for touch in touched),
+            "rereads": _array(touch.reread for touch in touched),
         }
         return [Hit(*row) for row in self._readers.execute(connection, values)]
 
@@ -134,16 +139,25 @@ class SQLiteManifests(Manifests):
         return [tuple(row) for row in connection.execute(found.distinct())]
 
     def hits(self, connection: Connection, touched: Sequence[Touch]) -> list[Hit]:
-        found = []
+        found: dict[int, Hit] = {}
         for touch in touched:
-            values = {"token": touch.token, "tx": touch.tx}
-            rows = connection.execute(_READERS_OF_ONE, values)
-            found += [Hit(row.id, row.definition, row.root, row.computed, touch.change) for row in rows]
-        return found
+            for row in connection.execute(_READERS_OF_ONE, {"token": touch.token, "tx": touch.tx}):
+                hit = Hit(row.id, row.definition, row.root, row.computed, touch.change, touch.reread)
+                found[row.id] = _both(found.get(row.id, hit), hit)
+        return list(found.values())
 
     def _many(self, connection: Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
         if rows:
             connection.exec_driver_sql(statement, rows)
+
+
+def _both(one: Hit, other: Hit) -> Hit:
+    """Two hits of the same cache as one."""
+    return replace(one, change=min(one.change, other.change), reread=one.reread or other.reread)
+
+
+def _array(values: Iterable[object]) -> str:
+    return f"{{{','.join(map(str, values))}}}"
 
 
 def manifests_of(dialect: str) -> Manifests:
@@ -151,16 +165,16 @@ def manifests_of(dialect: str) -> Manifests:
     return PostgreSQLManifests() if dialect == "postgresql" else SQLiteManifests()
 
 
-_READERS = (
-    text(
-        "SELECT cache, definition, root, computed, change"
-        " FROM afterwork_readers(:tokens, CAST(:txs AS xid8[]), :changes)"
-    )
-    .bindparams(
-        bindparam("tokens", type_=manifest.c.tokens.type),
-        bindparam("changes", type_=postgresql.ARRAY(Integer())),
-    )
-    .columns(column("cache"), column("definition"), column("root"), column("computed", UtcDateTime()), column("change"))
+_READERS = text(
+    "SELECT cache, definition, root, computed, change, reread FROM afterwork_readers(CAST(:tokens AS bigint[]),"
+    " CAST(:txs AS xid8[]), CAST(:changes AS int[]), CAST(:rereads AS bool[]))"
+).columns(
+    column("cache"),
+    column("definition"),
+    column("root"),
+    column("computed", UtcDateTime()),
+    column("change"),
+    column("reread"),
 )
 
 _READERS_OF_ONE = text(
@@ -171,17 +185,19 @@ _READERS_OF_ONE = text(
 # A function has its plan made once and kept. Its own setting sees to it that the index is used, whatever the planner
 # believes of the length of arrays: to look through all manifests for each of thousands of changes would take minutes.
 READERS = """
-CREATE OR REPLACE FUNCTION afterwork_readers(tokens bigint[], txs xid8[], changes int[])
-RETURNS TABLE (cache bigint, definition int, root text, computed timestamptz, change int)
+CREATE OR REPLACE FUNCTION afterwork_readers(tokens bigint[], txs xid8[], changes int[], rereads bool[])
+RETURNS TABLE (cache bigint, definition int, root text, computed timestamptz, change int, reread bool)
 LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    SELECT c.id, c.definition, c.root, c.computed, t.change
-    FROM unnest(afterwork_readers.tokens, afterwork_readers.txs, afterwork_readers.changes) AS t (token, tx, change)
+    SELECT c.id, c.definition, c.root, c.computed, min(t.change), bool_or(t.reread)
+    FROM unnest(afterwork_readers.tokens, afterwork_readers.txs, afterwork_readers.changes, afterwork_readers.rereads)
+        AS t (token, tx, change, reread)
     JOIN afterwork_manifest m ON m.tokens @> ARRAY[t.token]
     JOIN afterwork_cache c ON c.id = m.cache
-    WHERE NOT pg_visible_in_snapshot(t.tx, c.snapshot) AND t.tx IS DISTINCT FROM c.own;
+    WHERE NOT pg_visible_in_snapshot(t.tx, c.snapshot) AND t.tx IS DISTINCT FROM c.own
+    GROUP BY c.id;
 END $$
 """
 """What PostgreSQL runs to find the readers of changes. `app.install` makes it."""

@@ -36,8 +36,8 @@ class Matcher:
     heads: Heads
     reached: Callable[[Point, str], None]
     """Is told of each point at which a server may die."""
-    rereads: Callable[[int, Change], bool] = lambda definition, change: True
-    """Whether what a cache depends on may be something else after a change."""
+    rereads: Callable[[Change], bool] = lambda change: True
+    """Whether what a cache that is calculated in SQL depends on may be something else after a change."""
 
     @property
     def dialect(self) -> Dialect:
@@ -59,17 +59,23 @@ class Matcher:
         return taken.more
 
     def _mark(self, connection: Connection, changes: Sequence[Change], now: datetime) -> None:
-        touched = {
-            (token, change.tx): Touch(token, change.tx, place)
-            for place, change in reversed(list(enumerate(changes)))
-            for token in self.shapes.touched(change)
-        }
-        hits = self.manifests.hits(connection, list(touched.values())) if touched else []
+        touched = list(self._touches(changes))
+        hits = self.manifests.hits(connection, touched) if touched else []
         hits += self._emptied(connection, changes)
         first: dict[int, Hit] = {}
         for hit in sorted(hits, key=lambda hit: hit.change):
             first.setdefault(hit.cache, hit)
         self.dues.mark(connection, list(self._marks(connection, first.values(), changes, now)))
+
+    def _touches(self, changes: Sequence[Change]) -> Iterator[Touch]:
+        """What was touched, each once for each transaction, by the first change that did so."""
+        known: set[tuple[int, int, bool]] = set()
+        for place, change in enumerate(changes):
+            reread = self.rereads(change)
+            for token in self.shapes.touched(change):
+                if (token, change.tx, reread) not in known:
+                    known.add((token, change.tx, reread))
+                    yield Touch(token, change.tx, place, reread)
 
     def _marks(
         self, connection: Connection, hits: Iterable[Hit], changes: Sequence[Change], now: datetime
@@ -90,7 +96,7 @@ class Matcher:
                 cause=written(cause_of(change, self.shapes.watch(change.watch))),
                 cause_cache=None if writer is None else writer.cache,
                 depth=0 if writer is None else writer.depth + 1,
-                reread=self.rereads(hit.definition, change),
+                reread=hit.reread,
             )
 
     def _emptied(self, connection: Connection, changes: Sequence[Change]) -> list[Hit]:
@@ -103,7 +109,10 @@ class Matcher:
                 query = select(c.id, c.definition, c.root, c.computed).where(
                     c.definition.in_(numbers), c.computed.is_not(None)
                 )
-                found += [Hit(*row, place) for row in connection.execute(query)]
+                found += [
+                    Hit(row.id, row.definition, row.root, row.computed, place, True)
+                    for row in connection.execute(query)
+                ]
         return found
 
     def _follow_roots(self, connection: Connection, changes: Sequence[Change], now: datetime) -> None:

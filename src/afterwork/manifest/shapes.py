@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from afterwork.journal.change import Change
 from afterwork.journal.watch import Watch, Watches
 from afterwork.manifest.reads import Reads
-from afterwork.manifest.shape import Key, Row, Shape, Where, joined, token
+from afterwork.manifest.shape import NULL, Key, Row, Shape, Where, joined, token
 from afterwork.manifest.tables import shape as shapes
 
 
@@ -144,5 +144,8 @@ def _places(watch: Watch, where: Where) -> tuple[list[int], int]:
 def _keys(where: Where, places: list[int], change: Change) -> set[str]:
     if not where.equal:
         return {""}
-    images = (image for image in (change.old, change.new) if image is not None)
+    images = [image for image in (change.old, change.new) if image is not None]
+    if len(places) == 1 and all(len(image) > places[0] for image in images):
+        (place,) = places
+        return {NULL if image[place] is None else image[place] for image in images}  # type: ignore[misc]
     return {joined([image[place] if place < len(image) else None for place in places]) for image in images}

@@ -56,7 +56,7 @@ def stale_trigger(
     matcher = matcher_of(database, model, connection, events)
     _check_captured(model, matcher)
     sql = _sql_calculators(model, matcher, events)
-    matcher = replace(matcher, rereads=lambda number, change: number not in sql or sql[number].rereads(change))
+    matcher = replace(matcher, rereads=lambda change: any(one.rereads(change) for one in sql.values()))
     watches = matcher.shapes.watches
     storer = Storer(matcher, clock)
     roots = Roots(model.classes.values())
