@@ -46,7 +46,7 @@ class Matcher:
     def match(self, connection: Connection, now: datetime) -> bool:
         """Take changes out of the journal, and have the caches run that have read what was changed. True if there may
         be more."""
-        with self.database.transaction(connection, self.entries.to_take):
+        with self.database.light_transaction(connection, self.entries.to_take):
             taken = self.entries.take(connection)
             if not taken.changes:
                 return False
@@ -70,8 +70,12 @@ class Matcher:
     def _touches(self, changes: Sequence[Change]) -> Iterator[Touch]:
         """What was touched, each once for each transaction, by the first change that did so."""
         known: set[tuple[int, int, bool]] = set()
+        rereads: dict[tuple[int, str, int], bool] = {}
         for place, change in enumerate(changes):
-            reread = self.rereads(change)
+            alike = change.watch, change.kind, change.columns
+            if alike not in rereads:
+                rereads[alike] = self.rereads(change)
+            reread = rereads[alike]
             for token in self.shapes.touched(change):
                 if (token, change.tx, reread) not in known:
                     known.add((token, change.tx, reread))

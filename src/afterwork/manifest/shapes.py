@@ -24,6 +24,7 @@ class Shapes:
         self.last = 0
         self._numbers: dict[Shape, int] = {}
         self._by_number: dict[int, Shape] = {}
+        self._touching: dict[tuple[int, str, int], tuple[list[int], list[tuple[int, Where, list[int]]]]] = {}
         self._row_numbers: dict[tuple[int, int], int] = {}
         self._rows: dict[int, list[tuple[int, Row]]] = defaultdict(list)
         self._wheres: dict[int, list[tuple[int, Where, list[int], int]]] = defaultdict(list)
@@ -107,17 +108,30 @@ class Shapes:
 
     def touched(self, change: Change) -> Iterator[int]:
         """The numbers of all reads that a change touches."""
-        watch = self.watches.by_id.get(change.watch)
+        alike = change.watch, change.kind, change.columns
+        found = self._touching.get(alike)
+        if found is None:
+            found = self._touching[alike] = self._shapes_touched(change)
+        rows, wheres = found
         if change.key is not None:
-            for number, row in self._rows[change.watch]:
-                if change.kind != "U" or row.columns & change.columns:
-                    yield token(number, change.key)
-        if watch is not None:
-            for number, where, places, mask in self._wheres[change.watch]:
-                if change.kind != "U" or mask & change.columns:
-                    yield from (token(number, key) for key in _keys(where, places, change))
+            for number in rows:
+                yield token(number, change.key)
+        for number, where, places in wheres:
+            yield from (token(number, key) for key in _keys(where, places, change))
+
+    def _shapes_touched(self, change: Change) -> tuple[list[int], list[tuple[int, Where, list[int]]]]:
+        """The shapes that changes of this kind, of these columns, touch."""
+        every = change.kind != "U"
+        rows = [number for number, row in self._rows[change.watch] if every or row.columns & change.columns]
+        wheres = [
+            (number, where, places)
+            for number, where, places, mask in self._wheres[change.watch]
+            if every or mask & change.columns
+        ]
+        return rows, wheres
 
     def _learn(self, number: int, shape: Shape) -> None:
+        self._touching.clear()
         self._numbers[shape] = number
         self._by_number[number] = shape
         match shape:

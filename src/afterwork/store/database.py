@@ -160,9 +160,14 @@ class Database(ABC):
 
     @abstractmethod
     @contextmanager
+    def light_transaction(self, connection: Connection, first: str) -> Iterator[None]:
+        """A transaction that need not wait for the disk: if it is lost with the machine, nothing is. (On PostgreSQL,
+        `first` says so itself.)"""
+
+    @abstractmethod
+    @contextmanager
     def light_statement(self, connection: Connection) -> Iterator[None]:
-        """Around a statement that is a transaction of its own, and need not wait for the disk: if it is lost with the
-        machine, nothing is. (On PostgreSQL, the statement says so itself.)"""
+        """The same around a statement that is a transaction of its own."""
 
     @abstractmethod
     @contextmanager

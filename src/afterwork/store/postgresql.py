@@ -68,6 +68,11 @@ class PostgreSQL(Database):
                 connection.exec_driver_sql("SET default_transaction_read_only = off")
 
     @contextmanager
+    def light_transaction(self, connection: Connection, first: str) -> Iterator[None]:
+        with self.transaction(connection, first):
+            yield
+
+    @contextmanager
     def light_statement(self, connection: Connection) -> Iterator[None]:
         yield
         connection.commit()

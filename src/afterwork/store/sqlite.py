@@ -97,14 +97,19 @@ class SQLite(Database):
             connection.exec_driver_sql("PRAGMA query_only = OFF")
 
     @contextmanager
-    def light_statement(self, connection: Connection) -> Iterator[None]:
+    def light_transaction(self, connection: Connection, first: str) -> Iterator[None]:
         before = connection.exec_driver_sql("PRAGMA synchronous").scalar()
         connection.exec_driver_sql("PRAGMA synchronous = NORMAL")
         try:
-            with self.transaction(connection):
+            with self.transaction(connection, first):
                 yield
         finally:
             connection.exec_driver_sql(f"PRAGMA synchronous = {before}")
+
+    @contextmanager
+    def light_statement(self, connection: Connection) -> Iterator[None]:
+        with self.light_transaction(connection, ""):
+            yield
 
     @contextmanager
     def snapshot(self, connection: Connection) -> Iterator[Any]:
