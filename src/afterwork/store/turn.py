@@ -2,7 +2,7 @@
 
 SQLite has one lock for all writers, and who waits for it looks now and then whether it is free, ever more seldom. A
 server that drains a lane could so keep an application from writing for seconds. Hence the threads of a server take
-turns among themselves, and after each transaction the server leaves the file alone for a while: a tenth of the time for
+turns among themselves, and after some transactions the server leaves the file alone for a while: a tenth of the time for
 which it had it, and as long as it had it while others are seen to write.
 """
 
@@ -18,6 +18,9 @@ ROOM = 0.1
 
 ROOM_FOR_WRITERS = 1.0
 """The share that it leaves while others are writing."""
+
+BURST = 0.01
+"""Seconds for which a server may have the file before it leaves it alone: a few short transactions don't wait."""
 
 REMEMBERED = 1.0
 """Seconds for which others count as writing after they have."""
@@ -38,7 +41,7 @@ class Turn:
     def taken(self, connection: Connection) -> Iterator[None]:
         """Have the file for one transaction."""
         with self._lock:
-            time.sleep(max(0.0, self._not_before - time.monotonic()))
+            time.sleep(max(0.0, self._not_before - BURST - time.monotonic()))
             if self._others_wrote(connection):
                 self._writers_until = time.monotonic() + REMEMBERED
             self.begun()
@@ -47,7 +50,7 @@ class Turn:
             finally:
                 ended = time.monotonic()
                 share = ROOM_FOR_WRITERS if ended < self._writers_until else ROOM
-                self._not_before = ended + (ended - self._began) * share
+                self._not_before = max(self._not_before, self._began) + (ended - self._began) * (1 + share)
 
     def begun(self) -> None:
         """The transaction has got the file, for which it may have waited."""
