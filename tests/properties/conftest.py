@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, settings
 
 settings.register_profile(
     "few",
-    max_examples=20,
-    stateful_step_count=15,
+    max_examples=12,
+    stateful_step_count=12,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     database=None,

@@ -1,0 +1,432 @@
+"""The model in one database, with users who write, two servers that keep it right, and an oracle that follows."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import URL, Connection, Table, create_engine, event, select, text
+from sqlalchemy.exc import DBAPIError
+
+import afterwork as aw
+from afterwork.events import Event, Reached
+from afterwork.jobs.outcome import Succeeded
+from afterwork.jobs.runner import Runner
+from afterwork.store.database import Database
+from tests.properties.caches.model import EPOCH, Base, item_tag, pause
+from tests.properties.caches.oracle import BY_NAME, Cache, Change, Oracle, State, wrong_values
+from tests.properties.caches.writes import ACTS, BESIDE_SERVERS, EMPTIES, REPLACES
+
+Writing = tuple[str, int, int, int]
+"""An act, and the numbers that it takes."""
+
+TABLES: dict[str, Table] = {
+    table.name: table for table in Base.metadata.sorted_tables if table.name not in ("noise", "sys_async_ticket")
+}
+USERS_TABLES = [table for table in Base.metadata.sorted_tables if "ticket" not in table.name]
+OWN_TABLES = ("cache", "due", "manifest", "journal", "recent", "server")
+
+REFUSED = {"55P03", "40P01", "40001", "23503", "23505"}
+"""A row is locked or has changed since, or what was committed meanwhile makes a reference or a key impossible."""
+
+CONTENDED = {"55P03", "40P01", "40001"}
+
+SETTINGS = aw.Settings(lease=timedelta(milliseconds=1), lock_limit=timedelta(milliseconds=50))
+
+
+class Killed(BaseException):
+    """The end of a server that can't do anything about it."""
+
+
+class Hours:
+    """A clock that a test sets to the hour."""
+
+    def __init__(self) -> None:
+        self.hour = 0.0
+
+    def now(self) -> datetime:
+        return EPOCH + timedelta(hours=self.hour)
+
+
+@dataclass
+class Transaction:
+    """A transaction of a user, and what it has changed so far."""
+
+    connection: Connection
+    changes: list[Change] = field(default_factory=list)
+    hinders_servers: bool = False
+    """Whether it may have locked rows that a server wants to write. An update that changes nothing locks a row, too."""
+
+
+class LongLived(aw.Afterwork):
+    """Runs as a server that has been there for long: it knows what it has met."""
+
+    _known: Runner | None = None
+
+    def _runner(self, database: Database, connection: Connection) -> Runner:
+        self._known = self._known or super()._runner(database, connection)
+        return self._known
+
+
+class ServerAtHand:
+    """An application object with an engine of its own, as another process would have."""
+
+    def __init__(self, url: URL, clock: Hours, app: type[aw.Afterwork]) -> None:
+        self.engine = create_engine(url, connect_args=_arguments(url))
+        self.is_dead = False
+        self._raw: list[Any] = []
+        self.at_points: Callable[[Reached], None] | None = None
+        event.listen(self.engine, "connect", lambda connection, _: self._raw.append(connection))
+        self.app = app(Base, clock=clock, settings=SETTINGS, on_event=self._listen)
+
+    def _listen(self, event: Event) -> None:
+        if isinstance(event, Reached) and self.at_points is not None and not self.is_dead:
+            self.at_points(event)
+
+    def run(self) -> list[aw.Ended]:
+        self.is_dead = False
+        self._raw.clear()
+        return self.app.run_until_idle(self.engine)
+
+    def die(self) -> None:
+        """As a process that is killed: its connections are closed, and whatever it does then reaches nobody."""
+        self.is_dead = True
+        for connection in self._raw:
+            connection.close()
+        raise Killed()
+
+
+class World:
+    """See the module. `disturbed` counts what has happened since the last quiet moment that leaves open how often a
+    cache runs: kills, writes and other servers between two steps of a server; and what servers did after that."""
+
+    def __init__(self, url: URL) -> None:
+        self.url = url
+        self.on_sqlite = url.get_backend_name() == "sqlite"
+        self.clock = Hours()
+        self.engine = create_engine(url, connect_args=_arguments(url), pool_size=8)
+        if self.on_sqlite:
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        else:
+            event.listen(self.engine, "connect", _prepare_postgresql)
+        self.servers = [ServerAtHand(url, self.clock, app) for app in (LongLived, aw.Afterwork)]
+        self.oracle = Oracle()
+        self.open: dict[int, Transaction] = {}
+        self.disturbed = 0
+        self.runs_before: dict[Cache, tuple[int, int]] = {}
+        Base.metadata.create_all(self.engine)
+        self.servers[0].app.install(self.servers[0].engine)
+        self._learn()
+
+    def close(self) -> None:
+        for engine in (self.engine, *(server.engine for server in self.servers)):
+            engine.dispose()
+
+    def clear(self) -> None:
+        """Be as new. Only what servers have learned of the model's calculations stays."""
+        self.clock.hour = 0.0
+        self.open.clear()
+        with self.engine.begin() as connection:
+            names = [table.name for table in reversed(USERS_TABLES)]
+            own = [f"afterwork_{name}" for name in OWN_TABLES]
+            if self.on_sqlite:
+                for name in [*names, *own, "afterwork_read"]:
+                    connection.execute(text(f"DELETE FROM {name}"))
+            else:
+                connection.execute(text("SET LOCAL session_replication_role = replica"))
+                connection.execute(text(f"TRUNCATE {', '.join([*names, *own])}"))
+        self._begin_anew()
+
+    def _learn(self) -> None:
+        """Have each calculation read once all that it ever reads: from then on it is known which caches run first."""
+        for writing in (
+            ("insert a tag", 1, 1, 1), ("insert a group", 1, 1, 1), ("insert an item", 1, 1, 2),
+            ("insert a part", 1, 1, 1), ("tag an item", 1, 1, 1), ("insert a node", 1, 1, 1),
+            ("insert a node", 2, 1, 1), ("give a badge", 1, 1, 1), ("set an amount", 1, 40, 0),
+        ):  # fmt: skip
+            self.write([writing])
+        for _ in range(2):
+            self.servers[0].run()
+        self.clear()
+
+    # What users do.
+
+    def write(self, writings: Sequence[Writing], commits: bool = True) -> None:
+        """One transaction of a user's, from its beginning to its end."""
+        number = 1 + max(self.open, default=0)
+        self.begin(number)
+        self.act(number, writings, alone=len(self.open) == 1)
+        self.end(number, commits)
+
+    def begin(self, number: int, isolation: str = "READ COMMITTED") -> None:
+        connection = self.engine.connect()
+        if not self.on_sqlite:
+            connection = connection.execution_options(isolation_level=isolation)
+        connection.begin()
+        self.open[number] = Transaction(connection)
+
+    def act(self, number: int, writings: Sequence[Writing], alone: bool = False) -> None:
+        """Do something in an open transaction. Beside others, what they hinder is not done."""
+        transaction = self.open[number]
+        connection = transaction.connection
+        before = self.state(connection)
+        for writing in writings:
+            if not alone and writing[0] in EMPTIES:
+                continue  # nobody could even read the table until the transaction ends
+            transaction.hinders_servers |= writing[0] not in BESIDE_SERVERS
+            with self._hindered(connection, alone) as done:
+                ACTS[writing[0]](connection, *writing[1:])
+            if done:
+                after = self.state(connection)
+                transaction.changes += _changes(writing, before, after, self.on_sqlite)
+                before = after
+
+    @contextmanager
+    def _hindered(self, connection: Connection, alone: bool) -> Iterator[list[bool]]:
+        done = [True]
+        savepoint = None if alone else connection.begin_nested()
+        try:
+            yield done
+        except DBAPIError as error:
+            if savepoint is None or getattr(error.orig, "sqlstate", "") not in REFUSED:
+                raise
+            savepoint.rollback()
+            done.clear()
+        else:
+            if savepoint is not None:
+                savepoint.commit()
+
+    def savepoint(self, number: int, writings: Sequence[Writing]) -> None:
+        """Do something in an open transaction, and take it back."""
+        transaction = self.open[number]
+        kept = list(transaction.changes)
+        with transaction.connection.begin_nested() as nested:
+            self.act(number, writings)
+            nested.rollback()
+        transaction.changes = kept
+
+    def end(self, number: int, commits: bool) -> None:
+        transaction = self.open.pop(number)
+        if commits:
+            transaction.connection.commit()
+        else:
+            transaction.connection.rollback()
+        transaction.connection.close()
+        if commits and transaction.changes:
+            self.oracle.committed(transaction.changes, self.state(), self.clock.hour)
+
+    # What servers do.
+
+    def run(self, server: int, meanwhile: Callable[[Reached | None], None] | None = None) -> None:
+        """Let a server run until it is idle. Everything is right then, and nothing has run in vain: unless something
+        happens `meanwhile`, which is known only when all is quiet."""
+        if self.disturbed or any(transaction.hinders_servers for transaction in self.open.values()):
+            self.disturbed += 1
+        expected, after = self.oracle.run(self.state(), self.clock.hour)
+        ended = self._run(self.servers[server], meanwhile)
+        if self.disturbed:
+            self.oracle.note_possible(self.state(), self.clock.hour)
+            return
+        assert ended is not None
+        assert all(isinstance(one.outcome, Succeeded) for one in ended), ended
+        ran = Counter(_cache(one.run.work, one.run.root_id) for one in ended)
+        state = self.state()
+        assert wrong_values(state, self.clock.hour) == {}
+        assert not (found := expected.complaints(ran, after)), (found, [_reason(one) for one in ended])
+
+    def _run(self, server: ServerAtHand, meanwhile: Callable[[Reached | None], None] | None) -> list[aw.Ended] | None:
+        server.at_points = meanwhile
+        pause.then = None if meanwhile is None else lambda: meanwhile(None)
+        try:
+            return server.run()
+        except Exception as error:
+            if not server.is_dead and not (self.disturbed and self._is_contended(error)):
+                raise
+        except Killed:
+            pass
+        finally:
+            server.at_points = pause.then = None
+            if server.is_dead:
+                self._bury()
+        return None
+
+    def let_other_run(self, server: int) -> None:
+        """Let the other server run, while this one is at something."""
+        self.disturbed += 1
+        before = pause.then
+        pause.then = None
+        try:
+            self.servers[1 - server].run()
+        except DBAPIError as error:
+            if not self._is_contended(error):
+                raise
+        finally:
+            pause.then = before
+
+    def abandon(self) -> None:
+        """Leave nothing open, after whatever has gone wrong."""
+        for transaction in self.open.values():
+            transaction.connection.close()
+        self.open.clear()
+
+    def _is_contended(self, error: Exception) -> bool:
+        if self.on_sqlite or not isinstance(error, DBAPIError):
+            return "database is locked" in str(error)
+        return getattr(error.orig, "sqlstate", "") in CONTENDED
+
+    def _bury(self) -> None:
+        """See to it that the database knows of the death, as it would of a process's."""
+        if self.on_sqlite:
+            with self.engine.begin() as connection:
+                connection.execute(text("UPDATE afterwork_server SET process_started = 0"))
+            return
+        until = time.monotonic() + 10
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            while connection.execute(_SERVERS).scalar() and time.monotonic() < until:
+                time.sleep(0.001)
+
+    # Quiet moments.
+
+    def settle(self) -> None:
+        """End what is open, let servers run until nothing is due, and see that all is as it must be."""
+        for number in list(self.open):
+            self.end(number, commits=number % 2 == 0)
+        if not self.disturbed:
+            self.run(0)
+            assert self.servers[0].run() == []
+        else:
+            self._settle_what_was_disturbed()
+        self._check_quiet()
+        self._begin_anew()
+
+    def _settle_what_was_disturbed(self) -> None:
+        for _ in range(10):
+            found = [ended for server in self.servers for ended in server.run()]
+            assert all(isinstance(one.outcome, Succeeded) for one in found), found
+            if not found and not self._waiting():
+                break
+            self.clock.hour += 0.01  # what was hindered is put off by seconds
+        else:
+            raise AssertionError("it does not come to rest")
+        oracle, hour, state = self.oracle, self.clock.hour, self.state()
+        runs = self._runs()
+        ran = {
+            cache: count - before[1] if (before := self.runs_before.get(cache, (0, 0)))[0] == number else count
+            for cache, (number, count) in runs.items()
+        }
+        in_vain = {cache: count for cache, count in ran.items() if count}.keys() - oracle.possibly_stale(hour)
+        assert not in_vain, f"nothing that they read has changed: {in_vain}"
+        missed = {cache for cache in oracle.certainly_stale(state, hour) if not ran.get(cache)}
+        assert not missed, f"what they read has changed: {missed}"
+        # Between two disturbances a cache runs once for all changes that there were; a run that was cut off may be
+        # repeated, and a change in the midst of a run leaves it to be run again. Trees have a reason for each step.
+        for (name, key), count in ran.items():
+            if not BY_NAME[name].is_tree and name != "Node.mark":
+                assert count <= 2 + 2 * self.disturbed, (
+                    f"{name} {key} ran {count} times in {self.disturbed} disturbances"
+                )
+
+    def _check_quiet(self) -> None:
+        assert wrong_values(self.state(), self.clock.hour) == {}
+        with self.engine.connect() as connection:
+            left = {
+                what: connection.execute(text(f"SELECT count(*) FROM afterwork_{what}")).scalar()
+                for what in (
+                    "journal",
+                    "recent",
+                    "due WHERE claim IS NOT NULL",
+                    "due WHERE since IS NOT NULL",
+                    "server",
+                )
+            }
+        assert not any(left.values()), left
+
+    def _begin_anew(self) -> None:
+        self.disturbed = 0
+        self.oracle.quiet(self.state(), self.clock.hour)
+        self.runs_before = self._runs()
+
+    def _waiting(self) -> bool:
+        with self.engine.connect() as connection:
+            waiting = text("SELECT count(*) FROM afterwork_due WHERE since IS NOT NULL")
+            return bool(connection.execute(waiting).scalar())
+
+    def _runs(self) -> dict[Cache, tuple[int, int]]:
+        """The number of each cache in the database, and how often it has run."""
+        with self.engine.connect() as connection:
+            rows = connection.execute(
+                text(
+                    "SELECT d.name, c.root, c.id, c.runs FROM afterwork_cache c"
+                    " JOIN afterwork_definition d ON d.id = c.definition"
+                )
+            )
+            return {_cache(row.name, row.root): (row.id, row.runs) for row in rows}
+
+    def state(self, connection: Connection | None = None) -> State:
+        """All rows, as a transaction sees them, or as everybody does."""
+        if connection is None:
+            with self.engine.connect() as own:
+                return self.state(own)
+        if self.on_sqlite:
+            found = {name: [row._asdict() for row in connection.execute(select(t))] for name, t in TABLES.items()}
+        else:
+            (row,) = connection.execute(_EVERYTHING)
+            found = row._asdict()
+        return {name: {_key(name, one): one for one in rows} for name, rows in found.items()}
+
+
+def _key(table: str, row: dict[str, Any]) -> Any:
+    return (row["item_id"], row["tag_id"]) if table == item_tag.name else row["id"]
+
+
+_SERVERS = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'afterwork' AND datname = current_database()"
+)
+
+_EVERYTHING = text(
+    "SELECT " + ", ".join(f"(SELECT coalesce(json_agg(t), '[]') FROM {name} t) AS {name}" for name in TABLES)
+)
+
+
+def _changes(writing: Writing, before: State, after: State, on_sqlite: bool) -> Iterator[Change]:
+    emptied = EMPTIES.get(writing[0])
+    if emptied and not on_sqlite:
+        yield Change(emptied, None, {}, {}, emptied=True)
+    replaced = REPLACES.get(writing[0])
+    for table in TABLES:
+        old, new = before[table], after[table]
+        for key in old.keys() | new.keys():
+            if table == replaced and key == writing[1] and on_sqlite and key in old and key in new:
+                yield Change(table, key, old[key], None)
+                yield Change(table, key, None, new[key])
+            elif old.get(key) != new.get(key):
+                yield Change(table, key, old.get(key), new.get(key))
+
+
+def _cache(name: str, root: str | None) -> Cache:
+    assert root is not None
+    return name, int(root.partition("!")[2])
+
+
+def _reason(ended: aw.Ended) -> str:
+    return f"{ended.run.work} {ended.run.root_id}"
+
+
+def _arguments(url: URL) -> dict[str, Any]:
+    return {"timeout": 1.0, "check_same_thread": False} if url.get_backend_name() == "sqlite" else {}
+
+
+def _prepare_sqlite(connection: Any, _: Any) -> None:
+    connection.isolation_level = None
+    for setting in ("foreign_keys = ON", "journal_mode = WAL", "synchronous = OFF"):
+        connection.execute(f"PRAGMA {setting}")
+
+
+def _prepare_postgresql(connection: Any, _: Any) -> None:
+    connection.execute("SET lock_timeout = '20ms'")
+    connection.execute("SET synchronous_commit = off")
+    connection.commit()
