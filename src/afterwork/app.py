@@ -174,8 +174,7 @@ class Afterwork:
         return Explainer(matcher_of(database, self.model, connection))
 
     def _definition(self, explainer: Explainer, obj: object, name: str) -> Definition:
-        cache = self.model.cache_of(obj, name)
-        return next(found for found in explainer.matcher.definitions if found.cache is cache)
+        return explainer.matcher.definitions.of(self.model.cache_of(obj, name))
 
     def insight(self, engine: Engine) -> Insight:
         """What can be read of a database: its tickets, servers, lanes, and whether the installation is right."""

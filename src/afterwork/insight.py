@@ -110,7 +110,8 @@ class Insight:
         """All caches, over all objects: how many are fresh, stale, failed, and how far filling has come."""
         with self._database.engine.connect() as connection:
             schema.check_installed(self._database, connection)
-            return Explainer(matcher_of(self._database, self._model, connection)).summaries(connection)
+            explainer = Explainer(matcher_of(self._database, self._model, connection))
+            return explainer.summaries(connection, self._model.caches)
 
     def check(self) -> list[Finding]:
         """Whether this installation is right, and what to do where it is not."""

@@ -99,7 +99,7 @@ class Scene(World):
         """Whether nothing is left to do but to try again what has failed."""
         left = "SELECT (SELECT count(*) FROM afterwork_journal) + (SELECT count(*) FROM afterwork_recent)"
         claimed = "SELECT count(*) FROM afterwork_due WHERE claim IS NOT NULL"
-        return self.value(left) == 0 and self.value(claimed) == 0
+        return bool(self.value(left) == 0 and self.value(claimed) == 0)
 
     @property
     def on_sqlite(self) -> bool:

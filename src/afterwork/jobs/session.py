@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from sqlalchemy import Connection
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, event
+from sqlalchemy.orm import ORMExecuteState, Session
 
 from afterwork.errors import CalculationWrites, TransactionIsTheRuns
 from afterwork.store.database import RUNNING, WHO_ENDS_IT
+
+ROLLED_BACK = f"A job has rolled back its connection. {WHO_ENDS_IT}"
 
 
 class RunSession(Session):
@@ -58,9 +60,13 @@ class RunSession(Session):
         super().expire_all()
 
     def flush(self, objects: Any = None) -> None:
-        if self._info.get(RUNNING) is False:
-            raise TransactionIsTheRuns(f"A job has rolled back its connection. {WHO_ENDS_IT}")
+        if self._is_rolled_back:
+            raise TransactionIsTheRuns(ROLLED_BACK)
         super().flush(objects)
+
+    @property
+    def _is_rolled_back(self) -> bool:
+        return self._info.get(RUNNING) is False
 
     def _save_changes(self) -> None:
         if self.autoflush:
@@ -102,13 +108,27 @@ class ReadSession(RunSession):
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
         self.autoflush = False
+        event.listen(self, "do_orm_execute", _refuse_to_write)
 
     def flush(self, objects: Any = None) -> None:
         if self.changed:
             raise CalculationWrites(self.changed)
+        if self._is_rolled_back:
+            raise TransactionIsTheRuns(ROLLED_BACK)
+
+    @property
+    def is_spoiled(self) -> bool:
+        """Whether a function has left something behind, so that others could not be calculated right here."""
+        return self._is_rolled_back or bool(self.changed)
 
     @property
     def changed(self) -> str:
         """What was changed, added or deleted, in words; "" if nothing was."""
         found = next(iter([*self.new, *self.deleted, *(o for o in self.dirty if self.is_modified(o))]), None)
         return "" if found is None else f"{type(found).__name__} was added, changed or deleted"
+
+
+def _refuse_to_write(state: ORMExecuteState) -> None:
+    """A calculation only asks; the database would refuse the statement in its own words."""
+    if state.is_insert or state.is_update or state.is_delete:
+        raise CalculationWrites(f"it executes {'an INSERT' if state.is_insert else 'an UPDATE or DELETE'}")

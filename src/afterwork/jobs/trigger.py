@@ -85,6 +85,8 @@ class Refresher(Protocol):
         """Run what is due, a batch at a time, until nothing is. `active` is told of each claim for as long as this
         server is at it."""
 
-    def adopt(self, connection: Connection, server: int, living: Sequence[int], active: Sequence[str]) -> bool:
+    def adopt(
+        self, connection: Connection, server: int, living: Sequence[int], active: Callable[[], Sequence[str]]
+    ) -> bool:
         """Take care of the claims of servers that are gone, and of those that this one has lost track of. True if there
         are claims of others, which must be looked after."""

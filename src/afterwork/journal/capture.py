@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Dialect, Table, select, update
 
 from afterwork.journal import tables as own
 from afterwork.journal.values import is_unwatched, is_valued, watched_columns
-from afterwork.journal.watch import Watch, Watches
+from afterwork.journal.watch import Columns, Watch, Watches
 from afterwork.store.database import Database
 from afterwork.store.tables import metadata
 
@@ -197,6 +197,11 @@ def load(connection: Connection, tables: Sequence[Table]) -> Watches:
         for table in _watchable(tables)
         if (watched := known.get(table.fullname)) is not None and watched.remembered is not None
     )
+
+
+def columns_of_all(connection: Connection) -> dict[int, Columns]:
+    """The columns of all tables that are or were watched, by number, as the database has them by now."""
+    return {found.id: Columns(found.columns, found.valued) for found in _known(connection).values()}
 
 
 def problems(database: Database, connection: Connection, tables: Sequence[Table]) -> list[Problem]:

@@ -15,16 +15,22 @@ from afterwork.journal.change import Change, read
 
 TAKEN_AT_ONCE = 20_000
 
-_LAST_SHAPE = "(SELECT max(id) FROM afterwork_shape) AS last_shape"
+_SHAPES = "(SELECT count(*) FROM afterwork_shape) AS shapes"
+_USES = "(SELECT count(*) FROM afterwork_use) AS uses"
+_DEFINITIONS = "(SELECT count(*) FROM afterwork_definition) AS definitions"
+_KNOWN = f"{_SHAPES}, {_USES}, {_DEFINITIONS}"
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What was taken. `last_shape` is the number of the last shape of reads that was there by then, `more` says that
-    there may be more."""
+    """What was taken. `shapes`, `uses` and `definitions` are how many of these there were by then: a server that knows
+    of fewer has to learn (their numbers don't tell, since those are committed in any order). `more` says that there may
+    be more changes."""
 
     changes: Sequence[Change]
-    last_shape: int
+    shapes: int
+    uses: int
+    definitions: int
     more: bool
 
 
@@ -58,11 +64,19 @@ class Entries:
         rows = connection.execute(self._take[-1]).all()
         if self.dialect == "sqlite":
             connection.execute(_CLEAR, {"last": rows[-1].id if rows else 0})
-        return Taken(read(rows), rows[0].last_shape or 0 if rows else 0, len(rows) == TAKEN_AT_ONCE)
+        if not rows:
+            return Taken([], 0, 0, 0, False)
+        first = rows[0]
+        return Taken(read(rows), first.shapes, first.uses, first.definitions, len(rows) == TAKEN_AT_ONCE)
 
     def waiting(self, connection: Connection) -> Sequence[Change]:
         """The changes that nobody has taken yet, those of the transaction itself included. They stay."""
         return read(connection.execute(_WAITING).all())
+
+    def first_waiting(self, connection: Connection, most: int) -> Sequence[Change] | None:
+        """The changes that nobody has taken yet, as `waiting`; None if they fill more than so many rows."""
+        rows = connection.execute(_FIRST_WAITING, {"most": most + 1}).all()
+        return None if len(rows) > most else read(rows)
 
     def unseen(self, connection: Connection, snapshot: Any) -> Sequence[Change]:
         """The changes kept aside that a computation with this snapshot has not seen."""
@@ -94,14 +108,15 @@ class Entries:
     def _take(self) -> list[TextClause]:
         columns = "id, tx, moment, watch, kind, key, key_text, columns, old, new"
         if self.dialect == "postgresql":
-            some = f"SELECT ctid FROM afterwork_journal LIMIT {TAKEN_AT_ONCE}"
+            # The first ones, wherever they lie: an object that is deleted and made again has to come in this order.
+            some = f"SELECT ctid FROM afterwork_journal ORDER BY id LIMIT {TAKEN_AT_ONCE}"
             return [
                 text(
                     f"WITH taken AS (DELETE FROM afterwork_journal WHERE ctid = ANY (ARRAY({some}))"
                     f" RETURNING {columns}),"
                     f" kept AS (INSERT INTO afterwork_recent ({columns}) SELECT {columns} FROM taken"
                     f" WHERE {self._needed('taken')})"
-                    f" SELECT {columns}, {_LAST_SHAPE} FROM taken ORDER BY id"
+                    f" SELECT {columns}, {_KNOWN} FROM taken ORDER BY id"
                 )
             ]
         some = f"SELECT * FROM afterwork_journal ORDER BY id LIMIT {TAKEN_AT_ONCE}"
@@ -110,7 +125,7 @@ class Entries:
                 f"INSERT INTO afterwork_recent ({columns}) SELECT {columns} FROM ({some}) AS taken"
                 f" WHERE {self._needed('taken')}"
             ),
-            text(f"SELECT *, {_LAST_SHAPE} FROM ({some})"),
+            text(f"SELECT *, {_KNOWN} FROM ({some})"),
         ]
 
     @cached_property
@@ -130,6 +145,7 @@ def seen_by_now(dialect: str) -> Any:
 
 
 _WAITING = text("SELECT * FROM afterwork_journal ORDER BY id")
+_FIRST_WAITING = text("SELECT * FROM afterwork_journal LIMIT :most")
 _ANY = text("SELECT 1 FROM afterwork_journal LIMIT 1")
 _OWN = text("SELECT CAST(CAST(pg_current_xact_id() AS text) AS bigint)")
 _LAST = text("SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'afterwork_journal'), 0)")
@@ -137,4 +153,6 @@ _CLEAR = text("DELETE FROM afterwork_journal WHERE id <= :last")
 # The number of the table that was there first, so that installations in one database don't wait for each other.
 _SPACE = "to_regclass('afterwork_journal')::oid::int4"
 _LOCK = f"SELECT pg_advisory_xact_lock({_SPACE}, 1), set_config('synchronous_commit', 'off', true)"
-_LOCK_FOR_ENDING = f"SELECT pg_advisory_xact_lock_shared({_SPACE}, 1)"
+# Whoever ends a computation holds up all who take. So it waits for rows of users only shortly, and gives way before
+# PostgreSQL would look for deadlocks.
+_LOCK_FOR_ENDING = f"SELECT pg_advisory_xact_lock_shared({_SPACE}, 1), set_config('lock_timeout', '100ms', true)"

@@ -17,24 +17,13 @@ EVERY_COLUMN = (1 << (LAST_BIT + 1)) - 1
 
 
 @dataclass(frozen=True, eq=False)
-class Watch:
-    """A watched table. `columns` are in the order of their bits, `valued` are those whose values the journal keeps, in
-    the order in which it keeps them. Both only ever grow: a column that is gone keeps its place."""
+class Columns:
+    """The columns of a watched table, which need not be in the model. `columns` are in the order of their bits,
+    `valued` are those whose values the journal keeps, in the order in which it keeps them. Both only ever grow: a
+    column that is gone keeps its place."""
 
-    id: int
-    table: Table
     columns: tuple[str, ...]
     valued: tuple[str, ...]
-
-    @cached_property
-    def key(self) -> tuple[Column[object], ...]:
-        """The columns of the primary key. Empty for a table without one: its rows can't be told apart."""
-        return tuple(self.table.primary_key.columns)
-
-    @property
-    def has_number_key(self) -> bool:
-        """Whether the key is one whole number, which the journal keeps as such."""
-        return len(self.key) == 1 and isinstance(self.key[0].type, Integer)
 
     @cached_property
     def _bits(self) -> Mapping[str, int]:
@@ -50,6 +39,29 @@ class Watch:
     def names(self, mask: int) -> Iterator[str]:
         """The names of the columns in a set."""
         return (name for name, bit in self._bits.items() if bit & mask)
+
+
+@dataclass(frozen=True, eq=False)
+class Watch(Columns):
+    """A watched table of the model."""
+
+    id: int
+    table: Table
+
+    def __init__(self, id: int, table: Table, columns: tuple[str, ...], valued: tuple[str, ...]) -> None:
+        super().__init__(columns, valued)
+        object.__setattr__(self, "id", id)
+        object.__setattr__(self, "table", table)
+
+    @cached_property
+    def key(self) -> tuple[Column[object], ...]:
+        """The columns of the primary key. Empty for a table without one: its rows can't be told apart."""
+        return tuple(self.table.primary_key.columns)
+
+    @property
+    def has_number_key(self) -> bool:
+        """Whether the key is one whole number, which the journal keeps as such."""
+        return len(self.key) == 1 and isinstance(self.key[0].type, Integer)
 
 
 class Watches:

@@ -16,6 +16,10 @@ LOOK_EVERY = 8
 tree is not to be looked at again for each of its steps."""
 
 
+ROUNDS = 2
+"""How often a change has to come round until that is called a circle."""
+
+
 @dataclass(frozen=True)
 class Writer:
     """The cache that made a change. `depth` counts causes and effects that led to it."""
@@ -58,7 +62,9 @@ def circle_of(connection: Connection, claimed: Claimed, definitions: Definitions
     if claimed.cause_cache is None or (claimed.depth > LOOK_EVERY and claimed.depth % LOOK_EVERY):
         return None
     way = _way(connection, claimed.cache, claimed.cause_cache)
-    if not way:
+    # The causes of runs before this one may be of other times, when others were made of others. So a circle is believed
+    # only once it has been gone round twice.
+    if not way or claimed.depth < ROUNDS * (len(way) - 1):
         return None
     c = caches.c
     rows = connection.execute(select(c.id, c.definition, c.root).where(c.id.in_(way)))

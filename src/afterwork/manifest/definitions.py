@@ -1,17 +1,19 @@
 """The caches of the model as the database knows them, and the order in which they run."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from sqlalchemy import Connection, Dialect, select
+from sqlalchemy import Connection, Dialect, select, update
 from sqlalchemy.exc import IntegrityError
 
+from afterwork.errors import BadRequest
 from afterwork.journal.values import identity_of
 from afterwork.journal.watch import Watch, Watches
 from afterwork.manifest.shapes import Shapes
 from afterwork.manifest.tables import definition as definitions
+from afterwork.manifest.tables import shape as shapes
 from afterwork.manifest.tables import use as uses
 from afterwork.model.cache import Cache, DerivedCache
 from afterwork.model.external_id import ExternalId
@@ -48,8 +50,8 @@ class Definition:
 class Definitions:
     """All caches of a model. `order` is learned from what their runs read."""
 
-    def __init__(self, connection: Connection, caches: Iterable[Cache], watches: Watches, shapes: Shapes) -> None:
-        self._shapes = shapes
+    def __init__(self, connection: Connection, caches: Iterable[Cache], watches: Watches, known: Shapes) -> None:
+        self._shapes = known
         self._order: Order | None = None
         self._uses: dict[int, set[int]] = defaultdict(set)
         numbers = {row.name: row.id for row in connection.execute(select(definitions.c.name, definitions.c.id))}
@@ -58,21 +60,46 @@ class Definitions:
             for cache in caches
             if (number := numbers.get(cache.name)) is not None and (watch := watches.of(cache.table)) is not None
         }
-        for row in connection.execute(select(uses.c.definition, uses.c.shape)):
-            self._uses[row.definition].add(row.shape)
+        self.load(connection)
 
     def __iter__(self) -> Iterator[Definition]:
         return iter(self.by_id.values())
+
+    def of(self, cache: Cache) -> Definition:
+        """A cache of the model as the database knows it. Raises `BadRequest` if it does not."""
+        found = next((one for one in self if one.cache is cache), None)
+        if found is None:
+            raise BadRequest(f"The database does not know of {cache.name} yet: no server has run since it is there.")
+        return found
 
     def rooted_in(self, watch: int) -> Iterator[Definition]:
         """Those that each row of a watched table has one of."""
         return (found for found in self if found.watch.id == watch)
 
-    def using(self, watch: int) -> Iterator[Definition]:
-        """Those whose runs ever read something of a watched table."""
-        for found in self:
-            if any(self._shapes.shape(number).watch == watch for number in self._uses[found.id]):
-                yield found
+    @property
+    def uses(self) -> int:
+        """How many kinds of reads are known, of all definitions."""
+        return sum(map(len, self._uses.values()))
+
+    def load(self, connection: Connection) -> None:
+        """Learn what the runs of other servers have read."""
+        found = connection.execute(select(uses.c.definition, uses.c.shape)).all()
+        self._shapes.load(connection)  # at least those that are in use
+        for row in found:
+            self._uses[row.definition].add(row.shape)
+        self._order = None
+
+    def using(self, connection: Connection, watch: int) -> Sequence[int]:
+        """The numbers of those whose runs ever read something of a watched table, in this model or not."""
+        found = select(uses.c.definition).join(shapes, shapes.c.id == uses.c.shape).where(shapes.c.watch == watch)
+        return connection.execute(found.distinct()).scalars().all()
+
+    def fill_others(self, connection: Connection) -> None:
+        """Have the caches looked through that this model has not: objects that are new to them have been taken note of
+        by a server that can't tell. Those that ran are right; the others will be added."""
+        c = definitions.c
+        others = c.filled, c.id.not_in(list(self.by_id))
+        connection.execute(update(definitions).where(*others).values(filled=False, next_root=None))
 
     def learn(self, connection: Connection, definition: int, shapes: Collection[int]) -> bool:
         """Note which shapes runs of a definition have read. True if that is news. In a transaction of its own."""

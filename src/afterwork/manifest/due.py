@@ -1,10 +1,9 @@
 """Which caches are due: marking them, claiming them, and ending their claims."""
 
 import json
-import uuid
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Text, bindparam, column, delete, func, literal_column, select, text, true, update
@@ -63,11 +62,17 @@ class Claimed:
 
 @dataclass(frozen=True)
 class Stored:
-    """A run that has stored its effects and was still claimed. They hold until a moment, if there is one."""
+    """A run that has stored its effects and was still claimed. They hold until a moment, if there is one. `marked` is
+    the cause if it was marked as stale since."""
 
     cache: int
     definition: int
     until: datetime | None
+    marked: str | None
+
+
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""When a run that has stored its effects is due again as long as nothing marks it."""
 
 
 class DueCaches:
@@ -95,10 +100,9 @@ class DueCaches:
             connection.execute(_MARK_ON_SQLITE, [vars(mark) for mark in marks])
 
     def claim(
-        self, connection: Connection, definition: int, fill: bool, now: datetime, most: int, server: int
+        self, connection: Connection, definition: int, fill: bool, now: datetime, most: int, server: int, claim: str
     ) -> "Batch":
         """Claim the first due caches of a definition for a server, in a transaction of its own."""
-        claim = str(uuid.uuid4())
         values = {"of": definition, "filling": fill, "now": now, "most": most, "by": server, "as_claim": claim}
         for statement in self._claim[:-1]:
             connection.execute(statement.statement, values)
@@ -119,7 +123,7 @@ class DueCaches:
 
         Raises `ClaimLost` if somebody else has it by now.
         """
-        values = {"stored": True} if until is None else {"stored": True, "since": None, "due": until}
+        values = {"stored": True, "due": NEVER} if until is None else {"stored": True, "since": None, "due": until}
         if not connection.execute(update(dues).where(dues.c.claim == batch.claim).values(values)).rowcount:
             raise ClaimLost()
 
@@ -127,20 +131,21 @@ class DueCaches:
         """End the claim of runs that have stored their effects."""
         c = dues.c
         rows = connection.execute(
-            delete(dues).where(c.claim == claim, c.stored).returning(c.cache, c.definition, c.due, c.since)
+            delete(dues).where(c.claim == claim, c.stored).returning(c.cache, c.definition, c.due, c.since, c.cause)
         )
-        return [Stored(row.cache, row.definition, row.due if row.since is None else None) for row in rows]
+        return [_stored(row) for row in rows]
 
     def put_back(self, connection: Connection, batch: "Batch", caches: Collection[int], due: datetime) -> None:
         """Let caches of a batch that have not run be claimed again, not before a moment."""
         if caches:
             ours = dues.c.claim == batch.claim, dues.c.cache.in_(list(caches))
-            connection.execute(update(dues).where(*ours).values(claim=None, server=None, claimed_at=None, due=due))
+            since = func.coalesce(dues.c.since, bindparam("put_back", due, UtcDateTime()))
+            connection.execute(update(dues).where(*ours).values(**UNCLAIMED, due=due, since=since))
 
     def release(self, connection: Connection, claims: Iterable[str]) -> None:
         """Give back what is claimed and nobody is at any more."""
         mine = dues.c.claim.in_(list(claims))
-        connection.execute(update(dues).where(mine).values(claim=None, server=None, claimed_at=None))
+        connection.execute(update(dues).where(mine).values(UNCLAIMED))
 
     def claims(self, connection: Connection) -> dict[str, int]:
         """All claims there are, each with its server."""
@@ -154,6 +159,15 @@ class Batch:
 
     claim: str
     caches: list[Claimed]
+
+
+UNCLAIMED = {"claim": None, "server": None, "claimed_at": None, "stored": False}
+
+
+def _stored(row: Any) -> Stored:
+    if row.since is None:
+        return Stored(row.cache, row.definition, None if row.due == NEVER else row.due, None)
+    return Stored(row.cache, row.definition, None, None if row.due == NEVER else row.cause)
 
 
 MARKED = tuple(field.name for field in fields(Mark))

@@ -1,14 +1,14 @@
 """Why a value is what it is: what its last run read, what made it run, and who reads a member."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Table, func, select
 from sqlalchemy import inspect as state_of
-from sqlalchemy.orm import InstanceState
+from sqlalchemy.orm import ColumnProperty, CompositeProperty, InstanceState, RelationshipDirection, RelationshipProperty
 
 from afterwork.errors import BadRequest
 from afterwork.journal.values import key_of, text_of
@@ -140,8 +140,8 @@ class Explainer:
             todo += [(one, f"{known.name} of {root}") for one in onward]  # type: ignore[misc]
         return list(found.values())
 
-    def summaries(self, connection: Connection) -> list[CacheSummary]:
-        """All caches that the database knows of, also those that the model has no more."""
+    def summaries(self, connection: Connection, names: Collection[str]) -> list[CacheSummary]:
+        """All caches of the model, `names`, and those that the database knows of and the model has no more."""
         c, d = caches.c, dues.c
         counts = (
             select(
@@ -157,10 +157,10 @@ class Explainer:
             .subquery()
         )
         rows = select(definitions, counts).outerjoin(counts, counts.c.definition == definitions.c.id)
-        return [
+        found = [
             CacheSummary(
                 row.name,
-                row.id in self.matcher.definitions.by_id,
+                row.name in names,
                 max(0, (row.all or 0) - (row.stale or 0)),
                 row.stale or 0,
                 row.failed or 0,
@@ -171,8 +171,11 @@ class Explainer:
                 row.began,
                 row.filled,
             )
-            for row in connection.execute(rows.order_by(definitions.c.name))
+            for row in connection.execute(rows)
         ]
+        unknown = set(names) - {one.name for one in found}
+        found += [CacheSummary(name, True, 0, 0, 0, 0, None, 0, None, None, False) for name in unknown]
+        return sorted(found, key=lambda one: one.name)
 
     def _state(self, row: Any) -> State:
         if row.claim is not None:
@@ -219,12 +222,29 @@ class Explainer:
         prop = state.mapper.attrs.get(member)
         if prop is None:
             raise BadRequest(f"{state.mapper.class_.__name__} has no member {member!r}.")
-        if member in state.mapper.relationships:
-            for column in state.mapper.relationships[member].local_columns:
-                yield from self._tokens_of_column(state, column)
+        if isinstance(prop, RelationshipProperty):
+            if prop.direction is not RelationshipDirection.MANYTOONE:
+                yield from self._tokens_of_end(state, prop)
+                return
+            columns: Iterable[Any] = prop.local_columns
+        elif isinstance(prop, ColumnProperty | CompositeProperty):
+            columns = prop.columns
         else:
-            for column in state.mapper.column_attrs[member].columns:
-                yield from self._tokens_of_column(state, column)
+            raise BadRequest(f"{state.mapper.class_.__name__}.{member} has no columns. Ask for what it is made of.")
+        for column in columns:
+            yield from self._tokens_of_column(state, column)
+
+    def _tokens_of_end(self, state: InstanceState[Any], prop: RelationshipProperty[Any]) -> Iterator[int]:
+        """Others are linked with an object by columns of their rows, or of rows between, that have its key."""
+        links = {far: near for near, far in prop.synchronize_pairs}
+        watches = {watch for far in links if (watch := self.matcher.shapes.watches.of(far.table)) is not None}
+        for watch in watches:
+            own = {far.name: near for far, near in links.items() if far.table is watch.table}
+            mask = watch.mask(list(own))
+            for number, where in self.matcher.shapes.wheres(watch.id):
+                if self.matcher.shapes.mask(where) & mask and own.keys() >= set(where.equal):
+                    texts = [self._text_of(state, watch.table.c[name], own[name]) for name in where.equal]
+                    yield token(number, joined(texts))
 
     def _tokens_of_column(self, state: InstanceState[Any], column: Any) -> Iterator[int]:
         watch = self.matcher.shapes.watches.of(getattr(column, "table", None))
@@ -249,7 +269,11 @@ class Explainer:
 
     def _text(self, state: InstanceState[Any], watch: Watch, name: str) -> str | None:
         column = watch.table.c[name]
-        value = getattr(state.obj(), state.mapper.get_property_by_column(column).key)
+        return self._text_of(state, column, column)
+
+    def _text_of(self, state: InstanceState[Any], column: Any, member: Any) -> str | None:
+        """The text of a column that has the same value as a column of an object."""
+        value = getattr(state.obj(), state.mapper.get_property_by_column(member).key)
         return text_of(column, value, self.matcher.dialect)
 
 

@@ -1,9 +1,9 @@
 """What caches need in the database: capture on the watched tables, and the function that finds readers."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Table, delete, text, update
+from sqlalchemy import Connection, Table, delete, func, select, text, update
 
 from afterwork.journal import capture
 from afterwork.journal.entries import seen_by_now
@@ -33,7 +33,10 @@ def install(database: Database, connection: Connection, tables: Sequence[Table],
 
 def all_again(database: Database, connection: Connection, now: datetime) -> list[str]:
     """Let all caches run again. What they have seen is forgotten: after a restore, it means nothing any more."""
-    connection.execute(update(definitions).values(filled=False, next_root=None, done=0, began=now))
+    # Whatever ran before this moment runs again, also if the clock of the server that ran it is ahead.
+    latest = connection.execute(select(func.max(caches.c.computed))).scalar()
+    began = now if latest is None else max(now, latest + timedelta(microseconds=1))
+    connection.execute(update(definitions).values(filled=False, next_root=None, done=0, began=began))
     for table in (journal, recent):
         connection.execute(delete(table))
     connection.execute(update(caches).values(snapshot=seen_by_now(database.dialect), own=None))

@@ -41,10 +41,16 @@ class Hit:
     reread: bool
 
 
-def digest(tokens: Collection[int]) -> int:
-    """A number that tells a manifest from others."""
+def digest(tokens: Collection[int], *, in_sql: bool = False) -> int:
+    """A number that tells a manifest from others. It is odd if SQL said what was read: what Python reads for the same
+    value may be less, so a calculation in SQL can't go on from there."""
     content = array("q", sorted(tokens)).tobytes()
-    return int.from_bytes(blake2b(content, digest_size=8).digest(), "big", signed=True)
+    return int.from_bytes(blake2b(content, digest_size=8).digest(), "big", signed=True) & ~1 | in_sql
+
+
+def is_of_sql(number: int | None) -> bool:
+    """Whether a digest is that of a manifest which SQL has made."""
+    return number is not None and bool(number & 1)
 
 
 class Manifests(ABC):

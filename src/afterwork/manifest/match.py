@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Dialect, select
 
@@ -50,10 +50,14 @@ class Matcher:
             taken = self.entries.take(connection)
             if not taken.changes:
                 return False
-            if taken.last_shape > self.shapes.last:
+            if taken.shapes > self.shapes.count:
                 self.shapes.load(connection)
+            if taken.uses > self.definitions.uses:
+                self.definitions.load(connection)
             self._mark(connection, taken.changes, now)
             self._follow_roots(connection, taken.changes, now)
+            if taken.definitions > len(self.definitions.by_id) and any(one.kind in "IT" for one in taken.changes):
+                self.definitions.fill_others(connection)
             self.reached("before commit", JOURNAL)
         self.reached("after commit", JOURNAL)
         return taken.more
@@ -87,11 +91,11 @@ class Matcher:
         circles = Circles(connection, self.definitions, self.dialect)
         for hit in hits:
             definition = self.definitions.by_id.get(hit.definition)
-            if definition is None:
-                continue  # the model has it no more
             change = changes[hit.change]
             writer = circles.writer(change, hit)
-            due = max(now, hit.computed + definition.cache.when.allow_oldness)
+            # One that this model has not is left to servers whose model has it.
+            oldness = timedelta(0) if definition is None else definition.cache.when.allow_oldness
+            due = max(now, hit.computed + oldness)
             yield Mark(
                 hit.cache,
                 hit.definition,
@@ -108,7 +112,7 @@ class Matcher:
         found: list[Hit] = []
         for place, change in enumerate(changes):
             if change.kind == "T":
-                numbers = [definition.id for definition in self.definitions.using(change.watch)]
+                numbers = self.definitions.using(connection, change.watch)
                 c = caches.c
                 query = select(c.id, c.definition, c.root, c.computed).where(
                     c.definition.in_(numbers), c.computed.is_not(None)
@@ -126,11 +130,16 @@ class Matcher:
             if not own:
                 continue
             alive: dict[str, bool] = {}
+            gone: set[str] = set()
             for change in own:
                 if change.kind == "T":
                     alive.clear()
                     self.heads.forget_all(connection, definition)
                 elif change.key is not None:
-                    alive[definition.root_of(change.key, self.dialect)] = change.kind == "I"
-            self.heads.forget(connection, definition, [root for root, there in alive.items() if not there])
+                    root = definition.root_of(change.key, self.dialect)
+                    alive[root] = change.kind == "I"
+                    if change.kind == "D":
+                        gone.add(root)
+            # Also of one that was made again: what is calculated just now is of the one that was there before.
+            self.heads.forget(connection, definition, list(gone))
             self.heads.add(connection, definition, [root for root, there in alive.items() if there], now)

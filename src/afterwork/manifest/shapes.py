@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
+from afterwork.journal.capture import columns_of_all
 from afterwork.journal.change import Change
-from afterwork.journal.watch import Watch, Watches
+from afterwork.journal.watch import Columns, Watch, Watches
 from afterwork.manifest.reads import Reads
 from afterwork.manifest.shape import NULL, Key, Row, Shape, Where, joined, token
 from afterwork.manifest.tables import shape as shapes
@@ -21,7 +22,6 @@ class Shapes:
     def __init__(self, watches: Watches) -> None:
         self.watches = watches
         self._lock = threading.Lock()
-        self.last = 0
         self._numbers: dict[Shape, int] = {}
         self._by_number: dict[int, Shape] = {}
         self._touching: dict[tuple[int, str, int], tuple[list[int], list[tuple[int, Where, list[int]]]]] = {}
@@ -29,16 +29,24 @@ class Shapes:
         self._rows: dict[int, list[tuple[int, Row]]] = defaultdict(list)
         self._wheres: dict[int, list[tuple[int, Where, list[int], int]]] = defaultdict(list)
 
+    @property
+    def count(self) -> int:
+        """How many are known."""
+        return len(self._by_number)
+
     def load(self, connection: Connection) -> None:
-        """Learn of the shapes that others have met."""
+        """Learn of the shapes that others have met. All are looked at: a late transaction may bring a low number."""
         with self._lock:
-            newer = select(shapes).where(shapes.c.id > self.last).order_by(shapes.c.id)
-            for row in connection.execute(newer):
+            columns: dict[int, Columns] = {}
+            for row in connection.execute(select(shapes).order_by(shapes.c.id)).all():
+                if row.id in self._by_number:
+                    continue
                 if row.equal is None:
                     self._learn(row.id, Row(row.watch, row.columns))
                 else:
-                    self._learn(row.id, Where(row.watch, tuple(json.loads(row.equal)), row.columns))
-                self.last = row.id
+                    columns = columns or columns_of_all(connection)
+                    where = Where(row.watch, tuple(json.loads(row.equal)), row.columns)
+                    self._learn(row.id, where, columns.get(row.watch))
 
     def number(self, connection: Connection, shape: Shape) -> int:
         """The number of a shape, given to it now if need be. Needs a connection with no transaction open for that."""
@@ -130,7 +138,7 @@ class Shapes:
         ]
         return rows, wheres
 
-    def _learn(self, number: int, shape: Shape) -> None:
+    def _learn(self, number: int, shape: Shape, columns: Columns | None = None) -> None:
         self._touching.clear()
         self._numbers[shape] = number
         self._by_number[number] = shape
@@ -139,9 +147,8 @@ class Shapes:
                 self._row_numbers[shape.watch, shape.columns] = number
                 self._rows[shape.watch].append((number, shape))
             case Where():
-                watch = self.watches.by_id.get(shape.watch)
-                if watch is not None:
-                    self._wheres[shape.watch].append((number, shape, *_places(watch, shape)))
+                if columns is not None:
+                    self._wheres[shape.watch].append((number, shape, *_places(columns, shape)))
 
 
 def pairs(reads: Reads) -> Iterable[tuple[Shape, Key]]:
@@ -151,8 +158,8 @@ def pairs(reads: Reads) -> Iterable[tuple[Shape, Key]]:
     yield from reads.wheres
 
 
-def _places(watch: Watch, where: Where) -> tuple[list[int], int]:
-    return [watch.valued.index(name) for name in where.equal], where.columns | watch.mask(where.equal)
+def _places(columns: Columns, where: Where) -> tuple[list[int], int]:
+    return [columns.valued.index(name) for name in where.equal], where.columns | columns.mask(where.equal)
 
 
 def _keys(where: Where, places: list[int], change: Change) -> set[str]:

@@ -72,6 +72,7 @@ cache = Table(
     Column("depth", Integer, nullable=False, server_default="0"),
     Column("error", Text),
     UniqueConstraint("definition", "root", name="afterwork_cache_root"),
+    sqlite_autoincrement=True,  # the number of one that is gone is not given to another
 )
 """One cache of one object, and its last run: what it had seen, the transaction in which a view model wrote, a number
 that tells its manifest from others, and what had made it stale (a text, and the cache that wrote it)."""

@@ -31,7 +31,7 @@ class Derived(Generic[Owner, Result]):
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
-        if not isinstance(self._member, str):
+        if self._member is not None and not isinstance(self._member, str):
             # Mapping the class puts other objects in their place, so this is the moment to learn what it is called.
             found = [key for key, value in vars(owner).items() if value is self._member]
             self._member = found[0] if found else self._member

@@ -214,8 +214,8 @@ class Server:
         if self._runner.refresher is not None:
             living = self._link.presence.living(connection)
             connection.commit()
-            mine = self._lanes.claims()
-            watching |= self._runner.refresher.adopt(connection, self._link.presence.id, living, mine)
+            me = self._link.presence.id
+            watching |= self._runner.refresher.adopt(connection, me, living, self._lanes.claims)
         connection.commit()
         return standby if watching else None
 

@@ -50,7 +50,10 @@ class Presence:
 
     def show_life(self, connection: Connection) -> None:
         """Write that this server was here just now."""
-        connection.execute(update(servers).where(servers.c.id == self.id).values(seen=self.clock.now()))
+        c = servers.c
+        if not connection.execute(update(servers).where(c.id == self.id).values(seen=self.clock.now())).rowcount:
+            # Others took it for dead while it was stopped.
+            connection.execute(servers.insert().values(id=self.id, **_row(self.clock)))
         connection.commit()
 
     def leave(self, connection: Connection) -> None:

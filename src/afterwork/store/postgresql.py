@@ -25,11 +25,13 @@ class PostgreSQL(Database):
 
     dialect = "postgresql"
     begin = "BEGIN READ WRITE"
+    # Who waits for a lock first has to see what was committed by then, whatever the database's own default is.
+    begin_with_lock = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
     _begin = Direct(text(begin))
 
     def execute_begin(self, connection: Connection, first: str = "") -> None:
         if first:
-            send_together(connection, self.begin, first)
+            send_together(connection, self.begin_with_lock, first)
             return
         if not connection.in_transaction():
             connection.begin()

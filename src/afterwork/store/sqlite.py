@@ -46,6 +46,7 @@ class SQLite(Database):
 
     def execute_begin(self, connection: Connection, first: str = "") -> None:
         """Begin, as soon as no other process writes. SQLite's own way to wait looks less and less often."""
+        self._open(connection)
         cursor = connection.connection.cursor()
         until = time.monotonic() + self.settings.lock_limit.total_seconds()
         self._set_patience(cursor, 0)
@@ -55,12 +56,19 @@ class SQLite(Database):
                     connection.exec_driver_sql(self.begin)  # for the error, if it is one still
                     break
                 time.sleep(LOOK_AGAIN)
-            if not connection.in_transaction():
-                connection.begin()
             self._turn.begun()
         finally:
             self._set_patience(cursor, self.settings.lock_limit.total_seconds())
             cursor.close()
+
+    def _open(self, connection: Connection) -> None:
+        """Have SQLAlchemy count on a transaction. If the application's engine begins one by itself then, as a known
+        recipe has it, that one ends at once: it may not be of the kind that is needed."""
+        if not connection.in_transaction():
+            connection.begin()
+        driver = connection.connection.dbapi_connection
+        if driver is not None and driver.in_transaction:
+            driver.rollback()
 
     def _begins(self, cursor: DBAPICursor) -> bool:
         # Not through SQLAlchemy: after a refusal it would have to roll back, which means something to a run (RUNNING).
@@ -114,6 +122,7 @@ class SQLite(Database):
     @contextmanager
     def snapshot(self, connection: Connection) -> Iterator[Any]:
         connection.exec_driver_sql("PRAGMA query_only = ON")
+        self._open(connection)
         connection.exec_driver_sql("BEGIN")
         try:
             yield connection.exec_driver_sql(SEEN).scalar_one()

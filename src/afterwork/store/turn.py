@@ -2,8 +2,8 @@
 
 SQLite has one lock for all writers, and who waits for it looks now and then whether it is free, ever more seldom. A
 server that drains a lane could so keep an application from writing for seconds. Hence the threads of a server take
-turns among themselves, and after some transactions the server leaves the file alone for a while: a tenth of the time for
-which it had it, and as long as it had it while others are seen to write.
+turns among themselves, and a server that has had the file for a while leaves it alone: for a tenth of the time for
+which it had it, and for as long as it had it while others are seen to write.
 """
 
 import threading

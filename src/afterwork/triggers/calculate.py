@@ -34,6 +34,7 @@ class Calculated:
     reads: Reads | None = None
     error: Exception | None = None
     took: float = 0.0
+    in_sql: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,15 +49,16 @@ class Calculator:
 
     def calculate(self, connection: Connection, claimed: Sequence[Claimed], limit: float) -> Iterator[Calculated]:
         """Calculate one value after the other, until `limit` seconds have passed. An error of the database ends it,
-        too: what comes before is right."""
+        too, and a function that has changed something: what comes before is right."""
         ids = {one.cache: parse(one.root, self.classes) for one in claimed}
         session = ReadSession(connection)
         began = time.monotonic()
         try:
             objects = self.roots.load(session, ids.values())
             for one in claimed:
-                yield self._calculate(session, one, ids[one.cache], objects.get(ids[one.cache]))
-                if time.monotonic() - began > limit:
+                calculated = self._calculate(session, one, ids[one.cache], objects.get(ids[one.cache]))
+                yield calculated
+                if time.monotonic() - began > limit or (calculated.error is not None and session.is_spoiled):
                     return
         finally:
             session.end()

@@ -4,18 +4,25 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Dialect
+from sqlalchemy import ColumnElement, Connection, Dialect, select
 from sqlalchemy.orm import Mapper
 
-from afterwork.errors import AfterworkError
+from afterwork.errors import AfterworkError, shown
+from afterwork.jobs.outcome import text_of
 from afterwork.journal.change import Change
+from afterwork.journal.entries import Entries
 from afterwork.journal.watch import Watches
 from afterwork.manifest.due import Claimed
+from afterwork.manifest.keep import is_of_sql
 from afterwork.manifest.query import SetBased
 from afterwork.manifest.reads import Reads
+from afterwork.manifest.tables import due as dues
 from afterwork.model.cache import DerivedCache
 from afterwork.model.external_id import ExternalId, parse
 from afterwork.triggers.calculate import Calculated, checked, is_same
+
+MOST_WAITING = 100
+"""With more changes waiting, it isn't looked what they are."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,8 @@ class SqlCalculator:
         width = len(self.cache.root.primary_key)
         rows = {tuple(row[:width]): row[width:] for row in connection.execute(found)}
         there = [one for one in claimed if ids[one.cache].key in rows]
-        reads = self._reads(connection, [ids[one.cache] for one in there if one.reread or one.digest is None])
+        moved = self._moved(connection, there)
+        reads = self._reads(connection, [ids[one.cache] for one in there if one.cache in moved])
         took = (time.perf_counter() - began) / max(1, len(claimed))
         for one in claimed:
             root = ids[one.cache]
@@ -43,6 +51,16 @@ class SqlCalculator:
                 yield self._calculated(one, root, value, stored, reads.get(root.key), took)
             else:
                 yield Calculated(one, None)
+
+    def _moved(self, connection: Connection, claimed: Sequence[Claimed]) -> set[int]:
+        """The caches of which what they depend on may be something else. What was changed since they were claimed, and
+        is seen here, makes none of them stale later: so it is found here, in the journal or where it was taken."""
+        waiting = Entries(connection.dialect.name).first_waiting(connection, MOST_WAITING)
+        if waiting is None or any(change.watch in self.set_based.tables and self.rereads(change) for change in waiting):
+            return {one.cache for one in claimed}
+        marked = select(dues.c.cache).where(dues.c.claim.is_not(None), dues.c.reread)
+        moved = set(connection.execute(marked).scalars())
+        return moved | {one.cache for one in claimed if one.reread or not is_of_sql(one.digest)}
 
     def rereads(self, change: Change) -> bool:
         """Whether what values depend on may be something else after a change."""
@@ -62,9 +80,9 @@ class SqlCalculator:
         try:
             value = checked(self.cache.column, self.cache.name, value)
         except AfterworkError as error:
-            return Calculated(claimed, root, stored=stored, reads=reads, error=error, took=took)
+            return Calculated(claimed, root, stored=stored, reads=reads, error=error, took=took, in_sql=True)
         is_new = not is_same(self.cache.column, stored, value)
-        return Calculated(claimed, root, value, stored, is_new, reads, took=took)
+        return Calculated(claimed, root, value, stored, is_new, reads, took=took, in_sql=True)
 
 
 def in_sql(
@@ -73,5 +91,12 @@ def in_sql(
     """The calculator of a cache that has a SQL side; None if it has none; the reason if that can't be used."""
     if cache.derived.in_sql is None:
         return None
-    set_based = SetBased(cache.root, cache.derived.in_sql(cache.root.class_), watches, dialect)
-    return SqlCalculator(cache, classes, set_based) if set_based.reason is None else set_based.reason
+    try:
+        side = cache.derived.in_sql(cache.root.class_)
+        if not isinstance(side, ColumnElement) and not hasattr(side, "__clause_element__"):
+            return f"it is {shown(side)}, which is no expression and no scalar select"
+        set_based = SetBased(cache.root, side, watches, dialect)
+        reason = set_based.reason
+    except Exception as error:  # of the application's own function
+        return text_of(error)
+    return SqlCalculator(cache, classes, set_based) if reason is None else reason

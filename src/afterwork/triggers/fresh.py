@@ -19,7 +19,7 @@ from afterwork.manifest.match import Matcher
 from afterwork.manifest.shape import Row, key_in, shape_of
 from afterwork.manifest.tables import cache as caches
 from afterwork.manifest.tables import due as dues
-from afterwork.model.cache import Cache, DerivedCache
+from afterwork.model.cache import DerivedCache
 from afterwork.model.external_id import external_id
 from afterwork.model.later import session as session_of
 from afterwork.model.reading import read_model
@@ -65,7 +65,7 @@ def _looking(obj: object, name: str) -> "tuple[_Looking, Definition]":
     cache = model.cache_of(obj, name)
     matcher = matcher_of(database_of(connection.engine, Settings()), model, connection)
     looking = _Looking(connection, matcher)
-    return looking, looking.definition(cache)
+    return looking, matcher.definitions.of(cache)
 
 
 @dataclass
@@ -75,12 +75,6 @@ class _Looking:
     connection: Connection
     matcher: Matcher
     _known: dict[int, bool] = field(default_factory=dict)
-
-    def definition(self, cache: Cache) -> Definition:
-        found = next((one for one in self.matcher.definitions if one.cache is cache), None)
-        if found is None:
-            raise BadRequest(f"The database does not know of {cache.name} yet: no server has run since it is there.")
-        return found
 
     def is_stale(self, definition: Definition, root: str) -> bool:
         numbers = self.matcher.heads.numbers(self.connection, definition, [root])

@@ -5,7 +5,7 @@ journal keeps aside what a calculation in flight may not have seen, so the cache
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,6 +36,17 @@ LOCKED_PAUSE = timedelta(milliseconds=100)
 def pause_after(attempts: int) -> timedelta:
     """How long a cache that has failed so often waits before it is tried again."""
     return min(LONGEST_PAUSE, FIRST_PAUSE * (1 << min(attempts, 10)))
+
+
+def _again(definition: Definition, failed: Calculated, now: datetime, until: datetime | None) -> Mark:
+    """When what has failed is tried again. What made it stale stays its cause, also the way round in a circle: it
+    fails again if that is still there."""
+    claimed = failed.claimed
+    due = now + pause_after(claimed.attempts)
+    due = due if until is None else max(now, min(due, until))
+    again = Mark(claimed.cache, definition.id, due, now, claimed.cause, attempts=claimed.attempts + 1)
+    is_circle = isinstance(failed.error, CircularCaches)
+    return replace(again, cause_cache=claimed.cause_cache, depth=claimed.depth) if is_circle else again
 
 
 @dataclass(frozen=True)
@@ -123,7 +134,9 @@ class Storer:
     ) -> None:
         there = [one for one in done if one.root is not None]
         digests = {
-            one.claimed.cache: digest(tokens[one.claimed.cache]) if one.claimed.cache in tokens else one.claimed.digest
+            one.claimed.cache: digest(tokens[one.claimed.cache], in_sql=one.in_sql)
+            if one.claimed.cache in tokens
+            else one.claimed.digest
             for one in there
         }
         self.matcher.heads.ran(
@@ -167,14 +180,10 @@ class Storer:
             number = one.claimed.cache
             if one.root is None:
                 continue
-            if isinstance(one.error, CircularCaches):
-                continue  # until somebody changes what it reads
+            until = None if one.reads is None else one.reads.due
             if one.error is not None and number not in stale:
-                due = now + pause_after(one.claimed.attempts)
-                attempts = one.claimed.attempts + 1
-                marks.append(Mark(number, definition.id, due, now, one.claimed.cause, attempts=attempts))
+                marks.append(_again(definition, one, now, until))
             else:
-                until = None if one.reads is None else one.reads.due
                 marks += self.next_marks(definition, number, stale.get(number), until)
         return marks
 

@@ -18,6 +18,7 @@ from afterwork.jobs.outcome import Raised, text_of
 from afterwork.jobs.perform import perform, tell
 from afterwork.jobs.run import Run
 from afterwork.jobs.session import RunSession
+from afterwork.manifest.cause import Cause, written
 from afterwork.manifest.definitions import Definition
 from afterwork.manifest.due import Batch, Claimed, Mark
 from afterwork.manifest.heads import Left
@@ -93,14 +94,27 @@ class Renewer:
 
     def check(self, connection: Connection, claim: str) -> None:
         """After the commit of a run: see whether something has changed while it ran, and end its claim."""
+        learned: list[tuple[Definition, set[int]]] = []
         with self.matcher.database.transaction(connection, self.matcher.entries.to_end):
-            for stored in self.matcher.dues.finish(connection, claim):
+            finished = self.matcher.dues.finish(connection, claim)
+            if finished:
+                self.matcher.shapes.load(connection)  # the run may have been another server's
+            for stored in finished:
                 seen = self.matcher.heads.seen(connection, stored.cache)
                 tokens = set(self.matcher.manifests.tokens(connection, [stored.cache]).get(stored.cache, ()))
                 stale = self.storer.born_stale(connection, seen.snapshot, {stored.cache: tokens}, seen.own)
                 definition = self.matcher.definitions.by_id.get(stored.definition)
-                if definition is not None:
-                    self._go_on(connection, definition, stored.cache, stale.get(stored.cache), stored.until)
+                if definition is None:  # a server with another model has left it
+                    mark = Mark(
+                        stored.cache, stored.definition, now := self.storer.clock.now(), now, written(Cause("new"))
+                    )
+                    self.matcher.dues.mark(connection, [mark])
+                else:
+                    why = stale.get(stored.cache, stored.marked)
+                    self._go_on(connection, definition, stored.cache, why, stored.until)
+                    learned.append((definition, tokens))
+        for definition, tokens in learned:
+            self.storer.learn(connection, definition, tokens)
 
     def _transaction(self, connection: Connection, attempt: Attempt) -> set[int] | None:
         """The run itself, with all that it leaves. Returns its manifest; None if the object is not there any more."""
@@ -181,7 +195,9 @@ class Renewer:
                 return
             self._leave(connection, attempt, attempt.snapshot, None, tokens, raised.text)
             stale = self.storer.born_stale(connection, attempt.snapshot, {claimed.cache: tokens})
-            again = attempt.now if stale else attempt.now + pause_after(claimed.attempts)
+            later = attempt.now + pause_after(claimed.attempts)
+            until = attempt.reads.due
+            again = attempt.now if stale else later if until is None else min(later, until)
             mark = Mark(claimed.cache, definition.id, again, attempt.now, claimed.cause, attempts=claimed.attempts + 1)
             self.matcher.dues.mark(connection, [mark])
 

@@ -1,11 +1,12 @@
 """Stale caches start jobs: a derived member or a view model that has read something which was changed since."""
 
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from afterwork.clock import Clock
 from afterwork.errors import ClaimLost, LaneTaken
@@ -37,6 +38,9 @@ MOST = 200
 
 MOST_IN_SQL = 2000
 """The same where one statement makes them."""
+
+UNFIT = ValueError, TypeError, OverflowError
+"""What drivers raise for a value that they can't send."""
 
 TRIES = 3
 
@@ -116,19 +120,23 @@ class Stale:
     def _waiting(self, connection: Connection) -> Mapping[int, Waiting]:
         found = self.matcher.dues.waiting(connection)
         connection.commit()
-        return {one.definition: one for one in found}
+        # What this model has not is left to servers whose model has it.
+        return {one.definition: one for one in found if one.definition in self.matcher.definitions.by_id}
 
     def _fill(self, connection: Connection, definition: Definition) -> bool:
         """Add the next chunk of caches to be filled. False if another server is just doing that."""
         added = self.filler.step(connection, definition, self.clock.now())
         return added or self._waiting(connection)[definition.id].filled
 
-    def adopt(self, connection: Connection, server: int, living: Sequence[int], active: Sequence[str]) -> bool:
+    def adopt(
+        self, connection: Connection, server: int, living: Sequence[int], active: Callable[[], Sequence[str]]
+    ) -> bool:
         """Take care of the claims of servers that are gone, and of those that this one has lost track of. True if there
         are claims of others, which must be looked after."""
         claims = self.matcher.dues.claims(connection)
+        mine = active()  # after that: what this server has begun meanwhile is no orphan
         orphans = {
-            claim for claim, owner in claims.items() if owner not in living or (owner == server and claim not in active)
+            claim for claim, owner in claims.items() if owner not in living or (owner == server and claim not in mine)
         }
         connection.commit()
         for claim in orphans:
@@ -186,11 +194,18 @@ class Stale:
         active: Callable[[str, bool], None],
     ) -> Ran:
         now = self.clock.now()
-        with self.matcher.database.light_statement(connection):
-            batch = self.matcher.dues.claim(connection, definition.id, fill, now, self._most(definition), server)
-        if not batch.caches:
-            return []
-        active(batch.claim, True)
+        # Held before it is there: a claim that this server doesn't know of is taken for forgotten.
+        claim = str(uuid.uuid4())
+        active(claim, True)
+        try:
+            with self.matcher.database.light_statement(connection):
+                most = self._most(definition)
+                batch = self.matcher.dues.claim(connection, definition.id, fill, now, most, server, claim)
+            return self._run_batch(connection, definition, batch) if batch.caches else []
+        finally:
+            active(claim, False)
+
+    def _run_batch(self, connection: Connection, definition: Definition, batch: Batch) -> Ran:
         self.matcher.reached("claimed", definition.name)
         try:
             if isinstance(definition.cache, DerivedCache):
@@ -202,8 +217,6 @@ class Stale:
             contended = self.matcher.database.is_contended(error)
             self._put_back(connection, batch, CONTENDED_PAUSE if contended else FIRST_PAUSE)
             raise
-        finally:
-            active(batch.claim, False)
 
     def _put_back(self, connection: Connection, batch: Batch, pause: timedelta) -> None:
         """Let what has not run of a batch be claimed again, after a pause."""
@@ -224,7 +237,13 @@ class Stale:
             snapshot, done = self._calculate_by(self.calculators.python[definition.id], connection, batch)
         self.matcher.reached("ran", definition.name)
         self.pace.note(definition, len(done), sum(one.took for one in done))
-        return self._ran(definition, self._store(connection, definition, batch, snapshot, done))
+        try:
+            return self._ran(definition, self._store(connection, definition, batch, snapshot, done))
+        except DBAPIError as error:
+            if not self.matcher.database.is_contended(error):
+                raise
+        self._put_back(connection, batch, LOCKED_PAUSE)
+        return []
 
     def _calculate_by(
         self, calculator: Calculator | SqlCalculator, connection: Connection, batch: Batch
@@ -253,7 +272,7 @@ class Stale:
         now = self.clock.now()
         try:
             return self.storer.store(connection, definition, batch, snapshot, done, now)
-        except DBAPIError as error:
+        except (SQLAlchemyError, *UNFIT) as error:
             if self._is_the_databases(error):
                 raise
             if len(done) == 1:

@@ -17,10 +17,17 @@ def write_column(connection: Connection, target: Watch, member: Column[Any], row
         connection.dialect.name == "postgresql"
         and len(target.key) == 1
         and len({type(value) for _, value in rows}) == 1
+        and not _may_be_cut(member, rows)
     ):
         _write_arrays(connection, target, member, rows)
     else:
         _write_one_by_one(connection, target, member, rows)
+
+
+def _may_be_cut(member: Column[Any], rows: Rows) -> bool:
+    """Whether a text may be longer than its column. PostgreSQL refuses it, but cuts the elements of an array."""
+    length = getattr(member.type, "length", None)
+    return length is not None and not all(isinstance(value, str) and len(value) <= length for _, value in rows)
 
 
 def _write_arrays(connection: Connection, target: Watch, member: Column[Any], rows: Rows) -> None:

@@ -67,6 +67,11 @@ class SetBased:
             found[step.watch.id] |= step.deciding | step.watch.mask(step.equal)
         return {(watch, columns) for watch, columns in found.items() if columns}
 
+    @cached_property
+    def tables(self) -> set[int]:
+        """The watches of all tables that take part."""
+        return {step.watch.id for step in self._plan.steps}
+
     def values(self, keys: Sequence[Key]) -> Select[Any]:
         """The keys and values of the objects with these keys."""
         value: Any = self.expression
