@@ -5,6 +5,7 @@ BIN := .venv/bin
 DEV := .venv/.ready
 DATABASE_URL ?=
 SECONDS ?= 15
+WORKERS ?= 2
 EXAMPLES ?= 10000
 
 .PHONY: help demo test check prove bench clean
@@ -21,7 +22,7 @@ demo: $(DEV)         ## a shop, a server and writers, live in the terminal (DATA
 	@$(BIN)/python -m examples.shop.demo --seconds $(SECONDS) $(if $(DATABASE_URL),--database '$(DATABASE_URL)')
 
 test: $(DEV)         ## all tests, on SQLite and on PostgreSQL (DATABASE_URL=… for a server of your own)
-	@DATABASE_URL='$(DATABASE_URL)' $(BIN)/python -m pytest
+	@DATABASE_URL='$(DATABASE_URL)' $(BIN)/python -m pytest -n $(WORKERS)
 
 check: $(DEV)        ## ruff, mypy, basedpyright, import-linter, and the tests
 	@$(BIN)/ruff check .

@@ -78,6 +78,13 @@ class ServerStarted:
 
 
 @dataclass(frozen=True)
+class ServerStopping:
+    """A server was told to stop: nothing more begins, and what runs is let end."""
+
+    server: int
+
+
+@dataclass(frozen=True)
 class ServerStopped:
     """A server has stopped. `unfinished` counts runs that did not end within the set time."""
 
@@ -146,7 +153,7 @@ class FellAsleep:
 
 
 Event = (
-    Reached | Ran | Failed | PutOff | Lost | TookOver | ServerStarted | ServerStopped | ServerCrashed
+    Reached | Ran | Failed | PutOff | Lost | TookOver | ServerStarted | ServerStopping | ServerStopped | ServerCrashed
     | DatabaseLost | DatabaseBack | InTheWay | Broken | Pruned | NotInSql | FellAsleep
 )  # fmt: skip
 
@@ -186,6 +193,8 @@ def log(event: Event) -> None:  # noqa: PLR0912 - one case for each event, all w
             logger.warning("run %s in lane %s taken over from a dead or silent server (epoch %d)", run, lane, epoch)
         case ServerStarted(server, database):
             logger.info("server %d started on %s", server, database)
+        case ServerStopping(server):
+            logger.info("server %d stops as soon as its runs have ended", server)
         case ServerStopped(server, unfinished):
             logger.info("server %d stopped, unfinished runs: %d", server, unfinished)
         case ServerCrashed(server, host, process):

@@ -23,6 +23,7 @@ def test_what_runs_is_finished_and_nothing_more_is_begun(scene: Scene, number: S
     scene.runner_of(first)
 
     server.send(number)
+    eventually(lambda: scene.said("ServerStopping", server))
     assert server.lives
     scene.open_gate()
 

@@ -1,17 +1,16 @@
 """Installing: it says what it did, does nothing twice, and what is not right is told with what to do."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, event, inspect, text
+from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.exc import NoSuchTableError
 from sqlalchemy.orm import Session
 
 import afterwork as aw
 from afterwork.errors import NotInstalled, UnsupportedDatabase, WrongSchema
 from tests.conftest import Shop
-from tests.support import shop, trade
+from tests.support import shop
 from tests.support.shop import Base, SysAsyncTicket, add_customer, numbers
 
 
@@ -205,22 +204,3 @@ def test_tickets_are_listed_by_state(the_shop: Shop) -> None:
     for state in ("pending", "failed", "done"):
         assert [ticket.state for ticket in insight.tickets(state)] == [state]
     assert len(insight.tickets(most=2)) == 2
-
-
-def test_an_engine_that_begins_its_own_transactions_serves_as_well(tmp_path: Path) -> None:
-    """As SQLAlchemy's documentation advises for SQLite."""
-    engine = create_engine(f"sqlite:///{tmp_path / 'shop.db'}")
-    event.listen(engine, "connect", lambda connection, record: setattr(connection, "isolation_level", None))
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-    trade.create(engine)
-    app = aw.Afterwork(trade.Base)
-    app.install(engine)
-    with Session(engine) as session:
-        session.add(trade.Node(id=1, own=5))
-        session.commit()
-
-    app.run_until_idle(engine)
-
-    with Session(engine) as session:
-        assert session.get_one(trade.Node, 1).total == 5
-    engine.dispose()

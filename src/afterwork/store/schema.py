@@ -70,10 +70,14 @@ def has_wake_trigger(connection: Connection, contract: Contract) -> bool:
 def _prepare_file(database: Database, connection: Connection) -> Iterator[str]:
     """Readers and the one writer of a SQLite file get out of each other's way by a write-ahead log."""
     if database.dialect == "sqlite" and not database.shares_one_connection:
-        if connection.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal":
-            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-            yield "journal mode of the file set to WAL"
+        # By the driver alone: the application's engine may begin a transaction with each statement of SQLAlchemy's.
         connection.commit()
+        cursor = connection.connection.cursor()
+        cursor.execute("PRAGMA journal_mode")
+        if cursor.fetchone() != ("wal",):
+            cursor.execute("PRAGMA journal_mode = WAL")
+            yield "journal mode of the file set to WAL"
+        cursor.close()
 
 
 def _steps(database: Database, connection: Connection, contract: Contract, found: int | None) -> Iterator[str]:

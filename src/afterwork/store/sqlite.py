@@ -84,7 +84,7 @@ class SQLite(Database):
         cursor.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
 
     def prepare(self, connection: Connection) -> None:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(self.settings.lock_limit.total_seconds() * 1000)}")
+        _pragma(connection, f"PRAGMA busy_timeout = {int(self.settings.lock_limit.total_seconds() * 1000)}")
         connection.commit()
 
     def is_in_transaction(self, connection: Connection) -> bool:
@@ -98,21 +98,21 @@ class SQLite(Database):
 
     @contextmanager
     def reading_only(self, connection: Connection) -> Iterator[None]:
-        connection.exec_driver_sql("PRAGMA query_only = ON")
+        _pragma(connection, "PRAGMA query_only = ON")
         try:
             yield
         finally:
-            connection.exec_driver_sql("PRAGMA query_only = OFF")
+            _pragma(connection, "PRAGMA query_only = OFF")
 
     @contextmanager
     def light_transaction(self, connection: Connection, first: str) -> Iterator[None]:
-        before = connection.exec_driver_sql("PRAGMA synchronous").scalar()
-        connection.exec_driver_sql("PRAGMA synchronous = NORMAL")
+        before = _pragma(connection, "PRAGMA synchronous")
+        _pragma(connection, "PRAGMA synchronous = NORMAL")
         try:
             with self.transaction(connection, first):
                 yield
         finally:
-            connection.exec_driver_sql(f"PRAGMA synchronous = {before}")
+            _pragma(connection, f"PRAGMA synchronous = {before}")
 
     @contextmanager
     def light_statement(self, connection: Connection) -> Iterator[None]:
@@ -121,14 +121,14 @@ class SQLite(Database):
 
     @contextmanager
     def snapshot(self, connection: Connection) -> Iterator[Any]:
-        connection.exec_driver_sql("PRAGMA query_only = ON")
+        _pragma(connection, "PRAGMA query_only = ON")
         self._open(connection)
         connection.exec_driver_sql("BEGIN")
         try:
             yield connection.exec_driver_sql(SEEN).scalar_one()
         finally:
             self.give_up(connection)
-            connection.exec_driver_sql("PRAGMA query_only = OFF")
+            _pragma(connection, "PRAGMA query_only = OFF")
 
     @contextmanager
     def watched_transaction(self, connection: Connection) -> Iterator[Any]:
@@ -152,6 +152,17 @@ class SQLite(Database):
                 "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ?", (table.name,)
             ).scalars()
         )
+
+
+def _pragma(connection: Connection, statement: str) -> Any:
+    """Execute a PRAGMA and return its value, by the driver alone: the application's engine may begin a transaction with
+    each statement of SQLAlchemy's."""
+    cursor = connection.connection.cursor()
+    try:
+        row = cursor.execute(statement).fetchone()
+    finally:
+        cursor.close()
+    return None if row is None else row[0]
 
 
 def _name(error: DBAPIError) -> str:
