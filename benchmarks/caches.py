@@ -5,7 +5,6 @@ The work: 1,000 customers with 50 orders of 5 lines; a customer's total is the s
 See README.md here for what is measured, and how.
 """
 
-import argparse
 import sys
 import time
 import warnings
@@ -15,18 +14,6 @@ from pathlib import Path
 ROWS = ("python", "sql", "bulk", "lazy", "runs", "tracking", "race", "capture", "manifests", "space", "writers")
 
 
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--peers", action="store_true", help="install the peers, and measure them, too")
-    parser.add_argument("--only", default=",".join(ROWS), metavar="ROW,...", help=f"some of {', '.join(ROWS)}")
-    parser.add_argument("--quick", action="store_true", help="measure less, and less exactly")
-    found = parser.parse_args()
-    found.only = found.only.split(",")
-    if unknown := set(found.only) - set(ROWS):
-        parser.error(f"no such rows: {', '.join(sorted(unknown))}")
-    return found
-
-
 def main() -> int:
     # Found from wherever it is started; what it imports comes after that.
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -34,9 +21,10 @@ def main() -> int:
     warnings.filterwarnings("ignore", message="Dialect sqlite.* does \\*not\\* support Decimal objects natively")
     from benchmarks.cache.bench import PEERS, QUICK, CacheBench, Sizes
     from benchmarks.cache.report import measure, report
+    from benchmarks.support.options import arguments
     from benchmarks.support.postgres import postgres
 
-    asked = arguments()
+    asked = arguments(ROWS, __doc__)
     began = time.monotonic()
     with ExitStack() as stack:
         server = stack.enter_context(postgres())

@@ -4,7 +4,6 @@ The work is the same for all: one worker gives unique numbers without gaps to cu
 See README.md here for what is measured, and how.
 """
 
-import argparse
 import sys
 import time
 import warnings
@@ -14,27 +13,16 @@ from pathlib import Path
 ROWS = ("drain", "latency", "saving", "ended", "memory", "idle")
 
 
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--peers", action="store_true", help="install the peers, and measure them, too")
-    parser.add_argument("--only", default=",".join(ROWS), metavar="ROW,...", help=f"some of {', '.join(ROWS)}")
-    parser.add_argument("--quick", action="store_true", help="measure less, and less exactly")
-    found = parser.parse_args()
-    found.only = found.only.split(",")
-    if unknown := set(found.only) - set(ROWS):
-        parser.error(f"no such rows: {', '.join(sorted(unknown))}")
-    return found
-
-
 def main() -> int:
     # Found from wherever it is started; what it imports comes after that.
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
     from benchmarks.support.bench import QUICK, Bench, Sizes
+    from benchmarks.support.options import arguments
     from benchmarks.support.postgres import postgres
     from benchmarks.support.report import measure, report
 
-    asked = arguments()
+    asked = arguments(ROWS, __doc__)
     began = time.monotonic()
     with ExitStack() as stack:
         server = stack.enter_context(postgres())

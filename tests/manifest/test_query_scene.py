@@ -28,9 +28,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column, relationship
 
 from afterwork.journal.values import is_valued, key_of, text_of
-from afterwork.journal.watch import EVERY_COLUMN, Watch, Watches
+from afterwork.journal.watch import EVERY_COLUMN, Watch, Watches, joined
 from afterwork.manifest.reads import Reads
-from afterwork.manifest.shape import joined
 
 
 class Base(DeclarativeBase): ...

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, TextClause, literal_column, text
 
 from afterwork.journal.change import Change, read
+from afterwork.store.sqlite import LAST_CHANGE
 
 TAKEN_AT_ONCE = 20_000
 
@@ -148,7 +149,7 @@ _WAITING = text("SELECT * FROM afterwork_journal ORDER BY id")
 _FIRST_WAITING = text("SELECT * FROM afterwork_journal LIMIT :most")
 _ANY = text("SELECT 1 FROM afterwork_journal LIMIT 1")
 _OWN = text("SELECT CAST(CAST(pg_current_xact_id() AS text) AS bigint)")
-_LAST = text("SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'afterwork_journal'), 0)")
+_LAST = text(LAST_CHANGE)
 _CLEAR = text("DELETE FROM afterwork_journal WHERE id <= :last")
 # The number of the table that was there first, so that installations in one database don't wait for each other.
 _SPACE = "to_regclass('afterwork_journal')::oid::int4"

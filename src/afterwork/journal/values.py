@@ -29,13 +29,10 @@ from sqlalchemy.types import (
 )
 
 from afterwork.journal.tables import LAST_CHARACTER
-from afterwork.journal.watch import PART, Watch
+from afterwork.journal.watch import PART, Watch, joined
 
 UNWATCHED = {"afterwork": "unwatched"}
 """The `info` of a column or table whose changes nobody needs to know."""
-
-NULL = "\x00"
-"""A part of a key that is null."""
 
 NUMERIC = 1700
 """PostgreSQL's number for the type of decimals, the only one of which SQLAlchemy asks what the driver makes."""
@@ -103,7 +100,7 @@ def key_of(watch: Watch, values: Sequence[object], dialect: Dialect) -> int | st
     texts = [_text(form, column, value, dialect) for (column, form), value in zip(forms, values, strict=True)]
     if watch.has_number_key:
         return None if texts[0] is None else int(texts[0])
-    return PART.join(NULL if text is None else text for text in texts)
+    return joined(texts)
 
 
 def identity_of(watch: Watch, key: int | str, dialect: Dialect) -> tuple[Any, ...]:

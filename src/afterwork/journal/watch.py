@@ -13,7 +13,15 @@ LAST_BIT = 62
 PART = "\x1f"
 """Between the parts of a key with several columns."""
 
+NULL = "\x00"
+"""A part that is null."""
+
 EVERY_COLUMN = (1 << (LAST_BIT + 1)) - 1
+
+
+def joined(parts: Iterable[str | None]) -> str:
+    """The key for the values of several columns, as the journal has them."""
+    return PART.join(NULL if part is None else part for part in parts)
 
 
 @dataclass(frozen=True, eq=False)

@@ -41,17 +41,12 @@ class Circles:
         """The cache that made a change which made another one stale, where that could become a circle."""
         if hit.definition not in self._circular or change.kind != "U" or change.key is None:
             return None
-        for number in self._circular:
-            definition = self._definitions.by_id.get(number)
-            if definition is None or definition.written is None:
-                continue
-            watch, column = definition.written
-            if watch == change.watch and column & change.columns:
+        c = caches.c
+        for definition in self._definitions.writing(change.watch, change.columns):
+            if definition.id in self._circular:
                 root = definition.root_of(change.key, self._dialect)
-                c = caches.c
-                found = self._connection.execute(
-                    select(c.id, c.depth).where(c.definition == number, c.root == root)
-                ).one_or_none()
+                own = select(c.id, c.depth).where(c.definition == definition.id, c.root == root)
+                found = self._connection.execute(own).one_or_none()
                 if found is not None:
                     return Writer(found.id, found.depth)
         return None

@@ -72,9 +72,11 @@ class Definitions:
             raise BadRequest(f"The database does not know of {cache.name} yet: no server has run since it is there.")
         return found
 
-    def rooted_in(self, watch: int) -> Iterator[Definition]:
-        """Those that each row of a watched table has one of."""
-        return (found for found in self if found.watch.id == watch)
+    def writing(self, watch: int, columns: int) -> Iterator[Definition]:
+        """Those that write any of some columns of a watched table."""
+        for found in self:
+            if found.written is not None and found.written[0] == watch and found.written[1] & columns:
+                yield found
 
     @property
     def uses(self) -> int:
@@ -101,8 +103,8 @@ class Definitions:
         others = c.filled, c.id.not_in(list(self.by_id))
         connection.execute(update(definitions).where(*others).values(filled=False, next_root=None))
 
-    def learn(self, connection: Connection, definition: int, shapes: Collection[int]) -> bool:
-        """Note which shapes runs of a definition have read. True if that is news. In a transaction of its own."""
+    def learn(self, connection: Connection, definition: int, shapes: Collection[int]) -> None:
+        """Note which shapes runs of a definition have read. In a transaction of its own."""
         news = set(shapes) - self._uses[definition]
         for number in news:
             try:
@@ -113,7 +115,6 @@ class Definitions:
         if news:
             self._uses[definition] |= news
             self._order = None
-        return bool(news)
 
     def reads(self, reader: Definition, writer: Definition) -> bool:
         """Whether runs of one ever read what the other writes."""

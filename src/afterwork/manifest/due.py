@@ -13,6 +13,7 @@ from afterwork.manifest.tables import cache as caches
 from afterwork.manifest.tables import due as dues
 from afterwork.model.moment import UtcDateTime
 from afterwork.store.direct import Direct
+from afterwork.store.sqlite import LAST_CHANGE
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,6 @@ class Claimed:
     cause_cache: int | None
     depth: int
     attempts: int
-    fill: bool
-    stored: bool
     reread: bool
 
 
@@ -230,11 +229,10 @@ def _claim_statements(dialect: str) -> list[Any]:
         first = first.where(light.is_not(None)).with_for_update(skip_locked=True)
         seen = func.pg_current_snapshot()
     else:
-        seen = literal_column("(SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'afterwork_journal')")
+        seen = literal_column(f"({LAST_CHANGE})")
     values = {"claim": bindparam("as_claim", type_=Text()), "server": bindparam("by"), "claimed_at": seen}
     result = (
-        c.cache, caches.c.root, caches.c.digest, caches.c.runs, c.cause, c.cause_cache, c.depth, c.attempts, c.fill,
-        c.stored, c.reread,
+        c.cache, caches.c.root, caches.c.digest, caches.c.runs, c.cause, c.cause_cache, c.depth, c.attempts, c.reread,
     )  # fmt: skip
     if dialect == "postgresql":
         picked = first.cte("picked")

@@ -12,11 +12,11 @@ from sqlalchemy.orm import ColumnProperty, CompositeProperty, InstanceState, Rel
 
 from afterwork.errors import BadRequest
 from afterwork.journal.values import key_of, text_of
-from afterwork.journal.watch import Watch
+from afterwork.journal.watch import Watch, joined
 from afterwork.manifest.cause import Cause, read_cause
 from afterwork.manifest.definitions import Definition
 from afterwork.manifest.match import Matcher
-from afterwork.manifest.shape import Row, Where, joined, shape_of, token
+from afterwork.manifest.shape import Row, Where, shape_of, token
 from afterwork.manifest.tables import cache as caches
 from afterwork.manifest.tables import definition as definitions
 from afterwork.manifest.tables import due as dues

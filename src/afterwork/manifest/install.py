@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Table, delete, func, select, text, update
 from afterwork.journal import capture
 from afterwork.journal.entries import seen_by_now
 from afterwork.journal.tables import journal, recent
+from afterwork.manifest.due import UNCLAIMED
 from afterwork.manifest.keep import READERS
 from afterwork.manifest.tables import cache as caches
 from afterwork.manifest.tables import definition as definitions
@@ -40,7 +41,7 @@ def all_again(database: Database, connection: Connection, now: datetime) -> list
     for table in (journal, recent):
         connection.execute(delete(table))
     connection.execute(update(caches).values(snapshot=seen_by_now(database.dialect), own=None))
-    connection.execute(update(dues).values(claim=None, server=None, claimed_at=None, stored=False))
+    connection.execute(update(dues).values(UNCLAIMED))
     database.wake_all(connection)
     return ["all caches are to run again"]
 

@@ -12,9 +12,9 @@ from sqlalchemy.sql.operators import eq
 
 from afterwork.errors import NotWatched
 from afterwork.journal.values import key_of, text_of
-from afterwork.journal.watch import Watch, Watches
+from afterwork.journal.watch import Watch, Watches, joined
 from afterwork.manifest.reads import Reads
-from afterwork.manifest.shape import Key, Where, joined
+from afterwork.manifest.shape import Key, Where
 
 BAD_VALUE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
 """What a type raises for a value that is none of its own."""

@@ -11,7 +11,7 @@ from afterwork.manifest.shape import Key, Where
 class Reads:
     """The reads of one run. `rows` has, by watch and key, the set of columns that were read of a row (0: only that it
     exists); `wheres` the questions that were asked, each with the key of the values it asked for (parts joined by
-    `shape.joined`; "" where it asked for all rows); `due` is the first moment at which `aw.passed` would answer
+    `watch.joined`; "" where it asked for all rows); `due` is the first moment at which `aw.passed` would answer
     otherwise."""
 
     rows: dict[tuple[int, Key], int] = field(default_factory=lambda: defaultdict(int))

@@ -7,13 +7,8 @@ of a number is the shape of the read, the lower one says of which row, or of row
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from afterwork.journal.watch import PART
-
 KEY_BITS = 47
 _HASHED = 1 << (KEY_BITS - 1)
-
-NULL = "\x00"
-"""A part that is null."""
 
 Key = int | str
 
@@ -53,11 +48,6 @@ def key_in(number: int) -> int | None:
     """The whole number that a token was made of; None where it can't be had back."""
     lower = number & ((1 << KEY_BITS) - 1)
     return None if lower & _HASHED else lower
-
-
-def joined(parts: list[str | None]) -> str:
-    """The key for the values of several columns, as the journal has them."""
-    return PART.join(NULL if part is None else part for part in parts)
 
 
 def _lower(key: Key) -> int:

@@ -10,9 +10,9 @@ from sqlalchemy.exc import IntegrityError
 
 from afterwork.journal.capture import columns_of_all
 from afterwork.journal.change import Change
-from afterwork.journal.watch import Columns, Watch, Watches
+from afterwork.journal.watch import NULL, Columns, Watch, Watches, joined
 from afterwork.manifest.reads import Reads
-from afterwork.manifest.shape import NULL, Key, Row, Shape, Where, joined, token
+from afterwork.manifest.shape import Key, Row, Shape, Where, token
 from afterwork.manifest.tables import shape as shapes
 
 

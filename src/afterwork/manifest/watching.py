@@ -3,7 +3,6 @@
 The listeners stay where they have been attached, and do nothing while no recorder is active.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,17 +25,15 @@ from sqlalchemy.orm import Load, Mapper, ORMExecuteState, Session
 from sqlalchemy.orm.context import FromStatement
 from sqlalchemy.orm.util import LoaderCriteriaOption
 from sqlalchemy.sql import visitors
-from sqlalchemy.sql.elements import ColumnClause
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.util import LRUCache
 
 from afterwork.errors import OwnConnection, TextualSQL
 from afterwork.manifest.active import ACTIVE
+from afterwork.manifest.query.refused import refuse_text
 
 ACCOUNTED = "afterwork_accounted"
 """The execution option that says: what this statement reads is known already."""
-
-_CONSTANT = re.compile(r"\*|[\d.]+|'[^']*'|NULL|TRUE|FALSE", re.IGNORECASE)
 
 
 def attach(session: Session) -> None:
@@ -105,7 +102,8 @@ def _connect(connection: Connection) -> None:
 def _tell(statement: Any, parameters: Any, connection: Connection, *, entities: bool = True) -> None:
     listener = ACTIVE.get()
     if listener is not None and (question := question_in(statement)) is not None:
-        _refuse_texts(question)
+        for element in visitors.iterate(question):  # type: ignore[arg-type]
+            refuse_text(element)
         one = parameters[0] if isinstance(parameters, list | tuple) and len(parameters) == 1 else parameters
         listener.statement(question, one or {}, connection, entities=entities)
 
@@ -125,14 +123,6 @@ def question_in(statement: Any) -> Executable | None:
         wanted = list(statement.exported_columns) or [func.count()]
         return select(*wanted).select_from(statement.table).where(statement.whereclause)
     return statement if isinstance(statement, Select | CompoundSelect | TextualSelect | TextClause) else None
-
-
-def _refuse_texts(statement: Any) -> None:
-    for element in visitors.iterate(statement):
-        if isinstance(element, TextClause):
-            raise TextualSQL(element.text)
-        if isinstance(element, ColumnClause) and element.is_literal and not _CONSTANT.fullmatch(element.name):
-            raise TextualSQL(element.name)
 
 
 def _criteria(statement: Any) -> Iterator[Select[Any]]:

@@ -50,7 +50,7 @@ class Heartbeat:
                     quiet = interval * 0
             except Exception as error:
                 # The loop speaks of a lost database; here it is tried again at the next beat.
-                if not database.is_lost(error) and not database.is_contended(error):
+                if not database.is_its_own(error):
                     self._runner.events.emit(Broken("the heartbeat", error))
                 database.discard(connection)
                 connection = None

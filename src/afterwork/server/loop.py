@@ -325,7 +325,7 @@ class Server:
             try:
                 self._open()
             except Exception as error:
-                if not self._runner.database.is_lost(error) and not self._runner.database.is_contended(error):
+                if not self._runner.database.is_its_own(error):
                     self._runner.events.emit(Broken("connecting again", error))
             else:
                 return True

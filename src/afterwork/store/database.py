@@ -114,6 +114,10 @@ class Database(ABC):
             return True
         return isinstance(error, DBAPIError) and (error.connection_invalidated or self.says_unreachable(error))
 
+    def is_its_own(self, error: BaseException) -> bool:
+        """Whether an error says nothing of what a job has done: the database is lost, or others were in the way."""
+        return self.is_lost(error) or self.is_contended(error)
+
     def has_lost(self, connection: Connection, error: BaseException) -> bool:
         """Whether an error that a run raised means that `connection` is gone. A job may also have lost a database of
         its own, which is no reason to wait for this one."""

@@ -24,7 +24,7 @@ UNREACHABLE = {"SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_NOTADB"}
 LOOK_AGAIN = 0.001
 """Seconds after which a transaction tries again to begin while another process writes."""
 
-SEEN = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'afterwork_journal'), 0)"
+LAST_CHANGE = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'afterwork_journal'), 0)"
 """There is one writer at a time, so the number of the last change says which ones have been."""
 
 
@@ -125,7 +125,7 @@ class SQLite(Database):
         self._open(connection)
         connection.exec_driver_sql("BEGIN")
         try:
-            yield connection.exec_driver_sql(SEEN).scalar_one()
+            yield connection.exec_driver_sql(LAST_CHANGE).scalar_one()
         finally:
             self.give_up(connection)
             _pragma(connection, "PRAGMA query_only = OFF")
@@ -133,7 +133,7 @@ class SQLite(Database):
     @contextmanager
     def watched_transaction(self, connection: Connection) -> Iterator[Any]:
         with self.transaction(connection):
-            yield connection.exec_driver_sql(SEEN).scalar_one()
+            yield connection.exec_driver_sql(LAST_CHANGE).scalar_one()
 
     def announce(self, connection: Connection, server: int) -> bool:
         return False

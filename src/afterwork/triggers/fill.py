@@ -26,10 +26,11 @@ class Filler:
 
     def begin(self, connection: Connection, now: datetime) -> None:
         """Begin to fill each cache that is new, or whose code is not the one that its values come from."""
+        c = definitions.c
+        known = {row.id: row.checksum for row in connection.execute(select(c.id, c.checksum))}
         for definition in self.matcher.definitions:
-            c = definitions.c
             checksum = definition.cache.checksum
-            if connection.execute(select(c.checksum).where(c.id == definition.id)).scalar() == checksum:
+            if known.get(definition.id) == checksum:
                 continue
             total = connection.execute(select(func.count()).select_from(definition.cache.table)).scalar_one()
             connection.commit()

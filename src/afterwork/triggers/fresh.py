@@ -110,11 +110,9 @@ class _Looking:
         """The caches that write what a cache has read."""
         for token in self._tokens(number):
             shape, key = self.matcher.shapes.shape(shape_of(token)), key_in(token)
-            for definition in self.matcher.definitions:
-                if isinstance(shape, Row) and key is not None and definition.written is not None:
-                    watch, column = definition.written
-                    if shape.watch == watch and shape.columns & column:
-                        yield definition, definition.root_of(key, self.matcher.dialect)
+            if isinstance(shape, Row) and key is not None:
+                for definition in self.matcher.definitions.writing(shape.watch, shape.columns):
+                    yield definition, definition.root_of(key, self.matcher.dialect)
 
 
 class _Freshening:

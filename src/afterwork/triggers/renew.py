@@ -5,7 +5,8 @@ writes. If somebody changes those meanwhile, the transaction is refused, and the
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -82,7 +83,7 @@ class Renewer:
         try:
             tokens = self._transaction(connection, attempt)
         except Exception as error:
-            if attempt.recorder is None or self._is_the_databases(error):
+            if attempt.recorder is None or self.matcher.database.is_its_own(error):
                 raise
             return self._fail(connection, attempt, error)
         if tokens is not None:
@@ -141,18 +142,13 @@ class Renewer:
         return tokens
 
     def _perform(self, connection: Connection, attempt: Attempt) -> bool:
-        session = RunSession(connection)
-        try:
-            root = parse(attempt.claimed.root, self.classes)
-            obj = self.roots.load(session, [root]).get(root)
+        with self._object(connection, attempt) as (session, obj):
             if obj is None:
                 return False
             attempt.recorder = self.recorder(session)
             with attempt.recorder.recording():
                 perform(attempt.work, obj, attempt.run)
             session.flush()
-        finally:
-            session.end()
         self.matcher.reached("ran", attempt.definition.name)
         return True
 
@@ -178,7 +174,7 @@ class Renewer:
         try:
             self._write_failure(connection, attempt, tokens, raised, error)
         except Exception as second:
-            if self._is_the_databases(second):
+            if self.matcher.database.is_its_own(second):
                 raise
             raised = raised.with_second(second)
             self._write_failure(connection, attempt, tokens, raised, None)
@@ -202,15 +198,17 @@ class Renewer:
             self.matcher.dues.mark(connection, [mark])
 
     def _tell(self, connection: Connection, attempt: Attempt, error: Exception, text: str) -> None:
-        session = RunSession(connection)
-        try:
-            root = parse(attempt.claimed.root, self.classes)
-            obj = self.roots.load(session, [root]).get(root)
+        with self._object(connection, attempt) as (session, obj):
             if obj is not None:
                 tell(attempt.work, obj, attempt.run, error, text)
                 session.flush()
+
+    @contextmanager
+    def _object(self, connection: Connection, attempt: Attempt) -> Iterator[tuple[RunSession, object | None]]:
+        """A session, and in it the object that the view model runs on, as far as it is there."""
+        session = RunSession(connection)
+        try:
+            root = parse(attempt.claimed.root, self.classes)
+            yield session, self.roots.load(session, [root]).get(root)
         finally:
             session.end()
-
-    def _is_the_databases(self, error: Exception) -> bool:
-        return self.matcher.database.is_contended(error) or self.matcher.database.is_lost(error)

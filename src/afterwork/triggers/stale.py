@@ -162,7 +162,7 @@ class Stale:
             return is_busy(number) or (found is not None and found.fill is not None and found.fill <= now)
 
         known = self.matcher.definitions.by_id
-        ranked = sorted((n for n in waiting if n in known), key=lambda n: order.rank[n])
+        ranked = sorted(waiting, key=order.rank.__getitem__)
         due = {number: found for number in ranked if (found := waiting[number].due) is not None and found <= now}
         impatient = [number for number in due if due[number] <= now - PATIENCE]
         if impatient:
@@ -177,11 +177,11 @@ class Stale:
         return None
 
     def _next_fill(self, waiting: Mapping[int, Waiting], order: Order) -> Definition | None:
-        known = self.matcher.definitions.by_id
-        unfilled = [known[number] for number, found in waiting.items() if not found.filled and number in known]
         if any(found.fill is not None or found.claimed for found in waiting.values()):
             return None  # one chunk after the other
-        return min(unfilled, key=lambda definition: order.rank[definition.id], default=None)
+        unfilled = (number for number, found in waiting.items() if not found.filled)
+        first = min(unfilled, key=order.rank.__getitem__, default=None)
+        return None if first is None else self.matcher.definitions.by_id[first]
 
     # Running it.
 
@@ -231,7 +231,7 @@ class Stale:
         try:
             snapshot, done = self._calculate_by(self.calculators.of(definition), connection, batch)
         except DBAPIError as error:
-            if definition.id not in self.calculators.sql or self._is_the_databases(error):
+            if definition.id not in self.calculators.sql or self.matcher.database.is_its_own(error):
                 raise
             # All values were asked for by one statement, and one of them can't be had. In Python, it fails alone.
             snapshot, done = self._calculate_by(self.calculators.python[definition.id], connection, batch)
@@ -252,7 +252,7 @@ class Stale:
         done: list[Calculated] = []
         with self.matcher.database.snapshot(connection) as snapshot:
             for one in calculator.calculate(connection, batch.caches, SLICE):
-                if one.error is not None and self._is_the_databases(one.error):
+                if one.error is not None and self.matcher.database.is_its_own(one.error):
                     raise one.error
                 if isinstance(one.error, DBAPIError):
                     done.append(one)
@@ -260,10 +260,6 @@ class Stale:
                 circle = circle_of(connection, one.claimed, self.matcher.definitions)
                 done.append(one if circle is None else replace(one, is_new=False, error=circle))
         return snapshot, done
-
-    def _is_the_databases(self, error: Exception) -> bool:
-        """Whether an error says nothing of what was calculated."""
-        return self.matcher.database.is_lost(error) or self.matcher.database.is_contended(error)
 
     def _store(
         self, connection: Connection, definition: Definition, batch: Batch, snapshot: object, done: list[Calculated]
@@ -273,7 +269,7 @@ class Stale:
         try:
             return self.storer.store(connection, definition, batch, snapshot, done, now)
         except (SQLAlchemyError, *UNFIT) as error:
-            if self._is_the_databases(error):
+            if self.matcher.database.is_its_own(error):
                 raise
             if len(done) == 1:
                 failed = Calculated(done[0].claimed, done[0].root, reads=done[0].reads, error=error, took=done[0].took)

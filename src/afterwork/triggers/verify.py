@@ -68,10 +68,7 @@ class Verifier:
             rows = connection.execute(fresh.order_by(c.id)).all()
         connection.commit()
         for start in range(0, len(rows), CHUNK):
-            yield [
-                Claimed(row.id, row.root, None, 0, "", None, 0, 0, False, False, True)
-                for row in rows[start : start + CHUNK]
-            ]
+            yield [Claimed(row.id, row.root, None, 0, "", None, 0, 0, True) for row in rows[start : start + CHUNK]]
 
     def _verify(self, connection: Connection, definition: Definition, some: Sequence[Claimed]) -> list[Difference]:
         calculators = self.stale.calculators

@@ -8,11 +8,12 @@ from typing import Any
 from sqlalchemy import Dialect
 
 from afterwork.journal.values import key_of, text_of
+from afterwork.journal.watch import joined
 from afterwork.manifest.places import BAD_VALUE
 from afterwork.manifest.query.parts import Constant, Given, Source
 from afterwork.manifest.query.plan import Branch, Step
 from afterwork.manifest.reads import Reads
-from afterwork.manifest.shape import Key, Where, joined
+from afterwork.manifest.shape import Key, Where
 
 MOST_QUESTIONS = 100
 """A statement that asks one table for more values than that asks for all of them."""

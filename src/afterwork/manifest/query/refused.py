@@ -46,8 +46,8 @@ _OF_A_MOMENT = frozenset({"date", "time", "datetime", "julianday", "strftime", "
 _MOMENTS = frozenset({"now", "today", "tomorrow", "yesterday"})
 
 
-def refuse(element: Any) -> None:
-    """Raise `TextualSQL` for a text, `CantTrack` for what depends on time or chance."""
+def refuse_text(element: Any) -> None:
+    """Raise `TextualSQL` for a text."""
     match element:
         case TextClause():
             raise TextualSQL(element.text)
@@ -55,6 +55,12 @@ def refuse(element: Any) -> None:
             raise TextualSQL(str(element.element))
         case ColumnClause() if element.is_literal and not _CONSTANT.fullmatch(element.name):
             raise TextualSQL(element.name)
+
+
+def refuse(element: Any) -> None:
+    """Raise `TextualSQL` for a text, `CantTrack` for what depends on time or chance."""
+    refuse_text(element)
+    match element:
         case TableSample():
             raise _by_chance("TABLESAMPLE")
         case FunctionElement():
