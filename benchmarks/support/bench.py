@@ -31,7 +31,7 @@ class Sizes:
     latencies: int = 150
     saves: int = 1500
     ended: int = 1_000_000
-    ended_runs: int = 5
+    ended_runs: int = 16
     memory: int = 100_000
     idle_statements: float = 185.0
     idle_cpu: float = 25.0

@@ -68,3 +68,13 @@ def test_saving_a_ticket_costs_one_statement_more_at_most(the_shop: Shop) -> Non
             aw.later(order.touch)
 
     assert len([statement for statement in sent if not statement.startswith("INSERT")]) <= 1
+
+
+def test_a_saved_ticket_asks_the_database_for_nothing_but_its_key(the_shop: Shop) -> None:
+    """Values that the database would fill in are known already: to ask for them costs a statement that is not cached."""
+    with the_shop.session() as session, statements(the_shop.engine) as sent, session.begin():
+        aw.later(add_customer(session).assign_number)
+
+    (insert,) = (one for one in sent if one.startswith("INSERT INTO sys_async_ticket"))
+    _, _, asked = insert.partition(" RETURNING ")
+    assert asked in ("", "sys_async_ticket.id")

@@ -40,6 +40,8 @@ class AsyncTicket:
     __tablename__ = "sys_async_ticket"
     # Keys that come back after a receipt was deleted would name two different pieces of work.
     __table_args__: Any = {"sqlite_autoincrement": True}
+    # What the database would fill in has been filled in by then; asking for it costs an eighth of saving a ticket.
+    __mapper_args__: Any = {"eager_defaults": False}
 
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
     view_model: Mapped[str | None] = mapped_column(Text)
