@@ -122,6 +122,10 @@ class ReadsItself(CantTrack):
         super().__init__(f"{member}, the value that it calculates", "it would never come to rest")
 
 
+class NotAtOnce(AfterworkError):
+    """A calculation can't be made in the transaction that takes the change. Never leaves Afterwork."""
+
+
 class ClaimLost(AfterworkError):
     """Another server has taken a run over, so nothing of this one may be saved."""
 

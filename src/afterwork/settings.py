@@ -39,6 +39,11 @@ class Settings:
     prune_every: timedelta = timedelta(minutes=10)
     """How often receipts whose DeleteTime has passed are deleted."""
 
+    at_once: timedelta = timedelta(milliseconds=20)
+    """Stale members whose calculation took no longer than this last time, all together, are calculated in the
+    transaction that takes the change, which is the quickest way. Others who take changes wait meanwhile, on SQLite all
+    who write. With zero, nothing is calculated that way."""
+
     inside_limit: timedelta = timedelta(seconds=60)
     """A transaction that says nothing to PostgreSQL for so long, as that of a stopped process does, is ended by it."""
 

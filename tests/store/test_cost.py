@@ -71,7 +71,7 @@ def test_saving_a_ticket_costs_one_statement_more_at_most(the_shop: Shop) -> Non
 
 
 def test_a_saved_ticket_asks_the_database_for_nothing_but_its_key(the_shop: Shop) -> None:
-    """Values that the database would fill in are known already: to ask for them costs a statement that is not cached."""
+    """Values that the database would fill in are known; to ask for them costs a statement that is not cached."""
     with the_shop.session() as session, statements(the_shop.engine) as sent, session.begin():
         aw.later(add_customer(session).assign_number)
 

@@ -158,3 +158,10 @@ def test_a_lost_connection_is_known_to_be_lost(connection: Connection, engine: E
 
     assert database_of(engine, Settings()).is_lost(raised.value)
     assert connection.invalidated
+
+
+def test_a_statement_whose_text_depends_on_its_values_is_left_to_sqlalchemy(connection: Connection) -> None:
+    some = Direct(select(thing.c.name).where(thing.c.name.in_(bindparam("names", expanding=True))))
+
+    assert [row[0] for row in some.execute(connection, {"names": ["abc", "xyz"]})] == ["abc"]
+    assert len(some.execute(connection, {"names": ["abc", "def"]})) == 2

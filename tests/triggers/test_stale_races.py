@@ -19,6 +19,9 @@ from afterwork.server.presence import Presence
 from tests.conftest import Trade
 from tests.support import trade
 
+CLAIMING = aw.Settings(at_once=timedelta(0))
+"""With this, also what is quick is claimed first, and calculated beside all others."""
+
 
 @dataclass
 class Interleaved:
@@ -142,7 +145,7 @@ class Line(Deep):
 def test_a_new_row_between_the_claim_and_a_calculation_in_sql_is_not_missed(engine: Engine) -> None:
     between = Interleaved()
     Deep.metadata.create_all(engine)
-    app = aw.Afterwork(Deep, clock=aw.ManualClock(), on_event=between)
+    app = aw.Afterwork(Deep, clock=aw.ManualClock(), on_event=between, settings=CLAIMING)
     app.install(engine)
     with Session(engine) as session, session.begin():
         session.add(Customer(id=1, orders=[Order(id=1, lines=[Line(id=1), Line(id=2)])]))
@@ -174,7 +177,7 @@ def value(engine: Engine, statement: str) -> object:
 def test_what_another_server_takes_between_the_claim_and_a_calculation_in_sql_is_not_missed(engine: Engine) -> None:
     between = Interleaved()
     Deep.metadata.create_all(engine)
-    app = aw.Afterwork(Deep, clock=aw.ManualClock(), on_event=between)
+    app = aw.Afterwork(Deep, clock=aw.ManualClock(), on_event=between, settings=CLAIMING)
     other = aw.Afterwork(Deep, clock=aw.ManualClock())
     app.install(engine)
     with Session(engine) as session, session.begin():

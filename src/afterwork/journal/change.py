@@ -12,9 +12,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
-
-from sqlalchemy import Row
+from typing import Any, Literal, NamedTuple
 
 from afterwork.journal.watch import EVERY_COLUMN
 
@@ -41,12 +39,27 @@ class Change:
     new: Image | None
 
 
-def read(rows: Iterable[Row[Any]]) -> list[Change]:
+class Entry(NamedTuple):
+    """A row of the journal. What `kind`, `key`, `key_text`, `old` and `new` are differs, see above."""
+
+    id: int
+    tx: Any
+    moment: Any
+    watch: int
+    kind: Any
+    key: Any
+    key_text: Any
+    columns: int
+    old: Any
+    new: Any
+
+
+def read(rows: Iterable[Any]) -> list[Change]:
     """The changes in rows of the journal, or of what was taken from it, in their order."""
     return [change for row in rows for change in _changes(row)]
 
 
-def _changes(row: Row[Any]) -> Iterator[Change]:
+def _changes(row: Entry) -> Iterator[Change]:
     match row.kind:
         case "i":
             yield from (_one(row, "I", EVERY_COLUMN, None, new) for new in row.new)
@@ -59,7 +72,7 @@ def _changes(row: Row[Any]) -> Iterator[Change]:
             yield _change(row, kind, key, row.columns, _image(row.old), _image(row.new))
 
 
-def _updates(row: Row[Any]) -> Iterator[Change]:
+def _updates(row: Entry) -> Iterator[Change]:
     bits = [int(bit) for bit in row.key_text.split(",") if bit]
     for (*before, changed), after in zip(row.old, row.new, strict=True):
         if changed is None:
@@ -72,7 +85,7 @@ def _updates(row: Row[Any]) -> Iterator[Change]:
             yield _one(row, "U", columns, differing + after[len(bits) :], after)
 
 
-def _one(row: Row[Any], kind: Kind, columns: int, old: list[str | None] | None, new: list[str | None] | None) -> Change:
+def _one(row: Entry, kind: Kind, columns: int, old: list[str | None] | None, new: list[str | None] | None) -> Change:
     known = new if new is not None else old or []
     if row.key >= 0:
         return _change(row, kind, int(known[row.key] or 0), columns, _tuple(old), _tuple(new))
@@ -81,7 +94,7 @@ def _one(row: Row[Any], kind: Kind, columns: int, old: list[str | None] | None, 
 
 
 def _change(
-    row: Row[Any], kind: Kind, key: int | str | None, columns: int, old: Image | None, new: Image | None
+    row: Entry, kind: Kind, key: int | str | None, columns: int, old: Image | None, new: Image | None
 ) -> Change:
     tx = row.id if row.tx is None else int(row.tx)
     moment = datetime.fromisoformat(row.moment) if isinstance(row.moment, str) else row.moment

@@ -6,32 +6,44 @@ well as any (a cursor over a sequence would lose them).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, TextClause, literal_column, text
+from sqlalchemy import Connection, TextClause, bindparam, literal_column, text
 
-from afterwork.journal.change import Change, read
+from afterwork.journal.change import Change, Entry, read
+from afterwork.model.moment import UtcDateTime
+from afterwork.store.direct import Direct
 from afterwork.store.sqlite import LAST_CHANGE
 
 TAKEN_AT_ONCE = 20_000
 
+_NOW = bindparam("now", type_=UtcDateTime())
+
 _SHAPES = "(SELECT count(*) FROM afterwork_shape) AS shapes"
 _USES = "(SELECT count(*) FROM afterwork_use) AS uses"
 _DEFINITIONS = "(SELECT count(*) FROM afterwork_definition) AS definitions"
-_KNOWN = f"{_SHAPES}, {_USES}, {_DEFINITIONS}"
+_DUE = "SELECT 1 FROM afterwork_due AS due WHERE due.definition = d.id"
+_BUSY = (
+    f"EXISTS (SELECT 1 FROM afterwork_definition AS d WHERE EXISTS ({_DUE} AND due.claim IS NOT NULL)"
+    f" OR EXISTS ({_DUE} AND due.claim IS NULL AND due.fill = {{no}} AND due.due <= :now)"
+    f" OR EXISTS ({_DUE} AND due.claim IS NULL AND due.fill = {{yes}} AND due.due <= :now)) AS busy"
+)
+_KNOWN = f"{_SHAPES}, {_USES}, {_DEFINITIONS}, {_BUSY}"
 
 
 @dataclass(frozen=True)
 class Taken:
     """What was taken. `shapes`, `uses` and `definitions` are how many of these there were by then: a server that knows
-    of fewer has to learn (their numbers don't tell, since those are committed in any order). `more` says that there may
-    be more changes."""
+    of fewer has to learn (their numbers don't tell, since those are committed in any order). `busy` says that caches
+    are due or claimed, `more` that there may be more changes."""
 
     changes: Sequence[Change]
     shapes: int
     uses: int
     definitions: int
+    busy: bool
     more: bool
 
 
@@ -48,27 +60,33 @@ class Entries:
         return connection.execute(_ANY).scalar() is None
 
     @property
-    def to_take(self) -> str:
+    def to_take(self) -> Sequence[str]:
         """What a transaction begins with to be the only one who takes, with nobody just ending a computation. If it is
         lost with the machine, the journal is as it was, so it need not wait for the disk."""
-        return _LOCK if self.dialect == "postgresql" else ""
+        return _TO_TAKE if self.dialect == "postgresql" else ()
 
     @property
-    def to_end(self) -> str:
-        """What a transaction begins with to end a computation, with nobody just taking."""
-        return _LOCK_FOR_ENDING if self.dialect == "postgresql" else ""
+    def to_take_and_end(self) -> Sequence[str]:
+        """What a transaction begins with to do both."""
+        return (*_TO_TAKE, _NOT_LONG) if self.dialect == "postgresql" else ()
 
-    def take(self, connection: Connection) -> Taken:
+    @property
+    def to_end(self) -> Sequence[str]:
+        """What a transaction begins with to end a computation, with nobody just taking."""
+        return _TO_END if self.dialect == "postgresql" else ()
+
+    def take(self, connection: Connection, now: datetime) -> Taken:
         """Take changes out, in their order. Those that some computation in flight can't have seen are kept aside."""
         for statement in self._take[:-1]:
-            connection.execute(statement)
-        rows = connection.execute(self._take[-1]).all()
-        if self.dialect == "sqlite":
-            connection.execute(_CLEAR, {"last": rows[-1].id if rows else 0})
+            statement.execute(connection)
+        rows = self._take[-1].execute(connection, {"now": now})
         if not rows:
-            return Taken([], 0, 0, 0, False)
-        first = rows[0]
-        return Taken(read(rows), first.shapes, first.uses, first.definitions, len(rows) == TAKEN_AT_ONCE)
+            return Taken([], 0, 0, 0, False, False)
+        *_, shapes, uses, definitions, busy = rows[0]
+        entries = [Entry(*row[: len(Entry._fields)]) for row in rows]
+        if self.dialect == "sqlite":
+            self._clear.execute(connection, {"last": entries[-1].id})
+        return Taken(read(entries), shapes, uses, definitions, bool(busy), len(rows) == TAKEN_AT_ONCE)
 
     def waiting(self, connection: Connection) -> Sequence[Change]:
         """The changes that nobody has taken yet, those of the transaction itself included. They stay."""
@@ -106,28 +124,30 @@ class Entries:
         return f"EXISTS (SELECT 1 FROM {self.claims} claims WHERE claims.claim IS NOT NULL AND NOT ({seen}))"
 
     @cached_property
-    def _take(self) -> list[TextClause]:
-        columns = "id, tx, moment, watch, kind, key, key_text, columns, old, new"
+    def _take(self) -> list[Direct]:
+        columns = ", ".join(Entry._fields)
         if self.dialect == "postgresql":
             # The first ones, wherever they lie: an object that is deleted and made again has to come in this order.
             some = f"SELECT ctid FROM afterwork_journal ORDER BY id LIMIT {TAKEN_AT_ONCE}"
-            return [
-                text(
-                    f"WITH taken AS (DELETE FROM afterwork_journal WHERE ctid = ANY (ARRAY({some}))"
-                    f" RETURNING {columns}),"
-                    f" kept AS (INSERT INTO afterwork_recent ({columns}) SELECT {columns} FROM taken"
-                    f" WHERE {self._needed('taken')})"
-                    f" SELECT {columns}, {_KNOWN} FROM taken ORDER BY id"
-                )
-            ]
+            taken = text(
+                f"WITH taken AS (DELETE FROM afterwork_journal WHERE ctid = ANY (ARRAY({some}))"
+                f" RETURNING {columns}),"
+                f" kept AS (INSERT INTO afterwork_recent ({columns}) SELECT {columns} FROM taken"
+                f" WHERE {self._needed('taken')})"
+                f" SELECT {columns}, {_KNOWN.format(no='false', yes='true')} FROM taken ORDER BY id"
+            ).bindparams(_NOW)
+            return [Direct(taken)]
         some = f"SELECT * FROM afterwork_journal ORDER BY id LIMIT {TAKEN_AT_ONCE}"
-        return [
-            text(
-                f"INSERT INTO afterwork_recent ({columns}) SELECT {columns} FROM ({some}) AS taken"
-                f" WHERE {self._needed('taken')}"
-            ),
-            text(f"SELECT *, {_KNOWN} FROM ({some})"),
-        ]
+        kept = text(
+            f"INSERT INTO afterwork_recent ({columns}) SELECT {columns} FROM ({some}) AS taken"
+            f" WHERE {self._needed('taken')}"
+        )
+        taken = text(f"SELECT {columns}, {_KNOWN.format(no=0, yes=1)} FROM ({some})").bindparams(_NOW)
+        return [Direct(kept), Direct(taken)]
+
+    @cached_property
+    def _clear(self) -> Direct:
+        return Direct(text("DELETE FROM afterwork_journal WHERE id <= :last"))
 
     @cached_property
     def _unseen(self) -> TextClause:
@@ -150,10 +170,10 @@ _FIRST_WAITING = text("SELECT * FROM afterwork_journal LIMIT :most")
 _ANY = text("SELECT 1 FROM afterwork_journal LIMIT 1")
 _OWN = text("SELECT CAST(CAST(pg_current_xact_id() AS text) AS bigint)")
 _LAST = text(LAST_CHANGE)
-_CLEAR = text("DELETE FROM afterwork_journal WHERE id <= :last")
-# The number of the table that was there first, so that installations in one database don't wait for each other.
-_SPACE = "to_regclass('afterwork_journal')::oid::int4"
-_LOCK = f"SELECT pg_advisory_xact_lock({_SPACE}, 1), set_config('synchronous_commit', 'off', true)"
+# The lock is one on a table that hardly anybody writes to. Unlike all other statements, LOCK doesn't settle what a
+# transaction sees, so that also one with a single snapshot sees what whoever had the lock before has done.
+_TO_TAKE = "LOCK TABLE afterwork_about IN EXCLUSIVE MODE", "SET LOCAL synchronous_commit = off"
 # Whoever ends a computation holds up all who take. So it waits for rows of users only shortly, and gives way before
 # PostgreSQL would look for deadlocks.
-_LOCK_FOR_ENDING = f"SELECT pg_advisory_xact_lock_shared({_SPACE}, 1), set_config('lock_timeout', '100ms', true)"
+_NOT_LONG = "SET LOCAL lock_timeout = '100ms'"
+_TO_END = "LOCK TABLE afterwork_about IN ROW SHARE MODE", _NOT_LONG

@@ -103,6 +103,10 @@ class Definitions:
         others = c.filled, c.id.not_in(list(self.by_id))
         connection.execute(update(definitions).where(*others).values(filled=False, next_root=None))
 
+    def knows(self, definition: int, shapes: Collection[int]) -> bool:
+        """Whether runs of a definition are known to have read such shapes."""
+        return self._uses[definition].issuperset(shapes)
+
     def learn(self, connection: Connection, definition: int, shapes: Collection[int]) -> None:
         """Note which shapes runs of a definition have read. In a transaction of its own."""
         news = set(shapes) - self._uses[definition]

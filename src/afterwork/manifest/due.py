@@ -117,6 +117,11 @@ class DueCaches:
         ours = dues.c.claim == batch.claim, dues.c.cache.in_(list(ended))
         return set(connection.execute(delete(dues).where(*ours).returning(dues.c.cache)).scalars())
 
+    def drop(self, connection: Connection, caches: Collection[int]) -> None:
+        """Caches have run that were noted to do so at some moment."""
+        if caches:
+            connection.execute(delete(dues).where(dues.c.cache.in_(list(caches))))
+
     def stored(self, connection: Connection, batch: "Batch", until: datetime | None) -> None:
         """Note that a claimed run has stored its effects, that hold until a moment, and is only to be checked.
 

@@ -66,10 +66,19 @@ EACH = {
     "raised": "text",
 }  # fmt: skip
 
-_RAN_MANY = text(
+_SEEN = (
     "UPDATE afterwork_cache SET snapshot = CAST(:seen AS pg_snapshot), own = CAST(CAST(:in_tx AS text) AS xid8),"
-    " computed = CAST(:at AS timestamptz), runs = runs + 1, digest = one.manifest, took = one.seconds, cause = one.why,"
-    " cause_cache = one.by, depth = one.steps, error = one.raised FROM json_to_recordset(CAST(:each AS json))"
+    " computed = CAST(:at AS timestamptz), runs = runs + 1, digest = {manifest}, took = {seconds}, cause = {why},"
+    " cause_cache = {by}, depth = {steps}, error = {raised}"
+)
+
+_RAN_ONE = text(
+    _SEEN.format(**{name: f"CAST(:{name} AS {kind})" for name, kind in EACH.items()})
+    + " WHERE id = CAST(:of AS bigint)"
+)
+
+_RAN_MANY = text(
+    _SEEN.format(**{name: f"one.{name}" for name in EACH}) + " FROM json_to_recordset(CAST(:each AS json))"
     f" AS one ({', '.join(f'{name} {kind}' for name, kind in EACH.items())}) WHERE id = one.of"
 )
 """Many at once, as JSON: the driver takes far longer to write long arrays of texts."""
@@ -98,6 +107,7 @@ class Heads:
     def __init__(self, dialect: str, manifests: Manifests, dues: DueCaches) -> None:
         self._dialect = dialect
         self._ran = Direct(_RAN_MANY)
+        self._ran_one = Direct(_RAN_ONE if dialect == "postgresql" else _RAN)
         self._manifests = manifests
         self._dues = dues
         insert = postgresql.insert(caches) if dialect == "postgresql" else sqlite.insert(caches)
@@ -141,7 +151,9 @@ class Heads:
         """Write what runs left."""
         if not left:
             return
-        if self._dialect == "postgresql":
+        if len(left) == 1:
+            self._ran_one.execute(connection, vars(left[0]))
+        elif self._dialect == "postgresql":
             alike = {"seen": left[0].seen, "in_tx": left[0].in_tx, "at": left[0].at}
             each = [{name: getattr(one, name) for name in EACH} for one in left]
             self._ran.execute(connection, alike | {"each": json.dumps(each)})

@@ -30,13 +30,18 @@ class Touch:
 
 @dataclass(frozen=True)
 class Hit:
-    """A cache that read something which was changed after it had run. `computed` is the moment of its run, `change` the
-    first of the changes that it read."""
+    """A cache that read something which was changed after it had run. `change` is the first of the changes that it
+    read; `computed` is the moment of its last run, `took` how many seconds that took; `waits` says that it is noted to
+    run at some moment."""
 
     cache: int
     definition: int
     root: str
     computed: datetime
+    digest: int | None
+    runs: int
+    took: float | None
+    waits: bool
     change: int
     reread: bool
 
@@ -148,13 +153,20 @@ class SQLiteManifests(Manifests):
         found: dict[int, Hit] = {}
         for touch in touched:
             for row in connection.execute(_READERS_OF_ONE, {"token": touch.token, "tx": touch.tx}):
-                hit = Hit(row.id, row.definition, row.root, row.computed, touch.change, touch.reread)
+                hit = hit_of(row, touch.change, touch.reread)
                 found[row.id] = _both(found.get(row.id, hit), hit)
         return list(found.values())
 
     def _many(self, connection: Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
         if rows:
             connection.exec_driver_sql(statement, rows)
+
+
+def hit_of(row: Any, change: int, reread: bool) -> Hit:
+    """A hit, of a row with what the cache's last run left."""
+    return Hit(
+        row.id, row.definition, row.root, row.computed, row.digest, row.runs, row.took, bool(row.waits), change, reread
+    )
 
 
 def _both(one: Hit, other: Hit) -> Hit:
@@ -171,37 +183,48 @@ def manifests_of(dialect: str) -> Manifests:
     return PostgreSQLManifests() if dialect == "postgresql" else SQLiteManifests()
 
 
+_WAITS = "EXISTS (SELECT 1 FROM afterwork_due WHERE cache = c.id) AS waits"
+_LEFT = f"c.id, c.definition, c.root, c.computed, c.digest, c.runs, c.took, {_WAITS}"
+
 _READERS = text(
-    "SELECT cache, definition, root, computed, change, reread FROM afterwork_readers(CAST(:tokens AS bigint[]),"
-    " CAST(:txs AS xid8[]), CAST(:changes AS int[]), CAST(:rereads AS bool[]))"
+    "SELECT cache, definition, root, computed, digest, runs, took, waits, change, reread FROM"
+    " afterwork_readers(CAST(:tokens AS bigint[]), CAST(:txs AS xid8[]), CAST(:changes AS int[]),"
+    " CAST(:rereads AS bool[]))"
 ).columns(
     column("cache"),
     column("definition"),
     column("root"),
     column("computed", UtcDateTime()),
+    column("digest"),
+    column("runs"),
+    column("took"),
+    column("waits"),
     column("change"),
     column("reread"),
 )
 
 _READERS_OF_ONE = text(
-    "SELECT c.id, c.definition, c.root, c.computed FROM afterwork_read AS r JOIN afterwork_cache AS c ON c.id = r.cache"
+    f"SELECT {_LEFT} FROM afterwork_read AS r JOIN afterwork_cache AS c ON c.id = r.cache"
     " WHERE r.token = :token AND c.snapshot < :tx"
 ).columns(computed=UtcDateTime())
 
-# A function has its plan made once and kept. Its own setting sees to it that the index is used, whatever the planner
-# believes of the length of arrays: to look through all manifests for each of thousands of changes would take minutes.
-READERS = """
-CREATE OR REPLACE FUNCTION afterwork_readers(tokens bigint[], txs xid8[], changes int[], rereads bool[])
-RETURNS TABLE (cache bigint, definition int, root text, computed timestamptz, change int, reread bool)
+# A function has its plan made once and kept. Its own settings and the subquery see to it that the index is used for
+# each token, whatever the planner believes of the length of arrays: to look through all manifests for each of thousands
+# of changes would take minutes.
+READERS = f"""
+DROP FUNCTION IF EXISTS afterwork_readers;
+CREATE FUNCTION afterwork_readers(tokens bigint[], txs xid8[], changes int[], rereads bool[])
+RETURNS TABLE (cache bigint, definition int, root text, computed timestamptz, digest bigint, runs int, took float8,
+    waits bool, change int, reread bool)
 LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    SELECT c.id, c.definition, c.root, c.computed, min(t.change), bool_or(t.reread)
+    SELECT {_LEFT}, min(t.change), bool_or(t.reread)
     FROM unnest(afterwork_readers.tokens, afterwork_readers.txs, afterwork_readers.changes, afterwork_readers.rereads)
         AS t (token, tx, change, reread)
-    JOIN afterwork_manifest m ON m.tokens @> ARRAY[t.token]
-    JOIN afterwork_cache c ON c.id = m.cache
+    CROSS JOIN LATERAL (SELECT m.cache FROM afterwork_manifest m WHERE m.tokens @> ARRAY[t.token] OFFSET 0) AS reader
+    JOIN afterwork_cache c ON c.id = reader.cache
     WHERE NOT pg_visible_in_snapshot(t.tx, c.snapshot) AND t.tx IS DISTINCT FROM c.own
     GROUP BY c.id;
 END $$

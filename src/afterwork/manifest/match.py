@@ -14,13 +14,26 @@ from afterwork.manifest.circle import Circles
 from afterwork.manifest.definitions import Definitions
 from afterwork.manifest.due import DueCaches, Mark
 from afterwork.manifest.heads import Heads
-from afterwork.manifest.keep import Hit, Manifests, Touch
+from afterwork.manifest.keep import Hit, Manifests, Touch, hit_of
 from afterwork.manifest.shapes import Shapes
 from afterwork.manifest.tables import cache as caches
+from afterwork.manifest.tables import due as dues
 from afterwork.store.database import Database
 
 JOURNAL = "journal"
 """What is at work where no cache is."""
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Changes that were taken out of the journal, and the caches that have read what was changed, each with why it is
+    to run. `busy` says that others are due or claimed already, `more` that there may be more changes."""
+
+    changes: Sequence[Change]
+    found: Sequence[tuple[Hit, Mark]]
+    busy: bool
+    more: bool
+    fill_others: bool
 
 
 @dataclass(frozen=True)
@@ -47,29 +60,42 @@ class Matcher:
         """Take changes out of the journal, and have the caches run that have read what was changed. True if there may
         be more."""
         with self.database.light_transaction(connection, self.entries.to_take):
-            taken = self.entries.take(connection)
-            if not taken.changes:
+            matched = self.take(connection, now)
+            if matched is None:
                 return False
-            if taken.shapes > self.shapes.count:
-                self.shapes.load(connection)
-            if taken.uses > self.definitions.uses:
-                self.definitions.load(connection)
-            self._mark(connection, taken.changes, now)
-            self._follow_roots(connection, taken.changes, now)
-            if taken.definitions > len(self.definitions.by_id) and any(one.kind in "IT" for one in taken.changes):
-                self.definitions.fill_others(connection)
+            self.note(connection, matched, [mark for _, mark in matched.found], now)
             self.reached("before commit", JOURNAL)
         self.reached("after commit", JOURNAL)
-        return taken.more
+        return matched.more
 
-    def _mark(self, connection: Connection, changes: Sequence[Change], now: datetime) -> None:
+    def take(self, connection: Connection, now: datetime) -> Matched | None:
+        """Take changes out of the journal, in the transaction that is open, and find who has read what was changed."""
+        taken = self.entries.take(connection, now)
+        if not taken.changes:
+            return None
+        if taken.shapes > self.shapes.count:
+            self.shapes.load(connection)
+        if taken.uses > self.definitions.uses:
+            self.definitions.load(connection)
+        found = self._found(connection, taken.changes, now)
+        others = taken.definitions > len(self.definitions.by_id) and any(one.kind in "IT" for one in taken.changes)
+        return Matched(taken.changes, found, taken.busy, taken.more, others)
+
+    def note(self, connection: Connection, matched: Matched, marks: Sequence[Mark], now: datetime) -> None:
+        """Write what comes of changes that were taken, in the same transaction."""
+        self.dues.mark(connection, marks)
+        self._follow_roots(connection, matched.changes, now)
+        if matched.fill_others:
+            self.definitions.fill_others(connection)
+
+    def _found(self, connection: Connection, changes: Sequence[Change], now: datetime) -> list[tuple[Hit, Mark]]:
         touched = list(self._touches(changes))
         hits = self.manifests.hits(connection, touched) if touched else []
         hits += self._emptied(connection, changes)
         first: dict[int, Hit] = {}
         for hit in sorted(hits, key=lambda hit: hit.change):
             first.setdefault(hit.cache, hit)
-        self.dues.mark(connection, list(self._marks(connection, first.values(), changes, now)))
+        return list(zip(first.values(), self._marks(connection, first.values(), changes, now), strict=True))
 
     def _touches(self, changes: Sequence[Change]) -> Iterator[Touch]:
         """What was touched, each once for each transaction, by the first change that did so."""
@@ -114,13 +140,9 @@ class Matcher:
             if change.kind == "T":
                 numbers = self.definitions.using(connection, change.watch)
                 c = caches.c
-                query = select(c.id, c.definition, c.root, c.computed).where(
-                    c.definition.in_(numbers), c.computed.is_not(None)
-                )
-                found += [
-                    Hit(row.id, row.definition, row.root, row.computed, place, True)
-                    for row in connection.execute(query)
-                ]
+                waits = select(dues.c.cache).where(dues.c.cache == c.id).exists().label("waits")
+                query = select(caches, waits).where(c.definition.in_(numbers), c.computed.is_not(None))
+                found += [hit_of(row, place, True) for row in connection.execute(query)]
         return found
 
     def _follow_roots(self, connection: Connection, changes: Sequence[Change], now: datetime) -> None:

@@ -1,7 +1,7 @@
 """What differs between SQLite and PostgreSQL: connections, transactions, errors, and how a server is known to live."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -73,9 +73,9 @@ class Database(ABC):
         return connection
 
     @contextmanager
-    def transaction(self, connection: Connection, first: str = "") -> Iterator[None]:
-        """A transaction that may write. Commits at the end; rolls back when the block raises. `first` is a statement
-        without a result that anybody needs, which is sent along with the beginning."""
+    def transaction(self, connection: Connection, first: Sequence[str] = ()) -> Iterator[None]:
+        """A transaction that may write. Commits at the end; rolls back when the block raises. `first` are statements
+        without a result that anybody needs, which are sent along with the beginning."""
         self.execute_begin(connection, first)
         try:
             yield
@@ -85,7 +85,7 @@ class Database(ABC):
             raise
 
     @abstractmethod
-    def execute_begin(self, connection: Connection, first: str = "") -> None:
+    def execute_begin(self, connection: Connection, first: Sequence[str] = ()) -> None:
         """Begin a transaction that may write."""
 
     def give_up(self, connection: Connection) -> None:
@@ -164,9 +164,19 @@ class Database(ABC):
 
     @abstractmethod
     @contextmanager
-    def light_transaction(self, connection: Connection, first: str) -> Iterator[None]:
+    def light_transaction(self, connection: Connection, first: Sequence[str]) -> Iterator[None]:
         """A transaction that need not wait for the disk: if it is lost with the machine, nothing is. (On PostgreSQL,
         `first` says so itself.)"""
+
+    @abstractmethod
+    @contextmanager
+    def light_watched_transaction(self, connection: Connection, first: Sequence[str]) -> Iterator[Any]:
+        """A light transaction that is a watched one as well. What it sees is settled after `first`."""
+
+    @abstractmethod
+    @contextmanager
+    def reading_part(self, connection: Connection) -> Iterator[None]:
+        """A part of a transaction in which nothing can be written."""
 
     @abstractmethod
     @contextmanager

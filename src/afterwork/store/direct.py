@@ -1,9 +1,9 @@
-"""Statements that go straight to PostgreSQL's driver, since each single job needs them.
+"""Statements that go straight to the driver, since each single job needs them.
 
-In a process that has just been woken, SQLAlchemy takes as long to execute a statement as PostgreSQL does, and most of
+In a process that has just been woken, SQLAlchemy takes as long to execute a statement as the database does, and most of
 what it finds out is the same each time. So it is found out once: the text, and what becomes of values on their way in
-and out. Who listens to statements, or has them logged, still sees all of them: then SQLAlchemy executes, as on SQLite.
-The errors are SQLAlchemy's in any case.
+and out. Who listens to statements, or has them logged, still sees all of them: then SQLAlchemy executes. The errors are
+SQLAlchemy's in any case.
 """
 
 import logging
@@ -25,16 +25,18 @@ class Direct:
 
     def __init__(self, statement: Executable) -> None:
         self.statement = statement
-        self._compiled: _Compiled | None = None
+        self._compiled: dict[str, _Compiled] = {}
 
     def execute(self, connection: Connection, values: Mapping[str, Any] | None = None) -> Sequence[Sequence[Any]]:
         """Send it with the values of its parameters. Returns the rows, if it is one that gives rows."""
-        if connection.dialect.name != "postgresql" or _is_for_sqlalchemy(connection):
-            result = connection.execute(self.statement, values)
-            return result.all() if result.returns_rows else []
-        if self._compiled is None:
-            self._compiled = _Compiled(self.statement, connection.dialect)
-        return self._compiled.execute(connection, values or {})
+        dialect = connection.dialect
+        compiled = self._compiled.get(dialect.name)
+        if compiled is None:
+            compiled = self._compiled[dialect.name] = _Compiled(self.statement, dialect)
+        if compiled.is_final and not _is_for_sqlalchemy(connection):
+            return compiled.execute(connection, values or {})
+        result = connection.execute(self.statement, values)
+        return result.all() if result.returns_rows else []
 
 
 def send_together(connection: Connection, *statements: str) -> Any:
@@ -44,14 +46,14 @@ def send_together(connection: Connection, *statements: str) -> Any:
         connection.begin()
     if _is_for_sqlalchemy(connection):
         results = [connection.exec_driver_sql(statement) for statement in statements]
-        return results[-1].scalar()
+        return results[-1].scalar() if results[-1].returns_rows else None
     driver: Any = connection.connection.dbapi_connection
     together = "; ".join(statements)
     try:
         cursor = driver.execute(together, prepare=False)  # several can't be prepared
         while cursor.nextset():
             pass
-        row = cursor.fetchone()
+        row = None if cursor.description is None else cursor.fetchone()
     except connection.dialect.loaded_dbapi.Error as error:
         raise _as_sqlalchemy_does(connection, together, {}, error) from error
     return None if row is None else row[0]
@@ -61,8 +63,13 @@ class _Compiled:
     """A statement as the driver wants it."""
 
     def __init__(self, statement: Executable, dialect: Dialect) -> None:
-        compiled: Any = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
+        # By name, as psycopg has them: SQLAlchemy's own way with SQLite is by position.
+        kind: Any = type(dialect)
+        named = kind(paramstyle="named") if dialect.name == "sqlite" else dialect
+        compiled: Any = statement.compile(dialect=named)  # type: ignore[attr-defined]
         self._text = str(compiled)
+        self.is_final = not compiled.post_compile_params
+        """Whether the text is the same for all values, which it is not with a list of them."""
         self._fixed = dict(compiled.params)
         processors = {name: _impl(bind.type, dialect).bind_processor(dialect) for name, bind in compiled.binds.items()}
         self._write = {name: processor for name, processor in processors.items() if processor is not None}
@@ -85,7 +92,7 @@ class _Compiled:
 
     def _readers(self, dialect: Dialect, cursor: Any) -> list[tuple[int, Processor]]:
         found = (
-            (place, _impl(column.type, dialect).result_processor(dialect, cursor.description[place].type_code))
+            (place, _impl(column.type, dialect).result_processor(dialect, cursor.description[place][1]))
             for place, column in enumerate(self._columns)
         )
         return [(place, reader) for place, reader in found if reader is not None]

@@ -1,6 +1,6 @@
 """PostgreSQL, through psycopg 3."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,9 +29,9 @@ class PostgreSQL(Database):
     begin_with_lock = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
     _begin = Direct(text(begin))
 
-    def execute_begin(self, connection: Connection, first: str = "") -> None:
+    def execute_begin(self, connection: Connection, first: Sequence[str] = ()) -> None:
         if first:
-            send_together(connection, self.begin_with_lock, first)
+            send_together(connection, self.begin_with_lock, *first)
             return
         if not connection.in_transaction():
             connection.begin()
@@ -70,7 +70,7 @@ class PostgreSQL(Database):
                 connection.exec_driver_sql("SET default_transaction_read_only = off")
 
     @contextmanager
-    def light_transaction(self, connection: Connection, first: str) -> Iterator[None]:
+    def light_transaction(self, connection: Connection, first: Sequence[str]) -> Iterator[None]:
         with self.transaction(connection, first):
             yield
 
@@ -88,12 +88,26 @@ class PostgreSQL(Database):
 
     @contextmanager
     def watched_transaction(self, connection: Connection) -> Iterator[Any]:
+        with self.light_watched_transaction(connection, ()) as snapshot:
+            yield snapshot
+
+    @contextmanager
+    def light_watched_transaction(self, connection: Connection, first: Sequence[str]) -> Iterator[Any]:
         try:
-            yield send_together(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE", SEEN)
+            yield send_together(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE", *first, SEEN)
             connection.commit()
         except BaseException:
             self.give_up(connection)
             raise
+
+    @contextmanager
+    def reading_part(self, connection: Connection) -> Iterator[None]:
+        send_together(connection, "SAVEPOINT afterwork_reading", "SET LOCAL transaction_read_only = on")
+        try:
+            yield
+        finally:
+            if not connection.invalidated:
+                send_together(connection, "ROLLBACK TO SAVEPOINT afterwork_reading")
 
     def announce(self, connection: Connection, server: int) -> bool:
         if self.settings.listen:

@@ -3,7 +3,7 @@
 import socket
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -40,11 +40,11 @@ class SQLite(Database):
         self._turn = Turn()
 
     @contextmanager
-    def transaction(self, connection: Connection, first: str = "") -> Iterator[None]:
+    def transaction(self, connection: Connection, first: Sequence[str] = ()) -> Iterator[None]:
         with self._turn.taken(connection), super().transaction(connection, first):
             yield
 
-    def execute_begin(self, connection: Connection, first: str = "") -> None:
+    def execute_begin(self, connection: Connection, first: Sequence[str] = ()) -> None:
         """Begin, as soon as no other process writes. SQLite's own way to wait looks less and less often."""
         self._open(connection)
         cursor = connection.connection.cursor()
@@ -105,7 +105,7 @@ class SQLite(Database):
             _pragma(connection, "PRAGMA query_only = OFF")
 
     @contextmanager
-    def light_transaction(self, connection: Connection, first: str) -> Iterator[None]:
+    def light_transaction(self, connection: Connection, first: Sequence[str]) -> Iterator[None]:
         before = _pragma(connection, "PRAGMA synchronous")
         _pragma(connection, "PRAGMA synchronous = NORMAL")
         try:
@@ -115,8 +115,18 @@ class SQLite(Database):
             _pragma(connection, f"PRAGMA synchronous = {before}")
 
     @contextmanager
+    def light_watched_transaction(self, connection: Connection, first: Sequence[str]) -> Iterator[Any]:
+        with self.light_transaction(connection, first):
+            yield connection.exec_driver_sql(LAST_CHANGE).scalar_one()
+
+    @contextmanager
+    def reading_part(self, connection: Connection) -> Iterator[None]:
+        with self.reading_only(connection):
+            yield
+
+    @contextmanager
     def light_statement(self, connection: Connection) -> Iterator[None]:
-        with self.light_transaction(connection, ""):
+        with self.light_transaction(connection, ()):
             yield
 
     @contextmanager

@@ -28,13 +28,15 @@ from afterwork.manifest.shapes import Shapes
 from afterwork.model.cache import DerivedCache
 from afterwork.model.reading import ReadModel
 from afterwork.store.database import Database
+from afterwork.triggers.at_once import AtOnce
 from afterwork.triggers.calculate import Calculator
 from afterwork.triggers.calculate_in_sql import SqlCalculator, in_sql
+from afterwork.triggers.calculators import Calculators
 from afterwork.triggers.fill import Filler
 from afterwork.triggers.refresh import Storer
 from afterwork.triggers.renew import Renewer
 from afterwork.triggers.roots import Roots
-from afterwork.triggers.stale import Calculators, Stale
+from afterwork.triggers.stale import Stale
 
 NO_EVENTS = Events()
 """Where only questions are asked."""
@@ -68,13 +70,15 @@ def stale_trigger(
     def recorder(session: Session) -> Recorder:
         return Recorder(plans, session, clock.now(), reader.read)
 
-    python = _calculators(model, matcher, roots, recorder, run_of)
+    calculators = Calculators(_calculators(model, matcher, roots, recorder, run_of), sql)
+    limit = database.settings.at_once.total_seconds()
     stale = Stale(
         matcher,
+        AtOnce(matcher, storer, calculators, clock, run_of, limit),
         Filler(matcher),
         storer,
         Renewer(matcher, storer, model.classes, roots, recorder),
-        Calculators(python, sql),
+        calculators,
         clock,
         run_of,
     )

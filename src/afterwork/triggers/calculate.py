@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -10,14 +10,21 @@ from sqlalchemy import Column, Connection
 from sqlalchemy.orm import Mapper
 
 from afterwork.errors import AfterworkError, BadValue
+from afterwork.jobs.outcome import Raised, Succeeded, text_of
 from afterwork.jobs.run import Run, running
 from afterwork.jobs.session import ReadSession
+from afterwork.jobs.trigger import Ran
+from afterwork.manifest.circle import circle_of
+from afterwork.manifest.definitions import Definition, Definitions
 from afterwork.manifest.due import Claimed
 from afterwork.manifest.reads import Reads
 from afterwork.manifest.record import Recorder
 from afterwork.model.cache import DerivedCache
 from afterwork.model.external_id import ExternalId, parse
 from afterwork.triggers.roots import Roots
+
+UNFIT = ValueError, TypeError, OverflowError
+"""What drivers raise for a value that they can't send."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,21 @@ class Calculator:
         stored = getattr(obj, self.cache.member)
         is_new = not is_same(self.cache.column, stored, value)
         return Calculated(claimed, root, value, stored, is_new, reads, took=took)
+
+
+def unless_circular(connection: Connection, calculated: Calculated, definitions: Definitions) -> Calculated:
+    """What was calculated, or that it goes round in a circle."""
+    circle = circle_of(connection, calculated.claimed, definitions)
+    return calculated if circle is None else replace(calculated, is_new=False, error=circle)
+
+
+def outcomes(done: Sequence[Calculated], definition: Definition, run_of: Callable[[Definition, Claimed], Run]) -> Ran:
+    """The runs of what was calculated and stored, each with what came of it."""
+    return [
+        (run_of(definition, one.claimed), Succeeded() if one.error is None else Raised(text_of(one.error)))
+        for one in done
+        if one.root is not None
+    ]
 
 
 def checked(column: Column[Any], name: str, value: Any) -> Any:

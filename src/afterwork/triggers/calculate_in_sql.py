@@ -1,8 +1,10 @@
 """Calculating derived members by the statement that says what they are in SQL: many by one."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Dialect, select
 from sqlalchemy.orm import Mapper
@@ -19,7 +21,10 @@ from afterwork.manifest.reads import Reads
 from afterwork.manifest.tables import due as dues
 from afterwork.model.cache import DerivedCache
 from afterwork.model.external_id import ExternalId, parse
+from afterwork.store.direct import Direct
 from afterwork.triggers.calculate import Calculated, checked, is_same
+
+Key = tuple[object, ...]
 
 MOST_WAITING = 100
 """With more changes waiting, it isn't looked what they are."""
@@ -35,13 +40,23 @@ class SqlCalculator:
 
     def calculate(self, connection: Connection, claimed: Sequence[Claimed], limit: float) -> Iterator[Calculated]:
         """Calculate all of them at once. What they depend on is asked only where it may be something else by now."""
+        return self._calculate(connection, claimed, self._moved)
+
+    def calculate_unmoved(self, connection: Connection, claimed: Sequence[Claimed]) -> Iterator[Calculated]:
+        """The same in the transaction that has taken all changes which it sees."""
+        return self._calculate(connection, claimed, lambda _, there: {one.cache for one in there if _is_unsure(one)})
+
+    def _calculate(
+        self,
+        connection: Connection,
+        claimed: Sequence[Claimed],
+        moved_of: Callable[[Connection, Sequence[Claimed]], set[int]],
+    ) -> Iterator[Calculated]:
         ids = {one.cache: parse(one.root, self.classes) for one in claimed}
         began = time.perf_counter()
-        found = self.set_based.values([root.key for root in ids.values()]).add_columns(self.cache.column)
-        width = len(self.cache.root.primary_key)
-        rows = {tuple(row[:width]): row[width:] for row in connection.execute(found)}
+        rows = self._rows(connection, [root.key for root in ids.values()])
         there = [one for one in claimed if ids[one.cache].key in rows]
-        moved = self._moved(connection, there)
+        moved = moved_of(connection, there)
         reads = self._reads(connection, [ids[one.cache] for one in there if one.cache in moved])
         took = (time.perf_counter() - began) / max(1, len(claimed))
         for one in claimed:
@@ -52,6 +67,19 @@ class SqlCalculator:
             else:
                 yield Calculated(one, None)
 
+    def _rows(self, connection: Connection, keys: Sequence[Key]) -> dict[Key, Sequence[Any]]:
+        """By key, what each value is, and what is stored."""
+        if len(keys) == 1:
+            found = self._row_of_one.execute(connection, self.set_based.parameters(keys[0]))
+        else:
+            found = connection.execute(self.set_based.values(keys).add_columns(self.cache.column)).all()
+        width = len(self.cache.root.primary_key)
+        return {tuple(row[:width]): row[width:] for row in found}
+
+    @cached_property
+    def _row_of_one(self) -> Direct:
+        return Direct(self.set_based.value().add_columns(self.cache.column))
+
     def _moved(self, connection: Connection, claimed: Sequence[Claimed]) -> set[int]:
         """The caches of which what they depend on may be something else. What was changed since they were claimed, and
         is seen here, makes none of them stale later: so it is found here, in the journal or where it was taken."""
@@ -60,7 +88,7 @@ class SqlCalculator:
             return {one.cache for one in claimed}
         marked = select(dues.c.cache).where(dues.c.claim.is_not(None), dues.c.reread)
         moved = set(connection.execute(marked).scalars())
-        return moved | {one.cache for one in claimed if one.reread or not is_of_sql(one.digest)}
+        return moved | {one.cache for one in claimed if _is_unsure(one)}
 
     def rereads(self, change: Change) -> bool:
         """Whether what values depend on may be something else after a change."""
@@ -83,6 +111,10 @@ class SqlCalculator:
             return Calculated(claimed, root, stored=stored, reads=reads, error=error, took=took, in_sql=True)
         is_new = not is_same(self.cache.column, stored, value)
         return Calculated(claimed, root, value, stored, is_new, reads, took=took, in_sql=True)
+
+
+def _is_unsure(claimed: Claimed) -> bool:
+    return claimed.reread or not is_of_sql(claimed.digest)
 
 
 def in_sql(

@@ -5,14 +5,14 @@ journal keeps aside what a calculation in flight may not have seen, so the cache
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, select, tuple_
 
 from afterwork.clock import Clock
-from afterwork.errors import CircularCaches
+from afterwork.errors import CircularCaches, NotAtOnce
 from afterwork.jobs.outcome import text_of
 from afterwork.manifest.cause import Cause, cause_of, written
 from afterwork.manifest.definitions import Definition
@@ -24,7 +24,7 @@ from afterwork.manifest.reads import Reads
 from afterwork.manifest.shape import shape_of
 from afterwork.model.cache import DerivedCache
 from afterwork.triggers.calculate import Calculated
-from afterwork.triggers.write import write_column
+from afterwork.triggers.write import ColumnWriter
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=10), timedelta(hours=1)
 """After an error a calculation is tried again by and by, and at once when something that it read changes."""
@@ -55,6 +55,7 @@ class Storer:
 
     matcher: Matcher
     clock: Clock
+    _writers: dict[int, ColumnWriter] = field(default_factory=dict)
 
     def store(
         self,
@@ -79,13 +80,48 @@ class Storer:
             done = [one for one in done if one.claimed.cache in ended]
             self._write_values(connection, definition, done)
             self._leave(connection, snapshot, done, tokens, now)
-            self.matcher.dues.mark(connection, list(self._marks(connection, definition, snapshot, done, tokens, now)))
+            stale = self.born_stale(
+                connection, snapshot, {one.claimed.cache: tokens.get(one.claimed.cache) for one in done}
+            )
+            self.matcher.dues.mark(connection, list(self._marks(definition, done, stale, now)))
             self.matcher.heads.drop(connection, [one.claimed.cache for one in done if one.root is None])
             rest = [one.cache for one in batch.caches if one.cache not in ended]
             self.matcher.dues.put_back(connection, batch, rest, now + LOCKED_PAUSE if locked else now)
             self.matcher.reached("before commit", definition.name)
         self.matcher.reached("after commit", definition.name)
         return done
+
+    def store_at_once(
+        self,
+        connection: Connection,
+        definition: Definition,
+        snapshot: Any,
+        calculated: Sequence[Calculated],
+        waiting: Collection[int],
+        now: datetime,
+    ) -> list[Calculated]:
+        """The same for what nobody has claimed, in the transaction in which it was calculated, with nobody taking
+        changes meanwhile. `waiting` are those that are noted to run at some moment.
+
+        Raises `NotAtOnce` if something must be noted first in a transaction of its own.
+        """
+        tokens = {one.claimed.cache: self._known(definition, one.reads) for one in calculated if one.reads is not None}
+        locked = self._locked(connection, definition, calculated)
+        done = [one for one in calculated if one.claimed.cache not in locked]
+        self._write_values(connection, definition, done)
+        self._leave(connection, snapshot, done, tokens, now)
+        self.matcher.dues.drop(connection, set(waiting) - set(locked))
+        self.matcher.dues.mark(connection, list(self._marks(definition, done, {}, now)))
+        self.matcher.heads.drop(connection, [one.claimed.cache for one in done if one.root is None])
+        return done
+
+    def _known(self, definition: Definition, reads: Reads) -> set[int]:
+        if self.matcher.shapes.unknown(reads):
+            raise NotAtOnce("a kind of read is new")
+        found = self.matcher.shapes.tokens(reads)
+        if not self.matcher.definitions.knows(definition.id, set(map(shape_of, found))):
+            raise NotAtOnce("a kind of read is new to this cache")
+        return found
 
     def tokens(self, connection: Connection, definition: Definition, reads: Reads) -> set[int]:
         """The manifest for what was read. Shapes that are new get their numbers, in transactions of their own."""
@@ -122,7 +158,10 @@ class Storer:
         assert isinstance(definition.cache, DerivedCache)
         assert definition.target is not None
         rows = [(one.root.key, one.value) for one in sorted(new, key=lambda one: str(one.root)) if one.root is not None]
-        write_column(connection, definition.target, definition.cache.column, rows)
+        writer = self._writers.get(definition.id)
+        if writer is None:
+            writer = self._writers[definition.id] = ColumnWriter(definition.target, definition.cache.column)
+        writer.write(connection, rows)
 
     def _leave(
         self,
@@ -163,18 +202,9 @@ class Storer:
             self.matcher.manifests.save(connection, others)
 
     def _marks(
-        self,
-        connection: Connection,
-        definition: Definition,
-        snapshot: Any,
-        done: Sequence[Calculated],
-        tokens: dict[int, set[int]],
-        now: datetime,
-    ) -> "list[Mark]":
+        self, definition: Definition, done: Sequence[Calculated], stale: Mapping[int, str], now: datetime
+    ) -> list[Mark]:
         """What is to run again: because it was born stale, failed, or holds only until a moment."""
-        stale = self.born_stale(
-            connection, snapshot, {one.claimed.cache: tokens.get(one.claimed.cache) for one in done}
-        )
         marks = []
         for one in done:
             number = one.claimed.cache

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -10,16 +10,17 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from afterwork.clock import Clock
 from afterwork.errors import ClaimLost, LaneTaken
-from afterwork.jobs.outcome import Raised, Succeeded, text_of
+from afterwork.jobs.outcome import Succeeded
 from afterwork.jobs.run import Run
 from afterwork.jobs.trigger import CACHES, Due, Ran
-from afterwork.manifest.circle import circle_of
 from afterwork.manifest.definitions import Definition, Order
 from afterwork.manifest.due import Batch, Claimed, Waiting
 from afterwork.manifest.match import Matcher
 from afterwork.model.cache import DerivedCache
-from afterwork.triggers.calculate import Calculated, Calculator
+from afterwork.triggers.at_once import AtOnce
+from afterwork.triggers.calculate import UNFIT, Calculated, Calculator, outcomes, unless_circular
 from afterwork.triggers.calculate_in_sql import SqlCalculator
+from afterwork.triggers.calculators import Calculators
 from afterwork.triggers.fill import Filler
 from afterwork.triggers.refresh import FIRST_PAUSE, LOCKED_PAUSE, Storer
 from afterwork.triggers.renew import Attempt, Renewer
@@ -38,9 +39,6 @@ MOST = 200
 
 MOST_IN_SQL = 2000
 """The same where one statement makes them."""
-
-UNFIT = ValueError, TypeError, OverflowError
-"""What drivers raise for a value that they can't send."""
 
 TRIES = 3
 
@@ -67,22 +65,11 @@ class Pace:
 
 
 @dataclass(frozen=True)
-class Calculators:
-    """How the value of each definition is calculated: all can in Python, some in SQL as well."""
-
-    python: Mapping[int, Calculator]
-    sql: Mapping[int, SqlCalculator]
-
-    def of(self, definition: Definition) -> Calculator | SqlCalculator:
-        """The quickest way."""
-        return self.sql.get(definition.id) or self.python[definition.id]
-
-
-@dataclass(frozen=True)
 class Stale:
     """Looks for caches that are due, and runs them."""
 
     matcher: Matcher
+    at_once: AtOnce
     filler: Filler
     storer: Storer
     renewer: Renewer
@@ -106,8 +93,7 @@ class Stale:
         """Run what is due, a batch at a time, until nothing is. `active` is told of each claim for as long as this
         server is at it."""
         while True:
-            while self.matcher.match(connection, self.clock.now()):
-                pass
+            yield from self._take(connection)
             waiting = self._waiting(connection)
             order = self.matcher.definitions.order
             if (found := self._next(waiting, order, self.clock.now())) is not None:
@@ -116,6 +102,15 @@ class Stale:
                 break
         with self.matcher.database.transaction(connection):
             self.matcher.entries.forget(connection)
+
+    def _take(self, connection: Connection) -> Iterator[Ran]:
+        """Take all changes, and run at once what is quick."""
+        more = True
+        while more:
+            step = self.at_once.take(connection)
+            if step.ran:
+                yield step.ran
+            more = step.more
 
     def _waiting(self, connection: Connection) -> Mapping[int, Waiting]:
         found = self.matcher.dues.waiting(connection)
@@ -238,7 +233,8 @@ class Stale:
         self.matcher.reached("ran", definition.name)
         self.pace.note(definition, len(done), sum(one.took for one in done))
         try:
-            return self._ran(definition, self._store(connection, definition, batch, snapshot, done))
+            stored = self._store(connection, definition, batch, snapshot, done)
+            return outcomes(stored, definition, self.run_of)
         except DBAPIError as error:
             if not self.matcher.database.is_contended(error):
                 raise
@@ -257,8 +253,7 @@ class Stale:
                 if isinstance(one.error, DBAPIError):
                     done.append(one)
                     break  # the transaction may have failed with it
-                circle = circle_of(connection, one.claimed, self.matcher.definitions)
-                done.append(one if circle is None else replace(one, is_new=False, error=circle))
+                done.append(unless_circular(connection, one, self.matcher.definitions))
         return snapshot, done
 
     def _store(
@@ -300,10 +295,3 @@ class Stale:
                 return [(run, raised or Succeeded())]
         self._put_back(connection, batch, CONTENDED_PAUSE)
         return []
-
-    def _ran(self, definition: Definition, done: Sequence[Calculated]) -> Ran:
-        return [
-            (self.run_of(definition, one.claimed), Succeeded() if one.error is None else Raised(text_of(one.error)))
-            for one in done
-            if one.root is not None
-        ]

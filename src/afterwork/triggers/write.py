@@ -3,25 +3,35 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, Column, Connection, bindparam, column, func, table, update
+from sqlalchemy import ARRAY, Column, Connection, Update, bindparam, column, func, table, update
 
 from afterwork.journal.watch import Watch
+from afterwork.store.direct import Direct
 
 Rows = Sequence[tuple[tuple[Any, ...], Any]]
 """Each a primary key and a value."""
 
 
-def write_column(connection: Connection, target: Watch, member: Column[Any], rows: Rows) -> None:
-    """Set a column of the rows with these keys. What the model writes with every update is not written."""
-    if (
-        connection.dialect.name == "postgresql"
-        and len(target.key) == 1
-        and len({type(value) for _, value in rows}) == 1
-        and not _may_be_cut(member, rows)
-    ):
-        _write_arrays(connection, target, member, rows)
-    else:
-        _write_one_by_one(connection, target, member, rows)
+class ColumnWriter:
+    """Sets a column of the rows with certain keys. What the model writes with every update is not written."""
+
+    def __init__(self, target: Watch, member: Column[Any]) -> None:
+        self._target, self._member = target, member
+        self._one = Direct(_by_key(target, member))
+
+    def write(self, connection: Connection, rows: Rows) -> None:
+        """Write values."""
+        if len(rows) == 1:
+            self._one.execute(connection, _parameters(*rows[0]))
+        elif (
+            connection.dialect.name == "postgresql"
+            and len(self._target.key) == 1
+            and len({type(value) for _, value in rows}) == 1
+            and not _may_be_cut(self._member, rows)
+        ):
+            _write_arrays(connection, self._target, self._member, rows)
+        else:
+            connection.execute(_by_key(self._target, self._member), [_parameters(*row) for row in rows])
 
 
 def _may_be_cut(member: Column[Any], rows: Rows) -> bool:
@@ -41,15 +51,14 @@ def _write_arrays(connection: Connection, target: Watch, member: Column[Any], ro
     connection.execute(update(bare).where(bare.c[key.name] == new.c.key).values({member.name: new.c.value}))
 
 
-def _write_one_by_one(connection: Connection, target: Watch, member: Column[Any], rows: Rows) -> None:
+def _by_key(target: Watch, member: Column[Any]) -> Update:
     bare = _bare(target, member)
-    statement = (
-        update(bare)
-        .where(*(bare.c[key.name] == bindparam(f"key_{n}", type_=key.type) for n, key in enumerate(target.key)))
-        .values({member.name: bindparam("new_value", type_=member.type)})
-    )
-    values = [{"new_value": value} | {f"key_{n}": part for n, part in enumerate(key)} for key, value in rows]
-    connection.execute(statement, values if len(values) > 1 else values[0])
+    keys = (bare.c[key.name] == bindparam(f"key_{n}", type_=key.type) for n, key in enumerate(target.key))
+    return update(bare).where(*keys).values({member.name: bindparam("new_value", type_=member.type)})
+
+
+def _parameters(key: tuple[Any, ...], value: Any) -> dict[str, Any]:
+    return {"new_value": value} | {f"key_{n}": part for n, part in enumerate(key)}
 
 
 def _bare(target: Watch, member: Column[Any]) -> Any:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Dialect,
     ScalarSelect,
     Select,
+    bindparam,
     cast,
     column,
     false,
@@ -74,9 +75,21 @@ class SetBased:
 
     def values(self, keys: Sequence[Key]) -> Select[Any]:
         """The keys and values of the objects with these keys."""
+        return self._values.where(_is_one_of(self.root.primary_key, keys))
+
+    def value(self) -> Select[Any]:
+        """The key and value of one object, whose key comes as `parameters`."""
+        parts = enumerate(self.root.primary_key)
+        return self._values.where(*(own == bindparam(f"key_{n}", type_=own.type) for n, own in parts))
+
+    def parameters(self, key: Key) -> dict[str, Any]:
+        """The parameters by which `value` is given a key."""
+        return {f"key_{n}": part for n, part in enumerate(key)}
+
+    @property
+    def _values(self) -> Select[Any]:
         value: Any = self.expression
-        own = list(self.root.primary_key)
-        return select(*own, value.label("value")).where(_is_one_of(own, keys))
+        return select(*self.root.primary_key, value.label("value"))
 
     def refresh(self, keys: Sequence[Key], target: Column[Any]) -> ReturningUpdate[Any]:
         """Write the values of these objects into a column, where they are others. Returns the keys of those. Nothing

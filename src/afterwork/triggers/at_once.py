@@ -1,0 +1,127 @@
+"""Small changes: what was changed is taken, and the few caches that read it are made fresh, in one transaction.
+
+Nothing is claimed, nobody has to come back, and if the transaction is lost, it is as if it had not been begun. But
+whoever takes changes meanwhile waits, and on SQLite whoever writes. So it is only for what is known to be quick; all
+else is noted as due. And so is what can't be made this way, whatever the reason.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from afterwork.clock import Clock
+from afterwork.errors import NotAtOnce
+from afterwork.jobs.run import Run
+from afterwork.jobs.trigger import Ran
+from afterwork.manifest.definitions import Definition
+from afterwork.manifest.due import Claimed, Mark
+from afterwork.manifest.keep import Hit
+from afterwork.manifest.match import JOURNAL, Matched, Matcher
+from afterwork.model.cache import DerivedCache
+from afterwork.triggers.calculate import UNFIT, Calculated, outcomes, unless_circular
+from afterwork.triggers.calculate_in_sql import SqlCalculator
+from afterwork.triggers.calculators import Calculators
+from afterwork.triggers.refresh import Storer
+
+NEVER_RUN = float("inf")
+
+
+@dataclass(frozen=True)
+class Step:
+    """What came of taking changes once. `more` says that there may be others."""
+
+    ran: Ran
+    more: bool
+
+
+@dataclass(frozen=True)
+class AtOnce:
+    """Takes changes. `limit` is how many seconds calculations may take to be made in the same transaction."""
+
+    matcher: Matcher
+    storer: Storer
+    calculators: Calculators
+    clock: Clock
+    run_of: Callable[[Definition, Claimed], Run]
+    limit: float
+
+    def take(self, connection: Connection) -> Step:
+        """Take changes, and make fresh or note as due what has read them."""
+        if self.limit:
+            try:
+                return self._take(connection)
+            except (NotAtOnce, SQLAlchemyError, *UNFIT) as error:
+                if self.matcher.database.is_lost(error):
+                    raise
+        return Step([], self.matcher.match(connection, self.clock.now()))
+
+    def _take(self, connection: Connection) -> Step:
+        matcher, now = self.matcher, self.clock.now()
+        with matcher.database.light_watched_transaction(connection, matcher.entries.to_take_and_end) as snapshot:
+            matched = matcher.take(connection, now)
+            if matched is None:
+                return Step([], False)
+            chosen = self._choose(matched, now)
+            definition = matcher.definitions.by_id[chosen[0][0].definition] if chosen else None
+            done = [] if definition is None else self._make(connection, definition, chosen, snapshot, now)
+            made = {one.claimed.cache for one in done}
+            matcher.note(connection, matched, [mark for hit, mark in matched.found if hit.cache not in made], now)
+            work = JOURNAL if definition is None else definition.name
+            matcher.reached("before commit", work)
+        matcher.reached("after commit", work)
+        ran = [] if definition is None else outcomes(done, definition, self.run_of)
+        return Step(ran, matched.more or any(one.is_new for one in done))
+
+    def _choose(self, matched: Matched, now: datetime) -> list[tuple[Hit, Mark]]:
+        """The caches to be made fresh now, all of one definition: the one that waits for no other."""
+        if matched.busy:
+            return []
+        known, order = self.matcher.definitions.by_id, self.matcher.definitions.order
+        ready = [(hit, mark) for hit, mark in matched.found if mark.due <= now and hit.definition in known]
+        first = min({hit.definition for hit, _ in ready}, key=order.rank.__getitem__, default=None)
+        if first is None or not isinstance(known[first].cache, DerivedCache):
+            return []
+        if any(hit.definition in order.feeders[first] for hit, _ in ready):
+            return []
+        chosen = [(hit, mark) for hit, mark in ready if hit.definition == first]
+        return chosen if sum(NEVER_RUN if hit.took is None else hit.took for hit, _ in chosen) <= self.limit else []
+
+    def _make(
+        self,
+        connection: Connection,
+        definition: Definition,
+        chosen: Sequence[tuple[Hit, Mark]],
+        snapshot: Any,
+        now: datetime,
+    ) -> list[Calculated]:
+        claimed = [_claimed(hit, mark) for hit, mark in chosen]
+        done = [
+            unless_circular(connection, one, self.matcher.definitions)
+            for one in self._calculated(connection, definition, claimed)
+        ]
+        for one in done:
+            if isinstance(one.error, DBAPIError):
+                raise one.error
+        self.matcher.reached("ran", definition.name)
+        waiting = [hit.cache for hit, _ in chosen if hit.waits]
+        return self.storer.store_at_once(connection, definition, snapshot, done, waiting, now)
+
+    def _calculated(
+        self, connection: Connection, definition: Definition, claimed: Sequence[Claimed]
+    ) -> Iterator[Calculated]:
+        match self.calculators.of(definition):
+            case SqlCalculator() as calculator:
+                yield from calculator.calculate_unmoved(connection, claimed)
+            case calculator:
+                with self.matcher.database.reading_part(connection):
+                    yield from calculator.calculate(connection, claimed, self.limit)
+
+
+def _claimed(hit: Hit, mark: Mark) -> Claimed:
+    return Claimed(
+        hit.cache, hit.root, hit.digest, hit.runs, mark.cause, mark.cause_cache, mark.depth, mark.attempts, mark.reread
+    )
