@@ -9,8 +9,7 @@ the key has left a row on one side only.
 """
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
@@ -23,8 +22,7 @@ ADDED = -1
 """In place of the changed columns of an update: the row has only the new image."""
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """A row was inserted, updated or deleted, or a table was emptied ("T"). `columns` is the set of changed columns, of
     all columns but for an update; `old` and `new` are the values of the valued columns before and after."""
 
@@ -60,50 +58,65 @@ def read(rows: Iterable[Any]) -> list[Change]:
 
 
 def _changes(row: Entry) -> Iterator[Change]:
+    make = _maker(row)
     match row.kind:
         case "i":
-            yield from (_one(row, "I", EVERY_COLUMN, None, new) for new in row.new)
+            return (make("I", EVERY_COLUMN, None, new) for new in row.new)
         case "d":
-            yield from (_one(row, "D", EVERY_COLUMN, old, None) for old in row.old)
+            return (make("D", EVERY_COLUMN, old, None) for old in row.old)
         case "u":
-            yield from _updates(row)
+            return _updates(row, make)
         case kind:
             key = row.key if row.key is not None else row.key_text
-            yield _change(row, kind, key, row.columns, _image(row.old), _image(row.new))
+            old, new = _image(row.old), _image(row.new)
+            return iter([Change(row.id, _tx(row), _moment(row), row.watch, kind, key, row.columns, old, new)])
 
 
-def _updates(row: Entry) -> Iterator[Change]:
+Values = list[str | None]
+Maker = Callable[[Kind, int, Values | None, Values | None], Change]
+
+
+def _updates(row: Entry, make: Maker) -> Iterator[Change]:
     bits = [int(bit) for bit in row.key_text.split(",") if bit]
-    for (*before, changed), after in zip(row.old, row.new, strict=True):
+    valued = len(bits)
+    for before, after in zip(row.old, row.new, strict=True):
+        changed = before[-1]
         if changed is None:
-            yield _one(row, "D", EVERY_COLUMN, before, None)
-        elif int(changed) == ADDED:
-            yield _one(row, "I", EVERY_COLUMN, None, after)
+            yield make("D", EVERY_COLUMN, before[:-1], None)
+        elif (columns := int(changed)) == ADDED:
+            yield make("I", EVERY_COLUMN, None, after)
         else:
-            columns = int(changed)
             differing = [old if columns & bit else new for bit, old, new in zip(bits, before, after, strict=False)]
-            yield _one(row, "U", columns, differing + after[len(bits) :], after)
+            yield make("U", columns, differing + after[valued:], after)
 
 
-def _one(row: Entry, kind: Kind, columns: int, old: list[str | None] | None, new: list[str | None] | None) -> Change:
-    known = new if new is not None else old or []
-    if row.key >= 0:
-        return _change(row, kind, int(known[row.key] or 0), columns, _tuple(old), _tuple(new))
-    without_key = [None if image is None else tuple(image[:-1]) for image in (old, new)]
-    return _change(row, kind, known[-1], columns, *without_key)
+def _maker(row: Entry) -> Maker:
+    """Makes the changes of one statement of images without the key's place, if that is their last one."""
+    number, tx, moment, watch, place = row.id, _tx(row), _moment(row), row.watch, row.key
+
+    def by_number(kind: Kind, columns: int, old: Values | None, new: Values | None) -> Change:
+        known = new if new is not None else old or []
+        return Change(number, tx, moment, watch, kind, int(known[place] or 0), columns, _tuple(old), _tuple(new))
+
+    def by_text(kind: Kind, columns: int, old: Values | None, new: Values | None) -> Change:
+        key = (new if new is not None else old or [])[-1]
+        images = [None if image is None else tuple(image[:-1]) for image in (old, new)]
+        return Change(number, tx, moment, watch, kind, key, columns, *images)
+
+    return by_text if place is not None and place < 0 else by_number
 
 
-def _change(
-    row: Entry, kind: Kind, key: int | str | None, columns: int, old: Image | None, new: Image | None
-) -> Change:
-    tx = row.id if row.tx is None else int(row.tx)
-    moment = datetime.fromisoformat(row.moment) if isinstance(row.moment, str) else row.moment
-    return Change(row.id, tx, moment, row.watch, kind, key, columns, old, new)
+def _tx(row: Entry) -> int:
+    return row.id if row.tx is None else int(row.tx)
+
+
+def _moment(row: Entry) -> datetime:
+    return datetime.fromisoformat(row.moment) if isinstance(row.moment, str) else row.moment
 
 
 def _image(value: Any) -> Image | None:
     return _tuple(json.loads(value) if isinstance(value, str) else value)
 
 
-def _tuple(image: list[str | None] | None) -> Image | None:
+def _tuple(image: Values | None) -> Image | None:
     return None if image is None else tuple(image)

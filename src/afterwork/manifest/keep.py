@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, column, delete, select, text
 from sqlalchemy.dialects import postgresql
@@ -17,8 +17,7 @@ from afterwork.model.moment import UtcDateTime
 from afterwork.store.direct import Direct
 
 
-@dataclass(frozen=True)
-class Touch:
+class Touch(NamedTuple):
     """One thing that was changed: its number, when that was (a transaction's id, or a change's number on SQLite), which
     of the changes at hand it was, and whether what depends on it may have to be read again."""
 

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
@@ -114,18 +114,17 @@ class Shapes:
             (found,) = connection.execute(shapes.insert().values(values)).inserted_primary_key or (0,)
         return int(found)
 
-    def touched(self, change: Change) -> Iterator[int]:
+    def touched(self, change: Change) -> list[int]:
         """The numbers of all reads that a change touches."""
         alike = change.watch, change.kind, change.columns
         found = self._touching.get(alike)
         if found is None:
             found = self._touching[alike] = self._shapes_touched(change)
         rows, wheres = found
-        if change.key is not None:
-            for number in rows:
-                yield token(number, change.key)
+        tokens = [] if change.key is None else [token(number, change.key) for number in rows]
         for number, where, places in wheres:
-            yield from (token(number, key) for key in _keys(where, places, change))
+            tokens += [token(number, key) for key in _keys(where, places, change)]
+        return tokens
 
     def _shapes_touched(self, change: Change) -> tuple[list[int], list[tuple[int, Where, list[int]]]]:
         """The shapes that changes of this kind, of these columns, touch."""
