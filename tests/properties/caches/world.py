@@ -144,11 +144,11 @@ class World:
             names = [table.name for table in reversed(USERS_TABLES)]
             own = [f"afterwork_{name}" for name in OWN_TABLES]
             if self.on_sqlite:
-                for name in [*names, *own, "afterwork_read"]:
-                    connection.execute(text(f"DELETE FROM {name}"))
+                own.append("afterwork_read")
             else:
                 connection.execute(text("SET LOCAL session_replication_role = replica"))
-                connection.execute(text(f"TRUNCATE {', '.join([*names, *own])}"))
+            for name in [*names, *own]:
+                connection.execute(text(f"DELETE FROM {name}"))
         self._begin_anew()
 
     def _learn(self) -> None:
@@ -315,7 +315,7 @@ class World:
 
     def _settle_what_was_disturbed(self) -> None:
         for _ in range(10):
-            found = [ended for server in self.servers for ended in server.run()]
+            found = [ended for server in (self.servers[0], self.servers[2]) for ended in server.run()]
             assert all(isinstance(one.outcome, Succeeded) for one in found), found
             if not found and not self._waiting():
                 break
