@@ -4,11 +4,15 @@ levels and overdue flags that are right again after each change.
 `app` is what the command line takes: `afterwork check examples.shop:app`.
 """
 
+import os
+
 import afterwork as aw
+from examples.shop.integration import ADDRESS, ExportOrder, FetchRates
 from examples.shop.model import (
     Base,
     Customer,
     Delivery,
+    ExchangeRate,
     NumberSeries,
     Order,
     OrderLine,
@@ -20,12 +24,15 @@ from examples.shop.model import (
 )
 from examples.shop.post import PostOffice, post_office
 
-app = aw.Afterwork(Base)
+app = aw.Afterwork(Base, variables={"bookkeeping": os.environ.get(ADDRESS)})
 
 __all__ = [
     "Base",
     "Customer",
     "Delivery",
+    "ExchangeRate",
+    "ExportOrder",
+    "FetchRates",
     "NumberSeries",
     "Order",
     "OrderLine",

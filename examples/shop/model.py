@@ -108,6 +108,8 @@ class Order(Base):
     customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"), index=True)
     number: Mapped[int | None]
     confirmed: Mapped[bool] = mapped_column(default=False)
+    exported: Mapped[datetime | None]
+    """When the bookkeeping got it, in UTC."""
     due: Mapped[datetime | None]
     """When it must be paid, in UTC."""
     total: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
@@ -172,6 +174,15 @@ class Payment(Base):
     order_id: Mapped[int] = mapped_column(ForeignKey("customer_order.id"), index=True)
     amount: Mapped[Decimal] = mapped_column(Money)
     order: Mapped[Order] = relationship(back_populates="payments")
+
+
+class ExchangeRate(Base):
+    """What a currency is worth, as another system says."""
+
+    __tablename__ = "exchange_rate"
+    currency: Mapped[str] = mapped_column(primary_key=True)
+    rate: Mapped[Decimal]
+    fetched: Mapped[datetime]
 
 
 class TheCustomerNumberAssigner(aw.ViewModel[Customer]):

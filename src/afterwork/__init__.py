@@ -14,8 +14,9 @@ from afterwork.model.method import BoundMethod, can, method
 from afterwork.model.reading import from_external_id
 from afterwork.model.retry import Retry
 from afterwork.model.ticket import AsyncTicket
+from afterwork.model.variable import variable
 from afterwork.model.viewmodel import Model, ViewModel, action, column, on_exception
-from afterwork.model.when import WhenStale
+from afterwork.model.when import Cron, Every, WhenStale
 from afterwork.settings import Settings
 from afterwork.triggers.fresh import fresh, is_stale
 
@@ -27,8 +28,10 @@ __all__ = [
     "AsyncTicket",
     "BoundMethod",
     "Clock",
+    "Cron",
     "Derived",
     "Ended",
+    "Every",
     "ManualClock",
     "Model",
     "Outcome",
@@ -58,4 +61,5 @@ __all__ = [
     "passed",
     "session",
     "untracked",
+    "variable",
 ]

@@ -2,10 +2,12 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from sqlalchemy import Connection, Engine
 
@@ -17,6 +19,7 @@ from afterwork.insight import Insight
 from afterwork.jobs.outcome import Outcome
 from afterwork.jobs.run import Run
 from afterwork.jobs.runner import Runner
+from afterwork.jobs.trigger import Trigger
 from afterwork.manifest import install as caches
 from afterwork.manifest.definitions import Definition
 from afterwork.manifest.explain import Explainer, Explanation, Reader
@@ -30,9 +33,14 @@ from afterwork.store import schema
 from afterwork.store.database import Database, database_of
 from afterwork.store.tickets import Tickets
 from afterwork.triggers.assemble import matcher_of, stale_trigger
+from afterwork.triggers.several import TicketsAndTimers
 from afterwork.triggers.stale import Stale
 from afterwork.triggers.ticket import TicketTrigger
+from afterwork.triggers.timer.hits import HitTrigger
+from afterwork.triggers.timer.rounds import Rounds, rounds_of
 from afterwork.triggers.verify import Verified, Verifier
+
+SERVER_STARTED = "server_started"
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,8 @@ class Afterwork:
         app = aw.Afterwork(Base)
 
     The model is read once, at the first use. `settings` are the knobs of its servers, `clock` tells them the time, and
-    `on_event` is told what they do (see `afterwork.events`).
+    `on_event` is told what they do (see `afterwork.events`). `variables` are given, by name, to each view model that
+    declares such a variable (`aw.variable`); `server_started`, the moment at which the server began, is always one.
     """
 
     def __init__(
@@ -59,11 +68,13 @@ class Afterwork:
         settings: Settings | None = None,
         clock: Clock | None = None,
         on_event: Listener | None = None,
+        variables: Mapping[str, Any] | None = None,
     ) -> None:
         self.base = base
         self.settings = settings or Settings()
         self.clock = clock or SystemClock()
         self.events = Events([on_event] if on_event is not None else [])
+        self.variables = dict(variables or {})
 
     @cached_property
     def model(self) -> ReadModel:
@@ -176,13 +187,21 @@ class Afterwork:
     def _definition(self, explainer: Explainer, obj: object, name: str) -> Definition:
         return explainer.matcher.definitions.of(self.model.cache_of(obj, name))
 
+    def run_now(self, engine: Engine, timer: str) -> int:
+        """Let a timer have a round now, besides those at its due times. Returns how many objects it hits; servers run
+        them. Objects for which a run goes on are left out.
+
+        Raises `BadRequest` if the model has no such timer.
+        """
+        return self.control(engine).run_now(timer)
+
     def insight(self, engine: Engine) -> Insight:
         """What can be read of a database: its tickets, servers, lanes, and whether the installation is right."""
         return Insight(self._database(engine), self.model, self.clock)
 
     def control(self, engine: Engine) -> Control:
-        """What can be done to a database: retry a ticket, pause a lane."""
-        return Control(self._database(engine), self.model, self.clock)
+        """What can be done to a database: retry a ticket, pause a lane or a timer, have a timer's round now."""
+        return Control(self._database(engine), self.model, self.clock, self.events, self._variables())
 
     def _database(self, engine: Engine) -> Database:
         return database_of(engine, self.settings)
@@ -199,7 +218,23 @@ class Afterwork:
         tickets = Tickets(self.model.contract, database.dialect)
         schema.check_installed(database, connection)
         installation = schema.installation(connection)
-        trigger = TicketTrigger(self.model, tickets, installation)
+        variables = self._variables()
+        trigger, rounds = self._trigger(database, installation, tickets, variables)
+        if rounds is not None:
+            rounds.register(connection)
         refresher = stale_trigger(database, self.model, connection, self.clock, self.events, installation)
         connection.commit()
-        return Runner(database, trigger, self.clock, self.events, self.settings, refresher)
+        return Runner(database, trigger, self.clock, self.events, self.settings, refresher, rounds, variables)
+
+    def _variables(self) -> dict[str, Any]:
+        return {SERVER_STARTED: self.clock.now(), **self.variables}
+
+    def _trigger(
+        self, database: Database, installation: uuid.UUID, tickets: Tickets, variables: Mapping[str, Any]
+    ) -> tuple[Trigger, Rounds | None]:
+        own = TicketTrigger(self.model, tickets, installation)
+        if not self.model.timers:
+            return own, None
+        rounds = rounds_of(database, self.model, self.clock, self.events, variables)
+        hits = HitTrigger(self.model, database.dialect, installation, rounds.timers)
+        return TicketsAndTimers(own, hits, rounds.timers), rounds

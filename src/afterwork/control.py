@@ -1,24 +1,31 @@
 """Everything that can be done to an installation by hand, for the command line and whoever else offers it."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import Connection, update
 
 from afterwork.clock import Clock
 from afterwork.errors import BadRequest, shown
+from afterwork.events import Events
 from afterwork.model.key import key_of
 from afterwork.model.reading import ReadModel
 from afterwork.store import leases, schema
 from afterwork.store.database import Database
+from afterwork.triggers.timer.rounds import rounds_of
 
 
 class Control:
     """Acts on one database."""
 
-    def __init__(self, database: Database, model: ReadModel, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, model: ReadModel, clock: Clock, events: Events, variables: Mapping[str, Any]
+    ) -> None:
         self._database = database
         self._model = model
         self._clock = clock
+        self._rounds = rounds_of(database, model, clock, events, variables)
 
     def retry(self, key: str) -> None:
         """Let a ticket that has ended, or waits, run as soon as possible, with all its attempts before it.
@@ -43,20 +50,58 @@ class Control:
                 raise BadRequest(f"There is no ticket {key}.")
             self._database.wake_all(connection)
 
-    def pause(self, lane: str) -> None:
-        """Let no more jobs of a lane begin. Those that run go on."""
-        self._set_paused(lane, True)
+    def pause(self, name: str) -> None:
+        """Let a timer not fire, or no more jobs of a lane begin. What runs goes on."""
+        with self._connection() as connection:
+            if name in self._model.timers:
+                self._rounds.pause(connection, name)
+            else:
+                leases.pause(connection, name, True)
 
-    def resume(self, lane: str) -> None:
-        """Let jobs of a lane begin again."""
-        self._set_paused(lane, False)
+    def resume(self, name: str) -> None:
+        """Let a timer fire, or jobs of a lane begin, again. A timer does not make up for what has passed meanwhile."""
+        with self._connection() as connection:
+            if name in self._model.timers:
+                self._rounds.resume(connection, name)
+            else:
+                leases.pause(connection, name, False)
 
-    def _set_paused(self, lane: str, paused: bool) -> None:
+    def run_now(self, timer: str) -> int:
+        """Let a timer have a round now. Returns how many objects it hits. Raises `BadRequest` if there is none."""
+        with self._connection() as connection:
+            return self._rounds.now(connection, self._timer(timer))
+
+    def dry_run(self, timer: str) -> Sequence[str | None]:
+        """The objects that a round of a timer would hit now, in order. Changes nothing; [None] stands for the one run
+        of a job without a root. Raises `BadRequest` if there is no such timer."""
         connection = self._database.connect()
         try:
             schema.check_installed(self._database, connection)
             connection.commit()
-            leases.pause(connection, lane, paused)
+            return self._rounds.dry(connection, self._timer(timer))
+        finally:
+            connection.close()
+
+    def cancel(self, timer: str) -> int:
+        """End what is left of a timer's round, but for the runs that go on. Returns how many hits that were. Raises
+        `BadRequest` if there is no such timer."""
+        with self._connection() as connection:
+            return self._rounds.cancel(connection, self._timer(timer))
+
+    def _timer(self, name: str) -> str:
+        if name not in self._model.timers:
+            known = ", ".join(sorted(self._model.timers)) or "none"
+            raise BadRequest(f"The model has no timer {shown(name)}. It has: {known}.")
+        return name
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        connection = self._database.connect()
+        try:
+            schema.check_installed(self._database, connection)
+            connection.commit()
+            self._rounds.register(connection)  # no server may have run since the model has its timers
+            yield connection
             self._database.wake_all(connection)
             connection.commit()
         finally:

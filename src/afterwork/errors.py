@@ -32,6 +32,24 @@ class BadDeclaration(AfterworkError, TypeError):
     """A method, view model, action or policy is declared in a way that could never run."""
 
 
+class BadCron(BadDeclaration):
+    """A cron expression can't be read, or never comes."""
+
+    def __init__(self, expression: str, reason: str, place: int | None) -> None:
+        pointer = "" if place is None else f"\n    {expression}\n    {' ' * place}^"
+        super().__init__(
+            f"The cron expression {shown(expression)}: {reason}. It has 5 fields: minute, hour, day of the month, "
+            f"month, day of the week.{pointer}"
+        )
+
+
+class BadCriteria(AfterworkError, TypeError):
+    """The criteria of a timer gives no query for objects of its root class."""
+
+    def __init__(self, timer: str, problem: str) -> None:
+        super().__init__(f"The timer {timer}: {problem}")
+
+
 class BadRequest(AfterworkError, ValueError):
     """`aw.later` or a ticket row asks for something that can't be meant."""
 

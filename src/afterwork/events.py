@@ -146,6 +146,30 @@ class NotInSql:
 
 
 @dataclass(frozen=True)
+class Fired:
+    """A timer had a round for a due time, and hit so many objects."""
+
+    timer: str
+    due: str
+    hits: int
+
+
+@dataclass(frozen=True)
+class RoundFailed:
+    """A timer could not find out which objects to hit."""
+
+    timer: str
+    error: str
+
+
+@dataclass(frozen=True)
+class TimerIsGone:
+    """The database has a timer that the model has not: it was renamed or taken out."""
+
+    timer: str
+
+
+@dataclass(frozen=True)
 class FellAsleep:
     """Nothing is due, and the server waits until it is woken."""
 
@@ -154,7 +178,8 @@ class FellAsleep:
 
 Event = (
     Reached | Ran | Failed | PutOff | Lost | TookOver | ServerStarted | ServerStopping | ServerStopped | ServerCrashed
-    | DatabaseLost | DatabaseBack | InTheWay | Broken | Pruned | NotInSql | FellAsleep
+    | DatabaseLost | DatabaseBack | InTheWay | Broken | Pruned | NotInSql | Fired | RoundFailed | TimerIsGone
+    | FellAsleep
 )  # fmt: skip
 
 Listener = Callable[[Event], None]
@@ -209,5 +234,11 @@ def log(event: Event) -> None:  # noqa: PLR0912 - one case for each event, all w
             logger.error("%s raised %s", where, type(error).__name__, exc_info=error)
         case NotInSql(cache, why):
             logger.warning("%s is calculated in Python, its SQL side can't be used: %s", cache, why)
+        case Fired(timer, due, hits):
+            logger.debug("timer %s, due %s: %d hits", timer, due, hits)
+        case RoundFailed(timer, error):
+            logger.warning("timer %s could not begin its round: %s", timer, error)
+        case TimerIsGone(timer):
+            logger.warning("timer %s is not in the model any more and does not fire", timer)
         case Pruned(count):
             logger.debug("%d receipts deleted", count)

@@ -40,6 +40,27 @@ class TicketView:
 
 
 @dataclass(frozen=True)
+class TimerView:
+    """A timer as it is shown. `schedule` is in words. Of its last round: the due time that it was for, when it began,
+    how many seconds until its last run had ended, how many objects it hit, how many failed and how many are left.
+    `known` says that the model has it; a timer that it has not does not fire."""
+
+    name: str
+    schedule: str
+    lane: str | None
+    due: datetime | None
+    paused: bool
+    last_due: datetime | None
+    fired: datetime | None
+    took: float | None
+    hits: int
+    failed: int
+    left: int
+    error: str | None
+    known: bool
+
+
+@dataclass(frozen=True)
 class Status:
     """What goes on in a database. `waiting` counts pending tickets by lane; `oldest` is how long the first waits.
     `stale` counts caches that are stale, `stale_for` is how long the first has been so."""
@@ -105,6 +126,28 @@ class Insight:
                 pass
         with self._database.engine.connect() as connection:
             return [self._view(row) for row in connection.execute(newest)]
+
+    def timers(self) -> list[TimerView]:
+        """All timers, those of the model and those that the database still knows, by name."""
+        c, h = tables.timer.c, tables.hit.c
+        left = select(func.count()).where(h.view_model == c.name, h.done.is_(None), h.error.is_(None)).scalar_subquery()
+        with self._database.engine.connect() as connection:
+            schema.check_installed(self._database, connection)
+            rows = {row.name: row for row in connection.execute(select(tables.timer, left.label("left")))}
+        names = sorted(rows.keys() | self._model.timers.keys())
+        return [self._timer_view(name, rows.get(name)) for name in names]
+
+    def _timer_view(self, name: str, row: Row[Any] | None) -> TimerView:
+        timed = self._model.timers.get(name)
+        words = timed.when.words() if timed is not None else row.schedule if row is not None else ""
+        lane = None if timed is None else timed.lane
+        if row is None:
+            return TimerView(name, words, lane, None, False, None, None, None, 0, 0, 0, None, known=True)
+        took = None if row.ended is None or row.fired is None else (row.ended - row.fired).total_seconds()
+        return TimerView(
+            name, words, lane, row.due, row.paused, row.last_due, row.fired, took, row.hits, row.failed, row.left,
+            row.error, known=timed is not None,
+        )  # fmt: skip
 
     def caches(self) -> list[CacheSummary]:
         """All caches, over all objects: how many are fresh, stale, failed, and how far filling has come."""

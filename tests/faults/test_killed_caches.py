@@ -7,18 +7,23 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from sqlalchemy import URL, create_engine, text
+from sqlalchemy import URL, Engine, create_engine, text
 
 import afterwork as aw
 from afterwork.events import Point
 from tests.server.test_caches_live import fill, settled
 from tests.support import trade
+from tests.support.journal import Journal
 from tests.support.numbers import JOURNAL
 from tests.support.processes import Process, Processes, processes
 
 pytestmark = pytest.mark.faults
 
-SETTINGS = {"standby_poll": 0.1, "lock_limit": 1.0, "lease": 2.0}
+CLAIMING = {"standby_poll": 0.1, "lock_limit": 1.0, "lease": 2.0, "at_once": 0.0}
+"""With these, also what is quick is claimed first."""
+
+QUICK = CLAIMING | {"at_once": 10.0}
+"""With these, whatever has run before is calculated in the transaction that takes the change."""
 
 
 @pytest.fixture
@@ -27,10 +32,12 @@ def started(tmp_path: Path) -> Iterator[Processes]:
         yield found
 
 
-def _start(started: Processes, url: URL, fault: dict[str, object] | None = None) -> Process:
+def _start(
+    started: Processes, url: URL, fault: dict[str, object] | None = None, settings: dict[str, float] = CLAIMING
+) -> Process:
     given = {
         "url": url.render_as_string(hide_password=False),
-        "settings": SETTINGS,
+        "settings": settings,
         "model": "tests.support.trade",
         "fault": fault,
     }
@@ -55,8 +62,39 @@ def test_a_server_killed_at_any_point_leaves_no_value_wrong(
     assert _start(started, url, {"point": point, "time": 1, "work": work, "signal": 9}).wait() == -signal.SIGKILL
     _start(started, url)
 
+    _check_all_is_right(engine)
+    engine.dispose()
+
+
+@pytest.mark.parametrize("work", ["Order.total", "Customer.total"])
+@pytest.mark.parametrize("point", ["ran", "before commit", "after commit"])
+def test_a_server_killed_while_it_calculates_at_once_leaves_no_value_wrong(
+    url: URL, started: Processes, tmp_path: Path, point: Point, work: str
+) -> None:
+    engine = create_engine(url)
+    trade.create(engine)
+    app = aw.Afterwork(trade.Base)
+    app.install(engine)
+    fill(engine)
+    app.run_until_idle(engine)
+
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE line SET quantity = quantity + 30 WHERE id = 2"))
+    fault: dict[str, object] = {"point": point, "time": 1, "work": work, "signal": 9}
+    assert _start(started, url, fault, QUICK).wait() == -signal.SIGKILL
+    journal = Journal(tmp_path / "journal.jsonl")
+    reached = [line["point"] for line in journal.lines("Reached", work=work)]
+    journal.close()
+    assert reached == ["ran", "before commit", "after commit"][: len(reached)]
+    assert reached[-1] == point
+    _start(started, url, settings=QUICK)
+
+    _check_all_is_right(engine)
+    engine.dispose()
+
+
+def _check_all_is_right(engine: Engine) -> None:
     assert settled(engine) == 0
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM afterwork_due WHERE claim IS NOT NULL")).scalar() == 0
         assert connection.execute(text("SELECT count(*) FROM afterwork_recent")).scalar() == 0
-    engine.dispose()

@@ -9,7 +9,7 @@ from sqlalchemy import Date, and_, bindparam, case, cast, exists, func, insert, 
 from sqlalchemy.orm import Query, Session, aliased, joinedload, with_polymorphic
 
 from afterwork.errors import CantTrack, NotWatched, TextualSQL
-from afterwork.manifest.query import StatementReader, questions, read_expression
+from afterwork.manifest.query import StatementReader, questions
 from afterwork.manifest.query import reader as reader_module
 from afterwork.manifest.reads import Reads
 from afterwork.store.tables import lane
@@ -271,17 +271,6 @@ def test_more_than_ten_thousand_rows_are_all_rows(
 def test_a_value_that_a_column_can_not_have(scene: Scene, session: Session) -> None:
     query = select(Order).where(Order.number == bindparam("number"))
     assert read(scene, session, query, parameters={"number": "x"})[0] == {"order_ ? all: number"}
-
-
-def test_a_member_that_is_an_expression_reads_what_is_outside_of_its_row(scene: Scene, session: Session) -> None:
-    reader = StatementReader(scene.watches, scene.engine.dialect)
-    customer: Any = Customer
-    (count,) = customer.__mapper__.attrs["order_count"].columns
-    reads: Any = Reads()
-    values = {customer.__table__.c.id: 1}
-    read_expression(reader, count, customer.__mapper__, values, session.connection(), reads)
-    words: Any = Read(reads)
-    assert scene.in_words(words) == {"order_ ? customer_id=1:"}
 
 
 TEXTS: dict[str, Statement] = {

@@ -1,9 +1,10 @@
 """A SQL side that can't be used, or that fails for one of many rows: the Python side does it."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, func, literal_column, select, text
+from sqlalchemy import Engine, Numeric, func, literal_column, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import afterwork as aw
@@ -89,3 +90,40 @@ def test_a_side_that_can_not_be_used_is_told_and_python_does_it(
     assert told
     assert told[0].cache == "Ratio.value"
     assert said in told[0].why
+
+
+class Account(Base):
+    __tablename__ = "account"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    balance: Mapped[Decimal] = mapped_column(Numeric(10, 2))
+    share: Mapped[Decimal] = mapped_column(Numeric(10, 2), default=Decimal(0))
+    shown: Mapped[str] = mapped_column(default="")
+    changed: Mapped[int] = mapped_column(default=0, onupdate=1)
+
+    @aw.derived(share)
+    def compute_share(self) -> Decimal:
+        return self.balance * 3 / 7
+
+    @compute_share.expression
+    def _share_in_sql(cls: Any) -> Any:
+        return cls.balance * 3 / 7
+
+    @aw.derived(shown)
+    def compute_shown(self) -> str:
+        return str(self.share)
+
+
+def test_a_number_is_another_one_only_if_it_is_as_it_is_stored(engine: Engine) -> None:
+    scene = Scene(engine, Base)
+    with scene.session() as session, session.begin():
+        balances = [Decimal("0.10"), Decimal("10.01"), Decimal("33.33")]
+        session.add_all(Account(id=n, balance=balance) for n, balance in enumerate(balances, 1))
+    scene.runs()
+    shares = [Decimal("0.04"), Decimal("4.29"), Decimal("14.28")]
+    assert [one.share for one in scene.all(Account)] == shares
+    assert [one.shown for one in scene.all(Account)] == list(map(str, shares))
+
+    scene.sql("UPDATE account SET balance = 33.32 WHERE id = 3", "UPDATE account SET balance = 0.09 WHERE id = 1")
+    assert sorted(scene.runs()) == ["Account.share Account!1", "Account.share Account!3"]
+    assert [one.share for one in scene.all(Account)] == shares
+    assert [one.changed for one in scene.all(Account)] == [0, 0, 0]

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, ForeignKey, Integer, func, select, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
+from sqlalchemy import Engine, Integer, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import afterwork as aw
 from afterwork.clock import SystemClock
@@ -18,6 +18,7 @@ from afterwork.model.moment import UtcDateTime
 from afterwork.server.presence import Presence
 from tests.conftest import Trade
 from tests.support import trade
+from tests.triggers.deep import Customer, Deep, Line, Order
 
 CLAIMING = aw.Settings(at_once=timedelta(0))
 """With this, also what is quick is claimed first, and calculated beside all others."""
@@ -103,43 +104,6 @@ def test_a_moment_is_not_lost_when_a_mark_comes_between_a_view_model_and_its_che
     clock.advance(timedelta(minutes=2))
     app.run_until_idle(engine)
     assert value(engine, "SELECT late FROM task") is True
-
-
-class Deep(DeclarativeBase): ...
-
-
-DeepTicket = type("SysAsyncTicket", (aw.AsyncTicket, Deep), {})
-
-
-class Customer(Deep):
-    __tablename__ = "customer"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    vip: Mapped[int] = mapped_column(default=0)
-    total: Mapped[int] = mapped_column(default=0)
-    orders: Mapped[list["Order"]] = relationship()
-
-    @aw.derived(total)
-    def compute_total(self) -> int:
-        return self.vip + sum(line.quantity for order in self.orders for line in order.lines)
-
-    @compute_total.expression
-    def _in_sql(cls: Any) -> Any:
-        lines = select(func.coalesce(func.sum(Line.quantity), 0)).join(Order, Order.id == Line.order_id)
-        return cls.vip + lines.where(Order.customer_id == cls.id).scalar_subquery()
-
-
-class Order(Deep):
-    __tablename__ = "orders"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"))
-    lines: Mapped[list["Line"]] = relationship()
-
-
-class Line(Deep):
-    __tablename__ = "line"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
-    quantity: Mapped[int] = mapped_column(default=1)
 
 
 def test_a_new_row_between_the_claim_and_a_calculation_in_sql_is_not_missed(engine: Engine) -> None:
@@ -404,6 +368,27 @@ def test_a_circle_fails_again_as_long_as_it_is_there_and_seldom(engine: Engine) 
     sql(engine, "UPDATE afterwork_cache SET cause_cache = NULL")
     clock.advance(timedelta(seconds=21))
     assert "CircularCaches" not in str(app.run_until_idle(engine)[0].outcome)
+
+
+def test_a_circle_that_leads_through_a_cache_of_another_model_is_told_as_well(engine: Engine) -> None:
+    trade.create(engine)
+    clock = aw.ManualClock()
+    app = aw.Afterwork(trade.Base, clock=clock)
+    app.install(engine)
+    with Session(engine) as session, session.begin():
+        session.add(trade.Node(id=1, own=1, children=[trade.Node(id=2, own=1)]))
+    app.run_until_idle(engine)
+    sql(engine, "UPDATE node SET parent_id = 2 WHERE id = 1")
+    app.run_until_idle(engine)
+    new = "INSERT INTO afterwork_definition (name, filled, done) VALUES ('Other.total', true, 0)"
+    other = "(SELECT max(id) FROM afterwork_definition)"
+    failed = "(SELECT id FROM afterwork_cache WHERE error IS NOT NULL)"
+    sql(engine, new)
+    sql(engine, f"UPDATE afterwork_cache SET definition = {other} WHERE root LIKE 'Node!%' AND id NOT IN {failed}")
+    clock.advance(timedelta(seconds=11))
+    (ended,) = app.run_until_idle(engine)
+    assert "CircularCaches" in str(ended.outcome)
+    assert "?" in str(ended.outcome)
 
 
 def test_a_value_whose_row_a_user_has_locked_holds_up_no_other(engine: Engine) -> None:

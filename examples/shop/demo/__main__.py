@@ -9,8 +9,9 @@ from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from examples.shop import app
+from examples.shop.bookkeeping import Bookkeeping, Mood, open_for_business
 from examples.shop.demo.ask import commands
-from examples.shop.demo.look import NOTHING, faults, latencies, look, pending, percentile, unrested
+from examples.shop.demo.look import NOTHING, faults, latencies, look, lost, pending, percentile, unrested
 from examples.shop.demo.proof import Proof, prove
 from examples.shop.demo.screen import Screen, screen
 from examples.shop.demo.stage import Server, Stage, serving, stage
@@ -20,6 +21,9 @@ WHERE = (
     "A new SQLite file, or a PostgreSQL database, in which it keeps to a schema of its own. "
     "If not given: a SQLite file in a temporary folder. At the end it says how to remove it."
 )
+
+SOME_DAY: list[Mood] = ["well", "well", "well", "well", "well", "well", "well", "slow", "drops"]
+"""How the bookkeeping takes requests: now and then it hangs up when it has taken one."""
 
 DRAIN_WITHIN = 60
 """Seconds after which what still waits counts as left undone."""
@@ -51,7 +55,8 @@ def play(found: Stage, seconds: float, seed: int, plain: bool) -> bool:
     """Play the demo and tell what came of it. Returns whether all is right."""
     engine = found.engine
     stock_up(engine)
-    with serving(found.url) as server:
+    bookkeeping = Bookkeeping(SOME_DAY)
+    with open_for_business(bookkeeping) as address, serving(found.url, address) as server:
         introduce(found.url, server, seconds)
         server.wait_until_ready(engine)
         with writing(engine, seed) as writers, screen(plain) as shown:
@@ -65,9 +70,10 @@ def play(found: Stage, seconds: float, seed: int, plain: bool) -> bool:
             *faults(engine),
             *([f"Calculated values: {left:,} changes or values are still to be looked at."] if left else []),
             *proof.examples,
+            *lost(engine, bookkeeping),
             *([f"The server ended with exit code {exit_code}."] if exit_code else []),
         ]
-        conclude(engine, writers, wrote_for, drained_in, proof, problems)
+        conclude(engine, writers, wrote_for, drained_in, proof, bookkeeping, problems)
         if said := server.said():
             click.echo(f"\nThe server's log says:\n{said}")
     found.is_kept = True
@@ -137,7 +143,13 @@ def drain(engine: Engine, server: Server, progress: Progress) -> float:
 
 
 def conclude(
-    engine: Engine, writers: Writers, wrote_for: float, drained_in: float, proof: Proof, problems: list[str]
+    engine: Engine,
+    writers: Writers,
+    wrote_for: float,
+    drained_in: float,
+    proof: Proof,
+    bookkeeping: Bookkeeping,
+    problems: list[str],
 ) -> None:
     took, saved = latencies(engine), writers.saved
     caches = app.insight(engine).caches()
@@ -154,6 +166,10 @@ def conclude(
     if not problems:
         click.echo(f"Numbers   customers 1 to {saved.customers:,}, orders 1 to {saved.orders:,}: no gap, no double")
     click.echo(f"Values    {proof.values:,} values, {proof.wrong:,} wrong: all were calculated again, in plain SQL")
+    click.echo(
+        f"Exported  {len(bookkeeping.orders):,} orders over HTTP, by a timer: each booked once, though "
+        f"{bookkeeping.doubles:,} came twice"
+    )
     for problem in problems:
         click.echo(f"WRONG     {problem}")
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from afterwork.journal.tables import journal
 from afterwork.manifest.tables import due
 from examples.shop import Customer, NumberSeries, Order, SysAsyncTicket
+from examples.shop.bookkeeping import Bookkeeping
 from examples.shop.demo.writers import Tally
 
 SAMPLE = 500
@@ -101,3 +102,14 @@ def faults(engine: Engine) -> Iterator[str]:
             yield f"Tickets: {failed:,} have failed. One of them says: {example}"
     if left := pending(engine):
         yield f"Tickets: {left:,} have not ended."
+
+
+def lost(engine: Engine, bookkeeping: Bookkeeping) -> Iterator[str]:
+    """Orders that count as exported and were not booked, or were booked twice."""
+    booked = [order["number"] for order in bookkeeping.orders.values()]
+    with Session(engine) as session:
+        exported = set(session.scalars(select(Order.number).where(Order.exported.is_not(None))))
+    if missing := exported - set(booked):
+        yield f"Orders that were exported and not booked: {len(missing):,}."
+    if len(booked) > len(set(booked)):
+        yield f"Orders that were booked twice: {len(booked) - len(set(booked)):,}."

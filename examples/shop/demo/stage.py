@@ -18,6 +18,7 @@ from sqlalchemy.schema import CreateSchema, DropSchema, ExecutableDDLElement
 
 from afterwork.cli.arguments import url_of
 from examples.shop import app, create
+from examples.shop.integration import ADDRESS, EXPORT_SECONDS
 
 ROOT = Path(__file__).resolve().parents[3]
 """Where the package `examples` lies."""
@@ -102,13 +103,18 @@ def _in_schema(url: URL) -> Stage:
 class Server:
     """`afterwork serve` in a process of its own."""
 
-    def __init__(self, url: URL, log: IO[str]) -> None:
+    def __init__(self, url: URL, log: IO[str], bookkeeping: str) -> None:
         self._log = log
         self._process = subprocess.Popen(
             [sys.executable, "-m", "afterwork.cli", "serve", "examples.shop:app", "--log-level", "warning"],
             cwd=ROOT,
             # Not as an argument: it may hold a password, and arguments are for all to see.
-            env={**os.environ, "AFTERWORK_DATABASE": url.render_as_string(hide_password=False)},
+            env={
+                **os.environ,
+                "AFTERWORK_DATABASE": url.render_as_string(hide_password=False),
+                ADDRESS: bookkeeping,
+                EXPORT_SECONDS: "3",
+            },
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
@@ -144,10 +150,10 @@ class Server:
 
 
 @contextmanager
-def serving(url: URL) -> Iterator[Server]:
-    """A server for as long as the block lasts, however it is left."""
+def serving(url: URL, bookkeeping: str) -> Iterator[Server]:
+    """A server for as long as the block lasts, however it is left. It exports orders to a bookkeeping's address."""
     with tempfile.TemporaryFile("w+") as log:
-        server = Server(url, log)
+        server = Server(url, log, bookkeeping)
         try:
             yield server
         finally:

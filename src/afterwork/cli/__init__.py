@@ -26,6 +26,7 @@ from afterwork.cli.printing import (
     say,
     status_lines,
     ticket_lines,
+    timer_lines,
     verified_lines,
 )
 from afterwork.errors import AfterworkError
@@ -165,6 +166,47 @@ def retry(app: Afterwork, key: str, url: URL, as_json: bool) -> None:
 @the_app
 @the_database()
 @as_json
+def timers(app: Afterwork, url: URL, as_json: bool) -> None:
+    """Show each timer: when it is due, and what came of its last round."""
+    with engine_at(url) as engine:
+        found = app.insight(engine).timers()
+    say("\n".join(timer_lines(found)), found, as_json)
+
+
+@main.command()
+@the_app
+@click.argument("timer")
+@the_database()
+@click.option("--dry", is_flag=True, help="Only show which objects would be hit. Changes nothing.")
+@as_json
+def run(app: Afterwork, timer: str, url: URL, dry: bool, as_json: bool) -> None:
+    """Let TIMER have a round now, besides those at its due times. A server runs what it hits."""
+    with engine_at(url) as engine:
+        if dry:
+            found = app.control(engine).dry_run(timer)
+            lines = [f"{timer} would hit {len(found):,}:", *(f"  {root or 'nothing in particular'}" for root in found)]
+            say("\n".join(lines), {"timer": timer, "would_hit": found}, as_json)
+        else:
+            count = app.run_now(engine, timer)
+            say(f"{timer} hits {count:,}. Servers run them now.", {"timer": timer, "hits": count}, as_json)
+
+
+@main.command()
+@the_app
+@click.argument("timer")
+@the_database()
+@as_json
+def cancel(app: Afterwork, timer: str, url: URL, as_json: bool) -> None:
+    """End what is left of the round of TIMER. What runs goes on."""
+    with engine_at(url) as engine:
+        count = app.control(engine).cancel(timer)
+    say(f"{count:,} hits of {timer} cancelled. What runs goes on.", {"timer": timer, "cancelled": count}, as_json)
+
+
+@main.command()
+@the_app
+@the_database()
+@as_json
 def caches(app: Afterwork, url: URL, as_json: bool) -> None:
     """Show each cache over all objects: fresh, stale, failed, its runs, and how far it is filled."""
     with engine_at(url) as engine:
@@ -213,26 +255,36 @@ def verify(app: Afterwork, url: URL, sample: int | None, as_json: bool) -> None:
 
 @main.command()
 @the_app
-@click.argument("lane")
+@click.argument("name")
 @the_database()
 @as_json
-def pause(app: Afterwork, lane: str, url: URL, as_json: bool) -> None:
-    """Let no more jobs of LANE begin, over all servers. Those that run go on."""
+def pause(app: Afterwork, name: str, url: URL, as_json: bool) -> None:
+    """Let the timer NAME not fire, or no more jobs of the lane NAME begin, over all servers. What runs goes on."""
     with engine_at(url) as engine:
-        app.control(engine).pause(lane)
-    say(f"Lane {lane} is paused. What runs goes on; nothing more begins.", {"lane": lane, "paused": True}, as_json)
+        app.control(engine).pause(name)
+    kind = _kind(app, name)
+    say(
+        f"{kind.capitalize()} {name} is paused. What runs goes on; nothing more begins.",
+        {kind: name, "paused": True},
+        as_json,
+    )
+
+
+def _kind(app: Afterwork, name: str) -> str:
+    return "timer" if name in app.model.timers else "lane"
 
 
 @main.command()
 @the_app
-@click.argument("lane")
+@click.argument("name")
 @the_database()
 @as_json
-def resume(app: Afterwork, lane: str, url: URL, as_json: bool) -> None:
-    """Let jobs of LANE begin again."""
+def resume(app: Afterwork, name: str, url: URL, as_json: bool) -> None:
+    """Let the timer NAME fire, or jobs of the lane NAME begin, again."""
     with engine_at(url) as engine:
-        app.control(engine).resume(lane)
-    say(f"Lane {lane} is open.", {"lane": lane, "paused": False}, as_json)
+        app.control(engine).resume(name)
+    kind = _kind(app, name)
+    say(f"{kind.capitalize()} {name} is open.", {kind: name, "paused": False}, as_json)
 
 
 @main.command(add_help_option=False, context_settings={"ignore_unknown_options": True})

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from afterwork.insight import Finding, Status, TicketView
+from afterwork.insight import Finding, Status, TicketView, TimerView
 from afterwork.manifest.explain import CacheSummary, Reader
 from afterwork.model.reading import ReadModel
 from afterwork.model.work import Work
@@ -133,6 +133,24 @@ def verified_lines(verified: Verified) -> Iterator[str]:
         side = "in SQL " if one.in_sql else ""
         yield f"WRONG  {one.name} of {one.root_id} is {one.stored}, but {side}calculated {one.calculated}"
     yield f"{len(verified.differences):,} differences"
+
+
+def timer_lines(timers: Sequence[TimerView]) -> Iterator[str]:
+    """Timers, for people."""
+    head = ("timer", "when", "lane", "next (UTC)", "last (UTC)", "took", "hits", "failed", "left", "error")
+    yield from _table(head, [_timer_cells(one) for one in timers]) if timers else ["The model has no timers."]
+
+
+def _timer_cells(one: TimerView) -> tuple[str, ...]:
+    name = one.name if one.known else f"{one.name} (not in the model any more)"
+    coming = "paused" if one.paused else _moment(one.due) if one.known else "never"
+    took = "" if one.took is None else f"{one.took:.1f} s"
+    counts = f"{one.hits:,}", f"{one.failed:,}", f"{one.left:,}"
+    return (name, one.schedule, one.lane or "", coming, _moment(one.fired), took, *counts, one.error or "")
+
+
+def _moment(moment: datetime | None) -> str:
+    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
 def ticket_lines(tickets: Sequence[TicketView]) -> Iterator[str]:

@@ -1,13 +1,25 @@
 """Performing a work on a root: the precondition, or the actions from top to bottom."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import inspect
+from sqlalchemy.orm import Session
 
 from afterwork.errors import PreconditionFalse, WrongRoot
 from afterwork.jobs.run import Run, running
 from afterwork.model.method import BoundMethod
+from afterwork.model.viewmodel import ViewModel
 from afterwork.model.work import MethodWork, ViewModelWork, Work
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a run is given beside its root: the session, and variables by name."""
+
+    session: Session
+    variables: Mapping[str, Any] = field(default_factory=dict)
 
 
 def check(work: Work, root: object | None) -> None:
@@ -22,27 +34,36 @@ def check(work: Work, root: object | None) -> None:
             pass
 
 
-def perform(work: Work, root: object | None, run: Run) -> None:
+def perform(work: Work, root: object | None, run: Run, given: Given) -> None:
     """Run a work on a root that `check` has passed. Raises what its own code raises."""
     with running(run):
         match work:
             case MethodWork():
                 _bound(work, root)()
             case ViewModelWork(view_model=view_model):
-                instance = view_model(root)
+                instance = _view_model(view_model, root, given)
                 for action in view_model.actions.values():
                     if action.is_enabled(instance):
                         action.function(instance)
 
 
-def tell(work: Work, root: object | None, run: Run, error: Exception, text: str) -> None:
+def tell(work: Work, root: object | None, run: Run, given: Given, error: Exception, text: str) -> None:
     """Let a view model's `on_exception` know that its run raised. Raises what that raises."""
     match work:
         case ViewModelWork(view_model=view_model) if view_model.exception_handler is not None:
             with running(run):
-                view_model(root).handle(error, text)
+                _view_model(view_model, root, given).handle(error, text)
         case _:
             pass
+
+
+def _view_model(cls: type[ViewModel[Any]], root: object | None, given: Given) -> ViewModel[Any]:
+    """A view model on a root, in the session of the run, with those of the variables that it declares."""
+    made = cls(root)
+    made.session_of_run = given.session
+    for name in cls.variables.keys() & given.variables.keys():
+        setattr(made, name, given.variables[name])
+    return made
 
 
 def _check_root(work: Work, root: object | None) -> None:

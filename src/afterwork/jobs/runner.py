@@ -1,7 +1,7 @@
 """What the two ways to run have in common: executing claims in a session, and settling what came of them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -11,10 +11,10 @@ from afterwork.clock import Clock
 from afterwork.errors import Refused
 from afterwork.events import Events, Failed, InTheWay, Lost, Point, PutOff, Ran, Reached
 from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, text_of
-from afterwork.jobs.perform import check, is_gone, perform, tell
+from afterwork.jobs.perform import Given, check, is_gone, perform, tell
 from afterwork.jobs.run import Run
 from afterwork.jobs.session import RunSession
-from afterwork.jobs.trigger import Claim, Due, Refresher, Trigger
+from afterwork.jobs.trigger import Claim, Due, Firer, Refresher, Trigger
 from afterwork.settings import Settings
 from afterwork.store.database import Database
 
@@ -26,7 +26,8 @@ PAUSE_WHEN_CONTENDED = timedelta(seconds=5)
 
 @dataclass(frozen=True)
 class Runner:
-    """Runs what one trigger claims in one database. `refresher` is there if the model has caches."""
+    """Runs what one trigger claims in one database. `refresher` is there if the model has caches,
+    `firer` if it has timers."""
 
     database: Database
     trigger: Trigger
@@ -34,6 +35,9 @@ class Runner:
     events: Events
     settings: Settings
     refresher: Refresher | None = None
+    firer: Firer | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    """Those of the server, which each view model is given."""
 
     def due(self, connection: Connection, caches_too: bool = True) -> Due:
         """What is due now, caches included unless somebody is at them anyway."""
@@ -48,9 +52,16 @@ class Runner:
     def execute(self, session: RunSession, claims: Sequence[Claim]) -> Settled:
         """Perform claims one after the other. Raises what the first of them raises; nothing may be saved then."""
         roots = self.trigger.roots(session, claims)
-        return [(claim, self._execute_one(claim, roots[claim.key])) for claim in claims]
+        given = self.trigger.variables(session.connection(), claims)
+        return [
+            (one, self._execute_one(one, roots[one.key], self._given(session, given.get(one.key, {}))))
+            for one in claims
+        ]
 
-    def _execute_one(self, claim: Claim, root: Any) -> Outcome:
+    def _given(self, session: RunSession, variables: Mapping[str, Any]) -> Given:
+        return Given(session, {**self.variables, **variables})
+
+    def _execute_one(self, claim: Claim, root: Any, given: Given) -> Outcome:
         if isinstance(claim.work, str):
             return Rejected(claim.work)
         if isinstance(root, str):
@@ -61,12 +72,12 @@ class Runner:
             check(claim.work, root)
         except Refused as refusal:
             return Rejected(str(refusal))
-        perform(claim.work, root, claim.run)
+        perform(claim.work, root, claim.run, given)
         return Succeeded()
 
     def raised(self, claim: Claim, error: Exception) -> Raised:
         """What an exception means for a claim: another attempt, or the end."""
-        retry = None if isinstance(claim.work, str) or not self.trigger.counts_attempts else claim.work.retry
+        retry = None if isinstance(claim.work, str) or not self.trigger.counts_attempts(claim) else claim.work.retry
         return Raised(text_of(error), None if retry is None else retry.again_after(claim.run.attempt, error))
 
     def tell(self, connection: Connection, claim: Claim, error: Exception, text: str) -> None:
@@ -77,7 +88,8 @@ class Runner:
         try:
             root = self.trigger.roots(session, [claim])[claim.key]
             if not isinstance(root, str):
-                tell(claim.work, root, claim.run, error, text)
+                given = self.trigger.variables(connection, [claim]).get(claim.key, {})
+                tell(claim.work, root, claim.run, self._given(session, given), error, text)
                 session.flush()
         finally:
             session.end()

@@ -1,6 +1,6 @@
 """What a trigger gives to the parts that run jobs: what is due, how to claim it, and how to settle it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -42,8 +42,8 @@ class Trigger(Protocol):
 
     name: str
 
-    counts_attempts: bool
-    """Whether it keeps count of attempts. Without that, no retry policy can apply."""
+    def counts_attempts(self, claim: Claim) -> bool:
+        """Whether it keeps count of the attempts of a claim. Without that, no retry policy can apply."""
 
     def due(self, connection: Connection, now: datetime) -> Due:
         """What is due now. Costs the same however much waits."""
@@ -62,6 +62,9 @@ class Trigger(Protocol):
     def roots(self, session: RunSession, claims: Sequence[Claim]) -> dict[Any, object | None | str]:
         """The root of each claim by key, one query for each class; or the reason why there is none."""
 
+    def variables(self, connection: Connection, claims: Sequence[Claim]) -> dict[Any, Mapping[str, Any]]:
+        """The variables that claims were given by what started them, by key. Those without any are left out."""
+
     def settle(self, connection: Connection, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> None:
         """Write how the runs ended, in the transaction of their effects."""
 
@@ -72,7 +75,17 @@ class Trigger(Protocol):
 CACHES = "\x00caches"
 """What stands for a lane where caches are due. They run beside all lanes."""
 
+TIMERS = "\x00timers"
+"""What stands for a lane where timers are due. Their rounds are found beside all lanes."""
+
 Ran = list[tuple[Run, Outcome]]
+
+
+class Firer(Protocol):
+    """What fires timers."""
+
+    def fire(self, connection: Connection) -> Iterator[str]:
+        """Fire what is due. Yields the names of the timers that had a round."""
 
 
 class Refresher(Protocol):

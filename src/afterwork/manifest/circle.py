@@ -63,7 +63,9 @@ def circle_of(connection: Connection, claimed: Claimed, definitions: Definitions
         return None
     c = caches.c
     rows = connection.execute(select(c.id, c.definition, c.root).where(c.id.in_(way)))
-    names = {row.id: f"{definitions.by_id[row.definition].name} of {row.root}" for row in rows}
+    known = definitions.by_id
+    # One that this model has not is another server's.
+    names = {row.id: f"{known[row.definition].name} of {row.root}" for row in rows if row.definition in known}
     return CircularCaches([names.get(number, "?") for number in reversed(way)])
 
 

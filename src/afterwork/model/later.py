@@ -37,8 +37,11 @@ class Request:
 
 
 def session(obj: object) -> Session:
-    """The session that a mapped object is in. Raises `NoSession` if it is in none."""
-    found = object_session(obj)
+    """The session that a mapped object is in; of a view model that runs, the session of its run.
+
+    Raises `NoSession` if it is in none.
+    """
+    found = obj.session_of_run if isinstance(obj, ViewModel) else object_session(obj)
     if found is None:
         raise NoSession(f"This {type(obj).__name__} is in no session. Add it to one first: session.add(obj).")
     return found

@@ -8,6 +8,7 @@ from typing import Any, Generic, Self, TypeVar, overload
 from afterwork.errors import BadDeclaration
 from afterwork.model.lane import MAIN
 from afterwork.model.retry import Retry
+from afterwork.model.when import Timer
 
 Owner = TypeVar("Owner")
 Result = TypeVar("Result")
@@ -40,6 +41,7 @@ class Method(Generic[Owner, Result]):
         lane: str | None,
         external: bool,
         retry: Retry | None,
+        when: Timer | None = None,
     ) -> None:
         check_callable_alone(function, "@aw.method")
         self.function = function
@@ -48,6 +50,7 @@ class Method(Generic[Owner, Result]):
         self.lane = lane
         self.external = external
         self.retry = retry
+        self.when = when
         functools.update_wrapper(self, function)  # type: ignore[arg-type]
 
     @overload
@@ -88,6 +91,7 @@ def method(
     lane: str | None = MAIN,
     external: bool = False,
     retry: Retry | None = None,
+    when: Timer | None = None,
 ) -> Callable[[Callable[[Owner], Result]], Method[Owner, Result]]: ...
 def method(
     function: Callable[[Any], Any] | None = None,
@@ -97,6 +101,7 @@ def method(
     lane: str | None = MAIN,
     external: bool = False,
     retry: Retry | None = None,
+    when: Timer | None = None,
 ) -> Any:
     """Mark a function of a class as work that a ticket can ask for.
 
@@ -104,7 +109,7 @@ def method(
     ends with that in its Error. Calling the method from Python does not check it; `aw.can(obj.method)` does.
     `lane` gives it exclusive access with all jobs of that lane; None runs it in parallel. `external=True` runs it
     outside of a transaction, for work that talks to other systems or takes long. `retry` says what happens when it
-    raises.
+    raises. `when` is a timer (`aw.Every`, `aw.Cron`) that starts it on each object that its criteria finds.
 
         @aw.method(precondition=lambda self: self.number is None)
         def assign_number(self) -> None: ...
@@ -113,7 +118,7 @@ def method(
     """
 
     def mark(target: Callable[[Any], Any]) -> Method[Any, Any]:
-        return Method(target, precondition=precondition, lane=lane, external=external, retry=retry)
+        return Method(target, precondition=precondition, lane=lane, external=external, retry=retry, when=when)
 
     return mark if function is None else mark(function)
 

@@ -16,17 +16,19 @@ from afterwork.model.contract import CLASS_NAME, Contract, plain
 from afterwork.model.external_id import parse
 from afterwork.model.later import HOW_TO_HAVE_TICKETS
 from afterwork.model.ticket import contract_of, is_ticket_class
+from afterwork.model.timer import TimedWork, timers_of
 from afterwork.model.viewmodel import ViewModel
 from afterwork.model.work import ViewModelWork, Work, methods_of
 
 
 @dataclass(frozen=True)
 class ReadModel:
-    """What an application declares, as its server sees it. `classes`, `works` and `caches` are by name."""
+    """What an application declares, as its server sees it. `classes`, `works`, `caches` and `timers` are by name."""
 
     classes: Mapping[str, Mapper[Any]]
     works: Mapping[str, Work]
     caches: Mapping[str, Cache]
+    timers: Mapping[str, TimedWork]
     contract: Contract
     _spellings: Mapping[str, Work]
 
@@ -87,10 +89,11 @@ def read_model(base: object) -> ReadModel:
     view_models = list(_view_models(base, {mapper.class_ for mapper in mappers}, problems))
     works = _works(mappers, view_models, problems)
     caches = caches_of(mappers, view_models, problems)
+    timers = timers_of(works, classes, problems)
     contract = _contract(mappers, problems)
     if problems or contract is None:
         raise ModelError(problems)
-    return ReadModel(classes, works, caches, contract, {plain(name): work for name, work in works.items()})
+    return ReadModel(classes, works, caches, timers, contract, {plain(name): work for name, work in works.items()})
 
 
 def from_external_id(session: Session, text: str, base: object) -> Any | None:

@@ -5,13 +5,15 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Generic, Self, overload
 
+from sqlalchemy.orm import Session
 from typing_extensions import TypeVar
 
 from afterwork.errors import BadDeclaration
 from afterwork.model.lane import MAIN
 from afterwork.model.method import check_callable_alone
 from afterwork.model.retry import Retry
-from afterwork.model.when import WhenStale
+from afterwork.model.variable import Variable
+from afterwork.model.when import Timer, WhenStale
 
 Root = TypeVar("Root", default=Any)
 Result = TypeVar("Result")
@@ -111,16 +113,18 @@ class ViewModel(Generic[Root]):
     lane: ClassVar[str | None] = MAIN
     external: ClassVar[bool] = False
     retry: ClassVar[Retry | None] = None
-    when: ClassVar[WhenStale | None] = None
+    when: ClassVar[WhenStale | Timer | None] = None
 
     root_class: ClassVar[type | None] = None
     model: ClassVar[object | None] = None
     actions: ClassVar[Mapping[str, Action]] = {}
     columns: ClassVar[Mapping[str, property]] = {}
+    variables: ClassVar[Mapping[str, Variable]] = {}
     exception_handler: ClassVar[OnException | None] = None
 
     root: Root
     error_text: str = ""
+    session_of_run: Session | None = None
 
     def __init__(self, root: Root) -> None:
         self.root = root
@@ -131,6 +135,7 @@ class ViewModel(Generic[Root]):
         cls.model = model or cls.model
         cls.actions = {**cls.actions, **{name: a for name, a in vars(cls).items() if isinstance(a, Action)}}
         cls.columns = {**cls.columns, **{name: c for name, c in vars(cls).items() if isinstance(c, Column)}}
+        cls.variables = {**cls.variables, **{name: v for name, v in vars(cls).items() if isinstance(v, Variable)}}
         handlers = [value for value in vars(cls).values() if isinstance(value, OnException)]
         if len(handlers) > 1:
             raise BadDeclaration(

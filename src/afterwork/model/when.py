@@ -1,9 +1,14 @@
 """What starts a job, where it is not a ticket."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from afterwork.errors import BadDeclaration
+from cronsim import CronSim, CronSimError
+
+from afterwork.errors import BadCron, BadDeclaration, shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,3 +25,235 @@ class WhenStale:
     def __post_init__(self) -> None:
         if self.allow_oldness < timedelta(0):
             raise BadDeclaration(f"allow_oldness is {self.allow_oldness}. It must be 0 or more.")
+
+
+Misfire = Literal["once", "skip", "each"]
+"""What becomes of due times at which nobody ran: one round for all of them, none, or one for each."""
+
+DECLARED: Final = "\x00declared"
+"""In place of a lane: the one that the view model or method declares."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timer:
+    """What timers by span and by cron have in common.
+
+    `criteria` is a `select()` of the root class, or a function that returns one; it may take the variables of the
+    round. `before` runs first, takes the variables, and may set them; if it returns False, there is no round this time.
+    `max_answers` bounds the hits of a round, None does not; those beyond it come in the next one. `lane` stands in for
+    the one that the job declares. `misfire` says what becomes of due times at which nobody ran: for "skip", a round
+    that is no more than `late` behind its time counts as in time; of "each", the last `most_missed` are made up for.
+    """
+
+    criteria: Any = None
+    max_answers: int | None = None
+    before: Callable[[Any], object] | None = None
+    lane: str | None = DECLARED
+    misfire: Misfire = "once"
+    late: timedelta = timedelta(minutes=1)
+    most_missed: int = 100
+
+    def __post_init__(self) -> None:
+        if self.max_answers is not None and self.max_answers < 1:
+            raise BadDeclaration(f"max_answers is {self.max_answers}. It must be 1 or more, or None for no bound.")
+        if self.misfire not in ("once", "skip", "each"):
+            raise BadDeclaration(f'misfire is {shown(self.misfire)}. It must be "once", "skip" or "each".')
+        if self.most_missed < 1:
+            raise BadDeclaration(f"most_missed is {self.most_missed}. It must be 1 or more.")
+        if self.late < timedelta(0):
+            raise BadDeclaration(f"late is {self.late}. It must be 0 or more.")
+
+    def first(self, now: datetime) -> datetime:
+        """The due time of a timer that has never run."""
+        raise NotImplementedError
+
+    def after(self, due: datetime, now: datetime) -> datetime:
+        """The first due time after `now`, of a timer one of whose due times is `due`, which is not after `now`."""
+        raise NotImplementedError
+
+    def missed(self, due: datetime, now: datetime, most: int) -> list[datetime]:
+        """The due times from `due` up to `now`, both included; the last ones, if they are more than `most`."""
+        raise NotImplementedError
+
+    def words(self) -> str:
+        """When it is due, in words."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, init=False)
+class Every(Timer):
+    """Starts a job each time a span has passed, for each object that meets a criteria query. At once when it is new.
+
+        when = aw.Every(minutes=10, criteria=select(Order).where(Order.exported_at.is_(None)), max_answers=100)
+
+    The span is a timedelta, or given by exactly one of `seconds`, `minutes`, `hours` and `days`. Due times lie on a
+    grid: a round that is late does not delay the next. Raises `BadDeclaration` for a span that is not positive.
+    """
+
+    span: timedelta = timedelta(0)
+
+    def __init__(
+        self,
+        span: timedelta | None = None,
+        *,
+        seconds: float | None = None,
+        minutes: float | None = None,
+        hours: float | None = None,
+        days: float | None = None,
+        criteria: Any = None,
+        max_answers: int | None = None,
+        before: Callable[[Any], object] | None = None,
+        lane: str | None = DECLARED,
+        misfire: Misfire = "once",
+        late: timedelta = timedelta(minutes=1),
+        most_missed: int = 100,
+    ) -> None:
+        given = {"seconds": seconds, "minutes": minutes, "hours": hours, "days": days}
+        spans = [timedelta(**{name: value}) for name, value in given.items() if value is not None]
+        spans += [] if span is None else [span]
+        if len(spans) != 1:
+            raise BadDeclaration(
+                "aw.Every needs exactly one of a timedelta, seconds=, minutes=, hours= and days=, "
+                f"and got {len(spans)}."
+            )
+        if spans[0] <= timedelta(0):
+            raise BadDeclaration(f"The span of aw.Every is {spans[0]}. It must be more than 0.")
+        object.__setattr__(self, "span", spans[0])
+        super().__init__(
+            criteria=criteria,
+            max_answers=max_answers,
+            before=before,
+            lane=lane,
+            misfire=misfire,
+            late=late,
+            most_missed=most_missed,
+        )
+
+    def first(self, now: datetime) -> datetime:
+        return now
+
+    def after(self, due: datetime, now: datetime) -> datetime:
+        return due + ((now - due) // self.span + 1) * self.span
+
+    def missed(self, due: datetime, now: datetime, most: int) -> list[datetime]:
+        last = (now - due) // self.span
+        return [due + step * self.span for step in range(max(0, last - most + 1), last + 1)]
+
+    def words(self) -> str:
+        """The span in words."""
+        for name, seconds in UNITS.items():
+            count = self.span / timedelta(seconds=seconds)
+            if count >= 1 and count == int(count):
+                return f"Every {name}" if count == 1 else f"Every {int(count)} {name}s"
+        return f"Every {self.span.total_seconds():g} seconds"
+
+    def __str__(self) -> str:
+        return f"every {self.span}"
+
+
+@dataclass(frozen=True, init=False)
+class Cron(Timer):
+    """Starts a job at times of a calendar: minute, hour, day of the month, month, day of the week.
+
+        when = aw.Cron("30 2 * * *", tz="Europe/Stockholm", criteria=…)
+
+    Where the clock goes forward over a due time, it is due once just after; where an hour comes twice, a job with a
+    fixed hour is due once, as Debian's cron has it. Raises `BadCron` for an expression that can't be read or never
+    comes, `BadDeclaration` for an unknown time zone.
+    """
+
+    expression: str = ""
+    tz: str = "UTC"
+
+    def __init__(
+        self,
+        expression: str,
+        *,
+        tz: str = "UTC",
+        criteria: Any = None,
+        max_answers: int | None = None,
+        before: Callable[[Any], object] | None = None,
+        lane: str | None = DECLARED,
+        misfire: Misfire = "once",
+        late: timedelta = timedelta(minutes=1),
+        most_missed: int = 100,
+    ) -> None:
+        object.__setattr__(self, "expression", expression)
+        object.__setattr__(self, "tz", tz)
+        super().__init__(
+            criteria=criteria,
+            max_answers=max_answers,
+            before=before,
+            lane=lane,
+            misfire=misfire,
+            late=late,
+            most_missed=most_missed,
+        )
+        _check_cron(expression)
+        _zone(tz)
+
+    def first(self, now: datetime) -> datetime:
+        return self._next(now)
+
+    def after(self, due: datetime, now: datetime) -> datetime:
+        return self._next(now)
+
+    def missed(self, due: datetime, now: datetime, most: int) -> list[datetime]:
+        # Backwards, since only the last ones are asked for; from just behind now, which may be a due time itself.
+        found: list[datetime] = []
+        for moment in CronSim(self.expression, (now + timedelta(minutes=1)).astimezone(_zone(self.tz)), reverse=True):
+            if moment < due or len(found) == most:
+                break
+            if moment <= now:
+                found.append(moment.astimezone(due.tzinfo))
+        return found[::-1]
+
+    def words(self) -> str:
+        """The expression in words, in English."""
+        return f"{CronSim(self.expression, _ANY_DAY).explain()} ({self.tz})"
+
+    def _next(self, now: datetime) -> datetime:
+        return next(CronSim(self.expression, now.astimezone(_zone(self.tz)))).astimezone(now.tzinfo)
+
+    def __str__(self) -> str:
+        return f"cron {self.expression} {self.tz}"
+
+
+UNITS = {"day": 86400, "hour": 3600, "minute": 60, "second": 1}
+_ANY_DAY = datetime(2024, 1, 1)
+FIELDS = ("minute", "hour", "day-of-month", "month", "day-of-week")
+
+
+def _check_cron(expression: str) -> None:
+    if not isinstance(expression, str):
+        raise BadDeclaration(f"A cron expression is a text, not {shown(expression)}.")
+    try:
+        next(CronSim(expression, _ANY_DAY))
+    except (CronSimError, StopIteration) as error:
+        reason = str(error) or "It never comes."
+        raise BadCron(expression, reason, _place(expression, reason)) from None
+
+
+def _place(expression: str, reason: str) -> int | None:
+    """Where the field begins that is wrong; None if it can't be told."""
+    field = next((n for n, name in enumerate(FIELDS) if reason.endswith(name)), None)
+    parts = expression.split()
+    if field is None or len(parts) != len(FIELDS):
+        return None
+    place = 0
+    for part in parts[: field + 1]:
+        place = expression.index(part, place) + len(part)
+    return place - len(parts[field])
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
+        raise BadDeclaration(
+            f"There is no time zone {shown(name)} here. Give a name such as Europe/Stockholm or UTC "
+            "(on Windows, install tzdata)."
+        ) from None

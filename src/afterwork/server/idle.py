@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sqlalchemy import Connection
 
 from afterwork.jobs.runner import Runner
-from afterwork.jobs.trigger import CACHES, Ran
+from afterwork.jobs.trigger import CACHES, TIMERS, Ran
 from afterwork.server.drain import Caution, Drainer
 from afterwork.server.presence import Presence
 from afterwork.server.prune import prune
@@ -40,6 +40,8 @@ def _run(runner: Runner, connection: Connection, presence: Presence, drainer: Dr
             return
         if lanes.pop(CACHES, None) and runner.refresher is not None:
             yield from _refresh(runner, connection, presence.id)
+        if lanes.pop(TIMERS, None) and runner.firer is not None and not list(runner.firer.fire(connection)):
+            unavailable.add(TIMERS)
         ensure_lanes(connection, lanes)
         for lane, priorities in lanes.items():
             done = [settled for settled in drainer.drain(connection, lane, priorities[0]) if settled]

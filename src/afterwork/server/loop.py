@@ -18,7 +18,7 @@ from afterwork.events import (
 )
 from afterwork.jobs.outcome import text_of
 from afterwork.jobs.runner import Runner
-from afterwork.jobs.trigger import CACHES, Due
+from afterwork.jobs.trigger import CACHES, TIMERS, Due
 from afterwork.model.lane import PARALLEL
 from afterwork.server.drain import Caution, Drainer
 from afterwork.server.heartbeat import Heartbeat
@@ -148,7 +148,7 @@ class Server:
         if lanes.paused:
             lanes.paused &= leases.paused(connection)
             connection.commit()
-        leases.ensure_lanes(connection, due.lanes.keys() - lanes.known - {CACHES})
+        leases.ensure_lanes(connection, due.lanes.keys() - lanes.known - {CACHES, TIMERS})
         lanes.known.update(due.lanes)
         wanted = [lane for lane in due.lanes if lanes.may_start(lane)][: workers.free]
         for lane in wanted:
@@ -157,7 +157,8 @@ class Server:
         return len(wanted)
 
     def _task(self, lane: str, priority: int | None) -> Task:
-        return self._refresh if lane == CACHES else partial(self._drain, lane, priority)
+        beside = {CACHES: self._refresh, TIMERS: self._fire}
+        return beside.get(lane) or partial(self._drain, lane, priority)
 
     def _wait_for_workers(self, due: Due) -> None:
         if not self._asleep:
@@ -263,6 +264,16 @@ class Server:
         finally:
             if ran:
                 self._lanes.obtained(CACHES)
+
+    def _fire(self, connection: Connection) -> None:
+        assert self._runner.firer is not None
+        fired = False
+        for _ in self._runner.firer.fire(connection):
+            fired = True
+            if self._stopping.is_set():
+                break
+        if not fired:
+            self._lanes.is_elsewhere(TIMERS)  # another server has just fired what was due
 
     def _drained(self, lane: str) -> None:
         self._lanes.end(lane)

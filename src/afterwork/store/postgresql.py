@@ -106,7 +106,7 @@ class PostgreSQL(Database):
         try:
             yield
         finally:
-            if not connection.invalidated:
+            if not connection.invalidated and self.is_in_transaction(connection):
                 send_together(connection, "ROLLBACK TO SAVEPOINT afterwork_reading")
 
     def announce(self, connection: Connection, server: int) -> bool:

@@ -12,6 +12,7 @@ from afterwork.model.contract import Contract
 from afterwork.model.lane import MAIN, PARALLEL
 from afterwork.store import tables
 from afterwork.store.database import Database
+from afterwork.store.hits import HITS
 from afterwork.store.sleep import create_wake_function
 from afterwork.store.tickets import Tickets
 
@@ -86,13 +87,14 @@ def _steps(database: Database, connection: Connection, contract: Contract, found
             f"{database} has no table {contract.table.fullname}. Create the application's own tables first."
         )
     yield from _tables(connection, found)
-    missing = set(missing_indexes(database, connection, contract))
-    for index in Tickets(contract, database.dialect).indexes():
-        if index.name in missing:
-            connection.execute(CreateIndex(index))
-            yield f"index {index.name} created"
-    if database.dialect == "postgresql" and not has_wake_trigger(connection, contract):
-        yield from _wake_trigger(connection, contract)
+    for one in (contract, HITS):
+        missing = set(missing_indexes(database, connection, one))
+        for index in Tickets(one, database.dialect).indexes():
+            if index.name in missing:
+                connection.execute(CreateIndex(index))
+                yield f"index {index.name} created"
+        if database.dialect == "postgresql" and not has_wake_trigger(connection, one):
+            yield from _wake_trigger(connection, one)
 
 
 def _tables(connection: Connection, found: int | None) -> Iterator[str]:

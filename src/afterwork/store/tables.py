@@ -4,7 +4,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaD
 
 from afterwork.model.moment import UtcDateTime
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 metadata = MetaData()
 
@@ -53,3 +53,44 @@ lease = Table(
     Index("afterwork_lease_server", "server"),
 )
 """Runs that go on with no transaction open. Whoever takes one over raises its epoch; only the last may settle it."""
+
+timer = Table(
+    "afterwork_timer",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("schedule", Text, nullable=False),
+    Column("due", UtcDateTime, nullable=False),
+    Column("set_at", UtcDateTime, nullable=False),
+    Column("paused", Boolean, nullable=False, server_default=false()),
+    Column("last_due", UtcDateTime),
+    Column("fired", UtcDateTime),
+    Column("ended", UtcDateTime),
+    Column("hits", Integer, nullable=False, server_default="0"),
+    Column("failed", Integer, nullable=False, server_default="0"),
+    Column("error", Text),
+    Column("variables", Text),
+    Index("afterwork_timer_due", "due"),
+)
+"""The timers of the model, and their last round: the due time that it was for, when it began and when its last run
+ended, how many objects it hit, how many of these failed, the last error, and the variables of its runs. `due` is the
+next due time, `set_at` the moment at which that was found: if the clock shows an earlier one, it has been put back."""
+
+hit = Table(
+    "afterwork_hit",
+    metadata,
+    Column("id", String(60), primary_key=True),
+    Column("view_model", Text, nullable=True),
+    Column("root_id", Text),
+    Column("execute_earliest", UtcDateTime),
+    Column("keep_receipt_minutes", Integer, nullable=False, server_default="0"),
+    Column("done", UtcDateTime),
+    Column("delete_time", UtcDateTime),
+    Column("error", Text),
+    Column("priority", Integer),
+    Column("lane", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("created", UtcDateTime, nullable=False),
+    Index("afterwork_hit_timer", "view_model", "root_id"),
+)
+"""The objects that rounds of timers have hit, each with a row like a ticket's. One that failed keeps its row, and with
+it the id of its run, until it is hit again or has been forgotten."""

@@ -150,7 +150,12 @@ class Tickets:
             "ended": ((c.delete_time,), c.delete_time.is_not(None)),
         }
         return [
-            Index(f"afterwork_{table.name}_{name}", *expressions, postgresql_where=where, sqlite_where=where)
+            Index(
+                f"afterwork_{table.name.removeprefix('afterwork_')}_{name}",
+                *expressions,
+                postgresql_where=where,
+                sqlite_where=where,
+            )
             for name, (expressions, where) in wanted.items()
         ]
 

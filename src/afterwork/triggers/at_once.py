@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from afterwork.clock import Clock
-from afterwork.errors import NotAtOnce
+from afterwork.errors import NotAtOnce, TransactionIsTheRuns
 from afterwork.jobs.run import Run
 from afterwork.jobs.trigger import Ran
 from afterwork.manifest.definitions import Definition
@@ -61,24 +61,36 @@ class AtOnce:
 
     def _take(self, connection: Connection) -> Step:
         matcher, now = self.matcher, self.clock.now()
-        with matcher.database.light_watched_transaction(connection, matcher.entries.to_take_and_end) as snapshot:
-            matched = matcher.take(connection, now)
+        matched: Matched | None = None
+        try:
+            with matcher.database.light_watched_transaction(connection, matcher.entries.to_take_and_end) as snapshot:
+                matched = matcher.take(connection, now)
+                if matched is None:
+                    return Step([], False)
+                chosen = self._choose(matched, now)
+                definition = matcher.definitions.by_id[chosen[0][0].definition] if chosen else None
+                done = [] if definition is None else self._make(connection, definition, chosen, snapshot, now)
+                made = {one.claimed.cache for one in done}
+                matcher.note(connection, matched, [mark for hit, mark in matched.found if hit.cache not in made], now)
+                work = JOURNAL if definition is None else definition.name
+                matcher.reached("before commit", work)
+        except TransactionIsTheRuns:
             if matched is None:
-                return Step([], False)
-            chosen = self._choose(matched, now)
-            definition = matcher.definitions.by_id[chosen[0][0].definition] if chosen else None
-            done = [] if definition is None else self._make(connection, definition, chosen, snapshot, now)
-            made = {one.claimed.cache for one in done}
-            matcher.note(connection, matched, [mark for hit, mark in matched.found if hit.cache not in made], now)
-            work = JOURNAL if definition is None else definition.name
-            matcher.reached("before commit", work)
+                raise
+            return self._note_after_all(connection, matched, now)
         matcher.reached("after commit", work)
         ran = [] if definition is None else outcomes(done, definition, self.run_of)
         return Step(ran, matched.more or any(one.is_new for one in done))
 
+    def _note_after_all(self, connection: Connection, matched: Matched, now: datetime) -> Step:
+        """A function has ended the transaction, so what was taken may have gone from the journal."""
+        with self.matcher.database.light_transaction(connection, self.matcher.entries.to_take):
+            self.matcher.note(connection, matched, [mark for _, mark in matched.found], now)
+        return Step([], True)
+
     def _choose(self, matched: Matched, now: datetime) -> list[tuple[Hit, Mark]]:
         """The caches to be made fresh now, all of one definition: the one that waits for no other."""
-        if matched.busy:
+        if matched.busy or matched.more:  # what is seen here has to be what was taken
             return []
         known, order = self.matcher.definitions.by_id, self.matcher.definitions.order
         ready = [(hit, mark) for hit, mark in matched.found if mark.due <= now and hit.definition in known]
@@ -119,9 +131,11 @@ class AtOnce:
             case calculator:
                 with self.matcher.database.reading_part(connection):
                     yield from calculator.calculate(connection, claimed, self.limit)
+                    self.matcher.database.check_in_transaction(connection)
 
 
 def _claimed(hit: Hit, mark: Mark) -> Claimed:
+    reread = mark.reread or hit.waits  # what it waits for may be a reason to read again
     return Claimed(
-        hit.cache, hit.root, hit.digest, hit.runs, mark.cause, mark.cause_cache, mark.depth, mark.attempts, mark.reread
+        hit.cache, hit.root, hit.digest, hit.runs, mark.cause, mark.cause_cache, mark.depth, mark.attempts, reread
     )

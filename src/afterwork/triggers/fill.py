@@ -42,7 +42,8 @@ class Filler:
     def step(self, connection: Connection, definition: Definition, now: datetime) -> bool:
         """Add the next chunk of one cache. False if somebody else is at it, or the end is reached."""
         c = definitions.c
-        with self.matcher.database.transaction(connection):
+        # With nobody just taking: who makes a cache at once counts on nobody claiming it meanwhile.
+        with self.matcher.database.transaction(connection, self.matcher.entries.to_end):
             row = connection.execute(
                 select(c.next_root, c.done, c.began)
                 .where(c.id == definition.id, ~c.filled)

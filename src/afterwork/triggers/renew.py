@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapper
 
 from afterwork.errors import LaneTaken
 from afterwork.jobs.outcome import Raised, text_of
-from afterwork.jobs.perform import perform, tell
+from afterwork.jobs.perform import Given, perform, tell
 from afterwork.jobs.run import Run
 from afterwork.jobs.session import RunSession
 from afterwork.manifest.cause import Cause, written
@@ -147,7 +147,7 @@ class Renewer:
                 return False
             attempt.recorder = self.recorder(session)
             with attempt.recorder.recording():
-                perform(attempt.work, obj, attempt.run)
+                perform(attempt.work, obj, attempt.run, Given(session))
             session.flush()
         self.matcher.reached("ran", attempt.definition.name)
         return True
@@ -200,7 +200,7 @@ class Renewer:
     def _tell(self, connection: Connection, attempt: Attempt, error: Exception, text: str) -> None:
         with self._object(connection, attempt) as (session, obj):
             if obj is not None:
-                tell(attempt.work, obj, attempt.run, error, text)
+                tell(attempt.work, obj, attempt.run, Given(session), error, text)
                 session.flush()
 
     @contextmanager

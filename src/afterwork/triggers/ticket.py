@@ -1,7 +1,7 @@
 """Tickets start jobs: a row of SysAsyncTicket that is due."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -31,8 +31,13 @@ class TicketTrigger:
         self.model = model
         self.tickets = tickets
         self.installation = installation
-        self.counts_attempts = model.contract.attempts is not None
         self._roots = Roots(model.classes.values())
+
+    def counts_attempts(self, claim: Claim) -> bool:
+        return self.tickets.contract.attempts is not None
+
+    def variables(self, connection: Connection, claims: Sequence[Claim]) -> dict[Any, Mapping[str, Any]]:
+        return {}
 
     def due(self, connection: Connection, now: datetime) -> Due:
         lanes: dict[str, list[int]] = {}
@@ -83,16 +88,20 @@ class TicketTrigger:
             row: TicketRow = claim.row
             match outcome:
                 case Succeeded():
-                    ended.append(Ended(row, _keep(row), None))
+                    ended.append(Ended(row, self.kept_minutes(_keep(row), None), None))
                 case Raised(again_after=again_after) if again_after is not None:
                     self.tickets.try_again(connection, row, now + again_after)
                 case Hindered(again_after=again_after):
                     self.tickets.put_off(connection, row, now + again_after)
                 case Raised(text=reason) | Rejected(reason=reason):
-                    ended.append(Ended(row, _keep(row), printable(reason)))
+                    ended.append(Ended(row, self.kept_minutes(_keep(row), reason), printable(reason)))
                 case Superseded():
                     pass  # the server that took it over settles it
         self.tickets.end(connection, ended, now)
+
+    def kept_minutes(self, keep: int, error: str | None) -> int:
+        """How long what is left of a run is kept."""
+        return keep
 
     def prune(self, connection: Connection, now: datetime) -> int:
         return self.tickets.prune(connection, now)

@@ -290,6 +290,7 @@ class Oracle:
         self.possible: dict[Cache, set[Question]] = {}
         self.pending: list[Change] = []
         self.since_quiet: list[Change] = []
+        self.passed_since_quiet: set[Cache] = set()
 
     def committed(self, changes: Iterable[Change], state: State, hour: float) -> None:
         """A transaction was committed, and this is how things are by now."""
@@ -304,7 +305,7 @@ class Oracle:
 
     def quiet(self, state: State, hour: float) -> None:
         """Everything is fresh. Start from what is there."""
-        self.pending, self.since_quiet = [], []
+        self.pending, self.since_quiet, self.passed_since_quiet = [], [], set()
         looks = dict(self._looks(state, hour))
         self.questions = {cache: look.asked for cache, look in looks.items()}
         self.answers = {cache: look.answers for cache, look in looks.items()}
@@ -313,6 +314,7 @@ class Oracle:
 
     def run(self, state: State, hour: float) -> tuple[Expected, State]:
         """What a server does that nobody interrupts, and the rows that it leaves."""
+        self.passed_since_quiet |= self._passed(hour)
         return _Simulation(self, state, hour).run()
 
     def certainly_stale(self, state: State, hour: float) -> set[Cache]:
@@ -323,10 +325,14 @@ class Oracle:
     def possibly_stale(self, hour: float) -> set[Cache]:
         """The caches that may have run since the last quiet moment, whatever has happened in between."""
         due = set(new_caches(self.since_quiet)) | touched(self.possible, self.since_quiet)
-        due |= {cache for cache, until in self.until.items() if until <= hour}
+        due |= self.passed_since_quiet | self._passed(hour)
         while more := touched(self.possible, [_written(cache) for cache in due if BY_NAME[cache[0]].column]) - due:
             due |= more
         return due
+
+    def _passed(self, hour: float) -> set[Cache]:
+        """The caches whose moment has come."""
+        return {cache for cache, until in self.until.items() if until <= hour}
 
     def _looks(self, state: State, hour: float) -> Iterator[tuple[Cache, Look]]:
         for definition in DEFINITIONS:

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, Dialect, Executable, literal, select
-from sqlalchemy.orm import Mapper
+from sqlalchemy import BindParameter, Connection, Dialect, Executable
 from sqlalchemy.sql import visitors
 from sqlalchemy.util import LRUCache
 
@@ -127,21 +126,3 @@ def _has_no_copies(known: _Known) -> bool:
         if condition.clause is not None:
             needed += [found for found in visitors.iterate(condition.clause) if isinstance(found, BindParameter)]
     return all(parameter.key in known.names for parameter in needed)
-
-
-def read_expression(
-    reader: StatementReader,
-    expression: ColumnElement[Any],
-    mapper: Mapper[Any],
-    values_of_row: Mapping[ColumnElement[Any], Any],
-    connection: Connection,
-    reads: Reads,
-) -> None:
-    """Add what a member that is an expression reads outside of its own row, of which these are the values."""
-    values = {(column.table, column.name): value for column, value in values_of_row.items()}
-
-    def known(element: Any, **options: Any) -> Any:
-        place = getattr(element, "table", None), getattr(element, "name", None)
-        return literal(values[place], element.type) if place in values else None
-
-    reader.read(select(visitors.replacement_traverse(expression, {}, known)), {}, connection, reads)

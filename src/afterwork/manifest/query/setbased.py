@@ -7,24 +7,16 @@ from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
-    Column,
     ColumnElement,
     Dialect,
     ScalarSelect,
     Select,
     bindparam,
-    cast,
-    column,
     false,
-    func,
     select,
-    table,
     tuple_,
-    update,
 )
 from sqlalchemy.orm import Mapper
-from sqlalchemy.sql.dml import ReturningUpdate
-from sqlalchemy.types import Numeric, TypeDecorator
 
 from afterwork.errors import CantTrack
 from afterwork.journal.values import key_of
@@ -49,13 +41,8 @@ class SetBased:
     dialect: Dialect
 
     @property
-    def supported(self) -> bool:
-        """Whether the rest can be used."""
-        return self.reason is None
-
-    @property
     def reason(self) -> str | None:
-        """Why not, None if it can."""
+        """Why the rest can't be used, None if it can."""
         found = self._looked_at
         return found if isinstance(found, str) else None
 
@@ -90,21 +77,6 @@ class SetBased:
     def _values(self) -> Select[Any]:
         value: Any = self.expression
         return select(*self.root.primary_key, value.label("value"))
-
-    def refresh(self, keys: Sequence[Key], target: Column[Any]) -> ReturningUpdate[Any]:
-        """Write the values of these objects into a column, where they are others. Returns the keys of those. Nothing
-        else is written, whatever the model writes with every update."""
-        own = list(self.root.primary_key)
-        value: Any = _as_stored(self.expression, target, self.dialect)
-        found = select(*own, value.label("value")).where(_is_one_of(own, keys)).subquery("calculated")
-        bare = table(target.table.name, *(column(c.name, c.type) for c in (*own, target)), schema=target.table.schema)
-        return (
-            update(bare)
-            .values({target.name: found.c.value})
-            .where(*(bare.c[key.name] == calculated for key, calculated in zip(own, found.c, strict=False)))
-            .where(bare.c[target.name].is_distinct_from(found.c.value))
-            .returning(*(bare.c[key.name] for key in own))
-        )
 
     def provenance(self, keys: Sequence[Key]) -> Provenance:
         """The query for what the values of these objects depend on."""
@@ -178,15 +150,3 @@ def _is_one_of(columns: Sequence[ColumnElement[Any]], keys: Sequence[Key]) -> Co
     if len(columns) == 1:
         return columns[0].in_([key[0] for key in keys])
     return tuple_(*columns).in_(keys)
-
-
-def _as_stored(expression: Any, target: Column[Any], dialect: Dialect) -> Any:
-    """A value as a column will have it, so that it is compared with what it would become."""
-    kind: Any = target.type
-    while isinstance(kind, TypeDecorator):
-        kind = kind.impl_instance
-    if not isinstance(kind, Numeric):
-        return expression
-    if dialect.name != "sqlite":
-        return cast(expression, kind)
-    return expression if kind.scale is None else func.round(expression, kind.scale)

@@ -1,0 +1,82 @@
+"""Two timers that talk to another system over HTTP: orders go to the bookkeeping, rates come from it.
+
+The bookkeeping may be slow, closed, or gone in the midst of an answer. What it has got twice it knows by the key: the
+id of a run stays the same until the run has ended well.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from http.client import HTTPException
+from typing import Any
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+from sqlalchemy import select
+
+import afterwork as aw
+from examples.shop.model import Base, ExchangeRate, Order
+
+ADDRESS = "SHOP_BOOKKEEPING"
+"""The environment variable with the address of the other system, such as http://127.0.0.1:8123. Without one, nothing is
+sent or fetched."""
+
+EXPORT_SECONDS = "SHOP_EXPORT_SECONDS"
+EVERY = float(os.environ.get(EXPORT_SECONDS, "600"))
+PATIENCE = 5
+"""Seconds that the other system may take to answer."""
+
+
+class NoAnswer(Exception):
+    """The bookkeeping could not be reached, or did not say that all is well. It may help to come again later."""
+
+
+class ExportOrder(aw.ViewModel, root=Order):
+    """Sends each order that has its number to the bookkeeping, once. It takes its time, so it runs with no transaction
+    open, and beside all that is quick."""
+
+    when = aw.Every(
+        seconds=EVERY,
+        criteria=select(Order).where(Order.number.is_not(None), Order.exported.is_(None)).order_by(Order.number),
+        max_answers=100,
+        before=lambda given: given.bookkeeping is not None,
+    )
+    lane = None
+    external = True
+    retry = aw.Retry(attempts=3, on=(NoAnswer,))
+    bookkeeping: str = aw.variable()
+
+    @aw.action
+    def send(self) -> None:
+        order = self.root
+        content = {"number": order.number, "customer": order.customer_id, "total": str(order.total)}
+        ask(f"{self.bookkeeping}/orders", content, {"Idempotency-Key": str(aw.current_run().id)})
+        order.exported = datetime.now(UTC).replace(tzinfo=None)
+
+
+class FetchRates(aw.ViewModel, model=Base):
+    """Fetches what other currencies are worth. It has no root: it runs once at each of its times."""
+
+    when = aw.Cron("0 * * * *", before=lambda given: given.bookkeeping is not None)
+    external = True
+    retry = aw.Retry(attempts=3, on=(NoAnswer,))
+    bookkeeping: str = aw.variable()
+
+    @aw.action
+    def fetch(self) -> None:
+        now = datetime.now(UTC).replace(tzinfo=None)
+        for currency, rate in ask(f"{self.bookkeeping}/rates").items():
+            aw.session(self).merge(ExchangeRate(currency=currency, rate=Decimal(rate), fetched=now))
+
+
+def ask(address: str, content: object = None, headers: Mapping[str, str] | None = None) -> Any:
+    """What another system answers. Raises `NoAnswer`."""
+    data = None if content is None else json.dumps(content).encode()
+    request = Request(address, data, {"Content-Type": "application/json", **(headers or {})})
+    try:
+        with urlopen(request, timeout=PATIENCE) as answer:
+            return json.load(answer)
+    except (URLError, HTTPException, OSError, ValueError) as error:
+        raise NoAnswer(f"{address}: {error}") from error

@@ -1,0 +1,60 @@
+"""Values of variables as text that a database can keep between a round and its runs."""
+
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from afterwork.errors import BadRequest, shown
+
+_KINDS: Mapping[str, tuple[type, Callable[[Any], str], Callable[[str], Any]]] = {
+    "datetime": (datetime, datetime.isoformat, datetime.fromisoformat),
+    "date": (date, date.isoformat, date.fromisoformat),
+    "time": (time, time.isoformat, time.fromisoformat),
+    "timedelta": (
+        timedelta,
+        lambda span: repr(span / timedelta(microseconds=1)),
+        lambda text: timedelta(microseconds=float(text)),
+    ),
+    "Decimal": (Decimal, str, Decimal),
+    "UUID": (uuid.UUID, str, uuid.UUID),
+}
+
+
+def keep(values: Mapping[str, Any]) -> str:
+    """Values as a text. Raises `BadRequest` for one of a type that can't be kept."""
+    return json.dumps({name: _written(name, value) for name, value in values.items()})
+
+
+def kept(text: str | None) -> dict[str, Any]:
+    """What `keep` has written."""
+    return {} if text is None else {name: _read(value) for name, value in json.loads(text).items()}
+
+
+def _written(name: str, value: Any) -> Any:
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case list() | tuple():
+            return [_written(name, one) for one in value]
+        case _:
+            for kind, (cls, write, _) in _KINDS.items():
+                if isinstance(value, cls):
+                    return {kind: write(value)}
+    raise BadRequest(
+        f"The variable {name} is {shown(value)}, which can't be kept until the runs of the round begin. Use a text, a "
+        f"number, a moment or a list of such, or an object's key. (Known: {', '.join(_KINDS)}.)"
+    )
+
+
+def _read(value: Any) -> Any:
+    match value:
+        case dict():
+            ((kind, text),) = value.items()
+            return _KINDS[kind][2](text)
+        case list():
+            return [_read(one) for one in value]
+        case _:
+            return value

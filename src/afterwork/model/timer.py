@@ -1,0 +1,102 @@
+"""The timers of a model: what starts by the passage of time, and for which objects."""
+
+import inspect as python
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select
+from sqlalchemy.orm import Mapper
+
+from afterwork.errors import BadCriteria, shown
+from afterwork.model.lane import lane_name
+from afterwork.model.when import DECLARED, Timer
+from afterwork.model.work import MethodWork, ViewModelWork, Work, vars_lookup
+
+
+@dataclass(frozen=True)
+class TimedWork:
+    """A view model or method that a timer starts. `root` is None where there is one run for each due time."""
+
+    work: Work
+    when: Timer
+    root: Mapper[Any] | None
+
+    @property
+    def name(self) -> str:
+        return self.work.name
+
+    @property
+    def lane(self) -> str:
+        """The lane of its runs, as their rows say it."""
+        return self.work.lane if self.when.lane == DECLARED else lane_name(self.when.lane)
+
+    @property
+    def variables(self) -> list[str]:
+        """The names of the variables that its runs can be given."""
+        return list(self.work.view_model.variables) if isinstance(self.work, ViewModelWork) else []
+
+    def criteria(self, variables: Any) -> Select[Any]:
+        """The query for the objects of a round. Raises `BadCriteria` if what is declared gives none."""
+        found = self.when.criteria
+        if not isinstance(found, Select):
+            found = found(*([variables] if _takes_something(found) else []))
+        assert self.root is not None
+        if problem := _wrong(found, self.root):
+            raise BadCriteria(self.name, problem)
+        return found  # type: ignore[no-any-return]
+
+
+def timers_of(
+    works: Mapping[str, Work], classes: Mapping[str, Mapper[Any]], problems: list[str]
+) -> dict[str, TimedWork]:
+    """The timers of a model, by the names of their works. Adds to `problems` what is wrong with them."""
+    found: dict[str, TimedWork] = {}
+    for work in works.values():
+        when = _when(work)
+        if when is not None:
+            mapper = None if work.root is None else next((m for m in classes.values() if m.class_ is work.root), None)
+            timed = found[work.name] = TimedWork(work, when, mapper)
+            problems += [f"{work.name}: {problem}" for problem in _problems(timed)]
+    return found
+
+
+def _when(work: Work) -> Timer | None:
+    match work:
+        case ViewModelWork(view_model=view_model):
+            return view_model.when if isinstance(view_model.when, Timer) else None
+        case MethodWork(method=method, root=cls):
+            # Classes that inherit the method belong to its criteria already.
+            inherits = cls is not None and any(vars_lookup(base, method.name) is method for base in cls.__mro__[1:])
+            return None if inherits else method.when
+
+
+def _problems(timed: TimedWork) -> Iterable[str]:
+    criteria = timed.when.criteria
+    if timed.work.root is None:
+        if criteria is not None:
+            yield "it has a criteria but no root class, so nothing could be done with what is found. Give it root=…."
+    elif criteria is None:
+        yield f"its timer needs a criteria that says for which {timed.work.root.__name__} objects it runs."
+    elif timed.root is None:
+        yield f"its timer needs a root that is a mapped class, and {timed.work.root.__name__} is not one."
+    elif (isinstance(criteria, Select) or not callable(criteria)) and (problem := _wrong(criteria, timed.root)):
+        yield problem
+
+
+def _wrong(criteria: Any, root: Mapper[Any]) -> str:
+    """Why something is no criteria for objects of a class; "" if it is one."""
+    wanted = f"The criteria must be select({root.class_.__name__}), with any conditions"
+    if not isinstance(criteria, Select):
+        return f"{wanted}, or a function that returns that. It is {shown(criteria)}."
+    described = criteria.column_descriptions
+    entity = described[0].get("entity") if len(described) == 1 else None
+    if entity is None or described[0].get("expr") is not entity:
+        return f"{wanted}. It selects {', '.join(str(one.get('name')) for one in described)}."
+    if not issubclass(entity, root.class_):
+        return f"{wanted}. It selects {entity.__name__}."
+    return ""
+
+
+def _takes_something(function: Any) -> bool:
+    return bool(python.signature(function).parameters)

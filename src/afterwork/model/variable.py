@@ -1,0 +1,62 @@
+"""Variables of view models: values that a run is given beside its root."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from afterwork.errors import BadRequest
+
+DUE = "due"
+"""The variable that has the due time of the round that a run belongs to."""
+
+
+class Variable:
+    """A value of a view model that the server sets before its actions run."""
+
+    def __init__(self, default: Any) -> None:
+        self.default = default
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, view_model: object | None, owner: type) -> Any:
+        return self if view_model is None else vars(view_model).get(self.name, self.default)
+
+    def __set__(self, view_model: object, value: Any) -> None:
+        vars(view_model)[self.name] = value
+
+
+def variable(default: Any = None) -> Any:
+    """Declare a variable of a view model: `since: datetime = aw.variable()`.
+
+    It gets its value, by its name, from what the timer's `before` has set, or from the variables of `aw.Afterwork`;
+    else it is `default`. A variable named `due` is the due time of the timer's round.
+    """
+    return Variable(default)
+
+
+class Variables:
+    """The variables of a round, as attributes. `before` may set those that the view model declares."""
+
+    def __init__(self, declared: Collection[str], values: Mapping[str, Any]) -> None:
+        vars(self)["_declared"] = set(declared)
+        vars(self)["_values"] = dict(values)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._values:
+            return self._values[name]
+        if name in self._declared:
+            return None
+        raise AttributeError(self._unknown(name))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in self._declared:
+            raise BadRequest(self._unknown(name))
+        self._values[name] = value
+
+    def _unknown(self, name: str) -> str:
+        known = ", ".join(sorted(self._declared | self._values.keys())) or "none"
+        return f"There is no variable {name}. Declare it in the view model with aw.variable(). There are: {known}."
+
+    def changed(self, before: Mapping[str, Any]) -> dict[str, Any]:
+        """Those that are others than they were."""
+        return {name: value for name, value in self._values.items() if name not in before or before[name] is not value}

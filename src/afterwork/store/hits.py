@@ -1,0 +1,16 @@
+"""The table of hits, as tickets are: so whatever runs tickets runs them, too."""
+
+from sqlalchemy.orm import registry
+
+from afterwork.model.contract import Contract
+from afterwork.store import tables
+
+HIT = "afterwork-hit-"
+"""What the key of a hit begins with, which tells it from those of tickets."""
+
+
+class Hit:
+    """One object that a round of a timer has hit."""
+
+
+HITS = Contract.of(registry().map_imperatively(Hit, tables.hit))

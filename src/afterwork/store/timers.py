@@ -1,0 +1,170 @@
+"""The statements on the rows of timers."""
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, column, insert, select, text, update
+
+from afterwork.model.moment import UtcDateTime
+from afterwork.store.direct import Direct
+from afterwork.store.hits import HITS
+from afterwork.store.tables import hit as hits
+from afterwork.store.tables import lease as leases
+from afterwork.store.tables import timer as timers
+
+CLOCK_SLACK = timedelta(minutes=1)
+"""How far the clocks of servers may differ, without that being taken for a clock that was put back."""
+
+AT_ONCE = 50
+"""Timers that one look finds due at most."""
+
+# One that waits for another attempt does not hold up the next round.
+_PENDING = "hit.view_model = timer.name AND hit.done IS NULL AND hit.error IS NULL AND hit.execute_earliest <= :now"
+_OURS = {
+    "postgresql": "timer.name IN (SELECT json_array_elements_text(CAST(:names AS json)))",
+    "sqlite": "timer.name IN (SELECT value FROM json_each(:names))",
+}
+_READY = (
+    "SELECT timer.name AS name FROM afterwork_timer AS timer WHERE {ours} AND NOT timer.paused"
+    " AND (timer.due <= :now OR timer.set_at > :later)"
+    f" AND NOT EXISTS (SELECT 1 FROM afterwork_hit AS hit WHERE {_PENDING}) ORDER BY timer.due LIMIT {AT_ONCE}"
+)
+_DUE = (
+    f"SELECT name, NULL AS due FROM ({_READY}) AS ready UNION ALL"
+    " SELECT NULL, min(timer.due) FROM afterwork_timer AS timer WHERE {ours} AND NOT timer.paused AND timer.due > :now"
+)
+
+
+@dataclass(frozen=True)
+class TimerRow:
+    """What a round needs to know of its timer."""
+
+    name: str
+    schedule: str
+    due: datetime
+    set_at: datetime
+    last_due: datetime | None
+
+
+@dataclass(frozen=True)
+class Next:
+    """The timers that are due, and when another one will be."""
+
+    ready: Sequence[str]
+    moment: datetime | None
+
+
+class Timers:
+    """The statements on timers for one kind of database, about those with these names."""
+
+    def __init__(self, dialect: str, names: Collection[str]) -> None:
+        self._names = json.dumps(list(names))
+        moments = (bindparam("now", type_=UtcDateTime()), bindparam("later", type_=UtcDateTime()))
+        due = text(_DUE.format(ours=_OURS[dialect])).bindparams(*moments)
+        self._due = Direct(due.columns(column("name"), column("due", UtcDateTime())))
+
+    def next(self, connection: Connection, now: datetime) -> Next:
+        """What is due now, and what comes next. One statement, however many timers there are."""
+        found = self._due.execute(connection, {"names": self._names, "now": now, "later": now + CLOCK_SLACK})
+        ready = [name for name, _ in found if name is not None]
+        return Next(ready, next((due for name, due in found if name is None), None))
+
+    def lock(self, connection: Connection, name: str, now: datetime) -> TimerRow | None:
+        """Lock the row of a timer that is due, for the transaction that is open; None if another server has it."""
+        c = timers.c
+        h = hits.c
+        pending = select(h.id).where(
+            h.view_model == name, h.done.is_(None), h.error.is_(None), h.execute_earliest <= now
+        )
+        found = (
+            select(c.name, c.schedule, c.due, c.set_at, c.last_due)
+            .where(c.name == name, ~c.paused, (c.due <= now) | (c.set_at > now + CLOCK_SLACK), ~pending.exists())
+            .with_for_update(skip_locked=True)
+        )
+        row = connection.execute(found).one_or_none()
+        return None if row is None else TimerRow(*row)
+
+    def hold(self, connection: Connection, name: str) -> TimerRow:
+        """Lock the row of a timer, whether it is due or not, for the transaction that is open."""
+        c = timers.c
+        found = select(c.name, c.schedule, c.due, c.set_at, c.last_due).where(c.name == name).with_for_update()
+        return TimerRow(*connection.execute(found).one())
+
+    def rows(self, connection: Connection) -> dict[str, TimerRow]:
+        """All timers that the database knows of, by name."""
+        c = timers.c
+        found = connection.execute(select(c.name, c.schedule, c.due, c.set_at, c.last_due))
+        return {row.name: TimerRow(*row) for row in found}
+
+    def add(self, connection: Connection, name: str, schedule: str, due: datetime, now: datetime) -> None:
+        """Note a timer that is new."""
+        connection.execute(insert(timers).values(name=name, schedule=schedule, due=due, set_at=now))
+
+    def set_due(self, connection: Connection, name: str, due: datetime, now: datetime, **others: Any) -> None:
+        """Say when a timer is due next, and what else is to stand in its row."""
+        connection.execute(update(timers).where(timers.c.name == name).values(due=due, set_at=now, **others))
+
+    def count(self, connection: Connection, name: str, failed: int, error: str | None, now: datetime) -> None:
+        """Note that runs of a round have ended, some of them by an error."""
+        values: dict[str, Any] = {"ended": now}
+        if failed:
+            values |= {"failed": timers.c.failed + failed, "error": error}
+        connection.execute(update(timers).where(timers.c.name == name).values(values))
+
+    def variables(
+        self, connection: Connection, names: Collection[str]
+    ) -> dict[str, tuple[datetime | None, str | None]]:
+        """The due time and the variables of the last round of timers."""
+        c = timers.c
+        found = select(c.name, c.last_due, c.variables).where(c.name.in_(list(names)))
+        return {row.name: (row.last_due, row.variables) for row in connection.execute(found)}
+
+
+class Hits:
+    """Noting which objects a round has hit."""
+
+    table = HITS.table
+
+    def pending(self, connection: Connection, name: str) -> set[str | None]:
+        """The objects whose hits by a timer have not ended."""
+        c = hits.c
+        found = select(c.root_id).where(c.view_model == name, c.done.is_(None), c.error.is_(None))
+        return set(connection.execute(found).scalars())
+
+    def failed(self, connection: Connection, name: str) -> dict[str | None, str]:
+        """The hits of a timer that have ended by an error, by object."""
+        c = hits.c
+        own = select(c.root_id, c.id).where(c.view_model == name, c.error.is_not(None))
+        return {row.root_id: row.id for row in connection.execute(own)}
+
+    def cancel(self, connection: Connection, name: str, now: datetime) -> int:
+        """End the hits of a timer that have not begun."""
+        c = hits.c
+        begun = select(leases.c.ticket).where(leases.c.ticket == c.id).exists()
+        free = select(c.id).where(c.view_model == name, c.done.is_(None), c.error.is_(None), ~begun)
+        cancelled = update(hits).where(c.id.in_(free.with_for_update(skip_locked=True)))
+        return connection.execute(cancelled.values(done=now, delete_time=now, error="cancelled")).rowcount
+
+    def add(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+        """Note new hits."""
+        if rows:
+            connection.execute(insert(hits), rows)
+
+    def again(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+        """Let hits that have failed run once more."""
+        if rows:
+            cleared = {"done": None, "delete_time": None, "error": None, "attempts": 0}
+            again = (
+                update(hits)
+                .where(hits.c.id == bindparam("hit"))
+                .values(
+                    execute_earliest=bindparam("earliest", type_=UtcDateTime()), lane=bindparam("in_lane"), **cleared
+                )
+            )
+            connection.execute(
+                again,
+                [{"hit": r["id"], "earliest": r["execute_earliest"], "in_lane": r["lane"]} for r in rows],
+            )

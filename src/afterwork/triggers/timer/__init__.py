@@ -1,0 +1,1 @@
+"""Timers start jobs: the passage of time, plus a criterion."""

@@ -1,0 +1,59 @@
+"""Hits of timers start jobs, as tickets do."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from afterwork.jobs.outcome import Outcome, Raised, Rejected, Succeeded
+from afterwork.jobs.trigger import Claim
+from afterwork.model.kept import kept
+from afterwork.model.reading import ReadModel
+from afterwork.model.variable import DUE
+from afterwork.store.hits import HITS
+from afterwork.store.tickets import Tickets
+from afterwork.store.timers import Timers
+from afterwork.triggers.ticket import TicketTrigger
+
+FAILED_KEPT_MINUTES = 60 * 24 * 30
+"""How long the row of a hit that failed is kept, so that the id of its run is the same when it is hit again."""
+
+
+class HitTrigger(TicketTrigger):
+    """Looks for hits that have not run, and ends them."""
+
+    name = "timer"
+
+    def __init__(self, model: ReadModel, dialect: str, installation: uuid.UUID, timers: Timers) -> None:
+        super().__init__(model, Tickets(HITS, dialect), installation)
+        self._timers = timers
+
+    def variables(self, connection: Connection, claims: Sequence[Claim]) -> dict[Any, Mapping[str, Any]]:
+        timed = self.model.timers
+        asking = {claim.run.work for claim in claims if claim.run.work in timed and timed[claim.run.work].variables}
+        if not asking:
+            return {}
+        found = self._timers.variables(connection, asking)
+        given = {name: {DUE: due} | kept(text) for name, (due, text) in found.items()}
+        return {claim.key: given[claim.run.work] for claim in claims if claim.run.work in given}
+
+    def settle(self, connection: Connection, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> None:
+        super().settle(connection, outcomes, now)
+        ended: dict[str, list[str | None]] = defaultdict(list)
+        for claim, outcome in outcomes:
+            match outcome:
+                case Succeeded():
+                    ended[claim.run.work].append(None)
+                case Raised(text=reason, again_after=None) | Rejected(reason=reason):
+                    ended[claim.run.work].append(reason)
+                case _:
+                    pass  # it is tried again
+        for name, errors in sorted(ended.items()):
+            failed = [error for error in errors if error is not None]
+            self._timers.count(connection, name, len(failed), failed[-1] if failed else None, now)
+
+    def kept_minutes(self, keep: int, error: str | None) -> int:
+        return keep if error is None else FAILED_KEPT_MINUTES

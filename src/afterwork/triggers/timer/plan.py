@@ -1,0 +1,58 @@
+"""What a timer does about its due times: which one fires now, and which one comes next."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from afterwork.model.when import Cron, Timer
+from afterwork.store.timers import CLOCK_SLACK
+
+LIVED_AGAIN = timedelta(days=1)
+"""If a clock is put back by no more, due times that have fired are not fired again. If by more, it was wrong before."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Fire for a due time, if there is one; and be due again then, which may be at once."""
+
+    fire: datetime | None
+    due: datetime
+
+
+def plan(when: Timer, due: datetime, set_at: datetime, last_due: datetime | None, now: datetime) -> Plan:
+    """What a timer does whose next due time was found to be `due` at the moment `set_at`."""
+    if set_at > now + CLOCK_SLACK:
+        return Plan(None, _after_the_clock_was_put_back(when, last_due, now))
+    if due > now:
+        return Plan(None, due)
+    missed = when.missed(due, now, when.most_missed if when.misfire == "each" else 1)
+    after = when.after(due, now)
+    match when.misfire, missed:
+        case "each", [first, second, *_]:
+            return Plan(first, second)
+        case "skip", [*_, last] if now - last > when.late:
+            return Plan(None, after)
+        case _, [*_, last]:
+            return Plan(last, after)
+        case _:
+            # Of a schedule that has changed: `due` was none of its times.
+            return Plan(None, after)
+
+
+def resumed(when: Timer, due: datetime, now: datetime) -> datetime:
+    """When a timer is due that was paused: what has passed meanwhile is not made up for."""
+    return due if due > now else when.after(due, now)
+
+
+def changed(when: Timer, last_due: datetime | None, now: datetime) -> datetime:
+    """When a timer is due whose schedule is another one by now."""
+    if last_due is None or last_due > now:
+        return when.first(now)
+    return when.after(last_due, last_due)
+
+
+def _after_the_clock_was_put_back(when: Timer, last_due: datetime | None, now: datetime) -> datetime:
+    if not isinstance(when, Cron):
+        return when.after(now, now)
+    if last_due is not None and now < last_due <= now + LIVED_AGAIN:
+        return when.after(last_due, last_due)
+    return when.after(now, now)

@@ -1,0 +1,232 @@
+"""A round of a timer: at a due time, once over all servers, the objects are found for which its job is to run.
+
+What is found is noted, in the transaction that also says when the timer is due next. From then on the hits are run as
+tickets are: in lanes, batched or by lease, with retries, by any server.
+"""
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Select
+
+from afterwork.clock import Clock
+from afterwork.events import Events, Fired, Reached, RoundFailed, TimerIsGone
+from afterwork.jobs.outcome import text_of
+from afterwork.jobs.session import RunSession
+from afterwork.model.external_id import ExternalId
+from afterwork.model.kept import keep
+from afterwork.model.reading import ReadModel
+from afterwork.model.timer import TimedWork
+from afterwork.model.variable import DUE, Variables
+from afterwork.store.database import Database
+from afterwork.store.hits import HIT
+from afterwork.store.timers import Hits, Timers
+from afterwork.triggers.timer.plan import changed, plan, resumed
+
+ROUND = "round of "
+KEPT_MINUTES = 0
+"""How long the row of a hit is kept that has ended well."""
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """Fires the timers of one model in one database. `variables` are those of the server."""
+
+    database: Database
+    works: Mapping[str, TimedWork]
+    timers: Timers
+    clock: Clock
+    events: Events
+    variables: Mapping[str, Any]
+    hits: Hits = field(default_factory=Hits)
+
+    def register(self, connection: Connection) -> None:
+        """Note timers that are new, and those whose schedule has changed."""
+        now = self.clock.now()
+        with self.database.transaction(connection):
+            known = self.timers.rows(connection)
+            for name, timed in self.works.items():
+                schedule, row = str(timed.when), known.get(name)
+                if row is None:
+                    self.timers.add(connection, name, schedule, timed.when.first(now), now)
+                elif row.schedule != schedule:
+                    due = changed(timed.when, row.last_due, now)
+                    self.timers.set_due(connection, name, due, now, schedule=schedule)
+        for name in known.keys() - self.works.keys():
+            self.events.emit(TimerIsGone(name))
+
+    def fire(self, connection: Connection) -> Iterator[str]:
+        """Fire what is due, each in a transaction of its own. Yields the names of the timers that had a round."""
+        ready = self.timers.next(connection, self.clock.now()).ready
+        connection.commit()
+        for name in ready:
+            try:
+                hit = self._fire(connection, self.works[name])
+            except Exception as error:
+                if self.database.has_lost(connection, error) or self.database.is_contended(error):
+                    raise
+                self._failed(connection, self.works[name], error)
+                yield name
+            else:
+                if hit is not None:
+                    yield name
+
+    def pause(self, connection: Connection, name: str) -> None:
+        """Let a timer not fire until it is resumed. Hits that are noted already run."""
+        with self.database.transaction(connection):
+            row = self.timers.hold(connection, name)
+            self.timers.set_due(connection, name, row.due, row.set_at, paused=True)
+
+    def resume(self, connection: Connection, name: str) -> None:
+        """Let a timer fire again. Due times that have passed meanwhile are not made up for."""
+        now = self.clock.now()
+        with self.database.transaction(connection):
+            row = self.timers.hold(connection, name)
+            due = resumed(self.works[name].when, row.due, now)
+            self.timers.set_due(connection, name, due, now, paused=False)
+
+    def cancel(self, connection: Connection, name: str) -> int:
+        """End what is left of a round: hits that no run goes on for. Returns how many there were."""
+        with self.database.transaction(connection):
+            self.timers.hold(connection, name)
+            return self.hits.cancel(connection, name, self.clock.now())
+
+    def dry(self, connection: Connection, name: str) -> Sequence[str | None]:
+        """The objects that a round would hit now, in order; nothing is run, noted or changed. [None] stands for the one
+        run of a job without a root."""
+        timed, now = self.works[name], self.clock.now()
+        self.database.execute_begin(connection)
+        try:
+            return self._found(connection, timed, self._begun(timed, now), RunSession(connection)).objects
+        except _CalledOff:
+            return []
+        finally:
+            self.database.give_up(connection)
+
+    def now(self, connection: Connection, name: str) -> int:
+        """Have a round now, besides those at due times. Returns how many objects it has hit."""
+        timed, now = self.works[name], self.clock.now()
+        with self.database.transaction(connection):
+            row = self.timers.hold(connection, name)
+            return self._round(connection, timed, now, now, row.due) or 0
+
+    def _fire(self, connection: Connection, timed: TimedWork) -> int | None:
+        now = self.clock.now()
+        with self.database.transaction(connection):
+            row = self.timers.lock(connection, timed.name, now)
+            if row is None:
+                return None
+            planned = plan(timed.when, row.due, row.set_at, row.last_due, now)
+            if planned.fire is None:
+                self.timers.set_due(connection, timed.name, planned.due, now)
+                return None
+            count = self._round(connection, timed, planned.fire, now, planned.due)
+            self.events.emit(Reached("before commit", ROUND + timed.name))
+        self.events.emit(Reached("after commit", ROUND + timed.name))
+        if count is not None:
+            self.events.emit(Fired(timed.name, planned.fire.isoformat(), count))
+        return count
+
+    def _round(
+        self, connection: Connection, timed: TimedWork, moment: datetime, now: datetime, due: datetime
+    ) -> int | None:
+        """Note the hits of a round. Returns how many there are; None if `before` has called it off."""
+        session = RunSession(connection)
+        try:
+            variables = self._begun(timed, moment)
+            found = self._found(connection, timed, variables, session)
+            session.flush()
+        except _CalledOff:
+            self.timers.set_due(connection, timed.name, due, now, last_due=moment)
+            return None
+        finally:
+            session.end()
+        self._note(connection, timed, found, now)
+        own = keep(variables.changed({**self.variables, DUE: moment}))
+        self.timers.set_due(
+            connection, timed.name, due, now,
+            last_due=moment, fired=now, ended=None if found.objects else now, hits=len(found.objects), failed=0,
+            error=None, variables=own,
+        )  # fmt: skip
+        return len(found.objects)
+
+    def _begun(self, timed: TimedWork, moment: datetime) -> Variables:
+        given = {name: value for name, value in self.variables.items() if name in timed.variables}
+        return Variables(timed.variables, given | {DUE: moment})
+
+    def _found(self, connection: Connection, timed: TimedWork, variables: Variables, session: RunSession) -> "_Found":
+        """The objects of a round, in order. Those that have failed come last, so that they never take the places of
+        others; those that a run goes on for are left out."""
+        if timed.when.before is not None and timed.when.before(variables) is False:
+            raise _CalledOff
+        failed, going_on = self.hits.failed(connection, timed.name), self.hits.pending(connection, timed.name)
+        if timed.root is None:
+            return _Found([] if None in going_on else [None], failed)
+        most = timed.when.max_answers
+        keys = _only_keys(timed.criteria(variables), timed, most and most + len(failed) + len(going_on))
+        roots = dict.fromkeys(str(ExternalId(timed.root, tuple(row))) for row in session.execute(keys))
+        free = [root for root in roots if root not in going_on]
+        return _Found(sorted(free, key=failed.__contains__)[:most], failed)
+
+    def _note(self, connection: Connection, timed: TimedWork, found: "_Found", now: datetime) -> None:
+        count = len(found.objects)
+        rows = [
+            {
+                "id": found.failed.get(root) or f"{HIT}{uuid.uuid4().hex}",
+                "view_model": timed.name,
+                "root_id": root,
+                # In this order, and all of them due.
+                "execute_earliest": now - timedelta(microseconds=count - place),
+                "keep_receipt_minutes": KEPT_MINUTES,
+                "lane": timed.lane,
+                "created": now,
+            }
+            for place, root in enumerate(found.objects)
+        ]
+        self.hits.again(connection, [row for row in rows if row["root_id"] in found.failed])
+        self.hits.add(connection, [row for row in rows if row["root_id"] not in found.failed])
+
+    def _failed(self, connection: Connection, timed: TimedWork, error: Exception) -> None:
+        """The criteria, or what runs before it, has raised: the timer says so, and is due again at its next time."""
+        text, now = text_of(error), self.clock.now()
+        with self.database.transaction(connection):
+            row = self.timers.lock(connection, timed.name, now)
+            if row is None:
+                return
+            due = timed.when.after(row.due, now)
+            self.timers.set_due(
+                connection, timed.name, due, now, last_due=row.due, fired=now, ended=now, hits=0, failed=0, error=text
+            )
+        self.events.emit(RoundFailed(timed.name, text))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The objects of a round, and the hits that have failed, by object."""
+
+    objects: Sequence[str | None]
+    failed: Mapping[str | None, str]
+
+
+def rounds_of(
+    database: Database, model: ReadModel, clock: Clock, events: Events, variables: Mapping[str, Any]
+) -> Rounds:
+    """The rounds of a model's timers in a database."""
+    return Rounds(database, model.timers, Timers(database.dialect, model.timers), clock, events, variables)
+
+
+class _CalledOff(Exception):
+    """`before` has returned False."""
+
+
+def _only_keys(query: Select[Any], timed: TimedWork, most: int | None) -> Select[Any]:
+    """The same query for the keys of the objects alone, and for no more than so many."""
+    assert timed.root is not None
+    keys = query.with_only_columns(*timed.root.primary_key, maintain_column_froms=True)
+    own = query._limit_clause
+    if most is not None and (own is None or not hasattr(own, "value") or own.value > most):
+        keys = keys.limit(most)
+    return keys
