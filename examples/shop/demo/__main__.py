@@ -8,10 +8,10 @@ import click
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from examples.shop import app
+from examples.shop import ExportOrder, app
 from examples.shop.bookkeeping import Bookkeeping, Mood, open_for_business
 from examples.shop.demo.ask import commands
-from examples.shop.demo.look import NOTHING, faults, latencies, look, lost, pending, percentile, unrested
+from examples.shop.demo.look import NOTHING, faults, is_at_work, latencies, look, lost, percentile, unrested
 from examples.shop.demo.proof import Proof, prove
 from examples.shop.demo.screen import Screen, screen
 from examples.shop.demo.stage import Server, Stage, serving, stage
@@ -62,6 +62,7 @@ def play(found: Stage, seconds: float, seed: int, plain: bool) -> bool:
         with writing(engine, seed) as writers, screen(plain) as shown:
             progress = Progress(engine, writers, shown, seconds)
             wrote_for = write(server, writers, progress)
+            end_exports(engine)
             drained_in = drain(engine, server, progress)
         exit_code = server.stop()
         left = unrested(engine)
@@ -131,10 +132,17 @@ def write(server: Server, writers: Writers, progress: Progress) -> float:
     return progress.moment
 
 
+def end_exports(engine: Engine) -> None:
+    """Let no more orders go out, so that all can come to rest. What is just going out does so."""
+    control = app.control(engine)
+    control.pause(ExportOrder.__name__)
+    control.cancel(ExportOrder.__name__)
+
+
 def drain(engine: Engine, server: Server, progress: Progress) -> float:
     """Wait until all that was asked for is done and all comes to rest. Returns how many seconds that took."""
     began = shown = time.monotonic()
-    while server.is_running and time.monotonic() - began < DRAIN_WITHIN and (pending(engine) or unrested(engine)):
+    while server.is_running and time.monotonic() - began < DRAIN_WITHIN and is_at_work(engine):
         if time.monotonic() - shown > progress.interval:
             progress.show()
             shown = time.monotonic()

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from afterwork.journal.tables import journal
 from afterwork.manifest.tables import due
-from examples.shop import Customer, NumberSeries, Order, SysAsyncTicket
+from examples.shop import Customer, NumberSeries, Order, SysAsyncTicket, app
 from examples.shop.bookkeeping import Bookkeeping
 from examples.shop.demo.writers import Tally
 
@@ -102,6 +102,11 @@ def faults(engine: Engine) -> Iterator[str]:
             yield f"Tickets: {failed:,} have failed. One of them says: {example}"
     if left := pending(engine):
         yield f"Tickets: {left:,} have not ended."
+
+
+def is_at_work(engine: Engine) -> bool:
+    """Whether tickets wait, something is stale, or an order is just going out."""
+    return bool(app.insight(engine).status().running or pending(engine) or unrested(engine))
 
 
 def lost(engine: Engine, bookkeeping: Bookkeeping) -> Iterator[str]:

@@ -31,7 +31,7 @@ def run_until_idle(runner: Runner, connection: Connection) -> Iterator[Ran]:
 def _run(runner: Runner, connection: Connection, presence: Presence, drainer: Drainer) -> Iterator[Ran]:
     unavailable: set[str] = set()
     while True:
-        for lease in presence.adopt_orphans(connection, mine=()):
+        for lease in presence.adopt_orphans(connection, mine=list):
             yield [(claim.run, outcome) for claim, outcome in drainer.resume(connection, lease)]
         due = runner.due(connection)
         connection.commit()

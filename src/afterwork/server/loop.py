@@ -231,7 +231,7 @@ class Server:
         return standby if watching else None
 
     def _adopt(self, connection: Connection, workers: Workers) -> None:
-        for lease in self._link.presence.adopt_orphans(connection, self._lanes.runs()):
+        for lease in self._link.presence.adopt_orphans(connection, self._lanes.runs):
             self._lanes.begin(lease.lane)
             self._lanes.hold(lease, True)
             workers.start(partial(self._resume, lease), partial(self._resumed, lease))

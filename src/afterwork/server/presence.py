@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,12 +72,13 @@ class Presence:
         connection.commit()
         return len(gone)
 
-    def adopt_orphans(self, connection: Connection, mine: Collection[str]) -> list[Lease]:
-        """Take over the leases that nobody works on. `mine` are the runs that this server is working on."""
+    def adopt_orphans(self, connection: Connection, mine: Callable[[], Collection[str]]) -> list[Lease]:
+        """Take over the leases that nobody works on. `mine` gives the runs that this server is working on."""
         now = self.clock.now()
-        living = self.living(connection)
+        found = leases.abandoned(connection, self.id, self.living(connection), now)
+        held = mine()  # after that: what this server has begun meanwhile is no orphan
         adopted = []
-        for lease in leases.orphans(connection, self.id, mine, living, now):
+        for lease in (one for one in found if one.run not in held):
             taken = leases.take_over(connection, lease, self.id, now + self.database.settings.lease)
             if taken is not None:
                 self.events.emit(TookOver(taken.run, taken.lane, taken.epoch))

@@ -82,14 +82,12 @@ def any_beside(connection: Connection, mine: Collection[str]) -> bool:
     return connection.execute(select(leases.c.run).where(leases.c.run.not_in(list(mine))).limit(1)).scalar() is not None
 
 
-def orphans(
-    connection: Connection, server: int, mine: Collection[str], living: Collection[int], now: datetime
-) -> list[Lease]:
-    """The leases that nobody works on: expired, of a server that is not there, or this server's own and forgotten.
-    `mine` are the runs that this server is working on."""
+def abandoned(connection: Connection, server: int, living: Collection[int], now: datetime) -> list[Lease]:
+    """The leases that perhaps nobody works on: expired, of a server that is not there, or this server's own, which only
+    it can tell from those that it has forgotten."""
     c = leases.c
-    abandoned = or_(c.server.not_in(list(living)), c.server == server, c.expires < now)
-    found = select(c.run, c.ticket, c.lane, c.server, c.epoch).where(abandoned, c.run.not_in(list(mine)))
+    alone = or_(c.server.not_in(list(living)), c.server == server, c.expires < now)
+    found = select(c.run, c.ticket, c.lane, c.server, c.epoch).where(alone)
     return [Lease(*row) for row in connection.execute(found)]
 
 

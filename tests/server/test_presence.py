@@ -1,0 +1,35 @@
+"""What a server takes over: what nobody works on, and nothing of its own that it has just begun."""
+
+from datetime import timedelta
+
+from sqlalchemy import Engine
+
+import afterwork as aw
+from afterwork.clock import SystemClock
+from afterwork.events import Events
+from afterwork.server.presence import Presence
+from afterwork.store import leases
+from afterwork.store.database import database_of
+from afterwork.store.leases import Lease
+from tests.conftest import Shop
+
+
+def test_a_run_that_begins_during_the_look_for_orphans_is_none(the_shop: Shop, engine: Engine) -> None:
+    """Whoever begins a run notes it first and leases it then: so what is not noted by the end of the look is no run."""
+    database = database_of(engine, aw.Settings())
+    with database.connect() as connection:
+        presence = Presence.enter(connection, database, SystemClock(), Events())
+        now = SystemClock().now()
+        mine = Lease("mine", "1", "parallel", presence.id, epoch=1)
+        forgotten = Lease("forgotten", "2", "parallel", presence.id, epoch=1)
+        with database.transaction(connection):
+            for lease in (mine, forgotten):
+                leases.take(connection, lease, now, now + timedelta(minutes=1))
+        noted: list[str] = []
+
+        def runs() -> list[str]:
+            assert noted == []
+            noted.append("mine")  # by another thread, while the database was being asked
+            return noted
+
+        assert [lease.run for lease in presence.adopt_orphans(connection, runs)] == ["forgotten"]
