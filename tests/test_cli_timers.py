@@ -1,0 +1,87 @@
+"""The command line on timers: timers, run, cancel, pause, resume."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import create_engine, text
+
+from afterwork.cli import main
+
+MODULE = """
+from sqlalchemy import select
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+import afterwork as aw
+
+class Base(DeclarativeBase): ...
+
+class SysAsyncTicket(aw.AsyncTicket, Base): ...
+
+class Task(Base):
+    __tablename__ = "task"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    done: Mapped[int] = mapped_column(default=0)
+
+class Work(aw.ViewModel, root=Task):
+    when = aw.Every(minutes=10, criteria=select(Task).where(Task.done == 0))
+    @aw.action
+    def work(self) -> None:
+        self.root.done += 1
+
+app = aw.Afterwork(Base)
+"""
+
+
+@pytest.fixture
+def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A database with two tasks, of the model in the current directory."""
+    (tmp_path / "timed_office.py").write_text(MODULE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import timed_office  # type: ignore[import-not-found]
+
+    found = f"sqlite:///{tmp_path / 'office.db'}"
+    engine = create_engine(found)
+    timed_office.Base.metadata.create_all(engine)
+    timed_office.app.install(engine)
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO task (id, done) VALUES (1, 0), (2, 0)"))
+    yield found
+    engine.dispose()
+
+
+def ask(url: str, command: str, *arguments: str) -> Result:
+    return CliRunner().invoke(main, [command, "timed_office:app", *arguments, "--database", url])
+
+
+def test_timers_are_shown_in_words_with_what_comes_next(url: str) -> None:
+    assert "Every 10 minutes" in ask(url, "timers").output
+    assert ask(url, "run", "Work").output == "Work hits 2. Servers run them now.\n"
+
+    (timer,) = json.loads(ask(url, "timers", "--json").output)
+
+    assert (timer["name"], timer["schedule"], timer["hits"], timer["left"]) == ("Work", "Every 10 minutes", 2, 2)
+    assert timer["due"] is not None
+
+
+def test_a_dry_run_lists_what_would_be_hit(url: str) -> None:
+    assert ask(url, "run", "Work", "--dry").output == "Work would hit 2:\n  Task!1\n  Task!2\n"
+    assert json.loads(ask(url, "run", "Work", "--dry", "--json").output)["would_hit"] == ["Task!1", "Task!2"]
+    assert json.loads(ask(url, "timers", "--json").output)[0]["left"] == 0
+
+
+def test_a_round_is_cancelled_and_a_timer_paused_and_resumed(url: str) -> None:
+    ask(url, "run", "Work")
+    assert ask(url, "cancel", "Work").output == "2 hits of Work cancelled. What runs goes on.\n"
+    assert ask(url, "pause", "Work").output.startswith("Timer Work is paused.")
+    assert "paused" in ask(url, "timers").output
+    assert ask(url, "resume", "Work").output == "Timer Work is open.\n"
+
+
+def test_an_unknown_timer_is_told_plainly(url: str) -> None:
+    result = ask(url, "run", "Wrok")
+
+    assert result.exit_code == 1
+    assert "The model has no timer 'Wrok'. It has: Work." in result.output
