@@ -19,8 +19,13 @@ DECLARED: dict[str, Callable[[], object]] = {
     "max_answers is 0. It must be 1 or more": lambda: aw.Every(minutes=1, max_answers=0),
     "misfire is 'twice'": lambda: aw.Every(minutes=1, misfire="twice"),  # type: ignore[arg-type]
     "most_missed is 0": lambda: aw.Every(minutes=1, misfire="each", most_missed=0),
+    "max_answers is 'x'": lambda: aw.Every(minutes=1, max_answers="x"),  # type: ignore[arg-type]
+    "The span of aw.Every is 5": lambda: aw.Every(5),  # type: ignore[arg-type]
+    "can't be": lambda: aw.Every(seconds=float("nan")),
+    "at most 36,525 days": lambda: aw.Every(days=999_999_999),
     "Bad hour": lambda: aw.Cron("0 25 * * *"),
     "Wrong number of fields": lambda: aw.Cron("@daily"),
+    "Wrong number of": lambda: aw.Cron("* * * * * *"),  # seconds are not looked at
     "Bad day-of-month": lambda: aw.Cron("0 0 31 2 *"),  # it never comes
     "There is no time zone 'Mars/Olympus' here": lambda: aw.Cron("0 0 * * *", tz="Mars/Olympus"),
 }

@@ -116,6 +116,6 @@ def test_after_a_pause_a_timer_is_due_at_its_next_time(schedule: Any, minutes: i
     when = timer(schedule, ("each", 4, 0))
     first, now = when.first(START), START + timedelta(minutes=minutes)
 
-    due = resumed(when, first, now)
+    due = resumed(when, first, START, None, now)
 
     assert due == next(moment for moment in all_due(when, first) if moment > now or (moment == first and first > now))

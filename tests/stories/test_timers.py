@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 import afterwork as aw
 from afterwork.errors import BadRequest
@@ -225,6 +225,15 @@ def test_a_job_without_a_root_has_the_session_of_its_run(office: Office) -> None
     assert office.sql("SELECT id FROM task") == 7
 
 
+def test_a_criteria_that_joins_counts_objects_and_not_rows(office: Office) -> None:
+    other = aliased(office.task)
+    criteria = select(office.task).join(other, other.id >= 0).where(office.task.done == 0).order_by(office.task.id)
+    office.timer(when=aw.Every(minutes=10, criteria=criteria, max_answers=2))
+    office.open(tasks=5, bad=lambda number: number == 1)
+
+    assert [office.hit(), office.hit(TEN), office.hit(TEN)] == [[1, 2], [3, 4], [5, 1]]
+
+
 # Variables.
 
 
@@ -279,6 +288,13 @@ def test_a_variable_that_is_not_declared_or_can_not_be_kept_is_refused(office: O
     assert said in str(timer.error)
 
 
+def test_a_variable_that_nobody_sets_is_what_it_is_declared_to_be(office: Office) -> None:
+    office.timer(when=aw.Every(minutes=10, criteria=lambda given: newer(office, given)), least=aw.variable(2))
+    office.open(tasks=3)
+
+    assert office.hit() == [2, 3]
+
+
 # By hand.
 
 
@@ -300,6 +316,37 @@ def test_a_round_can_be_had_now_and_leaves_the_due_times_as_they_are(office: Off
     assert office.app.run_now(office.engine, "Work") == 1  # what is to run already is left out
     assert sorted(office.hit()) == [2, 3]  # type: ignore[type-var]
     assert [office.hit(timedelta(minutes=4)), office.hit(timedelta(minutes=1))] == [[], []]
+
+
+@pytest.mark.parametrize("act", ["run_now", "pause and resume"])
+def test_what_is_done_by_hand_hides_no_clock_that_was_put_back(office: Office, act: str) -> None:
+    office.timer("Work", root=False, when=aw.Every(minutes=10))
+    office.open()
+    office.clock.advance(timedelta(days=365))
+    office.run()
+    office.clock.advance(-timedelta(days=365))
+
+    if act == "run_now":
+        office.app.run_now(office.engine, "Work")
+    else:
+        office.app.control(office.engine).pause("Work")
+        office.app.control(office.engine).resume("Work")
+    office.run()
+
+    assert office.hit(TEN) == [None]
+
+
+def test_of_missed_due_times_a_criteria_that_fails_takes_one_only(office: Office) -> None:
+    def broken(given: Any) -> None:
+        if office.log == []:
+            office.log.append("broken once")
+            raise ValueError
+
+    office.timer(root=False, when=aw.Every(minutes=10, misfire="each", before=broken))
+    office.open()
+    office.run()
+
+    assert office.hit(timedelta(minutes=30)) == [None] * 3
 
 
 def test_what_is_left_of_a_round_can_be_cancelled(office: Office) -> None:

@@ -32,9 +32,10 @@ class TimedWork:
         return self.work.lane if self.when.lane == DECLARED else lane_name(self.when.lane)
 
     @property
-    def variables(self) -> list[str]:
-        """The names of the variables that its runs can be given."""
-        return list(self.work.view_model.variables) if isinstance(self.work, ViewModelWork) else []
+    def variables(self) -> Mapping[str, Any]:
+        """The variables that its runs can be given, with their defaults."""
+        declared = self.work.view_model.variables if isinstance(self.work, ViewModelWork) else {}
+        return {name: variable.default for name, variable in declared.items()}
 
     def criteria(self, variables: Any) -> Select[Any]:
         """The query for the objects of a round. Raises `BadCriteria` if what is declared gives none."""

@@ -44,8 +44,6 @@ class Variables:
     def __getattr__(self, name: str) -> Any:
         if name in self._values:
             return self._values[name]
-        if name in self._declared:
-            return None
         raise AttributeError(self._unknown(name))
 
     def __setattr__(self, name: str, value: Any) -> None:

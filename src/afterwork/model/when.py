@@ -1,6 +1,6 @@
 """What starts a job, where it is not a ticket."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
@@ -54,8 +54,8 @@ class Timer:
     most_missed: int = 100
 
     def __post_init__(self) -> None:
-        if self.max_answers is not None and self.max_answers < 1:
-            raise BadDeclaration(f"max_answers is {self.max_answers}. It must be 1 or more, or None for no bound.")
+        if self.max_answers is not None and (not isinstance(self.max_answers, int) or self.max_answers < 1):
+            raise BadDeclaration(f"max_answers is {self.max_answers!r}. It must be 1 or more, or None for no bound.")
         if self.misfire not in ("once", "skip", "each"):
             raise BadDeclaration(f'misfire is {shown(self.misfire)}. It must be "once", "skip" or "each".')
         if self.most_missed < 1:
@@ -111,17 +111,14 @@ class Every(Timer):
         late: timedelta = timedelta(minutes=1),
         most_missed: int = 100,
     ) -> None:
-        given = {"seconds": seconds, "minutes": minutes, "hours": hours, "days": days}
-        spans = [timedelta(**{name: value}) for name, value in given.items() if value is not None]
-        spans += [] if span is None else [span]
-        if len(spans) != 1:
+        units = {"seconds": seconds, "minutes": minutes, "hours": hours, "days": days}
+        given = {name: value for name, value in units.items() if value is not None}
+        if len(given) + (span is not None) != 1:
             raise BadDeclaration(
                 "aw.Every needs exactly one of a timedelta, seconds=, minutes=, hours= and days=, "
-                f"and got {len(spans)}."
+                f"and got {len(given) + (span is not None)}."
             )
-        if spans[0] <= timedelta(0):
-            raise BadDeclaration(f"The span of aw.Every is {spans[0]}. It must be more than 0.")
-        object.__setattr__(self, "span", spans[0])
+        object.__setattr__(self, "span", _span(span, given))
         super().__init__(
             criteria=criteria,
             max_answers=max_answers,
@@ -222,6 +219,23 @@ class Cron(Timer):
         return f"cron {self.expression} {self.tz}"
 
 
+def _span(span: object, given: Mapping[str, Any]) -> timedelta:
+    try:
+        found = timedelta(**given) if span is None else span
+    except (TypeError, ValueError, OverflowError) as error:
+        raise BadDeclaration(f"The span of aw.Every can't be {shown(given)}: {error}.") from None
+    if not isinstance(found, timedelta):
+        raise BadDeclaration(f"The span of aw.Every is {shown(found)}. Give a timedelta, or minutes=10.")
+    if not timedelta(0) < found <= LONGEST:
+        raise BadDeclaration(
+            f"The span of aw.Every is {found}. It must be more than 0, and at most {LONGEST.days:,} days."
+        )
+    return found
+
+
+LONGEST = timedelta(days=36525)
+"""A hundred years."""
+
 UNITS = {"day": 86400, "hour": 3600, "minute": 60, "second": 1}
 _ANY_DAY = datetime(2024, 1, 1)
 FIELDS = ("minute", "hour", "day-of-month", "month", "day-of-week")
@@ -231,6 +245,8 @@ def _check_cron(expression: str) -> None:
     if not isinstance(expression, str):
         raise BadDeclaration(f"A cron expression is a text, not {shown(expression)}.")
     try:
+        if len(expression.split()) != len(FIELDS):
+            raise CronSimError("Wrong number of fields")
         next(CronSim(expression, _ANY_DAY))
     except (CronSimError, StopIteration) as error:
         reason = str(error) or "It never comes."

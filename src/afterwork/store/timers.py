@@ -18,6 +18,9 @@ from afterwork.store.tables import timer as timers
 CLOCK_SLACK = timedelta(minutes=1)
 """How far the clocks of servers may differ, without that being taken for a clock that was put back."""
 
+CANCELLED = "cancelled"
+"""What stands as the error of a hit that was ended by hand."""
+
 AT_ONCE = 50
 """Timers that one look finds due at most."""
 
@@ -135,9 +138,9 @@ class Hits:
         return set(connection.execute(found).scalars())
 
     def failed(self, connection: Connection, name: str) -> dict[str | None, str]:
-        """The hits of a timer that have ended by an error, by object."""
+        """The hits of a timer that have ended by an error, by object. Those that were cancelled have not."""
         c = hits.c
-        own = select(c.root_id, c.id).where(c.view_model == name, c.error.is_not(None))
+        own = select(c.root_id, c.id).where(c.view_model == name, c.error != CANCELLED)
         return {row.root_id: row.id for row in connection.execute(own)}
 
     def cancel(self, connection: Connection, name: str, now: datetime) -> int:
@@ -146,7 +149,7 @@ class Hits:
         begun = select(leases.c.ticket).where(leases.c.ticket == c.id).exists()
         free = select(c.id).where(c.view_model == name, c.done.is_(None), c.error.is_(None), ~begun)
         cancelled = update(hits).where(c.id.in_(free.with_for_update(skip_locked=True)))
-        return connection.execute(cancelled.values(done=now, delete_time=now, error="cancelled")).rowcount
+        return connection.execute(cancelled.values(done=now, delete_time=now, error=CANCELLED)).rowcount
 
     def add(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         """Note new hits."""

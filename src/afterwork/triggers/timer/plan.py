@@ -38,8 +38,10 @@ def plan(when: Timer, due: datetime, set_at: datetime, last_due: datetime | None
             return Plan(None, after)
 
 
-def resumed(when: Timer, due: datetime, now: datetime) -> datetime:
+def resumed(when: Timer, due: datetime, set_at: datetime, last_due: datetime | None, now: datetime) -> datetime:
     """When a timer is due that was paused: what has passed meanwhile is not made up for."""
+    if set_at > now + CLOCK_SLACK:
+        return _after_the_clock_was_put_back(when, last_due, now)
     return due if due > now else when.after(due, now)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection, Select, Table
 
 from afterwork.clock import Clock
 from afterwork.events import Events, Fired, Reached, RoundFailed, TimerIsGone
@@ -85,7 +85,7 @@ class Rounds:
         now = self.clock.now()
         with self.database.transaction(connection):
             row = self.timers.hold(connection, name)
-            due = resumed(self.works[name].when, row.due, now)
+            due = resumed(self.works[name].when, row.due, row.set_at, row.last_due, now)
             self.timers.set_due(connection, name, due, now, paused=False)
 
     def cancel(self, connection: Connection, name: str) -> int:
@@ -111,7 +111,7 @@ class Rounds:
         timed, now = self.works[name], self.clock.now()
         with self.database.transaction(connection):
             row = self.timers.hold(connection, name)
-            return self._round(connection, timed, now, now, row.due) or 0
+            return self._round(connection, timed, now, now, row.due, row.set_at) or 0
 
     def _fire(self, connection: Connection, timed: TimedWork) -> int | None:
         now = self.clock.now()
@@ -123,7 +123,7 @@ class Rounds:
             if planned.fire is None:
                 self.timers.set_due(connection, timed.name, planned.due, now)
                 return None
-            count = self._round(connection, timed, planned.fire, now, planned.due)
+            count = self._round(connection, timed, planned.fire, now, planned.due, now)
             self.events.emit(Reached("before commit", ROUND + timed.name))
         self.events.emit(Reached("after commit", ROUND + timed.name))
         if count is not None:
@@ -131,23 +131,30 @@ class Rounds:
         return count
 
     def _round(
-        self, connection: Connection, timed: TimedWork, moment: datetime, now: datetime, due: datetime
+        self,
+        connection: Connection,
+        timed: TimedWork,
+        moment: datetime,
+        now: datetime,
+        due: datetime,
+        set_at: datetime,
     ) -> int | None:
-        """Note the hits of a round. Returns how many there are; None if `before` has called it off."""
+        """Note the hits of a round, and that the timer is due next at `due`, which was found at the moment `set_at`.
+        Returns how many hits there are; None if `before` has called it off."""
         session = RunSession(connection)
         try:
             variables = self._begun(timed, moment)
             found = self._found(connection, timed, variables, session)
             session.flush()
         except _CalledOff:
-            self.timers.set_due(connection, timed.name, due, now, last_due=moment)
+            self.timers.set_due(connection, timed.name, due, set_at, last_due=moment)
             return None
         finally:
             session.end()
         self._note(connection, timed, found, now)
-        own = keep(variables.changed({**self.variables, DUE: moment}))
+        own = keep(variables.changed({**timed.variables, **self.variables, DUE: moment}))
         self.timers.set_due(
-            connection, timed.name, due, now,
+            connection, timed.name, due, set_at,
             last_due=moment, fired=now, ended=None if found.objects else now, hits=len(found.objects), failed=0,
             error=None, variables=own,
         )  # fmt: skip
@@ -155,7 +162,7 @@ class Rounds:
 
     def _begun(self, timed: TimedWork, moment: datetime) -> Variables:
         given = {name: value for name, value in self.variables.items() if name in timed.variables}
-        return Variables(timed.variables, given | {DUE: moment})
+        return Variables(timed.variables, {**timed.variables, **given, DUE: moment})
 
     def _found(self, connection: Connection, timed: TimedWork, variables: Variables, session: RunSession) -> "_Found":
         """The objects of a round, in order. Those that have failed come last, so that they never take the places of
@@ -166,8 +173,13 @@ class Rounds:
         if timed.root is None:
             return _Found([] if None in going_on else [None], failed)
         most = timed.when.max_answers
-        keys = _only_keys(timed.criteria(variables), timed, most and most + len(failed) + len(going_on))
-        roots = dict.fromkeys(str(ExternalId(timed.root, tuple(row))) for row in session.execute(keys))
+        enough = None if most is None else most + len(failed) + len(going_on)
+        keys = _only_keys(timed.criteria(variables), timed, enough)
+        roots: dict[str, None] = {}
+        for row in session.execute(keys):
+            roots[str(ExternalId(timed.root, tuple(row)))] = None
+            if len(roots) == enough:
+                break
         free = [root for root in roots if root not in going_on]
         return _Found(sorted(free, key=failed.__contains__)[:most], failed)
 
@@ -196,10 +208,11 @@ class Rounds:
             row = self.timers.lock(connection, timed.name, now)
             if row is None:
                 return
-            due = timed.when.after(row.due, now)
+            planned = plan(timed.when, row.due, row.set_at, row.last_due, now)
             self.timers.set_due(
-                connection, timed.name, due, now, last_due=row.due, fired=now, ended=now, hits=0, failed=0, error=text
-            )
+                connection, timed.name, planned.due, now,
+                last_due=planned.fire or row.last_due, fired=now, ended=now, hits=0, failed=0, error=text,
+            )  # fmt: skip
         self.events.emit(RoundFailed(timed.name, text))
 
 
@@ -223,10 +236,9 @@ class _CalledOff(Exception):
 
 
 def _only_keys(query: Select[Any], timed: TimedWork, most: int | None) -> Select[Any]:
-    """The same query for the keys of the objects alone, and for no more than so many."""
+    """The same query for the keys of the objects alone. It gives no more than so many where each row is another object,
+    which with a join it may not be."""
     assert timed.root is not None
     keys = query.with_only_columns(*timed.root.primary_key, maintain_column_froms=True)
-    own = query._limit_clause
-    if most is not None and (own is None or not hasattr(own, "value") or own.value > most):
-        keys = keys.limit(most)
-    return keys
+    is_plain = [type(one) for one in query.get_final_froms()] == [Table]
+    return keys.limit(most) if most is not None and is_plain and query._limit_clause is None else keys
