@@ -125,10 +125,11 @@ class Server:
                 raise error
         if self._noticed:
             self._try_recent(workers)
+        # Before the first worker begins: to write to a file, this thread would wait for what its workers write.
+        self._prune(connection)
         due = self._runner.due(connection, caches_too=self._lanes.may_start(CACHES))
         if self._start(connection, due, workers) or self._lanes.draining:
             self._watch(connection, workers)
-            self._prune(connection)
             self._wait_for_workers(due)
         else:
             self._sleep(connection, due, workers)
@@ -170,7 +171,6 @@ class Server:
             self._disarm()
 
     def _sleep(self, connection: Connection, due: Due, workers: Workers) -> None:
-        self._prune(connection)
         standby = self._lanes.standby(due.lanes)
         watched = self._watch(connection, workers)
         if standby is not None:
