@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 import afterwork as aw
 from afterwork.clock import SystemClock
 from afterwork.events import Events
+from afterwork.server.lanes import Lanes
 from afterwork.server.presence import Presence
 from afterwork.store import leases
 from afterwork.store.database import database_of
@@ -33,3 +34,14 @@ def test_a_run_that_begins_during_the_look_for_orphans_is_none(the_shop: Shop, e
             return noted
 
         assert [lease.run for lease in presence.adopt_orphans(connection, runs)] == ["forgotten"]
+
+
+def test_a_run_that_two_workers_have_begun_is_held_until_both_have_ended() -> None:
+    lanes, lease = Lanes(standby=1.0), Lease("run", "1", "parallel", 1, epoch=1)
+    lanes.hold(lease, True)
+    lanes.hold(lease, True)
+    lanes.hold(lease, False)
+
+    assert lanes.runs() == ["run"]
+    lanes.hold(lease, False)
+    assert lanes.runs() == []

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable
 
 from afterwork.model.lane import MAIN, PARALLEL
@@ -15,7 +16,7 @@ class Lanes:
         self._lock = threading.Lock()
         self._standby = standby
         self._active: dict[str, int] = {}
-        self._held: dict[str, Lease] = {}
+        self._held: Counter[str] = Counter()
         self._claims: set[str] = set()
         self._elsewhere: dict[str, float] = {}
         self.recent: str = MAIN
@@ -58,12 +59,12 @@ class Lanes:
             self._elsewhere.pop(PARALLEL, None)
 
     def hold(self, lease: Lease, begun: bool) -> None:
-        """A worker begins, or has ended, to work on a lease."""
+        """A worker begins, or has ended, to work on a lease. Two may begin with the same one: one finds out then that
+        it can't have it, and the other goes on."""
         with self._lock:
-            if begun:
-                self._held[lease.run] = lease
-            else:
-                self._held.pop(lease.run, None)
+            self._held[lease.run] += 1 if begun else -1
+            if not self._held[lease.run]:
+                del self._held[lease.run]
 
     def claim(self, claim: str, begun: bool) -> None:
         """A worker begins, or has ended, to run the caches of a claim."""
@@ -84,7 +85,7 @@ class Lanes:
     def draining(self) -> bool:
         """Whether short runs go on, which end soon. Leased runs may go on for long."""
         with self._lock:
-            return sum(self._active.values()) > len(self._held)
+            return sum(self._active.values()) > self._held.total()
 
     def standby(self, due: Iterable[str]) -> float | None:
         """Seconds until one of the lanes that are due, and that somebody else had, should be tried again; or None."""
