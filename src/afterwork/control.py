@@ -52,41 +52,38 @@ class Control:
 
     def pause(self, name: str) -> None:
         """Let a timer not fire, or no more jobs of a lane begin. What runs goes on."""
-        with self._connection() as connection:
-            if name in self._model.timers:
+        if name in self._model.timers:
+            with self._acting_on(name) as connection:
                 self._rounds.pause(connection, name)
-            else:
+        else:
+            with self._acting() as connection:
                 leases.pause(connection, name, True)
 
     def resume(self, name: str) -> None:
         """Let a timer fire, or jobs of a lane begin, again. A timer does not make up for what has passed meanwhile."""
-        with self._connection() as connection:
-            if name in self._model.timers:
+        if name in self._model.timers:
+            with self._acting_on(name) as connection:
                 self._rounds.resume(connection, name)
-            else:
+        else:
+            with self._acting() as connection:
                 leases.pause(connection, name, False)
 
     def run_now(self, timer: str) -> int:
         """Let a timer have a round now. Returns how many objects it hits. Raises `BadRequest` if there is none."""
-        with self._connection() as connection:
-            return self._rounds.now(connection, self._timer(timer))
+        with self._acting_on(timer) as connection:
+            return self._rounds.now(connection, timer)
 
     def dry_run(self, timer: str) -> Sequence[str | None]:
         """The objects that a round of a timer would hit now, in order. Changes nothing; [None] stands for the one run
         of a job without a root. Raises `BadRequest` if there is no such timer."""
-        connection = self._database.connect()
-        try:
-            schema.check_installed(self._database, connection)
-            connection.commit()
+        with self._connection() as connection:
             return self._rounds.dry(connection, self._timer(timer))
-        finally:
-            connection.close()
 
     def cancel(self, timer: str) -> int:
         """End what is left of a timer's round, but for the runs that go on. Returns how many hits that were. Raises
         `BadRequest` if there is no such timer."""
-        with self._connection() as connection:
-            return self._rounds.cancel(connection, self._timer(timer))
+        with self._acting_on(timer) as connection:
+            return self._rounds.cancel(connection, timer)
 
     def _timer(self, name: str) -> str:
         if name not in self._model.timers:
@@ -100,9 +97,22 @@ class Control:
         try:
             schema.check_installed(self._database, connection)
             connection.commit()
-            self._rounds.register(connection)  # no server may have run since the model has its timers
+            yield connection
+        finally:
+            connection.close()
+
+    @contextmanager
+    def _acting(self) -> Iterator[Connection]:
+        """A connection for something that servers are to notice at once."""
+        with self._connection() as connection:
             yield connection
             self._database.wake_all(connection)
             connection.commit()
-        finally:
-            connection.close()
+
+    @contextmanager
+    def _acting_on(self, timer: str) -> Iterator[Connection]:
+        """The same for a timer, of which no server may have taken note yet."""
+        with self._acting() as connection:
+            self._timer(timer)
+            self._rounds.register(connection)
+            yield connection

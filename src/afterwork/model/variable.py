@@ -39,6 +39,7 @@ class Variables:
 
     def __init__(self, declared: Collection[str], values: Mapping[str, Any]) -> None:
         vars(self)["_declared"] = set(declared)
+        vars(self)["_given"] = dict(values)
         vars(self)["_values"] = dict(values)
 
     def __getattr__(self, name: str) -> Any:
@@ -55,6 +56,10 @@ class Variables:
         known = ", ".join(sorted(self._declared | self._values.keys())) or "none"
         return f"There is no variable {name}. Declare it in the view model with aw.variable(). There are: {known}."
 
-    def changed(self, before: Mapping[str, Any]) -> dict[str, Any]:
-        """Those that are others than they were."""
-        return {name: value for name, value in self._values.items() if name not in before or before[name] is not value}
+    def changed(self) -> dict[str, Any]:
+        """Those that are others than they were given."""
+        return {
+            name: value
+            for name, value in self._values.items()
+            if name not in self._given or self._given[name] is not value
+        }

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, column, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, column, insert, select, text, update
 
 from afterwork.model.moment import UtcDateTime
 from afterwork.store.direct import Direct
-from afterwork.store.hits import HITS
 from afterwork.store.tables import hit as hits
 from afterwork.store.tables import lease as leases
 from afterwork.store.tables import timer as timers
@@ -39,6 +38,15 @@ _DUE = (
     f"SELECT name, NULL AS due FROM ({_READY}) AS ready UNION ALL"
     " SELECT NULL, min(timer.due) FROM afterwork_timer AS timer WHERE {ours} AND NOT timer.paused AND timer.due > :now"
 )
+
+
+_ROWS = select(timers.c.name, timers.c.schedule, timers.c.due, timers.c.set_at, timers.c.last_due)
+"""What a `TimerRow` is made of."""
+
+
+def _is_pending(name: str) -> ColumnElement[bool]:
+    """Whether a hit is one of a timer, and has not ended."""
+    return and_(hits.c.view_model == name, hits.c.done.is_(None), hits.c.error.is_(None))
 
 
 @dataclass(frozen=True)
@@ -78,29 +86,20 @@ class Timers:
     def lock(self, connection: Connection, name: str, now: datetime) -> TimerRow | None:
         """Lock the row of a timer that is due, for the transaction that is open; None if another server has it."""
         c = timers.c
-        h = hits.c
-        pending = select(h.id).where(
-            h.view_model == name, h.done.is_(None), h.error.is_(None), h.execute_earliest <= now
-        )
-        found = (
-            select(c.name, c.schedule, c.due, c.set_at, c.last_due)
-            .where(c.name == name, ~c.paused, (c.due <= now) | (c.set_at > now + CLOCK_SLACK), ~pending.exists())
-            .with_for_update(skip_locked=True)
-        )
+        going_on = select(hits.c.id).where(_is_pending(name), hits.c.execute_earliest <= now)
+        is_due = c.name == name, ~c.paused, (c.due <= now) | (c.set_at > now + CLOCK_SLACK), ~going_on.exists()
+        found = _ROWS.where(*is_due).with_for_update(skip_locked=True)
         row = connection.execute(found).one_or_none()
         return None if row is None else TimerRow(*row)
 
     def hold(self, connection: Connection, name: str) -> TimerRow:
         """Lock the row of a timer, whether it is due or not, for the transaction that is open."""
-        c = timers.c
-        found = select(c.name, c.schedule, c.due, c.set_at, c.last_due).where(c.name == name).with_for_update()
+        found = _ROWS.where(timers.c.name == name).with_for_update()
         return TimerRow(*connection.execute(found).one())
 
     def rows(self, connection: Connection) -> dict[str, TimerRow]:
         """All timers that the database knows of, by name."""
-        c = timers.c
-        found = connection.execute(select(c.name, c.schedule, c.due, c.set_at, c.last_due))
-        return {row.name: TimerRow(*row) for row in found}
+        return {row.name: TimerRow(*row) for row in connection.execute(_ROWS)}
 
     def add(self, connection: Connection, name: str, schedule: str, due: datetime, now: datetime) -> None:
         """Note a timer that is new."""
@@ -129,13 +128,9 @@ class Timers:
 class Hits:
     """Noting which objects a round has hit."""
 
-    table = HITS.table
-
     def pending(self, connection: Connection, name: str) -> set[str | None]:
         """The objects whose hits by a timer have not ended."""
-        c = hits.c
-        found = select(c.root_id).where(c.view_model == name, c.done.is_(None), c.error.is_(None))
-        return set(connection.execute(found).scalars())
+        return set(connection.execute(select(hits.c.root_id).where(_is_pending(name))).scalars())
 
     def failed(self, connection: Connection, name: str) -> dict[str | None, str]:
         """The hits of a timer that have ended by an error, by object. Those that were cancelled have not."""
@@ -147,7 +142,7 @@ class Hits:
         """End the hits of a timer that have not begun."""
         c = hits.c
         begun = select(leases.c.ticket).where(leases.c.ticket == c.id).exists()
-        free = select(c.id).where(c.view_model == name, c.done.is_(None), c.error.is_(None), ~begun)
+        free = select(c.id).where(_is_pending(name), ~begun)
         cancelled = update(hits).where(c.id.in_(free.with_for_update(skip_locked=True)))
         return connection.execute(cancelled.values(done=now, delete_time=now, error=CANCELLED)).rowcount
 

@@ -152,7 +152,7 @@ class Rounds:
         finally:
             session.end()
         self._note(connection, timed, found, now)
-        own = keep(variables.changed({**timed.variables, **self.variables, DUE: moment}))
+        own = keep(variables.changed())
         self.timers.set_due(
             connection, timed.name, due, set_at,
             last_due=moment, fired=now, ended=None if found.objects else now, hits=len(found.objects), failed=0,
