@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypedDict, Unpack
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
@@ -32,6 +32,18 @@ Misfire = Literal["once", "skip", "each"]
 
 DECLARED: Final = "\x00declared"
 """In place of a lane: the one that the view model or method declares."""
+
+
+class Others(TypedDict, total=False):
+    """What `Every` and `Cron` take beside their times. See `Timer`."""
+
+    criteria: Any
+    max_answers: int | None
+    before: Callable[[Any], object] | None
+    lane: str | None
+    misfire: Misfire
+    late: timedelta
+    most_missed: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,13 +115,7 @@ class Every(Timer):
         minutes: float | None = None,
         hours: float | None = None,
         days: float | None = None,
-        criteria: Any = None,
-        max_answers: int | None = None,
-        before: Callable[[Any], object] | None = None,
-        lane: str | None = DECLARED,
-        misfire: Misfire = "once",
-        late: timedelta = timedelta(minutes=1),
-        most_missed: int = 100,
+        **others: Unpack[Others],
     ) -> None:
         units = {"seconds": seconds, "minutes": minutes, "hours": hours, "days": days}
         given = {name: value for name, value in units.items() if value is not None}
@@ -119,15 +125,7 @@ class Every(Timer):
                 f"and got {len(given) + (span is not None)}."
             )
         object.__setattr__(self, "span", _span(span, given))
-        super().__init__(
-            criteria=criteria,
-            max_answers=max_answers,
-            before=before,
-            lane=lane,
-            misfire=misfire,
-            late=late,
-            most_missed=most_missed,
-        )
+        super().__init__(**others)
 
     def first(self, now: datetime) -> datetime:
         return now
@@ -170,25 +168,11 @@ class Cron(Timer):
         expression: str,
         *,
         tz: str = "UTC",
-        criteria: Any = None,
-        max_answers: int | None = None,
-        before: Callable[[Any], object] | None = None,
-        lane: str | None = DECLARED,
-        misfire: Misfire = "once",
-        late: timedelta = timedelta(minutes=1),
-        most_missed: int = 100,
+        **others: Unpack[Others],
     ) -> None:
         object.__setattr__(self, "expression", expression)
         object.__setattr__(self, "tz", tz)
-        super().__init__(
-            criteria=criteria,
-            max_answers=max_answers,
-            before=before,
-            lane=lane,
-            misfire=misfire,
-            late=late,
-            most_missed=most_missed,
-        )
+        super().__init__(**others)
         _check_cron(expression)
         _zone(tz)
 
