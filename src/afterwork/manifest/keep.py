@@ -1,14 +1,15 @@
 """Keeping manifests: what each cache read, and finding the caches that read what has changed."""
 
+import json
 from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, column, delete, select, text
+from sqlalchemy import Boolean, Connection, bindparam, column, delete, select, text
 from sqlalchemy.dialects import postgresql
 
 from afterwork.manifest.tables import cache as caches
@@ -123,6 +124,9 @@ class PostgreSQLManifests(Manifests):
 class SQLiteManifests(Manifests):
     """A table of all reads by number, and one array for each cache that says which of them are its own."""
 
+    def __init__(self) -> None:
+        self._readers = Direct(_READERS_ON_SQLITE)
+
     def tokens(self, connection: Connection, caches: Sequence[int]) -> Mapping[int, Sequence[int]]:
         found = select(manifest.c.cache, manifest.c.tokens).where(manifest.c.cache.in_(caches))
         return {row.cache: array("q", row.tokens) for row in connection.execute(found)}
@@ -149,12 +153,7 @@ class SQLiteManifests(Manifests):
         return [tuple(row) for row in connection.execute(found.distinct())]
 
     def hits(self, connection: Connection, touched: Sequence[Touch]) -> list[Hit]:
-        found: dict[int, Hit] = {}
-        for touch in touched:
-            for row in connection.execute(_READERS_OF_ONE, {"token": touch.token, "tx": touch.tx}):
-                hit = hit_of(row, touch.change, touch.reread)
-                found[row.id] = _both(found.get(row.id, hit), hit)
-        return list(found.values())
+        return [Hit(*row) for row in self._readers.execute(connection, {"touched": json.dumps(touched)})]
 
     def _many(self, connection: Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
         if rows:
@@ -166,11 +165,6 @@ def hit_of(row: Any, change: int, reread: bool) -> Hit:
     return Hit(
         row.id, row.definition, row.root, row.computed, row.digest, row.runs, row.took, bool(row.waits), change, reread
     )
-
-
-def _both(one: Hit, other: Hit) -> Hit:
-    """Two hits of the same cache as one."""
-    return replace(one, change=min(one.change, other.change), reread=one.reread or other.reread)
 
 
 def _array(values: Iterable[object]) -> str:
@@ -185,11 +179,7 @@ def manifests_of(dialect: str) -> Manifests:
 _WAITS = "EXISTS (SELECT 1 FROM afterwork_due WHERE cache = c.id) AS waits"
 _LEFT = f"c.id, c.definition, c.root, c.computed, c.digest, c.runs, c.took, {_WAITS}"
 
-_READERS = text(
-    "SELECT cache, definition, root, computed, digest, runs, took, waits, change, reread FROM"
-    " afterwork_readers(CAST(:tokens AS bigint[]), CAST(:txs AS xid8[]), CAST(:changes AS int[]),"
-    " CAST(:rereads AS bool[]))"
-).columns(
+_READER = (
     column("cache"),
     column("definition"),
     column("root"),
@@ -197,15 +187,25 @@ _READERS = text(
     column("digest"),
     column("runs"),
     column("took"),
-    column("waits"),
+    column("waits", Boolean()),
     column("change"),
-    column("reread"),
+    column("reread", Boolean()),
 )
 
-_READERS_OF_ONE = text(
-    f"SELECT {_LEFT} FROM afterwork_read AS r JOIN afterwork_cache AS c ON c.id = r.cache"
-    " WHERE r.token = :token AND c.snapshot < :tx"
-).columns(computed=UtcDateTime())
+_READERS = text(
+    "SELECT cache, definition, root, computed, digest, runs, took, waits, change, reread FROM"
+    " afterwork_readers(CAST(:tokens AS bigint[]), CAST(:txs AS xid8[]), CAST(:changes AS int[]),"
+    " CAST(:rereads AS bool[]))"
+).columns(*_READER)
+
+# CROSS JOIN keeps SQLite to this order, whatever it believes of the tables.
+_READERS_ON_SQLITE = text(
+    f"SELECT {_LEFT}, min(json_extract(t.value, '$[2]')) AS change, max(json_extract(t.value, '$[3]')) AS reread"
+    " FROM json_each(:touched) AS t"
+    " CROSS JOIN afterwork_read AS r ON r.token = json_extract(t.value, '$[0]')"
+    " CROSS JOIN afterwork_cache AS c ON c.id = r.cache"
+    " WHERE c.snapshot < json_extract(t.value, '$[1]') GROUP BY c.id"
+).columns(*_READER)
 
 # A function has its plan made once and kept. Its own settings and the subquery see to it that the index is used for
 # each token, whatever the planner believes of the length of arrays: to look through all manifests for each of thousands
