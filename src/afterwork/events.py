@@ -146,6 +146,13 @@ class NotInSql:
 
 
 @dataclass(frozen=True)
+class OtherCode:
+    """A server that was started later has brought other code for a cache. This one leaves that cache to it."""
+
+    cache: str
+
+
+@dataclass(frozen=True)
 class Fired:
     """A timer had a round for a due time, and hit so many objects."""
 
@@ -178,8 +185,8 @@ class FellAsleep:
 
 Event = (
     Reached | Ran | Failed | PutOff | Lost | TookOver | ServerStarted | ServerStopping | ServerStopped | ServerCrashed
-    | DatabaseLost | DatabaseBack | InTheWay | Broken | Pruned | NotInSql | Fired | RoundFailed | TimerIsGone
-    | FellAsleep
+    | DatabaseLost | DatabaseBack | InTheWay | Broken | Pruned | NotInSql | OtherCode | Fired | RoundFailed
+    | TimerIsGone | FellAsleep
 )  # fmt: skip
 
 Listener = Callable[[Event], None]
@@ -234,6 +241,10 @@ def log(event: Event) -> None:  # noqa: PLR0912 - one case for each event, all w
             logger.error("%s raised %s", where, type(error).__name__, exc_info=error)
         case NotInSql(cache, why):
             logger.warning("%s is calculated in Python, its SQL side can't be used: %s", cache, why)
+        case OtherCode(cache):
+            logger.warning(
+                "%s has other code by now, of a server that was started later: it is left to that one", cache
+            )
         case Fired(timer, due, hits):
             logger.debug("timer %s, due %s: %d hits", timer, due, hits)
         case RoundFailed(timer, error):

@@ -1,6 +1,8 @@
 """Calculations that read or return what they must not: the value stays, the error says what to do, others go on."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -45,6 +47,11 @@ def reads_what_is_left_out(self: Shelf) -> Any:
 
 def raises(self: Shelf) -> int:
     raise ValueError("no such size")
+
+
+def asks_a_file_of_its_own(self: Shelf) -> Any:
+    with closing(sqlite3.connect(":memory:")) as own:
+        return own.execute("SELECT x FROM nowhere").fetchone()
 
 
 def raises_what_says_nothing(self: Shelf) -> int:
@@ -132,6 +139,7 @@ BAD: dict[Function, list[str]] = {
     asks_the_driver: ["TextualSQL", "SELECT 1", "aw.untracked"],
     connects: ["OwnConnection", "aw.session(self)"],
     reads_what_is_left_out: ["NotWatched", "log", "aw.UNWATCHED"],
+    asks_a_file_of_its_own: ["OperationalError: no such table: nowhere", "in asks_a_file_of_its_own"],
     raises: ["ValueError: no such size", "test_stale_bad_values.py", "in raises"],
     raises_what_says_nothing: ["Exception", "in raises_what_says_nothing"],
     raises_what_can_not_speak: ["Mute", "in raises_what_can_not_speak"],

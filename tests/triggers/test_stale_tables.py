@@ -148,3 +148,23 @@ def test_a_cache_whose_table_is_not_captured_is_told_at_the_start(shelves: Scene
         shelves.runs()
     shelves.app.install(shelves.engine)
     assert len(shelves.runs()) == 9
+
+
+def test_repairing_drops_the_caches_of_objects_that_were_deleted_unnoticed(shelves: Scene) -> None:
+    shelves.runs()
+    with shelves.engine.begin() as connection:
+        if shelves.on_sqlite:
+            triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'shelf'"
+            for (name,) in connection.execute(text(triggers)).all():
+                connection.execute(text(f"DROP TRIGGER {name}"))
+        else:
+            connection.execute(text("SET LOCAL session_replication_role = replica"))
+        connection.execute(text("DELETE FROM shelf WHERE id = 2"))
+    assert shelves.value("SELECT count(*) FROM afterwork_cache WHERE root = 'Shelf!2'") == 3
+
+    shelves.app.repair(shelves.engine)
+    shelves.runs()
+
+    assert shelves.value("SELECT count(*) FROM afterwork_cache WHERE root = 'Shelf!2'") == 0
+    assert shelves.value("SELECT count(*) FROM afterwork_cache") == 6
+    assert shelves.is_quiet()

@@ -4,7 +4,8 @@ Nothing is ever read by position: a transaction that commits late brings rows wi
 well as any (a cursor over a sequence would lose them).
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -23,21 +24,27 @@ _NOW = bindparam("now", type_=UtcDateTime())
 
 _SHAPES = "(SELECT count(*) FROM afterwork_shape) AS shapes"
 _USES = "(SELECT count(*) FROM afterwork_use) AS uses"
-_DEFINITIONS = "(SELECT count(*) FROM afterwork_definition) AS definitions"
+_DEFINITIONS = "(SELECT sum(1 + codes) FROM afterwork_definition) AS definitions"
 _DUE = "SELECT 1 FROM afterwork_due AS due WHERE due.definition = d.id"
 _BUSY = (
-    f"EXISTS (SELECT 1 FROM afterwork_definition AS d WHERE EXISTS ({_DUE} AND due.claim IS NOT NULL)"
+    f"EXISTS (SELECT 1 FROM {{mine}} WHERE EXISTS ({_DUE} AND due.claim IS NOT NULL)"
     f" OR EXISTS ({_DUE} AND due.claim IS NULL AND due.fill = {{no}} AND due.due <= :now)"
     f" OR EXISTS ({_DUE} AND due.claim IS NULL AND due.fill = {{yes}} AND due.due <= :now)) AS busy"
 )
 _KNOWN = f"{_SHAPES}, {_USES}, {_DEFINITIONS}, {_BUSY}"
+_ON_POSTGRESQL = {
+    "no": "false", "yes": "true",
+    "mine": "(SELECT CAST(value AS int) AS id FROM json_array_elements_text(CAST(:mine AS json))) AS d",
+}  # fmt: skip
+_ON_SQLITE = {"no": "0", "yes": "1", "mine": "(SELECT value AS id FROM json_each(:mine)) AS d"}
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What was taken. `shapes`, `uses` and `definitions` are how many of these there were by then: a server that knows
-    of fewer has to learn (their numbers don't tell, since those are committed in any order). `busy` says that caches
-    are due or claimed, `more` that there may be more changes."""
+    """What was taken. `shapes` and `uses` are how many of these there were by then: a server that knows of fewer has to
+    learn (their numbers don't tell, since those are committed in any order). So has one that knows another number of
+    `definitions`, which grows with each new one, and whenever the code of one becomes another. `busy` says that caches
+    that the server runs are due or claimed, `more` that there may be more changes."""
 
     changes: Sequence[Change]
     shapes: int
@@ -71,15 +78,22 @@ class Entries:
         return (*_TO_TAKE, _NOT_LONG) if self.dialect == "postgresql" else ()
 
     @property
+    def to_change_code(self) -> Sequence[str]:
+        """What a transaction begins with to be the only one who takes, claims, or ends a computation."""
+        claims = f"LOCK TABLE {self.claims} IN SHARE ROW EXCLUSIVE MODE"
+        return (_TO_TAKE[0], claims) if self.dialect == "postgresql" else ()
+
+    @property
     def to_end(self) -> Sequence[str]:
         """What a transaction begins with to end a computation, with nobody just taking."""
         return _TO_END if self.dialect == "postgresql" else ()
 
-    def take(self, connection: Connection, now: datetime) -> Taken:
-        """Take changes out, in their order. Those that some computation in flight can't have seen are kept aside."""
+    def take(self, connection: Connection, mine: Iterable[int], now: datetime) -> Taken:
+        """Take changes out, in their order. Those that some computation in flight can't have seen are kept aside.
+        `mine` are the numbers of the definitions that this server runs."""
         for statement in self._take[:-1]:
             statement.execute(connection)
-        rows = self._take[-1].execute(connection, {"now": now})
+        rows = self._take[-1].execute(connection, {"now": now, "mine": json.dumps(list(mine))})
         if not rows:
             return Taken([], 0, 0, 0, False, False)
         *_, shapes, uses, definitions, busy = rows[0]
@@ -134,7 +148,7 @@ class Entries:
                 f" RETURNING {columns}),"
                 f" kept AS (INSERT INTO afterwork_recent ({columns}) SELECT {columns} FROM taken"
                 f" WHERE {self._needed('taken')})"
-                f" SELECT {columns}, {_KNOWN.format(no='false', yes='true')} FROM taken ORDER BY id"
+                f" SELECT {columns}, {_KNOWN.format(**_ON_POSTGRESQL)} FROM taken ORDER BY id"
             ).bindparams(_NOW)
             return [Direct(taken)]
         some = f"SELECT * FROM afterwork_journal ORDER BY id LIMIT {TAKEN_AT_ONCE}"
@@ -142,7 +156,7 @@ class Entries:
             f"INSERT INTO afterwork_recent ({columns}) SELECT {columns} FROM ({some}) AS taken"
             f" WHERE {self._needed('taken')}"
         )
-        taken = text(f"SELECT {columns}, {_KNOWN.format(no=0, yes=1)} FROM ({some})").bindparams(_NOW)
+        taken = text(f"SELECT {columns}, {_KNOWN.format(**_ON_SQLITE)} FROM ({some})").bindparams(_NOW)
         return [Direct(kept), Direct(taken)]
 
     @cached_property

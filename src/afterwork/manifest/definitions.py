@@ -1,17 +1,19 @@
 """The caches of the model as the database knows them, and the order in which they run."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
 
-from sqlalchemy import Connection, Dialect, select, update
+from sqlalchemy import ColumnElement, Connection, Dialect, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from afterwork.errors import BadRequest
 from afterwork.journal.values import identity_of
 from afterwork.journal.watch import Watch, Watches
 from afterwork.manifest.shapes import Shapes
+from afterwork.manifest.tables import cache as caches
 from afterwork.manifest.tables import definition as definitions
 from afterwork.manifest.tables import shape as shapes
 from afterwork.manifest.tables import use as uses
@@ -48,12 +50,28 @@ class Definition:
 
 
 class Definitions:
-    """All caches of a model. `order` is learned from what their runs read."""
+    """All caches of a model. `order` is learned from what their runs read. `left` is told of each that this server runs
+    no more."""
 
-    def __init__(self, connection: Connection, caches: Iterable[Cache], watches: Watches, known: Shapes) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        caches: Iterable[Cache],
+        watches: Watches,
+        known: Shapes,
+        left: Callable[[str], None],
+    ) -> None:
         self._shapes = known
+        self._left = left
         self._order: Order | None = None
         self._uses: dict[int, set[int]] = defaultdict(set)
+        self.version = 0
+        """A number that is another one as soon as the database knows of other definitions, or of other code."""
+        self.others = False
+        """Whether the database knows of definitions that this model has not."""
+        self.mine: Mapping[int, Definition] = {}
+        """Those that this server runs: the values of the others come from other code, which a server has brought that
+        was started later."""
         numbers = {row.name: row.id for row in connection.execute(select(definitions.c.name, definitions.c.id))}
         self.by_id: Mapping[int, Definition] = {
             number: Definition(number, cache, watch, _target(cache, watches))
@@ -84,7 +102,15 @@ class Definitions:
         return sum(map(len, self._uses.values()))
 
     def load(self, connection: Connection) -> None:
-        """Learn what the runs of other servers have read."""
+        """Learn what the runs of other servers have read, and which code they have."""
+        c = definitions.c
+        codes = {row.id: row for row in connection.execute(select(c.id, c.checksum, c.codes))}
+        self.version = sum(1 + row.codes for row in codes.values())
+        self.others = not codes.keys() <= self.by_id.keys()
+        before = self.mine
+        self.mine = {number: one for number, one in self.by_id.items() if one.cache.checksum == codes[number].checksum}
+        for number in before.keys() - self.mine.keys():
+            self._left(before[number].name)
         found = connection.execute(select(uses.c.definition, uses.c.shape)).all()
         self._shapes.load(connection)  # at least those that are in use
         for row in found:
@@ -179,6 +205,12 @@ class Order:
 
 def _target(cache: Cache, watches: Watches) -> Watch | None:
     return watches.of(cache.column.table) if isinstance(cache, DerivedCache) else None
+
+
+def after_all_runs(connection: Connection, now: datetime, *which: ColumnElement[bool]) -> datetime:
+    """A moment after all runs that there have been of some caches, also by the clocks of other servers."""
+    latest = connection.execute(select(func.max(caches.c.computed)).where(*which)).scalar()
+    return now if latest is None else max(now, latest + timedelta(microseconds=1))
 
 
 def register(connection: Connection, caches: Iterable[Cache]) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, Text, bindparam, column, delete, func, literal_column, select, text, true, update
 
 from afterwork.errors import ClaimLost
+from afterwork.manifest.definitions import Definition
 from afterwork.manifest.tables import cache as caches
+from afterwork.manifest.tables import definition as definitions
 from afterwork.manifest.tables import due as dues
 from afterwork.model.moment import UtcDateTime
 from afterwork.store.direct import Direct
@@ -19,13 +21,14 @@ from afterwork.store.sqlite import LAST_CHANGE
 @dataclass(frozen=True)
 class Waiting:
     """Of one definition, the first cache that is due and that nobody has claimed, separately for those that wait to be
-    filled; whether some are claimed; and whether filling has come to its end."""
+    filled; whether some are claimed; whether filling has come to its end; and what code the values come from."""
 
     definition: int
     due: datetime | None
     fill: datetime | None
     claimed: bool
     filled: bool
+    checksum: str | None
 
 
 @dataclass(frozen=True)
@@ -99,10 +102,12 @@ class DueCaches:
             connection.execute(_MARK_ON_SQLITE, [vars(mark) for mark in marks])
 
     def claim(
-        self, connection: Connection, definition: int, fill: bool, now: datetime, most: int, server: int, claim: str
+        self, connection: Connection, of: Definition, fill: bool, now: datetime, most: int, server: int, claim: str
     ) -> "Batch":
-        """Claim the first due caches of a definition for a server, in a transaction of its own."""
-        values = {"of": definition, "filling": fill, "now": now, "most": most, "by": server, "as_claim": claim}
+        """Claim the first due caches of a definition for a server, in a transaction of its own. There are none if the
+        values come from other code by now."""
+        values = {"of": of.id, "filling": fill, "now": now, "most": most, "by": server, "as_claim": claim}
+        values |= {"code": of.cache.checksum}
         for statement in self._claim[:-1]:
             connection.execute(statement.statement, values)
         rows = self._claim[-1].execute(connection, values)
@@ -150,6 +155,12 @@ class DueCaches:
         """Give back what is claimed and nobody is at any more."""
         mine = dues.c.claim.in_(list(claims))
         connection.execute(update(dues).where(mine).values(UNCLAIMED))
+
+    def release_all(self, connection: Connection, definition: int) -> None:
+        """Take back all claims of a definition. Whoever is at it will find them gone."""
+        connection.execute(
+            update(dues).where(dues.c.definition == definition, dues.c.claim.is_not(None)).values(UNCLAIMED)
+        )
 
     def claims(self, connection: Connection) -> dict[str, int]:
         """All claims there are, each with its server."""
@@ -211,11 +222,19 @@ _FIRST = (
 
 _WAITING = text(
     f"SELECT d.id, {_FIRST.format(fill='false')} AS due, {_FIRST.format(fill='true')} AS fill,"
-    " EXISTS (SELECT 1 FROM afterwork_due WHERE definition = d.id AND claim IS NOT NULL) AS claimed, d.filled"
-    " FROM afterwork_definition AS d"
+    " EXISTS (SELECT 1 FROM afterwork_due WHERE definition = d.id AND claim IS NOT NULL) AS claimed,"
+    " d.filled, d.checksum FROM afterwork_definition AS d"
 ).columns(
-    column("id"), column("due", UtcDateTime()), column("fill", UtcDateTime()), column("claimed"), column("filled")
+    column("id"),
+    column("due", UtcDateTime()),
+    column("fill", UtcDateTime()),
+    column("claimed"),
+    column("filled"),
+    column("checksum"),
 )
+
+
+_has_code = definitions.c.id == bindparam("of"), definitions.c.checksum == bindparam("code")
 
 
 def _claim_statements(dialect: str) -> list[Any]:
@@ -224,6 +243,7 @@ def _claim_statements(dialect: str) -> list[Any]:
         select(c.cache)
         .where(c.definition == bindparam("of"), c.claim.is_(None), c.fill == bindparam("filling"))
         .where(c.due <= bindparam("now", type_=UtcDateTime()))
+        .where(select(definitions.c.id).where(*_has_code).exists())
         .order_by(c.due)
         .limit(bindparam("most"))
     )

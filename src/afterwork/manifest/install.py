@@ -1,13 +1,14 @@
 """What caches need in the database: capture on the watched tables, and the function that finds readers."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import Connection, Table, delete, func, select, text, update
+from sqlalchemy import Connection, Table, delete, text, update
 
 from afterwork.journal import capture
 from afterwork.journal.entries import seen_by_now
 from afterwork.journal.tables import journal, recent
+from afterwork.manifest.definitions import after_all_runs
 from afterwork.manifest.due import UNCLAIMED
 from afterwork.manifest.keep import READERS
 from afterwork.manifest.tables import cache as caches
@@ -34,9 +35,7 @@ def install(database: Database, connection: Connection, tables: Sequence[Table],
 
 def all_again(database: Database, connection: Connection, now: datetime) -> list[str]:
     """Let all caches run again. What they have seen is forgotten: after a restore, it means nothing any more."""
-    # Whatever ran before this moment runs again, also if the clock of the server that ran it is ahead.
-    latest = connection.execute(select(func.max(caches.c.computed))).scalar()
-    began = now if latest is None else max(now, latest + timedelta(microseconds=1))
+    began = after_all_runs(connection, now)
     connection.execute(update(definitions).values(filled=False, next_root=None, done=0, began=began))
     for table in (journal, recent):
         connection.execute(delete(table))

@@ -9,7 +9,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from sqlalchemy import Boolean, Connection, bindparam, column, delete, select, text
+from sqlalchemy import Boolean, ColumnClause, Connection, bindparam, column, delete, select, text
 from sqlalchemy.dialects import postgresql
 
 from afterwork.manifest.tables import cache as caches
@@ -179,7 +179,7 @@ def manifests_of(dialect: str) -> Manifests:
 _WAITS = "EXISTS (SELECT 1 FROM afterwork_due WHERE cache = c.id) AS waits"
 _LEFT = f"c.id, c.definition, c.root, c.computed, c.digest, c.runs, c.took, {_WAITS}"
 
-_READER = (
+_READER: tuple[ColumnClause[Any], ...] = (
     column("cache"),
     column("definition"),
     column("root"),

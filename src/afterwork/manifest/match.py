@@ -70,15 +70,15 @@ class Matcher:
 
     def take(self, connection: Connection, now: datetime) -> Matched | None:
         """Take changes out of the journal, in the transaction that is open, and find who has read what was changed."""
-        taken = self.entries.take(connection, now)
+        taken = self.entries.take(connection, self.definitions.mine, now)
         if not taken.changes:
             return None
         if taken.shapes > self.shapes.count:
             self.shapes.load(connection)
-        if taken.uses > self.definitions.uses:
+        if taken.uses > self.definitions.uses or taken.definitions != self.definitions.version:
             self.definitions.load(connection)
         found = self._found(connection, taken.changes, now)
-        others = taken.definitions > len(self.definitions.by_id) and any(one.kind in "IT" for one in taken.changes)
+        others = self.definitions.others and any(one.kind in "IT" for one in taken.changes)
         return Matched(taken.changes, found, taken.busy, taken.more, others)
 
     def note(self, connection: Connection, matched: Matched, marks: Sequence[Mark], now: datetime) -> None:

@@ -51,9 +51,11 @@ definition = Table(
     Column("done", BigInteger, nullable=False, server_default="0"),
     Column("total", BigInteger),
     Column("began", UtcDateTime),
+    Column("codes", Integer, nullable=False, server_default="0"),
 )
 """The caches of the model by name. `checksum` is that of the code that the stored values come from or are being filled
-by; `next_root` is how far filling has come, `filled` that it has come to the end."""
+by, `codes` how often that has become another; `next_root` is how far filling has come, `filled` that it has come to the
+end."""
 
 cache = Table(
     "afterwork_cache",

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from types import CodeType
 from typing import Any
 
@@ -46,7 +47,7 @@ class DerivedCache(_Cache):
         assert isinstance(column, Column)
         return column
 
-    @property
+    @cached_property
     def checksum(self) -> str:
         """A text that changes when the code of the calculation does."""
         parts = [self.derived.function.__code__]
@@ -67,7 +68,7 @@ class ViewModelCache(_Cache):
         named = any("lane" in vars(cls) for cls in self.view_model.__mro__ if cls is not ViewModel)
         return self.view_model.lane if named else None
 
-    @property
+    @cached_property
     def checksum(self) -> str:
         """A text that changes when the code of the view model does."""
         return _checksum(_codes(self.view_model))

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, StaticPool, Table, event
-from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.pool import SingletonThreadPool
 
 from afterwork.errors import TransactionIsTheRuns, UnsupportedDatabase
@@ -117,6 +117,11 @@ class Database(ABC):
     def is_its_own(self, error: BaseException) -> bool:
         """Whether an error says nothing of what a job has done: the database is lost, or others were in the way."""
         return self.is_lost(error) or self.is_contended(error)
+
+    def is_not_the_jobs(self, error: BaseException) -> bool:
+        """The same of an error that a job's code has raised: a driver's bare error came from a connection of the job's
+        own."""
+        return isinstance(error, SQLAlchemyError) and self.is_its_own(error)
 
     def has_lost(self, connection: Connection, error: BaseException) -> bool:
         """Whether an error that a run raised means that `connection` is gone. A job may also have lost a database of

@@ -3,9 +3,9 @@
 import uuid
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy import Connection, Table, inspect, select, text
 from sqlalchemy.exc import NoSuchTableError
-from sqlalchemy.schema import CreateIndex
+from sqlalchemy.schema import CreateColumn, CreateIndex
 
 from afterwork.errors import NotInstalled, WrongSchema
 from afterwork.model.contract import Contract
@@ -104,6 +104,8 @@ def _tables(connection: Connection, found: int | None) -> Iterator[str]:
         if not inspect(connection).has_table(table.name):
             table.create(connection)
             yield f"table {table.name} created"
+        elif found != tables.SCHEMA_VERSION:
+            yield from _columns(connection, table)
     if found is None:
         connection.execute(tables.about.insert(), [{"name": "installation", "value": str(uuid.uuid4())}])
         connection.execute(tables.lane.insert(), [{"name": MAIN}, {"name": PARALLEL}])
@@ -111,6 +113,17 @@ def _tables(connection: Connection, found: int | None) -> Iterator[str]:
         connection.execute(tables.about.delete().where(tables.about.c.name == "schema_version"))
         connection.execute(tables.about.insert(), [{"name": "schema_version", "value": str(tables.SCHEMA_VERSION)}])
         yield f"schema version {tables.SCHEMA_VERSION} set"
+
+
+def _columns(connection: Connection, table: Table) -> Iterator[str]:
+    """Add what an older Afterwork's table has not."""
+    quote = connection.dialect.identifier_preparer.quote
+    there = set(connection.exec_driver_sql(f"SELECT * FROM {quote(table.name)} LIMIT 0").keys())
+    for column in table.columns:
+        if column.name not in there:
+            definition = CreateColumn(column).compile(dialect=connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {quote(table.name)} ADD COLUMN {definition}")
+            yield f"column {table.name}.{column.name} added"
 
 
 def _wake_trigger(connection: Connection, contract: Contract) -> Iterator[str]:

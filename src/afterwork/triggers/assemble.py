@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from afterwork.clock import Clock
 from afterwork.errors import NotCaptured
-from afterwork.events import Events, NotInSql, Reached
+from afterwork.events import Events, NotInSql, OtherCode, Reached
 from afterwork.jobs.run import Run
 from afterwork.jobs.trigger import CACHES
 from afterwork.journal import capture
@@ -103,7 +103,9 @@ def matcher_of(database: Database, model: ReadModel, connection: Connection, eve
         database,
         Entries(database.dialect),
         shapes,
-        Definitions(connection, list(model.caches.values()), watches, shapes),
+        Definitions(
+            connection, list(model.caches.values()), watches, shapes, lambda cache: events.emit(OtherCode(cache))
+        ),
         manifests,
         dues,
         Heads(database.dialect, manifests, dues),

@@ -92,7 +92,7 @@ class AtOnce:
         """The caches to be made fresh now, all of one definition: the one that waits for no other."""
         if matched.busy or matched.more:  # what is seen here has to be what was taken
             return []
-        known, order = self.matcher.definitions.by_id, self.matcher.definitions.order
+        known, order = self.matcher.definitions.mine, self.matcher.definitions.order
         ready = [(hit, mark) for hit, mark in matched.found if mark.due <= now and hit.definition in known]
         first = min({hit.definition for hit, _ in ready}, key=order.rank.__getitem__, default=None)
         if first is None or not isinstance(known[first].cache, DerivedCache):

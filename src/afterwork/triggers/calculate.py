@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Any
 
 from sqlalchemy import Column, Connection
@@ -22,6 +22,8 @@ from afterwork.manifest.record import Recorder
 from afterwork.model.cache import DerivedCache
 from afterwork.model.external_id import ExternalId, parse
 from afterwork.triggers.roots import Roots
+
+DIGITS = Context(prec=1000)
 
 UNFIT = ValueError, TypeError, OverflowError
 """What drivers raise for a value that they can't send."""
@@ -110,7 +112,7 @@ def outcomes(done: Sequence[Calculated], definition: Definition, run_of: Callabl
 
 
 def checked(column: Column[Any], name: str, value: Any) -> Any:
-    """A value that a column can hold. Raises `BadValue` for one that it can't."""
+    """A value as a column holds it. Raises `BadValue` for one that it can't."""
     if value is None:
         if not column.nullable:
             raise BadValue(f"{name} can't be null, but its calculation returned None.")
@@ -122,7 +124,18 @@ def checked(column: Column[Any], name: str, value: Any) -> Any:
     kinds = {float: (float, int, Decimal), Decimal: (Decimal, int, float), int: (int,)}.get(wanted, (wanted,))
     if not isinstance(value, kinds) or (isinstance(value, bool) and wanted is not bool):
         raise BadValue(f"{name} needs {wanted.__name__}, but its calculation returned {value!r:.100}.")
-    return value
+    return _rounded(value, getattr(column.type, "scale", None))
+
+
+def _rounded(value: Any, scale: int | None) -> Any:
+    """A decimal with as many digits as its column has, as PostgreSQL rounds: else it would be another one each time
+    than the one that is stored."""
+    if scale is None or not isinstance(value, Decimal) or not value.is_finite():
+        return value
+    try:
+        return value.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, DIGITS)
+    except InvalidOperation:  # the database will say that it is too large
+        return value
 
 
 def is_same(column: Column[Any], stored: Any, value: Any) -> bool:

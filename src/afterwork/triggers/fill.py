@@ -4,18 +4,27 @@ New objects come by the journal, and first. How far filling has come is a row of
 crash where it was.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, func, select, tuple_, update
+from sqlalchemy.orm import Mapper
 
 from afterwork.manifest.cause import Cause
-from afterwork.manifest.definitions import Definition
+from afterwork.manifest.definitions import Definition, after_all_runs
 from afterwork.manifest.match import Matcher
+from afterwork.manifest.tables import cache as caches
 from afterwork.manifest.tables import definition as definitions
+from afterwork.manifest.tables import due as dues
 from afterwork.model.external_id import ExternalId, parse
 
 CHUNK = 1000
+
+
+def _classes(definition: Definition) -> Mapping[str, Mapper[Any]]:
+    return {definition.cache.root.class_.__name__: definition.cache.root}
 
 
 @dataclass(frozen=True)
@@ -34,10 +43,15 @@ class Filler:
                 continue
             total = connection.execute(select(func.count()).select_from(definition.cache.table)).scalar_one()
             connection.commit()
-            other = c.checksum.is_distinct_from(checksum)
-            start = {"checksum": checksum, "next_root": None, "filled": False, "done": 0, "total": total, "began": now}
-            with self.matcher.database.transaction(connection):
-                connection.execute(update(definitions).where(c.id == definition.id, other).values(start))
+            # With nobody just storing what other code came to, and nobody doing so later.
+            with self.matcher.database.transaction(connection, self.matcher.entries.to_change_code):
+                began = after_all_runs(connection, now, caches.c.definition == definition.id)
+                other = update(definitions).where(c.id == definition.id, c.checksum.is_distinct_from(checksum))
+                start = other.values(checksum=checksum, codes=c.codes + 1, began=began, total=total)
+                if connection.execute(start.values(next_root=None, filled=False, done=0)).rowcount:
+                    self.matcher.dues.release_all(connection, definition.id)
+        self.matcher.definitions.load(connection)
+        connection.commit()
 
     def step(self, connection: Connection, definition: Definition, now: datetime) -> bool:
         """Add the next chunk of one cache. False if somebody else is at it, or the end is reached."""
@@ -56,15 +70,35 @@ class Filler:
                 self.matcher.heads.add(connection, definition, roots, now, Cause("fill"), fill_since=row.began)
                 progress = {"next_root": roots[-1], "done": row.done + len(roots)}
             else:
+                self._drop_gone(connection, definition, row.began)
                 progress = {"filled": True}
             connection.execute(update(definitions).where(c.id == definition.id).values(progress))
         return bool(roots)
+
+    def _drop_gone(self, connection: Connection, definition: Definition, began: datetime) -> None:
+        """Drop the caches of objects that filling has not met, and that are not there: they were deleted while nobody
+        took note of it."""
+        c = caches.c
+        waits = select(dues.c.cache).where(dues.c.cache == c.id).exists()
+        old = select(c.id, c.root).where(
+            c.definition == definition.id, c.computed.is_(None) | (c.computed < began), ~waits
+        )
+        rows = connection.execute(old).all()
+        for start in range(0, len(rows), CHUNK):
+            keys = {parse(row.root, _classes(definition)).key: row.id for row in rows[start : start + CHUNK]}
+            there = self._there(connection, definition, list(keys))
+            self.matcher.heads.drop(connection, [number for key, number in keys.items() if key not in there])
+
+    def _there(self, connection: Connection, definition: Definition, keys: Sequence[tuple[object, ...]]) -> set[object]:
+        columns = list(definition.cache.table.primary_key.columns)
+        wanted = tuple_(*columns).in_(keys) if len(columns) > 1 else columns[0].in_([key[0] for key in keys])
+        return {tuple(row) for row in connection.execute(select(*columns).where(wanted))}
 
     def _next(self, connection: Connection, definition: Definition, after: str | None) -> list[str]:
         mapper = definition.cache.root
         key = list(definition.cache.table.primary_key.columns)
         some = select(*key).order_by(*key).limit(CHUNK)
         if after is not None:
-            last = parse(after, {mapper.class_.__name__: mapper}).key
+            last = parse(after, _classes(definition)).key
             some = some.where(tuple_(*key) > tuple_(*last)) if len(key) > 1 else some.where(key[0] > last[0])
         return [str(ExternalId(mapper, tuple(row))) for row in connection.execute(some)]

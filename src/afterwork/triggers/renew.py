@@ -83,7 +83,7 @@ class Renewer:
         try:
             tokens = self._transaction(connection, attempt)
         except Exception as error:
-            if attempt.recorder is None or self.matcher.database.is_its_own(error):
+            if attempt.recorder is None or self.matcher.database.is_not_the_jobs(error):
                 raise
             return self._fail(connection, attempt, error)
         if tokens is not None:
@@ -174,7 +174,7 @@ class Renewer:
         try:
             self._write_failure(connection, attempt, tokens, raised, error)
         except Exception as second:
-            if self.matcher.database.is_its_own(second):
+            if self.matcher.database.is_not_the_jobs(second):
                 raise
             raised = raised.with_second(second)
             self._write_failure(connection, attempt, tokens, raised, None)

@@ -113,15 +113,19 @@ class Stale:
             more = step.more
 
     def _waiting(self, connection: Connection) -> Mapping[int, Waiting]:
-        found = self.matcher.dues.waiting(connection)
+        definitions = self.matcher.definitions
+        found = {one.definition: one for one in self.matcher.dues.waiting(connection)}
+        if any(one.cache.checksum != found[number].checksum for number, one in definitions.mine.items()):
+            definitions.load(connection)
         connection.commit()
-        # What this model has not is left to servers whose model has it.
-        return {one.definition: one for one in found if one.definition in self.matcher.definitions.by_id}
+        # What this model has not, or has other code for, is left to servers whose model has it.
+        return {number: one for number, one in found.items() if number in definitions.mine}
 
     def _fill(self, connection: Connection, definition: Definition) -> bool:
         """Add the next chunk of caches to be filled. False if another server is just doing that."""
         added = self.filler.step(connection, definition, self.clock.now())
-        return added or self._waiting(connection)[definition.id].filled
+        after = self._waiting(connection).get(definition.id)
+        return added or after is None or after.filled
 
     def adopt(
         self, connection: Connection, server: int, living: Sequence[int], active: Callable[[], Sequence[str]]
@@ -195,7 +199,7 @@ class Stale:
         try:
             with self.matcher.database.light_statement(connection):
                 most = self._most(definition)
-                batch = self.matcher.dues.claim(connection, definition.id, fill, now, most, server, claim)
+                batch = self.matcher.dues.claim(connection, definition, fill, now, most, server, claim)
             return self._run_batch(connection, definition, batch) if batch.caches else []
         finally:
             active(claim, False)
@@ -248,7 +252,7 @@ class Stale:
         done: list[Calculated] = []
         with self.matcher.database.snapshot(connection) as snapshot:
             for one in calculator.calculate(connection, batch.caches, SLICE):
-                if one.error is not None and self.matcher.database.is_its_own(one.error):
+                if one.error is not None and self.matcher.database.is_not_the_jobs(one.error):
                     raise one.error
                 if isinstance(one.error, DBAPIError):
                     done.append(one)
