@@ -372,8 +372,15 @@ class _Flattening:
                 return element if single is None else column_of(*single)
             return None
 
-        translated = visitors.replacement_traverse(_deep_deannotate(condition), {}, replace)
+        translated = visitors.replacement_traverse(_bare(condition), {}, replace)
         return translated if clear else None
+
+
+def _bare(condition: Any) -> Any:
+    """A copy without annotations. They are named, since SQLAlchemy 2.0 otherwise changes what was annotated: the
+    conditions of relationships would lose which of their columns are remote."""
+    names = {name for element in visitors.iterate(condition) for name in getattr(element, "_annotations", ())}
+    return _deep_deannotate(condition, sorted(names))
 
 
 def _links(one: tuple[Place, str], other: tuple[Place, str]) -> Iterator[Equality]:
