@@ -188,7 +188,9 @@ def test_partitions_are_watched_as_the_whole_and_each(engine: Engine, captured: 
 
 
 def test_numbers_that_are_equal_are_no_change(captured: Start) -> None:
-    found = captured(Table("rate", MetaData(), Column("id", Numeric, primary_key=True), Column("n", Numeric)))
+    found = captured(
+        Table("rate", MetaData(), Column("id", Numeric, primary_key=True, autoincrement=False), Column("n", Numeric))
+    )
     found.run("INSERT INTO rate VALUES (1.50, 1.0)")
     assert found.run("UPDATE rate SET n = 1.00") == []
     assert found.run("UPDATE rate SET n = 1.01, id = 1.5") == ["U rate 1.5 n"]

@@ -104,7 +104,9 @@ def test_a_table_of_keys_only(captured: Start) -> None:
 def test_a_key_that_has_no_text(captured: Start) -> None:
     from sqlalchemy import Float
 
-    table = Table("measure", MetaData(), Column("at", Float, primary_key=True), Column("value", Integer))
+    table = Table(
+        "measure", MetaData(), Column("at", Float, primary_key=True, autoincrement=False), Column("value", Integer)
+    )
     found = captured(table)
     assert found.run("INSERT INTO measure VALUES (1.5, 1), (2.5, 2)") == ["I measure None"] * 2
     assert found.run("UPDATE measure SET value = 3 WHERE at = 1.5") == ["U measure None value"]

@@ -200,7 +200,7 @@ def kind_of_key(request: pytest.FixtureRequest, engine: Any) -> tuple[Any, st.Se
 @pytest.mark.parametrize("is_composite", [False, True])
 def test_keys(captured: Start, kind_of_key: tuple[Any, st.SearchStrategy[Any]], is_composite: bool) -> None:
     kind, strategy = kind_of_key
-    parts = [Column("key", kind, primary_key=True)]
+    parts = [Column("key", kind, primary_key=True, autoincrement=False)]
     if is_composite:
         parts.append(Column("other", Integer, primary_key=True))
     table = Table("keyed", MetaData(), *parts, Column("n", Integer))
