@@ -16,7 +16,7 @@ from afterwork.model.retry import Retry
 from afterwork.model.ticket import AsyncTicket
 from afterwork.model.variable import variable
 from afterwork.model.viewmodel import Model, ViewModel, action, column, on_exception
-from afterwork.model.when import Cron, Every, WhenStale
+from afterwork.model.when import Cron, Every, Once, WhenStale
 from afterwork.settings import Settings
 from afterwork.triggers.fresh import fresh, is_stale
 
@@ -34,6 +34,7 @@ __all__ = [
     "Every",
     "ManualClock",
     "Model",
+    "Once",
     "Outcome",
     "Raised",
     "Rejected",

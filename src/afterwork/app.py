@@ -33,6 +33,7 @@ from afterwork.store import schema
 from afterwork.store.database import Database, database_of
 from afterwork.store.tickets import Tickets
 from afterwork.triggers.assemble import matcher_of, stale_trigger
+from afterwork.triggers.once import upgrade_of
 from afterwork.triggers.several import TicketsAndTimers
 from afterwork.triggers.stale import Stale
 from afterwork.triggers.ticket import TicketTrigger
@@ -224,7 +225,10 @@ class Afterwork:
             rounds.register(connection)
         refresher = stale_trigger(database, self.model, connection, self.clock, self.events, installation)
         connection.commit()
-        return Runner(database, trigger, self.clock, self.events, self.settings, refresher, rounds, variables)
+        upgrade = upgrade_of(database, self.model, installation, self.clock, self.events, variables)
+        return Runner(
+            database, trigger, self.clock, self.events, self.settings, refresher, rounds, upgrade, variables
+        )  # fmt: skip
 
     def _variables(self) -> dict[str, Any]:
         return {SERVER_STARTED: self.clock.now(), **self.variables}

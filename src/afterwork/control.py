@@ -11,7 +11,7 @@ from afterwork.errors import BadRequest, shown
 from afterwork.events import Events
 from afterwork.model.key import key_of
 from afterwork.model.reading import ReadModel
-from afterwork.store import leases, schema
+from afterwork.store import leases, once, schema
 from afterwork.store.database import Database
 from afterwork.triggers.timer.rounds import rounds_of
 
@@ -49,6 +49,17 @@ class Control:
             if not found.rowcount:
                 raise BadRequest(f"There is no ticket {key}.")
             self._database.wake_all(connection)
+
+    def retry_once(self, name: str) -> None:
+        """Let an action that runs once per database, and has failed, run again, and then those below it.
+
+        Raises `BadRequest` if it has not failed: what has ended well never runs again.
+        """
+        with self._acting() as connection:
+            if not once.forget_failed(connection, name):
+                failed = sorted(row.name for row in once.rows(connection).values() if row.error is not None)
+                known = ", ".join(failed) or "none"
+                raise BadRequest(f"{shown(name)} is no action that runs once and has failed. Failed have: {known}.")
 
     def pause(self, name: str) -> None:
         """Let a timer not fire, or no more jobs of a lane begin. What runs goes on."""

@@ -14,8 +14,9 @@ from afterwork.manifest.tables import due as dues
 from afterwork.model.contract import Attribute
 from afterwork.model.lane import MAIN
 from afterwork.model.reading import ReadModel
-from afterwork.store import schema, tables
+from afterwork.store import once, schema, tables
 from afterwork.store.database import Database, ServerRow
+from afterwork.store.once import OnceRow
 from afterwork.store.tickets import Columns
 from afterwork.store.tickets import aware as _aware
 from afterwork.triggers.assemble import matcher_of
@@ -57,6 +58,25 @@ class TimerView:
     failed: int
     left: int
     error: str | None
+    known: bool
+
+
+OnceState = Literal["waiting", "running", "done", "failed"]
+
+
+@dataclass(frozen=True)
+class OnceView:
+    """An action that runs once per database, as it is shown. Moments are in UTC. `waits_for` names the action above it
+    that has failed, without which it would run. `known` says that the model has it."""
+
+    name: str
+    state: OnceState
+    began: datetime | None
+    ended: datetime | None
+    seconds: float | None
+    result: str | None
+    error: str | None
+    waits_for: str | None
     known: bool
 
 
@@ -149,6 +169,20 @@ class Insight:
             row.error, known=timed is not None,
         )  # fmt: skip
 
+    def once(self) -> list[OnceView]:
+        """What runs once per database: the actions of the model in their order, then others that have run here."""
+        with self._database.engine.connect() as connection:
+            schema.check_installed(self._database, connection)
+            rows = once.rows(connection)
+        found = []
+        for actions in self._model.once.values():
+            failed: str | None = None
+            for one in actions:
+                row = rows.pop(one.name, None)
+                found.append(_once_view(one.name, row, failed, known=True))
+                failed = one.name if row is not None and row.error is not None else failed
+        return [*found, *(_once_view(name, row, None, known=False) for name, row in sorted(rows.items()))]
+
     def caches(self) -> list[CacheSummary]:
         """All caches, over all objects: how many are fresh, stale, failed, and how far filling has come."""
         with self._database.engine.connect() as connection:
@@ -182,6 +216,7 @@ class Insight:
         if found == tables.SCHEMA_VERSION:
             if self._model.caches:
                 yield from self._capture(connection, install)
+            yield from self._failed_once(connection)
             servers = self._servers(connection)
             yield Finding(
                 f"servers: {', '.join(servers) or 'none'}",
@@ -189,6 +224,13 @@ class Insight:
                 "Start one: afterwork serve MODULE:APP --database URL",
                 is_note=True,
             )
+
+    def _failed_once(self, connection: Connection) -> Iterator[Finding]:
+        """What has failed that runs once per database, so that what stands below it waits."""
+        names = [one.name for actions in self._model.once.values() for one in actions]
+        for name in once.failed(connection, names):
+            advice = f"See why, put it right, and: afterwork once MODULE:APP --retry {name} --database URL"
+            yield Finding(f"{name}, which runs once, has failed", False, advice)
 
     def _capture(self, connection: Connection, install: str) -> Iterator[Finding]:
         """Whether every change of what caches may read is noticed."""
@@ -242,3 +284,10 @@ class Insight:
             attempts=of(contract.attempts) or 0,
             error=of(contract.error),
         )
+
+
+def _once_view(name: str, row: OnceRow | None, failed: str | None, known: bool) -> OnceView:
+    if row is None:
+        return OnceView(name, "waiting", None, None, None, None, None, failed, known)
+    state: OnceState = "running" if row.ended is None else "done" if row.error is None else "failed"
+    return OnceView(name, state, row.began, row.ended, row.seconds, row.result, row.error, None, known)

@@ -23,6 +23,7 @@ from afterwork.cli.printing import (
     impact_lines,
     model_lines,
     model_view,
+    once_lines,
     say,
     status_lines,
     ticket_lines,
@@ -171,6 +172,20 @@ def timers(app: Afterwork, url: URL, as_json: bool) -> None:
     with engine_at(url) as engine:
         found = app.insight(engine).timers()
     say("\n".join(timer_lines(found)), found, as_json)
+
+
+@main.command()
+@the_app
+@the_database()
+@click.option("--retry", metavar="NAME", help="Let the action NAME, which has failed, run again.")
+@as_json
+def once(app: Afterwork, url: URL, retry: str | None, as_json: bool) -> None:
+    """Show what runs once per database: what has run, when, and what came of it."""
+    with engine_at(url) as engine:
+        if retry is not None:
+            app.control(engine).retry_once(retry)
+        found = app.insight(engine).once()
+    say("\n".join(once_lines(found)), found, as_json)
 
 
 @main.command()

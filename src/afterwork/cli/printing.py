@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from afterwork.insight import Finding, Status, TicketView, TimerView
+from afterwork.insight import Finding, OnceView, Status, TicketView, TimerView
 from afterwork.manifest.explain import CacheSummary, Reader
 from afterwork.model.reading import ReadModel
 from afterwork.model.work import Work
@@ -147,6 +147,19 @@ def _timer_cells(one: TimerView) -> tuple[str, ...]:
     took = "" if one.took is None else f"{one.took:.1f} s"
     counts = f"{one.hits:,}", f"{one.failed:,}", f"{one.left:,}"
     return (name, one.schedule, one.lane or "", coming, _moment(one.fired), took, *counts, one.error or "")
+
+
+def once_lines(actions: Sequence[OnceView]) -> Iterator[str]:
+    """What runs once per database, for people."""
+    head = ("action", "state", "ended (UTC)", "took", "result or error")
+    yield from _table(head, [_once_cells(one) for one in actions]) if actions else ["Nothing in the model runs once."]
+
+
+def _once_cells(one: OnceView) -> tuple[str, ...]:
+    name = one.name if one.known else f"{one.name} (not in the model any more)"
+    took = "" if one.seconds is None else f"{one.seconds:.1f} s"
+    said = one.error or one.result or (f"until {one.waits_for} has gone well" if one.waits_for else "")
+    return (name, one.state, _moment(one.ended), took, said)
 
 
 def _moment(moment: datetime | None) -> str:

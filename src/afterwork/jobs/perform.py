@@ -8,10 +8,14 @@ from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
 from afterwork.errors import PreconditionFalse, WrongRoot
+from afterwork.jobs.outcome import printable
 from afterwork.jobs.run import Run, running
 from afterwork.model.method import BoundMethod
-from afterwork.model.viewmodel import ViewModel
+from afterwork.model.viewmodel import Action, ViewModel
 from afterwork.model.work import MethodWork, ViewModelWork, Work
+
+NOT_ENABLED = "skipped: it was not enabled"
+"""The result of an action that runs once, and whose `enabled` was false."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,16 @@ def perform(work: Work, root: object | None, run: Run, given: Given) -> None:
                 for action in view_model.actions.values():
                     if action.is_enabled(instance):
                         action.function(instance)
+
+
+def perform_action(work: ViewModelWork, action: Action, run: Run, given: Given) -> str | None:
+    """Run one action of a view model without a root. Returns what it returned, as text. Raises what it raises."""
+    with running(run):
+        instance = _view_model(work.view_model, None, given)
+        if not action.is_enabled(instance):
+            return NOT_ENABLED
+        result = action.function(instance)
+        return None if result is None else printable(str(result))
 
 
 def tell(work: Work, root: object | None, run: Run, given: Given, error: Exception, text: str) -> None:

@@ -14,7 +14,7 @@ from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeede
 from afterwork.jobs.perform import Given, check, is_gone, perform, tell
 from afterwork.jobs.run import Run
 from afterwork.jobs.session import RunSession
-from afterwork.jobs.trigger import Claim, Due, Firer, Refresher, Trigger
+from afterwork.jobs.trigger import ONCE, Claim, Due, Firer, Refresher, Trigger, Upgrader
 from afterwork.settings import Settings
 from afterwork.store.database import Database
 
@@ -27,7 +27,7 @@ PAUSE_WHEN_CONTENDED = timedelta(seconds=5)
 @dataclass(frozen=True)
 class Runner:
     """Runs what one trigger claims in one database. `refresher` is there if the model has caches,
-    `firer` if it has timers."""
+    `firer` if it has timers, `upgrader` if it has something that runs once per database."""
 
     database: Database
     trigger: Trigger
@@ -36,11 +36,14 @@ class Runner:
     settings: Settings
     refresher: Refresher | None = None
     firer: Firer | None = None
+    upgrader: Upgrader | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
     """Those of the server, which each view model is given."""
 
     def due(self, connection: Connection, caches_too: bool = True) -> Due:
         """What is due now, caches included unless somebody is at them anyway."""
+        if self.upgrader is not None and self.upgrader.is_due(connection):
+            return Due({ONCE: [0]}, None)
         now = self.clock.now()
         found = self.trigger.due(connection, now)
         if self.refresher is None or not caches_too:

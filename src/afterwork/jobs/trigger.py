@@ -11,6 +11,7 @@ from afterwork.jobs.outcome import Outcome
 from afterwork.jobs.run import Run
 from afterwork.jobs.session import RunSession
 from afterwork.model.work import Work
+from afterwork.store.leases import Lease
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,21 @@ CACHES = "\x00caches"
 TIMERS = "\x00timers"
 """What stands for a lane where timers are due. Their rounds are found beside all lanes."""
 
+ONCE = "\x00once"
+"""What stands for a lane where something is to run once per database. Until that is done, nothing else is due."""
+
 Ran = list[tuple[Run, Outcome]]
+
+
+class Upgrader(Protocol):
+    """What runs, once per database, what an upgrade of the application needs."""
+
+    def is_due(self, connection: Connection) -> bool:
+        """Whether there is something that has not run and can, or that goes on, so that all else must wait."""
+
+    def upgrade(self, connection: Connection, server: int, holding: Callable[[Lease, bool], None]) -> Iterator[Ran]:
+        """Run what is due and can be had, one after the other. `holding` is told of each lease for the time in which it
+        is worked on."""
 
 
 class Firer(Protocol):

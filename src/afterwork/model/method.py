@@ -5,7 +5,7 @@ import inspect as python
 from collections.abc import Callable
 from typing import Any, Generic, Self, TypeVar, overload
 
-from afterwork.errors import BadDeclaration
+from afterwork.errors import BadDeclaration, shown
 from afterwork.model.lane import MAIN
 from afterwork.model.retry import Retry
 from afterwork.model.when import Timer
@@ -44,6 +44,11 @@ class Method(Generic[Owner, Result]):
         when: Timer | None = None,
     ) -> None:
         check_callable_alone(function, "@aw.method")
+        if when is not None and not isinstance(when, Timer):
+            raise BadDeclaration(
+                f"@aw.method on {function.__qualname__}: its when is {shown(when)}. A method has a timer there, "
+                "aw.Every or aw.Cron; aw.Once and aw.WhenStale are for view models."
+            )
         self.function = function
         self.name = function.__name__
         self.precondition = precondition
@@ -114,7 +119,7 @@ def method(
         @aw.method(precondition=lambda self: self.number is None)
         def assign_number(self) -> None: ...
 
-    Raises `BadDeclaration` if the function needs arguments or is asynchronous.
+    Raises `BadDeclaration` if the function needs arguments or is asynchronous, or `when` is no timer.
     """
 
     def mark(target: Callable[[Any], Any]) -> Method[Any, Any]:

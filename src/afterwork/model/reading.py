@@ -2,7 +2,7 @@
 
 import difflib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from afterwork.model.cache import Cache, caches_of
 from afterwork.model.contract import CLASS_NAME, Contract, plain
 from afterwork.model.external_id import parse
 from afterwork.model.later import HOW_TO_HAVE_TICKETS
+from afterwork.model.once import OnceAction, once_of
 from afterwork.model.ticket import contract_of, is_ticket_class
 from afterwork.model.timer import TimedWork, timers_of
 from afterwork.model.viewmodel import ViewModel
@@ -23,12 +24,14 @@ from afterwork.model.work import ViewModelWork, Work, methods_of
 
 @dataclass(frozen=True)
 class ReadModel:
-    """What an application declares, as its server sees it. `classes`, `works`, `caches` and `timers` are by name."""
+    """What an application declares, as its server sees it. `classes`, `works`, `caches` and `timers` are by name;
+    `once` has, by the names of view models, their actions that run once per database."""
 
     classes: Mapping[str, Mapper[Any]]
     works: Mapping[str, Work]
     caches: Mapping[str, Cache]
     timers: Mapping[str, TimedWork]
+    once: Mapping[str, Sequence[OnceAction]]
     contract: Contract
     _spellings: Mapping[str, Work]
 
@@ -37,6 +40,8 @@ class ReadModel:
         found = self.works.get(name or "") or self._spellings.get(plain(name or ""))
         if found is None:
             raise UnknownWork(self._unknown(name))
+        if found.name in self.once:
+            raise UnknownWork(f"{found.name} runs once per database (aw.Once), so no ticket can ask for it.")
         return found
 
     @property
@@ -90,10 +95,12 @@ def read_model(base: object) -> ReadModel:
     works = _works(mappers, view_models, problems)
     caches = caches_of(mappers, view_models, problems)
     timers = timers_of(works, classes, problems)
+    once = once_of(works, problems)
     contract = _contract(mappers, problems)
     if problems or contract is None:
         raise ModelError(problems)
-    return ReadModel(classes, works, caches, timers, contract, {plain(name): work for name, work in works.items()})
+    spellings = {plain(name): work for name, work in works.items()}
+    return ReadModel(classes, works, caches, timers, once, contract, spellings)
 
 
 def from_external_id(session: Session, text: str, base: object) -> Any | None:

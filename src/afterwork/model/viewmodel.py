@@ -13,7 +13,7 @@ from afterwork.model.lane import MAIN
 from afterwork.model.method import check_callable_alone
 from afterwork.model.retry import Retry
 from afterwork.model.variable import Variable
-from afterwork.model.when import Timer, WhenStale
+from afterwork.model.when import Once, Timer, WhenStale
 
 Root = TypeVar("Root", default=Any)
 Result = TypeVar("Result")
@@ -113,7 +113,7 @@ class ViewModel(Generic[Root]):
     lane: ClassVar[str | None] = MAIN
     external: ClassVar[bool] = False
     retry: ClassVar[Retry | None] = None
-    when: ClassVar[WhenStale | Timer | None] = None
+    when: ClassVar[WhenStale | Timer | Once | None] = None
 
     root_class: ClassVar[type | None] = None
     model: ClassVar[object | None] = None

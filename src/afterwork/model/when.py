@@ -27,6 +27,15 @@ class WhenStale:
             raise BadDeclaration(f"allow_oldness is {self.allow_oldness}. It must be 0 or more.")
 
 
+@dataclass(frozen=True)
+class Once:
+    """Runs each action of a view model without a root once per database, from top to bottom, and never again.
+
+    For what an upgrade must do to the data. Servers run what has not run yet before they begin anything else. An action
+    is known by its name, `ViewModel.action`; one that is added later runs then.
+    """
+
+
 Misfire = Literal["once", "skip", "each"]
 """What becomes of due times at which nobody ran: one round for all of them, none, or one for each."""
 

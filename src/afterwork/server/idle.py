@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sqlalchemy import Connection
 
 from afterwork.jobs.runner import Runner
-from afterwork.jobs.trigger import CACHES, TIMERS, Ran
+from afterwork.jobs.trigger import CACHES, ONCE, TIMERS, Ran
 from afterwork.server.drain import Caution, Drainer
 from afterwork.server.presence import Presence
 from afterwork.server.prune import prune
@@ -38,8 +38,14 @@ def _run(runner: Runner, connection: Connection, presence: Presence, drainer: Dr
         lanes = {lane: found for lane, found in due.lanes.items() if lane not in unavailable}
         if not lanes:
             return
+        if lanes.pop(ONCE, None) and runner.upgrader is not None:
+            upgraded = list(_reported(runner, runner.upgrader.upgrade(connection, presence.id, drainer.holding)))
+            yield from upgraded
+            if not upgraded:
+                unavailable.add(ONCE)
         if lanes.pop(CACHES, None) and runner.refresher is not None:
-            yield from _refresh(runner, connection, presence.id)
+            refreshed = runner.refresher.refresh(connection, presence.id, lambda claim, begun: None)
+            yield from _reported(runner, refreshed)
         if lanes.pop(TIMERS, None) and runner.firer is not None and not list(runner.firer.fire(connection)):
             unavailable.add(TIMERS)
         ensure_lanes(connection, lanes)
@@ -50,9 +56,8 @@ def _run(runner: Runner, connection: Connection, presence: Presence, drainer: Dr
                 unavailable.add(lane)
 
 
-def _refresh(runner: Runner, connection: Connection, server: int) -> Iterator[Ran]:
-    assert runner.refresher is not None
-    for ran in runner.refresher.refresh(connection, server, lambda claim, begun: None):
+def _reported(runner: Runner, found: Iterator[Ran]) -> Iterator[Ran]:
+    for ran in found:
         for run, outcome in ran:
             runner.report_one(run, outcome)
         yield ran

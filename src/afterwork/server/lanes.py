@@ -12,14 +12,14 @@ from afterwork.store.leases import Lease
 class Lanes:
     """Shared by the loop and its workers."""
 
-    def __init__(self, standby: float) -> None:
+    def __init__(self, standby: float, first: str = MAIN) -> None:
         self._lock = threading.Lock()
         self._standby = standby
         self._active: dict[str, int] = {}
         self._held: Counter[str] = Counter()
         self._claims: set[str] = set()
         self._elsewhere: dict[str, float] = {}
-        self.recent: str = MAIN
+        self.recent = first
         self.known: set[str] = set()
         self.paused: set[str] = set()
 

@@ -18,8 +18,8 @@ from afterwork.events import (
 )
 from afterwork.jobs.outcome import text_of
 from afterwork.jobs.runner import Runner
-from afterwork.jobs.trigger import CACHES, TIMERS, Due
-from afterwork.model.lane import PARALLEL
+from afterwork.jobs.trigger import CACHES, ONCE, TIMERS, Due
+from afterwork.model.lane import MAIN, PARALLEL
 from afterwork.server.drain import Caution, Drainer
 from afterwork.server.heartbeat import Heartbeat
 from afterwork.server.lanes import Lanes
@@ -47,7 +47,9 @@ class Server:
         self._settings = runner.settings
         self._stopping = threading.Event()
         self._ready = threading.Event()
-        self._lanes = Lanes(self._settings.standby_poll.total_seconds())
+        # What runs once comes before all else, also if the server is woken before it has looked.
+        first = MAIN if runner.upgrader is None else ONCE
+        self._lanes = Lanes(self._settings.standby_poll.total_seconds(), first)
         self._link = Link(runner)
         self._caution = Caution()
         self._lost: tuple[Exception, int] | None = None
@@ -149,7 +151,7 @@ class Server:
         if lanes.paused:
             lanes.paused &= leases.paused(connection)
             connection.commit()
-        leases.ensure_lanes(connection, due.lanes.keys() - lanes.known - {CACHES, TIMERS})
+        leases.ensure_lanes(connection, due.lanes.keys() - lanes.known - {CACHES, TIMERS, ONCE})
         lanes.known.update(due.lanes)
         wanted = [lane for lane in due.lanes if lanes.may_start(lane)][: workers.free]
         for lane in wanted:
@@ -158,7 +160,7 @@ class Server:
         return len(wanted)
 
     def _task(self, lane: str, priority: int | None) -> Task:
-        beside = {CACHES: self._refresh, TIMERS: self._fire}
+        beside = {CACHES: self._refresh, TIMERS: self._fire, ONCE: self._upgrade}
         return beside.get(lane) or partial(self._drain, lane, priority)
 
     def _wait_for_workers(self, due: Due) -> None:
@@ -264,6 +266,20 @@ class Server:
         finally:
             if ran:
                 self._lanes.obtained(CACHES)
+
+    def _upgrade(self, connection: Connection) -> None:
+        assert self._runner.upgrader is not None
+        ran = False
+        for upgraded in self._runner.upgrader.upgrade(connection, self._link.presence.id, self._lanes.hold):
+            ran = True
+            for run, outcome in upgraded:
+                self._runner.report_one(run, outcome)
+            if self._stopping.is_set():
+                break
+        if ran:
+            self._lanes.obtained(ONCE)
+        else:
+            self._lanes.is_elsewhere(ONCE)  # another server is at it
 
     def _fire(self, connection: Connection) -> None:
         assert self._runner.firer is not None

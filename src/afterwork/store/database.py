@@ -88,6 +88,20 @@ class Database(ABC):
     def execute_begin(self, connection: Connection, first: Sequence[str] = ()) -> None:
         """Begin a transaction that may write."""
 
+    @contextmanager
+    def part(self, connection: Connection) -> Iterator[None]:
+        """A part of a transaction that is undone if the block raises, while the rest of it stays. Raises
+        `TransactionIsTheRuns` if the block has ended the transaction."""
+        # Unknown to SQLAlchemy, whose sessions would end a savepoint that they knew of together with themselves.
+        connection.exec_driver_sql("SAVEPOINT afterwork_part")
+        try:
+            yield
+        except BaseException:
+            if not connection.invalidated and self.is_in_transaction(connection):
+                connection.exec_driver_sql("ROLLBACK TO SAVEPOINT afterwork_part")
+            raise
+        self.check_in_transaction(connection)
+
     def give_up(self, connection: Connection) -> None:
         """Roll back, if the connection is still there to do so."""
         if connection.closed or connection.invalidated:

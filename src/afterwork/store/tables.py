@@ -94,3 +94,16 @@ hit = Table(
 )
 """The objects that rounds of timers have hit, each with a row like a ticket's. One that failed keeps its row, and with
 it the id of its run, until it is hit again or has been forgotten."""
+
+once = Table(
+    "afterwork_once",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("began", UtcDateTime, nullable=False),
+    Column("ended", UtcDateTime),
+    Column("seconds", Float),
+    Column("result", Text),
+    Column("error", Text),
+)
+"""The actions that have run once: when, for how long, and what came of it. One whose row says no end goes on outside
+of a transaction, under a lease; without a lease, its server is gone."""

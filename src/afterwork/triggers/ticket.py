@@ -62,7 +62,11 @@ class TicketTrigger:
         return None if row is None else self._claim(row, claim.run.lane)
 
     def held(self, connection: Connection, key: str, lane: str) -> Claim | None:
-        row = self.tickets.row(connection, key_of(key, self.tickets.columns.key))
+        try:
+            wanted = key_of(key, self.tickets.columns.key)
+        except ValueError:
+            return None  # the lease of something that is no ticket
+        row = self.tickets.row(connection, wanted)
         return None if row is None else self._claim(row, lane)
 
     def roots(self, session: RunSession, claims: Sequence[Claim]) -> dict[Any, object | None | str]:

@@ -1,0 +1,41 @@
+"""What runs once per database: the actions of view models that say `when = aw.Once()`."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from afterwork.model.viewmodel import Action
+from afterwork.model.when import Once
+from afterwork.model.work import ViewModelWork, Work
+
+
+@dataclass(frozen=True)
+class OnceAction:
+    """One action that runs once. `name` is what the database remembers it by."""
+
+    work: ViewModelWork
+    action: Action
+
+    @property
+    def name(self) -> str:
+        return f"{self.work.name}.{self.action.function.__name__}"
+
+
+def once_of(works: Mapping[str, Work], problems: list[str]) -> dict[str, list[OnceAction]]:
+    """The actions that run once, from top to bottom, by the names of their view models. Adds to `problems` what is
+    wrong with them."""
+    found: dict[str, list[OnceAction]] = {}
+    for work in works.values():
+        if isinstance(work, ViewModelWork) and isinstance(work.view_model.when, Once):
+            problems += [f"{work.name} has when = aw.Once() {problem}" for problem in _problems(work)]
+            found[work.name] = [OnceAction(work, action) for action in work.view_model.actions.values()]
+    return found
+
+
+def _problems(work: ViewModelWork) -> Iterable[str]:
+    if work.root is not None:
+        yield (
+            f"and a root class. What runs once per database has no root: take root={work.root.__name__} away, and find "
+            "the objects by aw.session(self)."
+        )
+    if work.retry is not None:
+        yield "and a retry. What runs at most once is not tried again: take the retry away."

@@ -1,0 +1,71 @@
+"""The log of what has run once per database."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from afterwork.store.tables import lease as leases
+from afterwork.store.tables import once
+
+KEY = "afterwork-once-"
+"""What a lease's ticket begins with, where an action runs under it that runs once."""
+
+
+@dataclass(frozen=True)
+class OnceRow:
+    """What the database knows of an action that has begun. `leased` says that somebody has it under a lease."""
+
+    name: str
+    began: datetime
+    ended: datetime | None
+    seconds: float | None
+    result: str | None
+    error: str | None
+    leased: bool
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it has begun, and whoever ran it is gone."""
+        return self.ended is None and not self.leased
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an action has ended: what it returned, as text, or why it failed."""
+
+    ended: datetime
+    seconds: float
+    result: str | None = None
+    error: str | None = None
+
+
+def rows(connection: Connection) -> dict[str, OnceRow]:
+    """All actions that have begun, by name."""
+    c = once.c
+    leased = select(leases.c.run).where(leases.c.ticket == KEY + c.name).exists()
+    found = select(c.name, c.began, c.ended, c.seconds, c.result, c.error, leased.label("leased"))
+    return {row.name: OnceRow(*row) for row in connection.execute(found)}
+
+
+def begin(connection: Connection, name: str, now: datetime) -> None:
+    """Note that an action begins. Raises `IntegrityError` if it has begun before: its name is the key."""
+    connection.execute(insert(once).values(name=name, began=now))
+
+
+def end(connection: Connection, name: str, ending: Ending) -> None:
+    """Note how an action has ended."""
+    connection.execute(update(once).where(once.c.name == name, once.c.ended.is_(None)).values(vars(ending)))
+
+
+def forget_failed(connection: Connection, name: str) -> bool:
+    """Let an action that has failed run again. False if there is none."""
+    failed = delete(once).where(once.c.name == name, once.c.error.is_not(None))
+    return bool(connection.execute(failed).rowcount)
+
+
+def failed(connection: Connection, names: Collection[str]) -> list[str]:
+    """Which of these actions have failed."""
+    c = once.c
+    return list(connection.execute(select(c.name).where(c.name.in_(names), c.error.is_not(None))).scalars())

@@ -1,0 +1,92 @@
+"""What runs once per database, when servers are killed with kill -9: nothing of it happens twice."""
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, Engine, create_engine, select
+from sqlalchemy.orm import Session
+
+import afterwork as aw
+from afterwork.events import Point
+from tests.support import upgraded
+from tests.support.numbers import JOURNAL
+from tests.support.processes import Process, Processes, processes
+from tests.support.upgraded import Mark
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.faults
+
+SETTINGS = {"standby_poll": 0.1, "lock_limit": 1.0, "lease": 2.0}
+POINTS: tuple[Point, ...] = ("claimed", "ran", "before commit", "after commit")
+INSIDE, OUTSIDE = ["Inside.first", "Inside.second"], ["Outside.first", "Outside.second"]
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[Processes]:
+    with processes(tmp_path, {JOURNAL: str(tmp_path / "journal.jsonl")}) as found:
+        yield found
+
+
+@pytest.fixture
+def database(url: URL) -> Iterator[Engine]:
+    engine = create_engine(url)
+    upgraded.create(engine)
+    aw.Afterwork(upgraded.Base).install(engine)
+    yield engine
+    engine.dispose()
+
+
+def _start(started: Processes, url: URL, fault: dict[str, object] | None = None) -> Process:
+    given = {
+        "url": url.render_as_string(hide_password=False),
+        "settings": SETTINGS,
+        "model": "tests.support.upgraded",
+        "fault": fault,
+    }
+    return started.start("tests.support.server_main", json.dumps(given))
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_an_inside_action_whose_server_is_killed_is_done_by_the_next_and_once(
+    url: URL, database: Engine, started: Processes, point: Point
+) -> None:
+    fault: dict[str, object] = {"point": point, "time": 1, "work": "Inside.second", "signal": 9}
+    assert _start(started, url, fault).wait() == -signal.SIGKILL
+
+    after_two_servers(url, database, started)
+
+    assert marks(database) == [*INSIDE, *OUTSIDE]
+    assert {one.state for one in aw.Afterwork(upgraded.Base).insight(database).once()} == {"done"}
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_an_external_action_whose_server_is_killed_has_failed_and_is_not_run_again(
+    url: URL, database: Engine, started: Processes, point: Point
+) -> None:
+    fault: dict[str, object] = {"point": point, "time": 1, "work": "Outside.first", "signal": 9}
+    assert _start(started, url, fault).wait() == -signal.SIGKILL
+
+    after_two_servers(url, database, started)
+
+    # Before the row is committed that says that it begins, it has not begun.
+    ended_well = point in ("claimed", "after commit")
+    assert marks(database) == [*INSIDE, *(OUTSIDE if ended_well else [])]
+    *_, first, second = aw.Afterwork(upgraded.Base).insight(database).once()
+    assert (first.state, second.state) == (("done", "done") if ended_well else ("failed", "waiting"))
+
+
+def after_two_servers(url: URL, database: Engine, started: Processes) -> None:
+    """Two servers come and do what is to be done."""
+    app = aw.Afterwork(upgraded.Base)
+    servers = [_start(started, url) for _ in range(2)]
+    eventually(lambda: all(one.state in ("done", "failed") or one.waits_for for one in app.insight(database).once()))
+    for server in servers:
+        server.kill()
+
+
+def marks(engine: Engine) -> list[str]:
+    with Session(engine) as session:
+        return sorted(session.scalars(select(Mark.action)))
