@@ -2,7 +2,9 @@
 
 from afterwork.app import Afterwork, Ended
 from afterwork.clock import Clock, ManualClock, SystemClock
+from afterwork.errors import Cancelled
 from afterwork.jobs.outcome import Outcome, Raised, Rejected, Succeeded, Superseded
+from afterwork.jobs.progress import progress
 from afterwork.jobs.run import Run, current_run
 from afterwork.journal.values import UNWATCHED
 from afterwork.manifest.active import untracked
@@ -27,6 +29,7 @@ __all__ = [
     "Afterwork",
     "AsyncTicket",
     "BoundMethod",
+    "Cancelled",
     "Clock",
     "Cron",
     "Derived",
@@ -60,6 +63,7 @@ __all__ = [
     "method",
     "on_exception",
     "passed",
+    "progress",
     "session",
     "untracked",
     "variable",

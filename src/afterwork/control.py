@@ -13,6 +13,7 @@ from afterwork.model.key import key_of
 from afterwork.model.reading import ReadModel
 from afterwork.store import leases, once, schema
 from afterwork.store.database import Database
+from afterwork.store.timers import Cancellation
 from afterwork.triggers.timer.rounds import rounds_of
 
 
@@ -90,9 +91,9 @@ class Control:
         with self._connection() as connection:
             return self._rounds.dry(connection, self._timer(timer))
 
-    def cancel(self, timer: str) -> int:
-        """End what is left of a timer's round, but for the runs that go on. Returns how many hits that were. Raises
-        `BadRequest` if there is no such timer."""
+    def cancel(self, timer: str) -> Cancellation:
+        """End what is left of a timer's round. Runs that go on are asked to stop: nothing of them is saved, if they are
+        external or call `aw.progress`. Raises `BadRequest` if there is no such timer."""
         with self._acting_on(timer) as connection:
             return self._rounds.cancel(connection, timer)
 

@@ -206,6 +206,13 @@ class UnsupportedDatabase(AfterworkError):
     """The engine is none that Afterwork runs on."""
 
 
+class Cancelled(AfterworkError):
+    """A run that goes on was cancelled by hand. `aw.progress` raises it; let it pass, and nothing of it is saved."""
+
+    def __init__(self) -> None:
+        super().__init__("This run was cancelled, so nothing of it is saved. Let this exception pass.")
+
+
 class Refused(AfterworkError):
     """Why a ticket ends without having run: the text stands in its Error."""
 

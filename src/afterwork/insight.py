@@ -1,6 +1,6 @@
 """Everything that can be read of an installation, for the command line and whoever else shows it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -14,9 +14,10 @@ from afterwork.manifest.tables import due as dues
 from afterwork.model.contract import Attribute
 from afterwork.model.lane import MAIN
 from afterwork.model.reading import ReadModel
-from afterwork.store import once, schema, tables
+from afterwork.store import once, progress, schema, tables
 from afterwork.store.database import Database, ServerRow
 from afterwork.store.once import OnceRow
+from afterwork.store.progress import Said
 from afterwork.store.tickets import Columns
 from afterwork.store.tickets import aware as _aware
 from afterwork.triggers.assemble import matcher_of
@@ -43,8 +44,9 @@ class TicketView:
 @dataclass(frozen=True)
 class TimerView:
     """A timer as it is shown. `schedule` is in words. Of its last round: the due time that it was for, when it began,
-    how many seconds until its last run had ended, how many objects it hit, how many failed and how many are left.
-    `known` says that the model has it; a timer that it has not does not fire."""
+    how many seconds until its last run had ended, how many objects it hit, how many failed and how many are left;
+    `running` is what runs that go on have said of themselves by `aw.progress`. `known` says that the model has it; a
+    timer that it has not does not fire."""
 
     name: str
     schedule: str
@@ -59,6 +61,7 @@ class TimerView:
     left: int
     error: str | None
     known: bool
+    running: Sequence[Said] = ()
 
 
 OnceState = Literal["waiting", "running", "done", "failed"]
@@ -154,8 +157,9 @@ class Insight:
         with self._database.engine.connect() as connection:
             schema.check_installed(self._database, connection)
             rows = {row.name: row for row in connection.execute(select(tables.timer, left.label("left")))}
+            said = progress.of_hits(connection)
         names = sorted(rows.keys() | self._model.timers.keys())
-        return [self._timer_view(name, rows.get(name)) for name in names]
+        return [replace(self._timer_view(name, rows.get(name)), running=said.get(name, ())) for name in names]
 
     def _timer_view(self, name: str, row: Row[Any] | None) -> TimerView:
         timed = self._model.timers.get(name)
@@ -217,6 +221,7 @@ class Insight:
             if self._model.caches:
                 yield from self._capture(connection, install)
             yield from self._failed_once(connection)
+            yield from self._gone_timers(connection)
             servers = self._servers(connection)
             yield Finding(
                 f"servers: {', '.join(servers) or 'none'}",
@@ -231,6 +236,12 @@ class Insight:
         for name in once.failed(connection, names):
             advice = f"See why, put it right, and: afterwork once MODULE:APP --retry {name} --database URL"
             yield Finding(f"{name}, which runs once, has failed", False, advice)
+
+    def _gone_timers(self, connection: Connection) -> Iterator[Finding]:
+        """What timers were renamed or taken out."""
+        for name in sorted(set(connection.execute(select(tables.timer.c.name)).scalars()) - self._model.timers.keys()):
+            advice = "It was renamed or taken out, and does not fire. A timer of a new name is a new timer."
+            yield Finding(f"timer {name}: the model does not have it", False, advice, is_note=True)
 
     def _capture(self, connection: Connection, install: str) -> Iterator[Finding]:
         """Whether every change of what caches may read is noticed."""

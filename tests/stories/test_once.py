@@ -201,7 +201,7 @@ def test_an_action_that_ends_its_transaction_has_failed(office: Office) -> None:
     office.timer("Upgrade", root=False, when=aw.Once(), work=aw.action(run))
     office.open()
 
-    assert office.run() == [("Upgrade.run", None, False)]
+    assert office.run() == [("Upgrade.work", None, False)]
     assert (office.run(), tasks(office)) == ([], 0)
 
 

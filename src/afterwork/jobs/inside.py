@@ -7,12 +7,14 @@ from itertools import takewhile
 
 from sqlalchemy import Connection
 
+from afterwork.errors import Cancelled
 from afterwork.events import InTheWay
-from afterwork.jobs.outcome import Hindered, Raised, text_of
+from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, text_of
 from afterwork.jobs.runner import PAUSE_WHEN_CONTENDED, Runner, Settled
 from afterwork.jobs.session import RunSession
 from afterwork.jobs.trigger import Claim
 from afterwork.model.lane import PARALLEL
+from afterwork.store.progress import CANCELLED
 
 TRIES_WHEN_CONTENDED = 3
 
@@ -47,6 +49,8 @@ def run_alone(runner: Runner, connection: Connection, claim: Claim) -> Settled:
             with runner.database.transaction(connection):
                 again = runner.trigger.claim_again(connection, claim)
                 settled = [] if again is None else _run(runner, connection, [again])
+        except Cancelled:
+            return _end(runner, connection, claim, Rejected(CANCELLED))
         except Exception as error:
             if runner.database.has_lost(connection, error):
                 raise
@@ -90,13 +94,13 @@ def _fail(runner: Runner, connection: Connection, claim: Claim, error: Exception
 
 
 def _end(
-    runner: Runner, connection: Connection, claim: Claim, outcome: Raised | Hindered, telling: Exception | None = None
+    runner: Runner, connection: Connection, claim: Claim, outcome: Outcome, telling: Exception | None = None
 ) -> Settled:
     with runner.database.transaction(connection):
         again = runner.trigger.claim_again(connection, claim)
         if again is None:
             return []
-        if telling is not None:
+        if telling is not None and isinstance(outcome, Raised):
             runner.tell(connection, again, telling, outcome.text)
         settled: Settled = [(again, outcome)]
         runner.settle(connection, settled)

@@ -7,13 +7,14 @@ that a ticket that kills its process is found out.
 
 from sqlalchemy import Connection
 
-from afterwork.errors import ServerDied
+from afterwork.errors import Cancelled, ServerDied
 from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Superseded, text_of
 from afterwork.jobs.runner import PAUSE_WHEN_CONTENDED, Runner, Settled
 from afterwork.jobs.session import OutsideSession, RunSession
 from afterwork.jobs.trigger import Claim
-from afterwork.store import leases
+from afterwork.store import leases, progress
 from afterwork.store.leases import Lease
+from afterwork.store.progress import CANCELLED
 
 
 def begin(runner: Runner, connection: Connection, claim: Claim, lease: Lease) -> bool:
@@ -40,6 +41,8 @@ def run_leased(runner: Runner, connection: Connection, lease: Lease) -> Settled:
         return (
             _outside(runner, connection, lease, claim) if claim.external else _inside(runner, connection, lease, claim)
         )
+    except Cancelled:
+        return _settle(runner, connection, lease, claim, Rejected(CANCELLED))
     except Exception as error:
         if runner.database.has_lost(connection, error):
             raise
@@ -57,6 +60,8 @@ def _outside(runner: Runner, connection: Connection, lease: Lease, claim: Claim)
         runner.reached("ran", [claim])
         with runner.database.transaction(connection):
             if leases.holds(connection, lease):
+                if progress.asked_to_stop(connection, [lease.ticket]):
+                    raise Cancelled()
                 session.write()
                 _finish(runner, connection, lease, settled)
             else:

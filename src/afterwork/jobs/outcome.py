@@ -15,7 +15,8 @@ class Succeeded:
 
 @dataclass(frozen=True)
 class Rejected:
-    """The work was not begun: unknown work or root, a false precondition. `reason` stands in Error."""
+    """The work was not begun: unknown work or root, a false precondition; or it was cancelled, so that nothing of it
+    was saved. `reason` stands in Error."""
 
     reason: str
 

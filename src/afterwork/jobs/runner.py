@@ -12,9 +12,11 @@ from afterwork.errors import Refused
 from afterwork.events import Events, Failed, InTheWay, Lost, Point, PutOff, Ran, Reached
 from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, text_of
 from afterwork.jobs.perform import Given, check, is_gone, perform, tell
+from afterwork.jobs.progress import Reporter, reporting
 from afterwork.jobs.run import Run
 from afterwork.jobs.session import RunSession
 from afterwork.jobs.trigger import ONCE, Claim, Due, Firer, Refresher, Trigger, Upgrader
+from afterwork.model.key import key_text
 from afterwork.settings import Settings
 from afterwork.store.database import Database
 
@@ -75,7 +77,8 @@ class Runner:
             check(claim.work, root)
         except Refused as refusal:
             return Rejected(str(refusal))
-        perform(claim.work, root, claim.run, given)
+        with reporting(Reporter(self.database, self.clock, key_text(claim.key), not claim.external)):
+            perform(claim.work, root, claim.run, given)
         return Succeeded()
 
     def raised(self, claim: Claim, error: Exception) -> Raised:

@@ -12,12 +12,9 @@ from afterwork.model.work import ViewModelWork, Work
 class OnceAction:
     """One action that runs once. `name` is what the database remembers it by."""
 
+    name: str
     work: ViewModelWork
     action: Action
-
-    @property
-    def name(self) -> str:
-        return f"{self.work.name}.{self.action.function.__name__}"
 
 
 def once_of(works: Mapping[str, Work], problems: list[str]) -> dict[str, list[OnceAction]]:
@@ -27,7 +24,9 @@ def once_of(works: Mapping[str, Work], problems: list[str]) -> dict[str, list[On
     for work in works.values():
         if isinstance(work, ViewModelWork) and isinstance(work.view_model.when, Once):
             problems += [f"{work.name} has when = aw.Once() {problem}" for problem in _problems(work)]
-            found[work.name] = [OnceAction(work, action) for action in work.view_model.actions.values()]
+            found[work.name] = [
+                OnceAction(f"{work.name}.{name}", work, action) for name, action in work.view_model.actions.items()
+            ]
     return found
 
 

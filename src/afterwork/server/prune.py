@@ -4,6 +4,7 @@ from sqlalchemy import Connection
 
 from afterwork.events import Pruned
 from afterwork.jobs.runner import Runner
+from afterwork.store import progress
 
 
 def prune(runner: Runner, connection: Connection) -> int:
@@ -12,6 +13,8 @@ def prune(runner: Runner, connection: Connection) -> int:
     while deleted := runner.trigger.prune(connection, runner.clock.now()):
         connection.commit()
         count += deleted
+    progress.prune(connection, runner.clock.now())
+    connection.commit()
     if count:
         runner.events.emit(Pruned(count))
     return count

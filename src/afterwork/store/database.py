@@ -72,6 +72,16 @@ class Database(ABC):
         event.listen(connection, "rollback", note_in_a_run)
         return connection
 
+    def connect_beside(self) -> Connection:
+        """A connection for notes that are rather left out than waited for."""
+        connection = self.connect()
+        self.be_impatient(connection)
+        return connection
+
+    def can_note_beside(self, in_transaction: bool) -> bool:
+        """Whether a note can be written on another connection while a run goes on, in a transaction or in none."""
+        return not (self.shares_one_connection or (in_transaction and self.has_one_writer))
+
     @contextmanager
     def transaction(self, connection: Connection, first: Sequence[str] = ()) -> Iterator[None]:
         """A transaction that may write. Commits at the end; rolls back when the block raises. `first` are statements
@@ -155,9 +165,16 @@ class Database(ABC):
     begin: str
     """The statement that begins a transaction which may write."""
 
+    has_one_writer: bool
+    """Whether a transaction that writes keeps all others from writing."""
+
     @abstractmethod
     def prepare(self, connection: Connection) -> None:
         """Set up a fresh connection."""
+
+    @abstractmethod
+    def be_impatient(self, connection: Connection) -> None:
+        """Let a connection wait neither for locks nor for the disk."""
 
     def check_in_transaction(self, connection: Connection) -> None:
         """Raises `TransactionIsTheRuns` if the transaction that this server has begun is not there any more."""

@@ -1,6 +1,6 @@
 """PostgreSQL, through psycopg 3."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,6 +24,7 @@ class PostgreSQL(Database):
     """A PostgreSQL database."""
 
     dialect = "postgresql"
+    has_one_writer = False
     begin = "BEGIN READ WRITE"
     # Who waits for a lock first has to see what was committed by then, whatever the database's own default is.
     begin_with_lock = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
@@ -44,9 +45,10 @@ class PostgreSQL(Database):
             # What ends the transaction of a stopped process, and so frees its lane.
             "idle_in_transaction_session_timeout": _milliseconds(self.settings.inside_limit),
         }
-        for name, value in limits.items():
-            connection.execute(text("SELECT set_config(:name, :value, false)"), {"name": name, "value": value})
-        connection.commit()
+        _set(connection, limits)
+
+    def be_impatient(self, connection: Connection) -> None:
+        _set(connection, {"lock_timeout": "1", "synchronous_commit": "off"})
 
     def is_in_transaction(self, connection: Connection) -> bool:
         status = connection.connection.dbapi_connection.info.transaction_status  # type: ignore[union-attr]
@@ -134,6 +136,12 @@ class PostgreSQL(Database):
         )
         quoted = connection.dialect.identifier_preparer.format_table(table)
         return set(connection.execute(names, {"table": quoted}).scalars())
+
+
+def _set(connection: Connection, values: Mapping[str, str]) -> None:
+    for name, value in values.items():
+        connection.execute(text("SELECT set_config(:name, :value, false)"), {"name": name, "value": value})
+    connection.commit()
 
 
 def _milliseconds(span: timedelta) -> str:

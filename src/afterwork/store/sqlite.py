@@ -32,6 +32,7 @@ class SQLite(Database):
     """A SQLite file, or a database in memory."""
 
     dialect = "sqlite"
+    has_one_writer = True
     # A transaction that reads first and writes later can be refused at once, whatever the time-out (traps, 13).
     begin = "BEGIN IMMEDIATE"
 
@@ -86,6 +87,10 @@ class SQLite(Database):
     def prepare(self, connection: Connection) -> None:
         _pragma(connection, f"PRAGMA busy_timeout = {int(self.settings.lock_limit.total_seconds() * 1000)}")
         connection.commit()
+
+    def be_impatient(self, connection: Connection) -> None:
+        _pragma(connection, "PRAGMA busy_timeout = 0")
+        _pragma(connection, "PRAGMA synchronous = NORMAL")
 
     def is_in_transaction(self, connection: Connection) -> bool:
         return bool(connection.connection.dbapi_connection.in_transaction)  # type: ignore[union-attr]

@@ -107,3 +107,14 @@ once = Table(
 )
 """The actions that have run once: when, for how long, and what came of it. One whose row says no end goes on outside
 of a transaction, under a lease; without a lease, its server is gone."""
+
+progress = Table(
+    "afterwork_progress",
+    metadata,
+    Column("ticket", Text, primary_key=True),
+    Column("done", BigInteger),
+    Column("total", BigInteger),
+    Column("at", UtcDateTime, nullable=False),
+    Column("stop", Boolean, nullable=False, server_default=false()),
+)
+"""Runs that go on, by the key of their ticket or hit: how far they say to be, and whether they were asked to stop."""

@@ -10,15 +10,13 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, column, inser
 
 from afterwork.model.moment import UtcDateTime
 from afterwork.store.direct import Direct
+from afterwork.store.progress import CANCELLED, ask_to_stop, let_go_on
 from afterwork.store.tables import hit as hits
 from afterwork.store.tables import lease as leases
 from afterwork.store.tables import timer as timers
 
 CLOCK_SLACK = timedelta(minutes=1)
 """How far the clocks of servers may differ, without that being taken for a clock that was put back."""
-
-CANCELLED = "cancelled"
-"""What stands as the error of a hit that was ended by hand."""
 
 AT_ONCE = 50
 """Timers that one look finds due at most."""
@@ -58,6 +56,15 @@ class TimerRow:
     due: datetime
     set_at: datetime
     last_due: datetime | None
+
+
+@dataclass(frozen=True)
+class Cancellation:
+    """What became of a round that was cancelled: how many hits ended that had not begun, and how many runs that go on
+    were asked to stop."""
+
+    ended: int
+    asked_to_stop: int
 
 
 @dataclass(frozen=True)
@@ -138,13 +145,14 @@ class Hits:
         own = select(c.root_id, c.id).where(c.view_model == name, c.error != CANCELLED)
         return {row.root_id: row.id for row in connection.execute(own)}
 
-    def cancel(self, connection: Connection, name: str, now: datetime) -> int:
-        """End the hits of a timer that have not begun."""
+    def cancel(self, connection: Connection, name: str, now: datetime) -> Cancellation:
+        """End the hits of a timer that have not begun, and ask the runs of the others to stop."""
         c = hits.c
         begun = select(leases.c.ticket).where(leases.c.ticket == c.id).exists()
         free = select(c.id).where(_is_pending(name), ~begun)
         cancelled = update(hits).where(c.id.in_(free.with_for_update(skip_locked=True)))
-        return connection.execute(cancelled.values(done=now, delete_time=now, error=CANCELLED)).rowcount
+        ended = connection.execute(cancelled.values(done=now, delete_time=now, error=CANCELLED)).rowcount
+        return Cancellation(ended, ask_to_stop(connection, name, now))
 
     def add(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         """Note new hits."""
@@ -154,6 +162,7 @@ class Hits:
     def again(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         """Let hits that have failed run once more."""
         if rows:
+            let_go_on(connection, [row["id"] for row in rows])
             cleared = {"done": None, "delete_time": None, "error": None, "attempts": 0}
             again = (
                 update(hits)

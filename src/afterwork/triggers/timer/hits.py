@@ -3,6 +3,7 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from afterwork.jobs.trigger import Claim
 from afterwork.model.kept import kept
 from afterwork.model.reading import ReadModel
 from afterwork.model.variable import DUE
+from afterwork.store import progress
 from afterwork.store.hits import HITS
 from afterwork.store.tickets import Tickets
 from afterwork.store.timers import Timers
@@ -31,6 +33,17 @@ class HitTrigger(TicketTrigger):
         super().__init__(model, Tickets(HITS, dialect), installation)
         self._timers = timers
 
+    def claim(
+        self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int
+    ) -> Sequence[Claim]:
+        return _unless_cancelled(connection, super().claim(connection, lane, priority, now, most))
+
+    def claim_again(self, connection: Connection, claim: Claim) -> Claim | None:
+        return _one_unless_cancelled(connection, super().claim_again(connection, claim))
+
+    def held(self, connection: Connection, key: str, lane: str) -> Claim | None:
+        return _one_unless_cancelled(connection, super().held(connection, key, lane))
+
     def variables(self, connection: Connection, claims: Sequence[Claim]) -> dict[Any, Mapping[str, Any]]:
         timed = self.model.timers
         asking = {claim.run.work for claim in claims if claim.run.work in timed and timed[claim.run.work].variables}
@@ -45,7 +58,7 @@ class HitTrigger(TicketTrigger):
         ended: dict[str, list[str | None]] = defaultdict(list)
         for claim, outcome in outcomes:
             match outcome:
-                case Succeeded():
+                case Succeeded() | Rejected(reason=progress.CANCELLED):
                     ended[claim.run.work].append(None)
                 case Raised(text=reason, again_after=None) | Rejected(reason=reason):
                     ended[claim.run.work].append(reason)
@@ -56,4 +69,14 @@ class HitTrigger(TicketTrigger):
             self._timers.count(connection, name, len(failed), failed[-1] if failed else None, now)
 
     def kept_minutes(self, keep: int, error: str | None) -> int:
-        return keep if error is None else FAILED_KEPT_MINUTES
+        return keep if error in (None, progress.CANCELLED) else FAILED_KEPT_MINUTES
+
+
+def _unless_cancelled(connection: Connection, claims: Sequence[Claim]) -> Sequence[Claim]:
+    """Claims of hits, of which those that were asked to stop are not to be run."""
+    stopping = progress.asked_to_stop(connection, [claim.key for claim in claims]) if claims else set()
+    return [replace(one, work=progress.CANCELLED) if one.key in stopping else one for one in claims]
+
+
+def _one_unless_cancelled(connection: Connection, claim: Claim | None) -> Claim | None:
+    return None if claim is None else _unless_cancelled(connection, [claim])[0]

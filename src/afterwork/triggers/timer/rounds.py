@@ -23,7 +23,7 @@ from afterwork.model.timer import TimedWork
 from afterwork.model.variable import DUE, Variables
 from afterwork.store.database import Database
 from afterwork.store.hits import HIT
-from afterwork.store.timers import Hits, Timers
+from afterwork.store.timers import Cancellation, Hits, Timers
 from afterwork.triggers.timer.plan import changed, plan, resumed
 
 ROUND = "round of "
@@ -88,8 +88,8 @@ class Rounds:
             due = resumed(self.works[name].when, row.due, row.set_at, row.last_due, now)
             self.timers.set_due(connection, name, due, now, paused=False)
 
-    def cancel(self, connection: Connection, name: str) -> int:
-        """End what is left of a round: hits that no run goes on for. Returns how many there were."""
+    def cancel(self, connection: Connection, name: str) -> Cancellation:
+        """End what is left of a round: hits that have not begun at once, runs that go on when they next look."""
         with self.database.transaction(connection):
             self.timers.hold(connection, name)
             return self.hits.cancel(connection, name, self.clock.now())

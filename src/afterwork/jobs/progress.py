@@ -1,0 +1,101 @@
+"""`aw.progress`: what a run says of itself while it goes on, and where it learns that it was cancelled."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from afterwork.clock import Clock
+from afterwork.errors import BadRequest, Cancelled, shown
+from afterwork.store import progress as store
+from afterwork.store.database import Database
+
+PAUSE = timedelta(seconds=1)
+"""How long a run waits before it writes again how far it is."""
+
+MOST = 2**63 - 1
+
+
+class Reporter:
+    """Writes how far one run is, on a connection of its own, since the run's transaction shows nothing before it ends.
+    What can't be written at once is left out."""
+
+    def __init__(self, database: Database, clock: Clock, ticket: str, in_transaction: bool) -> None:
+        self._database = database
+        self._clock = clock
+        self._ticket = ticket
+        self._in_transaction = in_transaction
+        self._connection: Connection | None = None
+        self._wrote: datetime | None = None
+        self._cancelled = False
+
+    def report(self, done: int, total: int | None) -> None:
+        """Write how far the run is, unless it has just done so. Raises `Cancelled` if it was asked to stop."""
+        self.check()
+        now = self._clock.now()
+        if self._wrote is None or abs(now - self._wrote) >= PAUSE:
+            self._wrote = now
+            self._write(done, total, now)
+            self.check()
+
+    def check(self) -> None:
+        """Raises `Cancelled` if the run has learnt that it was asked to stop, whatever its code has made of that."""
+        if self._cancelled:
+            raise Cancelled()
+
+    def end(self) -> None:
+        """The run has ended, so nothing is to be seen of it any more."""
+        if self._connection is None:
+            return
+        try:
+            store.forget(self._connection, self._ticket)
+        except Exception as error:
+            if not self._database.is_its_own(error):
+                raise
+        finally:
+            self._database.discard(self._connection)
+
+    def _write(self, done: int, total: int | None, now: datetime) -> None:
+        if not self._database.can_note_beside(self._in_transaction):
+            return
+        try:
+            self._connection = self._connection or self._database.connect_beside()
+            self._cancelled = store.note(self._connection, self._ticket, done, total, now)
+            self._connection.commit()
+        except Exception as error:
+            # Others write just now, or the database is lost, which the run will find out by itself.
+            if not self._database.is_its_own(error):
+                raise
+            self._database.discard(self._connection)
+            self._connection = None
+
+
+_reporter: ContextVar[Reporter | None] = ContextVar("afterwork_reporter", default=None)
+
+
+@contextmanager
+def reporting(reporter: Reporter) -> Iterator[None]:
+    """Let `progress` write by a reporter while the block lasts. Raises `Cancelled` if the run was asked to stop."""
+    token = _reporter.set(reporter)
+    try:
+        yield
+    finally:
+        _reporter.reset(token)
+        reporter.end()
+    reporter.check()
+
+
+def progress(done: int, total: int | None = None) -> None:
+    """Say how far the run is that this code is part of: `aw.progress(400, 1000)`, or without a total if none is known.
+
+    It is written once a second at most, for `afterwork timers` to show. Where it can't be written beside the run (one
+    that is inside, on SQLite), and outside of runs, nothing is done. Raises `Cancelled` if the run was cancelled; let
+    that pass. Raises `BadRequest` for what is no count.
+    """
+    if not all(isinstance(count, int) and 0 <= count <= MOST for count in (done, 0 if total is None else total)):
+        raise BadRequest(f"aw.progress({shown(done)}, {shown(total)}): it takes whole numbers from 0 on.")
+    reporter = _reporter.get()
+    if reporter is not None:
+        reporter.report(done, total)

@@ -1,0 +1,94 @@
+"""What is known of runs that go on: how far they say to be, and whether they were asked to stop.
+
+A run is named by the key of its ticket or hit, as leases name it.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, bindparam, column, delete, select, text
+
+from afterwork.model.moment import UtcDateTime
+from afterwork.store.tables import hit as hits
+from afterwork.store.tables import progress
+
+CANCELLED = "cancelled"
+"""What stands as the error of a hit that was ended by hand."""
+
+FORGOTTEN_AFTER = timedelta(days=1)
+"""Of a run whose server died, what it has said is kept for so long."""
+
+_NOTE = (
+    text(
+        "INSERT INTO afterwork_progress (ticket, done, total, at) VALUES (:ticket, :done, :total, :at)"
+        " ON CONFLICT (ticket) DO UPDATE SET done = excluded.done, total = excluded.total, at = excluded.at"
+        " RETURNING stop"
+    )
+    .bindparams(bindparam("at", type_=UtcDateTime()))
+    .columns(column("stop", progress.c.stop.type))
+)
+_ASK = text(
+    "INSERT INTO afterwork_progress (ticket, at, stop) SELECT id, :at, true FROM afterwork_hit"
+    " WHERE view_model = :timer AND done IS NULL AND error IS NULL ON CONFLICT (ticket) DO UPDATE SET stop = true"
+).bindparams(bindparam("at", type_=UtcDateTime()))
+
+
+@dataclass(frozen=True)
+class Said:
+    """How far a run on an object says to be, and when it said so. With `stopping`, it was asked to stop."""
+
+    root_id: str | None
+    done: int | None
+    total: int | None
+    at: datetime
+    stopping: bool
+
+
+def note(connection: Connection, ticket: str, done: int, total: int | None, now: datetime) -> bool:
+    """Write how far a run is. Returns whether it was asked to stop."""
+    values = {"ticket": ticket, "done": done, "total": total, "at": now}
+    return bool(connection.execute(_NOTE, values).scalar_one())
+
+
+def forget(connection: Connection, ticket: str) -> None:
+    """Forget how far a run was. That it was asked to stop stays."""
+    connection.execute(delete(progress).where(progress.c.ticket == ticket, ~progress.c.stop))
+
+
+def ask_to_stop(connection: Connection, timer: str, now: datetime) -> int:
+    """Ask the runs of all hits of a timer that have not ended to stop. Returns how many there are."""
+    return connection.execute(_ASK, {"timer": timer, "at": now}).rowcount
+
+
+def asked_to_stop(connection: Connection, tickets: Collection[str]) -> set[str]:
+    """Which of these were asked to stop."""
+    c = progress.c
+    return set(connection.execute(select(c.ticket).where(c.stop, c.ticket.in_(tickets))).scalars())
+
+
+def let_go_on(connection: Connection, tickets: Collection[str]) -> None:
+    """Forget of these that they were asked to stop: they begin anew."""
+    connection.execute(delete(progress).where(progress.c.ticket.in_(tickets)))
+
+
+def of_hits(connection: Connection) -> dict[str, list[Said]]:
+    """What the runs of hits say that have not ended, by timer."""
+    c, h = progress.c, hits.c
+    said = (
+        select(h.view_model, h.root_id, c.done, c.total, c.at, c.stop)
+        .join(hits, h.id == c.ticket)
+        .where(h.done.is_(None), h.error.is_(None))
+        .order_by(h.execute_earliest, h.id)
+    )
+    found: dict[str, list[Said]] = {}
+    for timer, *one in connection.execute(said):
+        found.setdefault(timer, []).append(Said(*one))
+    return found
+
+
+def prune(connection: Connection, now: datetime) -> None:
+    """Forget what belongs to no run any more."""
+    c, h = progress.c, hits.c
+    going_on = select(h.id).where(h.done.is_(None), h.error.is_(None))
+    connection.execute(delete(progress).where(c.at < now - FORGOTTEN_AFTER, c.ticket.not_in(going_on)))
