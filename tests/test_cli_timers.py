@@ -24,6 +24,11 @@ class Task(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     done: Mapped[int] = mapped_column(default=0)
 
+class Tick(aw.ViewModel, model=Base):
+    when = aw.Cron("0 3 1 1 *")
+    @aw.action
+    def tick(self) -> None: ...
+
 class Work(aw.ViewModel, root=Task):
     when = aw.Every(minutes=10, criteria=select(Task).where(Task.done == 0))
     @aw.action
@@ -60,7 +65,7 @@ def test_timers_are_shown_in_words_with_what_comes_next(url: str) -> None:
     assert "Every 10 minutes" in ask(url, "timers").output
     assert ask(url, "run", "Work").output == "Work hits 2. Servers run them now.\n"
 
-    (timer,) = json.loads(ask(url, "timers", "--json").output)
+    _, timer = json.loads(ask(url, "timers", "--json").output)
 
     assert (timer["name"], timer["schedule"], timer["hits"], timer["left"]) == ("Work", "Every 10 minutes", 2, 2)
     assert timer["due"] is not None
@@ -69,12 +74,18 @@ def test_timers_are_shown_in_words_with_what_comes_next(url: str) -> None:
 def test_a_dry_run_lists_what_would_be_hit(url: str) -> None:
     assert ask(url, "run", "Work", "--dry").output == "Work would hit 2:\n  Task!1\n  Task!2\n"
     assert json.loads(ask(url, "run", "Work", "--dry", "--json").output)["would_hit"] == ["Task!1", "Task!2"]
-    assert json.loads(ask(url, "timers", "--json").output)[0]["left"] == 0
+    assert json.loads(ask(url, "timers", "--json").output)[1]["left"] == 0
+
+
+def test_a_dry_run_says_so_if_nothing_would_be_hit_or_there_is_no_root(url: str) -> None:
+    ask(url, "run", "Work")
+    assert ask(url, "run", "Work", "--dry").output == "Work would hit nothing now.\n"
+    assert ask(url, "run", "Tick", "--dry").output == "Tick has no root. It would run once.\n"
 
 
 def test_a_round_is_cancelled_and_a_timer_paused_and_resumed(url: str) -> None:
     ask(url, "run", "Work")
-    assert ask(url, "cancel", "Work").output == "2 hits of Work cancelled. What runs goes on.\n"
+    assert ask(url, "cancel", "Work").output == "2 hits of Work cancelled.\n"
     assert ask(url, "pause", "Work").output.startswith("Timer Work is paused.")
     assert "paused" in ask(url, "timers").output
     assert ask(url, "resume", "Work").output == "Timer Work is open.\n"
@@ -84,4 +95,4 @@ def test_an_unknown_timer_is_told_plainly(url: str) -> None:
     result = ask(url, "run", "Wrok")
 
     assert result.exit_code == 1
-    assert "The model has no timer 'Wrok'. It has: Work." in result.output
+    assert "The model has no timer 'Wrok'. It has: Tick, Work." in result.output

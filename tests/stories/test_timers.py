@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 import afterwork as aw
 from afterwork.errors import BadRequest
 from afterwork.events import RoundFailed, TimerIsGone
+from afterwork.store.timers import Cancellation
 from tests.support.office import Office, an_office
 
 TEN = timedelta(minutes=10)
@@ -354,7 +355,7 @@ def test_what_is_left_of_a_round_can_be_cancelled(office: Office) -> None:
     office.open(tasks=3)
     office.app.run_now(office.engine, "Work")
 
-    assert office.app.control(office.engine).cancel("Work") == 3
+    assert office.app.control(office.engine).cancel("Work") == Cancellation(3, 0)
     office.sql("UPDATE afterwork_timer SET paused = true")
     assert office.run() == []
 
@@ -395,3 +396,15 @@ def test_tickets_and_hits_of_one_lane_both_get_their_turn(office: Office) -> Non
     ran = [work for work, _, _ in office.run()]
 
     assert sorted(ran) == ["Task.tidy"] * 3 + ["Work"] * 3
+
+
+def test_check_tells_of_timers_that_the_model_does_not_have(office: Office) -> None:
+    office.timer("Old", root=False, when=aw.Every(minutes=10))
+    office.open()
+    office.run()
+    office.kept[-1].when = None  # type: ignore[attr-defined]
+
+    (note,) = [one for one in office.app.insight(office.engine).check() if "timer" in one.what]
+
+    assert (note.what, note.is_fault) == ("timer Old: the model does not have it", False)
+    assert "renamed or taken out" in note.advice

@@ -19,6 +19,7 @@ from afterwork.app import Afterwork
 from afterwork.cli.arguments import as_json, engine_at, object_at, seconds, the_app, the_database
 from afterwork.cli.printing import (
     cache_lines,
+    dry_lines,
     finding_lines,
     impact_lines,
     model_lines,
@@ -199,8 +200,7 @@ def run(app: Afterwork, timer: str, url: URL, dry: bool, as_json: bool) -> None:
     with engine_at(url) as engine:
         if dry:
             found = app.control(engine).dry_run(timer)
-            lines = [f"{timer} would hit {len(found):,}:", *(f"  {root or 'nothing in particular'}" for root in found)]
-            say("\n".join(lines), {"timer": timer, "would_hit": found}, as_json)
+            say("\n".join(dry_lines(timer, found)), {"timer": timer, "would_hit": found}, as_json)
         else:
             count = app.run_now(engine, timer)
             say(f"{timer} hits {count:,}. Servers run them now.", {"timer": timer, "hits": count}, as_json)
@@ -212,10 +212,12 @@ def run(app: Afterwork, timer: str, url: URL, dry: bool, as_json: bool) -> None:
 @the_database()
 @as_json
 def cancel(app: Afterwork, timer: str, url: URL, as_json: bool) -> None:
-    """End what is left of the round of TIMER. What runs goes on."""
+    """End what is left of the round of TIMER, and ask what runs to stop."""
     with engine_at(url) as engine:
-        count = app.control(engine).cancel(timer)
-    say(f"{count:,} hits of {timer} cancelled. What runs goes on.", {"timer": timer, "cancelled": count}, as_json)
+        found = app.control(engine).cancel(timer)
+    asked = f", and {found.asked_to_stop:,} that run were asked to stop" if found.asked_to_stop else ""
+    facts = {"timer": timer, "cancelled": found.ended, "asked_to_stop": found.asked_to_stop}
+    say(f"{found.ended:,} hits of {timer} cancelled{asked}.", facts, as_json)
 
 
 @main.command()

@@ -12,6 +12,7 @@ from afterwork.insight import Finding, OnceView, Status, TicketView, TimerView
 from afterwork.manifest.explain import CacheSummary, Reader
 from afterwork.model.reading import ReadModel
 from afterwork.model.work import Work
+from afterwork.store.progress import Said
 from afterwork.triggers.verify import Verified
 
 LONGEST_CELL = 60
@@ -137,7 +138,7 @@ def verified_lines(verified: Verified) -> Iterator[str]:
 
 def timer_lines(timers: Sequence[TimerView]) -> Iterator[str]:
     """Timers, for people."""
-    head = ("timer", "when", "lane", "next (UTC)", "last (UTC)", "took", "hits", "failed", "left", "error")
+    head = ("timer", "when", "lane", "next (UTC)", "last (UTC)", "took", "hits", "failed", "left", "error", "goes on")
     yield from _table(head, [_timer_cells(one) for one in timers]) if timers else ["The model has no timers."]
 
 
@@ -146,7 +147,26 @@ def _timer_cells(one: TimerView) -> tuple[str, ...]:
     coming = "paused" if one.paused else _moment(one.due) if one.known else "never"
     took = "" if one.took is None else f"{one.took:.1f} s"
     counts = f"{one.hits:,}", f"{one.failed:,}", f"{one.left:,}"
-    return (name, one.schedule, one.lane or "", coming, _moment(one.fired), took, *counts, one.error or "")
+    said = one.error or "", "; ".join(map(_said, one.running))
+    return (name, one.schedule, one.lane or "", coming, _moment(one.fired), took, *counts, *said)
+
+
+def _said(run: Said) -> str:
+    of = "" if run.total is None else f"/{run.total:,}"
+    far = "" if run.done is None else f" {run.done:,}{of}"
+    return f"{run.root_id or 'run'}{far}{' (is to stop)' if run.stopping else ''}"
+
+
+def dry_lines(timer: str, found: Sequence[str | None]) -> Iterator[str]:
+    """What a round would hit, for people."""
+    match found:
+        case []:
+            yield f"{timer} would hit nothing now."
+        case [None]:
+            yield f"{timer} has no root. It would run once."
+        case _:
+            yield f"{timer} would hit {len(found):,}:"
+            yield from (f"  {root}" for root in found)
 
 
 def once_lines(actions: Sequence[OnceView]) -> Iterator[str]:
