@@ -83,6 +83,15 @@ def test_an_older_schema_is_refused_until_it_is_updated(the_shop: Shop, start: s
     the_shop.run()
 
 
+def test_updating_adds_columns_that_were_not_there(the_shop: Shop) -> None:
+    with the_shop.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE afterwork_hit DROP COLUMN due"))
+        connection.execute(text("UPDATE afterwork_about SET value = '3' WHERE name = 'schema_version'"))
+
+    assert the_shop.app.install(the_shop.engine) == ["column afterwork_hit.due added", "schema version 4 set"]
+    assert the_shop.app.install(the_shop.engine) == []
+
+
 def test_a_newer_schema_is_refused_and_left_alone(the_shop: Shop) -> None:
     with the_shop.engine.begin() as connection:
         connection.execute(text("UPDATE afterwork_about SET value = '7' WHERE name = 'schema_version'"))

@@ -68,12 +68,11 @@ timer = Table(
     Column("hits", Integer, nullable=False, server_default="0"),
     Column("failed", Integer, nullable=False, server_default="0"),
     Column("error", Text),
-    Column("variables", Text),
     Index("afterwork_timer_due", "due"),
 )
 """The timers of the model, and their last round: the due time that it was for, when it began and when its last run
-ended, how many objects it hit, how many of these failed, the last error, and the variables of its runs. `due` is the
-next due time, `set_at` the moment at which that was found: if the clock shows an earlier one, it has been put back."""
+ended, how many objects it hit, how many of these failed, and the last error. `due` is the next due time, `set_at` the
+moment at which that was found: if the clock shows an earlier one, it has been put back."""
 
 hit = Table(
     "afterwork_hit",
@@ -90,10 +89,12 @@ hit = Table(
     Column("lane", Text, nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("created", UtcDateTime, nullable=False),
+    Column("due", UtcDateTime),
+    Column("variables", Text),
     Index("afterwork_hit_timer", "view_model", "root_id"),
 )
 """The objects that rounds of timers have hit, each with a row like a ticket's. One that failed keeps its row, and with
-it the id of its run, until it is hit again or has been forgotten."""
+it the id of its run, until it is hit again or has been forgotten. `due` and `variables` are those of the round."""
 
 once = Table(
     "afterwork_once",

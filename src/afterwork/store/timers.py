@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, column, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, column, func, insert, select, text, update
 
 from afterwork.model.moment import UtcDateTime
 from afterwork.store.direct import Direct
@@ -17,6 +17,9 @@ from afterwork.store.tables import timer as timers
 
 CLOCK_SLACK = timedelta(minutes=1)
 """How far the clocks of servers may differ, without that being taken for a clock that was put back."""
+
+ANEW = ("execute_earliest", "lane", "due", "variables")
+"""What becomes another of a hit that has failed, when its object is hit again."""
 
 AT_ONCE = 50
 """Timers that one look finds due at most."""
@@ -123,17 +126,30 @@ class Timers:
             values |= {"failed": timers.c.failed + failed, "error": error}
         connection.execute(update(timers).where(timers.c.name == name).values(values))
 
-    def variables(
-        self, connection: Connection, names: Collection[str]
-    ) -> dict[str, tuple[datetime | None, str | None]]:
-        """The due time and the variables of the last round of timers."""
-        c = timers.c
-        found = select(c.name, c.last_due, c.variables).where(c.name.in_(list(names)))
-        return {row.name: (row.last_due, row.variables) for row in connection.execute(found)}
+
+def new_round(hit: int, now: datetime) -> dict[str, Any]:
+    """What stands in a timer's row when a round has begun which has hit so many objects."""
+    return {"fired": now, "ended": None if hit else now, "hits": hit, "failed": 0, "error": None}
+
+
+def larger_round(hit: int) -> dict[str, Any]:
+    """The same when the round that goes on has hit so many more."""
+    return {"hits": timers.c.hits + hit}
 
 
 class Hits:
     """Noting which objects a round has hit."""
+
+    def last_pending(self, connection: Connection, name: str, now: datetime) -> datetime | None:
+        """The moment of the last hit of the round that goes on; None if none does."""
+        moment = hits.c.execute_earliest
+        return connection.execute(select(func.max(moment)).where(_is_pending(name), moment <= now)).scalar()
+
+    def rounds(self, connection: Connection, keys: Collection[str]) -> dict[str, tuple[datetime | None, str | None]]:
+        """The due time and the variables of the rounds that hits belong to, by the keys of the hits."""
+        c = hits.c
+        found = select(c.id, c.due, c.variables).where(c.id.in_(keys))
+        return {row.id: (row.due, row.variables) for row in connection.execute(found)}
 
     def pending(self, connection: Connection, name: str) -> set[str | None]:
         """The objects whose hits by a timer have not ended."""
@@ -164,14 +180,6 @@ class Hits:
         if rows:
             let_go_on(connection, [row["id"] for row in rows])
             cleared = {"done": None, "delete_time": None, "error": None, "attempts": 0}
-            again = (
-                update(hits)
-                .where(hits.c.id == bindparam("hit"))
-                .values(
-                    execute_earliest=bindparam("earliest", type_=UtcDateTime()), lane=bindparam("in_lane"), **cleared
-                )
-            )
-            connection.execute(
-                again,
-                [{"hit": r["id"], "earliest": r["execute_earliest"], "in_lane": r["lane"]} for r in rows],
-            )
+            anew = {name: bindparam(f"new_{name}", type_=hits.c[name].type) for name in ANEW}
+            again = update(hits).where(hits.c.id == bindparam("hit")).values(**anew, **cleared)
+            connection.execute(again, [{"hit": r["id"], **{f"new_{name}": r[name] for name in ANEW}} for r in rows])

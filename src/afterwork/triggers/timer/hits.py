@@ -17,7 +17,7 @@ from afterwork.model.variable import DUE
 from afterwork.store import progress
 from afterwork.store.hits import HITS
 from afterwork.store.tickets import Tickets
-from afterwork.store.timers import Timers
+from afterwork.store.timers import Hits, Timers
 from afterwork.triggers.ticket import TicketTrigger
 
 FAILED_KEPT_MINUTES = 60 * 24 * 30
@@ -32,6 +32,7 @@ class HitTrigger(TicketTrigger):
     def __init__(self, model: ReadModel, dialect: str, installation: uuid.UUID, timers: Timers) -> None:
         super().__init__(model, Tickets(HITS, dialect), installation)
         self._timers = timers
+        self._hits = Hits()
 
     def claim(
         self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int
@@ -46,12 +47,9 @@ class HitTrigger(TicketTrigger):
 
     def variables(self, connection: Connection, claims: Sequence[Claim]) -> dict[Any, Mapping[str, Any]]:
         timed = self.model.timers
-        asking = {claim.run.work for claim in claims if claim.run.work in timed and timed[claim.run.work].variables}
-        if not asking:
-            return {}
-        found = self._timers.variables(connection, asking)
-        given = {name: {DUE: due} | kept(text) for name, (due, text) in found.items()}
-        return {claim.key: given[claim.run.work] for claim in claims if claim.run.work in given}
+        asking = [one.key for one in claims if one.run.work in timed and timed[one.run.work].variables]
+        found = self._hits.rounds(connection, asking) if asking else {}
+        return {key: {DUE: due} | kept(text) for key, (due, text) in found.items()}
 
     def settle(self, connection: Connection, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> None:
         super().settle(connection, outcomes, now)

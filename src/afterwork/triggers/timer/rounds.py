@@ -23,10 +23,17 @@ from afterwork.model.timer import TimedWork
 from afterwork.model.variable import DUE, Variables
 from afterwork.store.database import Database
 from afterwork.store.hits import HIT
-from afterwork.store.timers import Cancellation, Hits, Timers
+from afterwork.store.timers import Cancellation, Hits, Timers, larger_round, new_round
 from afterwork.triggers.timer.plan import changed, plan, resumed
 
 ROUND = "round of "
+STEP = timedelta(microseconds=1)
+"""What tells the moments of two hits apart, of which one comes after the other."""
+
+ROOM = timedelta(seconds=1)
+"""In so long before the moment of a round its hits are put, so that those of another one at the same moment have room
+behind them."""
+
 KEPT_MINUTES = 0
 """How long the row of a hit is kept that has ended well."""
 
@@ -107,11 +114,16 @@ class Rounds:
             self.database.give_up(connection)
 
     def now(self, connection: Connection, name: str) -> int:
-        """Have a round now, besides those at due times. Returns how many objects it has hit."""
+        """Have a round now, besides those at due times. Returns how many objects it has hit. If a round goes on, they
+        are added to it."""
         timed, now = self.works[name], self.clock.now()
         with self.database.transaction(connection):
             row = self.timers.hold(connection, name)
-            return self._round(connection, timed, now, now, row.due, row.set_at) or 0
+            going_on = self.hits.last_pending(connection, name, now) is not None
+            count = self._hit(connection, timed, now, now)
+            others = {} if count is None else larger_round(count) if going_on else new_round(count, now)
+            self.timers.set_due(connection, name, row.due, row.set_at, last_due=now, **others)
+            return count or 0
 
     def _fire(self, connection: Connection, timed: TimedWork) -> int | None:
         now = self.clock.now()
@@ -123,41 +135,29 @@ class Rounds:
             if planned.fire is None:
                 self.timers.set_due(connection, timed.name, planned.due, now)
                 return None
-            count = self._round(connection, timed, planned.fire, now, planned.due, now)
+            count = self._hit(connection, timed, planned.fire, now)
+            others = {} if count is None else new_round(count, now)
+            self.timers.set_due(connection, timed.name, planned.due, now, last_due=planned.fire, **others)
             self.events.emit(Reached("before commit", ROUND + timed.name))
         self.events.emit(Reached("after commit", ROUND + timed.name))
         if count is not None:
             self.events.emit(Fired(timed.name, planned.fire.isoformat(), count))
         return count
 
-    def _round(
-        self,
-        connection: Connection,
-        timed: TimedWork,
-        moment: datetime,
-        now: datetime,
-        due: datetime,
-        set_at: datetime,
-    ) -> int | None:
-        """Note the hits of a round, and that the timer is due next at `due`, which was found at the moment `set_at`.
-        Returns how many hits there are; None if `before` has called it off."""
+    def _hit(self, connection: Connection, timed: TimedWork, moment: datetime, now: datetime) -> int | None:
+        """Note the hits of a round for the due time `moment`. Returns how many there are; None if `before` has called
+        it off."""
         session = RunSession(connection)
         try:
             variables = self._begun(timed, moment)
             found = self._found(connection, timed, variables, session)
             session.flush()
         except _CalledOff:
-            self.timers.set_due(connection, timed.name, due, set_at, last_due=moment)
             return None
         finally:
             session.end()
-        self._note(connection, timed, found, now)
-        own = keep(variables.changed())
-        self.timers.set_due(
-            connection, timed.name, due, set_at,
-            last_due=moment, fired=now, ended=None if found.objects else now, hits=len(found.objects), failed=0,
-            error=None, variables=own,
-        )  # fmt: skip
+        own = {"due": moment, "variables": keep(variables.changed())}
+        self._note(connection, timed, found, now, own)
         return len(found.objects)
 
     def _begun(self, timed: TimedWork, moment: datetime) -> Variables:
@@ -183,18 +183,22 @@ class Rounds:
         free = [root for root in roots if root not in going_on]
         return _Found(sorted(free, key=failed.__contains__)[:most], failed)
 
-    def _note(self, connection: Connection, timed: TimedWork, found: "_Found", now: datetime) -> None:
+    def _note(
+        self, connection: Connection, timed: TimedWork, found: "_Found", now: datetime, own: Mapping[str, Any]
+    ) -> None:
         count = len(found.objects)
+        first = _first_moment(self.hits.last_pending(connection, timed.name, now), count, now)
         rows = [
             {
                 "id": found.failed.get(root) or f"{HIT}{uuid.uuid4().hex}",
                 "view_model": timed.name,
                 "root_id": root,
                 # In this order, and all of them due.
-                "execute_earliest": now - timedelta(microseconds=count - place),
+                "execute_earliest": first + place * STEP,
                 "keep_receipt_minutes": KEPT_MINUTES,
                 "lane": timed.lane,
                 "created": now,
+                **own,
             }
             for place, root in enumerate(found.objects)
         ]
@@ -222,6 +226,12 @@ class _Found:
 
     objects: Sequence[str | None]
     failed: Mapping[str | None, str]
+
+
+def _first_moment(last: datetime | None, count: int, now: datetime) -> datetime:
+    """The moment of the first of so many hits, all of which are due now, and stand behind those that are pending."""
+    first = now - max(ROOM, count * STEP)
+    return first if last is None else max(first, last + STEP)
 
 
 def rounds_of(
