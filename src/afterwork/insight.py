@@ -70,7 +70,8 @@ OnceState = Literal["waiting", "running", "done", "failed"]
 @dataclass(frozen=True)
 class OnceView:
     """An action that runs once per database, as it is shown. Moments are in UTC. `waits_for` names the action above it
-    that has failed, without which it would run. `known` says that the model has it."""
+    that has failed, without which it would run; `said` is how far it says to be by `aw.progress`, while it goes on.
+    `known` says that the model has it."""
 
     name: str
     state: OnceState
@@ -81,6 +82,7 @@ class OnceView:
     error: str | None
     waits_for: str | None
     known: bool
+    said: Said | None = None
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,7 @@ class Insight:
         with self._database.engine.connect() as connection:
             schema.check_installed(self._database, connection)
             rows = once.rows(connection)
+            said = progress.of_tickets(connection, [once.KEY + name for name in [*rows, *self._once_names]])
         found = []
         for actions in self._model.once.values():
             failed: str | None = None
@@ -185,7 +188,12 @@ class Insight:
                 row = rows.pop(one.name, None)
                 found.append(_once_view(one.name, row, failed, known=True))
                 failed = one.name if row is not None and row.error is not None else failed
-        return [*found, *(_once_view(name, row, None, known=False) for name, row in sorted(rows.items()))]
+        found += [_once_view(name, row, None, known=False) for name, row in sorted(rows.items())]
+        return [replace(one, said=said.get(once.KEY + one.name)) for one in found]
+
+    @property
+    def _once_names(self) -> list[str]:
+        return [one.name for actions in self._model.once.values() for one in actions]
 
     def caches(self) -> list[CacheSummary]:
         """All caches, over all objects: how many are fresh, stale, failed, and how far filling has come."""
@@ -232,8 +240,7 @@ class Insight:
 
     def _failed_once(self, connection: Connection) -> Iterator[Finding]:
         """What has failed that runs once per database, so that what stands below it waits."""
-        names = [one.name for actions in self._model.once.values() for one in actions]
-        for name in once.failed(connection, names):
+        for name in once.failed(connection, self._once_names):
             advice = f"See why, put it right, and: afterwork once MODULE:APP --retry {name} --database URL"
             yield Finding(f"{name}, which runs once, has failed", False, advice)
 

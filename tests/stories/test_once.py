@@ -355,3 +355,31 @@ def test_the_command_line_shows_it_and_allows_what_failed_again(
     assert [one["state"] for one in json.loads(once("--json"))] == ["failed", "waiting"]
     assert "Upgrade.fill  waiting" in once("--retry", "Upgrade.fill")
     assert "has failed. Failed have: none." in once("--retry", "Upgrade.fill")
+
+
+@KINDS
+def test_others_see_how_far_an_action_is(office: Office, external: bool) -> None:
+    def work(self: Any) -> None:
+        aw.progress(4, 10)
+        (one,) = office.app.insight(office.engine).once()
+        office.log.append(None if one.said is None else (one.said.done, one.said.total))
+
+    office.timer("Upgrade", root=False, when=aw.Once(), work=aw.action(work), external=external)
+    office.open()
+    office.run()
+
+    assert office.log == [(4, 10) if external or office.engine.dialect.name == "postgresql" else None]
+
+
+def test_an_action_that_has_lost_a_connection_of_its_own_has_failed(office: Office) -> None:
+    """A bare error of the driver says nothing of the server's database."""
+
+    def work(self: Any) -> None:
+        raise office.engine.dialect.loaded_dbapi.OperationalError("another database")
+
+    office.timer("Upgrade", root=False, when=aw.Once(), work=aw.action(work))
+    office.open()
+
+    assert office.run() == [("Upgrade.work", None, False)]
+    (one,) = office.app.insight(office.engine).once()
+    assert "another database" in str(one.error)

@@ -152,9 +152,12 @@ def _timer_cells(one: TimerView) -> tuple[str, ...]:
 
 
 def _said(run: Said) -> str:
+    return f"{run.root_id or 'run'} {_far(run)}{' (is to stop)' if run.stopping else ''}"
+
+
+def _far(run: Said) -> str:
     of = "" if run.total is None else f"/{run.total:,}"
-    far = "" if run.done is None else f" {run.done:,}{of}"
-    return f"{run.root_id or 'run'}{far}{' (is to stop)' if run.stopping else ''}"
+    return "" if run.done is None else f"{run.done:,}{of}"
 
 
 def dry_lines(timer: str, found: Sequence[str | None]) -> Iterator[str]:
@@ -178,8 +181,8 @@ def once_lines(actions: Sequence[OnceView]) -> Iterator[str]:
 def _once_cells(one: OnceView) -> tuple[str, ...]:
     name = one.name if one.known else f"{one.name} (not in the model any more)"
     took = "" if one.seconds is None else f"{one.seconds:.1f} s"
-    said = one.error or one.result or (f"until {one.waits_for} has gone well" if one.waits_for else "")
-    return (name, one.state, _moment(one.ended), took, said)
+    told = one.error or one.result or (f"until {one.waits_for} has gone well" if one.waits_for else "")
+    return (name, one.state, _moment(one.ended), took, told or ("" if one.said is None else _far(one.said)))
 
 
 def _moment(moment: datetime | None) -> str:

@@ -87,6 +87,13 @@ def of_hits(connection: Connection) -> dict[str, list[Said]]:
     return found
 
 
+def of_tickets(connection: Connection, tickets: Collection[str]) -> dict[str, Said]:
+    """What the runs of these say, by ticket."""
+    c = progress.c
+    said = select(c.ticket, c.done, c.total, c.at, c.stop).where(c.ticket.in_(tickets))
+    return {ticket: Said(None, *one) for ticket, *one in connection.execute(said)}
+
+
 def prune(connection: Connection, now: datetime) -> None:
     """Forget what belongs to no run any more."""
     c, h = progress.c, hits.c

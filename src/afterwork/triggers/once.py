@@ -20,6 +20,7 @@ from afterwork.errors import ServerDied, TransactionIsTheRuns
 from afterwork.events import Events, InTheWay, Point, Reached
 from afterwork.jobs.outcome import Outcome, Raised, Succeeded, Superseded, text_of
 from afterwork.jobs.perform import Given, perform_action, tell
+from afterwork.jobs.progress import Reporter, reporting
 from afterwork.jobs.run import Run
 from afterwork.jobs.session import OutsideSession, RunSession
 from afterwork.jobs.trigger import Ran
@@ -128,11 +129,11 @@ class Upgrade:
         began = time.monotonic()
         try:
             with self.database.part(connection), _ended(RunSession(connection)) as session:
-                result = perform_action(one.work, one.action, self._run_of(one), Given(session, self.variables))
+                result = self._perform(one, session)
                 session.flush()
                 self._reached("ran", one)
         except Exception as error:
-            if self.database.has_lost(connection, error) or self.database.is_contended(error):
+            if connection.invalidated or self.database.is_contended(error):
                 raise
             self.database.check_in_transaction(connection)
             return self._failed(connection, one, error, time.monotonic() - began)
@@ -151,7 +152,7 @@ class Upgrade:
         try:
             with _ended(OutsideSession(connection)) as session:
                 with self.database.reading_only(connection):
-                    result = perform_action(one.work, one.action, self._run_of(one), Given(session, self.variables))
+                    result = self._perform(one, session)
                 self._reached("ran", one)
                 with self.database.transaction(connection):
                     if not leases.holds(connection, lease):
@@ -193,6 +194,11 @@ class Upgrade:
         log.begin(connection, one.name, self.clock.now())
         self._reached("claimed", one)
         return True
+
+    def _perform(self, one: OnceAction, session: RunSession) -> str | None:
+        """Run the code of an action. Returns what it returned, as text."""
+        with reporting(Reporter(self.database, self.clock, f"{log.KEY}{one.name}", not one.work.external)):
+            return perform_action(one.work, one.action, self._run_of(one), Given(session, self.variables))
 
     def _failed(self, connection: Connection, one: OnceAction, error: Exception, seconds: float) -> Raised:
         """Note that an action has failed, once its view model's `on_exception` knows."""
