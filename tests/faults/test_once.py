@@ -78,6 +78,17 @@ def test_an_external_action_whose_server_is_killed_has_failed_and_is_not_run_aga
     assert (first.state, second.state) == (("done", "done") if ended_well else ("failed", "waiting"))
 
 
+def test_servers_that_start_at_one_moment_run_each_action_once(url: URL, database: Engine, started: Processes) -> None:
+    servers = [_start(started, url) for _ in range(3)]
+    app = aw.Afterwork(upgraded.Base)
+
+    eventually(lambda: all(one.state == "done" for one in app.insight(database).once()))
+    for server in servers:
+        server.kill()
+
+    assert marks(database) == [*INSIDE, *OUTSIDE]
+
+
 def after_two_servers(url: URL, database: Engine, started: Processes) -> None:
     """Two servers come and do what is to be done."""
     app = aw.Afterwork(upgraded.Base)

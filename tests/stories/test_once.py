@@ -1,6 +1,7 @@
 """Once per database: what an upgrade must do to the data runs before all else, and never again."""
 
 import json
+import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from afterwork.store import once as log
 from afterwork.store.leases import Lease
 from tests.support.office import Office, an_office
 from tests.support.waiting import eventually
+from tests.support.world import statements
 
 KINDS = pytest.mark.parametrize("external", [False, True], ids=["inside", "external"])
 
@@ -149,6 +151,49 @@ def test_a_server_runs_it_before_it_begins_anything_else(office: Office) -> None
         eventually(lambda: None in office.log)
 
     assert office.log == ["first", "second", None]
+
+
+def test_whatever_wakes_a_server_nothing_else_begins_before_it_has_ended(office: Office) -> None:
+    gate = threading.Event()
+
+    def work(self: Any) -> None:
+        gate.wait(20)
+        office.log.append("upgraded")
+
+    def tidy(self: Any) -> None:
+        office.log.append("tidied")
+
+    office.task.tidy = aw.method(tidy)
+    office.timer("Upgrade", root=False, when=aw.Once(), work=aw.action(work), external=True, lane="upgrades")
+    office.open(tasks=1)
+
+    with office.app.serving(office.engine), statements(office.engine) as sent:
+        with Session(office.engine) as session, session.begin():
+            aw.later(session.get_one(office.task, 1).tidy)
+        looks = len(looks_at(sent))
+        eventually(lambda: len(looks_at(sent)) > looks + 2)
+        gate.set()
+        eventually(lambda: "tidied" in office.log)
+
+    assert office.log == ["upgraded", "tidied"]
+
+
+def looks_at(sent: list[str]) -> list[str]:
+    """The statements that ask what has run once."""
+    return [one for one in sent if "FROM afterwork_once" in one]
+
+
+def test_a_server_that_sleeps_is_woken_for_what_may_run_again(office: Office) -> None:
+    broken = ["first"]
+    upgrade(office, "first", "second", broken=broken)
+    office.open()
+    app = office.app
+
+    with app.serving(office.engine):
+        eventually(lambda: [one.state for one in app.insight(office.engine).once()] == ["failed", "waiting"])
+        broken.clear()
+        app.control(office.engine).retry_once("Upgrade.first")
+        eventually(lambda: [one.state for one in app.insight(office.engine).once()] == ["done", "done"])
 
 
 @KINDS

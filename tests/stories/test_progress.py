@@ -14,6 +14,7 @@ from afterwork.store.progress import Said
 from afterwork.store.tables import lease as leases
 from afterwork.store.timers import Cancellation
 from tests.support.office import Office, an_office
+from tests.support.waiting import eventually
 from tests.support.world import statements
 
 TEN = timedelta(minutes=10)
@@ -206,3 +207,21 @@ def test_a_run_that_ended_just_before_is_not_cancelled_when_it_is_hit_again(offi
 
     assert office.run() == [("Work", "Task!1", False)]
     assert office.run(TEN) == [("Work", "Task!1", True)]
+
+
+def test_what_a_server_runs_is_cancelled_from_elsewhere(office: Office) -> None:
+    def work(self: Any) -> None:
+        office.log.append("begun")
+        while True:
+            office.clock.advance(timedelta(seconds=1))
+            aw.progress(len(office.log))
+
+    working(office, work, external=True, lane=None)
+
+    with office.app.serving(office.engine):
+        eventually(lambda: seen(office).running)
+        office.app.control(office.engine).pause("Work")
+        assert cancel(office) == Cancellation(0, 1)
+        eventually(lambda: seen(office).left == 0)
+
+    assert (office.log, seen(office).running, office.sql("SELECT done FROM task")) == (["begun"], (), 0)
