@@ -12,6 +12,7 @@ from afterwork.journal import capture
 from afterwork.manifest.explain import CacheSummary, Explainer
 from afterwork.manifest.tables import due as dues
 from afterwork.model.contract import Attribute
+from afterwork.model.key import key_text
 from afterwork.model.lane import MAIN
 from afterwork.model.reading import ReadModel
 from afterwork.store import once, progress, schema, tables
@@ -27,7 +28,8 @@ State = Literal["pending", "failed", "done"]
 
 @dataclass(frozen=True)
 class TicketView:
-    """A ticket as it is shown. Moments are in UTC."""
+    """A ticket as it is shown. Moments are in UTC. `said` is how far its run says to be by `aw.progress`, while it goes
+    on."""
 
     key: str
     state: State
@@ -39,6 +41,7 @@ class TicketView:
     done: datetime | None
     attempts: int
     error: str | None
+    said: Said | None = None
 
 
 @dataclass(frozen=True)
@@ -150,7 +153,12 @@ class Insight:
             case None:
                 pass
         with self._database.engine.connect() as connection:
-            return [self._view(row) for row in connection.execute(newest)]
+            rows = connection.execute(newest).all()
+            names = [key_text(row._mapping[contract.key.column]) for row in rows]
+            # Tickets can be seen without Afterwork's tables, too.
+            installed = schema.version(connection) == tables.SCHEMA_VERSION
+            said = progress.of_tickets(connection, names) if installed else {}
+        return [replace(self._view(row), said=said.get(name)) for row, name in zip(rows, names, strict=True)]
 
     def timers(self) -> list[TimerView]:
         """All timers, those of the model and those that the database still knows, by name."""

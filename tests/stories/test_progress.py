@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, insert, select, text
+from sqlalchemy.orm import Session
 
 import afterwork as aw
 from afterwork.errors import BadRequest
@@ -225,3 +226,20 @@ def test_what_a_server_runs_is_cancelled_from_elsewhere(office: Office) -> None:
         eventually(lambda: seen(office).left == 0)
 
     assert (office.log, seen(office).running, office.sql("SELECT done FROM task")) == (["begun"], (), 0)
+
+
+def test_others_see_how_far_the_run_of_a_ticket_is(office: Office) -> None:
+    def tidy(self: Any) -> None:
+        aw.progress(3)
+        office.log.extend(office.app.insight(office.engine).tickets())
+
+    office.task.tidy = aw.method(external=True)(tidy)
+    office.open(tasks=1)
+    with Session(office.engine) as session, session.begin():
+        aw.later(session.get_one(office.task, 1).tidy)
+    office.run()
+
+    (ticket,) = office.log
+    assert (ticket.state, ticket.said.done, ticket.said.total) == ("pending", 3, None)
+    (ended,) = office.app.insight(office.engine).tickets()
+    assert (ended.state, ended.said) == ("done", None)

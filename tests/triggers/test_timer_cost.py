@@ -76,3 +76,13 @@ def test_a_round_takes_as_many_statements_for_ninety_hits_as_for_ten(office: Off
 
     assert len(many) == len(few)
     assert len([one for one in many if "FROM task" in one]) == 2  # the criteria, and the roots
+
+
+def test_what_has_run_once_costs_one_statement_in_each_look(engine: Engine) -> None:
+    office = with_timers(engine, 1)
+    before = a_look(office)
+    actions = {f"step{number}": aw.action(lambda self: None) for number in range(20)}
+    office.timer("Upgrade", root=False, when=aw.Once(), work=None, **actions)
+    office.run()
+
+    assert len(a_look(office)) == len(before) + 1

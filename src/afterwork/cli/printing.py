@@ -191,15 +191,15 @@ def _moment(moment: datetime | None) -> str:
 
 def ticket_lines(tickets: Sequence[TicketView]) -> Iterator[str]:
     """Tickets, for people."""
-    head = ("key", "state", "work", "root", "lane", "tried", "done or due (UTC)", "error")
+    head = ("key", "state", "work", "root", "lane", "tried", "done or due (UTC)", "error or how far")
     yield from _table(head, [_cells(ticket) for ticket in tickets]) if tickets else ["There are no such tickets."]
 
 
 def _cells(ticket: TicketView) -> tuple[str, ...]:
     moment = ticket.done or ticket.execute_earliest
     when = f"{moment:%Y-%m-%d %H:%M:%S}" if moment else ""
-    work, root, error = ticket.work or "", ticket.root_id or "", ticket.error or ""
-    return (ticket.key, ticket.state, work, root, ticket.lane, str(ticket.attempts), when, error)
+    work, root, said = ticket.work or "", ticket.root_id or "", "" if ticket.said is None else _far(ticket.said)
+    return (ticket.key, ticket.state, work, root, ticket.lane, str(ticket.attempts), when, ticket.error or said)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
