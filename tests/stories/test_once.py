@@ -428,3 +428,15 @@ def test_an_action_that_has_lost_a_connection_of_its_own_has_failed(office: Offi
     assert office.run() == [("Upgrade.work", None, False)]
     (one,) = office.app.insight(office.engine).once()
     assert "another database" in str(one.error)
+
+
+def test_an_action_that_is_added_between_others_runs_and_those_that_have_run_do_not(office: Office) -> None:
+    upgrade(office, "first", "third")
+    office.open()
+    office.run()
+
+    # Its tasks are others than those that are there.
+    office.sql("DELETE FROM task")
+    only_in_model(office, "first", "second", "third", "fourth")
+
+    assert office.run() == [("Upgrade.second", None, True), ("Upgrade.fourth", None, True)]
