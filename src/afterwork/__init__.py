@@ -12,6 +12,9 @@ from afterwork.manifest.public import depends_on, passed
 from afterwork.model.derived import Derived, derived
 from afterwork.model.external_id import external_id
 from afterwork.model.later import later, session
+from afterwork.model.machine.asking import while_in
+from afterwork.model.machine.declare import BoundMachine, machine
+from afterwork.model.machine.moves import track_history
 from afterwork.model.method import BoundMethod, can, method
 from afterwork.model.reading import from_external_id
 from afterwork.model.retry import Retry
@@ -28,6 +31,7 @@ __all__ = [
     "UNWATCHED",
     "Afterwork",
     "AsyncTicket",
+    "BoundMachine",
     "BoundMethod",
     "Cancelled",
     "Clock",
@@ -60,11 +64,14 @@ __all__ = [
     "from_external_id",
     "is_stale",
     "later",
+    "machine",
     "method",
     "on_exception",
     "passed",
     "progress",
     "session",
+    "track_history",
     "untracked",
     "variable",
+    "while_in",
 ]

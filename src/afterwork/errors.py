@@ -140,6 +140,41 @@ class ReadsItself(CantTrack):
         super().__init__(f"{member}, the value that it calculates", "it would never come to rest")
 
 
+class UnknownState(AfterworkError, ValueError):
+    """The state of an object is none that its machine has."""
+
+
+class NotInThisState(AfterworkError):
+    """An event came that is not possible now. Nothing has moved."""
+
+    def __init__(self, who: str, event: str, state: object, possible: Sequence[str]) -> None:
+        self.event, self.state, self.possible = event, state, tuple(possible)
+        super().__init__(
+            f"{event} is not possible: {who} is in the state {state}. Possible there now: "
+            f"{', '.join(possible) or 'nothing'}. Ask before with aw.can(…)."
+        )
+
+
+class StateHasChanged(AfterworkError):
+    """Somebody else has moved the object meanwhile. Nothing of this move is saved."""
+
+    def __init__(self, who: str, machine: str, before: object) -> None:
+        super().__init__(
+            f"{who} was in the state {before} of {machine} when it was read, and is not any more: somebody else has "
+            "moved it. Roll back, read it again, and see whether the move is still possible."
+        )
+
+
+class EndlessMachine(AfterworkError):
+    """Transitions without an event follow each other without end. Nothing of them is saved."""
+
+    def __init__(self, who: str, machine: str, path: Sequence[str]) -> None:
+        super().__init__(
+            f"{machine} of {who} never comes to rest: {' → '.join(path)}. Give one of these transitions a guard that "
+            "becomes false, or an event."
+        )
+
+
 class NotAtOnce(AfterworkError):
     """A calculation can't be made in the transaction that takes the change. Never leaves Afterwork."""
 
@@ -227,6 +262,10 @@ class WrongRoot(Refused):
 
 class PreconditionFalse(Refused):
     """The method's precondition was false when its turn came."""
+
+
+class StateLeft(Refused):
+    """It was asked for while a state lasts, and that has been left."""
 
 
 class ServerDied(Refused):

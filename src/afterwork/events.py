@@ -40,6 +40,15 @@ class Failed:
 
 
 @dataclass(frozen=True)
+class WasCancelled:
+    """A run that went on was cancelled by hand, or ended before it began."""
+
+    work: str
+    root_id: str | None
+    run: str
+
+
+@dataclass(frozen=True)
 class PutOff:
     """A run has raised and will be tried again."""
 
@@ -184,9 +193,9 @@ class FellAsleep:
 
 
 Event = (
-    Reached | Ran | Failed | PutOff | Lost | TookOver | ServerStarted | ServerStopping | ServerStopped | ServerCrashed
-    | DatabaseLost | DatabaseBack | InTheWay | Broken | Pruned | NotInSql | OtherCode | Fired | RoundFailed
-    | TimerIsGone | FellAsleep
+    Reached | Ran | Failed | WasCancelled | PutOff | Lost | TookOver | ServerStarted | ServerStopping | ServerStopped
+    | ServerCrashed | DatabaseLost | DatabaseBack | InTheWay | Broken | Pruned | NotInSql | OtherCode | Fired
+    | RoundFailed | TimerIsGone | FellAsleep
 )  # fmt: skip
 
 Listener = Callable[[Event], None]
@@ -215,6 +224,8 @@ def log(event: Event) -> None:  # noqa: PLR0912 - one case for each event, all w
             logger.debug("%s on %s done (run %s)", work, root_id, run)
         case Failed(work, root_id, run, error):
             logger.warning("%s on %s failed (run %s): %s", work, root_id, run, error)
+        case WasCancelled(work, root_id, run):
+            logger.info("%s on %s was cancelled (run %s)", work, root_id, run)
         case PutOff(work, root_id, run, error, attempt, seconds):
             logger.info(
                 "%s on %s: attempt %d raised, next in %.1f s (run %s): %s", work, root_id, attempt, seconds, run, error

@@ -133,7 +133,8 @@ def write(server: Server, writers: Writers, progress: Progress) -> float:
 
 
 def end_exports(engine: Engine) -> None:
-    """Let no more orders go out, so that all can come to rest. What is just going out does so."""
+    """Let no more orders go out, so that all can come to rest. What is just going out is given up: its order would go
+    out again, with the same key."""
     control = app.control(engine)
     control.pause(ExportOrder.__name__)
     control.cancel(ExportOrder.__name__)

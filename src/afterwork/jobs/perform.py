@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
-from afterwork.errors import PreconditionFalse, WrongRoot
+from afterwork.errors import PreconditionFalse, StateLeft, WrongRoot
 from afterwork.jobs.outcome import printable
 from afterwork.jobs.run import Run, running
 from afterwork.model.method import BoundMethod
 from afterwork.model.viewmodel import Action, ViewModel
-from afterwork.model.work import MethodWork, ViewModelWork, Work
+from afterwork.model.work import MethodWork, ViewModelWork, WhileWork, Work
 
 NOT_ENABLED = "skipped: it was not enabled"
 """The result of an action that runs once, and whose `enabled` was false."""
@@ -29,6 +30,8 @@ class Given:
 def check(work: Work, root: object | None) -> None:
     """Raises `Refused` if the work may not begin on this root: it is of a wrong class, or the precondition is false."""
     _check_root(work, root)
+    if isinstance(work, WhileWork) and not (machine := getattr(root, work.machine)).is_in(work.state):
+        raise StateLeft(f"It was asked for while {work.machine} is in {work.state}, which is in {machine.state} now.")
     match work:
         case MethodWork():
             bound = _bound(work, root)
@@ -92,7 +95,7 @@ def _check_root(work: Work, root: object | None) -> None:
 
 def _bound(work: MethodWork, root: object | None) -> BoundMethod[object]:
     # By name on the object's own class: a derived class may have a method of its own.
-    bound = getattr(root, work.method.name)
+    bound = attrgetter(work.method.name)(root)
     if not isinstance(bound, BoundMethod):
         own = f"{type(root).__name__}.{work.method.name}"
         raise WrongRoot(f"{own} overrides {work.name} but is not marked with @aw.method.")

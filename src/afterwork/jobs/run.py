@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from afterwork.errors import NoCurrentRun
+from afterwork.model.machine.moves import MOVER
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,9 @@ def current_run() -> Run:
 @contextmanager
 def running(run: Run) -> Iterator[None]:
     """Make `run` the current one."""
-    token = _current.set(run)
+    token, mover = _current.set(run), MOVER.set(run.work)
     try:
         yield
     finally:
         _current.reset(token)
+        MOVER.reset(mover)

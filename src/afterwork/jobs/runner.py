@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from afterwork.clock import Clock
 from afterwork.errors import Refused
-from afterwork.events import Events, Failed, InTheWay, Lost, Point, PutOff, Ran, Reached
+from afterwork.events import Events, Failed, InTheWay, Lost, Point, PutOff, Ran, Reached, WasCancelled
 from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, text_of
 from afterwork.jobs.perform import Given, check, is_gone, perform, tell
 from afterwork.jobs.progress import Reporter, reporting
@@ -19,6 +19,7 @@ from afterwork.jobs.trigger import ONCE, Claim, Due, Firer, Refresher, Trigger, 
 from afterwork.model.key import key_text
 from afterwork.settings import Settings
 from afterwork.store.database import Database
+from afterwork.store.progress import CANCELLED
 
 Settled = list[tuple[Claim, Outcome]]
 
@@ -123,6 +124,8 @@ class Runner:
                 self.events.emit(Ran(work, root_id, number))
             case Raised(text, again_after) if again_after is not None:
                 self.events.emit(PutOff(work, root_id, number, text, run.attempt, again_after.total_seconds()))
+            case Rejected(reason=reason) if reason == CANCELLED:
+                self.events.emit(WasCancelled(work, root_id, number))
             case Raised(text=error) | Rejected(reason=error):
                 self.events.emit(Failed(work, root_id, number, error))
             case Hindered(text):

@@ -133,7 +133,8 @@ class DueCaches:
         Raises `ClaimLost` if somebody else has it by now.
         """
         values = {"stored": True, "due": NEVER} if until is None else {"stored": True, "since": None, "due": until}
-        if not connection.execute(update(dues).where(dues.c.claim == batch.claim).values(values)).rowcount:
+        ours = dues.c.claim == batch.claim, dues.c.cache.in_([one.cache for one in batch.caches])
+        if not connection.execute(update(dues).where(*ours).values(values)).rowcount:
             raise ClaimLost()
 
     def finish(self, connection: Connection, claim: str) -> list["Stored"]:

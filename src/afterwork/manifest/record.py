@@ -65,6 +65,13 @@ class Recorder:
             states.clear()
         return self._reads
 
+    def restart(self) -> None:
+        """Forget all that was read so far: what comes does not depend on it."""
+        for states in self.members.values():
+            states.clear()
+        self._ends.clear()
+        self._reads = Reads()
+
     def passed(self, moment: datetime) -> bool:
         """Whether a moment has passed. If not, the result holds no longer than until then."""
         if moment <= self.now:

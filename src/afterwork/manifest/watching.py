@@ -31,9 +31,7 @@ from sqlalchemy.util import LRUCache
 from afterwork.errors import OwnConnection, TextualSQL
 from afterwork.manifest.active import ACTIVE
 from afterwork.manifest.query.refused import refuse_text
-
-ACCOUNTED = "afterwork_accounted"
-"""The execution option that says: what this statement reads is known already."""
+from afterwork.model.accounted import ACCOUNTED
 
 
 def attach(session: Session) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapper
 
 from afterwork.errors import BadDeclaration
 from afterwork.model.derived import Derived
+from afterwork.model.machine.declare import Machine, declared_machines
 from afterwork.model.viewmodel import ViewModel
 from afterwork.model.when import WhenStale
 from afterwork.model.work import vars_lookup
@@ -74,7 +75,24 @@ class ViewModelCache(_Cache):
         return _checksum(_codes(self.view_model))
 
 
-Cache = DerivedCache | ViewModelCache
+@dataclass(frozen=True, eq=False)
+class MachineCache(_Cache):
+    """`Order.flow`, a machine that moves by itself. What it keeps is that no transition without an event is possible
+    that was not taken."""
+
+    machine: Machine
+
+    @property
+    def lane(self) -> None:
+        """Machines run beside all lanes."""
+
+    @cached_property
+    def checksum(self) -> str:
+        """A text that changes when the states, the transitions or the code of guards do."""
+        return _checksum(self.machine.guards(self.root.class_), self.machine.outline)
+
+
+Cache = DerivedCache | ViewModelCache | MachineCache
 
 
 def caches_of(
@@ -87,6 +105,8 @@ def caches_of(
         if cache.name in found:
             problems.append(f"{cache.name} is calculated by 2 functions. One member has one.")
         found[cache.name] = cache
+    for moving in _machines(by_class.values(), problems):
+        found[moving.name] = moving
     for view_model in view_models:
         if isinstance(view_model.when, WhenStale):
             root = by_class.get(view_model.root_class) if view_model.root_class else None
@@ -110,10 +130,22 @@ def _derived(mappers: Iterable[Mapper[Any]], problems: list[str]) -> Iterator[De
                     yield DerivedCache(f"{mapper.class_.__name__}.{member}", mapper, declared.when, declared, member)
 
 
+def _machines(mappers: Iterable[Mapper[Any]], problems: list[str]) -> Iterator[MachineCache]:
+    for mapper in mappers:
+        for machine in declared_machines(mapper.class_):
+            try:
+                machine.member_of(mapper)
+            except BadDeclaration as error:
+                problems.append(str(error))
+            else:
+                if machine.eventless and not _is_inherited(mapper, machine.name):
+                    yield MachineCache(f"{mapper.class_.__name__}.{machine.name}", mapper, WhenStale(), machine)
+
+
 def _is_inherited(mapper: Mapper[Any], name: str) -> bool:
     """Whether a mapped class above has it, too: then the cache is that one's, also for objects of this class."""
     above = mapper.inherits
-    return above is not None and isinstance(vars_lookup(above.class_, name), Derived)
+    return above is not None and isinstance(vars_lookup(above.class_, name), Derived | Machine)
 
 
 def _unfit(view_model: type[ViewModel[Any]], root: Mapper[Any] | None) -> str:
@@ -140,8 +172,8 @@ def _codes(view_model: type[ViewModel[Any]]) -> Iterator[CodeType]:
             yield column.fget.__code__
 
 
-def _checksum(codes: Iterable[CodeType]) -> str:
-    digest = hashlib.blake2b(digest_size=12)
+def _checksum(codes: Iterable[CodeType], outline: str = "") -> str:
+    digest = hashlib.blake2b(outline.encode(), digest_size=12)
     for code in codes:
         _digest(code, digest)
     return digest.hexdigest()

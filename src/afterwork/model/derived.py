@@ -31,10 +31,7 @@ class Derived(Generic[Owner, Result]):
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
-        if self._member is not None and not isinstance(self._member, str):
-            # Mapping the class puts other objects in their place, so this is the moment to learn what it is called.
-            found = [key for key, value in vars(owner).items() if value is self._member]
-            self._member = found[0] if found else self._member
+        self._member = name_of(self._member, owner)
 
     @overload
     def __get__(self, target: None, owner: type) -> Self: ...
@@ -59,7 +56,7 @@ class Derived(Generic[Owner, Result]):
         Raises `BadDeclaration` if that class has no such member, or none that is a column.
         """
         where = f"@aw.derived on {mapper.class_.__name__}.{self.name}"
-        key = self._key(mapper)
+        key = key_of(self._member, mapper)
         if key is None or key not in mapper.columns:
             raise BadDeclaration(f"{where}: {self._member!r} is no column of {mapper.class_.__name__}.")
         if not isinstance(mapper.columns[key], Column):
@@ -68,15 +65,25 @@ class Derived(Generic[Owner, Result]):
             raise BadDeclaration(f"{where}: {key} is part of the primary key, which must not change.")
         return key
 
-    def _key(self, mapper: Mapper[Any]) -> str | None:
-        match self._member:
-            case str(name):
-                return name
-            case MappedColumn() | Column():
-                column = self._member if isinstance(self._member, Column) else self._member.column
-                return next((p.key for p in mapper.column_attrs if p.columns[0].name == column.name), None)
-            case _:
-                return getattr(self._member, "key", None)
+
+def name_of(member: object, owner: type) -> object:
+    """What a member is called in the body of its class, while that is being made: mapping the class puts other objects
+    in the place of its members."""
+    if member is None or isinstance(member, str):
+        return member
+    return next((key for key, value in vars(owner).items() if value is member), member)
+
+
+def key_of(member: object, mapper: Mapper[Any]) -> str | None:
+    """The name of a member, given as a column, an attribute or a name; None if it is none of these."""
+    match member:
+        case str(name):
+            return name
+        case MappedColumn() | Column():
+            column = member if isinstance(member, Column) else member.column
+            return next((p.key for p in mapper.column_attrs if p.columns[0].name == column.name), None)
+        case _:
+            return getattr(member, "key", None)
 
 
 def derived(

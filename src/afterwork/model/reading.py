@@ -15,11 +15,13 @@ from afterwork.model.cache import Cache, caches_of
 from afterwork.model.contract import CLASS_NAME, Contract, plain
 from afterwork.model.external_id import parse
 from afterwork.model.later import HOW_TO_HAVE_TICKETS
+from afterwork.model.machine.declare import declared_machines
+from afterwork.model.machine.within import IS_IN, WHILE
 from afterwork.model.once import OnceAction, once_of
 from afterwork.model.ticket import contract_of, is_ticket_class
 from afterwork.model.timer import TimedWork, timers_of
 from afterwork.model.viewmodel import ViewModel
-from afterwork.model.work import ViewModelWork, Work, methods_of
+from afterwork.model.work import MethodWork, ViewModelWork, WhileWork, Work, methods_of
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,23 @@ class ReadModel:
 
     def work(self, name: str | None) -> Work:
         """The work that a ticket names. Raises `UnknownWork`, naming what comes near."""
-        found = self.works.get(name or "") or self._spellings.get(plain(name or ""))
+        found = self.works.get(name or "") or self._spellings.get(plain(name or "")) or self._while(name or "")
         if found is None:
             raise UnknownWork(self._unknown(name))
         if found.name in self.once:
             raise UnknownWork(f"{found.name} runs once per database (aw.Once), so no ticket can ask for it.")
         return found
+
+    def _while(self, name: str) -> Work | None:
+        """What `aw.while_in` asks for: `Order.escalate while flow is in shipped`."""
+        base, condition, (machine, _, state) = *name.partition(WHILE)[:2], name.partition(WHILE)[2].partition(IS_IN)
+        work = self.works.get(base) if condition else None
+        if not isinstance(work, MethodWork) or work.root is None:
+            return None
+        for one in declared_machines(work.root):
+            if one.name == machine and one.states.named(state) is not None:
+                return WhileWork(name, work.root, work.method, machine, state)
+        return None
 
     @property
     def tables(self) -> list[Table]:
@@ -56,7 +69,7 @@ class ReadModel:
         """The cache of an object that a member, or a view model, names. Raises `BadRequest` if there is none."""
         own = [cache for cache in self.caches.values() if isinstance(obj, cache.root.class_)]
         for cache in own:
-            if name in (cache.name, getattr(cache, "member", None)):
+            if name in (cache.name, cache.name.rpartition(".")[2]):
                 return cache
         known = ", ".join(cache.name for cache in own) or "none"
         raise BadRequest(f"{type(obj).__name__} has no cache {shown(name)}. It has: {known}.")

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, column, exists, func, select, table, update
 from sqlalchemy.orm import Session
 
+from afterwork.model.accounted import ACCOUNTED
 from afterwork.model.contract import Contract
 from afterwork.model.key import key_as_text
 
@@ -40,7 +41,7 @@ def pending_ticket(session: Session, contract: Contract, work: str, root_id: str
         .order_by(contract.key.column)
         .limit(1)
         .with_for_update(skip_locked=True)
-        .execution_options(populate_existing=True)
+        .execution_options(populate_existing=True, **{ACCOUNTED: True})
     )
     return session.scalars(wanted).first()
 
@@ -48,8 +49,10 @@ def pending_ticket(session: Session, contract: Contract, work: str, root_id: str
 def _wait_for_others(session: Session, contract: Contract, same: ColumnElement[bool], name: str) -> None:
     if session.get_bind(contract.mapper).dialect.name == "postgresql":
         number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
-        session.execute(select(func.pg_advisory_xact_lock(number)))
+        session.execute(select(func.pg_advisory_xact_lock(number)), execution_options={ACCOUNTED: True})
     else:
         # SQLite has one lock for all writers, and a transaction gets it by writing.
         root_id = contract.root_id.column
-        session.execute(update(contract.table).where(same).values({root_id: root_id}))
+        session.execute(
+            update(contract.table).where(same).values({root_id: root_id}), execution_options={ACCOUNTED: True}
+        )

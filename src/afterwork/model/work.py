@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from sqlalchemy.orm import Mapper
 
 from afterwork.model.lane import lane_name
+from afterwork.model.machine.declare import EventMethod, Machine, declared_machines
 from afterwork.model.method import Method
 from afterwork.model.retry import Retry
 from afterwork.model.viewmodel import ViewModel
@@ -58,6 +59,14 @@ class MethodWork(_Work):
 
 
 @dataclass(frozen=True)
+class WhileWork(MethodWork):
+    """`Order.escalate while flow is in shipped`: a method, asked for as long as a state lasts."""
+
+    machine: str
+    state: str
+
+
+@dataclass(frozen=True)
 class ViewModelWork(_Work):
     """`TheCustomerNumberAssigner`."""
 
@@ -76,7 +85,9 @@ def methods_of(mapper: Mapper[Any]) -> Sequence[MethodWork]:
     cls = mapper.class_
     names = dict.fromkeys(name for base in reversed(cls.__mro__) for name in vars(base))
     found = ((name, vars_lookup(cls, name)) for name in names)
-    return [MethodWork(f"{cls.__name__}.{name}", cls, value) for name, value in found if isinstance(value, Method)]
+    methods = {name: value for name, value in found if isinstance(value, Method)}
+    events = {event.name: event for machine in declared_machines(cls) for event in machine.events.values()}
+    return [MethodWork(f"{cls.__name__}.{name}", cls, method) for name, method in {**methods, **events}.items()]
 
 
 def vars_lookup(cls: type, name: str) -> object:
@@ -87,5 +98,7 @@ def vars_lookup(cls: type, name: str) -> object:
 def name_of_method(mapper: Mapper[Any], method: Method[Any, Any]) -> str:
     """The one name that `aw.later` writes for a method: with the least derived mapped class that has it."""
     line = [*mapper.iterate_to_root()]
-    owner = next(m for m in reversed(line) if isinstance(vars_lookup(m.class_, method.name), Method))
+    kind = Machine if isinstance(method, EventMethod) else Method
+    name = method.name.partition(".")[0]
+    owner = next(m for m in reversed(line) if isinstance(vars_lookup(m.class_, name), kind))
     return f"{owner.class_.__name__}.{method.name}"

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, StaticPool, Table, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.pool import SingletonThreadPool
 
-from afterwork.errors import TransactionIsTheRuns, UnsupportedDatabase
+from afterwork.errors import StateHasChanged, TransactionIsTheRuns, UnsupportedDatabase
 from afterwork.settings import Settings
 
 RUNNING = "afterwork.running"
@@ -145,7 +145,7 @@ class Database(ABC):
     def is_not_the_jobs(self, error: BaseException) -> bool:
         """The same of an error that a job's code has raised: a driver's bare error came from a connection of the job's
         own."""
-        return isinstance(error, SQLAlchemyError) and self.is_its_own(error)
+        return isinstance(error, SQLAlchemyError | StateHasChanged) and self.is_its_own(error)
 
     def has_lost(self, connection: Connection, error: BaseException) -> bool:
         """Whether an error that a run raised means that `connection` is gone. A job may also have lost a database of

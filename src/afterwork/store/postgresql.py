@@ -9,6 +9,7 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Table, text
 from sqlalchemy.exc import DBAPIError
 
+from afterwork.errors import StateHasChanged
 from afterwork.store import sleep
 from afterwork.store.database import Database, ServerRow
 from afterwork.store.direct import Direct, send_together
@@ -60,7 +61,7 @@ class PostgreSQL(Database):
         return state.startswith(SHUTDOWN) if state else type(error.orig).__name__ == "OperationalError"
 
     def is_contended(self, error: BaseException) -> bool:
-        return isinstance(error, DBAPIError) and _state(error) in CONTENDED
+        return isinstance(error, StateHasChanged) or (isinstance(error, DBAPIError) and _state(error) in CONTENDED)
 
     @contextmanager
     def reading_only(self, connection: Connection) -> Iterator[None]:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError
 
+from afterwork.errors import StateHasChanged
 from afterwork.settings import Settings
 from afterwork.store.database import Database, ServerRow
 from afterwork.store.process import process_start
@@ -99,7 +100,7 @@ class SQLite(Database):
         return _name(error) in UNREACHABLE
 
     def is_contended(self, error: BaseException) -> bool:
-        return isinstance(error, DBAPIError) and _name(error) in BUSY
+        return isinstance(error, StateHasChanged) or (isinstance(error, DBAPIError) and _name(error) in BUSY)
 
     @contextmanager
     def reading_only(self, connection: Connection) -> Iterator[None]:

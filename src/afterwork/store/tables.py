@@ -119,3 +119,19 @@ progress = Table(
     Column("stop", Boolean, nullable=False, server_default=false()),
 )
 """Runs that go on, by the key of their ticket or hit: how far they say to be, and whether they were asked to stop."""
+
+transition = Table(
+    "afterwork_transition",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("root_id", Text, nullable=False),
+    Column("machine", Text, nullable=False),
+    Column("source", Text),
+    Column("target", Text),
+    Column("event", Text),
+    Column("mover", Text),
+    Column("at", UtcDateTime, nullable=False),
+    Index("afterwork_transition_root", "root_id", "machine", "id"),
+)
+"""The history of machines that keep one: each move of an object, by an event or, without one, because a guard came
+true; and the work that ran then, null for the application's own code."""

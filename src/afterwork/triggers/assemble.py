@@ -25,11 +25,11 @@ from afterwork.manifest.plans import Plans
 from afterwork.manifest.query import StatementReader
 from afterwork.manifest.record import Recorder
 from afterwork.manifest.shapes import Shapes
-from afterwork.model.cache import DerivedCache
+from afterwork.model.cache import Cache, DerivedCache, MachineCache, ViewModelCache
 from afterwork.model.reading import ReadModel
 from afterwork.store.database import Database
 from afterwork.triggers.at_once import AtOnce
-from afterwork.triggers.calculate import Calculator
+from afterwork.triggers.calculate import Calculator, CanMove, Question, Value
 from afterwork.triggers.calculate_in_sql import SqlCalculator, in_sql
 from afterwork.triggers.calculators import Calculators
 from afterwork.triggers.fill import Filler
@@ -127,10 +127,20 @@ def _calculators(
     run_of: Callable[[Definition, Claimed], Run],
 ) -> dict[int, Calculator]:
     return {
-        definition.id: Calculator(definition.cache, model.classes, roots, recorder, partial(run_of, definition))
+        definition.id: Calculator(question, model.classes, roots, recorder, partial(run_of, definition))
         for definition in matcher.definitions
-        if isinstance(definition.cache, DerivedCache)
+        if (question := _question(definition.cache)) is not None
     }
+
+
+def _question(cache: Cache) -> Question | None:
+    match cache:
+        case DerivedCache():
+            return Value(cache)
+        case MachineCache():
+            return CanMove(cache)
+        case ViewModelCache():
+            return None
 
 
 def _sql_calculators(model: ReadModel, matcher: Matcher, events: Events) -> dict[int, SqlCalculator]:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Column, Connection
 from sqlalchemy.orm import Mapper
@@ -19,8 +19,9 @@ from afterwork.manifest.definitions import Definition, Definitions
 from afterwork.manifest.due import Claimed
 from afterwork.manifest.reads import Reads
 from afterwork.manifest.record import Recorder
-from afterwork.model.cache import DerivedCache
+from afterwork.model.cache import DerivedCache, MachineCache
 from afterwork.model.external_id import ExternalId, parse
+from afterwork.model.machine.chart import Play
 from afterwork.triggers.roots import Roots
 
 DIGITS = Context(prec=1000)
@@ -48,9 +49,9 @@ class Calculated:
 
 @dataclass(frozen=True)
 class Calculator:
-    """Calculates the values of one cache by its Python function."""
+    """Calculates what the caches of one definition come to, in Python."""
 
-    cache: DerivedCache
+    question: "Question"
     classes: Mapping[str, Mapper[Any]]
     roots: Roots
     recorder: Callable[[ReadSession], Recorder]
@@ -76,24 +77,79 @@ class Calculator:
         if obj is None:
             return Calculated(claimed, None)
         recorder = self.recorder(session)
-        recorder.own = (obj, self.cache.member)
+        recorder.own = self.question.own(obj)
         began = time.perf_counter()
         value: Any = None
         error: Exception | None = None
         try:
             with running(self.run_of(claimed)), recorder.recording():
-                value = getattr(obj, self.cache.derived.name)()
+                value = self.question.answer(obj)
             session.flush()  # which refuses, if there is anything to flush
-            value = checked(self.cache.column, self.cache.name, value)
+            value = self.question.fit(value)
         except Exception as raised:
             error = raised
         took = time.perf_counter() - began
         reads = recorder.reads()
         if error is not None:
             return Calculated(claimed, root, reads=reads, error=error, took=took)
-        stored = getattr(obj, self.cache.member)
-        is_new = not is_same(self.cache.column, stored, value)
+        stored, is_new = self.question.compared(obj, value)
         return Calculated(claimed, root, value, stored, is_new, reads, took=took)
+
+
+class Question(Protocol):
+    """What is calculated of an object."""
+
+    def own(self, obj: Any) -> tuple[Any, str] | None:
+        """The member that must not be read, since it is what is calculated."""
+
+    def answer(self, obj: Any) -> Any:
+        """Calculate. Whatever is read is a reason to calculate again."""
+
+    def fit(self, value: Any) -> Any:
+        """The value as it is kept. Raises `BadValue`."""
+
+    def compared(self, obj: Any, value: Any) -> tuple[Any, bool]:
+        """What is stored, and whether the value is another one, that is to be written."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """What a derived member is."""
+
+    cache: DerivedCache
+
+    def own(self, obj: Any) -> tuple[Any, str] | None:
+        return obj, self.cache.member
+
+    def answer(self, obj: Any) -> Any:
+        return getattr(obj, self.cache.derived.name)()
+
+    def fit(self, value: Any) -> Any:
+        return checked(self.cache.column, self.cache.name, value)
+
+    def compared(self, obj: Any, value: Any) -> tuple[Any, bool]:
+        stored = getattr(obj, self.cache.member)
+        return stored, not is_same(self.cache.column, stored, value)
+
+
+@dataclass(frozen=True)
+class CanMove:
+    """Whether a machine can move by itself. Nothing is written for that: to move is another run."""
+
+    cache: MachineCache
+
+    def own(self, obj: Any) -> tuple[Any, str] | None:
+        return None
+
+    def answer(self, obj: Any) -> Any:
+        machine = self.cache.machine
+        return machine.stored(obj) is None or bool(Play(machine, obj).enabled())
+
+    def fit(self, value: Any) -> Any:
+        return value
+
+    def compared(self, obj: Any, value: Any) -> tuple[Any, bool]:
+        return None, False
 
 
 def unless_circular(connection: Connection, calculated: Calculated, definitions: Definitions) -> Calculated:

@@ -1,4 +1,5 @@
-"""Running view models that are caches: one transaction, which sees one state of the database, and writes.
+"""Running view models that are caches, and moving machines: one transaction, which sees one state of the database, and
+writes.
 
 It can't be split as a calculation can: what such a run writes depends on what it has read, also of the rows that it
 writes. If somebody changes those meanwhile, the transaction is refused, and the run repeated.
@@ -17,7 +18,7 @@ from sqlalchemy.orm import Mapper
 from afterwork.errors import LaneTaken
 from afterwork.jobs.outcome import Raised, text_of
 from afterwork.jobs.perform import Given, perform, tell
-from afterwork.jobs.run import Run
+from afterwork.jobs.run import Run, running
 from afterwork.jobs.session import RunSession
 from afterwork.manifest.cause import Cause, written
 from afterwork.manifest.definitions import Definition
@@ -27,8 +28,9 @@ from afterwork.manifest.keep import digest
 from afterwork.manifest.match import Matcher
 from afterwork.manifest.reads import Reads
 from afterwork.manifest.record import Recorder
-from afterwork.model.cache import ViewModelCache
+from afterwork.model.cache import DerivedCache, MachineCache, ViewModelCache
 from afterwork.model.external_id import parse
+from afterwork.model.machine.chart import Play
 from afterwork.model.work import ViewModelWork
 from afterwork.store import leases
 from afterwork.triggers.refresh import Storer, pause_after
@@ -52,13 +54,9 @@ class Attempt:
         return self.batch.caches[0]
 
     @property
-    def cache(self) -> ViewModelCache:
-        assert isinstance(self.definition.cache, ViewModelCache)
+    def cache(self) -> ViewModelCache | MachineCache:
+        assert not isinstance(self.definition.cache, DerivedCache)
         return self.definition.cache
-
-    @property
-    def work(self) -> ViewModelWork:
-        return ViewModelWork(self.cache.name, self.cache.root.class_, self.cache.view_model)
 
     @property
     def reads(self) -> Reads:
@@ -147,7 +145,7 @@ class Renewer:
                 return False
             attempt.recorder = self.recorder(session)
             with attempt.recorder.recording():
-                perform(attempt.work, obj, attempt.run, Given(session))
+                _act(attempt, obj, Given(session), attempt.recorder)
             session.flush()
         self.matcher.reached("ran", attempt.definition.name)
         return True
@@ -199,8 +197,8 @@ class Renewer:
 
     def _tell(self, connection: Connection, attempt: Attempt, error: Exception, text: str) -> None:
         with self._object(connection, attempt) as (session, obj):
-            if obj is not None:
-                tell(attempt.work, obj, attempt.run, Given(session), error, text)
+            if obj is not None and isinstance(attempt.cache, ViewModelCache):
+                tell(_work(attempt.cache), obj, attempt.run, Given(session), error, text)
                 session.flush()
 
     @contextmanager
@@ -212,3 +210,16 @@ class Renewer:
             yield session, self.roots.load(session, [root]).get(root)
         finally:
             session.end()
+
+
+def _act(attempt: Attempt, obj: object, given: Given, recorder: Recorder) -> None:
+    match attempt.cache:
+        case ViewModelCache() as cache:
+            perform(_work(cache), obj, attempt.run, given)
+        case MachineCache(machine=machine):
+            with running(attempt.run):  # only why it stays where it has come to is a reason to look again
+                Play(machine, obj, recorder.restart).go_on()
+
+
+def _work(cache: ViewModelCache) -> ViewModelWork:
+    return ViewModelWork(cache.name, cache.root.class_, cache.view_model)

@@ -16,7 +16,7 @@ from afterwork.jobs.trigger import CACHES, Due, Ran
 from afterwork.manifest.definitions import Definition, Order
 from afterwork.manifest.due import Batch, Claimed, Waiting
 from afterwork.manifest.match import Matcher
-from afterwork.model.cache import DerivedCache
+from afterwork.model.cache import DerivedCache, MachineCache, ViewModelCache
 from afterwork.triggers.at_once import AtOnce
 from afterwork.triggers.calculate import UNFIT, Calculated, Calculator, outcomes, unless_circular
 from afterwork.triggers.calculate_in_sql import SqlCalculator
@@ -53,7 +53,7 @@ class Pace:
 
     def most(self, definition: Definition) -> int:
         """How many runs make one batch."""
-        if not isinstance(definition.cache, DerivedCache):
+        if isinstance(definition.cache, ViewModelCache):
             return 1
         return max(1, min(MOST, int(SLICE / max(self.seconds.get(definition.id, SLICE / 20), SLICE / MOST))))
 
@@ -207,9 +207,13 @@ class Stale:
     def _run_batch(self, connection: Connection, definition: Definition, batch: Batch) -> Ran:
         self.matcher.reached("claimed", definition.name)
         try:
-            if isinstance(definition.cache, DerivedCache):
-                return self._calculate(connection, definition, batch)
-            return self._renew(connection, definition, batch)
+            match definition.cache:
+                case DerivedCache():
+                    return self._calculate(connection, definition, batch)
+                case MachineCache():
+                    return self._move(connection, definition, batch)
+                case ViewModelCache():
+                    return self._renew(connection, definition, batch)
         except Exception as error:
             if self.matcher.database.has_lost(connection, error):
                 raise
@@ -244,6 +248,18 @@ class Stale:
                 raise
         self._put_back(connection, batch, LOCKED_PAUSE)
         return []
+
+    def _move(self, connection: Connection, definition: Definition, batch: Batch) -> Ran:
+        """See which machines can move by themselves, and move those, each in a transaction of its own."""
+        snapshot, done = self._calculate_by(self.calculators.python[definition.id], connection, batch)
+        self.pace.note(definition, len(done), sum(one.took for one in done))
+        moving = [one.claimed for one in done if one.error is None and one.value]
+        staying = [one for one in done if one.claimed not in moving]
+        rest = Batch(batch.claim, [one for one in batch.caches if one not in moving])
+        ran = list(outcomes(self._store(connection, definition, rest, snapshot, staying), definition, self.run_of))
+        for claimed in moving:
+            ran += self._renew(connection, definition, Batch(batch.claim, [claimed]))
+        return ran
 
     def _calculate_by(
         self, calculator: Calculator | SqlCalculator, connection: Connection, batch: Batch

@@ -1,0 +1,4 @@
+"""Statements of Afterwork's own, which run beside what a job reads."""
+
+ACCOUNTED = "afterwork_accounted"
+"""The execution option that says: what this statement reads is no dependency, or is known already."""

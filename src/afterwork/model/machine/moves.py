@@ -1,0 +1,127 @@
+"""What is noted of a move, and how two who move the same object are kept apart."""
+
+from collections.abc import Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import Connection, column, insert, inspect, select, table, update
+from sqlalchemy.orm import Mapper
+
+from afterwork.errors import StateHasChanged
+from afterwork.model.accounted import ACCOUNTED
+from afterwork.model.external_id import external_id
+from afterwork.model.moment import UtcDateTime
+
+if TYPE_CHECKING:
+    from afterwork.model.machine.declare import Machine
+
+Chart = TypeVar("Chart", bound=type)
+
+OWN = {ACCOUNTED: True}
+
+MACHINES = "_afterwork_machines"
+MOVES = "_afterwork_moves"
+HISTORY = "__afterwork_history__"
+
+MOVER: ContextVar[str | None] = ContextVar("afterwork_mover", default=None)
+"""The work that runs; None where Afterwork runs nothing."""
+
+TRANSITION = table(
+    "afterwork_transition",
+    column("root_id"),
+    column("machine"),
+    column("source"),
+    column("target"),
+    column("event"),
+    column("mover"),
+    column("at", UtcDateTime()),
+)
+"""The history of machines. `store/tables.py` declares it in full."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """An object went from one state to another: by an event, or because a guard came true ("")."""
+
+    machine: "Machine"
+    source: Any
+    target: Any
+    event: str
+    mover: str | None = field(default_factory=MOVER.get)
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+def track_history(chart: Chart) -> Chart:
+    """Keep the history of a machine: a row of `afterwork_transition` for each move, saved with it. `chart` is the class
+    of the machine; this serves as a decorator of it, too."""
+    setattr(chart, HISTORY, True)
+    return chart
+
+
+def note(obj: Any, move: Move) -> None:
+    """An object has moved: tell it, and write it down when it is saved."""
+    if getattr(move.machine.chart, HISTORY, False):
+        vars(obj).setdefault(MOVES, []).append(move)
+    if hasattr(type(obj), "on_state_change"):
+        obj.on_state_change(move.machine.name, move.source, move.target)
+
+
+def machines_of(cls: type) -> Sequence["Machine"]:
+    """The machines of a mapped class."""
+    found: Sequence[Machine] = getattr(cls, MACHINES, ())
+    return found
+
+
+# What SQLAlchemy tells of the objects of classes that have machines.
+
+
+def write_down(mapper: Mapper[Any], connection: Connection, obj: Any) -> None:
+    """Write the moves of an object that is being saved."""
+    moves: list[Move] = vars(obj).pop(MOVES, [])
+    if moves:
+        root_id = external_id(obj)
+        rows = [
+            {
+                "root_id": root_id,
+                "machine": move.machine.name,
+                "source": None if move.source is None else str(move.source),
+                "target": None if move.target is None else str(move.target),
+                "event": move.event or None,
+                "mover": move.mover,
+                "at": move.at,
+            }
+            for move in moves
+        ]
+        connection.execute(insert(TRANSITION), rows, execution_options=OWN)
+
+
+def forget(obj: Any, *_: Any) -> None:
+    """What was noted of an object is undone with the rest of it."""
+    vars(obj).pop(MOVES, None)
+
+
+def keep_apart(mapper: Mapper[Any], connection: Connection, obj: Any) -> None:
+    """See that the object is still in the state that it is moved from, and keep it there until this transaction ends.
+
+    Raises `StateHasChanged` if somebody else has moved it.
+    """
+    state = inspect(obj)
+    for machine in machines_of(type(obj)):
+        member = machine.member_of(mapper)
+        before = state.attrs[member].history.deleted
+        if before and not _holds(mapper, connection, obj, member, before[0]):
+            raise StateHasChanged(external_id(obj), machine.name, before[0])
+
+
+def _holds(mapper: Mapper[Any], connection: Connection, obj: Any, member: str, before: Any) -> bool:
+    stored: Any = mapper.columns[member]
+    values = {key: getattr(obj, mapper.get_property_by_column(key).key) for key in stored.table.primary_key.columns}
+    same = (*(key == value for key, value in values.items()), stored.is_not_distinct_from(before))
+    if connection.dialect.name == "postgresql":
+        held = select(1).where(*same).with_for_update()
+        return connection.execute(held, execution_options=OWN).first() is not None
+    # SQLite has one lock for all writers, and a transaction gets it by writing.
+    touched = update(stored.table).where(*same).values({stored: stored})
+    return bool(connection.execute(touched, execution_options=OWN).rowcount)

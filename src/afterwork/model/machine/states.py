@@ -1,0 +1,82 @@
+"""How the states that a machine is in stand in one column of its object."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from statemachine import State, StateChart
+from statemachine.orderedset import OrderedSet
+
+from afterwork.errors import BadDeclaration, UnknownState, shown
+
+BETWEEN = ","
+"""Stands between the states of regions that are parallel."""
+
+
+@dataclass(frozen=True)
+class States:
+    """The states of a chart. A flat one is written as the value of its state; of one with nested states, the innermost
+    are written, and parallel ones side by side, in the order in which they are declared: `packing,invoiced`."""
+
+    chart: type[StateChart[Any]]
+
+    def check(self) -> None:
+        """Raises `BadDeclaration` for states that can't be written."""
+        for state in self._all:
+            if state.history:
+                raise BadDeclaration(
+                    f"{self.chart.__name__}.{state.id} has a history state. What it remembers would be lost with the "
+                    "process, since only the states that a machine is in are stored."
+                )
+            if not self.is_flat and (not isinstance(state.value, str) or BETWEEN in state.value):
+                raise BadDeclaration(
+                    f"{self.chart.__name__}.{state.id} has the value {state.value!r}. In a machine with nested states, "
+                    f"values are texts without {BETWEEN!r}."
+                )
+
+    @cached_property
+    def is_flat(self) -> bool:
+        """Whether it is in one state at a time."""
+        return all(state.parent is None for state in self._all)
+
+    @property
+    def _all(self) -> list[State]:
+        return list(self.chart.states_map.values())
+
+    def named(self, name: str) -> State | None:
+        """The state with an id; None if there is none."""
+        return next((state for state in self._all if state.id == name), None)
+
+    def read(self, stored: Any) -> Any:
+        """What the library takes for what is stored. Raises `UnknownState`."""
+        if stored is None:
+            return None
+        if self.is_flat:
+            self._find(stored, stored)
+            return stored
+        found = [self._find(name, stored) for name in str(stored).split(BETWEEN)]
+        active = {state.value for inner in found for state in (inner, *inner.ancestors())}
+        return OrderedSet(state.value for state in self._all if state.value in active)
+
+    def write(self, values: Any) -> Any:
+        """What is stored for what the library gives."""
+        if self.is_flat or values is None:
+            return values
+        active = values if isinstance(values, OrderedSet) else {values}
+        return BETWEEN.join(state.value for state in self._all if state.is_atomic and state.value in active) or None
+
+    def active(self, stored: Any) -> list[State]:
+        """The states that are meant by what is stored, outer ones first. Raises `UnknownState`."""
+        values = self.read(stored)
+        values = values if isinstance(values, OrderedSet) else {values}
+        return [state for state in self._all if state.value in values]
+
+    def _find(self, value: Any, stored: Any) -> State:
+        try:
+            return self.chart.states_map[value]
+        except (KeyError, TypeError):
+            known = ", ".join(str(state.value) for state in self._all if state.is_atomic)
+            raise UnknownState(
+                f"{self.chart.__name__} has no state {shown(stored)}. It has: {known}. If the machine was changed, "
+                "update the rows that stand in what is gone; afterwork check lists them."
+            ) from None
