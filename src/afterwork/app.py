@@ -5,7 +5,7 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +23,8 @@ from afterwork.jobs.trigger import Trigger
 from afterwork.manifest import install as caches
 from afterwork.manifest.definitions import Definition
 from afterwork.manifest.explain import Explainer, Explanation, Reader
+from afterwork.manifest.steps import Steps
+from afterwork.model.cache import MachineCache
 from afterwork.model.external_id import external_id
 from afterwork.model.later import session as session_of
 from afterwork.model.reading import ReadModel, read_model
@@ -32,7 +34,7 @@ from afterwork.settings import Settings
 from afterwork.store import schema
 from afterwork.store.database import Database, database_of
 from afterwork.store.tickets import Tickets
-from afterwork.triggers.assemble import matcher_of, stale_trigger
+from afterwork.triggers.assemble import matcher_of, recorder_of, stale_trigger
 from afterwork.triggers.once import upgrade_of
 from afterwork.triggers.several import TicketsAndTimers
 from afterwork.triggers.stale import Stale
@@ -158,9 +160,20 @@ class Afterwork:
 
         Raises `BadRequest` if the object has no such cache, `NoSession` if it is in no session.
         """
-        connection = session_of(obj).connection()
-        explainer = self._explainer(connection)
-        return explainer.explain(connection, self._definition(explainer, obj, name), external_id(obj))
+        session = session_of(obj)
+        explainer = self._explainer(session.connection())
+        definition = self._definition(explainer, obj, name)
+        found = explainer.explain(session.connection(), definition, external_id(obj))
+        if not isinstance(definition.cache, MachineCache):
+            return found
+        machine = definition.cache.machine
+        recorder = recorder_of(explainer.matcher, session, self.clock)
+        stored = machine.stored(obj)
+        return replace(
+            found,
+            stands_in=None if stored is None else str(stored),
+            steps=Steps(recorder, explainer.words).of(machine, obj),
+        )
 
     def impact(self, obj: object, member: str) -> list[Reader]:
         """The caches that become stale if this member of this object changes, those that read it first.

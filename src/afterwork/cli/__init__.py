@@ -22,6 +22,7 @@ from afterwork.cli.printing import (
     dry_lines,
     finding_lines,
     impact_lines,
+    machine_lines,
     model_lines,
     model_view,
     once_lines,
@@ -173,6 +174,31 @@ def timers(app: Afterwork, url: URL, as_json: bool) -> None:
     with engine_at(url) as engine:
         found = app.insight(engine).timers()
     say("\n".join(timer_lines(found)), found, as_json)
+
+
+@main.command()
+@the_app
+@the_database()
+@click.option(
+    "--svg",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the diagram of each machine into FOLDER, with the number of objects in each state.",
+)
+@as_json
+def machines(app: Afterwork, url: URL, svg: Path | None, as_json: bool) -> None:
+    """Show each state machine: how many objects are in each state, which has been there for longest, and what would
+    move them next."""
+    with engine_at(url) as engine:
+        insight = app.insight(engine)
+        found = insight.machines()
+        diagrams = insight.diagrams() if svg is not None else {}
+    say("\n".join(machine_lines(found)), found, as_json)
+    for name, diagram in diagrams.items():
+        assert svg is not None
+        svg.mkdir(parents=True, exist_ok=True)
+        (svg / f"{name}.svg").write_text(diagram, encoding="utf-8")
+        click.echo(f"{svg / name}.svg written", err=True)
 
 
 @main.command()

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from afterwork.insight import Finding, OnceView, Status, TicketView, TimerView
+from afterwork.insight import Finding, MachineView, OnceView, StateView, Status, TicketView, TimerView
 from afterwork.manifest.explain import CacheSummary, Reader
 from afterwork.model.reading import ReadModel
 from afterwork.model.work import Work
@@ -170,6 +170,22 @@ def dry_lines(timer: str, found: Sequence[str | None]) -> Iterator[str]:
         case _:
             yield f"{timer} would hit {len(found):,}:"
             yield from (f"  {root}" for root in found)
+
+
+def machine_lines(machines: Sequence[MachineView]) -> Iterator[str]:
+    """State machines, for people."""
+    if not machines:
+        yield "The model has no state machines."
+    for machine in machines:
+        yield f"{machine.name} ({machine.chart})"
+        head = ("state", "objects", "longest there", "since (UTC)", "what would move it")
+        for line in _table(head, [_state_cells(one) for one in machine.states]):
+            yield f"  {line}"
+
+
+def _state_cells(one: StateView) -> tuple[str, ...]:
+    name = "(not begun)" if one.state is None else one.state if one.known else f"{one.state} (not in the machine)"
+    return name, f"{one.count:,}", one.oldest or "", _moment(one.since), "; ".join(one.onward)
 
 
 def once_lines(actions: Sequence[OnceView]) -> Iterator[str]:

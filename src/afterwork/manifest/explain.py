@@ -16,7 +16,10 @@ from afterwork.journal.watch import Watch, joined
 from afterwork.manifest.cause import Cause, read_cause
 from afterwork.manifest.definitions import Definition
 from afterwork.manifest.match import Matcher
-from afterwork.manifest.shape import Row, Where, shape_of, token
+from afterwork.manifest.reads import Reads
+from afterwork.manifest.shape import Row, Shape, Where, shape_of, token
+from afterwork.manifest.shapes import pairs
+from afterwork.manifest.steps import Step
 from afterwork.manifest.tables import cache as caches
 from afterwork.manifest.tables import definition as definitions
 from afterwork.manifest.tables import due as dues
@@ -39,7 +42,8 @@ class ReadGroup:
 @dataclass(frozen=True)
 class Explanation:
     """All that is known of one cache of one object. `took` is in seconds; `because` is what made it run last, `stale`
-    why it is to run again, `due` when."""
+    why it is to run again, `due` when. Of a machine: the state that it is in, and the steps that it would take by
+    itself."""
 
     name: str
     root_id: str
@@ -52,13 +56,16 @@ class Explanation:
     due: datetime | None
     error: str | None
     reads: tuple[ReadGroup, ...]
+    stands_in: str | None = None
+    steps: tuple[Step, ...] = ()
 
     def __str__(self) -> str:
         lines = [f"{self.name} of {self.root_id} is {self.state}."]
+        if self.stands_in is not None:
+            lines.append(f"  It stands in {self.stands_in}.")
+        lines += [f"  {step}" for step in self.steps]
         if self.stale is not None:
-            lines.append(
-                f"  It is to run {'at ' + str(self.due) if self.state == 'fresh' else ''}because {self.stale}."
-            )
+            lines.append(f"  It is to run {f'at {self.due} ' if self.state == 'fresh' else ''}because {self.stale}.")
         if self.computed is not None:
             times = "once" if self.runs == 1 else f"{self.runs:,} times, last"
             lines.append(f"  It has run {times} at {self.computed}, for {(self.took or 0) * 1000:.1f} ms.")
@@ -190,10 +197,14 @@ class Explainer:
         tokens = self.matcher.manifests.tokens(connection, [cache]).get(cache, ())
         counts = Counter(map(shape_of, tokens))
         for number, count in counts.most_common():
-            yield ReadGroup(self._words(number), count)
+            yield ReadGroup(self._words(self.matcher.shapes.shape(number)), count)
 
-    def _words(self, number: int) -> str:
-        shape = self.matcher.shapes.shape(number)
+    def words(self, reads: Reads) -> Iterator[str]:
+        """What was read, each kind once, with its count if that is more than one."""
+        for shape, count in Counter(shape for shape, _ in pairs(reads)).most_common():
+            yield self._words(shape) if count == 1 else f"{count:,} × {self._words(shape)}"
+
+    def _words(self, shape: Shape) -> str:
         watch = self.matcher.shapes.watch(shape.watch)
         if watch is None:
             return "a table that is not watched any more"

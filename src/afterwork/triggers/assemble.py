@@ -113,6 +113,13 @@ def matcher_of(database: Database, model: ReadModel, connection: Connection, eve
     )
 
 
+def recorder_of(matcher: Matcher, session: Session, clock: Clock) -> Callable[[], Recorder]:
+    """What makes recorders of what is read through a session, to explain it."""
+    plans = Plans(matcher.shapes.watches, matcher.dialect)
+    reader = StatementReader(matcher.shapes.watches, matcher.dialect)
+    return lambda: Recorder(plans, session, clock.now(), reader.read)
+
+
 def cache_run(installation: uuid.UUID, definition: Definition, claimed: Claimed) -> Run:
     """The run of a cache. Its id stays the same however often it is tried."""
     source = installation, f"cache {claimed.cache} {claimed.runs}"

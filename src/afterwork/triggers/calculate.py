@@ -149,7 +149,7 @@ class CanMove:
         return value
 
     def compared(self, obj: Any, value: Any) -> tuple[Any, bool]:
-        return None, False
+        return False, value  # one that is at rest can't
 
 
 def unless_circular(connection: Connection, calculated: Calculated, definitions: Definitions) -> Calculated:

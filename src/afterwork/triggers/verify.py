@@ -1,4 +1,5 @@
-"""Verifying: calculate again without storing, and report what differs from what is stored."""
+"""Verifying: calculate again without storing, and report what differs from what is stored; and machines that could move
+by themselves though they count as at rest."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from afterwork.manifest.definitions import Definition
 from afterwork.manifest.due import Claimed
 from afterwork.manifest.tables import cache as caches
 from afterwork.manifest.tables import due as dues
-from afterwork.model.cache import DerivedCache
+from afterwork.model.cache import ViewModelCache
 from afterwork.triggers.calculate import Calculated
 from afterwork.triggers.stale import Stale
 
@@ -39,7 +40,7 @@ class Verified:
 
 @dataclass(frozen=True)
 class Verifier:
-    """Verifies derived members that are not due to run anyway."""
+    """Verifies derived members and machines that are not due to run anyway."""
 
     stale: Stale
 
@@ -48,7 +49,7 @@ class Verifier:
         checked: dict[str, int] = {}
         differences: list[Difference] = []
         for definition in self.stale.matcher.definitions:
-            if isinstance(definition.cache, DerivedCache):
+            if not isinstance(definition.cache, ViewModelCache):
                 checked[definition.name] = 0
                 for some in self._chunks(connection, definition, sample):
                     found = self._verify(connection, definition, some)

@@ -2,6 +2,7 @@
 
 import types
 from collections.abc import Callable
+from functools import partial
 from inspect import getattr_static, isfunction
 from typing import TYPE_CHECKING, Any
 
@@ -140,12 +141,12 @@ class Play:
         """The transitions without an event that would be taken now."""
         return list(self._chart._engine.select_eventless_transitions(TriggerData(self._chart, event=None)))
 
-    def guards(self, transition: Transition) -> list[tuple[str, bool]]:
-        """The guards of a transition, each with what it says now."""
+    def guards(self, transition: Transition) -> list[tuple[str, Callable[[], bool]]]:
+        """The guards of a transition by name, each with what asks whether it holds now."""
         given = {"machine": self._chart, "model": self.obj, "transition": transition, "source": transition.source}
         given |= {"target": transition.target, "state": transition.source, "event": None}
         found = self._chart._callbacks[transition.cond.key]
-        return [(str(guard), bool(guard.call(**given))) for guard in found]
+        return [(str(guard), partial(_holds, guard, given)) for guard in found]
 
     @property
     def who(self) -> str:
@@ -159,6 +160,10 @@ class Play:
         self._watch.begin()
         with entering():
             return act()
+
+
+def _holds(guard: Any, given: dict[str, Any]) -> bool:
+    return bool(guard.call(**given))
 
 
 class _Watch:

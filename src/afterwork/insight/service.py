@@ -1,5 +1,6 @@
 """Everything that can be read of an installation, for the command line and whoever else shows it."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -8,6 +9,9 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, func, inspect, select
 
 from afterwork.clock import Clock
+from afterwork.insight import machines
+from afterwork.insight.diagram import svg
+from afterwork.insight.machines import MachineView, machines_in
 from afterwork.journal import capture
 from afterwork.manifest.explain import CacheSummary, Explainer
 from afterwork.manifest.tables import due as dues
@@ -210,6 +214,17 @@ class Insight:
             explainer = Explainer(matcher_of(self._database, self._model, connection))
             return explainer.summaries(connection, self._model.caches)
 
+    def machines(self) -> list[MachineView]:
+        """All state machines, and where their objects stand. Counts all objects of their classes."""
+        with self._database.engine.connect() as connection:
+            schema.check_installed(self._database, connection)
+            return machines.views(connection, self._model)
+
+    def diagrams(self) -> dict[str, str]:
+        """The diagram of each machine, an SVG with the number of objects in each state, by the name of the machine."""
+        found = {view.name: view for view in self.machines()}
+        return {name: svg(machine.chart, _counts(found[name])) for name, _, machine in machines_in(self._model)}
+
     def check(self) -> list[Finding]:
         """Whether this installation is right, and what to do where it is not."""
         with self._database.engine.connect() as connection:
@@ -236,6 +251,7 @@ class Insight:
         if found == tables.SCHEMA_VERSION:
             if self._model.caches:
                 yield from self._capture(connection, install)
+            yield from self._machines(connection)
             yield from self._failed_once(connection)
             yield from self._gone_timers(connection)
             servers = self._servers(connection)
@@ -244,6 +260,17 @@ class Insight:
                 bool(servers),
                 "Start one: afterwork serve MODULE:APP --database URL",
                 is_note=True,
+            )
+
+    def _machines(self, connection: Connection) -> Iterator[Finding]:
+        """Objects in states that are gone, and transitions that may get in each other's way."""
+        for name, state, count in machines.unknown_states(connection, self._model):
+            advice = "Update these rows to a state that the machine has. As they are, they can't move."
+            yield Finding(f"{name}: {count:,} objects stand in {state!r}, which the machine has not", False, advice)
+        for name, state, steps in machines.rivals(self._model):
+            advice = f"Of those whose guards hold, the first is taken: {'; '.join(steps)}."
+            yield Finding(
+                f"{name}: {len(steps)} transitions without an event leave {state}", False, advice, is_note=True
             )
 
     def _failed_once(self, connection: Connection) -> Iterator[Finding]:
@@ -317,3 +344,11 @@ def _once_view(name: str, row: OnceRow | None, failed: str | None, known: bool) 
         return OnceView(name, "waiting", None, None, None, None, None, failed, known)
     state: OnceState = "running" if row.ended is None else "done" if row.error is None else "failed"
     return OnceView(name, state, row.began, row.ended, row.seconds, row.result, row.error, None, known)
+
+
+def _counts(view: MachineView) -> dict[str, int]:
+    """How many objects are in each state, by its id, outer states included."""
+    counts: Counter[str] = Counter()
+    for one in view.states:
+        counts.update(dict.fromkeys(one.active, one.count))
+    return counts
