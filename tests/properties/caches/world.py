@@ -406,7 +406,9 @@ def _changes(writing: Writing, before: State, after: State, on_sqlite: bool) -> 
     emptied = EMPTIES.get(writing[0])
     if emptied and not on_sqlite:
         yield Change(emptied, None, {}, {}, emptied=True)
-    replaced = REPLACES.get(writing[0])
+    replaced, needed = REPLACES.get(writing[0], (None, None))
+    if needed is not None and writing[2] not in before[needed]:
+        replaced = None
     for table in TABLES:
         old, new = before[table], after[table]
         for key in old.keys() | new.keys():

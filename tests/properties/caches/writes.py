@@ -17,8 +17,8 @@ ACTS: dict[str, Act] = {}
 EMPTIES = {"empty parts": "part", "empty tags of items": "item_tag"}
 """Acts that empty a table at once, with the table."""
 
-REPLACES = {"replace a part": "part", "replace a tag": "tag"}
-"""Acts that put a row in the place of another one, with the table."""
+REPLACES = {"replace a part": ("part", "item"), "replace a tag": ("tag", None)}
+"""Acts that put a row in the place of another one, with the table, and the one that must have a row for it."""
 
 BESIDE_SERVERS = frozenset(
     {
