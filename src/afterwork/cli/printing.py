@@ -164,7 +164,7 @@ def dry_lines(timer: str, found: Sequence[str | None]) -> Iterator[str]:
     """What a round would hit, for people."""
     match found:
         case []:
-            yield f"{timer} would hit nothing now."
+            yield f"{timer} would hit nothing now: its criteria finds no object, or its `before` says no."
         case [None]:
             yield f"{timer} has no root. It would run once."
         case _:
