@@ -48,10 +48,9 @@ def value(case: Case, session: Session) -> Any:
 
 
 def by_sql(case: Case, session: Session) -> Any:
-    """What the SQL route gives, self being a variable; `NotInSQL` where there is none."""
-    variables = {"self": ObjectType(Customer)}
+    """What the SQL route gives; `NotInSQL` where there is none."""
     ada = session.get_one(Customer, 1)
-    statement = to_select(case.expression, names(), variables=variables, values={"self": ada}, dialect=case.dialect)
+    statement = to_select(case.expression, names(), Customer, values={"self": ada}, dialect=case.dialect)
     found = list(session.scalars(statement))
     kind = compile_query(case.expression, names(), Customer, dialect=case.dialect).checked.tree.type
     if isinstance(kind, CollectionType):

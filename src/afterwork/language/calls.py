@@ -99,7 +99,7 @@ class Calls:
         raise WrongType(self.context.text, at.start, f"It is written as {signatures}.", end=at.end)
 
     def _checked_once(self, arguments: Sequence[Node], scope: Scope) -> list[Node]:
-        """Arguments that several operators look at. Each is checked but once, or nesting would take time without end."""
+        """Arguments that several operators look at: checked but once, or nesting would take time without end."""
         return [
             one if isinstance(one, tree.Lambda) else CheckedNode(one.at, self.context.check(one, scope))
             for one in arguments
@@ -123,7 +123,7 @@ class Calls:
         """The call that an infix or prefix operator between checked operands means, or None."""
         for operator in self.table[name]:
             patterns = [operator.signature.source, *(one.pattern for one in operator.signature.wanted)]
-            bound: Bound = {}
+            bound: Bound = {"Self": operands[0].type}
             fits = len(patterns) == len(operands) and all(
                 matches(pattern, types.plain(operand.type), bound)
                 for pattern, operand in zip(patterns, operands, strict=True)
@@ -183,7 +183,7 @@ class Calls:
     ) -> Typed | None:
         """`forAll(a, b | …)` is `forAll(a | source->forAll(b | …))`."""
         match arguments:
-            case (tree.Lambda(parameters=(first, *others), body=body) as node,) if (
+            case (tree.Lambda(parameters=(first, *others)) as node,) if (
                 others and folded(operator.name) in OVER_SEVERAL
             ):
                 inner = replace(node, parameters=tuple(others))
@@ -195,7 +195,7 @@ class Calls:
 
 
 def _expected(pattern: Pattern, bound: Bound) -> Type:
-    return bound[pattern.name] if pattern.name in bound else types.STRING
+    return bound.get(pattern.name, types.STRING)
 
 
 def _written(operator: Operator) -> str:

@@ -30,12 +30,18 @@ def matches(pattern: Pattern, given: Type, bound: Bound) -> bool:
         case "Tuple":
             return isinstance(given, TupleType)
         case "Type":
-            return isinstance(given, TypeOf) and matches(pattern.inside[0], given.of, bound)
+            return isinstance(given, TypeOf) and _is_type(pattern.inside[0], given.of, bound)
         case name if name.lower() in types.KINDS:
             fits = isinstance(given, CollectionType) and name in {given.kind, "Collection"}
             return fits and matches(pattern.inside[0], given.element, bound)  # type: ignore[attr-defined]
         case name:
             return types.conforms(given, types.NAMED[name.lower()])
+
+
+def _is_type(pattern: Pattern, of: Type, bound: Bound) -> bool:
+    """Whether a type is the one that is named: one that conforms to it is another."""
+    named = types.NAMED.get(pattern.name.lower())
+    return of == named if named is not None else matches(pattern, of, bound)
 
 
 def takes(pattern: Pattern, source: Type, bound: Bound) -> bool:

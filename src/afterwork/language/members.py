@@ -83,13 +83,19 @@ def _attribute(attribute: ColumnProperty[Any]) -> Attribute:
 
 
 def _type(kept_as: TypeEngine[Any]) -> Type:
-    """The type of a column's values: of a decorator, what it says that it decorates to."""
-    if isinstance(kept_as, TypeDecorator):
-        for base in getattr(type(kept_as), "__orig_bases__", ()):
-            for argument in typing.get_args(base):
-                if isinstance(argument, type) and argument is not object:
-                    return of_python(argument)
-    return _inner(kept_as)
+    """The type of a column's values: of a decorator that makes them of what the database holds, what it says it makes."""
+    if not isinstance(kept_as, TypeDecorator) or not _makes_values(kept_as):
+        return _inner(kept_as)
+    try:
+        said = typing.get_type_hints(type(kept_as).process_result_value).get("return")
+    except (NameError, TypeError):  # it names what only a type checker sees
+        return types.ANY
+    classes = [one for one in (typing.get_args(said) or (said,)) if isinstance(one, type) and one is not type(None)]
+    return of_python(classes[0]) if len(classes) == 1 else types.ANY
+
+
+def _makes_values(kept_as: TypeDecorator[Any]) -> bool:
+    return type(kept_as).process_result_value is not TypeDecorator.process_result_value
 
 
 def _inner(kept_as: TypeEngine[Any]) -> Type:

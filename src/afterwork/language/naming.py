@@ -30,12 +30,16 @@ class Naming:
         name, at = node.name, node.at
         if name in scope.variables:
             return self._used(scope.variables[name], at)
-        if self._exact_member(name, scope) is None and name in self.names.classes:
-            return self._class(self.names.classes[name], at)
+        kind = self._kind(name)
+        if kind is not None and str(kind) == name and self._exact_member(name, scope) is None:
+            return self._type(kind, at)
         variable = scope.variable(name)
         if variable is not None:
             return self._used(variable, at)
-        return self._of_implicit(name, None, scope, at) or self._type(name, at) or self._no_word(node, scope)
+        member = self._of_implicit(name, None, scope, at)
+        if member is not None:
+            return member
+        return self._no_word(node, scope) if kind is None else self._type(kind, at)
 
     def _used(self, variable: Variable, at: Place) -> Variable:
         return Variable(at, variable.type, variable.name, variable.slot)
@@ -53,15 +57,13 @@ class Naming:
                 return found
         return None
 
-    def _class(self, cls: type, at: Place) -> Constant:
-        return Constant(at, TypeOf(ObjectType(cls)), cls)
+    def _type(self, kind: Type, at: Place) -> Constant:
+        return Constant(at, TypeOf(kind), kind.cls if isinstance(kind, ObjectType) else kind)
 
-    def _type(self, name: str, at: Place) -> Typed | None:
+    def _kind(self, name: str) -> Type | None:
+        """The type of a name."""
         cls = self.names.cls(name)
-        if cls is not None:
-            return self._class(cls, at)
-        kind = types.NAMED.get(name.lower()) or self.names.enumeration(name)
-        return None if kind is None else Constant(at, TypeOf(kind), kind)
+        return ObjectType(cls) if cls is not None else types.NAMED.get(name.lower()) or self.names.enumeration(name)
 
     def _no_word(self, node: tree.Name, scope: Scope) -> Typed:
         known = [*scope.variables, *self.names.classes]
@@ -206,11 +208,11 @@ class Naming:
         kind = types.KINDS.get(name.name.lower())
         if kind is not None:
             return CollectionType(kind, types.ANY if name.element is None else self.declared(name.element))
-        found = self._type(name.name, name.at)
-        if found is None or not isinstance(found.type, TypeOf):
+        found = self._kind(name.name)
+        if found is None:
             known = [*self.names.classes, *(one.name for one in set(types.NAMED.values())), *types.KINDS.values()]
             self.context.unknown(name.at.start, name.name, f"There is no type {name.name}.", known)
-        return found.type.of
+        return found
 
     # Suggestions
 

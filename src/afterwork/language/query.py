@@ -21,6 +21,7 @@ from afterwork.language.typed import effect_in
 from afterwork.language.types import CollectionType, Type
 
 NO_VARIABLES: Mapping[str, Type] = {}
+NO_VALUES: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,17 +146,18 @@ def told(checked: Checked, trouble: Trouble) -> CantEvaluate | TooMuch:
 def to_select(
     text: str,
     names: Names,
+    self_class: type | None = None,
     *,
     variables: Mapping[str, Type] = NO_VARIABLES,
-    values: Mapping[str, Any] = {},
+    values: Mapping[str, Any] = NO_VALUES,
     dialect: Dialect = "original",
 ) -> Select[Any]:
     """An expression (OCLps) as one SELECT: `Order.allInstances->select(…)` gives one of orders, `…->size` one of a number.
 
-    `values` are those of `variables`. What depends on no row, such as `DateTime.Now.addDays(-7)`, is evaluated now and
+    `values` are those of `variables`, and of `self` where there is a `self_class`. What depends on no row, such as `DateTime.Now.addDays(-7)`, is evaluated now and
     becomes a parameter. Raises what `compile_query` raises, and `NotInSQL` with the part that can't become SQL.
     """
-    checked = check(parse(text, dialect), names, None, variables)
+    checked = check(parse(text, dialect), names, self_class, variables)
     refuse_effects(checked)
     return select_of(checked, values)
 

@@ -56,7 +56,10 @@ def key(value: Any) -> Hashable:
 
 def without_doubles(items: Iterable[Any]) -> list[Any]:
     """Each value once, where it stood first."""
-    return list({key(item): item for item in reversed(list(items))}.values())[::-1]
+    found: dict[Hashable, Any] = {}
+    for item in items:
+        found.setdefault(key(item), item)
+    return list(found.values())
 
 
 def alike(one: Any, other: Any) -> bool:
@@ -79,17 +82,28 @@ def alike_collections(one: Sequence[Any], other: Sequence[Any], kinds: tuple[str
 
 
 class Sorted:
-    """A value as a key to sort by: null comes before all others."""
+    """A value as a key to sort by: null comes before all others, tuples sort by their parts."""
 
     __slots__ = ("value",)
 
     def __init__(self, value: Any) -> None:
-        self.value = value.value if isinstance(value, enum.Enum) else value
+        match value:
+            case tuple():
+                self.value: Any = tuple(Sorted(part) for part in value)
+            case enum.Enum():
+                self.value = value.name
+            case _:
+                self.value = value
 
     def __lt__(self, other: "Sorted") -> bool:
         if self.value is None or other.value is None:
             return self.value is None and other.value is not None
         return bool(self.value < other.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sorted) and bool(self.value == other.value)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 def text_of(value: Any) -> str:

@@ -103,22 +103,18 @@ def is_unique(frame: Frame, items: Items, each: Each) -> bool:
     return len(set(found)) == len(found)
 
 
-def ascending(frame: Frame, items: Items, *keys: Each) -> Items:
-    return _by(frame, items, keys, reverse=False)
+def ascending(frame: Frame, items: Items, each: Each) -> Items:
+    return _by(frame, items, each, reverse=False)
 
 
-def descending(frame: Frame, items: Items, *keys: Each) -> Items:
-    return _by(frame, items, keys, reverse=True)
+def descending(frame: Frame, items: Items, each: Each) -> Items:
+    return _by(frame, items, each, reverse=True)
 
 
-def _by(frame: Frame, items: Items, keys: tuple[Each, ...], *, reverse: bool) -> Items:
+def _by(frame: Frame, items: Items, each: Each, *, reverse: bool) -> Items:
     """Stable: what sorts alike stays in the order that it had."""
-    found = list(items)
-    for each in reversed(keys):
-        sorted_by = [Sorted(value) for value in values(frame, found, each)]
-        places = sorted(range(len(found)), key=sorted_by.__getitem__, reverse=reverse)
-        found = [found[place] for place in places]
-    return found
+    by = [Sorted(value) for value in values(frame, items, each)]
+    return [items[place] for place in sorted(range(len(items)), key=by.__getitem__, reverse=reverse)]
 
 
 def grouped(frame: Frame, items: Items, each: Each) -> Items:
@@ -207,14 +203,14 @@ ROWS = (
         (f"{FOUR}->isUnique(n | n)", "false"),
     ),
     Operator(
-        "Collection(T)->orderBy(T | U, [T | V]) : Sequence(T)",
+        "Collection(T)->orderBy(T | U) : Sequence(T)",
         Loop(ascending),
-        "Sorted by what an expression gives, null first. What sorts alike keeps its order.",
+        "Sorted by what an expression gives, null first; several expressions sort one after the other. What sorts alike keeps its order.",
         (f"{FOUR}->orderBy(n | n)", "Sequence{1, 1, 2, 3}"),
         Rows(looping.order_by),
     ),
     Operator(
-        "Collection(T)->orderDescending(T | U, [T | V]) : Sequence(T)",
+        "Collection(T)->orderDescending(T | U) : Sequence(T)",
         Loop(descending),
         "As `orderBy`, from the largest, null last.",
         (f"{FOUR}->orderDescending(n | n)", "Sequence{3, 2, 1, 1}"),

@@ -70,7 +70,7 @@ def ceiling(number: Number) -> int:
 
 def nearest(number: Number) -> int:
     """Of two that are as near, the larger one (OCL 2.4, 11.5.1)."""
-    return floor(_alike(number, 0.5)[0] + (0.5 if isinstance(number, float) else Decimal("0.5")))
+    return floor(number + (0.5 if isinstance(number, float) else Decimal("0.5")))
 
 
 def to_places(number: Number, places: int) -> Number:

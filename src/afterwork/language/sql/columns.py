@@ -117,9 +117,9 @@ def null_or_empty(column: Column) -> Column:
 
 def part(column: Column, first: Column, last: Column) -> Column:
     """From place to place: both databases take a start and a length, and differ for those below 1."""
-    start = case((first < 1, 1), else_=first)
-    count = last.op("-", return_type=Integer())(start).op("+", return_type=Integer())(1)
-    return case((count < 1, ""), else_=func.substr(column, start, case((count < 1, 0), else_=count), type_=String()))
+    start = case((first < 1, 1), else_=cast(first, Integer))
+    count = case((last < start, 0), else_=cast(last, Integer).op("-", return_type=Integer())(start) + 1)
+    return func.substr(column, start, count, type_=String())
 
 
 def starts_with(column: Column, part: Column) -> Column:

@@ -10,8 +10,8 @@ from afterwork.language import types
 from afterwork.language.sql import dialects
 from afterwork.language.sql.comparing import is_missing
 from afterwork.language.sql.rowset import Column, Entity, Known, RowSet, Term
-from afterwork.language.typed import Call, Lambda, Typed
-from afterwork.language.types import CollectionType
+from afterwork.language.typed import Call, Lambda, MakeTuple, Typed
+from afterwork.language.types import CollectionType, EnumType
 
 if TYPE_CHECKING:
     from afterwork.language.sql.translator import Translator
@@ -103,14 +103,16 @@ def _sorted(translator: Translator, call: Call, *, descending: bool) -> RowSet:
     rows = translator.unlimited(call.arguments[0])
     if rows.distinct:
         translator.refuse(call, "a Set of values can't be sorted there")
-    before = rows.order or []
-    found = []
-    for each in call.arguments[1:]:
-        body = _body(translator, rows, each)
-        term = translator.term(body)
-        if term.encoded:
-            translator.refuse(body, "the database holds it in a form of its own, which can only be compared")
-        column = dialects.by_code_point(term.column) if term.type == types.STRING else term.column
-        found.append(column.desc().nulls_last() if descending else column.asc().nulls_first())
-    rows.order, rows.kind = [*found, *before], "Sequence"
+    body = _body(translator, rows, call.arguments[1])
+    parts = body.parts if isinstance(body, MakeTuple) else (body,)
+    by = [_sorting(translator, part, descending=descending) for part in parts]
+    rows.order, rows.kind = [*by, *(rows.order or [])], "Sequence"
     return rows
+
+
+def _sorting(translator: Translator, node: Typed, *, descending: bool) -> Column:
+    term = translator.term(node)
+    if term.encoded or isinstance(term.type, EnumType):
+        translator.refuse(node, "the database holds it in a form of its own, which can only be compared")
+    column = dialects.by_code_point(term.column) if term.type == types.STRING else term.column
+    return column.desc().nulls_last() if descending else column.asc().nulls_first()

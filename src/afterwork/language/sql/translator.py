@@ -5,8 +5,8 @@ What doesn't depend on the rows is not SQL but a parameter: it is evaluated once
 
 from typing import Any, NoReturn
 
-from sqlalchemy import and_, case, false, func, literal, null, or_, true
-from sqlalchemy.types import BigInteger, Boolean, Double, String, TypeEngine
+from sqlalchemy import and_, case, false, func, literal, null, or_
+from sqlalchemy.types import BigInteger, Boolean, Double, Enum, String, TypeEngine
 
 from afterwork.errors import NotInSQL
 from afterwork.language import types
@@ -34,7 +34,7 @@ from afterwork.language.typed import (
     Variable,
     walk,
 )
-from afterwork.language.types import CollectionType, ObjectType, TypeOf
+from afterwork.language.types import CollectionType, EnumType, ObjectType, TypeOf
 from afterwork.language.values import as_kept, moment
 
 Found = Term | Entity | Known | RowSet
@@ -106,7 +106,7 @@ class Translator:
 
     def parameter(self, node: Typed, value: Any, like: Term | None = None) -> Term:
         """A value that is known, of the type of what it will be compared with."""
-        kept_as = like.kept_as if like is not None and like.kept_as is not None else LITERALS.get(node.type)
+        kept_as = like.kept_as if like is not None and like.kept_as is not None else _literal(node.type)
         if value is None:
             return Term(null(), node.type, True, kept_as, calculated=False)
         if node.type == types.DATETIME:
@@ -248,6 +248,6 @@ class Translator:
         return compiled(node)(self.frame)
 
 
-def truth(value: bool) -> Column:
-    """A condition that is known."""
-    return true() if value else false()
+def _literal(kind: types.Type) -> TypeEngine[Any] | None:
+    """The SQL type of a value that stands beside no column."""
+    return Enum(kind.cls, native_enum=False) if isinstance(kind, EnumType) else LITERALS.get(kind)
