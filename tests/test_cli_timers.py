@@ -79,7 +79,10 @@ def test_a_dry_run_lists_what_would_be_hit(url: str) -> None:
 
 def test_a_dry_run_says_so_if_nothing_would_be_hit_or_there_is_no_root(url: str) -> None:
     ask(url, "run", "Work")
-    assert ask(url, "run", "Work", "--dry").output == "Work would hit nothing now: its criteria finds no object, or its `before` says no.\n"
+    assert (
+        ask(url, "run", "Work", "--dry").output
+        == "Work would hit nothing now: its criteria finds no object, or its `before` says no.\n"
+    )
     assert ask(url, "run", "Tick", "--dry").output == "Tick has no root. It would run once.\n"
 
 

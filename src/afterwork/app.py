@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.orm import Session
 
 from afterwork.clock import Clock, SystemClock
 from afterwork.control import Control
@@ -25,6 +26,7 @@ from afterwork.manifest.definitions import Definition
 from afterwork.manifest.explain import Explainer, Explanation, Reader
 from afterwork.manifest.steps import Steps
 from afterwork.model.cache import MachineCache
+from afterwork.model.expression import evaluate
 from afterwork.model.external_id import external_id
 from afterwork.model.later import session as session_of
 from afterwork.model.reading import ReadModel, read_model
@@ -200,6 +202,13 @@ class Afterwork:
 
     def _definition(self, explainer: Explainer, obj: object, name: str) -> Definition:
         return explainer.matcher.definitions.of(self.model.cache_of(obj, name))
+
+    def evaluate(self, session: Session, text: str, itself: object | None = None) -> Any:
+        """The value of an expression in OCL, read through a session; `itself` is `self` in it. Changes nothing.
+
+        Raises `LanguageError` with the place of what is wrong.
+        """
+        return evaluate(text, self.model.contract.mapper.registry, session, itself)
 
     def run_now(self, engine: Engine, timer: str) -> int:
         """Let a timer have a round now, besides those at its due times. Returns how many objects it hits; servers run

@@ -40,5 +40,7 @@ def test_the_example_of_an_operator_is_right(operator: Operator, session: Sessio
     ada = session.get_one(Customer, 1)
     kind = compiled.checked.tree.type
 
-    assert in_order(plain(compiled(ada, session=session)), kind) == in_order(plain(expected(ada, session=session)), kind)
+    assert in_order(plain(compiled(ada, session=session)), kind) == in_order(
+        plain(expected(ada, session=session)), kind
+    )
     session.rollback()

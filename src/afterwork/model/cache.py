@@ -54,7 +54,7 @@ class DerivedCache(_Cache):
         parts = [self.derived.function.__code__]
         if self.derived.in_sql is not None:
             parts.append(self.derived.in_sql.__code__)
-        return _checksum(parts)
+        return _checksum(parts, self.derived.function.__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,7 @@ class ViewModelCache(_Cache):
     @cached_property
     def checksum(self) -> str:
         """A text that changes when the code of the view model does."""
-        return _checksum(_codes(self.view_model))
+        return _checksum(_codes(self.view_model), ", ".join(_texts(self.view_model)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,6 +170,15 @@ def _codes(view_model: type[ViewModel[Any]]) -> Iterator[CodeType]:
     for column in view_model.columns.values():
         if column.fget is not None:
             yield column.fget.__code__
+
+
+def _texts(view_model: type[ViewModel[Any]]) -> Iterator[str]:
+    """The names of its functions: those that evaluate a text are called like it, and have all the same code."""
+    for action in view_model.actions.values():
+        yield action.function.__name__
+        yield getattr(action.enabled, "__name__", "")
+    for column in view_model.columns.values():
+        yield getattr(column.fget, "__name__", "")
 
 
 def _checksum(codes: Iterable[CodeType], outline: str = "") -> str:
