@@ -1,6 +1,7 @@
 """Jobs that are written in the languages of the model: OCL asks, EAL acts, and both stand wherever a function may."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, ForeignKey, text
@@ -9,7 +10,8 @@ from statemachine import State, StateChart
 
 import afterwork as aw
 from afterwork.errors import HasEffects, UnknownName
-from tests.support.world import World, errors, works
+from afterwork.events import NotInSql
+from tests.support.world import World, errors, statements, works
 
 
 class Base(aw.Model, DeclarativeBase): ...
@@ -24,7 +26,7 @@ class NumberSeries(Base):
     last: Mapped[int] = mapped_column(default=0)
 
 
-class Account(StateChart):
+class Account(StateChart[Any]):
     open = State(initial=True)
     settled = State(final=True)
     closed = State(final=True)
@@ -87,7 +89,8 @@ def world(engine: Engine) -> World:
 
 
 def the(world: World, key: int) -> Customer:
-    return next(one for one in world.all(Customer) if one.id == key)
+    found: Customer = next(one for one in world.all(Customer) if one.id == key)
+    return found
 
 
 def ask(world: World, key: int, method: str) -> None:
@@ -170,3 +173,15 @@ def test_an_application_evaluates_what_it_is_given(world: World) -> None:
 def add(world: World, customer: int, amount: int) -> None:
     with Session(world.engine) as session, session.begin():
         session.add(Order(customer_id=customer, amount=amount))
+
+
+def test_many_values_are_calculated_by_one_statement(world: World) -> None:
+    with world.session() as session, session.begin():
+        session.add_all(Order(customer_id=1 + n % 2, amount=n) for n in range(40))
+    with statements(world.engine) as sent:
+        world.run()
+
+    assert (the(world, 1).total, the(world, 2).total) == (380, 400)
+    assert [one for one in sent if "FROM orders" in one and "sum(" in one]
+    assert not [one for one in world.seen if isinstance(one, NotInSql)]
+    assert world.app.verify(world.engine).differences == []

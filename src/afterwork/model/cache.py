@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapper
 
 from afterwork.errors import BadDeclaration
 from afterwork.model.derived import Derived
+from afterwork.model.expression import expression_of
 from afterwork.model.machine.declare import Machine, declared_machines
 from afterwork.model.viewmodel import ViewModel
 from afterwork.model.when import WhenStale
@@ -40,6 +41,15 @@ class DerivedCache(_Cache):
 
     derived: Derived[Any, Any]
     member: str
+
+    @property
+    def in_sql(self) -> Any | None:
+        """What says the value in SQL, correlated with the table of the class: what the model says, or what its text in
+        OCL is in SQL. None if there is no such thing."""
+        if self.derived.in_sql is not None:
+            return self.derived.in_sql(self.root.class_)
+        expression = expression_of(self.derived.function)
+        return None if expression is None else expression.in_sql(self.root)
 
     @property
     def column(self) -> Column[Any]:

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Select, inspect
+from sqlalchemy import Select, Table, inspect
 from sqlalchemy.orm import Mapper, Session, registry
 
-from afterwork.errors import BadRequest, shown
-from afterwork.language import ModelMethod, Names, compile_action, compile_query, to_select
+from afterwork.errors import BadRequest, NotInSQL, shown
+from afterwork.language import ModelMethod, Names, compile_action, compile_query, to_select, to_values
 from afterwork.language.precedence import Dialect
 from afterwork.language.query import Action, Query
 from afterwork.language.types import ANY, STRING
@@ -52,6 +52,20 @@ class Expression:
         """The query that the text says, of a model. Raises `LanguageError`."""
         types = dict.fromkeys(variables, ANY)
         return to_select(self.text, names_of(base), variables=types, values=variables, dialect=self.dialect)
+
+    def in_sql(self, mapper: Mapper[Any]) -> Any | None:
+        """The value for each object of a class, as an expression that is correlated with its table; None if the text
+        can't become SQL."""
+        if not isinstance(mapper.selectable, Table):
+            return None
+        try:
+            values = to_values(self.text, names_of(mapper.registry), mapper.class_, dialect=self.dialect)
+        except NotInSQL:
+            return None
+        value: Any = values.selected_columns["value"]
+        entity: Any = values.column_descriptions[0]["entity"]
+        same = (getattr(entity, mapper.get_property_by_column(key).key) == key for key in mapper.primary_key)
+        return values.with_only_columns(value.element).where(*same).correlate(mapper.selectable).scalar_subquery()
 
 
 def ocl(text: str, *, dialect: Dialect = "original") -> Callable[[Any], Any]:
