@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -28,8 +29,9 @@ from afterwork.manifest.steps import Steps
 from afterwork.model.cache import MachineCache
 from afterwork.model.expression import evaluate
 from afterwork.model.external_id import external_id
+from afterwork.model.jobs_file import JobsFile, load, load_text
 from afterwork.model.later import session as session_of
-from afterwork.model.reading import ReadModel, read_model
+from afterwork.model.reading import ReadModel, read_model, registry_of
 from afterwork.server.idle import run_until_idle
 from afterwork.server.loop import Server
 from afterwork.settings import Settings
@@ -80,11 +82,31 @@ class Afterwork:
         self.clock = clock or SystemClock()
         self.events = Events([on_event] if on_event is not None else [])
         self.variables = dict(variables or {})
+        self._files: dict[Path, JobsFile] = {}
 
     @cached_property
     def model(self) -> ReadModel:
         """The model. Raises `ModelError`, listing all that is wrong with it."""
         return read_model(self.base)
+
+    def load(self, path: str | Path) -> list[str]:
+        """Add the jobs of a TOML file to the model: view models, methods and calculated members, with what starts them,
+        written in OCL and EAL. Loading a file again takes its earlier jobs out first. Returns the names of the jobs.
+
+        Raises `BadJobsFile`, with the line; then the file's earlier jobs stay.
+        """
+        found = Path(path).resolve()
+        before = self._files.pop(found, None)
+        if before is not None:
+            before.withdraw()
+        try:
+            self._files[found] = load(found, registry_of(self.base))
+        except BaseException:
+            if before is not None:
+                self._files[found] = load_text(before, registry_of(self.base))
+            raise
+        vars(self).pop("model", None)
+        return list(self._files[found].jobs)
 
     def install(self, engine: Engine) -> list[str]:
         """Make or update Afterwork's tables, and what it needs on the ticket table. Returns what it did, a line each.

@@ -32,6 +32,14 @@ class BadDeclaration(AfterworkError, TypeError):
     """A method, view model, action or policy is declared in a way that could never run."""
 
 
+class BadJobsFile(BadDeclaration):
+    """A file of jobs can't be read, or says something that can't be meant. Nothing of it is used."""
+
+    def __init__(self, path: str, line: int | None, problem: str) -> None:
+        self.path, self.line = path, line
+        super().__init__(f"{path}{'' if line is None else f', line {line}'}: {problem}")
+
+
 class BadCron(BadDeclaration):
     """A cron expression can't be read, or never comes."""
 
