@@ -1,6 +1,5 @@
 """`aw.Afterwork`: one model, and all that can be done with it."""
 
-import signal
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
@@ -15,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from afterwork.clock import Clock, SystemClock
 from afterwork.control import Control
-from afterwork.errors import AfterworkError
-from afterwork.events import Events, Listener
+from afterwork.errors import AfterworkError, BadJobsFile
+from afterwork.events import Broken, Events, Listener, Reloaded
 from afterwork.insight import Insight
 from afterwork.jobs.outcome import Outcome
 from afterwork.jobs.run import Run
@@ -34,6 +33,7 @@ from afterwork.model.later import session as session_of
 from afterwork.model.reading import ReadModel, read_model, registry_of
 from afterwork.server.idle import run_until_idle
 from afterwork.server.loop import Server
+from afterwork.server.signals import Signals
 from afterwork.settings import Settings
 from afterwork.store import schema
 from afterwork.store.database import Database, database_of
@@ -129,18 +129,31 @@ class Afterwork:
             return done + caches.all_again(database, connection, self.clock.now())
 
     def serve(self, engine: Engine) -> int:
-        """Run jobs until SIGTERM or Ctrl-C; then let those that run end within `settings.grace`.
+        """Run jobs until SIGTERM or Ctrl-C; then let those that run end within `settings.grace`. SIGHUP does the same,
+        reads the files of jobs again (see `load`), and goes on.
 
         Returns how many did not. Call it in the main thread.
         Raises `ModelError`, `NotInstalled`, `WrongSchema` or `UnsupportedDatabase` at once.
         """
-        server = self._server(engine)
-        before = {number: signal.signal(number, lambda *_: server.stop()) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            return server.run()
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        with Signals() as signals:
+            while True:
+                server = self._server(engine)
+                signals.listen(server.stop)
+                unfinished = server.run()
+                if not signals.reload:
+                    return unfinished
+                self._reload(engine)
+
+    def _reload(self, engine: Engine) -> None:
+        """Read all files of jobs again. What is wrong with one leaves its earlier jobs as they are."""
+        for path in list(self._files):
+            try:
+                jobs = self.load(path)
+            except BadJobsFile as error:
+                self.events.emit(Broken("reloading", error))
+            else:
+                self.events.emit(Reloaded(str(path), len(jobs)))
+        self.install(engine)  # what is calculated by now may be of tables that nobody watched before
 
     @contextmanager
     def serving(self, engine: Engine) -> Iterator[None]:

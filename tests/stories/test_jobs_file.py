@@ -115,7 +115,7 @@ def test_a_file_that_is_loaded_again_takes_the_place_of_the_earlier_one(shop: Sh
 def test_a_file_that_is_wrong_changes_nothing(shop: Shop) -> None:
     shop.load()
 
-    with pytest.raises(BadJobsFile, match="line 7: Customer.total: .*has no nothing"):
+    with pytest.raises(BadJobsFile, match=r"line 7: Customer.total: .*has no nothing"):
         shop.load(JOBS.replace("collect(o | o.amount)", "collect(o | o.nothing)"))
     shop.world.run()
 

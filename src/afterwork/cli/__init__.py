@@ -203,6 +203,18 @@ def machines(app: Afterwork, url: URL, svg: Path | None, as_json: bool) -> None:
         click.echo(f"{svg / name}.svg written", err=True)
 
 
+@main.command()
+@the_app
+@the_database()
+@as_json
+def reload(app: Afterwork, url: URL, as_json: bool) -> None:
+    """Let the servers on this machine read their files of jobs again, without a restart."""
+    with engine_at(url) as engine:
+        told = app.control(engine).reload()
+    text = f"Told {len(told)} servers: {', '.join(map(str, told))}" if told else "No server runs on this machine."
+    say(text, {"processes": told}, as_json)
+
+
 @main.command("eval")
 @the_app
 @click.argument("text")
