@@ -1,4 +1,4 @@
-"""The cases of `cases/*.yaml`, and the examples of the operators, give what they say; by both routes and on both databases."""
+"""The cases of `cases/*.yaml` and the operators' examples give what they say, by both routes and on both databases."""
 
 import pytest
 from sqlalchemy.orm import Session
@@ -40,5 +40,7 @@ def test_the_example_of_an_operator_is_right(operator: Operator, session: Sessio
     ada = session.get_one(Customer, 1)
     kind = compiled.checked.tree.type
 
-    assert in_order(plain(compiled(ada, session=session)), kind) == in_order(plain(expected(ada, session=session)), kind)
+    assert in_order(plain(compiled(ada, session=session)), kind) == in_order(
+        plain(expected(ada, session=session)), kind
+    )
     session.rollback()

@@ -51,6 +51,6 @@ class Context:
         return WrongType(self.text, node.at.start, problem, end=node.at.end)
 
     def unknown(self, after: int, name: str, problem: str, known: Iterable[str]) -> NoReturn:
-        """Raise that nothing goes by a name that stands after a place, with the nearest names of those that there are."""
+        """Raise that nothing goes by a name that stands after a place, with the nearest names that there are."""
         start = max(self.text.find(name, after), after)
         raise UnknownName(self.text, start, problem, end=start + len(name), nearest=nearest(name, known))

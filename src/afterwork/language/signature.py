@@ -61,7 +61,7 @@ def read(text: str) -> Signature:
 class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
-        self.tokens = [*TOKEN.findall(text), ""]
+        self.tokens: list[str] = [*TOKEN.findall(text), ""]
         self.place = 0
 
     def signature(self) -> Signature:

@@ -121,7 +121,7 @@ ORDERED = ("Sequence", "OrderedSet")
 
 def conforms(given: Type, wanted: Type) -> bool:
     """Whether a value of one type can stand where another is wanted. Null can stand everywhere."""
-    if given == wanted or wanted == ANY or given in {ANY, NULL}:
+    if wanted in (given, ANY) or given in (ANY, NULL):
         return True
     match given, wanted:
         case Basic(), Basic() if given in NUMBERS and wanted in NUMBERS:

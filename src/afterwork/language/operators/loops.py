@@ -205,7 +205,8 @@ ROWS = (
     Operator(
         "Collection(T)->orderBy(T | U) : Sequence(T)",
         Loop(ascending),
-        "Sorted by what an expression gives, null first; several expressions sort one after the other. What sorts alike keeps its order.",
+        "Sorted by what an expression gives, or several, one after the other; null first. "
+        "What sorts alike keeps its order.",
         (f"{FOUR}->orderBy(n | n)", "Sequence{1, 1, 2, 3}"),
         Rows(looping.order_by),
     ),
