@@ -8,7 +8,7 @@ from afterwork.errors import UnknownName, WrongType
 from afterwork.language.names import Names, find, nearest
 from afterwork.language.tree import Node, Place
 from afterwork.language.typed import Typed, Variable
-from afterwork.language.types import Type
+from afterwork.language.types import HEAVIEST, Type, weight
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,12 @@ class Context:
         """A new variable with a slot of its own."""
         self.slots += 1
         return Variable(at, kind, name, self.slots - 1)
+
+    def light(self, kind: Type, node: Node | Typed) -> Type:
+        """A type that is not too large."""
+        if weight(kind) > HEAVIEST:
+            raise self.wrong(node, f"Its type has more than {HEAVIEST} parts.")
+        return kind
 
     def wrong(self, node: Node | Typed, problem: str) -> WrongType:
         """The error that a node is of a type that can't be meant."""

@@ -9,7 +9,7 @@ from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken, VisitError
 
 from afterwork.errors import BadSyntax, shown
-from afterwork.language.build import Builder, Warning
+from afterwork.language.build import Builder, Difference
 from afterwork.language.precedence import Dialect
 from afterwork.language.tree import Node, depth
 
@@ -26,7 +26,7 @@ class Parsed:
 
     text: str
     tree: Node
-    warnings: tuple[Warning, ...]
+    warnings: tuple[Difference, ...]
 
 
 @functools.lru_cache(maxsize=4096)

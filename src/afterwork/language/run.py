@@ -26,7 +26,7 @@ class Budget:
     `size` is the most elements of a collection, `length` the most characters of a text that it makes.
     """
 
-    steps: int = 5_000_000
+    steps: int = 1_000_000
     size: int = 1_000_000
     length: int = 1_000_000
 
@@ -99,9 +99,14 @@ class Run:
 
     def written(self, text: str | None) -> str | None:
         """A text that is not too long."""
-        if text is not None and len(text) > self.budget.length:
-            raise Exhausted(f"A text in it has more than {self.budget.length:,} characters.")
+        if text is not None:
+            self.room(len(text))
         return text
+
+    def room(self, length: int) -> None:
+        """Refuse to make a text that would be too long."""
+        if length > self.budget.length:
+            raise Exhausted(f"A text in it has more than {self.budget.length:,} characters.")
 
 
 def session_of(obj: object) -> Session | None:

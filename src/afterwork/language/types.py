@@ -159,6 +159,20 @@ def common(one: Type, other: Type) -> Type:
     return ANY
 
 
+HEAVIEST = 200
+"""Parts that a type may have, parts of parts included: what is made of a type twice would double without end."""
+
+
+def weight(kind: Type) -> int:
+    """How many parts a type has."""
+    match kind:
+        case CollectionType(element=element):
+            return 1 + weight(element)
+        case TupleType(parts=parts):
+            return 1 + sum(weight(part) for _, part in parts)
+    return 1
+
+
 def plain(kind: Type) -> Type:
     """What a value is that nothing more is known of: a label that meets no enumeration is a text."""
     return STRING if isinstance(kind, LabelType) else kind
