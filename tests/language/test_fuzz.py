@@ -1,6 +1,7 @@
 """Whatever the text, nothing comes but values and the language's own errors, and in bounded time."""
 
 import contextlib
+import os
 from datetime import timedelta
 
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +15,7 @@ from afterwork.language.operators.table import table
 from afterwork.language.run import Budget
 from tests.language.model import Base, Customer, fill, names
 
+EXAMPLES = int(os.environ.get("EXAMPLES", "200"))
 SMALL = Budget(steps=2_000, size=500, length=2_000)
 WORDS = [
     *{operator.name for rows in table().values() for operator in rows},
@@ -155,7 +157,7 @@ Base.metadata.create_all(ENGINE)
 
 
 @given(operand(3))
-@settings(max_examples=200, deadline=timedelta(seconds=3), suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, deadline=timedelta(seconds=3), suppress_health_check=list(HealthCheck))
 def test_any_expression_gives_a_value_or_is_refused(text: str) -> None:
     with Session(ENGINE) as session:
         fill(session)

@@ -78,8 +78,8 @@ class Names:
 
     @classmethod
     def of(cls, base: Any, **others: Any) -> "Names":
-        """The classes that are mapped below a declarative base."""
-        mappers: Iterable[Mapper[Any]] = base.registry.mappers
+        """The classes that are mapped below a declarative base, or in a registry."""
+        mappers: Iterable[Mapper[Any]] = getattr(base, "registry", base).mappers
         return cls({mapper.class_.__name__: mapper.class_ for mapper in mappers}, **others)
 
     def cls(self, name: str) -> type | None:
