@@ -1,4 +1,4 @@
-"""The cases of `cases/*.yaml`, and the examples of the operators, give what they say; by both routes and on both databases."""
+"""The cases of `cases/*.yaml` and the operators' examples give what they say, by both routes and on both databases."""
 
 import pytest
 from sqlalchemy.orm import Session

@@ -215,6 +215,17 @@ def reload(app: Afterwork, url: URL, as_json: bool) -> None:
     say(text, {"processes": told}, as_json)
 
 
+@main.command("shell")
+@the_app
+@the_database()
+def open_shell(app: Afterwork, url: URL) -> None:
+    """Evaluate expressions in OCL, one after the other, with completion and a history. Changes nothing."""
+    from afterwork.cli.shell import Shell
+
+    with engine_at(url) as engine:
+        Shell(app, engine).run()
+
+
 @main.command("eval")
 @the_app
 @click.argument("text")

@@ -23,7 +23,7 @@ ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
 @dataclass(frozen=True, slots=True)
-class Warning:
+class Difference:
     """A part of a text that the original's OCL and the OMG's read differently."""
 
     at: Place
@@ -53,7 +53,7 @@ class Builder(Transformer_NonRecursive[Token, Any]):
         super().__init__(visit_tokens=False)
         self.text = text
         self.order = ORDERS[dialect]
-        self.warnings: list[Warning] = []
+        self.warnings: list[Difference] = []
 
     def start(self, meta: Any, parts: list[Any]) -> Node:
         return parts[0]  # type: ignore[no-any-return]
@@ -72,7 +72,7 @@ class Builder(Transformer_NonRecursive[Token, Any]):
         infixes: list[_Infix] = parts[1::2]
         operators = [infix.operator for infix in infixes]
         if not reads_alike(operators):
-            self.warnings.append(Warning(place(meta), _differs(operators)))
+            self.warnings.append(Difference(place(meta), _differs(operators)))
         return join(operands, operators, self.order, lambda index, left, right: _infix(operators[index], left, right))
 
     def infix(self, meta: Any, parts: list[Any]) -> _Infix:

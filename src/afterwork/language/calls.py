@@ -117,7 +117,8 @@ class Calls:
         for index, argument in enumerate(arguments):
             wanted = operator.signature.wanted[min(index, len(operator.signature.wanted) - 1)]
             given.append(self._argument(operator, wanted, argument, scope, bound))
-        return Call(at, made(operator.signature.result, bound), operator, tuple(given))
+        result = self.context.light(made(operator.signature.result, bound), source)
+        return Call(at, result, operator, tuple(given))
 
     def infix(self, name: str, operands: Sequence[Typed], at: Place) -> Typed | None:
         """The call that an infix or prefix operator between checked operands means, or None."""

@@ -215,7 +215,7 @@ class Checker:
             raise BadSyntax(self.context.text, double.at.start, f"{double.name} is there twice.", end=double.at.end)
         parts = tuple(self._value(part.value, scope) for part in node.parts if part.value is not None)
         kind = TupleType(tuple((name, part.type) for name, part in zip(names, parts, strict=True)))
-        return MakeTuple(node.at, kind, parts)
+        return MakeTuple(node.at, self.context.light(kind, node), parts)
 
 
 def _literal(node: tree.Literal) -> Constant:

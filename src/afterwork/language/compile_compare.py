@@ -55,8 +55,9 @@ def _equal(node: Compare, left: Code, right: Code) -> Code:
     match node.left.type, node.right.type:
         case (ObjectType(), _) | (_, ObjectType()):
             return lambda frame: left(frame) is right(frame)
-        case CollectionType(kind=one), CollectionType(kind=other):
-            return lambda frame: alike_collections(left(frame), right(frame), (one, other))
+        case CollectionType(kind=one_kind), CollectionType(kind=other_kind):
+            kinds = (one_kind, other_kind)
+            return lambda frame: alike_collections(left(frame) or [], right(frame) or [], kinds)
         case one, other if types.ANY in (one, other) or not isinstance(one, types.Basic):
             return lambda frame: alike(left(frame), right(frame))
     return lambda frame: left(frame) == right(frame)

@@ -8,7 +8,7 @@ from afterwork.errors import UnknownName, WrongType
 from afterwork.language.names import Names, find, nearest
 from afterwork.language.tree import Node, Place
 from afterwork.language.typed import Typed, Variable
-from afterwork.language.types import Type
+from afterwork.language.types import HEAVIEST, Type, weight
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,17 @@ class Context:
         self.slots += 1
         return Variable(at, kind, name, self.slots - 1)
 
+    def light(self, kind: Type, node: Node | Typed) -> Type:
+        """A type that is not too large."""
+        if weight(kind) > HEAVIEST:
+            raise self.wrong(node, f"Its type has more than {HEAVIEST} parts.")
+        return kind
+
     def wrong(self, node: Node | Typed, problem: str) -> WrongType:
         """The error that a node is of a type that can't be meant."""
         return WrongType(self.text, node.at.start, problem, end=node.at.end)
 
     def unknown(self, after: int, name: str, problem: str, known: Iterable[str]) -> NoReturn:
-        """Raise that nothing goes by a name that stands after a place, with the nearest names of those that there are."""
+        """Raise that nothing goes by a name that stands after a place, with the nearest names that there are."""
         start = max(self.text.find(name, after), after)
         raise UnknownName(self.text, start, problem, end=start + len(name), nearest=nearest(name, known))

@@ -15,6 +15,8 @@ def matches(pattern: Pattern, given: Type, bound: Bound) -> bool:
     match pattern.name:
         case "Any":
             return True
+        case "Value":
+            return not isinstance(given, CollectionType | TupleType | TypeOf)
         case "N":
             return given in types.NUMBERS and _bind(pattern.name, given, bound)
         case "O":

@@ -78,12 +78,12 @@ def _attribute(attribute: ColumnProperty[Any]) -> Attribute:
     column = attribute.columns[0]
     real = isinstance(column, Column)
     kind = _type(column.type)
-    nullable = bool(column.nullable) if real else True  # type: ignore[union-attr]
+    nullable = bool(column.nullable) if real else True
     return Attribute(attribute.key, kind, nullable, real, column.type, kind == _inner(column.type))
 
 
 def _type(kept_as: TypeEngine[Any]) -> Type:
-    """The type of a column's values: of a decorator that makes them of what the database holds, what it says it makes."""
+    """The type of a column's values. A decorator that makes them of something else says what it makes."""
     if not isinstance(kept_as, TypeDecorator) or not _makes_values(kept_as):
         return _inner(kept_as)
     try:

@@ -44,7 +44,8 @@ def no_names(cls: type) -> Sequence[str]:
 
 def attribute_called_state(cls: type) -> Sequence[str]:
     """The default for the members that hold states: a text attribute named `state`."""
-    return [key for key in inspect(cls).column_attrs.keys() if folded(key) == "state"]  # noqa: SIM118
+    mapper: Mapper[Any] = inspect(cls)
+    return [attribute.key for attribute in mapper.column_attrs if folded(attribute.key) == "state"]
 
 
 def no_external_id(obj: object) -> str | None:
@@ -77,13 +78,14 @@ class Names:
 
     @classmethod
     def of(cls, base: Any, **others: Any) -> "Names":
-        """The classes that are mapped below a declarative base."""
-        mappers: Iterable[Mapper[Any]] = base.registry.mappers
+        """The classes that are mapped below a declarative base, or in a registry."""
+        mappers: Iterable[Mapper[Any]] = getattr(base, "registry", base).mappers
         return cls({mapper.class_.__name__: mapper.class_ for mapper in mappers}, **others)
 
     def cls(self, name: str) -> type | None:
         """The class of a name."""
-        return find(self.classes, name)
+        found: type | None = find(self.classes, name)
+        return found
 
     def enumeration(self, name: str) -> EnumType | None:
         """The enumeration of a name, of those that attributes of the model have."""
@@ -97,15 +99,18 @@ class Names:
 
     def member(self, cls: type, name: str) -> Member | None:
         """The attribute or association end of a name."""
-        return find(self.members(cls), name)
+        found: Member | None = find(self.members(cls), name)
+        return found
 
     def method(self, cls: type, name: str) -> ModelMethod | None:
         """The method of a name."""
-        return find(self.methods(cls), name)
+        found: ModelMethod | None = find(self.methods(cls), name)
+        return found
 
     def view_model(self, cls: type, name: str) -> str | None:
         """The view model of a name, as it is written in the model."""
-        return find({one: one for one in self.view_models(cls)}, name)
+        found: str | None = find({one: one for one in self.view_models(cls)}, name)
+        return found
 
 
 def folded(name: str) -> str:

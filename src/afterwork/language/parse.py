@@ -9,7 +9,7 @@ from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken, VisitError
 
 from afterwork.errors import BadSyntax, shown
-from afterwork.language.build import Builder, Warning
+from afterwork.language.build import Builder, Difference
 from afterwork.language.precedence import Dialect
 from afterwork.language.tree import Node, depth
 
@@ -26,7 +26,7 @@ class Parsed:
 
     text: str
     tree: Node
-    warnings: tuple[Warning, ...]
+    warnings: tuple[Difference, ...]
 
 
 @functools.lru_cache(maxsize=4096)
@@ -70,22 +70,21 @@ def _raw(text: str) -> Tree[Token]:
 
 
 def _explained(text: str, error: UnexpectedInput) -> BadSyntax:
+    place = error.pos_in_stream or 0
     match error:
-        case UnexpectedToken(token=token) if token.type == "$END":
-            return BadSyntax(
-                text, len(text.rstrip()), f"It ends too early; {_expected(error.accepts or error.expected)}."
-            )
         case UnexpectedToken(token=token):
-            found, start = str(token), token.start_pos or 0
-            problem = f"{shown(found)} can't stand here; {_expected(error.accepts or error.expected)}."
-            return BadSyntax(text, start, problem, end=start + len(found))
-        case UnexpectedCharacters(pos_in_stream=start) if text[start] == "'":
-            return BadSyntax(
-                text, start, "The text that begins here has no end. It ends with ', and \\' is a quote in it."
-            )
-        case _:
-            start = error.pos_in_stream or 0
-            return BadSyntax(text, start, f"{shown(text[start : start + 1])} means nothing here.")
+            return _unexpected(text, token, _expected(error.accepts or error.expected))
+        case UnexpectedCharacters() if text[place] == "'":
+            problem = "The text that begins here has no end. It ends with ', and \\' is a quote in it."
+            return BadSyntax(text, place, problem)
+    return BadSyntax(text, place, f"{shown(text[place : place + 1])} means nothing here.")
+
+
+def _unexpected(text: str, token: Token, expected: str) -> BadSyntax:
+    if token.type == "$END":
+        return BadSyntax(text, len(text.rstrip()), f"It ends too early; {expected}.")
+    start = token.start_pos or 0
+    return BadSyntax(text, start, f"{shown(str(token))} can't stand here; {expected}.", end=start + len(token))
 
 
 SHOWN_AS = {

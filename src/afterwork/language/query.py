@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, inspect
-from sqlalchemy.orm import Session, object_session
+from sqlalchemy import Select
+from sqlalchemy.orm import Session
 
 from afterwork.errors import BadRequest, CantEvaluate, HasEffects, TooMuch
 from afterwork.language.check import SELF, Checked
@@ -15,7 +15,7 @@ from afterwork.language.names import Names
 from afterwork.language.operators.table import table
 from afterwork.language.parse import Parsed, parse
 from afterwork.language.precedence import Dialect
-from afterwork.language.run import DEFAULT_BUDGET, Budget, Code, Exhausted, Passing, Run, Trouble
+from afterwork.language.run import DEFAULT_BUDGET, Budget, Code, Exhausted, Passing, Run, Trouble, session_of
 from afterwork.language.sql.statement import select_of, values_of
 from afterwork.language.typed import effect_in
 from afterwork.language.types import CollectionType, Type
@@ -51,7 +51,7 @@ class Action:
 
     def __call__(self, itself: object = None, *, session: Session | None = None, **variables: Any) -> Any:
         """Do it. Nothing is flushed meanwhile, since what is half made could not be saved; nor at the end."""
-        found = session or _session_of(itself)
+        found = session or session_of(itself)
         if found is None:
             return _evaluate(self, itself, None, variables)
         with found.no_autoflush:
@@ -106,7 +106,7 @@ def refuse_effects(checked: Checked) -> None:
 def _evaluate(query: Query | Action, itself: object, session: Session | None, variables: Mapping[str, Any]) -> Any:
     checked = query.checked
     frame: list[Any] = [None] * checked.slots
-    frame[0] = Run(checked.names, session or _session_of(itself), query.budget)
+    frame[0] = Run(checked.names, session, query.budget, itself)
     frame[SELF] = itself
     _give(checked, frame, variables)
     try:
@@ -132,10 +132,6 @@ def _give(checked: Checked, frame: list[Any], variables: Mapping[str, Any]) -> N
         frame[variable.slot] = list(value) if isinstance(variable.type, CollectionType) else value
 
 
-def _session_of(obj: object) -> Session | None:
-    return object_session(obj) if obj is not None and inspect(obj, raiseerr=False) is not None else None
-
-
 def told(checked: Checked, trouble: Trouble) -> CantEvaluate | TooMuch:
     """What went wrong, with the text and the place."""
     start, end = (0, None) if trouble.at is None else (trouble.at.start, trouble.at.end)
@@ -152,10 +148,11 @@ def to_select(
     values: Mapping[str, Any] = NO_VALUES,
     dialect: Dialect = "original",
 ) -> Select[Any]:
-    """An expression (OCLps) as one SELECT: `Order.allInstances->select(…)` gives one of orders, `…->size` one of a number.
+    """An expression (OCLps) as one SELECT: of objects for `Order.allInstances->select(…)`, of a number for `…->size`.
 
-    `values` are those of `variables`, and of `self` where there is a `self_class`. What depends on no row, such as `DateTime.Now.addDays(-7)`, is evaluated now and
-    becomes a parameter. Raises what `compile_query` raises, and `NotInSQL` with the part that can't become SQL.
+    `values` are those of `variables`, and of `self` where there is a `self_class`. What depends on no row, such as
+    `DateTime.Now.addDays(-7)`, is evaluated now and becomes a parameter. Raises what
+    `compile_query` raises, and `NotInSQL` with the part that can't become SQL.
     """
     checked = check(parse(text, dialect), names, self_class, variables)
     refuse_effects(checked)

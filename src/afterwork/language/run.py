@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.orm import Session
+from sqlalchemy import inspect
+from sqlalchemy.orm import Session, object_session
 
 from afterwork.language.names import Names
 from afterwork.language.tree import Place
@@ -25,7 +26,7 @@ class Budget:
     `size` is the most elements of a collection, `length` the most characters of a text that it makes.
     """
 
-    steps: int = 5_000_000
+    steps: int = 1_000_000
     size: int = 1_000_000
     length: int = 1_000_000
 
@@ -58,9 +59,10 @@ class Exhausted(Trouble):
 class Run:
     """What operators may ask for while an expression is evaluated."""
 
-    __slots__ = ("_now", "_session", "budget", "left", "names")
+    __slots__ = ("_itself", "_now", "_session", "budget", "left", "names")
 
-    def __init__(self, names: Names, session: Session | None, budget: Budget) -> None:
+    def __init__(self, names: Names, session: Session | None, budget: Budget, itself: object = None) -> None:
+        self._itself = itself
         self.names = names
         self.budget = budget
         self.left = budget.steps
@@ -69,7 +71,9 @@ class Run:
 
     @property
     def session(self) -> Session:
-        """The session that reads go through."""
+        """The session that reads go through: one that was given, or that self is in."""
+        if self._session is None:
+            self._session = session_of(self._itself)
         if self._session is None:
             raise Trouble("It reads from the database, so it needs self to be in a session, or session=…")
         return self._session
@@ -95,9 +99,19 @@ class Run:
 
     def written(self, text: str | None) -> str | None:
         """A text that is not too long."""
-        if text is not None and len(text) > self.budget.length:
-            raise Exhausted(f"A text in it has more than {self.budget.length:,} characters.")
+        if text is not None:
+            self.room(len(text))
         return text
+
+    def room(self, length: int) -> None:
+        """Refuse to make a text that would be too long."""
+        if length > self.budget.length:
+            raise Exhausted(f"A text in it has more than {self.budget.length:,} characters.")
+
+
+def session_of(obj: object) -> Session | None:
+    """The session that an object is in, if it is one of the model."""
+    return object_session(obj) if obj is not None and inspect(obj, raiseerr=False) is not None else None
 
 
 def counted(number: int | None) -> int | None:

@@ -121,7 +121,7 @@ ORDERED = ("Sequence", "OrderedSet")
 
 def conforms(given: Type, wanted: Type) -> bool:
     """Whether a value of one type can stand where another is wanted. Null can stand everywhere."""
-    if given == wanted or wanted == ANY or given in {ANY, NULL}:
+    if wanted in (given, ANY) or given in (ANY, NULL):
         return True
     match given, wanted:
         case Basic(), Basic() if given in NUMBERS and wanted in NUMBERS:
@@ -157,6 +157,20 @@ def common(one: Type, other: Type) -> Type:
         case LabelType(), LabelType():
             return STRING
     return ANY
+
+
+HEAVIEST = 200
+"""Parts that a type may have, parts of parts included: what is made of a type twice would double without end."""
+
+
+def weight(kind: Type) -> int:
+    """How many parts a type has."""
+    match kind:
+        case CollectionType(element=element):
+            return 1 + weight(element)
+        case TupleType(parts=parts):
+            return 1 + sum(weight(part) for _, part in parts)
+    return 1
 
 
 def plain(kind: Type) -> Type:

@@ -50,7 +50,7 @@ def key(value: Any) -> Hashable:
     if isinstance(value, tuple):
         return (tuple, *(key(item) for item in value))
     if isinstance(value, str | int | float | Decimal | date | enum.Enum) or value is None:
-        return value  # type: ignore[no-any-return]
+        return value
     return (id, id(value)) if inspect(type(value), raiseerr=False) is not None else value
 
 

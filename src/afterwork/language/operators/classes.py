@@ -4,7 +4,7 @@ from itertools import islice
 from typing import Any
 
 from sqlalchemy import inspect, select
-from sqlalchemy.orm import object_session
+from sqlalchemy.orm import Mapper, object_session
 
 from afterwork.language.members import Attribute
 from afterwork.language.operator import InRun, OnEnd, Operator, Plain, Rows
@@ -15,7 +15,8 @@ from afterwork.language.sql import sources
 def all_instances(run: Run, cls: type) -> list[Any]:
     """By key. Objects that are new in the session, or deleted, count as they will once it is saved."""
     session = run.session
-    statement = select(cls).order_by(*inspect(cls).primary_key)
+    mapper: Mapper[Any] = inspect(cls)
+    statement = select(mapper).order_by(*mapper.primary_key)
     found = list(islice(session.scalars(statement), run.budget.size + 1))
     if session.new or session.deleted:
         stored = {id(obj) for obj in found}

@@ -61,7 +61,7 @@ def smallest(items: Items) -> Any:
 
 def separated(run: Run, items: Items, separator: str) -> str:
     written = [text_of(item) for item in items]
-    run.written(" " * min(sum(map(len, written)) + len(separator) * len(items), run.budget.length + 1))
+    run.room(sum(map(len, written)) + len(separator) * len(items))
     return separator.join(written)
 
 

@@ -1,6 +1,6 @@
 """What is done with each element of a collection. An element for which a condition is null doesn't meet it."""
 
-from collections import namedtuple
+from collections import deque, namedtuple
 from typing import Any
 
 from afterwork.language.operator import Loop, Operator, Rows
@@ -128,10 +128,10 @@ def closure(frame: Frame, items: Items, each: Each) -> Items:
     """All that can be reached. What was seen is not looked at again, so circles end."""
     slot, body = each
     found = {key(item): item for item in items}
-    waiting = list(found.values())
+    waiting = deque(found.values())
     while waiting:
         frame[0].spend(1)
-        frame[slot] = waiting.pop(0)
+        frame[slot] = waiting.popleft()
         value = body(frame)
         for item in value if isinstance(value, list) else [value]:
             if item is not None and key(item) not in found:
@@ -205,7 +205,8 @@ ROWS = (
     Operator(
         "Collection(T)->orderBy(T | U) : Sequence(T)",
         Loop(ascending),
-        "Sorted by what an expression gives, null first; several expressions sort one after the other. What sorts alike keeps its order.",
+        "Sorted by what an expression gives, or several, one after the other; null first. "
+        "What sorts alike keeps its order.",
         (f"{FOUR}->orderBy(n | n)", "Sequence{1, 1, 2, 3}"),
         Rows(looping.order_by),
     ),

@@ -8,6 +8,9 @@ from afterwork.language.operator import Columns, Operator, Plain
 from afterwork.language.sql import columns
 from afterwork.language.values import rounded, text_of
 
+MOST_DIGITS = 100
+"""Digits before the point of a decimal that is calculated."""
+
 Number = Any  # int, float or Decimal: which of them, the signatures say
 
 
@@ -34,7 +37,12 @@ def multiply(one: Number, other: Number) -> Number:
 
 
 def _finite(number: Number) -> Number:
-    if isinstance(number, float) and not math.isfinite(number):
+    too_large = (
+        not math.isfinite(number)
+        if isinstance(number, float)
+        else isinstance(number, Decimal) and (number.adjusted() > MOST_DIGITS)
+    )
+    if too_large:
         raise ArithmeticError("A number is too large.")
     return number
 

@@ -95,8 +95,8 @@ ROWS = (
         ("false.caseTrueFalse(1, 2)", "2"),
         Rows(asking.case_true_false),
     ),
-    Operator("Any?.asString : String", Plain(text_of), "As a text; null is an empty one.", ("1.5.asString", "'1.5'")),
-    Operator("Any?.toString : String", Plain(text_of), "As `asString`.", ("true.toString", "'true'")),
+    Operator("Value?.asString : String", Plain(text_of), "As a text; null is an empty one.", ("1.5.asString", "'1.5'")),
+    Operator("Value?.toString : String", Plain(text_of), "As `asString`.", ("true.toString", "'true'")),
     Operator(
         "Object.externalId : String",
         InRun(lambda run, obj: run.names.external_id(obj)),

@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from afterwork.language.operator import Columns, InRun, Operator, Plain
-from afterwork.language.run import Exhausted, Run
+from afterwork.language.run import Run
 from afterwork.language.sql import columns
 from afterwork.language.values import text_of
 
@@ -25,7 +25,7 @@ def part(text: str, first: int, last: int) -> str:
 def replaced(run: Run, text: str, old: str, new: str) -> str:
     if not old:
         return text
-    run.written(" " * min(text.count(old) * len(new), run.budget.length + 1))
+    run.room(text.count(old) * len(new))
     return text.replace(old, new)
 
 
@@ -42,8 +42,7 @@ def padded_right(run: Run, text: str, width: int, fill: str = " ") -> str:
 
 
 def _width(run: Run, width: int) -> int:
-    if width > run.budget.length:
-        raise Exhausted(f"A text in it has more than {run.budget.length:,} characters.")
+    run.room(width)
     return width
 
 
@@ -102,11 +101,17 @@ def needed(found: Any, text: str, kind: str) -> Any:
 
 
 def formatted(run: Run, kind: object, pattern: str, *values: Any) -> str:
+    written = [text_of(value) for value in values]
+    left = run.budget.length
+
     def filled(found: re.Match[str]) -> str:
+        nonlocal left
         index = int(found[1])
-        if index >= len(values):
+        if index >= len(written):
             raise ValueError(f"There is no value {{{index}}}.")
-        return text_of(values[index])
+        left -= len(written[index])
+        run.room(run.budget.length - left)
+        return written[index]
 
     run.spend(len(pattern))
     return re.sub(r"\{([0-9]{1,3})\}", filled, pattern)
@@ -121,10 +126,10 @@ ROWS = (
         Columns(columns.concatenated),
     ),
     Operator(
-        "String? + Any? : String", Plain(concatenated), "A text, and any value as a text.", ("'no ' + 1", "'no 1'")
+        "String? + Value? : String", Plain(concatenated), "A text, and any value as a text.", ("'no ' + 1", "'no 1'")
     ),
     Operator(
-        "Any? + String? : String", Plain(concatenated), "Any value as a text, and a text.", ("1 + ' of'", "'1 of'")
+        "Value? + String? : String", Plain(concatenated), "Any value as a text, and a text.", ("1 + ' of'", "'1 of'")
     ),
     Operator(
         "String.concat(String) : String",
@@ -320,7 +325,7 @@ ROWS = (
         ("Decimal.tryParse('x')", "null"),
     ),
     Operator(
-        "Type(String).format(String, Any?...) : String",
+        "Type(String).format(String, Value?...) : String",
         InRun(formatted),
         "A text with values in place of `{0}`, `{1}` …",
         ("String.format('{0} of {1}', 1, 2)", "'1 of 2'"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Double, and_, case, cast, false, func, inspect, not_, or_, true
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import Mapper, aliased
+from sqlalchemy.types import TypeEngine
 
 from afterwork.language import types
 from afterwork.language.names import folded
@@ -115,9 +116,12 @@ def _one_of_second(translator: Translator, call: Call, *, there: bool) -> Column
 # Aggregates
 
 
+KINDS: dict[types.Type, TypeEngine[Any]] = {types.INTEGER: BigInteger(), types.REAL: Double()}
+
+
 def total(translator: Translator, call: Call) -> Term:
     rows, column = _numbers(translator, call)
-    kind = {types.INTEGER: BigInteger(), types.REAL: Double()}.get(call.type, dialects.Exact())
+    kind = KINDS.get(call.type, dialects.Exact())
     summed = func.sum(column.distinct() if rows.distinct else column, type_=kind)
     result = rows.aggregate(func.coalesce(summed, 0, type_=kind))
     return Term(cast(result, BigInteger) if call.type == types.INTEGER else result, call.type, False)
@@ -130,7 +134,7 @@ def average(translator: Translator, call: Call) -> Term:
     summed, counted = func.sum(column), func.count(column)
     if call.type == types.DECIMAL:
         return Term(rows.aggregate(dialects.quotient(summed, counted)), call.type)
-    mean = cast(summed, Double).op("/", return_type=Double())(func.nullif(cast(counted, Double), 0.0))
+    mean: Column = cast(summed, Double).op("/", return_type=Double())(func.nullif(cast(counted, Double), 0.0))
     return Term(rows.aggregate(mean), call.type)
 
 
@@ -203,7 +207,8 @@ def is_kind_of(translator: Translator, call: Call) -> Term:
 
 def is_type_of(translator: Translator, call: Call) -> Term:
     entity, cls = _asked(translator, call)
-    below = [mapper.class_ for mapper in inspect(cls).self_and_descendants if mapper.class_ is not cls]
+    asked: Mapper[Any] = inspect(cls)
+    below = [mapper.class_ for mapper in asked.self_and_descendants if mapper is not asked]
     others = [not_(is_of(entity, other)) for other in below]
     return _boolean(and_(is_of(entity, cls), *others))
 
@@ -222,7 +227,7 @@ def is_of(entity: Entity, cls: type) -> Column:
         return false()
     if issubclass(entity.cls, cls):
         return not_(is_missing(entity))
-    alias = aliased(cls)
+    alias: Any = aliased(cls)
     root = Root.of(alias)
     narrower = RowSet(Entity(alias, cls, root), [root], "Set")
     pairs = zip(keys(alias, cls), keys(entity.alias, entity.cls), strict=True)

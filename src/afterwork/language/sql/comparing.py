@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, false, not_, or_, true
+from sqlalchemy import Null, and_, case, false, not_, or_, true
 
 from afterwork.language import types
 from afterwork.language.sql import dialects
@@ -40,6 +40,8 @@ def compared(translator: Translator, node: Compare) -> Column:
         return equal_terms(left, right)
     if node.operator == "<>":
         return not_(equal_terms(left, right))
+    if isinstance(left.column, Null) or isinstance(right.column, Null):
+        return false()
     return _ordered(node.operator, left, right)
 
 

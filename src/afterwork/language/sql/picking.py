@@ -92,7 +92,7 @@ def _opposite(column: Column) -> Column:
             case operators.nulls_last_op:
                 return _opposite(column.element).nulls_first()
             case operators.desc_op:
-                return column.element.asc()  # type: ignore[no-any-return]
+                return column.element.asc()
             case operators.asc_op:
-                return column.element.desc()  # type: ignore[no-any-return]
+                return column.element.desc()
     return column.desc()

@@ -44,7 +44,7 @@ class Root:
         """The objects at the other end, joined once however often they are asked for."""
         place = (id(alias), end.key)
         if place not in self.joined:
-            target = aliased(end.cls)
+            target: Any = aliased(end.cls)
             self.source = join(self.source, target, getattr(alias, end.key).of_type(target), isouter=outer)
             self.aliases.append(target)
             self.joined[place] = target
@@ -157,7 +157,7 @@ def is_object(one: Entity, value: Any) -> Column:
 
 def all_rows(cls: type, kind: str = "Set") -> RowSet:
     """All objects of a class, by key."""
-    alias = aliased(cls)
+    alias: Any = aliased(cls)
     root = Root.of(alias)
     return RowSet(Entity(alias, cls, root), [root], kind, order=list(keys(alias, cls)))
 
@@ -175,11 +175,11 @@ def known_rows(cls: type, objects: list[Any], kind: str) -> RowSet:
 def far_rows(near: Entity, end: End, kind: str) -> RowSet:
     """The objects at an end that has many."""
     prop: RelationshipProperty[Any] = inspect(near.cls).relationships[end.key]
-    alias = aliased(end.cls)
+    alias: Any = aliased(end.cls)
     if _plain(prop):
         root, where = Root.of(alias), _links(near, alias, prop)
     else:  # through the near object once more: right for each way to join
-        again = aliased(near.cls)
+        again: Any = aliased(near.cls)
         root = Root.of(again)
         root.source = join(again, alias, getattr(again, end.key).of_type(alias))
         root.aliases.append(alias)
@@ -196,7 +196,8 @@ def _plain(prop: RelationshipProperty[Any]) -> bool:
 
 
 def _links(near: Entity, alias: Any, prop: RelationshipProperty[Any]) -> list[Column]:
-    here, there = inspect(near.cls), inspect(prop.mapper.class_)
+    here: Mapper[Any] = inspect(near.cls)
+    there: Mapper[Any] = prop.mapper
     return [
         getattr(alias, there.get_property_by_column(remote).key)
         == near.column(getattr(near.alias, here.get_property_by_column(local).key))

@@ -13,7 +13,7 @@ from afterwork.language import types
 from afterwork.language.check import Checked
 from afterwork.language.compile import compiled
 from afterwork.language.members import Attribute
-from afterwork.language.operator import Columns, Rows
+from afterwork.language.operator import Columns, Operator, Rows
 from afterwork.language.run import Exhausted, Frame
 from afterwork.language.sql.comparing import compared
 from afterwork.language.sql.dialects import Exact
@@ -198,17 +198,20 @@ class Translator:
             case Bind():
                 return self._bound(node)
             case Call(operator=operator):
-                match operator.sql:
-                    case Rows(function=function):
-                        return function(self, node)  # type: ignore[no-any-return]
-                    case Columns(function=function):
-                        return self._calculated(function, node)
-                self.refuse(node, f"{operator.name} has no SQL")
+                return self._called(node, operator)
             case Invoke() | May():
                 self.refuse(node, "methods of the model run in Python")
             case Single():
                 self.refuse(node, "it is a single value")
-        self.refuse(node, "SQL has nothing like it")
+        return self.refuse(node, "SQL has nothing like it")
+
+    def _called(self, node: Call, operator: Operator) -> Found:
+        match operator.sql:
+            case Rows(function=function):
+                return function(self, node)  # type: ignore[no-any-return]
+            case Columns(function=function):
+                return self._calculated(function, node)
+        return self.refuse(node, f"{operator.name} has no SQL")
 
     def _calculated(self, function: Any, node: Call) -> Term:
         terms = [self.column(argument) for argument in node.arguments]
