@@ -10,6 +10,7 @@ from afterwork.journal.values import UNWATCHED
 from afterwork.manifest.active import untracked
 from afterwork.manifest.public import depends_on, passed
 from afterwork.model.derived import Derived, derived
+from afterwork.model.expression import eal, ocl
 from afterwork.model.external_id import external_id
 from afterwork.model.later import later, session
 from afterwork.model.machine.asking import while_in
@@ -59,6 +60,7 @@ __all__ = [
     "current_run",
     "depends_on",
     "derived",
+    "eal",
     "external_id",
     "fresh",
     "from_external_id",
@@ -66,6 +68,7 @@ __all__ = [
     "later",
     "machine",
     "method",
+    "ocl",
     "on_exception",
     "passed",
     "progress",

@@ -1,20 +1,21 @@
 """`aw.Afterwork`: one model, and all that can be done with it."""
 
-import signal
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.orm import Session
 
 from afterwork.clock import Clock, SystemClock
 from afterwork.control import Control
-from afterwork.errors import AfterworkError
-from afterwork.events import Events, Listener
+from afterwork.errors import AfterworkError, BadJobsFile
+from afterwork.events import Broken, Events, Listener, Reloaded
 from afterwork.insight import Insight
 from afterwork.jobs.outcome import Outcome
 from afterwork.jobs.run import Run
@@ -25,11 +26,14 @@ from afterwork.manifest.definitions import Definition
 from afterwork.manifest.explain import Explainer, Explanation, Reader
 from afterwork.manifest.steps import Steps
 from afterwork.model.cache import MachineCache
+from afterwork.model.expression import evaluate
 from afterwork.model.external_id import external_id
+from afterwork.model.jobs_file import JobsFile, load, load_text
 from afterwork.model.later import session as session_of
-from afterwork.model.reading import ReadModel, read_model
+from afterwork.model.reading import ReadModel, read_model, registry_of
 from afterwork.server.idle import run_until_idle
 from afterwork.server.loop import Server
+from afterwork.server.signals import Signals
 from afterwork.settings import Settings
 from afterwork.store import schema
 from afterwork.store.database import Database, database_of
@@ -78,11 +82,31 @@ class Afterwork:
         self.clock = clock or SystemClock()
         self.events = Events([on_event] if on_event is not None else [])
         self.variables = dict(variables or {})
+        self._files: dict[Path, JobsFile] = {}
 
     @cached_property
     def model(self) -> ReadModel:
         """The model. Raises `ModelError`, listing all that is wrong with it."""
         return read_model(self.base)
+
+    def load(self, path: str | Path) -> list[str]:
+        """Add the jobs of a TOML file to the model: view models, methods and calculated members, with what starts them,
+        written in OCL and EAL. Loading a file again takes its earlier jobs out first. Returns the names of the jobs.
+
+        Raises `BadJobsFile`, with the line; then the file's earlier jobs stay.
+        """
+        found = Path(path).resolve()
+        before = self._files.pop(found, None)
+        if before is not None:
+            before.withdraw()
+        try:
+            self._files[found] = load(found, registry_of(self.base))
+        except BaseException:
+            if before is not None:
+                self._files[found] = load_text(before, registry_of(self.base))
+            raise
+        vars(self).pop("model", None)
+        return list(self._files[found].jobs)
 
     def install(self, engine: Engine) -> list[str]:
         """Make or update Afterwork's tables, and what it needs on the ticket table. Returns what it did, a line each.
@@ -105,18 +129,31 @@ class Afterwork:
             return done + caches.all_again(database, connection, self.clock.now())
 
     def serve(self, engine: Engine) -> int:
-        """Run jobs until SIGTERM or Ctrl-C; then let those that run end within `settings.grace`.
+        """Run jobs until SIGTERM or Ctrl-C; then let those that run end within `settings.grace`. SIGHUP does the same,
+        reads the files of jobs again (see `load`), and goes on.
 
         Returns how many did not. Call it in the main thread.
         Raises `ModelError`, `NotInstalled`, `WrongSchema` or `UnsupportedDatabase` at once.
         """
-        server = self._server(engine)
-        before = {number: signal.signal(number, lambda *_: server.stop()) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            return server.run()
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        with Signals() as signals:
+            while True:
+                server = self._server(engine)
+                signals.listen(server.stop)
+                unfinished = server.run()
+                if not signals.reload:
+                    return unfinished
+                self._reload(engine)
+
+    def _reload(self, engine: Engine) -> None:
+        """Read all files of jobs again. What is wrong with one leaves its earlier jobs as they are."""
+        for path in list(self._files):
+            try:
+                jobs = self.load(path)
+            except BadJobsFile as error:
+                self.events.emit(Broken("reloading", error))
+            else:
+                self.events.emit(Reloaded(str(path), len(jobs)))
+        self.install(engine)  # what is calculated by now may be of tables that nobody watched before
 
     @contextmanager
     def serving(self, engine: Engine) -> Iterator[None]:
@@ -200,6 +237,13 @@ class Afterwork:
 
     def _definition(self, explainer: Explainer, obj: object, name: str) -> Definition:
         return explainer.matcher.definitions.of(self.model.cache_of(obj, name))
+
+    def evaluate(self, session: Session, text: str, itself: object | None = None) -> Any:
+        """The value of an expression in OCL, read through a session; `itself` is `self` in it. Changes nothing.
+
+        Raises `LanguageError` with the place of what is wrong.
+        """
+        return evaluate(text, self.model.contract.mapper.registry, session, itself)
 
     def run_now(self, engine: Engine, timer: str) -> int:
         """Let a timer have a round now, besides those at its due times. Returns how many objects it hits; servers run

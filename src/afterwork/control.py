@@ -1,18 +1,22 @@
 """Everything that can be done to an installation by hand, for the command line and whoever else offers it."""
 
+import os
+import signal
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from afterwork.clock import Clock
 from afterwork.errors import BadRequest, shown
 from afterwork.events import Events
 from afterwork.model.key import key_of
 from afterwork.model.reading import ReadModel
-from afterwork.store import leases, once, schema
+from afterwork.store import leases, once, schema, tables
 from afterwork.store.database import Database
+from afterwork.store.process import process_start
 from afterwork.store.timers import Cancellation
 from afterwork.triggers.timer.rounds import rounds_of
 
@@ -27,6 +31,18 @@ class Control:
         self._model = model
         self._clock = clock
         self._rounds = rounds_of(database, model, clock, events, variables)
+
+    def reload(self) -> list[int]:
+        """Let the servers on this machine read their files of jobs again, by SIGHUP. Returns their processes."""
+        c = tables.server.c
+        with self._database.engine.connect() as connection:
+            schema.check_installed(self._database, connection)
+            own = select(c.process, c.process_started).where(c.host == socket.gethostname()).distinct()
+            rows = connection.execute(own).all()
+        told = [row.process for row in rows if process_start(row.process) in (row.process_started, 0)]
+        for process in told:
+            os.kill(process, signal.SIGHUP)
+        return told
 
     def retry(self, key: str) -> None:
         """Let a ticket that has ended, or waits, run as soon as possible, with all its attempts before it.

@@ -32,6 +32,14 @@ class BadDeclaration(AfterworkError, TypeError):
     """A method, view model, action or policy is declared in a way that could never run."""
 
 
+class BadJobsFile(BadDeclaration):
+    """A file of jobs can't be read, or says something that can't be meant. Nothing of it is used."""
+
+    def __init__(self, path: str, line: int | None, problem: str) -> None:
+        self.path, self.line = path, line
+        super().__init__(f"{path}{'' if line is None else f', line {line}'}: {problem}")
+
+
 class BadCron(BadDeclaration):
     """A cron expression can't be read, or never comes."""
 
@@ -270,3 +278,62 @@ class StateLeft(Refused):
 
 class ServerDied(Refused):
     """The process that ran it died again and again, so it is not tried any more."""
+
+
+class LanguageError(AfterworkError, ValueError):
+    """An expression can't be read, checked, run or made SQL. `line` and `column` (from 1) say where in `text`."""
+
+    def __init__(self, text: str, start: int, problem: str, *, end: int | None = None) -> None:
+        before = text[:start]
+        self.text = text
+        self.problem = problem
+        self.line = before.count("\n") + 1
+        self.column = start - (before.rfind("\n") + 1) + 1
+        super().__init__(f"Line {self.line}, column {self.column}: {problem}\n{_pointed_at(text, start, end)}")
+
+
+def _pointed_at(text: str, start: int, end: int | None) -> str:
+    """The line of a text where something is, and carets under it."""
+    first = text.rfind("\n", 0, start) + 1
+    last = text.find("\n", start)
+    line = text[first : len(text) if last < 0 else last]
+    column = start - first
+    cut = max(0, column - SHOWN // 2)
+    visible = "".join(char if char.isprintable() else " " for char in line[cut : cut + SHOWN])
+    width = max(1, min((end or start) - start, cut + SHOWN - column, len(line) - column))
+    return f"    {visible}\n    {' ' * (column - cut)}{'^' * width}"
+
+
+class BadSyntax(LanguageError):
+    """A text is no expression of the language."""
+
+
+class UnknownName(LanguageError):
+    """An expression names a member, class, operator or variable that there is not. `nearest` has similar ones."""
+
+    def __init__(
+        self, text: str, start: int, problem: str, *, end: int | None = None, nearest: Sequence[str] = ()
+    ) -> None:
+        self.nearest = tuple(nearest)
+        suggestion = f" Did you mean {' or '.join(nearest)}?" if nearest else ""
+        super().__init__(text, start, problem + suggestion, end=end)
+
+
+class WrongType(LanguageError):
+    """An operator or assignment is given what it can't take."""
+
+
+class HasEffects(LanguageError):
+    """A query, guard or criterion would change something."""
+
+
+class NotInSQL(LanguageError):
+    """A part of an expression has no meaning in SQL."""
+
+
+class CantEvaluate(LanguageError):
+    """An expression that is well made can't be evaluated with the values that it met."""
+
+
+class TooMuch(LanguageError):
+    """An expression takes more steps, or makes larger values, than it may."""

@@ -162,6 +162,14 @@ class OtherCode:
 
 
 @dataclass(frozen=True)
+class Reloaded:
+    """A file of jobs was read again."""
+
+    path: str
+    jobs: int
+
+
+@dataclass(frozen=True)
 class Fired:
     """A timer had a round for a due time, and hit so many objects."""
 
@@ -194,8 +202,8 @@ class FellAsleep:
 
 Event = (
     Reached | Ran | Failed | WasCancelled | PutOff | Lost | TookOver | ServerStarted | ServerStopping | ServerStopped
-    | ServerCrashed | DatabaseLost | DatabaseBack | InTheWay | Broken | Pruned | NotInSql | OtherCode | Fired
-    | RoundFailed | TimerIsGone | FellAsleep
+    | ServerCrashed | DatabaseLost | DatabaseBack | InTheWay | Broken | Pruned | NotInSql | OtherCode | Reloaded
+    | Fired | RoundFailed | TimerIsGone | FellAsleep
 )  # fmt: skip
 
 Listener = Callable[[Event], None]
@@ -256,6 +264,8 @@ def log(event: Event) -> None:  # noqa: PLR0912 - one case for each event, all w
             logger.warning(
                 "%s has other code by now, of a server that was started later: it is left to that one", cache
             )
+        case Reloaded(path, jobs):
+            logger.info("%s was read again: %d jobs", path, jobs)
         case Fired(timer, due, hits):
             logger.debug("timer %s, due %s: %d hits", timer, due, hits)
         case RoundFailed(timer, error):

@@ -30,6 +30,8 @@ from afterwork.cli.printing import (
     status_lines,
     ticket_lines,
     timer_lines,
+    value_lines,
+    value_view,
     verified_lines,
 )
 from afterwork.errors import AfterworkError
@@ -199,6 +201,43 @@ def machines(app: Afterwork, url: URL, svg: Path | None, as_json: bool) -> None:
         svg.mkdir(parents=True, exist_ok=True)
         (svg / f"{name}.svg").write_text(diagram, encoding="utf-8")
         click.echo(f"{svg / name}.svg written", err=True)
+
+
+@main.command()
+@the_app
+@the_database()
+@as_json
+def reload(app: Afterwork, url: URL, as_json: bool) -> None:
+    """Let the servers on this machine read their files of jobs again, without a restart."""
+    with engine_at(url) as engine:
+        told = app.control(engine).reload()
+    text = f"Told {len(told)} servers: {', '.join(map(str, told))}" if told else "No server runs on this machine."
+    say(text, {"processes": told}, as_json)
+
+
+@main.command("shell")
+@the_app
+@the_database()
+def open_shell(app: Afterwork, url: URL) -> None:
+    """Evaluate expressions in OCL, one after the other, with completion and a history. Changes nothing."""
+    from afterwork.cli.shell import Shell
+
+    with engine_at(url) as engine:
+        Shell(app, engine).run()
+
+
+@main.command("eval")
+@the_app
+@click.argument("text")
+@the_database()
+@click.option("--on", "root", metavar="ROOT", help="The object that is self, as its external id: Customer!42.")
+@as_json
+def evaluate(app: Afterwork, text: str, url: URL, root: str | None, as_json: bool) -> None:
+    """Evaluate TEXT, an expression in OCL: "Customer.allInstances->select(number->isNull)->size". Changes nothing."""
+    with engine_at(url) as engine, Session(engine) as session:
+        itself = None if root is None else object_at(session, root, app)
+        value = value_view(app.evaluate(session, text, itself))
+    say("\n".join(value_lines(value)), value, as_json)
 
 
 @main.command()

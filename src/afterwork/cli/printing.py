@@ -10,6 +10,7 @@ import click
 
 from afterwork.insight import Finding, MachineView, OnceView, StateView, Status, TicketView, TimerView
 from afterwork.manifest.explain import CacheSummary, Reader
+from afterwork.model.external_id import external_id
 from afterwork.model.reading import ReadModel
 from afterwork.model.work import Work
 from afterwork.store.progress import Said
@@ -186,6 +187,27 @@ def machine_lines(machines: Sequence[MachineView]) -> Iterator[str]:
 def _state_cells(one: StateView) -> tuple[str, ...]:
     name = "(not begun)" if one.state is None else one.state if one.known else f"{one.state} (not in the machine)"
     return name, f"{one.count:,}", one.oldest or "", _moment(one.since), "; ".join(one.onward)
+
+
+def value_view(value: Any) -> Any:
+    """A value of an expression as JSON has it: objects by their external ids."""
+    match value:
+        case list() | set() | frozenset():
+            return [value_view(one) for one in value]
+        case tuple() if hasattr(value, "_asdict"):
+            return {name: value_view(one) for name, one in value._asdict().items()}
+        case tuple():
+            return [value_view(one) for one in value]
+        case None | bool() | int() | float() | str():
+            return value
+        case _:
+            return external_id(value) if hasattr(value, "_sa_instance_state") else str(value)
+
+
+def value_lines(value: Any) -> Iterator[str]:
+    """A value, for people: a line for each element of a collection."""
+    for one in value if isinstance(value, list) else [value]:
+        yield "null" if one is None else str(one).lower() if isinstance(one, bool) else str(one)
 
 
 def once_lines(actions: Sequence[OnceView]) -> Iterator[str]:

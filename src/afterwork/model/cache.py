@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapper
 
 from afterwork.errors import BadDeclaration
 from afterwork.model.derived import Derived
+from afterwork.model.expression import expression_of
 from afterwork.model.machine.declare import Machine, declared_machines
 from afterwork.model.viewmodel import ViewModel
 from afterwork.model.when import WhenStale
@@ -42,6 +43,15 @@ class DerivedCache(_Cache):
     member: str
 
     @property
+    def in_sql(self) -> Any | None:
+        """What says the value in SQL, correlated with the table of the class: what the model says, or what its text in
+        OCL is in SQL. None if there is no such thing."""
+        if self.derived.in_sql is not None:
+            return self.derived.in_sql(self.root.class_)
+        expression = expression_of(self.derived.function)
+        return None if expression is None else expression.in_sql(self.root)
+
+    @property
     def column(self) -> Column[Any]:
         """The column that it writes."""
         column = self.root.columns[self.member]
@@ -54,7 +64,7 @@ class DerivedCache(_Cache):
         parts = [self.derived.function.__code__]
         if self.derived.in_sql is not None:
             parts.append(self.derived.in_sql.__code__)
-        return _checksum(parts)
+        return _checksum(parts, self.derived.function.__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +82,7 @@ class ViewModelCache(_Cache):
     @cached_property
     def checksum(self) -> str:
         """A text that changes when the code of the view model does."""
-        return _checksum(_codes(self.view_model))
+        return _checksum(_codes(self.view_model), ", ".join(_texts(self.view_model)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,6 +180,15 @@ def _codes(view_model: type[ViewModel[Any]]) -> Iterator[CodeType]:
     for column in view_model.columns.values():
         if column.fget is not None:
             yield column.fget.__code__
+
+
+def _texts(view_model: type[ViewModel[Any]]) -> Iterator[str]:
+    """The names of its functions: those that evaluate a text are called like it, and have all the same code."""
+    for action in view_model.actions.values():
+        yield action.function.__name__
+        yield getattr(action.enabled, "__name__", "")
+    for column in view_model.columns.values():
+        yield getattr(column.fget, "__name__", "")
 
 
 def _checksum(codes: Iterable[CodeType], outline: str = "") -> str:

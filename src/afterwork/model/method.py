@@ -58,6 +58,10 @@ class Method(Generic[Owner, Result]):
         self.when = when
         functools.update_wrapper(self, function)  # type: ignore[arg-type]
 
+    def __set_name__(self, owner: type, name: str) -> None:
+        if not self.name.isidentifier():  # its body is a text
+            self.name = name
+
     @overload
     def __get__(self, target: None, owner: type) -> Self: ...
     @overload

@@ -125,10 +125,16 @@ def from_external_id(session: Session, text: str, base: object) -> Any | None:
     return session.get(found.mapper.class_, found.key)
 
 
-def _mappers(base: object) -> list[Mapper[Any]]:
+def registry_of(base: object) -> registry:
+    """The registry of a declarative base, an automap base, or itself. Raises `BadDeclaration`."""
     found = base if isinstance(base, registry) else getattr(base, "registry", None)
     if not isinstance(found, registry):
         raise BadDeclaration(f"{shown(base)} is no declarative base and no registry. Give aw.Afterwork(Base).")
+    return found
+
+
+def _mappers(base: object) -> list[Mapper[Any]]:
+    found = registry_of(base)
     configure_mappers()
     return sorted(found.mappers, key=lambda mapper: (mapper.class_.__module__, mapper.class_.__qualname__))
 

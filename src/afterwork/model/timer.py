@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select
+from sqlalchemy import Select, inspect
 from sqlalchemy.orm import Mapper
 
 from afterwork.errors import BadCriteria, shown
+from afterwork.model.expression import expression_of
 from afterwork.model.lane import lane_name
 from afterwork.model.when import DECLARED, Timer
 from afterwork.model.work import MethodWork, ViewModelWork, Work, vars_lookup
@@ -40,9 +41,11 @@ class TimedWork:
     def criteria(self, variables: Any) -> Select[Any]:
         """The query for the objects of a round. Raises `BadCriteria` if what is declared gives none."""
         found = self.when.criteria
-        if not isinstance(found, Select):
-            found = found(*([variables] if _takes_something(found) else []))
         assert self.root is not None
+        if (expression := expression_of(found)) is not None:
+            found = expression.select(self.root.registry, {name: getattr(variables, name) for name in self.variables})
+        elif not isinstance(found, Select):
+            found = found(*([variables] if _takes_something(found) else []))
         if problem := _wrong(found, self.root):
             raise BadCriteria(self.name, problem)
         return found  # type: ignore[no-any-return]
@@ -94,8 +97,9 @@ def _wrong(criteria: Any, root: Mapper[Any]) -> str:
     entity = described[0].get("entity") if len(described) == 1 else None
     if entity is None or described[0].get("expr") is not entity:
         return f"{wanted}. It selects {', '.join(str(one.get('name')) for one in described)}."
-    if not issubclass(entity, root.class_):
-        return f"{wanted}. It selects {entity.__name__}."
+    selected = inspect(entity).mapper.class_
+    if not issubclass(selected, root.class_):
+        return f"{wanted}. It selects {selected.__name__}."
     return ""
 
 

@@ -121,10 +121,10 @@ def in_sql(
     cache: DerivedCache, classes: Mapping[str, Mapper[object]], watches: Watches, dialect: Dialect
 ) -> SqlCalculator | str | None:
     """The calculator of a cache that has a SQL side; None if it has none; the reason if that can't be used."""
-    if cache.derived.in_sql is None:
-        return None
     try:
-        side = cache.derived.in_sql(cache.root.class_)
+        side = cache.in_sql
+        if side is None:
+            return None
         if not isinstance(side, ColumnElement) and not hasattr(side, "__clause_element__"):
             return f"it is {shown(side)}, which is no expression and no scalar select"
         set_based = SetBased(cache.root, side, watches, dialect)

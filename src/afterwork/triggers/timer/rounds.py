@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table
+from sqlalchemy import Alias, Connection, Select, Table
 
 from afterwork.clock import Clock
 from afterwork.events import Events, Fired, Reached, RoundFailed, TimerIsGone
@@ -249,6 +249,8 @@ def _only_keys(query: Select[Any], timed: TimedWork, most: int | None) -> Select
     """The same query for the keys of the objects alone. It gives no more than so many where each row is another object,
     which with a join it may not be."""
     assert timed.root is not None
-    keys = query.with_only_columns(*timed.root.primary_key, maintain_column_froms=True)
-    is_plain = [type(one) for one in query.get_final_froms()] == [Table]
+    entity: Any = query.column_descriptions[0]["entity"]  # the class, or an alias of it
+    members = [timed.root.get_property_by_column(key).key for key in timed.root.primary_key]
+    keys = query.with_only_columns(*(getattr(entity, member) for member in members), maintain_column_froms=True)
+    is_plain = [type(one) for one in query.get_final_froms()] in ([Table], [Alias])
     return keys.limit(most) if most is not None and is_plain and query._limit_clause is None else keys

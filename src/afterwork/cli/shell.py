@@ -1,0 +1,117 @@
+"""`afterwork shell`: expressions in OCL, one after the other, with completion and a history."""
+
+import readline
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from afterwork.app import Afterwork
+from afterwork.cli.arguments import object_at
+from afterwork.cli.printing import value_lines, value_view
+from afterwork.errors import AfterworkError
+from afterwork.language.operators.table import table
+from afterwork.model.expression import names_of
+from afterwork.model.reading import registry_of
+
+PROMPT = "ocl> "
+HISTORY = Path.home() / ".afterwork_history"
+HELP = """An expression in OCL is evaluated, and changes nothing: Customer.allInstances->select(number->isNull)->size
+  :on Customer!42   makes that object self; :on alone takes it away
+  :help, :quit      or Ctrl-D. Tab completes classes, members and operators."""
+
+
+@dataclass
+class Shell:
+    """Reads expressions, and prints what they come to. Each is read in a transaction of its own."""
+
+    app: Afterwork
+    engine: Engine
+    root: str | None = None
+    words: "Words" = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.words = Words(self.app)
+
+    def run(self) -> None:
+        """Until the end of the input, or :quit."""
+        readline.set_completer_delims(" \t\n()|,;=<>+*/'{}")
+        readline.set_completer(self.words.complete)
+        readline.parse_and_bind("tab: complete")
+        if HISTORY.exists():
+            readline.read_history_file(HISTORY)
+        click.echo(HELP)
+        try:
+            while (line := self._read()) not in (None, ":quit"):
+                assert line is not None
+                self._do(line)
+        finally:
+            _keep_history()
+
+    def _read(self) -> str | None:
+        try:
+            return input(PROMPT).strip()
+        except EOFError:
+            click.echo()
+            return None
+
+    def _do(self, line: str) -> None:
+        try:
+            match line.partition(" "):
+                case "", _, _:
+                    pass
+                case ":help", _, _:
+                    click.echo(HELP)
+                case ":on", _, root:
+                    self._take(root.strip())
+                case _:
+                    for shown in self._value(line):
+                        click.echo(shown)
+        except (AfterworkError, click.ClickException) as error:
+            click.echo(str(error), err=True)
+
+    def _take(self, root: str) -> None:
+        with Session(self.engine) as session:
+            if root:
+                object_at(session, root, self.app)
+        self.root = root or None
+
+    def _value(self, text: str) -> Iterator[str]:
+        with Session(self.engine) as session:
+            itself = None if self.root is None else object_at(session, self.root, self.app)
+            yield from value_lines(value_view(self.app.evaluate(session, text, itself)))
+
+
+class Words:
+    """What may come next: classes at the begin, members after a dot, operators after an arrow."""
+
+    def __init__(self, app: Afterwork) -> None:
+        names = names_of(registry_of(app.base))
+        self._classes = sorted(names.classes)
+        members = {member for cls in names.classes.values() for member in names.members(cls)}
+        methods = {method for cls in names.classes.values() for method in names.methods(cls)}
+        self._members = sorted(members | methods)
+        self._operators = sorted({operator.name for found in table().values() for operator in found})
+
+    def complete(self, text: str, number: int) -> str | None:
+        """The completion of a number, as `readline` asks for them."""
+        found = self.of(text)
+        return found[number] if number < len(found) else None
+
+    def of(self, text: str) -> list[str]:
+        """All completions of what stands before the cursor."""
+        for mark, words in (("->", self._operators), (".", [*self._members, *self._operators])):
+            before, found, begun = text.rpartition(mark)
+            if found:
+                return [f"{before}{mark}{word}" for word in words if word.lower().startswith(begun.lower())]
+        return [word for word in [*self._classes, "self"] if word.lower().startswith(text.lower())]
+
+
+def _keep_history() -> None:
+    try:
+        readline.write_history_file(HISTORY)
+    except OSError as error:
+        click.echo(f"The history could not be kept in {HISTORY}: {error.strerror}", err=True)

@@ -1,0 +1,70 @@
+"""What changes the model, as closures. On null, nothing is changed."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from afterwork.language import types
+from afterwork.language.members import Attribute, End
+from afterwork.language.run import Code, Frame, Passing
+from afterwork.language.typed import Invoke, May, SetMember, Typed
+from afterwork.language.values import as_kept, moment
+
+
+def assigned(node: SetMember, compiled: Callable[[Typed], Code]) -> Code:
+    """The closure of `source.member := value`; its value is what was set."""
+    source, value, key = compiled(node.source), compiled(node.value), node.member.key
+    convert = _conversion(node.member)
+
+    def assign(frame: Frame) -> Any:
+        obj, wanted = source(frame), value(frame)
+        if obj is not None:
+            setattr(obj, key, None if wanted is None else convert(obj, wanted))
+        return wanted
+
+    return assign
+
+
+def _conversion(member: Attribute | End) -> Callable[[Any, Any], Any]:
+    """How a value becomes what its member takes."""
+    match member:
+        case End(many=True, key=key):
+            return lambda obj, wanted: set(wanted) if isinstance(getattr(obj, key), set) else list(wanted)
+        case Attribute(type=types.DATETIME, kept_as=kept_as):
+            return lambda obj, wanted: as_kept(moment(wanted), kept_as)
+        case Attribute(type=types.DECIMAL):
+            return lambda obj, wanted: Decimal(str(wanted)) if isinstance(wanted, float) else Decimal(wanted)
+        case Attribute(type=types.REAL):
+            return lambda obj, wanted: float(wanted)
+    return lambda obj, wanted: wanted
+
+
+def invoked(node: Invoke | May, compiled: Callable[[Typed], Code]) -> Code:
+    """The closure of a method of the model, or of whether it may run. What the method raises is not the language's."""
+    source = compiled(node.source)
+    match node:
+        case May(method=method):
+            may_run = method.may_run
+
+            def may(frame: Frame) -> bool:
+                obj = source(frame)
+                try:
+                    return obj is not None and bool(may_run(obj))
+                except Exception as error:
+                    raise Passing(error) from error
+
+            return may
+        case Invoke(method=method):
+            call, given = method.call, [compiled(argument) for argument in node.arguments]
+
+            def invoke(frame: Frame) -> Any:
+                obj = source(frame)
+                if obj is None:
+                    return None
+                values = [one(frame) for one in given]
+                try:
+                    return call(obj, *values)
+                except Exception as error:
+                    raise Passing(error) from error
+
+            return invoke

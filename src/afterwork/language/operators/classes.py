@@ -1,0 +1,205 @@
+"""What classes are asked for, and what changes objects."""
+
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import inspect, select
+from sqlalchemy.orm import Mapper, object_session
+
+from afterwork.language.members import Attribute
+from afterwork.language.operator import InRun, OnEnd, Operator, Plain, Rows
+from afterwork.language.run import Run
+from afterwork.language.sql import sources
+
+
+def all_instances(run: Run, cls: type) -> list[Any]:
+    """By key. Objects that are new in the session, or deleted, count as they will once it is saved."""
+    session = run.session
+    mapper: Mapper[Any] = inspect(cls)
+    statement = select(mapper).order_by(*mapper.primary_key)
+    found = list(islice(session.scalars(statement), run.budget.size + 1))
+    if session.new or session.deleted:
+        stored = {id(obj) for obj in found}
+        found += [obj for obj in session.new if isinstance(obj, cls) and id(obj) not in stored]
+        found = [obj for obj in found if obj not in session.deleted]
+    run.spend(len(found))
+    return found
+
+
+def singleton(run: Run, cls: type) -> Any:
+    found = all_instances(run, cls)
+    if len(found) > 1:
+        raise ValueError(f"There are {len(found)} objects of {cls.__name__}, which should have one.")
+    return found[0] if found else None
+
+
+def of_kind(items: list[Any], cls: type) -> list[Any]:
+    return [item for item in items if isinstance(item, cls)]
+
+
+def from_external_id(run: Run, cls: type, text: str) -> Any:
+    return run.names.find(run.session, cls, text)
+
+
+def attributes(run: Run, cls: type) -> list[str]:
+    return [key for key, member in run.names.members(cls).items() if isinstance(member, Attribute)]
+
+
+def ends(run: Run, cls: type) -> list[str]:
+    return [key for key, member in run.names.members(cls).items() if not isinstance(member, Attribute)]
+
+
+def create(run: Run, cls: type) -> Any:
+    made = cls()
+    run.session.add(made)
+    return made
+
+
+def delete(obj: Any) -> None:
+    """An object that is not yet saved is only taken out of the session."""
+    session = object_session(obj)
+    if session is None:
+        return
+    if inspect(obj).pending:
+        session.expunge(obj)
+    else:
+        session.delete(obj)
+
+
+def delete_all(items: list[Any]) -> None:
+    for item in list(items):
+        delete(item)
+
+
+def add(obj: Any, key: str, *added: Any) -> None:
+    end = getattr(obj, key)
+    for item in added:
+        if item not in end:
+            end.add(item) if isinstance(end, set) else end.append(item)
+
+
+def remove(obj: Any, key: str, *removed: Any) -> None:
+    end = getattr(obj, key)
+    for item in removed:
+        if item in end:
+            end.remove(item)
+
+
+def clear(obj: Any, key: str) -> None:
+    getattr(obj, key).clear()
+
+
+ROWS = (
+    Operator(
+        "Type(O).allInstances : Set(O)",
+        InRun(all_instances),
+        "All objects of a class and its subclasses, by key.",
+        ("Customer.allInstances->size", "3"),
+        Rows(sources.all_instances),
+    ),
+    Operator(
+        "Type(O).oclSingleton : O",
+        InRun(singleton),
+        "The only object of a class; null if there is none, an error if there are several.",
+        ("Settings.oclSingleton->isNull", "true"),
+    ),
+    Operator(
+        "Type(O).emptyList : Set(O)",
+        Plain(lambda cls: []),
+        "No objects, of a class.",
+        ("Customer.emptyList->size", "0"),
+    ),
+    Operator(
+        "Type(T).nullValue : T", Plain(lambda kind: None), "Null, of a type.", ("Customer.nullValue->isNull", "true")
+    ),
+    Operator(
+        "Type(O).objectFromExternalId(String) : O",
+        InRun(from_external_id),
+        "The object that a text names; null if there is none.",
+        ("Customer.objectFromExternalId('Customer!1') = self", "true"),
+    ),
+    Operator(
+        "Type(O).attributes : Sequence(String)",
+        InRun(attributes),
+        "The names of a class's attributes.",
+        ("Customer.attributes->includes('name')", "true"),
+    ),
+    Operator(
+        "Type(O).associationEnds : Sequence(String)",
+        InRun(ends),
+        "The names of a class's association ends.",
+        ("Customer.associationEnds->includes('orders')", "true"),
+    ),
+    Operator(
+        "Type(O).typeName : String",
+        Plain(lambda cls: cls.__name__),
+        "The name of a class.",
+        ("Customer.typeName", "'Customer'"),
+    ),
+    Operator(
+        "Collection(T)->filterOnType(Type(O)) : Same(O)",
+        Plain(of_kind),
+        "The elements that are of a class.",
+        ("Customer.allInstances->filterOnType(VipCustomer)->size", "1"),
+        Rows(sources.of_kind),
+    ),
+    Operator(
+        "Type(O).create : O",
+        InRun(create),
+        "A new object, which is saved with what the action changes.",
+        ("Order.create.total.isNull", "true"),
+        effects=True,
+    ),
+    Operator(
+        "Object.delete : Nothing", Plain(delete), "Deletes an object.", ("Order.create.delete", "null"), effects=True
+    ),
+    Operator(
+        "Collection(O)->delete : Nothing",
+        Plain(delete_all),
+        "Deletes all of the objects.",
+        ("Order.emptyList->delete", "null"),
+        effects=True,
+    ),
+    Operator(
+        "Collection(T).add(T...) : Nothing",
+        OnEnd(add),
+        "Adds objects to an association end, unless they are there.",
+        ("(self.orders.add(Order.create); self.orders->size)", "3"),
+        effects=True,
+    ),
+    Operator(
+        "Collection(T).remove(T...) : Nothing",
+        OnEnd(remove),
+        "Takes objects out of an association end.",
+        ("(self.orders.remove(self.orders->first); self.orders->size)", "1"),
+        effects=True,
+    ),
+    Operator(
+        "Collection(T).clear : Nothing",
+        OnEnd(clear),
+        "Takes all objects out of an association end.",
+        ("(self.orders.clear; self.orders->size)", "0"),
+        effects=True,
+    ),
+    Operator(
+        "Collection(T)->add(T...) : Nothing",
+        OnEnd(add),
+        "As `.add`.",
+        ("(self.orders->add(Order.create); self.orders->size)", "3"),
+        effects=True,
+    ),
+    Operator(
+        "Collection(T)->remove(T...) : Nothing",
+        OnEnd(remove),
+        "As `.remove`.",
+        ("(self.orders->remove(self.orders->first); self.orders->size)", "1"),
+        effects=True,
+    ),
+    Operator(
+        "Collection(T)->clear : Nothing",
+        OnEnd(clear),
+        "As `.clear`.",
+        ("(self.orders->clear; self.orders->size)", "0"),
+        effects=True,
+    ),
+)

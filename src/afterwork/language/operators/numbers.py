@@ -1,0 +1,202 @@
+"""Arithmetic and numbers. Division by zero is null; whole numbers have 64 bits."""
+
+import math
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+from afterwork.language.operator import Columns, Operator, Plain
+from afterwork.language.sql import columns
+from afterwork.language.values import rounded, text_of
+
+MOST_DIGITS = 100
+"""Digits before the point of a decimal that is calculated."""
+
+Number = Any  # int, float or Decimal: which of them, the signatures say
+
+
+def _alike(one: Number, other: Number) -> tuple[Number, Number]:
+    """Both as floats if one is: Python doesn't mix floats and decimals."""
+    if isinstance(one, float) != isinstance(other, float):
+        return float(one), float(other)
+    return one, other
+
+
+def add(one: Number, other: Number) -> Number:
+    one, other = _alike(one, other)
+    return _finite(one + other)
+
+
+def subtract(one: Number, other: Number) -> Number:
+    one, other = _alike(one, other)
+    return _finite(one - other)
+
+
+def multiply(one: Number, other: Number) -> Number:
+    one, other = _alike(one, other)
+    return _finite(one * other)
+
+
+def _finite(number: Number) -> Number:
+    too_large = (
+        not math.isfinite(number)
+        if isinstance(number, float)
+        else isinstance(number, Decimal) and (number.adjusted() > MOST_DIGITS)
+    )
+    if too_large:
+        raise ArithmeticError("A number is too large.")
+    return number
+
+
+def divide_floats(one: Number, other: Number) -> float | None:
+    return None if other == 0 else float(_finite(float(one) / float(other)))
+
+
+def divide_decimals(one: Number, other: Number) -> Decimal | None:
+    return None if other == 0 else rounded(Decimal(one) / Decimal(other))
+
+
+def whole_quotient(one: int, other: int) -> int | None:
+    """Towards zero, as OCL and the databases do it; Python's `//` goes down."""
+    if other == 0:
+        return None
+    quotient = abs(one) // abs(other)
+    return quotient if (one < 0) == (other < 0) else -quotient
+
+
+def remainder(one: int, other: int) -> int | None:
+    quotient = whole_quotient(one, other)
+    return None if quotient is None else one - quotient * other
+
+
+def floor(number: Number) -> int:
+    return int(number.to_integral_value(ROUND_FLOOR)) if isinstance(number, Decimal) else math.floor(number)
+
+
+def ceiling(number: Number) -> int:
+    return int(number.to_integral_value(ROUND_CEILING)) if isinstance(number, Decimal) else math.ceil(number)
+
+
+def nearest(number: Number) -> int:
+    """Of two that are as near, the larger one (OCL 2.4, 11.5.1)."""
+    return floor(number + (0.5 if isinstance(number, float) else Decimal("0.5")))
+
+
+def to_places(number: Number, places: int) -> Number:
+    if not 0 <= places <= 20:
+        raise ValueError("round takes from 0 to 20 places.")
+    if isinstance(number, Decimal):
+        return number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)
+    return round(number, places)
+
+
+def larger(one: Number, other: Number) -> Number:
+    return max(_alike(one, other))
+
+
+def smaller(one: Number, other: Number) -> Number:
+    return min(_alike(one, other))
+
+
+def square_root(number: Number) -> float | None:
+    return None if number < 0 else math.sqrt(number)
+
+
+def as_text(value: Any) -> str:
+    return text_of(value)
+
+
+ROWS = (
+    Operator("N + N : N", Plain(add), "The sum.", ("1 + 2.5", "3.5"), Columns(columns.add)),
+    Operator("N - N : N", Plain(subtract), "The difference.", ("5 - 7", "-2"), Columns(columns.subtract)),
+    Operator("N * N : N", Plain(multiply), "The product.", ("3 * 4", "12"), Columns(columns.multiply)),
+    Operator(
+        "Integer / Integer : Real",
+        Plain(divide_floats),
+        "The quotient, also of whole numbers. By zero it is null.",
+        ("7 / 2", "3.5"),
+        Columns(columns.divide_floats),
+    ),
+    Operator(
+        "Decimal / Decimal : Decimal",
+        Plain(divide_decimals),
+        "The quotient, to 10 decimal places.",
+        ("1.00 / 3", "0.3333333333"),
+        Columns(columns.divide_decimals),
+    ),
+    Operator(
+        "Real / Real : Real",
+        Plain(divide_floats),
+        "The quotient.",
+        ("7.toReal / 2", "3.5"),
+        Columns(columns.divide_floats),
+    ),
+    Operator(
+        "Integer div Integer : Integer",
+        Plain(whole_quotient),
+        "How often the second is in the first, towards zero.",
+        ("-7 div 2", "-3"),
+        Columns(columns.whole_quotient),
+    ),
+    Operator(
+        "Integer mod Integer : Integer",
+        Plain(remainder),
+        "What `div` leaves, with the sign of the first.",
+        ("-7 mod 2", "-1"),
+        Columns(columns.remainder),
+    ),
+    Operator("- N : N", Plain(lambda number: -number), "The negative.", ("-(3)", "0 - 3"), Columns(columns.negative)),
+    Operator(
+        "Integer.div(Integer) : Integer",
+        Plain(whole_quotient),
+        "As `div` between its operands.",
+        ("7.div(2)", "3"),
+        Columns(columns.whole_quotient),
+    ),
+    Operator(
+        "Integer.mod(Integer) : Integer",
+        Plain(remainder),
+        "As `mod` between its operands.",
+        ("7.mod(2)", "1"),
+        Columns(columns.remainder),
+    ),
+    Operator("N.abs : N", Plain(abs), "Without its sign.", ("(-3).abs", "3"), Columns(columns.absolute)),
+    Operator(
+        "N.floor : Integer",
+        Plain(floor),
+        "The largest whole number below.",
+        ("(-1.5).floor", "-2"),
+        Columns(columns.floor),
+    ),
+    Operator(
+        "N.ceiling : Integer",
+        Plain(ceiling),
+        "The smallest whole number above.",
+        ("(-1.5).ceiling", "-1"),
+        Columns(columns.ceiling),
+    ),
+    Operator(
+        "N.round : Integer",
+        Plain(nearest),
+        "The nearest whole number, of two the larger.",
+        ("2.5.round", "3"),
+        Columns(columns.nearest),
+    ),
+    Operator(
+        "N.round(Integer) : N",
+        Plain(to_places),
+        "To so many decimal places, halves to even.",
+        ("2.345.round(2)", "2.34"),
+    ),
+    Operator("N.max(N) : N", Plain(larger), "The larger of two.", ("2.max(3)", "3"), Columns(columns.larger)),
+    Operator("N.min(N) : N", Plain(smaller), "The smaller of two.", ("2.min(3)", "2"), Columns(columns.smaller)),
+    Operator(
+        "N.sqrt : Real", Plain(square_root), "The square root; of a negative number null.", ("9.sqrt", "3.toReal")
+    ),
+    Operator("N.toReal : Real", Plain(float), "As a Real.", ("1.toReal", "2 / 2"), Columns(columns.as_float)),
+    Operator(
+        "N.toDecimal : Decimal",
+        Plain(lambda number: Decimal(str(number))),
+        "As a Decimal.",
+        ("(1 / 2).toDecimal", "0.5"),
+    ),
+)

@@ -1,0 +1,67 @@
+"""How strongly infix operators bind.
+
+The original's table is its documentation's "OCL Precedence rules": comparisons bind weaker than `and` and `or`, so that
+`a = 1 and b = 2` is `a = (1 and b) = 2`. The OMG's is section 7.4.7 of the OCL 2.4 standard. Both give `:=` the last
+place. Operators of one level go from left to right, `:=` from right to left.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, TypeVar
+
+Dialect = Literal["original", "omg"]
+Item = TypeVar("Item")
+Order = Mapping[str, int]
+
+
+def _order(*levels: str) -> Order:
+    return {operator: level for level, operators in enumerate(levels) for operator in operators.split()}
+
+
+ASSIGN = ":="
+ORDERS: Mapping[Dialect, Order] = {
+    "original": _order("* / div mod", "+ -", "and or xor", "implies", "< > <= >=", "= <>", ASSIGN),
+    "omg": _order("* / div mod", "+ -", "< > <= >=", "= <>", "and", "or", "xor", "implies", ASSIGN),
+}
+"""For each dialect, each operator's level: a smaller one binds stronger."""
+
+
+def join(
+    operands: Sequence[Item], operators: Sequence[str], order: Order, binary: Callable[[int, Item, Item], Item]
+) -> Item:
+    """Bring a chain of operands into a tree. `binary` takes the index of the operator, and both sides."""
+    sides, waiting = [operands[0]], list[int]()
+
+    def join_last() -> None:
+        right, left = sides.pop(), sides.pop()
+        sides.append(binary(waiting.pop(), left, right))
+
+    for index, operator in enumerate(operators):
+        while waiting and _first(operators[waiting[-1]], operator, order):
+            join_last()
+        waiting.append(index)
+        sides.append(operands[index + 1])
+    while waiting:
+        join_last()
+    return sides[0]
+
+
+def _first(left: str, right: str, order: Order) -> bool:
+    """Whether the left one of two operators beside an operand takes it."""
+    return order[left] < order[right] or (order[left] == order[right] and left != ASSIGN)
+
+
+def reads_alike(operators: Sequence[str]) -> bool:
+    """Whether a chain means the same in both dialects."""
+    return _shape(operators, ORDERS["original"]) == _shape(operators, ORDERS["omg"])
+
+
+def _shape(operators: Sequence[str], order: Order) -> frozenset[tuple[int, int, int]]:
+    """Which operator spans which operands; the order in which parts beside each other are joined doesn't matter."""
+    spans: list[tuple[int, int, int]] = []
+
+    def note(index: int, left: tuple[int, int], right: tuple[int, int]) -> tuple[int, int]:
+        spans.append((index, left[0], right[1]))
+        return left[0], right[1]
+
+    join([(index, index) for index in range(len(operators) + 1)], operators, order, note)
+    return frozenset(spans)

@@ -1,0 +1,167 @@
+"""Expressions as Python callables: checked and compiled once, then run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select
+from sqlalchemy.orm import Session
+
+from afterwork.errors import BadRequest, CantEvaluate, HasEffects, TooMuch
+from afterwork.language.check import SELF, Checked
+from afterwork.language.check import check as check_with
+from afterwork.language.compile import compiled
+from afterwork.language.names import Names
+from afterwork.language.operators.table import table
+from afterwork.language.parse import Parsed, parse
+from afterwork.language.precedence import Dialect
+from afterwork.language.run import DEFAULT_BUDGET, Budget, Code, Exhausted, Passing, Run, Trouble, session_of
+from afterwork.language.sql.statement import select_of, values_of
+from afterwork.language.typed import effect_in
+from afterwork.language.types import CollectionType, Type
+
+NO_VARIABLES: Mapping[str, Type] = {}
+NO_VALUES: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """An expression without side effects. Call it with its self, and by name with its variables."""
+
+    checked: Checked
+    code: Code
+    budget: Budget
+
+    def __call__(self, itself: object = None, *, session: Session | None = None, **variables: Any) -> Any:
+        """The value. Collections are lists, tuples named tuples, moments aware.
+
+        It reads through `session`, or through the one that `itself` is in. Raises `CantEvaluate` and `TooMuch`, and
+        whatever the methods that it calls raise.
+        """
+        return _evaluate(self, itself, session, variables)
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Statements that change the model. Call it as a `Query`; its value is that of the last statement."""
+
+    checked: Checked
+    code: Code
+    budget: Budget
+
+    def __call__(self, itself: object = None, *, session: Session | None = None, **variables: Any) -> Any:
+        """Do it. Nothing is flushed meanwhile, since what is half made could not be saved; nor at the end."""
+        found = session or session_of(itself)
+        if found is None:
+            return _evaluate(self, itself, None, variables)
+        with found.no_autoflush:
+            return _evaluate(self, itself, found, variables)
+
+
+def check(
+    parsed: Parsed, names: Names, self_class: type | None = None, variables: Mapping[str, Type] = NO_VARIABLES
+) -> Checked:
+    """What a text means in a model, with the types of all parts. Raises `UnknownName` and `WrongType`."""
+    return check_with(parsed, names, self_class, variables, table())
+
+
+def compile_query(
+    text: str,
+    names: Names,
+    self_class: type | None = None,
+    *,
+    variables: Mapping[str, Type] = NO_VARIABLES,
+    dialect: Dialect = "original",
+    budget: Budget = DEFAULT_BUDGET,
+) -> Query:
+    """An expression as a callable. Raises `BadSyntax`, `UnknownName`, `WrongType`, and `HasEffects` with the place of
+    what would change something."""
+    checked = check(parse(text, dialect), names, self_class, variables)
+    refuse_effects(checked)
+    return Query(checked, compiled(checked.tree), budget)
+
+
+def compile_action(
+    text: str,
+    names: Names,
+    self_class: type | None = None,
+    *,
+    variables: Mapping[str, Type] = NO_VARIABLES,
+    dialect: Dialect = "original",
+    budget: Budget = DEFAULT_BUDGET,
+) -> Action:
+    """Statements as a callable. Raises `BadSyntax`, `UnknownName` and `WrongType`."""
+    checked = check(parse(text, dialect), names, self_class, variables)
+    return Action(checked, compiled(checked.tree), budget)
+
+
+def refuse_effects(checked: Checked) -> None:
+    """Raise `HasEffects` where an expression would change something."""
+    effect = effect_in(checked.tree)
+    if effect is not None:
+        problem = "This changes the model, which only actions and bodies of methods may do."
+        raise HasEffects(checked.text, effect.at.start, problem, end=effect.at.end)
+
+
+def _evaluate(query: Query | Action, itself: object, session: Session | None, variables: Mapping[str, Any]) -> Any:
+    checked = query.checked
+    frame: list[Any] = [None] * checked.slots
+    frame[0] = Run(checked.names, session, query.budget, itself)
+    frame[SELF] = itself
+    _give(checked, frame, variables)
+    try:
+        value = query.code(frame)
+    except Trouble as trouble:
+        raise told(checked, trouble) from trouble.__cause__
+    except Passing as passing:
+        raise passing.error from passing.error.__cause__
+    except RecursionError:
+        raise TooMuch(checked.text, 0, "It is nested too deeply for what it is called from.") from None
+    return list(value) if isinstance(checked.tree.type, CollectionType) and value is not None else value
+
+
+def _give(checked: Checked, frame: list[Any], variables: Mapping[str, Any]) -> None:
+    if not checked.variables and not variables:
+        return
+    missing = [name for name in checked.variables if name not in variables]
+    foreign = [name for name in variables if name not in checked.variables]
+    if missing or foreign:
+        raise BadRequest(f"Its variables are {', '.join(checked.variables) or 'none'}, not {', '.join(variables)}.")
+    for name, variable in checked.variables.items():
+        value = variables[name]
+        frame[variable.slot] = list(value) if isinstance(variable.type, CollectionType) else value
+
+
+def told(checked: Checked, trouble: Trouble) -> CantEvaluate | TooMuch:
+    """What went wrong, with the text and the place."""
+    start, end = (0, None) if trouble.at is None else (trouble.at.start, trouble.at.end)
+    kind = TooMuch if isinstance(trouble, Exhausted) else CantEvaluate
+    return kind(checked.text, start, str(trouble), end=end)
+
+
+def to_select(
+    text: str,
+    names: Names,
+    self_class: type | None = None,
+    *,
+    variables: Mapping[str, Type] = NO_VARIABLES,
+    values: Mapping[str, Any] = NO_VALUES,
+    dialect: Dialect = "original",
+) -> Select[Any]:
+    """An expression (OCLps) as one SELECT: of objects for `Order.allInstances->select(…)`, of a number for `…->size`.
+
+    `values` are those of `variables`, and of `self` where there is a `self_class`. What depends on no row, such as
+    `DateTime.Now.addDays(-7)`, is evaluated now and becomes a parameter. Raises what
+    `compile_query` raises, and `NotInSQL` with the part that can't become SQL.
+    """
+    checked = check(parse(text, dialect), names, self_class, variables)
+    refuse_effects(checked)
+    return select_of(checked, values)
+
+
+def to_values(text: str, names: Names, self_class: type, *, dialect: Dialect = "original") -> Select[Any]:
+    """The value of an expression for each object of a class, as one SELECT of its key and of `value`. Raises as
+    `to_select`."""
+    checked = check(parse(text, dialect), names, self_class)
+    refuse_effects(checked)
+    return values_of(checked, {})

@@ -1,0 +1,36 @@
+"""The operators as the reference has them: `python -m afterwork.language.reference docs/reference/language.md`."""
+
+import sys
+from pathlib import Path
+
+from afterwork.language.operator import Operator
+from afterwork.language.operators.table import CHAPTERS
+
+BEGIN, END = "<!-- operators -->", "<!-- end of operators -->"
+
+
+def operators() -> str:
+    """All operators as Markdown, chapter by chapter."""
+    chapters = (
+        f"### {title}\n\n" + "\n".join(_entry(operator) for operator in operators)
+        for title, operators in CHAPTERS.items()
+    )
+    return "\n\n".join(chapters)
+
+
+def _entry(operator: Operator) -> str:
+    expression, result = operator.example
+    marks = " · SQL" * (operator.sql is not None) + " · changes the model" * operator.effects
+    return f"- `{operator.text}`{marks}<br>{operator.doc} `{expression}` = `{result}`"
+
+
+def renewed(page: str) -> str:
+    """A page with the operators as they are now."""
+    before, rest = page.split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{BEGIN}\n\n{operators()}\n\n{END}{after}"
+
+
+if __name__ == "__main__":
+    file = Path(sys.argv[1])
+    file.write_text(renewed(file.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""OCLps: the part of the language that becomes SQL, with the same meaning on SQLite and PostgreSQL."""

@@ -1,0 +1,178 @@
+"""What the two databases write differently."""
+
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Dialect, Double, Numeric
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import GenericFunction
+from sqlalchemy.types import Boolean, TypeDecorator, TypeEngine
+
+
+class Exact(TypeDecorator[Decimal]):
+    """Decimals in expressions: `numeric` on PostgreSQL, floats on SQLite, which has nothing better."""
+
+    impl = Numeric
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(Double() if dialect.name == "sqlite" else Numeric())
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return float(value) if value is not None and dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+        return None if value is None else Decimal(str(round(value, 10) if isinstance(value, float) else value))
+
+
+class settled(GenericFunction[Decimal]):
+    """A calculated decimal as it is compared: SQLite's floats to 10 places, as exact as they are."""
+
+    type = Exact()
+    name = "afterwork_settled"
+    inherit_cache = True
+
+
+class quotient(GenericFunction[Decimal]):
+    """A quotient of decimals, to 10 places."""
+
+    type = Exact()
+    name = "afterwork_quotient"
+    inherit_cache = True
+
+
+class by_code_point(GenericFunction[str]):
+    """A text that is compared by its code points, whatever the database's collation."""
+
+    name = "afterwork_by_code_point"
+    inherit_cache = True
+
+
+class like(GenericFunction[bool]):
+    """LIKE without an escape character, which tells capitals from small letters."""
+
+    type = Boolean()
+    name = "afterwork_like"
+    inherit_cache = True
+
+
+class place_of(GenericFunction[int]):
+    """Where a text is in another, from 1; 0 if it is not there."""
+
+    name = "afterwork_place_of"
+    inherit_cache = True
+
+
+class ascii_lower(GenericFunction[str]):
+    """A text with small letters for A to Z, and all others as they are."""
+
+    name = "afterwork_ascii_lower"
+    inherit_cache = True
+
+
+class as_utc(GenericFunction[Any]):
+    """A moment without its time zone, in UTC."""
+
+    name = "afterwork_as_utc"
+    inherit_cache = True
+
+
+class cut(GenericFunction[int]):
+    """A number without what stands behind its point. PostgreSQL rounds where it casts, SQLite cuts off."""
+
+    type = BigInteger()
+    name = "afterwork_cut"
+    inherit_cache = True
+
+
+def _written(element: Any, compiler: SQLCompiler, **kw: Any) -> list[str]:
+    return [compiler.process(clause, **kw) for clause in element.clauses]
+
+
+@compiles(settled)
+def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"({_written(element, compiler, **kw)[0]})"
+
+
+@compiles(settled, "sqlite")
+def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"round({_written(element, compiler, **kw)[0]}, 10)"
+
+
+@compiles(quotient)
+def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    one, other = _written(element, compiler, **kw)
+    return f"round(CAST({one} AS numeric) / nullif(CAST({other} AS numeric), 0), 10)"
+
+
+@compiles(quotient, "sqlite")
+def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    one, other = _written(element, compiler, **kw)
+    return f"round(CAST({one} AS REAL) / nullif({other}, 0), 10)"
+
+
+@compiles(by_code_point)
+def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    return f'({_written(element, compiler, **kw)[0]} COLLATE "C")'
+
+
+@compiles(by_code_point, "sqlite")
+def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"({_written(element, compiler, **kw)[0]} COLLATE BINARY)"
+
+
+@compiles(like)
+def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    text, pattern = _written(element, compiler, **kw)
+    return f"({text} LIKE {pattern} ESCAPE '')"
+
+
+@compiles(like, "sqlite")
+def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    """SQLite's LIKE takes small letters for capitals; GLOB doesn't, but has other signs."""
+    text, pattern = _written(element, compiler, **kw)
+    for sign, written in (("[", "[[]"), ("*", "[*]"), ("?", "[?]"), ("%", "*"), ("_", "?")):
+        pattern = f"replace({pattern}, '{sign}', '{written}')"
+    return f"({text} GLOB {pattern})"
+
+
+@compiles(place_of)
+def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    return "strpos({}, {})".format(*_written(element, compiler, **kw))
+
+
+@compiles(place_of, "sqlite")
+def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    return "instr({}, {})".format(*_written(element, compiler, **kw))
+
+
+@compiles(ascii_lower)
+def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    capitals = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    return f"translate({_written(element, compiler, **kw)[0]}, '{capitals}', '{capitals.lower()}')"
+
+
+@compiles(ascii_lower, "sqlite")
+def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"lower({_written(element, compiler, **kw)[0]})"
+
+
+@compiles(as_utc)
+def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"({_written(element, compiler, **kw)[0]} AT TIME ZONE 'UTC')"
+
+
+@compiles(as_utc, "sqlite")
+def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    return _written(element, compiler, **kw)[0]
+
+
+@compiles(cut)
+def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"CAST(trunc({_written(element, compiler, **kw)[0]}) AS bigint)"
+
+
+@compiles(cut, "sqlite")
+def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"CAST({_written(element, compiler, **kw)[0]} AS INTEGER)"

@@ -1,0 +1,118 @@
+"""The SQL of what is done with each element: a lambda's variable stands for the rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import not_
+
+from afterwork.language import types
+from afterwork.language.sql import dialects
+from afterwork.language.sql.comparing import is_missing
+from afterwork.language.sql.rowset import Column, Entity, Known, RowSet, Term
+from afterwork.language.typed import Call, Lambda, MakeTuple, Typed
+from afterwork.language.types import CollectionType, EnumType
+
+if TYPE_CHECKING:
+    from afterwork.language.sql.translator import Translator
+
+
+def select(translator: Translator, call: Call) -> RowSet:
+    rows, condition = _with_condition(translator, call)
+    rows.where.append(condition)
+    return rows
+
+
+def reject(translator: Translator, call: Call) -> RowSet:
+    rows, condition = _with_condition(translator, call)
+    rows.where.append(not_(condition))
+    return rows
+
+
+def exists(translator: Translator, call: Call) -> Term:
+    rows, condition = _with_condition(translator, call)
+    return Term(rows.exists(condition), types.BOOLEAN, False)
+
+
+def for_all(translator: Translator, call: Call) -> Term:
+    rows, condition = _with_condition(translator, call)
+    return Term(not_(rows.exists(not_(condition))), types.BOOLEAN, False)
+
+
+def one(translator: Translator, call: Call) -> Term:
+    rows, condition = _with_condition(translator, call)
+    rows.where.append(condition)
+    return Term(rows.count() == 1, types.BOOLEAN, False)
+
+
+def _with_condition(translator: Translator, call: Call) -> tuple[RowSet, Column]:
+    rows = translator.unlimited(call.arguments[0])
+    return rows, translator.condition(_body(translator, rows, call.arguments[1]))
+
+
+def _body(translator: Translator, rows: RowSet, each: Typed) -> Typed:
+    assert isinstance(each, Lambda)
+    translator.within(each.variables[0].slot, rows.element)
+    return each.body
+
+
+def collect(translator: Translator, call: Call) -> RowSet:
+    """Values, the objects at an end with one, or, joined, those at an end with many. Nulls are left out."""
+    rows = translator.unlimited(call.arguments[0])
+    if rows.distinct:
+        translator.refuse(call, "nothing can be collected of a Set of values")
+    body = _body(translator, rows, call.arguments[1])
+    if translator.is_known(body):
+        translator.refuse(body, "it is the same for each row")
+    assert isinstance(call.type, CollectionType)
+    rows.kind = call.type.kind
+    match translator.found(body):
+        case RowSet() as inner:
+            return _joined(translator, call, rows, inner)
+        case Entity() as entity:
+            if entity.picked is not None:
+                translator.refuse(body, "one of many is picked for each row")
+            if entity.nullable:
+                rows.where.append(not_(is_missing(entity)))
+            rows.element = Entity(entity.alias, entity.cls, entity.root)
+        case Term() as term:
+            rows.where.append(term.column.is_not(None))
+            rows.element = Term(term.column, term.type, False, term.kept_as, term.encoded, term.calculated)
+        case Known():
+            translator.refuse(body, "it is the same for each row")
+    return rows
+
+
+def _joined(translator: Translator, call: Call, rows: RowSet, inner: RowSet) -> RowSet:
+    """Rows beside rows. The conditions of the inner ones name the outer ones already."""
+    if inner.limited or inner.distinct:
+        translator.refuse(call, "it takes a section, or a Set, for each row")
+    order = None if rows.order is None or inner.order is None else [*rows.order, *inner.order]
+    return RowSet(inner.element, [*rows.roots, *inner.roots], rows.kind, [*rows.where, *inner.where], order)
+
+
+def order_by(translator: Translator, call: Call) -> RowSet:
+    return _sorted(translator, call, descending=False)
+
+
+def order_descending(translator: Translator, call: Call) -> RowSet:
+    return _sorted(translator, call, descending=True)
+
+
+def _sorted(translator: Translator, call: Call, *, descending: bool) -> RowSet:
+    rows = translator.unlimited(call.arguments[0])
+    if rows.distinct:
+        translator.refuse(call, "a Set of values can't be sorted there")
+    body = _body(translator, rows, call.arguments[1])
+    parts = body.parts if isinstance(body, MakeTuple) else (body,)
+    by = [_sorting(translator, part, descending=descending) for part in parts]
+    rows.order, rows.kind = [*by, *(rows.order or [])], "Sequence"
+    return rows
+
+
+def _sorting(translator: Translator, node: Typed, *, descending: bool) -> Column:
+    term = translator.term(node)
+    if term.encoded or isinstance(term.type, EnumType):
+        translator.refuse(node, "the database holds it in a form of its own, which can only be compared")
+    column = dialects.by_code_point(term.column) if term.type == types.STRING else term.column
+    return column.desc().nulls_last() if descending else column.asc().nulls_first()

@@ -1,0 +1,192 @@
+"""The types that expressions have."""
+
+import enum
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """The base of all types."""
+
+
+@dataclass(frozen=True, slots=True)
+class Basic(Type):
+    """A type of plain values."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class EnumType(Type):
+    """The members of a Python enumeration."""
+
+    cls: type[enum.Enum]
+
+    def __str__(self) -> str:
+        return self.cls.__name__
+
+
+@dataclass(frozen=True, slots=True)
+class LabelType(Type):
+    """What `#Name` is until it meets an enumeration or a text."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"#{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectType(Type):
+    """The objects of a mapped class and of its subclasses."""
+
+    cls: type
+
+    def __str__(self) -> str:
+        return self.cls.__name__
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionType(Type):
+    """`kind` is Set, Bag, Sequence, OrderedSet or, where any of them will do, Collection. None holds nulls."""
+
+    kind: str
+    element: Type
+
+    def __str__(self) -> str:
+        return f"{self.kind}({self.element})"
+
+
+@dataclass(frozen=True, slots=True)
+class TupleType(Type):
+    """Named parts, in order."""
+
+    parts: tuple[tuple[str, Type], ...]
+
+    def __str__(self) -> str:
+        return f"Tuple({', '.join(f'{name} : {kind}' for name, kind in self.parts)})"
+
+
+@dataclass(frozen=True, slots=True)
+class TypeOf(Type):
+    """A type itself, as in `Customer.allInstances` and `DateTime.Now`."""
+
+    of: Type
+
+    def __str__(self) -> str:
+        return f"Type({self.of})"
+
+
+@dataclass(frozen=True, slots=True)
+class ViewModelsOf(Type):
+    """`Customer.ViewModels`, whose members are the names of view models."""
+
+    cls: type
+
+    def __str__(self) -> str:
+        return f"{self.cls.__name__}.ViewModels"
+
+
+ANY = Basic("Any")
+NULL = Basic("Null")
+NOTHING = Basic("Nothing")
+BOOLEAN = Basic("Boolean")
+INTEGER = Basic("Integer")
+DECIMAL = Basic("Decimal")
+REAL = Basic("Real")
+STRING = Basic("String")
+DATETIME = Basic("DateTime")
+DATE = Basic("Date")
+TIME = Basic("Time")
+TIMESPAN = Basic("TimeSpan")
+GUID = Basic("Guid")
+BYTES = Basic("Bytes")
+
+NUMBERS = (INTEGER, DECIMAL, REAL)
+"""From the narrowest to the widest."""
+
+NAMED = {
+    kind.name.lower(): kind
+    for kind in (ANY, BOOLEAN, INTEGER, DECIMAL, REAL, STRING, DATETIME, DATE, TIME, TIMESPAN, GUID, BYTES)
+} | {"double": REAL, "float": REAL, "int32": INTEGER, "int64": INTEGER, "int": INTEGER, "bool": BOOLEAN}
+"""The basic types by their names in lower case; .NET's names for them, too."""
+
+KINDS = {kind.lower(): kind for kind in ("Set", "Bag", "Sequence", "OrderedSet", "Collection")}
+WITHOUT_DOUBLES = ("Set", "OrderedSet")
+ORDERED = ("Sequence", "OrderedSet")
+
+
+def conforms(given: Type, wanted: Type) -> bool:
+    """Whether a value of one type can stand where another is wanted. Null can stand everywhere."""
+    if wanted in (given, ANY) or given in (ANY, NULL):
+        return True
+    match given, wanted:
+        case Basic(), Basic() if given in NUMBERS and wanted in NUMBERS:
+            return NUMBERS.index(given) <= NUMBERS.index(wanted)
+        case (Basic(name="Date"), Basic(name="DateTime")) | (LabelType(), EnumType() | Basic(name="String")):
+            return True
+        case ObjectType(cls=one), ObjectType(cls=other):
+            return issubclass(one, other)
+        case CollectionType(), CollectionType():
+            return wanted.kind in {given.kind, "Collection"} and conforms(given.element, wanted.element)
+        case TupleType(), TupleType():
+            return [n for n, _ in given.parts] == [n for n, _ in wanted.parts] and all(
+                conforms(one, other) for (_, one), (_, other) in zip(given.parts, wanted.parts, strict=True)
+            )
+        case TypeOf(of=one), TypeOf(of=other):
+            return conforms(one, other)
+    return False
+
+
+def common(one: Type, other: Type) -> Type:
+    """The narrowest type that both conform to; Any where there is no narrower one."""
+    if one == NULL or conforms(one, other):
+        return plain(other)
+    if other == NULL or conforms(other, one):
+        return plain(one)
+    match one, other:
+        case ObjectType(cls=left), ObjectType(cls=right):
+            shared = [cls for cls in left.__mro__ if issubclass(right, cls) and "__mapper__" in vars(cls)]
+            return ObjectType(shared[0]) if shared else ANY
+        case CollectionType(kind=left_kind), CollectionType(kind=right_kind):
+            kind = left_kind if left_kind == right_kind else "Collection"
+            return CollectionType(kind, common(one.element, other.element))
+        case LabelType(), LabelType():
+            return STRING
+    return ANY
+
+
+HEAVIEST = 200
+"""Parts that a type may have, parts of parts included: what is made of a type twice would double without end."""
+
+
+def weight(kind: Type) -> int:
+    """How many parts a type has."""
+    match kind:
+        case CollectionType(element=element):
+            return 1 + weight(element)
+        case TupleType(parts=parts):
+            return 1 + sum(weight(part) for _, part in parts)
+    return 1
+
+
+def plain(kind: Type) -> Type:
+    """What a value is that nothing more is known of: a label that meets no enumeration is a text."""
+    return STRING if isinstance(kind, LabelType) else kind
+
+
+def comparable(one: Type, other: Type) -> bool:
+    """Whether two values might ever be equal."""
+    if conforms(one, other) or conforms(other, one):
+        return True
+    match one, other:
+        case ObjectType(), ObjectType():
+            return common(one, other) != ANY
+        case CollectionType(), CollectionType():
+            return comparable(one.element, other.element)
+        case TupleType(), TupleType():
+            return [name for name, _ in one.parts] == [name for name, _ in other.parts]
+    return False

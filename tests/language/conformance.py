@@ -1,0 +1,93 @@
+"""Cases as data: each is evaluated as a value and, where it can be, as SQL, and both must give what is said."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import yaml
+from sqlalchemy.orm import Session
+
+from afterwork.errors import NotInSQL
+from afterwork.language import compile_query, to_select
+from afterwork.language.members import of_value
+from afterwork.language.types import CollectionType, ObjectType
+from afterwork.language.values import moment
+from tests.language.model import Customer, names
+
+FOLDER = Path(__file__).parent / "cases"
+
+
+@dataclass(frozen=True)
+class Case:
+    """`sql` says whether it must become SQL (`yes`), must not (`no`), or must where self is no part of it (`auto`)."""
+
+    place: str
+    expression: str
+    result: Any = None
+    error: str | None = None
+    sql: str = "auto"
+    dialect: Any = "original"
+
+
+def cases() -> Iterator[Case]:
+    """All cases of the folder."""
+    for file in sorted(FOLDER.glob("*.yaml")):
+        for number, given in enumerate(yaml.safe_load(file.read_text(encoding="utf-8")), 1):
+            sql = {True: "yes", False: "no"}.get(given.pop("sql", None), "auto")
+            yield Case(f"{file.stem}-{number}", given.pop("ocl"), sql=sql, **given)
+
+
+def value(case: Case, session: Session) -> Any:
+    """What the value route gives: self is customer 1."""
+    query = compile_query(case.expression, names(), Customer, dialect=case.dialect)
+    return plain(query(session.get_one(Customer, 1), session=session))
+
+
+def by_sql(case: Case, session: Session) -> Any:
+    """What the SQL route gives; `NotInSQL` where there is none."""
+    ada = session.get_one(Customer, 1)
+    statement = to_select(case.expression, names(), Customer, values={"self": ada}, dialect=case.dialect)
+    found = list(session.scalars(statement))
+    kind = compile_query(case.expression, names(), Customer, dialect=case.dialect).checked.tree.type
+    if isinstance(kind, CollectionType):
+        return plain(found)
+    return plain(found[0] if found else None)
+
+
+def plain(value: Any) -> Any:
+    """A value as it can be written in YAML: objects as `Class 1`, decimals and moments as texts."""
+    match value:
+        case list():
+            return [plain(item) for item in value]
+        case tuple():
+            return {name: plain(part) for name, part in zip(value._fields, value, strict=True)}  # type: ignore[attr-defined]
+        case Enum():
+            return f"#{value.name}"
+        case datetime():
+            return str(moment(value))
+        case Decimal():
+            return float(value)
+        case None | bool() | int() | float() | str():
+            return value
+    if isinstance(of_value(value), ObjectType):
+        return f"{type(value).__name__} {value.id}"
+    return str(value)
+
+
+def in_order(value: Any, kind: Any) -> Any:
+    """A collection without order, in one."""
+    if isinstance(kind, CollectionType) and kind.kind in {"Set", "Bag"}:
+        return sorted(value, key=repr)
+    return value
+
+
+def sql_or_none(case: Case, session: Session) -> tuple[Any, NotInSQL | None]:
+    """What the SQL route gives, or why there is none."""
+    try:
+        return by_sql(case, session), None
+    except NotInSQL as error:
+        return None, error

@@ -1,0 +1,199 @@
+"""EAL: expressions that change the model."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+import afterwork as aw
+from afterwork.errors import CantEvaluate, HasEffects, LanguageError, UnknownName, WrongType
+from afterwork.language import Names, compile_action, compile_query
+from tests.language.model import Customer, Kind, Order, Settings, names
+
+
+def do(text: str, session: Session) -> Any:
+    """Do something with Ada."""
+    return compile_action(text, names(), Customer)(session.get_one(Customer, 1), session=session)
+
+
+def test_members_are_set_and_the_last_statement_is_the_value(sqlite: Session) -> None:
+    assert do("self.name := 'Grace'; number := 1; self.kind := #Large; self.name", sqlite) == "Grace"
+
+    ada = sqlite.get_one(Customer, 1)
+    assert (ada.name, ada.number, ada.kind) == ("Grace", 1, Kind.Large)
+
+
+def test_an_object_is_created_and_saved_with_what_was_set(session: Session) -> None:
+    do(
+        "let o = Order.Create in (o.id := 99; o.Customer := self; "
+        " o.total := self.orders.total->sum; o.made := DateTime.Now)",
+        session,
+    )
+    session.flush()
+
+    made = session.scalars(select(Order).order_by(Order.id.desc())).first()
+    assert made is not None
+    assert (made.customer_id, made.total) == (1, Decimal("200.10"))
+    assert made.made is not None
+    assert made.made.tzinfo is None
+
+
+def test_a_real_becomes_the_decimal_that_its_member_is(sqlite: Session) -> None:
+    do("self.orders->first.total := 1 / 4", sqlite)
+
+    assert sqlite.get_one(Order, 1).total == Decimal("0.25")
+
+
+def test_on_null_nothing_is_changed(sqlite: Session) -> None:
+    assert do("self.referrer.name := 'x'", sqlite) == "x"
+    assert do("self.referrer.rename('x')", sqlite) is None
+
+
+def test_ends_are_added_to_taken_from_and_cleared(sqlite: Session) -> None:
+    do("self.orders.add(Order.allInstances->any(o | o.customer->isNull))", sqlite)
+    assert [order.id for order in sqlite.get_one(Customer, 1).orders] == [1, 2, 4]
+
+    do("self.orders.remove(self.orders->first)", sqlite)
+    assert [order.id for order in sqlite.get_one(Customer, 1).orders] == [2, 4]
+
+    do("self.orders.clear", sqlite)
+    assert sqlite.get_one(Customer, 1).orders == []
+
+
+def test_only_ends_are_added_to(sqlite: Session) -> None:
+    with pytest.raises(WrongType, match="changes an association end, and this is none"):
+        do("self.orders->select(o | true).add(Order.Create)", sqlite)
+
+
+def test_objects_are_deleted(session: Session) -> None:
+    do("self.orders->foreach(o | o.delete)", session)
+    session.flush()
+
+    assert session.scalars(select(Order.id).order_by(Order.id)).all() == [3, 4]
+
+
+def test_all_instances_are_those_that_there_will_be(sqlite: Session) -> None:
+    assert do("let o = Order.Create in Order.allInstances->size", sqlite) == 5
+    sqlite.rollback()
+    assert do("self.orders->first.delete; Order.allInstances->size", sqlite) == 3
+
+
+def test_variables_are_set(sqlite: Session) -> None:
+    assert do("let n = 0 in (self.orders->foreach(o | n := n + 1); n)", sqlite) == 2
+
+
+def test_a_number_is_assigned_from_a_series(sqlite: Session) -> None:
+    do("let s = Settings.Create in s.last_number := 41", sqlite)
+    do("let s = Settings.oclSingleton in (s.last_number := s.last_number + 1; self.number := s.last_number)", sqlite)
+
+    assert sqlite.get_one(Customer, 1).number == 42
+    assert sqlite.scalars(select(Settings.last_number)).one() == 42
+
+
+def test_methods_are_called_if_they_may_run(sqlite: Session) -> None:
+    ada = sqlite.get_one(Customer, 1)
+    guarded = compile_action("if self.AssignNumber? then self.AssignNumber else false endif", names(), Customer)
+
+    guarded(ada)
+    assert ada.number == 7
+
+    ada.number = None
+    guarded(ada)
+    assert ada.number == 4711
+
+
+def test_an_action_runs_only_when_it_is_true(sqlite: Session) -> None:
+    do("false.whenTrue(self.name := 'x'); self.AssignNumber?.whenTrue(self.AssignNumber)", sqlite)
+
+    ada = sqlite.get_one(Customer, 1)
+    assert (ada.name, ada.number) == ("Ada", 7)
+
+
+def test_what_a_method_raises_is_raised(sqlite: Session) -> None:
+    with pytest.raises(ValueError, match="invalid literal") as caught:
+        compile_query("self.orders->collect(o | self.fails)", names(), Customer)(sqlite.get_one(Customer, 1))
+
+    assert not isinstance(caught.value, LanguageError)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("self.total := 1", "Customer has no total"),
+        ("self.number := 'x'", "Integer is wanted here, and this is String"),
+        ("self.number := 1.5", "Integer is wanted here, and this is Decimal"),
+        ("self.kind := #Medium", "Kind has no member Medium"),
+        ("self := null", "Only members and variables can be set"),
+        ("self.name.length := 1", "Only members and variables can be set"),
+        ("self.orders.total := 1", "Only members and variables can be set"),
+        ("self.orders := Set{self}", "is wanted here, and this is Set(Customer)"),
+        ("self.rename(1)", "rename(String)"),
+    ],
+)
+def test_what_can_not_be_set_is_told_before_it_runs(text: str, problem: str) -> None:
+    with pytest.raises((WrongType, UnknownName)) as caught:
+        compile_action(text, names(), Customer)
+
+    assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        ("let x = self.number in self.number := x", 24),
+        ("self.orders->select(o | o.delete->isNull)", 25),
+        ("self.name->isNull or (self.active := true)", 23),
+        ("self.rename('x')", 1),
+        ("Order.create.total", 1),
+        ("self.orders->foreach(o | o.paid := true)", 26),
+        ("let n = 1 in (n := 2; n)", 15),
+    ],
+)
+def test_queries_refuse_effects_with_their_place(text: str, column: int) -> None:
+    with pytest.raises(HasEffects) as caught:
+        compile_query(text, names(), Customer)
+
+    assert caught.value.column == column
+
+
+def test_an_end_that_is_gone_over_may_change(sqlite: Session) -> None:
+    do("self.orders->foreach(o | self.orders.remove(o))", sqlite)
+
+    assert sqlite.get_one(Customer, 1).orders == []
+
+
+def test_the_number_assignment_of_the_blog_post_makes_a_ticket(sqlite: Session) -> None:
+    class TicketBase(DeclarativeBase): ...
+
+    class SysAsyncTicket(aw.AsyncTicket, TicketBase): ...
+
+    class Client(TicketBase):
+        __tablename__ = "client"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    TicketBase.metadata.create_all(sqlite.connection())
+    known = Names.of(
+        TicketBase,
+        view_models=lambda cls: ("TheCustomerNumberAssigner",) if cls is Client else (),
+        transients=lambda cls: ("root_object",) if cls is SysAsyncTicket else (),
+    )
+    ask = compile_action(
+        "let ticket=SysAsyncTicket.Create in "
+        "(ticket.RootObject:=self; ticket.ViewModel:=Client.ViewModels.TheCustomerNumberAssigner)",
+        known,
+        Client,
+    )
+    client = Client(id=5)
+    sqlite.add(client)
+    ask(client)
+    sqlite.flush()
+
+    (ticket,) = sqlite.scalars(select(SysAsyncTicket))
+    assert (ticket.root_id, ticket.view_model) == ("Client!5", "TheCustomerNumberAssigner")
+
+
+def test_reading_needs_a_session() -> None:
+    with pytest.raises(CantEvaluate, match="needs self to be in a session"):
+        compile_query("Order.allInstances->size", names())()
