@@ -98,7 +98,7 @@ texts = st.one_of(
 
 
 @given(texts)
-@settings(max_examples=300, deadline=timedelta(seconds=3), suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=timedelta(seconds=3), suppress_health_check=list(HealthCheck), derandomize=True)
 def test_any_text_is_read_or_refused(text: str) -> None:
     for dialect in ("original", "omg"):
         try:
@@ -157,7 +157,9 @@ Base.metadata.create_all(ENGINE)
 
 
 @given(operand(3))
-@settings(max_examples=EXAMPLES, deadline=timedelta(seconds=3), suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=EXAMPLES, deadline=timedelta(seconds=3), suppress_health_check=list(HealthCheck), derandomize=True
+)
 def test_any_expression_gives_a_value_or_is_refused(text: str) -> None:
     with Session(ENGINE) as session:
         fill(session)

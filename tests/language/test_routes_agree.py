@@ -185,7 +185,7 @@ queries = st.one_of(query("c", "Customer"), query("o", "Order"), query("l", "Lin
 
 
 @given(data(), queries)
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 def test_both_routes_agree_on_random_expressions(session: Session, objects: list[Any], text: str) -> None:
     session.rollback()
     session.expunge_all()

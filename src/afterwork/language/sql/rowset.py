@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Exists, Select, and_, false, func, inspect, literal, or_, select
 from sqlalchemy.orm import Mapper, RelationshipProperty, aliased, join
+from sqlalchemy.sql.elements import False_
 from sqlalchemy.sql.util import ClauseAdapter
 from sqlalchemy.types import TypeEngine
 
@@ -105,7 +106,7 @@ class RowSet:
 
     def select(self, *columns: Any, inner: bool = True, ordered: bool = True) -> Select[Any]:
         """The SELECT of columns. An inner one stands within another and sees the rows of that."""
-        statement = select(*columns).select_from(*[root.source for root in self.roots]).where(*self.where)
+        statement = select(*columns).select_from(*[root.source for root in self.roots]).where(*map(_kept, self.where))
         if ordered and self.order:
             statement = statement.order_by(*self.order)
         if self.distinct:
@@ -119,7 +120,7 @@ class RowSet:
 
     def exists(self, *conditions: Column) -> Exists:
         """Whether a row meets conditions."""
-        plain = self.select(literal(1), ordered=self.limited).where(*conditions)
+        plain = self.select(literal(1), ordered=self.limited).where(*map(_kept, conditions))
         return plain.exists()
 
     def aggregate(self, aggregate: Column) -> Column:
@@ -210,3 +211,9 @@ def _order(alias: Any, end: End, prop: RelationshipProperty[Any]) -> list[Column
     adapter = ClauseAdapter(inspect(alias).selectable)
     said = [adapter.traverse(column) for column in prop.order_by or ()]
     return [*said, *keys(alias, end.cls)]
+
+
+def _kept(condition: Column) -> Column:
+    """A condition beside others. Beside one that is always false, SQLAlchemy would drop the others, and then warn that
+    nothing joins the tables any more."""
+    return literal(1) == literal(0) if isinstance(condition, False_) else condition
