@@ -25,8 +25,23 @@ MACHINES = "_afterwork_machines"
 MOVES = "_afterwork_moves"
 HISTORY = "__afterwork_history__"
 
-MOVER: ContextVar[str | None] = ContextVar("afterwork_mover", default=None)
-"""The work that runs; None where Afterwork runs nothing."""
+
+@dataclass(frozen=True)
+class Mover:
+    """The work that runs, and the key of the ticket that asked for it, if one did."""
+
+    work: str
+    ticket: Any = None
+
+
+MOVER: ContextVar[Mover | None] = ContextVar("afterwork_mover", default=None)
+"""What runs; None where Afterwork runs nothing."""
+
+
+def _work() -> str | None:
+    mover = MOVER.get()
+    return None if mover is None else mover.work
+
 
 TRANSITION = table(
     "afterwork_transition",
@@ -49,7 +64,7 @@ class Move:
     source: Any
     target: Any
     event: str
-    mover: str | None = field(default_factory=MOVER.get)
+    mover: str | None = field(default_factory=_work)
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -99,7 +114,8 @@ def write_down(mapper: Mapper[Any], connection: Connection, obj: Any) -> None:
 
 def forget(obj: Any, *_: Any) -> None:
     """What was noted of an object is undone with the rest of it."""
-    vars(obj).pop(MOVES, None)
+    if obj is not None:  # nobody may hold it any more
+        vars(obj).pop(MOVES, None)
 
 
 def keep_apart(mapper: Mapper[Any], connection: Connection, obj: Any) -> None:
