@@ -7,7 +7,7 @@ levels and overdue flags that are right again after each change.
 import os
 
 import afterwork as aw
-from examples.shop.integration import ADDRESS, ExportOrder, FetchRates
+from examples.shop.integration import ADDRESS, CARRIER, ExportOrder, FetchRates, ShipOrder
 from examples.shop.model import (
     Base,
     Customer,
@@ -18,13 +18,18 @@ from examples.shop.model import (
     OrderLine,
     Payment,
     Product,
+    Reservation,
     SysAsyncTicket,
     TheCustomerNumberAssigner,
     create,
 )
+from examples.shop.orders import OrderFlow
 from examples.shop.post import PostOffice, post_office
 
-app = aw.Afterwork(Base, variables={"bookkeeping": os.environ.get(ADDRESS)})
+app = aw.Afterwork(
+    Base,
+    variables={"bookkeeping": os.environ.get(ADDRESS), "carrier": os.environ.get(CARRIER)},
+)
 
 __all__ = [
     "Base",
@@ -35,10 +40,13 @@ __all__ = [
     "FetchRates",
     "NumberSeries",
     "Order",
+    "OrderFlow",
     "OrderLine",
     "Payment",
     "PostOffice",
     "Product",
+    "Reservation",
+    "ShipOrder",
     "SysAsyncTicket",
     "TheCustomerNumberAssigner",
     "app",
