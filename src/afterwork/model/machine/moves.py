@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, column, insert, inspect, select, table, update
 from sqlalchemy.orm import Mapper
 
+from afterwork.clock import now
 from afterwork.errors import StateHasChanged
 from afterwork.model.accounted import ACCOUNTED
 from afterwork.model.external_id import external_id
@@ -65,7 +66,7 @@ class Move:
     target: Any
     event: str
     mover: str | None = field(default_factory=_work)
-    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    at: datetime = field(default_factory=now)
 
 
 def track_history(chart: Chart) -> Chart:
