@@ -8,6 +8,7 @@ import os
 
 import afterwork as aw
 from examples.shop.integration import ADDRESS, CARRIER, ExportOrder, FetchRates, ShipOrder
+from examples.shop.mail import MailFlow, OutgoingMail, SendMail, smtp_server
 from examples.shop.model import (
     Base,
     Customer,
@@ -28,7 +29,11 @@ from examples.shop.post import PostOffice, post_office
 
 app = aw.Afterwork(
     Base,
-    variables={"bookkeeping": os.environ.get(ADDRESS), "carrier": os.environ.get(CARRIER)},
+    variables={
+        "bookkeeping": os.environ.get(ADDRESS),
+        "carrier": os.environ.get(CARRIER),
+        "smtp": smtp_server(),
+    },
 )
 
 __all__ = [
@@ -38,14 +43,17 @@ __all__ = [
     "ExchangeRate",
     "ExportOrder",
     "FetchRates",
+    "MailFlow",
     "NumberSeries",
     "Order",
     "OrderFlow",
     "OrderLine",
+    "OutgoingMail",
     "Payment",
     "PostOffice",
     "Product",
     "Reservation",
+    "SendMail",
     "ShipOrder",
     "SysAsyncTicket",
     "TheCustomerNumberAssigner",
