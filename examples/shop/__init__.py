@@ -7,7 +7,8 @@ levels and overdue flags that are right again after each change.
 import os
 
 import afterwork as aw
-from examples.shop.integration import ADDRESS, ExportOrder, FetchRates
+from examples.shop.integration import ADDRESS, CARRIER, ExportOrder, FetchRates, ShipOrder
+from examples.shop.mail import MailFlow, OutgoingMail, SendMail, smtp_server
 from examples.shop.model import (
     Base,
     Customer,
@@ -18,13 +19,22 @@ from examples.shop.model import (
     OrderLine,
     Payment,
     Product,
+    Reservation,
     SysAsyncTicket,
     TheCustomerNumberAssigner,
     create,
 )
+from examples.shop.orders import OrderFlow
 from examples.shop.post import PostOffice, post_office
 
-app = aw.Afterwork(Base, variables={"bookkeeping": os.environ.get(ADDRESS)})
+app = aw.Afterwork(
+    Base,
+    variables={
+        "bookkeeping": os.environ.get(ADDRESS),
+        "carrier": os.environ.get(CARRIER),
+        "smtp": smtp_server(),
+    },
+)
 
 __all__ = [
     "Base",
@@ -33,12 +43,18 @@ __all__ = [
     "ExchangeRate",
     "ExportOrder",
     "FetchRates",
+    "MailFlow",
     "NumberSeries",
     "Order",
+    "OrderFlow",
     "OrderLine",
+    "OutgoingMail",
     "Payment",
     "PostOffice",
     "Product",
+    "Reservation",
+    "SendMail",
+    "ShipOrder",
     "SysAsyncTicket",
     "TheCustomerNumberAssigner",
     "app",

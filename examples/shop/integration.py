@@ -1,7 +1,7 @@
-"""Two timers that talk to another system over HTTP: orders go to the bookkeeping, rates come from it.
+"""Timers that talk to other systems over HTTP: orders go to the bookkeeping, parcels to the carrier, rates come in.
 
-The bookkeeping may be slow, closed, or gone in the midst of an answer. What it has got twice it knows by the key: the
-id of a run stays the same until the run has ended well.
+Each of them may be slow, closed, or gone in the midst of an answer. What it has got twice it knows by the key: the id
+of a run stays the same until the run has ended well.
 """
 
 import json
@@ -23,6 +23,9 @@ ADDRESS = "SHOP_BOOKKEEPING"
 """The environment variable with the address of the other system, such as http://127.0.0.1:8123. Without one, nothing is
 sent or fetched."""
 
+CARRIER = "SHOP_CARRIER"
+"""The same of the carrier. Without one, parcels stay where they are."""
+
 EXPORT_SECONDS = "SHOP_EXPORT_SECONDS"
 EVERY = float(os.environ.get(EXPORT_SECONDS, "600"))
 PATIENCE = 5
@@ -30,7 +33,7 @@ PATIENCE = 5
 
 
 class NoAnswer(Exception):
-    """The bookkeeping could not be reached, or did not say that all is well. It may help to come again later."""
+    """The other system could not be reached, or did not say that all is well. It may help to come again later."""
 
 
 class ExportOrder(aw.ViewModel, root=Order):
@@ -54,6 +57,27 @@ class ExportOrder(aw.ViewModel, root=Order):
         content = {"number": order.number, "customer": order.customer_id, "total": str(order.total)}
         ask(f"{self.bookkeeping}/orders", content, {"Idempotency-Key": str(aw.current_run().id)})
         order.exported = datetime.now(UTC).replace(tzinfo=None)
+
+
+class ShipOrder(aw.ViewModel, root=Order):
+    """Hands each parcel to the carrier. Where the order goes then is for its machine to say."""
+
+    when = aw.Every(
+        seconds=EVERY,
+        criteria=select(Order).where(Order.state == "packed").order_by(Order.id),
+        max_answers=100,
+        before=lambda given: given.carrier is not None,
+    )
+    lane = None
+    external = True
+    retry = aw.Retry(attempts=3, on=(NoAnswer,))
+    carrier: str = aw.variable()
+
+    @aw.action(enabled=lambda self: aw.can(self.root.flow.ship))
+    def hand_over(self) -> None:
+        content = {"order": self.root.id, "to": self.root.customer.name}
+        ask(f"{self.carrier}/parcels", content, {"Idempotency-Key": str(aw.current_run().id)})
+        self.root.flow.ship()
 
 
 class FetchRates(aw.ViewModel, model=Base):

@@ -1,5 +1,6 @@
 """The shop's model: plain SQLAlchemy, and a few marks that say what may be asked for later."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -9,6 +10,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, rela
 from sqlalchemy.types import TypeDecorator
 
 import afterwork as aw
+from examples.shop.orders import OrderFlow
 from examples.shop.post import PostOfficeClosed, post_office
 
 
@@ -77,6 +79,8 @@ class Product(Base):
     name: Mapped[str]
     price: Mapped[Decimal] = mapped_column(Money)
     stock: Mapped[int] = mapped_column(default=0, server_default="0")
+    reserved: Mapped[int] = mapped_column(default=0, server_default="0")
+    """How many were set aside for orders, those included that have left the house."""
     deliveries: Mapped[list["Delivery"]] = relationship(back_populates="product")
     lines: Mapped[list["OrderLine"]] = relationship(back_populates="product")
 
@@ -90,6 +94,15 @@ class Product(Base):
         received = select(func.coalesce(func.sum(Delivery.quantity), 0)).where(Delivery.product_id == cls.id)
         sold = select(func.coalesce(func.sum(OrderLine.quantity), 0)).where(OrderLine.product_id == cls.id)
         return received.scalar_subquery() - sold.scalar_subquery()
+
+    @property
+    def free(self) -> int:
+        """How many could be set aside now."""
+        return sum(delivery.quantity for delivery in self.deliveries) - self.reserved
+
+    def reserve(self, quantity: int) -> None:
+        """Set some aside; fewer than none gives them back. The database counts, so two at a time lose nothing."""
+        self.reserved = Product.reserved + quantity
 
 
 class Delivery(Base):
@@ -114,9 +127,13 @@ class Order(Base):
     """When it must be paid, in UTC."""
     total: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
     overdue: Mapped[bool] = mapped_column(default=False, server_default=false())
+    state: Mapped[str | None] = mapped_column(index=True)
+    """Where `flow` has come to."""
+    flow = aw.machine(OrderFlow, state=state)
     customer: Mapped[Customer] = relationship(back_populates="orders")
     lines: Mapped[list["OrderLine"]] = relationship(back_populates="order")
     payments: Mapped[list["Payment"]] = relationship(back_populates="order")
+    reservations: Mapped[list["Reservation"]] = relationship(cascade="all, delete-orphan")
 
     @aw.derived(total)
     def compute_total(self) -> Decimal:
@@ -138,6 +155,38 @@ class Order(Base):
     def compute_overdue(self) -> bool:
         """Whether the money should be here by now. Nobody looks at the clock: this runs when the moment has come."""
         return self.paid < self.total and self.due is not None and aw.passed(self.due.replace(tzinfo=UTC))
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether something was ordered, and all of it is paid."""
+        return 0 < self.total <= self.paid
+
+    @property
+    def wanted(self) -> Counter["Product"]:
+        """How many of each product were ordered."""
+        return sum((Counter({line.product: line.quantity}) for line in self.lines), Counter())
+
+    @property
+    def is_in_stock(self) -> bool:
+        """Whether all that was ordered could be set aside."""
+        return all(quantity <= product.free for product, quantity in self.wanted.items())
+
+    def set_aside(self) -> None:
+        """Reserve what was ordered. Lines may change after that: what was reserved is written down."""
+        for product, quantity in self.wanted.items():
+            product.reserve(quantity)
+            self.reservations.append(Reservation(product=product, quantity=quantity))
+
+    def give_back(self) -> None:
+        """Let others have what was reserved."""
+        for reservation in self.reservations:
+            reservation.product.reserve(-reservation.quantity)
+        self.reservations.clear()
+
+    @aw.method(precondition=lambda self: self.paid > 0)
+    def refund(self) -> None:
+        """Pay back what was paid."""
+        self.payments.append(Payment(amount=-self.paid))
 
     @aw.method(lane="orders", precondition=lambda self: self.number is None)
     def assign_number(self) -> None:
@@ -174,6 +223,17 @@ class Payment(Base):
     order_id: Mapped[int] = mapped_column(ForeignKey("customer_order.id"), index=True)
     amount: Mapped[Decimal] = mapped_column(Money)
     order: Mapped[Order] = relationship(back_populates="payments")
+
+
+class Reservation(Base):
+    """Some of a product that was set aside for an order."""
+
+    __tablename__ = "reservation"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("customer_order.id"), index=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("product.id"), index=True)
+    quantity: Mapped[int]
+    product: Mapped[Product] = relationship()
 
 
 class ExchangeRate(Base):

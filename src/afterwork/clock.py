@@ -1,5 +1,8 @@
 """What time it is. Everything that compares with the clock is given one of these."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -29,3 +32,21 @@ class ManualClock:
     def advance(self, span: timedelta) -> None:
         """Go forward by `span`."""
         self._now += span
+
+
+_CLOCK: ContextVar[Clock | None] = ContextVar("afterwork_clock", default=None)
+
+
+@contextmanager
+def telling_time(clock: Clock) -> Iterator[None]:
+    """Let `clock` be the one by which the code of the block counts."""
+    token = _CLOCK.set(clock)
+    try:
+        yield
+    finally:
+        _CLOCK.reset(token)
+
+
+def now() -> datetime:
+    """What time it is for this code: in a run by the clock of its server, elsewhere by that of this machine."""
+    return (_CLOCK.get() or SystemClock()).now()

@@ -1,6 +1,6 @@
 """A database with a model of the test's own, and what a test asks of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,9 +21,16 @@ class World:
     clock: aw.ManualClock = field(default_factory=aw.ManualClock)
     seen: list[Event] = field(default_factory=list)
     settings: aw.Settings = field(default_factory=aw.Settings)
+    variables: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.app = aw.Afterwork(self.base, clock=self.clock, on_event=self.seen.append, settings=self.settings)
+        self.app = aw.Afterwork(
+            self.base,
+            clock=self.clock,
+            on_event=self.seen.append,
+            settings=self.settings,
+            variables=self.variables,
+        )
         self.base.metadata.create_all(self.engine)
         self.app.install(self.engine)
 

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from afterwork.errors import NoCurrentRun
-from afterwork.model.machine.moves import MOVER
+from afterwork.model.machine.moves import MOVER, Mover
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Run:
     root_id: str | None
     lane: str
     attempt: int
+    ticket: Any = field(default=None, repr=False)
+    """The key of the ticket that asked for it; None for what was started by something else."""
 
     @cached_property
     def id(self) -> uuid.UUID:
@@ -41,7 +44,7 @@ def current_run() -> Run:
 @contextmanager
 def running(run: Run) -> Iterator[None]:
     """Make `run` the current one."""
-    token, mover = _current.set(run), MOVER.set(run.work)
+    token, mover = _current.set(run), MOVER.set(Mover(run.work, run.ticket))
     try:
         yield
     finally:

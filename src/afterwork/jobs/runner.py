@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from afterwork.clock import Clock
+from afterwork.clock import Clock, telling_time
 from afterwork.errors import Refused
 from afterwork.events import Events, Failed, InTheWay, Lost, Point, PutOff, Ran, Reached, WasCancelled
 from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, text_of
@@ -78,7 +78,8 @@ class Runner:
             check(claim.work, root)
         except Refused as refusal:
             return Rejected(str(refusal))
-        with reporting(Reporter(self.database, self.clock, key_text(claim.key), not claim.external)):
+        reporter = Reporter(self.database, self.clock, key_text(claim.key), not claim.external)
+        with telling_time(self.clock), reporting(reporter):
             perform(claim.work, root, claim.run, given)
         return Succeeded()
 
@@ -96,7 +97,8 @@ class Runner:
             root = self.trigger.roots(session, [claim])[claim.key]
             if not isinstance(root, str):
                 given = self.trigger.variables(connection, [claim]).get(claim.key, {})
-                tell(claim.work, root, claim.run, self._given(session, given), error, text)
+                with telling_time(self.clock):
+                    tell(claim.work, root, claim.run, self._given(session, given), error, text)
                 session.flush()
         finally:
             session.end()

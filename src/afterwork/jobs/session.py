@@ -7,6 +7,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.orm import ORMExecuteState, Session
 
 from afterwork.errors import CalculationWrites, TransactionIsTheRuns
+from afterwork.model.machine.within import AT_THE_END
 from afterwork.store.database import RUNNING, WHO_ENDS_IT
 
 ROLLED_BACK = f"A job has rolled back its connection. {WHO_ENDS_IT}"
@@ -85,6 +86,7 @@ class OutsideSession(RunSession):
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
         self.autoflush = False
+        self.info[AT_THE_END] = []
         self._writing = False
 
     def flush(self, objects: Any = None) -> None:
@@ -98,6 +100,8 @@ class OutsideSession(RunSession):
     def write(self) -> None:
         """Flush what the run changed, in the transaction that the connection has by now."""
         self._writing = True
+        for statement in self.info.pop(AT_THE_END):
+            self.connection().execute(statement)
         self.flush()
         self._info.pop(RUNNING, None)
 

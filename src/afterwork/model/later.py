@@ -1,7 +1,7 @@
 """`aw.later`: ask for work, in the transaction of the object that it is about."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
@@ -9,6 +9,7 @@ from sqlalchemy import inspect
 from sqlalchemy.exc import MissingGreenlet, StatementError
 from sqlalchemy.orm import Session, object_session
 
+from afterwork.clock import now
 from afterwork.errors import BadRequest, ModelError, NoSession, shown
 from afterwork.model.contract import CLASS_NAME, Contract, moment_for
 from afterwork.model.external_id import external_id_or_none
@@ -63,7 +64,7 @@ def later(
         aw.later(order.remind, after=timedelta(days=3), unique=True)
         aw.later(TheCustomerNumberAssigner(customer))
 
-    `at` (aware) or `after` delay it. `keep` is how long its receipt stays, in whole minutes (default 10). Priority 1
+    `at` (aware) or `after` delay it; in a run, `after` counts by the clock of its server. `keep` is how long its receipt stays, in whole minutes (default 10). Priority 1
     runs before 2, None last. `lane` overrules the lane that the work declares; None runs it in parallel.
     `unique=True` gives back the pending ticket of the same root and work, if there is one that has not begun, brought
     forward if this call asks for an earlier moment or a higher priority.
@@ -124,7 +125,7 @@ def _earliest(at: datetime | None, after: timedelta | None) -> datetime | None:
     if at is not None and after is not None:
         raise BadRequest("Give at= or after=, not both.")
     if after is not None:
-        return datetime.now(UTC) + after
+        return now() + after
     return None if at is None else aware(at)
 
 

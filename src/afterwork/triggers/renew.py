@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.orm import Mapper
 
+from afterwork.clock import telling_time
 from afterwork.errors import LaneTaken
 from afterwork.jobs.outcome import Raised, text_of
 from afterwork.jobs.perform import Given, perform, tell
@@ -144,7 +145,7 @@ class Renewer:
             if obj is None:
                 return False
             attempt.recorder = self.recorder(session)
-            with attempt.recorder.recording():
+            with telling_time(self.storer.clock), attempt.recorder.recording():
                 _act(attempt, obj, Given(session), attempt.recorder)
             session.flush()
         self.matcher.reached("ran", attempt.definition.name)

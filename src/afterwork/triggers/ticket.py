@@ -112,7 +112,7 @@ class TicketTrigger:
 
     def _claim(self, row: TicketRow, lane: str) -> Claim:
         source = self.installation, f"{self.tickets.contract.table.name} {row.key} {row.created}"
-        run = Run(source, row.work or "", row.root_id, lane, row.attempts + 1)
+        run = Run(source, row.work or "", row.root_id, lane, row.attempts + 1, row.key)
         return Claim(row.key, run, self._work(row), row)
 
     def _work(self, row: TicketRow) -> Work | str:

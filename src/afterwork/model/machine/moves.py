@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, column, insert, inspect, select, table, update
 from sqlalchemy.orm import Mapper
 
+from afterwork.clock import now
 from afterwork.errors import StateHasChanged
 from afterwork.model.accounted import ACCOUNTED
 from afterwork.model.external_id import external_id
@@ -25,8 +26,23 @@ MACHINES = "_afterwork_machines"
 MOVES = "_afterwork_moves"
 HISTORY = "__afterwork_history__"
 
-MOVER: ContextVar[str | None] = ContextVar("afterwork_mover", default=None)
-"""The work that runs; None where Afterwork runs nothing."""
+
+@dataclass(frozen=True)
+class Mover:
+    """The work that runs, and the key of the ticket that asked for it, if one did."""
+
+    work: str
+    ticket: Any = None
+
+
+MOVER: ContextVar[Mover | None] = ContextVar("afterwork_mover", default=None)
+"""What runs; None where Afterwork runs nothing."""
+
+
+def _work() -> str | None:
+    mover = MOVER.get()
+    return None if mover is None else mover.work
+
 
 TRANSITION = table(
     "afterwork_transition",
@@ -49,8 +65,8 @@ class Move:
     source: Any
     target: Any
     event: str
-    mover: str | None = field(default_factory=MOVER.get)
-    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    mover: str | None = field(default_factory=_work)
+    at: datetime = field(default_factory=now)
 
 
 def track_history(chart: Chart) -> Chart:
@@ -99,7 +115,8 @@ def write_down(mapper: Mapper[Any], connection: Connection, obj: Any) -> None:
 
 def forget(obj: Any, *_: Any) -> None:
     """What was noted of an object is undone with the rest of it."""
-    vars(obj).pop(MOVES, None)
+    if obj is not None:  # nobody may hold it any more
+        vars(obj).pop(MOVES, None)
 
 
 def keep_apart(mapper: Mapper[Any], connection: Connection, obj: Any) -> None:

@@ -15,11 +15,15 @@ from sqlalchemy.orm import object_session
 
 from afterwork.model.accounted import ACCOUNTED
 from afterwork.model.external_id import external_id_or_none
+from afterwork.model.machine.moves import MOVER
 from afterwork.model.ticket import ROOT, ticket_contract
 from afterwork.model.unique import has_begun, is_pending
 
 if TYPE_CHECKING:
     from afterwork.model.machine.declare import Machine
+
+AT_THE_END = "afterwork.at_the_end"
+"""In the info of a session that writes nothing before its run has ended: statements to be executed then."""
 
 WHILE = " while "
 IS_IN = " is in "
@@ -65,7 +69,7 @@ entering = _Entering()
 
 
 def withdraw(machine: "Machine", obj: Any, state: str) -> None:
-    """Delete what was asked for while this state lasts, and has not begun."""
+    """Delete what was asked for while this state lasts, and has not begun. The ticket that has the state left stays."""
     session, contract = object_session(obj), ticket_contract(obj)
     if session is None or contract is None:
         return
@@ -78,7 +82,12 @@ def withdraw(machine: "Machine", obj: Any, state: str) -> None:
         return
     key, work = contract.key.column, contract.view_model.column
     mine = (contract.root_id.column == root_id) & work.endswith(ending, autoescape=True)
+    mover = MOVER.get()
+    if mover is not None and mover.ticket is not None and mover.work.endswith(ending):
+        mine &= key != mover.ticket
     waiting = select(key).where(mine, is_pending(contract), ~has_begun(key)).with_for_update(skip_locked=True)
-    with session.no_autoflush:
-        gone = delete(contract.table).where(key.in_(waiting))
-        session.connection().execute(gone, execution_options={ACCOUNTED: True})
+    gone = delete(contract.table).where(key.in_(waiting)).execution_options(**{ACCOUNTED: True})
+    if AT_THE_END in session.info:
+        session.info[AT_THE_END].append(gone)
+    else:
+        session.connection().execute(gone)

@@ -1,0 +1,128 @@
+"""Mail that goes out sooner or later, or says why it can't: a mail server is asked again while that may help."""
+
+import os
+from datetime import timedelta
+from email.message import EmailMessage
+from smtplib import SMTP, SMTPException, SMTPNotSupportedError, SMTPRecipientsRefused, SMTPResponseException
+from uuid import uuid4
+
+from sqlalchemy.orm import Mapped, mapped_column
+from statemachine import State, StateChart
+
+import afterwork as aw
+from examples.shop.model import Base
+
+SMTP_SERVER = "SHOP_SMTP"
+"""The environment variable with the mail server: `localhost:25`."""
+
+SENDER = "shop@example.com"
+PATIENCE = 20
+"""Seconds that the mail server may take for each answer."""
+
+MOST_TRIES = 5
+FIRST_PAUSE = timedelta(minutes=1)
+GIVEN_UP = timedelta(days=1)
+"""After that, nothing will be heard any more of a try: whoever made it has died too often, or was stopped by hand."""
+
+
+@aw.track_history
+class MailFlow(StateChart["OutgoingMail"]):
+    """The states of a mail. Saving it is all that it takes to have it sent."""
+
+    queued = State(initial=True)
+    sending = State()
+    retrying = State()
+    sent = State(final=True)
+    failed = State(final=True)
+
+    queued.to(sending)
+    accept = sending.to(sent)
+    defer = sending.to(retrying, cond="may_be_tried_again") | sending.to(failed)
+    refuse = sending.to(failed)
+    again = retrying.to(sending)
+
+    def on_enter_sending(self, model: "OutgoingMail") -> None:
+        """Have it sent, and do not wait for that for ever."""
+        model.tries += 1
+        aw.while_in(model.flow.defer, after=GIVEN_UP)
+        aw.later(SendMail(model))
+
+    def on_enter_retrying(self, model: "OutgoingMail") -> None:
+        """Wait longer each time: 1, 4, 16 and 64 minutes."""
+        aw.while_in(model.flow.again, after=FIRST_PAUSE * 4 ** (model.tries - 1))
+
+
+class OutgoingMail(Base):
+    __tablename__ = "outgoing_mail"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(default=lambda: uuid4().hex, unique=True)
+    """What it is known by elsewhere, however often it comes."""
+    recipient: Mapped[str]
+    subject: Mapped[str]
+    text: Mapped[str]
+    tries: Mapped[int] = mapped_column(default=0)
+    answer: Mapped[str | None]
+    """What the mail server said when it did not take it."""
+    state: Mapped[str | None] = mapped_column(index=True)
+    flow = aw.machine(MailFlow, state=state)
+
+    @property
+    def may_be_tried_again(self) -> bool:
+        return self.tries < MOST_TRIES
+
+    @property
+    def message(self) -> EmailMessage:
+        """The mail as it goes out. Raises `ValueError` for what can't be in one."""
+        message = EmailMessage()
+        message["From"], message["To"], message["Subject"] = SENDER, self.recipient, self.subject
+        message["Message-ID"] = f"<{self.key}@{SENDER.partition('@')[2]}>"
+        message.set_content(self.text)
+        return message
+
+
+class SendMail(aw.ViewModel, root=OutgoingMail):
+    """Hands a mail to the mail server. It takes its time, so it runs with no transaction open, and beside all others.
+
+    If this process or the connection dies just when the server has taken it, it comes again, with the same Message-ID.
+    """
+
+    lane = None
+    external = True
+    smtp: str = aw.variable()
+
+    @aw.action(enabled=lambda self: aw.can(self.root.flow.accept))
+    def send(self) -> None:
+        mail = self.root
+        try:
+            hand_over(self.smtp, mail.message)
+        except (SMTPException, OSError, ValueError) as error:
+            mail.answer = f"{type(error).__name__}: {error}"
+            if is_for_good(error):
+                mail.flow.refuse()
+            else:
+                mail.flow.defer()
+        else:
+            mail.flow.accept()
+
+
+def hand_over(server: str, message: EmailMessage) -> None:
+    """Give a message to a mail server, `host:port`. Raises what smtplib raises."""
+    host, _, port = server.rpartition(":")
+    with SMTP(host, int(port), timeout=PATIENCE) as connection:
+        connection.send_message(message)
+
+
+def is_for_good(error: Exception) -> bool:
+    """Whether the same mail would be refused again. A server says so by a code of 500 or more."""
+    match error:
+        case SMTPRecipientsRefused(recipients=refused):
+            return all(code >= 500 for code, _ in refused.values())
+        case SMTPResponseException(smtp_code=code):
+            return code >= 500
+        case _:
+            return isinstance(error, ValueError | SMTPNotSupportedError)
+
+
+def smtp_server() -> str:
+    """The mail server that the environment names."""
+    return os.environ.get(SMTP_SERVER, "localhost:25")
