@@ -157,8 +157,19 @@ class Play:
 
     def _act(self, act: Callable[[], Any]) -> Any:
         self._watch.begin()
-        with entering():
-            return act()
+        try:
+            with entering():
+                return act()
+        except _Stop as stop:
+            raise stop.error from None
+
+
+class _Stop(InvalidDefinition):
+    """Carries an error through the library, which lets only this kind pass where a chart catches errors."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 class _Watch:
@@ -184,7 +195,7 @@ class _Watch:
         self.step("" if event is None else str(event), target)
         self._path.append(self._last)
         if len(self._path) > MOST_STEPS:
-            raise EndlessMachine(self._play.who, self._play.machine.where, _ring(self._path))
+            raise _Stop(EndlessMachine(self._play.who, self._play.machine.where, _ring(self._path)))
         self._after_step()
 
     def step(self, event: str, target: Any) -> None:
@@ -215,7 +226,7 @@ class _Facade:
     def configuration(self, values: Any) -> None:
         stored = self._machine.states.write(values)
         self._stored, self._values = stored, values
-        if stored is not None and stored != self._machine.stored(self._obj):
+        if stored is not None:
             self._machine.store(self._obj, stored)
 
     def __dir__(self) -> list[str]:
