@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -20,6 +21,7 @@ from afterwork.jobs.outcome import Raised, text_of
 from afterwork.jobs.perform import Given, perform, tell
 from afterwork.jobs.run import Run, running
 from afterwork.jobs.session import RunSession
+from afterwork.manifest.active import untracked
 from afterwork.manifest.cause import Cause, written
 from afterwork.manifest.definitions import Definition
 from afterwork.manifest.due import Batch, Claimed, Mark
@@ -217,8 +219,17 @@ def _act(attempt: Attempt, obj: object, given: Given, recorder: Recorder) -> Non
         case ViewModelCache() as cache:
             perform(_work(cache), obj, attempt.run, given)
         case MachineCache(machine=machine):
-            with running(attempt.run):  # only why it stays where it has come to is a reason to look again
-                Play(machine, obj, recorder.restart).go_on()
+            with running(attempt.run):
+                Play(machine, obj, partial(_moving, recorder)).go_on()
+
+
+@contextmanager
+def _moving(recorder: Recorder) -> Iterator[None]:
+    """A transition is taken. Only why a machine stays where it has come to is a reason to look again: neither what the
+    guards of earlier states have read, nor anything that actions read."""
+    with untracked():
+        yield
+    recorder.restart()
 
 
 def _work(cache: ViewModelCache) -> ViewModelWork:

@@ -2,6 +2,8 @@
 
 import types
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from inspect import getattr_static, isfunction
 from typing import TYPE_CHECKING, Any
 
@@ -80,12 +82,15 @@ def eventless(chart: type[StateChart[Any]]) -> list[Transition]:
 
 
 class Play:
-    """A machine at work on one object. `after_step` is called after each transition."""
+    """A machine at work on one object. `moving` is what each transition is taken in, with all its actions: what is
+    read outside of it, is read by guards."""
 
-    def __init__(self, machine: "Machine", obj: Any, after_step: Callable[[], None] = lambda: None) -> None:
-        self.machine, self.obj = machine, obj
+    def __init__(
+        self, machine: "Machine", obj: Any, moving: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
+        self.machine, self.obj, self._moving = machine, obj, moving
         self._facade = _Facade(machine, obj)
-        self._watch = _Watch(self, after_step)
+        self._watch = _Watch(self)
         try:
             self._chart: Any = machine.chart(self._facade, "configuration", listeners=[self._watch])
         except InvalidDefinition as error:
@@ -94,6 +99,7 @@ class Play:
             raise BadDeclaration(f"{machine.where}: guards and actions are not asynchronous. Write def, not async def.")
         self._facade._is_open = True
         self._chart.model = obj
+        self._chart._engine.microstep = partial(self._take, self._chart._engine.microstep)
 
     @property
     def stored(self) -> Any:
@@ -104,7 +110,7 @@ class Play:
         engine = self._chart._engine
         engine.running = False  # the transitions without an event are for the server
         try:
-            self._act(self._chart.activate_initial_state)
+            self._act(partial(self._take, self._chart.activate_initial_state))
         finally:
             engine.running = True
         self._watch.step("", None)
@@ -155,6 +161,10 @@ class Play:
     def _possible(self) -> list[str]:
         return [str(event) for event in self._chart._events if "." not in event and self.can(event)]
 
+    def _take(self, take: Callable[..., Any], *args: Any) -> Any:
+        with self._moving():
+            return take(*args)
+
     def _act(self, act: Callable[[], Any]) -> Any:
         self._watch.begin()
         try:
@@ -175,8 +185,8 @@ class _Stop(InvalidDefinition):
 class _Watch:
     """Is told by the library what happens: notes each move, and stops those that never end."""
 
-    def __init__(self, play: Play, after_step: Callable[[], None]) -> None:
-        self._play, self._after_step = play, after_step
+    def __init__(self, play: Play) -> None:
+        self._play = play
         self._last = play.stored
         self._path: list[Any] = []
 
@@ -196,7 +206,6 @@ class _Watch:
         self._path.append(self._last)
         if len(self._path) > MOST_STEPS:
             raise _Stop(EndlessMachine(self._play.who, self._play.machine.where, _ring(self._path)))
-        self._after_step()
 
     def step(self, event: str, target: Any) -> None:
         before, self._last = self._last, self._play.stored
