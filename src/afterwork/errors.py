@@ -145,7 +145,7 @@ class UnknownState(AfterworkError, ValueError):
 
 
 class NotInThisState(AfterworkError):
-    """An event came that is not possible now. Nothing has moved."""
+    """An event came that is not possible now. At most, what was possible without it has moved."""
 
     def __init__(self, who: str, event: str, state: object, possible: Sequence[str]) -> None:
         self.event, self.state, self.possible = event, state, tuple(possible)
