@@ -88,12 +88,12 @@ class BadValue(AfterworkError, ValueError):
 
 
 class CalculationWrites(AfterworkError):
-    """A function marked with `@aw.derived` changed something. It only says what a value is."""
+    """A function marked with `@aw.derived`, or a guard, changed something. It only says what a value is."""
 
     def __init__(self, what: str) -> None:
         super().__init__(
-            f"A calculation must change nothing, but {what}. Return the value; for more, use a view model with "
-            "when = aw.WhenStale()."
+            f"A calculation or a guard must change nothing, but {what}. Return the value; for more, use a view model "
+            "with when = aw.WhenStale(), or an action of the machine."
         )
 
 

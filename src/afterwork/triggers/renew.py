@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -220,16 +219,10 @@ def _act(attempt: Attempt, obj: object, given: Given, recorder: Recorder) -> Non
             perform(_work(cache), obj, attempt.run, given)
         case MachineCache(machine=machine):
             with running(attempt.run):
-                Play(machine, obj, partial(_moving, recorder)).go_on()
-
-
-@contextmanager
-def _moving(recorder: Recorder) -> Iterator[None]:
-    """A transition is taken. Only why a machine stays where it has come to is a reason to look again: neither what the
-    guards of earlier states have read, nor anything that actions read."""
-    with untracked():
-        yield
-    recorder.restart()
+                play = Play(machine, obj, moving=untracked)
+                play.go_on()
+                recorder.restart()  # only why it stays where it has come to is a reason to look again
+                play.enabled()
 
 
 def _work(cache: ViewModelCache) -> ViewModelWork:

@@ -89,6 +89,7 @@ class Play:
         self, machine: "Machine", obj: Any, moving: Callable[[], AbstractContextManager[None]] = nullcontext
     ) -> None:
         self.machine, self.obj, self._moving = machine, obj, moving
+        self._path: list[Any] = []
         self._facade = _Facade(machine, obj)
         self._watch = _Watch(self)
         try:
@@ -162,37 +163,30 @@ class Play:
         return [str(event) for event in self._chart._events if "." not in event and self.can(event)]
 
     def _take(self, take: Callable[..., Any], *args: Any) -> Any:
+        """Take all transitions that are possible together. Raises `EndlessMachine` if that does not end."""
         with self._moving():
-            return take(*args)
+            result = take(*args)
+        self._path.append(self.stored)
+        if len(self._path) > MOST_STEPS:
+            raise EndlessMachine(self.who, self.machine.where, _ring(self._path))
+        return result
 
     def _act(self, act: Callable[[], Any]) -> Any:
         self._watch.begin()
-        try:
-            with entering():
-                return act()
-        except _Stop as stop:
-            raise stop.error from None
-
-
-class _Stop(InvalidDefinition):
-    """Carries an error through the library, which lets only this kind pass where a chart catches errors."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(str(error))
-        self.error = error
+        self._path = [self.stored]
+        with entering():
+            return act()
 
 
 class _Watch:
-    """Is told by the library what happens: notes each move, and stops those that never end."""
+    """Is told by the library what happens: notes each move."""
 
     def __init__(self, play: Play) -> None:
         self._play = play
         self._last = play.stored
-        self._path: list[Any] = []
 
     def begin(self) -> None:
         self._last = self._play.stored
-        self._path = [self._last]
 
     def on_enter_state(self, state: Any) -> None:
         entering.at(Entered(self._play.machine, self._play.obj, state.id))
@@ -203,9 +197,6 @@ class _Watch:
 
     def after_transition(self, event: Any, source: Any, target: Any) -> None:
         self.step("" if event is None else str(event), target)
-        self._path.append(self._last)
-        if len(self._path) > MOST_STEPS:
-            raise _Stop(EndlessMachine(self._play.who, self._play.machine.where, _ring(self._path)))
 
     def step(self, event: str, target: Any) -> None:
         before, self._last = self._last, self._play.stored
@@ -249,7 +240,8 @@ class _Facade:
 
 
 def _ring(path: list[Any]) -> list[str]:
-    """The part of a path that comes again and again."""
-    last = path[-1]
-    places = [place for place, state in enumerate(path[:-1]) if state == last]
-    return [str(state) for state in path[places[-1] if places else 0 :]]
+    """The way once round, from the first state of a path that comes again."""
+    for place, state in enumerate(path):
+        if state in path[place + 1 :]:
+            return [str(one) for one in path[place : path.index(state, place + 1) + 1]]
+    return [str(state) for state in path]
