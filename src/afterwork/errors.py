@@ -96,12 +96,12 @@ class BadValue(AfterworkError, ValueError):
 
 
 class CalculationWrites(AfterworkError):
-    """A function marked with `@aw.derived` changed something. It only says what a value is."""
+    """A function marked with `@aw.derived`, or a guard, changed something. It only says what a value is."""
 
     def __init__(self, what: str) -> None:
         super().__init__(
-            f"A calculation must change nothing, but {what}. Return the value; for more, use a view model with "
-            "when = aw.WhenStale()."
+            f"A calculation or a guard must change nothing, but {what}. Return the value; for more, use a view model "
+            "with when = aw.WhenStale(), or an action of the machine."
         )
 
 
@@ -153,7 +153,7 @@ class UnknownState(AfterworkError, ValueError):
 
 
 class NotInThisState(AfterworkError):
-    """An event came that is not possible now. Nothing has moved."""
+    """An event came that is not possible now. At most, what was possible without it has moved."""
 
     def __init__(self, who: str, event: str, state: object, possible: Sequence[str]) -> None:
         self.event, self.state, self.possible = event, state, tuple(possible)

@@ -144,7 +144,7 @@ def _machines(mappers: Iterable[Mapper[Any]], problems: list[str]) -> Iterator[M
     for mapper in mappers:
         for machine in declared_machines(mapper.class_):
             try:
-                machine.member_of(mapper)
+                machine.check(mapper)
             except BadDeclaration as error:
                 problems.append(str(error))
             else:

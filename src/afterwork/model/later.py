@@ -169,12 +169,13 @@ def _pending(target: Session, contract: Contract, request: Request) -> Any | Non
 
 
 def _bring_forward(ticket: Any, contract: Contract, earliest: datetime | None, priority: int | None) -> None:
-    present = getattr(ticket, contract.execute_earliest.name)
+    stands = vars(ticket)  # read there, it is no reason to run a cache again that asks for work
+    present = stands.get(contract.execute_earliest.name)
     if present is not None:
         wanted = _stored(contract, session(ticket), earliest)
         if wanted is None or wanted < present:
             setattr(ticket, contract.execute_earliest.name, wanted)
     if contract.priority is not None and priority is not None:
-        present_priority = getattr(ticket, contract.priority.name)
+        present_priority = stands.get(contract.priority.name)
         if present_priority is None or priority < present_priority:
             setattr(ticket, contract.priority.name, priority)

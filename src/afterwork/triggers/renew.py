@@ -21,6 +21,7 @@ from afterwork.jobs.outcome import Raised, text_of
 from afterwork.jobs.perform import Given, perform, tell
 from afterwork.jobs.run import Run, running
 from afterwork.jobs.session import RunSession
+from afterwork.manifest.active import untracked
 from afterwork.manifest.cause import Cause, written
 from afterwork.manifest.definitions import Definition
 from afterwork.manifest.due import Batch, Claimed, Mark
@@ -218,8 +219,11 @@ def _act(attempt: Attempt, obj: object, given: Given, recorder: Recorder) -> Non
         case ViewModelCache() as cache:
             perform(_work(cache), obj, attempt.run, given)
         case MachineCache(machine=machine):
-            with running(attempt.run):  # only why it stays where it has come to is a reason to look again
-                Play(machine, obj, recorder.restart).go_on()
+            with running(attempt.run):
+                play = Play(machine, obj, moving=untracked)
+                play.go_on()
+                recorder.restart()  # only why it stays where it has come to is a reason to look again
+                play.enabled()
 
 
 def _work(cache: ViewModelCache) -> ViewModelWork:

@@ -2,6 +2,7 @@
 
 import types
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from inspect import getattr_static, isfunction
 from typing import TYPE_CHECKING, Any
@@ -81,12 +82,16 @@ def eventless(chart: type[StateChart[Any]]) -> list[Transition]:
 
 
 class Play:
-    """A machine at work on one object. `after_step` is called after each transition."""
+    """A machine at work on one object. `moving` is what each transition is taken in, with all its actions: what is
+    read outside of it, is read by guards."""
 
-    def __init__(self, machine: "Machine", obj: Any, after_step: Callable[[], None] = lambda: None) -> None:
-        self.machine, self.obj = machine, obj
+    def __init__(
+        self, machine: "Machine", obj: Any, moving: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
+        self.machine, self.obj, self._moving = machine, obj, moving
+        self._path: list[Any] = []
         self._facade = _Facade(machine, obj)
-        self._watch = _Watch(self, after_step)
+        self._watch = _Watch(self)
         try:
             self._chart: Any = machine.chart(self._facade, "configuration", listeners=[self._watch])
         except InvalidDefinition as error:
@@ -95,6 +100,7 @@ class Play:
             raise BadDeclaration(f"{machine.where}: guards and actions are not asynchronous. Write def, not async def.")
         self._facade._is_open = True
         self._chart.model = obj
+        self._chart._engine.microstep = partial(self._take, self._chart._engine.microstep)
 
     @property
     def stored(self) -> Any:
@@ -105,7 +111,7 @@ class Play:
         engine = self._chart._engine
         engine.running = False  # the transitions without an event are for the server
         try:
-            self._act(self._chart.activate_initial_state)
+            self._act(partial(self._take, self._chart.activate_initial_state))
         finally:
             engine.running = True
         self._watch.step("", None)
@@ -156,8 +162,18 @@ class Play:
     def _possible(self) -> list[str]:
         return [str(event) for event in self._chart._events if "." not in event and self.can(event)]
 
+    def _take(self, take: Callable[..., Any], *args: Any) -> Any:
+        """Take all transitions that are possible together. Raises `EndlessMachine` if that does not end."""
+        with self._moving():
+            result = take(*args)
+        self._path.append(self.stored)
+        if len(self._path) > MOST_STEPS:
+            raise EndlessMachine(self.who, self.machine.where, _ring(self._path))
+        return result
+
     def _act(self, act: Callable[[], Any]) -> Any:
         self._watch.begin()
+        self._path = [self.stored]
         with entering():
             return act()
 
@@ -167,16 +183,14 @@ def _holds(guard: Any, given: dict[str, Any]) -> bool:
 
 
 class _Watch:
-    """Is told by the library what happens: notes each move, and stops those that never end."""
+    """Is told by the library what happens: notes each move."""
 
-    def __init__(self, play: Play, after_step: Callable[[], None]) -> None:
-        self._play, self._after_step = play, after_step
+    def __init__(self, play: Play) -> None:
+        self._play = play
         self._last = play.stored
-        self._path: list[Any] = []
 
     def begin(self) -> None:
         self._last = self._play.stored
-        self._path = [self._last]
 
     def on_enter_state(self, state: Any) -> None:
         entering.at(Entered(self._play.machine, self._play.obj, state.id))
@@ -187,10 +201,6 @@ class _Watch:
 
     def after_transition(self, event: Any, source: Any, target: Any) -> None:
         self.step("" if event is None else str(event), target)
-        self._path.append(self._last)
-        if len(self._path) > MOST_STEPS:
-            raise EndlessMachine(self._play.who, self._play.machine.where, _ring(self._path))
-        self._after_step()
 
     def step(self, event: str, target: Any) -> None:
         before, self._last = self._last, self._play.stored
@@ -220,7 +230,7 @@ class _Facade:
     def configuration(self, values: Any) -> None:
         stored = self._machine.states.write(values)
         self._stored, self._values = stored, values
-        if stored is not None and stored != self._machine.stored(self._obj):
+        if stored is not None:
             self._machine.store(self._obj, stored)
 
     def __dir__(self) -> list[str]:
@@ -234,7 +244,8 @@ class _Facade:
 
 
 def _ring(path: list[Any]) -> list[str]:
-    """The part of a path that comes again and again."""
-    last = path[-1]
-    places = [place for place, state in enumerate(path[:-1]) if state == last]
-    return [str(state) for state in path[places[-1] if places else 0 :]]
+    """The way once round, from the first state of a path that comes again."""
+    for place, state in enumerate(path):
+        if state in path[place + 1 :]:
+            return [str(one) for one in path[place : path.index(state, place + 1) + 1]]
+    return [str(state) for state in path]

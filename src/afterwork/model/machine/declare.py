@@ -9,6 +9,7 @@ from typing import Any, Self, overload
 
 from sqlalchemy import event, inspect
 from sqlalchemy.orm import Mapper, Session
+from sqlalchemy.orm.attributes import flag_modified
 from statemachine import StateChart
 from statemachine.transition import Transition
 
@@ -16,7 +17,7 @@ from afterwork.errors import BadDeclaration
 from afterwork.model.derived import key_of, name_of
 from afterwork.model.lane import MAIN
 from afterwork.model.machine.chart import Play, eventless, usable
-from afterwork.model.machine.moves import MACHINES, forget, keep_apart, machines_of, write_down
+from afterwork.model.machine.moves import MACHINES, forget, hold, keep_apart, machines_of, write_down
 from afterwork.model.machine.states import States
 from afterwork.model.method import BoundMethod, Method
 
@@ -104,6 +105,12 @@ class Machine:
                 if code is not None:
                     yield code
 
+    def check(self, mapper: Mapper[Any]) -> None:
+        """Raises `BadDeclaration` if the objects of a mapped class can't have it: there is no such column, or no such
+        guard."""
+        self.member_of(mapper)
+        Play(self, mapper.class_manager.new_instance())
+
     def member_of(self, mapper: Mapper[Any]) -> str:
         """The name of the member with the state, in a mapped class. Raises `BadDeclaration`."""
         found = key_of(self._member, mapper)
@@ -119,8 +126,14 @@ class Machine:
         return getattr(obj, self._member_for(type(obj)))
 
     def store(self, obj: Any, value: Any) -> None:
-        """Write into the column of an object."""
-        setattr(obj, self._member_for(type(obj)), value)
+        """Write into the column of an object. It is saved also where the state has stayed the same, as by a transition
+        from a state to itself: that is only possible as long as nobody else has moved the object."""
+        before = self.stored(obj)
+        hold(obj, self, before)
+        if value == before:
+            flag_modified(obj, self._member_for(type(obj)))
+        else:
+            setattr(obj, self._member_for(type(obj)), value)
 
     def _member_for(self, cls: type) -> str:
         if cls not in self._members:

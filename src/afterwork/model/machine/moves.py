@@ -24,6 +24,7 @@ OWN = {ACCOUNTED: True}
 
 MACHINES = "_afterwork_machines"
 MOVES = "_afterwork_moves"
+FROM = "_afterwork_moved_from"
 HISTORY = "__afterwork_history__"
 
 
@@ -84,6 +85,12 @@ def note(obj: Any, move: Move) -> None:
         obj.on_state_change(move.machine.name, move.source, move.target)
 
 
+def hold(obj: Any, machine: "Machine", before: Any) -> None:
+    """An object is being moved. When it is saved, it must still be in the state that it was in before its first move,
+    also if it has come back to that."""
+    vars(obj).setdefault(FROM, {}).setdefault(machine.name, before)
+
+
 def machines_of(cls: type) -> Sequence["Machine"]:
     """The machines of a mapped class."""
     found: Sequence[Machine] = getattr(cls, MACHINES, ())
@@ -96,6 +103,7 @@ def machines_of(cls: type) -> Sequence["Machine"]:
 def write_down(mapper: Mapper[Any], connection: Connection, obj: Any) -> None:
     """Write the moves of an object that is being saved."""
     moves: list[Move] = vars(obj).pop(MOVES, [])
+    vars(obj).pop(FROM, None)
     if moves:
         root_id = external_id(obj)
         rows = [
@@ -117,6 +125,7 @@ def forget(obj: Any, *_: Any) -> None:
     """What was noted of an object is undone with the rest of it."""
     if obj is not None:  # nobody may hold it any more
         vars(obj).pop(MOVES, None)
+        vars(obj).pop(FROM, None)
 
 
 def keep_apart(mapper: Mapper[Any], connection: Connection, obj: Any) -> None:
@@ -124,10 +133,10 @@ def keep_apart(mapper: Mapper[Any], connection: Connection, obj: Any) -> None:
 
     Raises `StateHasChanged` if somebody else has moved it.
     """
-    state = inspect(obj)
+    state, held = inspect(obj), vars(obj).get(FROM, {})
     for machine in machines_of(type(obj)):
         member = machine.member_of(mapper)
-        before = state.attrs[member].history.deleted
+        before = [held[machine.name]] if machine.name in held else state.attrs[member].history.deleted
         if before and not _holds(mapper, connection, obj, member, before[0]):
             raise StateHasChanged(external_id(obj), machine.name, before[0])
 

@@ -23,9 +23,9 @@ class States:
     def check(self) -> None:
         """Raises `BadDeclaration` for states that can't be written."""
         for state in self._all:
-            if state.history:
+            for history in state.history:
                 raise BadDeclaration(
-                    f"{self.chart.__name__}.{state.id} has a history state. What it remembers would be lost with the "
+                    f"{self.chart.__name__}.{history.id} is a history state. What it remembers would be lost with the "
                     "process, since only the states that a machine is in are stored."
                 )
             if not self.is_flat and (not isinstance(state.value, str) or BETWEEN in state.value):
