@@ -64,8 +64,9 @@ def later(
         aw.later(order.remind, after=timedelta(days=3), unique=True)
         aw.later(TheCustomerNumberAssigner(customer))
 
-    `at` (aware) or `after` delay it; in a run, `after` counts by the clock of its server. `keep` is how long its receipt stays, in whole minutes (default 10). Priority 1
-    runs before 2, None last. `lane` overrules the lane that the work declares; None runs it in parallel.
+    `at` (aware) or `after` delay it; in a run, `after` counts by the clock of its server. `keep` is how long its
+    receipt stays, in whole minutes (default 10). Priority 1 runs before 2, None last. `lane` overrules the lane that
+    the work declares; None runs it in parallel.
     `unique=True` gives back the pending ticket of the same root and work, if there is one that has not begun, brought
     forward if this call asks for an earlier moment or a higher priority.
 
