@@ -103,6 +103,7 @@ class Product(Base):
     def reserve(self, quantity: int) -> None:
         """Set some aside; fewer than none gives them back. The database counts, so two at a time lose nothing."""
         self.reserved = Product.reserved + quantity
+        aw.session(self).flush()  # what is given back in the same breath would take its place
 
 
 class Delivery(Base):

@@ -24,6 +24,7 @@ from examples.shop import (
     Payment,
     Product,
     SysAsyncTicket,
+    app,
     caches,
     create,
     later,
@@ -32,6 +33,7 @@ from examples.shop import (
 )
 from examples.shop.demo import __main__ as demo
 from examples.shop.demo.look import faults
+from examples.shop.demo.orders import stuck
 from examples.shop.demo.proof import Proof, prove
 from tests.support.waiting import eventually
 
@@ -132,6 +134,7 @@ def test_an_order_is_overdue_from_the_moment_on_until_it_is_paid(engine: Engine)
 
 def test_the_proof_finds_each_value_that_is_wrong(engine: Engine) -> None:
     create(engine)
+    app.install(engine)
     with Session(engine) as session, session.begin():
         product = Product(name="Sieve", price=Decimal("3.80"), deliveries=[Delivery(quantity=9)])
         order = Order(customer=Customer(name="Ann"), overdue=True)
@@ -154,11 +157,40 @@ def test_the_proof_finds_each_value_that_is_wrong(engine: Engine) -> None:
     assert prove(engine) == Proof(4, 0, [])
 
 
+def test_the_proof_finds_each_order_that_could_go_on(engine: Engine) -> None:
+    create(engine)
+    app.install(engine)
+    with Session(engine) as session, session.begin():
+        sieve = Product(name="Sieve", price=Decimal("3.80"), deliveries=[Delivery(quantity=5)])
+        ann = Customer(name="Ann")
+        for state, quantity in (("cart", 2), ("paid", 5), ("paid", 6), ("reserved", 1), ("packed", 1)):
+            order = Order(customer=ann, state=state)
+            order.lines.append(OrderLine(product=sieve, quantity=quantity, price=sieve.price))
+            order.payments.append(Payment(amount=quantity * sieve.price))
+            session.add(order)
+    assert list(stuck(engine)) == [
+        "Order 1 is a cart, but paid.",
+        "Order 2 waits for what is in stock.",
+        "Order 4 is to be packed.",
+    ]
+
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE customer_order SET state = NULL WHERE id = 1"))
+        connection.execute(text("INSERT INTO reservation (order_id, product_id, quantity) VALUES (5, 1, 1)"))
+
+    assert list(stuck(engine)) == [
+        "Order 1 has not begun.",
+        "Order 4 is to be packed.",
+        "Product 1 has 0 reserved, but 1 by SQL.",
+    ]
+
+
 def test_the_demo_numbers_and_calculates_all_and_can_be_asked_afterwards(url: URL) -> None:
     said = run("-m", "examples.shop.demo", "--seconds", "3", "--database", url.render_as_string(hide_password=False))
 
     assert "no gap, no double" in said
     assert " values, 0 wrong" in said
+    assert "none could go on by itself" in said
     assert "WRONG" not in said
     assert "log says" not in said
     explain, impact = (line.strip() for line in said.splitlines()[-2:])
@@ -232,6 +264,7 @@ def test_the_demo_does_not_touch_a_file_that_is_there(tmp_path: Path) -> None:
 
 def test_the_demo_tells_of_gaps_doubles_failures_and_of_what_is_left_undone(engine: Engine) -> None:
     create(engine)
+    app.install(engine)
     with Session(engine) as session, session.begin():
         session.add_all([Customer(name="Ann", number=1), Customer(name="Bob", number=1)])
         session.add_all([Order(customer_id=1, number=1), Order(customer_id=1, number=3)])

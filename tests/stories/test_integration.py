@@ -23,6 +23,7 @@ ORDERS = 25
 def shop(engine: Engine) -> Engine:
     """Customers with orders that have their numbers."""
     create(engine)
+    aw.Afterwork(Base).install(engine)
     with Session(engine) as session, session.begin():
         ann = Customer(name="Ann")
         ann.orders = [Order(number=number) for number in range(1, ORDERS + 1)]

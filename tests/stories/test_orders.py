@@ -257,6 +257,19 @@ def test_what_was_reserved_for_an_order_that_is_cancelled_goes_to_who_waits_for_
     assert story.states == ["cancelled", "packed"]
 
 
+def test_an_order_that_is_cancelled_before_the_server_saw_that_it_is_paid_leaves_nothing_reserved(
+    story: OrderStory,
+) -> None:
+    story.run()
+    story.pays("24.50")
+
+    story.takes("cancel")  # on the way to that, it is paid and reserved
+
+    assert story.reserved == 0
+    assert story.state == "cancelled"
+    assert story.reserved == 0
+
+
 def test_a_parcel_that_is_packed_can_not_be_cancelled_any_more(story: OrderStory) -> None:
     story.pays("24.50")
     assert story.state == "packed"

@@ -8,10 +8,11 @@ import click
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from examples.shop import ExportOrder, app
+from examples.shop import ExportOrder, ShipOrder, app
 from examples.shop.bookkeeping import Bookkeeping, Mood, open_for_business
 from examples.shop.demo.ask import commands
 from examples.shop.demo.look import NOTHING, faults, is_at_work, latencies, look, lost, percentile, unrested
+from examples.shop.demo.orders import in_words, standing, stuck
 from examples.shop.demo.proof import Proof, prove
 from examples.shop.demo.screen import Screen, screen
 from examples.shop.demo.stage import Server, Stage, serving, stage
@@ -55,8 +56,12 @@ def play(found: Stage, seconds: float, seed: int, plain: bool) -> bool:
     """Play the demo and tell what came of it. Returns whether all is right."""
     engine = found.engine
     stock_up(engine)
-    bookkeeping = Bookkeeping(SOME_DAY)
-    with open_for_business(bookkeeping) as address, serving(found.url, address) as server:
+    bookkeeping, carrier = Bookkeeping(SOME_DAY), Bookkeeping(SOME_DAY)
+    with (
+        open_for_business(bookkeeping) as office,
+        open_for_business(carrier) as depot,
+        serving(found.url, office, depot) as server,
+    ):
         introduce(found.url, server, seconds)
         server.wait_until_ready(engine)
         with writing(engine, seed) as writers, screen(plain) as shown:
@@ -71,6 +76,7 @@ def play(found: Stage, seconds: float, seed: int, plain: bool) -> bool:
             *faults(engine),
             *([f"Calculated values: {left:,} changes or values are still to be looked at."] if left else []),
             *proof.examples,
+            *stuck(engine),
             *lost(engine, bookkeeping),
             *([f"The server ended with exit code {exit_code}."] if exit_code else []),
         ]
@@ -133,11 +139,12 @@ def write(server: Server, writers: Writers, progress: Progress) -> float:
 
 
 def end_exports(engine: Engine) -> None:
-    """Let no more orders go out, so that all can come to rest. What is just going out is given up: its order would go
-    out again, with the same key."""
+    """Let no more orders and parcels go out, so that all can come to rest. What is just going out is given up: it would
+    go out again, with the same key."""
     control = app.control(engine)
-    control.pause(ExportOrder.__name__)
-    control.cancel(ExportOrder.__name__)
+    for timer in (ExportOrder, ShipOrder):
+        control.pause(timer.__name__)
+        control.cancel(timer.__name__)
 
 
 def drain(engine: Engine, server: Server, progress: Progress) -> float:
@@ -179,6 +186,8 @@ def conclude(
         f"Exported  {len(bookkeeping.orders):,} orders over HTTP, by a timer: each booked once, though "
         f"{bookkeeping.doubles:,} came twice"
     )
+    click.echo(f"Orders    {in_words(standing(engine))}", nl=False)
+    click.echo("" if problems else ": none could go on by itself and has not, as plain SQL finds")
     for problem in problems:
         click.echo(f"WRONG     {problem}")
 

@@ -1,7 +1,7 @@
 """What can be seen from outside, while it goes on and when it is over."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine, func, select
@@ -11,6 +11,7 @@ from afterwork.journal.tables import journal
 from afterwork.manifest.tables import due
 from examples.shop import Customer, NumberSeries, Order, SysAsyncTicket, app
 from examples.shop.bookkeeping import Bookkeeping
+from examples.shop.demo.orders import standing
 from examples.shop.demo.writers import Tally
 
 SAMPLE = 500
@@ -22,7 +23,7 @@ class Look:
     """One look at the shop. Latencies are in milliseconds, from saved to done; None if nothing was done yet.
 
     `stale` counts calculated values that are to be calculated again, `oldest` says for how many milliseconds the first
-    of them has been.
+    of them has been. `standing` says how many orders are in each state.
     """
 
     moment: float
@@ -32,6 +33,7 @@ class Look:
     p99: float | None
     stale: int
     oldest: float | None
+    standing: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def created(self) -> int:
@@ -46,7 +48,7 @@ NOTHING = Look(0.0, Tally(), 0, None, None, 0, None)
 
 
 def look(engine: Engine, moment: float, saved: Tally) -> Look:
-    """Look, in a way that costs the same however much is there."""
+    """Look, in a way that costs about the same however much is there."""
     newest = select(SysAsyncTicket.created, SysAsyncTicket.done).order_by(SysAsyncTicket.id.desc()).limit(SAMPLE)
     with Session(engine) as session:
         numbered = session.scalar(select(func.sum(NumberSeries.last))) or 0
@@ -54,7 +56,7 @@ def look(engine: Engine, moment: float, saved: Tally) -> Look:
         stale, since = session.execute(select(func.count(due.c.since), func.min(due.c.since))).one()
     p50, p99 = (percentile(took, 0.50), percentile(took, 0.99)) if took else (None, None)
     oldest = None if since is None else max(0.0, (datetime.now(UTC) - since).total_seconds() * 1000)
-    return Look(moment, saved, numbered, p50, p99, stale, oldest)
+    return Look(moment, saved, numbered, p50, p99, stale, oldest, standing(engine))
 
 
 def latencies(engine: Engine) -> list[float]:
@@ -71,19 +73,24 @@ def percentile(values: list[float], share: float) -> float:
 
 
 def pending(engine: Engine) -> int:
-    """How many tickets have not ended."""
-    is_pending = SysAsyncTicket.done.is_(None) & SysAsyncTicket.error.is_(None)
+    """How many tickets have not ended that are due now or within the next minute."""
+    soon = SysAsyncTicket.execute_earliest.is_(None) | (SysAsyncTicket.execute_earliest < _in_a_minute())
+    is_pending = SysAsyncTicket.done.is_(None) & SysAsyncTicket.error.is_(None) & soon
     with Session(engine) as session:
         return session.scalar(select(func.count()).where(is_pending)) or 0
 
 
 def unrested(engine: Engine) -> int:
     """How many changes and calculated values the server has still to look at, now or within the next minute."""
-    soon = due.c.since.is_not(None) | (due.c.due < datetime.now(UTC) + timedelta(minutes=1))
+    soon = due.c.since.is_not(None) | (due.c.due < _in_a_minute())
     dues = select(func.count()).select_from(due).where(soon)
     changes = select(func.count()).select_from(journal)
     with Session(engine) as session:
         return session.scalar(select(dues.scalar_subquery() + changes.scalar_subquery())) or 0
+
+
+def _in_a_minute() -> datetime:
+    return datetime.now(UTC) + timedelta(minutes=1)
 
 
 def faults(engine: Engine) -> Iterator[str]:

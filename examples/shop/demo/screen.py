@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from examples.shop.demo.look import Look
+from examples.shop.demo.orders import in_words
 
 
 class Screen(Protocol):
@@ -34,7 +35,8 @@ class Lines:
         click.echo(
             f"{look.moment:5.1f} s  created {look.created:6,}  numbered {look.numbered:6,}  waiting {look.waiting:5,}  "
             f"{per_second:6,.0f} a second  latency p50 {_ms(look.p50)}, p99 {_ms(look.p99)}  "
-            f"changed {look.saved.changes:6,}  stale {look.stale:5,}, for {_ms(look.oldest)}"
+            f"changed {look.saved.changes:6,}  stale {look.stale:5,}, for {_ms(look.oldest)}  "
+            f"orders: {in_words(look.standing)}"
         )
 
 
@@ -56,6 +58,10 @@ class LivePanel:
         table.add_row()
         table.add_row("changed", f"{look.saved.changes:,}", "stale for", _ms(look.oldest))
         table.add_row("stale", f"{look.stale:,}", "", "")
+        table.add_row()
+        standing = [cell for state, count in look.standing.items() for cell in (state, f"{count:,}")]
+        for start in range(0, len(standing), 4):
+            table.add_row(*standing[start : start + 4])
         bar = ProgressBar(total=1.0, completed=share, width=50)
         self._live.update(Panel(Group(table, Text(), bar), title=f"{look.moment:.0f} s", width=60, padding=(1, 2)))
 

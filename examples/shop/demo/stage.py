@@ -18,7 +18,7 @@ from sqlalchemy.schema import CreateSchema, DropSchema, ExecutableDDLElement
 
 from afterwork.cli.arguments import url_of
 from examples.shop import app, create
-from examples.shop.integration import ADDRESS, EXPORT_SECONDS
+from examples.shop.integration import ADDRESS, CARRIER, EXPORT_SECONDS
 
 ROOT = Path(__file__).resolve().parents[3]
 """Where the package `examples` lies."""
@@ -103,7 +103,7 @@ def _in_schema(url: URL) -> Stage:
 class Server:
     """`afterwork serve` in a process of its own."""
 
-    def __init__(self, url: URL, log: IO[str], bookkeeping: str) -> None:
+    def __init__(self, url: URL, log: IO[str], bookkeeping: str, carrier: str) -> None:
         self._log = log
         self._process = subprocess.Popen(
             [sys.executable, "-m", "afterwork.cli", "serve", "examples.shop:app", "--log-level", "warning"],
@@ -113,6 +113,7 @@ class Server:
                 **os.environ,
                 "AFTERWORK_DATABASE": url.render_as_string(hide_password=False),
                 ADDRESS: bookkeeping,
+                CARRIER: carrier,
                 EXPORT_SECONDS: "3",
             },
             stdin=subprocess.DEVNULL,
@@ -150,10 +151,10 @@ class Server:
 
 
 @contextmanager
-def serving(url: URL, bookkeeping: str) -> Iterator[Server]:
-    """A server for as long as the block lasts, however it is left. It exports orders to a bookkeeping's address."""
+def serving(url: URL, bookkeeping: str, carrier: str) -> Iterator[Server]:
+    """A server for as long as the block lasts, however it is left. It sends orders and parcels to these addresses."""
     with tempfile.TemporaryFile("w+") as log:
-        server = Server(url, log, bookkeeping)
+        server = Server(url, log, bookkeeping, carrier)
         try:
             yield server
         finally:

@@ -1,7 +1,7 @@
 """Those who use the shop: threads that save and change what they like, in transactions of their own.
 
 Some save customers and orders, with tickets; others change lines, prices, payments and deliveries, by the ORM and
-behind its back. None of them knows anything of totals.
+behind its back; and customers take parcels or cancel. None of them knows anything of totals, or moves an order on.
 """
 
 import random
@@ -20,6 +20,7 @@ from sqlalchemy import Engine, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 import afterwork as aw
+from afterwork.errors import StateHasChanged
 from examples.shop import Customer, Delivery, Order, OrderLine, Payment, Product, SysAsyncTicket
 
 NAMES = 2000
@@ -59,7 +60,7 @@ def stock_up(engine: Engine) -> None:
     with Session(engine) as session, session.begin():
         for name, price in THINGS:
             for kind in KINDS:
-                deliveries = [Delivery(quantity=100)]
+                deliveries = [Delivery(quantity=10)]
                 session.add(Product(name=f"{name}, {kind}", price=price, deliveries=deliveries))
 
 
@@ -161,6 +162,21 @@ def by_raw_sql(session: Session, buyers: Buyers) -> Tally:
     return Tally(changes=1)
 
 
+def by_events(session: Session, buyers: Buyers) -> Tally:
+    """A customer says that a parcel has come, or does not want what was ordered after all."""
+    state, event = buyers.random.choice([("shipped", "deliver"), ("paid", "cancel"), ("cart", "cancel")])
+    order = session.scalars(select(Order).where(Order.state == state).order_by(Order.id).limit(1)).first()
+    if order is None:
+        return Tally()
+    try:
+        getattr(order.flow, event)()
+        session.flush()
+    except StateHasChanged:  # the server was quicker
+        session.rollback()
+        return Tally()
+    return Tally(changes=1)
+
+
 def by_bulk_update(session: Session, buyers: Buyers) -> Tally:
     """The price of a product changes, also in all lines of the newest orders."""
     product, newest = buyers.one_of(session, Product), session.scalar(select(func.max(Order.id))) or 0
@@ -178,6 +194,7 @@ WRITERS: Sequence[tuple[Callable[[Session, Buyers], Tally], float]] = [
     (by_orm, 0.03),
     (by_raw_sql, 0.03),
     (by_bulk_update, 1.0),
+    (by_events, 0.2),
 ]
 """What each writer does, and how many seconds it rests in between, on average."""
 

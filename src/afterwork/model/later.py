@@ -64,9 +64,9 @@ def later(
         aw.later(order.remind, after=timedelta(days=3), unique=True)
         aw.later(TheCustomerNumberAssigner(customer))
 
-    `at` (aware) or `after` delay it; in a run, `after` counts by the clock of its server. `keep` is how long its receipt
-    stays, in whole minutes (default 10). Priority 1 runs before 2, None last. `lane` overrules the lane that the work
-    declares; None runs it in parallel.
+    `at` (aware) or `after` delay it; in a run, `after` counts by the clock of its server. `keep` is how long its
+    receipt stays, in whole minutes (default 10). Priority 1 runs before 2, None last. `lane` overrules the lane that
+    the work declares; None runs it in parallel.
     `unique=True` gives back the pending ticket of the same root and work, if there is one that has not begun, brought
     forward if this call asks for an earlier moment or a higher priority.
 
@@ -170,13 +170,12 @@ def _pending(target: Session, contract: Contract, request: Request) -> Any | Non
 
 
 def _bring_forward(ticket: Any, contract: Contract, earliest: datetime | None, priority: int | None) -> None:
-    stands = vars(ticket)  # read there, it is no reason to run a cache again that asks for work
-    present = stands.get(contract.execute_earliest.name)
+    present = getattr(ticket, contract.execute_earliest.name)
     if present is not None:
         wanted = _stored(contract, session(ticket), earliest)
         if wanted is None or wanted < present:
             setattr(ticket, contract.execute_earliest.name, wanted)
     if contract.priority is not None and priority is not None:
-        present_priority = stands.get(contract.priority.name)
+        present_priority = getattr(ticket, contract.priority.name)
         if present_priority is None or priority < present_priority:
             setattr(ticket, contract.priority.name, priority)

@@ -146,7 +146,8 @@ def _holds(mapper: Mapper[Any], connection: Connection, obj: Any, member: str, b
     values = {key: getattr(obj, mapper.get_property_by_column(key).key) for key in stored.table.primary_key.columns}
     same = (*(key == value for key, value in values.items()), stored.is_not_distinct_from(before))
     if connection.dialect.name == "postgresql":
-        held = select(1).where(*same).with_for_update()
+        # Of the strength of an update: who saves what refers to this object need not wait.
+        held = select(1).where(*same).with_for_update(key_share=True)
         return connection.execute(held, execution_options=OWN).first() is not None
     # SQLite has one lock for all writers, and a transaction gets it by writing.
     touched = update(stored.table).where(*same).values({stored: stored})
