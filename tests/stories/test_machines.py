@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from statemachine import State, StateChart
 
 import afterwork as aw
@@ -217,6 +217,26 @@ def test_the_history_says_from_where_to_where_and_by_what(shop: Orders) -> None:
         ("placed", "paid", None, "Order.flow"),
         ("paid", "cancelled", "cancel", None),
     ]
+
+
+def test_the_history_has_also_moves_that_were_saved_by_an_action(engine: Engine) -> None:
+    @aw.track_history
+    class Hasty(StateChart[Any]):
+        calm = State(initial=True)
+        cross = State(final=True)
+        wait = calm.to(cross)
+
+        def on_enter_cross(self, model: Any) -> None:
+            aw.session(model).flush()
+
+    world = things(engine, Hasty)
+    world.add(1)
+    with world.session() as session, session.begin():
+        session.get_one(world.thing, 1).flow.wait()
+
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT source, target, event FROM afterwork_transition ORDER BY id"))
+        assert [tuple(row) for row in found] == [(None, "calm", None), ("calm", "cross", "wait")]
 
 
 def test_an_object_is_told_when_it_has_moved(shop: Orders) -> None:
