@@ -1,4 +1,4 @@
-"""How many examples the caches are tried with: few as a rule, and `EXAMPLES` with `make prove`."""
+"""How many examples caches and machines are tried with: few as a rule, and `EXAMPLES` with `make prove`."""
 
 import os
 

@@ -1,12 +1,15 @@
 """State machines: orders that move when they are told to, and by themselves as soon as they can."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
+from statemachine import State, StateChart
 
 import afterwork as aw
 from tests.support.orders import Order, Orders, orders
+from tests.support.things import things
 from tests.support.world import works
 
 TAKEN = "INSERT INTO payment (id, order_id, amount) VALUES ({0}, 1, {0})"
@@ -146,6 +149,26 @@ def test_what_is_asked_for_while_a_state_lasts_happens_if_it_lasts(shop: Orders)
     assert shop.value("SELECT escalated FROM orders")
 
 
+def test_also_an_action_that_all_states_have_may_ask_for_something_while_they_last(engine: Engine) -> None:
+    class Patient(StateChart[Any]):
+        calm = State(initial=True)
+        cross = State(final=True)
+        wait = calm.to(cross)
+
+        def on_enter_state(self, model: Any) -> None:
+            aw.while_in(model.state_machine_trigger, after=timedelta(hours=1))
+
+    world = things(engine, Patient)
+    world.add(1)
+    tickets = world.kept[0]
+    assert [one.view_model for one in world.all(tickets)] == ["Thing.state_machine_trigger while flow is in calm"]
+
+    with world.session() as session, session.begin():
+        session.get_one(world.thing, 1).flow.wait()
+
+    assert [one.view_model for one in world.all(tickets)] == ["Thing.state_machine_trigger while flow is in cross"]
+
+
 def test_what_is_asked_for_while_a_state_lasts_is_withdrawn_when_the_state_is_left(shop: Orders) -> None:
     _shipped(shop)
 
@@ -194,6 +217,26 @@ def test_the_history_says_from_where_to_where_and_by_what(shop: Orders) -> None:
         ("placed", "paid", None, "Order.flow"),
         ("paid", "cancelled", "cancel", None),
     ]
+
+
+def test_the_history_has_also_moves_that_were_saved_by_an_action(engine: Engine) -> None:
+    @aw.track_history
+    class Hasty(StateChart[Any]):
+        calm = State(initial=True)
+        cross = State(final=True)
+        wait = calm.to(cross)
+
+        def on_enter_cross(self, model: Any) -> None:
+            aw.session(model).flush()
+
+    world = things(engine, Hasty)
+    world.add(1)
+    with world.session() as session, session.begin():
+        session.get_one(world.thing, 1).flow.wait()
+
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT source, target, event FROM afterwork_transition ORDER BY id"))
+        assert [tuple(row) for row in found] == [(None, "calm", None), ("calm", "cross", "wait")]
 
 
 def test_an_object_is_told_when_it_has_moved(shop: Orders) -> None:

@@ -192,8 +192,11 @@ class _Watch:
     def begin(self) -> None:
         self._last = self._play.stored
 
-    def on_enter_state(self, state: Any) -> None:
-        entering.at(Entered(self._play.machine, self._play.obj, state.id))
+    def prepare_event(self, state: Any, target: Any) -> dict[str, Any]:
+        """Comes before all actions that have to do with `state`, also before those of the chart. While a state is
+        entered, it is the target."""
+        entering.at(Entered(self._play.machine, self._play.obj, state.id) if state is target else None)
+        return {}
 
     def on_exit_state(self, state: Any) -> None:
         entering.at(None)

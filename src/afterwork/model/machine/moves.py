@@ -81,6 +81,9 @@ def note(obj: Any, move: Move) -> None:
     """An object has moved: tell it, and write it down when it is saved."""
     if getattr(move.machine.chart, HISTORY, False):
         vars(obj).setdefault(MOVES, []).append(move)
+        state = inspect(obj)
+        if state.session is not None and state.persistent and not state.modified:  # an action has saved it already
+            write_down(state.mapper, state.session.connection(), obj)
     if hasattr(type(obj), "on_state_change"):
         obj.on_state_change(move.machine.name, move.source, move.target)
 
