@@ -3,6 +3,10 @@
 What doesn't depend on the rows is not SQL but a parameter: it is evaluated once, as any expression is.
 """
 
+import enum
+import uuid
+from datetime import date, time, timedelta
+from decimal import Decimal
 from typing import Any, NoReturn
 
 from sqlalchemy import and_, case, false, func, literal, null, or_
@@ -49,6 +53,10 @@ LITERALS: dict[types.Type, TypeEngine[Any]] = {
     types.REAL: Double(),
     types.STRING: String(),
 }
+
+
+SINGLE = (bool, int, float, Decimal, str, date, time, timedelta, uuid.UUID, bytes, enum.Enum)
+"""What can be a parameter."""
 
 
 class Translator:
@@ -108,8 +116,11 @@ class Translator:
         """A value that is known, of the type of what it will be compared with."""
         kept_as = like.kept_as if like is not None and like.kept_as is not None else _literal(node.type)
         if value is None:
-            return Term(null(), node.type, True, kept_as, calculated=False)
-        if node.type == types.DATETIME:
+            nothing = null() if kept_as is None else literal(None, kept_as)
+            return Term(nothing, node.type, True, kept_as, calculated=False, known_null=True)
+        if not isinstance(value, SINGLE):
+            self.refuse(node, "it is no single value")
+        if node.type == types.DATETIME and isinstance(value, date):
             value = as_kept(moment(value), kept_as)
         kind = None if isinstance(value, float) and isinstance(kept_as, Exact) else kept_as
         return Term(literal(value, kind), node.type, False, kept_as, calculated=False)
@@ -214,10 +225,20 @@ class Translator:
         return self.refuse(node, f"{operator.name} has no SQL")
 
     def _calculated(self, function: Any, node: Call) -> Term:
-        terms = [self.column(argument) for argument in node.arguments]
         signature = node.operator.signature
         patterns = [signature.source, *(wanted.pattern for wanted in signature.wanted)]
-        return Term(function(*terms), node.type, not all(pattern.nullable for pattern in patterns))
+        columns: list[Column] = []
+        for pattern, argument in zip(patterns, node.arguments, strict=True):
+            if not self._is_null(argument):
+                columns.append(self.column(argument))
+            elif pattern.nullable:
+                columns.append(literal(None, LITERALS.get(types.NAMED[pattern.name.lower()])))
+            else:  # null is handed through
+                return self.parameter(node, None)
+        return Term(function(*columns), node.type, not all(pattern.nullable for pattern in patterns))
+
+    def _is_null(self, node: Typed) -> bool:
+        return self.is_known(node) and self.value(node) is None
 
     def _bound(self, node: Bind) -> Found:
         slot = node.variable.slot
