@@ -6,7 +6,7 @@ from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import literal, null
+from sqlalchemy import cast, literal, null
 from sqlalchemy.types import BigInteger, Boolean, Double, Enum, String, TypeEngine
 
 from afterwork.language import types
@@ -32,7 +32,7 @@ def parameter(kind: Type, value: Any, like: Term | None) -> Term | None:
     """A value of a type, kept as what it will be compared with is kept; None where it is no single value."""
     kept_as = like.kept_as if like is not None and like.kept_as is not None else _kept_as(kind)
     if value is None:
-        nothing = null() if kept_as is None else literal(None, kept_as)
+        nothing = null() if kept_as is None else cast(null(), kept_as)  # PostgreSQL asks for the type of each null
         return Term(nothing, kind, True, kept_as, calculated=False, known_null=True)
     if not isinstance(value, SINGLE):
         return None
@@ -44,7 +44,8 @@ def parameter(kind: Type, value: Any, like: Term | None) -> Term | None:
 
 def no_value(pattern: Pattern) -> Column:
     """Null for an operator that takes it, of the type that it wants."""
-    return literal(None, LITERALS.get(types.NAMED[pattern.name.lower()]))
+    kept_as = LITERALS.get(types.NAMED[pattern.name.lower()])
+    return null() if kept_as is None else cast(null(), kept_as)
 
 
 def _kept_as(kind: Type) -> TypeEngine[Any] | None:
