@@ -3,6 +3,7 @@
 import contextlib
 import os
 from datetime import timedelta
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from afterwork.language import check, compile_action, compile_query, parse, to_s
 from afterwork.language.operators.table import table
 from afterwork.language.run import Budget
 from tests.language.model import Base, Customer, fill, names
+from tests.language.wellmade import LEAVES, OPERATORS, Maker
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "200"))
 SMALL = Budget(steps=2_000, size=500, length=2_000)
@@ -98,7 +100,7 @@ texts = st.one_of(
 
 
 @given(texts)
-@settings(max_examples=300, deadline=timedelta(seconds=3), suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=300, deadline=timedelta(seconds=10), suppress_health_check=list(HealthCheck), derandomize=True)
 def test_any_text_is_read_or_refused(text: str) -> None:
     for dialect in ("original", "omg"):
         try:
@@ -156,10 +158,15 @@ ENGINE = create_engine("sqlite://")
 Base.metadata.create_all(ENGINE)
 
 
-@given(operand(3))
-@settings(
-    max_examples=EXAMPLES, deadline=timedelta(seconds=3), suppress_health_check=list(HealthCheck), derandomize=True
-)
+@st.composite
+def wellmade(draw: Any) -> str:
+    """Texts that mean something, if their operands do."""
+    kind = draw(st.sampled_from(list(LEAVES)))
+    return f"let c = self in {Maker(draw(st.randoms()), OPERATORS).make(kind, draw(st.integers(1, 4)))}"
+
+
+@given(operand(2) | wellmade())
+@settings(max_examples=EXAMPLES, deadline=timedelta(seconds=10), suppress_health_check=list(HealthCheck), derandomize=True)
 def test_any_expression_gives_a_value_or_is_refused(text: str) -> None:
     with Session(ENGINE) as session:
         fill(session)

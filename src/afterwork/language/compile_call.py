@@ -56,17 +56,18 @@ def _plain(function: Callable[..., Any], node: Call, compiled: Callable[[Typed],
 
 def _applied(function: Callable[..., Any], node: Call, compiled: Callable[[Typed], Code]) -> Code:
     codes = [compiled(argument) for argument in node.arguments]
+    many = [index for index, argument in enumerate(node.arguments) if isinstance(argument.type, CollectionType)]
     needed = [index for index, nullable in enumerate(nullables(node)) if not nullable]
-    counts = isinstance(node.arguments[0].type, CollectionType)
+    counts, gives_many = 0 in many, isinstance(node.type, CollectionType)
 
     def applied(frame: Frame) -> Any:
         given = [code(frame) for code in codes]
+        for index in many:
+            given[index] = given[index] or []
         if counts:
-            given[0] = given[0] or []
             frame[0].spend(len(given[0]))
-        for index in needed:
-            if given[index] is None:
-                return None
+        if any(given[index] is None for index in needed):
+            return given[0] if counts and gives_many else None  # null is neither put into a collection nor taken out
         return function(frame, *given)
 
     return applied
@@ -126,7 +127,7 @@ def _checked(code: Code, node: Call) -> Code:
     """What might grow without bounds is looked at."""
     match node.type:
         case CollectionType():
-            return lambda frame: frame[0].sized(code(frame))
+            return lambda frame: frame[0].sized(code(frame) or [])
         case types.STRING:
             return lambda frame: frame[0].written(code(frame))
         case types.INTEGER if node.operator.signature.mark == "":

@@ -59,4 +59,10 @@ class Context:
     def unknown(self, after: int, name: str, problem: str, known: Iterable[str]) -> NoReturn:
         """Raise that nothing goes by a name that stands after a place, with the nearest names that there are."""
         start = max(self.text.find(name, after), after)
-        raise UnknownName(self.text, start, problem, end=start + len(name), nearest=nearest(name, known))
+        raise UnknownName(
+            self.text,
+            start,
+            problem,
+            end=start + len(name),
+            nearest=nearest(name, [one for one in known if one != name]),
+        )

@@ -134,9 +134,9 @@ ROWS = (
     Operator(
         "String.concat(String) : String",
         Plain(concatenated),
-        "One after the other.",
+        "One after the other; null if one is null.",
         ("'a'.concat('b')", "'ab'"),
-        Columns(columns.concatenated),
+        Columns(columns.joined),
     ),
     Operator(
         "String.length : Integer",

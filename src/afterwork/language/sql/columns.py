@@ -107,6 +107,11 @@ def concatenated(one: Column, other: Column) -> Column:
     return (func.coalesce(one, "", type_=String()) + func.coalesce(other, "", type_=String())).self_group()
 
 
+def joined(one: Column, other: Column) -> Column:
+    """As `concatenated`, but null where one is null."""
+    return one.op("||", return_type=String())(other).self_group()
+
+
 def length(column: Column) -> Column:
     return func.length(text(column), type_=Integer())
 

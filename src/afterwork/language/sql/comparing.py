@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Null, and_, case, false, not_, or_, true
+from sqlalchemy import and_, case, false, not_, or_, true
 
 from afterwork.language import types
 from afterwork.language.sql import dialects
@@ -40,7 +41,7 @@ def compared(translator: Translator, node: Compare) -> Column:
         return equal_terms(left, right)
     if node.operator == "<>":
         return not_(equal_terms(left, right))
-    if isinstance(left.column, Null) or isinstance(right.column, Null):
+    if left.known_null or right.known_null:
         return false()
     return _ordered(node.operator, left, right)
 
@@ -68,8 +69,6 @@ def _beside(translator: Translator, one: Typed, other: Typed) -> tuple[Term, Ter
 
 def _typed_as(node: Typed, term: Term) -> Typed:
     """A known date that is compared with a moment is one."""
-    from dataclasses import replace
-
     return replace(node, type=types.DATETIME) if term.type == types.DATETIME else node
 
 
@@ -84,11 +83,14 @@ def _settled(term: Term, other: Term) -> Term:
         column = as_float(column)
     elif term.type == types.DECIMAL and not term.encoded and (term.calculated or other.calculated):
         column = dialects.settled(column)
-    return Term(column, term.type, term.nullable, term.kept_as, term.encoded, term.calculated)
+    return replace(term, column=column)
 
 
 def equal_terms(left: Term, right: Term) -> Column:
     """Whether two values are alike: two nulls are."""
+    if left.known_null or right.known_null:
+        others = [term.column.is_(None) for term in (left, right) if not term.known_null]
+        return and_(true(), *others)
     if left.nullable and right.nullable:
         both_null = and_(left.column.is_(None), right.column.is_(None))
         both = and_(left.column.is_not(None), right.column.is_not(None))

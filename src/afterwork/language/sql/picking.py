@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy import UnaryExpression
 from sqlalchemy.sql import operators
 
-from afterwork.language import types
 from afterwork.language.sql.rowset import Column, Entity, Known, RowSet, Term
 from afterwork.language.typed import Call, Lambda, Typed
 
@@ -28,7 +27,7 @@ def last(translator: Translator, call: Call) -> Entity | Term:
 def at(translator: Translator, call: Call) -> Entity | Term | Known:
     rows = _ordered(translator, call.arguments[0])
     place = _number(translator, call.arguments[1])
-    if place < 1:
+    if place is None or place < 1:
         translator.refuse(call, "places are counted from 1")
     return _picked(rows, place - 1)
 
@@ -45,7 +44,10 @@ def any_of(translator: Translator, call: Call) -> Entity | Term:
 def section(translator: Translator, call: Call) -> RowSet:
     source, low, high = call.arguments
     rows = _ordered(translator, source)
-    start, end = max(_number(translator, low), 1), _number(translator, high)
+    first_place, last_place = _number(translator, low), _number(translator, high)
+    if first_place is None or last_place is None:
+        return rows
+    start, end = max(first_place, 1), last_place
     rows.limit, rows.offset, rows.kind = max(end - start + 1, 0), start - 1, "Sequence"
     return rows
 
@@ -72,11 +74,11 @@ def _picked(rows: RowSet, place: int) -> Entity | Term:
             return Term(rows.select(column).limit(1).scalar_subquery(), kind, True, kept_as, encoded)
 
 
-def _number(translator: Translator, node: Typed) -> int:
-    if not translator.is_known(node) or node.type != types.INTEGER:
+def _number(translator: Translator, node: Typed) -> int | None:
+    if not translator.is_known(node):
         translator.refuse(node, "the place must be known beforehand")
     value = translator.value(node)
-    return value if isinstance(value, int) else 0
+    return value if isinstance(value, int) else None
 
 
 def _turned(order: list[Column]) -> list[Column]:

@@ -26,6 +26,7 @@ class Term:
     kept_as: TypeEngine[Any] | None = None
     encoded: bool = False
     calculated: bool = True
+    known_null: bool = False
 
 
 @dataclass(slots=True)

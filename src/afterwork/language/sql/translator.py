@@ -5,8 +5,7 @@ What doesn't depend on the rows is not SQL but a parameter: it is evaluated once
 
 from typing import Any, NoReturn
 
-from sqlalchemy import and_, case, false, func, literal, null, or_
-from sqlalchemy.types import BigInteger, Boolean, Double, Enum, String, TypeEngine
+from sqlalchemy import and_, case, false, func, or_
 
 from afterwork.errors import NotInSQL
 from afterwork.language import types
@@ -16,7 +15,7 @@ from afterwork.language.members import Attribute
 from afterwork.language.operator import Columns, Operator, Rows
 from afterwork.language.run import Exhausted, Frame
 from afterwork.language.sql.comparing import compared
-from afterwork.language.sql.dialects import Exact
+from afterwork.language.sql.parameters import no_value, parameter
 from afterwork.language.sql.rowset import Column, Entity, Known, RowSet, Term, far_rows, known_rows
 from afterwork.language.typed import (
     Bind,
@@ -34,21 +33,12 @@ from afterwork.language.typed import (
     Variable,
     walk,
 )
-from afterwork.language.types import CollectionType, EnumType, ObjectType, TypeOf
-from afterwork.language.values import as_kept, moment
+from afterwork.language.types import CollectionType, ObjectType, TypeOf
 
 Found = Term | Entity | Known | RowSet
 
 MOST_NODES = 2_000
 """Nodes that a translation may come by: `let` is written out where it is used, so a short text may mean a long one."""
-
-LITERALS: dict[types.Type, TypeEngine[Any]] = {
-    types.BOOLEAN: Boolean(),
-    types.INTEGER: BigInteger(),
-    types.DECIMAL: Exact(),
-    types.REAL: Double(),
-    types.STRING: String(),
-}
 
 
 class Translator:
@@ -106,13 +96,7 @@ class Translator:
 
     def parameter(self, node: Typed, value: Any, like: Term | None = None) -> Term:
         """A value that is known, of the type of what it will be compared with."""
-        kept_as = like.kept_as if like is not None and like.kept_as is not None else _literal(node.type)
-        if value is None:
-            return Term(null(), node.type, True, kept_as, calculated=False)
-        if node.type == types.DATETIME:
-            value = as_kept(moment(value), kept_as)
-        kind = None if isinstance(value, float) and isinstance(kept_as, Exact) else kept_as
-        return Term(literal(value, kind), node.type, False, kept_as, calculated=False)
+        return parameter(node.type, value, like) or self.refuse(node, "it is no single value")
 
     def _attribute(self, node: Read, entity: Entity | Known, member: Attribute) -> Term:
         if isinstance(entity, Known):  # the object is null: the rest is known, too
@@ -214,10 +198,20 @@ class Translator:
         return self.refuse(node, f"{operator.name} has no SQL")
 
     def _calculated(self, function: Any, node: Call) -> Term:
-        terms = [self.column(argument) for argument in node.arguments]
         signature = node.operator.signature
         patterns = [signature.source, *(wanted.pattern for wanted in signature.wanted)]
-        return Term(function(*terms), node.type, not all(pattern.nullable for pattern in patterns))
+        columns: list[Column] = []
+        for pattern, argument in zip(patterns, node.arguments, strict=True):
+            if not self._is_null(argument):
+                columns.append(self.column(argument))
+            elif pattern.nullable:
+                columns.append(no_value(pattern))
+            else:  # null is handed through
+                return self.parameter(node, None)
+        return Term(function(*columns), node.type, not all(pattern.nullable for pattern in patterns))
+
+    def _is_null(self, node: Typed) -> bool:
+        return self.is_known(node) and self.value(node) is None
 
     def _bound(self, node: Bind) -> Found:
         slot = node.variable.slot
@@ -249,8 +243,3 @@ class Translator:
     def value(self, node: Typed) -> Any:
         """The value of a node that is known."""
         return compiled(node)(self.frame)
-
-
-def _literal(kind: types.Type) -> TypeEngine[Any] | None:
-    """The SQL type of a value that stands beside no column."""
-    return Enum(kind.cls, native_enum=False) if isinstance(kind, EnumType) else LITERALS.get(kind)

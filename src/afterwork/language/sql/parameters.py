@@ -1,0 +1,52 @@
+"""Values that are known beforehand, as parameters of a statement."""
+
+import enum
+import uuid
+from datetime import date, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import cast, literal, null
+from sqlalchemy.types import BigInteger, Boolean, Double, Enum, String, TypeEngine
+
+from afterwork.language import types
+from afterwork.language.signature import Pattern
+from afterwork.language.sql.dialects import Exact
+from afterwork.language.sql.rowset import Column, Term
+from afterwork.language.types import EnumType, Type
+from afterwork.language.values import as_kept, moment
+
+SINGLE = (bool, int, float, Decimal, str, date, time, timedelta, uuid.UUID, bytes, enum.Enum)
+"""What can be a parameter."""
+
+LITERALS: dict[Type, TypeEngine[Any]] = {
+    types.BOOLEAN: Boolean(),
+    types.INTEGER: BigInteger(),
+    types.DECIMAL: Exact(),
+    types.REAL: Double(),
+    types.STRING: String(),
+}
+
+
+def parameter(kind: Type, value: Any, like: Term | None) -> Term | None:
+    """A value of a type, kept as what it will be compared with is kept; None where it is no single value."""
+    kept_as = like.kept_as if like is not None and like.kept_as is not None else _kept_as(kind)
+    if value is None:
+        nothing = null() if kept_as is None else cast(null(), kept_as)  # PostgreSQL asks for the type of each null
+        return Term(nothing, kind, True, kept_as, calculated=False, known_null=True)
+    if not isinstance(value, SINGLE):
+        return None
+    if kind == types.DATETIME and isinstance(value, date):
+        value = as_kept(moment(value), kept_as)
+    written_as = None if isinstance(value, float) and isinstance(kept_as, Exact) else kept_as
+    return Term(literal(value, written_as), kind, False, kept_as, calculated=False)
+
+
+def no_value(pattern: Pattern) -> Column:
+    """Null for an operator that takes it, of the type that it wants."""
+    kept_as = LITERALS.get(types.NAMED[pattern.name.lower()])
+    return null() if kept_as is None else cast(null(), kept_as)
+
+
+def _kept_as(kind: Type) -> TypeEngine[Any] | None:
+    return Enum(kind.cls, native_enum=False) if isinstance(kind, EnumType) else LITERALS.get(kind)
