@@ -166,7 +166,9 @@ def wellmade(draw: Any) -> str:
 
 
 @given(operand(2) | wellmade())
-@settings(max_examples=EXAMPLES, deadline=timedelta(seconds=10), suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(
+    max_examples=EXAMPLES, deadline=timedelta(seconds=10), suppress_health_check=list(HealthCheck), derandomize=True
+)
 def test_any_expression_gives_a_value_or_is_refused(text: str) -> None:
     with Session(ENGINE) as session:
         fill(session)
