@@ -9,7 +9,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from statemachine import Event, HistoryState, State, StateChart
 
 import afterwork as aw
-from afterwork.errors import BadDeclaration, BadRequest, ModelError, NotInThisState, UnknownState
+from afterwork.errors import BadDeclaration, BadRequest, ModelError, NotInstalled, NotInThisState, UnknownState
 from tests.support.world import World
 
 
@@ -407,3 +407,38 @@ def test_while_in_is_refused_elsewhere_than_in_an_entry_action(engine: Engine) -
         session.add(order)
         with pytest.raises(BadRequest, match=r"entry actions"):
             aw.while_in(order.flow.pay)
+
+
+@pytest.mark.parametrize("chart", [Flow, Building])
+def test_what_has_not_begun_is_asked_as_if_it_were_in_its_first_state(engine: Engine, chart: Any) -> None:
+    base = a_base()
+    order_class = an_order(base, chart)
+    world = World(engine, base)
+    with world.engine.begin() as connection:
+        connection.execute(text("INSERT INTO orders (id, is_packed) VALUES (1, false)"))
+    first, later = ("pay", None) if chart is Flow else ("dig", "lay")
+
+    with world.session() as session:
+        order = session.get_one(order_class, 1)
+        assert aw.can(getattr(order.flow, first))
+        assert later is None or not aw.can(getattr(order.flow, later))
+        assert order.state is None
+        getattr(order.flow, first)()
+        assert order.state in ("paid", "dug")
+
+
+def test_the_first_states_are_those_that_are_entered(engine: Engine) -> None:
+    for chart, entered in ((Flow, "cart"), (Building, "cleared")):
+        base = a_base()
+        machine = an_order(base, chart).flow
+        assert machine.states.write(machine.states.first) == entered
+
+
+def test_a_history_without_afterworks_tables_says_what_to_do(engine: Engine) -> None:
+    base = a_base()
+    order_class = an_order(base, aw.track_history(type("Tracked", (Flow,), {})))
+    base.metadata.create_all(engine)
+
+    with Session(engine) as session, pytest.raises(NotInstalled, match=r"Create them once with app\.install"):
+        session.add(order_class(id=1))
+        session.flush()

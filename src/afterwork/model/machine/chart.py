@@ -1,8 +1,8 @@
 """The glue to the library that runs a machine (python-statemachine 3): a chart at work on one object."""
 
 import types
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from inspect import getattr_static, isfunction
 from typing import TYPE_CHECKING, Any
@@ -137,11 +137,11 @@ class Play:
             raise
 
     def can(self, event: str) -> bool:
-        """Whether an event is possible now: its state is the one, and its guards say so."""
-        if self.stored is None:
-            return False
+        """Whether an event is possible now: its state is the one, and its guards say so. What has not begun is asked as
+        if it were in its first state."""
         trigger = BoundEvent(event, _sm=self._chart).build_trigger(machine=self._chart)
-        return bool(self._chart._engine.select_transitions(trigger))
+        with self._facade.begun():
+            return bool(self._chart._engine.select_transitions(trigger))
 
     def enabled(self) -> list[Transition]:
         """The transitions without an event that would be taken now."""
@@ -235,6 +235,18 @@ class _Facade:
         self._stored, self._values = stored, values
         if stored is not None:
             self._machine.store(self._obj, stored)
+
+    @contextmanager
+    def begun(self) -> Iterator[None]:
+        """Show what has not begun as if it were in its first state."""
+        if self._machine.stored(self._obj) is not None:
+            yield
+            return
+        self._stored, self._values = None, self._machine.states.first
+        try:
+            yield
+        finally:
+            self._stored = _UNREAD
 
     def __dir__(self) -> list[str]:
         return dir(type(self._obj))

@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, column, insert, inspect, select, table, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapper
 
 from afterwork.clock import now
-from afterwork.errors import StateHasChanged
+from afterwork.errors import NotInstalled, StateHasChanged
 from afterwork.model.accounted import ACCOUNTED
 from afterwork.model.external_id import external_id
 from afterwork.model.moment import UtcDateTime
@@ -121,7 +122,12 @@ def write_down(mapper: Mapper[Any], connection: Connection, obj: Any) -> None:
             }
             for move in moves
         ]
-        connection.execute(insert(TRANSITION), rows, execution_options=OWN)
+        try:
+            connection.execute(insert(TRANSITION), rows, execution_options=OWN)
+        except DBAPIError as error:
+            if any(words in str(error.orig) for words in ("no such table", "does not exist")):
+                raise NotInstalled(connection.engine.url.render_as_string()) from error
+            raise
 
 
 def forget(obj: Any, *_: Any) -> None:

@@ -43,6 +43,12 @@ class States:
     def _all(self) -> list[State]:
         return list(self.chart.states_map.values())
 
+    @cached_property
+    def first(self) -> Any:
+        """Where it begins, as the library has it."""
+        active = [state for state in self._all if _is_first(state)]
+        return active[0].value if self.is_flat else OrderedSet(state.value for state in active)
+
     def named(self, name: str) -> State | None:
         """The state with an id; None if there is none."""
         return next((state for state in self._all if state.id == name), None)
@@ -80,3 +86,9 @@ class States:
                 f"{self.chart.__name__} has no state {shown(stored)}. It has: {known}. If the machine was changed, "
                 "update the rows that stand in what is gone; afterwork check lists them."
             ) from None
+
+
+def _is_first(state: State) -> bool:
+    """Whether a machine that begins is in a state: all regions that are parallel, and else the initial one."""
+    beside = state.parent is not None and state.parent.parallel
+    return bool((state.initial or beside) and (state.parent is None or _is_first(state.parent)))
