@@ -1,9 +1,9 @@
 """The caches that a model declares: one calculated member, or a view model, for each object of a class."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from types import CodeType
 from typing import Any
 
@@ -43,13 +43,14 @@ class DerivedCache(_Cache):
     member: str
 
     @property
-    def in_sql(self) -> Any | None:
+    def in_sql(self) -> Callable[[], Any] | None:
         """What says the value in SQL, correlated with the table of the class: what the model says, or what its text in
         OCL is in SQL. None if there is no such thing."""
         if self.derived.in_sql is not None:
-            return self.derived.in_sql(self.root.class_)
+            return partial(self.derived.in_sql, self.root.class_)
         expression = expression_of(self.derived.function)
-        return None if expression is None else expression.in_sql(self.root)
+        side = None if expression is None else expression.in_sql(self.root)
+        return None if side is None else lambda: side
 
     @property
     def column(self) -> Column[Any]:

@@ -122,9 +122,10 @@ def in_sql(
 ) -> SqlCalculator | str | None:
     """The calculator of a cache that has a SQL side; None if it has none; the reason if that can't be used."""
     try:
-        side = cache.in_sql
-        if side is None:
+        says = cache.in_sql
+        if says is None:
             return None
+        side = says()
         if not isinstance(side, ColumnElement) and not hasattr(side, "__clause_element__"):
             return f"it is {shown(side)}, which is no expression and no scalar select"
         set_based = SetBased(cache.root, side, watches, dialect)
