@@ -183,9 +183,11 @@ def timers(app: Afterwork, url: URL, as_json: bool) -> None:
 @the_database()
 @click.option(
     "--svg",
-    metavar="FOLDER",
+    metavar="[FOLDER]",
+    is_flag=False,
+    flag_value=Path("."),
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write the diagram of each machine into FOLDER, with the number of objects in each state.",
+    help="Write the diagram of each machine into FOLDER, or here, with the number of objects in each state.",
 )
 @as_json
 def machines(app: Afterwork, url: URL, svg: Path | None, as_json: bool) -> None:
