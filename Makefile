@@ -5,8 +5,10 @@ BIN := .venv/bin
 DEV := .venv/.ready
 DATABASE_URL ?=
 SECONDS ?= 15
-WORKERS ?= 3
+WORKERS ?= 2
 EXAMPLES ?= 10000
+# Tests start hundreds of processes, which need not compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test check prove bench clean
 
@@ -27,8 +29,7 @@ test: $(DEV)         ## all tests, on SQLite and on PostgreSQL (DATABASE_URL=…
 check: $(DEV)        ## ruff, mypy, basedpyright, import-linter, and the tests
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
-	@$(BIN)/basedpyright
+	@$(BIN)/mypy & typed=$$!; $(BIN)/basedpyright && wait $$typed
 	@$(BIN)/lint-imports
 	@$(MAKE) --no-print-directory test
 

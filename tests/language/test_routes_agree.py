@@ -17,7 +17,7 @@ from tests.language.conformance import in_order, plain
 from tests.language.model import Base, Customer, Kind, Line, Order, Tag, names
 from tests.language.wellmade import OPERATORS, WITH_SQL, Maker
 
-EXAMPLES = int(os.environ.get("EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("EXAMPLES", "25"))
 
 # Data
 
