@@ -9,7 +9,7 @@ from sqlalchemy import URL
 from tests.faults.scene import Scene
 from tests.support.journal import Journal
 from tests.support.numbers import JOURNAL
-from tests.support.processes import processes
+from tests.support.processes import Processes, processes
 
 
 @pytest.fixture
@@ -33,3 +33,10 @@ def scene_on(tmp_path: Path) -> Iterator[Callable[[URL], Scene]]:
 def scene(scene_on: Callable[[URL], Scene], url: URL) -> Scene:
     """An installed database, without servers as yet."""
     return scene_on(url)
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[Processes]:
+    """Starts processes, which end with the test. What they do stands in `journal.jsonl`."""
+    with processes(tmp_path, {JOURNAL: str(tmp_path / "journal.jsonl")}) as found:
+        yield found

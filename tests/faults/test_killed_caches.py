@@ -2,7 +2,6 @@
 
 import json
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -14,8 +13,7 @@ from afterwork.events import Point
 from tests.server.test_caches_live import fill, settled
 from tests.support import trade
 from tests.support.journal import Journal
-from tests.support.numbers import JOURNAL
-from tests.support.processes import Process, Processes, processes
+from tests.support.processes import Process, Processes
 
 pytestmark = pytest.mark.faults
 
@@ -24,12 +22,6 @@ CLAIMING = {"standby_poll": 0.1, "lock_limit": 1.0, "lease": 2.0, "at_once": 0.0
 
 QUICK = CLAIMING | {"at_once": 10.0}
 """With these, whatever has run before is calculated in the transaction that takes the change."""
-
-
-@pytest.fixture
-def started(tmp_path: Path) -> Iterator[Processes]:
-    with processes(tmp_path, {JOURNAL: str(tmp_path / "journal.jsonl")}) as found:
-        yield found
 
 
 def _start(

@@ -2,26 +2,17 @@
 
 import json
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 from typing import get_args
 
 import pytest
 from sqlalchemy import URL, Engine
 
 from afterwork.events import Point
-from tests.support.numbers import JOURNAL
 from tests.support.orders import Orders, orders
-from tests.support.processes import Process, Processes, processes
+from tests.support.processes import Process, Processes
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.faults
-
-
-@pytest.fixture
-def started(tmp_path: Path) -> Iterator[Processes]:
-    with processes(tmp_path, {JOURNAL: str(tmp_path / "journal.jsonl")}) as found:
-        yield found
 
 
 def start(started: Processes, url: URL, fault: dict[str, object] | None = None) -> Process:

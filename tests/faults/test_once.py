@@ -3,7 +3,6 @@
 import json
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import URL, Engine, create_engine, select
@@ -12,8 +11,7 @@ from sqlalchemy.orm import Session
 import afterwork as aw
 from afterwork.events import Point
 from tests.support import upgraded
-from tests.support.numbers import JOURNAL
-from tests.support.processes import Process, Processes, processes
+from tests.support.processes import Process, Processes
 from tests.support.upgraded import Mark
 from tests.support.waiting import eventually
 
@@ -22,12 +20,6 @@ pytestmark = pytest.mark.faults
 SETTINGS = {"standby_poll": 0.1, "lock_limit": 1.0, "lease": 2.0}
 POINTS: tuple[Point, ...] = ("claimed", "ran", "before commit", "after commit")
 INSIDE, OUTSIDE = ["Inside.first", "Inside.second"], ["Outside.first", "Outside.second"]
-
-
-@pytest.fixture
-def started(tmp_path: Path) -> Iterator[Processes]:
-    with processes(tmp_path, {JOURNAL: str(tmp_path / "journal.jsonl")}) as found:
-        yield found
 
 
 @pytest.fixture

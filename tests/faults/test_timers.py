@@ -4,7 +4,6 @@ import json
 import signal
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import URL, Engine, create_engine, func, select
@@ -13,20 +12,13 @@ from sqlalchemy.orm import Session
 import afterwork as aw
 from afterwork.events import Point
 from tests.support import timed
-from tests.support.numbers import JOURNAL
-from tests.support.processes import Process, Processes, processes
+from tests.support.processes import Process, Processes
 from tests.support.timed import TASKS, Task, Tick, Visit
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.faults
 
 SETTINGS = {"standby_poll": 0.1, "lock_limit": 1.0, "lease": 2.0}
-
-
-@pytest.fixture
-def started(tmp_path: Path) -> Iterator[Processes]:
-    with processes(tmp_path, {JOURNAL: str(tmp_path / "journal.jsonl")}) as found:
-        yield found
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from statemachine.transition import Transition
 from afterwork.errors import UnknownState
 from afterwork.model.external_id import parse
 from afterwork.model.machine.declare import Machine, declared_machines
-from afterwork.model.machine.moves import HISTORY
 from afterwork.model.reading import ReadModel
 from afterwork.store import tables
 
@@ -62,7 +61,7 @@ def views(connection: Connection, model: ReadModel) -> list[MachineView]:
         MachineView(
             name,
             machine.chart.__name__,
-            getattr(machine.chart, HISTORY, False),
+            machine.has_history,
             list(_states(connection, mapper, machine)),
         )
         for name, mapper, machine in machines_in(model)
@@ -125,7 +124,7 @@ def _oldest(
     connection: Connection, mapper: Mapper[Any], machine: Machine, stored: Any
 ) -> tuple[str | None, datetime | None]:
     """The object that has been in a state for longest, as far as the history tells."""
-    if not getattr(machine.chart, HISTORY, False) or stored is None:
+    if not machine.has_history or stored is None:
         return None, None
     t, later = tables.transition.c, tables.transition.alias("later")
     same = later.c.root_id == t.root_id, later.c.machine == t.machine, later.c.id > t.id

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Dialect, func, select, update
 from sqlalchemy.exc import IntegrityError
@@ -18,7 +19,7 @@ from afterwork.manifest.tables import definition as definitions
 from afterwork.manifest.tables import shape as shapes
 from afterwork.manifest.tables import use as uses
 from afterwork.model.cache import Cache, DerivedCache
-from afterwork.model.external_id import ExternalId
+from afterwork.model.external_id import ExternalId, parse
 
 NO_PRIORITY = 2147483647
 
@@ -40,6 +41,11 @@ class Definition:
     def root_of(self, key: int | str, dialect: Dialect) -> str:
         """The external id of the object whose row has this key in the journal."""
         return str(ExternalId(self.cache.root, identity_of(self.watch, key, dialect)))
+
+    def key_of(self, root: str) -> tuple[Any, ...]:
+        """The primary key of the object that has this external id."""
+        mapper = self.cache.root
+        return parse(root, {mapper.class_.__name__: mapper}).key
 
     @cached_property
     def written(self) -> tuple[int, int] | None:

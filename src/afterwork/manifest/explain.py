@@ -23,7 +23,6 @@ from afterwork.manifest.steps import Step
 from afterwork.manifest.tables import cache as caches
 from afterwork.manifest.tables import definition as definitions
 from afterwork.manifest.tables import due as dues
-from afterwork.model.external_id import parse
 
 State = Literal["fresh", "stale", "running", "failed", "never run"]
 
@@ -224,7 +223,7 @@ class Explainer:
         if definition.written is None or definition.target is None:
             return
         watch, column = definition.written
-        key = key_of(definition.target, _parts(definition, root), self.matcher.dialect)
+        key = key_of(definition.target, definition.key_of(root), self.matcher.dialect)
         if key is not None:
             yield from self._row_tokens(watch, column, key)
 
@@ -286,8 +285,3 @@ class Explainer:
         """The text of a column that has the same value as a column of an object."""
         value = getattr(state.obj(), state.mapper.get_property_by_column(member).key)
         return text_of(column, value, self.matcher.dialect)
-
-
-def _parts(definition: Definition, root: str) -> tuple[Any, ...]:
-    mapper = definition.cache.root
-    return parse(root, {mapper.class_.__name__: mapper}).key

@@ -13,6 +13,7 @@ from sqlalchemy import Column, Table
 from sqlalchemy.orm import Mapper
 
 from afterwork.errors import ModelError
+from afterwork.language.names import folded
 from afterwork.model.columns import has_zone, python_type
 from afterwork.model.moment import UtcDateTime
 
@@ -56,11 +57,6 @@ EXPECTED: Mapping[str, Expected] = {
 }
 
 
-def plain(name: str) -> str:
-    """A name as it is compared: without case and underscores."""
-    return name.replace("_", "").lower()
-
-
 @dataclass(frozen=True)
 class Contract:
     """The ticket class of a model, with its attributes found."""
@@ -94,8 +90,8 @@ class Contract:
 
 
 def _matches(mapper: Mapper[Any], name: str) -> list[Attribute]:
-    accepted = {plain(n) for n in (name, *EXPECTED[name].aliases)}
-    return [Attribute(key, column) for key, column in mapper.columns.items() if plain(key) in accepted]
+    accepted = {folded(n) for n in (name, *EXPECTED[name].aliases)}
+    return [Attribute(key, column) for key, column in mapper.columns.items() if folded(key) in accepted]
 
 
 def _problems(mapper: Mapper[Any]) -> Iterator[str]:

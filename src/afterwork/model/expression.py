@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapper, Session, registry
 
 from afterwork.errors import BadRequest, NotInSQL, shown
 from afterwork.language import ModelMethod, Names, compile_action, compile_query, to_select, to_values
+from afterwork.language.names import find
 from afterwork.language.precedence import Dialect
 from afterwork.language.query import Action, Query
 from afterwork.language.types import ANY, STRING
@@ -17,12 +18,10 @@ from afterwork.model.external_id import external_id_or_none, parse
 from afterwork.model.later import later
 from afterwork.model.later import session as session_of
 from afterwork.model.machine.declare import declared_machines
-from afterwork.model.method import BoundMethod
+from afterwork.model.method import BoundMethod, Method
 from afterwork.model.ticket import is_ticket_class
 from afterwork.model.viewmodel import ViewModel
 from afterwork.model.work import methods_of
-
-NAMES = "afterwork.names"
 
 Compile = Callable[..., Query | Action]
 
@@ -144,10 +143,15 @@ def names_of(base: registry) -> Names:
 
 
 def _methods(cls: type) -> Mapping[str, ModelMethod]:
-    works = [work.method for work in methods_of(inspect(cls))]
-    found = {method.name.rpartition(".")[2]: method for method in works}
-    known = {name: ModelMethod(name, partial(_call, method.name), method.may_run) for name, method in found.items()}
+    known = {
+        name: ModelMethod(name, partial(_call, method.name), method.may_run) for name, method in _asked_for(cls).items()
+    }
     return {"DoAsync": ModelMethod("DoAsync", _do_async, parameters=(STRING,), result=ANY), **known}
+
+
+def _asked_for(cls: type) -> dict[str, Method[Any, Any]]:
+    """The methods and events of a class, by what expressions call them: an event without its machine."""
+    return {work.method.name.rpartition(".")[2]: work.method for work in methods_of(inspect(cls))}
 
 
 def _call(name: str, obj: Any) -> Any:
@@ -163,11 +167,10 @@ def _bound(obj: Any, name: str) -> BoundMethod[Any]:
 
 def _do_async(obj: Any, name: str) -> object:
     """`self.DoAsync('AssignNumber')`: ask for a method or an event of the object by a ticket."""
-    wanted = name.replace("_", "").lower()
-    for work in methods_of(inspect(type(obj))):
-        if work.method.name.rpartition(".")[2].replace("_", "").lower() == wanted:
-            return later(_bound(obj, work.method.name))
-    raise BadRequest(f"{type(obj).__name__} has no method {shown(name)} that could be asked for.")
+    method = find(_asked_for(type(obj)), name)
+    if method is None:
+        raise BadRequest(f"{type(obj).__name__} has no method {shown(name)} that could be asked for.")
+    return later(_bound(obj, method.name))
 
 
 def _states(cls: type) -> list[str]:

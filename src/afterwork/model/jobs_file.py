@@ -83,28 +83,25 @@ def _load(path: Path, text: str, base: registry) -> JobsFile:
     configure_mappers()
     read = JobsFile(path, text)
     try:
-        for name, job in _jobs(read, content, base):
-            read.jobs[name] = job.add()
+        for name, add in _jobs(read, content, base):
+            read.jobs[name] = add()
     except BaseException:
         read.withdraw()
         raise
     return read
 
 
-@dataclass(frozen=True)
-class _Job:
-    """One job of a file. `add` puts it into the model, and returns what takes it out again."""
-
-    add: Callable[[], Callable[[], None]]
+Job = Callable[[], Callable[[], None]]
+"""Puts one job of a file into the model, and returns what takes it out again."""
 
 
-def _jobs(read: JobsFile, content: Mapping[str, Any], base: registry) -> Iterator[tuple[str, _Job]]:
+def _jobs(read: JobsFile, content: Mapping[str, Any], base: registry) -> Iterator[tuple[str, Job]]:
     makers = {"methods": _method, "derived": _derived, "view_models": _view_model}
     for section, jobs in content.items():
         if section not in makers:
             _refuse(read, section, f"there is no section {section!r}. There are: {', '.join(makers)}")
         for name, said in jobs.items():
-            where = _Where(read, section, name, said, base)
+            where = _Where(read, name, said, base)
             where.check_keys(said, SECTIONS[section], name)
             try:
                 yield name, makers[section](where)
@@ -117,7 +114,6 @@ class _Where:
     """One table of a file."""
 
     read: JobsFile
-    section: str
     name: str
     said: Mapping[str, Any]
     base: registry
@@ -165,37 +161,35 @@ class _Where:
         return function
 
 
-def _method(where: _Where) -> _Job:
+def _method(where: _Where) -> Job:
     mapper, name = where.owner
     cls = mapper.class_
     body = where.statements(where.needed("do"), cls)
     precondition = where.query(where.said["precondition"], cls) if "precondition" in where.said else None
-    made: Method[Any, Any] = method(precondition=precondition, when=_when(where, cls), **_way(where))(body)
+    made: Method[Any, Any] = method(precondition=precondition, when=_when(where), **_way(where))(body)
     made.name = name
-    return _Job(lambda: _put(where, cls, name, made))
+    return lambda: _put(where, cls, name, made)
 
 
-def _derived(where: _Where) -> _Job:
+def _derived(where: _Where) -> Job:
     mapper, member = where.owner
     function = where.query(where.needed("value"), mapper.class_)
-    options = {key: where.said[key] for key in ("priority",) if key in where.said}
-    made: Derived[Any, Any] = derived(member, allow_oldness=_span(where.said.get("allow_oldness", {})), **options)(
-        function
-    )
+    oldness = _span(where.said.get("allow_oldness", {}))
+    made: Derived[Any, Any] = derived(member, priority=where.said.get("priority"), allow_oldness=oldness)(function)
     made.name = f"compute_{member}"
-    return _Job(lambda: _put(where, mapper.class_, made.name, made))
+    return lambda: _put(where, mapper.class_, made.name, made)
 
 
-def _view_model(where: _Where) -> _Job:
+def _view_model(where: _Where) -> Job:
     root = where.mapper(where.said["root"]).class_ if "root" in where.said else None
     names: dict[str, Any] = dict(_way(where))
-    if (when := _when(where, root)) is not None:
+    if (when := _when(where)) is not None:
         names["when"] = when
     for said in where.needed("actions"):
         where.check_keys(said, ACTION, f"an action of {where.name}")
         enabled = where.query(said["enabled"], root) if "enabled" in said else None
         names[said["name"]] = action(enabled=enabled)(where.statements(said["do"], root))
-    return _Job(lambda: _make(where, root, names))
+    return lambda: _make(where, root, names)
 
 
 def _way(where: _Where) -> dict[str, Any]:
@@ -207,7 +201,7 @@ def _way(where: _Where) -> dict[str, Any]:
     }
 
 
-def _when(where: _Where, cls: type | None) -> Any:
+def _when(where: _Where) -> Any:
     said = where.said.get("when")
     if said is None:
         return None

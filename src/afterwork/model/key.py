@@ -1,9 +1,10 @@
-"""A ticket's key as a text, which is how leases and people name it, whatever its type."""
+"""Keys: a ticket's as a text, which is how leases and people name it, whatever its type; and rows by their keys."""
 
 import uuid
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, cast, func
+from sqlalchemy import ColumnElement, Text, cast, func, tuple_
 
 from afterwork.model.columns import python_type
 from afterwork.model.external_id import READERS
@@ -23,3 +24,10 @@ def key_as_text(column: ColumnElement[Any]) -> ColumnElement[str]:
     """What `key_text` says, in a statement. Databases differ in whether they keep the hyphens of a UUID."""
     text = cast(column, Text)
     return func.replace(text, "-", "") if python_type(column) is uuid.UUID else text
+
+
+def is_one_of(columns: Sequence[ColumnElement[Any]], keys: Collection[tuple[Any, ...]]) -> ColumnElement[bool]:
+    """Whether a row has one of some keys in these columns."""
+    if len(columns) == 1:
+        return columns[0].in_([key[0] for key in keys])
+    return tuple_(*columns).in_(list(keys))

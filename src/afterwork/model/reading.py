@@ -11,8 +11,9 @@ from sqlalchemy.exc import NoInspectionAvailable
 from sqlalchemy.orm import Mapper, Session, configure_mappers, registry
 
 from afterwork.errors import BadDeclaration, BadRequest, ModelError, UnknownWork, shown
+from afterwork.language.names import folded
 from afterwork.model.cache import Cache, caches_of
-from afterwork.model.contract import CLASS_NAME, Contract, plain
+from afterwork.model.contract import CLASS_NAME, Contract
 from afterwork.model.external_id import parse
 from afterwork.model.later import HOW_TO_HAVE_TICKETS
 from afterwork.model.machine.declare import declared_machines
@@ -39,7 +40,7 @@ class ReadModel:
 
     def work(self, name: str | None) -> Work:
         """The work that a ticket names. Raises `UnknownWork`, naming what comes near."""
-        found = self.works.get(name or "") or self._spellings.get(plain(name or "")) or self._while(name or "")
+        found = self.works.get(name or "") or self._spellings.get(folded(name or "")) or self._while(name or "")
         if found is None:
             raise UnknownWork(self._unknown(name))
         if found.name in self.once:
@@ -112,7 +113,7 @@ def read_model(base: object) -> ReadModel:
     contract = _contract(mappers, problems)
     if problems or contract is None:
         raise ModelError(problems)
-    spellings = {plain(name): work for name, work in works.items()}
+    spellings = {folded(name): work for name, work in works.items()}
     return ReadModel(classes, works, caches, timers, once, contract, spellings)
 
 

@@ -4,13 +4,11 @@ New objects come by the journal, and first. How far filling has come is a row of
 crash where it was.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, func, select, tuple_, update
-from sqlalchemy.orm import Mapper
 
 from afterwork.manifest.cause import Cause
 from afterwork.manifest.definitions import Definition, after_all_runs
@@ -18,13 +16,10 @@ from afterwork.manifest.match import Matcher
 from afterwork.manifest.tables import cache as caches
 from afterwork.manifest.tables import definition as definitions
 from afterwork.manifest.tables import due as dues
-from afterwork.model.external_id import ExternalId, parse
+from afterwork.model.external_id import ExternalId
+from afterwork.model.key import is_one_of
 
 CHUNK = 1000
-
-
-def _classes(definition: Definition) -> Mapping[str, Mapper[Any]]:
-    return {definition.cache.root.class_.__name__: definition.cache.root}
 
 
 @dataclass(frozen=True)
@@ -85,20 +80,19 @@ class Filler:
         )
         rows = connection.execute(old).all()
         for start in range(0, len(rows), CHUNK):
-            keys = {parse(row.root, _classes(definition)).key: row.id for row in rows[start : start + CHUNK]}
+            keys = {definition.key_of(row.root): row.id for row in rows[start : start + CHUNK]}
             there = self._there(connection, definition, list(keys))
             self.matcher.heads.drop(connection, [number for key, number in keys.items() if key not in there])
 
     def _there(self, connection: Connection, definition: Definition, keys: Sequence[tuple[object, ...]]) -> set[object]:
         columns = list(definition.cache.table.primary_key.columns)
-        wanted = tuple_(*columns).in_(keys) if len(columns) > 1 else columns[0].in_([key[0] for key in keys])
-        return {tuple(row) for row in connection.execute(select(*columns).where(wanted))}
+        return {tuple(row) for row in connection.execute(select(*columns).where(is_one_of(columns, keys)))}
 
     def _next(self, connection: Connection, definition: Definition, after: str | None) -> list[str]:
         mapper = definition.cache.root
         key = list(definition.cache.table.primary_key.columns)
         some = select(*key).order_by(*key).limit(CHUNK)
         if after is not None:
-            last = parse(after, _classes(definition)).key
+            last = definition.key_of(after)
             some = some.where(tuple_(*key) > tuple_(*last)) if len(key) > 1 else some.where(key[0] > last[0])
         return [str(ExternalId(mapper, tuple(row))) for row in connection.execute(some)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection, select
 
 from afterwork.clock import Clock
 from afterwork.errors import CircularCaches, NotAtOnce
@@ -23,6 +23,7 @@ from afterwork.manifest.match import Matcher
 from afterwork.manifest.reads import Reads
 from afterwork.manifest.shape import shape_of
 from afterwork.model.cache import DerivedCache
+from afterwork.model.key import is_one_of
 from afterwork.triggers.calculate import Calculated
 from afterwork.triggers.write import ColumnWriter
 
@@ -145,8 +146,7 @@ class Storer:
         keys = {one.root.key: one.claimed.cache for one in new if one.root is not None}
         assert definition.target is not None
         columns = definition.target.key
-        wanted = tuple_(*columns).in_(list(keys)) if len(columns) > 1 else columns[0].in_([key[0] for key in keys])
-        free = select(*columns).where(wanted).with_for_update(key_share=True, skip_locked=True)
+        free = select(*columns).where(is_one_of(columns, keys)).with_for_update(key_share=True, skip_locked=True)
         found = {tuple(row) for row in connection.execute(free)}
         return {cache for key, cache in keys.items() if key not in found}
 

@@ -14,7 +14,6 @@ from sqlalchemy import (
     bindparam,
     false,
     select,
-    tuple_,
 )
 from sqlalchemy.orm import Mapper
 
@@ -26,6 +25,7 @@ from afterwork.manifest.query.parts import Unclear, column_of
 from afterwork.manifest.query.plan import Plan, Provenance, plan_for
 from afterwork.manifest.query.questions import Questions, spread
 from afterwork.manifest.reads import Reads
+from afterwork.model.key import is_one_of
 
 Key = tuple[Any, ...]
 """A primary key, as the attributes have it."""
@@ -62,7 +62,7 @@ class SetBased:
 
     def values(self, keys: Sequence[Key]) -> Select[Any]:
         """The keys and values of the objects with these keys."""
-        return self._values.where(_is_one_of(self.root.primary_key, keys))
+        return self._values.where(is_one_of(self.root.primary_key, keys))
 
     def value(self) -> Select[Any]:
         """The key and value of one object, whose key comes as `parameters`."""
@@ -82,7 +82,7 @@ class SetBased:
         """The query for what the values of these objects depend on."""
         assert self._plan.root is not None
         own = [column_of(self._plan.root, key.name) for key in self.root.primary_key]
-        query = self._plan.provenance(own, _is_one_of(own, keys))
+        query = self._plan.provenance(own, is_one_of(own, keys))
         return query if query is not None else select(*self.root.primary_key).where(false())
 
     def reads(self, keys: Iterable[Key], rows: Iterable[Sequence[Any]]) -> dict[Key, Reads]:
@@ -144,9 +144,3 @@ class SetBased:
         if any(branch.steps[0].place is not root for branch in plan.branches):
             return f"it depends on rows that no equality leads to from those of {name}"
         return plan
-
-
-def _is_one_of(columns: Sequence[ColumnElement[Any]], keys: Sequence[Key]) -> ColumnElement[bool]:
-    if len(columns) == 1:
-        return columns[0].in_([key[0] for key in keys])
-    return tuple_(*columns).in_(keys)

@@ -114,7 +114,7 @@ class Play:
             self._act(partial(self._take, self._chart.activate_initial_state))
         finally:
             engine.running = True
-        self._watch.step("", None)
+        self._watch.step("")
 
     def go_on(self) -> None:
         """Take all transitions without an event that are possible, one after the other."""
@@ -203,9 +203,9 @@ class _Watch:
         withdraw(self._play.machine, self._play.obj, state.id)
 
     def after_transition(self, event: Any, source: Any, target: Any) -> None:
-        self.step("" if event is None else str(event), target)
+        self.step("" if event is None else str(event))
 
-    def step(self, event: str, target: Any) -> None:
+    def step(self, event: str) -> None:
         before, self._last = self._last, self._play.stored
         if before != self._last:
             note(self._play.obj, Move(self._play.machine, before, self._last, event))

@@ -17,7 +17,7 @@ from afterwork.errors import BadDeclaration
 from afterwork.model.derived import key_of, name_of
 from afterwork.model.lane import MAIN
 from afterwork.model.machine.chart import Play, eventless, usable
-from afterwork.model.machine.moves import MACHINES, forget, hold, keep_apart, machines_of, write_down
+from afterwork.model.machine.moves import HISTORY, MACHINES, forget, hold, keep_apart, machines_of, write_down
 from afterwork.model.machine.states import States
 from afterwork.model.method import BoundMethod, Method
 
@@ -69,6 +69,11 @@ class Machine:
     def events(self) -> Mapping[str, "EventMethod"]:
         """Its events by name, each as work that can be asked for."""
         return {name: EventMethod(self, name) for name in map(str, self.chart._events) if "." not in name}
+
+    @property
+    def has_history(self) -> bool:
+        """Whether its moves are kept, see `track_history`."""
+        return bool(getattr(self.chart, HISTORY, False))
 
     @cached_property
     def eventless(self) -> list[Transition]:

@@ -80,7 +80,7 @@ def track_history(chart: Chart) -> Chart:
 
 def note(obj: Any, move: Move) -> None:
     """An object has moved: tell it, and write it down when it is saved."""
-    if getattr(move.machine.chart, HISTORY, False):
+    if move.machine.has_history:
         vars(obj).setdefault(MOVES, []).append(move)
         state = inspect(obj)
         if state.session is not None and state.persistent and not state.modified:  # an action has saved it already
