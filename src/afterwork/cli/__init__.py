@@ -28,6 +28,7 @@ COMMANDS = (
     caches.explain,
     caches.impact,
     caches.verify,
+    caches.recompute,
     language.evaluate,
     language.open_shell,
     serving.reload,

@@ -1,18 +1,27 @@
 """Everything that can be read of an installation, for the command line and whoever else shows it."""
 
+from afterwork.insight.cache_list import CacheLine
+from afterwork.insight.caches import CacheSummary, Filling
 from afterwork.insight.check import Finding
+from afterwork.insight.count import Count
 from afterwork.insight.machines import MachineView, StateView
 from afterwork.insight.once import OnceView
+from afterwork.insight.page import Page
 from afterwork.insight.service import Insight
 from afterwork.insight.status import Status
 from afterwork.insight.tickets import State, TicketView
 from afterwork.insight.timers import TimerView
 
 __all__ = [
+    "CacheLine",
+    "CacheSummary",
+    "Count",
+    "Filling",
     "Finding",
     "Insight",
     "MachineView",
     "OnceView",
+    "Page",
     "State",
     "StateView",
     "Status",

@@ -1,46 +1,31 @@
 """All that can be read of one database."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection
-
 from afterwork.clock import Clock
-from afterwork.insight import machines, once, timers
+from afterwork.insight import once, timers
 from afterwork.insight import status as statuses
 from afterwork.insight import tickets as ticket_views
 from afterwork.insight.check import Check, Finding
-from afterwork.insight.diagram import svg
-from afterwork.insight.machines import MachineView, machines_in
+from afterwork.insight.of_caches import OfCaches
+from afterwork.insight.of_machines import OfMachines
 from afterwork.insight.once import OnceView
 from afterwork.insight.status import Status
 from afterwork.insight.tickets import State, TicketView
 from afterwork.insight.timers import TimerView
-from afterwork.manifest.explain import CacheSummary, Explainer
 from afterwork.model.reading import ReadModel
-from afterwork.store import schema
 from afterwork.store.database import Database
 from afterwork.store.tickets import Columns
-from afterwork.triggers.assemble import matcher_of
 
 
-class Insight:
+class Insight(OfCaches, OfMachines):
     """Reads one database. Changes nothing. What needs Afterwork's own tables raises `NotInstalled` or `WrongSchema`
     where they are not as they must be."""
 
     def __init__(self, database: Database, model: ReadModel, clock: Clock) -> None:
-        self._database = database
-        self._model = model
-        self._clock = clock
+        super().__init__(database, model, clock)
         self._columns = Columns(model.contract, model.contract.table, database.dialect)
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with self._database.engine.connect() as connection:
-            schema.check_installed(self._database, connection)
-            yield connection
 
     def status(self) -> Status:
         """Counts of what waits and runs, and who is there to run it."""
@@ -63,32 +48,8 @@ class Insight:
         with self._reading() as connection:
             return once.views(connection, self._model)
 
-    def caches(self) -> Sequence[CacheSummary]:
-        """All caches, over all objects: how many are fresh, stale, failed, and how far filling has come."""
-        with self._reading() as connection:
-            explainer = Explainer(matcher_of(self._database, self._model, connection))
-            return explainer.summaries(connection, self._model.caches)
-
-    def machines(self) -> Sequence[MachineView]:
-        """All state machines, and where their objects stand. Counts all objects of their classes."""
-        with self._reading() as connection:
-            return machines.views(connection, self._model)
-
-    def diagrams(self) -> dict[str, str]:
-        """The diagram of each machine, an SVG with the number of objects in each state, by the name of the machine."""
-        found = {view.name: view for view in self.machines()}
-        return {name: svg(machine.chart, _counts(found[name])) for name, _, machine in machines_in(self._model)}
-
     def check(self) -> Sequence[Finding]:
         """Whether this installation is right, and what to do where it is not."""
         with self._database.engine.connect() as connection:
             found = list(Check(self._database, self._model, self._clock.now()).findings(connection))
         return [replace(finding, advice="") if finding.right else finding for finding in found]
-
-
-def _counts(view: MachineView) -> dict[str, int]:
-    """How many objects are in each state, by its id, outer states included."""
-    counts: Counter[str] = Counter()
-    for one in view.states:
-        counts.update(dict.fromkeys(one.active, one.count))
-    return counts
