@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, func, inspect, select
 from afterwork.clock import Clock
 from afterwork.insight import machines
 from afterwork.insight.diagram import svg
+from afterwork.insight.history import Past
 from afterwork.insight.machines import MachineView, machines_in
 from afterwork.journal import capture
 from afterwork.manifest.explain import CacheSummary, Explainer
@@ -121,11 +122,11 @@ class Finding:
         return not self.right and not self.is_note
 
 
-class Insight:
+class Insight(Past):
     """Reads one database. Changes nothing."""
 
     def __init__(self, database: Database, model: ReadModel, clock: Clock) -> None:
-        self._database = database
+        super().__init__(database)
         self._model = model
         self._clock = clock
         self._columns = Columns(model.contract, model.contract.table, database.dialect)
