@@ -1,16 +1,13 @@
 """What has run: sums of each minute, how long it took, and the runs that are worth a look."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from afterwork.events import TriggerKind
-from afterwork.store import history, schema
-from afterwork.store.database import Database
-from afterwork.store.history import Histogram, RunOutcome, RunRecord, Sums
+from afterwork.store import history
+from afterwork.store.history import Histogram, Sums
 
 
 @dataclass(frozen=True)
@@ -47,56 +44,20 @@ class Total:
     sums: Sums
 
 
-class Past:
-    """The part of `Insight` that tells what has run."""
+def throughput(connection: Connection, since: datetime, work: str | None) -> list[Minute]:
+    """The minutes in which something ended, oldest first."""
+    return [
+        Minute(minute, *key, one.done, one.failed, one.put_off, one.seconds, one.wait)
+        for minute, key, one in history.since_minute(connection, since, work)
+    ]
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
-    def throughput(self, since: datetime, work: str | None = None) -> list[Minute]:
-        """What ended in each minute since a moment, oldest first, by work and kind of trigger; of one work or of all.
-        Servers write it every few seconds."""
-        with self._installed() as connection:
-            return [
-                Minute(minute, *key, one.done, one.failed, one.put_off, one.seconds, one.wait)
-                for minute, key, one in history.since_minute(connection, since, work)
-            ]
+def latency(connection: Connection, since: datetime, work: str | None) -> Latency:
+    """How long it took from due to done."""
+    found = sum((one.latency for _, _, one in history.since_minute(connection, since, work)), Histogram())
+    return Latency(found.count, found.quantile(0.5), found.quantile(0.99))
 
-    def latency(self, since: datetime, work: str | None = None) -> Latency:
-        """How long it took from due to done since a moment, of one work or of all."""
-        with self._installed() as connection:
-            found = sum((one.latency for _, _, one in history.since_minute(connection, since, work)), Histogram())
-        return Latency(found.count, found.quantile(0.5), found.quantile(0.99))
 
-    def totals(self) -> Sequence[Total]:
-        """What the runs of each work have come to since the beginning. These never go down."""
-        with self._installed() as connection:
-            return [Total(*key, sums) for key, sums in history.of_all_time(connection).items()]
-
-    def failures(self, since: datetime, most: int = 20) -> list[RunRecord]:
-        """The newest runs that failed since a moment."""
-        with self._installed() as connection:
-            return history.records(connection, {"outcome": "failed"}, since, None, most)
-
-    def runs(
-        self,
-        *,
-        work: str | None = None,
-        ticket: str | None = None,
-        root: str | None = None,
-        outcome: RunOutcome | None = None,
-        most: int = 20,
-        before: int | None = None,
-    ) -> list[RunRecord]:
-        """The newest runs that failed, were put off, or were slow. `before` is the `id` of the last one of the page
-        before; `ticket` is the key of a ticket or hit, `root` an external id."""
-        asked = {"work": work, "ticket": ticket, "root_id": root, "outcome": outcome}
-        with self._installed() as connection:
-            wanted = {name: value for name, value in asked.items() if value is not None}
-            return history.records(connection, wanted, None, before, most)
-
-    @contextmanager
-    def _installed(self) -> Iterator[Connection]:
-        with self._database.engine.connect() as connection:
-            schema.check_installed(self._database, connection)
-            yield connection
+def totals(connection: Connection) -> list[Total]:
+    """What there has been since the beginning."""
+    return [Total(*key, sums) for key, sums in history.of_all_time(connection).items()]
