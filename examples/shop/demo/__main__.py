@@ -174,7 +174,7 @@ def conclude(
         f"Saved     {saved.customers:,} customers, {saved.orders:,} orders and {saved.changes:,} changes", nl=False
     )
     click.echo(f" in {wrote_for:.1f} s")
-    click.echo(f"Done      {len(took):,} tickets and {sum(one.runs.number for one in caches):,} calculations", nl=False)
+    click.echo(f"Done      {len(took):,} tickets and {sum(one.runs for one in caches):,} calculations", nl=False)
     click.echo(f", all at rest {drained_in:.2f} s after the writers stopped")
     if took:
         p50, p99 = percentile(took, 0.50), percentile(took, 0.99)

@@ -52,7 +52,7 @@ def _cache_cells(one: CacheSummary, now: datetime) -> tuple[str, ...]:
     name = one.name if one.known else f"{one.name} (not in the model any more)"
     causes = ", ".join(cause.what for cause in one.causes[:3])
     return (
-        name, str(one.fresh), str(one.stale), str(one.failed), str(one.runs), mean, _filled(one.filling, now), causes,
+        name, str(one.fresh), str(one.stale), str(one.failed), f"{one.runs:,}", mean, _filled(one.filling, now), causes,
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from afterwork.insight.cache_list import CacheLine
 from afterwork.insight.caches import CacheSummary, Filling
 from afterwork.insight.check import Finding
 from afterwork.insight.count import Count
+from afterwork.insight.history import Latency, Minute, Total
 from afterwork.insight.machines import MachineView, StateView
 from afterwork.insight.once import OnceView
 from afterwork.insight.page import Page
@@ -11,6 +12,7 @@ from afterwork.insight.service import Insight
 from afterwork.insight.status import Status
 from afterwork.insight.tickets import State, TicketView
 from afterwork.insight.timers import TimerView
+from afterwork.store.history import RunRecord
 
 __all__ = [
     "CacheLine",
@@ -19,12 +21,16 @@ __all__ = [
     "Filling",
     "Finding",
     "Insight",
+    "Latency",
     "MachineView",
+    "Minute",
     "OnceView",
     "Page",
+    "RunRecord",
     "State",
     "StateView",
     "Status",
     "TicketView",
     "TimerView",
+    "Total",
 ]

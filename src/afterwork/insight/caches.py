@@ -1,8 +1,8 @@
 """What can be read of caches: how each stands over all objects, and lists of them. None of it takes longer the more
 objects there are."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -17,6 +17,8 @@ from afterwork.manifest.tables import definition as definitions
 from afterwork.manifest.tables import due as dues
 from afterwork.model.cache import Cache, DerivedCache, MachineCache, ViewModelCache
 from afterwork.model.reading import ReadModel
+from afterwork.store import history
+from afterwork.store.history import Sums
 
 SAMPLE = 300
 """Caches of each kind, stale or not, whose causes are looked at."""
@@ -57,9 +59,9 @@ class Often:
 
 @dataclass(frozen=True)
 class CacheSummary:
-    """One cache of the model over all objects: how many are fresh and stale; of the stale ones, how many run just now,
-    and of all, how many have failed the last time. `runs` and `mean`, in seconds, are of the last runs of those that
-    were looked at; `causes` is what made them stale, most frequent first."""
+    """One cache of the model over all objects: how many are fresh and stale; of the stale ones, how many run just now;
+    and of all, how many have failed the last time. `runs` are those of all time, as far as they were written down yet,
+    and `mean` is how many seconds they took. `causes` is what made some of them stale, most frequent first."""
 
     name: str
     kind: Kind | None
@@ -68,7 +70,7 @@ class CacheSummary:
     stale: Count
     running: Count
     failed: Count
-    runs: Count
+    runs: int
     mean: float | None
     causes: Sequence[Often]
     filling: Filling
@@ -77,9 +79,9 @@ class CacheSummary:
 def summaries(connection: Connection, model: ReadModel, now: datetime) -> list[CacheSummary]:
     """All caches of the model, and those that the database knows of and the model has no more, by name."""
     rows = {row.name: row for row in connection.execute(select(definitions))}
-    naming = Naming(model)
+    naming, past = Naming(model), runs_of_all_time(connection)
     return [
-        _unknown(model.caches[name]) if row is None else _summary(connection, model, naming, row, now)
+        _unknown(model.caches[name]) if row is None else _summary(connection, naming, row, past[name], now)
         for name in sorted(rows.keys() | model.caches.keys())
         for row in [rows.get(name)]
     ]
@@ -88,7 +90,18 @@ def summaries(connection: Connection, model: ReadModel, now: datetime) -> list[C
 def summary(connection: Connection, model: ReadModel, name: str, now: datetime) -> CacheSummary:
     """One cache over all objects. Raises `BadRequest` if neither the model nor the database has it."""
     row = connection.execute(select(definitions).where(definitions.c.name == name)).one_or_none()
-    return _unknown(model.cache(name)) if row is None else _summary(connection, model, Naming(model), row, now)
+    if row is None:
+        return _unknown(model.cache(name))
+    return _summary(connection, Naming(model), row, runs_of_all_time(connection)[name], now)
+
+
+def runs_of_all_time(connection: Connection) -> Mapping[str, Sums]:
+    """What the runs of caches have come to, by name."""
+    found: dict[str, Sums] = defaultdict(Sums)
+    for key, sums in history.of_all_time(connection).items():
+        if key.trigger in ("cache", "machine"):
+            found[key.work] += sums
+    return found
 
 
 def stale_ones(now: datetime) -> ColumnElement[bool]:
@@ -116,24 +129,22 @@ def _to_come(connection: Connection, waiting: Any, now: datetime) -> Count:
     return Count(connection.execute(select(func.count(some.c.since))).scalar_one())
 
 
-def _summary(connection: Connection, model: ReadModel, naming: Naming, row: Row[Any], now: datetime) -> CacheSummary:
+def _summary(connection: Connection, naming: Naming, row: Row[Any], past: Sums, now: datetime) -> CacheSummary:
     c, d = caches.c, dues.c
-    mine = c.definition == row.id
+    mine, runs = c.definition == row.id, past.done + past.failed
     every = counted(connection, select(c.root).where(mine))
     stale = count_stale(connection, row.id, now)
-    last = _last_runs(connection, row.id)
-    took = [one.took for one in last if one.took is not None]
     return CacheSummary(
         row.name,
-        _kind(model.caches.get(row.name)),
-        row.name in model.caches,
+        _kind(naming.model.caches.get(row.name)),
+        row.name in naming.model.caches,
         every.less(stale),
         stale,
         counted(connection, select(d.cache).where(d.definition == row.id, d.claim.is_not(None))),
         counted(connection, select(c.root).where(mine, c.error.is_not(None))),
-        Count(sum(one.runs for one in last), len(last) == SAMPLE),
-        sum(took) / len(took) if took else None,
-        _causes(naming, [*(one.cause for one in last), *_due_causes(connection, row.id)]),
+        runs,
+        past.seconds / runs if runs else None,
+        _causes(naming, [*_last_causes(connection, row.id), *_due_causes(connection, row.id)]),
         Filling(row.done, row.total, row.began, row.filled),
     )
 
@@ -141,7 +152,7 @@ def _summary(connection: Connection, model: ReadModel, naming: Naming, row: Row[
 def _unknown(cache: Cache) -> CacheSummary:
     none = Count(0)
     filling = Filling(0, None, None, False)
-    return CacheSummary(cache.name, _kind(cache), True, none, none, none, none, none, None, (), filling)
+    return CacheSummary(cache.name, _kind(cache), True, none, none, none, none, 0, None, (), filling)
 
 
 def _kind(cache: Cache | None) -> Kind | None:
@@ -156,11 +167,11 @@ def _kind(cache: Cache | None) -> Kind | None:
             return None
 
 
-def _last_runs(connection: Connection, definition: int) -> Sequence[Any]:
-    """The last runs of some caches. In the order of their texts, old and new objects are mixed."""
+def _last_causes(connection: Connection, definition: int) -> Sequence[str | None]:
+    """What made some run the last time. In the order of their texts, old and new objects are mixed."""
     c = caches.c
-    some = select(c.runs, c.took, c.cause).where(c.definition == definition).order_by(c.root).limit(SAMPLE)
-    return connection.execute(some).all()
+    some = select(c.cause).where(c.definition == definition).order_by(c.root).limit(SAMPLE)
+    return connection.execute(some).scalars().all()
 
 
 def _due_causes(connection: Connection, definition: int) -> Sequence[str | None]:

@@ -1,6 +1,6 @@
 """What pictures are made of: frames with a title and lines, and arrows between them, as parts of an SVG.
 
-There is no style in it: a page has its own, by the classes of `STYLE`.
+There is no style in it: a page has `RULES` and colours of its own.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,23 +14,29 @@ LINE, TITLE, PAD = 20.0, 28.0, 12.0
 LONGEST = 40
 """Letters of a line; longer ones are cut, and stand whole in the tip."""
 
-STYLE = """
-.aw { font: 12px ui-sans-serif, system-ui, sans-serif; background: var(--area);
-  --ink: #1f2937; --line: #64748b; --fill: #f1f5f9; --area: #ffffff; --mark: #0f766e; --soft: #64748b;
-  --fresh: #15803d; --stale: #b45309; --failed: #b91c1c; --running: #1d4ed8; }
-@media (prefers-color-scheme: dark) {
-  .aw { --ink: #e5e7eb; --line: #94a3b8; --fill: #1f2937; --area: #111827; --mark: #5eead4; --soft: #94a3b8;
-    --fresh: #4ade80; --stale: #fbbf24; --failed: #f87171; --running: #93c5fd; } }
-.aw text { fill: var(--ink); } .aw .state, .aw .frame { fill: var(--fill); stroke: var(--line); }
-.aw .area { fill: var(--area); stroke: var(--line); stroke-dasharray: 4 3; } .aw .final { stroke-width: 3; }
-.aw .edge { fill: none; stroke: var(--line); } .aw .head { fill: var(--line); }
+RULES = """
+.aw { font: 12px ui-sans-serif, system-ui, sans-serif; background: var(--area); }
+.aw text { fill: var(--ink); font-size: 12px; } .aw .state, .aw .frame { fill: var(--raised); stroke: var(--line); }
+.aw .area { fill: var(--area); stroke: var(--soft); stroke-dasharray: 4 3; } .aw .final { stroke-width: 3; }
+.aw .edge { fill: none; stroke: var(--soft); } .aw .head { fill: var(--soft); }
 .aw .label { font-size: 11px; paint-order: stroke; stroke: var(--area); stroke-width: 4px; }
-.aw .count { fill: var(--mark); font-weight: 600; } .aw .first { fill: var(--line); }
-.aw .title { font-weight: 600; } .aw .rule { stroke: var(--line); stroke-width: .5; } .aw .soft { fill: var(--soft); }
-.aw .middle { stroke: var(--mark); stroke-width: 2; } .aw a:hover text, .aw a:focus text { text-decoration: underline; }
-.aw .dot { fill: var(--soft); } .aw .dot.fresh { fill: var(--fresh); } .aw .dot.stale { fill: var(--stale); }
-.aw .dot.failed { fill: var(--failed); } .aw .dot.running { fill: var(--running); }
+.aw .count { fill: var(--mark); font-weight: 600; } .aw .first { fill: var(--soft); }
+.aw .title { font-weight: 600; } .aw .rule { stroke: var(--line); } .aw .soft { fill: var(--soft); }
+.aw .middle { stroke: var(--mark); stroke-width: 2; } .aw a text { fill: var(--mark); }
+.aw a:hover text, .aw a:focus text { text-decoration: underline; }
+.aw .dot { fill: var(--soft); } .aw .dot.fresh { fill: var(--good); } .aw .dot.stale { fill: var(--warn); }
+.aw .dot.failed { fill: var(--bad); } .aw .dot.running { fill: var(--busy); }
 """
+"""How the parts of pictures look, by the colours of the page that they stand in."""
+
+COLOURS = """
+.aw { --ink: #0f172a; --soft: #52606f; --line: #dbe2ea; --raised: #f1f5f9; --area: #ffffff; --mark: #0f766e;
+  --good: #15803d; --warn: #a16207; --bad: #b91c1c; --busy: #1d4ed8; }
+@media (prefers-color-scheme: dark) {
+  .aw { --ink: #e6ebf2; --soft: #9fb0c5; --line: #2a3750; --raised: #1a2437; --area: #121a2a; --mark: #2dd4bf;
+    --good: #4ade80; --warn: #facc15; --bad: #f87171; --busy: #93c5fd; } }
+"""
+"""The colours of a picture that stands alone."""
 
 ARROW = (
     '<defs><marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" '
@@ -102,7 +108,7 @@ def drawn(name: str, parts: Iterable[str], width: float, height: float) -> str:
 
 def styled(picture: str) -> str:
     """The same with its style in it, to stand alone in a file."""
-    return picture.replace("</title>", f"</title><style>{STYLE}</style>", 1)
+    return picture.replace("</title>", f"</title><style>{COLOURS}{RULES}</style>", 1)
 
 
 def stacked(frames: Sequence[Frame], x: float, gap: float, total: float) -> float:

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from afterwork.clock import Clock
-from afterwork.insight import once, timers
+from afterwork.insight import history, once, timers
 from afterwork.insight import status as statuses
 from afterwork.insight import tickets as ticket_views
 from afterwork.insight.check import Check, Finding
+from afterwork.insight.history import Latency, Minute, Total
 from afterwork.insight.of_caches import OfCaches
 from afterwork.insight.of_machines import OfMachines
 from afterwork.insight.once import OnceView
@@ -16,6 +18,7 @@ from afterwork.insight.tickets import State, TicketView
 from afterwork.insight.timers import TimerView
 from afterwork.model.reading import ReadModel
 from afterwork.store.database import Database
+from afterwork.store.history import RunOutcome, RunRecord, records
 from afterwork.store.tickets import Columns
 
 
@@ -47,6 +50,44 @@ class Insight(OfCaches, OfMachines):
         """What runs once per database: the actions of the model in their order, then others that have run here."""
         with self._reading() as connection:
             return once.views(connection, self._model)
+
+    def throughput(self, since: datetime, work: str | None = None) -> Sequence[Minute]:
+        """What ended in each minute since a moment, oldest first, by work and kind of trigger; of one work or of all.
+        Servers write it every few seconds."""
+        with self._reading() as connection:
+            return history.throughput(connection, since, work)
+
+    def latency(self, since: datetime, work: str | None = None) -> Latency:
+        """How long it took from due to done since a moment, of one work or of all."""
+        with self._reading() as connection:
+            return history.latency(connection, since, work)
+
+    def totals(self) -> Sequence[Total]:
+        """What the runs of each work have come to since the beginning. These never go down."""
+        with self._reading() as connection:
+            return history.totals(connection)
+
+    def failures(self, since: datetime, most: int = 20) -> Sequence[RunRecord]:
+        """The newest runs that failed since a moment."""
+        with self._reading() as connection:
+            return records(connection, {"outcome": "failed"}, since, None, most)
+
+    def runs(
+        self,
+        *,
+        work: str | None = None,
+        ticket: str | None = None,
+        root: str | None = None,
+        outcome: RunOutcome | None = None,
+        most: int = 20,
+        before: int | None = None,
+    ) -> Sequence[RunRecord]:
+        """The newest runs that failed, were put off, or were slow. `before` is the `id` of the last one of the page
+        before; `ticket` is the key of a ticket or hit, `root` an external id."""
+        asked = {"work": work, "ticket": ticket, "root_id": root, "outcome": outcome}
+        wanted = {name: value for name, value in asked.items() if value is not None}
+        with self._reading() as connection:
+            return records(connection, wanted, None, before, most)
 
     def check(self) -> Sequence[Finding]:
         """Whether this installation is right, and what to do where it is not."""
