@@ -90,7 +90,7 @@ class Control:
         name = self._model.cache_in(parse(root, self._model.classes).mapper.class_, cache).name
         with self._acting() as connection, self._database.transaction(connection):
             have_run(connection, self._database.dialect, name, root, who, self._clock.now())
-        self._events.emit(Acted(who, f"recompute {cache}", root))
+        self._events.emit(Acted(who, "recomputed", f"{name} of {root}"))
 
     def pause(self, name: str) -> None:
         """Let a timer not fire, or no more jobs of a lane begin. What runs goes on."""

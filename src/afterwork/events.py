@@ -229,7 +229,7 @@ class TimerIsGone:
 
 @dataclass(frozen=True)
 class Acted:
-    """Somebody has done something by hand: who, what, and to what."""
+    """Somebody has done something by hand: `who` did `what` (retried, paused …) on what."""
 
     who: str
     what: str
@@ -320,6 +320,6 @@ def log(event: Event) -> None:  # noqa: PLR0912 - one case for each event, all w
         case TimerIsGone(timer):
             logger.warning("timer %s is not in the model any more and does not fire", timer)
         case Acted(who, what, on):
-            logger.info("%s: %s on %s", who, what, on)
+            logger.info("%s %s %s", who, what, on)
         case Pruned(count):
             logger.debug("%d receipts deleted", count)

@@ -54,7 +54,7 @@ def test_it_shows_each_state_and_what_leads_from_one_to_the_other() -> None:
 
 
 def test_it_shows_how_many_objects_are_in_each_state() -> None:
-    shown = texts(svg(Parcel, {"packing": Count(12_000), "shipping": Count(10_000, more=True), "cart": Count(0)}))
+    shown = texts(svg(Parcel, {"packing": Count(12_000), "shipping": Count(10_000, or_more=True), "cart": Count(0)}))
 
     assert {"packing 12,000", "shipping 10,000+", "cart 0", "packed"} <= set(shown)
 

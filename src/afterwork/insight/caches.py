@@ -118,7 +118,7 @@ def count_stale(connection: Connection, definition: int, now: datetime) -> Count
     for some in waiting:
         found += counted(connection, some.where(c.due <= now))
         found += _to_come(connection, some, now)
-    return Count(min(found.number, BOUND), found.more or found.number > BOUND)
+    return Count(min(found.number, BOUND), found.or_more or found.number > BOUND)
 
 
 def _to_come(connection: Connection, waiting: Any, now: datetime) -> Count:

@@ -11,20 +11,20 @@ BOUND = 10_000
 
 @dataclass(frozen=True)
 class Count:
-    """How many there are of something; `more` says that there are at least so many."""
+    """How many there are; with `or_more`, that many at least."""
 
     number: int
-    more: bool = False
+    or_more: bool = False
 
     def __str__(self) -> str:
-        return f"{self.number:,}+" if self.more else f"{self.number:,}"
+        return f"{self.number:,}{'+' if self.or_more else ''}"
 
     def __add__(self, other: "Count") -> "Count":
-        return Count(self.number + other.number, self.more or other.more)
+        return Count(self.number + other.number, self.or_more or other.or_more)
 
     def less(self, other: "Count") -> "Count":
         """How many are left without others, as far as that can be said."""
-        return Count(max(0, self.number - other.number), self.more)
+        return Count(max(0, self.number - other.number), self.or_more)
 
 
 NONE = Count(0)

@@ -19,6 +19,7 @@ RULES = """
 .aw text { fill: var(--ink); font-size: 12px; } .aw .state, .aw .frame { fill: var(--raised); stroke: var(--line); }
 .aw .area { fill: var(--area); stroke: var(--soft); stroke-dasharray: 4 3; } .aw .final { stroke-width: 3; }
 .aw .edge { fill: none; stroke: var(--soft); } .aw .head { fill: var(--soft); }
+.aw .base { fill: var(--area); stroke: var(--soft); }
 .aw .label { font-size: 11px; paint-order: stroke; stroke: var(--area); stroke-width: 4px; }
 .aw .count { fill: var(--mark); font-weight: 600; } .aw .first { fill: var(--soft); }
 .aw .title { font-weight: 600; } .aw .rule { stroke: var(--line); } .aw .soft { fill: var(--soft); }
@@ -38,10 +39,13 @@ COLOURS = """
 """
 """The colours of a picture that stands alone."""
 
-ARROW = (
+HEADS = (
     '<defs><marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" '
-    'orient="auto-start-reverse"><path class="head" d="M0 0 8 4 0 8z"/></marker></defs>'
+    'orient="auto-start-reverse"><path class="head" d="M0 0 8 4 0 8z"/></marker>'
+    '<marker id="base" viewBox="0 0 12 12" refX="0" refY="6" markerWidth="12" markerHeight="12" orient="auto">'
+    '<path class="base" d="M0 6 11 1 11 11z"/></marker></defs>'
 )
+"""The heads of arrows, and the triangle at a class that others inherit from."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ def drawn(name: str, parts: Iterable[str], width: float, height: float) -> str:
             f'<svg xmlns="http://www.w3.org/2000/svg" class="aw" role="group" aria-label="{escape(name)}" '
             f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}">',
             f"<title>{escape(name)}</title>",
-            ARROW,
+            HEADS,
             *parts,
             "</svg>",
         ]

@@ -94,7 +94,7 @@ def _view(name: str, objects: Objects) -> MachineView:
 def _states(objects: Objects) -> Iterator[StateView]:
     machine, counts = objects.machine, objects.counts()
     shown = [*objects.values, *counts.keys()] if machine.states.is_flat else [*counts.keys()]
-    unseen = Count(0, any(count.more for count in counts.values()) and not objects.is_indexed)
+    unseen = Count(0, any(count.or_more for count in counts.values()) and not objects.is_indexed)
     for stored in dict.fromkeys(shown):
         known = stored is None or _is_known(machine, stored)
         oldest = objects.oldest(stored)

@@ -63,8 +63,8 @@ def _lines(group: Group, hrefs: Hrefs) -> Iterator[Line]:
     for one in group.some:
         yield Line(one.label, ", ".join(one.members), _href(one, hrefs), one.state)
     rest = group.count.number - len(group.some)
-    if rest or group.count.more:
-        yield Line(f"and {rest:,}{'+' if group.count.more else ''} more")
+    if rest or group.count.or_more:
+        yield Line(f"and {rest:,}{'+' if group.count.or_more else ''} more")
 
 
 def _href(one: Neighbour, hrefs: Hrefs) -> str | None:

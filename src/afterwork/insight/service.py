@@ -6,10 +6,12 @@ from datetime import datetime
 
 from afterwork.clock import Clock
 from afterwork.insight import history, once, timers
+from afterwork.insight import model as model_views
 from afterwork.insight import status as statuses
 from afterwork.insight import tickets as ticket_views
 from afterwork.insight.check import Check, Finding
 from afterwork.insight.history import Latency, Minute, Total
+from afterwork.insight.model import ModelView
 from afterwork.insight.of_caches import OfCaches
 from afterwork.insight.of_machines import OfMachines
 from afterwork.insight.once import OnceView
@@ -29,6 +31,11 @@ class Insight(OfCaches, OfMachines):
     def __init__(self, database: Database, model: ReadModel, clock: Clock) -> None:
         super().__init__(database, model, clock)
         self._columns = Columns(model.contract, model.contract.table, database.dialect)
+
+    @property
+    def model(self) -> ModelView:
+        """What the model declares. No database is asked."""
+        return model_views.view(self._model)
 
     def status(self) -> Status:
         """Counts of what waits and runs, and who is there to run it."""
