@@ -4,6 +4,7 @@ from afterwork.insight.check import Finding
 from afterwork.insight.history import Latency, Minute, Total
 from afterwork.insight.machines import MachineView, StateView
 from afterwork.insight.once import OnceView
+from afterwork.insight.overview import Attention, MinuteSums, Overview
 from afterwork.insight.service import Insight
 from afterwork.insight.status import Status
 from afterwork.insight.tickets import State, TicketView
@@ -11,12 +12,15 @@ from afterwork.insight.timers import TimerView
 from afterwork.store.history import RunRecord
 
 __all__ = [
+    "Attention",
     "Finding",
     "Insight",
     "Latency",
     "MachineView",
     "Minute",
+    "MinuteSums",
     "OnceView",
+    "Overview",
     "RunRecord",
     "State",
     "StateView",
