@@ -7,7 +7,7 @@ from typing import Any
 import click
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from afterwork.cli import caches, lanes, language, machines, once, serving, status, tickets, timers
+from afterwork.cli import caches, lanes, language, machines, model, once, serving, status, tickets, timers
 from afterwork.errors import AfterworkError
 
 COMMANDS = (
@@ -23,6 +23,7 @@ COMMANDS = (
     lanes.pause,
     lanes.resume,
     machines.machines,
+    model.show,
     once.once,
     caches.caches,
     caches.explain,

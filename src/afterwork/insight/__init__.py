@@ -7,6 +7,7 @@ from afterwork.insight.count import Count
 from afterwork.insight.history import Latency, Minute, Total
 from afterwork.insight.machines import MachineView, StateView
 from afterwork.insight.once import OnceView
+from afterwork.insight.overview import Attention, MinuteSums, Overview
 from afterwork.insight.page import Page
 from afterwork.insight.service import Insight
 from afterwork.insight.status import Status
@@ -15,6 +16,7 @@ from afterwork.insight.timers import TimerView
 from afterwork.store.history import RunRecord
 
 __all__ = [
+    "Attention",
     "CacheLine",
     "CacheSummary",
     "Count",
@@ -24,7 +26,9 @@ __all__ = [
     "Latency",
     "MachineView",
     "Minute",
+    "MinuteSums",
     "OnceView",
+    "Overview",
     "Page",
     "RunRecord",
     "State",

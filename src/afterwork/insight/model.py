@@ -19,7 +19,8 @@ from afterwork.model.work import MethodWork, ViewModelWork, Work
 
 @dataclass(frozen=True)
 class MemberView:
-    """An attribute of a class. `type` is the name of a Python type; `cache` is the name of the cache that calculates it."""
+    """An attribute of a class. `type` is the name of a Python type; `cache` is the name of the cache that calculates
+    it."""
 
     name: str
     type: str
