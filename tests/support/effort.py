@@ -1,0 +1,47 @@
+"""What it costs the database to answer, in steps of its own: they don't depend on how busy the machine is."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+
+def effort(engine: Engine, ask: Callable[[], object]) -> int:
+    """What all statements of a question cost: pages touched by PostgreSQL, steps of SQLite's machine."""
+    return _steps(engine, ask) if engine.dialect.name == "sqlite" else _pages(engine, ask)
+
+
+def _steps(engine: Engine, ask: Callable[[], object]) -> int:
+    counted: list[None] = []
+
+    def count(driver: Any, *_: Any) -> None:
+        driver.set_progress_handler(lambda: counted.append(None), 100)
+
+    event.listen(engine, "checkout", count)
+    try:
+        ask()
+    finally:
+        event.remove(engine, "checkout", count)
+        engine.dispose()
+    return len(counted)
+
+
+def _pages(engine: Engine, ask: Callable[[], object]) -> int:
+    sent: list[tuple[str, Any]] = []
+
+    def note(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        sent.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        ask()
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    with engine.connect() as connection:
+        return sum(_touched(connection, *one) for one in sent if one[0].lstrip().startswith(("SELECT", "WITH")))
+
+
+def _touched(connection: Any, statement: str, parameters: Any) -> int:
+    explained = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", parameters)
+    plan = explained.scalar_one()[0]["Plan"]
+    return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
