@@ -2,7 +2,7 @@
 
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -32,7 +32,7 @@ from afterwork.model.external_id import external_id
 from afterwork.model.jobs_file import JobsFile, load, load_text
 from afterwork.model.later import session as session_of
 from afterwork.model.reading import ReadModel, read_model, registry_of
-from afterwork.server.health import Health, Prober, of_database
+from afterwork.server.health import Health, Prober, Sign, of_database
 from afterwork.server.idle import run_until_idle
 from afterwork.server.loop import Server
 from afterwork.server.signals import Signals
@@ -271,11 +271,15 @@ class Afterwork:
     def health(self, engine: Engine) -> Health:
         """Whether the server that runs in this process lives and is ready; without one, whether the database can be
         used. From any thread; answers within some seconds, also where the database does not."""
-        if servers := [server for where, server in self._servers if where is engine]:
+        if servers := [server for where, server in list(self._servers) if where is engine]:
             return Health.of_all([server.health() for server in servers])
         if engine not in self._probers:
             self._probers[engine] = Prober(self._database(engine), None)
         return of_database(self._probers[engine])
+
+    def loops(self, engine: Engine) -> Sequence[Sign]:
+        """Whether the loops of the servers in this process go round; [] if there are none. Asks no database."""
+        return [server.loop() for where, server in list(self._servers) if where is engine]
 
     def insight(self, engine: Engine) -> Insight:
         """What can be read of a database: its tickets, servers, lanes, and whether the installation is right."""

@@ -14,6 +14,7 @@ from afterwork.insight import status as statuses
 from afterwork.insight import tickets as ticket_views
 from afterwork.insight.check import Check, Finding
 from afterwork.insight.diagram import svg
+from afterwork.insight.gauges import Gauges, gauges
 from afterwork.insight.history import Latency, Minute, Total
 from afterwork.insight.machines import MachineView, machines_in
 from afterwork.insight.once import OnceView
@@ -97,6 +98,11 @@ class Insight:
         """What the runs of each work have come to since the beginning. These never go down."""
         with self._reading() as connection:
             return history.totals(connection)
+
+    def gauges(self) -> Gauges:
+        """How it is just now, in numbers that cost the same however much has ended: for monitoring."""
+        with self._reading() as connection:
+            return gauges(self._database, self._model, connection, self._clock.now())
 
     def failures(self, since: datetime, most: int = 20) -> Sequence[RunRecord]:
         """The newest runs that failed since a moment."""

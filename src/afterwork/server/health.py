@@ -117,7 +117,7 @@ class Prober:
 
 def of_server(pulse: Pulse, is_ready: bool, is_stopping: bool, prober: Prober) -> Health:
     """The health of a server in this process."""
-    loop = _loop(pulse)
+    loop = loop_sign(pulse)
     signs = [loop]
     if is_stopping:
         signs.append(Sign("draining", False, "the server is about to stop, and begins nothing more"))
@@ -134,7 +134,8 @@ def of_database(prober: Prober) -> Health:
     return Health(True, all(sign.good for sign in signs), signs)
 
 
-def _loop(pulse: Pulse) -> Sign:
+def loop_sign(pulse: Pulse) -> Sign:
+    """Whether a loop goes round."""
     if pulse.has_ended:
         return Sign("loop", False, "the loop of the server has ended")
     if pulse.late:

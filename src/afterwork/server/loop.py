@@ -21,7 +21,7 @@ from afterwork.jobs.runner import Runner
 from afterwork.jobs.trigger import CACHES, ONCE, TIMERS, Due
 from afterwork.model.lane import MAIN, PARALLEL
 from afterwork.server.drain import Caution, Drainer
-from afterwork.server.health import Health, Prober, of_server
+from afterwork.server.health import Health, Prober, Sign, loop_sign, of_server
 from afterwork.server.heartbeat import Heartbeat
 from afterwork.server.history import HistoryKeeper
 from afterwork.server.lanes import Lanes
@@ -68,6 +68,10 @@ class Server:
         """Begin no more jobs, let those that run end within the set time, and return from `run`."""
         self._stopping.set()
         self._link.wake()
+
+    def loop(self) -> Sign:
+        """Whether its loop goes round as it has promised."""
+        return loop_sign(self._pulse)
 
     def health(self) -> Health:
         """Whether the server lives and is ready, with the reasons. From any thread; answers within some seconds."""

@@ -180,8 +180,8 @@ class Tickets:
         none. Without a priority, that of the lane's first ticket is taken, whether it is due or not."""
         values = {
             "lane": lane,
-            "now": self._moment(now),
-            "bound": self._moment(now + CLOCK_SLACK),
+            "now": self.moment(now),
+            "bound": self.moment(now + CLOCK_SLACK),
             "most": most,
         }
         if priority is None:
@@ -209,8 +209,8 @@ class Tickets:
         for (keep, error), keys in alike.items():
             many = len(keys) > 1
             values = {
-                "ended": self._moment(now),
-                "until": self._moment(now + timedelta(minutes=keep)),
+                "ended": self.moment(now),
+                "until": self.moment(now + timedelta(minutes=keep)),
                 "which": keys if many else keys[0],
             } | ({} if error is None else {"why": error})
             self._end[error is not None, many].execute(connection, values)
@@ -224,7 +224,7 @@ class Tickets:
         self._set_earliest(connection, update(self.contract.table), row, until)
 
     def _set_earliest(self, connection: Connection, statement: Update, row: TicketRow, until: datetime) -> None:
-        moment = {self.contract.execute_earliest.column: self._moment(until)}
+        moment = {self.contract.execute_earliest.column: self.moment(until)}
         connection.execute(statement.where(self.columns.key == row.key).values(moment))
 
     def move(self, connection: Connection, keys: Sequence[Any], lane: str) -> None:
@@ -238,13 +238,14 @@ class Tickets:
         c = self.columns
         passed = (
             select(c.key)
-            .where(c.delete_time < self._moment(now))
+            .where(c.delete_time < self.moment(now))
             .limit(PRUNED_AT_ONCE)
             .with_for_update(skip_locked=True)
         )
         return connection.execute(delete(self.contract.table).where(c.key.in_(passed))).rowcount
 
-    def _moment(self, now: datetime) -> datetime:
+    def moment(self, now: datetime) -> datetime:
+        """A moment as the columns of this class hold it."""
         return moment_for(self.contract.execute_earliest.column, self.dialect, now)
 
     def _attempted(self) -> Update:
