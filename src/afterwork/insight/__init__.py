@@ -5,6 +5,7 @@ from afterwork.insight.gauges import Gauges, LaneGauge, Transaction
 from afterwork.insight.history import Latency, Minute, Total
 from afterwork.insight.machines import MachineView, StateView
 from afterwork.insight.once import OnceView
+from afterwork.insight.overview import Attention, MinuteSums, Overview
 from afterwork.insight.service import Insight
 from afterwork.insight.status import Status
 from afterwork.insight.tickets import State, TicketView
@@ -12,6 +13,7 @@ from afterwork.insight.timers import TimerView
 from afterwork.store.history import RunRecord
 
 __all__ = [
+    "Attention",
     "Finding",
     "Gauges",
     "Insight",
@@ -19,7 +21,9 @@ __all__ = [
     "Latency",
     "MachineView",
     "Minute",
+    "MinuteSums",
     "OnceView",
+    "Overview",
     "RunRecord",
     "State",
     "StateView",
