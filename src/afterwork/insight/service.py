@@ -105,10 +105,11 @@ class Insight:
         with self._reading() as connection:
             return gauges(self._database, self._model, connection, self._clock.now())
 
-    def failures(self, since: datetime, most: int = 20) -> Sequence[RunRecord]:
-        """The newest runs that failed since a moment."""
+    def failures(self, since: datetime, most: int = 20, work: str | None = None) -> Sequence[RunRecord]:
+        """The newest runs that failed since a moment, of one work or of all."""
+        wanted = {"outcome": "failed"} | ({} if work is None else {"work": work})
         with self._reading() as connection:
-            return records(connection, {"outcome": "failed"}, since, None, most)
+            return records(connection, wanted, since, None, most)
 
     def runs(
         self,
