@@ -20,7 +20,7 @@ from afterwork.insight import Insight
 from afterwork.jobs.history import History
 from afterwork.jobs.outcome import Outcome
 from afterwork.jobs.run import Run
-from afterwork.jobs.runner import Runner
+from afterwork.jobs.runner import Around, Runner, nothing_around
 from afterwork.jobs.trigger import Trigger
 from afterwork.manifest import install as caches
 from afterwork.manifest.definitions import Definition
@@ -85,6 +85,8 @@ class Afterwork:
         self.events = Events([on_event] if on_event is not None else [])
         self.variables = dict(variables or {})
         self._files: dict[Path, JobsFile] = {}
+        self.around: Around = nothing_around
+        """Gives, for each run that a ticket or a timer has started, what its code is to be within."""
         self._servers: list[tuple[Engine, Server]] = []
         self._probers: dict[Engine, Prober] = {}
 
@@ -313,7 +315,8 @@ class Afterwork:
         connection.commit()
         upgrade = upgrade_of(database, self.model, installation, self.clock, events, variables)
         return Runner(
-            database, trigger, self.clock, events, self.settings, history, refresher, rounds, upgrade, variables
+            database, trigger, self.clock, events, self.settings, history, refresher, rounds, upgrade, variables,
+            self.around,
         )  # fmt: skip
 
     def _variables(self) -> dict[str, Any]:

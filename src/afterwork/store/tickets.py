@@ -64,6 +64,7 @@ class TicketRow:
     lane: str | None
     execute_earliest: datetime | None
     created_at: datetime | None
+    trace_parent: str | None
 
     @property
     def due(self) -> datetime | None:
@@ -108,6 +109,7 @@ class Columns:
         self.order_in_lane = (*([self.priority] if contract.priority else []), self.moment, self.key)
         self.order = (*([self.lane] if contract.lane else []), *self.order_in_lane)
         self.created_at: ColumnElement[Any] = of(contract.created) if contract.created else null()
+        self.trace_parent: ColumnElement[Any] = of(contract.trace_parent) if contract.trace_parent else null()
         self.created = _as_text(of(contract.created), dialect) if contract.created else null()
 
 
@@ -252,7 +254,16 @@ class Tickets:
     def _select(self) -> Select[Any]:
         c = self.columns
         return select(
-            c.key, c.work, c.root_id, c.keep_minutes, c.attempts, c.created, c.own_lane, c.earliest, c.created_at
+            c.key,
+            c.work,
+            c.root_id,
+            c.keep_minutes,
+            c.attempts,
+            c.created,
+            c.own_lane,
+            c.earliest,
+            c.created_at,
+            c.trace_parent,
         )
 
     def _guarded(self, statement: Select[Any], exclusive: bool) -> Select[Any]:
