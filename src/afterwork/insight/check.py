@@ -72,7 +72,7 @@ class Check:
 
     def _machines(self, connection: Connection) -> Iterator[Finding]:
         """Objects in states that are gone, and transitions that may get in each other's way."""
-        for name, state, count in machines.unknown_states(connection, self.model):
+        for name, state, count in machines.unknown_states(self.database, connection, self.model):
             advice = "Update these rows to a state that the machine has. As they are, they can't move."
             yield Finding(f"{name}: {count:,} objects stand in {state!r}, which the machine has not", False, advice)
         for name, state, steps in machines.rivals(self.model):
