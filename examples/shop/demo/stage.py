@@ -103,10 +103,10 @@ def _in_schema(url: URL) -> Stage:
 class Server:
     """`afterwork serve` in a process of its own."""
 
-    def __init__(self, url: URL, log: IO[str], bookkeeping: str, carrier: str) -> None:
+    def __init__(self, served: str, url: URL, log: IO[str], bookkeeping: str, carrier: str) -> None:
         self._log = log
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "afterwork.cli", "serve", "examples.shop:app", "--log-level", "warning"],
+            [sys.executable, "-m", "afterwork.cli", "serve", served, "--log-level", "warning"],
             cwd=ROOT,
             # Not as an argument: it may hold a password, and arguments are for all to see.
             env={
@@ -151,10 +151,11 @@ class Server:
 
 
 @contextmanager
-def serving(url: URL, bookkeeping: str, carrier: str) -> Iterator[Server]:
-    """A server for as long as the block lasts, however it is left. It sends orders and parcels to these addresses."""
+def serving(served: str, url: URL, bookkeeping: str, carrier: str) -> Iterator[Server]:
+    """A server of an application for as long as the block lasts, however it is left. It sends orders and parcels to
+    these addresses."""
     with tempfile.TemporaryFile("w+") as log:
-        server = Server(url, log, bookkeeping, carrier)
+        server = Server(served, url, log, bookkeeping, carrier)
         try:
             yield server
         finally:
