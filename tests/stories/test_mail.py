@@ -173,7 +173,7 @@ def test_a_mail_that_was_taken_in_silence_comes_twice_under_the_same_id(story: M
 def test_a_try_of_which_nothing_is_heard_for_a_day_is_made_again(story: MailStory, mailbox: Mailbox) -> None:
     story.write()
     with story.session() as session, session.begin():
-        session.get_one(OutgoingMail, 1).state_machine_trigger()  # type: ignore[attr-defined]
+        session.get_one(OutgoingMail, 1).state_machine_trigger()
         session.flush()
         session.execute(delete(SysAsyncTicket).where(SysAsyncTicket.view_model == "SendMail"))
     story.run()

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.orm.exc import StaleDataError
 
 from afterwork.clock import Clock, telling_time
 from afterwork.errors import Refused
@@ -24,7 +25,11 @@ from afterwork.store.progress import CANCELLED
 Settled = list[tuple[Claim, Outcome]]
 
 PAUSE_WHEN_CONTENDED = timedelta(seconds=5)
-"""How long a ticket is put off whose rows somebody else has locked again and again."""
+"""How long a ticket is put off whose rows somebody else has locked, or changed, again and again."""
+
+TRIES_WHEN_CHANGED = 3
+"""Attempts of a run that finds, when it writes, other versions of what it has read. They are counted, since it may be
+the run itself that has changed them."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +89,15 @@ class Runner:
         return Succeeded()
 
     def raised(self, claim: Claim, error: Exception) -> Raised:
-        """What an exception means for a claim: another attempt, or the end."""
-        retry = None if isinstance(claim.work, str) or not self.trigger.counts_attempts(claim) else claim.work.retry
-        return Raised(text_of(error), None if retry is None else retry.again_after(claim.run.attempt, error))
+        """What an exception means for a claim: another attempt, or the end. What somebody else has changed meanwhile is
+        worth some attempts without a policy, too."""
+        if isinstance(claim.work, str) or not self.trigger.counts_attempts(claim):
+            return Raised(text_of(error))
+        policy = claim.work.retry
+        again_after = None if policy is None else policy.again_after(claim.run.attempt, error)
+        if again_after is None and isinstance(error, StaleDataError) and claim.run.attempt < TRIES_WHEN_CHANGED:
+            again_after = PAUSE_WHEN_CONTENDED
+        return Raised(text_of(error), again_after)
 
     def tell(self, connection: Connection, claim: Claim, error: Exception, text: str) -> None:
         """Run the view model's `on_exception` and write what it changes, in the transaction that is open."""

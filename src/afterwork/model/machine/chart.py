@@ -16,6 +16,7 @@ from statemachine.transition import Transition
 from afterwork.errors import BadDeclaration, EndlessMachine, NotInThisState
 from afterwork.model.derived import Derived
 from afterwork.model.external_id import external_id_or_none
+from afterwork.model.machine.defaults import give_defaults
 from afterwork.model.machine.moves import Move, note
 from afterwork.model.machine.within import Entered, entering, withdraw
 from afterwork.model.method import Method
@@ -108,6 +109,7 @@ class Play:
 
     def enter(self) -> None:
         """Enter the first state, with what is to be done there; no further."""
+        give_defaults(self.obj)
         engine = self._chart._engine
         engine.running = False  # the transitions without an event are for the server
         try:
