@@ -37,7 +37,7 @@ class ViewModelNames:
 
 
 class Model:
-    """A mixin that tells a type checker of `Customer.ViewModels`, and of `order.state_machine_trigger` where a class has
+    """A mixin that tells a type checker of `Customer.ViewModels`, and of `order.state_machine_trigger` of classes with
     machines; the attributes are there without it, too."""
 
     ViewModels: ClassVar[ViewModelNames]
