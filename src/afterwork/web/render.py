@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from sqlalchemy import URL
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -53,7 +54,8 @@ def context(site: Site, request: Request, more: Mapping[str, Any]) -> dict[str, 
         given = {name: value for name, value in query.items() if value not in (None, "")}
         return f"{base}{path}" + (f"?{urlencode(given, doseq=True)}" if given else "")
 
-    shown_at = site.engine.url.set(password=None, username=None, query={}).render_as_string()
+    at = site.engine.url
+    shown_at = URL.create(at.drivername, host=at.host, port=at.port, database=at.database).render_as_string()
     return {
         "url": url,
         "path": request.url.path.removeprefix(base) or "/",
