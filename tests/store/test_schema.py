@@ -85,13 +85,13 @@ def test_an_older_schema_is_refused_until_it_is_updated(the_shop: Shop, start: s
 
 def test_a_newer_schema_is_refused_and_left_alone(the_shop: Shop) -> None:
     with the_shop.engine.begin() as connection:
-        connection.execute(text("UPDATE afterwork_about SET value = '7' WHERE name = 'schema_version'"))
+        connection.execute(text("UPDATE afterwork_about SET value = '8' WHERE name = 'schema_version'"))
     for start in (the_shop.app.install, the_shop.app.run_until_idle):
         with pytest.raises(WrongSchema, match=r"has version 8 .* needs 7\. Upgrade the package afterwork"):
             start(the_shop.engine)
     with the_shop.engine.connect() as connection:
         found = connection.execute(text("SELECT value FROM afterwork_about WHERE name = 'schema_version'")).scalar()
-    assert found == "7"
+    assert found == "8"
 
 
 def test_the_message_hides_the_password(engine: Engine, app: aw.Afterwork) -> None:
