@@ -10,7 +10,7 @@ from typing_extensions import TypeVar
 
 from afterwork.errors import BadDeclaration
 from afterwork.model.lane import MAIN
-from afterwork.model.method import check_callable_alone
+from afterwork.model.method import Method, check_callable_alone
 from afterwork.model.retry import Retry
 from afterwork.model.variable import Variable
 from afterwork.model.when import Once, Timer, WhenStale
@@ -40,9 +40,11 @@ class ViewModelNames:
 
 
 class Model:
-    """A mixin that tells a type checker of `Customer.ViewModels`; the attribute is there without it, too."""
+    """A mixin that tells a type checker of `Customer.ViewModels`, and of `order.state_machine_trigger` of classes with
+    machines; the attributes are there without it, too."""
 
     ViewModels: ClassVar[ViewModelNames]
+    state_machine_trigger: ClassVar[Method[Any, None]]
 
 
 class Action:
