@@ -2,7 +2,7 @@
 
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,7 +20,7 @@ from afterwork.insight import Insight
 from afterwork.jobs.history import History
 from afterwork.jobs.outcome import Outcome
 from afterwork.jobs.run import Run
-from afterwork.jobs.runner import Runner
+from afterwork.jobs.runner import Around, Runner, nothing_around
 from afterwork.jobs.trigger import Trigger
 from afterwork.manifest import install as caches
 from afterwork.manifest.definitions import Definition
@@ -29,9 +29,10 @@ from afterwork.manifest.steps import Steps
 from afterwork.model.cache import MachineCache
 from afterwork.model.expression import evaluate
 from afterwork.model.external_id import external_id
-from afterwork.model.jobs_file import JobsFile, load, load_text
+from afterwork.model.jobs_file.load import JobsFile, load, load_again
 from afterwork.model.later import session as session_of
 from afterwork.model.reading import ReadModel, read_model, registry_of
+from afterwork.server.health import Health, Prober, Sign, of_database
 from afterwork.server.idle import run_until_idle
 from afterwork.server.loop import Server
 from afterwork.server.signals import Signals
@@ -84,27 +85,36 @@ class Afterwork:
         self.events = Events([on_event] if on_event is not None else [])
         self.variables = dict(variables or {})
         self._files: dict[Path, JobsFile] = {}
+        self.around: Around = nothing_around
+        """Gives, for each run that a ticket or a timer has started, what its code is to be within."""
+        self._servers: list[tuple[Engine, Server]] = []
+        self._probers: dict[Engine, Prober] = {}
 
     @cached_property
     def model(self) -> ReadModel:
         """The model. Raises `ModelError`, listing all that is wrong with it."""
         return read_model(self.base)
 
-    def load(self, path: str | Path) -> list[str]:
-        """Add the jobs of a TOML file to the model: view models, methods and calculated members, with what starts them,
-        written in OCL and EAL. Loading a file again takes its earlier jobs out first. Returns the names of the jobs.
+    def load(self, path: str | Path, *, python: Iterable[Callable[..., Any]] = ()) -> list[str]:
+        """Add the jobs of a TOML or YAML file to the model: view models, methods and calculated members, with what
+        starts them, written in OCL and EAL. Loading a file again takes its earlier jobs out first. Returns the names of
+        the jobs.
 
+            app.load("jobs.toml", python=[send_order, NoAnswer])
+
+        `python` are the functions that the file may name where OCL and EAL have no words, and the exceptions that are
+        worth another attempt; each by its own name.
         Raises `BadJobsFile`, with the line; then the file's earlier jobs stay.
         """
-        found = Path(path).resolve()
+        found, model = Path(path).resolve(), registry_of(self.base)
         before = self._files.pop(found, None)
         if before is not None:
             before.withdraw()
         try:
-            self._files[found] = load(found, registry_of(self.base))
+            self._files[found] = load(found, self.base, model, python)
         except BaseException:
             if before is not None:
-                self._files[found] = load_text(before, registry_of(self.base))
+                self._files[found] = load_again(before, self.base, model)
             raise
         vars(self).pop("model", None)
         return list(self._files[found].jobs)
@@ -140,16 +150,17 @@ class Afterwork:
             while True:
                 server = self._server(engine)
                 signals.listen(server.stop)
-                unfinished = server.run()
+                with self._in_this_process(engine, server):
+                    unfinished = server.run()
                 if not signals.reload:
                     return unfinished
                 self._reload(engine)
 
     def _reload(self, engine: Engine) -> None:
         """Read all files of jobs again. What is wrong with one leaves its earlier jobs as they are."""
-        for path in list(self._files):
+        for path, file in list(self._files.items()):
             try:
-                jobs = self.load(path)
+                jobs = self.load(path, python=file.python.values())
             except BadJobsFile as error:
                 self.events.emit(Broken("reloading", error))
             else:
@@ -170,17 +181,27 @@ class Afterwork:
 
         thread = threading.Thread(target=run, name="afterwork-server", daemon=True)
         thread.start()
-        while not server.wait_until_ready(0.01) and thread.is_alive():
-            pass
+        with self._in_this_process(engine, server):
+            try:
+                while not server.wait_until_ready(0.01) and thread.is_alive():
+                    pass
+                if failure:
+                    raise failure[0]
+                yield
+            finally:
+                server.stop()
+                thread.join()
         if failure:
-            raise failure[0]
+            raise AfterworkError("The server in the background has failed.") from failure[0]
+
+    @contextmanager
+    def _in_this_process(self, engine: Engine, server: Server) -> Iterator[None]:
+        """A server is in this process, also if it has ended before it should have."""
+        self._servers.append((engine, server))
         try:
             yield
         finally:
-            server.stop()
-            thread.join()
-        if failure:
-            raise AfterworkError("The server in the background has failed.") from failure[0]
+            self._servers.remove((engine, server))
 
     def run_until_idle(self, engine: Engine) -> list[Ended]:
         """Run everything that is due, in this thread and in order, and return what ran."""
@@ -254,6 +275,19 @@ class Afterwork:
         """
         return self.control(engine).run_now(timer)
 
+    def health(self, engine: Engine) -> Health:
+        """Whether the server that runs in this process lives and is ready; without one, whether the database can be
+        used. From any thread; answers within some seconds, also where the database does not."""
+        if servers := [server for where, server in list(self._servers) if where is engine]:
+            return Health.of_all([server.health() for server in servers])
+        if engine not in self._probers:
+            self._probers[engine] = Prober(self._database(engine), None)
+        return of_database(self._probers[engine])
+
+    def loops(self, engine: Engine) -> Sequence[Sign]:
+        """Whether the loops of the servers in this process go round; [] if there are none. Asks no database."""
+        return [server.loop() for where, server in list(self._servers) if where is engine]
+
     def insight(self, engine: Engine) -> Insight:
         """What can be read of a database: its tickets, servers, lanes, and whether the installation is right."""
         return Insight(self._database(engine), self.model, self.clock)
@@ -286,7 +320,8 @@ class Afterwork:
         connection.commit()
         upgrade = upgrade_of(database, self.model, installation, self.clock, events, variables)
         return Runner(
-            database, trigger, self.clock, events, self.settings, history, refresher, rounds, upgrade, variables
+            database, trigger, self.clock, events, self.settings, history, refresher, rounds, upgrade, variables,
+            self.around,
         )  # fmt: skip
 
     def _variables(self) -> dict[str, Any]:

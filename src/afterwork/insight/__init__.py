@@ -4,6 +4,7 @@ from afterwork.insight.cache_list import CacheLine
 from afterwork.insight.caches import CacheSummary, Filling
 from afterwork.insight.check import Finding
 from afterwork.insight.count import Count
+from afterwork.insight.gauges import Gauges, LaneGauge, Transaction
 from afterwork.insight.history import Latency, Minute, Total
 from afterwork.insight.machines import MachineView, StateView
 from afterwork.insight.once import OnceView
@@ -22,7 +23,9 @@ __all__ = [
     "Count",
     "Filling",
     "Finding",
+    "Gauges",
     "Insight",
+    "LaneGauge",
     "Latency",
     "MachineView",
     "Minute",
@@ -37,4 +40,5 @@ __all__ = [
     "TicketView",
     "TimerView",
     "Total",
+    "Transaction",
 ]

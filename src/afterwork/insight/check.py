@@ -80,6 +80,13 @@ class Check:
             yield Finding(
                 f"{name}: {len(steps)} transitions without an event leave {state}", False, advice, is_note=True
             )
+        for met in machines.met_rivals(connection, self.model):
+            found = f"{met.machine}: in {met.rival.source}, two transitions were possible at once"
+            advice = (
+                f"{met.rival.taken} was taken, and {met.rival.rival} was not: first by {met.root_id}, at "
+                f"{met.at:%Y-%m-%d %H:%M:%S}. If that is wrong, let their guards exclude each other."
+            )
+            yield Finding(found, False, advice, is_note=True)
 
     def _failed_once(self, connection: Connection) -> Iterator[Finding]:
         """What has failed that runs once per database, so that what stands below it waits."""

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 from sqlalchemy.orm import Mapper
-from statemachine.transition import Transition
 
 from afterwork.errors import BadRequest, UnknownState, shown
 from afterwork.insight.count import Count
 from afterwork.insight.standing import Objects
 from afterwork.model.machine.declare import Machine, declared_machines
+from afterwork.model.machine.rivals import Rival, in_words
 from afterwork.model.reading import ReadModel
+from afterwork.store import tables
 from afterwork.store.database import Database
 
 
@@ -81,9 +82,31 @@ def rivals(model: ReadModel) -> Iterator[tuple[str, str, list[str]]]:
     order in which they are tried."""
     for name, _, machine in machines_in(model):
         for state in machine.chart.states_map.values():
-            free = [_step(one) for one in machine.eventless if one.source is state]
+            free = [in_words(one) for one in machine.eventless if one.source is state]
             if len(free) > 1:
                 yield name, state.id, free
+
+
+@dataclass(frozen=True)
+class MetRivals:
+    """Two transitions without an event that were possible at once: the machine by name, which was taken, and the first
+    object that met it, and when."""
+
+    machine: str
+    rival: Rival
+    root_id: str
+    at: datetime
+
+
+def met_rivals(connection: Connection, model: ReadModel) -> Iterator[MetRivals]:
+    """The rivals that objects have met, as far as the model still has them."""
+    r = tables.rival.c
+    for name, mapper, machine in machines_in(model):
+        named = [f"{one.class_.__name__}.{machine.name}" for one in mapper.self_and_descendants]
+        declared = {(one.source.id, in_words(one)) for one in machine.eventless}
+        for row in connection.execute(select(tables.rival).where(r.machine.in_(named)).order_by(r.at)):
+            if {(row.source, row.taken), (row.source, row.rival)} <= declared:
+                yield MetRivals(name, Rival(row.machine, row.source, row.taken, row.rival), row.root_id, row.at)
 
 
 def _view(name: str, objects: Objects) -> MachineView:
@@ -99,7 +122,7 @@ def _states(objects: Objects) -> Iterator[StateView]:
         known = stored is None or _is_known(machine, stored)
         oldest = objects.oldest(stored)
         active = machine.states.active(stored) if known and stored is not None else []
-        onward = [_step(one) for state in reversed(active) for one in state.transitions if not one.initial]
+        onward = [in_words(one) for state in reversed(active) for one in state.transitions if not one.initial]
         yield StateView(
             None if stored is None else str(stored),
             counts.get(stored, unseen),
@@ -117,10 +140,3 @@ def _is_known(machine: Machine, stored: Any) -> bool:
     except UnknownState:
         return False
     return True
-
-
-def _step(transition: Transition) -> str:
-    guards = " and ".join(str(guard) for guard in transition.cond)
-    events = next((str(event) for event in str(transition.event).split() if "." not in event), "")
-    by = " ".join(filter(None, [events, f"[{guards}]" if guards else ""]))
-    return f"{by or 'at once'} → {', '.join(target.id for target in transition.targets) or 'nowhere'}"

@@ -22,6 +22,7 @@ from afterwork.web.gate import Gate
 from afterwork.web.live import Live
 from afterwork.web.page import Act, Page
 from afterwork.web.pages import caches, machines, model, overview
+from afterwork.web.probes import probe_routes
 from afterwork.web.render import STATIC, environment
 from afterwork.web.site import Site
 
@@ -47,6 +48,7 @@ def _routes(site: Site) -> list[BaseRoute]:
         Route("/login", partial(login.ask, site), methods=["GET"]),
         Route("/login", partial(login.enter, site, login.Tries()), methods=["POST"]),
         Route("/logout", login.leave, methods=["POST"]),
+        *probe_routes(site),
         Route("/static/pictures.css", _pictures),
         Mount("/static", StaticFiles(directory=STATIC)),
         Mount("/api", api(site)),
