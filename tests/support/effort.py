@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 
 
 def effort(engine: Engine, ask: Callable[[], object]) -> int:
-    """What all statements of a question cost: pages touched by PostgreSQL, steps of SQLite's machine."""
-    return _steps(engine, ask) if engine.dialect.name == "sqlite" else _pages(engine, ask)
+    """What all statements of a question cost: rows looked at by PostgreSQL, steps of SQLite's machine."""
+    return _steps(engine, ask) if engine.dialect.name == "sqlite" else _rows(engine, ask)
 
 
 def _steps(engine: Engine, ask: Callable[[], object]) -> int:
@@ -26,7 +26,7 @@ def _steps(engine: Engine, ask: Callable[[], object]) -> int:
     return len(counted)
 
 
-def _pages(engine: Engine, ask: Callable[[], object]) -> int:
+def _rows(engine: Engine, ask: Callable[[], object]) -> int:
     sent: list[tuple[str, Any]] = []
 
     def note(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
@@ -43,7 +43,12 @@ def _pages(engine: Engine, ask: Callable[[], object]) -> int:
         return sum(_touched(connection, *one) for one in sent if one[0].lstrip().startswith(("SELECT", "WITH")))
 
 
-def _touched(connection: Any, statement: str, parameters: Any) -> int:
-    explained = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", parameters)
-    plan = explained.scalar_one()[0]["Plan"]
-    return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+def _touched(connection: Connection, statement: str, parameters: Any) -> int:
+    explained = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statement}", parameters)
+    return _of_node(explained.scalar_one()[0]["Plan"])
+
+
+def _of_node(node: dict[str, Any]) -> int:
+    """Rows that a node of a plan and those below it gave on or threw away, each time that they were asked."""
+    own = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
+    return int(own * node["Actual Loops"]) + sum(_of_node(below) for below in node.get("Plans", ()))
