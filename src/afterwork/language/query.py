@@ -108,7 +108,8 @@ def _evaluate(query: Query | Action, itself: object, session: Session | None, va
     frame: list[Any] = [None] * checked.slots
     frame[0] = Run(checked.names, session, query.budget, itself)
     frame[SELF] = itself
-    _give(checked, frame, variables)
+    if variables or checked.variables:
+        _give(checked, frame, variables)
     try:
         value = query.code(frame)
     except Trouble as trouble:
@@ -117,12 +118,10 @@ def _evaluate(query: Query | Action, itself: object, session: Session | None, va
         raise passing.error from passing.error.__cause__
     except RecursionError:
         raise TooMuch(checked.text, 0, "It is nested too deeply for what it is called from.") from None
-    return list(value) if isinstance(checked.tree.type, CollectionType) and value is not None else value
+    return list(value) if isinstance(value, list) else value  # its own, not the model's
 
 
 def _give(checked: Checked, frame: list[Any], variables: Mapping[str, Any]) -> None:
-    if not checked.variables and not variables:
-        return
     missing = [name for name in checked.variables if name not in variables]
     foreign = [name for name in variables if name not in checked.variables]
     if missing or foreign:
