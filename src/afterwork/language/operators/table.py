@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping
 
 from afterwork.language.names import folded
 from afterwork.language.operator import Operator
-from afterwork.language.operators import classes, collections, loops, making, moments, numbers, objects, strings
+from afterwork.language.operators import classes, collections, loops, making, moments, numbers, objects, spans, strings
 
 CHAPTERS: Mapping[str, Iterable[Operator]] = {
     "Numbers": numbers.ROWS,
     "Texts": strings.ROWS,
-    "Moments, dates and spans": moments.ROWS,
+    "Moments, dates and spans": (*moments.ROWS, *spans.ROWS),
     "Asking collections": collections.ROWS,
     "With each element": loops.ROWS,
     "Making collections": making.ROWS,

@@ -195,8 +195,7 @@ def when_true(translator: Translator, call: Call) -> Term:
 
 
 def case_true_false(translator: Translator, call: Call) -> Term:
-    condition, yes, no = call.arguments
-    return Term(case((translator.condition(condition), translator.column(yes)), else_=translator.column(no)), call.type)
+    return translator.chosen(call, *call.arguments)
 
 
 def is_kind_of(translator: Translator, call: Call) -> Term:

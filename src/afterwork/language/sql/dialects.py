@@ -78,11 +78,11 @@ class as_utc(GenericFunction[Any]):
     inherit_cache = True
 
 
-class cut(GenericFunction[int]):
-    """A number without what stands behind its point. PostgreSQL rounds where it casts, SQLite cuts off."""
+class floored(GenericFunction[int]):
+    """The largest whole number below. Not every SQLite has a function for it."""
 
     type = BigInteger()
-    name = "afterwork_cut"
+    name = "afterwork_floored"
     inherit_cache = True
 
 
@@ -168,11 +168,12 @@ def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
     return _written(element, compiler, **kw)[0]
 
 
-@compiles(cut)
+@compiles(floored)
 def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    return f"CAST(trunc({_written(element, compiler, **kw)[0]}) AS bigint)"
+    return f"CAST(floor({_written(element, compiler, **kw)[0]}) AS bigint)"
 
 
-@compiles(cut, "sqlite")
+@compiles(floored, "sqlite")
 def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    return f"CAST({_written(element, compiler, **kw)[0]} AS INTEGER)"
+    (number,) = _written(element, compiler, **kw)
+    return f"(SELECT CAST(x AS INTEGER) - (CAST(x AS INTEGER) > x) FROM (SELECT {number} AS x))"

@@ -15,6 +15,7 @@ from afterwork.language.members import Attribute
 from afterwork.language.operator import Columns, Operator, Rows
 from afterwork.language.run import Exhausted, Frame
 from afterwork.language.sql.comparing import compared
+from afterwork.language.sql.moments import as_moment, calculable
 from afterwork.language.sql.parameters import no_value, parameter
 from afterwork.language.sql.rowset import Column, Entity, Known, RowSet, Term, far_rows, known_rows
 from afterwork.language.typed import (
@@ -87,7 +88,7 @@ class Translator:
         term = self.term(node)
         if term.encoded:
             self.refuse(node, "the database holds it in a form of its own, which can only be compared")
-        return term.column
+        return calculable(term.column)
 
     def condition(self, node: Typed) -> Column:
         """A Boolean that is never null."""
@@ -120,9 +121,13 @@ class Translator:
                 return or_(~left, right)
 
     def _choice(self, node: Choose) -> Term:
-        yes, no = self.column(node.yes), self.column(node.no)
-        chosen = case((self.condition(node.condition), yes), else_=no)
-        return Term(chosen, node.type)
+        return self.chosen(node, node.condition, node.yes, node.no)
+
+    def chosen(self, node: Typed, condition: Typed, yes: Typed, no: Typed) -> Term:
+        """One of two values."""
+        values = self.column(yes), self.column(no)
+        one, other = map(as_moment, values) if node.type == types.DATETIME else values
+        return Term(case((self.condition(condition), one), else_=other), node.type)
 
     # Objects
 
