@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from afterwork.language import types
-from afterwork.language.operator import InRun, Loop, OnEnd, Plain
+from afterwork.language.compile_database import in_database
+from afterwork.language.operator import InDatabase, InRun, Loop, OnEnd, Plain
 from afterwork.language.run import Code, Frame, Trouble, counted
 from afterwork.language.signature import Pattern
 from afterwork.language.tree import Place
@@ -22,6 +23,8 @@ def called(node: Call, compiled: Callable[[Typed], Code]) -> Code:
             return _checked(_loop(function, node, compiled), node)
         case Loop(function=function):
             code = _lazy(function, node, compiled)
+        case InDatabase():
+            code = in_database(node, compiled)
         case OnEnd(function=function):
             code = _on_end(function, node, compiled)
         case InRun(function=function):

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
-from afterwork.errors import BadRequest, CantEvaluate, HasEffects, TooMuch
+from afterwork.errors import BadRequest, CantEvaluate, HasEffects, NotInSQL, TooMuch
 from afterwork.language.check import SELF, Checked
 from afterwork.language.check import check as check_with
 from afterwork.language.compile import compiled
@@ -15,8 +15,18 @@ from afterwork.language.names import Names
 from afterwork.language.operators.table import table
 from afterwork.language.parse import Parsed, parse
 from afterwork.language.precedence import Dialect
-from afterwork.language.run import DEFAULT_BUDGET, Budget, Code, Exhausted, Passing, Run, Trouble, session_of
-from afterwork.language.sql.statement import select_of, values_of
+from afterwork.language.run import (
+    DEFAULT_BUDGET,
+    Budget,
+    Code,
+    Exhausted,
+    Passing,
+    Run,
+    Trouble,
+    Untranslatable,
+    session_of,
+)
+from afterwork.language.sql.statement import not_in_sql, select_of, values_of
 from afterwork.language.typed import effect_in
 from afterwork.language.types import CollectionType, Type
 
@@ -131,8 +141,10 @@ def _give(checked: Checked, frame: list[Any], variables: Mapping[str, Any]) -> N
         frame[variable.slot] = list(value) if isinstance(variable.type, CollectionType) else value
 
 
-def told(checked: Checked, trouble: Trouble) -> CantEvaluate | TooMuch:
+def told(checked: Checked, trouble: Trouble) -> CantEvaluate | TooMuch | NotInSQL:
     """What went wrong, with the text and the place."""
+    if isinstance(trouble, Untranslatable):
+        return not_in_sql(checked.text, trouble)
     start, end = (0, None) if trouble.at is None else (trouble.at.start, trouble.at.end)
     kind = TooMuch if isinstance(trouble, Exhausted) else CantEvaluate
     return kind(checked.text, start, str(trouble), end=end)

@@ -239,7 +239,7 @@ def in_state(translator: Translator, call: Call) -> Term:
         translator.refuse(call, "the object is known beforehand")
     wanted = translator.value(state)
     names = {wanted, wanted.rsplit(".", 1)[-1]}
-    held = [getattr(entity.alias, key) for key in translator.checked.names.states(entity.cls)]
+    held = [getattr(entity.alias, key) for key in translator.frame[0].names.states(entity.cls)]
     spelled = [func.replace(func.lower(entity.column(column)), "_", "") for column in held]
     found = or_(false(), *[column.in_([folded(name) for name in names]) for column in spelled])
     return _boolean(func.coalesce(found, false()))

@@ -7,13 +7,11 @@ from typing import Any, NoReturn
 
 from sqlalchemy import and_, case, false, func, or_
 
-from afterwork.errors import NotInSQL
 from afterwork.language import types
-from afterwork.language.check import Checked
 from afterwork.language.compile import compiled
 from afterwork.language.members import Attribute
 from afterwork.language.operator import Columns, Operator, Rows
-from afterwork.language.run import Exhausted, Frame
+from afterwork.language.run import Exhausted, Frame, Untranslatable
 from afterwork.language.sql.comparing import compared
 from afterwork.language.sql.moments import as_moment, calculable
 from afterwork.language.sql.parameters import no_value, parameter
@@ -45,8 +43,7 @@ MOST_NODES = 2_000
 class Translator:
     """One translation. `frame` has the values that are known, `rows` what stands for variables that are rows."""
 
-    def __init__(self, checked: Checked, frame: Frame) -> None:
-        self.checked = checked
+    def __init__(self, frame: Frame) -> None:
         self.frame = frame
         self.variables: dict[int, Found | Typed] = {}
         self.nodes = 0
@@ -59,9 +56,7 @@ class Translator:
 
     def refuse(self, node: Typed, why: str) -> NoReturn:
         """Raise that a node can't become SQL."""
-        part = self.checked.text[node.at.start : node.at.end]
-        problem = f"{part if len(part) < 80 else 'This'} can't become SQL: {why}."
-        raise NotInSQL(self.checked.text, node.at.start, problem, end=node.at.end)
+        raise Untranslatable(why, node.at)
 
     # Values
 
