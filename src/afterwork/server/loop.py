@@ -21,16 +21,22 @@ from afterwork.jobs.runner import Runner
 from afterwork.jobs.trigger import CACHES, ONCE, TIMERS, Due
 from afterwork.model.lane import MAIN, PARALLEL
 from afterwork.server.drain import Caution, Drainer
+from afterwork.server.health import Health, Prober, Sign, loop_sign, of_server
 from afterwork.server.heartbeat import Heartbeat
+from afterwork.server.history import HistoryKeeper
 from afterwork.server.lanes import Lanes
 from afterwork.server.link import Link
 from afterwork.server.prune import prune
+from afterwork.server.pulse import PRUNING, TURN, Pulse
 from afterwork.server.workers import Task, Workers
 from afterwork.store import leases
 from afterwork.store.leases import Lease
 
 BUSY_LOOK = 0.01
 """While lanes are being drained, the server looks for other work at least this often, in seconds."""
+
+SOON = 1.0
+"""Seconds for which a server that stops waits for its history in any case."""
 
 SOON_IDLE = 0.02
 """A server that is done within these seconds doesn't bother to tell writers that it is awake."""
@@ -51,6 +57,8 @@ class Server:
         first = MAIN if runner.upgrader is None else ONCE
         self._lanes = Lanes(self._settings.standby_poll.total_seconds(), first)
         self._link = Link(runner)
+        self._pulse = Pulse()
+        self._prober = Prober(runner.database, self._link.wakes)
         self._caution = Caution()
         self._lost: tuple[Exception, int] | None = None
         self._asleep = self._noticed = False
@@ -60,6 +68,14 @@ class Server:
         """Begin no more jobs, let those that run end within the set time, and return from `run`."""
         self._stopping.set()
         self._link.wake()
+
+    def loop(self) -> Sign:
+        """Whether its loop goes round as it has promised."""
+        return loop_sign(self._pulse)
+
+    def health(self) -> Health:
+        """Whether the server lives and is ready, with the reasons. From any thread; answers within some seconds."""
+        return of_server(self._pulse, self._ready.is_set(), self._stopping.is_set(), self._prober)
 
     def wait_until_ready(self, seconds: float) -> bool:
         """Wait until the server has entered its database. False if it has not in the given time."""
@@ -89,11 +105,16 @@ class Server:
 
         Raises `NotInstalled` or `WrongSchema` if the database is not as it must be.
         """
-        if not self._open_first():
-            return 0
+        try:
+            return self._run() if self._open_first() else 0
+        finally:
+            self._pulse.end()
+
+    def _run(self) -> int:
         presence = self._link.presence
         workers = Workers(self._settings.workers, self._runner.database, self._failed)
         heartbeat = Heartbeat(self._runner, presence, self._lanes.runs)
+        keeper = HistoryKeeper(self._runner, presence.id)
         self._runner.events.emit(ServerStarted(presence.id, str(self._runner.database)))
         self._ready.set()
         try:
@@ -103,6 +124,7 @@ class Server:
             deadline = time.monotonic() + self._settings.grace.total_seconds()
             unfinished = workers.wait_until_idle(deadline - time.monotonic())
             heartbeat.stop(max(0.0, deadline - time.monotonic()))
+            keeper.stop(max(SOON, deadline - time.monotonic()))
             workers.stop()
             if unfinished:
                 self._link.close()  # it has not gone in order, and the next server is to see that, as after a crash
@@ -121,6 +143,7 @@ class Server:
                 self._recover(error, workers)
 
     def _turn(self, connection: Connection, workers: Workers) -> None:
+        self._pulse.promise(TURN)
         if self._lost is not None:
             (error, generation), self._lost = self._lost, None
             if generation == workers.generation:
@@ -200,6 +223,7 @@ class Server:
         if due.next_moment is not None:
             until = (due.next_moment - self._runner.clock.now()).total_seconds()
             seconds = min(seconds, max(0.0, until))
+        self._pulse.promise(seconds + TURN)
         if self._link.waker.wait(seconds):
             self._noticed = True
             self._lanes.news()
@@ -209,7 +233,9 @@ class Server:
     def _prune(self, connection: Connection) -> None:
         if time.monotonic() >= self._next_prune:
             self._next_prune = time.monotonic() + self._settings.prune_every.total_seconds()
+            self._pulse.promise(PRUNING)
             prune(self._runner, connection)
+            self._pulse.promise(TURN)
 
     def _watch(self, connection: Connection, workers: Workers) -> float | None:
         """See whether other servers live, and take over what nobody works on. Returns the seconds after which this must
@@ -258,8 +284,7 @@ class Server:
         ran = False
         try:
             for settled in self._runner.refresher.refresh(connection, self._link.presence.id, self._lanes.claim):
-                for run, outcome in settled:
-                    self._runner.report_one(run, outcome)
+                self._runner.report_runs(settled)
                 ran = ran or bool(settled)
                 if self._stopping.is_set():
                     break
@@ -272,8 +297,7 @@ class Server:
         ran = False
         for upgraded in self._runner.upgrader.upgrade(connection, self._link.presence.id, self._lanes.hold):
             ran = True
-            for run, outcome in upgraded:
-                self._runner.report_one(run, outcome)
+            self._runner.report_runs(upgraded)
             if self._stopping.is_set():
                 break
         if ran:
@@ -349,6 +373,7 @@ class Server:
         pause = FIRST_RETRY
         while not self._stopping.wait(pause):
             pause = min(pause * 2, LONGEST_RETRY)
+            self._pulse.promise(pause + TURN)
             try:
                 self._open()
             except Exception as error:

@@ -62,6 +62,14 @@ class TicketRow:
     attempts: int
     created: str | None
     lane: str | None
+    execute_earliest: datetime | None
+    created_at: datetime | None
+    trace_parent: str | None
+
+    @property
+    def due(self) -> datetime | None:
+        """From when on it could have been run."""
+        return max(filter(None, map(aware, (self.execute_earliest, self.created_at))), default=None)
 
 
 @dataclass(frozen=True)
@@ -100,6 +108,8 @@ class Columns:
         # What the class has no attribute for is the same for all; a constant can neither be indexed nor sorted by.
         self.order_in_lane = (*([self.priority] if contract.priority else []), self.moment, self.key)
         self.order = (*([self.lane] if contract.lane else []), *self.order_in_lane)
+        self.created_at: ColumnElement[Any] = of(contract.created) if contract.created else null()
+        self.trace_parent: ColumnElement[Any] = of(contract.trace_parent) if contract.trace_parent else null()
         self.created = _as_text(of(contract.created), dialect) if contract.created else null()
 
 
@@ -139,26 +149,6 @@ class Tickets:
             (error, many): Direct(self._end_statement(error, many)) for error in (True, False) for many in (True, False)
         }
 
-    def indexes(self) -> Sequence[Index]:
-        """The indexes that the statements rely on, on the application's ticket table."""
-        # On a copy, so that the application's own metadata, and what Alembic compares with it, stay as they are.
-        table = self.contract.table.to_metadata(MetaData())
-        c = Columns(self.contract, table, self.dialect)
-        wanted = {
-            "pending": (c.order, c.pending),
-            "root": ((c.root_id, c.work), c.pending),
-            "ended": ((c.delete_time,), c.delete_time.is_not(None)),
-        }
-        return [
-            Index(
-                f"afterwork_{table.name.removeprefix('afterwork_')}_{name}",
-                *expressions,
-                postgresql_where=where,
-                sqlite_where=where,
-            )
-            for name, (expressions, where) in wanted.items()
-        ]
-
     def groups(self, connection: Connection) -> list[Group]:
         """Every lane and priority with pending tickets, in the order in which they run. Touches one row for each."""
         return [
@@ -172,8 +162,8 @@ class Tickets:
         none. Without a priority, that of the lane's first ticket is taken, whether it is due or not."""
         values = {
             "lane": lane,
-            "now": self._moment(now),
-            "bound": self._moment(now + CLOCK_SLACK),
+            "now": self.moment(now),
+            "bound": self.moment(now + CLOCK_SLACK),
             "most": most,
         }
         if priority is None:
@@ -201,8 +191,8 @@ class Tickets:
         for (keep, error), keys in alike.items():
             many = len(keys) > 1
             values = {
-                "ended": self._moment(now),
-                "until": self._moment(now + timedelta(minutes=keep)),
+                "ended": self.moment(now),
+                "until": self.moment(now + timedelta(minutes=keep)),
                 "which": keys if many else keys[0],
             } | ({} if error is None else {"why": error})
             self._end[error is not None, many].execute(connection, values)
@@ -216,7 +206,7 @@ class Tickets:
         self._set_earliest(connection, update(self.contract.table), row, until)
 
     def _set_earliest(self, connection: Connection, statement: Update, row: TicketRow, until: datetime) -> None:
-        moment = {self.contract.execute_earliest.column: self._moment(until)}
+        moment = {self.contract.execute_earliest.column: self.moment(until)}
         connection.execute(statement.where(self.columns.key == row.key).values(moment))
 
     def move(self, connection: Connection, keys: Sequence[Any], lane: str) -> None:
@@ -230,13 +220,14 @@ class Tickets:
         c = self.columns
         passed = (
             select(c.key)
-            .where(c.delete_time < self._moment(now))
+            .where(c.delete_time < self.moment(now))
             .limit(PRUNED_AT_ONCE)
             .with_for_update(skip_locked=True)
         )
         return connection.execute(delete(self.contract.table).where(c.key.in_(passed))).rowcount
 
-    def _moment(self, now: datetime) -> datetime:
+    def moment(self, now: datetime) -> datetime:
+        """A moment as the columns of this class hold it."""
         return moment_for(self.contract.execute_earliest.column, self.dialect, now)
 
     def _attempted(self) -> Update:
@@ -262,7 +253,18 @@ class Tickets:
 
     def _select(self) -> Select[Any]:
         c = self.columns
-        return select(c.key, c.work, c.root_id, c.keep_minutes, c.attempts, c.created, c.own_lane)
+        return select(
+            c.key,
+            c.work,
+            c.root_id,
+            c.keep_minutes,
+            c.attempts,
+            c.created,
+            c.own_lane,
+            c.earliest,
+            c.created_at,
+            c.trace_parent,
+        )
 
     def _guarded(self, statement: Select[Any], exclusive: bool) -> Select[Any]:
         """A statement that finds rows only if the lane is free, and locks both. Both are read as of the lock, not of
@@ -344,6 +346,27 @@ class Tickets:
             group.join(found.source, found.key == next_key)
         )
         return select(group.union_all(step))
+
+
+def indexes(contract: Contract, dialect: str) -> Sequence[Index]:
+    """The indexes that the statements rely on, on the application's ticket table."""
+    # On a copy, so that the application's own metadata, and what Alembic compares with it, stay as they are.
+    table = contract.table.to_metadata(MetaData())
+    c = Columns(contract, table, dialect)
+    wanted = {
+        "pending": (c.order, c.pending),
+        "root": ((c.root_id, c.work), c.pending),
+        "ended": ((c.delete_time,), c.delete_time.is_not(None)),
+    }
+    return [
+        Index(
+            f"afterwork_{table.name.removeprefix('afterwork_')}_{name}",
+            *expressions,
+            postgresql_where=where,
+            sqlite_where=where,
+        )
+        for name, (expressions, where) in wanted.items()
+    ]
 
 
 def aware(moment: datetime | None) -> datetime | None:
