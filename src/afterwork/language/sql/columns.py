@@ -134,7 +134,7 @@ def place_of(column: Column, part: Column) -> Column:
 
 
 def replaced(column: Column, old: Column, new: Column) -> Column:
-    return func.replace(column, old, new, type_=String())
+    return dialects.replaced(column, old, new)
 
 
 def trimmed(column: Column) -> Column:
