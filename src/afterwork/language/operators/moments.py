@@ -3,6 +3,7 @@
 import re
 from datetime import date, datetime
 
+from afterwork.clock import passed
 from afterwork.language.moments import (
     DAY,
     SECOND,
@@ -125,6 +126,12 @@ ROWS = (
         InRun(lambda run, kind: moment(run.now).date()),
         "The date, in UTC.",
         ("Date.today = DateTime.today", "true"),
+    ),
+    Operator(
+        "DateTime.passed : Boolean",
+        InRun(lambda run, value: passed(moment(value), run.names.clock)),
+        "Whether a moment has passed. What is calculated with it is calculated again at that moment.",
+        ("DateTime.parse('2024-02-29').passed", "true"),
     ),
     Operator(
         "Type(DateTime).parse(String) : DateTime",
