@@ -29,10 +29,11 @@ def postgres() -> Iterator[URL]:
 
 
 def _hurry(server: URL) -> None:
-    """Let a server that is gone after the tests not wait for the disk."""
+    """Let a server that is gone after the tests not wait for the disk, and nobody for its vacuum: to give back the end
+    of a file it locks a table even against readers."""
     admin = create_engine(server, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        for setting in ("fsync", "full_page_writes"):
+        for setting in ("fsync", "full_page_writes", "vacuum_truncate"):
             connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
         connection.execute(text("SELECT pg_reload_conf()"))
     admin.dispose()
