@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, func, inspect, select
 
 from afterwork.clock import Clock
 from afterwork.insight import machines
+from afterwork.insight.aside import kept_aside
 from afterwork.insight.diagram import svg
 from afterwork.insight.machines import MachineView, machines_in
 from afterwork.journal import capture
@@ -292,6 +293,8 @@ class Insight:
             yield Finding(f"capture on {problem.table}: {problem.what}", False, problem.advice)
         if not problems:
             yield Finding(f"capture on {len(self._model.tables)} tables", True, install)
+        for what, right, advice in kept_aside(connection):
+            yield Finding(what, right, advice, is_note=True)
 
     def _oldest(self, connection: Connection) -> timedelta | None:
         created = self._model.contract.created
