@@ -427,7 +427,10 @@ def test_demo_takes_the_options_of_the_demo() -> None:
 
 
 def test_demo_without_the_repository_says_where_it_is(tmp_path: Path) -> None:
-    source = "from pathlib import Path; import afterwork.cli as c; c.REPOSITORY = Path('nowhere'); c.main(['demo'])"
+    source = (
+        "from pathlib import Path; from afterwork.cli import main, serving; "
+        "serving.REPOSITORY = Path('nowhere'); main(['demo'])"
+    )
     ended = subprocess.run([sys.executable, "-c", source], cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert (ended.returncode, ended.stdout) == (1, "")

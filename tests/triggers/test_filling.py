@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 import afterwork as aw
-from afterwork.cli.printing import cache_lines
+from afterwork.cli.caches import cache_lines
 from afterwork.server.idle import run_until_idle
 from afterwork.store.database import database_of
 from afterwork.triggers import fill

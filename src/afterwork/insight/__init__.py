@@ -1,16 +1,31 @@
 """Everything that can be read of an installation, for the command line and whoever else shows it."""
 
+from afterwork.insight.check import Finding
+from afterwork.insight.history import Latency, Minute, Total
 from afterwork.insight.machines import MachineView, StateView
-from afterwork.insight.service import Finding, Insight, OnceView, State, Status, TicketView, TimerView
+from afterwork.insight.once import OnceView
+from afterwork.insight.overview import Attention, MinuteSums, Overview
+from afterwork.insight.service import Insight
+from afterwork.insight.status import Status
+from afterwork.insight.tickets import State, TicketView
+from afterwork.insight.timers import TimerView
+from afterwork.store.history import RunRecord
 
 __all__ = [
+    "Attention",
     "Finding",
     "Insight",
+    "Latency",
     "MachineView",
+    "Minute",
+    "MinuteSums",
     "OnceView",
+    "Overview",
+    "RunRecord",
     "State",
     "StateView",
     "Status",
     "TicketView",
     "TimerView",
+    "Total",
 ]

@@ -1,129 +1,43 @@
-"""Everything that can be read of an installation, for the command line and whoever else shows it."""
+"""All that can be read of one database."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any, Literal
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
 
-from sqlalchemy import Connection, Row, func, inspect, select
+from sqlalchemy import Connection
 
 from afterwork.clock import Clock
+<<<<<<< HEAD
 from afterwork.insight import machines
 from afterwork.insight.aside import kept_aside
+=======
+from afterwork.insight import history, machines, once, timers
+from afterwork.insight import status as statuses
+from afterwork.insight import tickets as ticket_views
+from afterwork.insight.check import Check, Finding
+>>>>>>> 07351431e0b4e38e4e7b904c2e16d798c0c4d413
 from afterwork.insight.diagram import svg
+from afterwork.insight.history import Latency, Minute, Total
 from afterwork.insight.machines import MachineView, machines_in
-from afterwork.journal import capture
+from afterwork.insight.once import OnceView
+from afterwork.insight.overview import HOUR, Overview, attention, last_hour
+from afterwork.insight.status import Status
+from afterwork.insight.tickets import State, TicketView
+from afterwork.insight.timers import TimerView
 from afterwork.manifest.explain import CacheSummary, Explainer
-from afterwork.manifest.tables import due as dues
-from afterwork.model.contract import Attribute
-from afterwork.model.key import key_text
-from afterwork.model.lane import MAIN
 from afterwork.model.reading import ReadModel
-from afterwork.store import once, progress, schema, tables
-from afterwork.store.database import Database, ServerRow
-from afterwork.store.once import OnceRow
-from afterwork.store.progress import Said
+from afterwork.store import schema
+from afterwork.store.database import Database
+from afterwork.store.history import RunOutcome, RunRecord, records
 from afterwork.store.tickets import Columns
-from afterwork.store.tickets import aware as _aware
 from afterwork.triggers.assemble import matcher_of
-
-State = Literal["pending", "failed", "done"]
-
-
-@dataclass(frozen=True)
-class TicketView:
-    """A ticket as it is shown. Moments are in UTC. `said` is how far its run says to be by `aw.progress`, while it goes
-    on."""
-
-    key: str
-    state: State
-    work: str | None
-    root_id: str | None
-    lane: str
-    priority: int | None
-    execute_earliest: datetime | None
-    done: datetime | None
-    attempts: int
-    error: str | None
-    said: Said | None = None
-
-
-@dataclass(frozen=True)
-class TimerView:
-    """A timer as it is shown. `schedule` is in words. Of its last round: the due time that it was for, when it began,
-    how many seconds until its last run had ended, how many objects it hit, how many failed and how many are left;
-    `running` is what runs that go on have said of themselves by `aw.progress`. `known` says that the model has it; a
-    timer that it has not does not fire."""
-
-    name: str
-    schedule: str
-    lane: str | None
-    due: datetime | None
-    paused: bool
-    last_due: datetime | None
-    fired: datetime | None
-    took: float | None
-    hits: int
-    failed: int
-    left: int
-    error: str | None
-    known: bool
-    running: Sequence[Said] = ()
-
-
-OnceState = Literal["waiting", "running", "done", "failed"]
-
-
-@dataclass(frozen=True)
-class OnceView:
-    """An action that runs once per database, as it is shown. Moments are in UTC. `waits_for` names the action above it
-    that has failed, without which it would run; `said` is how far it says to be by `aw.progress`, while it goes on.
-    `known` says that the model has it."""
-
-    name: str
-    state: OnceState
-    began: datetime | None
-    ended: datetime | None
-    seconds: float | None
-    result: str | None
-    error: str | None
-    waits_for: str | None
-    known: bool
-    said: Said | None = None
-
-
-@dataclass(frozen=True)
-class Status:
-    """What goes on in a database. `waiting` counts pending tickets by lane; `oldest` is how long the first waits.
-    `stale` counts caches that are stale, `stale_for` is how long the first has been so."""
-
-    waiting: dict[str, int]
-    running: int
-    oldest: timedelta | None
-    servers: list[str]
-    paused: list[str]
-    stale: int
-    stale_for: timedelta | None
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that `check` looked at. `advice` says what to do if it is not right. With `is_note`, that is worth
-    knowing but no fault of the installation."""
-
-    what: str
-    right: bool
-    advice: str = ""
-    is_note: bool = False
-
-    @property
-    def is_fault(self) -> bool:
-        return not self.right and not self.is_note
 
 
 class Insight:
-    """Reads one database. Changes nothing."""
+    """Reads one database. Changes nothing. What needs Afterwork's own tables raises `NotInstalled` or `WrongSchema`
+    where they are not as they must be."""
 
     def __init__(self, database: Database, model: ReadModel, clock: Clock) -> None:
         self._database = database
@@ -131,94 +45,42 @@ class Insight:
         self._clock = clock
         self._columns = Columns(model.contract, model.contract.table, database.dialect)
 
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._database.engine.connect() as connection:
+            schema.check_installed(self._database, connection)
+            yield connection
+
     def status(self) -> Status:
         """Counts of what waits and runs, and who is there to run it."""
-        c = self._columns
-        with self._database.engine.connect() as connection:
-            schema.check_installed(self._database, connection)
-            lanes = select(c.lane, func.count()).where(c.pending).group_by(c.lane).order_by(c.lane)
-            waiting = {str(lane): int(count) for lane, count in connection.execute(lanes)}
-            running = connection.execute(select(func.count()).select_from(tables.lease)).scalar_one()
-            paused = connection.execute(select(tables.lane.c.name).where(tables.lane.c.paused)).scalars()
-            oldest, servers = self._oldest(connection), self._servers(connection)
-            return Status(waiting, running, oldest, servers, list(paused), *self._stale(connection))
+        with self._reading() as connection:
+            contract, now = self._model.contract, self._clock.now()
+            return statuses.status(self._database, connection, contract, self._columns, now)
 
-    def tickets(self, state: State | None = None, most: int = 20) -> list[TicketView]:
-        """The newest tickets, all or those in one state."""
-        c = self._columns
-        contract = self._model.contract
-        newest = select(contract.table).order_by(c.key.desc()).limit(most)
-        match state:
-            case "pending":
-                newest = newest.where(c.pending)
-            case "failed":
-                newest = newest.where(contract.error.column.is_not(None))
-            case "done":
-                newest = newest.where(contract.done.column.is_not(None), contract.error.column.is_(None))
-            case None:
-                pass
+    def tickets(self, state: State | None = None, most: int = 20) -> Sequence[TicketView]:
+        """The newest tickets, all or those in one state. Tickets can be seen without Afterwork's tables, too."""
         with self._database.engine.connect() as connection:
-            rows = connection.execute(newest).all()
-            names = [key_text(row._mapping[contract.key.column]) for row in rows]
-            # Tickets can be seen without Afterwork's tables, too.
-            installed = schema.version(connection) == tables.SCHEMA_VERSION
-            said = progress.of_tickets(connection, names) if installed else {}
-        return [replace(self._view(row), said=said.get(name)) for row, name in zip(rows, names, strict=True)]
+            return ticket_views.newest(connection, self._model.contract, self._columns, state, most)
 
-    def timers(self) -> list[TimerView]:
+    def timers(self) -> Sequence[TimerView]:
         """All timers, those of the model and those that the database still knows, by name."""
-        c, h = tables.timer.c, tables.hit.c
-        left = select(func.count()).where(h.view_model == c.name, h.done.is_(None), h.error.is_(None)).scalar_subquery()
-        with self._database.engine.connect() as connection:
-            schema.check_installed(self._database, connection)
-            rows = {row.name: row for row in connection.execute(select(tables.timer, left.label("left")))}
-            said = progress.of_hits(connection)
-        names = sorted(rows.keys() | self._model.timers.keys())
-        return [replace(self._timer_view(name, rows.get(name)), running=said.get(name, ())) for name in names]
+        with self._reading() as connection:
+            return timers.views(connection, self._model)
 
-    def _timer_view(self, name: str, row: Row[Any] | None) -> TimerView:
-        timed = self._model.timers.get(name)
-        words = timed.when.words() if timed is not None else row.schedule if row is not None else ""
-        lane = None if timed is None else timed.lane
-        if row is None:
-            return TimerView(name, words, lane, None, False, None, None, None, 0, 0, 0, None, known=True)
-        took = None if row.ended is None or row.fired is None else (row.ended - row.fired).total_seconds()
-        return TimerView(
-            name, words, lane, row.due, row.paused, row.last_due, row.fired, took, row.hits, row.failed, row.left,
-            row.error, known=timed is not None,
-        )  # fmt: skip
-
-    def once(self) -> list[OnceView]:
+    def once(self) -> Sequence[OnceView]:
         """What runs once per database: the actions of the model in their order, then others that have run here."""
-        with self._database.engine.connect() as connection:
-            schema.check_installed(self._database, connection)
-            rows = once.rows(connection)
-            said = progress.of_tickets(connection, [once.KEY + name for name in [*rows, *self._once_names]])
-        found = []
-        for actions in self._model.once.values():
-            failed: str | None = None
-            for one in actions:
-                row = rows.pop(one.name, None)
-                found.append(_once_view(one.name, row, failed, known=True))
-                failed = one.name if row is not None and row.error is not None else failed
-        found += [_once_view(name, row, None, known=False) for name, row in sorted(rows.items())]
-        return [replace(one, said=said.get(once.KEY + one.name)) for one in found]
+        with self._reading() as connection:
+            return once.views(connection, self._model)
 
-    @property
-    def _once_names(self) -> list[str]:
-        return [one.name for actions in self._model.once.values() for one in actions]
-
-    def caches(self) -> list[CacheSummary]:
+    def caches(self) -> Sequence[CacheSummary]:
         """All caches, over all objects: how many are fresh, stale, failed, and how far filling has come."""
-        with self._database.engine.connect() as connection:
-            schema.check_installed(self._database, connection)
+        with self._reading() as connection:
             explainer = Explainer(matcher_of(self._database, self._model, connection))
             return explainer.summaries(connection, self._model.caches)
 
-    def machines(self) -> list[MachineView]:
+    def machines(self) -> Sequence[MachineView]:
         """All state machines, and where their objects stand. Counts all objects of their classes."""
-        with self._database.engine.connect() as connection:
-            schema.check_installed(self._database, connection)
+        with self._reading() as connection:
             return machines.views(connection, self._model)
 
     def diagrams(self) -> dict[str, str]:
@@ -226,12 +88,59 @@ class Insight:
         found = {view.name: view for view in self.machines()}
         return {name: svg(machine.chart, _counts(found[name])) for name, _, machine in machines_in(self._model)}
 
-    def check(self) -> list[Finding]:
+    def throughput(self, since: datetime, work: str | None = None) -> Sequence[Minute]:
+        """What ended in each minute since a moment, oldest first, by work and kind of trigger; of one work or of all.
+        Servers write it every few seconds."""
+        with self._reading() as connection:
+            return history.throughput(connection, since, work)
+
+    def latency(self, since: datetime, work: str | None = None) -> Latency:
+        """How long it took from due to done since a moment, of one work or of all."""
+        with self._reading() as connection:
+            return history.latency(connection, since, work)
+
+    def totals(self) -> Sequence[Total]:
+        """What the runs of each work have come to since the beginning. These never go down."""
+        with self._reading() as connection:
+            return history.totals(connection)
+
+    def failures(self, since: datetime, most: int = 20) -> Sequence[RunRecord]:
+        """The newest runs that failed since a moment."""
+        with self._reading() as connection:
+            return records(connection, {"outcome": "failed"}, since, None, most)
+
+    def runs(
+        self,
+        *,
+        work: str | None = None,
+        ticket: str | None = None,
+        root: str | None = None,
+        outcome: RunOutcome | None = None,
+        most: int = 20,
+        before: int | None = None,
+    ) -> Sequence[RunRecord]:
+        """The newest runs that failed, were put off, or were slow. `before` is the `id` of the last one of the page
+        before; `ticket` is the key of a ticket or hit, `root` an external id."""
+        asked = {"work": work, "ticket": ticket, "root_id": root, "outcome": outcome}
+        wanted = {name: value for name, value in asked.items() if value is not None}
+        with self._reading() as connection:
+            return records(connection, wanted, None, before, most)
+
+    def overview(self) -> Overview:
+        """Whether all is well, at one glance."""
+        now = self._clock.now()
+        status, minutes = self.status(), self.throughput(now - HOUR)
+        needs = tuple(attention(status, minutes, self.timers(), self.once(), now))
+        failed = sum(one.failed for one in minutes)
+        return Overview(status, self.latency(now - HOUR), failed, last_hour(minutes, now), needs)
+
+    def check(self) -> Sequence[Finding]:
         """Whether this installation is right, and what to do where it is not."""
         with self._database.engine.connect() as connection:
-            found = list(self._findings(connection))
+            found = list(Check(self._database, self._model, self._clock.now()).findings(connection))
         return [replace(finding, advice="") if finding.right else finding for finding in found]
 
+<<<<<<< HEAD
     def _findings(self, connection: Connection) -> Iterator[Finding]:
         contract = self._model.contract
         yield Finding(
@@ -348,6 +257,8 @@ def _once_view(name: str, row: OnceRow | None, failed: str | None, known: bool) 
     state: OnceState = "running" if row.ended is None else "done" if row.error is None else "failed"
     return OnceView(name, state, row.began, row.ended, row.seconds, row.result, row.error, None, known)
 
+=======
+>>>>>>> 07351431e0b4e38e4e7b904c2e16d798c0c4d413
 
 def _counts(view: MachineView) -> dict[str, int]:
     """How many objects are in each state, by its id, outer states included."""

@@ -62,6 +62,13 @@ class TicketRow:
     attempts: int
     created: str | None
     lane: str | None
+    execute_earliest: datetime | None
+    created_at: datetime | None
+
+    @property
+    def due(self) -> datetime | None:
+        """From when on it could have been run."""
+        return max(filter(None, map(aware, (self.execute_earliest, self.created_at))), default=None)
 
 
 @dataclass(frozen=True)
@@ -100,6 +107,7 @@ class Columns:
         # What the class has no attribute for is the same for all; a constant can neither be indexed nor sorted by.
         self.order_in_lane = (*([self.priority] if contract.priority else []), self.moment, self.key)
         self.order = (*([self.lane] if contract.lane else []), *self.order_in_lane)
+        self.created_at: ColumnElement[Any] = of(contract.created) if contract.created else null()
         self.created = _as_text(of(contract.created), dialect) if contract.created else null()
 
 
@@ -138,26 +146,6 @@ class Tickets:
         self._end = {
             (error, many): Direct(self._end_statement(error, many)) for error in (True, False) for many in (True, False)
         }
-
-    def indexes(self) -> Sequence[Index]:
-        """The indexes that the statements rely on, on the application's ticket table."""
-        # On a copy, so that the application's own metadata, and what Alembic compares with it, stay as they are.
-        table = self.contract.table.to_metadata(MetaData())
-        c = Columns(self.contract, table, self.dialect)
-        wanted = {
-            "pending": (c.order, c.pending),
-            "root": ((c.root_id, c.work), c.pending),
-            "ended": ((c.delete_time,), c.delete_time.is_not(None)),
-        }
-        return [
-            Index(
-                f"afterwork_{table.name.removeprefix('afterwork_')}_{name}",
-                *expressions,
-                postgresql_where=where,
-                sqlite_where=where,
-            )
-            for name, (expressions, where) in wanted.items()
-        ]
 
     def groups(self, connection: Connection) -> list[Group]:
         """Every lane and priority with pending tickets, in the order in which they run. Touches one row for each."""
@@ -262,7 +250,9 @@ class Tickets:
 
     def _select(self) -> Select[Any]:
         c = self.columns
-        return select(c.key, c.work, c.root_id, c.keep_minutes, c.attempts, c.created, c.own_lane)
+        return select(
+            c.key, c.work, c.root_id, c.keep_minutes, c.attempts, c.created, c.own_lane, c.earliest, c.created_at
+        )
 
     def _guarded(self, statement: Select[Any], exclusive: bool) -> Select[Any]:
         """A statement that finds rows only if the lane is free, and locks both. Both are read as of the lock, not of
@@ -344,6 +334,27 @@ class Tickets:
             group.join(found.source, found.key == next_key)
         )
         return select(group.union_all(step))
+
+
+def indexes(contract: Contract, dialect: str) -> Sequence[Index]:
+    """The indexes that the statements rely on, on the application's ticket table."""
+    # On a copy, so that the application's own metadata, and what Alembic compares with it, stay as they are.
+    table = contract.table.to_metadata(MetaData())
+    c = Columns(contract, table, dialect)
+    wanted = {
+        "pending": (c.order, c.pending),
+        "root": ((c.root_id, c.work), c.pending),
+        "ended": ((c.delete_time,), c.delete_time.is_not(None)),
+    }
+    return [
+        Index(
+            f"afterwork_{table.name.removeprefix('afterwork_')}_{name}",
+            *expressions,
+            postgresql_where=where,
+            sqlite_where=where,
+        )
+        for name, (expressions, where) in wanted.items()
+    ]
 
 
 def aware(moment: datetime | None) -> datetime | None:

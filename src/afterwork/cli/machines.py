@@ -1,0 +1,55 @@
+"""The command line on state machines."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+from sqlalchemy import URL
+
+from afterwork.app import Afterwork
+from afterwork.cli.arguments import as_json, engine_at, the_app, the_database
+from afterwork.cli.printing import moment, say, table
+from afterwork.insight import MachineView, StateView
+
+
+@click.command()
+@the_app
+@the_database()
+@click.option(
+    "--svg",
+    metavar="[FOLDER]",
+    is_flag=False,
+    flag_value=Path("."),
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the diagram of each machine into FOLDER, or here, with the number of objects in each state.",
+)
+@as_json
+def machines(app: Afterwork, url: URL, svg: Path | None, as_json: bool) -> None:
+    """Show each state machine: how many objects are in each state, which has been there for longest, and what would
+    move them next."""
+    with engine_at(url) as engine:
+        insight = app.insight(engine)
+        found = insight.machines()
+        diagrams = insight.diagrams() if svg is not None else {}
+    say("\n".join(machine_lines(found)), found, as_json)
+    for name, diagram in diagrams.items():
+        assert svg is not None
+        svg.mkdir(parents=True, exist_ok=True)
+        (svg / f"{name}.svg").write_text(diagram, encoding="utf-8")
+        click.echo(f"{svg / name}.svg written", err=True)
+
+
+def machine_lines(machines: Sequence[MachineView]) -> Iterator[str]:
+    """State machines, for people."""
+    if not machines:
+        yield "The model has no state machines."
+    for machine in machines:
+        yield f"{machine.name} ({machine.chart})"
+        head = ("state", "objects", "longest there", "since (UTC)", "what would move it")
+        for line in table(head, [_state_cells(one) for one in machine.states]):
+            yield f"  {line}"
+
+
+def _state_cells(one: StateView) -> tuple[str, ...]:
+    name = "(not begun)" if one.state is None else one.state if one.known else f"{one.state} (not in the machine)"
+    return name, f"{one.count:,}", one.oldest or "", moment(one.since), "; ".join(one.onward)
