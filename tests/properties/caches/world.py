@@ -1,12 +1,12 @@
 """The model in one database, with users who write, three servers that keep it right, and an oracle that follows."""
 
+import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from itertools import count
 from typing import Any
 
 from sqlalchemy import URL, Connection, Table, create_engine, event, text
@@ -76,7 +76,7 @@ class World:
         self.open: dict[int, Transaction] = {}
         self.disturbed = 0
         self.is_quiet = False
-        self.histories = count(1)
+        self.histories = itertools.count(1)
         self.runs_before: dict[Cache, tuple[int, int]] = {}
         Base.metadata.create_all(self.engine)
         self.servers[0].app.install(self.servers[0].engine)
