@@ -8,6 +8,7 @@ from sqlalchemy import Connection, inspect, select
 
 from afterwork.insight import machines, servers
 from afterwork.insight import once as once_views
+from afterwork.insight.aside import kept_aside
 from afterwork.journal import capture
 from afterwork.model.reading import ReadModel
 from afterwork.store import once, schema, tables
@@ -107,3 +108,5 @@ class Check:
             yield Finding(f"capture on {problem.table}: {problem.what}", False, problem.advice)
         if not problems:
             yield Finding(f"capture on {len(self.model.tables)} tables", True, INSTALL)
+        for what, right, advice in kept_aside(connection):
+            yield Finding(what, right, advice, is_note=True)
