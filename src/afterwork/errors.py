@@ -276,6 +276,13 @@ class StateLeft(Refused):
     """It was asked for while a state lasts, and that has been left."""
 
 
+class CancelledByHand(Refused):
+    """Somebody cancelled the ticket before it began."""
+
+    def __init__(self, who: str) -> None:
+        super().__init__(f"Cancelled by {who} before it began.")
+
+
 class ServerDied(Refused):
     """The process that ran it died again and again, so it is not tried any more."""
 

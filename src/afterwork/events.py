@@ -194,6 +194,15 @@ class TimerIsGone:
 
 
 @dataclass(frozen=True)
+class Acted:
+    """Somebody has done something by hand: `who` did `what` (retried, paused …) on what."""
+
+    who: str
+    what: str
+    on: str
+
+
+@dataclass(frozen=True)
 class FellAsleep:
     """Nothing is due, and the server waits until it is woken."""
 
@@ -203,7 +212,7 @@ class FellAsleep:
 Event = (
     Reached | Ran | Failed | WasCancelled | PutOff | Lost | TookOver | ServerStarted | ServerStopping | ServerStopped
     | ServerCrashed | DatabaseLost | DatabaseBack | InTheWay | Broken | Pruned | NotInSql | OtherCode | Reloaded
-    | Fired | RoundFailed | TimerIsGone | FellAsleep
+    | Fired | RoundFailed | TimerIsGone | Acted | FellAsleep
 )  # fmt: skip
 
 Listener = Callable[[Event], None]
@@ -272,5 +281,7 @@ def log(event: Event) -> None:  # noqa: PLR0912 - one case for each event, all w
             logger.warning("timer %s could not begin its round: %s", timer, error)
         case TimerIsGone(timer):
             logger.warning("timer %s is not in the model any more and does not fire", timer)
+        case Acted(who, what, on):
+            logger.info("%s %s %s", who, what, on)
         case Pruned(count):
             logger.debug("%d receipts deleted", count)

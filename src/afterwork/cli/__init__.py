@@ -7,7 +7,7 @@ from typing import Any
 import click
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from afterwork.cli import caches, lanes, language, machines, once, serving, status, tickets, timers
+from afterwork.cli import acts, caches, lanes, language, machines, once, serving, status, tickets, timers
 from afterwork.errors import AfterworkError
 
 COMMANDS = (
@@ -16,10 +16,10 @@ COMMANDS = (
     status.check,
     status.status,
     tickets.tickets,
-    tickets.retry,
+    acts.retry,
+    acts.run,
+    acts.cancel,
     timers.timers,
-    timers.run,
-    timers.cancel,
     lanes.pause,
     lanes.resume,
     machines.machines,

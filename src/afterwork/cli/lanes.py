@@ -4,6 +4,7 @@ import click
 from sqlalchemy import URL
 
 from afterwork.app import Afterwork
+from afterwork.cli.acts import me
 from afterwork.cli.arguments import as_json, engine_at, the_app, the_database
 from afterwork.cli.printing import say
 
@@ -16,7 +17,7 @@ from afterwork.cli.printing import say
 def pause(app: Afterwork, name: str, url: URL, as_json: bool) -> None:
     """Let the timer NAME not fire, or no more jobs of the lane NAME begin, over all servers. What runs goes on."""
     with engine_at(url) as engine:
-        app.control(engine).pause(name)
+        app.control(engine).pause(name, me())
     kind = _kind(app, name)
     say(
         f"{kind.capitalize()} {name} is paused. What runs goes on; nothing more begins.",
@@ -33,7 +34,7 @@ def pause(app: Afterwork, name: str, url: URL, as_json: bool) -> None:
 def resume(app: Afterwork, name: str, url: URL, as_json: bool) -> None:
     """Let the timer NAME fire, or jobs of the lane NAME begin, again."""
     with engine_at(url) as engine:
-        app.control(engine).resume(name)
+        app.control(engine).resume(name, me())
     kind = _kind(app, name)
     say(f"{kind.capitalize()} {name} is open.", {kind: name, "paused": False}, as_json)
 

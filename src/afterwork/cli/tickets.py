@@ -1,6 +1,7 @@
-"""The command line on tickets."""
+"""The command line that shows tickets."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import click
 from sqlalchemy import URL
@@ -8,26 +9,57 @@ from sqlalchemy import URL
 from afterwork.app import Afterwork
 from afterwork.cli.arguments import as_json, engine_at, the_app, the_database
 from afterwork.cli.printing import far, say, table
-from afterwork.insight import State, TicketView
+from afterwork.insight import TicketFilter, TicketPage, TicketView
+from afterwork.store.ticket_filter import STATES
+
+CHOICES = ("pending", "failed", "done", *(state for state in STATES if state not in ("failed", "done")))
+
+FILTERS = (
+    click.option("--state", type=click.Choice(CHOICES), help="Only these; pending are all that have not ended."),
+    click.option("--work", metavar="TEXT", help="Only those whose view model or method has TEXT in its name."),
+    click.option("--root", metavar="ROOT", help="Only those of an object, Customer!42, or of a class, Customer."),
+    click.option("--error", metavar="TEXT", help="Only those with TEXT in their error."),
+    click.option("--lane", metavar="LANE", help="Only those of a lane."),
+)
+
+
+def the_filter(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say which tickets are meant; the command takes them as `wanted`."""
+
+    def with_filter(*given: Any, state: Any, work: Any, root: Any, error: Any, lane: Any, **others: Any) -> Any:
+        return command(*given, wanted=TicketFilter(state, work, root, error, lane), **others)
+
+    with_filter.__doc__, with_filter.__name__ = command.__doc__, command.__name__
+    with_filter.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+    for option in reversed(FILTERS):
+        with_filter = option(with_filter)
+    return with_filter
 
 
 @click.command()
 @the_app
 @the_database()
-@click.option("--state", type=click.Choice(["pending", "failed", "done"]), help="Only these.")
+@the_filter
 @click.option("--most", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
+@click.option("--after", metavar="KEY", help="Those that come behind this one, which was the last of the page before.")
 @as_json
-def tickets(app: Afterwork, url: URL, state: State | None, most: int, as_json: bool) -> None:
-    """Show the newest tickets."""
+def tickets(app: Afterwork, url: URL, wanted: TicketFilter, most: int, after: str | None, as_json: bool) -> None:
+    """Show tickets: pending ones in the order in which they run, others newest first."""
     with engine_at(url) as engine:
-        found = app.insight(engine).tickets(state, most)
-    say("\n".join(ticket_lines(found)), found, as_json)
+        found = app.insight(engine).tickets(wanted, most, after)
+    say("\n".join(page_lines(found)), found.tickets, as_json)
 
 
-def ticket_lines(tickets: Sequence[TicketView]) -> Iterator[str]:
-    """Tickets, for people."""
+def page_lines(page: TicketPage) -> Iterator[str]:
+    """A page of tickets, for people."""
     head = ("key", "state", "work", "root", "lane", "tried", "done or due (UTC)", "error or how far")
-    yield from table(head, [_cells(ticket) for ticket in tickets]) if tickets else ["There are no such tickets."]
+    if page.tickets:
+        yield from table(head, [_cells(ticket) for ticket in page.tickets])
+    elif page.looked_at is None:
+        yield "There are no such tickets."
+    looked = "" if page.looked_at is None else f"{page.looked_at:,} tickets were looked at. "
+    if page.after is not None:
+        yield f"{looked}To go on: --after {page.after}"
 
 
 def _cells(ticket: TicketView) -> tuple[str, ...]:
@@ -35,15 +67,3 @@ def _cells(ticket: TicketView) -> tuple[str, ...]:
     when = f"{moment:%Y-%m-%d %H:%M:%S}" if moment else ""
     work, root, said = ticket.work or "", ticket.root_id or "", "" if ticket.said is None else far(ticket.said)
     return (ticket.key, ticket.state, work, root, ticket.lane, str(ticket.attempts), when, ticket.error or said)
-
-
-@click.command()
-@the_app
-@click.argument("key")
-@the_database()
-@as_json
-def retry(app: Afterwork, key: str, url: URL, as_json: bool) -> None:
-    """Let the ticket KEY run as soon as possible, also if it has ended."""
-    with engine_at(url) as engine:
-        app.control(engine).retry(key)
-    say(f"Ticket {key} runs as soon as a server comes to it.", {"ticket": key, "state": "pending"}, as_json)

@@ -5,10 +5,13 @@ from afterwork.insight.machines import MachineView, StateView
 from afterwork.insight.once import OnceView
 from afterwork.insight.service import Insight
 from afterwork.insight.status import Status
-from afterwork.insight.tickets import State, TicketView
+from afterwork.insight.tickets import TicketPage, TicketView
 from afterwork.insight.timers import TimerView
+from afterwork.store.ticket_filter import State, TicketFilter
+from afterwork.store.ticket_walk import Count
 
 __all__ = [
+    "Count",
     "Finding",
     "Insight",
     "MachineView",
@@ -16,6 +19,8 @@ __all__ = [
     "State",
     "StateView",
     "Status",
+    "TicketFilter",
+    "TicketPage",
     "TicketView",
     "TimerView",
 ]

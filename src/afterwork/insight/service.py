@@ -16,13 +16,15 @@ from afterwork.insight.diagram import svg
 from afterwork.insight.machines import MachineView, machines_in
 from afterwork.insight.once import OnceView
 from afterwork.insight.status import Status
-from afterwork.insight.tickets import State, TicketView
+from afterwork.insight.tickets import TicketPage
 from afterwork.insight.timers import TimerView
 from afterwork.manifest.explain import CacheSummary, Explainer
 from afterwork.model.reading import ReadModel
-from afterwork.store import schema
+from afterwork.store import schema, tables
 from afterwork.store.database import Database
-from afterwork.store.tickets import Columns
+from afterwork.store.ticket_filter import State, TicketFilter
+from afterwork.store.ticket_walk import Count, KeyWalk, Walk
+from afterwork.store.tickets import Tickets
 from afterwork.triggers.assemble import matcher_of
 
 
@@ -34,7 +36,7 @@ class Insight:
         self._database = database
         self._model = model
         self._clock = clock
-        self._columns = Columns(model.contract, model.contract.table, database.dialect)
+        self._tickets = Tickets(model.contract, database.dialect)
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -46,12 +48,25 @@ class Insight:
         """Counts of what waits and runs, and who is there to run it."""
         with self._reading() as connection:
             contract, now = self._model.contract, self._clock.now()
-            return statuses.status(self._database, connection, contract, self._columns, now)
+            return statuses.status(self._database, connection, contract, self._tickets.columns, now)
 
-    def tickets(self, state: State | None = None, most: int = 20) -> Sequence[TicketView]:
-        """The newest tickets, all or those in one state. Tickets can be seen without Afterwork's tables, too."""
+    def tickets(self, wanted: TicketFilter = TicketFilter(), most: int = 20, after: str | None = None) -> TicketPage:
+        """Tickets that meet a filter, `most` at most: pending ones in the order in which they run, others newest first.
+        With `after`, those that come behind the ticket with this key. Can be had without Afterwork's tables, too.
+
+        Raises `BadRequest` if `after` is the key of no ticket.
+        """
         with self._database.engine.connect() as connection:
-            return ticket_views.newest(connection, self._model.contract, self._columns, state, most)
+            return ticket_views.page(connection, self._walk(connection), wanted, after, most)
+
+    def ticket_counts(self, wanted: TicketFilter = TicketFilter()) -> dict[State, Count]:
+        """How many tickets in each state meet a filter, whatever its own state is. Counts 10,000 at most."""
+        with self._reading() as connection:
+            return ticket_views.counts(connection, self._walk(connection), wanted)
+
+    def _walk(self, connection: Connection) -> Walk:
+        is_installed = schema.version(connection) == tables.SCHEMA_VERSION
+        return (Walk if is_installed else KeyWalk)(self._tickets, self._clock.now())
 
     def timers(self) -> Sequence[TimerView]:
         """All timers, those of the model and those that the database still knows, by name."""

@@ -87,7 +87,10 @@ class Columns:
         self.keep_minutes = of(contract.keep_receipt_minutes)
         self.delete_time = of(contract.delete_time)
         self.earliest = of(contract.execute_earliest)
-        self.pending = of(contract.done).is_(None) & of(contract.error).is_(None)
+        self.done = of(contract.done)
+        self.error = of(contract.error)
+        self.pending = self.done.is_(None) & self.error.is_(None)
+        self.failed = self.error.is_not(None)
         self.attempts = of(contract.attempts) if contract.attempts else literal_column("0")
         # The planner recognises an index on an expression only by the same literals, so none of these is a parameter.
         self.own_lane = of(contract.lane) if contract.lane else null()
@@ -101,6 +104,8 @@ class Columns:
         self.order_in_lane = (*([self.priority] if contract.priority else []), self.moment, self.key)
         self.order = (*([self.lane] if contract.lane else []), *self.order_in_lane)
         self.created = _as_text(of(contract.created), dialect) if contract.created else null()
+        self.own_priority = of(contract.priority) if contract.priority else null()
+        self.created_at = of(contract.created) if contract.created else null()
 
 
 def _orders(contract: Contract) -> bool:
@@ -148,6 +153,7 @@ class Tickets:
             "pending": (c.order, c.pending),
             "root": ((c.root_id, c.work), c.pending),
             "ended": ((c.delete_time,), c.delete_time.is_not(None)),
+            "failed": ((c.key,), c.failed),
         }
         return [
             Index(
@@ -172,8 +178,8 @@ class Tickets:
         none. Without a priority, that of the lane's first ticket is taken, whether it is due or not."""
         values = {
             "lane": lane,
-            "now": self._moment(now),
-            "bound": self._moment(now + CLOCK_SLACK),
+            "now": self.moment(now),
+            "bound": self.moment(now + CLOCK_SLACK),
             "most": most,
         }
         if priority is None:
@@ -201,8 +207,8 @@ class Tickets:
         for (keep, error), keys in alike.items():
             many = len(keys) > 1
             values = {
-                "ended": self._moment(now),
-                "until": self._moment(now + timedelta(minutes=keep)),
+                "ended": self.moment(now),
+                "until": self.moment(now + timedelta(minutes=keep)),
                 "which": keys if many else keys[0],
             } | ({} if error is None else {"why": error})
             self._end[error is not None, many].execute(connection, values)
@@ -216,7 +222,7 @@ class Tickets:
         self._set_earliest(connection, update(self.contract.table), row, until)
 
     def _set_earliest(self, connection: Connection, statement: Update, row: TicketRow, until: datetime) -> None:
-        moment = {self.contract.execute_earliest.column: self._moment(until)}
+        moment = {self.contract.execute_earliest.column: self.moment(until)}
         connection.execute(statement.where(self.columns.key == row.key).values(moment))
 
     def move(self, connection: Connection, keys: Sequence[Any], lane: str) -> None:
@@ -230,13 +236,14 @@ class Tickets:
         c = self.columns
         passed = (
             select(c.key)
-            .where(c.delete_time < self._moment(now))
+            .where(c.delete_time < self.moment(now))
             .limit(PRUNED_AT_ONCE)
             .with_for_update(skip_locked=True)
         )
         return connection.execute(delete(self.contract.table).where(c.key.in_(passed))).rowcount
 
-    def _moment(self, now: datetime) -> datetime:
+    def moment(self, now: datetime) -> datetime:
+        """A moment, as the columns of these tickets want it."""
         return moment_for(self.contract.execute_earliest.column, self.dialect, now)
 
     def _attempted(self) -> Update:
