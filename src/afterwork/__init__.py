@@ -25,6 +25,7 @@ from afterwork.model.viewmodel import Model, ViewModel, action, column, on_excep
 from afterwork.model.when import Cron, Every, Once, WhenStale
 from afterwork.settings import Settings
 from afterwork.triggers.fresh import fresh, is_stale
+from afterwork.web import Identity, web
 
 __version__ = "0.1.0"
 
@@ -40,6 +41,7 @@ __all__ = [
     "Derived",
     "Ended",
     "Every",
+    "Identity",
     "ManualClock",
     "Model",
     "Once",
@@ -76,5 +78,6 @@ __all__ = [
     "track_history",
     "untracked",
     "variable",
+    "web",
     "while_in",
 ]

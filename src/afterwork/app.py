@@ -17,6 +17,7 @@ from afterwork.control import Control
 from afterwork.errors import AfterworkError, BadJobsFile
 from afterwork.events import Broken, Events, Listener, Reloaded
 from afterwork.insight import Insight
+from afterwork.jobs.history import History
 from afterwork.jobs.outcome import Outcome
 from afterwork.jobs.run import Run
 from afterwork.jobs.runner import Runner
@@ -273,29 +274,35 @@ class Afterwork:
             connection.close()
 
     def _runner(self, database: Database, connection: Connection) -> Runner:
-        tickets = Tickets(self.model.contract, database.dialect)
+        tickets, history = Tickets(self.model.contract, database.dialect), History(self.settings)
+        events = self.events.also(history.note)
         schema.check_installed(database, connection)
         installation = schema.installation(connection)
         variables = self._variables()
-        trigger, rounds = self._trigger(database, installation, tickets, variables)
+        trigger, rounds = self._trigger(database, installation, tickets, variables, events)
         if rounds is not None:
             rounds.register(connection)
-        refresher = stale_trigger(database, self.model, connection, self.clock, self.events, installation)
+        refresher = stale_trigger(database, self.model, connection, self.clock, events, installation)
         connection.commit()
-        upgrade = upgrade_of(database, self.model, installation, self.clock, self.events, variables)
+        upgrade = upgrade_of(database, self.model, installation, self.clock, events, variables)
         return Runner(
-            database, trigger, self.clock, self.events, self.settings, refresher, rounds, upgrade, variables
+            database, trigger, self.clock, events, self.settings, history, refresher, rounds, upgrade, variables
         )  # fmt: skip
 
     def _variables(self) -> dict[str, Any]:
         return {SERVER_STARTED: self.clock.now(), **self.variables}
 
     def _trigger(
-        self, database: Database, installation: uuid.UUID, tickets: Tickets, variables: Mapping[str, Any]
+        self,
+        database: Database,
+        installation: uuid.UUID,
+        tickets: Tickets,
+        variables: Mapping[str, Any],
+        events: Events,
     ) -> tuple[Trigger, Rounds | None]:
         own = TicketTrigger(self.model, tickets, installation)
         if not self.model.timers:
             return own, None
-        rounds = rounds_of(database, self.model, self.clock, self.events, variables)
+        rounds = rounds_of(database, self.model, self.clock, events, variables)
         hits = HitTrigger(self.model, database.dialect, installation, rounds.timers)
         return TicketsAndTimers(own, hits, rounds.timers), rounds

@@ -58,6 +58,13 @@ class BadCriteria(AfterworkError, TypeError):
         super().__init__(f"The timer {timer}: {problem}")
 
 
+class MissingPackage(AfterworkError, ImportError):
+    """Something was asked for that needs a package which is not installed."""
+
+    def __init__(self, what: str, package: str | None, extra: str) -> None:
+        super().__init__(f"{what} needs {package}, which is not installed. Try: pip install 'afterwork[{extra}]'")
+
+
 class BadRequest(AfterworkError, ValueError):
     """`aw.later` or a ticket row asks for something that can't be meant."""
 

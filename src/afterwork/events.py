@@ -6,6 +6,7 @@ A listener is a function that takes an event. The one that is always there write
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal
 
 Point = Literal["claimed", "ran", "before commit", "after commit"]
@@ -20,6 +21,36 @@ class Reached:
     work: str
 
 
+TriggerKind = Literal["ticket", "timer", "cache", "machine", "once"]
+"""What starts runs: a ticket, a round of a timer, something that a cache has read, or a machine's guard; or a run that
+is made once per database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a run that has ended. `ended` is when that was committed. `due` is from when on it could have
+    begun; None where nobody has noted it. `seconds` is how long its own code took, of which a batch has many.
+    `ticket` is the key of the ticket or hit that asked for it; `trace` is the traceback, if it has raised."""
+
+    trigger: TriggerKind
+    ticket: str | None
+    attempt: int
+    due: datetime | None
+    ended: datetime
+    seconds: float
+    trace: str = ""
+
+    @property
+    def began(self) -> datetime:
+        """About when its own code began."""
+        return self.ended - timedelta(seconds=self.seconds)
+
+    @property
+    def latency(self) -> float | None:
+        """Seconds from when it was due to its end."""
+        return None if self.due is None else max(0.0, (self.ended - self.due).total_seconds())
+
+
 @dataclass(frozen=True)
 class Ran:
     """A run has ended well."""
@@ -27,6 +58,7 @@ class Ran:
     work: str
     root_id: str | None
     run: str
+    facts: Facts
 
 
 @dataclass(frozen=True)
@@ -37,6 +69,7 @@ class Failed:
     root_id: str | None
     run: str
     error: str
+    facts: Facts
 
 
 @dataclass(frozen=True)
@@ -58,6 +91,7 @@ class PutOff:
     error: str
     attempt: int
     seconds: float
+    facts: Facts
 
 
 @dataclass(frozen=True)
@@ -223,6 +257,10 @@ class Events:
 
     def __init__(self, listeners: Sequence[Listener] = ()) -> None:
         self._listeners = (log, *listeners)
+
+    def also(self, listener: Listener) -> "Events":
+        """The same, and one more listener."""
+        return Events([*self._listeners[1:], listener])
 
     def emit(self, event: Event) -> None:
         for listener in self._listeners:

@@ -39,6 +39,12 @@ class Settings:
     prune_every: timedelta = timedelta(minutes=10)
     """How often receipts whose DeleteTime has passed are deleted."""
 
+    history: timedelta = timedelta(days=7)
+    """How long sums of each minute, and records of runs that failed or were slow, are kept."""
+
+    slow_run: timedelta = timedelta(seconds=1)
+    """A run that takes longer is recorded, though it went well."""
+
     at_once: timedelta = timedelta(milliseconds=20)
     """Stale members whose calculation took no longer than this last time, all together, are calculated in the
     transaction that takes the change, which is the quickest way. Others who take changes wait meanwhile, on SQLite all

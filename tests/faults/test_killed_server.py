@@ -72,3 +72,20 @@ def test_a_busy_server_takes_over_what_a_killed_one_had_leased(scene: Scene) -> 
     scene.wait_until_done()
 
     scene.check()
+
+
+def test_a_killed_server_loses_the_sums_of_some_seconds_and_no_ticket(scene: Scene) -> None:
+    """Sums are written now and then, tickets with their effects."""
+    scene.save(5)
+    first = scene.start()
+    scene.wait_until_done()
+    first.kill()
+    scene.save(3)
+    scene.start()
+    scene.wait_until_done()
+    scene.end_servers()
+
+    counted = sum(total.sums.done for total in scene.app.insight(scene.engine).totals())
+
+    assert 3 <= counted <= 8
+    scene.check()

@@ -12,15 +12,13 @@ from afterwork.cli.arguments import as_json, engine_at, the_app, the_database
 from afterwork.cli.printing import say
 from afterwork.cli.tickets import the_filter
 from afterwork.cli.timers import dry_lines
-from afterwork.control import Acts, Control, Selected
+from afterwork.control import MOST, Acts, Control, Selected
 from afterwork.errors import BadRequest
 from afterwork.insight import TicketFilter
 
 TicketAct = Callable[[Selected, str, int], Acts]
 
-the_most = click.option(
-    "--most", type=click.IntRange(min=1), default=10_000, show_default=True, help="At most so many."
-)
+the_most = click.option("--most", type=click.IntRange(min=1), default=MOST, show_default=True, help="At most so many.")
 all_matching = click.option("--all-matching", is_flag=True, help="All tickets that match, instead of KEYs.")
 
 
@@ -45,8 +43,9 @@ def retry(app: Afterwork, keys: Sequence[str], url: URL, as_json: bool, **meant:
 
     With --all-matching, those that have failed and match, or those in the --state that is named.
     """
+    selected = _selected(keys, **meant)
     with engine_at(url) as engine:
-        _on_tickets(app.control(engine).retry_tickets, "retried", _selected(keys, **meant), meant["most"], as_json)
+        _on_tickets(app.control(engine).retry_tickets, "retried", selected, meant["most"], as_json)
 
 
 @click.command()
@@ -59,25 +58,25 @@ def retry(app: Afterwork, keys: Sequence[str], url: URL, as_json: bool, **meant:
 @the_most
 @as_json
 def run(app: Afterwork, names: Sequence[str], url: URL, dry: bool, as_json: bool, **meant: Any) -> None:
-    """Let TIMER have a round now, besides those at its due times; or let the tickets KEY, which wait for a moment, run as
-    soon as possible. A server runs them.
+    """Let TIMER have a round now, besides those at its due times; or let the tickets KEY, which wait for a moment, run
+    as soon as possible. A server runs them.
 
     With --all-matching, all tickets that wait for a moment and match.
     """
+    timer = _timer(app, names)
+    if timer is None and dry:
+        raise click.UsageError(f"--dry is for timers. {_known(app, names)}")
+    selected = _selected(names, **meant) if timer is None else ()
     with engine_at(url) as engine:
         control = app.control(engine)
-        match _timer(app, names):
-            case None if dry:
-                raise click.UsageError(f"--dry is for timers. {_known(app, names)}")
-            case None:
-                selected = _selected(names, **meant)
-                _on_tickets(control.run_tickets_now, "due now", selected, meant["most"], as_json, _known(app, names))
-            case timer if dry:
-                found = control.dry_run(timer)
-                say("\n".join(dry_lines(timer, found)), {"timer": timer, "would_hit": found}, as_json)
-            case timer:
-                count = control.run_now(timer, me())
-                say(f"{timer} hits {count:,}. Servers run them now.", {"timer": timer, "hits": count}, as_json)
+        if timer is None:
+            _on_tickets(control.run_tickets_now, "due now", selected, meant["most"], as_json, _known(app, names))
+        elif dry:
+            found = control.dry_run(timer)
+            say("\n".join(dry_lines(timer, found)), {"timer": timer, "would_hit": found}, as_json)
+        else:
+            count = control.run_now(timer, me())
+            say(f"{timer} hits {count:,}. Servers run them now.", {"timer": timer, "hits": count}, as_json)
 
 
 @click.command()
@@ -93,11 +92,11 @@ def cancel(app: Afterwork, names: Sequence[str], url: URL, as_json: bool, **mean
 
     With --all-matching, all tickets that have not ended and match.
     """
+    timer = _timer(app, names)
+    selected = _selected(names, **meant) if timer is None else ()
     with engine_at(url) as engine:
         control = app.control(engine)
-        timer = _timer(app, names)
         if timer is None:
-            selected = _selected(names, **meant)
             _on_tickets(control.cancel_tickets, "cancelled", selected, meant["most"], as_json, _known(app, names))
         else:
             _cancel_round(control, timer, as_json)

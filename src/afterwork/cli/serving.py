@@ -4,17 +4,19 @@ import importlib
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
-from sqlalchemy import URL
+from sqlalchemy import URL, Engine
 
 from afterwork.app import Afterwork
 from afterwork.cli.arguments import as_json, engine_at, seconds, the_app, the_database
 from afterwork.cli.printing import say
+from afterwork.cli.web import Address, page_at, the_web
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -25,15 +27,30 @@ LEVELS = ("debug", "info", "warning", "error")
 @click.option("--workers", type=click.IntRange(min=1), help="Runs that go on at the same time.")
 @click.option("--grace", type=seconds, metavar="SECONDS", help="How long a stop waits for runs.")
 @click.option("--lease", type=seconds, metavar="SECONDS", help="How long a silent server keeps what it runs.")
+@the_web
 @click.option("--log-level", type=click.Choice(LEVELS), default="info", show_default=True)
-def serve(app: Afterwork, url: URL, log_level: str, **settings: Any) -> None:
+def serve(app: Afterwork, url: URL, log_level: str, web: Address | None, read_only: bool, **settings: Any) -> None:
     """Run jobs until SIGTERM or Ctrl-C. Exits with 1 if some did not end in time."""
     logging.basicConfig(format="%(asctime)s %(levelname)-7s %(message)s", level=logging.WARNING)
     logging.getLogger("afterwork").setLevel(log_level.upper())
     app.settings = replace(app.settings, **{name: value for name, value in settings.items() if value is not None})
-    with engine_at(url) as engine:
+    with engine_at(url) as engine, _shown(app, engine, web, read_only):
         unfinished = app.serve(engine)
     sys.exit(1 if unfinished else 0)
+
+
+@contextmanager
+def _shown(app: Afterwork, engine: Engine, address: Address | None, read_only: bool) -> Iterator[None]:
+    """The web page, for as long as the block lasts, if one is wanted."""
+    if address is None:
+        yield
+        return
+    application = page_at(app, engine, address, read_only)
+    from afterwork.web.serving import served
+
+    with served(application, address.host, address.port) as where:
+        logging.getLogger("afterwork").info("the web page is at %s", where)
+        yield
 
 
 @click.command()

@@ -1,5 +1,6 @@
 """The command line that shows tickets."""
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -26,14 +27,11 @@ FILTERS = (
 def the_filter(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say which tickets are meant; the command takes them as `wanted`."""
 
+    @functools.wraps(command)
     def with_filter(*given: Any, state: Any, work: Any, root: Any, error: Any, lane: Any, **others: Any) -> Any:
         return command(*given, wanted=TicketFilter(state, work, root, error, lane), **others)
 
-    with_filter.__doc__, with_filter.__name__ = command.__doc__, command.__name__
-    with_filter.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
-    for option in reversed(FILTERS):
-        with_filter = option(with_filter)
-    return with_filter
+    return functools.reduce(lambda made, option: option(made), reversed(FILTERS), with_filter)
 
 
 @click.command()

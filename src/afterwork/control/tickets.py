@@ -4,7 +4,7 @@ Each act looks at a ticket's state in the transaction that changes it. One that 
 run has locked, is left alone, and that is said.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -62,16 +62,14 @@ class Acts:
 
 @dataclass(frozen=True)
 class Act:
-    """One act. It changes tickets in the states that it `is_for`, and asks runs to stop of tickets in states that it
-    `asks` in; `elsewhere` says why it is not for others. `by_itself` is the state of those that it is for where all that
-    match are meant and no state is named."""
+    """One act. It changes tickets in the states that it `is_for`, and asks the runs of those to stop that are in the
+    states `asks`. `by_itself` is the state of those that are meant where all that match are, and no state is named."""
 
     done: str
-    is_for: Collection[State]
+    is_for: Set[State]
     by_itself: Wanted
-    elsewhere: Callable[[State], str]
     change: Callable[[Connection, Tickets, Sequence[Any], str, datetime], None]
-    asks: Collection[State] = ()
+    asks: Set[State] = frozenset()
 
 
 def _retry(connection: Connection, tickets: Tickets, keys: Sequence[Any], who: str, now: datetime) -> None:
@@ -86,13 +84,18 @@ def _cancel(connection: Connection, tickets: Tickets, keys: Sequence[Any], who: 
     ticket_acts.end(connection, tickets, keys, str(CancelledByHand(who)), now)
 
 
-def _as_it_is(state: State) -> str:
-    return {"waiting": "it is due already", "running": "it runs just now"}.get(state, f"it is {state}")
+RETRY = Act("retried", {"failed", "done", "scheduled", "waiting"}, "failed", _retry)
+RUN_NOW = Act("made due", {"scheduled"}, "scheduled", _run_now)
+CANCEL = Act("cancelled", {"waiting", "scheduled"}, "pending", _cancel, asks={"running"})
 
-
-RETRY = Act("retried", ("failed", "done", "scheduled", "waiting"), "failed", _as_it_is, _retry)
-RUN_NOW = Act("made due", ("scheduled",), "scheduled", _as_it_is, _run_now)
-CANCEL = Act("cancelled", ("waiting", "scheduled"), "pending", _as_it_is, _cancel, asks=("running",))
+AS_IT_IS: Mapping[State, str] = {
+    "waiting": "it is due already",
+    "scheduled": "it waits for a moment",
+    "running": "it runs just now",
+    "failed": "it has failed",
+    "done": "it is done",
+}
+"""Why a ticket that an act is not for is left alone."""
 
 
 @dataclass(frozen=True)
@@ -138,11 +141,11 @@ class TicketActs:
         states = {key: self._state(row) for key, row in rows.items()}
         changed = [key for key, state in states.items() if state in act.is_for]
         asked = [key for key, state in states.items() if state in act.asks]
-        others = [(key, state) for key, state in states.items() if state not in (*act.is_for, *act.asks)]
+        others = [(key, state) for key, state in states.items() if state not in act.is_for | act.asks]
         if changed:
             act.change(connection, self.tickets, changed, self.who, self.now)
         ticket_acts.ask_to_stop(connection, asked, self.now)
-        left = [LeftAlone(key_text(key), act.elsewhere(state)) for key, state in others]
+        left = [LeftAlone(key_text(key), AS_IT_IS[state]) for key, state in others]
         left += self._unlocked(connection, [key for key in keys if key not in rows])
         return Acts(len(changed), len(asked), len(left), left[:NAMED])
 

@@ -4,15 +4,17 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy import Connection
 
 from afterwork.clock import Clock
-from afterwork.insight import machines, once, timers
+from afterwork.insight import history, machines, once, timers
 from afterwork.insight import status as statuses
 from afterwork.insight import tickets as ticket_views
 from afterwork.insight.check import Check, Finding
 from afterwork.insight.diagram import svg
+from afterwork.insight.history import Latency, Minute, Total
 from afterwork.insight.machines import MachineView, machines_in
 from afterwork.insight.once import OnceView
 from afterwork.insight.status import Status
@@ -22,7 +24,8 @@ from afterwork.manifest.explain import CacheSummary, Explainer
 from afterwork.model.reading import ReadModel
 from afterwork.store import schema, tables
 from afterwork.store.database import Database
-from afterwork.store.ticket_filter import State, TicketFilter
+from afterwork.store.history import RunOutcome, RunRecord, records
+from afterwork.store.ticket_filter import ALL, State, TicketFilter
 from afterwork.store.ticket_walk import Count, KeyWalk, Walk
 from afterwork.store.tickets import Tickets
 from afterwork.triggers.assemble import matcher_of
@@ -50,7 +53,7 @@ class Insight:
             contract, now = self._model.contract, self._clock.now()
             return statuses.status(self._database, connection, contract, self._tickets.columns, now)
 
-    def tickets(self, wanted: TicketFilter = TicketFilter(), most: int = 20, after: str | None = None) -> TicketPage:
+    def tickets(self, wanted: TicketFilter = ALL, most: int = 20, after: str | None = None) -> TicketPage:
         """Tickets that meet a filter, `most` at most: pending ones in the order in which they run, others newest first.
         With `after`, those that come behind the ticket with this key. Can be had without Afterwork's tables, too.
 
@@ -59,7 +62,7 @@ class Insight:
         with self._database.engine.connect() as connection:
             return ticket_views.page(connection, self._walk(connection), wanted, after, most)
 
-    def ticket_counts(self, wanted: TicketFilter = TicketFilter()) -> dict[State, Count]:
+    def ticket_counts(self, wanted: TicketFilter = ALL) -> dict[State, Count]:
         """How many tickets in each state meet a filter, whatever its own state is. Counts 10,000 at most."""
         with self._reading() as connection:
             return ticket_views.counts(connection, self._walk(connection), wanted)
@@ -93,6 +96,44 @@ class Insight:
         """The diagram of each machine, an SVG with the number of objects in each state, by the name of the machine."""
         found = {view.name: view for view in self.machines()}
         return {name: svg(machine.chart, _counts(found[name])) for name, _, machine in machines_in(self._model)}
+
+    def throughput(self, since: datetime, work: str | None = None) -> Sequence[Minute]:
+        """What ended in each minute since a moment, oldest first, by work and kind of trigger; of one work or of all.
+        Servers write it every few seconds."""
+        with self._reading() as connection:
+            return history.throughput(connection, since, work)
+
+    def latency(self, since: datetime, work: str | None = None) -> Latency:
+        """How long it took from due to done since a moment, of one work or of all."""
+        with self._reading() as connection:
+            return history.latency(connection, since, work)
+
+    def totals(self) -> Sequence[Total]:
+        """What the runs of each work have come to since the beginning. These never go down."""
+        with self._reading() as connection:
+            return history.totals(connection)
+
+    def failures(self, since: datetime, most: int = 20) -> Sequence[RunRecord]:
+        """The newest runs that failed since a moment."""
+        with self._reading() as connection:
+            return records(connection, {"outcome": "failed"}, since, None, most)
+
+    def runs(
+        self,
+        *,
+        work: str | None = None,
+        ticket: str | None = None,
+        root: str | None = None,
+        outcome: RunOutcome | None = None,
+        most: int = 20,
+        before: int | None = None,
+    ) -> Sequence[RunRecord]:
+        """The newest runs that failed, were put off, or were slow. `before` is the `id` of the last one of the page
+        before; `ticket` is the key of a ticket or hit, `root` an external id."""
+        asked = {"work": work, "ticket": ticket, "root_id": root, "outcome": outcome}
+        wanted = {name: value for name, value in asked.items() if value is not None}
+        with self._reading() as connection:
+            return records(connection, wanted, None, before, most)
 
     def check(self) -> Sequence[Finding]:
         """Whether this installation is right, and what to do where it is not."""

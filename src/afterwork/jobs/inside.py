@@ -3,6 +3,7 @@
 When one of a batch raises, all of it is rolled back and run again one by one, so that the culprit alone fails.
 """
 
+import time
 from itertools import takewhile
 
 from sqlalchemy import Connection
@@ -45,6 +46,7 @@ def run_batch(runner: Runner, connection: Connection, lane: str, priority: int |
 def run_alone(runner: Runner, connection: Connection, claim: Claim) -> Settled:
     """Run one ticket in a transaction of its own. [] if somebody else has it by now."""
     for _ in range(TRIES_WHEN_CONTENDED):
+        began = time.perf_counter()
         try:
             with runner.database.transaction(connection):
                 again = runner.trigger.claim_again(connection, claim)
@@ -55,7 +57,7 @@ def run_alone(runner: Runner, connection: Connection, claim: Claim) -> Settled:
             if runner.database.has_lost(connection, error):
                 raise
             if not runner.database.is_contended(error):
-                return _fail(runner, connection, claim, error)
+                return _fail(runner, connection, claim, error, began)
             runner.events.emit(InTheWay(text_of(error)))
             last = error
         else:
@@ -81,9 +83,9 @@ def _run(runner: Runner, connection: Connection, claims: list[Claim]) -> Settled
     return settled
 
 
-def _fail(runner: Runner, connection: Connection, claim: Claim, error: Exception) -> Settled:
+def _fail(runner: Runner, connection: Connection, claim: Claim, error: Exception, began: float) -> Settled:
     """After the rollback, in a transaction of its own: tell the view model, and write how the ticket goes on."""
-    raised = runner.raised(claim, error)
+    raised = runner.raised(claim, error, began)
     try:
         return _end(runner, connection, claim, raised, telling=error)
     except Exception as second:

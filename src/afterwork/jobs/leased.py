@@ -5,6 +5,8 @@ Outside runs go on with no transaction open in between. After a crash, small run
 that a ticket that kills its process is found out.
 """
 
+import time
+
 from sqlalchemy import Connection
 
 from afterwork.errors import Cancelled, ServerDied
@@ -37,6 +39,7 @@ def run_leased(runner: Runner, connection: Connection, lease: Lease) -> Settled:
     if lease.epoch > runner.settings.crash_limit:
         died = ServerDied(f"The process that ran it died {lease.epoch - 1} times. It is not tried any more.")
         return _settle(runner, connection, lease, claim, Rejected(str(died)))
+    began = time.perf_counter()
     try:
         return (
             _outside(runner, connection, lease, claim) if claim.external else _inside(runner, connection, lease, claim)
@@ -49,7 +52,7 @@ def run_leased(runner: Runner, connection: Connection, lease: Lease) -> Settled:
         if runner.database.is_contended(error):
             hindered = Hindered(text_of(error), PAUSE_WHEN_CONTENDED)
             return _settle(runner, connection, lease, claim, hindered)
-        return _fail(runner, connection, lease, claim, error)
+        return _fail(runner, connection, lease, claim, error, began)
 
 
 def _outside(runner: Runner, connection: Connection, lease: Lease, claim: Claim) -> Settled:
@@ -95,8 +98,10 @@ def _inside(runner: Runner, connection: Connection, lease: Lease, claim: Claim) 
     return settled
 
 
-def _fail(runner: Runner, connection: Connection, lease: Lease, claim: Claim, error: Exception) -> Settled:
-    raised = runner.raised(claim, error)
+def _fail(
+    runner: Runner, connection: Connection, lease: Lease, claim: Claim, error: Exception, began: float
+) -> Settled:
+    raised = runner.raised(claim, error, began)
     try:
         return _settle(runner, connection, lease, claim, raised, telling=error)
     except Exception as second:

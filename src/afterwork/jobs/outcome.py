@@ -1,16 +1,22 @@
 """What can come of a run."""
 
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 MOST = 4000
 """Characters of an exception that are kept in a ticket's Error."""
 
+MOST_OF_A_TRACE = 8000
+"""Characters of a traceback that are kept."""
+
 
 @dataclass(frozen=True)
 class Succeeded:
-    """The work was done, and its effects and the mark that it is done are committed together."""
+    """The work was done, and its effects and the mark that it is done are committed together. `seconds` is how long its
+    own code took."""
+
+    seconds: float = field(default=0.0, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -23,14 +29,17 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Raised:
-    """The work raised; nothing of it was saved. `again_after` is set if a retry policy gives it another attempt."""
+    """The work raised; nothing of it was saved. `again_after` is set if a retry policy gives it another attempt.
+    `seconds` is how long it took to raise, `trace` is the traceback."""
 
     text: str
     again_after: timedelta | None = None
+    seconds: float = field(default=0.0, compare=False, repr=False)
+    trace: str = field(default="", compare=False, repr=False)
 
     def with_second(self, error: Exception) -> "Raised":
         """The same, where `on_exception` has raised as well."""
-        return Raised(f"{self.text}\non_exception raised, too: {text_of(error)}", self.again_after)
+        return replace(self, text=f"{self.text}\non_exception raised, too: {text_of(error)}")
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,15 @@ def text_of(error: BaseException) -> str:
     where = traceback.extract_tb(error.__traceback__)[-1:]
     place = "".join(f" ({frame.filename.rpartition('/')[2]}:{frame.lineno}, in {frame.name})" for frame in where)
     return printable(f"{type(error).__name__}: {message}", MOST - len(place)) + place
+
+
+def trace_of(error: BaseException) -> str:
+    """The traceback of an exception as text that any database can keep, its end rather than its begin."""
+    try:
+        whole = "".join(traceback.format_exception(error))
+    except Exception as broken:
+        whole = f"(the traceback can't be had: {type(broken).__name__})"
+    return printable(whole[-MOST_OF_A_TRACE:], MOST_OF_A_TRACE)
 
 
 def printable(text: str, most: int = MOST) -> str:

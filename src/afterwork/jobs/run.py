@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from afterwork.errors import NoCurrentRun
+from afterwork.events import TriggerKind
 from afterwork.model.machine.moves import MOVER, Mover
 
 
@@ -24,6 +26,9 @@ class Run:
     attempt: int
     ticket: Any = field(default=None, repr=False)
     """The key of the ticket that asked for it; None for what was started by something else."""
+    trigger: TriggerKind = field(default="ticket", repr=False)
+    due: datetime | None = field(default=None, repr=False)
+    """From when on it could have begun, as far as that was noted."""
 
     @cached_property
     def id(self) -> uuid.UUID:

@@ -1,16 +1,18 @@
 """What the two ways to run have in common: executing claims in a session, and settling what came of them."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
 from afterwork.clock import Clock, telling_time
 from afterwork.errors import Refused
-from afterwork.events import Events, Failed, InTheWay, Lost, Point, PutOff, Ran, Reached, WasCancelled
-from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, text_of
+from afterwork.events import Events, Facts, Failed, InTheWay, Lost, Point, PutOff, Ran, Reached, WasCancelled
+from afterwork.jobs.history import History
+from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, text_of, trace_of
 from afterwork.jobs.perform import Given, check, is_gone, perform, tell
 from afterwork.jobs.progress import Reporter, reporting
 from afterwork.jobs.run import Run
@@ -37,6 +39,7 @@ class Runner:
     clock: Clock
     events: Events
     settings: Settings
+    history: History
     refresher: Refresher | None = None
     firer: Firer | None = None
     upgrader: Upgrader | None = None
@@ -79,14 +82,17 @@ class Runner:
         except Refused as refusal:
             return Rejected(str(refusal))
         reporter = Reporter(self.database, self.clock, key_text(claim.key), not claim.external)
+        began = time.perf_counter()
         with telling_time(self.clock), reporting(reporter):
             perform(claim.work, root, claim.run, given)
-        return Succeeded()
+        return Succeeded(time.perf_counter() - began)
 
-    def raised(self, claim: Claim, error: Exception) -> Raised:
-        """What an exception means for a claim: another attempt, or the end."""
+    def raised(self, claim: Claim, error: Exception, began: float) -> Raised:
+        """What an exception means for a claim that began at a reading of `time.perf_counter`: another attempt, or the
+        end."""
         retry = None if isinstance(claim.work, str) or not self.trigger.counts_attempts(claim) else claim.work.retry
-        return Raised(text_of(error), None if retry is None else retry.again_after(claim.run.attempt, error))
+        again_after = None if retry is None else retry.again_after(claim.run.attempt, error)
+        return Raised(text_of(error), again_after, time.perf_counter() - began, trace_of(error))
 
     def tell(self, connection: Connection, claim: Claim, error: Exception, text: str) -> None:
         """Run the view model's `on_exception` and write what it changes, in the transaction that is open."""
@@ -115,22 +121,34 @@ class Runner:
     def report(self, settled: Settled) -> None:
         """Say what came of runs, once it is committed."""
         self.reached("after commit", [claim for claim, _ in settled])
-        for claim, outcome in settled:
-            self.report_one(claim.run, outcome)
+        self.report_runs([(claim.run, outcome) for claim, outcome in settled])
 
-    def report_one(self, run: Run, outcome: Outcome) -> None:
-        """Say what came of one run."""
+    def report_runs(self, ran: Sequence[tuple[Run, Outcome]]) -> None:
+        """Say what came of runs that have ended just now."""
+        now = self.clock.now()
+        for run, outcome in ran:
+            self._report_run(run, outcome, now)
+
+    def _report_run(self, run: Run, outcome: Outcome, now: datetime) -> None:
         work, root_id, number = run.work, run.root_id, str(run.id)
         match outcome:
-            case Succeeded():
-                self.events.emit(Ran(work, root_id, number))
-            case Raised(text, again_after) if again_after is not None:
-                self.events.emit(PutOff(work, root_id, number, text, run.attempt, again_after.total_seconds()))
+            case Succeeded(seconds):
+                self.events.emit(Ran(work, root_id, number, _facts(run, now, seconds)))
+            case Raised(text, again_after, seconds, trace) if again_after is not None:
+                facts, pause = _facts(run, now, seconds, trace), again_after.total_seconds()
+                self.events.emit(PutOff(work, root_id, number, text, run.attempt, pause, facts))
             case Rejected(reason=reason) if reason == CANCELLED:
                 self.events.emit(WasCancelled(work, root_id, number))
-            case Raised(text=error) | Rejected(reason=error):
-                self.events.emit(Failed(work, root_id, number, error))
+            case Raised(text=error, seconds=seconds, trace=trace):
+                self.events.emit(Failed(work, root_id, number, error, _facts(run, now, seconds, trace)))
+            case Rejected(reason=error):
+                self.events.emit(Failed(work, root_id, number, error, _facts(run, now)))
             case Hindered(text):
                 self.events.emit(InTheWay(text))
             case Superseded():
                 self.events.emit(Lost(work, root_id, number))
+
+
+def _facts(run: Run, ended: datetime, seconds: float = 0.0, trace: str = "") -> Facts:
+    ticket = None if run.ticket is None else key_text(run.ticket)
+    return Facts(run.trigger, ticket, run.attempt, run.due, ended, seconds, trace)

@@ -41,7 +41,8 @@ class Claim:
 class Trigger(Protocol):
     """One way in which work starts."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def counts_attempts(self, claim: Claim) -> bool:
         """Whether it keeps count of the attempts of a claim. Without that, no retry policy can apply."""

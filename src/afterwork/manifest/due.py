@@ -60,6 +60,8 @@ class Claimed:
     depth: int
     attempts: int
     reread: bool
+    since: datetime | None = None
+    """When a server noted that it is stale."""
 
 
 @dataclass(frozen=True)
@@ -259,6 +261,7 @@ def _claim_statements(dialect: str) -> list[Any]:
     values = {"claim": bindparam("as_claim", type_=Text()), "server": bindparam("by"), "claimed_at": seen}
     result = (
         c.cache, caches.c.root, caches.c.digest, caches.c.runs, c.cause, c.cause_cache, c.depth, c.attempts, c.reread,
+        c.since,
     )  # fmt: skip
     if dialect == "postgresql":
         picked = first.cte("picked")

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.trigger import CACHES, ONCE, TIMERS, Ran
 from afterwork.server.drain import Caution, Drainer
+from afterwork.server.history import write_at_end
 from afterwork.server.presence import Presence
 from afterwork.server.prune import prune
 from afterwork.store.leases import ensure_lanes
@@ -25,6 +26,7 @@ def run_until_idle(runner: Runner, connection: Connection) -> Iterator[Ran]:
         prune(runner, connection)
     finally:
         if not connection.invalidated:
+            write_at_end(runner, connection, presence.id)
             presence.leave(connection)
 
 
@@ -58,6 +60,5 @@ def _run(runner: Runner, connection: Connection, presence: Presence, drainer: Dr
 
 def _reported(runner: Runner, found: Iterator[Ran]) -> Iterator[Ran]:
     for ran in found:
-        for run, outcome in ran:
-            runner.report_one(run, outcome)
+        runner.report_runs(ran)
         yield ran

@@ -22,6 +22,7 @@ from afterwork.jobs.trigger import CACHES, ONCE, TIMERS, Due
 from afterwork.model.lane import MAIN, PARALLEL
 from afterwork.server.drain import Caution, Drainer
 from afterwork.server.heartbeat import Heartbeat
+from afterwork.server.history import HistoryKeeper
 from afterwork.server.lanes import Lanes
 from afterwork.server.link import Link
 from afterwork.server.prune import prune
@@ -31,6 +32,9 @@ from afterwork.store.leases import Lease
 
 BUSY_LOOK = 0.01
 """While lanes are being drained, the server looks for other work at least this often, in seconds."""
+
+SOON = 1.0
+"""Seconds for which a server that stops waits for its history in any case."""
 
 SOON_IDLE = 0.02
 """A server that is done within these seconds doesn't bother to tell writers that it is awake."""
@@ -94,6 +98,7 @@ class Server:
         presence = self._link.presence
         workers = Workers(self._settings.workers, self._runner.database, self._failed)
         heartbeat = Heartbeat(self._runner, presence, self._lanes.runs)
+        keeper = HistoryKeeper(self._runner, presence.id)
         self._runner.events.emit(ServerStarted(presence.id, str(self._runner.database)))
         self._ready.set()
         try:
@@ -103,6 +108,7 @@ class Server:
             deadline = time.monotonic() + self._settings.grace.total_seconds()
             unfinished = workers.wait_until_idle(deadline - time.monotonic())
             heartbeat.stop(max(0.0, deadline - time.monotonic()))
+            keeper.stop(max(SOON, deadline - time.monotonic()))
             workers.stop()
             if unfinished:
                 self._link.close()  # it has not gone in order, and the next server is to see that, as after a crash
@@ -258,8 +264,7 @@ class Server:
         ran = False
         try:
             for settled in self._runner.refresher.refresh(connection, self._link.presence.id, self._lanes.claim):
-                for run, outcome in settled:
-                    self._runner.report_one(run, outcome)
+                self._runner.report_runs(settled)
                 ran = ran or bool(settled)
                 if self._stopping.is_set():
                     break
@@ -272,8 +277,7 @@ class Server:
         ran = False
         for upgraded in self._runner.upgrader.upgrade(connection, self._link.presence.id, self._lanes.hold):
             ran = True
-            for run, outcome in upgraded:
-                self._runner.report_one(run, outcome)
+            self._runner.report_runs(upgraded)
             if self._stopping.is_set():
                 break
         if ran:

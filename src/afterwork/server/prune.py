@@ -1,10 +1,10 @@
-"""The administrative job of low frequency: deleting receipts whose DeleteTime has passed."""
+"""The administrative job of low frequency: deleting receipts whose DeleteTime has passed, and old history."""
 
 from sqlalchemy import Connection
 
 from afterwork.events import Pruned
 from afterwork.jobs.runner import Runner
-from afterwork.store import progress
+from afterwork.store import history, progress
 
 
 def prune(runner: Runner, connection: Connection) -> int:
@@ -14,6 +14,9 @@ def prune(runner: Runner, connection: Connection) -> int:
         connection.commit()
         count += deleted
     progress.prune(connection, runner.clock.now())
+    connection.commit()
+    while history.prune(connection, runner.clock.now() - runner.settings.history):
+        connection.commit()
     connection.commit()
     if count:
         runner.events.emit(Pruned(count))

@@ -1,10 +1,12 @@
 """Afterwork's own tables."""
 
+from typing import Any
+
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, false
 
 from afterwork.model.moment import UtcDateTime
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 metadata = MetaData()
 
@@ -135,3 +137,59 @@ transition = Table(
 )
 """The history of machines that keep one: each move of an object, by an event or, without one, because a guard came
 true; and the work that ran then, null for the application's own code."""
+
+_SUMS = ("done", "failed", "put_off")
+
+
+def _sums() -> list[Column[Any]]:
+    counts: list[Column[Any]] = [Column(name, BigInteger, nullable=False) for name in _SUMS]
+    times: list[Column[Any]] = [Column(name, Float, nullable=False) for name in ("seconds", "wait")]
+    return [*counts, *times, Column("took", Text, nullable=False), Column("latency", Text, nullable=False)]
+
+
+minute = Table(
+    "afterwork_minute",
+    metadata,
+    Column("minute", UtcDateTime, primary_key=True),
+    Column("server", BigInteger, primary_key=True, autoincrement=False),
+    Column("work", Text, primary_key=True),
+    Column("trigger", String(10), primary_key=True),
+    *_sums(),
+)
+"""What the runs of one work that ended in one minute came to, on one server, which alone writes the row, again and
+again while the minute goes on: how many were done, failed, or were put off; the seconds that they took and that they
+waited; and the histograms of both, `took` and `latency` (from due to done), as `store/history.py` writes them."""
+
+total = Table(
+    "afterwork_total",
+    metadata,
+    Column("work", Text, primary_key=True),
+    Column("trigger", String(10), primary_key=True),
+    *_sums(),
+)
+"""The same over all servers and all time. Never goes down, also when minutes are forgotten."""
+
+run = Table(
+    "afterwork_run",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("run", String(36), nullable=False),
+    Column("ticket", Text),
+    Column("work", Text, nullable=False),
+    Column("root_id", Text),
+    Column("trigger", String(10), nullable=False),
+    Column("server", BigInteger, nullable=False),
+    Column("ended", UtcDateTime, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("outcome", String(10), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("error", Text),
+    Column("trace", Text),
+    Index("afterwork_run_ended", "ended", "id"),
+    Index("afterwork_run_outcome", "outcome", "ended", "id"),
+    Index("afterwork_run_work", "work", "ended", "id"),
+    Index("afterwork_run_work_outcome", "work", "outcome", "ended", "id"),
+    Index("afterwork_run_ticket", "ticket", "ended", "id"),
+    Index("afterwork_run_root", "root_id", "ended", "id"),
+)
+"""Runs that are worth a look: those that failed or were put off, and slow ones; in a storm, the first of a minute."""

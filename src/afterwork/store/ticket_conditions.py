@@ -23,7 +23,8 @@ def _parts(c: Shown, wanted: TicketFilter, now: Any) -> Iterator[ColumnElement[b
     if wanted.work is not None:
         yield c.work.icontains(wanted.work, autoescape=True)
     if wanted.root is not None:
-        yield _is_root(c, wanted.root)
+        own = f"{wanted.root}!"
+        yield c.root_id == wanted.root if "!" in wanted.root else c.root_id.startswith(own, autoescape=True)
     if wanted.error is not None:
         yield c.error.icontains(wanted.error, autoescape=True)
     if wanted.lane is not None:
@@ -31,10 +32,6 @@ def _parts(c: Shown, wanted: TicketFilter, now: Any) -> Iterator[ColumnElement[b
     for word in wanted.words:
         texts = (c.work, c.root_id, c.error)
         yield or_(*(text.icontains(word, autoescape=True) for text in texts), key_as_text(c.key) == word)
-
-
-def _is_root(c: Shown, root: str) -> ColumnElement[bool]:
-    return c.root_id == root if "!" in root else c.root_id.startswith(f"{root}!", autoescape=True)
 
 
 def _is_in(c: Shown, state: Wanted, now: Any) -> ColumnElement[bool]:
@@ -47,6 +44,6 @@ def _is_in(c: Shown, state: Wanted, now: Any) -> ColumnElement[bool]:
         case "scheduled":
             return and_(pending, c.earliest > now)
         case "failed":
-            return c.error.is_not(None)
+            return and_(c.error.is_not(None))
         case "done":
             return and_(c.done.is_not(None), c.error.is_(None))

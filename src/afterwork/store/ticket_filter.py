@@ -71,6 +71,10 @@ class TicketFilter:
         return not any(getattr(self, one.name) for one in fields(self))
 
 
+ALL = TicketFilter()
+"""Each ticket meets it."""
+
+
 def _parts(text: str) -> Iterator[tuple[str | None, str]]:
     for match in _WORD.finditer(text):
         value = match["plain"] if match["quoted"] is None else match["quoted"]

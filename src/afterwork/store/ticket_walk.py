@@ -2,6 +2,7 @@
 no index finds is filtered out of those."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -27,7 +28,7 @@ from afterwork.model.key import key_of
 from afterwork.model.unique import has_begun
 from afterwork.store.tables import lease as leases
 from afterwork.store.ticket_conditions import meets
-from afterwork.store.ticket_filter import TicketFilter
+from afterwork.store.ticket_filter import ALL, TicketFilter
 from afterwork.store.tickets import Columns, Group, Tickets
 
 LOOKED_AT = 10_000
@@ -150,7 +151,7 @@ class Walk:
         lane = and_(c.pending, c.lane == place.lane)
         sooner = or_(moment < place.moment, and_(moment == place.moment, c.key < place.key))
         counted = (and_(lane, c.priority < place.rank), and_(lane, c.priority == place.rank, sooner))
-        first, second = (self._count(connection, _Stretch(where, TicketFilter())) for where in counted)
+        first, second = (self._count(connection, _Stretch(where, ALL)) for where in counted)
         return first + second
 
     def stretches(self, connection: Connection, wanted: TicketFilter, after: Place | None) -> Iterator[_Stretch]:
@@ -205,10 +206,8 @@ class Walk:
     def _running(self, connection: Connection) -> list[Any]:
         keys = []
         for text in connection.execute(select(leases.c.ticket).limit(LOOKED_AT)).scalars():
-            try:
+            with suppress(ValueError):  # the lease of something that is no ticket
                 keys.append(key_of(text, self.c.key))
-            except ValueError:
-                pass  # the lease of something that is no ticket
         return keys
 
     def _is_among(self, keys: Sequence[Any]) -> ColumnElement[bool]:

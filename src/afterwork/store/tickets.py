@@ -62,6 +62,13 @@ class TicketRow:
     attempts: int
     created: str | None
     lane: str | None
+    execute_earliest: datetime | None
+    created_at: datetime | None
+
+    @property
+    def due(self) -> datetime | None:
+        """From when on it could have been run."""
+        return max(filter(None, map(aware, (self.execute_earliest, self.created_at))), default=None)
 
 
 @dataclass(frozen=True)
@@ -103,6 +110,7 @@ class Columns:
         # What the class has no attribute for is the same for all; a constant can neither be indexed nor sorted by.
         self.order_in_lane = (*([self.priority] if contract.priority else []), self.moment, self.key)
         self.order = (*([self.lane] if contract.lane else []), *self.order_in_lane)
+        self.created_at: ColumnElement[Any] = of(contract.created) if contract.created else null()
         self.created = _as_text(of(contract.created), dialect) if contract.created else null()
         self.own_priority = of(contract.priority) if contract.priority else null()
         self.created_at = of(contract.created) if contract.created else null()
@@ -269,7 +277,9 @@ class Tickets:
 
     def _select(self) -> Select[Any]:
         c = self.columns
-        return select(c.key, c.work, c.root_id, c.keep_minutes, c.attempts, c.created, c.own_lane)
+        return select(
+            c.key, c.work, c.root_id, c.keep_minutes, c.attempts, c.created, c.own_lane, c.earliest, c.created_at
+        )
 
     def _guarded(self, statement: Select[Any], exclusive: bool) -> Select[Any]:
         """A statement that finds rows only if the lane is free, and locks both. Both are read as of the lock, not of

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from afterwork.clock import Clock
 from afterwork.errors import NotCaptured
-from afterwork.events import Events, NotInSql, OtherCode, Reached
+from afterwork.events import Events, NotInSql, OtherCode, Reached, TriggerKind
 from afterwork.jobs.run import Run
 from afterwork.jobs.trigger import CACHES
 from afterwork.journal import capture
@@ -123,7 +123,8 @@ def recorder_of(matcher: Matcher, session: Session, clock: Clock) -> Callable[[]
 def cache_run(installation: uuid.UUID, definition: Definition, claimed: Claimed) -> Run:
     """The run of a cache. Its id stays the same however often it is tried."""
     source = installation, f"cache {claimed.cache} {claimed.runs}"
-    return Run(source, definition.name, claimed.root, CACHES, claimed.attempts + 1)
+    kind: TriggerKind = "machine" if isinstance(definition.cache, MachineCache) else "cache"
+    return Run(source, definition.name, claimed.root, CACHES, claimed.attempts + 1, trigger=kind, due=claimed.since)
 
 
 def _calculators(

@@ -137,5 +137,6 @@ class AtOnce:
 def _claimed(hit: Hit, mark: Mark) -> Claimed:
     reread = mark.reread or hit.waits  # what it waits for may be a reason to read again
     return Claimed(
-        hit.cache, hit.root, hit.digest, hit.runs, mark.cause, mark.cause_cache, mark.depth, mark.attempts, reread
-    )
+        hit.cache, hit.root, hit.digest, hit.runs, mark.cause, mark.cause_cache, mark.depth, mark.attempts, reread,
+        mark.since,
+    )  # fmt: skip

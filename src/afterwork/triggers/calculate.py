@@ -10,7 +10,7 @@ from sqlalchemy import Column, Connection
 from sqlalchemy.orm import Mapper
 
 from afterwork.errors import AfterworkError, BadValue
-from afterwork.jobs.outcome import Raised, Succeeded, text_of
+from afterwork.jobs.outcome import Outcome, Raised, Succeeded, text_of, trace_of
 from afterwork.jobs.run import Run, running
 from afterwork.jobs.session import ReadSession
 from afterwork.jobs.trigger import Ran
@@ -160,11 +160,12 @@ def unless_circular(connection: Connection, calculated: Calculated, definitions:
 
 def outcomes(done: Sequence[Calculated], definition: Definition, run_of: Callable[[Definition, Claimed], Run]) -> Ran:
     """The runs of what was calculated and stored, each with what came of it."""
-    return [
-        (run_of(definition, one.claimed), Succeeded() if one.error is None else Raised(text_of(one.error)))
-        for one in done
-        if one.root is not None
-    ]
+    return [(run_of(definition, one.claimed), _outcome(one)) for one in done if one.root is not None]
+
+
+def _outcome(one: Calculated) -> Outcome:
+    error = one.error
+    return Succeeded(one.took) if error is None else Raised(text_of(error), None, one.took, trace_of(error))
 
 
 def checked(column: Column[Any], name: str, value: Any) -> Any:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from afterwork.clock import Clock
 from afterwork.errors import ServerDied, TransactionIsTheRuns
 from afterwork.events import Events, InTheWay, Point, Reached
-from afterwork.jobs.outcome import Outcome, Raised, Succeeded, Superseded, text_of
+from afterwork.jobs.outcome import Outcome, Raised, Succeeded, Superseded, text_of, trace_of
 from afterwork.jobs.perform import Given, perform_action, tell
 from afterwork.jobs.progress import Reporter, reporting
 from afterwork.jobs.run import Run
@@ -137,8 +137,9 @@ class Upgrade:
                 raise
             self.database.check_in_transaction(connection)
             return self._failed(connection, one, error, time.monotonic() - began)
-        log.end(connection, one.name, Ending(self.clock.now(), time.monotonic() - began, result=result))
-        return Succeeded()
+        seconds = time.monotonic() - began
+        log.end(connection, one.name, Ending(self.clock.now(), seconds, result=result))
+        return Succeeded(seconds)
 
     # Outside: noted first, then run with no transaction open, under a lease.
 
@@ -158,7 +159,8 @@ class Upgrade:
                     if not leases.holds(connection, lease):
                         return Superseded()
                     session.write()
-                    log.end(connection, one.name, Ending(self.clock.now(), time.monotonic() - began, result=result))
+                    seconds = time.monotonic() - began
+                    log.end(connection, one.name, Ending(self.clock.now(), seconds, result=result))
                     leases.release(connection, lease)
                     self._reached("before commit", one)
         except Exception as error:
@@ -171,7 +173,7 @@ class Upgrade:
                 leases.release(connection, lease)
             return outcome
         self._reached("after commit", one)
-        return Succeeded()
+        return Succeeded(seconds)
 
     def _lost(self, connection: Connection, one: OnceAction, row: OnceRow) -> Iterator[Ran]:
         """Note of an action that had begun that its server is gone, if it is; else others are waited for."""
@@ -202,7 +204,7 @@ class Upgrade:
 
     def _failed(self, connection: Connection, one: OnceAction, error: Exception, seconds: float) -> Raised:
         """Note that an action has failed, once its view model's `on_exception` knows."""
-        raised = Raised(text_of(error))
+        raised = Raised(text_of(error), None, seconds, trace_of(error))
         try:
             with self.database.part(connection), _ended(RunSession(connection)) as session:
                 tell(one.work, None, self._run_of(one), Given(session, self.variables), error, raised.text)
@@ -214,7 +216,7 @@ class Upgrade:
         return raised
 
     def _run_of(self, one: OnceAction) -> Run:
-        return Run((self.installation, f"once {one.name}"), one.name, None, one.work.lane, 1)
+        return Run((self.installation, f"once {one.name}"), one.name, None, one.work.lane, 1, trigger="once")
 
     def _reached(self, point: Point, one: OnceAction) -> None:
         self.events.emit(Reached(point, one.name))

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Mapper
 
 from afterwork.clock import telling_time
 from afterwork.errors import LaneTaken
-from afterwork.jobs.outcome import Raised, text_of
+from afterwork.jobs.outcome import Raised, text_of, trace_of
 from afterwork.jobs.perform import Given, perform, tell
 from afterwork.jobs.run import Run, running
 from afterwork.jobs.session import RunSession
@@ -59,6 +59,11 @@ class Attempt:
     def cache(self) -> ViewModelCache | MachineCache:
         assert not isinstance(self.definition.cache, DerivedCache)
         return self.definition.cache
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken so far."""
+        return time.perf_counter() - self.began
 
     @property
     def reads(self) -> Reads:
@@ -156,8 +161,9 @@ class Renewer:
         self, connection: Connection, attempt: Attempt, seen: Any, own: int | None, tokens: set[int], raised: str | None
     ) -> None:
         claimed, number = attempt.claimed, digest(tokens)
-        took = time.perf_counter() - attempt.began
-        self.matcher.heads.ran(connection, [Left.of_run(claimed, seen, own, number, attempt.now, took, raised)])
+        self.matcher.heads.ran(
+            connection, [Left.of_run(claimed, seen, own, number, attempt.now, attempt.seconds, raised)]
+        )
         if number != claimed.digest:
             self.matcher.manifests.save(connection, {claimed.cache: tokens})
 
@@ -169,7 +175,7 @@ class Renewer:
 
     def _fail(self, connection: Connection, attempt: Attempt, error: Exception) -> Raised:
         """After the rollback: tell the view model, and write what it had read, so that changes of that run it again."""
-        raised = Raised(text_of(error))
+        raised = Raised(text_of(error), None, attempt.seconds, trace_of(error))
         tokens = self.storer.tokens(connection, attempt.definition, attempt.reads)
         try:
             self._write_failure(connection, attempt, tokens, raised, error)

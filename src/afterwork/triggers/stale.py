@@ -302,7 +302,8 @@ class Stale:
         run = self.run_of(definition, claimed)
         for _ in range(TRIES):
             try:
-                raised = self.renewer.renew(connection, Attempt(definition, batch, run, self.clock.now()))
+                attempt = Attempt(definition, batch, run, self.clock.now())
+                raised = self.renewer.renew(connection, attempt)
             except ClaimLost:
                 return []
             except LaneTaken:
@@ -312,6 +313,6 @@ class Stale:
                 if self.matcher.database.is_lost(error) or not self.matcher.database.is_contended(error):
                     raise
             else:
-                return [(run, raised or Succeeded())]
+                return [(run, raised or Succeeded(attempt.seconds))]
         self._put_back(connection, batch, CONTENDED_PAUSE)
         return []

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from afterwork.errors import MalformedExternalId, UnknownWork
+from afterwork.events import TriggerKind
 from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, printable
 from afterwork.jobs.run import Run
 from afterwork.jobs.session import RunSession
@@ -25,7 +26,7 @@ from afterwork.triggers.roots import Roots
 class TicketTrigger:
     """Looks for tickets that are due, and ends them."""
 
-    name = "ticket"
+    name: TriggerKind = "ticket"
 
     def __init__(self, model: ReadModel, tickets: Tickets, installation: uuid.UUID) -> None:
         self.model = model
@@ -114,7 +115,7 @@ class TicketTrigger:
 
     def _claim(self, row: TicketRow, lane: str) -> Claim:
         source = self.installation, f"{self.tickets.contract.table.name} {row.key} {row.created}"
-        run = Run(source, row.work or "", row.root_id, lane, row.attempts + 1, row.key)
+        run = Run(source, row.work or "", row.root_id, lane, row.attempts + 1, row.key, self.name, row.due)
         return Claim(row.key, run, self._work(row), row)
 
     def _work(self, row: TicketRow) -> Work | str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from afterwork.events import TriggerKind
 from afterwork.jobs.outcome import Outcome, Raised, Rejected, Succeeded
 from afterwork.jobs.trigger import Claim
 from afterwork.model.kept import kept
@@ -27,7 +28,7 @@ FAILED_KEPT_MINUTES = 60 * 24 * 30
 class HitTrigger(TicketTrigger):
     """Looks for hits that have not run, and ends them."""
 
-    name = "timer"
+    name: TriggerKind = "timer"
 
     def __init__(self, model: ReadModel, dialect: str, installation: uuid.UUID, timers: Timers) -> None:
         super().__init__(model, Tickets(HITS, dialect), installation)

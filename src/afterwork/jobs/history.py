@@ -1,0 +1,146 @@
+"""What a server remembers of its runs: sums by minute, and records of those that are worth a look.
+
+Nothing is written for each run. What has come together is written every few seconds, and when the server stops; if it
+is killed, the sums of these seconds are lost, and no ticket.
+"""
+
+import threading
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection
+
+from afterwork.events import Event, Facts, Failed, PutOff, Ran, TriggerKind
+from afterwork.settings import Settings
+from afterwork.store import history
+from afterwork.store.database import Database
+from afterwork.store.history import Cell, Histogram, Key, RunOutcome, RunRecord, Sums
+
+RECORDS_PER_MINUTE = 20
+"""Runs of one work that are recorded in one minute for one outcome. More are only counted."""
+
+MOST_CELLS, MOST_RECORDS = 20_000, 2_000
+"""How much is kept, as long as it can't be written."""
+
+LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+
+
+class History:
+    """Listens to the events of one server, from any of its threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._slow = settings.slow_run.total_seconds()
+        self._lock = threading.Lock()
+        self._records: list[RunRecord] = []
+        self._recorded: Counter[tuple[str, RunOutcome]] = Counter()
+        # Of the minute that goes on, all sums, and which of them have changed since they were last written.
+        self._minute = self._until = LONG_AGO
+        self._sums: dict[tuple[str, TriggerKind], Sums] = {}
+        self._changed: set[tuple[str, TriggerKind]] = set()
+        # Of minutes that are over, what is not written.
+        self._over: dict[Cell, Sums] = {}
+
+    @property
+    def is_new(self) -> bool:
+        """Whether there is something to be written."""
+        return bool(self._changed or self._over or self._records)
+
+    def note(self, event: Event) -> None:
+        """Take note of a run that has ended."""
+        match event:
+            case Ran(facts=facts):
+                self._note(event, "done", facts, None, facts.seconds >= self._slow)
+            case Failed(facts=facts, error=error):
+                self._note(event, "failed", facts, error, True)
+            case PutOff(facts=facts, error=error):
+                self._note(event, "put off", facts, error, True)
+            case _:
+                pass
+
+    def _note(
+        self, event: Ran | Failed | PutOff, outcome: RunOutcome, facts: Facts, error: str | None, worth_a_look: bool
+    ) -> None:
+        with self._lock:
+            if facts.ended >= self._until:
+                self._begin_minute(facts.ended)
+            key = event.work, facts.trigger
+            sums = self._sums.get(key)
+            if sums is None:
+                sums = self._sums[key] = Sums()
+            _add(sums, outcome, facts)
+            self._changed.add(key)
+            if worth_a_look:
+                self._record(event, outcome, facts, error)
+
+    def _begin_minute(self, moment: datetime) -> None:
+        self._over |= {Cell(self._minute, Key(*key)): self._sums[key] for key in self._changed}
+        self._sums, self._changed = {}, set()
+        self._recorded.clear()
+        self._minute = moment.replace(second=0, microsecond=0)
+        self._until = self._minute + timedelta(minutes=1)
+
+    def _record(self, event: Ran | Failed | PutOff, outcome: RunOutcome, facts: Facts, error: str | None) -> None:
+        self._recorded[event.work, outcome] += 1
+        if self._recorded[event.work, outcome] <= RECORDS_PER_MINUTE and len(self._records) < MOST_RECORDS:
+            self._records.append(
+                RunRecord(
+                    event.run,
+                    facts.ticket,
+                    event.work,
+                    event.root_id,
+                    facts.trigger,
+                    0,
+                    facts.ended,
+                    facts.seconds,
+                    outcome,
+                    facts.attempt,
+                    error,
+                    facts.trace or None,
+                )
+            )
+
+    def write(self, database: Database, connection: Connection, server: int) -> None:
+        """Write what is new, in a transaction of its own. If that raises, it is kept for the next time."""
+        sums, records = self._take()
+        try:
+            with database.light_transaction(connection, ()):
+                history.write(connection, server, sums, records)
+        except BaseException:
+            self._take_back(sums, records)
+            raise
+
+    def _take(self) -> tuple[dict[Cell, Sums], list[RunRecord]]:
+        with self._lock:
+            of_minute = {Cell(self._minute, Key(*key)): _copy(self._sums[key]) for key in self._changed}
+            sums, records = self._over | of_minute, self._records
+            self._over, self._changed, self._records = {}, set(), []
+        return sums, records
+
+    def _take_back(self, sums: dict[Cell, Sums], records: list[RunRecord]) -> None:
+        """Keep what could not be written. Of what can't be written for long, the oldest is given up."""
+        with self._lock:
+            self._changed |= {(cell.key.work, cell.key.trigger) for cell in sums if cell.minute == self._minute}
+            over = {cell: one for cell, one in sums.items() if cell.minute != self._minute} | self._over
+            self._over = {cell: over[cell] for cell in sorted(over)[-MOST_CELLS:]}
+            self._records = [*records, *self._records][:MOST_RECORDS]
+
+
+def _add(sums: Sums, outcome: RunOutcome, facts: Facts) -> None:
+    latency, seconds = facts.latency, facts.seconds
+    if outcome == "done":
+        sums.done += 1
+        if latency is not None:
+            sums.latency.add(latency)
+    elif outcome == "failed":
+        sums.failed += 1
+    else:
+        sums.put_off += 1
+    sums.seconds += seconds
+    sums.took.add(seconds)
+    if latency is not None and latency > seconds:
+        sums.wait += latency - seconds
+
+
+def _copy(sums: Sums) -> Sums:
+    return replace(sums, took=Histogram([*sums.took.counts]), latency=Histogram([*sums.latency.counts]))

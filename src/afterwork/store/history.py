@@ -1,0 +1,232 @@
+"""What has run: sums of each minute and of all time, and records of single runs. Nothing is written for each run."""
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
+from itertools import zip_longest
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, text, tuple_, update
+
+from afterwork.events import TriggerKind
+from afterwork.model.moment import UtcDateTime
+from afterwork.store.tables import minute as minutes
+from afterwork.store.tables import run as runs
+from afterwork.store.tables import total as totals
+
+BOUNDS = (
+    0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0,
+    1000.0, 2000.0, 5000.0, 10000.0,
+)  # fmt: skip
+"""The upper bounds of the buckets of histograms, in seconds. There is one bucket more, for all above."""
+
+PRUNED_AT_ONCE = 1000
+
+RunOutcome = Literal["done", "failed", "put off"]
+
+
+class Key(NamedTuple):
+    """What is summed up together."""
+
+    work: str
+    trigger: TriggerKind
+
+
+class Cell(NamedTuple):
+    """One minute of a key."""
+
+    minute: datetime
+    key: Key
+
+
+@dataclass
+class Histogram:
+    """How many of something took how long, in the buckets of `BOUNDS`."""
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
+
+    @classmethod
+    def of(cls, text: str) -> "Histogram":
+        """As it was written: the counts of the buckets, without the zeros at the end."""
+        found = [int(count) for count in text.split()]
+        return cls(found + [0] * (len(BOUNDS) + 1 - len(found)))
+
+    def __str__(self) -> str:
+        last = max((place for place, count in enumerate(self.counts) if count), default=-1)
+        return " ".join(map(str, self.counts[: last + 1]))
+
+    def add(self, seconds: float) -> None:
+        self.counts[bisect_left(BOUNDS, seconds)] += 1
+
+    def __add__(self, other: "Histogram") -> "Histogram":
+        return Histogram([a + b for a, b in zip_longest(self.counts, other.counts, fillvalue=0)])
+
+    def __sub__(self, other: "Histogram") -> "Histogram":
+        return Histogram([a - b for a, b in zip_longest(self.counts, other.counts, fillvalue=0)])
+
+    @property
+    def count(self) -> int:
+        return sum(self.counts)
+
+    def quantile(self, share: float) -> float | None:
+        """Seconds within which a share of all (0 to 1) were, as well as the buckets tell; None if there are none."""
+        wanted, passed = self.count * share, 0
+        for place, count in enumerate(self.counts):
+            if count and passed + count >= wanted:
+                low = BOUNDS[place - 1] if place else 0.0
+                high = BOUNDS[place] if place < len(BOUNDS) else low
+                return low + (high - low) * max(0.0, wanted - passed) / count
+            passed += count
+        return None
+
+
+@dataclass
+class Sums:
+    """What runs came to: how many were done, failed, or were put off; the seconds that their code took, and that they
+    waited from when they were due; and the histograms of the seconds that they took, and of those from due to done."""
+
+    done: int = 0
+    failed: int = 0
+    put_off: int = 0
+    seconds: float = 0.0
+    wait: float = 0.0
+    took: Histogram = field(default_factory=Histogram)
+    latency: Histogram = field(default_factory=Histogram)
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> "Sums":
+        counts = row.done, row.failed, row.put_off, row.seconds, row.wait
+        return cls(*counts, Histogram.of(row.took), Histogram.of(row.latency))
+
+    def __add__(self, other: "Sums") -> "Sums":
+        return Sums(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(Sums)))
+
+    def __sub__(self, other: "Sums") -> "Sums":
+        return Sums(*(getattr(self, one.name) - getattr(other, one.name) for one in fields(Sums)))
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """As a row has them."""
+        return {**vars(self), "took": str(self.took), "latency": str(self.latency)}
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run that failed, was put off, or was slow. `ended` is in UTC; `seconds` is how long its own code took; `ticket`
+    is the key of the ticket or hit that asked for it, if one did. `id` orders and finds records, `run` is the run's."""
+
+    run: str
+    ticket: str | None
+    work: str
+    root_id: str | None
+    trigger: TriggerKind
+    server: int
+    ended: datetime
+    seconds: float
+    outcome: RunOutcome
+    attempt: int
+    error: str | None
+    trace: str | None
+    id: int = 0
+
+
+SUMS = tuple(one.name for one in fields(Sums))
+
+_PUT_MINUTE = text(
+    f"INSERT INTO afterwork_minute (minute, server, work, trigger, {', '.join(SUMS)})"
+    f" VALUES (:minute, :server, :work, :trigger, {', '.join(f':{name}' for name in SUMS)})"
+    " ON CONFLICT (minute, server, work, trigger) DO UPDATE SET"
+    f" {', '.join(f'{name} = excluded.{name}' for name in SUMS)}"
+).bindparams(bindparam("minute", type_=UtcDateTime()))
+
+_BEGIN_TOTAL = text(
+    f"INSERT INTO afterwork_total (work, trigger, {', '.join(SUMS)}) VALUES (:work, :trigger, 0, 0, 0, 0, 0, '', '')"
+    " ON CONFLICT (work, trigger) DO NOTHING"
+)
+
+
+def since_minute(connection: Connection, since: datetime, work: str | None) -> list[tuple[datetime, Key, Sums]]:
+    """The sums of all servers, by minute and key, oldest first. Touches those minutes and no others."""
+    c = minutes.c
+    wanted = select(minutes).where(c.minute >= since.replace(second=0, microsecond=0))
+    if work is not None:
+        wanted = wanted.where(c.work == work)
+    found: dict[tuple[datetime, Key], Sums] = {}
+    for row in connection.execute(wanted.order_by(c.minute, c.work, c.trigger)):
+        place = row.minute, Key(row.work, row.trigger)
+        found[place] = found.get(place, Sums()) + Sums.of(row)
+    return [(minute, key, sums) for (minute, key), sums in found.items()]
+
+
+def of_all_time(connection: Connection) -> dict[Key, Sums]:
+    """The totals, by key. They never go down."""
+    rows = connection.execute(select(totals).order_by(totals.c.work, totals.c.trigger))
+    return {Key(row.work, row.trigger): Sums.of(row) for row in rows}
+
+
+def records(
+    connection: Connection, wanted: Mapping[str, Any], since: datetime | None, before: int | None, most: int
+) -> list[RunRecord]:
+    """The newest records whose columns have the `wanted` values, that ended since a moment and come before a record."""
+    c = runs.c
+    query = select(*(c[one.name] for one in fields(RunRecord))).where(*(c[name] == of for name, of in wanted.items()))
+    if since is not None:
+        query = query.where(c.ended >= since)
+    if before is not None:
+        last = select(c.ended).where(c.id == before).scalar_subquery()
+        query = query.where(tuple_(c.ended, c.id) < tuple_(last, before))
+    return [RunRecord(*row) for row in connection.execute(query.order_by(c.ended.desc(), c.id.desc()).limit(most))]
+
+
+def write(connection: Connection, server: int, sums: Mapping[Cell, Sums], records: Sequence[RunRecord]) -> None:
+    """Write what a server has summed up of some minutes so far, and records, in the transaction that is open.
+
+    What was not written before is added to the totals. So if it is unknown whether an earlier transaction has
+    committed, the same can be written again.
+    """
+    if sums:
+        grown = _grown(connection, server, sums)
+        rows = [
+            {"minute": cell.minute, "server": server, **cell.key._asdict(), **one.values} for cell, one in sums.items()
+        ]
+        connection.execute(_PUT_MINUTE, rows)
+        _add_to_totals(connection, grown)
+    if records:
+        rows = [{name: value for name, value in vars(one).items() if name != "id"} for one in records]
+        connection.execute(insert(runs), [{**row, "server": server} for row in rows])
+
+
+def _grown(connection: Connection, server: int, sums: Mapping[Cell, Sums]) -> dict[Key, Sums]:
+    """By how much these sums are more than what is written."""
+    c = minutes.c
+    mine = select(minutes).where(c.minute.in_({cell.minute for cell in sums}), c.server == server)
+    before = {Cell(row.minute, Key(row.work, row.trigger)): Sums.of(row) for row in connection.execute(mine)}
+    grown: dict[Key, Sums] = {}
+    for cell, one in sums.items():
+        grown[cell.key] = grown.get(cell.key, Sums()) + (one - before.get(cell, Sums()))
+    return grown
+
+
+def _add_to_totals(connection: Connection, grown: Mapping[Key, Sums]) -> None:
+    c, keys = totals.c, sorted(grown)  # in one order, so that no two servers wait for each other
+    connection.execute(_BEGIN_TOTAL, [key._asdict() for key in keys])
+    wanted = select(totals).where(tuple_(c.work, c.trigger).in_(keys)).order_by(c.work, c.trigger).with_for_update()
+    before = {Key(row.work, row.trigger): Sums.of(row) for row in connection.execute(wanted)}
+    one = (c.work == bindparam("of_work")) & (c.trigger == bindparam("of_trigger"))
+    connection.execute(
+        update(totals).where(one),
+        [{"of_work": key.work, "of_trigger": key.trigger, **(before[key] + grown[key]).values} for key in keys],
+    )
+
+
+def prune(connection: Connection, before: datetime) -> int:
+    """Delete some of what is older. Returns how many rows; 0 says that none is left."""
+    c = runs.c
+    old = select(c.id).where(c.ended < before).order_by(c.ended).limit(PRUNED_AT_ONCE)
+    count = connection.execute(delete(runs).where(c.id.in_(old))).rowcount
+    oldest = connection.execute(select(func.min(minutes.c.minute))).scalar()
+    if oldest is not None and oldest < before:
+        until = min(before, oldest + timedelta(hours=1))
+        count += connection.execute(delete(minutes).where(minutes.c.minute < until)).rowcount
+    return count

@@ -1,0 +1,69 @@
+"""The ASGI application: what answers at which path, and what every request has to pass."""
+
+from functools import partial
+
+from sqlalchemy import Engine
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from afterwork.app import Afterwork
+from afterwork.errors import BadRequest
+from afterwork.web import login, routes
+from afterwork.web.access import Access
+from afterwork.web.api import api
+from afterwork.web.gate import Gate
+from afterwork.web.live import Live
+from afterwork.web.page import Act, Page
+from afterwork.web.pages import overview
+from afterwork.web.render import STATIC, environment
+from afterwork.web.site import Site
+
+COOKIE, COOKIE_LASTS = "afterwork", 12 * 3600
+
+PAGES: tuple[Page, ...] = (*overview.PAGES,)
+ACTS: tuple[Act, ...] = ()
+
+
+def application(app: Afterwork, engine: Engine, access: Access) -> Starlette:
+    """The whole of what `afterwork.web` offers, on one database."""
+    site = Site(app, engine, access, environment())
+    middleware = [Middleware(Sessions, key=access.signing_key()), Middleware(Gate, access=access)]
+    handlers = {404: partial(_nothing_here, site)}
+    return Starlette(routes=_routes(site), middleware=middleware, exception_handlers=handlers)
+
+
+def _routes(site: Site) -> list[BaseRoute]:
+    live = Live(site)
+    return [
+        *(routes.page_route(site, live, page) for page in PAGES),
+        *(routes.act_route(site, act) for act in ACTS),
+        Route("/login", partial(login.ask, site), methods=["GET"]),
+        Route("/login", partial(login.enter, site, login.Tries()), methods=["POST"]),
+        Route("/logout", login.leave, methods=["POST"]),
+        Mount("/static", StaticFiles(directory=STATIC)),
+        Mount("/api", api(site)),
+    ]
+
+
+class Sessions:
+    """Signed cookies, which are sent back over TLS only if they came over TLS."""
+
+    def __init__(self, app: ASGIApp, key: str) -> None:
+        def made(https_only: bool) -> SessionMiddleware:
+            return SessionMiddleware(app, key, COOKIE, COOKIE_LASTS, same_site="lax", https_only=https_only)
+
+        self._plain, self._secure = made(False), made(True)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        chosen = self._secure if scope.get("scheme") == "https" else self._plain
+        await chosen(scope, receive, send)
+
+
+async def _nothing_here(site: Site, request: Request, error: Exception) -> Response:
+    return routes.problem(site, request, BadRequest(f"There is nothing at {request.url.path}."))

@@ -1,0 +1,154 @@
+"""What each request has to pass, before anything else is asked: its size, who sends it, and whether they may act."""
+
+import inspect
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from afterwork.web.access import Access, Identity
+
+LARGEST_BODY = 1_000_000
+"""Bytes. A form with ten thousand ticket keys has fewer."""
+
+OPEN = ("/login", "/static/", "/livez", "/readyz")
+"""Paths that anybody may ask. They tell nothing of the data."""
+
+READING = ("GET", "HEAD", "OPTIONS")
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+
+LOCAL_ONLY = (
+    "This page is for clients of this machine only, under a loopback address. To open it to others, set "
+    "AFTERWORK_WEB_TOKEN, or give aw.web(…) a token or authenticate=."
+)
+
+
+def path_of(scope: Scope) -> str:
+    """The path within this application, wherever that is mounted."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", "")) or "/"
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The middleware that lets requests in. It says who sends them: `request.state.identity`."""
+
+    app: ASGIApp
+    access: Access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        send = _with_headers(send)
+        refused = await self._refusal(HTTPConnection(scope))
+        if refused is not None:
+            await refused(scope, receive, send)
+        elif _length(scope) > LARGEST_BODY:
+            await PlainTextResponse(f"A request may have {LARGEST_BODY:,} bytes at most.", 413)(scope, receive, send)
+        else:
+            await self.app(scope, _limited(receive), send)
+
+    async def _refusal(self, connection: HTTPConnection) -> Response | None:
+        """Why this request is not let in. Sets who sends it."""
+        scope, access = connection.scope, self.access
+        client = None if connection.client is None else connection.client.host
+        if not access.is_protected and not access.is_local(connection.headers.get("host", ""), client):
+            return PlainTextResponse(LOCAL_ONLY, 403)
+        identity = await self._identity(connection)
+        scope.setdefault("state", {})["identity"] = identity
+        if path_of(scope).startswith(OPEN):
+            return None
+        if identity is None:
+            return _ask_who(connection, access)
+        if scope["method"] not in READING and (access.read_only or not identity.may_act):
+            why = "This page only lets you read." if access.read_only else f"{identity.name} may read, but not act."
+            return _error(connection, 403, why)
+        return None
+
+    async def _identity(self, connection: HTTPConnection) -> Identity | None:
+        if self.access.authenticate is not None:
+            found = self.access.authenticate(connection)
+            return await found if inspect.isawaitable(found) else found
+        if not self.access.has_tokens:
+            return Identity("local", may_act=True)
+        scheme, _, shown = connection.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            return self.access.by_token(shown.strip())
+        match connection.session.get("identity"):
+            case [str(name), bool(may_act)]:
+                return Identity(name, may_act)
+            case _:
+                return None
+
+
+def _ask_who(connection: HTTPConnection, access: Access) -> Response:
+    for_people = "text/html" in connection.headers.get("accept", "") and connection.scope["method"] == "GET"
+    if for_people and access.authenticate is None:
+        base = connection.scope.get("root_path", "")
+        query = connection.scope["query_string"].decode("latin-1")
+        path = connection.url.path + (f"?{query}" if query else "")
+        return RedirectResponse(f"{base}/login?to={quote(path)}", 303)
+    return _error(connection, 401, "Show a token: Authorization: Bearer TOKEN.", {"www-authenticate": "Bearer"})
+
+
+def _error(connection: HTTPConnection, status: int, why: str, headers: dict[str, str] | None = None) -> Response:
+    if path_of(connection.scope).startswith("/api"):
+        return JSONResponse({"detail": why}, status, headers)
+    return PlainTextResponse(why, status, headers)
+
+
+def _length(scope: Scope) -> int:
+    given = Headers(scope=scope).get("content-length", "0")
+    return int(given) if given.isdigit() else 0
+
+
+def _limited(receive: Receive) -> Receive:
+    """A body that is cut off where it becomes too large, whatever its header has said."""
+    seen = 0
+
+    async def limited() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        return {"type": "http.disconnect"} if seen > LARGEST_BODY else message
+
+    return limited
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in _missing(headers, HEADERS.items()):
+                headers[name] = value
+        await send(message)
+
+    return sending
+
+
+def _missing(headers: MutableHeaders, wanted: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in wanted if name not in headers]
+
+
+def identity_of(request: Request) -> Identity:
+    """Who sends a request that was let in."""
+    found: Identity = request.state.identity
+    return found

@@ -1,0 +1,65 @@
+"""Pages that stay right while they are looked at, by server-sent events: what has changed is shown anew and sent."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+
+from afterwork.errors import AfterworkError
+from afterwork.web.page import Shown
+from afterwork.web.render import context
+from afterwork.web.site import Site
+
+EVERY = 2.0
+"""Seconds between looks, if the visitor asks for no others: `?every=5`."""
+
+QUICKEST, SLOWEST = 1.0, 60.0
+
+MOST = 50
+"""Visitors that can be kept up to date at once."""
+
+
+@dataclass(frozen=True)
+class Live:
+    """The streams of one application."""
+
+    site: Site
+    _open: set[object] = field(default_factory=set)
+
+    def stream(self, request: Request, show: Callable[[], Shown]) -> Response:
+        """The main part of a page, sent now and whenever it has changed."""
+        if len(self._open) >= MOST:
+            return PlainTextResponse("Too many look at once.", 503, {"retry-after": "30"})
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        return StreamingResponse(self._events(request, show), media_type="text/event-stream", headers=headers)
+
+    async def _events(self, request: Request, show: Callable[[], Shown]) -> AsyncIterator[str]:
+        every = _seconds(request.query_params.get("every", ""))
+        mark, sent = object(), ""
+        self._open.add(mark)
+        try:
+            while not await request.is_disconnected():
+                event = await run_in_threadpool(self._event, request, show)
+                yield event if event != sent else ": nothing new\n\n"
+                sent = event
+                await asyncio.sleep(every)
+        finally:
+            self._open.discard(mark)
+
+    def _event(self, request: Request, show: Callable[[], Shown]) -> str:
+        try:
+            shown = show()
+        except (AfterworkError, SQLAlchemyError):
+            return "event: trouble\ndata: The page can't be brought up to date. Reload it to see why.\n\n"
+        template = self.site.templates.get_template(shown.template)
+        given = template.new_context(context(self.site, request, shown.given))
+        lines = "".join(template.blocks["main"](given)).splitlines()
+        return "event: main\n" + "".join(f"data: {line}\n" for line in lines) + "\n"
+
+
+def _seconds(text: str) -> float:
+    return min(max(float(text), QUICKEST), SLOWEST) if text.isdigit() else EVERY

@@ -1,0 +1,107 @@
+"""Templates: how a page is made of what was found."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from afterwork.web import csrf
+from afterwork.web.menu import MENU
+from afterwork.web.site import Site
+
+STATIC = Path(__file__).parent / "static"
+
+UNITS = (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172800))
+"""Units of spans, their seconds, and up to how many seconds they are used."""
+
+
+def environment() -> Environment:
+    """The templates, with what they may use. All that they show is escaped."""
+    made = Environment(
+        loader=PackageLoader("afterwork.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(ago=ago, count=count, moment=moment, seconds=seconds, span=span)
+    made.globals.update(menu=MENU, version=_version_of_static())
+    return made
+
+
+def _version_of_static() -> str:
+    """Changes when a static file does, so that browsers may keep them for ever."""
+    return sha256(b"".join(path.read_bytes() for path in sorted(STATIC.iterdir()))).hexdigest()[:12]
+
+
+def context(site: Site, request: Request, more: Mapping[str, Any]) -> dict[str, Any]:
+    """What every template is given, and what this page adds."""
+    identity = getattr(request.state, "identity", None)
+    base = request.scope.get("root_path", "")
+
+    def url(path: str, /, **query: Any) -> str:
+        given = {name: value for name, value in query.items() if value not in (None, "")}
+        return f"{base}{path}" + (f"?{urlencode(given, doseq=True)}" if given else "")
+
+    return {
+        "url": url,
+        "path": request.url.path.removeprefix(base) or "/",
+        "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        "identity": identity,
+        "may_act": identity is not None and identity.may_act and not site.access.read_only,
+        "has_login": site.access.has_tokens and site.access.authenticate is None,
+        "csrf": csrf.token_of(request),
+        "said": request.session.pop("said", None),
+        "now": site.app.clock.now(),
+        "database": str(site.engine.url.set(password=None, username=None).render_as_string()),
+        **more,
+    }
+
+
+def render(site: Site, request: Request, template: str, more: Mapping[str, Any], status: int = 200) -> HTMLResponse:
+    """A whole page."""
+    text = site.templates.get_template(template).render(context(site, request, more))
+    return HTMLResponse(text, status, {"cache-control": "no-store"})
+
+
+def count(number: int | None) -> str:
+    """A number of things."""
+    return "" if number is None else f"{number:,}"
+
+
+def moment(at: datetime | None) -> str:
+    """A moment in UTC, to the second."""
+    return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def ago(at: datetime | None, now: datetime) -> str:
+    """How long a moment is past, or to come."""
+    if at is None:
+        return ""
+    passed = now - at
+    return f"in {span(-passed)}" if passed < timedelta(0) else f"{span(passed)} ago"
+
+
+def span(passed: timedelta | None) -> str:
+    """A span, in its largest unit."""
+    return "" if passed is None else seconds(passed.total_seconds())
+
+
+def seconds(number: float | None) -> str:
+    """Seconds, in the unit that suits them."""
+    if number is None:
+        return ""
+    if number < 1:
+        return f"{number * 1000:.0f} ms"
+    if number < 10:
+        return f"{number:.1f} s"
+    for unit, size, until in UNITS:
+        if number < until:
+            return f"{number / size:.0f} {unit}"
+    return f"{number / 86400:,.0f} d"

@@ -1,0 +1,177 @@
+// Makes the pages live, and easier by keyboard. Everything can be read without it.
+"use strict";
+
+const main = document.getElementById("main");
+const live = document.getElementById("live");
+const pauseButton = document.querySelector("[data-pause]");
+const isTyping = (element) => element && element.matches("input, textarea, select, [contenteditable]");
+
+// What has changed is put in place, node by node, so that focus, selection and what was ticked stay.
+
+const keyOf = (node) => (node.nodeType === 1 ? node.id || node.dataset.row || null : null);
+const isLike = (a, b) => a.nodeType === b.nodeType && a.nodeName === b.nodeName && keyOf(a) === keyOf(b);
+
+function updateAttributes(old, fresh) {
+  const own = old.nodeName === "DETAILS" ? ["open"] : old.nodeName === "INPUT" ? ["checked", "value"] : [];
+  if (old.nodeName === "INPUT" && old.type === "hidden") own.length = 0;
+  for (const { name, value } of fresh.attributes)
+    if (!own.includes(name) && old.getAttribute(name) !== value) old.setAttribute(name, value);
+  for (const { name } of [...old.attributes])
+    if (!own.includes(name) && !fresh.hasAttribute(name)) old.removeAttribute(name);
+}
+
+function update(old, fresh) {
+  if (old.nodeType !== 1) {
+    if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
+    return;
+  }
+  updateAttributes(old, fresh);
+  if (old.nodeName === "TEXTAREA" || old.nodeName === "SELECT") return;
+  // Rows that are not here yet would push the others away: what is new is told by its count, and shown when asked for.
+  if (old.hasAttribute("data-steady")) updateRows(old, fresh);
+  else updateChildren(old, fresh);
+}
+
+function updateRows(old, fresh) {
+  for (const row of fresh.children) {
+    const known = [...old.children].find((one) => keyOf(one) !== null && keyOf(one) === keyOf(row));
+    if (known) update(known, row);
+  }
+}
+
+function updateChildren(old, fresh) {
+  const byKey = new Map([...old.childNodes].filter(keyOf).map((node) => [keyOf(node), node]));
+  let place = old.firstChild;
+  for (const node of [...fresh.childNodes]) {
+    const known = keyOf(node) === null ? null : byKey.get(keyOf(node));
+    if (known && known !== place && known.nodeName === node.nodeName) old.insertBefore(known, place), (place = known);
+    if (place && isLike(place, node)) {
+      const next = place.nextSibling;
+      update(place, node);
+      place = next;
+    } else old.insertBefore(document.importNode(node, true), place);
+  }
+  while (place) {
+    const next = place.nextSibling;
+    place.remove();
+    place = next;
+  }
+}
+
+function show(html) {
+  if (document.querySelector("dialog[open]") || String(window.getSelection())) return;
+  const fresh = new DOMParser().parseFromString(html, "text/html").body;
+  updateChildren(main, fresh);
+  countSelected();
+}
+
+// The stream. It rests while nobody looks.
+
+let source = null;
+let paused = false;
+
+function say(state, text) {
+  live.className = `live ${state}`;
+  live.textContent = text;
+}
+
+function connect() {
+  if (source || paused || document.hidden) return;
+  source = new EventSource(location.href);
+  source.addEventListener("open", () => say("on", "live"));
+  source.addEventListener("main", (event) => show(event.data));
+  source.addEventListener("trouble", () => say("off", "trouble"));
+  source.addEventListener("error", () => {
+    say("off", "not connected");
+    if (source && source.readyState === EventSource.CLOSED) {
+      source = null;
+      setTimeout(connect, 5000);
+    }
+  });
+}
+
+function disconnect(text) {
+  if (source) source.close();
+  source = null;
+  say("", text);
+}
+
+function togglePause() {
+  paused = !paused;
+  pauseButton.setAttribute("aria-pressed", String(paused));
+  pauseButton.textContent = paused ? "Go on" : "Pause";
+  if (paused) disconnect("paused");
+  else connect();
+}
+
+if (main.hasAttribute("data-live")) {
+  live.hidden = pauseButton.hidden = false;
+  pauseButton.addEventListener("click", togglePause);
+  document.addEventListener("visibilitychange", () => (document.hidden ? disconnect("resting") : connect()));
+  window.addEventListener("pagehide", () => disconnect("resting"));
+  window.addEventListener("pageshow", connect);
+}
+
+// Light or dark: as the system has it, until somebody says otherwise.
+
+const stored = localStorage.getItem("afterwork-theme");
+if (stored) document.documentElement.dataset.theme = stored;
+
+function switchTheme() {
+  const root = document.documentElement;
+  const isDark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = isDark ? "light" : "dark";
+  localStorage.setItem("afterwork-theme", root.dataset.theme);
+}
+
+const themeButton = document.querySelector("[data-theme-switch]");
+themeButton.hidden = false;
+themeButton.addEventListener("click", switchTheme);
+
+// Keys.
+
+const help = document.getElementById("help");
+const helpButton = document.querySelector("[data-help]");
+helpButton.hidden = false;
+helpButton.addEventListener("click", () => help.showModal());
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || help.open) return;
+  const entry = [...document.querySelectorAll(".menu a")].find((link) => link.dataset.key === event.key);
+  const search = document.querySelector('input[type="search"]');
+  if (entry) location.href = entry.href;
+  else if (event.key === "/" && search) search.focus();
+  else if (event.key === "p" && !pauseButton.hidden) togglePause();
+  else if (event.key === "y") switchTheme();
+  else if (event.key === "?") help.showModal();
+  else return;
+  event.preventDefault();
+});
+
+// Forms: a question before what can't be undone, and ticks for all rows.
+
+document.addEventListener("submit", (event) => {
+  const button = event.submitter;
+  const question = (button && button.dataset.confirm) || event.target.dataset.confirm;
+  if (question && !window.confirm(question)) event.preventDefault();
+});
+
+function countSelected() {
+  for (const form of document.querySelectorAll("form[data-selection]")) {
+    const ticked = document.querySelectorAll(`input[type="checkbox"][name][form="${form.id}"]:checked`).length;
+    for (const place of form.querySelectorAll("[data-selected]")) place.textContent = ticked ? `${ticked} selected` : "";
+  }
+}
+
+document.addEventListener("change", (event) => {
+  const form = event.target.dataset && event.target.dataset.all;
+  if (form)
+    for (const box of document.querySelectorAll(`input[type="checkbox"][name][form="${form}"]`))
+      box.checked = event.target.checked;
+  countSelected();
+});
+
+document.addEventListener("click", (event) => {
+  const command = event.target.closest("[data-copy]");
+  if (command && navigator.clipboard) navigator.clipboard.writeText(command.textContent);
+});
