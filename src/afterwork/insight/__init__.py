@@ -2,12 +2,16 @@
 
 from afterwork.insight.check import Finding
 from afterwork.insight.history import Latency, Minute, Total
+from afterwork.insight.lanes import LaneView
 from afterwork.insight.machines import MachineView, StateView
 from afterwork.insight.once import OnceView
+from afterwork.insight.running import RunningView
+from afterwork.insight.servers import ServerView
 from afterwork.insight.service import Insight
 from afterwork.insight.status import Status
+from afterwork.insight.ticket import Step, TicketDetail
 from afterwork.insight.tickets import TicketPage, TicketView
-from afterwork.insight.timers import TimerView
+from afterwork.insight.timers import TimerDetail, TimerView
 from afterwork.store.history import RunRecord
 from afterwork.store.ticket_filter import State, TicketFilter
 from afterwork.store.ticket_walk import Count
@@ -16,17 +20,23 @@ __all__ = [
     "Count",
     "Finding",
     "Insight",
+    "LaneView",
     "Latency",
     "MachineView",
     "Minute",
     "OnceView",
     "RunRecord",
+    "RunningView",
+    "ServerView",
     "State",
     "StateView",
     "Status",
+    "Step",
+    "TicketDetail",
     "TicketFilter",
     "TicketPage",
     "TicketView",
+    "TimerDetail",
     "TimerView",
     "Total",
 ]

@@ -5,26 +5,33 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 
 from sqlalchemy import Connection
 
 from afterwork.clock import Clock
-from afterwork.insight import history, machines, once, timers
+from afterwork.insight import history, machines, once, servers, timers
 from afterwork.insight import status as statuses
 from afterwork.insight import tickets as ticket_views
 from afterwork.insight.check import Check, Finding
 from afterwork.insight.diagram import svg
 from afterwork.insight.history import Latency, Minute, Total
+from afterwork.insight.lanes import Lanes, LaneView
 from afterwork.insight.machines import MachineView, machines_in
 from afterwork.insight.once import OnceView
+from afterwork.insight.running import running
+from afterwork.insight.servers import ServerView
 from afterwork.insight.status import Status
+from afterwork.insight.ticket import Looking, TicketDetail
 from afterwork.insight.tickets import TicketPage
-from afterwork.insight.timers import TimerView
+from afterwork.insight.timers import TimerDetail, TimerView
+from afterwork.insight.waiting import Waiting
 from afterwork.manifest.explain import CacheSummary, Explainer
 from afterwork.model.reading import ReadModel
 from afterwork.store import schema, tables
 from afterwork.store.database import Database
 from afterwork.store.history import RunOutcome, RunRecord, records
+from afterwork.store.hits import HITS
 from afterwork.store.ticket_filter import ALL, State, TicketFilter
 from afterwork.store.ticket_walk import Count, KeyWalk, Walk
 from afterwork.store.tickets import Tickets
@@ -39,7 +46,6 @@ class Insight:
         self._database = database
         self._model = model
         self._clock = clock
-        self._tickets = Tickets(model.contract, database.dialect)
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -67,6 +73,39 @@ class Insight:
         with self._reading() as connection:
             return ticket_views.counts(connection, self._walk(connection), wanted)
 
+    def ticket(self, key: str) -> TicketDetail:
+        """One ticket: what it asks for, what has become of it so far, and why it waits.
+
+        Raises `BadRequest` if there is none of this key.
+        """
+        with self._reading() as connection:
+            waiting = self._waiting(connection)
+            return Looking(self._model, waiting).detail(connection, key)
+
+    def lanes(self) -> Sequence[LaneView]:
+        """All lanes, by name: what runs there, who waits, and whether they are paused."""
+        with self._reading() as connection:
+            return self._waiting(connection).lanes
+
+    def servers(self) -> Sequence[ServerView]:
+        """All servers that have not stopped in order, by number, with what they run outside of transactions."""
+        with self._reading() as connection:
+            return self._waiting(connection).servers
+
+    def _waiting(self, connection: Connection) -> Waiting:
+        now, database = self._clock.now(), self._database
+        found, walk = running(connection, self._model.contract), Walk(self._tickets, now)
+        lanes = Lanes(database, self._model, walk, Walk(self._hits, now)).views(connection, found)
+        return Waiting(walk, lanes, servers.views(database, connection, found, now), found)
+
+    @cached_property
+    def _tickets(self) -> Tickets:
+        return Tickets(self._model.contract, self._database.dialect)
+
+    @cached_property
+    def _hits(self) -> Tickets:
+        return Tickets(HITS, self._database.dialect)
+
     def _walk(self, connection: Connection) -> Walk:
         is_installed = schema.version(connection) == tables.SCHEMA_VERSION
         return (Walk if is_installed else KeyWalk)(self._tickets, self._clock.now())
@@ -75,6 +114,14 @@ class Insight:
         """All timers, those of the model and those that the database still knows, by name."""
         with self._reading() as connection:
             return timers.views(connection, self._model)
+
+    def timer(self, name: str) -> TimerDetail:
+        """One timer, with its next due times and what its runs came to in the last day.
+
+        Raises `BadRequest` if neither the model nor the database knows it.
+        """
+        with self._reading() as connection:
+            return timers.detail(connection, self._model, name, self._clock.now())
 
     def once(self) -> Sequence[OnceView]:
         """What runs once per database: the actions of the model in their order, then others that have run here."""

@@ -24,6 +24,7 @@ from sqlalchemy import (
     literal_column,
     null,
     select,
+    type_coerce,
     update,
 )
 
@@ -107,6 +108,9 @@ class Columns:
         self.priority = func.coalesce(of(contract.priority), none) if contract.priority else none
         moments = [self.earliest, *([of(contract.created)] if contract.created and _orders(contract) else [])]
         self.moment = func.coalesce(*moments, _long_ago(contract, dialect))
+        # On SQLite a moment is a text, which programs have written with a fraction of a second or without. Given back,
+        # it finds its own place only if it stays a text.
+        self.moment_as_stored = type_coerce(self.moment, Text) if dialect == "sqlite" else self.moment
         # What the class has no attribute for is the same for all; a constant can neither be indexed nor sorted by.
         self.order_in_lane = (*([self.priority] if contract.priority else []), self.moment, self.key)
         self.order = (*([self.lane] if contract.lane else []), *self.order_in_lane)
