@@ -1,6 +1,7 @@
 """Each behavioural test runs on a SQLite file and on PostgreSQL, in a fresh database."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import afterwork as aw
 from afterwork.events import Event
 from tests.support import shop, trade
 from tests.support.postgres import fresh_database, postgres
+from tests.support.prepared import Prepared
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +40,13 @@ def engine(url: URL) -> Iterator[Engine]:
     made.dispose()
 
 
+@pytest.fixture(scope="session")
+def prepared(postgres_server: URL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+    """What fills databases with what many tests begin with. Its templates go before their server does."""
+    with ExitStack() as kept:
+        yield Prepared(tmp_path_factory.mktemp("prepared"), postgres_server, kept)
+
+
 @dataclass
 class Shop:
     """An installed shop, with its server's clock in the test's hand and all events written down."""
@@ -59,11 +68,13 @@ class Shop:
 
 
 @pytest.fixture
-def the_shop(engine: Engine) -> Shop:
-    shop.create(engine)
-    found = Shop(engine)
-    found.app.install(engine)
-    return found
+def the_shop(engine: Engine, prepared: Prepared) -> Shop:
+    def open_shop(where: Engine) -> None:
+        shop.create(where)
+        Shop(where).app.install(where)
+
+    prepared.fill(engine, "shop", open_shop)
+    return Shop(engine)
 
 
 @dataclass
@@ -96,8 +107,10 @@ class Trade:
 
 
 @pytest.fixture
-def the_trade(engine: Engine) -> Trade:
-    trade.create(engine)
-    found = Trade(engine)
-    found.app.install(engine)
-    return found
+def the_trade(engine: Engine, prepared: Prepared) -> Trade:
+    def begin_trade(where: Engine) -> None:
+        trade.create(where)
+        Trade(where).app.install(where)
+
+    prepared.fill(engine, "trade", begin_trade)
+    return Trade(engine)

@@ -9,15 +9,22 @@ from sqlalchemy import URL
 from tests.faults.scene import Scene
 from tests.support.journal import Journal
 from tests.support.numbers import JOURNAL
-from tests.support.processes import Processes, processes
+from tests.support.processes import Forks, Processes, forks, processes
+
+
+@pytest.fixture(scope="session")
+def the_forks() -> Iterator[Forks]:
+    """Where the processes of all tests come from."""
+    with forks() as found:
+        yield found
 
 
 @pytest.fixture
-def scene_on(tmp_path: Path) -> Iterator[Callable[[URL], Scene]]:
+def scene_on(the_forks: Forks, tmp_path: Path) -> Iterator[Callable[[URL], Scene]]:
     """Sets the scene on a database that the test chooses."""
     journal = Journal(tmp_path / "journal.jsonl")
     scenes: list[Scene] = []
-    with processes(tmp_path, {JOURNAL: str(journal.path)}) as started:
+    with processes(the_forks, tmp_path, {JOURNAL: str(journal.path)}) as started:
 
         def make(url: URL) -> Scene:
             scenes.append(Scene(url, journal, started))
@@ -36,7 +43,7 @@ def scene(scene_on: Callable[[URL], Scene], url: URL) -> Scene:
 
 
 @pytest.fixture
-def started(tmp_path: Path) -> Iterator[Processes]:
+def started(the_forks: Forks, tmp_path: Path) -> Iterator[Processes]:
     """Starts processes, which end with the test. What they do stands in `journal.jsonl`."""
-    with processes(tmp_path, {JOURNAL: str(tmp_path / "journal.jsonl")}) as found:
+    with processes(the_forks, tmp_path, {JOURNAL: str(tmp_path / "journal.jsonl")}) as found:
         yield found

@@ -125,8 +125,8 @@ class Scene:
         with Session(self.engine) as session:
             return session.scalars(select(func.count()).where(Customer.number.is_not(None))).one()
 
-    def wait_until_done(self, seconds: float = 20) -> None:
-        """Wait until all tickets have ended."""
+    def wait_until_done(self, seconds: float = 60) -> None:
+        """Wait until all tickets have ended. By default that is less than servers sleep if nothing wakes them."""
         eventually(lambda: self.pending() == 0, seconds)
 
     def effects(self, customer: int | None = None) -> list[Effect]:

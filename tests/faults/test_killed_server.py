@@ -50,7 +50,7 @@ def test_idle_servers_take_over_from_a_killed_one(scene: Scene) -> None:
 
     for server in servers:
         scene.save(3)
-        scene.wait_until_done(5)
+        scene.wait_until_done()
         if server is not servers[-1]:
             server.kill()
 
@@ -66,7 +66,7 @@ def test_a_busy_server_takes_over_what_a_killed_one_had_leased(scene: Scene) -> 
     eventually(lambda: scene.numbered() >= 1)
     scene.start(batch=5)
     killed.kill()
-    eventually(lambda: len(scene.begun(guest)) == 2, 4)
+    eventually(lambda: len(scene.begun(guest)) == 2)
     assert scene.pending() > 10
     scene.open_gate()
     scene.wait_until_done()

@@ -60,7 +60,7 @@ def test_an_outside_run_that_could_not_write_its_end_is_run_again(scene: Scene) 
         scene.open_gate()
         eventually(lambda: scene.said("InTheWay", server))
         connection.rollback()
-    scene.wait_until_done(10)
+    scene.wait_until_done()
 
     scene.check()
 

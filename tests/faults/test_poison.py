@@ -20,7 +20,7 @@ def test_a_ticket_that_raises_each_time_ends_alone(scene: Scene, method: str) ->
     scene.save(good - good // 2, method)
 
     scene.start()
-    scene.wait_until_done(30)
+    scene.wait_until_done()
 
     assert f"customer {poison} can't be done" in scene.errors()[poison]
     scene.check(failed=[poison])

@@ -48,7 +48,7 @@ def test_others_take_over_the_lane_of_a_stopped_server(scene: Scene, servers: in
 
     stopped.stop()
     scene.open_gate()
-    scene.wait_until_done(8)
+    scene.wait_until_done(30)
     stopped.resume()
     eventually(lambda: scene.said("end", stopped, customer=first))
     eventually(lambda: scene.said("DatabaseBack", stopped))

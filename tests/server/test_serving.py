@@ -141,7 +141,7 @@ def test_a_sleeping_server_is_woken_by_raw_sql(place: Place) -> None:
             connection.execute(
                 text("INSERT INTO sys_async_ticket (view_model, root_id) VALUES ('Guest.count', 'Guest!7')")
             )
-        eventually(lambda: place.numbers() == [1], within=10)
+        eventually(lambda: place.numbers() == [1])
 
 
 def test_a_ticket_that_is_brought_forward_wakes_it_too(place: Place) -> None:
@@ -150,14 +150,14 @@ def test_a_ticket_that_is_brought_forward_wakes_it_too(place: Place) -> None:
         place.wait_until_asleep()
         with place.engine.begin() as connection:
             connection.execute(text("UPDATE sys_async_ticket SET execute_earliest = NULL"))
-        eventually(lambda: place.numbers() == [1], within=10)
+        eventually(lambda: place.numbers() == [1])
 
 
 def test_it_wakes_at_the_moment_that_a_ticket_waits_for(place: Place) -> None:
     due = datetime.now(UTC) + timedelta(seconds=1)
     place.ask(at=due)
     with place.app.serving(place.engine):
-        eventually(lambda: place.numbers() == [1], within=10)
+        eventually(lambda: place.numbers() == [1])
 
     (ticket,) = everything(place.engine, SysAsyncTicket)
     assert due <= ticket.done < due + timedelta(seconds=5)
@@ -166,7 +166,7 @@ def test_it_wakes_at_the_moment_that_a_ticket_waits_for(place: Place) -> None:
 def test_a_retry_runs_at_its_moment(place: Place) -> None:
     place.ask("stumble")
     with place.app.serving(place.engine):
-        eventually(lambda: place.numbers() == [0], within=10)
+        eventually(lambda: place.numbers() == [0])
 
 
 def test_two_servers_share_the_work_and_the_numbers_have_no_gap(place: Place) -> None:
@@ -232,7 +232,7 @@ def test_a_paused_lane_runs_nothing_until_it_is_resumed(place: Place) -> None:
         assert place.numbers() == [None, None, 0]
 
         control.resume("main")
-        eventually(lambda: place.numbers() == [1, 2, 0], within=10)
+        eventually(lambda: place.numbers() == [1, 2, 0])
 
 
 def test_a_lane_can_be_paused_while_it_is_served(place: Place) -> None:
@@ -246,7 +246,7 @@ def test_a_lane_can_be_paused_while_it_is_served(place: Place) -> None:
         eventually(lambda: place.numbers() == [1, None, 0])
 
         control.resume("main")
-        eventually(lambda: place.numbers() == [1, 2, 0], within=10)
+        eventually(lambda: place.numbers() == [1, 2, 0])
 
 
 def test_a_ticket_that_is_retried_by_hand_runs(place: Place) -> None:
@@ -260,7 +260,7 @@ def test_a_ticket_that_is_retried_by_hand_runs(place: Place) -> None:
 
         place.app.control(place.engine).retry("1")
 
-        eventually(lambda: place.numbers() == [1], within=10)
+        eventually(lambda: place.numbers() == [1])
 
 
 def test_stopping_lets_what_runs_end(place: Place) -> None:
@@ -284,7 +284,7 @@ def test_receipts_are_deleted_by_the_server(place: Place) -> None:
     with place.another(prune_every=timedelta(milliseconds=50)).serving(place.engine):
         eventually(lambda: place.numbers() == [1])
         place.ask(keep=timedelta(days=1))
-        eventually(lambda: len(everything(place.engine, SysAsyncTicket)) == 1 and place.numbers() == [1, 2], within=10)
+        eventually(lambda: len(everything(place.engine, SysAsyncTicket)) == 1 and place.numbers() == [1, 2])
 
 
 def test_what_the_server_shows_while_it_is_there(place: Place) -> None:
@@ -317,4 +317,4 @@ def test_an_idle_server_sends_nothing(place: Place) -> None:
     with place.app.serving(place.engine):
         place.ask()
         eventually(lambda: place.numbers() == [1])
-        eventually(is_quiet, within=10)
+        eventually(is_quiet)

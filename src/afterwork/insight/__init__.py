@@ -5,8 +5,12 @@ from afterwork.insight.history import Latency, Minute, Total
 from afterwork.insight.lanes import LaneView
 from afterwork.insight.machines import MachineView, StateView
 from afterwork.insight.once import OnceView
+<<<<<<< HEAD
 from afterwork.insight.running import RunningView
 from afterwork.insight.servers import ServerView
+=======
+from afterwork.insight.overview import Attention, MinuteSums, Overview
+>>>>>>> origin/main
 from afterwork.insight.service import Insight
 from afterwork.insight.status import Status
 from afterwork.insight.ticket import Step, TicketDetail
@@ -17,14 +21,20 @@ from afterwork.store.ticket_filter import State, TicketFilter
 from afterwork.store.ticket_walk import Count
 
 __all__ = [
+<<<<<<< HEAD
     "Count",
+=======
+    "Attention",
+>>>>>>> origin/main
     "Finding",
     "Insight",
     "LaneView",
     "Latency",
     "MachineView",
     "Minute",
+    "MinuteSums",
     "OnceView",
+    "Overview",
     "RunRecord",
     "RunningView",
     "ServerView",

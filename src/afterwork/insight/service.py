@@ -19,6 +19,7 @@ from afterwork.insight.history import Latency, Minute, Total
 from afterwork.insight.lanes import Lanes, LaneView
 from afterwork.insight.machines import MachineView, machines_in
 from afterwork.insight.once import OnceView
+from afterwork.insight.overview import HOUR, Overview, attention, last_hour
 from afterwork.insight.running import running
 from afterwork.insight.servers import ServerView
 from afterwork.insight.status import Status
@@ -181,6 +182,14 @@ class Insight:
         wanted = {name: value for name, value in asked.items() if value is not None}
         with self._reading() as connection:
             return records(connection, wanted, None, before, most)
+
+    def overview(self) -> Overview:
+        """Whether all is well, at one glance."""
+        now = self._clock.now()
+        status, minutes = self.status(), self.throughput(now - HOUR)
+        needs = tuple(attention(status, minutes, self.timers(), self.once(), now))
+        failed = sum(one.failed for one in minutes)
+        return Overview(status, self.latency(now - HOUR), failed, last_hour(minutes, now), needs)
 
     def check(self) -> Sequence[Finding]:
         """Whether this installation is right, and what to do where it is not."""

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, Table, inspect, select, text
+from sqlalchemy import Connection, Index, Table, inspect, select, text
 from sqlalchemy.exc import NoSuchTableError
 from sqlalchemy.schema import CreateColumn, CreateIndex
 
@@ -14,7 +14,7 @@ from afterwork.store import tables
 from afterwork.store.database import Database
 from afterwork.store.hits import HITS
 from afterwork.store.sleep import create_wake_function
-from afterwork.store.tickets import Tickets
+from afterwork.store.tickets import indexes
 
 
 def install(database: Database, contract: Contract) -> list[str]:
@@ -56,8 +56,12 @@ def installation(connection: Connection) -> uuid.UUID:
 
 def missing_indexes(database: Database, connection: Connection, contract: Contract) -> list[str]:
     """The names of indexes on the ticket table that are not there."""
+    return [str(index.name) for index in _missing(database, connection, contract)]
+
+
+def _missing(database: Database, connection: Connection, contract: Contract) -> list[Index]:
     present = database.index_names(connection, contract.table)
-    return [str(i.name) for i in Tickets(contract, database.dialect).indexes() if i.name not in present]
+    return [index for index in indexes(contract, database.dialect) if index.name not in present]
 
 
 def has_wake_trigger(connection: Connection, contract: Contract) -> bool:
@@ -88,21 +92,20 @@ def _steps(database: Database, connection: Connection, contract: Contract, found
         )
     yield from _tables(connection, found)
     for one in (contract, HITS):
-        missing = set(missing_indexes(database, connection, one))
-        for index in Tickets(one, database.dialect).indexes():
-            if index.name in missing:
-                connection.execute(CreateIndex(index))
-                yield f"index {index.name} created"
+        for index in _missing(database, connection, one):
+            connection.execute(CreateIndex(index))
+            yield f"index {index.name} created"
         if database.dialect == "postgresql" and not has_wake_trigger(connection, one):
             yield from _wake_trigger(connection, one)
 
 
 def _tables(connection: Connection, found: int | None) -> Iterator[str]:
+    inspector = inspect(connection)
     for table in tables.metadata.sorted_tables:
         if table.info.get("only", connection.dialect.name) != connection.dialect.name:
             continue
-        if not inspect(connection).has_table(table.name):
-            table.create(connection)
+        if not inspector.has_table(table.name):
+            table.create(connection, checkfirst=False)
             yield f"table {table.name} created"
         elif found != tables.SCHEMA_VERSION:
             yield from _columns(connection, table)

@@ -117,7 +117,6 @@ class Columns:
         self.created_at: ColumnElement[Any] = of(contract.created) if contract.created else null()
         self.created = _as_text(of(contract.created), dialect) if contract.created else null()
         self.own_priority = of(contract.priority) if contract.priority else null()
-        self.created_at = of(contract.created) if contract.created else null()
 
 
 def _orders(contract: Contract) -> bool:
@@ -155,27 +154,6 @@ class Tickets:
         self._end = {
             (error, many): Direct(self._end_statement(error, many)) for error in (True, False) for many in (True, False)
         }
-
-    def indexes(self) -> Sequence[Index]:
-        """The indexes that the statements rely on, on the application's ticket table."""
-        # On a copy, so that the application's own metadata, and what Alembic compares with it, stay as they are.
-        table = self.contract.table.to_metadata(MetaData())
-        c = Columns(self.contract, table, self.dialect)
-        wanted = {
-            "pending": (c.order, c.pending),
-            "root": ((c.root_id, c.work), c.pending),
-            "ended": ((c.delete_time,), c.delete_time.is_not(None)),
-            "failed": ((c.key,), c.failed),
-        }
-        return [
-            Index(
-                f"afterwork_{table.name.removeprefix('afterwork_')}_{name}",
-                *expressions,
-                postgresql_where=where,
-                sqlite_where=where,
-            )
-            for name, (expressions, where) in wanted.items()
-        ]
 
     def groups(self, connection: Connection) -> list[Group]:
         """Every lane and priority with pending tickets, in the order in which they run. Touches one row for each."""
@@ -365,6 +343,28 @@ class Tickets:
             group.join(found.source, found.key == next_key)
         )
         return select(group.union_all(step))
+
+
+def indexes(contract: Contract, dialect: str) -> Sequence[Index]:
+    """The indexes that the statements rely on, on the application's ticket table."""
+    # On a copy, so that the application's own metadata, and what Alembic compares with it, stay as they are.
+    table = contract.table.to_metadata(MetaData())
+    c = Columns(contract, table, dialect)
+    wanted = {
+        "pending": (c.order, c.pending),
+        "root": ((c.root_id, c.work), c.pending),
+        "ended": ((c.delete_time,), c.delete_time.is_not(None)),
+        "failed": ((c.key,), c.failed),
+    }
+    return [
+        Index(
+            f"afterwork_{table.name.removeprefix('afterwork_')}_{name}",
+            *expressions,
+            postgresql_where=where,
+            sqlite_where=where,
+        )
+        for name, (expressions, where) in wanted.items()
+    ]
 
 
 def aware(moment: datetime | None) -> datetime | None:

@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from afterwork.errors import AfterworkError
 from afterwork.web.page import Shown
-from afterwork.web.render import context
+from afterwork.web.render import FRAGMENT, page_text
 from afterwork.web.site import Site
 
 EVERY = 2.0
@@ -55,9 +55,8 @@ class Live:
             shown = show()
         except (AfterworkError, SQLAlchemyError):
             return "event: trouble\ndata: The page can't be brought up to date. Reload it to see why.\n\n"
-        template = self.site.templates.get_template(shown.template)
-        given = template.new_context(context(self.site, request, shown.given))
-        lines = "".join(template.blocks["main"](given)).splitlines()
+        text = page_text(self.site, request, shown.template, shown.given, layout=FRAGMENT)
+        lines = text.splitlines()
         return "event: main\n" + "".join(f"data: {line}\n" for line in lines) + "\n"
 
 

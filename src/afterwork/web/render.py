@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from sqlalchemy import URL
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -16,6 +18,9 @@ from afterwork.web.menu import MENU
 from afterwork.web.site import Site
 
 STATIC = Path(__file__).parent / "static"
+
+WHOLE, FRAGMENT = "base.html", "fragment.html"
+"""The layouts that a template is put into: a page, or only what is live of it."""
 
 UNITS = (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172800))
 """Units of spans, their seconds, and up to how many seconds they are used."""
@@ -49,6 +54,8 @@ def context(site: Site, request: Request, more: Mapping[str, Any]) -> dict[str, 
         given = {name: value for name, value in query.items() if value not in (None, "")}
         return f"{base}{path}" + (f"?{urlencode(given, doseq=True)}" if given else "")
 
+    at = site.engine.url
+    shown_at = URL.create(at.drivername, host=at.host, port=at.port, database=at.database).render_as_string()
     return {
         "url": url,
         "path": request.url.path.removeprefix(base) or "/",
@@ -56,18 +63,29 @@ def context(site: Site, request: Request, more: Mapping[str, Any]) -> dict[str, 
         "identity": identity,
         "may_act": identity is not None and identity.may_act and not site.access.read_only,
         "has_login": site.access.has_tokens and site.access.authenticate is None,
+        "command": partial(command, shown_at),
         "csrf": csrf.token_of(request),
         "said": request.session.pop("said", None),
         "now": site.app.clock.now(),
-        "database": str(site.engine.url.set(password=None, username=None).render_as_string()),
+        "database": shown_at,
         **more,
     }
 
 
+def page_text(site: Site, request: Request, template: str, more: Mapping[str, Any], layout: str = WHOLE) -> str:
+    """A page as text, in a layout: the whole, or only what is live of it."""
+    return site.templates.get_template(template).render(context(site, request, {"layout": layout, **more}))
+
+
 def render(site: Site, request: Request, template: str, more: Mapping[str, Any], status: int = 200) -> HTMLResponse:
-    """A whole page."""
-    text = site.templates.get_template(template).render(context(site, request, more))
-    return HTMLResponse(text, status, {"cache-control": "no-store"})
+    """The answer that is a whole page."""
+    return HTMLResponse(page_text(site, request, template, more), status, {"cache-control": "no-store"})
+
+
+def command(database: str, words: str) -> str:
+    """What is said on the command line for an act or a page: `retry 7`."""
+    verb, _, rest = words.partition(" ")
+    return f"afterwork {verb} MODULE:APP{' ' if rest else ''}{rest} --database {database}"
 
 
 def count(number: int | None) -> str:

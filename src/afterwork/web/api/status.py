@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 
-from afterwork.insight import Finding, Status
+from afterwork.insight import Finding, Overview, Status
 from afterwork.web.site import Site
 
 
@@ -16,6 +16,11 @@ def router(site: Site) -> APIRouter:
     def status() -> Status:
         """Counts of what waits and runs, and who is there to run it. Spans are in ISO 8601."""
         return site.insight.status()
+
+    @made.get("/overview")
+    def overview() -> Overview:
+        """Whether all is well, at one glance: a few numbers, the last hour, and what needs attention."""
+        return site.insight.overview()
 
     @made.get("/check")
     def check() -> Sequence[Finding]:

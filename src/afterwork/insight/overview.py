@@ -1,0 +1,133 @@
+"""Whether all is well, at one glance: a few numbers, the last hour, and what needs attention, in words."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import get_args
+
+from afterwork.events import TriggerKind
+from afterwork.insight.history import Latency, Minute
+from afterwork.insight.once import OnceView
+from afterwork.insight.status import Status
+from afterwork.insight.timers import TimerView
+
+HOUR = timedelta(hours=1)
+
+LONG = timedelta(minutes=1)
+"""What should be done at once, and waits for longer, is told."""
+
+MOST_NAMED = 3
+"""Works that have failed which are named one by one."""
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Something to look at: what, and what to do about it; where it is shown on the web page; and what to say on the
+    command line, `MODULE:APP` and the database left out. `is_urgent` says that work is not done, not only late."""
+
+    what: str
+    advice: str
+    path: str
+    command: str
+    is_urgent: bool = False
+
+
+@dataclass(frozen=True)
+class MinuteSums:
+    """What ended in one minute (UTC), by kind of trigger; failed runs are counted apart, in `failed`."""
+
+    minute: datetime
+    done: Mapping[TriggerKind, int]
+    failed: int
+
+
+@dataclass(frozen=True)
+class Overview:
+    """An installation at one glance. `latency`, `failed` and `minutes` are of the last hour; there is one of `minutes`
+    for each minute of it, oldest first."""
+
+    status: Status
+    latency: Latency
+    failed: int
+    minutes: Sequence[MinuteSums]
+    attention: Sequence[Attention]
+
+
+def last_hour(minutes: Sequence[Minute], now: datetime) -> Sequence[MinuteSums]:
+    """The sums of each minute of the last hour, those in which nothing ended included."""
+    first = now.replace(second=0, microsecond=0) - HOUR + timedelta(minutes=1)
+    done: dict[datetime, Counter[TriggerKind]] = {}
+    failed: Counter[datetime] = Counter()
+    for one in minutes:
+        done.setdefault(one.minute, Counter())[one.trigger] += one.done
+        failed[one.minute] += one.failed
+    kinds: tuple[TriggerKind, ...] = get_args(TriggerKind)
+    return [
+        MinuteSums(at, {kind: done.get(at, Counter())[kind] for kind in kinds}, failed[at])
+        for at in (first + timedelta(minutes=n) for n in range(60))
+    ]
+
+
+def attention(
+    status: Status, minutes: Sequence[Minute], timers: Sequence[TimerView], once: Sequence[OnceView], now: datetime
+) -> Iterator[Attention]:
+    """What needs attention, the most urgent first."""
+    yield from _of_servers(status)
+    yield from _of_once(once)
+    yield from _of_timers(timers, now)
+    yield from _of_failures(minutes)
+    yield from _of_lanes(status)
+    if status.stale_for is not None and status.stale_for > LONG:
+        what = f"{status.stale:,} caches are stale, the first for {_minutes(status.stale_for)}"
+        yield Attention(what, "See which, and whether a server calculates them.", "/caches", "caches")
+
+
+def _of_servers(status: Status) -> Iterator[Attention]:
+    if not status.servers:
+        yield Attention("No server is there", "Start one. What is saved meanwhile waits.", "/lanes", "serve", True)
+    elif status.oldest is not None and status.oldest > LONG and not status.paused:
+        what = f"The oldest ticket has waited for {_minutes(status.oldest)}"
+        yield Attention(what, "See what runs in its lane, and for how long.", "/lanes", "status")
+
+
+def _of_once(once: Sequence[OnceView]) -> Iterator[Attention]:
+    for one in once:
+        if one.state == "failed" and one.known:
+            advice = "See why, put it right, and let it run again. What stands below it waits."
+            yield Attention(f"{one.name} has failed", advice, "/lanes", f"once --retry {one.name}", True)
+
+
+def _of_timers(timers: Sequence[TimerView], now: datetime) -> Iterator[Attention]:
+    for one in timers:
+        if one.known and one.paused:
+            advice = f"Resume it when it may fire again: {one.schedule}."
+            yield Attention(f"The timer {one.name} is paused", advice, "/timers", f"resume {one.name}")
+        elif one.known and one.due is not None and now - one.due > LONG:
+            advice = "A server fires it as soon as it can. See whether one does."
+            yield Attention(f"The timer {one.name} is late by {_minutes(now - one.due)}", advice, "/timers", "timers")
+
+
+def _of_failures(minutes: Sequence[Minute]) -> Iterator[Attention]:
+    failed: Counter[str] = Counter()
+    for one in minutes:
+        failed[one.work] += one.failed
+    told = [(work, count) for work, count in failed.most_common() if count]
+    for work, count in told[:MOST_NAMED]:
+        what = f"{work} has failed {'once' if count == 1 else f'{count:,} times'} within an hour"
+        yield Attention(what, "See why. What is put right can be tried again.", f"/tickets?state=failed&work={work}",
+                        f"tickets --state failed --work {work}")  # fmt: skip
+    if len(told) > MOST_NAMED:
+        what = f"{len(told) - MOST_NAMED:,} more works have failed within an hour"
+        yield Attention(what, "See which, and why.", "/tickets?state=failed", "tickets --state failed")
+
+
+def _of_lanes(status: Status) -> Iterator[Attention]:
+    for lane in status.paused:
+        what = f"The lane {lane} is paused, and {status.waiting.get(lane, 0):,} tickets wait in it"
+        yield Attention(what, "Resume it when its jobs may begin again.", "/lanes", f"resume {lane}")
+
+
+def _minutes(span: timedelta) -> str:
+    minutes = round(span.total_seconds() / 60)
+    return f"{minutes:,} minutes" if minutes > 1 else "a minute"

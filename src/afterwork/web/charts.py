@@ -1,0 +1,77 @@
+"""Charts, drawn as SVG. Their colours are those of the style sheet, by class."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from markupsafe import Markup
+
+WIDTH, HEIGHT = 720, 150
+LEFT, BOTTOM, TOP = 44, 18, 8
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar: its parts from the bottom up, each the class that colours it and a number; and what it is, in words."""
+
+    parts: Sequence[tuple[str, float]]
+    title: str
+
+    @property
+    def height(self) -> float:
+        return sum(number for _, number in self.parts)
+
+
+def bars(shown: Sequence[Bar], label: str, first: str, last: str) -> Markup:
+    """Stacked bars from left to right. `first` and `last` stand below the ends; `label` says it all in words."""
+    most = _round_up(max((bar.height for bar in shown), default=0))
+    step = (WIDTH - LEFT) / max(1, len(shown))
+    inner = "".join(_drawn(bar, LEFT + n * step, step, most) for n, bar in enumerate(shown))
+    return Markup(
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(label)}">'
+        f"{_axis(most)}{inner}"
+        f'<text x="{LEFT}" y="{HEIGHT - 4}">{escape(first)}</text>'
+        f'<text x="{WIDTH}" y="{HEIGHT - 4}" text-anchor="end">{escape(last)}</text></svg>'
+    )
+
+
+def _axis(most: float) -> str:
+    def line(share: float) -> str:
+        y = _y(most * share, most)
+        text = f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{most * share:,.0f}</text>'
+        return f'<line class="axis" x1="{LEFT}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>{text}'
+
+    return "".join(line(share) for share in (0, 0.5, 1))
+
+
+def _drawn(bar: Bar, x: float, step: float, most: float) -> str:
+    # The ground of the whole column, so that its words are told wherever a pointer is above it.
+    ground = f'<rect class="ground" x="{x:.1f}" y="{TOP}" width="{step:.1f}" height="{HEIGHT - BOTTOM - TOP}"/>'
+    return f"<g><title>{escape(bar.title)}</title>{ground}{''.join(_parts(bar, x, step, most))}</g>"
+
+
+def _parts(bar: Bar, x: float, step: float, most: float) -> Iterator[str]:
+    below = 0.0
+    for kind, number in bar.parts:
+        if number:
+            top, bottom = _y(below + number, most), _y(below, most)
+            yield (
+                f'<rect class="{kind}" x="{x + 0.5:.1f}" y="{top:.1f}" width="{max(1.0, step - 1.5):.1f}" '
+                f'height="{max(0.5, bottom - top):.1f}"/>'
+            )
+            below += number
+
+
+def _y(number: float, most: float) -> float:
+    return HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * number / most
+
+
+def _round_up(number: float) -> float:
+    """A round number that is not less, at least 2, so that an axis has whole numbers."""
+    scale = 2.0
+    while scale < number:
+        for factor in (2, 2.5, 2):
+            scale *= factor
+            if scale >= number:
+                break
+    return scale
