@@ -69,6 +69,10 @@ class BadRequest(AfterworkError, ValueError):
     """`aw.later` or a ticket row asks for something that can't be meant."""
 
 
+class NotThere(BadRequest):
+    """There is nothing of this name or key."""
+
+
 class NaiveDatetime(BadRequest):
     """A moment without a time zone was given where the moment itself matters."""
 

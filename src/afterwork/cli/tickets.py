@@ -9,9 +9,9 @@ from sqlalchemy import URL
 
 from afterwork.app import Afterwork
 from afterwork.cli.arguments import as_json, engine_at, the_app, the_database
-from afterwork.cli.printing import far, say, table
-from afterwork.insight import TicketFilter, TicketPage, TicketView
-from afterwork.store.ticket_filter import STATES
+from afterwork.cli.printing import far, moment, say, table
+from afterwork.insight import TicketDetail, TicketFilter, TicketPage, TicketView
+from afterwork.store.ticket_filter import QUALIFIERS, STATES
 
 CHOICES = ("pending", "failed", "done", *(state for state in STATES if state not in ("failed", "done")))
 
@@ -21,6 +21,7 @@ FILTERS = (
     click.option("--root", metavar="ROOT", help="Only those of an object, Customer!42, or of a class, Customer."),
     click.option("--error", metavar="TEXT", help="Only those with TEXT in their error."),
     click.option("--lane", metavar="LANE", help="Only those of a lane."),
+    click.option("--search", metavar="TEXT", help="Only those that match a search: 'root:Customer!42 \"no answer\"'."),
 )
 
 
@@ -28,8 +29,9 @@ def the_filter(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say which tickets are meant; the command takes them as `wanted`."""
 
     @functools.wraps(command)
-    def with_filter(*given: Any, state: Any, work: Any, root: Any, error: Any, lane: Any, **others: Any) -> Any:
-        return command(*given, wanted=TicketFilter(state, work, root, error, lane), **others)
+    def with_filter(*given: Any, state: Any, search: Any, **others: Any) -> Any:
+        parts = {name: others.pop(name) for name in QUALIFIERS}
+        return command(*given, wanted=TicketFilter.read(search or "", state).narrowed(**parts), **others)
 
     return functools.reduce(lambda made, option: option(made), reversed(FILTERS), with_filter)
 
@@ -61,7 +63,34 @@ def page_lines(page: TicketPage) -> Iterator[str]:
 
 
 def _cells(ticket: TicketView) -> tuple[str, ...]:
-    moment = ticket.done or ticket.execute_earliest
-    when = f"{moment:%Y-%m-%d %H:%M:%S}" if moment else ""
+    when = moment(ticket.done or ticket.execute_earliest)
     work, root, said = ticket.work or "", ticket.root_id or "", "" if ticket.said is None else far(ticket.said)
     return (ticket.key, ticket.state, work, root, ticket.lane, str(ticket.attempts), when, ticket.error or said)
+
+
+@click.command()
+@the_app
+@click.argument("key")
+@the_database()
+@as_json
+def ticket(app: Afterwork, key: str, url: URL, as_json: bool) -> None:
+    """Show the ticket KEY: what it asks for, what has become of it so far, and why it waits."""
+    with engine_at(url) as engine:
+        found = app.insight(engine).ticket(key)
+    say("\n".join(ticket_lines(found)), found, as_json)
+
+
+def ticket_lines(found: TicketDetail) -> Iterator[str]:
+    """One ticket, for people."""
+    one = found.ticket
+    yield f"{found.call}  {one.state}"
+    yield from filter(None, [found.refused])
+    if found.root_is_there is False:
+        yield f"{one.root_id} is not there (any more)."
+    yield from found.waits
+    for step in found.timeline:
+        yield f"  {moment(step.at)} UTC  {step.what}" + (f", {step.note}" if step.note else "")
+    yield from filter(None, [one.error])
+    for run in found.attempts:
+        yield f"attempt {run.attempt}: {run.outcome}, {moment(run.ended)} UTC, run {run.run}"
+        yield from filter(None, [run.trace])

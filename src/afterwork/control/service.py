@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from afterwork.clock import Clock
 from afterwork.control.tickets import CANCEL, RETRY, RUN_NOW, Act, Acts, Selected, TicketActs, in_words
-from afterwork.errors import BadRequest, shown
+from afterwork.errors import BadRequest, NotThere, shown
 from afterwork.events import Acted, Events
 from afterwork.model.reading import ReadModel
 from afterwork.store import leases, once, schema, tables
@@ -97,28 +97,36 @@ class Control:
 
     def pause(self, name: str, who: str = BY_PROGRAM) -> None:
         """Let a timer not fire, or no more jobs of a lane begin. What runs goes on."""
-        if name in self._model.timers:
-            with self._acting_on(name) as connection:
-                self._rounds.pause(connection, name)
-        else:
-            self._set_lane(name, True)
-        self._events.emit(Acted(who, "paused", self._in_words(name)))
+        (self.pause_timer if name in self._model.timers else self.pause_lane)(name, who)
 
     def resume(self, name: str, who: str = BY_PROGRAM) -> None:
-        """Let a timer fire, or jobs of a lane begin, again. A timer does not make up for what has passed meanwhile."""
-        if name in self._model.timers:
-            with self._acting_on(name) as connection:
-                self._rounds.resume(connection, name)
-        else:
-            self._set_lane(name, False)
-        self._events.emit(Acted(who, "resumed", self._in_words(name)))
+        """Let a timer fire, or jobs of a lane begin, again."""
+        (self.resume_timer if name in self._model.timers else self.resume_lane)(name, who)
 
-    def _set_lane(self, name: str, paused: bool) -> None:
+    def pause_timer(self, name: str, who: str = BY_PROGRAM) -> None:
+        """Let a timer not fire. What runs goes on. Raises `BadRequest` if there is no such timer."""
+        with self._acting_on(name) as connection:
+            self._rounds.pause(connection, name)
+        self._events.emit(Acted(who, "paused", f"timer {name}"))
+
+    def resume_timer(self, name: str, who: str = BY_PROGRAM) -> None:
+        """Let a timer fire again. It does not make up for what has passed meanwhile. Raises `BadRequest` if there is no
+        such timer."""
+        with self._acting_on(name) as connection:
+            self._rounds.resume(connection, name)
+        self._events.emit(Acted(who, "resumed", f"timer {name}"))
+
+    def pause_lane(self, name: str, who: str = BY_PROGRAM) -> None:
+        """Let no more jobs of a lane begin, also if a timer has the same name. What runs goes on."""
         with self._acting() as connection:
-            leases.pause(connection, name, paused)
+            leases.pause(connection, name, True)
+        self._events.emit(Acted(who, "paused", f"lane {name}"))
 
-    def _in_words(self, name: str) -> str:
-        return f"{'timer' if name in self._model.timers else 'lane'} {name}"
+    def resume_lane(self, name: str, who: str = BY_PROGRAM) -> None:
+        """Let jobs of a lane begin again."""
+        with self._acting() as connection:
+            leases.pause(connection, name, False)
+        self._events.emit(Acted(who, "resumed", f"lane {name}"))
 
     def run_now(self, timer: str, who: str = BY_PROGRAM) -> int:
         """Let a timer have a round now. Returns how many objects it hits. Raises `BadRequest` if there is none."""
@@ -145,7 +153,7 @@ class Control:
     def _timer(self, name: str) -> str:
         if name not in self._model.timers:
             known = ", ".join(sorted(self._model.timers)) or "none"
-            raise BadRequest(f"The model has no timer {shown(name)}. It has: {known}.")
+            raise NotThere(f"The model has no timer {shown(name)}. It has: {known}.")
         return name
 
     @contextmanager

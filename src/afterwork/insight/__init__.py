@@ -2,15 +2,12 @@
 
 from afterwork.insight.check import Finding
 from afterwork.insight.history import Latency, Minute, Total
-from afterwork.insight.lanes import LaneView
+from afterwork.insight.lanes import AtWork, LaneView
 from afterwork.insight.machines import MachineView, StateView
 from afterwork.insight.once import OnceView
-<<<<<<< HEAD
+from afterwork.insight.overview import Attention, MinuteSums, Overview
 from afterwork.insight.running import RunningView
 from afterwork.insight.servers import ServerView
-=======
-from afterwork.insight.overview import Attention, MinuteSums, Overview
->>>>>>> origin/main
 from afterwork.insight.service import Insight
 from afterwork.insight.status import Status
 from afterwork.insight.ticket import Step, TicketDetail
@@ -21,11 +18,9 @@ from afterwork.store.ticket_filter import State, TicketFilter
 from afterwork.store.ticket_walk import Count
 
 __all__ = [
-<<<<<<< HEAD
-    "Count",
-=======
+    "AtWork",
     "Attention",
->>>>>>> origin/main
+    "Count",
     "Finding",
     "Insight",
     "LaneView",

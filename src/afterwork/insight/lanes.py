@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from afterwork.insight.running import RunningView
+from afterwork.insight.servers import ServerView
 from afterwork.model.lane import PARALLEL
 from afterwork.model.reading import ReadModel
 from afterwork.store import tables
@@ -19,8 +20,8 @@ from afterwork.store.tickets import aware
 @dataclass(frozen=True)
 class LaneView:
     """A lane. `waiting` and `scheduled` count its tickets, `hits` those hits of timers that wait in it; `oldest` is
-    from when on the first one could have run. `running` are its runs outside of a transaction. `held_by` is the transaction
-    in which tickets of the lane run just now, as far as the database tells (PostgreSQL does)."""
+    from when on the first one could have run. `running` are its runs outside of a transaction. `held_by` is the
+    transaction in which tickets of the lane run just now, as far as the database tells (PostgreSQL does)."""
 
     name: str
     paused: bool
@@ -35,6 +36,15 @@ class LaneView:
     def is_exclusive(self) -> bool:
         """Whether its works run one at a time."""
         return self.name != PARALLEL
+
+
+@dataclass(frozen=True)
+class AtWork:
+    """What goes on just now: lanes by name, servers by number, and runs outside of a transaction, oldest first."""
+
+    lanes: Sequence[LaneView]
+    servers: Sequence[ServerView]
+    running: Sequence[RunningView]
 
 
 @dataclass(frozen=True)

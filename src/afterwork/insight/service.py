@@ -10,18 +10,18 @@ from functools import cached_property
 from sqlalchemy import Connection
 
 from afterwork.clock import Clock
+from afterwork.errors import NotThere, shown
 from afterwork.insight import history, machines, once, servers, timers
 from afterwork.insight import status as statuses
 from afterwork.insight import tickets as ticket_views
 from afterwork.insight.check import Check, Finding
 from afterwork.insight.diagram import svg
 from afterwork.insight.history import Latency, Minute, Total
-from afterwork.insight.lanes import Lanes, LaneView
+from afterwork.insight.lanes import AtWork, Lanes, LaneView
 from afterwork.insight.machines import MachineView, machines_in
 from afterwork.insight.once import OnceView
 from afterwork.insight.overview import HOUR, Overview, attention, last_hour
 from afterwork.insight.running import running
-from afterwork.insight.servers import ServerView
 from afterwork.insight.status import Status
 from afterwork.insight.ticket import Looking, TicketDetail
 from afterwork.insight.tickets import TicketPage
@@ -77,21 +77,24 @@ class Insight:
     def ticket(self, key: str) -> TicketDetail:
         """One ticket: what it asks for, what has become of it so far, and why it waits.
 
-        Raises `BadRequest` if there is none of this key.
+        Raises `NotThere` if there is none of this key.
         """
         with self._reading() as connection:
             waiting = self._waiting(connection)
             return Looking(self._model, waiting).detail(connection, key)
 
-    def lanes(self) -> Sequence[LaneView]:
-        """All lanes, by name: what runs there, who waits, and whether they are paused."""
+    def at_work(self) -> AtWork:
+        """Lanes, servers, and what runs outside of transactions."""
         with self._reading() as connection:
-            return self._waiting(connection).lanes
+            found = self._waiting(connection)
+            return AtWork(found.lanes, found.servers, found.running)
 
-    def servers(self) -> Sequence[ServerView]:
-        """All servers that have not stopped in order, by number, with what they run outside of transactions."""
-        with self._reading() as connection:
-            return self._waiting(connection).servers
+    def lane(self, name: str) -> LaneView:
+        """One lane. Raises `NotThere` if nothing is in it, and neither the model nor anybody else has named it."""
+        lanes = {one.name: one for one in self.at_work().lanes}
+        if name not in lanes:
+            raise NotThere(f"There is no lane {shown(name)}. There are: {', '.join(lanes)}.")
+        return lanes[name]
 
     def _waiting(self, connection: Connection) -> Waiting:
         now, database = self._clock.now(), self._database
@@ -119,7 +122,7 @@ class Insight:
     def timer(self, name: str) -> TimerDetail:
         """One timer, with its next due times and what its runs came to in the last day.
 
-        Raises `BadRequest` if neither the model nor the database knows it.
+        Raises `NotThere` if neither the model nor the database knows it.
         """
         with self._reading() as connection:
             return timers.detail(connection, self._model, name, self._clock.now())

@@ -7,7 +7,7 @@ from typing import Literal
 
 from sqlalchemy import Connection, exists, select
 
-from afterwork.errors import BadRequest, MalformedExternalId, UnknownWork, shown
+from afterwork.errors import MalformedExternalId, NotThere, UnknownWork, shown
 from afterwork.insight.tickets import TicketView, views
 from afterwork.insight.waiting import Waiting
 from afterwork.model.external_id import parse
@@ -57,11 +57,11 @@ class Looking:
     waiting: Waiting
 
     def detail(self, connection: Connection, key: str) -> TicketDetail:
-        """One ticket. Raises `BadRequest` if there is none of this key."""
+        """One ticket. Raises `NotThere` if there is none of this key."""
         walk = self.waiting.tickets
         rows = walk.rows(connection, [walk.key(key)])
         if not rows:
-            raise BadRequest(f"There is no ticket {shown(key)}. Perhaps its receipt has gone.")
+            raise NotThere(f"There is no ticket {shown(key)}. Perhaps its receipt has gone.")
         (ticket,) = views(connection, walk, rows)
         work = self._work(ticket)
         records = history.records(connection, {"ticket": ticket.key}, None, None, ATTEMPTS)
@@ -73,7 +73,7 @@ class Looking:
             not isinstance(work, str) and work.external,
             1 if isinstance(work, str) or work.retry is None else work.retry.attempts,
             self._root_is_there(connection, ticket.root_id),
-            sorted(self._steps(connection, ticket, records), key=lambda step: step.at),
+            list(self._timeline(ticket, records)),
             waits,
             records,
         )
@@ -92,9 +92,15 @@ class Looking:
         own = (column == value for column, value in zip(root.mapper.primary_key, root.key, strict=True))
         return bool(connection.execute(select(exists(select(*root.mapper.primary_key).where(*own)))).scalar())
 
-    def _steps(self, connection: Connection, ticket: TicketView, records: Sequence[RunRecord]) -> Iterator[Step]:
+    def _timeline(self, ticket: TicketView, records: Sequence[RunRecord]) -> Iterator[Step]:
+        """What has happened and is to come. The clocks of applications and servers may differ, so not all is sorted."""
         if ticket.created is not None:
             yield Step("created", ticket.created)
+        yield from sorted(self._between(ticket, records), key=lambda step: step.at)
+        if ticket.delete_time is not None:
+            yield Step("receipt goes", ticket.delete_time)
+
+    def _between(self, ticket: TicketView, records: Sequence[RunRecord]) -> Iterator[Step]:
         if ticket.execute_earliest is not None:
             yield Step("due", ticket.execute_earliest)
         for record in records:
@@ -107,8 +113,6 @@ class Looking:
         if ticket.done is not None:
             tried = f"at attempt {ticket.attempts}" if ticket.attempts else ""
             yield Step("done" if ticket.error is None else "failed", ticket.done, tried)
-        if ticket.delete_time is not None:
-            yield Step("receipt goes", ticket.delete_time)
 
 
 _HAPPENING: dict[history.RunOutcome, Happening] = {"put off": "put off", "failed": "failed", "done": "slow"}

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select
 
-from afterwork.errors import BadRequest, shown
+from afterwork.errors import NotThere, shown
 from afterwork.insight import history
 from afterwork.insight.history import Minute
 from afterwork.model.expression import expression_of
@@ -63,11 +63,11 @@ class TimerDetail:
 
 
 def detail(connection: Connection, model: ReadModel, name: str, now: datetime) -> TimerDetail:
-    """One timer. Raises `BadRequest` if neither the model nor the database knows it."""
+    """One timer. Raises `NotThere` if neither the model nor the database knows it."""
     found = next((one for one in views(connection, model) if one.name == name), None)
     if found is None:
         known = ", ".join(sorted(model.timers)) or "none"
-        raise BadRequest(f"There is no timer {shown(name)}. The model has: {known}.")
+        raise NotThere(f"There is no timer {shown(name)}. The model has: {known}.")
     timed = model.timers.get(name)
     past = [one for one in history.throughput(connection, now - PAST, name) if one.trigger == "timer"]
     if timed is None:

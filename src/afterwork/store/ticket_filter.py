@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from afterwork.errors import BadRequest, shown
 
@@ -16,6 +16,8 @@ STATES: tuple[State, ...] = ("waiting", "scheduled", "running", "failed", "done"
 
 Wanted = State | Literal["pending"]
 """A state to filter by. `pending` is each of the first three: the ticket has not ended."""
+
+WANTED: tuple[Wanted, ...] = (*STATES, "pending")
 
 QUALIFIERS = ("work", "root", "error", "lane")
 
@@ -61,6 +63,15 @@ class TicketFilter:
         parts = [*((name, value) for name, value in named if value is not None), *(("", word) for word in self.words)]
         return " ".join(f"{name}{_written(value)}" for name, value in parts)
 
+    def __post_init__(self) -> None:
+        for text in (self.work, self.root, self.error, self.lane, *self.words):
+            check_text(text or "")
+
+    def narrowed(self, **parts: str | None) -> "TicketFilter":
+        """The same, with these parts (named as the fields are) instead of its own where they are given."""
+        given: dict[str, Any] = {name: value for name, value in parts.items() if value}
+        return replace(self, **given)
+
     def of_state(self, state: Wanted | None) -> "TicketFilter":
         """The same, for tickets in another state."""
         return replace(self, state=state)
@@ -71,8 +82,14 @@ class TicketFilter:
         return not any(getattr(self, one.name) for one in fields(self))
 
 
-ALL = TicketFilter()
-"""Each ticket meets it."""
+def check_text(text: str) -> None:
+    """Raises `BadRequest` for a text that no database can hold, so that nothing can be found by it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise BadRequest(f"{shown(text)} is no text: half of a character stands alone in it.") from None
+    if "\0" in text:
+        raise BadRequest(f"{shown(text)} has a NUL character in it, which no text in a database has.")
 
 
 def _parts(text: str) -> Iterator[tuple[str | None, str]]:
@@ -96,3 +113,7 @@ def state_of(done: object, error: object, earliest: datetime | None, has_begun: 
     if has_begun:
         return "running"
     return "waiting" if earliest is None or earliest <= now else "scheduled"
+
+
+ALL = TicketFilter()
+"""Each ticket meets it."""

@@ -23,7 +23,7 @@ from afterwork.errors import BadRequest, shown
 from afterwork.model.key import key_of
 from afterwork.model.unique import has_begun
 from afterwork.store.ticket_conditions import meets
-from afterwork.store.ticket_filter import ALL, TicketFilter
+from afterwork.store.ticket_filter import ALL, TicketFilter, check_text
 from afterwork.store.ticket_stretches import Place, Stretch, Stretches
 from afterwork.store.tickets import Columns, Tickets
 
@@ -100,6 +100,7 @@ class Walk:
 
     def key(self, text: str) -> Any:
         """The key that a text names. Raises `BadRequest` if it can't be one."""
+        check_text(text)
         try:
             return key_of(text, self.c.key)
         except ValueError:

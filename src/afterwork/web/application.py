@@ -20,14 +20,14 @@ from afterwork.web.api import api
 from afterwork.web.gate import Gate
 from afterwork.web.live import Live
 from afterwork.web.page import Act, Page
-from afterwork.web.pages import overview
+from afterwork.web.pages import lanes, overview, tickets, timers
 from afterwork.web.render import STATIC, environment
 from afterwork.web.site import Site
 
 COOKIE, COOKIE_LASTS = "afterwork", 12 * 3600
 
-PAGES: tuple[Page, ...] = (*overview.PAGES,)
-ACTS: tuple[Act, ...] = ()
+PAGES: tuple[Page, ...] = (*overview.PAGES, *tickets.PAGES, *timers.PAGES, *lanes.PAGES)
+ACTS: tuple[Act, ...] = (*tickets.ACTS, *timers.ACTS, *lanes.ACTS)
 
 
 def application(app: Afterwork, engine: Engine, access: Access) -> Starlette:
