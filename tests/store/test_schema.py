@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 import afterwork as aw
 from afterwork.errors import NotInstalled, UnsupportedDatabase, WrongSchema
+from afterwork.insight import TicketFilter
 from afterwork.store.ticket_filter import STATES
 from tests.conftest import Shop
 from tests.support import shop
