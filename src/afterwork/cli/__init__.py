@@ -7,7 +7,7 @@ from typing import Any
 import click
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from afterwork.cli import acts, caches, lanes, language, machines, once, serving, status, tickets, timers
+from afterwork.cli import acts, caches, history, lanes, language, machines, once, serving, status, tickets, timers
 from afterwork.errors import AfterworkError
 
 COMMANDS = (
@@ -15,6 +15,7 @@ COMMANDS = (
     status.install,
     status.check,
     status.status,
+    history.history,
     tickets.tickets,
     tickets.ticket,
     acts.retry,

@@ -1,6 +1,7 @@
 """Everything that can be read of an installation, for the command line and whoever else shows it."""
 
 from afterwork.insight.check import Finding
+from afterwork.insight.gauges import Gauges, LaneGauge, Transaction
 from afterwork.insight.history import Latency, Minute, Total
 from afterwork.insight.lanes import AtWork, LaneView
 from afterwork.insight.machines import MachineView, StateView
@@ -22,8 +23,10 @@ __all__ = [
     "Attention",
     "Count",
     "Finding",
+    "Gauges",
     "Insight",
     "LaneView",
+    "LaneGauge",
     "Latency",
     "MachineView",
     "Minute",
@@ -44,4 +47,5 @@ __all__ = [
     "TimerDetail",
     "TimerView",
     "Total",
+    "Transaction",
 ]

@@ -65,6 +65,7 @@ class TicketRow:
     lane: str | None
     execute_earliest: datetime | None
     created_at: datetime | None
+    trace_parent: str | None
 
     @property
     def due(self) -> datetime | None:
@@ -115,6 +116,7 @@ class Columns:
         self.order_in_lane = (*([self.priority] if contract.priority else []), self.moment, self.key)
         self.order = (*([self.lane] if contract.lane else []), *self.order_in_lane)
         self.created_at: ColumnElement[Any] = of(contract.created) if contract.created else null()
+        self.trace_parent: ColumnElement[Any] = of(contract.trace_parent) if contract.trace_parent else null()
         self.created = _as_text(of(contract.created), dialect) if contract.created else null()
         self.own_priority = of(contract.priority) if contract.priority else null()
 
@@ -233,7 +235,7 @@ class Tickets:
         return connection.execute(delete(self.contract.table).where(c.key.in_(passed))).rowcount
 
     def moment(self, now: datetime) -> datetime:
-        """A moment, as the columns of these tickets want it."""
+        """A moment as the columns of this class hold it."""
         return moment_for(self.contract.execute_earliest.column, self.dialect, now)
 
     def _attempted(self) -> Update:
@@ -260,7 +262,16 @@ class Tickets:
     def _select(self) -> Select[Any]:
         c = self.columns
         return select(
-            c.key, c.work, c.root_id, c.keep_minutes, c.attempts, c.created, c.own_lane, c.earliest, c.created_at
+            c.key,
+            c.work,
+            c.root_id,
+            c.keep_minutes,
+            c.attempts,
+            c.created,
+            c.own_lane,
+            c.earliest,
+            c.created_at,
+            c.trace_parent,
         )
 
     def _guarded(self, statement: Select[Any], exclusive: bool) -> Select[Any]:
