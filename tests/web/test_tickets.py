@@ -96,11 +96,11 @@ def test_a_ticket_that_is_gone_is_not_found(client: TestClient) -> None:
 
 
 def test_ticked_tickets_are_retried_run_and_cancelled(busy: Shop, client: TestClient, act: Act) -> None:
-    assert "1 ticket: run as soon as a server comes to them." in act("/tickets/retry", "/tickets", keys=["1"])
-    assert "1 ticket: are due now." in act("/tickets/run", "/tickets", keys=["3"])
+    assert "1 ticket retried." in act("/tickets/retry", "/tickets", keys=["1"])
+    assert "1 ticket due now." in act("/tickets/run", "/tickets", keys=["3"])
     page = act("/tickets/cancel", "/tickets", keys=["2", "4711"])
 
-    assert "1 ticket: are cancelled.\n1 left alone (4711: there is no such ticket)." in page
+    assert "1 ticket cancelled, 1 left alone.\n  4711: there is no such ticket" in page
     assert Acted("local", "retried", "ticket 1: 1 changed, 0 left alone") in busy.seen
     assert "Cancelled by local before it began." in client.get("/tickets/2").text
 

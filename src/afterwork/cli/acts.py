@@ -1,7 +1,7 @@
 """The command line that acts on tickets, and on rounds of timers: retry, run, cancel."""
 
 import getpass
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -12,7 +12,7 @@ from afterwork.cli.arguments import as_json, engine_at, the_app, the_database
 from afterwork.cli.printing import say
 from afterwork.cli.tickets import the_filter
 from afterwork.cli.timers import dry_lines
-from afterwork.control import MOST, Acts, Control, Selected
+from afterwork.control import MOST, Acts, Control, Selected, told
 from afterwork.errors import BadRequest
 from afterwork.insight import TicketFilter
 
@@ -136,19 +136,6 @@ def _on_tickets(act: TicketAct, done: str, selected: Selected, most: int, as_jso
         acts = act(selected, me(), most)
     except BadRequest as error:
         raise click.ClickException(" ".join(filter(None, [hint, str(error)]))) from None
-    say("\n".join(acts_lines(acts, done)), acts, as_json)
+    say("\n".join(told(acts, done)), acts, as_json)
     if not acts.changed and not acts.asked_to_stop and not isinstance(selected, TicketFilter):
         raise SystemExit(1)
-
-
-def acts_lines(acts: Acts, done: str) -> Iterator[str]:
-    """What came of an act on tickets, for people."""
-    asked = f", {acts.asked_to_stop:,} that run were asked to stop" if acts.asked_to_stop else ""
-    left = f", {acts.left_alone:,} left alone" if acts.left_alone else ""
-    yield f"{acts.changed:,} tickets {done}{asked}{left}."
-    for one in acts.named:
-        yield f"  {one.key}: {one.why}"
-    if len(acts.named) < acts.left_alone:
-        yield f"  and {acts.left_alone - len(acts.named):,} others"
-    if acts.has_more:
-        yield "There are more that match. Give the command again."

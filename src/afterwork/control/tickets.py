@@ -157,6 +157,19 @@ class TicketActs:
         return state_of(row.done, row.error, aware(row.earliest), row.has_begun, self.now)
 
 
+def told(acts: Acts, done: str) -> Iterator[str]:
+    """What came of an act, a line each; `done` says what was done to the tickets: retried, cancelled."""
+    asked = f", {acts.asked_to_stop:,} that run were asked to stop" if acts.asked_to_stop else ""
+    left = f", {acts.left_alone:,} left alone" if acts.left_alone else ""
+    yield f"{acts.changed:,} {'ticket' if acts.changed == 1 else 'tickets'} {done}{asked}{left}."
+    for one in acts.named:
+        yield f"  {one.key}: {one.why}"
+    if len(acts.named) < acts.left_alone:
+        yield f"  and {acts.left_alone - len(acts.named):,} others"
+    if acts.has_more:
+        yield "More of them match. Do it again for the next ones."
+
+
 def in_words(selected: Selected, acts: Acts) -> str:
     """What an act was about, and what came of it, for the log."""
     match selected:

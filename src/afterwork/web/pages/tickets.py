@@ -4,7 +4,7 @@ from shlex import quote
 
 from starlette.requests import Request
 
-from afterwork.control import Acts
+from afterwork.control import told
 from afterwork.errors import BadRequest, shown
 from afterwork.insight import TicketFilter
 from afterwork.store.ticket_filter import QUALIFIERS, WANTED, Wanted
@@ -52,15 +52,15 @@ def show_one(site: Site, request: Request) -> Shown:
 
 
 def _retry(site: Site, asked: Asked) -> str:
-    return _in_words(site.control.retry_tickets(_selected(asked), asked.who), "run as soon as a server comes to them")
+    return "\n".join(told(site.control.retry_tickets(_selected(asked), asked.who), "retried"))
 
 
 def _run(site: Site, asked: Asked) -> str:
-    return _in_words(site.control.run_tickets_now(_selected(asked), asked.who), "are due now")
+    return "\n".join(told(site.control.run_tickets_now(_selected(asked), asked.who), "due now"))
 
 
 def _cancel(site: Site, asked: Asked) -> str:
-    return _in_words(site.control.cancel_tickets(_selected(asked), asked.who), "are cancelled")
+    return "\n".join(told(site.control.cancel_tickets(_selected(asked), asked.who), "cancelled"))
 
 
 def _selected(asked: Asked) -> TicketFilter | list[str]:
@@ -71,19 +71,6 @@ def _selected(asked: Asked) -> TicketFilter | list[str]:
     if not keys:
         raise BadRequest('Nothing was selected. Tick some tickets, or "all that match".')
     return keys
-
-
-def _in_words(acts: Acts, done: str) -> str:
-    """What came of an act on tickets."""
-    lines = [f"{acts.changed:,} {'ticket' if acts.changed == 1 else 'tickets'}: {done}."]
-    if acts.asked_to_stop:
-        lines.append(f"{acts.asked_to_stop:,} that run were asked to stop.")
-    if acts.left_alone:
-        named = "; ".join(f"{one.key}: {one.why}" for one in acts.named)
-        lines.append(f"{acts.left_alone:,} left alone ({named}).")
-    if acts.has_more:
-        lines.append("There are more that match.")
-    return "\n".join(lines)
 
 
 PAGES = (Page("/tickets", show), Page("/tickets/{key}", show_one))
