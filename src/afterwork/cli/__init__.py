@@ -7,7 +7,20 @@ from typing import Any
 import click
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from afterwork.cli import acts, caches, history, lanes, language, machines, once, serving, status, tickets, timers
+from afterwork.cli import (
+    acts,
+    caches,
+    history,
+    lanes,
+    language,
+    machines,
+    model,
+    once,
+    serving,
+    status,
+    tickets,
+    timers,
+)
 from afterwork.errors import AfterworkError
 
 COMMANDS = (
@@ -26,11 +39,13 @@ COMMANDS = (
     lanes.pause,
     lanes.resume,
     machines.machines,
+    model.show,
     once.once,
     caches.caches,
     caches.explain,
     caches.impact,
     caches.verify,
+    caches.recompute,
     language.evaluate,
     language.open_shell,
     serving.reload,

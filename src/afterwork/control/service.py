@@ -13,6 +13,8 @@ from afterwork.clock import Clock
 from afterwork.control.tickets import CANCEL, RETRY, RUN_NOW, Act, Acts, Selected, TicketActs, in_words
 from afterwork.errors import BadRequest, NotThere, shown
 from afterwork.events import Acted, Events
+from afterwork.manifest.by_hand import have_run
+from afterwork.model.external_id import parse
 from afterwork.model.reading import ReadModel
 from afterwork.store import leases, once, schema, tables
 from afterwork.store.database import Database
@@ -94,6 +96,17 @@ class Control:
                 known = ", ".join(failed) or "none"
                 raise BadRequest(f"{shown(name)} is no action that runs once and has failed. Failed have: {known}.")
         self._events.emit(Acted(who, "retried", name))
+
+    def recompute(self, root: str, cache: str, who: str = BY_PROGRAM) -> None:
+        """Let a cache of an object run though nothing that it read has changed: `("Customer!42", "total", "ann")`.
+        `who` asks for it, and is told of as the cause.
+
+        Raises `BadRequest` if the object has no such cache, or if it runs just now; `MalformedExternalId`.
+        """
+        name = self._model.cache_in(parse(root, self._model.classes).mapper.class_, cache).name
+        with self._acting() as connection, self._database.transaction(connection):
+            have_run(connection, self._database.dialect, name, root, who, self._clock.now())
+        self._events.emit(Acted(who, "recomputed", f"{name} of {root}"))
 
     def pause(self, name: str, who: str = BY_PROGRAM) -> None:
         """Let a timer not fire, or no more jobs of a lane begin. What runs goes on."""

@@ -1,5 +1,7 @@
 """Everything that can be read of an installation, for the command line and whoever else shows it."""
 
+from afterwork.insight.cache_list import CacheLine
+from afterwork.insight.caches import CacheSummary, Filling
 from afterwork.insight.check import Finding
 from afterwork.insight.gauges import Gauges, LaneGauge, Transaction
 from afterwork.insight.history import Latency, Minute, Total
@@ -7,6 +9,7 @@ from afterwork.insight.lanes import AtWork, LaneView
 from afterwork.insight.machines import MachineView, StateView
 from afterwork.insight.once import OnceView
 from afterwork.insight.overview import Attention, MinuteSums, Overview
+from afterwork.insight.page import Page
 from afterwork.insight.running import RunningView
 from afterwork.insight.servers import ServerView
 from afterwork.insight.service import Insight
@@ -14,14 +17,17 @@ from afterwork.insight.status import Status
 from afterwork.insight.ticket import Step, TicketDetail
 from afterwork.insight.tickets import TicketPage, TicketView
 from afterwork.insight.timers import TimerDetail, TimerView
+from afterwork.store.count import Count
 from afterwork.store.history import RunRecord
 from afterwork.store.ticket_filter import State, TicketFilter
-from afterwork.store.ticket_walk import Count
 
 __all__ = [
     "AtWork",
     "Attention",
+    "CacheLine",
+    "CacheSummary",
     "Count",
+    "Filling",
     "Finding",
     "Gauges",
     "Insight",
@@ -33,6 +39,7 @@ __all__ = [
     "MinuteSums",
     "OnceView",
     "Overview",
+    "Page",
     "RunRecord",
     "RunningView",
     "ServerView",

@@ -72,7 +72,7 @@ class Check:
 
     def _machines(self, connection: Connection) -> Iterator[Finding]:
         """Objects in states that are gone, and transitions that may get in each other's way."""
-        for name, state, count in machines.unknown_states(connection, self.model):
+        for name, state, count in machines.unknown_states(self.database, connection, self.model):
             advice = "Update these rows to a state that the machine has. As they are, they can't move."
             yield Finding(f"{name}: {count:,} objects stand in {state!r}, which the machine has not", False, advice)
         for name, state, steps in machines.rivals(self.model):
@@ -80,6 +80,13 @@ class Check:
             yield Finding(
                 f"{name}: {len(steps)} transitions without an event leave {state}", False, advice, is_note=True
             )
+        for met in machines.met_rivals(connection, self.model):
+            found = f"{met.machine}: in {met.rival.source}, two transitions were possible at once"
+            advice = (
+                f"{met.rival.taken} was taken, and {met.rival.rival} was not: first by {met.root_id}, at "
+                f"{met.at:%Y-%m-%d %H:%M:%S}. If that is wrong, let their guards exclude each other."
+            )
+            yield Finding(found, False, advice, is_note=True)
 
     def _failed_once(self, connection: Connection) -> Iterator[Finding]:
         """What has failed that runs once per database, so that what stands below it waits."""

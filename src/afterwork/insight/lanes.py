@@ -11,9 +11,10 @@ from afterwork.insight.servers import ServerView
 from afterwork.model.lane import PARALLEL
 from afterwork.model.reading import ReadModel
 from afterwork.store import tables
+from afterwork.store.count import Count
 from afterwork.store.database import Database, Holder
 from afterwork.store.ticket_filter import TicketFilter
-from afterwork.store.ticket_walk import Count, Walk
+from afterwork.store.ticket_walk import Walk
 from afterwork.store.tickets import aware
 
 

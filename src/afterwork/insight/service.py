@@ -1,119 +1,46 @@
 """All that can be read of one database."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
-
-from sqlalchemy import Connection
 
 from afterwork.clock import Clock
-from afterwork.errors import NotThere, shown
-from afterwork.insight import history, machines, once, servers, timers
+from afterwork.insight import history, once, timers
+from afterwork.insight import model as model_views
 from afterwork.insight import status as statuses
-from afterwork.insight import tickets as ticket_views
 from afterwork.insight.check import Check, Finding
-from afterwork.insight.diagram import svg
 from afterwork.insight.gauges import Gauges, gauges
 from afterwork.insight.history import Latency, Minute, Total
-from afterwork.insight.lanes import AtWork, Lanes, LaneView
-from afterwork.insight.machines import MachineView, machines_in
+from afterwork.insight.model import ModelView
+from afterwork.insight.of_caches import OfCaches
+from afterwork.insight.of_machines import OfMachines
+from afterwork.insight.of_tickets import OfTickets
 from afterwork.insight.once import OnceView
 from afterwork.insight.overview import HOUR, Overview, attention, last_hour
-from afterwork.insight.running import running
 from afterwork.insight.status import Status
-from afterwork.insight.ticket import Looking, TicketDetail
-from afterwork.insight.tickets import TicketPage
 from afterwork.insight.timers import TimerDetail, TimerView
-from afterwork.insight.waiting import Waiting
-from afterwork.manifest.explain import CacheSummary, Explainer
 from afterwork.model.reading import ReadModel
-from afterwork.store import schema, tables
 from afterwork.store.database import Database
 from afterwork.store.history import RunOutcome, RunRecord, records
-from afterwork.store.hits import HITS
-from afterwork.store.ticket_filter import ALL, State, TicketFilter
-from afterwork.store.ticket_walk import Count, KeyWalk, Walk
-from afterwork.store.tickets import Tickets
-from afterwork.triggers.assemble import matcher_of
 
 
-class Insight:
+class Insight(OfTickets, OfCaches, OfMachines):
     """Reads one database. Changes nothing. What needs Afterwork's own tables raises `NotInstalled` or `WrongSchema`
     where they are not as they must be."""
 
     def __init__(self, database: Database, model: ReadModel, clock: Clock) -> None:
-        self._database = database
-        self._model = model
-        self._clock = clock
+        super().__init__(database, model, clock)
 
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with self._database.engine.connect() as connection:
-            schema.check_installed(self._database, connection)
-            yield connection
+    @property
+    def model(self) -> ModelView:
+        """What the model declares. No database is asked."""
+        return model_views.view(self._model)
 
     def status(self) -> Status:
         """Counts of what waits and runs, and who is there to run it."""
         with self._reading() as connection:
             contract, now = self._model.contract, self._clock.now()
             return statuses.status(self._database, connection, contract, self._tickets.columns, now)
-
-    def tickets(self, wanted: TicketFilter = ALL, most: int = 20, after: str | None = None) -> TicketPage:
-        """Tickets that meet a filter, `most` at most: pending ones in the order in which they run, others newest first.
-        With `after`, those that come behind the ticket with this key. Can be had without Afterwork's tables, too.
-
-        Raises `BadRequest` if `after` is the key of no ticket.
-        """
-        with self._database.engine.connect() as connection:
-            return ticket_views.page(connection, self._walk(connection), wanted, after, most)
-
-    def ticket_counts(self, wanted: TicketFilter = ALL) -> dict[State, Count]:
-        """How many tickets in each state meet a filter, whatever its own state is. Counts 10,000 at most."""
-        with self._reading() as connection:
-            return ticket_views.counts(connection, self._walk(connection), wanted)
-
-    def ticket(self, key: str) -> TicketDetail:
-        """One ticket: what it asks for, what has become of it so far, and why it waits.
-
-        Raises `NotThere` if there is none of this key.
-        """
-        with self._reading() as connection:
-            waiting = self._waiting(connection)
-            return Looking(self._model, waiting).detail(connection, key)
-
-    def at_work(self) -> AtWork:
-        """Lanes, servers, and what runs outside of transactions."""
-        with self._reading() as connection:
-            found = self._waiting(connection)
-            return AtWork(found.lanes, found.servers, found.running)
-
-    def lane(self, name: str) -> LaneView:
-        """One lane. Raises `NotThere` if nothing is in it, and neither the model nor anybody else has named it."""
-        lanes = {one.name: one for one in self.at_work().lanes}
-        if name not in lanes:
-            raise NotThere(f"There is no lane {shown(name)}. There are: {', '.join(lanes)}.")
-        return lanes[name]
-
-    def _waiting(self, connection: Connection) -> Waiting:
-        now, database = self._clock.now(), self._database
-        found, walk = running(connection, self._model.contract), Walk(self._tickets, now)
-        lanes = Lanes(database, self._model, walk, Walk(self._hits, now)).views(connection, found)
-        return Waiting(walk, lanes, servers.views(database, connection, found, now), found)
-
-    @cached_property
-    def _tickets(self) -> Tickets:
-        return Tickets(self._model.contract, self._database.dialect)
-
-    @cached_property
-    def _hits(self) -> Tickets:
-        return Tickets(HITS, self._database.dialect)
-
-    def _walk(self, connection: Connection) -> Walk:
-        is_installed = schema.version(connection) == tables.SCHEMA_VERSION
-        return (Walk if is_installed else KeyWalk)(self._tickets, self._clock.now())
 
     def timers(self) -> Sequence[TimerView]:
         """All timers, those of the model and those that the database still knows, by name."""
@@ -132,22 +59,6 @@ class Insight:
         """What runs once per database: the actions of the model in their order, then others that have run here."""
         with self._reading() as connection:
             return once.views(connection, self._model)
-
-    def caches(self) -> Sequence[CacheSummary]:
-        """All caches, over all objects: how many are fresh, stale, failed, and how far filling has come."""
-        with self._reading() as connection:
-            explainer = Explainer(matcher_of(self._database, self._model, connection))
-            return explainer.summaries(connection, self._model.caches)
-
-    def machines(self) -> Sequence[MachineView]:
-        """All state machines, and where their objects stand. Counts all objects of their classes."""
-        with self._reading() as connection:
-            return machines.views(connection, self._model)
-
-    def diagrams(self) -> dict[str, str]:
-        """The diagram of each machine, an SVG with the number of objects in each state, by the name of the machine."""
-        found = {view.name: view for view in self.machines()}
-        return {name: svg(machine.chart, _counts(found[name])) for name, _, machine in machines_in(self._model)}
 
     def throughput(self, since: datetime, work: str | None = None) -> Sequence[Minute]:
         """What ended in each minute since a moment, oldest first, by work and kind of trigger; of one work or of all.
@@ -206,11 +117,3 @@ class Insight:
         with self._database.engine.connect() as connection:
             found = list(Check(self._database, self._model, self._clock.now()).findings(connection))
         return [replace(finding, advice="") if finding.right else finding for finding in found]
-
-
-def _counts(view: MachineView) -> dict[str, int]:
-    """How many objects are in each state, by its id, outer states included."""
-    counts: Counter[str] = Counter()
-    for one in view.states:
-        counts.update(dict.fromkeys(one.active, one.count))
-    return counts

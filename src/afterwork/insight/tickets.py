@@ -9,9 +9,10 @@ from sqlalchemy import Connection, Row
 
 from afterwork.model.key import key_text
 from afterwork.store import progress
+from afterwork.store.count import Count
 from afterwork.store.progress import Said
 from afterwork.store.ticket_filter import STATES, State, TicketFilter, state_of
-from afterwork.store.ticket_walk import Count, Walk
+from afterwork.store.ticket_walk import Walk
 from afterwork.store.tickets import aware
 
 

@@ -79,6 +79,16 @@ cache = Table(
 """One cache of one object, and its last run: what it had seen, the transaction in which a view model wrote, a number
 that tells its manifest from others, and what had made it stale (a text, and the cache that wrote it)."""
 
+# Few fail, so this costs the others nothing, and counting and listing those that did is no matter of how many there
+# are.
+Index(
+    "afterwork_cache_failed",
+    cache.c.definition,
+    cache.c.root,
+    postgresql_where=cache.c.error.is_not(None),
+    sqlite_where=cache.c.error.is_not(None),
+)
+
 due = Table(
     "afterwork_due",
     metadata,
@@ -149,7 +159,11 @@ manifest = Table(
 
 # Without a pending list: looking a number up costs the same however much was written lately.
 Index(
-    "afterwork_manifest_tokens", manifest.c.tokens, postgresql_using="gin", postgresql_with={"fastupdate": "off"}
+    "afterwork_manifest_tokens",
+    manifest.c.tokens,
+    postgresql_using="gin",
+    postgresql_with={"fastupdate": "off"},
+    info={"only": "postgresql"},
 ).ddl_if(dialect="postgresql")
 
 read = Table(

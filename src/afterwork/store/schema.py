@@ -90,7 +90,7 @@ def _steps(database: Database, connection: Connection, contract: Contract, found
         raise NoSuchTableError(
             f"{database} has no table {contract.table.fullname}. Create the application's own tables first."
         )
-    yield from _tables(connection, found)
+    yield from _tables(database, connection, found)
     for one in (contract, HITS):
         for index in _missing(database, connection, one):
             connection.execute(CreateIndex(index))
@@ -99,7 +99,7 @@ def _steps(database: Database, connection: Connection, contract: Contract, found
             yield from _wake_trigger(connection, one)
 
 
-def _tables(connection: Connection, found: int | None) -> Iterator[str]:
+def _tables(database: Database, connection: Connection, found: int | None) -> Iterator[str]:
     inspector = inspect(connection)
     for table in tables.metadata.sorted_tables:
         if table.info.get("only", connection.dialect.name) != connection.dialect.name:
@@ -109,6 +109,7 @@ def _tables(connection: Connection, found: int | None) -> Iterator[str]:
             yield f"table {table.name} created"
         elif found != tables.SCHEMA_VERSION:
             yield from _columns(connection, table)
+            yield from _indexes(database, connection, table)
     if found is None:
         connection.execute(tables.about.insert(), [{"name": "installation", "value": str(uuid.uuid4())}])
         connection.execute(tables.lane.insert(), [{"name": MAIN}, {"name": PARALLEL}])
@@ -127,6 +128,15 @@ def _columns(connection: Connection, table: Table) -> Iterator[str]:
             definition = CreateColumn(column).compile(dialect=connection.dialect)
             connection.exec_driver_sql(f"ALTER TABLE {quote(table.name)} ADD COLUMN {definition}")
             yield f"column {table.name}.{column.name} added"
+
+
+def _indexes(database: Database, connection: Connection, table: Table) -> Iterator[str]:
+    """Make the indexes that an older Afterwork's table has not."""
+    there = database.index_names(connection, table)
+    for index in sorted(table.indexes, key=lambda index: str(index.name)):
+        if index.name not in there and index.info.get("only", connection.dialect.name) == connection.dialect.name:
+            connection.execute(CreateIndex(index))
+            yield f"index {index.name} created"
 
 
 def _wake_trigger(connection: Connection, contract: Contract) -> Iterator[str]:

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from afterwork.errors import BadRequest, shown
 from afterwork.model.key import key_of
 from afterwork.model.unique import has_begun
+from afterwork.store.count import Count
 from afterwork.store.ticket_conditions import meets
 from afterwork.store.ticket_filter import ALL, TicketFilter, check_text
 from afterwork.store.ticket_stretches import Place, Stretch, Stretches
@@ -29,21 +30,6 @@ from afterwork.store.tickets import Columns, Tickets
 
 LOOKED_AT = 10_000
 """Rows that one look goes over if a filter asks for what no index finds, and tickets that are counted one by one."""
-
-
-@dataclass(frozen=True)
-class Count:
-    """How many there are; with `or_more`, that many at least."""
-
-    number: int
-    or_more: bool = False
-
-    def __add__(self, other: "Count") -> "Count":
-        number = self.number + other.number
-        return Count(min(number, LOOKED_AT), self.or_more or other.or_more or number > LOOKED_AT)
-
-    def __str__(self) -> str:
-        return f"{self.number:,}{'+' if self.or_more else ''}"
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from afterwork.clock import passed
 from afterwork.language.operator import Columns, InRun, Operator, Plain
 from afterwork.language.sql import columns
 from afterwork.language.values import moment
@@ -167,6 +168,12 @@ ROWS = (
         InRun(lambda run, kind: moment(run.now).date()),
         "The date, in UTC.",
         ("Date.today = DateTime.today", "true"),
+    ),
+    Operator(
+        "DateTime.passed : Boolean",
+        InRun(lambda run, value: passed(moment(value), run.names.clock)),
+        "Whether a moment has passed. What is calculated with it is calculated again at that moment.",
+        ("DateTime.parse('2024-02-29').passed", "true"),
     ),
     Operator(
         "Type(DateTime).parse(String) : DateTime",

@@ -5,8 +5,8 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 
 import afterwork
-from afterwork.errors import AfterworkError, BadRequest, NotThere
-from afterwork.web.api import lanes, status, tickets, timers
+from afterwork.errors import AfterworkError, BadRequest, MalformedExternalId, NotThere
+from afterwork.web.api import caches, lanes, machines, model, status, tickets, timers
 from afterwork.web.api.asking import Problem
 from afterwork.web.routes import plainly
 from afterwork.web.site import Site
@@ -32,7 +32,7 @@ def api(site: Site) -> FastAPI:
     )
     made.add_exception_handler(AfterworkError, _problem)
     made.add_exception_handler(SQLAlchemyError, _no_database)
-    for kind in (status, tickets, timers, lanes):
+    for kind in (status, tickets, timers, caches, machines, lanes, model):
         made.include_router(kind.router(site))
     return made
 
@@ -42,7 +42,7 @@ async def _problem(request: Request, error: Exception) -> JSONResponse:
     match error:
         case NotThere():
             return JSONResponse({"detail": str(error)}, 404)
-        case BadRequest():
+        case BadRequest() | MalformedExternalId():
             return JSONResponse({"detail": str(error)}, 400)
         case _:
             return JSONResponse({"detail": str(error)}, 503)
