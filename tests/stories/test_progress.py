@@ -240,6 +240,6 @@ def test_others_see_how_far_the_run_of_a_ticket_is(office: Office) -> None:
     office.run()
 
     (ticket,) = office.log
-    assert (ticket.state, ticket.said.done, ticket.said.total) == ("pending", 3, None)
+    assert (ticket.state, ticket.said.done, ticket.said.total) == ("running", 3, None)
     (ended,) = office.app.insight(office.engine).tickets().tickets
     assert (ended.state, ended.said) == ("done", None)

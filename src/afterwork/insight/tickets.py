@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from afterwork.model.key import key_text
-from afterwork.store import progress
 from afterwork.store.count import Count
 from afterwork.store.progress import Said
 from afterwork.store.ticket_filter import STATES, State, TicketFilter, state_of
@@ -62,8 +61,8 @@ def counts(connection: Connection, walk: Walk, wanted: TicketFilter) -> dict[Sta
 
 def views(connection: Connection, walk: Walk, rows: Sequence[Row[Any]]) -> Iterator[TicketView]:
     """Rows of a walk, as they are shown."""
-    begun = [key_text(row.key) for row in rows if row.has_begun]
-    said = progress.of_tickets(connection, begun) if begun else {}
+    pending = [key_text(row.key) for row in rows if row.done is None and row.error is None]
+    said = walk.said(connection, pending) if pending else {}
     return (view(row, walk.now, said) for row in rows)
 
 

@@ -1,7 +1,7 @@
 """Walking over tickets: lists, counts and acts go along an index, and look at a bounded number of rows at a time. What
 no index finds is filtered out of those."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,9 @@ from sqlalchemy import (
 from afterwork.errors import BadRequest, shown
 from afterwork.model.key import key_of
 from afterwork.model.unique import has_begun
+from afterwork.store import progress
 from afterwork.store.count import Count
+from afterwork.store.progress import Said
 from afterwork.store.ticket_conditions import meets
 from afterwork.store.ticket_filter import ALL, TicketFilter, check_text
 from afterwork.store.ticket_stretches import Place, Stretch, Stretches
@@ -91,6 +93,10 @@ class Walk:
             return key_of(text, self.c.key)
         except ValueError:
             raise BadRequest(f"{shown(text)} can't be the key of a ticket.") from None
+
+    def said(self, connection: Connection, tickets: Collection[str]) -> dict[str, Said]:
+        """How far the runs of these say to be, by the keys of their tickets as texts."""
+        return progress.of_tickets(connection, tickets)
 
     def count(self, connection: Connection, wanted: TicketFilter) -> Count:
         """How many tickets meet a filter."""
@@ -174,6 +180,9 @@ class KeyWalk(Walk):
 
     def _stretches(self, connection: Connection, wanted: TicketFilter, after: Place | None) -> Iterator[Stretch]:
         yield Stretch(true() if after is None else self.c.key < after.key, wanted)
+
+    def said(self, connection: Connection, tickets: Collection[str]) -> dict[str, Said]:
+        return {}
 
     def _shown(self, window: Subquery) -> Select[Any]:
         return select(window, false().label("has_begun"))
