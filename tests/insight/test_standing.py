@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import Engine
 
 from afterwork.errors import BadRequest
-from afterwork.insight import count, standing
 from afterwork.insight import page as pages
+from afterwork.insight import standing
+from afterwork.store import count
 from afterwork.store.count import Count
 from tests.support.effort import effort
 from tests.support.orders import Orders, orders
