@@ -197,7 +197,7 @@ def test_a_failed_ticket_can_be_tried_again(engine: Engine, ann: Customer, after
 
 
 def test_a_ticket_that_is_not_there_cannot_be_tried_again(ann: Customer, afterwork: Afterwork) -> None:
-    assert "There is no ticket 4711." in told(afterwork("retry", "4711"), exit_code=1)
+    assert "4711: there is no such ticket" in told(afterwork("retry", "4711"), exit_code=1)
 
 
 @pytest.mark.parametrize("key", ["no key", "1; DROP TABLE customer"])
@@ -329,7 +329,7 @@ def leases(engine: Engine) -> int:
         (["serve", APP, "--database", "sqlite:///x", "--lease", "-1"], "less than no time"),
         (["serve", APP, "--database", "sqlite:///x", "--workers", "0"], "--workers"),
         (["tickets", APP, "--database", "sqlite:///x", "--state", "odd"], "'pending', 'failed', 'done'"),
-        (["retry", APP, "--database", "sqlite:///x"], "Missing argument 'KEY'"),
+        (["retry", APP, "--database", "sqlite:///x"], "Name the tickets by their KEYs"),
         (["nonsense"], "No such command 'nonsense'"),
     ],
 )

@@ -69,6 +69,10 @@ class BadRequest(AfterworkError, ValueError):
     """`aw.later` or a ticket row asks for something that can't be meant."""
 
 
+class NotThere(BadRequest):
+    """There is nothing of this name or key."""
+
+
 class NaiveDatetime(BadRequest):
     """A moment without a time zone was given where the moment itself matters."""
 
@@ -282,6 +286,13 @@ class PreconditionFalse(Refused):
 
 class StateLeft(Refused):
     """It was asked for while a state lasts, and that has been left."""
+
+
+class CancelledByHand(Refused):
+    """Somebody cancelled the ticket before it began."""
+
+    def __init__(self, who: str) -> None:
+        super().__init__(f"Cancelled by {who} before it began.")
 
 
 class ServerDied(Refused):

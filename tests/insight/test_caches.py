@@ -12,8 +12,8 @@ from afterwork.errors import BadRequest
 from afterwork.events import Acted
 from afterwork.insight import page as pages
 from afterwork.insight.caches import CacheSummary
-from afterwork.insight.count import Count
 from afterwork.manifest.explain import State
+from afterwork.store.count import Count
 from tests.conftest import Trade
 from tests.support.effort import effort
 from tests.support.trade import Customer, Line, Order, Product

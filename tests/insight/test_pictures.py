@@ -12,12 +12,12 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 import afterwork as aw
 from afterwork.insight import model as views
 from afterwork.insight.classes_picture import picture as of_classes
-from afterwork.insight.count import Count
 from afterwork.insight.drawing import styled
 from afterwork.insight.layers import layered
 from afterwork.insight.model import EndView
 from afterwork.insight.neighbours import Group, Neighbour, Neighbourhood
 from afterwork.insight.neighbours_picture import Hrefs, picture
+from afterwork.store.count import Count
 
 SVG = "{http://www.w3.org/2000/svg}"
 

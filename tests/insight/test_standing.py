@@ -6,9 +6,10 @@ import pytest
 from sqlalchemy import Engine
 
 from afterwork.errors import BadRequest
-from afterwork.insight import count, standing
 from afterwork.insight import page as pages
-from afterwork.insight.count import Count
+from afterwork.insight import standing
+from afterwork.store import count
+from afterwork.store.count import Count
 from tests.support.effort import effort
 from tests.support.orders import Orders, orders
 

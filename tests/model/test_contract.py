@@ -25,6 +25,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
 
 import afterwork as aw
 from afterwork.errors import BadRequest, ModelError
+from afterwork.insight import TicketFilter
 from tests.support.world import World, everything, the_only
 
 NAIVE = DateTime()
@@ -180,7 +181,7 @@ def test_a_ticket_of_any_key_can_be_retried_by_hand(engine: Engine, kind: str) -
     world = World(engine, written_by_hand(ZONED, column))
     add(world, "Customer.stumble")
     world.run()
-    key = world.app.insight(engine).tickets("failed")[0].key
+    key = world.app.insight(engine).tickets(TicketFilter("failed")).tickets[0].key
 
     world.app.control(engine).retry(key)
 

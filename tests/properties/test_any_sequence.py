@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sqlalchemy import delete, select, update
 
 import afterwork as aw
+from afterwork.insight import TicketFilter
 from tests.conftest import Shop
 from tests.support.shop import Customer, NumberSeries, SysAsyncTicket, VipCustomer
 
@@ -81,7 +82,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def retry_by_hand(self) -> None:
-        for ticket in self.shop.app.insight(self.shop.engine).tickets("failed", most=1):
+        for ticket in self.shop.app.insight(self.shop.engine).tickets(TicketFilter("failed"), most=1).tickets:
             self.shop.app.control(self.shop.engine).retry(ticket.key)
 
     @rule(minutes=st.integers(1, 90))

@@ -231,7 +231,7 @@ def test_what_a_server_runs_is_cancelled_from_elsewhere(office: Office) -> None:
 def test_others_see_how_far_the_run_of_a_ticket_is(office: Office) -> None:
     def tidy(self: Any) -> None:
         aw.progress(3)
-        office.log.extend(office.app.insight(office.engine).tickets())
+        office.log.extend(office.app.insight(office.engine).tickets().tickets)
 
     office.task.tidy = aw.method(external=True)(tidy)
     office.open(tasks=1)
@@ -240,6 +240,6 @@ def test_others_see_how_far_the_run_of_a_ticket_is(office: Office) -> None:
     office.run()
 
     (ticket,) = office.log
-    assert (ticket.state, ticket.said.done, ticket.said.total) == ("pending", 3, None)
-    (ended,) = office.app.insight(office.engine).tickets()
+    assert (ticket.state, ticket.said.done, ticket.said.total) == ("running", 3, None)
+    (ended,) = office.app.insight(office.engine).tickets().tickets
     assert (ended.state, ended.said) == ("done", None)

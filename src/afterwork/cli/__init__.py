@@ -7,7 +7,20 @@ from typing import Any
 import click
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from afterwork.cli import caches, history, lanes, language, machines, model, once, serving, status, tickets, timers
+from afterwork.cli import (
+    acts,
+    caches,
+    history,
+    lanes,
+    language,
+    machines,
+    model,
+    once,
+    serving,
+    status,
+    tickets,
+    timers,
+)
 from afterwork.errors import AfterworkError
 
 COMMANDS = (
@@ -17,10 +30,12 @@ COMMANDS = (
     status.status,
     history.history,
     tickets.tickets,
-    tickets.retry,
+    tickets.ticket,
+    acts.retry,
+    acts.run,
+    acts.cancel,
     timers.timers,
-    timers.run,
-    timers.cancel,
+    lanes.lanes,
     lanes.pause,
     lanes.resume,
     machines.machines,

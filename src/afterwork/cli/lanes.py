@@ -1,11 +1,49 @@
-"""The command line that pauses timers and lanes."""
+"""The command line on lanes and servers, and the one that pauses timers and lanes."""
+
+from collections.abc import Iterator
 
 import click
 from sqlalchemy import URL
 
 from afterwork.app import Afterwork
+from afterwork.cli.acts import me
 from afterwork.cli.arguments import as_json, engine_at, the_app, the_database
-from afterwork.cli.printing import say
+from afterwork.cli.printing import far, moment, say, table
+from afterwork.insight import AtWork, LaneView
+
+
+@click.command()
+@the_app
+@the_database()
+@as_json
+def lanes(app: Afterwork, url: URL, as_json: bool) -> None:
+    """Show lanes, servers, and what runs outside of transactions."""
+    with engine_at(url) as engine:
+        found = app.insight(engine).at_work()
+    say("\n".join(at_work_lines(found)), found, as_json)
+
+
+def at_work_lines(found: AtWork) -> Iterator[str]:
+    """What goes on, for people."""
+    head = ("lane", "now", "wait", "hits", "the first since (UTC)", "scheduled")
+    yield from table(head, [_lane_cells(one) for one in found.lanes])
+    yield ""
+    servers = [
+        (str(one.id), one.mark, str(one.process), one.host, moment(one.started), moment(one.seen))
+        for one in found.servers
+    ]
+    head = ("server", "is", "process", "host", "started (UTC)", "last showed life (UTC)")
+    yield from table(head, servers) if servers else ["No server is there."]
+    for run in found.running:
+        said = "" if run.said is None else f", {far(run.said)}"
+        yield f"server {run.server} runs {run.work or run.ticket} on {run.root_id} since {moment(run.since)} UTC{said}"
+
+
+def _lane_cells(lane: LaneView) -> tuple[str, ...]:
+    busy = [run.work or run.ticket for run in lane.running]
+    held = [] if lane.held_by is None else [f"a transaction (process {lane.held_by.process})"]
+    now = ", ".join([*(["paused"] if lane.paused else []), *busy, *held]) or "free"
+    return lane.name, now, str(lane.waiting), str(lane.hits), moment(lane.oldest), str(lane.scheduled)
 
 
 @click.command()
@@ -16,13 +54,10 @@ from afterwork.cli.printing import say
 def pause(app: Afterwork, name: str, url: URL, as_json: bool) -> None:
     """Let the timer NAME not fire, or no more jobs of the lane NAME begin, over all servers. What runs goes on."""
     with engine_at(url) as engine:
-        app.control(engine).pause(name)
+        app.control(engine).pause(name, me())
     kind = _kind(app, name)
-    say(
-        f"{kind.capitalize()} {name} is paused. What runs goes on; nothing more begins.",
-        {kind: name, "paused": True},
-        as_json,
-    )
+    said = f"{kind.capitalize()} {name} is paused. What runs goes on; nothing more begins."
+    say(said, {kind: name, "paused": True}, as_json)
 
 
 @click.command()
@@ -33,7 +68,7 @@ def pause(app: Afterwork, name: str, url: URL, as_json: bool) -> None:
 def resume(app: Afterwork, name: str, url: URL, as_json: bool) -> None:
     """Let the timer NAME fire, or jobs of the lane NAME begin, again."""
     with engine_at(url) as engine:
-        app.control(engine).resume(name)
+        app.control(engine).resume(name, me())
     kind = _kind(app, name)
     say(f"{kind.capitalize()} {name} is open.", {kind: name, "paused": False}, as_json)
 

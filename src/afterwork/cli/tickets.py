@@ -1,38 +1,69 @@
-"""The command line on tickets."""
+"""The command line that shows tickets."""
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import click
 from sqlalchemy import URL
 
 from afterwork.app import Afterwork
 from afterwork.cli.arguments import as_json, engine_at, the_app, the_database
-from afterwork.cli.printing import far, say, table
-from afterwork.insight import State, TicketView
+from afterwork.cli.printing import far, moment, say, table
+from afterwork.insight import TicketDetail, TicketFilter, TicketPage, TicketView
+from afterwork.store.ticket_filter import QUALIFIERS, STATES
+
+CHOICES = ("pending", "failed", "done", *(state for state in STATES if state not in ("failed", "done")))
+
+FILTERS = (
+    click.option("--state", type=click.Choice(CHOICES), help="Only these; pending are all that have not ended."),
+    click.option("--work", metavar="TEXT", help="Only those whose view model or method has TEXT in its name."),
+    click.option("--root", metavar="ROOT", help="Only those of an object, Customer!42, or of a class, Customer."),
+    click.option("--error", metavar="TEXT", help="Only those with TEXT in their error."),
+    click.option("--lane", metavar="LANE", help="Only those of a lane."),
+    click.option("--search", metavar="TEXT", help="Only those that match a search: 'root:Customer!42 \"no answer\"'."),
+)
+
+
+def the_filter(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say which tickets are meant; the command takes them as `wanted`."""
+
+    @functools.wraps(command)
+    def with_filter(*given: Any, state: Any, search: Any, **others: Any) -> Any:
+        parts = {name: others.pop(name) for name in QUALIFIERS}
+        return command(*given, wanted=TicketFilter.read(search or "", state).narrowed(**parts), **others)
+
+    return functools.reduce(lambda made, option: option(made), reversed(FILTERS), with_filter)
 
 
 @click.command()
 @the_app
 @the_database()
-@click.option("--state", type=click.Choice(["pending", "failed", "done"]), help="Only these.")
+@the_filter
 @click.option("--most", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
+@click.option("--after", metavar="KEY", help="Those that come behind this one, which was the last of the page before.")
 @as_json
-def tickets(app: Afterwork, url: URL, state: State | None, most: int, as_json: bool) -> None:
-    """Show the newest tickets."""
+def tickets(app: Afterwork, url: URL, wanted: TicketFilter, most: int, after: str | None, as_json: bool) -> None:
+    """Show tickets: pending ones in the order in which they run, others newest first."""
     with engine_at(url) as engine:
-        found = app.insight(engine).tickets(state, most)
-    say("\n".join(ticket_lines(found)), found, as_json)
+        found = app.insight(engine).tickets(wanted, most, after)
+    say("\n".join(page_lines(found)), found.tickets, as_json)
 
 
-def ticket_lines(tickets: Sequence[TicketView]) -> Iterator[str]:
-    """Tickets, for people."""
+def page_lines(page: TicketPage) -> Iterator[str]:
+    """A page of tickets, for people."""
     head = ("key", "state", "work", "root", "lane", "tried", "done or due (UTC)", "error or how far")
-    yield from table(head, [_cells(ticket) for ticket in tickets]) if tickets else ["There are no such tickets."]
+    if page.tickets:
+        yield from table(head, [_cells(ticket) for ticket in page.tickets])
+    elif page.looked_at is None:
+        yield "There are no such tickets."
+    looked = "" if page.looked_at is None else f"{page.looked_at:,} tickets were looked at. "
+    if page.after is not None:
+        yield f"{looked}To go on: --after {page.after}"
 
 
 def _cells(ticket: TicketView) -> tuple[str, ...]:
-    moment = ticket.done or ticket.execute_earliest
-    when = f"{moment:%Y-%m-%d %H:%M:%S}" if moment else ""
+    when = moment(ticket.done or ticket.execute_earliest)
     work, root, said = ticket.work or "", ticket.root_id or "", "" if ticket.said is None else far(ticket.said)
     return (ticket.key, ticket.state, work, root, ticket.lane, str(ticket.attempts), when, ticket.error or said)
 
@@ -42,8 +73,24 @@ def _cells(ticket: TicketView) -> tuple[str, ...]:
 @click.argument("key")
 @the_database()
 @as_json
-def retry(app: Afterwork, key: str, url: URL, as_json: bool) -> None:
-    """Let the ticket KEY run as soon as possible, also if it has ended."""
+def ticket(app: Afterwork, key: str, url: URL, as_json: bool) -> None:
+    """Show the ticket KEY: what it asks for, what has become of it so far, and why it waits."""
     with engine_at(url) as engine:
-        app.control(engine).retry(key)
-    say(f"Ticket {key} runs as soon as a server comes to it.", {"ticket": key, "state": "pending"}, as_json)
+        found = app.insight(engine).ticket(key)
+    say("\n".join(ticket_lines(found)), found, as_json)
+
+
+def ticket_lines(found: TicketDetail) -> Iterator[str]:
+    """One ticket, for people."""
+    one = found.ticket
+    yield f"{found.call}  {one.state}"
+    yield from filter(None, [found.refused])
+    if found.root_is_there is False:
+        yield f"{one.root_id} is not there (any more)."
+    yield from found.waits
+    for step in found.timeline:
+        yield f"  {moment(step.at)} UTC  {step.what}" + (f", {step.note}" if step.note else "")
+    yield from filter(None, [one.error])
+    for run in found.attempts:
+        yield f"attempt {run.attempt}: {run.outcome}, {moment(run.ended)} UTC, run {run.run}"
+        yield from filter(None, [run.trace])

@@ -42,23 +42,6 @@ def _said(run: Said) -> str:
     return f"{run.root_id or 'run'} {far(run)}{' (is to stop)' if run.stopping else ''}"
 
 
-@click.command()
-@the_app
-@click.argument("timer")
-@the_database()
-@click.option("--dry", is_flag=True, help="Only show which objects would be hit. Changes nothing.")
-@as_json
-def run(app: Afterwork, timer: str, url: URL, dry: bool, as_json: bool) -> None:
-    """Let TIMER have a round now, besides those at its due times. A server runs what it hits."""
-    with engine_at(url) as engine:
-        if dry:
-            found = app.control(engine).dry_run(timer)
-            say("\n".join(dry_lines(timer, found)), {"timer": timer, "would_hit": found}, as_json)
-        else:
-            count = app.run_now(engine, timer)
-            say(f"{timer} hits {count:,}. Servers run them now.", {"timer": timer, "hits": count}, as_json)
-
-
 def dry_lines(timer: str, found: Sequence[str | None]) -> Iterator[str]:
     """What a round would hit, for people."""
     match found:
@@ -69,17 +52,3 @@ def dry_lines(timer: str, found: Sequence[str | None]) -> Iterator[str]:
         case _:
             yield f"{timer} would hit {len(found):,}:"
             yield from (f"  {root}" for root in found)
-
-
-@click.command()
-@the_app
-@click.argument("timer")
-@the_database()
-@as_json
-def cancel(app: Afterwork, timer: str, url: URL, as_json: bool) -> None:
-    """End what is left of the round of TIMER, and ask what runs to stop."""
-    with engine_at(url) as engine:
-        found = app.control(engine).cancel(timer)
-    asked = f", and {found.asked_to_stop:,} that run were asked to stop" if found.asked_to_stop else ""
-    facts = {"timer": timer, "cancelled": found.ended, "asked_to_stop": found.asked_to_stop}
-    say(f"{found.ended:,} hits of {timer} cancelled{asked}.", facts, as_json)

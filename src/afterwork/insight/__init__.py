@@ -3,20 +3,26 @@
 from afterwork.insight.cache_list import CacheLine
 from afterwork.insight.caches import CacheSummary, Filling
 from afterwork.insight.check import Finding
-from afterwork.insight.count import Count
 from afterwork.insight.gauges import Gauges, LaneGauge, Transaction
 from afterwork.insight.history import Latency, Minute, Total
+from afterwork.insight.lanes import AtWork, LaneView
 from afterwork.insight.machines import MachineView, StateView
 from afterwork.insight.once import OnceView
 from afterwork.insight.overview import Attention, MinuteSums, Overview
 from afterwork.insight.page import Page
+from afterwork.insight.running import RunningView
+from afterwork.insight.servers import ServerView
 from afterwork.insight.service import Insight
 from afterwork.insight.status import Status
-from afterwork.insight.tickets import State, TicketView
-from afterwork.insight.timers import TimerView
+from afterwork.insight.ticket import Step, TicketDetail
+from afterwork.insight.tickets import TicketPage, TicketView
+from afterwork.insight.timers import TimerDetail, TimerView
+from afterwork.store.count import Count
 from afterwork.store.history import RunRecord
+from afterwork.store.ticket_filter import State, TicketFilter
 
 __all__ = [
+    "AtWork",
     "Attention",
     "CacheLine",
     "CacheSummary",
@@ -26,6 +32,7 @@ __all__ = [
     "Gauges",
     "Insight",
     "LaneGauge",
+    "LaneView",
     "Latency",
     "MachineView",
     "Minute",
@@ -34,10 +41,17 @@ __all__ = [
     "Overview",
     "Page",
     "RunRecord",
+    "RunningView",
+    "ServerView",
     "State",
     "StateView",
     "Status",
+    "Step",
+    "TicketDetail",
+    "TicketFilter",
+    "TicketPage",
     "TicketView",
+    "TimerDetail",
     "TimerView",
     "Total",
     "Transaction",

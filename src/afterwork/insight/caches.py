@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Row, func, or_, select
 
-from afterwork.insight.count import BOUND, Count, counted
 from afterwork.insight.naming import Naming
 from afterwork.manifest.cause import read_cause
 from afterwork.manifest.tables import cache as caches
@@ -18,6 +17,7 @@ from afterwork.manifest.tables import due as dues
 from afterwork.model.cache import Cache, DerivedCache, MachineCache, ViewModelCache
 from afterwork.model.reading import ReadModel
 from afterwork.store import history
+from afterwork.store.count import BOUND, Count, counted
 from afterwork.store.history import Sums
 
 SAMPLE = 300

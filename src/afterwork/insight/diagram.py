@@ -13,8 +13,8 @@ from statemachine import StateChart
 from statemachine.contrib.diagram.extract import extract
 from statemachine.contrib.diagram.model import DiagramState, DiagramTransition, StateType
 
-from afterwork.insight.count import Count
 from afterwork.insight.drawing import drawn
+from afterwork.store.count import Count
 
 LETTER = 7.2
 HEIGHT = 34.0

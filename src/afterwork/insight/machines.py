@@ -8,13 +8,13 @@ from typing import Any
 from sqlalchemy import Connection, select
 from sqlalchemy.orm import Mapper
 
-from afterwork.errors import BadRequest, UnknownState, shown
-from afterwork.insight.count import Count
+from afterwork.errors import NotThere, UnknownState, shown
 from afterwork.insight.standing import Objects
 from afterwork.model.machine.declare import Machine, declared_machines
 from afterwork.model.machine.rivals import Rival, in_words
 from afterwork.model.reading import ReadModel
 from afterwork.store import tables
+from afterwork.store.count import Count
 from afterwork.store.database import Database
 
 
@@ -64,7 +64,7 @@ def objects_of(database: Database, connection: Connection, model: ReadModel, nam
     """The objects that have the machine with a name. Raises `BadRequest` if the model has no such machine."""
     found = {one: (mapper, machine) for one, mapper, machine in machines_in(model)}
     if name not in found:
-        raise BadRequest(f"The model has no machine {shown(name)}. It has: {', '.join(found) or 'none'}.")
+        raise NotThere(f"The model has no machine {shown(name)}. It has: {', '.join(found) or 'none'}.")
     return Objects(database, connection, *found[name])
 
 

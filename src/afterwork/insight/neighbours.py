@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from afterwork.insight.count import Count
 from afterwork.insight.naming import Naming
 from afterwork.manifest.definitions import Definition
 from afterwork.manifest.explain import Explainer, Reader, State, state_in
@@ -15,6 +14,7 @@ from afterwork.manifest.shape import Row, Shape, Where, key_in, shape_of
 from afterwork.manifest.tables import cache as caches
 from afterwork.manifest.tables import due as dues
 from afterwork.model.external_id import ExternalId
+from afterwork.store.count import Count
 
 MOST_READS = 10_000
 """Reads of one run that are looked at."""

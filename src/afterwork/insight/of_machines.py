@@ -4,9 +4,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from afterwork.errors import BadRequest, shown
+from afterwork.errors import NotThere, shown
 from afterwork.insight import machines
-from afterwork.insight.count import Count
 from afterwork.insight.diagram import svg
 from afterwork.insight.machines import MachineView, machines_in
 from afterwork.insight.moves import ObjectInMachine, events_of, moves_of
@@ -16,6 +15,7 @@ from afterwork.insight.standing import Standing
 from afterwork.manifest.explain import Explainer
 from afterwork.manifest.steps import Step, Steps
 from afterwork.model.machine.declare import Machine, declared_machines
+from afterwork.store.count import Count
 from afterwork.triggers.assemble import matcher_of, recorder_of
 
 
@@ -43,7 +43,7 @@ class OfMachines(Reading):
             if state not in known:  # it may be of an older machine, or one of several that are nested
                 known |= {str(one): one for one in objects.counts() if one is not None}
             if state not in known:
-                raise BadRequest(f"{machine} has no state {shown(state)}. It has: {', '.join(filter(None, known))}.")
+                raise NotThere(f"{machine} has no state {shown(state)}. It has: {', '.join(filter(None, known))}.")
             return objects.standing_in(known[state], after)
 
     def object_in_machine(self, root_id: str, machine: str, after: str | None = None) -> ObjectInMachine:
@@ -78,5 +78,5 @@ def _machine(obj: object, name: str) -> Machine:
     found = next((one for one in own if one.name == name), None)
     if found is None:
         known = ", ".join(one.name for one in own) or "none"
-        raise BadRequest(f"{type(obj).__name__} has no machine {shown(name)}. It has: {known}.")
+        raise NotThere(f"{type(obj).__name__} has no machine {shown(name)}. It has: {known}.")
     return found

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from afterwork.clock import Clock
-from afterwork.errors import BadRequest
+from afterwork.errors import NotThere
 from afterwork.model.external_id import parse
 from afterwork.model.reading import ReadModel
 from afterwork.store import schema
@@ -36,5 +36,5 @@ class Reading:
         with self._reading() as connection, Session(connection) as session:
             obj = session.get(found.mapper.class_, found.key)
             if obj is None:
-                raise BadRequest(f"There is no {root_id}.")
+                raise NotThere(f"There is no {root_id}.")
             yield session, obj

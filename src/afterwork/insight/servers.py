@@ -1,20 +1,60 @@
 """What can be read of servers."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
+from afterwork.insight.running import RunningView
 from afterwork.store import tables
 from afterwork.store.database import Database, ServerRow
+
+Mark = Literal["alive", "silent", "gone"]
+"""Whether a server is there: it shows life; it is there, but has not shown life for long, as a stopped process has not;
+or it is gone without having stopped, and another server will find that out."""
+
+
+@dataclass(frozen=True)
+class ServerView:
+    """A server, where it runs, since when it is there, and when it last showed life (it does so every few minutes).
+    `running` is what it runs outside of a transaction."""
+
+    id: int
+    host: str
+    process: int
+    started: datetime
+    seen: datetime
+    mark: Mark
+    running: Sequence[RunningView]
+
+    def __str__(self) -> str:
+        return f"{self.id} (process {self.process} on {self.host})"
+
+
+def views(
+    database: Database, connection: Connection, running: Iterable[RunningView], now: datetime
+) -> list[ServerView]:
+    """All servers that have not stopped in order, by number."""
+    rows = connection.execute(select(tables.server).order_by(tables.server.c.id)).all()
+    runs = list(running)
+    return [_view(database, connection, row, [one for one in runs if one.server == row.id], now) for row in rows]
 
 
 def living(database: Database, connection: Connection, now: datetime) -> Sequence[str]:
     """The servers that are there, in words."""
-    c = tables.server.c
-    rows = connection.execute(select(c.id, c.host, c.process, c.process_started, c.seen, c.locked).order_by(c.id))
-    return [
-        f"{row.id} (process {row.process} on {row.host})"
-        for row in (ServerRow(*found) for found in rows)
-        if database.is_alive(connection, row, now)
-    ]
+    return [str(one) for one in views(database, connection, (), now) if one.mark != "gone"]
+
+
+def _view(
+    database: Database, connection: Connection, row: Row[Any], running: Sequence[RunningView], now: datetime
+) -> ServerView:
+    known = ServerRow(row.id, row.host, row.process, row.process_started, row.seen, row.locked)
+    mark = _mark(database, now - row.seen) if database.is_alive(connection, known, now) else "gone"
+    return ServerView(row.id, row.host, row.process, row.started, row.seen, mark, running)
+
+
+def _mark(database: Database, quiet: timedelta) -> Mark:
+    """How a server that is there looks which was last seen so long ago."""
+    return "alive" if quiet < database.settings.safety_poll + database.settings.lease else "silent"

@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import Column, Connection, Row, Select, func, select, tuple_
 from sqlalchemy.orm import Mapper
 
-from afterwork.insight.count import BOUND, Count, counted
 from afterwork.insight.page import PAGE, WINDOW, Page, page
 from afterwork.model.external_id import ExternalId, parse
 from afterwork.model.machine.declare import Machine
 from afterwork.store import tables
+from afterwork.store.count import BOUND, Count, counted
 from afterwork.store.database import Database
 
 MOST_STATES = 200

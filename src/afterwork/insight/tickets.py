@@ -1,20 +1,18 @@
 """What can be read of tickets."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row
 
-from afterwork.model.contract import Attribute, Contract
 from afterwork.model.key import key_text
-from afterwork.model.lane import MAIN
-from afterwork.store import progress, schema, tables
+from afterwork.store.count import Count
 from afterwork.store.progress import Said
-from afterwork.store.tickets import Columns, aware
-
-State = Literal["pending", "failed", "done"]
+from afterwork.store.ticket_filter import STATES, State, TicketFilter, state_of
+from afterwork.store.ticket_walk import Walk
+from afterwork.store.tickets import aware
 
 
 @dataclass(frozen=True)
@@ -28,52 +26,61 @@ class TicketView:
     root_id: str | None
     lane: str
     priority: int | None
+    created: datetime | None
     execute_earliest: datetime | None
     done: datetime | None
+    delete_time: datetime | None
     attempts: int
     error: str | None
     said: Said | None = None
 
 
-def newest(
-    connection: Connection, contract: Contract, columns: Columns, state: State | None, most: int
-) -> Sequence[TicketView]:
-    """The newest tickets, all or those in one state."""
-    wanted = select(contract.table).order_by(columns.key.desc()).limit(most)
-    match state:
-        case "pending":
-            wanted = wanted.where(columns.pending)
-        case "failed":
-            wanted = wanted.where(contract.error.column.is_not(None))
-        case "done":
-            wanted = wanted.where(contract.done.column.is_not(None), contract.error.column.is_(None))
-        case None:
-            pass
-    rows = connection.execute(wanted).all()
-    names = [key_text(row._mapping[contract.key.column]) for row in rows]
-    # Tickets can be seen without Afterwork's tables, too.
-    installed = schema.version(connection) == tables.SCHEMA_VERSION
-    said = progress.of_tickets(connection, names) if installed else {}
-    return [replace(view(contract, row), said=said.get(name)) for row, name in zip(rows, names, strict=True)]
+@dataclass(frozen=True)
+class TicketPage:
+    """Some tickets that meet a filter: pending ones in the order in which they run, others newest first. `after` is the
+    key behind which the next page begins, None if there is none. `looked_at` says that so many tickets were looked at
+    without filling the page, since what is searched for is in no index."""
+
+    tickets: Sequence[TicketView]
+    after: str | None
+    looked_at: int | None
 
 
-def view(contract: Contract, row: Row[Any]) -> TicketView:
-    """A row of the ticket table, as it is shown."""
+def page(connection: Connection, walk: Walk, wanted: TicketFilter, after: str | None, most: int) -> TicketPage:
+    """A page of tickets. Raises `BadRequest` if the ticket behind which it begins is gone."""
+    place = None if after is None else walk.place(connection, after)
+    found = walk.page(connection, wanted, place, most)
+    last = None if found.last is None else key_text(found.last.key)
+    return TicketPage(list(views(connection, walk, found.rows)), last, found.looked_at)
 
-    def of(attribute: Attribute | None) -> Any:
-        value = None if attribute is None else row._mapping[attribute.column]
-        return aware(value) if isinstance(value, datetime) else value
 
-    state: State = "failed" if of(contract.error) else "done" if of(contract.done) else "pending"
+def counts(connection: Connection, walk: Walk, wanted: TicketFilter) -> dict[State, Count]:
+    """How many tickets in each state meet a filter, whatever its own state is."""
+    return {state: walk.count(connection, wanted.of_state(state)) for state in STATES}
+
+
+def views(connection: Connection, walk: Walk, rows: Sequence[Row[Any]]) -> Iterator[TicketView]:
+    """Rows of a walk, as they are shown."""
+    pending = [key_text(row.key) for row in rows if row.done is None and row.error is None]
+    said = walk.said(connection, pending) if pending else {}
+    return (view(row, walk.now, said) for row in rows)
+
+
+def view(row: Row[Any], now: datetime, said: Mapping[str, Said]) -> TicketView:
+    """A row of a walk, as it is shown."""
+    key, earliest = key_text(row.key), aware(row.earliest)
     return TicketView(
-        key=str(of(contract.key)),
-        state=state,
-        work=of(contract.view_model),
-        root_id=of(contract.root_id),
-        lane=of(contract.lane) or MAIN,
-        priority=of(contract.priority),
-        execute_earliest=of(contract.execute_earliest),
-        done=of(contract.done),
-        attempts=of(contract.attempts) or 0,
-        error=of(contract.error),
+        key=key,
+        state=state_of(row.done, row.error, earliest, row.has_begun, now),
+        work=row.work,
+        root_id=row.root_id,
+        lane=row.lane,
+        priority=row.priority,
+        created=aware(row.created),
+        execute_earliest=earliest,
+        done=aware(row.done),
+        delete_time=aware(row.delete_time),
+        attempts=row.attempts or 0,
+        error=row.error,
+        said=said.get(key),
     )

@@ -1,15 +1,27 @@
 """What can be read of timers."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, Select, func, select
 
+from afterwork.errors import NotThere, shown
+from afterwork.insight import history
+from afterwork.insight.history import Minute
+from afterwork.model.expression import expression_of
 from afterwork.model.reading import ReadModel
+from afterwork.model.when import Timer
 from afterwork.store import progress, tables
 from afterwork.store.progress import Said
+
+UPCOMING = 5
+"""Due times to come that are shown."""
+
+PAST = timedelta(days=1)
+"""For how long what a timer's runs came to is shown."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +45,51 @@ class TimerView:
     error: str | None
     known: bool
     running: Sequence[Said] = ()
+
+
+@dataclass(frozen=True)
+class TimerDetail:
+    """One timer. `upcoming` are its next due times, also while it is paused; `late` is for how long it is overdue.
+    `criteria` is what finds its objects, as text. `past` is what its runs came to, in each minute in which some ended,
+    oldest first."""
+
+    timer: TimerView
+    upcoming: Sequence[datetime]
+    late: timedelta | None
+    criteria: str | None
+    max_answers: int | None
+    misfire: str
+    past: Sequence[Minute]
+
+
+def detail(connection: Connection, model: ReadModel, name: str, now: datetime) -> TimerDetail:
+    """One timer. Raises `NotThere` if neither the model nor the database knows it."""
+    found = next((one for one in views(connection, model) if one.name == name), None)
+    if found is None:
+        known = ", ".join(sorted(model.timers)) or "none"
+        raise NotThere(f"There is no timer {shown(name)}. The model has: {known}.")
+    timed = model.timers.get(name)
+    past = [one for one in history.throughput(connection, now - PAST, name) if one.trigger == "timer"]
+    if timed is None:
+        return TimerDetail(found, [], None, None, None, "", past)
+    upcoming = list(itertools.islice(_upcoming(timed.when, found.due), UPCOMING))
+    overdue = None if found.due is None or found.paused else max(timedelta(0), now - found.due)
+    criteria = None if timed.root is None else _text(timed.when.criteria)
+    return TimerDetail(found, upcoming, overdue or None, criteria, timed.when.max_answers, timed.when.misfire, past)
+
+
+def _upcoming(when: Timer, due: datetime | None) -> Iterator[datetime]:
+    while due is not None:
+        yield due
+        due = when.after(due, due)
+
+
+def _text(criteria: Any) -> str:
+    """A criteria as people read it: an expression, a statement, or the name of a function."""
+    expression = expression_of(criteria)
+    if expression is not None:
+        return expression.text
+    return str(criteria) if isinstance(criteria, Select) else f"{criteria.__module__}.{criteria.__qualname__}"
 
 
 def views(connection: Connection, model: ReadModel) -> list[TimerView]:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from afterwork.errors import BadRequest
+from afterwork.errors import BadRequest, NotThere
 from afterwork.manifest.cause import Cause, written
 from afterwork.manifest.due import DueCaches, Mark
 from afterwork.manifest.tables import cache as caches
@@ -20,7 +20,7 @@ def have_run(connection: Connection, dialect: str, name: str, root: str, who: st
     found = found.outerjoin(dues, d.cache == c.id).where(definitions.c.name == name, c.root == root)
     row = connection.execute(found).one_or_none()
     if row is None:
-        raise BadRequest(f"{root} has no cache {name}: it is not there, or was added just now.")
+        raise NotThere(f"{root} has no cache {name}: it is not there, or was added just now.")
     if row.claim is not None:
         raise BadRequest(f"{name} of {root} runs just now. Ask again if that was not enough.")
     cause = written(Cause("hand", moment=now, who=who))

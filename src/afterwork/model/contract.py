@@ -131,6 +131,12 @@ def aka(name: str) -> str:
     return "".join(part.capitalize() for part in name.split("_"))
 
 
+def receipt_minutes(asked: object) -> int:
+    """For how many minutes a receipt is kept whose row asks for that; a row that asks for what can't be is like one
+    that says nothing."""
+    return asked if isinstance(asked, int) and 0 <= asked <= MOST_KEEP_MINUTES else DEFAULT_KEEP_MINUTES
+
+
 def moment_for(column: Column[Any], dialect: str, moment: datetime) -> datetime:
     """An aware moment, as a column of a ticket wants it on a dialect: naive columns hold UTC."""
     if isinstance(column.type, UtcDateTime):

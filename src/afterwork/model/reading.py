@@ -10,7 +10,7 @@ from sqlalchemy import Table, inspect
 from sqlalchemy.exc import NoInspectionAvailable
 from sqlalchemy.orm import Mapper, Session, configure_mappers, registry
 
-from afterwork.errors import BadDeclaration, BadRequest, ModelError, UnknownWork, shown
+from afterwork.errors import BadDeclaration, ModelError, NotThere, UnknownWork, shown
 from afterwork.language.names import folded
 from afterwork.model.cache import Cache, caches_of
 from afterwork.model.contract import CLASS_NAME, Contract
@@ -77,14 +77,14 @@ class ReadModel:
             if name in (cache.name, cache.name.rpartition(".")[2]):
                 return cache
         known = ", ".join(cache.name for cache in own) or "none"
-        raise BadRequest(f"{cls.__name__} has no cache {shown(name)}. It has: {known}.")
+        raise NotThere(f"{cls.__name__} has no cache {shown(name)}. It has: {known}.")
 
     def cache(self, name: str) -> Cache:
         """The cache with a name. Raises `BadRequest`, naming what comes near."""
         if name not in self.caches:
             near = difflib.get_close_matches(name, self.caches, n=3, cutoff=0.4) if len(name) < 100 else []
             known = f" Near to it: {', '.join(near)}." if near else " A cache is named like Customer.total."
-            raise BadRequest(f"The model has no cache {shown(name)}.{known}")
+            raise NotThere(f"The model has no cache {shown(name)}.{known}")
         return self.caches[name]
 
     def _unknown(self, name: str | None) -> str:

@@ -1,7 +1,7 @@
 """What differs between SQLite and PostgreSQL: connections, transactions, errors, and how a server is known to live."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,6 +36,15 @@ def note_in_a_run(connection: Connection) -> None:
     """After a rollback, whoever called for it, nothing that jobs wrote is there, and nothing more may be written."""
     if not connection.invalidated and RUNNING in connection.info:
         connection.info[RUNNING] = False
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A transaction that has something locked: the process of the database that it belongs to, and when it began, if
+    that may be known."""
+
+    process: int
+    since: datetime | None
 
 
 @dataclass(frozen=True)
@@ -245,6 +254,10 @@ class Database(ABC):
     @abstractmethod
     def is_alive(self, connection: Connection, row: ServerRow, now: datetime) -> bool:
         """Whether another server is there, as far as can be told."""
+
+    @abstractmethod
+    def lane_holders(self, connection: Connection) -> Mapping[str, Holder]:
+        """The transactions in which tickets run just now, by lane, as far as the database tells. Locks nothing."""
 
     @abstractmethod
     def wake_all(self, connection: Connection) -> None:

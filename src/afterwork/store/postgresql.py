@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from afterwork.errors import StateHasChanged
 from afterwork.store import sleep
-from afterwork.store.database import NOT_LONG, Database, ServerRow
+from afterwork.store.database import NOT_LONG, Database, Holder, ServerRow
 from afterwork.store.direct import Direct, send_together
 
 IN_TRANSACTION = {TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR}
@@ -19,6 +19,13 @@ CONTENDED = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock
 SHUTDOWN = ("57P", "08", "53300")  # operator intervention, connection exceptions, too many connections
 
 SEEN = "SELECT CAST(pg_current_snapshot() AS text)"
+
+# A row that is locked has the number of the transaction in xmax; that it is not over yet is told by its lock on itself.
+LANE_HOLDERS = text(
+    "SELECT lane.name, pg_locks.pid, pg_stat_activity.xact_start FROM afterwork_lane AS lane"
+    " JOIN pg_locks ON locktype = 'transactionid' AND transactionid = lane.xmax AND granted AND mode = 'ExclusiveLock'"
+    " LEFT JOIN pg_stat_activity USING (pid)"
+)
 
 
 class PostgreSQL(Database):
@@ -126,6 +133,9 @@ class PostgreSQL(Database):
         """After a restart of PostgreSQL all locks are gone, and the servers are about to take theirs again."""
         age = connection.execute(text("SELECT clock_timestamp() - pg_postmaster_start_time()")).scalar_one()
         return bool(age < self.settings.lease)
+
+    def lane_holders(self, connection: Connection) -> Mapping[str, Holder]:
+        return {lane: Holder(process, since) for lane, process, since in connection.execute(LANE_HOLDERS)}
 
     def wake_all(self, connection: Connection) -> None:
         connection.exec_driver_sql(f"NOTIFY {sleep.channel(connection)}")

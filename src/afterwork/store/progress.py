@@ -32,6 +32,10 @@ _ASK = text(
     "INSERT INTO afterwork_progress (ticket, at, stop) SELECT id, :at, true FROM afterwork_hit"
     " WHERE view_model = :timer AND done IS NULL AND error IS NULL ON CONFLICT (ticket) DO UPDATE SET stop = true"
 ).bindparams(bindparam("at", type_=UtcDateTime()))
+_ASK_ONE = text(
+    "INSERT INTO afterwork_progress (ticket, at, stop) VALUES (:ticket, :at, true)"
+    " ON CONFLICT (ticket) DO UPDATE SET stop = true"
+).bindparams(bindparam("at", type_=UtcDateTime()))
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,12 @@ def forget(connection: Connection, ticket: str) -> None:
 def ask_to_stop(connection: Connection, timer: str, now: datetime) -> int:
     """Ask the runs of all hits of a timer that have not ended to stop. Returns how many there are."""
     return connection.execute(_ASK, {"timer": timer, "at": now}).rowcount
+
+
+def ask_these_to_stop(connection: Connection, tickets: Collection[str], now: datetime) -> None:
+    """Ask the runs of these to stop."""
+    if tickets:
+        connection.execute(_ASK_ONE, [{"ticket": ticket, "at": now} for ticket in tickets])
 
 
 def asked_to_stop(connection: Connection, tickets: Collection[str]) -> set[str]:

@@ -3,7 +3,7 @@
 import socket
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from afterwork.errors import StateHasChanged
 from afterwork.settings import Settings
-from afterwork.store.database import Database, ServerRow
+from afterwork.store.database import Database, Holder, ServerRow
 from afterwork.store.process import process_start
 from afterwork.store.turn import Turn
 
@@ -158,6 +158,9 @@ class SQLite(Database):
         if row.host == socket.gethostname():
             return process_start(row.process) == row.process_started
         return now - row.seen < self.settings.safety_poll + self.settings.lease
+
+    def lane_holders(self, connection: Connection) -> Mapping[str, Holder]:
+        return {}  # there is one lock for all, and it has no name
 
     def wake_all(self, connection: Connection) -> None:
         """Nothing: whatever was written has changed the file."""

@@ -24,6 +24,7 @@ from sqlalchemy import (
     literal_column,
     null,
     select,
+    type_coerce,
     update,
 )
 
@@ -95,7 +96,10 @@ class Columns:
         self.keep_minutes = of(contract.keep_receipt_minutes)
         self.delete_time = of(contract.delete_time)
         self.earliest = of(contract.execute_earliest)
-        self.pending = of(contract.done).is_(None) & of(contract.error).is_(None)
+        self.done = of(contract.done)
+        self.error = of(contract.error)
+        self.pending = self.done.is_(None) & self.error.is_(None)
+        self.failed = self.error.is_not(None)
         self.attempts = of(contract.attempts) if contract.attempts else literal_column("0")
         # The planner recognises an index on an expression only by the same literals, so none of these is a parameter.
         self.own_lane = of(contract.lane) if contract.lane else null()
@@ -105,12 +109,16 @@ class Columns:
         self.priority = func.coalesce(of(contract.priority), none) if contract.priority else none
         moments = [self.earliest, *([of(contract.created)] if contract.created and _orders(contract) else [])]
         self.moment = func.coalesce(*moments, _long_ago(contract, dialect))
+        # On SQLite a moment is a text, which programs have written with a fraction of a second or without. Given back,
+        # it finds its own place only if it stays a text.
+        self.moment_as_stored = type_coerce(self.moment, Text) if dialect == "sqlite" else self.moment
         # What the class has no attribute for is the same for all; a constant can neither be indexed nor sorted by.
         self.order_in_lane = (*([self.priority] if contract.priority else []), self.moment, self.key)
         self.order = (*([self.lane] if contract.lane else []), *self.order_in_lane)
         self.created_at: ColumnElement[Any] = of(contract.created) if contract.created else null()
         self.trace_parent: ColumnElement[Any] = of(contract.trace_parent) if contract.trace_parent else null()
         self.created = _as_text(of(contract.created), dialect) if contract.created else null()
+        self.own_priority = of(contract.priority) if contract.priority else null()
 
 
 def _orders(contract: Contract) -> bool:
@@ -357,6 +365,7 @@ def indexes(contract: Contract, dialect: str) -> Sequence[Index]:
         "pending": (c.order, c.pending),
         "root": ((c.root_id, c.work), c.pending),
         "ended": ((c.delete_time,), c.delete_time.is_not(None)),
+        "failed": ((c.key,), c.failed),
     }
     return [
         Index(

@@ -13,7 +13,7 @@ from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeede
 from afterwork.jobs.run import Run
 from afterwork.jobs.session import RunSession
 from afterwork.jobs.trigger import Claim, Due
-from afterwork.model.contract import DEFAULT_KEEP_MINUTES, MOST_KEEP_MINUTES
+from afterwork.model.contract import MOST_KEEP_MINUTES, receipt_minutes
 from afterwork.model.external_id import ExternalId, parse
 from afterwork.model.key import key_of
 from afterwork.model.lane import MAIN
@@ -93,13 +93,15 @@ class TicketTrigger:
             row: TicketRow = claim.row
             match outcome:
                 case Succeeded():
-                    ended.append(Ended(row, self.kept_minutes(_keep(row), None), None))
+                    ended.append(Ended(row, self.kept_minutes(receipt_minutes(row.keep_minutes), None), None))
                 case Raised(again_after=again_after) if again_after is not None:
                     self.tickets.try_again(connection, row, now + again_after)
                 case Hindered(again_after=again_after):
                     self.tickets.put_off(connection, row, now + again_after)
                 case Raised(text=reason) | Rejected(reason=reason):
-                    ended.append(Ended(row, self.kept_minutes(_keep(row), reason), printable(reason)))
+                    ended.append(
+                        Ended(row, self.kept_minutes(receipt_minutes(row.keep_minutes), reason), printable(reason))
+                    )
                 case Superseded():
                     pass  # the server that took it over settles it
         self.tickets.end(connection, ended, now)
@@ -142,8 +144,3 @@ class TicketTrigger:
         for lane, keys in strays.items():
             self.tickets.move(connection, keys, lane)
         return kept
-
-
-def _keep(row: TicketRow) -> int:
-    keep = row.keep_minutes
-    return keep if isinstance(keep, int) and 0 <= keep <= MOST_KEEP_MINUTES else DEFAULT_KEEP_MINUTES

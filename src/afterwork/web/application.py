@@ -21,15 +21,23 @@ from afterwork.web.api import api
 from afterwork.web.gate import Gate
 from afterwork.web.live import Live
 from afterwork.web.page import Act, Page
-from afterwork.web.pages import caches, machines, model, overview
+from afterwork.web.pages import caches, lanes, machines, model, overview, tickets, timers
 from afterwork.web.probes import probe_routes
 from afterwork.web.render import STATIC, environment
 from afterwork.web.site import Site
 
 COOKIE, COOKIE_LASTS = "afterwork", 12 * 3600
 
-PAGES: tuple[Page, ...] = (*overview.PAGES, *caches.PAGES, *machines.PAGES, *model.PAGES)
-ACTS: tuple[Act, ...] = (*caches.ACTS,)
+PAGES: tuple[Page, ...] = (
+    *overview.PAGES,
+    *tickets.PAGES,
+    *timers.PAGES,
+    *caches.PAGES,
+    *machines.PAGES,
+    *lanes.PAGES,
+    *model.PAGES,
+)
+ACTS: tuple[Act, ...] = (*tickets.ACTS, *timers.ACTS, *caches.ACTS, *lanes.ACTS)
 
 
 def application(app: Afterwork, engine: Engine, access: Access) -> Starlette:

@@ -2,11 +2,22 @@
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import SQLAlchemyError
 
 import afterwork
-from afterwork.errors import AfterworkError, BadRequest, MalformedExternalId
-from afterwork.web.api import caches, machines, model, status
+from afterwork.errors import AfterworkError, BadRequest, MalformedExternalId, NotThere
+from afterwork.web.api import caches, lanes, machines, model, status, tickets, timers
+from afterwork.web.api.asking import Problem
+from afterwork.web.routes import plainly
 from afterwork.web.site import Site
+
+PROBLEMS = {
+    400: "What is asked for can't be meant",
+    401: "Who asks is not known",
+    403: "Who asks may not do that",
+    404: "There is no such thing",
+    503: "The database, or the installation, is not as it must be",
+}
 
 
 def api(site: Site) -> FastAPI:
@@ -17,20 +28,25 @@ def api(site: Site) -> FastAPI:
         summary="The jobs of one database: what goes on, and what can be done about it.",
         docs_url=None,
         redoc_url=None,
+        responses={code: {"model": Problem, "description": why} for code, why in PROBLEMS.items()},
     )
-    for kind_of_error in (BadRequest, MalformedExternalId):
-        made.add_exception_handler(kind_of_error, _not_found)
-    made.add_exception_handler(AfterworkError, _not_ready)
-    for kind in (status, caches, machines, model):
+    made.add_exception_handler(AfterworkError, _problem)
+    made.add_exception_handler(SQLAlchemyError, _no_database)
+    for kind in (status, tickets, timers, caches, machines, lanes, model):
         made.include_router(kind.router(site))
     return made
 
 
-def _not_found(request: Request, error: Exception) -> JSONResponse:
-    """There is no such thing, or it can't be done to it."""
-    return JSONResponse({"detail": str(error)}, 404)
+async def _problem(request: Request, error: Exception) -> JSONResponse:
+    """An error of Afterwork's, as the client meets it."""
+    match error:
+        case NotThere():
+            return JSONResponse({"detail": str(error)}, 404)
+        case BadRequest() | MalformedExternalId():
+            return JSONResponse({"detail": str(error)}, 400)
+        case _:
+            return JSONResponse({"detail": str(error)}, 503)
 
 
-def _not_ready(request: Request, error: Exception) -> JSONResponse:
-    """The installation is not as it must be."""
-    return JSONResponse({"detail": str(error)}, 503)
+async def _no_database(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": f"The database says: {plainly(error)}"}, 503)

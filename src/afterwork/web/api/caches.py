@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import BaseModel
 
 from afterwork.insight import CacheLine, CacheSummary, Page
 from afterwork.insight.neighbours import Neighbourhood
 from afterwork.manifest.explain import Explanation, Reader, State
-from afterwork.web.gate import identity_of
+from afterwork.web.api.asking import Who
 from afterwork.web.site import Site
 
 
@@ -49,8 +49,8 @@ def router(site: Site) -> APIRouter:
         return site.insight.impact(root, member)
 
     @made.post("/recompute", status_code=204)
-    def recompute(wanted: Recompute, request: Request) -> None:
+    def recompute(wanted: Recompute, who: Who) -> None:
         """Let a cache of an object run though nothing that it read has changed."""
-        site.control.recompute(wanted.root, wanted.cache, identity_of(request).name)
+        site.control.recompute(wanted.root, wanted.cache, who)
 
     return made

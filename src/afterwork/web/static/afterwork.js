@@ -33,9 +33,11 @@ function update(old, fresh) {
 }
 
 function updateRows(old, fresh) {
-  for (const row of fresh.children) {
-    const known = [...old.children].find((one) => keyOf(one) !== null && keyOf(one) === keyOf(row));
-    if (known) update(known, row);
+  const rows = new Map([...fresh.children].map((row) => [keyOf(row), row]));
+  for (const row of old.children) {
+    const now = rows.get(keyOf(row));
+    row.classList.toggle("elsewhere", !now);
+    if (now) update(row, now);
   }
 }
 

@@ -1,4 +1,4 @@
-"""Everything that can be done to an installation by hand, for the command line and whoever else offers it."""
+"""All that can be done to one database by hand."""
 
 import os
 import signal
@@ -7,24 +7,31 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
 from afterwork.clock import Clock
-from afterwork.errors import BadRequest, shown
+from afterwork.control.tickets import CANCEL, RETRY, RUN_NOW, Act, Acts, Selected, TicketActs, in_words
+from afterwork.errors import BadRequest, NotThere, shown
 from afterwork.events import Acted, Events
 from afterwork.manifest.by_hand import have_run
 from afterwork.model.external_id import parse
-from afterwork.model.key import key_of
 from afterwork.model.reading import ReadModel
 from afterwork.store import leases, once, schema, tables
 from afterwork.store.database import Database
 from afterwork.store.process import process_start
+from afterwork.store.tickets import Tickets
 from afterwork.store.timers import Cancellation
 from afterwork.triggers.timer.rounds import rounds_of
 
+BY_PROGRAM = "the application"
+"""Who acts, where nobody is named."""
+
+MOST = 10_000
+"""Tickets that one act changes at most."""
+
 
 class Control:
-    """Acts on one database."""
+    """Acts on one database. `who` is whoever acts: it is logged, with what was done (see `events.Acted`)."""
 
     def __init__(
         self, database: Database, model: ReadModel, clock: Clock, events: Events, variables: Mapping[str, Any]
@@ -35,7 +42,7 @@ class Control:
         self._events = events
         self._rounds = rounds_of(database, model, clock, events, variables)
 
-    def reload(self) -> list[int]:
+    def reload(self, who: str = BY_PROGRAM) -> list[int]:
         """Let the servers on this machine read their files of jobs again, by SIGHUP. Returns their processes."""
         c = tables.server.c
         with self._database.engine.connect() as connection:
@@ -45,32 +52,40 @@ class Control:
         told = [row.process for row in rows if process_start(row.process) in (row.process_started, 0)]
         for process in told:
             os.kill(process, signal.SIGHUP)
+        self._events.emit(Acted(who, "reloaded", f"the files of jobs of {len(told)} servers"))
         return told
 
-    def retry(self, key: str) -> None:
+    def retry(self, key: str, who: str = BY_PROGRAM) -> None:
         """Let a ticket that has ended, or waits, run as soon as possible, with all its attempts before it.
 
-        Raises `BadRequest` if there is none.
+        Raises `BadRequest` if there is none, or if it runs just now.
         """
-        contract = self._model.contract
-        column = contract.key.column
-        try:
-            wanted = column == key_of(key, column)
-        except ValueError:
-            raise BadRequest(f"{shown(key)} can't be the key of a ticket.") from None
-        cleared: dict[Any, int | None] = {
-            a.column: None for a in (contract.done, contract.delete_time, contract.error, contract.execute_earliest)
-        }
-        if contract.attempts is not None:
-            cleared[contract.attempts.column] = 0
-        with self._database.engine.begin() as connection:
-            schema.check_installed(self._database, connection)
-            found = connection.execute(update(contract.table).where(wanted).values(cleared))
-            if not found.rowcount:
-                raise BadRequest(f"There is no ticket {key}.")
-            self._database.wake_all(connection)
+        acts = self.retry_tickets([key], who)
+        for left in acts.named:
+            raise BadRequest(f"Ticket {left.key} can't be retried: {left.why}.")
 
-    def retry_once(self, name: str) -> None:
+    def retry_tickets(self, selected: Selected, who: str = BY_PROGRAM, most: int = MOST) -> Acts:
+        """The same for several tickets, or for all that match; those that have failed, if the filter names no state.
+        Those that run just now are left alone."""
+        return self._act(RETRY, selected, who, most)
+
+    def run_tickets_now(self, selected: Selected, who: str = BY_PROGRAM, most: int = MOST) -> Acts:
+        """Let tickets run as soon as possible that wait for a moment. Others are left alone."""
+        return self._act(RUN_NOW, selected, who, most)
+
+    def cancel_tickets(self, selected: Selected, who: str = BY_PROGRAM, most: int = MOST) -> Acts:
+        """End tickets that have not begun, with an Error that says so. Runs outside of a transaction are asked to stop:
+        nothing of them is saved then. Others are left alone."""
+        return self._act(CANCEL, selected, who, most)
+
+    def _act(self, act: Act, selected: Selected, who: str, most: int) -> Acts:
+        acts = TicketActs(self._database, Tickets(self._model.contract, self._database.dialect), self._clock.now(), who)
+        with self._connection() as connection:
+            done = acts.act(connection, act, selected, most)
+        self._events.emit(Acted(who, act.done, in_words(selected, done)))
+        return done
+
+    def retry_once(self, name: str, who: str = BY_PROGRAM) -> None:
         """Let an action that runs once per database, and has failed, run again, and then those below it.
 
         Raises `BadRequest` if it has not failed: what has ended well never runs again.
@@ -80,8 +95,9 @@ class Control:
                 failed = sorted(row.name for row in once.rows(connection).values() if row.error is not None)
                 known = ", ".join(failed) or "none"
                 raise BadRequest(f"{shown(name)} is no action that runs once and has failed. Failed have: {known}.")
+        self._events.emit(Acted(who, "retried", name))
 
-    def recompute(self, root: str, cache: str, who: str) -> None:
+    def recompute(self, root: str, cache: str, who: str = BY_PROGRAM) -> None:
         """Let a cache of an object run though nothing that it read has changed: `("Customer!42", "total", "ann")`.
         `who` asks for it, and is told of as the cause.
 
@@ -92,28 +108,45 @@ class Control:
             have_run(connection, self._database.dialect, name, root, who, self._clock.now())
         self._events.emit(Acted(who, "recomputed", f"{name} of {root}"))
 
-    def pause(self, name: str) -> None:
+    def pause(self, name: str, who: str = BY_PROGRAM) -> None:
         """Let a timer not fire, or no more jobs of a lane begin. What runs goes on."""
-        if name in self._model.timers:
-            with self._acting_on(name) as connection:
-                self._rounds.pause(connection, name)
-        else:
-            with self._acting() as connection:
-                leases.pause(connection, name, True)
+        (self.pause_timer if name in self._model.timers else self.pause_lane)(name, who)
 
-    def resume(self, name: str) -> None:
-        """Let a timer fire, or jobs of a lane begin, again. A timer does not make up for what has passed meanwhile."""
-        if name in self._model.timers:
-            with self._acting_on(name) as connection:
-                self._rounds.resume(connection, name)
-        else:
-            with self._acting() as connection:
-                leases.pause(connection, name, False)
+    def resume(self, name: str, who: str = BY_PROGRAM) -> None:
+        """Let a timer fire, or jobs of a lane begin, again."""
+        (self.resume_timer if name in self._model.timers else self.resume_lane)(name, who)
 
-    def run_now(self, timer: str) -> int:
+    def pause_timer(self, name: str, who: str = BY_PROGRAM) -> None:
+        """Let a timer not fire. What runs goes on. Raises `BadRequest` if there is no such timer."""
+        with self._acting_on(name) as connection:
+            self._rounds.pause(connection, name)
+        self._events.emit(Acted(who, "paused", f"timer {name}"))
+
+    def resume_timer(self, name: str, who: str = BY_PROGRAM) -> None:
+        """Let a timer fire again. It does not make up for what has passed meanwhile. Raises `BadRequest` if there is no
+        such timer."""
+        with self._acting_on(name) as connection:
+            self._rounds.resume(connection, name)
+        self._events.emit(Acted(who, "resumed", f"timer {name}"))
+
+    def pause_lane(self, name: str, who: str = BY_PROGRAM) -> None:
+        """Let no more jobs of a lane begin, also if a timer has the same name. What runs goes on."""
+        with self._acting() as connection:
+            leases.pause(connection, name, True)
+        self._events.emit(Acted(who, "paused", f"lane {name}"))
+
+    def resume_lane(self, name: str, who: str = BY_PROGRAM) -> None:
+        """Let jobs of a lane begin again."""
+        with self._acting() as connection:
+            leases.pause(connection, name, False)
+        self._events.emit(Acted(who, "resumed", f"lane {name}"))
+
+    def run_now(self, timer: str, who: str = BY_PROGRAM) -> int:
         """Let a timer have a round now. Returns how many objects it hits. Raises `BadRequest` if there is none."""
         with self._acting_on(timer) as connection:
-            return self._rounds.now(connection, timer)
+            hits = self._rounds.now(connection, timer)
+        self._events.emit(Acted(who, "ran", f"timer {timer}: {hits:,} hits"))
+        return hits
 
     def dry_run(self, timer: str) -> Sequence[str | None]:
         """The objects that a round of a timer would hit now, in order. Changes nothing; [None] stands for the one run
@@ -121,16 +154,19 @@ class Control:
         with self._connection() as connection:
             return self._rounds.dry(connection, self._timer(timer))
 
-    def cancel(self, timer: str) -> Cancellation:
+    def cancel(self, timer: str, who: str = BY_PROGRAM) -> Cancellation:
         """End what is left of a timer's round. Runs that go on are asked to stop: nothing of them is saved, if they are
         external or call `aw.progress`. Raises `BadRequest` if there is no such timer."""
         with self._acting_on(timer) as connection:
-            return self._rounds.cancel(connection, timer)
+            found = self._rounds.cancel(connection, timer)
+        on = f"what was left of timer {timer}: {found.ended:,} hits, {found.asked_to_stop:,} asked to stop"
+        self._events.emit(Acted(who, "cancelled", on))
+        return found
 
     def _timer(self, name: str) -> str:
         if name not in self._model.timers:
             known = ", ".join(sorted(self._model.timers)) or "none"
-            raise BadRequest(f"The model has no timer {shown(name)}. It has: {known}.")
+            raise NotThere(f"The model has no timer {shown(name)}. It has: {known}.")
         return name
 
     @contextmanager

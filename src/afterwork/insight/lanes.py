@@ -1,0 +1,90 @@
+"""What can be read of lanes: what runs there, who waits, and whether they are paused."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from afterwork.insight.running import RunningView
+from afterwork.insight.servers import ServerView
+from afterwork.model.lane import PARALLEL
+from afterwork.model.reading import ReadModel
+from afterwork.store import tables
+from afterwork.store.count import Count
+from afterwork.store.database import Database, Holder
+from afterwork.store.ticket_filter import TicketFilter
+from afterwork.store.ticket_walk import Walk
+from afterwork.store.tickets import aware
+
+
+@dataclass(frozen=True)
+class LaneView:
+    """A lane. `waiting` and `scheduled` count its tickets, `hits` those hits of timers that wait in it; `oldest` is
+    from when on the first one could have run. `running` are its runs outside of a transaction. `held_by` is the
+    transaction in which tickets of the lane run just now, as far as the database tells (PostgreSQL does)."""
+
+    name: str
+    paused: bool
+    waiting: Count
+    scheduled: Count
+    hits: Count
+    oldest: datetime | None
+    running: Sequence[RunningView]
+    held_by: Holder | None
+
+    @property
+    def is_exclusive(self) -> bool:
+        """Whether its works run one at a time."""
+        return self.name != PARALLEL
+
+
+@dataclass(frozen=True)
+class AtWork:
+    """What goes on just now: lanes by name, servers by number, and runs outside of a transaction, oldest first."""
+
+    lanes: Sequence[LaneView]
+    servers: Sequence[ServerView]
+    running: Sequence[RunningView]
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """Reads lanes, of tickets and of hits."""
+
+    database: Database
+    model: ReadModel
+    tickets: Walk
+    hits: Walk
+
+    def views(self, connection: Connection, running: Sequence[RunningView]) -> list[LaneView]:
+        """All lanes that something is in, or that the model or somebody has named, by name."""
+        rows = select(tables.lane.c.name, tables.lane.c.paused)
+        paused = {row.name: row.paused for row in connection.execute(rows)}
+        held = self.database.lane_holders(connection)
+        waiting = {lane for walk in (self.tickets, self.hits) for lane in walk.lanes(connection)}
+        declared = {work.lane for work in self.model.works.values()} | {one.lane for one in self.model.timers.values()}
+        names = sorted({*paused, *waiting, *declared})
+        return [self._view(connection, name, paused.get(name, False), held, running) for name in names]
+
+    def _view(
+        self,
+        connection: Connection,
+        name: str,
+        paused: bool,
+        held: Mapping[str, Holder],
+        running: Iterable[RunningView],
+    ) -> LaneView:
+        due, later = TicketFilter("waiting", lane=name), TicketFilter("scheduled", lane=name)
+        firsts = [row for walk in (self.tickets, self.hits) for row in walk.firsts(connection, due)]
+        since = [moment for row in firsts if (moment := aware(row.earliest or row.created)) is not None]
+        return LaneView(
+            name,
+            paused,
+            self.tickets.count(connection, due),
+            self.tickets.count(connection, later),
+            self.hits.count(connection, due),
+            min(since, default=None),
+            [run for run in running if run.lane == name],
+            held.get(name),
+        )

@@ -1,0 +1,67 @@
+"""What can be read of runs that go on outside of a transaction: each has a lease."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, select
+
+from afterwork.model.contract import Contract
+from afterwork.model.key import key_of, key_text
+from afterwork.store import once, progress, tables
+from afterwork.store.hits import HIT, HITS
+from afterwork.store.progress import Said
+
+Kind = Literal["ticket", "timer", "once"]
+
+MOST = 1000
+"""Runs that are shown at most; there are no more than servers have workers."""
+
+
+@dataclass(frozen=True)
+class RunningView:
+    """A run that goes on, since a moment in UTC. `kind` says what `ticket` is the key of: a ticket, a hit of a timer,
+    or an action that runs once. `taken_over` counts servers that have died at it; `said` is how far it says to be."""
+
+    run: str
+    kind: Kind
+    ticket: str
+    work: str | None
+    root_id: str | None
+    lane: str
+    server: int
+    since: datetime
+    taken_over: int
+    said: Said | None
+
+
+def running(connection: Connection, contract: Contract) -> list[RunningView]:
+    """All runs that go on outside of a transaction, those first that began first."""
+    leases = connection.execute(select(tables.lease).order_by(tables.lease.c.taken).limit(MOST)).all()
+    keys = [lease.ticket for lease in leases]
+    said = progress.of_tickets(connection, keys) if keys else {}
+    asked = {**_asked(connection, contract, keys), **_asked(connection, HITS, keys)}
+    return [_view(lease, asked, said.get(lease.ticket)) for lease in leases]
+
+
+def _view(lease: Row[Any], asked: Mapping[str, tuple[str | None, str | None]], said: Said | None) -> RunningView:
+    key: str = lease.ticket
+    kind: Kind = "once" if key.startswith(once.KEY) else "timer" if key.startswith(HIT) else "ticket"
+    work, root_id = (key.removeprefix(once.KEY), None) if kind == "once" else asked.get(key, (None, None))
+    return RunningView(
+        lease.run, kind, key, work, root_id, lease.lane, lease.server, lease.taken, lease.epoch - 1, said
+    )
+
+
+def _asked(connection: Connection, contract: Contract, keys: Sequence[str]) -> dict[str, tuple[str | None, str | None]]:
+    """The work and the root of those tickets, or hits, that leases name, by key."""
+    key = contract.key.column
+    found = []
+    for text in keys:
+        try:
+            found.append(key_of(text, key))
+        except ValueError:
+            continue  # the lease of something else
+    columns = select(key, contract.view_model.column, contract.root_id.column).where(key.in_(found))
+    return {key_text(one): (work, root) for one, work, root in connection.execute(columns)} if found else {}

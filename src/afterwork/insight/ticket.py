@@ -1,0 +1,130 @@
+"""What can be read of one ticket: what it asks for, what has become of it so far, and why it waits."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import Connection, exists, select
+
+from afterwork.errors import MalformedExternalId, NotThere, UnknownWork, shown
+from afterwork.insight.tickets import TicketView, views
+from afterwork.insight.waiting import Waiting
+from afterwork.model.external_id import parse
+from afterwork.model.reading import ReadModel
+from afterwork.model.work import MethodWork, ViewModelWork, Work
+from afterwork.store import history
+from afterwork.store.history import RunRecord
+from afterwork.store.ticket_stretches import Place
+
+ATTEMPTS = 50
+"""Attempts of a ticket that are shown at most."""
+
+Happening = Literal["created", "due", "put off", "failed", "slow", "running", "cancelled", "done", "receipt goes"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that has happened to a ticket, or that is to come. `note` says more, in words."""
+
+    what: Happening
+    at: datetime
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class TicketDetail:
+    """One ticket. `call` is what it asks for, as code; `refused` says why the model can't run it, if so;
+    `root_is_there` is None where it has no root of the model. `waits` says why it has not run yet, in sentences;
+    `attempts` are those of its runs that failed, were put off, or were slow, newest first."""
+
+    ticket: TicketView
+    call: str
+    refused: str | None
+    external: bool
+    most_attempts: int
+    root_is_there: bool | None
+    timeline: Sequence[Step]
+    waits: Sequence[str]
+    attempts: Sequence[RunRecord]
+
+
+@dataclass(frozen=True)
+class Looking:
+    """Looks at single tickets."""
+
+    model: ReadModel
+    waiting: Waiting
+
+    def detail(self, connection: Connection, key: str) -> TicketDetail:
+        """One ticket. Raises `NotThere` if there is none of this key."""
+        walk = self.waiting.tickets
+        rows = walk.rows(connection, [walk.key(key)])
+        if not rows:
+            raise NotThere(f"There is no ticket {shown(key)}. Perhaps its receipt has gone.")
+        (ticket,) = views(connection, walk, rows)
+        work = self._work(ticket)
+        records = history.records(connection, {"ticket": ticket.key}, None, None, ATTEMPTS)
+        waits = list(self.waiting.reasons(connection, ticket, Place.of(rows[0])))
+        return TicketDetail(
+            ticket,
+            call_of(ticket, None if isinstance(work, str) else work),
+            work if isinstance(work, str) else None,
+            not isinstance(work, str) and work.external,
+            1 if isinstance(work, str) or work.retry is None else work.retry.attempts,
+            self._root_is_there(connection, ticket.root_id),
+            list(self._timeline(ticket, records)),
+            waits,
+            records,
+        )
+
+    def _work(self, ticket: TicketView) -> Work | str:
+        try:
+            return self.model.work(ticket.work)
+        except UnknownWork as error:
+            return str(error)
+
+    def _root_is_there(self, connection: Connection, root_id: str | None) -> bool | None:
+        try:
+            root = parse(root_id, self.model.classes)
+        except MalformedExternalId:
+            return None
+        own = (column == value for column, value in zip(root.mapper.primary_key, root.key, strict=True))
+        return bool(connection.execute(select(exists(select(*root.mapper.primary_key).where(*own)))).scalar())
+
+    def _timeline(self, ticket: TicketView, records: Sequence[RunRecord]) -> Iterator[Step]:
+        """What has happened and is to come. The clocks of applications and servers may differ, so not all is sorted."""
+        if ticket.created is not None:
+            yield Step("created", ticket.created)
+        yield from sorted(self._between(ticket, records), key=lambda step: step.at)
+        if ticket.delete_time is not None:
+            yield Step("receipt goes", ticket.delete_time)
+
+    def _between(self, ticket: TicketView, records: Sequence[RunRecord]) -> Iterator[Step]:
+        if ticket.execute_earliest is not None:
+            yield Step("due", ticket.execute_earliest)
+        for record in records:
+            # The last attempt of a ticket that has ended is the end.
+            if record.outcome == "put off" or ticket.done is None or record.ended < ticket.done:
+                yield Step(_HAPPENING[record.outcome], record.ended, f"attempt {record.attempt}")
+        for run in self.waiting.running:
+            if run.ticket == ticket.key:
+                yield Step("running", run.since, f"on server {run.server}")
+        if ticket.done is not None:
+            tried = f"at attempt {ticket.attempts}" if ticket.attempts else ""
+            yield Step("done" if ticket.error is None else "failed", ticket.done, tried)
+
+
+_HAPPENING: dict[history.RunOutcome, Happening] = {"put off": "put off", "failed": "failed", "done": "slow"}
+
+
+def call_of(ticket: TicketView, work: Work | None) -> str:
+    """What a ticket asks for, as code: `Customer!42.assign_number()`, `Welcome(Customer!42)`."""
+    name, root = ticket.work or "?", ticket.root_id or ""
+    match work:
+        case ViewModelWork():
+            return f"{work.name}({root})"
+        case MethodWork() if root:
+            return f"{root}.{name.partition('.')[2]}()"
+        case _:
+            return f"{name} on {root}" if root else name

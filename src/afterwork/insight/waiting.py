@@ -1,0 +1,81 @@
+"""Why a ticket waits, in words."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection
+
+from afterwork.insight.lanes import LaneView
+from afterwork.insight.running import RunningView
+from afterwork.insight.servers import ServerView
+from afterwork.insight.tickets import TicketView
+from afterwork.store.ticket_stretches import Place
+from afterwork.store.ticket_walk import Walk
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What tickets may wait for, at one moment."""
+
+    tickets: Walk
+    lanes: Sequence[LaneView]
+    servers: Sequence[ServerView]
+    running: Sequence[RunningView]
+
+    def reasons(self, connection: Connection, ticket: TicketView, place: Place) -> Iterator[str]:
+        """Why a ticket has not run yet, or what it does just now; nothing if it has ended."""
+        match ticket.state:
+            case "failed" | "done":
+                return
+            case "running":
+                yield from self._runs(ticket)
+            case "scheduled":
+                yield from _until(ticket)
+                yield from self._nobody()
+            case "waiting":
+                yield from self._in_lane(ticket)
+                yield from self._behind(connection, ticket, place)
+                yield from self._nobody()
+
+    def _runs(self, ticket: TicketView) -> Iterator[str]:
+        for run in self.running:
+            if run.ticket == ticket.key:
+                again = f" {run.taken_over} servers have died at it before." if run.taken_over else ""
+                yield f"It runs on server {run.server} since {_moment(run.since)}, outside of a transaction.{again}"
+        if ticket.said is not None and ticket.said.stopping:
+            yield "It was asked to stop: nothing of it will be saved."
+        for server in self.servers:
+            if server.mark != "alive" and any(run.ticket == ticket.key for run in server.running):
+                yield f"Server {server} is {server.mark}. If it is gone, another one takes over."
+
+    def _in_lane(self, ticket: TicketView) -> Iterator[str]:
+        lane = next((one for one in self.lanes if one.name == ticket.lane), None)
+        if lane is None:
+            return
+        if lane.paused:
+            yield f"Its lane {lane.name} is paused."
+        for run in lane.running if lane.is_exclusive else ():
+            yield f"Its lane {lane.name} is taken by {run.work or 'a run'} ({run.ticket}) since {_moment(run.since)}."
+        if lane.held_by is not None:
+            since = "" if lane.held_by.since is None else f" since {_moment(lane.held_by.since)}"
+            yield f"Tickets of its lane {lane.name} run in a transaction{since}; it may be one of them."
+
+    def _behind(self, connection: Connection, ticket: TicketView, place: Place) -> Iterator[str]:
+        ahead = self.tickets.ahead(connection, place)
+        if ahead.number:
+            yield f"{ahead} tickets of its lane {ticket.lane} come before it."
+
+    def _nobody(self) -> Iterator[str]:
+        if not any(server.mark == "alive" for server in self.servers):
+            yield "No server is there to run it."
+
+
+def _until(ticket: TicketView) -> Iterator[str]:
+    assert ticket.execute_earliest is not None  # else it would not be scheduled
+    again = f" It has been tried {ticket.attempts} times." if ticket.attempts else ""
+    yield f"It is not to run before {_moment(ticket.execute_earliest)}.{again}"
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,119 @@
+"""Which tickets are meant: a filter, and how people write one."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import Any, Literal, Self
+
+from afterwork.errors import BadRequest, shown
+
+State = Literal["waiting", "scheduled", "running", "failed", "done"]
+"""Where a ticket stands: it is due; it waits for a moment; a run outside of a transaction goes on; it has ended with
+an error; it has ended well. (Others can't see a run that is inside a transaction: its ticket is waiting until then.)"""
+
+STATES: tuple[State, ...] = ("waiting", "scheduled", "running", "failed", "done")
+
+Wanted = State | Literal["pending"]
+"""A state to filter by. `pending` is each of the first three: the ticket has not ended."""
+
+WANTED: tuple[Wanted, ...] = (*STATES, "pending")
+
+QUALIFIERS = ("work", "root", "error", "lane")
+
+_WORD = re.compile(r"""(?:(?P<name>[a-z]+):)?(?:"(?P<quoted>[^"]*)"|(?P<plain>\S+))""")
+
+
+@dataclass(frozen=True)
+class TicketFilter:
+    """Tickets that meet all parts that are given. `work` and `error` are parts of these texts, in upper or lower case;
+    `root` is an external id, or a class for all its objects; `lane` is the name of a lane. Each of the `words` is part
+    of the work, the root or the error, or is the ticket's key."""
+
+    state: Wanted | None = None
+    work: str | None = None
+    root: str | None = None
+    error: str | None = None
+    lane: str | None = None
+    words: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, text: str, state: Wanted | None = None) -> Self:
+        """The filter that a text describes: `work:remind root:Customer!42 error:"no answer" monday`.
+
+        Raises `BadRequest` for a qualifier that there is not, or that stands there twice.
+        """
+        found: dict[str, str] = {}
+        words: list[str] = []
+        for name, value in _parts(text):
+            if name is None:
+                words.append(value)
+            elif name not in QUALIFIERS:
+                known = ", ".join(f"{one}:" for one in QUALIFIERS)
+                raise BadRequest(f'There is no {shown(name + ":")} to search by, but {known}. Text goes into "quotes".')
+            elif name in found:
+                raise BadRequest(f"{name}: is there twice. A ticket has one {name}.")
+            else:
+                found[name] = value
+        return cls(state=state, words=tuple(words), **found)
+
+    def __str__(self) -> str:
+        """The text that `read` reads, without the state."""
+        named = [(f"{name}:", getattr(self, name)) for name in QUALIFIERS]
+        parts = [*((name, value) for name, value in named if value is not None), *(("", word) for word in self.words)]
+        return " ".join(f"{name}{_written(value)}" for name, value in parts)
+
+    def __post_init__(self) -> None:
+        for text in (self.work, self.root, self.error, self.lane, *self.words):
+            check_text(text or "")
+
+    def narrowed(self, **parts: str | None) -> "TicketFilter":
+        """The same, with these parts (named as the fields are) instead of its own where they are given."""
+        given: dict[str, Any] = {name: value for name, value in parts.items() if value}
+        return replace(self, **given)
+
+    def of_state(self, state: Wanted | None) -> "TicketFilter":
+        """The same, for tickets in another state."""
+        return replace(self, state=state)
+
+    @property
+    def is_all(self) -> bool:
+        """Whether each ticket meets it."""
+        return not any(getattr(self, one.name) for one in fields(self))
+
+
+def check_text(text: str) -> None:
+    """Raises `BadRequest` for a text that no database can hold, so that nothing can be found by it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise BadRequest(f"{shown(text)} is no text: half of a character stands alone in it.") from None
+    if "\0" in text:
+        raise BadRequest(f"{shown(text)} has a NUL character in it, which no text in a database has.")
+
+
+def _parts(text: str) -> Iterator[tuple[str | None, str]]:
+    for match in _WORD.finditer(text):
+        value = match["plain"] if match["quoted"] is None else match["quoted"]
+        if value:
+            yield match["name"], value
+
+
+def _written(value: str) -> str:
+    needs_quotes = re.search(r"\s", value) or re.match(r"[a-z]+:", value)
+    return f'"{value}"' if needs_quotes else value
+
+
+def state_of(done: object, error: object, earliest: datetime | None, has_begun: bool, now: datetime) -> State:
+    """Where a ticket stands by what its row says, and by whether a run outside of a transaction has it."""
+    if error is not None:
+        return "failed"
+    if done is not None:
+        return "done"
+    if has_begun:
+        return "running"
+    return "waiting" if earliest is None or earliest <= now else "scheduled"
+
+
+ALL = TicketFilter()
+"""Each ticket meets it."""

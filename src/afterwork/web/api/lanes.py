@@ -1,0 +1,29 @@
+"""The API on lanes and servers."""
+
+from fastapi import APIRouter
+
+from afterwork.insight import AtWork
+from afterwork.web.api.asking import Who
+from afterwork.web.site import Site
+
+
+def router(site: Site) -> APIRouter:
+    """What goes on in lanes and servers, and what can be done about it."""
+    made = APIRouter(tags=["lanes"])
+
+    @made.get("/lanes")
+    def lanes() -> AtWork:
+        """Lanes, servers, and what runs outside of transactions."""
+        return site.insight.at_work()
+
+    @made.post("/lanes/{name:path}/pause", status_code=204)
+    def pause(name: str, who: Who) -> None:
+        """Let no more jobs of a lane begin. What runs goes on."""
+        site.control.pause_lane(site.insight.lane(name).name, who)
+
+    @made.post("/lanes/{name:path}/resume", status_code=204)
+    def resume(name: str, who: Who) -> None:
+        """Let jobs of a lane begin again."""
+        site.control.resume_lane(site.insight.lane(name).name, who)
+
+    return made

@@ -1,0 +1,38 @@
+"""Lanes and servers: what runs, since when, who waits, and what can be done about it."""
+
+from starlette.requests import Request
+
+from afterwork.web.page import Act, Asked, Page, Shown
+from afterwork.web.site import Site
+
+
+def show(site: Site, request: Request) -> Shown:
+    """All lanes, all servers, what runs outside of transactions, and what runs once per database."""
+    insight = site.insight
+    return Shown("lanes.html", {"found": insight.at_work(), "once": insight.once()})
+
+
+def _pause(site: Site, asked: Asked) -> str:
+    name = site.insight.lane(str(asked.path["name"])).name
+    site.control.pause_lane(name, asked.who)
+    return f"Lane {name} is paused. What runs goes on; nothing more begins."
+
+
+def _resume(site: Site, asked: Asked) -> str:
+    name = site.insight.lane(str(asked.path["name"])).name
+    site.control.resume_lane(name, asked.who)
+    return f"Lane {name} is open."
+
+
+def _retry_once(site: Site, asked: Asked) -> str:
+    name = asked.text("name")
+    site.control.retry_once(name, asked.who)
+    return f"{name} runs as soon as a server comes to it."
+
+
+PAGES = (Page("/lanes", show),)
+ACTS = (
+    Act("/lanes/{name:path}/pause", _pause),
+    Act("/lanes/{name:path}/resume", _resume),
+    Act("/once/retry", _retry_once),
+)

@@ -1,0 +1,48 @@
+"""Which tickets are meant: what people write, and what it means."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from afterwork.errors import BadRequest
+from afterwork.store.ticket_filter import TicketFilter, state_of
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("", TicketFilter()),
+        ("remind", TicketFilter(words=("remind",))),
+        ("work:remind root:Customer!42", TicketFilter(work="remind", root="Customer!42")),
+        ('error:"no answer" monday', TicketFilter(error="no answer", words=("monday",))),
+        ('lane:mail "work:out of paper"', TicketFilter(lane="mail", words=("work:out of paper",))),
+        ("ValueError: 17", TicketFilter(words=("ValueError:", "17"))),
+    ],
+)
+def test_a_filter_is_written_with_qualifiers_and_read_back(text: str, wanted: TicketFilter) -> None:
+    assert TicketFilter.read(text) == wanted
+    assert TicketFilter.read(str(wanted)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("job:remind", "There is no 'job:' to search by, but work:, root:, error:, lane:."),
+        ("work:a work:b", "work: is there twice"),
+    ],
+)
+def test_what_can_not_be_meant_is_told(text: str, advice: str) -> None:
+    with pytest.raises(BadRequest, match=advice.replace(".", r"\.")):
+        TicketFilter.read(text)
+
+
+def test_an_error_is_stronger_than_a_run_and_a_run_than_a_moment() -> None:
+    later = NOW + timedelta(hours=1)
+
+    assert state_of(NOW, "bad", None, True, NOW) == "failed"
+    assert state_of(NOW, None, None, False, NOW) == "done"
+    assert state_of(None, None, later, True, NOW) == "running"
+    assert state_of(None, None, later, False, NOW) == "scheduled"
+    assert state_of(None, None, NOW, False, NOW) == "waiting"
