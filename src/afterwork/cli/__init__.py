@@ -5,15 +5,16 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
-from afterwork.cli import caches, lanes, language, machines, once, serving, status, tickets, timers
+from afterwork.cli import caches, check, lanes, language, machines, once, serving, status, tickets, timers
+from afterwork.cli.printing import plainly
 from afterwork.errors import AfterworkError
 
 COMMANDS = (
     serving.serve,
-    status.install,
-    status.check,
+    check.install,
+    check.check,
     status.status,
     tickets.tickets,
     tickets.retry,
@@ -40,10 +41,8 @@ def _told_plainly() -> Iterator[None]:
     """What a user can do something about becomes one message, and no traceback."""
     try:
         yield
-    except DBAPIError as error:
-        raise click.ClickException(f"The database says: {str(error.orig).strip()}") from None
     except (AfterworkError, SQLAlchemyError) as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(plainly(error)) from None
 
 
 class PlainGroup(click.Group):

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
@@ -115,7 +117,31 @@ def seconds(text: str) -> timedelta:
     return span
 
 
-the_app = click.argument("app", type=app_at, metavar="MODULE:APP")
+WHERE = "afterwork.where"
+
+
+class Where(click.ParamType):
+    """`MODULE:APP`. What was said is kept, so that a command can name another one on the same application."""
+
+    name = "MODULE:APP"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Afterwork:
+        if ctx is not None:
+            ctx.meta[WHERE] = value
+        return app_at(value)
+
+
+def twin(words: str) -> str:
+    """Another command on the same application and database, as it is typed: made of `retry 7`."""
+    context = click.get_current_context()
+    verb, _, rest = words.partition(" ")
+    command = f"afterwork {verb} {context.meta[WHERE]}{' ' if rest else ''}{rest}"
+    if context.get_parameter_source("url") is ParameterSource.ENVIRONMENT:
+        return command
+    return f"{command} --database {shlex.quote(context.params['url'].render_as_string())}"
+
+
+the_app = click.argument("app", type=Where(), metavar="MODULE:APP")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

@@ -1,6 +1,6 @@
 """Everything that can be read of an installation, for the command line and whoever else shows it."""
 
-from afterwork.insight.check import Finding
+from afterwork.insight.check import Finding, Limits
 from afterwork.insight.history import Latency, Minute, Total
 from afterwork.insight.machines import MachineView, StateView
 from afterwork.insight.once import OnceView
@@ -16,6 +16,7 @@ __all__ = [
     "Finding",
     "Insight",
     "Latency",
+    "Limits",
     "MachineView",
     "Minute",
     "MinuteSums",

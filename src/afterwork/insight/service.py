@@ -3,16 +3,16 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from afterwork.clock import Clock
+from afterwork.insight import check as checks
 from afterwork.insight import history, machines, once, timers
 from afterwork.insight import status as statuses
 from afterwork.insight import tickets as ticket_views
-from afterwork.insight.check import Check, Finding
+from afterwork.insight.check import STANDARD, Finding, Limits, Scene
 from afterwork.insight.diagram import svg
 from afterwork.insight.history import Latency, Minute, Total
 from afterwork.insight.machines import MachineView, machines_in
@@ -129,11 +129,11 @@ class Insight:
         failed = sum(one.failed for one in minutes)
         return Overview(status, self.latency(now - HOUR), failed, last_hour(minutes, now), needs)
 
-    def check(self) -> Sequence[Finding]:
-        """Whether this installation is right, and what to do where it is not."""
+    def check(self, limits: Limits = STANDARD) -> Sequence[Finding]:
+        """Whether this installation is right, and what to do where it is not. `limits` say from where on something is
+        told."""
         with self._database.engine.connect() as connection:
-            found = list(Check(self._database, self._model, self._clock.now()).findings(connection))
-        return [replace(finding, advice="") if finding.right else finding for finding in found]
+            return list(checks.findings(Scene(self._database, self._model, connection, self._clock.now(), limits)))
 
 
 def _counts(view: MachineView) -> dict[str, int]:

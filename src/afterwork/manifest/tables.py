@@ -149,7 +149,11 @@ manifest = Table(
 
 # Without a pending list: looking a number up costs the same however much was written lately.
 Index(
-    "afterwork_manifest_tokens", manifest.c.tokens, postgresql_using="gin", postgresql_with={"fastupdate": "off"}
+    "afterwork_manifest_tokens",
+    manifest.c.tokens,
+    postgresql_using="gin",
+    postgresql_with={"fastupdate": "off"},
+    info={"only": "postgresql"},
 ).ddl_if(dialect="postgresql")
 
 read = Table(

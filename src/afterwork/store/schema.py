@@ -59,6 +59,27 @@ def missing_indexes(database: Database, connection: Connection, contract: Contra
     return [str(index.name) for index in _missing(database, connection, contract)]
 
 
+def missing_own_indexes(database: Database, connection: Connection) -> list[str]:
+    """The names of indexes on Afterwork's own tables that are not there."""
+    return [str(index.name) for index in _missing_own(database, connection)]
+
+
+def _missing_own(database: Database, connection: Connection) -> list[Index]:
+    own = [table for table in tables.metadata.sorted_tables if table.indexes and _belongs(table, database.dialect)]
+    return [
+        index
+        for table in own
+        for there in [database.index_names(connection, table)]
+        for index in sorted(table.indexes, key=lambda one: str(one.name))
+        if _belongs(index, database.dialect) and index.name not in there
+    ]
+
+
+def _belongs(what: Table | Index, dialect: str) -> bool:
+    """Whether something of Afterwork's is for databases of this kind."""
+    return bool(what.info.get("only", dialect) == dialect)
+
+
 def _missing(database: Database, connection: Connection, contract: Contract) -> list[Index]:
     present = database.index_names(connection, contract.table)
     return [index for index in indexes(contract, database.dialect) if index.name not in present]
@@ -91,6 +112,10 @@ def _steps(database: Database, connection: Connection, contract: Contract, found
             f"{database} has no table {contract.table.fullname}. Create the application's own tables first."
         )
     yield from _tables(connection, found)
+    if found is not None:
+        for index in _missing_own(database, connection):
+            connection.execute(CreateIndex(index))
+            yield f"index {index.name} created"
     for one in (contract, HITS):
         for index in _missing(database, connection, one):
             connection.execute(CreateIndex(index))
@@ -102,7 +127,7 @@ def _steps(database: Database, connection: Connection, contract: Contract, found
 def _tables(connection: Connection, found: int | None) -> Iterator[str]:
     inspector = inspect(connection)
     for table in tables.metadata.sorted_tables:
-        if table.info.get("only", connection.dialect.name) != connection.dialect.name:
+        if not _belongs(table, connection.dialect.name):
             continue
         if not inspector.has_table(table.name):
             table.create(connection, checkfirst=False)
