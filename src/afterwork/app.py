@@ -2,7 +2,7 @@
 
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,7 +20,7 @@ from afterwork.insight import Insight
 from afterwork.jobs.history import History
 from afterwork.jobs.outcome import Outcome
 from afterwork.jobs.run import Run
-from afterwork.jobs.runner import Runner
+from afterwork.jobs.runner import Around, Runner, nothing_around
 from afterwork.jobs.trigger import Trigger
 from afterwork.manifest import install as caches
 from afterwork.manifest.definitions import Definition
@@ -32,6 +32,7 @@ from afterwork.model.external_id import external_id
 from afterwork.model.jobs_file import JobsFile, load, load_text
 from afterwork.model.later import session as session_of
 from afterwork.model.reading import ReadModel, read_model, registry_of
+from afterwork.server.health import Health, Prober, Sign, of_database
 from afterwork.server.idle import run_until_idle
 from afterwork.server.loop import Server
 from afterwork.server.signals import Signals
@@ -84,6 +85,10 @@ class Afterwork:
         self.events = Events([on_event] if on_event is not None else [])
         self.variables = dict(variables or {})
         self._files: dict[Path, JobsFile] = {}
+        self.around: Around = nothing_around
+        """Gives, for each run that a ticket or a timer has started, what its code is to be within."""
+        self._servers: list[tuple[Engine, Server]] = []
+        self._probers: dict[Engine, Prober] = {}
 
     @cached_property
     def model(self) -> ReadModel:
@@ -140,7 +145,8 @@ class Afterwork:
             while True:
                 server = self._server(engine)
                 signals.listen(server.stop)
-                unfinished = server.run()
+                with self._in_this_process(engine, server):
+                    unfinished = server.run()
                 if not signals.reload:
                     return unfinished
                 self._reload(engine)
@@ -170,17 +176,27 @@ class Afterwork:
 
         thread = threading.Thread(target=run, name="afterwork-server", daemon=True)
         thread.start()
-        while not server.wait_until_ready(0.01) and thread.is_alive():
-            pass
+        with self._in_this_process(engine, server):
+            try:
+                while not server.wait_until_ready(0.01) and thread.is_alive():
+                    pass
+                if failure:
+                    raise failure[0]
+                yield
+            finally:
+                server.stop()
+                thread.join()
         if failure:
-            raise failure[0]
+            raise AfterworkError("The server in the background has failed.") from failure[0]
+
+    @contextmanager
+    def _in_this_process(self, engine: Engine, server: Server) -> Iterator[None]:
+        """A server is in this process, also if it has ended before it should have."""
+        self._servers.append((engine, server))
         try:
             yield
         finally:
-            server.stop()
-            thread.join()
-        if failure:
-            raise AfterworkError("The server in the background has failed.") from failure[0]
+            self._servers.remove((engine, server))
 
     def run_until_idle(self, engine: Engine) -> list[Ended]:
         """Run everything that is due, in this thread and in order, and return what ran."""
@@ -254,6 +270,19 @@ class Afterwork:
         """
         return self.control(engine).run_now(timer)
 
+    def health(self, engine: Engine) -> Health:
+        """Whether the server that runs in this process lives and is ready; without one, whether the database can be
+        used. From any thread; answers within some seconds, also where the database does not."""
+        if servers := [server for where, server in list(self._servers) if where is engine]:
+            return Health.of_all([server.health() for server in servers])
+        if engine not in self._probers:
+            self._probers[engine] = Prober(self._database(engine), None)
+        return of_database(self._probers[engine])
+
+    def loops(self, engine: Engine) -> Sequence[Sign]:
+        """Whether the loops of the servers in this process go round; [] if there are none. Asks no database."""
+        return [server.loop() for where, server in list(self._servers) if where is engine]
+
     def insight(self, engine: Engine) -> Insight:
         """What can be read of a database: its tickets, servers, lanes, and whether the installation is right."""
         return Insight(self._database(engine), self.model, self.clock)
@@ -286,7 +315,8 @@ class Afterwork:
         connection.commit()
         upgrade = upgrade_of(database, self.model, installation, self.clock, events, variables)
         return Runner(
-            database, trigger, self.clock, events, self.settings, history, refresher, rounds, upgrade, variables
+            database, trigger, self.clock, events, self.settings, history, refresher, rounds, upgrade, variables,
+            self.around,
         )  # fmt: skip
 
     def _variables(self) -> dict[str, Any]:

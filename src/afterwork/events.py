@@ -267,48 +267,86 @@ def log(event: Event) -> None:  # noqa: PLR0912 - one case for each event, all w
         case Reached() | FellAsleep():
             pass
         case Ran(work, root_id, run):
-            logger.debug("%s on %s done (run %s)", work, root_id, run)
+            _say(event, logging.DEBUG, "%s on %s done (run %s)", work, root_id, run)
         case Failed(work, root_id, run, error):
-            logger.warning("%s on %s failed (run %s): %s", work, root_id, run, error)
+            _say(event, logging.WARNING, "%s on %s failed (run %s): %s", work, root_id, run, error)
         case WasCancelled(work, root_id, run):
-            logger.info("%s on %s was cancelled (run %s)", work, root_id, run)
+            _say(event, logging.INFO, "%s on %s was cancelled (run %s)", work, root_id, run)
         case PutOff(work, root_id, run, error, attempt, seconds):
-            logger.info(
-                "%s on %s: attempt %d raised, next in %.1f s (run %s): %s", work, root_id, attempt, seconds, run, error
+            _say(
+                event,
+                logging.INFO,
+                "%s on %s: attempt %d raised, next in %.1f s (run %s): %s",
+                work,
+                root_id,
+                attempt,
+                seconds,
+                run,
+                error,
             )
         case Lost(work, root_id, run):
-            logger.warning("%s on %s was taken over by another server, nothing saved (run %s)", work, root_id, run)
+            _say(
+                event,
+                logging.WARNING,
+                "%s on %s was taken over by another server, nothing saved (run %s)",
+                work,
+                root_id,
+                run,
+            )
         case TookOver(run, lane, epoch):
-            logger.warning("run %s in lane %s taken over from a dead or silent server (epoch %d)", run, lane, epoch)
+            _say(
+                event,
+                logging.WARNING,
+                "run %s in lane %s taken over from a dead or silent server (epoch %d)",
+                run,
+                lane,
+                epoch,
+            )
         case ServerStarted(server, database):
-            logger.info("server %d started on %s", server, database)
+            _say(event, logging.INFO, "server %d started on %s", server, database)
         case ServerStopping(server):
-            logger.info("server %d stops as soon as its runs have ended", server)
+            _say(event, logging.INFO, "server %d stops as soon as its runs have ended", server)
         case ServerStopped(server, unfinished):
-            logger.info("server %d stopped, unfinished runs: %d", server, unfinished)
+            _say(event, logging.INFO, "server %d stopped, unfinished runs: %d", server, unfinished)
         case ServerCrashed(server, host, process):
-            logger.warning("server %d (process %d on %s) is gone without having stopped", server, process, host)
+            _say(
+                event,
+                logging.WARNING,
+                "server %d (process %d on %s) is gone without having stopped",
+                server,
+                process,
+                host,
+            )
         case DatabaseLost(error):
-            logger.error("the database can't be reached, waiting for it: %s", error)
+            _say(event, logging.ERROR, "the database can't be reached, waiting for it: %s", error)
         case DatabaseBack(seconds):
-            logger.info("the database is back after %.1f s", seconds)
+            _say(event, logging.INFO, "the database is back after %.1f s", seconds)
         case InTheWay(error):
-            logger.debug("others are in the way, trying again: %s", error)
+            _say(event, logging.DEBUG, "others are in the way, trying again: %s", error)
         case Broken(where, error):
-            logger.error("%s raised %s", where, type(error).__name__, exc_info=error)
+            _say(event, logging.ERROR, "%s raised %s", where, type(error).__name__, exc_info=error)
         case NotInSql(cache, why):
-            logger.warning("%s is calculated in Python, its SQL side can't be used: %s", cache, why)
+            _say(event, logging.WARNING, "%s is calculated in Python, its SQL side can't be used: %s", cache, why)
         case OtherCode(cache):
-            logger.warning(
-                "%s has other code by now, of a server that was started later: it is left to that one", cache
+            _say(
+                event,
+                logging.WARNING,
+                "%s has other code by now, of a server that was started later: it is left to that one",
+                cache,
             )
         case Reloaded(path, jobs):
-            logger.info("%s was read again: %d jobs", path, jobs)
+            _say(event, logging.INFO, "%s was read again: %d jobs", path, jobs)
         case Fired(timer, due, hits):
-            logger.debug("timer %s, due %s: %d hits", timer, due, hits)
+            _say(event, logging.DEBUG, "timer %s, due %s: %d hits", timer, due, hits)
         case RoundFailed(timer, error):
-            logger.warning("timer %s could not begin its round: %s", timer, error)
+            _say(event, logging.WARNING, "timer %s could not begin its round: %s", timer, error)
         case TimerIsGone(timer):
-            logger.warning("timer %s is not in the model any more and does not fire", timer)
+            _say(event, logging.WARNING, "timer %s is not in the model any more and does not fire", timer)
         case Pruned(count):
-            logger.debug("%d receipts deleted", count)
+            _say(event, logging.DEBUG, "%d receipts deleted", count)
+
+
+def _say(event: Event, level: int, words: str, *values: object, exc_info: BaseException | None = None) -> None:
+    """Write one line, which carries the event, for formatters that show its fields."""
+    if logger.isEnabledFor(level):
+        logger.log(level, words, *values, exc_info=exc_info, extra={"event": event})

@@ -92,7 +92,8 @@ def play(found: Stage, seconds: float, seed: int, plain: bool) -> bool:
 
 def introduce(url: URL, server: Server, seconds: float) -> None:
     click.echo(f"A shop in {url.render_as_string()}")
-    click.echo(f"Its server is process {server.process}. {len(WRITERS)} writers save and change for {seconds:g} s.\n")
+    click.echo(f"Its server is process {server.process}. {len(WRITERS)} writers save and change for {seconds:g} s.")
+    click.echo(f"Watch it: http://{server.page}/\n")
 
 
 class Progress:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -100,13 +101,17 @@ def _in_schema(url: URL) -> Stage:
     return Stage(inside, f"DROP SCHEMA {name} CASCADE", lambda: say(DropSchema(name, cascade=True)))
 
 
+SERVE = [sys.executable, "-m", "afterwork.cli", "serve", "examples.shop:app"]
+
+
 class Server:
-    """`afterwork serve` in a process of its own."""
+    """`afterwork serve` in a process of its own. `page` is where it serves its web page: HOST:PORT."""
 
     def __init__(self, url: URL, log: IO[str], bookkeeping: str, carrier: str) -> None:
         self._log = log
+        self.page = f"127.0.0.1:{_free_port()}"
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "afterwork.cli", "serve", "examples.shop:app", "--log-level", "warning"],
+            [*SERVE, "--log-level", "warning", "--web", self.page],
             cwd=ROOT,
             # Not as an argument: it may hold a password, and arguments are for all to see.
             env={
@@ -148,6 +153,12 @@ class Server:
         """What it has logged: warnings and errors."""
         self._log.seek(0)
         return self._log.read().strip()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port: int = found.getsockname()[1]
+    return port
 
 
 @contextmanager

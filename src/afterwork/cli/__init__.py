@@ -7,7 +7,9 @@ from typing import Any
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from afterwork.cli import caches, check, lanes, language, machines, once, serving, status, tickets, timers
+from afterwork.cli import (
+    caches, check, history, lanes, language, machines, once, serving, status, tickets, timers
+)
 from afterwork.cli.printing import plainly
 from afterwork.errors import AfterworkError
 
@@ -16,6 +18,7 @@ COMMANDS = (
     check.install,
     check.check,
     status.status,
+    history.history,
     tickets.tickets,
     tickets.retry,
     timers.timers,

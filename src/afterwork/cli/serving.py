@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 from sqlalchemy import URL, Engine
@@ -17,6 +17,7 @@ from afterwork.app import Afterwork
 from afterwork.cli.arguments import as_json, engine_at, seconds, the_app, the_database
 from afterwork.cli.printing import say
 from afterwork.cli.web import Address, page_at, the_web
+from afterwork.logs import Layout, log_to_stderr
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -28,11 +29,20 @@ LEVELS = ("debug", "info", "warning", "error")
 @click.option("--grace", type=seconds, metavar="SECONDS", help="How long a stop waits for runs.")
 @click.option("--lease", type=seconds, metavar="SECONDS", help="How long a silent server keeps what it runs.")
 @the_web
+@click.option(
+    "--log",
+    "layout",
+    type=click.Choice(get_args(Layout)),
+    default="human",
+    show_default=True,
+    help="A line of text for each event, or a line of JSON.",
+)
 @click.option("--log-level", type=click.Choice(LEVELS), default="info", show_default=True)
-def serve(app: Afterwork, url: URL, log_level: str, web: Address | None, read_only: bool, **settings: Any) -> None:
+def serve(
+    app: Afterwork, url: URL, layout: Layout, log_level: str, web: Address | None, read_only: bool, **settings: Any
+) -> None:
     """Run jobs until SIGTERM or Ctrl-C. Exits with 1 if some did not end in time."""
-    logging.basicConfig(format="%(asctime)s %(levelname)-7s %(message)s", level=logging.WARNING)
-    logging.getLogger("afterwork").setLevel(log_level.upper())
+    log_to_stderr(layout, log_level)
     app.settings = replace(app.settings, **{name: value for name, value in settings.items() if value is not None})
     with engine_at(url) as engine, _shown(app, engine, web, read_only):
         unfinished = app.serve(engine)

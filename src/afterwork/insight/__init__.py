@@ -1,6 +1,7 @@
 """Everything that can be read of an installation, for the command line and whoever else shows it."""
 
 from afterwork.insight.check import Finding, Limits
+from afterwork.insight.gauges import Gauges, LaneGauge, Transaction
 from afterwork.insight.history import Latency, Minute, Total
 from afterwork.insight.machines import MachineView, StateView
 from afterwork.insight.once import OnceView
@@ -14,7 +15,9 @@ from afterwork.store.history import RunRecord
 __all__ = [
     "Attention",
     "Finding",
+    "Gauges",
     "Insight",
+    "LaneGauge",
     "Latency",
     "Limits",
     "MachineView",
@@ -29,4 +32,5 @@ __all__ = [
     "TicketView",
     "TimerView",
     "Total",
+    "Transaction",
 ]

@@ -14,6 +14,7 @@ from afterwork.insight import status as statuses
 from afterwork.insight import tickets as ticket_views
 from afterwork.insight.check import STANDARD, Finding, Limits, Scene
 from afterwork.insight.diagram import svg
+from afterwork.insight.gauges import Gauges, gauges
 from afterwork.insight.history import Latency, Minute, Total
 from afterwork.insight.machines import MachineView, machines_in
 from afterwork.insight.once import OnceView
@@ -99,10 +100,16 @@ class Insight:
         with self._reading() as connection:
             return history.totals(connection)
 
-    def failures(self, since: datetime, most: int = 20) -> Sequence[RunRecord]:
-        """The newest runs that failed since a moment."""
+    def gauges(self) -> Gauges:
+        """How it is just now, in numbers that cost the same however much has ended: for monitoring."""
         with self._reading() as connection:
-            return records(connection, {"outcome": "failed"}, since, None, most)
+            return gauges(self._database, self._model, connection, self._clock.now())
+
+    def failures(self, since: datetime, most: int = 20, work: str | None = None) -> Sequence[RunRecord]:
+        """The newest runs that failed since a moment, of one work or of all."""
+        wanted = {"outcome": "failed"} | ({} if work is None else {"work": work})
+        with self._reading() as connection:
+            return records(connection, wanted, since, None, most)
 
     def runs(
         self,

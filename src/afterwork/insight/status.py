@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select
 
 from afterwork.insight import servers
 from afterwork.manifest.tables import due as dues
-from afterwork.model.contract import Contract
+from afterwork.model.contract import Contract, moment_for
 from afterwork.store import tables
 from afterwork.store.database import Database
 from afterwork.store.tickets import Columns, aware
@@ -16,8 +16,8 @@ from afterwork.store.tickets import Columns, aware
 
 @dataclass(frozen=True)
 class Status:
-    """What goes on in a database. `waiting` counts pending tickets by lane; `oldest` is how long the first waits.
-    `stale` counts caches that are stale, `stale_for` is how long the first has been so."""
+    """What goes on in a database. `waiting` counts pending tickets by lane; `oldest` is how long the first waits that
+    could run by now. `stale` counts caches that are stale, `stale_for` is how long the first has been so."""
 
     waiting: dict[str, int]
     running: int
@@ -35,15 +35,23 @@ def status(database: Database, connection: Connection, contract: Contract, colum
     waiting = {str(name): int(count) for name, count in connection.execute(lanes)}
     running = connection.execute(select(func.count()).select_from(tables.lease)).scalar_one()
     paused = connection.execute(select(tables.lane.c.name).where(tables.lane.c.paused)).scalars().all()
-    oldest = _oldest(connection, contract, columns, now)
+    oldest = _oldest(database, connection, contract, columns, now)
     stale, stale_for = _stale(connection, now)
     return Status(waiting, running, oldest, servers.living(database, connection, now), paused, stale, stale_for)
 
 
-def _oldest(connection: Connection, contract: Contract, columns: Columns, now: datetime) -> timedelta | None:
-    if contract.created is None:
-        return None
-    return _since(connection.execute(select(func.min(contract.created.column)).where(columns.pending)).scalar(), now)
+def _oldest(
+    database: Database, connection: Connection, contract: Contract, columns: Columns, now: datetime
+) -> timedelta | None:
+    """How long the first ticket waits that could run: since it was due, or was made if it names no moment."""
+    earliest = contract.execute_earliest.column
+    due = select(func.min(earliest)).where(columns.pending, earliest <= moment_for(earliest, database.dialect, now))
+    firsts = [connection.execute(due).scalar()]
+    if contract.created is not None:
+        at_once = select(func.min(contract.created.column)).where(columns.pending, earliest.is_(None))
+        firsts.append(connection.execute(at_once).scalar())
+    waited = [span for span in (_since(first, now) for first in firsts) if span is not None]
+    return max(waited, default=None)
 
 
 def _stale(connection: Connection, now: datetime) -> tuple[int, timedelta | None]:

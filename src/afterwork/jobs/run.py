@@ -29,6 +29,8 @@ class Run:
     trigger: TriggerKind = field(default="ticket", repr=False)
     due: datetime | None = field(default=None, repr=False)
     """From when on it could have begun, as far as that was noted."""
+    trace_parent: str | None = field(default=None, repr=False)
+    """The span in which its ticket was saved, as W3C Trace Context writes it; see `afterwork.ext.opentelemetry`."""
 
     @cached_property
     def id(self) -> uuid.UUID:

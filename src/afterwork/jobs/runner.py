@@ -1,7 +1,8 @@
 """What the two ways to run have in common: executing claims in a session, and settling what came of them."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,6 +26,15 @@ from afterwork.store.progress import CANCELLED
 
 Settled = list[tuple[Claim, Outcome]]
 
+Around = Callable[[Run], AbstractContextManager[object]]
+"""Gives what the code of a run is within."""
+
+
+def nothing_around(run: Run) -> AbstractContextManager[object]:
+    """As runs are by default."""
+    return nullcontext()
+
+
 PAUSE_WHEN_CONTENDED = timedelta(seconds=5)
 """How long a ticket is put off whose rows somebody else has locked again and again."""
 
@@ -45,6 +55,7 @@ class Runner:
     upgrader: Upgrader | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
     """Those of the server, which each view model is given."""
+    around: Around = nothing_around
 
     def due(self, connection: Connection, caches_too: bool = True) -> Due:
         """What is due now, caches included unless somebody is at them anyway."""
@@ -83,7 +94,7 @@ class Runner:
             return Rejected(str(refusal))
         reporter = Reporter(self.database, self.clock, key_text(claim.key), not claim.external)
         began = time.perf_counter()
-        with telling_time(self.clock), reporting(reporter):
+        with self.around(claim.run), telling_time(self.clock), reporting(reporter):
             perform(claim.work, root, claim.run, given)
         return Succeeded(time.perf_counter() - began)
 

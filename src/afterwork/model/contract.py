@@ -54,6 +54,7 @@ EXPECTED: Mapping[str, Expected] = {
     "lane": Expected(str, nullable=True, required=False),
     "attempts": Expected(int, nullable=False, required=False),
     "created": Expected(datetime, nullable=True, required=False, aliases=("created_at", "create_time")),
+    "trace_parent": Expected(str, nullable=True, required=False),
 }
 
 
@@ -75,6 +76,7 @@ class Contract:
     lane: Attribute | None
     attempts: Attribute | None
     created: Attribute | None
+    trace_parent: Attribute | None
 
     @classmethod
     def of(cls, mapper: Mapper[Any]) -> "Contract":

@@ -56,6 +56,15 @@ class Link:
         if waker is not None:
             waker.wake()
 
+    def wakes(self, connection: Connection, seconds: float) -> bool:
+        """Whether what wakes servers reaches this one in so many seconds; caused on another connection, for a probe."""
+        waker = self._waker
+        if waker is None:
+            return False  # it is just connecting again
+        before = waker.ear.count
+        waker.nudge(connection)
+        return waker.ear.hears_more(before, seconds)
+
     def close(self) -> None:
         """Disconnect, as well as it can be done."""
         waker, self._waker = self._waker, None

@@ -21,11 +21,13 @@ from afterwork.jobs.runner import Runner
 from afterwork.jobs.trigger import CACHES, ONCE, TIMERS, Due
 from afterwork.model.lane import MAIN, PARALLEL
 from afterwork.server.drain import Caution, Drainer
+from afterwork.server.health import Health, Prober, Sign, loop_sign, of_server
 from afterwork.server.heartbeat import Heartbeat
 from afterwork.server.history import HistoryKeeper
 from afterwork.server.lanes import Lanes
 from afterwork.server.link import Link
 from afterwork.server.prune import prune
+from afterwork.server.pulse import PRUNING, TURN, Pulse
 from afterwork.server.workers import Task, Workers
 from afterwork.store import leases
 from afterwork.store.leases import Lease
@@ -55,6 +57,8 @@ class Server:
         first = MAIN if runner.upgrader is None else ONCE
         self._lanes = Lanes(self._settings.standby_poll.total_seconds(), first)
         self._link = Link(runner)
+        self._pulse = Pulse()
+        self._prober = Prober(runner.database, self._link.wakes)
         self._caution = Caution()
         self._lost: tuple[Exception, int] | None = None
         self._asleep = self._noticed = False
@@ -64,6 +68,14 @@ class Server:
         """Begin no more jobs, let those that run end within the set time, and return from `run`."""
         self._stopping.set()
         self._link.wake()
+
+    def loop(self) -> Sign:
+        """Whether its loop goes round as it has promised."""
+        return loop_sign(self._pulse)
+
+    def health(self) -> Health:
+        """Whether the server lives and is ready, with the reasons. From any thread; answers within some seconds."""
+        return of_server(self._pulse, self._ready.is_set(), self._stopping.is_set(), self._prober)
 
     def wait_until_ready(self, seconds: float) -> bool:
         """Wait until the server has entered its database. False if it has not in the given time."""
@@ -93,8 +105,12 @@ class Server:
 
         Raises `NotInstalled` or `WrongSchema` if the database is not as it must be.
         """
-        if not self._open_first():
-            return 0
+        try:
+            return self._run() if self._open_first() else 0
+        finally:
+            self._pulse.end()
+
+    def _run(self) -> int:
         presence = self._link.presence
         workers = Workers(self._settings.workers, self._runner.database, self._failed)
         heartbeat = Heartbeat(self._runner, presence, self._lanes.runs)
@@ -127,6 +143,7 @@ class Server:
                 self._recover(error, workers)
 
     def _turn(self, connection: Connection, workers: Workers) -> None:
+        self._pulse.promise(TURN)
         if self._lost is not None:
             (error, generation), self._lost = self._lost, None
             if generation == workers.generation:
@@ -206,6 +223,7 @@ class Server:
         if due.next_moment is not None:
             until = (due.next_moment - self._runner.clock.now()).total_seconds()
             seconds = min(seconds, max(0.0, until))
+        self._pulse.promise(seconds + TURN)
         if self._link.waker.wait(seconds):
             self._noticed = True
             self._lanes.news()
@@ -215,7 +233,9 @@ class Server:
     def _prune(self, connection: Connection) -> None:
         if time.monotonic() >= self._next_prune:
             self._next_prune = time.monotonic() + self._settings.prune_every.total_seconds()
+            self._pulse.promise(PRUNING)
             prune(self._runner, connection)
+            self._pulse.promise(TURN)
 
     def _watch(self, connection: Connection, workers: Workers) -> float | None:
         """See whether other servers live, and take over what nobody works on. Returns the seconds after which this must
@@ -353,6 +373,7 @@ class Server:
         pause = FIRST_RETRY
         while not self._stopping.wait(pause):
             pause = min(pause * 2, LONGEST_RETRY)
+            self._pulse.promise(pause + TURN)
             try:
                 self._open()
             except Exception as error:

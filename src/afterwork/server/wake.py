@@ -11,14 +11,28 @@ import os
 import select
 import threading
 import time
-from typing import Protocol
+import uuid
+from typing import TYPE_CHECKING, Protocol
 
-from sqlalchemy import Connection, TextClause
+from sqlalchemy import Connection, TextClause, func, text
+from sqlalchemy import select as select_
 
+from afterwork.server.pulse import Ear
 from afterwork.server.watch import FileWatch
 from afterwork.settings import Settings
 from afterwork.store import sleep
 from afterwork.store.database import Database
+
+if TYPE_CHECKING:
+    from psycopg import Notify  # not there where nobody needs it
+
+PROBE = "probe"
+"""What a notification says that is only to be heard."""
+
+_PROBE_FILE = text(
+    "INSERT INTO afterwork_about (name, value) VALUES ('probe', :value)"
+    " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
 
 FIRST_TRY = 0.002
 """Seconds before a server tries again to fall asleep while tickets are being written."""
@@ -32,7 +46,9 @@ FIRST_LOOK, LONGEST_LOOK, COMMITS_WITHIN = 0.0005, 0.02, 2.0
 
 
 class Waker(Protocol):
-    """Puts the server's loop to sleep."""
+    """Puts the server's loop to sleep. `ear` counts what it was told from outside."""
+
+    ear: Ear
 
     def arm(self) -> float:
         """Ask to be woken by new work. Returns for how many seconds at most the server may rely on it."""
@@ -45,6 +61,9 @@ class Waker(Protocol):
 
     def wake(self) -> None:
         """Wake the loop, from any thread."""
+
+    def nudge(self, connection: Connection) -> None:
+        """Cause, on a connection that is not the waker's own, something that must reach it, to see whether it does."""
 
     def close(self) -> None:
         """Let go of what it holds."""
@@ -64,6 +83,7 @@ class PollingWaker:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._event = threading.Event()
+        self.ear = Ear()
 
     def arm(self) -> float:
         return self._settings.standby_poll.total_seconds()
@@ -74,10 +94,14 @@ class PollingWaker:
     def wait(self, seconds: float) -> bool:
         self._event.wait(seconds)
         self._event.clear()
+        self.ear.hear()
         return True
 
     def wake(self) -> None:
         self._event.set()
+
+    def nudge(self, connection: Connection) -> None:
+        self.wake()  # nobody else could
 
     def close(self) -> None:
         pass
@@ -94,6 +118,7 @@ class FileWaker:
         self._cursor = connection.connection.cursor()
         self._settings = settings
         self._watch = FileWatch(self._files())
+        self.ear = Ear()
         self._version = self._data_version()
 
     def arm(self) -> float:
@@ -121,6 +146,11 @@ class FileWaker:
     def wake(self) -> None:
         self._watch.wake()
 
+    def nudge(self, connection: Connection) -> None:
+        # Another value each time: SQLite writes nothing where nothing is new.
+        connection.execute(_PROBE_FILE, {"value": str(uuid.uuid4())})
+        connection.commit()
+
     def close(self) -> None:
         self._watch.close()
         self._cursor.close()
@@ -139,7 +169,10 @@ class FileWaker:
 
     def _has_changed(self) -> bool:
         before, self._version = self._version, self._data_version()
-        return self._version != before
+        if self._version == before:
+            return False
+        self.ear.hear()
+        return True
 
     def _data_version(self) -> int:
         return int(self._cursor.execute("PRAGMA data_version").fetchone()[0])
@@ -164,8 +197,10 @@ class NotifyWaker:
         self._retry = FIRST_TRY
         self._armed = False
         self._pending = False
+        self.ear = Ear()
+        self._channel = sleep.channel(connection)
         connection.connection.dbapi_connection.add_notify_handler(self._noticed)  # type: ignore[union-attr]
-        connection.exec_driver_sql(f"LISTEN {sleep.channel(connection)}")
+        connection.exec_driver_sql(f"LISTEN {self._channel}")
         connection.commit()
 
     def arm(self) -> float:
@@ -185,16 +220,24 @@ class NotifyWaker:
             self._armed = False
 
     def wait(self, seconds: float) -> bool:
-        if not self._pending:
-            readable, _, _ = select.select([self._pg.socket, self._reader], [], [], max(0.0, seconds))
+        until = time.monotonic() + seconds
+        while not self._pending:
+            left = max(0.0, until - time.monotonic())
+            readable, _, _ = select.select([self._pg.socket, self._reader], [], [], left)
+            if self._pg.socket in readable:
+                self._take_notifications()
             if self._reader in readable:
                 os.read(self._reader, 4096)
-            if self._pg.socket in readable:
-                self._pg.consume_input()
-                while self._pg.notifies() is not None:
-                    self._pending = True
+                break
+            if not readable:
+                break
         noticed, self._pending = self._pending, False
         return noticed
+
+    def _take_notifications(self) -> None:
+        self._pg.consume_input()
+        while (found := self._pg.notifies()) is not None:
+            self._hear(found.extra == PROBE.encode())
 
     def wake(self) -> None:
         self._retry = FIRST_TRY  # something has been done, so more may come soon
@@ -209,10 +252,18 @@ class NotifyWaker:
             os.close(self._reader)
             os.close(self._writer)
 
+    def nudge(self, connection: Connection) -> None:
+        connection.execute(select_(func.pg_notify(self._channel, PROBE)))
+        connection.commit()
+
     def _execute(self, statement: TextClause) -> object:
         result: object = self._connection.execute(statement).scalar()
         self._connection.commit()
         return result
 
-    def _noticed(self, notify: object) -> None:
-        self._pending = True
+    def _noticed(self, notify: "Notify") -> None:
+        self._hear(notify.payload == PROBE)
+
+    def _hear(self, is_probe: bool) -> None:
+        self.ear.hear()
+        self._pending |= not is_probe

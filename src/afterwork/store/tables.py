@@ -16,7 +16,8 @@ about = Table(
     Column("name", String(40), primary_key=True),
     Column("value", Text, nullable=False),
 )
-"""Facts about this installation: `schema_version`, and `installation`, an id that tells databases apart."""
+"""Facts about this installation: `schema_version`, and `installation`, an id that tells databases apart. `probe` is
+written to see whether servers notice it."""
 
 server = Table(
     "afterwork_server",

@@ -64,6 +64,7 @@ class TicketRow:
     lane: str | None
     execute_earliest: datetime | None
     created_at: datetime | None
+    trace_parent: str | None
 
     @property
     def due(self) -> datetime | None:
@@ -108,6 +109,7 @@ class Columns:
         self.order_in_lane = (*([self.priority] if contract.priority else []), self.moment, self.key)
         self.order = (*([self.lane] if contract.lane else []), *self.order_in_lane)
         self.created_at: ColumnElement[Any] = of(contract.created) if contract.created else null()
+        self.trace_parent: ColumnElement[Any] = of(contract.trace_parent) if contract.trace_parent else null()
         self.created = _as_text(of(contract.created), dialect) if contract.created else null()
 
 
@@ -160,8 +162,8 @@ class Tickets:
         none. Without a priority, that of the lane's first ticket is taken, whether it is due or not."""
         values = {
             "lane": lane,
-            "now": self._moment(now),
-            "bound": self._moment(now + CLOCK_SLACK),
+            "now": self.moment(now),
+            "bound": self.moment(now + CLOCK_SLACK),
             "most": most,
         }
         if priority is None:
@@ -189,8 +191,8 @@ class Tickets:
         for (keep, error), keys in alike.items():
             many = len(keys) > 1
             values = {
-                "ended": self._moment(now),
-                "until": self._moment(now + timedelta(minutes=keep)),
+                "ended": self.moment(now),
+                "until": self.moment(now + timedelta(minutes=keep)),
                 "which": keys if many else keys[0],
             } | ({} if error is None else {"why": error})
             self._end[error is not None, many].execute(connection, values)
@@ -204,7 +206,7 @@ class Tickets:
         self._set_earliest(connection, update(self.contract.table), row, until)
 
     def _set_earliest(self, connection: Connection, statement: Update, row: TicketRow, until: datetime) -> None:
-        moment = {self.contract.execute_earliest.column: self._moment(until)}
+        moment = {self.contract.execute_earliest.column: self.moment(until)}
         connection.execute(statement.where(self.columns.key == row.key).values(moment))
 
     def move(self, connection: Connection, keys: Sequence[Any], lane: str) -> None:
@@ -218,13 +220,14 @@ class Tickets:
         c = self.columns
         passed = (
             select(c.key)
-            .where(c.delete_time < self._moment(now))
+            .where(c.delete_time < self.moment(now))
             .limit(PRUNED_AT_ONCE)
             .with_for_update(skip_locked=True)
         )
         return connection.execute(delete(self.contract.table).where(c.key.in_(passed))).rowcount
 
-    def _moment(self, now: datetime) -> datetime:
+    def moment(self, now: datetime) -> datetime:
+        """A moment as the columns of this class hold it."""
         return moment_for(self.contract.execute_earliest.column, self.dialect, now)
 
     def _attempted(self) -> Update:
@@ -251,7 +254,16 @@ class Tickets:
     def _select(self) -> Select[Any]:
         c = self.columns
         return select(
-            c.key, c.work, c.root_id, c.keep_minutes, c.attempts, c.created, c.own_lane, c.earliest, c.created_at
+            c.key,
+            c.work,
+            c.root_id,
+            c.keep_minutes,
+            c.attempts,
+            c.created,
+            c.own_lane,
+            c.earliest,
+            c.created_at,
+            c.trace_parent,
         )
 
     def _guarded(self, statement: Select[Any], exclusive: bool) -> Select[Any]:

@@ -113,7 +113,9 @@ class TicketTrigger:
 
     def _claim(self, row: TicketRow, lane: str) -> Claim:
         source = self.installation, f"{self.tickets.contract.table.name} {row.key} {row.created}"
-        run = Run(source, row.work or "", row.root_id, lane, row.attempts + 1, row.key, self.name, row.due)
+        run = Run(
+            source, row.work or "", row.root_id, lane, row.attempts + 1, row.key, self.name, row.due, row.trace_parent
+        )
         return Claim(row.key, run, self._work(row), row)
 
     def _work(self, row: TicketRow) -> Work | str:

@@ -21,6 +21,7 @@ from afterwork.web.gate import Gate
 from afterwork.web.live import Live
 from afterwork.web.page import Act, Page
 from afterwork.web.pages import overview
+from afterwork.web.probes import probe_routes
 from afterwork.web.render import STATIC, environment
 from afterwork.web.site import Site
 
@@ -46,6 +47,7 @@ def _routes(site: Site) -> list[BaseRoute]:
         Route("/login", partial(login.ask, site), methods=["GET"]),
         Route("/login", partial(login.enter, site, login.Tries()), methods=["POST"]),
         Route("/logout", login.leave, methods=["POST"]),
+        *probe_routes(site),
         Mount("/static", StaticFiles(directory=STATIC)),
         Mount("/api", api(site)),
     ]

@@ -62,7 +62,7 @@ def _outcome(site: Site, act: Act, asked: Asked) -> tuple[str, str]:
     except AfterworkError as error:
         return "", str(error)
     except SQLAlchemyError as error:
-        return "", f"The database says: {_plainly(error)}"
+        return "", f"The database says: {plainly(error)}"
 
 
 def problem(site: Site, request: Request, error: Exception) -> Response:
@@ -73,10 +73,10 @@ def problem(site: Site, request: Request, error: Exception) -> Response:
         case AfterworkError():
             return render(site, request, "problem.html", {"title": "Not ready", "why": str(error)}, 503)
         case _:
-            why = f"The database says: {_plainly(error)}"
+            why = f"The database says: {plainly(error)}"
             return render(site, request, "problem.html", {"title": "No database", "why": why}, 503)
 
 
-def _plainly(error: Exception) -> str:
+def plainly(error: Exception) -> str:
     """What the driver says, without the statement and its parameters, which may hold data."""
     return str(getattr(error, "orig", None) or type(error).__name__).strip()

@@ -1,0 +1,69 @@
+"""The command line on what has run."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import click
+from sqlalchemy import URL
+
+from afterwork.app import Afterwork
+from afterwork.cli.arguments import as_json, engine_at, the_app, the_database
+from afterwork.cli.printing import moment, say, table
+from afterwork.insight import Latency, Minute, RunRecord
+
+
+@dataclass(frozen=True)
+class History:
+    """What has run of late: its minutes, its latency, and the newest runs that failed."""
+
+    minutes: Sequence[Minute]
+    latency: Latency
+    failures: Sequence[RunRecord]
+
+
+@click.command("history")
+@the_app
+@the_database()
+@click.option("--minutes", type=click.IntRange(min=1), default=60, show_default=True, help="How far back.")
+@click.option("--work", metavar="NAME", help="Only this work: Customer.assign_number, or a view model.")
+@click.option("--most", type=click.IntRange(min=1), default=10, show_default=True, help="Failures that are shown.")
+@as_json
+def history(app: Afterwork, url: URL, minutes: int, work: str | None, most: int, as_json: bool) -> None:
+    """Show what has run of late, how long it took, and what failed. Servers write it every few seconds."""
+    since = app.clock.now() - timedelta(minutes=minutes)
+    with engine_at(url) as engine:
+        insight = app.insight(engine)
+        failed = insight.failures(since, most, work)
+        found = History(insight.throughput(since, work), insight.latency(since, work), failed)
+    say("\n".join(history_lines(found)), found, as_json)
+
+
+def history_lines(found: History) -> Iterator[str]:
+    """What has run, for people."""
+    if not found.minutes:
+        yield "Nothing has run in this time."
+        return
+    head = ("work", "by", "done", "failed", "put off", "mean ms", "waited s")
+    yield from table(head, [_cells(found.minutes, *key) for key in sorted({_key(one) for one in found.minutes})])
+    if found.latency.p50 is not None and found.latency.p99 is not None:
+        yield f"from due to done: half within {found.latency.p50:,.3f} s, 99 of 100 within {found.latency.p99:,.3f} s"
+    if found.failures:
+        yield ""
+        yield from table(("failed (UTC)", "work", "root", "ticket", "error"), [_failure(one) for one in found.failures])
+
+
+def _key(one: Minute) -> tuple[str, str]:
+    return one.work, one.trigger
+
+
+def _cells(minutes: Sequence[Minute], work: str, trigger: str) -> tuple[str, ...]:
+    own = [one for one in minutes if _key(one) == (work, trigger)]
+    done, failed, put_off = (sum(getattr(one, name) for one in own) for name in ("done", "failed", "put_off"))
+    count = max(1, done + failed + put_off)
+    mean, waited = sum(one.seconds for one in own) / count, sum(one.wait for one in own) / count
+    return work, trigger, f"{done:,}", f"{failed:,}", f"{put_off:,}", f"{mean * 1000:.1f}", f"{waited:.1f}"
+
+
+def _failure(one: RunRecord) -> tuple[str, ...]:
+    return moment(one.ended), one.work, one.root_id or "", one.ticket or "", one.error or ""

@@ -1,0 +1,1 @@
+"""What Afterwork offers to those who also use something else."""

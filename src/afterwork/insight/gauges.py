@@ -1,0 +1,154 @@
+"""How an installation is just now, in numbers that cost the same however much has ended: for monitoring.
+
+Nothing is counted beyond `MOST`, and no more than `MOST_GROUPS` groups of tickets are looked at.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Executable, Select, bindparam, func, select, text
+
+from afterwork.insight import servers
+from afterwork.journal.tables import journal as entries
+from afterwork.manifest.tables import definition as definitions
+from afterwork.manifest.tables import due as dues
+from afterwork.model.reading import ReadModel
+from afterwork.model.unique import has_begun
+from afterwork.store import tables
+from afterwork.store.database import Database
+from afterwork.store.tickets import Columns, Group, Tickets, aware
+
+MOST = 100_000
+"""So many are counted of each, and not more."""
+
+MOST_GROUPS = 200
+"""Lanes, by priority, that are looked at."""
+
+LATE_AFTER = 5.0
+"""Seconds after its due time, from when on a timer that has not fired is late."""
+
+
+@dataclass(frozen=True)
+class LaneGauge:
+    """Tickets of one lane that are due, how many seconds the first of them has been, and how many are for later."""
+
+    lane: str
+    waiting: int
+    oldest: float
+    later: int
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """The transaction that has been open for longest, and so holds back what others can clear away: the process of
+    PostgreSQL that it is in, and its seconds."""
+
+    pid: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Gauges:
+    """Numbers of this moment. `stale` counts caches that are due, the first of them for `stale_for` seconds; `journal`
+    counts changes that no server has taken, the first of them `journal_for` seconds old. `late` has the timers that are
+    late, with the seconds. `longest` is None where there is none, or the database does not tell."""
+
+    lanes: Sequence[LaneGauge]
+    stale: int
+    stale_for: float
+    journal: int
+    journal_for: float
+    longest: Transaction | None
+    late: Mapping[str, float]
+    servers: int
+
+
+def gauges(database: Database, model: ReadModel, connection: Connection, now: datetime) -> Gauges:
+    """How it is just now."""
+    stale, stale_for = _stale(connection, now) if model.caches else (0, 0.0)
+    journal, journal_for = _journal(connection, now) if model.caches else (0, 0.0)
+    return Gauges(
+        list(_lanes(database, model, connection, now)),
+        stale,
+        stale_for,
+        journal,
+        journal_for,
+        _longest(connection),
+        _late(connection, now),
+        len(servers.living(database, connection, now)),
+    )
+
+
+def _lanes(database: Database, model: ReadModel, connection: Connection, now: datetime) -> Sequence[LaneGauge]:
+    tickets = Tickets(model.contract, database.dialect)
+    found: dict[str, LaneGauge] = {}
+    for group in tickets.groups(connection)[:MOST_GROUPS]:
+        one = _lane(tickets.columns, connection, group, tickets.moment(now), now)
+        other = found.get(one.lane, LaneGauge(one.lane, 0, 0.0, 0))
+        found[one.lane] = LaneGauge(
+            one.lane, one.waiting + other.waiting, max(one.oldest, other.oldest), one.later + other.later
+        )
+    return list(found.values())
+
+
+def _lane(c: Columns, connection: Connection, group: Group, bound: datetime, now: datetime) -> LaneGauge:
+    own = select(c.moment.label("moment")).where(
+        c.pending, ~has_begun(c.key), c.lane == group.lane, c.priority == group.priority
+    )
+    at = bindparam("bound", bound, type_=c.earliest.type)
+    waiting, first = connection.execute(_counted(own.where(c.moment <= at).order_by(c.moment))).one()
+    later, _ = connection.execute(_counted(own.where(c.moment > at).order_by(c.moment))).one()
+    return LaneGauge(group.lane, waiting, _since(first, now), later)
+
+
+def _counted(rows: Select[Any]) -> Executable:
+    """How many rows there are, up to `MOST`, and the first moment in them."""
+    some = rows.limit(MOST).subquery()
+    return select(func.count(), func.min(some.c.moment).label("first"))
+
+
+def _stale(connection: Connection, now: datetime) -> tuple[int, float]:
+    count, longest = 0, 0.0
+    for definition in connection.execute(select(definitions.c.id)).scalars().all():
+        due = dues.c.due
+        own = dues.c.definition == definition, dues.c.claim.is_(None), ~dues.c.fill
+        rows = select(due.label("moment")).where(*own, due <= bindparam("now", now, type_=due.type)).order_by(due)
+        found, first = connection.execute(_counted(rows)).one()
+        count, longest = count + found, max(longest, _since(first, now))
+    return count, longest
+
+
+def _journal(connection: Connection, now: datetime) -> tuple[int, float]:
+    """Of a long journal, the first rows as the database has them."""
+    count, first = connection.execute(_counted(select(entries.c.moment.label("moment")))).one()
+    return count, _since(datetime.fromisoformat(first) if isinstance(first, str) else first, now)
+
+
+def _late(connection: Connection, now: datetime) -> dict[str, float]:
+    c = tables.timer.c
+    rows = connection.execute(select(c.name, c.due).where(~c.paused, c.due <= now))
+    late = {name: _since(due, now) for name, due in rows}
+    return {name: seconds for name, seconds in late.items() if seconds >= LATE_AFTER}
+
+
+_LONGEST = text(
+    "SELECT pid, extract(epoch FROM clock_timestamp() - xact_start) FROM pg_stat_activity"
+    " WHERE xact_start IS NOT NULL AND datname = current_database() AND pid <> pg_backend_pid()"
+    " AND backend_type = 'client backend' ORDER BY xact_start LIMIT 1"
+)
+
+
+def _longest(connection: Connection) -> Transaction | None:
+    if connection.dialect.name != "postgresql":
+        return None
+    row = connection.execute(_LONGEST).one_or_none()
+    return None if row is None else Transaction(row[0], max(0.0, float(row[1])))
+
+
+def _since(first: datetime | None, now: datetime) -> float:
+    moment = aware(first)
+    if moment is None or moment.year == 1970:  # a ticket that says neither when it is due nor when it was made
+        return 0.0
+    return max(0.0, (now - moment).total_seconds())

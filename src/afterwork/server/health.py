@@ -1,0 +1,143 @@
+"""Whether a server lives, and whether it is ready: the one source for probes.
+
+Live says that its loop goes round as it has promised. Ready says more: the database answers, it has the tables that
+this program needs, what wakes a sleeping server reaches it, and it is not about to stop.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from afterwork.errors import AfterworkError
+from afterwork.jobs.outcome import text_of
+from afterwork.server.pulse import Pulse
+from afterwork.store import schema
+from afterwork.store.database import Database
+
+GOOD_FOR = 30.0
+"""Seconds for which it is believed that all is well, once that was seen."""
+
+PATIENCE = 2.0
+"""Seconds in which the database must answer."""
+
+WAKES_WITHIN = 1.0
+"""Seconds in which what wakes a server must reach it."""
+
+
+@dataclass(frozen=True)
+class Sign:
+    """One thing that was looked at, and in words what was seen."""
+
+    name: str
+    good: bool
+    says: str
+
+
+@dataclass(frozen=True)
+class Health:
+    """`live`: the process does its work and need not be started again. `ready`: it can take work now; if not, `signs`
+    tell why."""
+
+    live: bool
+    ready: bool
+    signs: Sequence[Sign]
+
+    @classmethod
+    def of_all(cls, found: Sequence["Health"]) -> "Health":
+        """That of several servers in one process: no better than that of each."""
+        signs = [sign for one in found for sign in one.signs]
+        return cls(all(one.live for one in found), all(one.ready for one in found), signs)
+
+
+class Prober:
+    """Looks at a database, and at whether what wakes a server comes through; in a thread of its own, since what is
+    broken may never answer. `wakes` says whether it does; None where there is no server. `clock` reads seconds."""
+
+    def __init__(
+        self,
+        database: Database,
+        wakes: Callable[[Connection, float], bool] | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._wakes = wakes
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._signs: Sequence[Sign] = ()
+        self._seen_at = self._asked_at = float("-inf")
+
+    def look(self) -> Sequence[Sign]:
+        """What is to be said of the database and of being woken. Takes no longer than `PATIENCE` and a bit, and looks
+        again only where the last look is not good, or long ago."""
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                if all(sign.good for sign in self._signs) and self._clock() - self._seen_at < GOOD_FOR:
+                    return self._signs
+                self._asked_at = self._clock()
+                self._thread = threading.Thread(target=self._look, name="afterwork-prober", daemon=True)
+                self._thread.start()
+            self._thread.join(PATIENCE + WAKES_WITHIN)
+            if self._thread.is_alive():
+                return [Sign("database", False, f"has not answered for {self._clock() - self._asked_at:.0f} s")]
+            return self._signs
+
+    def _look(self) -> None:
+        connection: Connection | None = None
+        try:
+            connection = self._database.connect()
+            schema.check_installed(self._database, connection)
+            connection.commit()
+            found = [Sign("database", True, "answers, and has the tables that this program needs")]
+            if self._wakes is not None:
+                found.append(self._woken(connection))
+        except AfterworkError as error:
+            found = [Sign("database", False, str(error))]
+        except Exception as error:
+            found = [Sign("database", False, text_of(error))]
+        finally:
+            self._database.discard(connection)
+        self._signs, self._seen_at = found, self._clock()
+
+    def _woken(self, connection: Connection) -> Sign:
+        assert self._wakes is not None
+        try:
+            heard = self._wakes(connection, WAKES_WITHIN)
+        except Exception as error:
+            if not self._database.is_contended(error):
+                raise
+            return Sign("wake-up", False, f"others keep the database from being written to: {text_of(error)}")
+        if heard:
+            return Sign("wake-up", True, "what wakes this server reaches it")
+        return Sign("wake-up", False, f"what wakes this server has not reached it within {WAKES_WITHIN:.0f} s")
+
+
+def of_server(pulse: Pulse, is_ready: bool, is_stopping: bool, prober: Prober) -> Health:
+    """The health of a server in this process."""
+    loop = loop_sign(pulse)
+    signs = [loop]
+    if is_stopping:
+        signs.append(Sign("draining", False, "the server is about to stop, and begins nothing more"))
+    elif not is_ready:
+        signs.append(Sign("start", False, "the server waits for others, to enter the database"))
+    else:
+        signs += prober.look()
+    return Health(loop.good, all(sign.good for sign in signs), signs)
+
+
+def of_database(prober: Prober) -> Health:
+    """The health of a process that has no server of its own: it lives if it answers."""
+    signs = prober.look()
+    return Health(True, all(sign.good for sign in signs), signs)
+
+
+def loop_sign(pulse: Pulse) -> Sign:
+    """Whether a loop goes round."""
+    if pulse.has_ended:
+        return Sign("loop", False, "the loop of the server has ended")
+    if pulse.late:
+        return Sign("loop", False, f"the loop of the server should have been back {pulse.late:.0f} s ago")
+    return Sign("loop", True, "goes round")

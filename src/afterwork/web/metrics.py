@@ -1,0 +1,100 @@
+"""`/metrics` for Prometheus."""
+
+import platform
+from collections.abc import Iterator, Sequence
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from sqlalchemy import Engine
+from sqlalchemy.pool import QueuePool
+
+import afterwork
+from afterwork.app import Afterwork
+from afterwork.insight import Gauges, Total
+from afterwork.store.history import BOUNDS, Histogram
+from afterwork.store.tables import SCHEMA_VERSION
+
+OF_A_RUN = ("work", "trigger")
+
+
+def metrics(app: Afterwork, engine: Engine) -> bytes:
+    """All metrics of one database, in Prometheus' text format. Raises `NotInstalled` or `WrongSchema`."""
+    insight = app.insight(engine)
+    registry = CollectorRegistry()
+    registry.register(Reading([*_of_moment(insight.gauges()), *_of_runs(insight.totals()), *_of_process(engine)]))
+    return generate_latest(registry)
+
+
+class Reading:
+    """What was read once, as a collector."""
+
+    def __init__(self, found: list[Metric]) -> None:
+        self._found = found
+
+    def collect(self) -> Iterator[Metric]:
+        """As the registry asks for it."""
+        return iter(self._found)
+
+
+def _of_moment(found: Gauges) -> Iterator[Metric]:
+    lanes = {
+        "waiting": GaugeMetricFamily("afterwork_tickets_waiting", "Tickets that are due.", labels=["lane"]),
+        "oldest": GaugeMetricFamily(
+            "afterwork_tickets_oldest_seconds", "How long the first ticket has been due.", labels=["lane"]
+        ),
+        "later": GaugeMetricFamily("afterwork_tickets_later", "Tickets that wait for a moment.", labels=["lane"]),
+    }
+    for lane in found.lanes:
+        for name, metric in lanes.items():
+            metric.add_metric([lane.lane], getattr(lane, name))
+    yield from lanes.values()
+    yield GaugeMetricFamily("afterwork_caches_stale", "Caches that are stale.", found.stale)
+    yield GaugeMetricFamily("afterwork_caches_oldest_seconds", "How long the first has been stale.", found.stale_for)
+    yield GaugeMetricFamily("afterwork_journal_changes", "Changes that no server has taken.", found.journal)
+    yield GaugeMetricFamily("afterwork_journal_oldest_seconds", "The age of the first of them.", found.journal_for)
+    yield GaugeMetricFamily("afterwork_servers", "Servers that are there.", found.servers)
+    late = GaugeMetricFamily("afterwork_timer_late_seconds", "Timers that should have fired.", labels=["timer"])
+    for timer, seconds in found.late.items():
+        late.add_metric([timer], seconds)
+    yield late
+    longest = GaugeMetricFamily(
+        "afterwork_longest_transaction_seconds", "The longest open transaction of the database.", labels=["pid"]
+    )
+    if found.longest is not None:
+        longest.add_metric([str(found.longest.pid)], found.longest.seconds)
+    yield longest
+
+
+def _of_runs(totals: Sequence[Total]) -> Iterator[Metric]:
+    runs = CounterMetricFamily("afterwork_runs", "Runs that have ended.", labels=[*OF_A_RUN, "outcome"])
+    took = HistogramMetricFamily("afterwork_run_seconds", "How long the code of runs took.", labels=OF_A_RUN)
+    latency = HistogramMetricFamily("afterwork_latency_seconds", "From due to done.", labels=OF_A_RUN)
+    for total in totals:
+        labels, sums = [total.work, total.trigger], total.sums
+        for outcome, count in (("done", sums.done), ("failed", sums.failed), ("put off", sums.put_off)):
+            runs.add_metric([*labels, outcome], count)
+        took.add_metric(labels, _buckets(sums.took), sums.seconds)
+        latency.add_metric(labels, _buckets(sums.latency), None)
+    yield from (runs, took, latency)
+
+
+def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
+    """Each with all that are below it."""
+    bounds = [*map(str, BOUNDS), "+Inf"]
+    return [(bound, sum(histogram.counts[: place + 1])) for place, bound in enumerate(bounds)]
+
+
+def _of_process(engine: Engine) -> Iterator[Metric]:
+    facts = {"version": afterwork.__version__, "python": platform.python_version(), "schema": str(SCHEMA_VERSION)}
+    yield InfoMetricFamily("afterwork_build", "What answers.", value=facts)
+    if isinstance(engine.pool, QueuePool):
+        pool = GaugeMetricFamily("afterwork_pool_connections", "Connections of this process.", labels=["state"])
+        pool.add_metric(["in use"], engine.pool.checkedout())
+        pool.add_metric(["free"], engine.pool.checkedin())
+        yield pool

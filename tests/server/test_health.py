@@ -1,0 +1,212 @@
+"""Whether a server lives and is ready: what is broken is said, and what is well is not asked for again."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from sqlalchemy import text
+
+import afterwork as aw
+from afterwork.errors import AfterworkError
+from afterwork.events import Event, FellAsleep
+from afterwork.server import health, loop
+from afterwork.server.health import Health, Prober
+from afterwork.server.pulse import Pulse
+from afterwork.settings import Settings
+from afterwork.store.database import database_of
+from tests.conftest import Shop
+from tests.support.waiting import eventually
+from tests.support.world import statements
+
+
+def reasons(found: Health) -> dict[str, str]:
+    """What is not well."""
+    return {sign.name: sign.says for sign in found.signs if not sign.good}
+
+
+@pytest.fixture
+def asleep(the_shop: Shop) -> Iterator[Shop]:
+    """A shop whose server has nothing to do."""
+    with the_shop.app.serving(the_shop.engine):
+        eventually(lambda: FellAsleep in map(type, the_shop.seen))
+        yield the_shop
+
+
+def test_a_sleeping_server_is_ready_since_what_wakes_it_reaches_it(asleep: Shop) -> None:
+    found = asleep.app.health(asleep.engine)
+
+    assert found.live
+    assert found.ready, found
+    assert [sign.name for sign in found.signs] == ["loop", "database", "wake-up"]
+
+
+def test_a_probe_does_not_make_a_sleeping_server_look_on_postgresql(asleep: Shop) -> None:
+    if asleep.engine.dialect.name == "sqlite":
+        pytest.skip("there, nothing but a write can show that writes are noticed")
+    before = list(asleep.seen)
+
+    with statements(asleep.engine) as sent:
+        assert asleep.app.health(asleep.engine).ready
+
+    assert [one for one in sent if "sys_async_ticket" in one] == []
+    assert asleep.seen == before
+
+
+def test_that_all_is_well_is_believed_for_a_while(asleep: Shop) -> None:
+    asleep.app.health(asleep.engine)
+
+    with statements(asleep.engine) as sent:
+        for _ in range(10):
+            assert asleep.app.health(asleep.engine).ready
+
+    assert sent == []
+
+
+def test_it_is_looked_again_after_the_while_and_wherever_something_was_wrong(the_shop: Shop) -> None:
+    """By a clock in the test's hand."""
+    now = [0.0]
+    looks: list[bool] = []
+
+    def wakes(connection: object, seconds: float) -> bool:
+        looks.append(True)
+        return len(looks) != 2
+
+    prober = Prober(database_of(the_shop.engine, Settings()), wakes, lambda: now[0])
+
+    def ready() -> bool:
+        return all(sign.good for sign in prober.look())
+
+    assert [ready(), ready(), len(looks)] == [True, True, 1]
+    now[0] += health.GOOD_FOR
+    assert [ready(), len(looks)] == [False, 2]
+    assert [ready(), ready(), len(looks)] == [True, True, 3]
+
+
+def test_a_listen_that_hears_nothing_is_not_ready(asleep: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a connection that is dead without having been closed."""
+    if asleep.engine.dialect.name == "sqlite":
+        pytest.skip("there is no connection to listen on")
+    server = asleep.app._servers[0][1]
+    waker = server._link.waker
+    monkeypatch.setattr(waker, "_channel", "afterwork_elsewhere")  # what is sent reaches nobody
+
+    found = asleep.app.health(asleep.engine)
+
+    assert found.live
+    assert not found.ready
+    assert "has not reached it within 1 s" in reasons(found)["wake-up"]
+
+
+def test_a_file_whose_writes_are_not_noticed_is_not_ready(asleep: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    if asleep.engine.dialect.name != "sqlite":
+        pytest.skip("there is no file to watch")
+    waker = asleep.app._servers[0][1]._link.waker
+    monkeypatch.setattr(waker, "_has_changed", lambda: False)
+
+    assert "wake-up" in reasons(asleep.app.health(asleep.engine))
+
+
+def test_a_killed_connection_is_made_again_and_the_server_is_ready_then(asleep: Shop) -> None:
+    if asleep.engine.dialect.name == "sqlite":
+        pytest.skip("there are no connections to be killed")
+    kill = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND application_name = 'afterwork' AND pid <> pg_backend_pid()"
+    )
+    with asleep.engine.begin() as connection:
+        connection.execute(text(kill))
+
+    eventually(lambda: asleep.app.health(asleep.engine).ready)
+    assert asleep.app.health(asleep.engine).live
+
+
+def test_a_loop_that_is_stuck_is_not_live(the_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is held up by whoever listens to events."""
+    monkeypatch.setattr(loop, "TURN", 0.05)
+    gate, stuck = threading.Event(), threading.Event()
+
+    def hold(event: Event) -> None:
+        if isinstance(event, FellAsleep) and not gate.is_set():
+            stuck.set()
+            gate.wait(30)
+
+    app = aw.Afterwork(the_shop.app.base, on_event=hold)
+    with app.serving(the_shop.engine):
+        assert stuck.wait(20)
+        eventually(lambda: not app.health(the_shop.engine).live)
+        found = app.health(the_shop.engine)
+        gate.set()
+
+    assert not found.ready
+    assert "should have been back" in reasons(found)["loop"]
+
+
+def test_a_loop_that_has_ended_is_not_live(the_shop: Shop) -> None:
+    class Fatal(BaseException):
+        pass
+
+    def fail(event: Event) -> None:
+        if isinstance(event, FellAsleep):
+            raise Fatal
+
+    app = aw.Afterwork(the_shop.app.base, on_event=fail)
+    seen: list[Health] = []
+    with pytest.raises(AfterworkError), app.serving(the_shop.engine):
+        eventually(lambda: not app.health(the_shop.engine).live)
+        seen.append(app.health(the_shop.engine))
+
+    assert reasons(seen[0])["loop"] == "the loop of the server has ended"
+
+
+def test_a_server_that_drains_is_live_and_not_ready(asleep: Shop) -> None:
+    server = asleep.app._servers[0][1]
+    server._stopping.set()
+
+    found = server.health()
+
+    assert found.live
+    assert "about to stop" in reasons(found)["draining"]
+
+
+def test_without_a_server_the_database_alone_counts(the_shop: Shop) -> None:
+    found = the_shop.app.health(the_shop.engine)
+
+    assert (found.live, found.ready, [sign.name for sign in found.signs]) == (True, True, ["database"])
+
+
+def test_a_database_that_is_not_installed_is_not_ready(the_shop: Shop) -> None:
+    with the_shop.engine.begin() as connection:
+        connection.execute(text("UPDATE afterwork_about SET value = '0' WHERE name = 'schema_version'"))
+
+    found = the_shop.app.health(the_shop.engine)
+
+    assert found.live
+    assert "has version 0" in reasons(found)["database"]
+
+
+def test_a_database_that_never_answers_is_not_ready(the_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The probe itself answers."""
+    monkeypatch.setattr(health, "PATIENCE", 0.01)
+    monkeypatch.setattr(health, "WAKES_WITHIN", 0.01)
+    gate = threading.Event()
+    database = database_of(the_shop.engine, Settings())
+    connect: Callable[[], object] = database.connect
+    monkeypatch.setattr(database, "connect", lambda: (gate.wait(30), connect())[1])
+    prober = Prober(database, None)
+
+    assert "has not answered" in prober.look()[0].says
+    gate.set()
+    eventually(lambda: prober.look()[0].good)
+
+
+def test_the_pulse_is_late_only_after_its_promise() -> None:
+    now = [0.0]
+    pulse = Pulse(lambda: now[0])
+    assert pulse.late == 0
+
+    pulse.promise(5)
+    now[0] = 5
+    assert pulse.late == 0
+
+    now[0] = 7
+    assert pulse.late == 2

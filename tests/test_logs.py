@@ -1,0 +1,167 @@
+"""Log lines: one for each event, for people or as JSON, and those of jobs with their run."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import create_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+import afterwork as aw
+from afterwork.cli import main
+from afterwork.events import Broken, Facts, Failed, FellAsleep, PutOff, ServerStarted, log
+from afterwork.logs import HumanFormatter, JsonFormatter, RunFilter
+from tests.support.world import World
+
+
+class Base(DeclarativeBase): ...
+
+
+class SysAsyncTicket(aw.AsyncTicket, Base): ...
+
+
+class Parcel(Base):
+    __tablename__ = "parcel"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+    @aw.method
+    def ship(self) -> None:
+        logging.getLogger("carrier").warning("no answer\nfrom %s", "the carrier")
+
+
+@contextmanager
+def logged(formatter: logging.Formatter, level: int = logging.DEBUG) -> Iterator[list[str]]:
+    """The lines that are written meanwhile."""
+    text = io.StringIO()
+    lines: list[str] = []
+    handler = logging.StreamHandler(text)
+    handler.setFormatter(formatter)
+    handler.addFilter(RunFilter())
+    loggers = [logging.getLogger(name) for name in ("afterwork", "carrier")]
+    before = [(one.level, one.propagate) for one in loggers]
+    for one in loggers:
+        one.addHandler(handler)
+        one.setLevel(level)
+        one.propagate = False
+    try:
+        yield lines
+    finally:
+        lines += text.getvalue().splitlines()
+        for one, (old, propagate) in zip(loggers, before, strict=True):
+            one.removeHandler(handler)
+            one.setLevel(old)
+            one.propagate = propagate
+
+
+MOMENT = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+FACTS = Facts("ticket", "7", 2, None, MOMENT, 0.25, "Traceback")
+
+
+def the_only(lines: list[str]) -> dict[str, Any]:
+    (line,) = lines
+    found: dict[str, Any] = json.loads(line)
+    return found
+
+
+def test_a_line_of_json_has_the_event_and_its_fields() -> None:
+    with logged(JsonFormatter()) as lines:
+        log(Failed("Parcel.ship", "Parcel!3", "a run", "ValueError: no", FACTS))
+
+    found = the_only(lines)
+    assert datetime.fromisoformat(found.pop("time")).tzinfo == UTC
+    assert found == {
+        "level": "warning",
+        "logger": "afterwork",
+        "message": "Parcel.ship on Parcel!3 failed (run a run): ValueError: no",
+        "event": "Failed",
+        "work": "Parcel.ship",
+        "root_id": "Parcel!3",
+        "run": "a run",
+        "error": "ValueError: no",
+        "trigger": "ticket",
+        "ticket": "7",
+        "attempt": 2,
+        "due": None,
+        "ended": "2026-03-01T09:30:00+00:00",
+        "took": 0.25,
+        "trace": "Traceback",
+    }
+
+
+def test_what_a_run_took_and_how_long_it_waits_are_two_things() -> None:
+    with logged(JsonFormatter()) as lines:
+        log(PutOff("Parcel.ship", None, "a run", "no", 2, 60.0, FACTS))
+
+    found = the_only(lines)
+    assert (found["took"], found["seconds"]) == (0.25, 60.0)
+
+
+def test_an_unexpected_error_comes_with_its_traceback() -> None:
+    try:
+        raise ValueError("no\nfurther")
+    except ValueError as error:
+        with logged(JsonFormatter()) as lines:
+            log(Broken("a worker", error))
+
+    assert the_only(lines)["traceback"].startswith("Traceback (most recent call last)")
+
+
+def test_a_line_below_the_level_is_not_written_and_some_events_are_no_line_at_all() -> None:
+    with logged(JsonFormatter(), logging.ERROR) as lines:
+        log(ServerStarted(1, "sqlite:///shop.db"))
+        log(FellAsleep(1))
+
+    assert lines == []
+
+
+@pytest.fixture
+def world() -> World:
+    return World(create_engine("sqlite://"), Base)
+
+
+def ship(world: World) -> aw.Run:
+    with world.session() as session, session.begin():
+        session.add(parcel := Parcel())
+        aw.later(parcel.ship)
+    (ended,) = world.run()
+    return ended.run
+
+
+def test_a_line_that_a_job_writes_says_which_run_it_belongs_to(world: World) -> None:
+    with logged(JsonFormatter(), logging.WARNING) as lines:
+        run = ship(world)
+
+    found = the_only(lines)
+    assert found["message"] == "no answer\nfrom the carrier"
+    assert (found["run"], found["ticket"], found["work"]) == (str(run.id), "1", "Parcel.ship")
+    assert found["root_id"] == "Parcel!1"
+    assert "event" not in found
+
+
+def test_for_people_it_stands_at_the_end_of_one_line(world: World) -> None:
+    with logged(HumanFormatter(), logging.WARNING) as lines:
+        run = ship(world)
+
+    (line,) = lines
+    expected = f"WARNING no answer\\nfrom the carrier (run {run.id}, ticket 1, work Parcel.ship, root_id Parcel!1)"
+    assert line.endswith(expected)
+
+
+def test_a_line_outside_of_a_run_says_nothing_of_one() -> None:
+    with logged(HumanFormatter()) as lines:
+        logging.getLogger("carrier").warning("hello")
+
+    assert lines[0].endswith("WARNING hello")
+
+
+def test_serve_refuses_a_layout_that_there_is_not() -> None:
+    said = CliRunner().invoke(main, ["serve", "examples.shop:app", "--database", "sqlite:///x.db", "--log", "xml"])
+
+    assert said.exit_code == 2
+    assert "human" in said.output

@@ -1,0 +1,117 @@
+"""What holds for each page, whatever it shows."""
+
+import pytest
+from playwright.sync_api import expect
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+import afterwork as aw
+from afterwork.web.menu import MENU, Entry
+from examples.shop import Customer
+from tests.web.browser.conftest import NARROW, WIDE, Visitors
+
+PATHS = [entry.path for entry in MENU]
+
+SHIFTS = """() => new Promise(done => {
+  let sum = 0;
+  new PerformanceObserver(list => { for (const one of list.getEntries()) sum += one.value; })
+    .observe({type: 'layout-shift', buffered: true});
+  setTimeout(() => done(sum), 3500);
+})"""
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(("width", "dark"), [(WIDE, False), (NARROW, True)])
+def test_a_page_is_shown_without_trouble(looking: Visitors, path: str, width: int, dark: bool) -> None:
+    """No error in the browser, nothing from other hosts, no wider than the window, one heading, no name taken over."""
+    visit = looking.visit(width=width, dark=dark)
+    page = visit.to(path)
+
+    expect(page.locator("h1")).to_have_count(1)
+    expect(page.locator("#live.on")).to_have_count(1)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.title().endswith("Afterwork")
+    assert visit.wrong == []
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_page_reads_without_scripts(looking: Visitors, path: str) -> None:
+    visit = looking.visit(scripts=False)
+    page = visit.to(path)
+
+    expect(page.locator("h1")).to_be_visible()
+    page.get_by_role("link", name="Tickets", exact=True).first.click()
+    expect(page.locator("h1")).to_have_text("Tickets")
+    assert visit.wrong == []
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_all_that_can_be_pressed_is_named_and_reached_by_keyboard(looking: Visitors, path: str) -> None:
+    page = looking.visit().to(path)
+
+    unnamed = page.evaluate("""() => [...document.querySelectorAll('a, button, input:not([type=hidden]), select')]
+        .filter(one => !(one.textContent.trim() || one.ariaLabel || one.title || one.labels?.length))
+        .map(one => one.outerHTML)""")
+    skipped = page.evaluate("() => [...document.querySelectorAll('[tabindex]')].filter(one => one.tabIndex > 0).length")
+    assert (unnamed, skipped) == ([], 0)
+
+
+def test_the_first_tab_leads_to_the_content(looking: Visitors) -> None:
+    page = looking.visit().to("/")
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#main")).to_be_focused()
+
+
+@pytest.mark.parametrize("entry", MENU, ids=lambda entry: entry.name)
+def test_keys_lead_to_each_page(looking: Visitors, entry: Entry) -> None:
+    page = looking.visit().to("/model" if entry is MENU[0] else "/")
+    expect(page.locator("#live.on")).to_have_count(1)
+    page.keyboard.press(entry.key)
+
+    expect(page.locator(f'.menu a[data-key="{entry.key}"][aria-current="page"]')).to_have_count(1)
+
+
+def test_a_question_mark_tells_the_keys(looking: Visitors) -> None:
+    page = looking.visit().to("/")
+    page.keyboard.press("?")
+
+    expect(page.locator("#help")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#help")).to_be_hidden()
+
+
+def test_light_and_dark_can_be_switched_and_stay(looking: Visitors) -> None:
+    page = looking.visit().to("/")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(ground)
+    page.keyboard.press("y")
+    dark = page.evaluate(ground)
+    page.reload()
+
+    assert light != dark
+    assert page.evaluate(ground) == dark
+
+
+def test_a_page_follows_what_goes_on_and_nothing_jumps(acting: Visitors, busy: Engine) -> None:
+    page = acting.visit().to("/?every=1")
+    tile = page.locator(".tile", has_text="Oldest ticket").locator(".note")
+    expect(tile).to_have_text("2 wait")
+    with Session(busy) as session, session.begin():
+        aw.later(session.get_one(Customer, 3).remind)
+
+    expect(tile).to_have_text("3 wait")
+    assert page.evaluate(SHIFTS) < 0.01
+
+
+def test_a_page_can_be_stopped_and_goes_on(acting: Visitors, busy: Engine) -> None:
+    page = acting.visit().to("/?every=1")
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("#live")).to_have_text("paused")
+    with Session(busy) as session, session.begin():
+        aw.later(session.get_one(Customer, 3).remind)
+    page.get_by_role("button", name="Go on").click()
+
+    expect(page.locator(".tile", has_text="Oldest ticket").locator(".note")).to_have_text("3 wait")

@@ -1,0 +1,132 @@
+"""`/livez`, `/readyz`, `/metrics`, as an orchestrator and Prometheus ask them."""
+
+import json
+import re
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import text
+from starlette.testclient import TestClient
+
+import afterwork as aw
+from afterwork.events import FellAsleep
+from tests.conftest import Shop, Trade
+from tests.support import trade
+from tests.support.shop import SysAsyncTicket, add_customer
+from tests.support.waiting import eventually
+from tests.web.conftest import client_of
+
+HOWTO = Path(__file__).resolve().parents[2] / "docs" / "howto"
+
+
+def values(client: TestClient) -> dict[str, float]:
+    """Each sample of `/metrics`, as it is written: `afterwork_tickets_waiting{lane="main"}`."""
+    answer = client.get("/metrics")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/plain")
+    found = {}
+    for family in text_string_to_metric_families(answer.text):
+        for sample in family.samples:
+            labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()))
+            found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
+    return found
+
+
+def test_a_process_without_a_server_is_live_and_ready_if_its_database_is(client: TestClient, the_shop: Shop) -> None:
+    assert client.get("/livez").json() == {"ok": True, "signs": []}
+    assert client.get("/readyz").status_code == 200
+    assert client.get("/readyz").json()["ok"]
+
+
+def test_a_server_in_the_process_counts(client: TestClient, the_shop: Shop) -> None:
+    with the_shop.app.serving(the_shop.engine):
+        eventually(lambda: FellAsleep in map(type, the_shop.seen))
+        ready = client.get("/readyz")
+
+        assert [sign["name"] for sign in ready.json()["signs"]] == ["loop", "database", "wake-up"]
+        assert ready.status_code == 200
+        the_shop.app._servers[0][1]._stopping.set()
+        assert client.get("/readyz").status_code == 503
+        assert client.get("/livez").status_code == 200
+
+
+def test_what_is_wrong_is_told_to_those_who_may_read_and_only_named_to_others(the_shop: Shop) -> None:
+    with the_shop.engine.begin() as connection:
+        connection.execute(text("UPDATE afterwork_about SET value = '0' WHERE name = 'schema_version'"))
+    with client_of(aw.web(the_shop.app, the_shop.engine, token="a token")) as stranger:
+        answer = stranger.get("/readyz")
+        known = stranger.get("/readyz", headers={"authorization": "Bearer a token"})
+
+        assert answer.status_code == known.status_code == 503
+        assert answer.json() == {"ok": False, "signs": [{"name": "database", "good": False}]}
+        assert "version 0" in known.json()["signs"][0]["says"]
+        assert stranger.get("/metrics").status_code == 401
+        assert stranger.get("/metrics", headers={"authorization": "Bearer a token"}).status_code == 503
+
+
+def test_metrics_tell_what_waits_and_what_has_run(client: TestClient, the_shop: Shop) -> None:
+    with the_shop.session() as session, session.begin():
+        customer = add_customer(session)
+        aw.later(customer.send_mail)
+        aw.later(customer.fail)
+    the_shop.run()
+    with the_shop.session() as session, session.begin():
+        for ticket in (SysAsyncTicket(view_model="Customer.send_mail"), SysAsyncTicket(view_model="Customer.fail")):
+            ticket.created = the_shop.clock.now()
+            ticket.lane = "mail"
+            session.add(ticket)
+
+    found = values(client)
+
+    assert found['afterwork_runs_total{outcome="done",trigger="ticket",work="Customer.send_mail"}'] == 1
+    assert found['afterwork_runs_total{outcome="failed",trigger="ticket",work="Customer.fail"}'] == 1
+    assert found['afterwork_run_seconds_count{trigger="ticket",work="Customer.send_mail"}'] == 1
+    assert found['afterwork_run_seconds_bucket{le="+Inf",trigger="ticket",work="Customer.send_mail"}'] == 1
+    assert found['afterwork_latency_seconds_bucket{le="+Inf",trigger="ticket",work="Customer.send_mail"}'] == 1
+    assert found['afterwork_tickets_waiting{lane="mail"}'] == 2
+    assert found["afterwork_servers"] == 0
+
+
+def test_metrics_tell_of_caches_and_the_journal(the_trade: Trade) -> None:
+    with the_trade.session() as session, session.begin():
+        session.add(trade.Customer(name="Ann"))
+
+    with client_of(aw.web(the_trade.app, the_trade.engine)) as client:
+        before = values(client)
+        the_trade.run()
+        after = values(client)
+
+    assert before["afterwork_journal_changes"] > 0
+    assert after["afterwork_journal_changes"] == 0
+    assert after["afterwork_caches_stale"] == 0
+
+
+def test_a_long_transaction_is_told_with_its_process(client: TestClient, the_shop: Shop) -> None:
+    with the_shop.engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+        found = [name for name in values(client) if name.startswith("afterwork_longest_transaction_seconds")]
+
+    assert len(found) == (0 if the_shop.engine.dialect.name == "sqlite" else 1)
+
+
+def names_of(families: str) -> set[str]:
+    """The names under which Prometheus keeps what `/metrics` tells, also of those without a sample."""
+    found: set[str] = set()
+    for line in families.splitlines():
+        if line.startswith("# TYPE "):
+            _, _, name, kind = line.split()
+            found |= {f"{name}{end}" for end in ("_bucket", "_sum", "_count")} if kind == "histogram" else {name}
+    return found
+
+
+def test_the_dashboard_and_its_page_name_only_metrics_that_exist(client: TestClient) -> None:
+    known = names_of(client.get("/metrics").text)
+    dashboard = json.loads((HOWTO / "grafana.json").read_text(encoding="utf-8"))
+    exprs = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    page = (HOWTO / "metrics.md").read_text(encoding="utf-8")
+    asked = {name for expr in exprs for name in re.findall(r"afterwork_\w+", expr)}
+    told = set(re.findall(r"`(afterwork_\w+)`", page))
+
+    assert asked <= known
+    assert {name.removesuffix("_bucket") for name in known} >= told
+    assert len(asked) >= 12
