@@ -7,9 +7,7 @@ from typing import Any
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from afterwork.cli import (
-    caches, check, history, lanes, language, machines, once, serving, status, tickets, timers
-)
+from afterwork.cli import caches, check, history, lanes, language, machines, once, serving, status, tickets, timers
 from afterwork.cli.printing import plainly
 from afterwork.errors import AfterworkError
 

@@ -4,7 +4,7 @@ import importlib
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -31,6 +31,9 @@ DRIVERS = {
     "postgresql": "postgresql+psycopg",
     "postgres": "postgresql+psycopg",
 }
+
+
+UNPREPARED: Mapping[str, Any] = {"connect_args": {"prepare_threshold": None}}
 
 
 def app_at(where: str) -> Afterwork:
@@ -76,13 +79,14 @@ def url_of(text: str) -> URL:
 
 
 @contextmanager
-def engine_at(url: URL) -> Iterator[Engine]:
-    """An engine for a database that is there."""
+def engine_at(url: URL, listens: bool = True) -> Iterator[Engine]:
+    """An engine for a database that is there. Where no connection may listen, there is a pooler between, which has
+    none either that keeps what was prepared on it."""
     file = _file(url)
     if file is not None and not file.exists():
         raise click.ClickException(f"There is no file {file}. Let the application create its tables in it first.")
     try:
-        engine = create_engine(url)
+        engine = create_engine(url, **({} if listens or url.get_backend_name() == "sqlite" else UNPREPARED))
     except ModuleNotFoundError as error:
         advice = "Try: pip install 'afterwork[postgresql]'"
         raise click.ClickException(f"{url.drivername} needs {error.name}, which is not installed. {advice}") from None
@@ -120,15 +124,10 @@ def seconds(text: str) -> timedelta:
 WHERE = "afterwork.where"
 
 
-class Where(click.ParamType):
-    """`MODULE:APP`. What was said is kept, so that a command can name another one on the same application."""
-
-    name = "MODULE:APP"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Afterwork:
-        if ctx is not None:
-            ctx.meta[WHERE] = value
-        return app_at(value)
+def _found(context: click.Context, parameter: click.Parameter, where: str) -> Afterwork:
+    """The application at `MODULE:APP`. What was said is kept, so that a command can name another one on it."""
+    context.meta[WHERE] = where
+    return app_at(where)
 
 
 def twin(words: str) -> str:
@@ -141,7 +140,7 @@ def twin(words: str) -> str:
     return f"{command} --database {shlex.quote(context.params['url'].render_as_string())}"
 
 
-the_app = click.argument("app", type=Where(), metavar="MODULE:APP")
+the_app = click.argument("app", callback=_found, metavar="MODULE:APP")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

@@ -33,7 +33,7 @@ def status(app: Afterwork, url: URL, watch: float | None, as_json: bool) -> None
     """Show whether all is well: what waits and runs, the last hour, and what needs attention."""
     if watch is not None and as_json:
         raise click.UsageError("--watch shows, --json prints once. Say one of them.")
-    with engine_at(url) as engine:
+    with engine_at(url, app.settings.listen) as engine:
         if watch is not None:
             _watch(app, engine, watch)
             return
