@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import URL, DateTime, Engine, create_engine, func, text
+from sqlalchemy import URL, DateTime, Engine, NullPool, create_engine, func, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import afterwork as aw
@@ -38,11 +38,14 @@ def name_of(engine: Engine) -> str:
 def for_this_database(engine: Engine, setting: str) -> Iterator[None]:
     """New connections to the database have a setting while the block lasts."""
     name, _, value = setting.partition("=")
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as admin:
-        admin.execute(text(f"ALTER DATABASE {name_of(engine)} SET {name} = '{value}'"))
-        engine.dispose()
-        yield
-        admin.execute(text(f"ALTER DATABASE {name_of(engine)} RESET {name}"))
+    alter = f"ALTER DATABASE {name_of(engine)}"
+    admin = create_engine(engine.url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with admin.connect() as connection:
+        connection.execute(text(f"{alter} SET {name} = '{value}'"))
+    engine.dispose()
+    yield
+    with admin.connect() as connection:
+        connection.execute(text(f"{alter} RESET {name}"))
     engine.dispose()
 
 

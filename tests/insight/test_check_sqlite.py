@@ -49,7 +49,7 @@ def test_a_log_that_a_reader_keeps_from_being_taken_in_is_told(the_shop: Shop) -
         with the_shop.engine.begin() as writer:
             writer.execute(text("INSERT INTO afterwork_lane (name) VALUES (hex(zeroblob(50000)))"))
 
-        assert len(wrong(the_shop, "write-ahead log has 0.1 MB", small)) == 1
+        assert len(wrong(the_shop, "write-ahead log has 0.2 MB", small)) == 1
 
     with the_shop.engine.connect() as connection:
         connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from afterwork.insight.check import (
-    caches,
     capture,
     clocks,
     connections,
+    indexes,
     jobs,
     journal,
     sqlite,
@@ -34,7 +34,7 @@ BEFORE: tuple[tuple[str, Look], ...] = (
 INSTALLED: tuple[tuple[str, Look], ...] = (
     ("database", sqlite.look),
     ("capture", capture.look),
-    ("caches", caches.look),
+    ("indexes", indexes.look),
     ("jobs", jobs.look),
     ("servers", clocks.look),
     ("journal", journal.look),

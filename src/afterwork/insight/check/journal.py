@@ -26,7 +26,9 @@ def _waiting(scene: Scene) -> Finding:
         "A server takes changes within milliseconds. See that one is there and what it works on: "
         "afterwork status MODULE:APP --database URL"
     )
-    return Finding(f"{waiting} changes wait to be taken{since}", count <= most and not is_old, advice, is_note=True)
+    return Finding(
+        f"changes that wait to be taken: {waiting}{since}", count <= most and not is_old, advice, is_note=True
+    )
 
 
 def _age(scene: Scene) -> timedelta:
@@ -44,7 +46,7 @@ def _kept(scene: Scene) -> Finding:
         "afterwork caches MODULE:APP --database URL"
     )
     is_right = count <= scene.limits.waiting_changes
-    return Finding(f"{count:,} changes are kept aside", is_right, advice, is_note=True)
+    return Finding(f"changes that are kept aside: {count:,}", is_right, advice, is_note=True)
 
 
 def _count(scene: Scene, table: Table) -> int:
