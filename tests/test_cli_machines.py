@@ -44,7 +44,7 @@ def test_it_shows_where_objects_stand_and_what_would_move_them(ask: Ask) -> None
     assert "→ paid" in lines["cart"]
     assert "lost (not in the machine)" in found.output
     views = {view["name"]: view for view in json.loads(ask("machines", "--json").output)}
-    counts = {state["state"]: state["count"] for state in views["Order.flow"]["states"]}
+    counts = {state["state"]: state["count"]["number"] for state in views["Order.flow"]["states"]}
     assert (counts["cart"], counts["lost"], counts["paid"]) == (1, 1, 0)
 
 

@@ -28,10 +28,12 @@ class Box(Base):
     size: Mapped[int]
     value: Mapped[int] = mapped_column(default=0)
 
+def send(box): ...
+
 app = aw.Afterwork(Base)
-app.load(Path(__file__).parent / "jobs.toml")
+app.load(Path(__file__).parent / "jobs.toml", python=[send])
 """
-JOBS = '[derived."Box.value"]\nvalue = "self.size * {}"\n'
+JOBS = '[derived."Box.value"]\nvalue = "self.size * {}"\n[methods."Box.send"]\npython = "send"\n'
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import os
 from datetime import timedelta
 from email.message import EmailMessage
 from smtplib import SMTP, SMTPException, SMTPNotSupportedError, SMTPRecipientsRefused, SMTPResponseException
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy.orm import Mapped, mapped_column
@@ -70,15 +71,6 @@ class OutgoingMail(Base):
     def may_be_tried_again(self) -> bool:
         return self.tries < MOST_TRIES
 
-    @property
-    def message(self) -> EmailMessage:
-        """The mail as it goes out. Raises `ValueError` for what can't be in one."""
-        message = EmailMessage()
-        message["From"], message["To"], message["Subject"] = SENDER, self.recipient, self.subject
-        message["Message-ID"] = f"<{self.key}@{SENDER.partition('@')[2]}>"
-        message.set_content(self.text)
-        return message
-
 
 class SendMail(aw.ViewModel, root=OutgoingMail):
     """Hands a mail to the mail server. It takes its time, so it runs with no transaction open, and beside all others.
@@ -92,17 +84,30 @@ class SendMail(aw.ViewModel, root=OutgoingMail):
 
     @aw.action(enabled=lambda self: aw.can(self.root.flow.accept))
     def send(self) -> None:
-        mail = self.root
-        try:
-            hand_over(self.smtp, mail.message)
-        except (SMTPException, OSError, ValueError) as error:
-            mail.answer = f"{type(error).__name__}: {error}"
-            if is_for_good(error):
-                mail.flow.refuse()
-            else:
-                mail.flow.defer()
+        deliver(self.root, self.smtp)
+
+
+def deliver(mail: Any, server: str) -> None:
+    """Hand a mail to a mail server, and let its machine know how that ended."""
+    try:
+        hand_over(server, message_of(mail))
+    except (SMTPException, OSError, ValueError) as error:
+        mail.answer = f"{type(error).__name__}: {error}"
+        if is_for_good(error):
+            mail.flow.refuse()
         else:
-            mail.flow.accept()
+            mail.flow.defer()
+    else:
+        mail.flow.accept()
+
+
+def message_of(mail: Any) -> EmailMessage:
+    """A mail as it goes out. Raises `ValueError` for what can't be in one."""
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = SENDER, mail.recipient, mail.subject
+    message["Message-ID"] = f"<{mail.key}@{SENDER.partition('@')[2]}>"
+    message.set_content(mail.text)
+    return message
 
 
 def hand_over(server: str, message: EmailMessage) -> None:

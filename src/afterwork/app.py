@@ -2,7 +2,7 @@
 
 import threading
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -29,7 +29,7 @@ from afterwork.manifest.steps import Steps
 from afterwork.model.cache import MachineCache
 from afterwork.model.expression import evaluate
 from afterwork.model.external_id import external_id
-from afterwork.model.jobs_file import JobsFile, load, load_text
+from afterwork.model.jobs_file.load import JobsFile, load, load_again
 from afterwork.model.later import session as session_of
 from afterwork.model.reading import ReadModel, read_model, registry_of
 from afterwork.server.health import Health, Prober, Sign, of_database
@@ -95,21 +95,26 @@ class Afterwork:
         """The model. Raises `ModelError`, listing all that is wrong with it."""
         return read_model(self.base)
 
-    def load(self, path: str | Path) -> list[str]:
-        """Add the jobs of a TOML file to the model: view models, methods and calculated members, with what starts them,
-        written in OCL and EAL. Loading a file again takes its earlier jobs out first. Returns the names of the jobs.
+    def load(self, path: str | Path, *, python: Iterable[Callable[..., Any]] = ()) -> list[str]:
+        """Add the jobs of a TOML or YAML file to the model: view models, methods and calculated members, with what
+        starts them, written in OCL and EAL. Loading a file again takes its earlier jobs out first. Returns the names of
+        the jobs.
 
+            app.load("jobs.toml", python=[send_order, NoAnswer])
+
+        `python` are the functions that the file may name where OCL and EAL have no words, and the exceptions that are
+        worth another attempt; each by its own name.
         Raises `BadJobsFile`, with the line; then the file's earlier jobs stay.
         """
-        found = Path(path).resolve()
+        found, model = Path(path).resolve(), registry_of(self.base)
         before = self._files.pop(found, None)
         if before is not None:
             before.withdraw()
         try:
-            self._files[found] = load(found, registry_of(self.base))
+            self._files[found] = load(found, self.base, model, python)
         except BaseException:
             if before is not None:
-                self._files[found] = load_text(before, registry_of(self.base))
+                self._files[found] = load_again(before, self.base, model)
             raise
         vars(self).pop("model", None)
         return list(self._files[found].jobs)
@@ -153,9 +158,9 @@ class Afterwork:
 
     def _reload(self, engine: Engine) -> None:
         """Read all files of jobs again. What is wrong with one leaves its earlier jobs as they are."""
-        for path in list(self._files):
+        for path, file in list(self._files.items()):
             try:
-                jobs = self.load(path)
+                jobs = self.load(path, python=file.python.values())
             except BadJobsFile as error:
                 self.events.emit(Broken("reloading", error))
             else:

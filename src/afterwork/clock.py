@@ -1,6 +1,6 @@
 """What time it is. Everything that compares with the clock is given one of these."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
@@ -50,3 +50,29 @@ def telling_time(clock: Clock) -> Iterator[None]:
 def now() -> datetime:
     """What time it is for this code: in a run by the clock of its server, elsewhere by that of this machine."""
     return (_CLOCK.get() or SystemClock()).now()
+
+
+class CurrentClock:
+    """The clock that `now` goes by."""
+
+    def now(self) -> datetime:
+        return now()
+
+
+_WATCH: ContextVar[Callable[[datetime], bool] | None] = ContextVar("afterwork_watch", default=None)
+
+
+@contextmanager
+def watching_time(watch: Callable[[datetime], bool] | None) -> Iterator[None]:
+    """Let `watch` answer whether a moment has passed, for the code of the block: so it learns what is waited for."""
+    token = _WATCH.set(watch)
+    try:
+        yield
+    finally:
+        _WATCH.reset(token)
+
+
+def passed(moment: datetime, by: Clock) -> bool:
+    """Whether a moment has passed: by a clock, where nobody watches."""
+    watch = _WATCH.get()
+    return moment <= by.now() if watch is None else watch(moment)

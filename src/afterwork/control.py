@@ -11,7 +11,9 @@ from sqlalchemy import Connection, select, update
 
 from afterwork.clock import Clock
 from afterwork.errors import BadRequest, shown
-from afterwork.events import Events
+from afterwork.events import Acted, Events
+from afterwork.manifest.by_hand import have_run
+from afterwork.model.external_id import parse
 from afterwork.model.key import key_of
 from afterwork.model.reading import ReadModel
 from afterwork.store import leases, once, schema, tables
@@ -30,6 +32,7 @@ class Control:
         self._database = database
         self._model = model
         self._clock = clock
+        self._events = events
         self._rounds = rounds_of(database, model, clock, events, variables)
 
     def reload(self) -> list[int]:
@@ -77,6 +80,17 @@ class Control:
                 failed = sorted(row.name for row in once.rows(connection).values() if row.error is not None)
                 known = ", ".join(failed) or "none"
                 raise BadRequest(f"{shown(name)} is no action that runs once and has failed. Failed have: {known}.")
+
+    def recompute(self, root: str, cache: str, who: str) -> None:
+        """Let a cache of an object run though nothing that it read has changed: `("Customer!42", "total", "ann")`.
+        `who` asks for it, and is told of as the cause.
+
+        Raises `BadRequest` if the object has no such cache, or if it runs just now; `MalformedExternalId`.
+        """
+        name = self._model.cache_in(parse(root, self._model.classes).mapper.class_, cache).name
+        with self._acting() as connection, self._database.transaction(connection):
+            have_run(connection, self._database.dialect, name, root, who, self._clock.now())
+        self._events.emit(Acted(who, "recomputed", f"{name} of {root}"))
 
     def pause(self, name: str) -> None:
         """Let a timer not fire, or no more jobs of a lane begin. What runs goes on."""

@@ -228,6 +228,15 @@ class TimerIsGone:
 
 
 @dataclass(frozen=True)
+class Acted:
+    """Somebody has done something by hand: `who` did `what` (retried, paused …) on what."""
+
+    who: str
+    what: str
+    on: str
+
+
+@dataclass(frozen=True)
 class FellAsleep:
     """Nothing is due, and the server waits until it is woken."""
 
@@ -237,7 +246,7 @@ class FellAsleep:
 Event = (
     Reached | Ran | Failed | WasCancelled | PutOff | Lost | TookOver | ServerStarted | ServerStopping | ServerStopped
     | ServerCrashed | DatabaseLost | DatabaseBack | InTheWay | Broken | Pruned | NotInSql | OtherCode | Reloaded
-    | Fired | RoundFailed | TimerIsGone | FellAsleep
+    | Fired | RoundFailed | TimerIsGone | Acted | FellAsleep
 )  # fmt: skip
 
 Listener = Callable[[Event], None]
@@ -342,6 +351,8 @@ def log(event: Event) -> None:  # noqa: PLR0912 - one case for each event, all w
             _say(event, logging.WARNING, "timer %s could not begin its round: %s", timer, error)
         case TimerIsGone(timer):
             _say(event, logging.WARNING, "timer %s is not in the model any more and does not fire", timer)
+        case Acted(who, what, on):
+            _say(event, logging.INFO, "%s %s %s", who, what, on)
         case Pruned(count):
             _say(event, logging.DEBUG, "%d receipts deleted", count)
 

@@ -226,7 +226,7 @@ def test_nothing_is_left_of_a_lease_that_has_ended(world: World) -> None:
         assert connection.execute(text("SELECT count(*) FROM afterwork_server")).scalar() == 0
 
 
-def test_a_root_that_is_deleted_while_it_runs_ends_it_with_an_error(world: World) -> None:
+def test_a_root_that_is_deleted_while_it_runs_ends_it_when_it_is_tried_again(world: World) -> None:
     def during(parcel: Parcel) -> None:
         def delete() -> None:
             with world.engine.begin() as other:
@@ -236,10 +236,11 @@ def test_a_root_that_is_deleted_while_it_runs_ends_it_with_an_error(world: World
 
     Parcel.during = staticmethod(during)
 
-    (error,) = ask(world, "ship")
+    assert ask(world, "ship") == [None]
+    world.clock.advance(timedelta(minutes=1))
+    world.run()
 
-    assert error is not None
-    assert "StaleDataError" in error
+    assert errors(world.engine, SysAsyncTicket) == ["The root Parcel!1 is not there (any more)."]
     assert logs(world) == []
 
 

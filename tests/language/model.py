@@ -86,6 +86,8 @@ class Order(Base):
     paid: Mapped[bool | None]
     due: Mapped[datetime | None] = mapped_column(UtcDateTime)
     made: Mapped[datetime | None]
+    grace: Mapped[int | None]
+    patience: Mapped[timedelta | None]
     customer: Mapped[Customer | None] = relationship(back_populates="orders")
     lines: Mapped[list["Line"]] = relationship(back_populates="order", cascade="all, delete-orphan", order_by="Line.id")
     tags: Mapped[list[Tag]] = relationship(secondary=tagged, order_by=Tag.id)
@@ -144,13 +146,15 @@ def fill(session: Session) -> None:
     bob = Customer(id=2, name="bob", note="", kind=Kind.Large, state="Blocked", referrer=ada)
     asa = VipCustomer(id=3, name="Åsa", number=9, note="a%b_c", active=False, discount=0.25, referrer=ada)
     red, blue = Tag(id=1, name="red"), Tag(id=2, name="blue")
-    first = Order(id=1, customer=ada, total=Decimal("50.00"), paid=True, due=NOON, made=datetime(2024, 1, 1))
+    first = Order(id=1, customer=ada, total=Decimal("50.00"), paid=True, due=NOON, made=datetime(2024, 1, 31))
+    first.grace, first.patience = 3, timedelta(days=1, hours=2, microseconds=5)
     first.tags = [red, blue]
     first.lines = [
         Line(id=1, quantity=2, price=Decimal("10.00"), weight=0.5),
         Line(id=2, quantity=3, price=Decimal("10.00")),
     ]
     second = Order(id=2, customer=ada, total=Decimal("150.10"), paid=False, due=NOON + timedelta(days=3))
+    second.grace, second.patience = -1, timedelta(hours=-3)
     second.tags = [red]
     second.lines = [Line(id=3, quantity=1, price=Decimal("150.10"), weight=1.5)]
     third = Order(id=3, customer=bob, total=Decimal("0.00"))

@@ -25,6 +25,38 @@ def test_members_are_set_and_the_last_statement_is_the_value(sqlite: Session) ->
     assert (ada.name, ada.number, ada.kind) == ("Grace", 1, Kind.Large)
 
 
+def test_a_member_is_set_to_null(sqlite: Session) -> None:
+    do("self.number.setToNull; self.orders->first.customer.setToNull; let n = 1 in n.SetToNull()", sqlite)
+
+    ada = sqlite.get_one(Customer, 1)
+    assert ada.number is None
+    assert [order.id for order in ada.orders] == [2]
+
+
+def test_an_end_with_many_has_no_objects_once_it_is_set_to_null(sqlite: Session) -> None:
+    do("self.orders := null; self.orders->first.lines.setToNull", sqlite)
+
+    assert sqlite.get_one(Customer, 1).orders == []
+
+
+def test_only_members_and_variables_are_set_to_null() -> None:
+    with pytest.raises(WrongType, match="Only members and variables"):
+        compile_action("self.name.trim.setToNull", names(), Customer)
+
+
+def test_a_member_is_dirty_until_it_is_saved(sqlite: Session) -> None:
+    assert do("self.name := 'Grace'; self.orders.clear; self.isDirtyMember('Name')", sqlite) is True
+    assert do("self.isDirtyMember('orders')", sqlite) is True
+    assert do("self.isDirtyMember('number')", sqlite) is False
+    sqlite.flush()
+    assert do("self.isDirtyMember('name')", sqlite) is False
+
+
+def test_what_the_database_is_asked_for_changes_nothing(sqlite: Session) -> None:
+    with pytest.raises(CantEvaluate, match="This changes the model"):
+        do("Order.PSEval(Order.allInstances->select(o | o.paid := true))", sqlite)
+
+
 def test_an_object_is_created_and_saved_with_what_was_set(session: Session) -> None:
     do(
         "let o = Order.Create in (o.id := 99; o.Customer := self; "

@@ -73,12 +73,12 @@ BLANKS = ", ".join(f"a{n + 1} = a{n}.replace('a', a{n})" for n in range(40))
     ],
 )
 def test_nothing_takes_without_end(text: str, sqlite: Session) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     try:
         compile_query(text, names(), Customer)(sqlite.get_one(Customer, 1))
     except LanguageError as error:
         assert not isinstance(error, UnknownName), error  # noqa: PT017
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_a_method_that_runs_itself_ends(sqlite: Session) -> None:

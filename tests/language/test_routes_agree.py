@@ -26,6 +26,7 @@ maybe = st.none() | st.integers(-2, 2)
 amounts = st.decimals(-3, 3, places=2)
 words = st.sampled_from(["", "a", "b", "A", "ab", "%", "å", "a_b", " a "])
 moments = st.none() | st.integers(0, 3).map(lambda days: datetime(2024, 2, 28, tzinfo=UTC) + timedelta(days=days))
+naive = st.none() | st.datetimes(datetime(1969, 12, 30), datetime(2024, 3, 1))
 
 
 @st.composite
@@ -51,6 +52,9 @@ def data(draw: Any) -> list[Any]:
             customer=draw(st.none() | st.sampled_from(customers)),
             total=draw(amounts),
             due=draw(moments),
+            made=draw(naive),
+            grace=draw(maybe),
+            patience=draw(st.none() | st.timedeltas(timedelta(-3), timedelta(3))),
             paid=draw(st.none() | st.booleans()),
             tags=draw(st.lists(st.sampled_from(tags), unique_by=id)),
         )
@@ -113,7 +117,17 @@ VALUES = {
         ],
     },
     "o": {
-        "int": ["o.customer.number", "o.lines->size", "o.tags->size", "o.lines.quantity->sum", "o.due.day"],
+        "int": [
+            "o.customer.number",
+            "o.lines->size",
+            "o.tags->size",
+            "o.lines.quantity->sum",
+            "o.due.day",
+            "o.made.second",
+            "o.made.dayOfWeek",
+            "o.made.dayOfYear",
+            "o.patience.totalMinutes.floor",
+        ],
         "dec": [
             "o.total",
             "o.lines->collect(l | l.quantity * l.price)->sum",
@@ -122,12 +136,27 @@ VALUES = {
             "o.total.max(o.lines.price->sum)",
         ],
         "str": ["o.customer.name", "o.customer.note", "o.tags.name->maxValue", "o.tags->last.name"],
+        "moment": [
+            "o.due",
+            "o.made",
+            "o.due.addDays(o.grace)",
+            "o.made.addHours(o.total)",
+            "(o.due + o.patience)",
+            "(o.made - o.patience).addMilliseconds(o.total)",
+            "o.made.addMonths(o.grace)",
+            "o.due.addYears(o.grace)",
+            "o.customer.born.addMinutes(o.grace)",
+            "if o.paid then o.due else o.made endif",
+            "o.made.date.addSeconds(0.25)",
+        ],
+        "span": ["o.patience", "(o.due - o.made)", "o.made.timeOfDay", "(o.patience + TimeSpan.fromHours(o.grace))"],
         "bool": [
             "o.paid",
             "o.customer.active",
             "o.due.isNull",
             "o.customer->isEmpty",
             "o.due > DateTime.parse('2024-02-29')",
+            "o.due.addDays(o.grace) < DateTime.parse('2024-02-29')",
             "o.tags.name->includes('a')",
             "o.customer.orders->forAll(x | x.total <= o.total)",
             "let t = o.total in t > 1",
@@ -157,7 +186,13 @@ WITHIN = {
     "o": [("o.lines", "l"), ("o.customer.orders", "o")],
     "l": [("l.order.lines", "l")],
 }
-LITERALS = {"int": "0 1 2 null", "dec": "0.5 1 -1 null", "str": "'' 'a' 'A' '%' null"}
+LITERALS = {
+    "int": "0 1 2 null",
+    "dec": "0.5 1 -1 null",
+    "str": "'' 'a' 'A' '%' null",
+    "moment": "DateTime.parse('2024-02-29T06:00') null",
+    "span": "TimeSpan.fromDays(1) null",
+}
 comparison = st.sampled_from(["=", "<>", "<", ">", "<=", ">="])
 
 
@@ -172,6 +207,7 @@ def condition(variable: str, depth: int) -> st.SearchStrategy[str]:
             st.sampled_from(known[kind]) | st.sampled_from(LITERALS[kind].split()),
         )
         for kind in LITERALS
+        if kind in known
     ]
     texts = st.builds(
         lambda a, op, b: f"({a}).{op}({b})",

@@ -23,6 +23,9 @@ settings.register_profile(
 )
 
 
-def examples() -> settings:
-    """The profile that the environment asks for."""
-    return settings.get_profile("prove" if os.environ.get("EXAMPLES") else "few")
+def examples(sharing: int = 1) -> settings:
+    """The profile that the environment asks for. With `make prove`, so many tests share the examples."""
+    if not os.environ.get("EXAMPLES"):
+        return settings.get_profile("few")
+    proving = settings.get_profile("prove")
+    return settings(proving, max_examples=-(-proving.max_examples // sharing))

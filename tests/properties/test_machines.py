@@ -5,19 +5,20 @@ move had its guard true, each state was entered once, and what was asked for whi
 """
 
 import itertools
-from contextlib import suppress
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
-from sqlalchemy import Engine, delete, text, update
+from sqlalchemy import Engine, delete, event, text, update
 from sqlalchemy.orm import Session
 
 import afterwork as aw
 from afterwork.errors import NotInThisState, StateHasChanged
 from afterwork.events import Event, Reached
+from tests.properties.caches.world import LongLived
 from tests.properties.conftest import examples
 from tests.properties.machines import Model, check, events_of, model
 
@@ -26,23 +27,55 @@ SETTINGS = aw.Settings(lease=timedelta(milliseconds=1), lock_limit=timedelta(mil
 
 boxes = st.integers(1, 3)
 numbers = st.integers(0, 6)
+servers = st.integers(0, 1)
 
 
 class Death(BaseException):
     """The server is no more."""
 
 
+class ServerAtHand:
+    """A server that has been there for long: it knows what it has met. `listen` is told what it does."""
+
+    def __init__(self, model: Model, clock: aw.Clock) -> None:
+        self.app = LongLived(model.base, clock=clock, settings=SETTINGS, on_event=self._hear)
+        self._listen: Callable[[Event], None] | None = None
+
+    def _hear(self, happened: Event) -> None:
+        if self._listen is not None:
+            self._listen(happened)
+
+    def run(self, engine: Engine, listen: Callable[[Event], None] | None = None) -> list[aw.Ended]:
+        """Run all that is due."""
+        self._listen = listen
+        return self.app.run_until_idle(engine)
+
+
 class World:
-    """Boxes in one database."""
+    """Boxes in one database, and two servers."""
 
     def __init__(self, engine: Engine, model: Model) -> None:
         self.engine, self.model, self.clock = engine, model, aw.ManualClock()
         model.base.metadata.create_all(engine)
-        self.app().install(engine)
+        self.servers = [self._new_server(), self._new_server()]
+        self.servers[0].app.install(engine)
         self.part = itertools.count(1)
 
-    def app(self, listener: Any = None) -> aw.Afterwork:
-        return aw.Afterwork(self.model.base, clock=self.clock, settings=SETTINGS, on_event=listener)
+    def _new_server(self) -> ServerAtHand:
+        return ServerAtHand(self.model, self.clock)
+
+    def run_and_die(self, server: int, at: int) -> None:
+        """Let a server run until it comes to a point with this number, where it dies. Another one takes its place."""
+        points = itertools.count()
+
+        def die(happened: Event) -> None:
+            if isinstance(happened, Reached) and next(points) == at:
+                raise Death
+
+        try:
+            self.servers[server].run(self.engine, die)
+        except Death:
+            self.servers[server] = self._new_server()
 
     def session(self) -> Session:
         return Session(self.engine, expire_on_commit=False)
@@ -57,7 +90,7 @@ class World:
                 session.execute(delete(table))
             session.execute(text("DELETE FROM afterwork_transition"))
             session.add(self.model.moment(id=1, now=self.clock.now()))
-        self.app().run_until_idle(self.engine)
+        self.servers[0].run(self.engine)
 
     def advance(self, span: timedelta) -> None:
         self.clock.advance(span)
@@ -84,9 +117,9 @@ class World:
             except (NotInThisState, StateHasChanged):
                 session.rollback()
 
-    def settle(self) -> None:
+    def settle(self, server: int = 0) -> None:
         """Let a server run until nothing is left. Then all must be as it must be."""
-        ended = self.app().run_until_idle(self.engine)
+        ended = self.servers[server].run(self.engine)
         assert [one for one in ended if isinstance(one.outcome, aw.Raised)] == []
         with self.session() as session:
             history = session.execute(text("SELECT * FROM afterwork_transition ORDER BY id")).all()
@@ -156,19 +189,12 @@ class MachinesMachine(RuleBasedStateMachine):
 
     # Servers.
 
-    @rule(at=st.integers(0, 20))
-    def run_and_die(self, at: int) -> None:
-        points = itertools.count()
+    @rule(server=servers, at=st.integers(0, 20))
+    def run_and_die(self, server: int, at: int) -> None:
+        self.world.run_and_die(server, at)
 
-        def die(event: Event) -> None:
-            if isinstance(event, Reached) and next(points) == at:
-                raise Death
-
-        with suppress(Death):
-            self.world.app(die).run_until_idle(self.world.engine)
-
-    @rule(box=boxes, event=numbers, level=numbers)
-    def run_while_a_user_moves_and_writes(self, box: int, event: int, level: int) -> None:
+    @rule(server=servers, box=boxes, event=numbers, level=numbers)
+    def run_while_a_user_moves_and_writes(self, server: int, box: int, event: int, level: int) -> None:
         self.write_in_bulk(box, 6)
         times = itertools.count()
 
@@ -178,11 +204,11 @@ class MachinesMachine(RuleBasedStateMachine):
                     self.world.send(box, event)
                     self.write_in_bulk(box, level)
 
-        self.world.app(disturb).run_until_idle(self.world.engine)
+        self.world.servers[server].run(self.world.engine, disturb)
 
-    @rule()
-    def settle(self) -> None:
-        self.world.settle()
+    @rule(server=servers)
+    def settle(self, server: int) -> None:
+        self.world.settle(server)
 
     def teardown(self) -> None:
         self.world.settle()
@@ -190,9 +216,11 @@ class MachinesMachine(RuleBasedStateMachine):
 
 @pytest.fixture(params=range(len(MODELS)))
 def world(engine: Engine, request: pytest.FixtureRequest) -> World:
+    if engine.dialect.name == "sqlite":  # no death here is one of the machine
+        event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA synchronous = OFF"))
     return World(engine, MODELS[request.param])
 
 
 def test_machines_play_by_themselves_whatever_happens(world: World) -> None:
     machine = type("Machine", (MachinesMachine,), {"world": world})
-    run_state_machine_as_test(machine, settings=examples())
+    run_state_machine_as_test(machine, settings=examples(sharing=len(MODELS)))

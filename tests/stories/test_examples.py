@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from click.testing import CliRunner
@@ -16,7 +17,6 @@ from sqlalchemy.orm import Session
 
 import afterwork as aw
 from examples.shop import (
-    Base,
     Customer,
     Delivery,
     Order,
@@ -35,6 +35,7 @@ from examples.shop.demo import __main__ as demo
 from examples.shop.demo.look import faults
 from examples.shop.demo.orders import stuck
 from examples.shop.demo.proof import Proof, prove
+from tests.stories.conftest import Tell
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,18 +65,20 @@ def test_the_story_of_later_runs_by_path_and_as_a_module(how: list[str]) -> None
         assert line in said
 
 
-def test_the_story_of_numbers_is_the_same_on_each_database(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
-    numbers.main(engine)
+def test_the_story_of_numbers_is_the_same_on_each_database(
+    engine: Engine, tell: Tell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tell(numbers, engine)
 
     assert "Ann has number 1, with order number 1" in capsys.readouterr().out
 
 
 def test_the_story_of_later_is_the_same_on_each_database(
-    engine: Engine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    engine: Engine, tell: Tell, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(post_office, "sent", {})
 
-    later.main(engine)
+    tell(later, engine)
 
     said = capsys.readouterr().out
     assert said.count("Customer.remind on Customer!1 is done") == 1
@@ -83,7 +86,7 @@ def test_the_story_of_later_is_the_same_on_each_database(
     assert "letters sent: 1" in said
     assert "receipts of it: 1" in said
     assert "receipts of it: 0" in said
-    assert "The precondition of Customer.assign_number is false." in said
+    assert "The precondition of Customer.assign_number is false" in said
 
 
 @pytest.mark.parametrize("how", [["examples/shop/caches.py"], ["-m", "examples.shop.caches"]])
@@ -91,8 +94,10 @@ def test_the_story_of_caches_runs_by_path_and_as_a_module(how: list[str]) -> Non
     assert "Ann's total is 84.20" in run(*how)
 
 
-def test_the_story_of_caches_is_the_same_on_each_database(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
-    caches.main(engine)
+def test_the_story_of_caches_is_the_same_on_each_database(
+    engine: Engine, tell: Tell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tell(caches, engine)
 
     said, asked = capsys.readouterr().out.split("Why is it so?")
     first, delivered, changed, renamed = said.split("Somebody says:")
@@ -105,22 +110,23 @@ def test_the_story_of_caches_is_the_same_on_each_database(engine: Engine, capsys
     assert "Customer.total of Customer!1, by way of Order.total of Order!1" in asked
 
 
-def test_an_order_is_overdue_from_the_moment_on_until_it_is_paid(engine: Engine) -> None:
-    create(engine)
+def test_an_order_is_overdue_from_the_moment_on_until_it_is_paid(engine: Engine, model: ModuleType) -> None:
+    model.create(engine)
     clock = aw.ManualClock()
-    app = aw.Afterwork(Base, clock=clock)
+    app = aw.Afterwork(model.Base, clock=clock)
     app.install(engine)
     with Session(engine, expire_on_commit=False) as session, session.begin():
         due = (clock.now() + timedelta(days=30)).astimezone(UTC).replace(tzinfo=None)
-        product = Product(name="Sieve", price=Decimal("3.80"))
-        order = Order(customer=Customer(name="Ann"), due=due)
-        order.lines.append(OrderLine(product=product, quantity=1, price=product.price))
+        product = model.Product(name="Sieve", price=Decimal("3.80"))
+        order = model.Order(customer=model.Customer(name="Ann"), due=due)
+        order.lines.append(model.OrderLine(product=product, quantity=1, price=product.price))
         session.add(order)
 
     def is_overdue() -> bool:
         app.run_until_idle(engine)
         with Session(engine) as session:
-            return session.get_one(Order, order.id).overdue
+            found: bool = session.get_one(model.Order, order.id).overdue
+            return found
 
     assert not is_overdue()
     clock.advance(timedelta(days=29))
@@ -128,7 +134,7 @@ def test_an_order_is_overdue_from_the_moment_on_until_it_is_paid(engine: Engine)
     clock.advance(timedelta(days=1))
     assert is_overdue()
     with Session(engine) as session, session.begin():
-        session.add(Payment(order_id=order.id, amount=Decimal("3.80")))
+        session.add(model.Payment(order_id=order.id, amount=Decimal("3.80")))
     assert not is_overdue()
 
 

@@ -6,13 +6,13 @@ what it got twice it knows by the key.
 
 from collections.abc import Iterator
 from datetime import timedelta
+from types import ModuleType
 
 import pytest
 from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
 import afterwork as aw
-from examples.shop import Base, Customer, ExchangeRate, Order, create
 from examples.shop.bookkeeping import Bookkeeping, Mood, open_for_business
 
 BAD_DAY: list[Mood] = ["well", "drops", "error", "slow", "well", "drops", "drops"]
@@ -20,13 +20,13 @@ ORDERS = 25
 
 
 @pytest.fixture
-def shop(engine: Engine) -> Engine:
+def shop(engine: Engine, model: ModuleType) -> Engine:
     """Customers with orders that have their numbers."""
-    create(engine)
-    aw.Afterwork(Base).install(engine)
+    model.create(engine)
+    aw.Afterwork(model.Base).install(engine)
     with Session(engine) as session, session.begin():
-        ann = Customer(name="Ann")
-        ann.orders = [Order(number=number) for number in range(1, ORDERS + 1)]
+        ann = model.Customer(name="Ann")
+        ann.orders = [model.Order(number=number) for number in range(1, ORDERS + 1)]
         session.add(ann)
     return engine
 
@@ -42,23 +42,23 @@ def bookkeeping() -> Bookkeeping:
 
 
 @pytest.fixture
-def app(shop: Engine, clock: aw.ManualClock, bookkeeping: Bookkeeping) -> Iterator[aw.Afterwork]:
+def app(shop: Engine, model: ModuleType, clock: aw.ManualClock, bookkeeping: Bookkeeping) -> Iterator[aw.Afterwork]:
     with open_for_business(bookkeeping) as address:
-        made = aw.Afterwork(Base, clock=clock, variables={"bookkeeping": address})
+        made = aw.Afterwork(model.Base, clock=clock, variables={"bookkeeping": address})
         made.install(shop)
         yield made
 
 
-def left(engine: Engine) -> int:
+def left(engine: Engine, model: ModuleType) -> int:
     with Session(engine) as session:
-        return session.scalar(select(func.count()).where(Order.exported.is_(None))) or 0
+        return session.scalar(select(func.count()).where(model.Order.exported.is_(None))) or 0
 
 
 def test_every_order_is_exported_and_what_came_twice_is_known_by_its_key(
-    app: aw.Afterwork, shop: Engine, clock: aw.ManualClock, bookkeeping: Bookkeeping
+    app: aw.Afterwork, shop: Engine, model: ModuleType, clock: aw.ManualClock, bookkeeping: Bookkeeping
 ) -> None:
     rounds = 0
-    while left(shop):
+    while left(shop, model):
         app.run_until_idle(shop)
         clock.advance(timedelta(minutes=10))
         rounds += 1
@@ -70,34 +70,34 @@ def test_every_order_is_exported_and_what_came_twice_is_known_by_its_key(
 
 
 def test_an_order_that_was_exported_is_not_exported_again(
-    app: aw.Afterwork, shop: Engine, clock: aw.ManualClock, bookkeeping: Bookkeeping
+    app: aw.Afterwork, shop: Engine, model: ModuleType, clock: aw.ManualClock, bookkeeping: Bookkeeping
 ) -> None:
     with Session(shop) as session, session.begin():
-        session.execute(update(Order).values(exported=func.current_timestamp()))
+        session.execute(update(model.Order).values(exported=func.current_timestamp()))
 
     app.run_until_idle(shop)
 
     assert bookkeeping.requests == 0
 
 
-def test_nothing_is_sent_where_no_bookkeeping_is_named(shop: Engine, clock: aw.ManualClock) -> None:
-    app = aw.Afterwork(Base, clock=clock)
+def test_nothing_is_sent_where_no_bookkeeping_is_named(shop: Engine, model: ModuleType, clock: aw.ManualClock) -> None:
+    app = aw.Afterwork(model.Base, clock=clock)
     app.install(shop)
 
     ended = app.run_until_idle(shop)
 
     assert [one for one in ended if one.run.work == "ExportOrder"] == []
-    assert left(shop) == ORDERS
+    assert left(shop, model) == ORDERS
 
 
-def test_rates_are_fetched_each_hour(app: aw.Afterwork, shop: Engine, clock: aw.ManualClock) -> None:
+def test_rates_are_fetched_each_hour(app: aw.Afterwork, shop: Engine, model: ModuleType, clock: aw.ManualClock) -> None:
     app.run_until_idle(shop)
     with Session(shop) as session:
-        assert session.scalars(select(ExchangeRate)).all() == []
+        assert session.scalars(select(model.ExchangeRate)).all() == []
 
     for _ in range(6):  # the bookkeeping has a bad day
         clock.advance(timedelta(hours=1))
         app.run_until_idle(shop)
 
     with Session(shop) as session:
-        assert set(session.scalars(select(ExchangeRate.currency))) == {"EUR", "USD"}
+        assert set(session.scalars(select(model.ExchangeRate.currency))) == {"EUR", "USD"}

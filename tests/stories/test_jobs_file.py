@@ -1,5 +1,6 @@
 """Jobs as data: what starts them, and what they do, stands in a file beside the model."""
 
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 import afterwork as aw
 from afterwork.errors import BadJobsFile
-from tests.support.world import World, works
+from tests.support.world import World, errors, works
 
 JOBS = """
 [methods."Customer.assign_number"]
@@ -69,9 +70,9 @@ class Shop:
         with self.world.session() as session, session.begin():
             session.add_all([NumberSeries(name="customer"), Customer(id=1, orders=[Order(amount=3), Order(amount=4)])])
 
-    def load(self, text: str = JOBS) -> list[str]:
+    def load(self, text: str = JOBS, python: Iterable[Callable[..., Any]] = ()) -> list[str]:
         self.path.write_text(text)
-        found = self.world.app.load(self.path)
+        found = self.world.app.load(self.path, python=python)
         self.world.app.install(self.world.engine)
         return found
 
@@ -122,30 +123,90 @@ def test_a_file_that_is_wrong_changes_nothing(shop: Shop) -> None:
     assert shop.ann.total == 7
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (("[derived.", "[derivd."), "line 6: there is no section 'derivd'. There are: methods, derived, view_models"),
-        (("value = ", "valu = "), "line 7: Customer.total: there is no 'valu'"),
-        (('root = "Customer"', 'root = "Custmer"'), "line 10: TheCustomerNumberAssigner: the model has no class"),
-        (("every = { minutes = 10 }, ", ""), "when of SeeOrders needs stale = true, every"),
-        (("minutes = 10", "minutes = 0"), "SeeOrders: "),
-        (
-            ('precondition = "self.number->isNull"', 'precondition = "self.number := 1"'),
-            "line 3: Customer.assign_number",
-        ),
-        (("[methods", "[[methods"), "jobs.toml: "),
-    ],
-)
-def test_what_is_wrong_is_told_with_its_line(shop: Shop, change: tuple[str, str], said: str) -> None:
-    assert change[0] in JOBS
-    with pytest.raises(BadJobsFile) as found:
-        shop.load(JOBS.replace(*change))
-
-    assert said in str(found.value)
-    assert str(shop.path) in str(found.value)
+class NoAnswer(Exception):
+    """Another system is not there."""
 
 
-def test_a_file_that_is_not_there(shop: Shop) -> None:
-    with pytest.raises(BadJobsFile, match="it can't be read: No such file"):
-        shop.world.app.load(shop.path)
+def send(view_model: Any) -> None:
+    raise NoAnswer("Nobody is there.")
+
+
+def test_what_a_function_raises_is_told_to_a_text_and_tried_again(shop: Shop) -> None:
+    shop.load(
+        """
+[view_models.SendOrder]
+root = "Order"
+actions = [{ name = "send", python = "send" }]
+retry = { attempts = 2, backoff = { minutes = 1 }, on = ["NoAnswer"] }
+on_exception = { do = "self.amount := self.amount + error_text.length" }
+""",
+        python=[send, NoAnswer],
+    )
+    with shop.world.session() as session, session.begin():
+        session.add(shop.ticket(view_model="SendOrder", root_id="Order!1"))
+
+    shop.world.run()
+    shop.world.clock.advance(timedelta(minutes=1))
+    shop.world.run()
+
+    (error,) = errors(shop.world.engine, shop.ticket)
+    assert error is not None
+    assert error.startswith("NoAnswer: Nobody is there.")
+    assert [one.amount for one in shop.world.all(shop.order)] == [3 + 2 * len(error), 4]
+
+
+ROUND = """
+[view_models.SeeOrders]
+root = "Order"
+variables = [{ name = "limit", default = 3 }, { name = "least" }]
+actions = [{ name = "see", enabled = "least = limit", do = "self.seen := true" }]
+[view_models.SeeOrders.when]
+every = { minutes = 10 }
+set = { least = "limit" }
+before = "least < 10"
+criteria = "Order.allInstances->select(o | o.amount > least)"
+"""
+
+
+def test_a_round_sets_variables_asks_whether_to_begin_and_finds_what_they_say(shop: Shop) -> None:
+    shop.load(ROUND)
+
+    assert works(shop.world.run()) == [("SeeOrders", "Order!2")]
+    assert [one.seen for one in shop.world.all(shop.order)] == [False, True]
+
+    shop.load(ROUND.replace("least < 10", "due.passed and (least > 10)"))
+    shop.world.clock.advance(timedelta(minutes=10))
+    assert works(shop.world.run()) == []
+
+
+def test_an_upgrade_of_a_file_runs_once(shop: Shop) -> None:
+    shop.load("""
+[view_models.Upgrade]
+when = { once = true }
+actions = [{ name = "see", do = "Order.allInstances->foreach(o | o.seen := true); Order.allInstances->size" }]
+""")
+
+    shop.world.run()
+
+    assert [one.seen for one in shop.world.all(shop.order)] == [True, True]
+    assert [one.result for one in shop.world.app.insight(shop.world.engine).once()] == ["2"]
+
+
+QUERY = """
+[queries."Order.weight"]
+value = "amount * 2"
+[derived."Customer.total"]
+value = "self.orders.weight->sum"
+"""
+
+
+def test_values_are_calculated_again_when_a_query_that_they_name_has_changed(shop: Shop) -> None:
+    shop.load(QUERY)
+    shop.world.run()
+    assert shop.ann.total == 14
+
+    shop.world.clock.advance(timedelta(seconds=1))
+    shop.load(QUERY.replace("* 2", "* 3"))
+    shop.world.run()
+
+    assert shop.ann.total == 21

@@ -1,28 +1,35 @@
 """Sending mail: it is saved with the data, and goes out as soon as a mail server takes it, a real one here."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
+from types import ModuleType
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, delete
 
-from examples.shop import Base, OutgoingMail, SysAsyncTicket
 from examples.shop.mail import MOST_TRIES
 from tests.support.mailbox import Mailbox, Mood, open_mailbox
 from tests.support.world import World, errors, everything, the_only
 
 
+@dataclass
 class MailStory(World):
     """A shop that writes to Ann, in which time passes when the test says so."""
+
+    model: Any = None
 
     def write(self, recipient: str = "ann@example.com", subject: str = "Your order") -> None:
         """Save a mail, as an application does with its data. That is all."""
         with self.session() as session, session.begin():
-            session.add(OutgoingMail(recipient=recipient, subject=subject, text="Dear Ann, it is on its way."))
+            session.add(
+                self.model.OutgoingMail(recipient=recipient, subject=subject, text="Dear Ann, it is on its way.")
+            )
 
     @property
-    def mail(self) -> OutgoingMail:
-        return the_only(self.engine, OutgoingMail)  # type: ignore[no-any-return]
+    def mail(self) -> Any:
+        return the_only(self.engine, self.model.OutgoingMail)
 
     def wait(self, **span: float) -> None:
         self.clock.advance(timedelta(**span))
@@ -31,7 +38,11 @@ class MailStory(World):
     @property
     def pauses(self) -> list[int]:
         """In how many minutes it will be tried again."""
-        again = [t for t in everything(self.engine, SysAsyncTicket) if ".again" in (t.view_model or "") and not t.done]
+        again = [
+            t
+            for t in everything(self.engine, self.model.SysAsyncTicket)
+            if ".again" in (t.view_model or "") and not t.done
+        ]
         return [round((ticket.execute_earliest - self.clock.now()).total_seconds() / 60) for ticket in again]
 
 
@@ -41,9 +52,9 @@ def mailbox() -> Mailbox:
 
 
 @pytest.fixture
-def story(engine: Engine, mailbox: Mailbox) -> Iterator[MailStory]:
+def story(engine: Engine, mailbox: Mailbox, model: ModuleType) -> Iterator[MailStory]:
     with open_mailbox(mailbox) as address:
-        yield MailStory(engine, Base, variables={"smtp": address})
+        yield MailStory(engine, model.Base, variables={"smtp": address}, model=model)
 
 
 def test_a_mail_is_queued_when_it_is_saved_and_soon_sent(story: MailStory, mailbox: Mailbox) -> None:
@@ -56,12 +67,12 @@ def test_a_mail_is_queued_when_it_is_saved_and_soon_sent(story: MailStory, mailb
     (message,) = mailbox.messages
     assert (message["To"], message["Subject"]) == ("ann@example.com", "Your order")
     assert mailbox.ids == [f"<{story.mail.key}@example.com>"]
-    assert errors(story.engine, SysAsyncTicket) == [None]
+    assert errors(story.engine, story.model.SysAsyncTicket) == [None]
 
 
 def test_a_mail_that_is_not_saved_is_not_sent(story: MailStory, mailbox: Mailbox) -> None:
     with story.session() as session:
-        session.add(OutgoingMail(recipient="ann@example.com", subject="Oh", text="Never mind."))
+        session.add(story.model.OutgoingMail(recipient="ann@example.com", subject="Oh", text="Never mind."))
         session.flush()
         session.rollback()
 
@@ -89,10 +100,10 @@ def test_a_server_that_defers_it_or_loses_the_connection_is_asked_again(
     assert len(mailbox.messages) == 1
 
 
-def test_a_server_that_is_not_there_is_asked_again(engine: Engine, mailbox: Mailbox) -> None:
+def test_a_server_that_is_not_there_is_asked_again(engine: Engine, mailbox: Mailbox, model: ModuleType) -> None:
     with open_mailbox(mailbox) as address:
         pass  # it has had its port, and is gone
-    story = MailStory(engine, Base, variables={"smtp": address})
+    story = MailStory(engine, model.Base, variables={"smtp": address}, model=model)
     story.write()
 
     story.run()
@@ -173,9 +184,10 @@ def test_a_mail_that_was_taken_in_silence_comes_twice_under_the_same_id(story: M
 def test_a_try_of_which_nothing_is_heard_for_a_day_is_made_again(story: MailStory, mailbox: Mailbox) -> None:
     story.write()
     with story.session() as session, session.begin():
-        session.get_one(OutgoingMail, 1).state_machine_trigger()  # type: ignore[attr-defined]
+        session.get_one(story.model.OutgoingMail, 1).state_machine_trigger()
         session.flush()
-        session.execute(delete(SysAsyncTicket).where(SysAsyncTicket.view_model == "SendMail"))
+        ticket = story.model.SysAsyncTicket
+        session.execute(delete(ticket).where(ticket.view_model == "SendMail"))
     story.run()
     assert story.mail.state == "sending"
 

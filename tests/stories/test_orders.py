@@ -1,8 +1,11 @@
 """An order from the cart to the customer: it goes on by itself as soon as it can, whoever makes that possible."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from types import ModuleType
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select, text
@@ -10,38 +13,46 @@ from sqlalchemy import Engine, select, text
 import afterwork as aw
 from afterwork.errors import NotInThisState
 from afterwork.model.machine.moves import TRANSITION
-from examples.shop import Base, Customer, Delivery, Order, OrderLine, Payment, Product, SysAsyncTicket, create
 from examples.shop.bookkeeping import Bookkeeping, open_for_business
 from tests.support.world import World, everything, the_only
 
 
+@dataclass
 class OrderStory(World):
     """A shop with two teapots in stock and an order of one, in which time passes when the test says so."""
 
-    def open(self) -> None:
-        create(self.engine)
-        with self.session() as session, session.begin():
-            teapot = Product(name="Teapot", price=Decimal("24.50"), deliveries=[Delivery(quantity=2)])
-            session.add(_order_of(teapot, 1))
+    model: Any = None
 
-    def order(self) -> Order:
+    def open(self) -> None:
+        self.model.create(self.engine)
+        with self.session() as session, session.begin():
+            deliveries = [self.model.Delivery(quantity=2)]
+            teapot = self.model.Product(name="Teapot", price=Decimal("24.50"), deliveries=deliveries)
+            session.add(self.order_of(teapot, 1))
+
+    def order_of(self, product: Any, quantity: int) -> Any:
+        lines = [self.model.OrderLine(product=product, quantity=quantity, price=product.price)]
+        return self.model.Order(customer=self.model.Customer(name="Ann"), lines=lines)
+
+    def order(self) -> Any:
         """The first order, to be looked at."""
-        return everything(self.engine, Order)[0]  # type: ignore[no-any-return]
+        return everything(self.engine, self.model.Order)[0]
 
     @property
     def states(self) -> list[str | None]:
         """Where all orders stand."""
-        return [order.state for order in everything(self.engine, Order)]
+        return [order.state for order in everything(self.engine, self.model.Order)]
 
     @property
     def state(self) -> str | None:
         """Where the order stands, once all that can happen by itself has."""
         self.run()
-        return self.order().state
+        found: str | None = self.order().state
+        return found
 
     @property
     def reserved(self) -> int:
-        return int(the_only(self.engine, Product).reserved)
+        return int(the_only(self.engine, self.model.Product).reserved)
 
     def sql(self, statement: str) -> None:
         """Change something behind the back of SQLAlchemy, as any other program might."""
@@ -50,16 +61,16 @@ class OrderStory(World):
 
     def pays(self, amount: str) -> None:
         with self.session() as session, session.begin():
-            session.add(Payment(order_id=1, amount=Decimal(amount)))
+            session.add(self.model.Payment(order_id=1, amount=Decimal(amount)))
 
     def comes_in(self, quantity: int) -> None:
         with self.session() as session, session.begin():
-            session.add(Delivery(product_id=1, quantity=quantity))
+            session.add(self.model.Delivery(product_id=1, quantity=quantity))
 
     def takes(self, event: str) -> None:
         """Somebody takes an event of the order."""
         with self.session() as session, session.begin():
-            getattr(session.get_one(Order, 1).flow, event)()
+            getattr(session.get_one(self.model.Order, 1).flow, event)()
 
     def wait(self, **span: float) -> None:
         self.clock.advance(timedelta(**span))
@@ -79,21 +90,16 @@ def carrier() -> Bookkeeping:
 
 
 @pytest.fixture
-def story(engine: Engine, carrier: Bookkeeping) -> Iterator[OrderStory]:
+def story(engine: Engine, carrier: Bookkeeping, model: ModuleType) -> Iterator[OrderStory]:
     with open_for_business(carrier) as address:
-        made = OrderStory(engine, Base, variables={"carrier": address})
+        made = OrderStory(engine, model.Base, variables={"carrier": address}, model=model)
         made.open()
         yield made
 
 
-def _order_of(product: Product, quantity: int) -> Order:
-    lines = [OrderLine(product=product, quantity=quantity, price=product.price)]
-    return Order(customer=Customer(name="Ann"), lines=lines)
-
-
 def _tickets(story: OrderStory) -> list[str | None]:
     """What is still asked for."""
-    return [ticket.view_model for ticket in everything(story.engine, SysAsyncTicket) if ticket.done is None]
+    return [ticket.view_model for ticket in everything(story.engine, story.model.SysAsyncTicket) if ticket.done is None]
 
 
 def test_a_new_order_is_a_cart_and_stays_one_as_long_as_it_is_not_paid(story: OrderStory) -> None:
@@ -134,7 +140,7 @@ def test_it_waits_for_what_is_not_in_stock(story: OrderStory) -> None:
 
 def test_two_orders_do_not_get_the_same_teapot(story: OrderStory) -> None:
     with story.session() as session, session.begin():
-        session.add(_order_of(session.get_one(Product, 1), 2))
+        session.add(story.order_of(session.get_one(story.model.Product, 1), 2))
     story.run()
     story.sql("INSERT INTO payment (order_id, amount) VALUES (1, 2450), (2, 4900)")
     story.run()
@@ -159,10 +165,12 @@ def test_the_carrier_gets_each_parcel_and_the_order_is_on_its_way(story: OrderSt
     assert _tickets(story) == ["Order.flow.escalate while flow is in shipped"]
 
 
-def test_a_parcel_that_the_carrier_does_not_confirm_comes_again_with_the_same_key(engine: Engine) -> None:
+def test_a_parcel_that_the_carrier_does_not_confirm_comes_again_with_the_same_key(
+    engine: Engine, model: ModuleType
+) -> None:
     carrier = Bookkeeping(["drops", "error", "well"])
     with open_for_business(carrier) as address:
-        story = OrderStory(engine, Base, variables={"carrier": address})
+        story = OrderStory(engine, model.Base, variables={"carrier": address}, model=model)
         story.open()
         story.pays("24.50")
         for _ in range(4):
@@ -209,7 +217,9 @@ def test_the_ticket_that_has_escalated_it_is_done(story: OrderStory) -> None:
     story.clock.advance(timedelta(days=3, minutes=1))
     story.app.run_until_idle(story.engine)
 
-    (escalation,) = [t for t in everything(story.engine, SysAsyncTicket) if "escalate" in (t.view_model or "")]
+    (escalation,) = [
+        t for t in everything(story.engine, story.model.SysAsyncTicket) if "escalate" in (t.view_model or "")
+    ]
     assert escalation.done is not None
     assert escalation.error is None
 
@@ -233,12 +243,15 @@ def test_what_was_paid_for_an_order_that_is_cancelled_is_paid_back(story: OrderS
     story.takes("cancel")
 
     assert story.state == "cancelled"
-    assert [payment.amount for payment in everything(story.engine, Payment)] == [Decimal("73.50"), Decimal("-73.50")]
+    assert [payment.amount for payment in everything(story.engine, story.model.Payment)] == [
+        Decimal("73.50"),
+        Decimal("-73.50"),
+    ]
 
 
 def test_what_was_reserved_for_an_order_that_is_cancelled_goes_to_who_waits_for_it(story: OrderStory) -> None:
     with story.session() as session, session.begin():
-        session.add(_order_of(session.get_one(Product, 1), 2))
+        session.add(story.order_of(session.get_one(story.model.Product, 1), 2))
     story.run()
     story.pays("24.50")
     story.app.control(story.engine).pause("main")  # nobody packs

@@ -95,7 +95,7 @@ class Order(Base):
         self.escalated = True
 
     def on_state_change(self, machine: str, old: str | None, new: str) -> None:
-        self.told = f"{self.told or ''} {machine}: {old} → {new};"
+        self.told = f"{self.told} {machine}: {old} → {new};"
 
 
 class Payment(Base):

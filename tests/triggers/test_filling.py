@@ -45,7 +45,7 @@ def dies_after(scene: Scene, batches: int) -> Iterator[list[str]]:
 
 def progress(scene: Scene) -> dict[str, tuple[int, int | None, bool]]:
     found = scene.app.insight(scene.engine).caches()
-    return {one.name: (one.filled, one.total, one.is_filled) for one in found}
+    return {one.name: (one.filling.done, one.filling.total, one.filling.is_filled) for one in found}
 
 
 def test_all_objects_that_were_there_are_filled_once(old: Scene) -> None:
@@ -63,7 +63,7 @@ def test_it_goes_on_where_a_process_died(old: Scene) -> None:
         assert 0 < len(done) < 3 * COUNT
         found = progress(old)
         assert any(0 < filled < COUNT and not is_filled for filled, _, is_filled in found.values()), found
-        shown = list(cache_lines(old.app.insight(old.engine).caches()))
+        shown = list(cache_lines(old.app.insight(old.engine).caches(), old.clock.now()))
         assert any("%" in line for line in shown), shown
 
     rest = old.runs()

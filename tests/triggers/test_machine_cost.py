@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, NullPool, create_engine, event, insert
 from statemachine import State, StateChart
 
 from tests.support.things import Things, things
@@ -106,6 +106,38 @@ def test_to_move_one_takes_as_many_statements_among_many_as_among_few(engine: En
     world.run()
 
     assert sent_for_one(engine, world, 700) <= few
+
+
+def steps_for_one(engine: Engine, world: Things, number: int) -> int:
+    """How many steps SQLite's machine makes until one has moved."""
+    world.sql(f"UPDATE thing SET level = 1 WHERE id = {number}")
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    counted = create_engine(engine.url, poolclass=NullPool)
+    event.listen(counted, "connect", lambda raw, _: raw.set_progress_handler(count, 1))
+    assert len(world.app.run_until_idle(counted)) == 1
+    return steps
+
+
+def test_to_move_one_takes_sqlite_as_many_steps_among_many_as_among_few(engine: Engine) -> None:
+    if engine.dialect.name != "sqlite":
+        pytest.skip("benchmarks/machines.py counts the rows that PostgreSQL reads")
+    world = waiting(engine, 50)
+    world.sql("ANALYZE")
+    steps_for_one(engine, world, 1)
+    few = steps_for_one(engine, world, 2)
+    with engine.begin() as connection:
+        rows = [{"id": number, "state": "idle", "level": 0, "note": ""} for number in range(101, 501)]
+        connection.execute(insert(world.thing), rows)
+    world.run()
+    world.sql("ANALYZE")
+
+    assert steps_for_one(engine, world, 400) < few + 400  # less than a step for each
 
 
 def test_what_the_guards_of_earlier_states_have_read_is_forgotten(engine: Engine, asked: list[tuple[str, int]]) -> None:

@@ -9,6 +9,7 @@ from statemachine import State, StateChart
 import afterwork as aw
 from afterwork.errors import EndlessMachine
 from tests.support.things import Things, things
+from tests.support.world import statements
 
 
 class Ring(StateChart[Any]):
@@ -210,6 +211,39 @@ class Fork(StateChart[Any]):
         return bool(model.level)
 
 
+class ForkWithAnEvent(StateChart[Any]):
+    """The same, behind an event."""
+
+    idle = State(initial=True)
+    begun = State()
+    first = State(final=True)
+    second = State(final=True)
+    start = idle.to(begun)
+    begun.to(first, cond="is_up")
+    begun.to(second, cond="is_up")
+
+    def is_up(self, model: Any) -> bool:
+        return bool(model.level)
+
+
+class Fearful(StateChart[Any]):
+    """The guard of the second way raises."""
+
+    idle = State(initial=True)
+    first = State(final=True)
+    second = State(final=True)
+    idle.to(first, cond="is_up")
+    idle.to(second, cond="is_fine")
+
+    def is_up(self, model: Any) -> bool:
+        return bool(model.level)
+
+    def is_fine(self, model: Any) -> bool:
+        if model.level:
+            raise ValueError("cannot say")
+        return False
+
+
 def test_of_two_transitions_that_are_possible_the_first_that_is_declared_is_taken(engine: Engine) -> None:
     world = things(engine, Fork)
     world.add(1)
@@ -218,6 +252,61 @@ def test_of_two_transitions_that_are_possible_the_first_that_is_declared_is_take
     world.run()
 
     assert world.states() == ["first"]
+
+
+def findings(world: Things) -> list[tuple[str, str]]:
+    """What `check` has to say of transitions that were possible at once."""
+    found = world.app.insight(world.engine).check()
+    return [(one.what, one.advice) for one in found if "at once" in one.what]
+
+
+def test_that_two_were_possible_is_kept_once_and_told_by_check(engine: Engine) -> None:
+    world = things(engine, Fork)
+    world.add(1, 2)
+    world.run()
+    assert findings(world) == []
+
+    world.sql("UPDATE thing SET level = 1")
+    world.run()
+
+    ((what, advice),) = findings(world)
+    assert what == "Thing.flow: in idle, two transitions were possible at once"
+    assert advice.startswith("[is_up] → first was taken, and [is_up] → second was not: first by Thing!1, at ")
+
+
+def test_it_is_kept_for_moves_of_users_too_and_not_told_of_transitions_that_are_gone(engine: Engine) -> None:
+    world = things(engine, ForkWithAnEvent)
+    world.add(1, level=1)
+    with world.session() as session, session.begin():
+        session.get_one(world.thing, 1).flow.start()
+    assert world.states() == ["first"]
+    assert len(findings(world)) == 1
+
+    assert findings(things(engine, Fork)) == []
+
+
+def test_where_one_transition_is_possible_nothing_is_kept(engine: Engine) -> None:
+    world = things(engine, Ring)
+    world.add(1)
+    world.run()
+    world.sql("UPDATE thing SET level = 1")
+    with statements(engine) as sent:
+        world.run()
+
+    assert world.states() == ["done"]
+    assert [one for one in sent if "afterwork_rival" in one] == []
+    assert findings(world) == []
+
+
+def test_a_guard_that_raises_fails_no_move_that_does_not_need_it(engine: Engine) -> None:
+    world = things(engine, Fearful)
+    world.add(1)
+    world.run()
+    world.sql("UPDATE thing SET level = 1")
+
+    assert world.errors() == []
+    assert world.states() == ["first"]
+    assert findings(world) == []
 
 
 def test_things_that_stand_in_states_that_are_gone_are_errors_and_go_on_when_they_are_put_right(

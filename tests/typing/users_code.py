@@ -7,6 +7,7 @@ from typing import assert_type
 from sqlalchemy import Engine, ForeignKey
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
+from statemachine import State, StateChart
 
 import afterwork as aw
 
@@ -43,10 +44,28 @@ class Customer(Base):
         return sum((order.price for order in self.orders), Decimal(0))
 
 
+@aw.track_history
+class OrderFlow(StateChart["Order"]):
+    cart = State(initial=True)
+    placed = State()
+    paid = State(final=True)
+    place = cart.to(placed)
+    placed.to(paid, cond="is_covered")
+
+    def is_covered(self, model: "Order") -> bool:
+        return model.price <= 0
+
+    def on_enter_placed(self, model: "Order") -> None:
+        aw.later(model.flow.place)
+        assert_type(aw.while_in(model.export, after=timedelta(days=3)), aw.AsyncTicket)
+
+
 class Order(Base):
     __tablename__ = "orders"
     id: Mapped[int] = mapped_column(primary_key=True)
     price: Mapped[Decimal]
+    state: Mapped[str | None]
+    flow = aw.machine(OrderFlow, state="state")
     customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"))
     customer: Mapped[Customer] = relationship(back_populates="orders")
 
@@ -112,6 +131,17 @@ def use(session: Session, customer: Customer) -> None:
     assert_type(aw.external_id(customer), str)
     aw.from_external_id(session, "Customer!42", Base)
     assert_type(aw.session(customer), Session)
+
+
+def move(order: Order) -> None:
+    assert_type(order.flow, aw.BoundMachine)
+    order.flow.place()
+    order.flow.place(by="Ann")
+    assert_type(aw.can(order.flow.place), bool)
+    assert_type(aw.later(order.flow.place, unique=True), aw.AsyncTicket)
+    assert_type(order.flow.is_in("placed"), bool)
+    assert_type(order.state_machine_trigger(), None)
+    aw.later(order.state_machine_trigger)
 
 
 def serve(engine: Engine) -> None:

@@ -17,6 +17,8 @@ def wrong(customer: Customer, order: Order) -> None:
     aw.later(customer.assign_number, keep=10)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     aw.later(customer.assign_number, priority="high")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     aw.later(customer.assign_number, uniqe=True)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    aw.later(order.flow)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    aw.machine(int, state="state")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     aw.can(customer.name)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     customer.assign_number(1)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     TheCustomerNumberAssigner(order)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]

@@ -35,13 +35,20 @@ DRAIN_WITHIN = 60
 @click.option("--database", metavar="URL", help=WHERE)
 @click.option("--seed", type=int, default=7, show_default=True, help="The same seed makes the same customers.")
 @click.option("--plain", is_flag=True, help="Lines instead of a live panel.")
-def main(seconds: float, database: str | None, seed: int, plain: bool) -> None:
+@click.option(
+    "--as-data",
+    "served",
+    flag_value="examples.shop_as_data:app",
+    default="examples.shop:app",
+    help="Serve the shop whose jobs are data. It exports every ten minutes, as its file says.",
+)
+def main(seconds: float, database: str | None, seed: int, plain: bool, served: str) -> None:
     """A shop at work: writers save customers and orders and change what they like, a server gives them numbers without
     gaps and keeps totals, stock levels and overdue flags right."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended, too
     try:
         with stage(database) as found:
-            is_right = play(found, seconds, seed, plain)
+            is_right = play(found, seconds, seed, plain, served)
     except SQLAlchemyError as error:
         raise click.ClickException(
             f"The database says: {error.orig if isinstance(error, DBAPIError) else error}"
@@ -52,7 +59,7 @@ def main(seconds: float, database: str | None, seed: int, plain: bool) -> None:
     sys.exit(0 if is_right else 1)
 
 
-def play(found: Stage, seconds: float, seed: int, plain: bool) -> bool:
+def play(found: Stage, seconds: float, seed: int, plain: bool, served: str) -> bool:
     """Play the demo and tell what came of it. Returns whether all is right."""
     engine = found.engine
     stock_up(engine)
@@ -60,7 +67,7 @@ def play(found: Stage, seconds: float, seed: int, plain: bool) -> bool:
     with (
         open_for_business(bookkeeping) as office,
         open_for_business(carrier) as depot,
-        serving(found.url, office, depot) as server,
+        serving(served, found.url, office, depot) as server,
     ):
         introduce(found.url, server, seconds)
         server.wait_until_ready(engine)

@@ -101,17 +101,17 @@ def _in_schema(url: URL) -> Stage:
     return Stage(inside, f"DROP SCHEMA {name} CASCADE", lambda: say(DropSchema(name, cascade=True)))
 
 
-SERVE = [sys.executable, "-m", "afterwork.cli", "serve", "examples.shop:app"]
+SERVE = [sys.executable, "-m", "afterwork.cli", "serve"]
 
 
 class Server:
     """`afterwork serve` in a process of its own. `page` is where it serves its web page: HOST:PORT."""
 
-    def __init__(self, url: URL, log: IO[str], bookkeeping: str, carrier: str) -> None:
+    def __init__(self, served: str, url: URL, log: IO[str], bookkeeping: str, carrier: str) -> None:
         self._log = log
         self.page = f"127.0.0.1:{_free_port()}"
         self._process = subprocess.Popen(
-            [*SERVE, "--log-level", "warning", "--web", self.page],
+            [*SERVE, served, "--log-level", "warning", "--web", self.page],
             cwd=ROOT,
             # Not as an argument: it may hold a password, and arguments are for all to see.
             env={
@@ -162,10 +162,11 @@ def _free_port() -> int:
 
 
 @contextmanager
-def serving(url: URL, bookkeeping: str, carrier: str) -> Iterator[Server]:
-    """A server for as long as the block lasts, however it is left. It sends orders and parcels to these addresses."""
+def serving(served: str, url: URL, bookkeeping: str, carrier: str) -> Iterator[Server]:
+    """A server of an application for as long as the block lasts, however it is left. It sends orders and parcels to
+    these addresses."""
     with tempfile.TemporaryFile("w+") as log:
-        server = Server(url, log, bookkeeping, carrier)
+        server = Server(served, url, log, bookkeeping, carrier)
         try:
             yield server
         finally:

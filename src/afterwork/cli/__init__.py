@@ -7,7 +7,20 @@ from typing import Any
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from afterwork.cli import caches, check, history, lanes, language, machines, once, serving, status, tickets, timers
+from afterwork.cli import (
+    caches,
+    check,
+    history,
+    lanes,
+    language,
+    machines,
+    model,
+    once,
+    serving,
+    status,
+    tickets,
+    timers,
+)
 from afterwork.cli.printing import plainly
 from afterwork.errors import AfterworkError
 
@@ -25,11 +38,13 @@ COMMANDS = (
     lanes.pause,
     lanes.resume,
     machines.machines,
+    model.show,
     once.once,
     caches.caches,
     caches.explain,
     caches.impact,
     caches.verify,
+    caches.recompute,
     language.evaluate,
     language.open_shell,
     serving.reload,

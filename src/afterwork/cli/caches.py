@@ -1,8 +1,11 @@
 """The command line on caches."""
 
+import getpass
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from typing import get_args
 
 import click
 from sqlalchemy import URL
@@ -10,44 +13,83 @@ from sqlalchemy.orm import Session
 
 from afterwork.app import Afterwork
 from afterwork.cli.arguments import as_json, engine_at, object_at, the_app, the_database
-from afterwork.cli.printing import say, table
-from afterwork.manifest.explain import CacheSummary, Reader
+from afterwork.cli.printing import moment, say, table
+from afterwork.insight import CacheLine, CacheSummary, Filling, Page
+from afterwork.manifest.explain import Reader, State
 from afterwork.triggers.verify import Verified
 
 
 @click.command()
 @the_app
+@click.argument("name", required=False)
 @the_database()
+@click.option("--state", type=click.Choice(get_args(State)), help="Of NAME, only those that are in this state.")
+@click.option("--after", metavar="PLACE", help="Go on with a list where it says so at its end.")
 @as_json
-def caches(app: Afterwork, url: URL, as_json: bool) -> None:
-    """Show each cache over all objects: fresh, stale, failed, its runs, and how far it is filled."""
+def caches(app: Afterwork, name: str | None, url: URL, state: State | None, after: str | None, as_json: bool) -> None:
+    """Show each cache over all objects: fresh, stale, failed, its runs, why, and how far it is filled. With NAME, list
+    the objects of that one: Customer.total --state stale."""
+    if name is None and (state or after):
+        raise click.UsageError("--state and --after are for the list of one cache. Name it: Customer.total")
     with engine_at(url) as engine:
-        found = app.insight(engine).caches()
-    say("\n".join(cache_lines(found)), found, as_json)
+        insight = app.insight(engine)
+        if name is None:
+            found = insight.caches()
+            say("\n".join(cache_lines(found, app.clock.now())), found, as_json)
+        else:
+            listed = insight.caches_of(insight.cache(name).name, state, after)
+            say("\n".join(list_lines(listed)), listed, as_json)
 
 
-def cache_lines(caches: Sequence[CacheSummary]) -> Iterator[str]:
+def cache_lines(caches: Sequence[CacheSummary], now: datetime) -> Iterator[str]:
     """Caches over all objects, for people."""
-    head = ("cache", "fresh", "stale", "failed", "runs", "mean ms", "filled")
-    yield from table(head, [_cache_cells(one) for one in caches]) if caches else ["The model has no caches."]
+    head = ("cache", "fresh", "stale", "failed", "runs", "mean ms", "filled", "made stale by")
+    yield from table(head, [_cache_cells(one, now) for one in caches]) if caches else ["The model has no caches."]
 
 
-def _cache_cells(one: CacheSummary) -> tuple[str, ...]:
+def _cache_cells(one: CacheSummary, now: datetime) -> tuple[str, ...]:
     mean = "" if one.mean is None else f"{one.mean * 1000:.1f}"
     name = one.name if one.known else f"{one.name} (not in the model any more)"
-    return (name, f"{one.fresh:,}", f"{one.stale:,}", f"{one.failed:,}", f"{one.runs:,}", mean, _filled(one))
+    causes = ", ".join(cause.what for cause in one.causes[:3])
+    return (
+        name, str(one.fresh), str(one.stale), str(one.failed), f"{one.runs:,}", mean, _filled(one.filling, now), causes,
+    )  # fmt: skip
 
 
-def _filled(one: CacheSummary) -> str:
-    if one.is_filled:
+def _filled(filling: Filling, now: datetime) -> str:
+    if filling.is_filled:
         return "yes"
-    done = max(0, one.filled - one.stale)
-    if not one.total or one.began is None:
+    if filling.share is None:
         return "not begun"
-    share = min(1.0, done / one.total)
-    passed = (datetime.now(UTC) - one.began).total_seconds()
-    left = f", about {timedelta(seconds=round(passed / share - passed))} left" if share else ""
-    return f"{share:.0%}{left}"
+    left = filling.left(now)
+    return f"{filling.share:.0%}" + ("" if left is None else f", about {timedelta(seconds=left.seconds)} left")
+
+
+def list_lines(listed: Page[CacheLine]) -> Iterator[str]:
+    """The caches of one definition, for people."""
+    head = ("object", "state", "runs", "last run (UTC)", "ms", "because", "error")
+    yield from table(head, [_line_cells(one) for one in listed.items]) if listed.items else ["None here."]
+    if listed.next is not None:
+        yield f"More: --after {shlex.quote(listed.next)}"
+
+
+def _line_cells(one: CacheLine) -> tuple[str, ...]:
+    took = "" if one.took is None else f"{one.took * 1000:.1f}"
+    because = one.stale or one.because
+    return one.root_id, one.state, f"{one.runs:,}", moment(one.computed), took, str(because or ""), one.error or ""
+
+
+@click.command()
+@the_app
+@click.argument("root")
+@click.argument("cache")
+@the_database()
+@click.option("--who", default=getpass.getuser, show_default="you", help="Who asks for it.")
+def recompute(app: Afterwork, root: str, cache: str, url: URL, who: str) -> None:
+    """Let CACHE of ROOT run though nothing that it read has changed. (Customer!42 total)"""
+    with engine_at(url) as engine:
+        app.control(engine).recompute(root, cache, who)
+    click.echo(f"{cache} of {root} is to run.")
 
 
 @click.command()

@@ -10,6 +10,7 @@ from afterwork.app import Afterwork
 from afterwork.cli.arguments import as_json, engine_at, the_app, the_database
 from afterwork.cli.printing import moment, say, table
 from afterwork.insight import MachineView, StateView
+from afterwork.insight.drawing import styled
 
 
 @click.command()
@@ -30,7 +31,7 @@ def machines(app: Afterwork, url: URL, svg: Path | None, as_json: bool) -> None:
     with engine_at(url) as engine:
         insight = app.insight(engine)
         found = insight.machines()
-        diagrams = insight.diagrams() if svg is not None else {}
+        diagrams = {view.name: styled(insight.diagram(view)) for view in found} if svg is not None else {}
     say("\n".join(machine_lines(found)), found, as_json)
     for name, diagram in diagrams.items():
         assert svg is not None
@@ -52,4 +53,4 @@ def machine_lines(machines: Sequence[MachineView]) -> Iterator[str]:
 
 def _state_cells(one: StateView) -> tuple[str, ...]:
     name = "(not begun)" if one.state is None else one.state if one.known else f"{one.state} (not in the machine)"
-    return name, f"{one.count:,}", one.oldest or "", moment(one.since), "; ".join(one.onward)
+    return name, str(one.count), one.oldest or "", moment(one.since), "; ".join(one.onward)

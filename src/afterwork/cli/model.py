@@ -1,9 +1,18 @@
 """What the command line tells of a model."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from afterwork.cli.printing import table
+import click
+
+from afterwork.app import Afterwork
+from afterwork.cli.arguments import as_json, the_app
+from afterwork.cli.printing import say, table
+from afterwork.insight import model as views
+from afterwork.insight.classes_picture import picture
+from afterwork.insight.drawing import styled
+from afterwork.insight.model import ClassView, ModelView, ViewModelView, WorkView
 from afterwork.model.reading import ReadModel
 from afterwork.model.work import Work
 
@@ -42,3 +51,51 @@ def model_lines(model: Mapping[str, Any]) -> Iterator[str]:
         for w in model["works"]
     ]
     yield from table(("work", "on", "lane", "transaction", "attempts"), rows)
+
+
+@click.command("model")
+@the_app
+@click.option("--svg", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write a class diagram.")
+@as_json
+def show(app: Afterwork, svg: Path | None, as_json: bool) -> None:
+    """Show what the model declares: classes, members, methods, view models, and what starts them. Needs no database."""
+    found = views.view(app.model)
+    say("\n".join(declared_lines(found)), found, as_json)
+    if svg is not None:
+        svg.write_text(styled(picture(found, lambda name: f"#{name}")), encoding="utf-8")
+        click.echo(f"{svg} written", err=True)
+
+
+def declared_lines(model: ModelView) -> Iterator[str]:
+    """What a model declares, for people."""
+    for cls in model.classes:
+        yield from _class_lines(cls, model)
+    for view_model in model.view_models:
+        yield from _view_model_lines(view_model)
+
+
+def _class_lines(cls: ClassView, model: ModelView) -> Iterator[str]:
+    yield f"{cls.name}{f' is a {cls.base}' if cls.base else ''} (table {cls.table})"
+    for member in cls.members:
+        marks = [mark for mark, has in (("key", member.is_key), (f"cache {member.cache}", member.cache)) if has]
+        kind = f"{member.type}{'?' if member.is_optional and not member.is_key else ''}"
+        yield f"  {member.name}: {', '.join([kind, *marks])}"
+    for end in (far for one in model.associations for near, far in (one.ends, one.ends[::-1]) if near.cls == cls.name):
+        if end.name is not None:
+            yield f"  {end.name}: {end.multiplicity} {end.cls}"
+    for name in cls.machines:
+        yield f"  machine {name}"
+    for method in cls.methods:
+        yield from _work_lines(method, "  ", "()")
+
+
+def _view_model_lines(found: ViewModelView) -> Iterator[str]:
+    yield from _work_lines(found.work, "", f" on {found.root or 'no object'}")
+    for number, action in enumerate(found.actions, 1):
+        yield f"  {number}. {action.name}" + (f", if {action.enabled}" if action.enabled else "")
+
+
+def _work_lines(work: WorkView, indent: str, after: str) -> Iterator[str]:
+    yield f"{indent}{work.name}{after}: {'; '.join(work.starts)}; lane {work.lane}"
+    if work.precondition:
+        yield f"{indent}  only if {work.precondition}"

@@ -6,28 +6,20 @@ What there is to draw comes from the library that runs the machine; drawing it n
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
+from types import MappingProxyType
 from typing import Any
 
 from statemachine import StateChart
 from statemachine.contrib.diagram.extract import extract
 from statemachine.contrib.diagram.model import DiagramState, DiagramTransition, StateType
 
+from afterwork.insight.count import Count
+from afterwork.insight.drawing import drawn
+
 LETTER = 7.2
 HEIGHT = 34.0
 GAP_X, GAP_Y = 90.0, 64.0
 INSET, TITLE = 18.0, 24.0
-
-STYLE = """
-.aw { font: 12px ui-sans-serif, system-ui, sans-serif; background: var(--area);
-  --ink: #1f2937; --line: #64748b; --fill: #f1f5f9; --area: #ffffff; --mark: #0f766e; }
-@media (prefers-color-scheme: dark) {
-  .aw { --ink: #e5e7eb; --line: #94a3b8; --fill: #1f2937; --area: #111827; --mark: #5eead4; } }
-.aw text { fill: var(--ink); } .aw .state { fill: var(--fill); stroke: var(--line); }
-.aw .area { fill: var(--area); stroke: var(--line); stroke-dasharray: 4 3; } .aw .final { stroke-width: 3; }
-.aw .edge { fill: none; stroke: var(--line); } .aw .head { fill: var(--line); }
-.aw .label { font-size: 11px; paint-order: stroke; stroke: var(--area); stroke-width: 4px; }
-.aw .count { fill: var(--mark); font-weight: 600; } .aw .first { fill: var(--line); }
-"""
 
 
 @dataclass
@@ -53,27 +45,26 @@ class Box:
             yield from box.all()
 
 
-def svg(chart: type[StateChart[Any]], counts: Mapping[str, int] | None = None) -> str:
-    """The diagram of a machine, as a text that is a whole SVG. `counts`: how many objects are in each state, by id."""
+def svg(
+    chart: type[StateChart[Any]],
+    counts: Mapping[str, Count] | None = None,
+    hrefs: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """The diagram of a machine, as an SVG without style. `counts`: how many objects are in each state, by its id;
+    `hrefs`: where states lead."""
     graph = extract(chart)
     boxes = _placed(graph.states, graph.transitions, counts or {})
     known = {box.state.id: box for top in boxes for box in top.all()}
     width = max((box.x + box.width for box in boxes), default=0.0) + INSET
     height = max((box.y + box.height for box in boxes), default=0.0) + INSET
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="aw" role="img" viewBox="0 0 {width + GAP_X:.0f} {height:.0f}" '
-        f'width="{width + GAP_X:.0f}" height="{height:.0f}">',
-        f"<title>{escape(graph.name)}</title><style>{STYLE}</style>",
-        '<defs><marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" '
-        'orient="auto-start-reverse"><path class="head" d="M0 0 8 4 0 8z"/></marker></defs>',
-        *(part for box in boxes for part in _drawn(box, counts)),
+        *(part for box in boxes for part in _drawn(box, counts or {}, hrefs)),
         *_edges(graph.transitions, known),
-        "</svg>",
     ]
-    return "\n".join(parts)
+    return drawn(graph.name, parts, width + GAP_X, height)
 
 
-def _placed(states: list[DiagramState], transitions: list[DiagramTransition], counts: Mapping[str, int]) -> list[Box]:
+def _placed(states: list[DiagramState], transitions: list[DiagramTransition], counts: Mapping[str, Count]) -> list[Box]:
     """The boxes of some states beside and below each other, the first at (INSET, INSET)."""
     boxes = [_box(state, transitions, counts) for state in states]
     rows: dict[int, list[Box]] = {}
@@ -89,8 +80,8 @@ def _placed(states: list[DiagramState], transitions: list[DiagramTransition], co
     return boxes
 
 
-def _box(state: DiagramState, transitions: list[DiagramTransition], counts: Mapping[str, int]) -> Box:
-    shown = f"{state.id} {counts[state.id]:,}" if state.id in counts else state.id
+def _box(state: DiagramState, transitions: list[DiagramTransition], counts: Mapping[str, Count]) -> Box:
+    shown = f"{state.id} {counts[state.id]}" if state.id in counts else state.id
     width = max(64.0, len(shown) * LETTER + 28)
     if not state.children:
         return Box(state, width, HEIGHT)
@@ -122,23 +113,27 @@ def _ranks(boxes: list[Box], transitions: list[DiagramTransition]) -> list[int]:
     return [ranks.get(number, 0) for number in range(len(boxes))]
 
 
-def _drawn(box: Box, counts: Mapping[str, int] | None) -> Iterator[str]:
+def _drawn(box: Box, counts: Mapping[str, Count], hrefs: Mapping[str, str]) -> Iterator[str]:
     state, has_inner = box.state, bool(box.inner)
     kind = "area" if has_inner else "state"
     final = " final" if state.type is StateType.FINAL else ""
+    href = hrefs.get(state.id)
+    if href is not None:
+        yield f'<a href="{escape(href)}">'
     yield (
         f'<rect class="{kind}{final}" x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" '
         f'height="{box.height:.1f}" rx="8"/>'
     )
     if state.is_initial or state.type is StateType.INITIAL:
         yield f'<circle class="first" cx="{box.x:.1f}" cy="{box.y:.1f}" r="5"/>'
-    count = (counts or {}).get(state.id)
-    number = "" if count is None else f' <tspan class="count">{count:,}</tspan>'
+    number = f' <tspan class="count">{counts[state.id]}</tspan>' if state.id in counts else ""
     y = box.y + (16 if has_inner else box.height / 2 + 4)
     x, anchor = (box.x + 12, "start") if has_inner else (box.x + box.width / 2, "middle")
     yield f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(state.id)}{number}</text>'
+    if href is not None:
+        yield "</a>"
     for inner in box.inner:
-        yield from _drawn(inner, counts)
+        yield from _drawn(inner, counts, hrefs)
 
 
 def _edges(transitions: list[DiagramTransition], known: Mapping[str, Box]) -> Iterator[str]:

@@ -5,19 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 from sqlalchemy.orm import Mapper
-from statemachine.transition import Transition
 
-from afterwork.errors import UnknownState
-from afterwork.model.external_id import parse
+from afterwork.errors import BadRequest, UnknownState, shown
+from afterwork.insight.count import Count
+from afterwork.insight.standing import Objects
 from afterwork.model.machine.declare import Machine, declared_machines
+from afterwork.model.machine.rivals import Rival, in_words
 from afterwork.model.reading import ReadModel
 from afterwork.store import tables
-
-LOOKED_AT = 20
-"""Moves that are looked at to find the object that has been in a state for longest: those of objects that are gone, or
-were moved without the machine, are passed over."""
+from afterwork.store.database import Database
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ class StateView:
     object is in then, outer ones first."""
 
     state: str | None
-    count: int
+    count: Count
     oldest: str | None
     since: datetime | None
     onward: Sequence[str]
@@ -38,11 +36,13 @@ class StateView:
 
 @dataclass(frozen=True)
 class MachineView:
-    """One machine of the model, over all objects of its class."""
+    """One machine of the model, over all objects of its class. `is_indexed` says that the column with the state has an
+    index; without, of more than some thousands of objects only the newest are counted."""
 
     name: str
     chart: str
     has_history: bool
+    is_indexed: bool
     states: Sequence[StateView]
 
 
@@ -55,23 +55,24 @@ def machines_in(model: ReadModel) -> Iterator[tuple[str, Mapper[Any], Machine]]:
                 yield f"{name}.{machine.name}", mapper, machine
 
 
-def views(connection: Connection, model: ReadModel) -> list[MachineView]:
-    """All machines, and where their objects stand. Counts all objects of their classes."""
-    return [
-        MachineView(
-            name,
-            machine.chart.__name__,
-            machine.has_history,
-            list(_states(connection, mapper, machine)),
-        )
-        for name, mapper, machine in machines_in(model)
-    ]
+def views(database: Database, connection: Connection, model: ReadModel) -> list[MachineView]:
+    """All machines, and where their objects stand."""
+    return [_view(name, Objects(database, connection, mapper, machine)) for name, mapper, machine in machines_in(model)]
 
 
-def unknown_states(connection: Connection, model: ReadModel) -> Iterator[tuple[str, str, int]]:
-    """Where objects stand in states that their machine has not: the machine, the state, and how many."""
+def objects_of(database: Database, connection: Connection, model: ReadModel, name: str) -> Objects:
+    """The objects that have the machine with a name. Raises `BadRequest` if the model has no such machine."""
+    found = {one: (mapper, machine) for one, mapper, machine in machines_in(model)}
+    if name not in found:
+        raise BadRequest(f"The model has no machine {shown(name)}. It has: {', '.join(found) or 'none'}.")
+    return Objects(database, connection, *found[name])
+
+
+def unknown_states(database: Database, connection: Connection, model: ReadModel) -> Iterator[tuple[str, str, int]]:
+    """Where objects stand in states that their machine has not: the machine, the state, and how many. Looks at all
+    objects."""
     for name, mapper, machine in machines_in(model):
-        for stored, count in _counts(connection, mapper, machine).items():
+        for stored, count in Objects(database, connection, mapper, machine).all_counts().items():
             if stored is not None and not _is_known(machine, stored):
                 yield name, str(stored), count
 
@@ -81,28 +82,56 @@ def rivals(model: ReadModel) -> Iterator[tuple[str, str, list[str]]]:
     order in which they are tried."""
     for name, _, machine in machines_in(model):
         for state in machine.chart.states_map.values():
-            free = [_step(one) for one in machine.eventless if one.source is state]
+            free = [in_words(one) for one in machine.eventless if one.source is state]
             if len(free) > 1:
                 yield name, state.id, free
 
 
-def _states(connection: Connection, mapper: Mapper[Any], machine: Machine) -> Iterator[StateView]:
-    counts = _counts(connection, mapper, machine)
-    alone = [state.value for state in machine.chart.states_map.values() if state.is_atomic]
-    shown = [*alone, *counts.keys()] if machine.states.is_flat else [*counts.keys()]
+@dataclass(frozen=True)
+class MetRivals:
+    """Two transitions without an event that were possible at once: the machine by name, which was taken, and the first
+    object that met it, and when."""
+
+    machine: str
+    rival: Rival
+    root_id: str
+    at: datetime
+
+
+def met_rivals(connection: Connection, model: ReadModel) -> Iterator[MetRivals]:
+    """The rivals that objects have met, as far as the model still has them."""
+    r = tables.rival.c
+    for name, mapper, machine in machines_in(model):
+        named = [f"{one.class_.__name__}.{machine.name}" for one in mapper.self_and_descendants]
+        declared = {(one.source.id, in_words(one)) for one in machine.eventless}
+        for row in connection.execute(select(tables.rival).where(r.machine.in_(named)).order_by(r.at)):
+            if {(row.source, row.taken), (row.source, row.rival)} <= declared:
+                yield MetRivals(name, Rival(row.machine, row.source, row.taken, row.rival), row.root_id, row.at)
+
+
+def _view(name: str, objects: Objects) -> MachineView:
+    machine = objects.machine
+    return MachineView(name, machine.chart.__name__, machine.has_history, objects.is_indexed, list(_states(objects)))
+
+
+def _states(objects: Objects) -> Iterator[StateView]:
+    machine, counts = objects.machine, objects.counts()
+    shown = [*objects.values, *counts.keys()] if machine.states.is_flat else [*counts.keys()]
+    unseen = Count(0, any(count.or_more for count in counts.values()) and not objects.is_indexed)
     for stored in dict.fromkeys(shown):
         known = stored is None or _is_known(machine, stored)
-        oldest, since = _oldest(connection, mapper, machine, stored)
+        oldest = objects.oldest(stored)
         active = machine.states.active(stored) if known and stored is not None else []
-        onward = [_step(one) for state in reversed(active) for one in state.transitions if not one.initial]
-        text = None if stored is None else str(stored)
-        yield StateView(text, counts.get(stored, 0), oldest, since, onward, known, [state.id for state in active])
-
-
-def _counts(connection: Connection, mapper: Mapper[Any], machine: Machine) -> dict[Any, int]:
-    column = mapper.columns[machine.member_of(mapper)]
-    rows = connection.execute(select(column, func.count()).select_from(mapper).group_by(column).order_by(column))
-    return {row[0]: row[1] for row in rows}
+        onward = [in_words(one) for state in reversed(active) for one in state.transitions if not one.initial]
+        yield StateView(
+            None if stored is None else str(stored),
+            counts.get(stored, unseen),
+            None if oldest is None else oldest.root_id,
+            None if oldest is None else oldest.since,
+            onward,
+            known,
+            [state.id for state in active],
+        )
 
 
 def _is_known(machine: Machine, stored: Any) -> bool:
@@ -111,31 +140,3 @@ def _is_known(machine: Machine, stored: Any) -> bool:
     except UnknownState:
         return False
     return True
-
-
-def _step(transition: Transition) -> str:
-    guards = " and ".join(str(guard) for guard in transition.cond)
-    events = next((str(event) for event in str(transition.event).split() if "." not in event), "")
-    by = " ".join(filter(None, [events, f"[{guards}]" if guards else ""]))
-    return f"{by or 'at once'} → {', '.join(target.id for target in transition.targets) or 'nowhere'}"
-
-
-def _oldest(
-    connection: Connection, mapper: Mapper[Any], machine: Machine, stored: Any
-) -> tuple[str | None, datetime | None]:
-    """The object that has been in a state for longest, as far as the history tells."""
-    if not machine.has_history or stored is None:
-        return None, None
-    t, later = tables.transition.c, tables.transition.alias("later")
-    same = later.c.root_id == t.root_id, later.c.machine == t.machine, later.c.id > t.id
-    last = select(t.root_id, t.at).where(t.machine == machine.name, t.target == str(stored))
-    last = last.where(~select(later.c.id).where(*same).exists()).order_by(t.at, t.id).limit(LOOKED_AT)
-    column = mapper.columns[machine.member_of(mapper)]
-    classes = {one.class_.__name__: one for one in mapper.self_and_descendants}
-    for root_id, since in connection.execute(last).all():
-        if root_id.partition("!")[0] in classes:
-            keys = zip(mapper.primary_key, parse(root_id, classes).key, strict=True)
-            here = select(column).select_from(mapper).where(*(key == value for key, value in keys))
-            if connection.execute(here).scalar() == stored:
-                return root_id, since
-    return None, None

@@ -1,51 +1,43 @@
 """All that can be read of one database."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
-
-from sqlalchemy import Connection
 
 from afterwork.clock import Clock
 from afterwork.insight import check as checks
-from afterwork.insight import history, machines, once, timers
+from afterwork.insight import history, once, timers
+from afterwork.insight import model as model_views
 from afterwork.insight import status as statuses
 from afterwork.insight import tickets as ticket_views
 from afterwork.insight.check import STANDARD, Finding, Limits, Scene
-from afterwork.insight.diagram import svg
 from afterwork.insight.gauges import Gauges, gauges
 from afterwork.insight.history import Latency, Minute, Total
-from afterwork.insight.machines import MachineView, machines_in
+from afterwork.insight.model import ModelView
+from afterwork.insight.of_caches import OfCaches
+from afterwork.insight.of_machines import OfMachines
 from afterwork.insight.once import OnceView
 from afterwork.insight.overview import HOUR, Overview, attention, last_hour
 from afterwork.insight.status import Status
 from afterwork.insight.tickets import State, TicketView
 from afterwork.insight.timers import TimerView
-from afterwork.manifest.explain import CacheSummary, Explainer
 from afterwork.model.reading import ReadModel
-from afterwork.store import schema
 from afterwork.store.database import Database
 from afterwork.store.history import RunOutcome, RunRecord, records
 from afterwork.store.tickets import Columns
-from afterwork.triggers.assemble import matcher_of
 
 
-class Insight:
+class Insight(OfCaches, OfMachines):
     """Reads one database. Changes nothing. What needs Afterwork's own tables raises `NotInstalled` or `WrongSchema`
     where they are not as they must be."""
 
     def __init__(self, database: Database, model: ReadModel, clock: Clock) -> None:
-        self._database = database
-        self._model = model
-        self._clock = clock
+        super().__init__(database, model, clock)
         self._columns = Columns(model.contract, model.contract.table, database.dialect)
 
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with self._database.engine.connect() as connection:
-            schema.check_installed(self._database, connection)
-            yield connection
+    @property
+    def model(self) -> ModelView:
+        """What the model declares. No database is asked."""
+        return model_views.view(self._model)
 
     def status(self) -> Status:
         """Counts of what waits and runs, and who is there to run it."""
@@ -67,22 +59,6 @@ class Insight:
         """What runs once per database: the actions of the model in their order, then others that have run here."""
         with self._reading() as connection:
             return once.views(connection, self._model)
-
-    def caches(self) -> Sequence[CacheSummary]:
-        """All caches, over all objects: how many are fresh, stale, failed, and how far filling has come."""
-        with self._reading() as connection:
-            explainer = Explainer(matcher_of(self._database, self._model, connection))
-            return explainer.summaries(connection, self._model.caches)
-
-    def machines(self) -> Sequence[MachineView]:
-        """All state machines, and where their objects stand. Counts all objects of their classes."""
-        with self._reading() as connection:
-            return machines.views(connection, self._model)
-
-    def diagrams(self) -> dict[str, str]:
-        """The diagram of each machine, an SVG with the number of objects in each state, by the name of the machine."""
-        found = {view.name: view for view in self.machines()}
-        return {name: svg(machine.chart, _counts(found[name])) for name, _, machine in machines_in(self._model)}
 
     def throughput(self, since: datetime, work: str | None = None) -> Sequence[Minute]:
         """What ended in each minute since a moment, oldest first, by work and kind of trigger; of one work or of all.
@@ -141,11 +117,3 @@ class Insight:
         told."""
         with self._database.engine.connect() as connection:
             return list(checks.findings(Scene(self._database, self._model, connection, self._clock.now(), limits)))
-
-
-def _counts(view: MachineView) -> dict[str, int]:
-    """How many objects are in each state, by its id, outer states included."""
-    counts: Counter[str] = Counter()
-    for one in view.states:
-        counts.update(dict.fromkeys(one.active, one.count))
-    return counts

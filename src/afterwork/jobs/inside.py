@@ -7,6 +7,7 @@ import time
 from itertools import takewhile
 
 from sqlalchemy import Connection
+from sqlalchemy.orm.exc import StaleDataError
 
 from afterwork.errors import Cancelled
 from afterwork.events import InTheWay
@@ -56,15 +57,17 @@ def run_alone(runner: Runner, connection: Connection, claim: Claim) -> Settled:
         except Exception as error:
             if runner.database.has_lost(connection, error):
                 raise
-            if not runner.database.is_contended(error):
-                return _fail(runner, connection, claim, error, began)
-            runner.events.emit(InTheWay(text_of(error)))
             last = error
+            if not (runner.database.is_contended(error) or isinstance(error, StaleDataError)):
+                break
+            runner.events.emit(InTheWay(text_of(error)))
         else:
             if settled:
                 runner.report(settled)
             return settled
-    return _end(runner, connection, claim, Hindered(text_of(last), PAUSE_WHEN_CONTENDED))
+    if runner.database.is_contended(last):
+        return _end(runner, connection, claim, Hindered(text_of(last), PAUSE_WHEN_CONTENDED))
+    return _fail(runner, connection, claim, last, began)
 
 
 def _run(runner: Runner, connection: Connection, claims: list[Claim]) -> Settled:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.orm.exc import StaleDataError
 
 from afterwork.clock import Clock, telling_time
 from afterwork.errors import Refused
@@ -36,7 +37,11 @@ def nothing_around(run: Run) -> AbstractContextManager[object]:
 
 
 PAUSE_WHEN_CONTENDED = timedelta(seconds=5)
-"""How long a ticket is put off whose rows somebody else has locked again and again."""
+"""How long a ticket is put off whose rows somebody else has locked, or changed, again and again."""
+
+TRIES_WHEN_CHANGED = 3
+"""Attempts of a run that finds, when it writes, other versions of what it has read. They are counted, since it may be
+the run itself that has changed them."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +106,18 @@ class Runner:
     def raised(self, claim: Claim, error: Exception, began: float) -> Raised:
         """What an exception means for a claim that began at a reading of `time.perf_counter`: another attempt, or the
         end."""
-        retry = None if isinstance(claim.work, str) or not self.trigger.counts_attempts(claim) else claim.work.retry
-        again_after = None if retry is None else retry.again_after(claim.run.attempt, error)
-        return Raised(text_of(error), again_after, time.perf_counter() - began, trace_of(error))
+        return Raised(text_of(error), self._again_after(claim, error), time.perf_counter() - began, trace_of(error))
+
+    def _again_after(self, claim: Claim, error: Exception) -> timedelta | None:
+        """When the next attempt is, if there is one. What somebody else has changed meanwhile is worth some without a
+        policy, too."""
+        if isinstance(claim.work, str) or not self.trigger.counts_attempts(claim):
+            return None
+        policy = claim.work.retry
+        found = None if policy is None else policy.again_after(claim.run.attempt, error)
+        if found is None and isinstance(error, StaleDataError) and claim.run.attempt < TRIES_WHEN_CHANGED:
+            return PAUSE_WHEN_CONTENDED
+        return found
 
     def tell(self, connection: Connection, claim: Claim, error: Exception, text: str) -> None:
         """Run the view model's `on_exception` and write what it changes, in the transaction that is open."""

@@ -9,7 +9,7 @@ from afterwork.language.assigning import Assigning
 from afterwork.language.calls import Calls, Table
 from afterwork.language.context import Context, Scope
 from afterwork.language.matching import flat
-from afterwork.language.names import Names
+from afterwork.language.names import Names, folded
 from afterwork.language.naming import Naming
 from afterwork.language.parse import Parsed
 from afterwork.language.tree import Node, Place
@@ -89,6 +89,8 @@ class Checker:
                 return Constant(node.at, types.LabelType(node.name), node.name)
             case tree.Name():
                 return self.naming.word(node, scope)
+            case tree.Dot(source=tree.Node() as target, name=name) if folded(name) == "settonull":
+                return self.assigning.assign(tree.Assign(node.at, target, tree.Literal(node.at, None)), scope)
             case tree.Dot():
                 return self.naming.dot(node, scope)
             case tree.Arrow():

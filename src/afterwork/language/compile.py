@@ -53,7 +53,7 @@ def compiled(node: Typed) -> Code:
         case Read(source=source, member=member):
             return _read(compiled(source), source, member)
         case Follow(source=source, member=end):
-            return _follow(compiled(source), end)
+            return _follow(compiled(source), source, end)
         case Call():
             return called(node, compiled)
         case Compare():
@@ -104,39 +104,44 @@ def _read(source: Code, node: Typed, member: Attribute) -> Code:
         def get(obj: Any) -> Any:
             return moment(plain(obj))
 
+    return _got(source, node, get)
+
+
+def _got(source: Code, node: Typed, get: Callable[[Any], Any]) -> Code:
+    """What an object is asked for; null has nothing."""
     if isinstance(node, Variable):  # spares a call for what is most frequent
         slot = node.slot
 
-        def read_variable(frame: Frame) -> Any:
+        def get_of_variable(frame: Frame) -> Any:
             obj = frame[slot]
             return None if obj is None else get(obj)
 
-        return read_variable
+        return get_of_variable
 
-    def read(frame: Frame) -> Any:
+    def get_of(frame: Frame) -> Any:
         obj = source(frame)
         return None if obj is None else get(obj)
 
-    return read
+    return get_of
 
 
-def _follow(source: Code, end: End) -> Code:
-    get = attrgetter(end.key)
+def _follow(source: Code, node: Typed, end: End) -> Code:
+    found = _got(source, node, attrgetter(end.key))
+    return _several(found) if end.many else found
 
-    def one(frame: Frame) -> Any:
-        obj = source(frame)
-        return None if obj is None else get(obj)
 
-    def many(frame: Frame) -> Any:
-        obj = source(frame)
-        if obj is None:
+def _several(found: Code) -> Code:
+    """The objects of an end with many; null has none."""
+
+    def several(frame: Frame) -> Any:
+        objects = found(frame)
+        if isinstance(objects, list):
+            return objects
+        if objects is None:
             return []
-        found = get(obj)
-        if isinstance(found, list):
-            return found
-        return list(found.values() if isinstance(found, dict) else found)
+        return list(objects.values() if isinstance(objects, dict) else objects)
 
-    return many if end.many else one
+    return several
 
 
 def _logic(operator: str, left: Code, right: Code) -> Code:

@@ -4,22 +4,27 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from afterwork.language import types
-from afterwork.language.operator import InRun, Loop, OnEnd, Plain
+from afterwork.language.compile_database import in_database
+from afterwork.language.operator import InDatabase, InRun, Loop, OnEnd, Plain
 from afterwork.language.run import Code, Frame, Trouble, counted
 from afterwork.language.signature import Pattern
 from afterwork.language.tree import Place
 from afterwork.language.typed import Call, Follow, Lambda, Typed
 from afterwork.language.types import CollectionType
 
-EXPECTED = (TypeError, ValueError, ArithmeticError, LookupError)
-"""What Python raises where operands don't fit."""
+TROUBLES = (Trouble, TypeError, ValueError, ArithmeticError, LookupError)
+"""What the language raises, and what Python does where operands don't fit."""
 
 
 def called(node: Call, compiled: Callable[[Typed], Code]) -> Code:
     """The closure of a call."""
     match node.operator.value:
+        case Loop(function=function) if isinstance(node.arguments[0].type, CollectionType):
+            return _checked(_loop(function, node, compiled), node)
         case Loop(function=function):
-            code = _loop(function, node, compiled)
+            code = _lazy(function, node, compiled)
+        case InDatabase():
+            code = in_database(node, compiled)
         case OnEnd(function=function):
             code = _on_end(function, node, compiled)
         case InRun(function=function):
@@ -74,17 +79,27 @@ def _applied(function: Callable[..., Any], node: Call, compiled: Callable[[Typed
 
 
 def _loop(function: Callable[..., Any], node: Call, compiled: Callable[[Typed], Code]) -> Code:
-    source = compiled(node.arguments[0])
-    over = [_body(argument, compiled) for argument in node.arguments[1:]]
-    if not isinstance(node.arguments[0].type, CollectionType):
-        return lambda frame: function(frame, source(frame), *over)
+    """Guards are mostly a loop over few elements, where each call counts: it is one closure, with its place."""
+    source, at = compiled(node.arguments[0]), node.at
+    each = _body(node.arguments[1], compiled)
 
     def loop(frame: Frame) -> Any:
-        items = source(frame) or []
-        frame[0].spend(len(items))
-        return function(frame, items, *over)
+        try:
+            items = source(frame) or []
+            frame[0].spend(len(items))
+            return function(frame, items, each)
+        except TROUBLES as error:
+            trouble = placed(error, at)
+            raise trouble from trouble.__cause__
 
     return loop
+
+
+def _lazy(function: Callable[..., Any], node: Call, compiled: Callable[[Typed], Code]) -> Code:
+    """Operands that are asked for only where they matter."""
+    source = compiled(node.arguments[0])
+    others = [_body(argument, compiled) for argument in node.arguments[1:]]
+    return lambda frame: function(frame, source(frame), *others)
 
 
 def _on_end(function: Callable[..., Any], node: Call, compiled: Callable[[Typed], Code]) -> Code:
@@ -114,13 +129,21 @@ def _located(code: Code, at: Place) -> Code:
     def located(frame: Frame) -> Any:
         try:
             return code(frame)
-        except Trouble as trouble:
-            trouble.at = trouble.at or at
-            raise
-        except EXPECTED as error:
-            raise Trouble(str(error), at) from error
+        except TROUBLES as error:
+            trouble = placed(error, at)
+            raise trouble from trouble.__cause__
 
     return located
+
+
+def placed(error: Exception, at: Place) -> Trouble:
+    """What went wrong as a trouble that knows its place: the innermost one."""
+    if not isinstance(error, Trouble):
+        trouble = Trouble(str(error), at)
+        trouble.__cause__ = error
+        return trouble
+    error.at = error.at or at
+    return error
 
 
 def _checked(code: Code, node: Call) -> Code:

@@ -19,24 +19,28 @@ def assigned(node: SetMember, compiled: Callable[[Typed], Code]) -> Code:
     def assign(frame: Frame) -> Any:
         obj, wanted = source(frame), value(frame)
         if obj is not None:
-            setattr(obj, key, None if wanted is None else convert(obj, wanted))
+            setattr(obj, key, convert(obj, wanted))
         return wanted
 
     return assign
 
 
 def _conversion(member: Attribute | End) -> Callable[[Any, Any], Any]:
-    """How a value becomes what its member takes."""
+    """How a value becomes what its member takes. Null is no objects for an end with many."""
     match member:
         case End(many=True, key=key):
-            return lambda obj, wanted: set(wanted) if isinstance(getattr(obj, key), set) else list(wanted)
+            return lambda obj, wanted: set(wanted or ()) if isinstance(getattr(obj, key), set) else list(wanted or ())
         case Attribute(type=types.DATETIME, kept_as=kept_as):
-            return lambda obj, wanted: as_kept(moment(wanted), kept_as)
+            return _unless_null(lambda wanted: as_kept(moment(wanted), kept_as))
         case Attribute(type=types.DECIMAL):
-            return lambda obj, wanted: Decimal(str(wanted)) if isinstance(wanted, float) else Decimal(wanted)
+            return _unless_null(lambda wanted: Decimal(str(wanted)) if isinstance(wanted, float) else Decimal(wanted))
         case Attribute(type=types.REAL):
-            return lambda obj, wanted: float(wanted)
+            return _unless_null(float)
     return lambda obj, wanted: wanted
+
+
+def _unless_null(convert: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
+    return lambda obj, wanted: None if wanted is None else convert(wanted)
 
 
 def invoked(node: Invoke | May, compiled: Callable[[Typed], Code]) -> Code:

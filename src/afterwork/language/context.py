@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 from afterwork.errors import UnknownName, WrongType
-from afterwork.language.names import Names, find, nearest
+from afterwork.language.instead import INSTEAD
+from afterwork.language.names import Names, find, folded, nearest
 from afterwork.language.tree import Node, Place
 from afterwork.language.typed import Typed, Variable
 from afterwork.language.types import HEAVIEST, Type, weight
@@ -57,7 +58,11 @@ class Context:
         return WrongType(self.text, node.at.start, problem, end=node.at.end)
 
     def unknown(self, after: int, name: str, problem: str, known: Iterable[str]) -> NoReturn:
-        """Raise that nothing goes by a name that stands after a place, with the nearest names that there are."""
+        """Raise that nothing goes by a name that stands after a place, with the nearest names that there are; for what
+        only the original has, with what to use instead."""
+        instead = INSTEAD.get(folded(name))
+        if instead is not None:
+            problem, known = f"{problem} {instead}", ()
         start = max(self.text.find(name, after), after)
         raise UnknownName(
             self.text,

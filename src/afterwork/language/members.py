@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Column, Enum, inspect
+from sqlalchemy import Column, Enum, Interval, inspect
 from sqlalchemy.orm import ColumnProperty, Mapper, RelationshipProperty
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -99,7 +99,9 @@ def _makes_values(kept_as: TypeDecorator[Any]) -> bool:
 
 
 def _inner(kept_as: TypeEngine[Any]) -> Type:
-    """The type of what the database holds."""
+    """The type of what the database holds. SQLAlchemy's spans are decorated moments where it has none."""
+    if isinstance(kept_as, Interval):
+        return types.TIMESPAN
     inner = kept_as.impl_instance if isinstance(kept_as, TypeDecorator) else kept_as
     if isinstance(inner, Enum) and inner.enum_class is None:
         return types.STRING

@@ -33,6 +33,11 @@ class Loop:
 
 
 @dataclass(frozen=True, slots=True)
+class InDatabase:
+    """The value of the first operand, found by one SELECT; the next two are its limit and offset."""
+
+
+@dataclass(frozen=True, slots=True)
 class OnEnd:
     """A function of an object, the key of one of its association ends, and the values; for what changes the end."""
 
@@ -58,7 +63,7 @@ class Operator:
     """One operator of one type of source. `example` is an expression and what it gives, as an expression."""
 
     text: str
-    value: Plain | InRun | Loop | OnEnd
+    value: Plain | InRun | Loop | InDatabase | OnEnd
     doc: str
     example: tuple[str, str]
     sql: Columns | Rows | None = None

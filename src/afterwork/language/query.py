@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
-from afterwork.errors import BadRequest, CantEvaluate, HasEffects, TooMuch
+from afterwork.errors import BadRequest, CantEvaluate, HasEffects, NotInSQL, TooMuch
 from afterwork.language.check import SELF, Checked
 from afterwork.language.check import check as check_with
 from afterwork.language.compile import compiled
@@ -15,8 +15,18 @@ from afterwork.language.names import Names
 from afterwork.language.operators.table import table
 from afterwork.language.parse import Parsed, parse
 from afterwork.language.precedence import Dialect
-from afterwork.language.run import DEFAULT_BUDGET, Budget, Code, Exhausted, Passing, Run, Trouble, session_of
-from afterwork.language.sql.statement import select_of, values_of
+from afterwork.language.run import (
+    DEFAULT_BUDGET,
+    Budget,
+    Code,
+    Exhausted,
+    Passing,
+    Run,
+    Trouble,
+    Untranslatable,
+    session_of,
+)
+from afterwork.language.sql.statement import not_in_sql, select_of, values_of
 from afterwork.language.typed import effect_in
 from afterwork.language.types import CollectionType, Type
 
@@ -108,7 +118,8 @@ def _evaluate(query: Query | Action, itself: object, session: Session | None, va
     frame: list[Any] = [None] * checked.slots
     frame[0] = Run(checked.names, session, query.budget, itself)
     frame[SELF] = itself
-    _give(checked, frame, variables)
+    if variables or checked.variables:
+        _give(checked, frame, variables)
     try:
         value = query.code(frame)
     except Trouble as trouble:
@@ -117,12 +128,10 @@ def _evaluate(query: Query | Action, itself: object, session: Session | None, va
         raise passing.error from passing.error.__cause__
     except RecursionError:
         raise TooMuch(checked.text, 0, "It is nested too deeply for what it is called from.") from None
-    return list(value) if isinstance(checked.tree.type, CollectionType) and value is not None else value
+    return list(value) if isinstance(value, list) else value  # its own, not the model's
 
 
 def _give(checked: Checked, frame: list[Any], variables: Mapping[str, Any]) -> None:
-    if not checked.variables and not variables:
-        return
     missing = [name for name in checked.variables if name not in variables]
     foreign = [name for name in variables if name not in checked.variables]
     if missing or foreign:
@@ -132,8 +141,10 @@ def _give(checked: Checked, frame: list[Any], variables: Mapping[str, Any]) -> N
         frame[variable.slot] = list(value) if isinstance(variable.type, CollectionType) else value
 
 
-def told(checked: Checked, trouble: Trouble) -> CantEvaluate | TooMuch:
+def told(checked: Checked, trouble: Trouble) -> CantEvaluate | TooMuch | NotInSQL:
     """What went wrong, with the text and the place."""
+    if isinstance(trouble, Untranslatable):
+        return not_in_sql(checked.text, trouble)
     start, end = (0, None) if trouble.at is None else (trouble.at.start, trouble.at.end)
     kind = TooMuch if isinstance(trouble, Exhausted) else CantEvaluate
     return kind(checked.text, start, str(trouble), end=end)

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from afterwork.language.instead import BY_NAME
 from afterwork.language.operator import Operator
 from afterwork.language.operators.table import CHAPTERS
 
@@ -10,12 +11,13 @@ BEGIN, END = "<!-- operators -->", "<!-- end of operators -->"
 
 
 def operators() -> str:
-    """All operators as Markdown, chapter by chapter."""
+    """All operators as Markdown, chapter by chapter, and what the original has besides."""
     chapters = (
         f"### {title}\n\n" + "\n".join(_entry(operator) for operator in operators)
         for title, operators in CHAPTERS.items()
     )
-    return "\n\n".join(chapters)
+    instead = "### Not here\n\n" + "\n".join(f"- `{name}`<br>{text}" for name, text in BY_NAME.items())
+    return "\n\n".join([*chapters, instead])
 
 
 def _entry(operator: Operator) -> str:

@@ -56,6 +56,10 @@ class Exhausted(Trouble):
     """More than the budget has."""
 
 
+class Untranslatable(Trouble):
+    """A part that can't become SQL; the problem is why."""
+
+
 class Run:
     """What operators may ask for while an expression is evaluated."""
 

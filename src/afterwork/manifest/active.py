@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Executable
 from sqlalchemy.orm import InstanceState, Mapper, QueryableAttribute
 
+from afterwork.clock import watching_time
+
 
 class Listener(Protocol):
     """What is told of reads. `members` are the objects, by the id of the attribute that was read of them."""
@@ -48,7 +50,8 @@ def listening(listener: Listener | None) -> Iterator[None]:
     """Make `listener` the one that is told of what is read."""
     token = ACTIVE.set(listener)
     try:
-        yield
+        with watching_time(None if listener is None else listener.passed):
+            yield
     finally:
         ACTIVE.reset(token)
 

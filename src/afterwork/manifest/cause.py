@@ -11,8 +11,8 @@ from afterwork.journal.watch import Watch
 
 @dataclass(frozen=True)
 class Cause:
-    """Why a cache was to run. `kind` is a change's kind, or "new", "fill" or "time"; for a change, what changed, with
-    old and new values where they are known."""
+    """Why a cache was to run. `kind` is a change's kind, or "new", "fill", "time" or "hand"; for a change, what
+    changed, with old and new values where they are known; by hand, `who` asked for it."""
 
     kind: str
     table: str | None = None
@@ -22,11 +22,13 @@ class Cause:
     new: dict[str, str | None] | None = None
     tx: int | None = None
     moment: datetime | None = None
+    who: str | None = None
 
     def __str__(self) -> str:
         others = {
             "new": "the object was new",
             "time": "a moment has passed",
+            "hand": f"{self.who} asked for it",
             "fill": "it was new, its code had changed, or changes may have been missed",
             "I": f"{self._row} was added",
             "D": f"{self._row} was deleted",

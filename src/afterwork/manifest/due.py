@@ -268,5 +268,6 @@ def _claim_statements(dialect: str) -> list[Any]:
         claimed = update(dues).where(c.cache == picked.c.cache, caches.c.id == c.cache)
         return [claimed.values(values).returning(*result)]
     claimed = update(dues).where(c.cache.in_(first)).values(values)
-    mine = select(*result).join(caches, caches.c.id == c.cache).where(c.claim == bindparam("as_claim"))
-    return [claimed, mine]
+    # With the definition SQLite finds them by the index of what is claimed; without it, it reads all caches there are.
+    mine = c.definition == bindparam("of"), c.claim == bindparam("as_claim")
+    return [claimed, select(*result).join(caches, caches.c.id == c.cache).where(*mine)]

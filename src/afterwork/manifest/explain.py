@@ -1,12 +1,12 @@
 """Why a value is what it is: what its last run read, what made it run, and who reads a member."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Table, select
 from sqlalchemy import inspect as state_of
 from sqlalchemy.orm import ColumnProperty, CompositeProperty, InstanceState, RelationshipDirection, RelationshipProperty
 
@@ -21,7 +21,6 @@ from afterwork.manifest.shape import Row, Shape, Where, shape_of, token
 from afterwork.manifest.shapes import pairs
 from afterwork.manifest.steps import Step
 from afterwork.manifest.tables import cache as caches
-from afterwork.manifest.tables import definition as definitions
 from afterwork.manifest.tables import due as dues
 
 State = Literal["fresh", "stale", "running", "failed", "never run"]
@@ -85,23 +84,6 @@ class Reader:
 
 
 @dataclass(frozen=True)
-class CacheSummary:
-    """One cache of the model over all objects. Times are in seconds. `left` estimates how long filling still takes."""
-
-    name: str
-    known: bool
-    fresh: int
-    stale: int
-    failed: int
-    runs: int
-    mean: float | None
-    filled: int
-    total: int | None
-    began: datetime | None
-    is_filled: bool
-
-
-@dataclass(frozen=True)
 class Explainer:
     """Answers questions about the caches in one database. Changes nothing."""
 
@@ -120,7 +102,7 @@ class Explainer:
         return Explanation(
             definition.name,
             root,
-            self._state(row),
+            state_in(row),
             row.runs,
             row.computed,
             row.took,
@@ -131,66 +113,33 @@ class Explainer:
             tuple(self._groups(connection, row.id)),
         )
 
-    def impact(self, connection: Connection, obj: object, member: str) -> list[Reader]:
-        """The caches that become stale if a member of an object changes, and those that may follow from them."""
+    def readers_of(
+        self, connection: Connection, definition: Definition, roots: Sequence[str], most: int
+    ) -> list[Reader]:
+        """The caches that read what caches of a definition write, directly, and no more than `most` of them."""
+        tokens = [token for root in roots for token in self._tokens_of_result(definition, root)]
+        known = self.matcher.definitions.by_id
+        return [
+            Reader(known[number].name, root, None)
+            for _, number, root in self._readers(connection, tokens, most)
+            if number in known
+        ]
+
+    def impact(self, connection: Connection, obj: object, member: str, most: int = FURTHEST) -> list[Reader]:
+        """The caches that become stale if a member of an object changes, and those that may follow from them; `most` of
+        them, the first ones first."""
         found: dict[int, Reader] = {}
         touched = list(self._tokens_of_member(obj, member))
-        todo = [(number, None) for number in self._readers(connection, touched)]
-        while todo and len(found) < FURTHEST:
+        todo = [(number, None) for number in self._readers(connection, touched, most)]
+        while todo and len(found) < most:
             (number, definition, root), through = todo.pop(0)
             known = self.matcher.definitions.by_id.get(definition)
             if number in found or known is None:
                 continue
             found[number] = Reader(known.name, root, through)
-            onward = self._readers(connection, list(self._tokens_of_result(known, root)))
+            onward = self._readers(connection, list(self._tokens_of_result(known, root)), most)
             todo += [(one, f"{known.name} of {root}") for one in onward]  # type: ignore[misc]
         return list(found.values())
-
-    def summaries(self, connection: Connection, names: Collection[str]) -> list[CacheSummary]:
-        """All caches of the model, `names`, and those that the database knows of and the model has no more."""
-        c, d = caches.c, dues.c
-        counts = (
-            select(
-                c.definition,
-                func.count().label("all"),
-                func.count(c.error).label("failed"),
-                func.count(d.since).label("stale"),
-                func.sum(c.runs).label("runs"),
-                func.avg(c.took).label("mean"),
-            )
-            .outerjoin(dues, d.cache == c.id)
-            .group_by(c.definition)
-            .subquery()
-        )
-        rows = select(definitions, counts).outerjoin(counts, counts.c.definition == definitions.c.id)
-        found = [
-            CacheSummary(
-                row.name,
-                row.name in names,
-                max(0, (row.all or 0) - (row.stale or 0)),
-                row.stale or 0,
-                row.failed or 0,
-                int(row.runs or 0),
-                None if row.mean is None else float(row.mean),
-                row.done,
-                row.total,
-                row.began,
-                row.filled,
-            )
-            for row in connection.execute(rows)
-        ]
-        unknown = set(names) - {one.name for one in found}
-        found += [CacheSummary(name, True, 0, 0, 0, 0, None, 0, None, None, False) for name in unknown]
-        return sorted(found, key=lambda one: one.name)
-
-    def _state(self, row: Any) -> State:
-        if row.claim is not None:
-            return "running"
-        if row.error is not None:
-            return "failed"
-        if row.computed is None:
-            return "never run"
-        return "stale" if row.since is not None else "fresh"
 
     def _groups(self, connection: Connection, cache: int) -> Iterator[ReadGroup]:
         tokens = self.matcher.manifests.tokens(connection, [cache]).get(cache, ())
@@ -216,8 +165,8 @@ class Explainer:
             case Where(equal=equal):
                 return f"{watch.table.fullname} with a certain {', '.join(equal)}" + (f", by {names}" if names else "")
 
-    def _readers(self, connection: Connection, tokens: Sequence[int]) -> list[tuple[int, int, str]]:
-        return self.matcher.manifests.readers(connection, tokens) if tokens else []
+    def _readers(self, connection: Connection, tokens: Sequence[int], most: int) -> list[tuple[int, int, str]]:
+        return self.matcher.manifests.readers(connection, tokens, most) if tokens else []
 
     def _tokens_of_result(self, definition: Definition, root: str) -> Iterator[int]:
         if definition.written is None or definition.target is None:
@@ -285,3 +234,14 @@ class Explainer:
         """The text of a column that has the same value as a column of an object."""
         value = getattr(state.obj(), state.mapper.get_property_by_column(member).key)
         return text_of(column, value, self.matcher.dialect)
+
+
+def state_in(row: Any) -> State:
+    """How a cache stands, by its own row and what is due."""
+    if row.claim is not None:
+        return "running"
+    if row.error is not None:
+        return "failed"
+    if row.computed is None:
+        return "never run"
+    return "stale" if row.since is not None else "fresh"

@@ -74,8 +74,8 @@ class Manifests(ABC):
         """Delete the manifests of caches."""
 
     @abstractmethod
-    def readers(self, connection: Connection, tokens: Sequence[int]) -> list[tuple[int, int, str]]:
-        """The caches that have read any of these: number, definition and root."""
+    def readers(self, connection: Connection, tokens: Sequence[int], most: int) -> list[tuple[int, int, str]]:
+        """The caches that have read any of these, and no more than `most` of them: number, definition and root."""
 
     @abstractmethod
     def hits(self, connection: Connection, touched: Sequence[Touch]) -> list[Hit]:
@@ -100,9 +100,9 @@ class PostgreSQLManifests(Manifests):
     def forget(self, connection: Connection, caches: Sequence[int]) -> None:
         connection.execute(delete(manifest).where(manifest.c.cache.in_(caches)))
 
-    def readers(self, connection: Connection, tokens: Sequence[int]) -> list[tuple[int, int, str]]:
+    def readers(self, connection: Connection, tokens: Sequence[int], most: int) -> list[tuple[int, int, str]]:
         c = caches.c
-        found = select(c.id, c.definition, c.root).join(manifest, manifest.c.cache == c.id)
+        found = select(c.id, c.definition, c.root).join(manifest, manifest.c.cache == c.id).limit(most)
         return [
             tuple(row)
             for row in connection.execute(
@@ -147,10 +147,10 @@ class SQLiteManifests(Manifests):
         self.save(connection, dict.fromkeys(caches, ()))
         connection.execute(delete(manifest).where(manifest.c.cache.in_(caches)))
 
-    def readers(self, connection: Connection, tokens: Sequence[int]) -> list[tuple[int, int, str]]:
+    def readers(self, connection: Connection, tokens: Sequence[int], most: int) -> list[tuple[int, int, str]]:
         c = caches.c
         found = select(c.id, c.definition, c.root).join(read, read.c.cache == c.id).where(read.c.token.in_(tokens))
-        return [tuple(row) for row in connection.execute(found.distinct())]
+        return [tuple(row) for row in connection.execute(found.distinct().limit(most))]
 
     def hits(self, connection: Connection, touched: Sequence[Touch]) -> list[Hit]:
         return [Hit(*row) for row in self._readers.execute(connection, {"touched": json.dumps(touched)})]

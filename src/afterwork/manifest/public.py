@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from afterwork.clock import SystemClock
+from afterwork import clock
 from afterwork.manifest.active import ACTIVE
 from afterwork.model.moment import aware
 
@@ -14,9 +14,7 @@ def passed(moment: datetime) -> bool:
     Raises `NaiveDatetime` for a moment without a time zone, also for one that comes from a column without: if that
     means UTC, say so by `.replace(tzinfo=UTC)`.
     """
-    listener = ACTIVE.get()
-    moment = aware(moment)
-    return moment <= SystemClock().now() if listener is None else listener.passed(moment)
+    return clock.passed(aware(moment), clock.SystemClock())
 
 
 def depends_on(*things: object) -> None:

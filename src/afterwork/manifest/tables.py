@@ -79,6 +79,16 @@ cache = Table(
 """One cache of one object, and its last run: what it had seen, the transaction in which a view model wrote, a number
 that tells its manifest from others, and what had made it stale (a text, and the cache that wrote it)."""
 
+# Few fail, so this costs the others nothing, and counting and listing those that did is no matter of how many there
+# are.
+Index(
+    "afterwork_cache_failed",
+    cache.c.definition,
+    cache.c.root,
+    postgresql_where=cache.c.error.is_not(None),
+    sqlite_where=cache.c.error.is_not(None),
+)
+
 due = Table(
     "afterwork_due",
     metadata,

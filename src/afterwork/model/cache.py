@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapper
 
 from afterwork.errors import BadDeclaration
 from afterwork.model.derived import Derived
-from afterwork.model.expression import expression_of
+from afterwork.model.expression import expression_of, texts_of
 from afterwork.model.machine.declare import Machine, declared_machines
 from afterwork.model.viewmodel import ViewModel
 from afterwork.model.when import WhenStale
@@ -65,7 +65,7 @@ class DerivedCache(_Cache):
         parts = [self.derived.function.__code__]
         if self.derived.in_sql is not None:
             parts.append(self.derived.in_sql.__code__)
-        return _checksum(parts, self.derived.function.__name__)
+        return _checksum(parts, _named(self.derived.function, self.root))
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ class ViewModelCache(_Cache):
     @cached_property
     def checksum(self) -> str:
         """A text that changes when the code of the view model does."""
-        return _checksum(_codes(self.view_model), ", ".join(_texts(self.view_model)))
+        return _checksum(_codes(self.view_model), ", ".join(_texts(self.view_model, self.root)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +100,9 @@ class MachineCache(_Cache):
     @cached_property
     def checksum(self) -> str:
         """A text that changes when the states, the transitions or the code of guards do."""
-        return _checksum(self.machine.guards(self.root.class_), self.machine.outline)
+        guards = list(self.machine.guards(self.root.class_))
+        outline = [self.machine.outline, *filter(None, (texts_of(guard, self.root.registry) for guard in guards))]
+        return _checksum([guard.__code__ for guard in guards], ", ".join(outline))
 
 
 Cache = DerivedCache | ViewModelCache | MachineCache
@@ -121,7 +123,7 @@ def caches_of(
     for view_model in view_models:
         if isinstance(view_model.when, WhenStale):
             root = by_class.get(view_model.root_class) if view_model.root_class else None
-            if problem := _unfit(view_model, root):
+            if problem := unfit(view_model, root):
                 problems.append(problem)
             elif root is not None:
                 found[view_model.__name__] = ViewModelCache(view_model.__name__, root, view_model.when, view_model)
@@ -159,7 +161,8 @@ def _is_inherited(mapper: Mapper[Any], name: str) -> bool:
     return above is not None and isinstance(vars_lookup(above.class_, name), Derived | Machine)
 
 
-def _unfit(view_model: type[ViewModel[Any]], root: Mapper[Any] | None) -> str:
+def unfit(view_model: type[ViewModel[Any]], root: Mapper[Any] | None) -> str:
+    """Why a view model can't be a cache; "" if it can."""
     name = view_model.__name__
     if root is None:
         return f"{name} has when = aw.WhenStale(…) but no root class. A cache belongs to objects."
@@ -183,13 +186,17 @@ def _codes(view_model: type[ViewModel[Any]]) -> Iterator[CodeType]:
             yield column.fget.__code__
 
 
-def _texts(view_model: type[ViewModel[Any]]) -> Iterator[str]:
-    """The names of its functions: those that evaluate a text are called like it, and have all the same code."""
+def _texts(view_model: type[ViewModel[Any]], root: Mapper[Any]) -> Iterator[str]:
     for action in view_model.actions.values():
-        yield action.function.__name__
-        yield getattr(action.enabled, "__name__", "")
+        yield _named(action.function, root)
+        yield _named(action.enabled, root)
     for column in view_model.columns.values():
-        yield getattr(column.fget, "__name__", "")
+        yield _named(column.fget, root)
+
+
+def _named(function: Callable[..., Any] | None, root: Mapper[Any]) -> str:
+    """What a function evaluates, or its name: those that evaluate a text have all the same code."""
+    return texts_of(function, root.registry) or getattr(function, "__name__", "")
 
 
 def _checksum(codes: Iterable[CodeType], outline: str = "") -> str:

@@ -1,6 +1,7 @@
 """`aw.ocl` and `aw.eal`: texts in the languages of the model, wherever a function of it may stand."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -8,20 +9,20 @@ from typing import Any
 from sqlalchemy import Select, Table, inspect
 from sqlalchemy.orm import Mapper, Session, registry
 
-from afterwork.errors import BadRequest, NotInSQL, shown
+from afterwork.clock import CurrentClock
+from afterwork.errors import BadDeclaration, BadRequest, NotInSQL, shown
 from afterwork.language import ModelMethod, Names, compile_action, compile_query, to_select, to_values
-from afterwork.language.names import find
+from afterwork.language.names import find, folded
 from afterwork.language.precedence import Dialect
 from afterwork.language.query import Action, Query
 from afterwork.language.types import ANY, STRING
 from afterwork.model.external_id import external_id_or_none, parse
 from afterwork.model.later import later
-from afterwork.model.later import session as session_of
 from afterwork.model.machine.declare import declared_machines
 from afterwork.model.method import BoundMethod, Method
 from afterwork.model.ticket import is_ticket_class
 from afterwork.model.viewmodel import ViewModel
-from afterwork.model.work import methods_of
+from afterwork.model.work import methods_of, vars_lookup
 
 Compile = Callable[..., Query | Action]
 
@@ -35,17 +36,31 @@ class Expression:
     compile: Compile
     _compiled: dict[type, Query | Action] = field(default_factory=dict)
 
-    def __call__(self, target: Any) -> Any:
-        """Evaluate it. `self` in the text is the object, or the root of a view model, whose variables it may name."""
+    def __call__(self, target: Any, **others: Any) -> Any:
+        """Evaluate it. `self` in the text is the object, or the root of a view model, whose variables it may name, and
+        `others` too."""
         root = target.root if isinstance(target, ViewModel) else target
-        variables = variables_of(target)
+        variables = {**variables_of(target), **others}
         compiled = self._compiled.get(type(target))
         if compiled is None:
-            types = dict.fromkeys(variables, ANY)
-            names = names_of(inspect(type(root)).registry)
-            made = self.compile(self.text, names, type(root), variables=types, dialect=self.dialect)
-            compiled = self._compiled[type(target)] = made
-        return compiled(root, session=session_of(target), **variables)
+            cls = None if root is None else type(root)
+            compiled = self._compiled[type(target)] = self.compiled(_registry_of(target, cls), cls, variables)
+        session = (
+            target.session_of_run if isinstance(target, ViewModel) else None
+        )  # else that of the object, if need be
+        return compiled(root, session=session, **variables)
+
+    def of_variables(self, base: registry, variables: Mapping[str, Any]) -> Any:
+        """The value where there is no `self`, but variables. Raises `LanguageError`."""
+        compiled = self._compiled.get(type(None))
+        if compiled is None:
+            compiled = self._compiled[type(None)] = self.compiled(base, None, variables)
+        return compiled(**variables)
+
+    def compiled(self, base: registry, cls: type | None, variables: Collection[str]) -> Query | Action:
+        """What the text means where `self` is of a class, or is not there. Raises `LanguageError`."""
+        types = dict.fromkeys(variables, ANY)
+        return self.compile(self.text, names_of(base), cls, variables=types, dialect=self.dialect)
 
     def select(self, base: registry, variables: Mapping[str, Any]) -> Select[Any]:
         """The query that the text says, of a model. Raises `LanguageError`."""
@@ -118,6 +133,20 @@ def _text(text: object, mark: str) -> str:
     return text
 
 
+def _registry_of(target: Any, cls: type | None) -> registry:
+    """The model that a text is about: that of the object, or the one that a view model without a root names."""
+    if cls is not None:
+        found: registry = inspect(cls).registry
+        return found
+    model = type(target).model
+    if model is None:
+        name = type(target).__name__
+        raise BadDeclaration(
+            f"{name} has no root, so its texts need its model: class {name}(aw.ViewModel, model=Base)."
+        )
+    return model if isinstance(model, registry) else model.registry
+
+
 def variables_of(target: Any) -> Mapping[str, Any]:
     """What a text may name beside the model: the variables of a view model."""
     if not isinstance(target, ViewModel):
@@ -139,14 +168,47 @@ def names_of(base: registry) -> Names:
         states=_states,
         external_id=external_id_or_none,
         find=_find,
+        clock=CurrentClock(),
     )
 
 
 def _methods(cls: type) -> Mapping[str, ModelMethod]:
     known = {
-        name: ModelMethod(name, partial(_call, method.name), method.may_run) for name, method in _asked_for(cls).items()
+        name: ModelMethod(name, partial(_call, method.name), partial(_may_run, method.name))
+        for name, method in _asked_for(cls).items()
     }
-    return {"DoAsync": ModelMethod("DoAsync", _do_async, parameters=(STRING,), result=ANY), **known}
+    asked = {name: ModelMethod(name, partial(_ask, name), result=ANY, effects=False) for name in _queries(cls)}
+    return {"DoAsync": ModelMethod("DoAsync", _do_async, parameters=(STRING,), result=ANY), **known, **asked}
+
+
+def _queries(cls: type) -> dict[str, Expression]:
+    """The properties of a class that evaluate a text: `paid = property(aw.ocl("self.payments.amount->sum"))`."""
+    names = dict.fromkeys(name for base in cls.__mro__ for name in vars(base))
+    properties = {name: value for name in names if isinstance(value := vars_lookup(cls, name), property)}
+    found = {name: expression_of(value.fget) for name, value in properties.items()}
+    return {name: expression for name, expression in found.items() if expression is not None}
+
+
+def texts_of(function: object, base: registry) -> str:
+    """The text that a function evaluates, and those of the queries that it may mean, one after the other; "" for other
+    functions. Values that were calculated with other texts are out of date."""
+    expression = expression_of(function)
+    named: dict[str, list[str]] = {}
+    for mapper in base.mappers:
+        for name, query in _queries(mapper.class_).items():
+            named.setdefault(folded(name), []).append(query.text)
+    found: dict[str, None] = {}
+    left = [] if expression is None else [expression.text]
+    while left:
+        text = left.pop()
+        if text not in found:
+            found[text] = None
+            left += sorted({other for word in re.findall(r"\w+", text) for other in named.get(folded(word), ())})
+    return "\n".join(found)
+
+
+def _ask(name: str, obj: Any) -> Any:
+    return getattr(obj, name)
 
 
 def _asked_for(cls: type) -> dict[str, Method[Any, Any]]:
@@ -156,6 +218,11 @@ def _asked_for(cls: type) -> dict[str, Method[Any, Any]]:
 
 def _call(name: str, obj: Any) -> Any:
     return _bound(obj, name)()
+
+
+def _may_run(name: str, obj: Any) -> bool:
+    bound = _bound(obj, name)  # by name, since a file of jobs may have been loaded again
+    return bound.method.may_run(obj)
 
 
 def _bound(obj: Any, name: str) -> BoundMethod[Any]:

@@ -68,12 +68,16 @@ class ReadModel:
 
     def cache_of(self, obj: object, name: str) -> Cache:
         """The cache of an object that a member, or a view model, names. Raises `BadRequest` if there is none."""
-        own = [cache for cache in self.caches.values() if isinstance(obj, cache.root.class_)]
+        return self.cache_in(type(obj), name)
+
+    def cache_in(self, cls: type, name: str) -> Cache:
+        """The same for the objects of a class."""
+        own = [cache for cache in self.caches.values() if issubclass(cls, cache.root.class_)]
         for cache in own:
             if name in (cache.name, cache.name.rpartition(".")[2]):
                 return cache
         known = ", ".join(cache.name for cache in own) or "none"
-        raise BadRequest(f"{type(obj).__name__} has no cache {shown(name)}. It has: {known}.")
+        raise BadRequest(f"{cls.__name__} has no cache {shown(name)}. It has: {known}.")
 
     def cache(self, name: str) -> Cache:
         """The cache with a name. Raises `BadRequest`, naming what comes near."""

@@ -10,7 +10,7 @@ from typing_extensions import TypeVar
 
 from afterwork.errors import BadDeclaration
 from afterwork.model.lane import MAIN
-from afterwork.model.method import check_callable_alone
+from afterwork.model.method import Method, check_callable_alone
 from afterwork.model.retry import Retry
 from afterwork.model.variable import Variable
 from afterwork.model.when import Once, Timer, WhenStale
@@ -35,11 +35,16 @@ class ViewModelNames:
     def _add(self, name: str) -> None:
         setattr(self, name, name)
 
+    def _take(self, name: str) -> None:
+        vars(self).pop(name, None)
+
 
 class Model:
-    """A mixin that tells a type checker of `Customer.ViewModels`; the attribute is there without it, too."""
+    """A mixin that tells a type checker of `Customer.ViewModels`, and of `order.state_machine_trigger` of classes with
+    machines; the attributes are there without it, too."""
 
     ViewModels: ClassVar[ViewModelNames]
+    state_machine_trigger: ClassVar[Method[Any, None]]
 
 
 class Action:
@@ -165,3 +170,10 @@ def _publish_name(root: type, name: str) -> None:
     if "ViewModels" not in vars(root):
         root.ViewModels = ViewModelNames(root)  # type: ignore[attr-defined]
     root.ViewModels._add(name)  # type: ignore[attr-defined]
+
+
+def withdraw(view_model: type[ViewModel[Any]]) -> None:
+    """Take a view model out of its model: from now on it does nothing, and nothing starts it."""
+    if view_model.root_class is not None:
+        view_model.root_class.ViewModels._take(view_model.__name__)  # type: ignore[attr-defined]
+    view_model.root_class, view_model.actions, view_model.when = None, {}, None

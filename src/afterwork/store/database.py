@@ -248,6 +248,10 @@ class Database(ABC):
     def index_names(self, connection: Connection, table: Table) -> set[str]:
         """The names of all indexes on a table."""
 
+    @abstractmethod
+    def found_by_index(self, connection: Connection, table: Table) -> set[str]:
+        """The columns of a table by which an index finds all rows that have a value."""
+
 
 def database_of(engine: Engine, settings: Settings) -> Database:
     """The database behind an engine. Raises `UnsupportedDatabase` for what Afterwork doesn't run on."""

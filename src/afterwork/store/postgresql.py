@@ -153,6 +153,15 @@ class PostgreSQL(Database):
         quoted = connection.dialect.identifier_preparer.format_table(table)
         return set(connection.execute(names, {"table": quoted}).scalars())
 
+    def found_by_index(self, connection: Connection, table: Table) -> set[str]:
+        first = text(
+            "SELECT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]"
+            " JOIN pg_class ON pg_class.oid = indexrelid JOIN pg_am ON pg_am.oid = relam"
+            " WHERE indrelid = to_regclass(:table) AND indpred IS NULL AND indisvalid AND amname = 'btree'"
+        )
+        quoted = connection.dialect.identifier_preparer.format_table(table)
+        return set(connection.execute(first, {"table": quoted}).scalars())
+
 
 def _milliseconds(span: timedelta) -> str:
     return str(int(span.total_seconds() * 1000))

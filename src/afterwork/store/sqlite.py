@@ -169,6 +169,13 @@ class SQLite(Database):
             ).scalars()
         )
 
+    def found_by_index(self, connection: Connection, table: Table) -> set[str]:
+        first = (
+            "SELECT part.name FROM pragma_index_list(?) AS one, pragma_index_info(one.name) AS part"
+            " WHERE NOT one.partial AND part.seqno = 0 AND part.name IS NOT NULL"
+        )
+        return set(connection.exec_driver_sql(first, (table.name,)).scalars())
+
 
 def _pragma(connection: Connection, statement: str) -> Any:
     """Execute a PRAGMA and return its value, by the driver alone: the application's engine may begin a transaction with

@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaD
 
 from afterwork.model.moment import UtcDateTime
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 metadata = MetaData()
 
@@ -122,6 +122,16 @@ progress = Table(
     Column("stop", Boolean, nullable=False, server_default=false()),
 )
 """Runs that go on, by the key of their ticket or hit: how far they say to be, and whether they were asked to stop."""
+
+rival = Table(
+    "afterwork_rival",
+    metadata,
+    *(Column(name, Text, primary_key=True) for name in ("machine", "source", "taken", "rival")),
+    Column("root_id", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+"""Transitions without an event of which two were possible at once, each pair once: the machine, the state, the one that
+was taken and the other; and the first object that met it, and when."""
 
 transition = Table(
     "afterwork_transition",

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from afterwork.clock import Clock
-from afterwork.errors import ClaimLost, LaneTaken
+from afterwork.errors import ClaimLost, LaneTaken, StateHasChanged
 from afterwork.jobs.outcome import Succeeded
 from afterwork.jobs.run import Run
 from afterwork.jobs.trigger import CACHES, Due, Ran
@@ -309,7 +309,7 @@ class Stale:
             except LaneTaken:
                 self._put_back(connection, batch, LOCKED_PAUSE)
                 return []
-            except DBAPIError as error:
+            except (DBAPIError, StateHasChanged) as error:
                 if self.matcher.database.is_lost(error) or not self.matcher.database.is_contended(error):
                     raise
             else:

@@ -14,21 +14,22 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from afterwork.app import Afterwork
 from afterwork.errors import BadRequest
+from afterwork.insight.drawing import RULES
 from afterwork.web import login, routes
 from afterwork.web.access import Access
 from afterwork.web.api import api
 from afterwork.web.gate import Gate
 from afterwork.web.live import Live
 from afterwork.web.page import Act, Page
-from afterwork.web.pages import overview
+from afterwork.web.pages import caches, machines, model, overview
 from afterwork.web.probes import probe_routes
 from afterwork.web.render import STATIC, environment
 from afterwork.web.site import Site
 
 COOKIE, COOKIE_LASTS = "afterwork", 12 * 3600
 
-PAGES: tuple[Page, ...] = (*overview.PAGES,)
-ACTS: tuple[Act, ...] = ()
+PAGES: tuple[Page, ...] = (*overview.PAGES, *caches.PAGES, *machines.PAGES, *model.PAGES)
+ACTS: tuple[Act, ...] = (*caches.ACTS,)
 
 
 def application(app: Afterwork, engine: Engine, access: Access) -> Starlette:
@@ -48,6 +49,7 @@ def _routes(site: Site) -> list[BaseRoute]:
         Route("/login", partial(login.enter, site, login.Tries()), methods=["POST"]),
         Route("/logout", login.leave, methods=["POST"]),
         *probe_routes(site),
+        Route("/static/pictures.css", _pictures),
         Mount("/static", StaticFiles(directory=STATIC)),
         Mount("/api", api(site)),
     ]
@@ -65,6 +67,11 @@ class Sessions:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         chosen = self._secure if scope.get("scheme") == "https" else self._plain
         await chosen(scope, receive, send)
+
+
+async def _pictures(request: Request) -> Response:
+    """How pictures look, whose parts are drawn elsewhere."""
+    return Response(RULES, media_type="text/css", headers={"cache-control": "max-age=3600"})
 
 
 async def _nothing_here(site: Site, request: Request, error: Exception) -> Response:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from afterwork.errors import AfterworkError, BadRequest
+from afterwork.errors import AfterworkError, BadRequest, MalformedExternalId
 from afterwork.web import csrf
 from afterwork.web.gate import identity_of
 from afterwork.web.live import Live
@@ -68,7 +68,7 @@ def _outcome(site: Site, act: Act, asked: Asked) -> tuple[str, str]:
 def problem(site: Site, request: Request, error: Exception) -> Response:
     """The page that says why another one can't be shown."""
     match error:
-        case BadRequest():
+        case BadRequest() | MalformedExternalId():
             return render(site, request, "problem.html", {"title": "Not found", "why": str(error)}, 404)
         case AfterworkError():
             return render(site, request, "problem.html", {"title": "Not ready", "why": str(error)}, 503)

@@ -6,7 +6,6 @@ from typing import Any
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Mapper, object_session
 
-from afterwork.language.members import Attribute
 from afterwork.language.operator import InRun, OnEnd, Operator, Plain, Rows
 from afterwork.language.run import Run
 from afterwork.language.sql import sources
@@ -39,14 +38,6 @@ def of_kind(items: list[Any], cls: type) -> list[Any]:
 
 def from_external_id(run: Run, cls: type, text: str) -> Any:
     return run.names.find(run.session, cls, text)
-
-
-def attributes(run: Run, cls: type) -> list[str]:
-    return [key for key, member in run.names.members(cls).items() if isinstance(member, Attribute)]
-
-
-def ends(run: Run, cls: type) -> list[str]:
-    return [key for key, member in run.names.members(cls).items() if not isinstance(member, Attribute)]
 
 
 def create(run: Run, cls: type) -> Any:
@@ -117,24 +108,6 @@ ROWS = (
         InRun(from_external_id),
         "The object that a text names; null if there is none.",
         ("Customer.objectFromExternalId('Customer!1') = self", "true"),
-    ),
-    Operator(
-        "Type(O).attributes : Sequence(String)",
-        InRun(attributes),
-        "The names of a class's attributes.",
-        ("Customer.attributes->includes('name')", "true"),
-    ),
-    Operator(
-        "Type(O).associationEnds : Sequence(String)",
-        InRun(ends),
-        "The names of a class's association ends.",
-        ("Customer.associationEnds->includes('orders')", "true"),
-    ),
-    Operator(
-        "Type(O).typeName : String",
-        Plain(lambda cls: cls.__name__),
-        "The name of a class.",
-        ("Customer.typeName", "'Customer'"),
     ),
     Operator(
         "Collection(T)->filterOnType(Type(O)) : Same(O)",

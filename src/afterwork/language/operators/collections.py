@@ -76,9 +76,9 @@ ROWS = (
         Rows(asking.size),
     ),
     Operator(
-        "Collection(T)->count(T) : Integer",
+        "Collection(T)->count(T?) : Integer",
         Plain(count),
-        "How often an element is there.",
+        "How often an element is there. Null never is.",
         (f"{FOUR}->count(1)", "2"),
         Rows(asking.count),
     ),

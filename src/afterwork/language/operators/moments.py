@@ -1,12 +1,21 @@
-"""Moments, dates and spans. Moments are in UTC; one without a time zone is meant in UTC."""
+"""Moments and dates. Moments are in UTC; one without a time zone is meant in UTC."""
 
-import calendar
 import re
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from datetime import date, datetime
 
+from afterwork.clock import passed
+from afterwork.language.moments import (
+    DAY,
+    SECOND,
+    between,
+    earlier,
+    later,
+    months_later,
+    span,
+    time_of_day,
+)
 from afterwork.language.operator import Columns, InRun, Operator, Plain
-from afterwork.language.sql import columns
+from afterwork.language.sql import columns, timing
 from afterwork.language.values import moment
 
 DOTNET = {
@@ -42,14 +51,6 @@ def formatted(value: date, pattern: str) -> str:
     return FORMAT.sub(part, pattern)
 
 
-def months_later(value: date, months: int) -> datetime:
-    """The same day of another month, or its last one."""
-    found: datetime = moment(value)
-    year, month = divmod(found.year * 12 + found.month - 1 + months, 12)
-    last = calendar.monthrange(year, month + 1)[1]
-    return found.replace(year=year, month=month + 1, day=min(found.day, last))
-
-
 def read(text: str) -> datetime:
     return moment(datetime.fromisoformat(text.strip()))  # type: ignore[no-any-return]
 
@@ -61,88 +62,46 @@ def read_or_null(text: str) -> datetime | None:
         return None
 
 
-def _later(unit: str) -> Plain:
-    return Plain(lambda value, count: moment(value) + timedelta(**{unit: float(count)}))
-
-
-def _part(name: str) -> Plain:
-    return Plain(lambda value: getattr(moment(value), name))
-
-
-def _span(unit: str) -> Plain:
-    return Plain(lambda kind, count: timedelta(**{unit: float(count)}))
-
-
-def _total(seconds: int) -> Plain:
-    return Plain(lambda span: span / timedelta(seconds=seconds))
-
-
-def _difference(one: Any, other: Any) -> timedelta:
-    return moment(one) - moment(other)  # type: ignore[no-any-return]
-
-
 AT = "DateTime.parse('2024-02-29 13:45:10')"
 
 
-def _adding(name: str, unit: str, example: str) -> Operator:
-    doc = f"So many {unit} later; a negative number is earlier."
+def _adding(name: str, unit: int, example: str) -> Operator:
+    units = name.removeprefix("add").lower()
     return Operator(
-        f"DateTime.{name}(N) : DateTime", _later(unit), doc, (f"{AT}.{name}(1)", f"DateTime.parse('{example}')")
+        f"DateTime.{name}(N) : DateTime",
+        Plain(lambda value, count: later(value, span(count, unit))),
+        f"So many {units} later; a negative number is earlier.",
+        (f"{AT}.{name}(1)", f"DateTime.parse('{example}')"),
+        Columns(timing.adding(unit)),
     )
 
 
-def _reading(name: str, attribute: str, doc: str, example: int, sql: Columns | None) -> Operator:
-    return Operator(f"DateTime.{name} : Integer", _part(attribute), doc, (f"{AT}.{name}", str(example)), sql)
-
-
-def _spanning(name: str, unit: str, seconds: int) -> tuple[Operator, Operator]:
-    example = f"TimeSpan.from{name}(2)"
-    return (
-        Operator(
-            f"Type(TimeSpan).from{name}(N) : TimeSpan",
-            _span(unit),
-            f"A span of so many {unit}.",
-            (f"{example}.total{name}", "2.toReal"),
-        ),
-        Operator(
-            f"TimeSpan.total{name} : Real",
-            _total(seconds),
-            f"The whole span in {unit}.",
-            (f"{example}.total{name}", "2.toReal"),
-        ),
-    )
+def _reading(name: str, doc: str, example: int, sql: Columns) -> Operator:
+    value = Plain(lambda found: getattr(moment(found), name))
+    return Operator(f"DateTime.{name} : Integer", value, doc, (f"{AT}.{name}", str(example)), sql)
 
 
 ROWS = (
     Operator(
         "DateTime + TimeSpan : DateTime",
-        Plain(lambda one, span: moment(one) + span),
+        Plain(later),
         "The moment that lies a span later.",
         (f"{AT} + TimeSpan.fromHours(1)", "DateTime.parse('2024-02-29 14:45:10')"),
+        Columns(timing.later),
     ),
     Operator(
         "DateTime - TimeSpan : DateTime",
-        Plain(lambda one, span: moment(one) - span),
+        Plain(earlier),
         "The moment that lies a span earlier.",
         (f"{AT} - TimeSpan.fromHours(1)", "DateTime.parse('2024-02-29 12:45:10')"),
+        Columns(timing.earlier),
     ),
     Operator(
         "DateTime - DateTime : TimeSpan",
-        Plain(_difference),
+        Plain(between),
         "The span between two moments.",
         (f"({AT} - {AT}.date).totalHours.floor", "13"),
-    ),
-    Operator(
-        "TimeSpan + TimeSpan : TimeSpan",
-        Plain(lambda one, other: one + other),
-        "Both spans.",
-        ("(TimeSpan.fromHours(1) + TimeSpan.fromHours(2)).totalHours", "3.toReal"),
-    ),
-    Operator(
-        "TimeSpan - TimeSpan : TimeSpan",
-        Plain(lambda one, other: one - other),
-        "What is left of a span.",
-        ("(TimeSpan.fromHours(3) - TimeSpan.fromHours(2)).totalHours", "1.toReal"),
+        Columns(timing.between),
     ),
     Operator(
         "Type(DateTime).now : DateTime",
@@ -169,6 +128,12 @@ ROWS = (
         ("Date.today = DateTime.today", "true"),
     ),
     Operator(
+        "DateTime.passed : Boolean",
+        InRun(lambda run, value: passed(moment(value), run.names.clock)),
+        "Whether a moment has passed. What is calculated with it is calculated again at that moment.",
+        ("DateTime.parse('2024-02-29').passed", "true"),
+    ),
+    Operator(
         "Type(DateTime).parse(String) : DateTime",
         Plain(lambda kind, text: read(text)),
         "The moment that a text in ISO 8601 names. Another text is an error.",
@@ -186,70 +151,79 @@ ROWS = (
         "The date that a text in ISO 8601 names.",
         ("Date.parse('2024-02-29').day", "29"),
     ),
-    _adding("addDays", "days", "2024-03-01 13:45:10"),
-    _adding("addHours", "hours", "2024-02-29 14:45:10"),
-    _adding("addMinutes", "minutes", "2024-02-29 13:46:10"),
-    _adding("addSeconds", "seconds", "2024-02-29 13:45:11"),
-    _adding("addMilliseconds", "milliseconds", "2024-02-29 13:45:10.001"),
+    _adding("addDays", DAY, "2024-03-01 13:45:10"),
+    _adding("addHours", 3_600 * SECOND, "2024-02-29 14:45:10"),
+    _adding("addMinutes", 60 * SECOND, "2024-02-29 13:46:10"),
+    _adding("addSeconds", SECOND, "2024-02-29 13:45:11"),
+    _adding("addMilliseconds", SECOND // 1_000, "2024-02-29 13:45:10.001"),
     Operator(
         "DateTime.addMonths(Integer) : DateTime",
         Plain(months_later),
         "The same day so many months later, or the last one of that month.",
         (f"{AT}.addMonths(12).day", "28"),
+        Columns(timing.months_later),
     ),
     Operator(
         "DateTime.addYears(Integer) : DateTime",
         Plain(lambda value, years: months_later(value, years * 12)),
         "The same day so many years later.",
         (f"{AT}.addYears(4).year", "2028"),
+        Columns(timing.years_later),
     ),
     Operator(
         "DateTime.add(TimeSpan) : DateTime",
-        Plain(lambda one, span: moment(one) + span),
+        Plain(later),
         "As `+`.",
         (f"{AT}.add(TimeSpan.fromHours(1)).hour", "14"),
+        Columns(timing.later),
     ),
     Operator(
         "DateTime.subtract(TimeSpan) : DateTime",
-        Plain(lambda one, span: moment(one) - span),
+        Plain(earlier),
         "As `-`.",
         (f"{AT}.subtract(TimeSpan.fromHours(1)).hour", "12"),
+        Columns(timing.earlier),
     ),
     Operator(
         "DateTime.subtract(DateTime) : TimeSpan",
-        Plain(_difference),
+        Plain(between),
         "As `-`.",
         (f"{AT}.subtract({AT}).totalDays", "0.toReal"),
+        Columns(timing.between),
     ),
     Operator(
         "DateTime.date : Date",
         Plain(lambda value: moment(value).date()),
         "The date of a moment.",
         (f"{AT}.date", "Date.parse('2024-02-29')"),
+        Columns(timing.date_of),
     ),
     Operator(
         "DateTime.timeOfDay : TimeSpan",
-        Plain(lambda value: moment(value) - datetime.combine(moment(value).date(), time(), UTC)),
+        Plain(time_of_day),
         "The span since midnight.",
         (f"{AT}.timeOfDay.totalHours.floor", "13"),
+        Columns(timing.time_of_day),
     ),
-    _reading("year", "year", "The year.", 2024, Columns(columns.part_of_moment("year"))),
-    _reading("month", "month", "The month, from 1.", 2, Columns(columns.part_of_moment("month"))),
-    _reading("day", "day", "The day of the month.", 29, Columns(columns.part_of_moment("day"))),
-    _reading("hour", "hour", "The hour.", 13, Columns(columns.part_of_moment("hour"))),
-    _reading("minute", "minute", "The minute.", 45, Columns(columns.part_of_moment("minute"))),
-    _reading("second", "second", "The second.", 10, None),
+    _reading("year", "The year.", 2024, Columns(columns.part_of_moment("year"))),
+    _reading("month", "The month, from 1.", 2, Columns(columns.part_of_moment("month"))),
+    _reading("day", "The day of the month.", 29, Columns(columns.part_of_moment("day"))),
+    _reading("hour", "The hour.", 13, Columns(columns.part_of_moment("hour"))),
+    _reading("minute", "The minute.", 45, Columns(columns.part_of_moment("minute"))),
+    _reading("second", "The second.", 10, Columns(timing.second)),
     Operator(
         "DateTime.dayOfWeek : Integer",
         Plain(lambda value: moment(value).isoweekday() % 7),
         "The day of the week, from Sunday, which is 0.",
         (f"{AT}.dayOfWeek", "4"),
+        Columns(timing.day_of_week),
     ),
     Operator(
         "DateTime.dayOfYear : Integer",
         Plain(lambda value: moment(value).timetuple().tm_yday),
         "The day of the year, from 1.",
         (f"{AT}.dayOfYear", "60"),
+        Columns(columns.part_of_moment("doy")),
     ),
     Operator(
         "DateTime.formatDateTime(String) : String",
@@ -263,8 +237,4 @@ ROWS = (
         "As `formatDateTime`.",
         (f"{AT}.toString('yyyyMMdd')", "'20240229'"),
     ),
-    *_spanning("Days", "days", 86_400),
-    *_spanning("Hours", "hours", 3_600),
-    *_spanning("Minutes", "minutes", 60),
-    *_spanning("Seconds", "seconds", 1),
 )

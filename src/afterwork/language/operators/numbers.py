@@ -131,6 +131,27 @@ ROWS = (
         Columns(columns.divide_floats),
     ),
     Operator(
+        "Integer.divide(Integer) : Real",
+        Plain(divide_floats),
+        "As `/` between its operands.",
+        ("7.divide(2)", "3.5"),
+        Columns(columns.divide_floats),
+    ),
+    Operator(
+        "Decimal.divide(Decimal) : Decimal",
+        Plain(divide_decimals),
+        "As `/` between its operands.",
+        ("1.5.divide(3)", "0.5"),
+        Columns(columns.divide_decimals),
+    ),
+    Operator(
+        "Real.divide(Real) : Real",
+        Plain(divide_floats),
+        "As `/` between its operands.",
+        ("7.toReal.divide(2)", "3.5"),
+        Columns(columns.divide_floats),
+    ),
+    Operator(
         "Integer div Integer : Integer",
         Plain(whole_quotient),
         "How often the second is in the first, towards zero.",

@@ -48,6 +48,15 @@ def is_dirty(obj: Any) -> bool:
     return bool(inspect(obj).modified)
 
 
+def is_dirty_member(run: Run, obj: Any, name: str) -> bool:
+    """Whether it holds another value than the database, as far as is known."""
+    member = run.names.member(type(obj), name)
+    if member is None:
+        raise ValueError(f"{type(obj).__name__} has no member {name[:40]!r}.")
+    attribute = inspect(obj).attrs.get(member.key)
+    return attribute is not None and bool(attribute.history.has_changes())
+
+
 def not_null(value: Any) -> bool:
     return value is not None
 
@@ -142,6 +151,13 @@ ROWS = (
         "Whether it has changes that are not yet saved.",
         ("self.isDirty", "false"),
     ),
+    Operator(
+        "Object.isDirtyMember(String) : Boolean",
+        InRun(is_dirty_member),
+        "Whether one member has a change that is not yet saved.",
+        ("self.isDirtyMember('name')", "false"),
+    ),
+    Operator("O.oclType : Type(O)", Plain(type), "Its class.", ("self.oclType = Customer", "true")),
     Operator(
         "Object.typeName : String",
         Plain(lambda obj: type(obj).__name__),

@@ -1,9 +1,6 @@
 """Texts. Places are counted from 1; letters are compared by their code points, on every database."""
 
-import html
 import re
-import urllib.parse
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from afterwork.language.operator import Columns, InRun, Operator, Plain
@@ -80,24 +77,6 @@ def like_in_run(run: Run, text: str, pattern: str) -> bool:
 
 def like_without_case(run: Run, text: str, pattern: str) -> bool:
     return like_in_run(run, text.translate(ASCII_UPPER), pattern.translate(ASCII_UPPER))
-
-
-def whole_number(text: str) -> int | None:
-    return int(text) if re.fullmatch(r"\s*[-+]?[0-9]{1,18}\s*", text) else None
-
-
-def decimal_number(text: str) -> Decimal | None:
-    try:
-        found = Decimal(text.strip())
-    except InvalidOperation:
-        return None
-    return found if found.is_finite() and abs(found.adjusted()) < 100 else None
-
-
-def needed(found: Any, text: str, kind: str) -> Any:
-    if found is None:
-        raise ValueError(f"{text[:40]!r} is no {kind}.")
-    return found
 
 
 def formatted(run: Run, kind: object, pattern: str, *values: Any) -> str:
@@ -266,63 +245,6 @@ ROWS = (
         "As `sqlLike`, whatever the case of the letters a to z.",
         ("'Hello'.sqlLikeCaseInsensitive('hELL%')", "true"),
         Columns(columns.like_without_case),
-    ),
-    Operator(
-        "String.urlEncode : String",
-        Plain(lambda text: urllib.parse.quote(text, safe="")),
-        "As a part of an address.",
-        ("'a b&c'.urlEncode", "'a%20b%26c'"),
-    ),
-    Operator(
-        "String.urlDecode : String",
-        Plain(urllib.parse.unquote),
-        "What `urlEncode` was given.",
-        ("'a%20b'.urlDecode", "'a b'"),
-    ),
-    Operator(
-        "String.htmlEncode : String", Plain(html.escape), "As text in HTML.", ("'a < b'.htmlEncode", "'a &lt; b'")
-    ),
-    Operator(
-        "String.htmlDecode : String",
-        Plain(html.unescape),
-        "What `htmlEncode` was given.",
-        ("'a &lt; b'.htmlDecode", "'a < b'"),
-    ),
-    Operator(
-        "String.toInteger : Integer",
-        Plain(whole_number),
-        "The whole number that it is; null if it is none.",
-        ("'42'.toInteger", "42"),
-    ),
-    Operator(
-        "String.toDecimal : Decimal",
-        Plain(decimal_number),
-        "The number that it is; null if it is none.",
-        ("'4.2'.toDecimal", "4.2"),
-    ),
-    Operator(
-        "Type(Integer).parse(String) : Integer",
-        Plain(lambda kind, text: needed(whole_number(text), text, "Integer")),
-        "The whole number that a text is. Another text is an error.",
-        ("Integer.parse('42')", "42"),
-    ),
-    Operator(
-        "Type(Integer).tryParse(String) : Integer",
-        Plain(lambda kind, text: whole_number(text)),
-        "As `parse`, but another text gives null.",
-        ("Integer.tryParse('x')", "null"),
-    ),
-    Operator(
-        "Type(Decimal).parse(String) : Decimal",
-        Plain(lambda kind, text: needed(decimal_number(text), text, "Decimal")),
-        "The number that a text is. Another text is an error.",
-        ("Decimal.parse('4.2')", "4.2"),
-    ),
-    Operator(
-        "Type(Decimal).tryParse(String) : Decimal",
-        Plain(lambda kind, text: decimal_number(text)),
-        "As `parse`, but another text gives null.",
-        ("Decimal.tryParse('x')", "null"),
     ),
     Operator(
         "Type(String).format(String, Value?...) : String",

@@ -5,17 +5,30 @@ from collections.abc import Iterable, Mapping
 
 from afterwork.language.names import folded
 from afterwork.language.operator import Operator
-from afterwork.language.operators import classes, collections, loops, making, moments, numbers, objects, strings
+from afterwork.language.operators import (
+    asked,
+    classes,
+    collections,
+    formats,
+    loops,
+    making,
+    moments,
+    numbers,
+    objects,
+    spans,
+    strings,
+    types,
+)
 
 CHAPTERS: Mapping[str, Iterable[Operator]] = {
     "Numbers": numbers.ROWS,
-    "Texts": strings.ROWS,
-    "Moments, dates and spans": moments.ROWS,
+    "Texts": (*strings.ROWS, *formats.ROWS),
+    "Moments, dates and spans": (*moments.ROWS, *spans.ROWS),
     "Asking collections": collections.ROWS,
     "With each element": loops.ROWS,
     "Making collections": making.ROWS,
     "Values and objects": objects.ROWS,
-    "Classes and changes": classes.ROWS,
+    "Classes and changes": (*types.ROWS, *asked.ROWS, *classes.ROWS),
 }
 """The operators as the reference lists them."""
 

@@ -195,8 +195,7 @@ def when_true(translator: Translator, call: Call) -> Term:
 
 
 def case_true_false(translator: Translator, call: Call) -> Term:
-    condition, yes, no = call.arguments
-    return Term(case((translator.condition(condition), translator.column(yes)), else_=translator.column(no)), call.type)
+    return translator.chosen(call, *call.arguments)
 
 
 def is_kind_of(translator: Translator, call: Call) -> Term:
@@ -240,7 +239,7 @@ def in_state(translator: Translator, call: Call) -> Term:
         translator.refuse(call, "the object is known beforehand")
     wanted = translator.value(state)
     names = {wanted, wanted.rsplit(".", 1)[-1]}
-    held = [getattr(entity.alias, key) for key in translator.checked.names.states(entity.cls)]
+    held = [getattr(entity.alias, key) for key in translator.frame[0].names.states(entity.cls)]
     spelled = [func.replace(func.lower(entity.column(column)), "_", "") for column in held]
     found = or_(false(), *[column.in_([folded(name) for name in names]) for column in spelled])
     return _boolean(func.coalesce(found, false()))

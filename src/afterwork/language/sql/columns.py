@@ -66,28 +66,17 @@ def absolute(column: Column) -> Column:
 
 
 def floor(column: Column) -> Column:
-    """Without the function `floor`, which not every SQLite has."""
-    whole = _towards_zero(column)
-    return case((whole > column, whole - 1), else_=whole)
+    return wide(column) if isinstance(column.type, Integer) else dialects.floored(column)
 
 
 def ceiling(column: Column) -> Column:
-    whole = _towards_zero(column)
-    return case((whole < column, whole + 1), else_=whole)
-
-
-def _towards_zero(column: Column) -> Column:
-    """PostgreSQL rounds where it casts, SQLite cuts off: a number that is cut at its point needs neither."""
-    if isinstance(column.type, Integer):
-        return wide(column)
-    return dialects.cut(column)
+    return wide(column) if isinstance(column.type, Integer) else negative(dialects.floored(-column))
 
 
 def nearest(column: Column) -> Column:
     if isinstance(column.type, Integer):
         return wide(column)
-    half = column.op("+", return_type=column.type)(0.5).self_group()
-    return floor(half)
+    return dialects.floored(column.op("+", return_type=column.type)(0.5).self_group())
 
 
 def larger(one: Column, other: Column) -> Column:
@@ -145,7 +134,7 @@ def place_of(column: Column, part: Column) -> Column:
 
 
 def replaced(column: Column, old: Column, new: Column) -> Column:
-    return func.replace(column, old, new, type_=String())
+    return dialects.replaced(column, old, new)
 
 
 def trimmed(column: Column) -> Column:

@@ -12,6 +12,7 @@ from sqlalchemy import and_, case, false, not_, or_, true
 from afterwork.language import types
 from afterwork.language.sql import dialects
 from afterwork.language.sql.columns import as_float
+from afterwork.language.sql.moments import as_moment, form
 from afterwork.language.sql.rowset import Column, Entity, Known, Term, is_object, keys, same_object
 from afterwork.language.typed import Compare, Typed
 from afterwork.language.types import CollectionType, ObjectType, TupleType
@@ -25,6 +26,9 @@ ORDERS: dict[str, Callable[[Any, Any], Any]] = {
     "<=": operator.le,
     ">=": operator.ge,
 }
+
+
+TIMES = (types.DATETIME, types.DATE, types.TIMESPAN)
 
 
 def compared(translator: Translator, node: Compare) -> Column:
@@ -52,10 +56,9 @@ def sides(translator: Translator, node: Typed, one: Typed, other: Typed) -> tupl
         left, right = _beside(translator, other, one)[::-1]
     else:
         left, right = _beside(translator, one, other)
-    if {left.type, right.type} == {types.DATE, types.DATETIME} and not translator.is_known(other):
-        translator.refuse(node, "dates and moments can't be compared there")
     if (left.encoded or right.encoded) and type(left.kept_as) is not type(right.kept_as):
         translator.refuse(node, "the database holds one side in a form of its own")
+    left, right = _of_one_form(left, right)
     return _settled(left, right), _settled(right, left)
 
 
@@ -74,6 +77,13 @@ def _typed_as(node: Typed, term: Term) -> Typed:
 
 def _numbers(term: Term) -> bool:
     return term.type in types.NUMBERS
+
+
+def _of_one_form(left: Term, right: Term) -> tuple[Term, Term]:
+    """Moments and spans that the database keeps in different forms, in the one in which they are calculated."""
+    if left.type not in TIMES or right.type not in TIMES or form(left.column) == form(right.column):
+        return left, right
+    return replace(left, column=as_moment(left.column)), replace(right, column=as_moment(right.column))
 
 
 def _settled(term: Term, other: Term) -> Term:

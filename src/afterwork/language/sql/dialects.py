@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Dialect, Double, Numeric
+from sqlalchemy import BigInteger, ColumnElement, Dialect, Double, Numeric, String
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
@@ -78,11 +78,19 @@ class as_utc(GenericFunction[Any]):
     inherit_cache = True
 
 
-class cut(GenericFunction[int]):
-    """A number without what stands behind its point. PostgreSQL rounds where it casts, SQLite cuts off."""
+class floored(GenericFunction[int]):
+    """The largest whole number below. Not every SQLite has a function for it."""
 
     type = BigInteger()
-    name = "afterwork_cut"
+    name = "afterwork_floored"
+    inherit_cache = True
+
+
+class replaced(GenericFunction[str]):
+    """A text with another in place of each part; null if one of them is null."""
+
+    type = String()
+    name = "afterwork_replaced"
     inherit_cache = True
 
 
@@ -168,11 +176,25 @@ def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
     return _written(element, compiler, **kw)[0]
 
 
-@compiles(cut)
+@compiles(floored)
 def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    return f"CAST(trunc({_written(element, compiler, **kw)[0]}) AS bigint)"
+    return f"CAST(floor({_written(element, compiler, **kw)[0]}) AS bigint)"
 
 
-@compiles(cut, "sqlite")
+@compiles(floored, "sqlite")
 def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    return f"CAST({_written(element, compiler, **kw)[0]} AS INTEGER)"
+    (number,) = _written(element, compiler, **kw)
+    return f"(SELECT CAST(x AS INTEGER) - (CAST(x AS INTEGER) > x) FROM (SELECT {number} AS x))"
+
+
+@compiles(replaced)
+def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    return "replace({}, {}, {})".format(*_written(element, compiler, **kw))
+
+
+@compiles(replaced, "sqlite")
+def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    """SQLite doesn't look at what is to stand there where the part is empty."""
+    text, old, new = _written(element, compiler, **kw)
+    given = f"(SELECT {text} AS x, {old} AS y, {new} AS z)"
+    return f"(SELECT CASE WHEN z IS NOT NULL THEN replace(x, y, z) END FROM {given})"

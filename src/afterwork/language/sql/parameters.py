@@ -12,6 +12,7 @@ from sqlalchemy.types import BigInteger, Boolean, Double, Enum, String, TypeEngi
 from afterwork.language import types
 from afterwork.language.signature import Pattern
 from afterwork.language.sql.dialects import Exact
+from afterwork.language.sql.moments import Moment, Span
 from afterwork.language.sql.rowset import Column, Term
 from afterwork.language.types import EnumType, Type
 from afterwork.language.values import as_kept, moment
@@ -25,6 +26,8 @@ LITERALS: dict[Type, TypeEngine[Any]] = {
     types.DECIMAL: Exact(),
     types.REAL: Double(),
     types.STRING: String(),
+    types.DATETIME: Moment(),
+    types.TIMESPAN: Span(),
 }
 
 

@@ -8,9 +8,10 @@ from sqlalchemy.orm import aliased
 
 from afterwork.errors import NotInSQL
 from afterwork.language.check import SELF, Checked
-from afterwork.language.run import DEFAULT_BUDGET, Frame, Run, Trouble
+from afterwork.language.run import DEFAULT_BUDGET, Frame, Run, Trouble, Untranslatable
 from afterwork.language.sql.rowset import Entity, Known, Root, RowSet, Term, keys
 from afterwork.language.sql.translator import Found, Translator
+from afterwork.language.typed import Typed
 
 
 def select_of(checked: Checked, values: Mapping[str, Any]) -> Select[Any]:
@@ -19,10 +20,18 @@ def select_of(checked: Checked, values: Mapping[str, Any]) -> Select[Any]:
     `values` are those of the variables, and of `self` where there is one. What time it is is asked for now.
     """
     try:
-        return _statement(checked, Translator(checked, _frame(checked, values)))
+        return statement_of(checked.tree, _frame(checked, values))
     except Trouble as trouble:
-        start = 0 if trouble.at is None else trouble.at.start
-        raise NotInSQL(checked.text, start, str(trouble)) from trouble
+        raise not_in_sql(checked.text, trouble) from trouble
+
+
+def not_in_sql(text: str, trouble: Trouble) -> NotInSQL:
+    """Why a text can't become SQL, with the part."""
+    start, end = (0, None) if trouble.at is None else (trouble.at.start, trouble.at.end)
+    if not isinstance(trouble, Untranslatable):
+        return NotInSQL(text, start, str(trouble))
+    part = text[start:end]
+    return NotInSQL(text, start, f"{part if len(part) < 80 else 'This'} can't become SQL: {trouble}.", end=end)
 
 
 def _frame(checked: Checked, values: Mapping[str, Any]) -> Frame:
@@ -34,16 +43,28 @@ def _frame(checked: Checked, values: Mapping[str, Any]) -> Frame:
     return frame
 
 
-def _statement(checked: Checked, translator: Translator) -> Select[Any]:
-    match translator.found(checked.tree):
+def statement_of(tree: Typed, frame: Frame, most: int | None = None, after: int | None = None) -> Select[Any]:
+    """One SELECT of what a tree gives, where a frame has what is known: of collections at most so many elements, after
+    so many. Raises `Trouble`."""
+    translator = Translator(frame)
+    match translator.found(tree):
         case RowSet() as rows:
-            return rows.select(*rows.columns(), inner=False)
+            return _section(translator, tree, rows, most, after)
         case Entity(alias=alias, picked=RowSet() as rows):
             return rows.select(alias, inner=False).limit(1)
         case Term(column=column):
             return select(column.label("value"))
         case _:
-            return translator.refuse(checked.tree, "it names one object that is known")
+            return translator.refuse(tree, "it names one object that is known")
+
+
+def _section(translator: Translator, tree: Typed, rows: RowSet, most: int | None, after: int | None) -> Select[Any]:
+    statement = rows.select(*rows.columns(), inner=False)
+    if most is None and after is None:
+        return statement
+    if rows.limited:
+        translator.refuse(tree, "it is a section already")
+    return statement.limit(most).offset(after)
 
 
 def values_of(checked: Checked, values: Mapping[str, Any]) -> Select[Any]:
@@ -52,7 +73,7 @@ def values_of(checked: Checked, values: Mapping[str, Any]) -> Select[Any]:
     It is what recalculates many at once: put a condition on the key's columns to have some.
     """
     assert checked.self_type is not None, "an expression without self has no value for each object"
-    translator = Translator(checked, _frame(checked, values))
+    translator = Translator(_frame(checked, values))
     alias = aliased(checked.self_type.cls)  # type: ignore[attr-defined]
     root = Root.of(alias)
     itself = Entity(alias, checked.self_type.cls, root)  # type: ignore[attr-defined]
@@ -60,8 +81,7 @@ def values_of(checked: Checked, values: Mapping[str, Any]) -> Select[Any]:
     try:
         term = _single(checked, translator, translator.found(checked.tree))
     except Trouble as trouble:
-        start = 0 if trouble.at is None else trouble.at.start
-        raise NotInSQL(checked.text, start, str(trouble)) from trouble
+        raise not_in_sql(checked.text, trouble) from trouble
     return RowSet(itself, [root], "Set").select(*keys(alias, itself.cls), term.column.label("value"), inner=False)
 
 

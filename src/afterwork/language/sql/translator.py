@@ -7,14 +7,13 @@ from typing import Any, NoReturn
 
 from sqlalchemy import and_, case, false, func, or_
 
-from afterwork.errors import NotInSQL
 from afterwork.language import types
-from afterwork.language.check import Checked
 from afterwork.language.compile import compiled
 from afterwork.language.members import Attribute
 from afterwork.language.operator import Columns, Operator, Rows
-from afterwork.language.run import Exhausted, Frame
+from afterwork.language.run import Exhausted, Frame, Untranslatable
 from afterwork.language.sql.comparing import compared
+from afterwork.language.sql.moments import as_moment, calculable
 from afterwork.language.sql.parameters import no_value, parameter
 from afterwork.language.sql.rowset import Column, Entity, Known, RowSet, Term, far_rows, known_rows
 from afterwork.language.typed import (
@@ -44,8 +43,7 @@ MOST_NODES = 2_000
 class Translator:
     """One translation. `frame` has the values that are known, `rows` what stands for variables that are rows."""
 
-    def __init__(self, checked: Checked, frame: Frame) -> None:
-        self.checked = checked
+    def __init__(self, frame: Frame) -> None:
         self.frame = frame
         self.variables: dict[int, Found | Typed] = {}
         self.nodes = 0
@@ -58,9 +56,7 @@ class Translator:
 
     def refuse(self, node: Typed, why: str) -> NoReturn:
         """Raise that a node can't become SQL."""
-        part = self.checked.text[node.at.start : node.at.end]
-        problem = f"{part if len(part) < 80 else 'This'} can't become SQL: {why}."
-        raise NotInSQL(self.checked.text, node.at.start, problem, end=node.at.end)
+        raise Untranslatable(why, node.at)
 
     # Values
 
@@ -87,7 +83,7 @@ class Translator:
         term = self.term(node)
         if term.encoded:
             self.refuse(node, "the database holds it in a form of its own, which can only be compared")
-        return term.column
+        return calculable(term.column)
 
     def condition(self, node: Typed) -> Column:
         """A Boolean that is never null."""
@@ -120,9 +116,13 @@ class Translator:
                 return or_(~left, right)
 
     def _choice(self, node: Choose) -> Term:
-        yes, no = self.column(node.yes), self.column(node.no)
-        chosen = case((self.condition(node.condition), yes), else_=no)
-        return Term(chosen, node.type)
+        return self.chosen(node, node.condition, node.yes, node.no)
+
+    def chosen(self, node: Typed, condition: Typed, yes: Typed, no: Typed) -> Term:
+        """One of two values."""
+        values = self.column(yes), self.column(no)
+        one, other = map(as_moment, values) if node.type == types.DATETIME else values
+        return Term(case((self.condition(condition), one), else_=other), node.type)
 
     # Objects
 

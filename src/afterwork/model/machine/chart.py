@@ -16,7 +16,9 @@ from statemachine.transition import Transition
 from afterwork.errors import BadDeclaration, EndlessMachine, NotInThisState
 from afterwork.model.derived import Derived
 from afterwork.model.external_id import external_id_or_none
-from afterwork.model.machine.moves import Move, note
+from afterwork.model.machine.defaults import give_defaults
+from afterwork.model.machine.moves import Move, note, note_rivals
+from afterwork.model.machine.rivals import rivals_of
 from afterwork.model.machine.within import Entered, entering, withdraw
 from afterwork.model.method import Method
 
@@ -108,6 +110,7 @@ class Play:
 
     def enter(self) -> None:
         """Enter the first state, with what is to be done there; no further."""
+        give_defaults(self.obj)
         engine = self._chart._engine
         engine.running = False  # the transitions without an event are for the server
         try:
@@ -154,6 +157,10 @@ class Play:
         found = self._chart._callbacks[transition.cond.key]
         return [(str(guard), partial(_holds, guard, given)) for guard in found]
 
+    def holds(self, transition: Transition, trigger: TriggerData) -> bool:
+        """Whether the guards of a transition hold now."""
+        return bool(self._chart._engine._conditions_match(transition, trigger))
+
     @property
     def who(self) -> str:
         return external_id_or_none(self.obj) or f"a new {type(self.obj).__name__}"
@@ -165,6 +172,7 @@ class Play:
     def _take(self, take: Callable[..., Any], *args: Any) -> Any:
         """Take all transitions that are possible together. Raises `EndlessMachine` if that does not end."""
         with self._moving():
+            note_rivals(self.obj, list(rivals_of(self, *args)) if args else [])
             result = take(*args)
         self._path.append(self.stored)
         if len(self._path) > MOST_STEPS:

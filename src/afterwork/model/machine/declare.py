@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from inspect import getattr_static
-from types import CodeType
 from typing import Any, Self, overload
 
 from sqlalchemy import event, inspect
@@ -99,16 +98,16 @@ class Machine:
         ]
         return repr((states, transitions))
 
-    def guards(self, owner: type) -> Iterator[CodeType]:
-        """The code of the guards of transitions without an event, in the chart and in the class that has it."""
+    def guards(self, owner: type) -> Iterator[Any]:
+        """The functions that are guards of transitions without an event, in the chart and in the class that has it."""
         for guard in (guard for transition in self.eventless for guard in transition.cond):
             found = [guard.func] if callable(guard.func) else []
             for name in re.findall(r"\w+", "" if found else str(guard.func)):
                 found += [getattr_static(cls, name, None) for cls in (self.chart, owner)]
-            for function in found:
-                code = getattr(getattr(function, "fget", getattr(function, "function", function)), "__code__", None)
-                if code is not None:
-                    yield code
+            for one in found:
+                function = getattr(one, "fget", getattr(one, "function", one))
+                if hasattr(function, "__code__"):
+                    yield function
 
     def check(self, mapper: Mapper[Any]) -> None:
         """Raises `BadDeclaration` if the objects of a mapped class can't have it: there is no such column, or no such

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import Connection, column, insert, inspect, select, table, update
+from sqlalchemy import Connection, Executable, column, insert, inspect, select, table, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapper
 
@@ -14,6 +14,7 @@ from afterwork.clock import now
 from afterwork.errors import NotInstalled, StateHasChanged
 from afterwork.model.accounted import ACCOUNTED
 from afterwork.model.external_id import external_id
+from afterwork.model.machine.rivals import KEEP, Rival
 from afterwork.model.moment import UtcDateTime
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ OWN = {ACCOUNTED: True}
 
 MACHINES = "_afterwork_machines"
 MOVES = "_afterwork_moves"
+RIVALS = "_afterwork_rivals"
 FROM = "_afterwork_moved_from"
 HISTORY = "__afterwork_history__"
 
@@ -89,6 +91,12 @@ def note(obj: Any, move: Move) -> None:
         obj.on_state_change(move.machine.name, move.source, move.target)
 
 
+def note_rivals(obj: Any, rivals: Sequence[Rival]) -> None:
+    """Transitions were possible beside one that is about to be taken: write them down when the object is saved."""
+    if rivals:
+        vars(obj).setdefault(RIVALS, []).extend(rivals)
+
+
 def hold(obj: Any, machine: "Machine", before: Any) -> None:
     """An object is being moved. When it is saved, it must still be in the state that it was in before its first move,
     also if it has come back to that."""
@@ -122,18 +130,27 @@ def write_down(mapper: Mapper[Any], connection: Connection, obj: Any) -> None:
             }
             for move in moves
         ]
-        try:
-            connection.execute(insert(TRANSITION), rows, execution_options=OWN)
-        except DBAPIError as error:
-            if any(words in str(error.orig) for words in ("no such table", "does not exist")):
-                raise NotInstalled(connection.engine.url.render_as_string()) from error
-            raise
+        _write(connection, insert(TRANSITION), rows)
+    rivals: list[Rival] = vars(obj).pop(RIVALS, [])
+    if rivals:
+        met = {"root_id": external_id(obj), "at": now()}
+        _write(connection, KEEP, [vars(rival) | met for rival in rivals])
+
+
+def _write(connection: Connection, statement: Executable, rows: list[dict[str, Any]]) -> None:
+    try:
+        connection.execute(statement, rows, execution_options=OWN)
+    except DBAPIError as error:
+        if any(words in str(error.orig) for words in ("no such table", "does not exist")):
+            raise NotInstalled(connection.engine.url.render_as_string()) from error
+        raise
 
 
 def forget(obj: Any, *_: Any) -> None:
     """What was noted of an object is undone with the rest of it."""
     if obj is not None:  # nobody may hold it any more
         vars(obj).pop(MOVES, None)
+        vars(obj).pop(RIVALS, None)
         vars(obj).pop(FROM, None)
 
 

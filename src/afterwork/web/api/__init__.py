@@ -1,9 +1,11 @@
 """The JSON API, and the OpenAPI document that describes it."""
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
 
 import afterwork
-from afterwork.web.api import status
+from afterwork.errors import AfterworkError, BadRequest, MalformedExternalId
+from afterwork.web.api import caches, machines, model, status
 from afterwork.web.site import Site
 
 
@@ -16,6 +18,19 @@ def api(site: Site) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    for kind in (status,):
+    for kind_of_error in (BadRequest, MalformedExternalId):
+        made.add_exception_handler(kind_of_error, _not_found)
+    made.add_exception_handler(AfterworkError, _not_ready)
+    for kind in (status, caches, machines, model):
         made.include_router(kind.router(site))
     return made
+
+
+def _not_found(request: Request, error: Exception) -> JSONResponse:
+    """There is no such thing, or it can't be done to it."""
+    return JSONResponse({"detail": str(error)}, 404)
+
+
+def _not_ready(request: Request, error: Exception) -> JSONResponse:
+    """The installation is not as it must be."""
+    return JSONResponse({"detail": str(error)}, 503)

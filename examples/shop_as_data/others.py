@@ -1,0 +1,56 @@
+"""What the jobs have no words for in OCL and EAL: talking to other systems."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import afterwork as aw
+from examples.shop.integration import NoAnswer, ask
+from examples.shop.mail import deliver
+from examples.shop.post import PostOfficeClosed, post_office
+from examples.shop_as_data.model import ExchangeRate, Order, OutgoingMail
+
+
+def thank(order: Order) -> None:
+    """Write to the customer."""
+    post_office.send(f"Dear {order.customer.name}, thank you for your order.", key=aw.current_run().id)
+
+
+def send(export: Any) -> None:
+    """Send an order to the bookkeeping. The view model has it as its root, and the address as a variable."""
+    order: Order = export.root
+    content = {"number": order.number, "customer": order.customer_id, "total": str(order.total)}
+    ask(f"{export.bookkeeping}/orders", content, {"Idempotency-Key": str(aw.current_run().id)})
+
+
+def hand_over(shipment: Any) -> None:
+    """Hand a parcel to the carrier."""
+    order: Order = shipment.root
+    content = {"order": order.id, "to": order.customer.name}
+    ask(f"{shipment.carrier}/parcels", content, {"Idempotency-Key": str(aw.current_run().id)})
+
+
+def fetch(rates: Any) -> None:
+    """Fetch what other currencies are worth."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    for currency, rate in ask(f"{rates.bookkeeping}/rates").items():
+        aw.session(rates).merge(ExchangeRate(currency=currency, rate=Decimal(rate), fetched=now))
+
+
+def send_mail(sending: Any) -> None:
+    """Hand a mail to the mail server."""
+    mail: OutgoingMail = sending.root
+    deliver(mail, sending.smtp)
+
+
+PYTHON: list[Callable[..., Any]] = [
+    NoAnswer,
+    PostOfficeClosed,
+    fetch,
+    hand_over,
+    send,
+    send_mail,
+    thank,
+]
+"""What jobs.toml may name."""

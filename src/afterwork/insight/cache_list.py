@@ -1,0 +1,129 @@
+"""The caches of one definition, a page at a time: all, or those in one state."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Row, Select, literal, select, tuple_
+
+from afterwork.errors import BadRequest, shown
+from afterwork.insight.page import WINDOW, Page, page
+from afterwork.manifest.cause import Cause, read_cause
+from afterwork.manifest.explain import State, state_in
+from afterwork.manifest.tables import cache as caches
+from afterwork.manifest.tables import definition as definitions
+from afterwork.manifest.tables import due as dues
+from afterwork.model.moment import UtcDateTime
+
+Value = TypeVar("Value")
+
+BETWEEN = "~"
+"""Stands in `after` between a moment and the number of a cache."""
+
+
+@dataclass(frozen=True)
+class CacheLine:
+    """One cache of one object, in a list. `took` is in seconds; `because` is what made it run last, `stale` why it is
+    to run again, and `due` when."""
+
+    root_id: str
+    state: State
+    runs: int
+    computed: datetime | None
+    took: float | None
+    because: Cause | None
+    stale: Cause | None
+    due: datetime | None
+    error: str | None
+
+
+def caches_of(connection: Connection, name: str, state: State | None, after: str | None) -> Page[CacheLine]:
+    """A page of the caches of a definition, all or those in one state; `after` is the `next` of the page before. Those
+    that are to run come in the order in which they do, the others by object. Raises `BadRequest` for a bad `after`."""
+    number = connection.execute(select(definitions.c.id).where(definitions.c.name == name)).scalar()
+    if number is None:
+        return Page((), None)
+    match state:
+        case "stale" | "never run":
+            rows = connection.execute(_by_moment(number, after)).all()
+            place = _moment
+        case "running":
+            rows, place = connection.execute(_running(number, after)).all(), _number
+        case _:
+            rows, place = connection.execute(_by_root(number, state, after)).all(), _root
+    return page(rows, lambda row: state in (None, state_in(row)), place, _line)
+
+
+def _by_root(definition: int, state: State | None, after: str | None) -> Select[Any]:
+    c = caches.c
+    some = select(c.id).where(c.definition == definition).order_by(c.root).limit(WINDOW + 1)
+    if state == "failed":
+        some = some.where(c.error.is_not(None))
+    return _joined(some if after is None else some.where(c.root > after)).order_by(c.root)
+
+
+def _running(definition: int, after: str | None) -> Select[Any]:
+    d = dues.c
+    some = select(d.cache.label("id")).where(d.definition == definition, d.claim.is_not(None)).order_by(d.cache)
+    some = some if after is None else some.where(d.cache > _read(int, after))
+    return _joined(some.limit(WINDOW + 1)).order_by(d.cache)
+
+
+def _by_moment(definition: int, after: str | None) -> Select[Any]:
+    """What is due, in that order; what is filled and what is not are beside each other in the index."""
+    parts = [_due(definition, fill, after).subquery() for fill in (False, True)]
+    both = select(parts[0]).union_all(select(parts[1])).subquery()
+    first = select(both.c.id).order_by(both.c.due, both.c.id).limit(WINDOW + 1)
+    return _joined(first).order_by(dues.c.due, dues.c.cache)
+
+
+def _due(definition: int, fill: bool, after: str | None) -> Select[Any]:
+    d = dues.c
+    some = select(d.cache.label("id"), d.due).where(d.definition == definition, d.claim.is_(None), d.fill == fill)
+    if after is not None:
+        moment, _, number = after.partition(BETWEEN)
+        place = literal(_read(datetime.fromisoformat, moment), UtcDateTime()), literal(_read(int, number))
+        some = some.where(tuple_(d.due, d.cache) > tuple_(*place))
+    return some.order_by(d.due, d.cache).limit(WINDOW + 1)
+
+
+def _joined(some: Select[Any]) -> Select[Any]:
+    """What there is of caches that were picked. The limit comes first: no more are looked up than it says."""
+    picked, d = some.subquery(), dues.c
+    columns = *caches.c, d.due, d.since, d.claim, d.cause.label("stale_cause")
+    found = select(*columns).join(picked, picked.c.id == caches.c.id)
+    return found.outerjoin(dues, d.cache == caches.c.id)
+
+
+def _root(row: Row[Any]) -> str:
+    return str(row.root)
+
+
+def _number(row: Row[Any]) -> str:
+    return str(row.id)
+
+
+def _moment(row: Row[Any]) -> str:
+    return f"{row.due.isoformat()}{BETWEEN}{row.id}"
+
+
+def _read(kind: Callable[[str], Value], text: str) -> Value:
+    try:
+        return kind(text)
+    except ValueError:
+        raise BadRequest(f"No page of this list begins after {shown(text)}. Begin with the first one.") from None
+
+
+def _line(row: Row[Any]) -> CacheLine:
+    return CacheLine(
+        row.root,
+        state_in(row),
+        row.runs,
+        row.computed,
+        row.took,
+        read_cause(row.cause),
+        read_cause(row.stale_cause),
+        row.due,
+        row.error,
+    )

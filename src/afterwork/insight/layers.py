@@ -1,0 +1,64 @@
+"""Laying out what is linked in one direction: in columns from left to right, with few crossings."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Mapping, Sequence
+from statistics import fmean
+from typing import TypeVar
+
+Node = TypeVar("Node", bound=Hashable)
+
+SWEEPS = 4
+
+
+def layered(nodes: Sequence[Node], edges: Sequence[tuple[Node, Node]]) -> list[list[Node]]:
+    """The nodes in columns: each to the right of those that lead to it, as far as there are no circles, and near to
+    those that it is linked with."""
+    straight = _without_circles(nodes, edges)
+    ranks = _ranks(nodes, straight)
+    columns: list[list[Node]] = [[] for _ in range(max(ranks.values(), default=-1) + 1)]
+    for node in nodes:
+        columns[ranks[node]].append(node)
+    near: dict[Node, list[Node]] = defaultdict(list)
+    for source, target in edges:
+        near[source].append(target)
+        near[target].append(source)
+    for _ in range(SWEEPS):
+        for column in columns:
+            place = {node: (number + 0.5) / len(some) for some in columns for number, node in enumerate(some)}
+            column.sort(key=lambda node: fmean(place[one] for one in near[node]) if near[node] else place[node])
+    return [column for column in columns if column]
+
+
+def _without_circles(nodes: Sequence[Node], edges: Sequence[tuple[Node, Node]]) -> list[tuple[Node, Node]]:
+    """The edges without those that lead back, seen from where a search in depth begins."""
+    onward: dict[Node, list[Node]] = defaultdict(list)
+    for source, target in edges:
+        onward[source].append(target)
+    kept: list[tuple[Node, Node]] = []
+    done: set[Node] = set()
+
+    def visit(node: Node, path: tuple[Node, ...]) -> None:
+        for target in onward[node]:
+            if target not in (*path, node):
+                kept.append((node, target))
+                if target not in done:
+                    visit(target, (*path, node))
+        done.add(node)
+
+    into = {target for source, target in edges if source != target}
+    for node in sorted(nodes, key=lambda node: node in into):
+        if node not in done:
+            visit(node, ())
+    return kept
+
+
+def _ranks(nodes: Sequence[Node], edges: Sequence[tuple[Node, Node]]) -> Mapping[Node, int]:
+    """How many steps each node is from the left; what only leads on is put right before that."""
+    ranks = dict.fromkeys(nodes, 0)
+    for _ in nodes:
+        for source, target in edges:
+            ranks[target] = max(ranks[target], ranks[source] + 1)
+    first = set(nodes) - {target for _, target in edges}
+    for node in first:
+        ranks[node] = min((ranks[target] - 1 for source, target in edges if source == node), default=0)
+    return ranks

@@ -1,0 +1,223 @@
+"""What a model declares: its classes with their members, associations, methods and machines, and its view models."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, inspect
+from sqlalchemy.orm import Mapper, RelationshipDirection, RelationshipProperty
+from sqlalchemy.types import TypeDecorator
+
+from afterwork.insight.machines import machines_in
+from afterwork.insight.words import condition, summary
+from afterwork.model.cache import DerivedCache
+from afterwork.model.columns import python_type
+from afterwork.model.machine.declare import EventMethod
+from afterwork.model.reading import ReadModel
+from afterwork.model.work import MethodWork, ViewModelWork, Work
+
+
+@dataclass(frozen=True)
+class MemberView:
+    """An attribute of a class. `type` is the name of a Python type; `cache` is the name of the cache that calculates
+    it."""
+
+    name: str
+    type: str
+    is_key: bool
+    is_optional: bool
+    cache: str | None
+
+
+@dataclass(frozen=True)
+class EndView:
+    """One end of an association: the class that is there, what it is called from the other side (None if it is not
+    known there), and how many there can be: `1`, `0..1` or `*`."""
+
+    cls: str
+    name: str | None
+    multiplicity: str
+
+
+@dataclass(frozen=True)
+class AssociationView:
+    """Two classes whose objects are linked. The first end is the one of which there are fewer."""
+
+    ends: tuple[EndView, EndView]
+
+
+@dataclass(frozen=True)
+class WorkView:
+    """What a ticket or a timer can start. `precondition` and `starts` are in words."""
+
+    name: str
+    doc: str
+    precondition: str | None
+    lane: str
+    external: bool
+    attempts: int
+    starts: Sequence[str]
+
+
+@dataclass(frozen=True)
+class ClassView:
+    """A mapped class; what it inherits stands at its `base`. `machines` are by name."""
+
+    name: str
+    table: str
+    base: str | None
+    doc: str
+    members: Sequence[MemberView]
+    methods: Sequence[WorkView]
+    machines: Sequence[str]
+
+
+@dataclass(frozen=True)
+class ActionView:
+    """An action of a view model, and the condition under which it runs, in words."""
+
+    name: str
+    doc: str
+    enabled: str | None
+
+
+@dataclass(frozen=True)
+class ViewModelView:
+    """A view model, with its actions from top to bottom."""
+
+    work: WorkView
+    root: str | None
+    columns: Sequence[str]
+    variables: Sequence[str]
+    actions: Sequence[ActionView]
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """All that a model declares, each kind by name."""
+
+    classes: Sequence[ClassView]
+    associations: Sequence[AssociationView]
+    view_models: Sequence[ViewModelView]
+
+
+def view(model: ReadModel) -> ModelView:
+    """What a model declares. No database is needed for it."""
+    works = [model.works[name] for name in sorted(model.works)]
+    methods = [one for one in works if isinstance(one, MethodWork) and not _is_inherited(model, one)]
+    machines = [(name, mapper) for name, mapper, _ in machines_in(model)]
+    return ModelView(
+        [_class(model, mapper, methods, machines) for _, mapper in sorted(model.classes.items())],
+        list(_associations(model)),
+        [_view_model(model, one) for one in works if isinstance(one, ViewModelWork)],
+    )
+
+
+def _class(
+    model: ReadModel, mapper: Mapper[Any], methods: Sequence[MethodWork], machines: Sequence[tuple[str, Mapper[Any]]]
+) -> ClassView:
+    cls = mapper.class_
+    return ClassView(
+        cls.__name__,
+        getattr(mapper.local_table, "fullname", ""),
+        None if mapper.inherits is None else mapper.inherits.class_.__name__,
+        summary(cls),
+        list(_members(model, mapper)),
+        [_work(model, one) for one in methods if one.root is cls and not isinstance(one.method, EventMethod)],
+        [name for name, owner in machines if owner is mapper],
+    )
+
+
+def _members(model: ReadModel, mapper: Mapper[Any]) -> Iterator[MemberView]:
+    inherited = () if mapper.inherits is None else mapper.inherits.column_attrs.keys()
+    calculated = {
+        one.column: one.name for one in model.caches.values() if isinstance(one, DerivedCache) and one.root is mapper
+    }
+    for prop in mapper.column_attrs:
+        if prop.key not in inherited:
+            column: Any = prop.columns[0]
+            yield MemberView(
+                prop.key,
+                _type(column),
+                bool(getattr(column, "primary_key", False)),
+                bool(getattr(column, "nullable", True)),
+                calculated.get(column),
+            )
+
+
+def _type(column: ColumnElement[Any]) -> str:
+    """The type of a column in Python; of one that the application has made, its own name."""
+    kind = type(column.type) if isinstance(column.type, TypeDecorator) else python_type(column)
+    return "" if kind is None else kind.__name__
+
+
+def _associations(model: ReadModel) -> Iterator[AssociationView]:
+    seen: set[RelationshipProperty[Any]] = set()
+    for _, mapper in sorted(model.classes.items()):
+        for prop in mapper.relationships:
+            if prop.parent is mapper and prop not in seen and prop.mapper.class_.__name__ in model.classes:
+                back = next(iter(sorted(prop._reverse_property, key=lambda one: one.key)), None)
+                seen |= {prop, *prop._reverse_property}
+                yield _association(prop, back)
+
+
+def _association(prop: RelationshipProperty[Any], back: RelationshipProperty[Any] | None) -> AssociationView:
+    own = EndView(prop.parent.class_.__name__, None if back is None else back.key, _other_side(prop, back))
+    far = EndView(prop.mapper.class_.__name__, prop.key, _many(prop))
+    return AssociationView((own, far) if own.multiplicity != "*" or far.multiplicity == "*" else (far, own))
+
+
+def _many(prop: RelationshipProperty[Any]) -> str:
+    if prop.uselist:
+        return "*"
+    is_needed = prop.direction is RelationshipDirection.MANYTOONE and not any(
+        getattr(column, "nullable", True) for column in prop.local_columns
+    )
+    return "1" if is_needed else "0..1"
+
+
+def _other_side(prop: RelationshipProperty[Any], back: RelationshipProperty[Any] | None) -> str:
+    if back is not None:
+        return _many(back)
+    if prop.direction is not RelationshipDirection.ONETOMANY:
+        return "*"
+    return "0..1" if any(getattr(far, "nullable", True) for _, far in prop.synchronize_pairs) else "1"
+
+
+def _view_model(model: ReadModel, work: ViewModelWork) -> ViewModelView:
+    declared = work.view_model
+    return ViewModelView(
+        _work(model, work),
+        None if work.root is None else work.root.__name__,
+        list(declared.columns),
+        list(declared.variables),
+        [ActionView(name, summary(one), condition(one.enabled)) for name, one in declared.actions.items()],
+    )
+
+
+def _work(model: ReadModel, work: Work) -> WorkView:
+    match work:
+        case MethodWork(method=method):
+            doc, precondition = summary(method), condition(method.precondition)
+        case ViewModelWork(view_model=view_model):
+            doc, precondition = summary(view_model), None
+    attempts = work.retry.attempts if work.retry else 1
+    return WorkView(work.name, doc, precondition, work.lane, work.external, attempts, list(_starts(model, work)))
+
+
+def _starts(model: ReadModel, work: Work) -> Iterator[str]:
+    if work.name in model.once:
+        yield "Once per database"
+        return
+    if work.name in model.timers:
+        yield model.timers[work.name].when.words()
+    if work.name in model.caches:
+        yield "When something that it has read changes"
+    yield "By a ticket"
+
+
+def _is_inherited(model: ReadModel, work: MethodWork) -> bool:
+    """Whether a class above has the same method, where it is shown."""
+    above: Mapping[str, Any] = model.works
+    mapper = inspect(work.root).inherits if work.root is not None else None
+    return mapper is not None and f"{mapper.class_.__name__}.{work.name.partition('.')[2]}" in above

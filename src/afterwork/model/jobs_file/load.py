@@ -1,0 +1,92 @@
+"""Reading a file of jobs into a model, and taking it out again."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, get_args
+
+from sqlalchemy.orm import configure_mappers, registry
+
+from afterwork.errors import BadRequest, shown
+from afterwork.language.precedence import Dialect
+from afterwork.model.jobs_file.making import Made, make_derived, make_method, make_query, make_view_model
+from afterwork.model.jobs_file.source import Source
+from afterwork.model.jobs_file.table import Reading, Table
+
+SECTIONS: Mapping[str, Callable[[Table], Made]] = {
+    "methods": make_method,
+    "queries": make_query,
+    "derived": make_derived,
+    "view_models": make_view_model,
+}
+FILE: Mapping[str, type] = {"dialect": str, **dict.fromkeys(SECTIONS, dict)}
+
+
+@dataclass
+class JobsFile:
+    """A file that was read. `jobs` are what it has added to the model, by name; `python` is what it may name."""
+
+    source: Source
+    python: Mapping[str, Any]
+    jobs: dict[str, Made] = field(default_factory=dict)
+
+    def withdraw(self) -> None:
+        """Take out of the model what the file has added."""
+        for made in reversed(self.jobs.values()):
+            made.take_out()
+        self.jobs.clear()
+
+
+def load(path: Path, base: object, model: registry, python: Iterable[Any] = ()) -> JobsFile:
+    """Read a file, and add its jobs to a model, that of a base. `python` are functions and exceptions that the file may
+    name.
+
+    Raises `BadJobsFile`, with the file and the line, for the first thing that is wrong; then nothing of it is added.
+    """
+    return load_again(JobsFile(Source.read(path), _by_name(python)), base, model)
+
+
+def load_again(file: JobsFile, base: object, model: registry) -> JobsFile:
+    """Add the jobs of a file again, as it was when it was read."""
+    configure_mappers()
+    content = file.source.content()
+    whole = Table(Reading(file.source, base, model, file.python), "", content, ())
+    whole.check(FILE)
+    read = JobsFile(file.source, file.python)
+    try:
+        _add(read, whole, _dialect(whole))
+    except BaseException:
+        read.withdraw()
+        raise
+    return read
+
+
+def _add(read: JobsFile, whole: Table, dialect: Dialect) -> None:
+    reading = replace(whole.reading, dialect=dialect)
+    for section, make in SECTIONS.items():
+        for name, said in whole.said.get(section, {}).items():
+            table = Table(reading, str(name), said, (section, str(name)))
+            if not isinstance(said, dict):
+                table.refuse(f"it must be a table, not {shown(said)}")
+            read.jobs[table.who] = make(table)
+    for check in reading.checks:
+        check()
+
+
+def _dialect(whole: Table) -> Dialect:
+    found: Dialect = whole.said.get("dialect", "original")
+    if found not in get_args(Dialect):
+        whole.refuse(f"there is no dialect {shown(found)}. There are: {', '.join(get_args(Dialect))}", "dialect")
+    return found
+
+
+def _by_name(python: Iterable[Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for one in python:
+        name = getattr(one, "__name__", None)
+        if name is None or not callable(one):
+            raise BadRequest(f"A file of jobs can name functions and exceptions, not {shown(one)}.")
+        if name in found:
+            raise BadRequest(f"2 things that a file of jobs may name are called {name}. It says the name only.")
+        found[name] = one
+    return found

@@ -1,0 +1,170 @@
+"""The jobs of a file: what each of its tables makes, and how that comes into the model."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from types import new_class
+from typing import Any
+
+from sqlalchemy import inspect
+from sqlalchemy.orm import Mapper
+
+from afterwork.model.cache import unfit
+from afterwork.model.derived import Derived, derived
+from afterwork.model.expression import expression_of
+from afterwork.model.jobs_file.starting import JOB, way, when
+from afterwork.model.jobs_file.table import Table
+from afterwork.model.method import Method, method
+from afterwork.model.once import once_of
+from afterwork.model.timer import timers_of
+from afterwork.model.variable import variable
+from afterwork.model.viewmodel import ViewModel, action, column, on_exception, withdraw
+from afterwork.model.when import Timer, WhenStale
+from afterwork.model.work import MethodWork, ViewModelWork, Work
+
+BODY: Mapping[str, type] = {"do": str, "python": str}
+METHOD: Mapping[str, type] = {**BODY, "precondition": str, **JOB}
+QUERY: Mapping[str, type] = {"value": str}
+DERIVED: Mapping[str, type] = {"value": str, "priority": int, "allow_oldness": timedelta}
+ACTION: Mapping[str, type] = {**BODY, "enabled": str}
+VARIABLE: Mapping[str, type] = {"default": object}
+VIEW_MODEL: Mapping[str, type] = {
+    "root": str,
+    "variables": list,
+    "columns": list,
+    "actions": list,
+    "on_exception": dict,
+    **JOB,
+}
+
+
+@dataclass(frozen=True)
+class Made:
+    """A job that was put into the model. `kept` is what nobody else would keep."""
+
+    take_out: Callable[[], None]
+    kept: object = None
+
+
+def make_method(table: Table) -> Made:
+    """`[methods."Customer.assign_number"]`: as `@aw.method`."""
+    table.check(METHOD)
+    mapper, name = _owner(table)
+    cls = mapper.class_
+    timer = when(table, mapper)
+    precondition = table.query("precondition", cls)
+    with table.at():
+        made: Method[Any, Any] = method(
+            precondition=precondition, when=timer if timer is None else _only_timer(table, timer), **way(table)
+        )(table.body(cls))
+    made.name = name
+    _fit(table, MethodWork(table.who, cls, made), mapper)
+    return _put(table, cls, name, made)
+
+
+def make_query(table: Table) -> Made:
+    """`[queries."Order.paid"]`: a property that evaluates an expression, and is not stored."""
+    table.check(QUERY)
+    mapper, name = _owner(table)
+    table.needed("value")
+    return _put(table, mapper.class_, name, property(table.query("value", mapper.class_)))
+
+
+def make_derived(table: Table) -> Made:
+    """`[derived."Customer.total"]`: as `@aw.derived`."""
+    table.check(DERIVED)
+    mapper, member = _owner(table)
+    table.needed("value")
+    function = table.query("value", mapper.class_)
+    assert function is not None
+    oldness = table.span("allow_oldness") or timedelta(0)
+    with table.at():
+        made: Derived[Any, Any] = derived(member, priority=table.said.get("priority"), allow_oldness=oldness)(function)
+        made.name = f"compute_{member}"
+        made.member_of(mapper)
+    return _put(table, mapper.class_, made.name, made)
+
+
+def make_view_model(table: Table) -> Made:
+    """`[view_models.SeeOrders]`: as a class that derives from `aw.ViewModel`."""
+    table.check(VIEW_MODEL)
+    if not table.who.isidentifier():
+        table.refuse("it is no name of a view model")
+    mapper = table.mapper(table.said["root"], "root") if "root" in table.said else None
+    names = _parts(table, mapper)
+    root = None if mapper is None else mapper.class_
+    given = {"root": root, "model": table.reading.base}
+    made: Any = new_class(table.who, (ViewModel,), given, lambda body: body.update(names))
+    _fit(table, ViewModelWork(table.who, root, made), mapper)
+    return Made(lambda: withdraw(made), made)
+
+
+def _parts(table: Table, mapper: Mapper[Any] | None) -> dict[str, Any]:
+    """What stands in the class of a view model."""
+    root = None if mapper is None else mapper.class_
+    declared = table.items("variables", VARIABLE)
+    variables = {_free(one, name, ()): variable(one.said.get("default")) for name, one in declared}
+    names: dict[str, Any] = dict(variables)
+    for name, one in table.items("columns", QUERY):
+        one.needed("value")
+        names[_free(one, name, names)] = column(one.query("value", root, variables))  # type: ignore[arg-type]
+    table.needed("actions")
+    for name, one in table.items("actions", ACTION):
+        with one.at():
+            made = action(enabled=one.query("enabled", root, variables))(one.body(root, variables))
+        names[_free(one, name, names)] = made
+    handler = table.table("on_exception", BODY)
+    if handler is not None:
+        names["on_exception"] = on_exception(_handler(handler, root, variables))
+    return {**names, **way(table), "when": when(table, mapper, variables)}
+
+
+def _free(table: Table, name: str, taken: Collection[str]) -> str:
+    """A name that nothing else of a view model has."""
+    if name in taken or hasattr(ViewModel, name):
+        table.refuse(f"its view model has something else called {name}")
+    return name
+
+
+ERROR = "error_text"
+
+
+def _handler(table: Table, root: type | None, variables: Iterable[str]) -> Callable[[Any, Exception], object]:
+    """What is done when an action has raised. Statements may name `error_text`."""
+    body: Callable[..., object] = table.body(root, [*variables, ERROR])
+    expression = expression_of(body)
+    if expression is None:
+        return body  # a function of the application, that takes the exception, too
+    return lambda view_model, error: expression(view_model, **{ERROR: view_model.error_text})
+
+
+def _owner(table: Table) -> tuple[Mapper[Any], str]:
+    """The class and the member of a name like `Customer.total`."""
+    cls, _, member = table.who.partition(".")
+    if not member.isidentifier():
+        table.refuse('its name must be that of a class and a member, as "Customer.total"')
+    return table.mapper(cls), member
+
+
+def _only_timer(table: Table, start: object) -> Timer:
+    if not isinstance(start, Timer):
+        table.refuse("a method is started by a timer, or by tickets: when needs every or cron", "when")
+    return start
+
+
+def _fit(table: Table, work: Work, mapper: Mapper[Any] | None) -> None:
+    """Refuse what can't start as it is declared."""
+    problems: list[str] = []
+    timers_of({work.name: work}, {} if mapper is None else {mapper.class_.__name__: mapper}, problems)
+    once_of({work.name: work}, problems)
+    if isinstance(work, ViewModelWork) and isinstance(work.view_model.when, WhenStale):
+        problems += [problem] if (problem := unfit(work.view_model, mapper)) else []
+    if problems:
+        table.refuse("; ".join(one.removeprefix(f"{work.name}: ") for one in problems), "when")
+
+
+def _put(table: Table, cls: type, name: str, made: Any) -> Made:
+    if name in vars(cls) or name in inspect(cls).attrs:
+        table.refuse(f"{cls.__name__} has a {name} already")
+    setattr(cls, name, made)
+    return Made(lambda: delattr(cls, name))

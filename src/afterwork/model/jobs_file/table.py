@@ -1,0 +1,191 @@
+"""One table of a file of jobs: what it says, checked, and where that stands."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, NoReturn
+
+from sqlalchemy.orm import Mapper, registry
+
+from afterwork.errors import BadDeclaration, BadJobsFile, BadRequest, LanguageError, shown
+from afterwork.language.names import nearest
+from afterwork.language.precedence import Dialect
+from afterwork.model.expression import Expression, eal, expression_of, ocl
+from afterwork.model.jobs_file.source import Keys, Source
+
+KINDS = {
+    str: "a text",
+    bool: "true or false",
+    int: "a whole number",
+    dict: "a table",
+    list: "a list",
+    timedelta: "a span, such as { minutes = 10 }",
+    object: "a value",
+}
+UNITS = ("days", "hours", "minutes", "seconds")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A file that is being read into a model. `python` are the functions and exceptions that it may name, by their
+    names. `checks` are done when all its jobs are in the model: so a text may name any of them."""
+
+    source: Source
+    base: object
+    registry: registry
+    python: Mapping[str, Any]
+    dialect: Dialect = "original"
+    checks: list[Callable[[], None]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table, by what it is called in messages. `keys` lead to it."""
+
+    reading: Reading
+    who: str
+    said: Mapping[str, Any]
+    keys: Keys
+
+    def refuse(self, problem: str, *keys: str) -> NoReturn:
+        """Raise that something is wrong here, or at a key of it."""
+        self.reading.source.refuse((*self.keys, *keys), f"{self.who}: {problem}" if self.who else problem)
+
+    def check(self, known: Mapping[str, type]) -> None:
+        """Refuse keys that are not known, and values of another kind."""
+        for key, value in self.said.items():
+            if key not in known:
+                near = nearest(str(key), known)
+                advice = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}"
+                self.refuse(f"there is no {key!r}. {advice}", str(key))
+            kind = known[key]
+            fits = _is_span(value) if kind is timedelta else kind is object or type(value) is kind
+            if not fits:
+                self.refuse(f"{key} must be {KINDS[kind]}, not {shown(value)}", key)
+
+    def needed(self, key: str) -> Any:
+        """What stands at a key that must be there."""
+        if key not in self.said:
+            self.refuse(f"it needs {key!r}")
+        return self.said[key]
+
+    def table(self, key: str, known: Mapping[str, type]) -> "Table | None":
+        """The table at a key, checked; None if there is none."""
+        if key not in self.said:
+            return None
+        found = Table(self.reading, f"{self.who}, {key}", self.said[key], (*self.keys, key))
+        found.check(known)
+        return found
+
+    def items(self, key: str, known: Mapping[str, type]) -> Iterator[tuple[str, "Table"]]:
+        """The tables of the list at a key, checked, by the names that they give themselves."""
+        names: set[str] = set()
+        for said in self.said.get(key, []):
+            if not isinstance(said, dict) or not isinstance(said.get("name"), str):
+                self.refuse(f'{key} must be tables with a name, such as {{ name = "see", … }}', key)
+            name = said["name"]
+            if name in names or not name.isidentifier():
+                self.refuse(
+                    f"{shown(name)} is there twice" if name in names else f"{shown(name)} is no name", key, name
+                )
+            names.add(name)
+            found = Table(self.reading, f"{self.who}, {name}", said, (*self.keys, key, name))
+            found.check({"name": str, **known})
+            yield name, found
+
+    def span(self, key: str) -> timedelta | None:
+        """The span at a key."""
+        if key not in self.said:
+            return None
+        try:
+            return timedelta(**self.said[key])
+        except (OverflowError, ValueError) as error:
+            self.refuse(f"{key}: {error}", key)
+
+    @contextmanager
+    def at(self, *keys: str) -> Iterator[None]:
+        """What is declared wrongly in the block stands at a key."""
+        try:
+            yield
+        except BadJobsFile:
+            raise
+        except (BadDeclaration, BadRequest) as error:
+            self.refuse(str(error), *keys)
+
+    # What is named of the model and of Python
+
+    def mapper(self, name: str, *keys: str) -> Mapper[Any]:
+        """The mapped class of a name."""
+        classes = {mapper.class_.__name__: mapper for mapper in self.reading.registry.mappers}
+        if name not in classes:
+            near = "".join(f" Did you mean {one}?" for one in nearest(name, classes)[:1])
+            self.refuse(f"the model has no class {shown(name)}.{near}", *keys)
+        return classes[name]
+
+    def python(self, name: object, kind: str, fits: Callable[[Any], bool], *keys: str) -> Any:
+        """What the application has given under a name."""
+        found = self.reading.python.get(name) if isinstance(name, str) else None
+        if found is None or not fits(found):
+            known = ", ".join(one for one, value in self.reading.python.items() if fits(value)) or "none"
+            self.refuse(
+                f"the application gives no {kind} {shown(name)}. It gives: {known}. "
+                "app.load(…, python=[…]) says what a file may name.",
+                *keys,
+            )
+        return found
+
+    # Texts in the languages of the model
+
+    def query(self, key: str, cls: type | None, variables: Collection[str] = ()) -> Callable[[Any], Any] | None:
+        """The expression at a key; None if there is none. It is checked when all jobs of the file are there."""
+        if key not in self.said:
+            return None
+        with self.at(key):
+            function = ocl(self.said[key], dialect=self.reading.dialect)
+        self._check_later(key, function, cls, variables)
+        return function
+
+    def body(self, cls: type | None, variables: Collection[str] = ()) -> Callable[[Any], Any]:
+        """What is done: statements at `do`, or the function of the application that `python` names."""
+        if ("do" in self.said) == ("python" in self.said):
+            self.refuse("it needs one of 'do' and 'python'")
+        if "python" in self.said:
+            function: Callable[[Any], Any] = self.python(self.said["python"], "function", _is_function, "python")
+            return function
+        with self.at("do"):
+            function = eal(self.said["do"], dialect=self.reading.dialect)
+        self._check_later("do", function, cls, variables)
+        return function
+
+    def _check_later(
+        self, key: str, function: Callable[[Any], Any], cls: type | None, variables: Collection[str]
+    ) -> None:
+        expression = expression_of(function)
+        assert expression is not None
+        self.later(key, expression, lambda: expression.compiled(self.reading.registry, cls, variables))
+
+    def later(self, key: str, expression: Expression, check: Callable[[], object]) -> None:
+        """Have the text at a key checked when all jobs of the file are there."""
+
+        def checked() -> None:
+            try:
+                check()
+            except LanguageError as error:
+                source = self.reading.source
+                line = source.line_of_text((*self.keys, key), expression.text) + error.line - 1
+                raise BadJobsFile(str(source.path), line, f"{self.who}: {error}") from None
+
+        self.reading.checks.append(checked)
+
+
+def _is_span(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and all(unit in UNITS and type(number) in (int, float) for unit, number in value.items())
+    )
+
+
+def _is_function(value: object) -> bool:
+    return not isinstance(value, type)

@@ -1,0 +1,56 @@
+"""The API on caches."""
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+
+from afterwork.insight import CacheLine, CacheSummary, Page
+from afterwork.insight.neighbours import Neighbourhood
+from afterwork.manifest.explain import Explanation, Reader, State
+from afterwork.web.gate import identity_of
+from afterwork.web.site import Site
+
+
+class Recompute(BaseModel):
+    """A cache that is to run: of the object `root`, the one that `cache` names."""
+
+    root: str
+    cache: str
+
+
+def router(site: Site) -> APIRouter:
+    """How caches stand, what they read, and who reads them."""
+    made = APIRouter(tags=["caches"])
+
+    @made.get("/caches")
+    def caches() -> Sequence[CacheSummary]:
+        """Each cache over all objects."""
+        return site.insight.caches()
+
+    @made.get("/caches/{name}")
+    def caches_of(name: str, state: State | None = None, after: str | None = None) -> Page[CacheLine]:
+        """A page of the objects of one cache. `after` is the `next` of the page before."""
+        return site.insight.caches_of(site.insight.cache(name).name, state, after)
+
+    @made.get("/explain")
+    def explain(root: str, cache: str) -> Explanation:
+        """All that is known of one cache of one object."""
+        return site.insight.explain(root, cache)
+
+    @made.get("/around")
+    def around(root: str, cache: str) -> Neighbourhood:
+        """What one cache of one object has read, and who reads it."""
+        return site.insight.around(root, cache)
+
+    @made.get("/impact")
+    def impact(root: str, member: str) -> Sequence[Reader]:
+        """The caches that become stale if a member of an object changes."""
+        return site.insight.impact(root, member)
+
+    @made.post("/recompute", status_code=204)
+    def recompute(wanted: Recompute, request: Request) -> None:
+        """Let a cache of an object run though nothing that it read has changed."""
+        site.control.recompute(wanted.root, wanted.cache, identity_of(request).name)
+
+    return made

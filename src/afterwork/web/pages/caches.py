@@ -1,0 +1,91 @@
+"""Caches: how they stand, why, and what they read."""
+
+import shlex
+from collections.abc import Collection
+from typing import get_args
+
+from markupsafe import Markup
+from starlette.requests import Request
+
+from afterwork.errors import BadRequest, shown
+from afterwork.insight.neighbours_picture import Hrefs, picture
+from afterwork.manifest.explain import State
+from afterwork.web.links import NOTHING, href, opened
+from afterwork.web.page import Act, Asked, Page, Shown
+from afterwork.web.site import Site
+
+STATES: tuple[State, ...] = get_args(State)
+
+
+def show_all(site: Site, request: Request) -> Shown:
+    """Each cache over all objects."""
+    return Shown("caches.html", {"caches": site.insight.caches()})
+
+
+def show_list(site: Site, request: Request) -> Shown:
+    """The objects of one cache, all or those in one state."""
+    name, after = request.path_params["name"], request.query_params.get("after")
+    state = state_of(request.query_params.get("state"))
+    insight = site.insight
+    found = insight.cache(name)
+    counts = {"fresh": found.fresh, "stale": found.stale, "running": found.running, "failed": found.failed}
+    listed = insight.caches_of(name, state, after)
+    given = {"cache": found, "state": state, "states": STATES, "counts": counts, "listed": listed, "after": after}
+    return Shown("cache_list.html", given)
+
+
+def show_one(site: Site, request: Request) -> Shown:
+    """One cache of one object."""
+    name, root = request.path_params["name"], request.path_params["root"]
+    insight = site.insight
+    why, around = insight.explain(root, name), insight.around(root, name)
+    hrefs = Hrefs(
+        lambda cache, of: href(request, "caches", cache, of),
+        lambda groups: href(request, "caches", name, root, open=_groups(groups)),
+    )
+    given = {
+        "why": why,
+        "around": around,
+        "picture": Markup(picture(around, opened(request), hrefs)),
+        "runs": insight.runs(work=why.name, root=root, most=5),
+        "twin": f"{shlex.quote(root)} {name.rpartition('.')[2]}",
+    }
+    return Shown("cache.html", given)
+
+
+def show_impact(site: Site, request: Request) -> Shown:
+    """Who becomes stale if a member changes."""
+    root, member = request.query_params.get("root", "").strip(), request.query_params.get("member", "").strip()
+    readers = site.insight.impact(root, member) if root and member else ()
+    twin = f"impact {shlex.quote(root)} {shlex.quote(member)}" if root and member else ""
+    return Shown("impact.html", {"root": root, "member": member, "readers": readers, "twin": twin})
+
+
+def recompute(site: Site, asked: Asked) -> str:
+    """Let a cache of an object run."""
+    root, cache = asked.text("root"), asked.text("cache")
+    site.control.recompute(root, cache, asked.who)
+    return f"{cache} of {root} is to run."
+
+
+def state_of(text: str | None) -> State | None:
+    """A state by its name. Raises `BadRequest`."""
+    if not text:
+        return None
+    for state in STATES:
+        if state == text:
+            return state
+    raise BadRequest(f"A cache is never {shown(text)}. It is {', '.join(STATES)}.")
+
+
+def _groups(groups: Collection[str]) -> list[str]:
+    return sorted(groups) or [NOTHING]
+
+
+PAGES = (
+    Page("/caches", show_all),
+    Page("/caches/{name}", show_list),
+    Page("/caches/{name}/{root:path}", show_one),
+    Page("/impact", show_impact),
+)
+ACTS = (Act("/recompute", recompute),)

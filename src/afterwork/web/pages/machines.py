@@ -1,0 +1,58 @@
+"""State machines: where objects stand, how they came there, and what would move them."""
+
+import shlex
+
+from markupsafe import Markup
+from starlette.requests import Request
+
+from afterwork.errors import BadRequest, shown
+from afterwork.insight import MachineView
+from afterwork.web.links import href
+from afterwork.web.page import Page, Shown
+from afterwork.web.site import Site
+
+NOT_BEGUN = "(not begun)"
+
+
+def show_all(site: Site, request: Request) -> Shown:
+    """Each machine, with its diagram."""
+    insight = site.insight
+    machines = insight.machines()
+    diagrams = {one.name: _diagram(site, request, one) for one in machines}
+    return Shown("machines.html", {"machines": machines, "diagrams": diagrams})
+
+
+def show_one(site: Site, request: Request) -> Shown:
+    """One machine, and the objects in one of its states, if one is picked."""
+    insight, name = site.insight, request.path_params["name"]
+    found = next((one for one in insight.machines() if one.name == name), None)
+    if found is None:
+        raise BadRequest(f"The model has no machine {shown(name)}.")
+    picked = request.query_params.get("state")
+    state = None if picked == NOT_BEGUN else picked
+    after = request.query_params.get("after")
+    listed = None if picked is None else insight.objects_in(name, state, after)
+    diagram = _diagram(site, request, found)
+    given = {"machine": found, "diagram": diagram, "picked": picked, "listed": listed, "after": after}
+    return Shown("machine.html", {**given, "not_begun": NOT_BEGUN})
+
+
+def show_object(site: Site, request: Request) -> Shown:
+    """One object: its moves, and what would move it next."""
+    name, root = request.path_params["name"], request.path_params["root"]
+    after = request.query_params.get("after")
+    found = site.insight.object_in_machine(root, name.rpartition(".")[2], after)
+    given = {"name": name, "found": found, "after": after, "twin": f"{shlex.quote(root)} {found.machine}"}
+    return Shown("machine_object.html", given)
+
+
+def _diagram(site: Site, request: Request, view: MachineView) -> Markup:
+    drawn = site.insight.diagram(view, lambda state: href(request, "machines", view.name, state=state))
+    return Markup(drawn)
+
+
+PAGES = (
+    Page("/machines", show_all),
+    Page("/machines/{name}", show_one),
+    Page("/machines/{name}/{root:path}", show_object),
+)

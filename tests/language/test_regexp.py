@@ -1,0 +1,78 @@
+"""Patterns match what Python's own match, and never take long."""
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy.orm import Session
+
+from afterwork.errors import CantEvaluate, LanguageError
+from afterwork.language import compile_query
+from afterwork.language.regexp import MOST_STEPS, One, matches, steps_of
+from tests.language.model import Customer, names
+
+SIMPLE = ["a", "b", "é", ".", "[ab]", "[^a]", "[a-b1]", "[]x]", "\\d", "\\W", "\\.", "\\n", "^", "$"]
+REPEATS = ["", "*", "+", "?", "*?", "{2}", "{0}", "{1,2}", "{2,}"]
+
+
+def larger(below: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    groups = st.builds(lambda one, times: f"({one}){times}", below, st.sampled_from(REPEATS))
+    return groups | st.builds(lambda a, b: a + b, below, below) | st.builds(lambda a, b: f"(?:{a}|{b})", below, below)
+
+
+@given(st.recursive(st.sampled_from(SIMPLE), larger, max_leaves=6), st.text("abé1x.\n", max_size=6))
+@settings(max_examples=300, derandomize=True, deadline=None)
+def test_a_pattern_matches_what_pythons_own_matches(pattern: str, text: str) -> None:
+    """But for `$`, which is the end here, not also what stands before a last line break."""
+    assert matches(text, steps_of(pattern)) == bool(re.search(pattern.replace("$", r"\Z"), text))
+
+
+@pytest.mark.parametrize("pattern", ["^(a+)+$", "^(a|a)*$", "(a*)*b", "^(a?){30}a{30}$"])
+def test_each_character_looks_at_each_step_once_at_most(pattern: str) -> None:
+    looked: list[str] = []
+
+    def counted(step: Any) -> Any:
+        def test(one: str) -> bool:
+            looked.append(one)
+            return bool(step.test(one))
+
+        return One(test) if isinstance(step, One) else step
+
+    text, steps = "a" * 200 + "!", steps_of(pattern)
+
+    matches(text, tuple(counted(step) for step in steps))
+
+    assert 0 < len(looked) <= len(text) * len(steps)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "(",
+        "a)",
+        "[a",
+        "\\",
+        "*a",
+        "(?i)a",
+        "a{3,1}",
+        "(a{100}){100}",
+        "\\b",
+        "a" * (MOST_STEPS + 1),
+        "(" * 60 + ")" * 60,
+    ],
+)
+def test_what_is_no_pattern_is_told(pattern: str) -> None:
+    with pytest.raises(ValueError, match="is no pattern"):
+        steps_of(pattern)
+
+
+def test_a_pattern_over_a_long_text_counts(sqlite: Session) -> None:
+    with pytest.raises(LanguageError, match="looks at more than"):
+        compile_query("''.padLeft(900000).regExpMatch('(a{100}){10}')", names(), Customer)(session=sqlite)
+
+
+def test_trouble_with_a_pattern_has_its_place(sqlite: Session) -> None:
+    with pytest.raises(CantEvaluate, match=r"column 5: '\(' is no pattern"):
+        compile_query("1 + 'x'.regExpMatch('(').caseTrueFalse(1, 2)", names(), Customer)(session=sqlite)
