@@ -33,8 +33,9 @@ check: $(DEV)        ## ruff, mypy, basedpyright, import-linter, and the tests
 	@$(BIN)/lint-imports
 	@$(MAKE) --no-print-directory test
 
-prove: $(DEV)        ## caches and machines: 10,000 random histories of each on each database, for hours (EXAMPLES=10000)
-	@EXAMPLES='$(EXAMPLES)' DATABASE_URL='$(DATABASE_URL)' $(BIN)/python -m pytest tests/properties/test_caches.py tests/properties/test_machines.py
+prove: $(DEV)        ## caches and machines: 10,000 random histories of each on each database, on all processors (EXAMPLES=10000)
+	@EXAMPLES='$(EXAMPLES)' DATABASE_URL='$(DATABASE_URL)' $(BIN)/python -m pytest -n auto --dist worksteal \
+		tests/properties/test_caches.py tests/properties/test_machines.py
 
 bench: $(DEV)        ## how fast it is (benchmarks/tickets.py; add --peers there for the peers)
 	@$(BIN)/python benchmarks/tickets.py

@@ -1,6 +1,8 @@
 """What the command line says of caches, and of questions about them that can't be meant."""
 
 import json
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -122,6 +124,32 @@ def test_a_model_without_caches_is_told_so(url: URL, engine: Engine) -> None:
     assert "0 differences" in asked("verify")
     assert "stale    0 caches" in asked("status")
     assert "capture" not in asked("check")
+
+
+def test_the_objects_of_a_cache_are_listed_by_state(shop: Trade, afterwork: Afterwork) -> None:
+    listed = told(afterwork("caches", "Order.total", "--state", "fresh")).splitlines()
+    assert [line.split()[0] for line in listed[1:]] == ["Order!1", "Order!2"]
+    assert told(afterwork("caches", "Order.total", "--state", "failed")).strip() == "None here."
+    assert "--state and --after are for the list" in told(afterwork("caches", "--state", "stale"), exit_code=2)
+    assert "The model has no cache 'Order.totl'" in told(afterwork("caches", "Order.totl"), exit_code=1)
+
+
+def test_a_cache_is_run_by_hand(shop: Trade, afterwork: Afterwork) -> None:
+    assert "total of Order!1 is to run." in told(afterwork("recompute", "Order!1", "total", "--who", "ann"))
+    assert "ann asked for it" in told(afterwork("caches", "Order.total", "--state", "stale"))
+    shop.clock.advance(timedelta(minutes=1))  # the command goes by the clock of this machine
+    shop.run()
+    assert "It ran because ann asked for it." in told(afterwork("explain", "Order!1", "total"))
+
+
+def test_the_model_is_told_without_a_database(tmp_path: Path) -> None:
+    said = told(run("model", APP, "--svg", str(tmp_path / "model.svg")))
+    assert "Customer (table customer)" in said
+    assert "  total: Decimal, cache Customer.total" in said
+    assert "  lines: * Line" in said
+    assert "Badging on Customer: When something that it has read changes; By a ticket" in said
+    assert "<style>" in (tmp_path / "model.svg").read_text(encoding="utf-8")
+    assert json.loads(run("model", APP, "--json").output)["associations"]
 
 
 # explain

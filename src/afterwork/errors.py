@@ -144,7 +144,8 @@ class OwnConnection(CantTrack):
     def __init__(self) -> None:
         super().__init__(
             "through a connection of its own",
-            "it sees another state of the database than the run does. Use aw.session(self) instead",
+            "it sees another state of the database than the run does. Use aw.session(self) instead; what is read of "
+            "another database, or is no reason to run again, goes into `with aw.untracked():`",
         )
 
 

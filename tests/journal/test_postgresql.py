@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from sqlalchemy import URL, Column, Engine, Integer, MetaData, Numeric, Table, Text, create_engine, text
 
-from afterwork.journal.postgresql import AT_ONCE
+from afterwork.journal.postgresql_source import AT_ONCE
 from afterwork.store import sleep
 from tests.journal.conftest import Captured
 from tests.support.postgres import fresh_database

@@ -4,14 +4,26 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import bindparam, delete, func, insert, literal_column, select, text, update
+from sqlalchemy import (
+    NullPool,
+    StaticPool,
+    bindparam,
+    create_engine,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session, aliased, selectinload, with_expression, with_loader_criteria
 
 from afterwork.errors import NotWatched, OwnConnection, TextualSQL
 from afterwork.manifest.active import untracked
 from afterwork.manifest.record import Recorder
-from tests.manifest.tracking_scene import NOW, Card, Clerk, Customer, Guest, Line, Log, Order, Scene
+from tests.manifest.tracking_scene import NOW, Base, Card, Clerk, Customer, Guest, Line, Log, Order, Scene, fill
 
 Job = Callable[[Session], object]
 
@@ -187,6 +199,33 @@ def test_connections_of_its_own_are_refused(scene: Scene, session: Session) -> N
     with engine.connect() as connection:
         connection.execute(select(Order.id))
     assert len(scene.asked) == 1
+
+
+def test_engines_of_its_own_are_refused_too(scene: Scene, session: Session) -> None:
+    other = create_engine(scene.engine.url, poolclass=NullPool)
+    with scene.recorder(session).recording():
+        for connect in (other.connect, other.raw_connection, scene.engine.raw_connection):
+            with pytest.raises(OwnConnection, match=r"another database.*aw\.untracked"):
+                connect()
+        with Session(other) as own, pytest.raises(OwnConnection):
+            own.scalars(select(Order)).all()
+        with untracked(), other.connect() as connection:
+            connection.execute(select(Order.id))
+    with other.connect() as connection, Session(scene.engine) as own:
+        assert connection.execute(select(Order.id)).all() == own.execute(select(Order.id)).all()
+
+
+def test_a_database_in_memory_survives_what_is_refused() -> None:
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    Base.metadata.create_all(engine)
+    scene = Scene(engine)
+    with Session(engine) as session:
+        fill(session)
+        with scene.recorder(session).recording():
+            for _ in range(3):
+                with pytest.raises(OwnConnection):
+                    engine.connect()
+        assert session.get(Customer, 1) is not None
 
 
 def test_a_class_that_is_not_watched(scene: Scene, session: Session) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 import afterwork as aw
 from afterwork.errors import NotInThisState, StateHasChanged
 from afterwork.events import Event, Reached
-from tests.properties.caches.world import LongLived
+from tests.properties.caches.servers import LongLived
 from tests.properties.conftest import examples
 from tests.properties.machines import Model, check, events_of, model
 

@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Numeric, cast, func, insert, literal_column, select, text, update
+from sqlalchemy import Numeric, cast, create_engine, func, insert, literal_column, select, text, update
+from sqlalchemy.orm import Session
 
 import afterwork as aw
 from tests.triggers.stale_scene import Book, Function, Log, Scene, Shelf
@@ -39,6 +40,12 @@ def asks_the_driver(self: Shelf) -> Any:
 def connects(self: Shelf) -> Any:
     with aw.session(self).connection().engine.connect() as connection:
         return connection.execute(select(func.count()).select_from(Book)).scalar()
+
+
+def connects_by_an_engine_of_its_own(self: Shelf) -> Any:
+    engine = create_engine(aw.session(self).connection().engine.url)
+    with Session(engine) as own:
+        return own.scalar(select(func.count()).select_from(Book))
 
 
 def reads_what_is_left_out(self: Shelf) -> Any:
@@ -138,6 +145,7 @@ BAD: dict[Function, list[str]] = {
     asks_by_a_piece_of_text: ["TextualSQL", "1 + 1", "aw.untracked"],
     asks_the_driver: ["TextualSQL", "SELECT 1", "aw.untracked"],
     connects: ["OwnConnection", "aw.session(self)"],
+    connects_by_an_engine_of_its_own: ["OwnConnection", "aw.session(self)", "aw.untracked"],
     reads_what_is_left_out: ["NotWatched", "log", "aw.UNWATCHED"],
     asks_a_file_of_its_own: ["OperationalError: no such table: nowhere", "in asks_a_file_of_its_own"],
     raises: ["ValueError: no such size", "test_stale_bad_values.py", "in raises"],

@@ -30,8 +30,8 @@ class Count:
 NONE = Count(0)
 
 
-def counted(connection: Connection, rows: Select[Any], most: int = BOUND) -> Count:
-    """How many rows a statement has. It should find them by an index: none are looked at beyond `most`."""
-    some = rows.limit(most + 1).subquery()
+def counted(connection: Connection, rows: Select[Any]) -> Count:
+    """How many rows a statement has. It should find them by an index: none are looked at beyond `BOUND`."""
+    some = rows.limit(BOUND + 1).subquery()
     found = connection.execute(select(func.count()).select_from(some)).scalar_one()
-    return Count(min(found, most), found > most)
+    return Count(min(found, BOUND), found > BOUND)

@@ -116,7 +116,7 @@ class Finder:
         match shape:
             case Where(equal=equal):
                 asked = [self.naming.member(table, one) for one in equal]
-                return f"which {name} there are", _question(name, asked, key, members)
+                return f"{name}, asked for", _question(name, asked, key, members)
             case Row() if key is None or mapper is None or len(mapper.primary_key) != 1:
                 return name, None
             case Row():

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from afterwork.errors import BadRequest, shown
 from afterwork.insight import machines
@@ -38,7 +39,9 @@ class OfMachines(Reading):
         for longest, where that can be told. Raises `BadRequest` if there is no such machine or state."""
         with self._reading() as connection:
             objects = machines.objects_of(self._database, connection, self._model, machine)
-            known = {None if one is None else str(one): one for one in (*objects.values, *objects.counts())}
+            known: dict[str | None, Any] = {None: None, **{str(one): one for one in objects.values}}
+            if state not in known:  # it may be of an older machine, or one of several that are nested
+                known |= {str(one): one for one in objects.counts() if one is not None}
             if state not in known:
                 raise BadRequest(f"{machine} has no state {shown(state)}. It has: {', '.join(filter(None, known))}.")
             return objects.standing_in(known[state], after)

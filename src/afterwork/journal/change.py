@@ -69,7 +69,7 @@ def _changes(row: Entry) -> Iterator[Change]:
         case kind:
             key = row.key if row.key is not None else row.key_text
             old, new = _image(row.old), _image(row.new)
-            return iter([Change(row.id, _tx(row), _moment(row), row.watch, kind, key, row.columns, old, new)])
+            return iter([Change(row.id, _tx(row), moment_of(row.moment), row.watch, kind, key, row.columns, old, new)])
 
 
 Values = list[str | None]
@@ -92,7 +92,7 @@ def _updates(row: Entry, make: Maker) -> Iterator[Change]:
 
 def _maker(row: Entry) -> Maker:
     """Makes the changes of one statement of images without the key's place, if that is their last one."""
-    number, tx, moment, watch, place = row.id, _tx(row), _moment(row), row.watch, row.key
+    number, tx, moment, watch, place = row.id, _tx(row), moment_of(row.moment), row.watch, row.key
 
     def by_number(kind: Kind, columns: int, old: Values | None, new: Values | None) -> Change:
         known = new if new is not None else old or []
@@ -110,8 +110,9 @@ def _tx(row: Entry) -> int:
     return row.id if row.tx is None else int(row.tx)
 
 
-def _moment(row: Entry) -> datetime:
-    return datetime.fromisoformat(row.moment) if isinstance(row.moment, str) else row.moment
+def moment_of(value: Any) -> datetime:
+    """A moment as the journal has it."""
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
 def _image(value: Any) -> Image | None:

@@ -11,10 +11,12 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, TextClause, bindparam, literal_column, text
+from sqlalchemy import Connection, TextClause, bindparam, func, literal_column, select, text
 
-from afterwork.journal.change import Change, Entry, read
+from afterwork.journal.change import Change, Entry, moment_of, read
+from afterwork.journal.tables import recent
 from afterwork.model.moment import UtcDateTime
+from afterwork.store.database import NOT_LONG
 from afterwork.store.direct import Direct
 from afterwork.store.sqlite import LAST_CHANGE
 
@@ -55,6 +57,21 @@ class Taken:
 
 
 @dataclass(frozen=True)
+class KeptAside:
+    """How many entries are kept aside for calculations in flight, and the moment of the first of them."""
+
+    count: int
+    first: datetime | None
+
+
+def kept_aside(connection: Connection) -> KeptAside:
+    """What is kept aside. It grows with what is changed while a calculation goes on, and is dropped when that ends."""
+    counted = select(func.count(), func.min(recent.c.moment)).select_from(recent)
+    count, first = connection.execute(counted).one()
+    return KeptAside(count, None if first is None else moment_of(first))
+
+
+@dataclass(frozen=True)
 class Entries:
     """The statements on the journal for one kind of database. `in_flight` is the table of claims: `claimed_at` in it is
     what each computation in flight has seen at least."""
@@ -75,7 +92,7 @@ class Entries:
     @property
     def to_take_and_end(self) -> Sequence[str]:
         """What a transaction begins with to do both."""
-        return (*_TO_TAKE, _NOT_LONG) if self.dialect == "postgresql" else ()
+        return (*_TO_TAKE, NOT_LONG) if self.dialect == "postgresql" else ()
 
     @property
     def to_change_code(self) -> Sequence[str]:
@@ -187,7 +204,4 @@ _LAST = text(LAST_CHANGE)
 # The lock is one on a table that hardly anybody writes to. Unlike all other statements, LOCK doesn't settle what a
 # transaction sees, so that also one with a single snapshot sees what whoever had the lock before has done.
 _TO_TAKE = "LOCK TABLE afterwork_about IN EXCLUSIVE MODE", "SET LOCAL synchronous_commit = off"
-# Whoever ends a computation holds up all who take. So it waits for rows of users only shortly, and gives way before
-# PostgreSQL would look for deadlocks.
-_NOT_LONG = "SET LOCAL lock_timeout = '100ms'"
-_TO_END = "LOCK TABLE afterwork_about IN ROW SHARE MODE", _NOT_LONG
+_TO_END = "LOCK TABLE afterwork_about IN ROW SHARE MODE", NOT_LONG

@@ -117,6 +117,7 @@ Index(
     due.c.definition,
     due.c.fill,
     due.c.due,
+    due.c.cache,
     postgresql_where=due.c.claim.is_(None),
     sqlite_where=due.c.claim.is_(None),
 )

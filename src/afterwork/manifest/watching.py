@@ -12,7 +12,9 @@ from sqlalchemy import (
     Delete,
     Executable,
     Insert,
+    Pool,
     Select,
+    StaticPool,
     TextClause,
     TextualSelect,
     Update,
@@ -24,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Load, Mapper, ORMExecuteState, Session
 from sqlalchemy.orm.context import FromStatement
 from sqlalchemy.orm.util import LoaderCriteriaOption
+from sqlalchemy.pool import SingletonThreadPool
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.util import LRUCache
@@ -46,6 +49,8 @@ def attach(session: Session) -> None:
         event.listen(connection, "before_cursor_execute", _ask_driver)
     if not event.contains(connection.engine, "engine_connect", _connect):
         event.listen(connection.engine, "engine_connect", _connect)
+    if not event.contains(Pool, "checkout", _check_out):
+        event.listen(Pool, "checkout", _check_out)  # of any engine: a run may open one that nobody knows
 
 
 class _Getting:
@@ -94,6 +99,12 @@ def _ask_driver(connection: Connection, cursor: Any, statement: str, parameters:
 def _connect(connection: Connection) -> None:
     if ACTIVE.get() is not None:
         connection.close()
+        raise OwnConnection()
+
+
+def _check_out(connection: Any, record: Any, fairy: Any) -> None:
+    # A pool closes what it must not give away. Where that would be the run's own connection, `_connect` refuses.
+    if ACTIVE.get() is not None and not isinstance(fairy._pool, StaticPool | SingletonThreadPool):
         raise OwnConnection()
 
 

@@ -13,11 +13,17 @@ from sqlalchemy.pool import SingletonThreadPool
 
 from afterwork.errors import StateHasChanged, TransactionIsTheRuns, UnsupportedDatabase
 from afterwork.settings import Settings
+from afterwork.store.own_engine import without_begin
 
 RUNNING = "afterwork.running"
 """In a connection's `info` while a job works on it: True, or False once the job has rolled back."""
 
 WHO_ENDS_IT = "What jobs do and the mark that they are done commit together, when they have returned."
+
+
+NOT_LONG = "SET LOCAL lock_timeout = '100ms'"
+"""On PostgreSQL, whoever has written rows, or holds up others otherwise, waits for rows of users only shortly: it gives
+way before PostgreSQL would look for deadlocks, which might end the user's transaction and not this one."""
 
 
 def refuse_in_a_run(connection: Connection) -> None:
@@ -264,7 +270,7 @@ def database_of(engine: Engine, settings: Settings) -> Database:
         case "sqlite", "pysqlite":
             from afterwork.store.sqlite import SQLite
 
-            return SQLite(engine, settings)
+            return SQLite(without_begin(engine), settings)
         case "postgresql", "psycopg":
             # Its driver is not there where nobody needs it.
             from afterwork.store.postgresql import PostgreSQL

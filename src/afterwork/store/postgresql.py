@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from afterwork.errors import StateHasChanged
 from afterwork.store import sleep
-from afterwork.store.database import Database, ServerRow
+from afterwork.store.database import NOT_LONG, Database, ServerRow
 from afterwork.store.direct import Direct, send_together
 
 IN_TRANSACTION = {TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR}
@@ -106,7 +106,7 @@ class PostgreSQL(Database):
 
     @contextmanager
     def watched_transaction(self, connection: Connection) -> Iterator[Any]:
-        with self.light_watched_transaction(connection, ()) as snapshot:
+        with self.light_watched_transaction(connection, (NOT_LONG,)) as snapshot:
             yield snapshot
 
     @contextmanager

@@ -64,8 +64,8 @@ class SQLite(Database):
             cursor.close()
 
     def _open(self, connection: Connection) -> None:
-        """Have SQLAlchemy count on a transaction. If the application's engine begins one by itself then, as a known
-        recipe has it, that one ends at once: it may not be of the kind that is needed."""
+        """Have SQLAlchemy count on a transaction. Where the application shares its one connection with the server, it
+        may have one of its own open, which ends."""
         if not connection.in_transaction():
             connection.begin()
         driver = connection.connection.dbapi_connection
@@ -178,8 +178,7 @@ class SQLite(Database):
 
 
 def _pragma(connection: Connection, statement: str) -> Any:
-    """Execute a PRAGMA and return its value, by the driver alone: the application's engine may begin a transaction with
-    each statement of SQLAlchemy's."""
+    """Execute a PRAGMA and return its value, by the driver alone: to SQLAlchemy each statement begins a transaction."""
     cursor = connection.connection.cursor()
     try:
         row = cursor.execute(statement).fetchone()

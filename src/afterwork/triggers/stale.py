@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import count
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -13,7 +14,7 @@ from afterwork.errors import ClaimLost, LaneTaken, StateHasChanged
 from afterwork.jobs.outcome import Succeeded
 from afterwork.jobs.run import Run
 from afterwork.jobs.trigger import CACHES, Due, Ran
-from afterwork.manifest.definitions import Definition, Order
+from afterwork.manifest.definitions import Definition
 from afterwork.manifest.due import Batch, Claimed, Waiting
 from afterwork.manifest.match import Matcher
 from afterwork.model.cache import DerivedCache, MachineCache, ViewModelCache
@@ -24,9 +25,7 @@ from afterwork.triggers.calculators import Calculators
 from afterwork.triggers.fill import Filler
 from afterwork.triggers.refresh import FIRST_PAUSE, LOCKED_PAUSE, Storer
 from afterwork.triggers.renew import Attempt, Renewer
-
-PATIENCE = timedelta(seconds=2)
-"""So long a cache waits at most for others, that are more urgent or write what it reads and never come to rest."""
+from afterwork.triggers.turns import Adds, Look, Runs, Turns
 
 BESIDE = timedelta(milliseconds=50)
 """How soon to look again while another server runs what something waits for."""
@@ -39,6 +38,12 @@ MOST = 200
 
 MOST_IN_SQL = 2000
 """The same where one statement makes them."""
+
+FORGET_EVERY = 10
+"""After so many batches it is seen which changes no calculation in flight needs any more."""
+
+STEPS = 20
+"""So many small changes in a row are made good at once, until it is seen what else is to be done."""
 
 TRIES = 3
 
@@ -77,40 +82,53 @@ class Stale:
     clock: Clock
     run_of: Callable[[Definition, Claimed], Run]
     pace: Pace = field(default_factory=Pace)
+    turns: Turns = field(default_factory=Turns)
 
     def due(self, connection: Connection, now: datetime) -> Due:
         """Whether something is to be done now, in the lane `CACHES`, and the next moment at which something will be."""
         if not self.matcher.entries.is_empty(connection):
             return Due({CACHES: [0]}, None)
-        waiting = self._waiting(connection)
-        order = self.matcher.definitions.order
-        if self._next(waiting, order, now) is not None or self._next_fill(waiting, order) is not None:
+        look = self._look(connection, now)
+        if self.turns.next(look) is not None:
             return Due({CACHES: [0]}, None)
-        moments = [moment for found in waiting.values() for moment in (found.due, found.fill) if moment is not None]
-        return Due({}, max(min(moments), now + BESIDE) if moments else None)
+        first = look.next_moment
+        return Due({}, None if first is None else max(first, now + BESIDE))
 
     def refresh(self, connection: Connection, server: int, active: Callable[[str, bool], None]) -> Iterator[Ran]:
         """Run what is due, a batch at a time, until nothing is. `active` is told of each claim for as long as this
         server is at it."""
-        while True:
+        for number in count(1):
             yield from self._take(connection)
-            waiting = self._waiting(connection)
-            order = self.matcher.definitions.order
-            if (found := self._next(waiting, order, self.clock.now())) is not None:
-                yield self._run(connection, *found, server, active)
-            elif (unfilled := self._next_fill(waiting, order)) is None or not self._fill(connection, unfilled):
-                break
+            if number % FORGET_EVERY == 0:  # there may always be something to do
+                self._forget(connection)
+            match self.turns.next(self._look(connection, self.clock.now())):
+                case Runs() as turn:
+                    yield self._run(connection, turn, server, active)
+                    self.turns.ran(turn)
+                case Adds(definition) if self._fill(connection, definition) or self.turns.gives_way():
+                    pass
+                case _:
+                    break
+        self._forget(connection)
+
+    def _forget(self, connection: Connection) -> None:
+        """Drop the changes that were kept aside for calculations which have ended."""
         with self.matcher.database.transaction(connection):
             self.matcher.entries.forget(connection)
 
     def _take(self, connection: Connection) -> Iterator[Ran]:
-        """Take all changes, and run at once what is quick."""
-        more = True
-        while more:
+        """Take changes, and run at once what is quick: all of them, unless there are always more."""
+        for _ in range(STEPS):
             step = self.at_once.take(connection)
             if step.ran:
                 yield step.ran
-            more = step.more
+            if not step.more:
+                break
+
+    def _look(self, connection: Connection, now: datetime) -> Look:
+        waiting = self._waiting(connection)
+        definitions = self.matcher.definitions
+        return Look(waiting, definitions.by_id, definitions.order, now)
 
     def _waiting(self, connection: Connection) -> Mapping[int, Waiting]:
         definitions = self.matcher.definitions
@@ -146,60 +164,23 @@ class Stale:
                 self.matcher.entries.forget(connection)
         return any(owner != server for claim, owner in claims.items() if claim not in orphans)
 
-    # What comes next.
-
-    def _next(self, waiting: Mapping[int, Waiting], order: Order, now: datetime) -> tuple[Definition, bool] | None:
-        """The definition whose caches run next, and whether they are to be filled: the most urgent one that waits for
-        no other."""
-
-        def is_busy(number: int) -> bool:
-            found = waiting.get(number)
-            return found is not None and (found.claimed or (found.due is not None and found.due <= now))
-
-        def is_filling(number: int) -> bool:
-            found = waiting.get(number)
-            return is_busy(number) or (found is not None and found.fill is not None and found.fill <= now)
-
-        known = self.matcher.definitions.by_id
-        ranked = sorted(waiting, key=order.rank.__getitem__)
-        due = {number: found for number in ranked if (found := waiting[number].due) is not None and found <= now}
-        impatient = [number for number in due if due[number] <= now - PATIENCE]
-        if impatient:
-            return known[min(impatient, key=due.__getitem__)], False
-        for number in due:
-            if not any(map(is_busy, order.feeders[number])):
-                return known[number], False
-        for number in ranked:
-            fill = waiting[number].fill
-            if fill is not None and fill <= now and not any(map(is_filling, order.feeders[number])):
-                return known[number], True
-        return None
-
-    def _next_fill(self, waiting: Mapping[int, Waiting], order: Order) -> Definition | None:
-        if any(found.fill is not None or found.claimed for found in waiting.values()):
-            return None  # one chunk after the other
-        unfilled = (number for number, found in waiting.items() if not found.filled)
-        first = min(unfilled, key=order.rank.__getitem__, default=None)
-        return None if first is None else self.matcher.definitions.by_id[first]
-
     # Running it.
 
     def _run(
         self,
         connection: Connection,
-        definition: Definition,
-        fill: bool,
+        turn: Runs,
         server: int,
         active: Callable[[str, bool], None],
     ) -> Ran:
-        now = self.clock.now()
+        now, definition = self.clock.now(), turn.definition
         # Held before it is there: a claim that this server doesn't know of is taken for forgotten.
         claim = str(uuid.uuid4())
         active(claim, True)
         try:
             with self.matcher.database.light_statement(connection):
                 most = self._most(definition)
-                batch = self.matcher.dues.claim(connection, definition, fill, now, most, server, claim)
+                batch = self.matcher.dues.claim(connection, definition, turn.fill, now, most, server, claim)
             return self._run_batch(connection, definition, batch) if batch.caches else []
         finally:
             active(claim, False)

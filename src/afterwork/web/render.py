@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from afterwork.web import csrf
+from afterwork.web.links import part
 from afterwork.web.menu import MENU
 from afterwork.web.site import Site
 
@@ -35,7 +36,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(ago=ago, count=count, moment=moment, seconds=seconds, span=span)
+    made.filters.update(ago=ago, count=count, moment=moment, part=part, seconds=seconds, span=span)
     made.globals.update(menu=MENU, version=_version_of_static())
     return made
 

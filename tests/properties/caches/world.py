@@ -1,23 +1,23 @@
 """The model in one database, with users who write, three servers that keep it right, and an oracle that follows."""
 
+import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import URL, Connection, Table, create_engine, event, select, text
+from sqlalchemy import URL, Connection, Table, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
 import afterwork as aw
-from afterwork.events import Event, Reached
+from afterwork.events import Reached
 from afterwork.jobs.outcome import Succeeded
-from afterwork.jobs.runner import Runner
-from afterwork.store.database import Database
-from tests.properties.caches.model import EPOCH, Base, item_tag, pause
+from tests.properties.caches.model import Base, item_tag, pause
 from tests.properties.caches.oracle import BY_NAME, Cache, Change, Oracle, State, wrong_values
+from tests.properties.caches.servers import Hours, Killed, Resident, ServerAtHand, arguments
 from tests.properties.caches.writes import ACTS, BESIDE_SERVERS, EMPTIES, REPLACES
 
 Writing = tuple[str, int, int, int]
@@ -34,23 +34,12 @@ REFUSED = {"55P03", "40P01", "40001", "23503", "23505"}
 
 CONTENDED = {"55P03", "40P01", "40001"}
 
+TIDY_EVERY = 50
+"""So many histories leave a lot of rows behind that are gone."""
+
 SETTINGS = aw.Settings(lease=timedelta(milliseconds=1), lock_limit=timedelta(milliseconds=50))
 CLAIMING = replace(SETTINGS, at_once=timedelta(0))
 """With this a server claims also what is quick, and calculates it beside all others."""
-
-
-class Killed(BaseException):
-    """The end of a server that can't do anything about it."""
-
-
-class Hours:
-    """A clock that a test sets to the hour."""
-
-    def __init__(self) -> None:
-        self.hour = 0.0
-
-    def now(self) -> datetime:
-        return EPOCH + timedelta(hours=self.hour)
 
 
 @dataclass
@@ -63,48 +52,6 @@ class Transaction:
     """Whether it may have locked rows that a server wants to write. An update that changes nothing locks a row, too."""
 
 
-class LongLived(aw.Afterwork):
-    """Runs as a server that has been there for long: it knows what it has met."""
-
-    _known: Runner | None = None
-
-    def _runner(self, database: Database, connection: Connection) -> Runner:
-        self._known = self._known or super()._runner(database, connection)
-        return self._known
-
-
-class ServerAtHand:
-    """An application object with an engine of its own, as another process would have."""
-
-    def __init__(self, url: URL, clock: Hours, app: type[aw.Afterwork], settings: aw.Settings) -> None:
-        self.engine = create_engine(url, connect_args=_arguments(url))
-        self.is_dead = False
-        self.has_claimed = False
-        self._raw: list[Any] = []
-        self.at_points: Callable[[Reached], None] | None = None
-        event.listen(self.engine, "connect", lambda connection, _: self._raw.append(connection))
-        self.app = app(Base, clock=clock, settings=settings, on_event=self._listen)
-
-    def _listen(self, event: Event) -> None:
-        if not isinstance(event, Reached) or self.is_dead:
-            return
-        self.has_claimed = event.point == "claimed" or (self.has_claimed and event.point != "after commit")
-        if self.at_points is not None:
-            self.at_points(event)
-
-    def run(self) -> list[aw.Ended]:
-        self.is_dead = False
-        self._raw.clear()
-        return self.app.run_until_idle(self.engine)
-
-    def die(self) -> None:
-        """As a process that is killed: its connections are closed, and whatever it does then reaches nobody."""
-        self.is_dead = True
-        for connection in self._raw:
-            connection.close()
-        raise Killed()
-
-
 class World:
     """See the module. `disturbed` counts what has happened since the last quiet moment that leaves open how often a
     cache runs: kills, writes and other servers between two steps of a server; and what servers did after that."""
@@ -113,42 +60,48 @@ class World:
         self.url = url
         self.on_sqlite = url.get_backend_name() == "sqlite"
         self.clock = Hours()
-        self.engine = create_engine(url, connect_args=_arguments(url), pool_size=8)
+        self.engine = create_engine(url, connect_args=arguments(url), pool_size=8)
+        self.looking = create_engine(url, connect_args=arguments(url), isolation_level="AUTOCOMMIT").connect()
         if self.on_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
         else:
             event.listen(self.engine, "connect", _prepare_postgresql)
         self.servers = [
-            ServerAtHand(url, self.clock, LongLived, CLAIMING),
+            ServerAtHand(url, self.clock, Resident, CLAIMING),
             ServerAtHand(url, self.clock, aw.Afterwork, SETTINGS),
-            ServerAtHand(url, self.clock, LongLived, SETTINGS),
+            ServerAtHand(url, self.clock, Resident, SETTINGS),
         ]
         self.oracle = Oracle()
         self.open: dict[int, Transaction] = {}
         self.disturbed = 0
+        self.is_quiet = False
+        self.histories = itertools.count(1)
         self.runs_before: dict[Cache, tuple[int, int]] = {}
         Base.metadata.create_all(self.engine)
         self.servers[0].app.install(self.servers[0].engine)
         self._learn()
 
     def close(self) -> None:
-        for engine in (self.engine, *(server.engine for server in self.servers)):
-            engine.dispose()
+        self.looking.close()
+        for closed in (self.engine.dispose, self.looking.engine.dispose, *(server.close for server in self.servers)):
+            closed()
 
     def clear(self) -> None:
         """Be as new. Only what servers have learned of the model's calculations stays."""
         self.clock.hour = 0.0
         self.open.clear()
+        names = [table.name for table in reversed(USERS_TABLES)]
+        names += [f"afterwork_{name}" for name in (*OWN_TABLES, *(["read"] if self.on_sqlite else []))]
+        emptied = [f"DELETE FROM {name}" for name in names]
         with self.engine.begin() as connection:
-            names = [table.name for table in reversed(USERS_TABLES)]
-            own = [f"afterwork_{name}" for name in OWN_TABLES]
             if self.on_sqlite:
-                own.append("afterwork_read")
+                for statement in emptied:
+                    connection.exec_driver_sql(statement)
             else:
-                connection.execute(text("SET LOCAL session_replication_role = replica"))
-            for name in [*names, *own]:
-                connection.execute(text(f"DELETE FROM {name}"))
+                connection.exec_driver_sql("; ".join(["SET LOCAL session_replication_role = replica", *emptied]))
+        if not self.on_sqlite and next(self.histories) % TIDY_EVERY == 0:
+            self.looking.exec_driver_sql("VACUUM")  # nobody else does where tests run for hours
         self._begin_anew()
 
     def _learn(self) -> None:
@@ -172,7 +125,12 @@ class World:
         self.act(number, writings, alone=len(self.open) == 1)
         self.end(number, commits)
 
+    def wait(self, hours: int) -> None:
+        self.is_quiet = False
+        self.clock.hour += hours
+
     def begin(self, number: int, isolation: str = "READ COMMITTED") -> None:
+        self.is_quiet = False
         connection = self.engine.connect()
         if not self.on_sqlite:
             connection = connection.execution_options(isolation_level=isolation)
@@ -234,6 +192,7 @@ class World:
     def run(self, server: int, meanwhile: Callable[[Reached | None], None] | None = None) -> None:
         """Let a server run until it is idle. Everything is right then, and nothing has run in vain: unless something
         happens `meanwhile`, which is known only when all is quiet."""
+        self.is_quiet = False
         if self.disturbed or any(transaction.hinders_servers for transaction in self.open.values()):
             self.disturbed += 1
         expected, after = self.oracle.run(self.state(), self.clock.hour)
@@ -261,7 +220,7 @@ class World:
         finally:
             server.at_points = pause.then = None
             if server.is_dead:
-                self._bury()
+                self._bury(server.gone)
         return None
 
     def let_other_run(self, server: int) -> None:
@@ -288,21 +247,24 @@ class World:
             return "database is locked" in str(error)
         return getattr(error.orig, "sqlstate", "") in CONTENDED
 
-    def _bury(self) -> None:
+    def _bury(self, gone: list[int]) -> None:
         """See to it that the database knows of the death, as it would of a process's."""
         if self.on_sqlite:
             with self.engine.begin() as connection:
                 connection.execute(text("UPDATE afterwork_server SET process_started = 0"))
             return
         until = time.monotonic() + 10
-        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            while connection.execute(_SERVERS).scalar() and time.monotonic() < until:
-                time.sleep(0.001)
+        while self.looking.execute(_THERE, {"gone": gone}).scalar() and time.monotonic() < until:
+            time.sleep(0.001)
+        gone.clear()
 
     # Quiet moments.
 
     def settle(self) -> None:
-        """End what is open, let servers run until nothing is due, and see that all is as it must be."""
+        """End what is open, let servers run until nothing is due, and see that all is as it must be. That has been seen
+        if nothing has happened since."""
+        if self.is_quiet:
+            return
         for number in list(self.open):
             self.end(number, commits=number % 2 == 0)
         if not self.disturbed:
@@ -342,60 +304,65 @@ class World:
 
     def _check_quiet(self) -> None:
         assert wrong_values(self.state(), self.clock.hour) == {}
-        with self.engine.connect() as connection:
-            left = {
-                what: connection.execute(text(f"SELECT count(*) FROM afterwork_{what}")).scalar()
-                for what in (
-                    "journal",
-                    "recent",
-                    "due WHERE claim IS NOT NULL",
-                    "due WHERE since IS NOT NULL",
-                    "server",
-                )
-            }
+        left = self.looking.execute(_LEFT).one()._asdict()
         assert not any(left.values()), left
 
     def _begin_anew(self) -> None:
         self.disturbed = 0
+        self.is_quiet = True
         self.oracle.quiet(self.state(), self.clock.hour)
         self.runs_before = self._runs()
 
     def _waiting(self) -> bool:
-        with self.engine.connect() as connection:
-            waiting = text("SELECT count(*) FROM afterwork_due WHERE since IS NOT NULL")
-            return bool(connection.execute(waiting).scalar())
+        return bool(self.looking.execute(text("SELECT count(*) FROM afterwork_due WHERE since IS NOT NULL")).scalar())
 
     def _runs(self) -> dict[Cache, tuple[int, int]]:
         """The number of each cache in the database, and how often it has run."""
-        with self.engine.connect() as connection:
-            rows = connection.execute(
-                text(
-                    "SELECT d.name, c.root, c.id, c.runs FROM afterwork_cache c"
-                    " JOIN afterwork_definition d ON d.id = c.definition"
-                )
-            )
-            return {_cache(row.name, row.root): (row.id, row.runs) for row in rows}
+        rows = self.looking.execute(_RUNS)
+        return {_cache(row.name, row.root): (row.id, row.runs) for row in rows}
 
     def state(self, connection: Connection | None = None) -> State:
         """All rows, as a transaction sees them, or as everybody does."""
-        if connection is None:
-            with self.engine.connect() as own:
-                return self.state(own)
-        if self.on_sqlite:
-            found = {name: [row._asdict() for row in connection.execute(select(t))] for name, t in TABLES.items()}
-        else:
-            (row,) = connection.execute(_EVERYTHING)
-            found = row._asdict()
+        connection = connection or self.looking
+        found = _rows_of_a_file(connection) if self.on_sqlite else connection.execute(_EVERYTHING).one()._asdict()
         return {name: {_key(name, one): one for one in rows} for name, rows in found.items()}
+
+
+def _rows_of_a_file(connection: Connection) -> dict[str, list[dict[str, Any]]]:
+    """By the driver alone, which takes a tenth of the time."""
+    driver: Any = connection.connection.dbapi_connection
+    return {
+        name: [dict(zip(table.columns.keys(), row, strict=True)) for row in driver.execute(_ROWS[name])]
+        for name, table in TABLES.items()
+    }
 
 
 def _key(table: str, row: dict[str, Any]) -> Any:
     return (row["item_id"], row["tag_id"]) if table == item_tag.name else row["id"]
 
 
-_SERVERS = text(
-    "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'afterwork' AND datname = current_database()"
+_THERE = text("SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(:gone)")
+
+_LEFT = text(
+    "SELECT "
+    + ", ".join(
+        f"(SELECT count(*) FROM afterwork_{what}) AS {name}"
+        for name, what in {
+            "journal": "journal",
+            "recent": "recent",
+            "claimed": "due WHERE claim IS NOT NULL",
+            "due": "due WHERE since IS NOT NULL",
+            "server": "server",
+        }.items()
+    )
 )
+"""What there must be nothing of at a quiet moment."""
+
+_RUNS = text(
+    "SELECT d.name, c.root, c.id, c.runs FROM afterwork_cache c JOIN afterwork_definition d ON d.id = c.definition"
+)
+
+_ROWS = {name: f"SELECT {', '.join(table.columns.keys())} FROM {name}" for name, table in TABLES.items()}
 
 _EVERYTHING = text(
     "SELECT " + ", ".join(f"(SELECT coalesce(json_agg(t), '[]') FROM {name} t) AS {name}" for name in TABLES)
@@ -426,10 +393,6 @@ def _cache(name: str, root: str | None) -> Cache:
 
 def _reason(ended: aw.Ended) -> str:
     return f"{ended.run.work} {ended.run.root_id}"
-
-
-def _arguments(url: URL) -> dict[str, Any]:
-    return {"timeout": 1.0, "check_same_thread": False} if url.get_backend_name() == "sqlite" else {}
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:

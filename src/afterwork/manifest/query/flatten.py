@@ -5,22 +5,13 @@ from itertools import count
 from typing import Any
 
 from sqlalchemy import Alias, BindParameter, ColumnElement, Dialect, FromClause, Select, Table
-from sqlalchemy.sql import operators, visitors
-from sqlalchemy.sql.annotation import _deep_deannotate
+from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import (
-    AsBoolean,
     BinaryExpression,
-    BooleanClauseList,
     ColumnClause,
-    False_,
     Grouping,
-    Null,
-    Over,
-    True_,
-    WithinGroup,
     _textual_label_reference,
 )
-from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import (
     CTE,
     AliasedReturnsRows,
@@ -34,29 +25,22 @@ from sqlalchemy.sql.selectable import (
     TableValuedAlias,
     Values,
 )
-from sqlalchemy.types import Boolean, Enum, Integer, String, TypeDecorator, TypeEngine, Uuid
 
-from afterwork.errors import CantTrack, NotWatched
+from afterwork.errors import NotWatched
 from afterwork.journal.watch import Watches
+from afterwork.manifest.query.clauses import conjuncts, deciding, is_plain, refuse_writing, selected, table, unlabelled
+from afterwork.manifest.query.meaning import Meaning, links, single
 from afterwork.manifest.query.parts import (
     Condition,
-    Constant,
-    Equality,
-    Given,
-    Link,
     Nest,
     Parts,
     Place,
-    Source,
     Unclear,
     column_of,
 )
 from afterwork.manifest.query.refused import refuse
 from afterwork.manifest.query.scope import Inner, Origin, Scope, entities_by_key, resolved, selects_of
 from afterwork.store.tables import metadata as own_tables
-
-_ROW_BY_ROW = frozenset({"coalesce", "upper", "lower", "length", "abs", "round", "concat", "trim", "substr", "nullif"})
-"""Functions that are surely no aggregates."""
 
 
 def take_apart(
@@ -86,17 +70,12 @@ def take_apart(
 class _Flattening:
     def __init__(self, watches: Watches, dialect: Dialect, parameters: Iterable[BindParameter[Any]]) -> None:
         self.parts = Parts()
-        self._parameters = set(parameters)
+        self._meaning = Meaning(frozenset(parameters))
         self._watches = watches
         self._dialect = dialect
         self._numbers = count(1)
         self._seen: set[tuple[int, int]] = set()
         self._kept: list[object] = []  # so that no id is given twice
-
-    def _original(self, parameter: BindParameter[Any]) -> BindParameter[Any]:
-        """The parameter as it stands in the statement, of which SQLAlchemy makes copies under other names."""
-        copies: Any = parameter._cloned_set
-        return next((one for one in copies if one in self._parameters), parameter)
 
     # Selects and their FROM.
 
@@ -115,7 +94,7 @@ class _Flattening:
         if not isinstance(statement, Select):
             raise Unclear(type(statement).__name__)
         for cte in statement._independent_ctes:
-            _refuse_writing(cte.element)
+            refuse_writing(cte.element)
         core, froms = resolved(statement, around, self._dialect, in_from=in_from, lateral=lateral)
         scope = Scope(nest, around)
         scope.own = {member for found in froms for member in found._from_objects}
@@ -125,9 +104,9 @@ class _Flattening:
             self._add(scope, found, nest, pending)
         pending += [(nest, clause) for clause in core._where_criteria]
         for inside, clause in pending:
-            for condition in _conjuncts(clause):
+            for condition in conjuncts(clause):
                 self._condition(scope, inside, condition)
-        for clause in _deciding(core):
+        for clause in deciding(core):
             if isinstance(clause, _textual_label_reference):
                 self._use(scope, nest, core._all_selected_columns, deciding=True)
             else:
@@ -192,7 +171,7 @@ class _Flattening:
         if isinstance(member, CTE):
             if member.recursive:
                 raise Unclear("WITH RECURSIVE")
-            _refuse_writing(element)
+            refuse_writing(element)
             element = member._cte_alias if member._cte_alias is not None else element
         if isinstance(element, FromClause) and not isinstance(element, SelectBase):
             pending: list[tuple[Nest, Any]] = []
@@ -207,7 +186,7 @@ class _Flattening:
                 self.select(one, scope, self._inside(nest), in_from=True, lateral=lateral)
             return Inner(None, is_plain=False)
         (one,) = selects
-        plain = _is_plain(one)
+        plain = is_plain(one)
         where = nest if plain else self._inside(nest)
         return Inner(self.select(one, scope, where, values=not plain, in_from=True, lateral=lateral), plain)
 
@@ -241,32 +220,18 @@ class _Flattening:
                     todo += element.get_children()
 
     def _behind(self, scope: Scope, nest: Nest, column: ColumnClause[Any]) -> Iterator[tuple[Place, str]]:
-        origin = scope.origin(_table(column))
+        origin = scope.origin(table(column))
         if isinstance(origin, Place):
             yield origin, column.name
         elif isinstance(origin, Inner) and origin.scope is not None and origin.is_plain:
-            for inner in _selected(column):
+            for inner in selected(column):
                 yield from self._columns(origin.scope, nest, inner)
-        elif (single := self._single(scope, column)) is not None:
-            yield single
+        elif (found := single(scope, column)) is not None:
+            yield found
 
     def _all_of(self, scope: Scope, nest: Nest, member: FromClause) -> Iterator[tuple[Place, str]]:
         for column in member.c:
             yield from self._columns(scope, nest, column)
-
-    def _single(self, scope: Scope, expression: Any) -> tuple[Place, str] | None:
-        """The one column that an expression is, also if it has passed through subqueries."""
-        while isinstance(expression, Grouping):
-            expression = expression.element
-        if not isinstance(expression, ColumnClause) or expression.table is None:
-            return None
-        origin = scope.origin(_table(expression))
-        if isinstance(origin, Place):
-            return origin, expression.name
-        if isinstance(origin, Inner) and origin.scope is not None:
-            behind = _selected(expression)
-            return self._single(origin.scope, _unlabelled(behind[0])) if len(behind) == 1 else None
-        return None
 
     # Conditions.
 
@@ -277,8 +242,8 @@ class _Flattening:
         for place, name in columns:
             place.deciding.add(name)
         places = frozenset(place for place, _ in columns)
-        clause = self._translated(scope, condition)
-        self.parts.conditions.append(Condition(nest, clause, places, tuple(self._equalities(scope, condition))))
+        clause = self._meaning.translated(scope, condition)
+        self.parts.conditions.append(Condition(nest, clause, places, tuple(self._meaning.equalities(scope, condition))))
 
     def _half_join(self, scope: Scope, nest: Nest, condition: Any) -> bool:
         """EXISTS and IN that must be true are joins, as far as it matters which rows take part."""
@@ -292,7 +257,7 @@ class _Flattening:
         ):
             return False
         selects = selects_of(element.element if isinstance(element, Exists) else element.right)
-        if len(selects) != 1 or not isinstance(selects[0], Select) or not _is_plain(selects[0]):
+        if len(selects) != 1 or not isinstance(selects[0], Select) or not is_plain(selects[0]):
             return False
         if isinstance(element, Exists):
             self.select(selects[0], scope, nest, values=False)
@@ -303,158 +268,12 @@ class _Flattening:
         inside = self.select(selects[0], scope, nest)
         self._use(scope, nest, [element.left], deciding=True)
         self._use(inside, nest, [column], deciding=True)
-        ends = self._single(scope, element.left), self._single(inside, _unlabelled(column))
+        ends = single(scope, element.left), single(inside, unlabelled(column))
         if ends[0] is not None and ends[1] is not None:
             clause = column_of(*ends[0]) == column_of(*ends[1])
             places = frozenset({ends[0][0], ends[1][0]})
-            self.parts.conditions.append(Condition(nest, clause, places, tuple(_links(ends[0], ends[1]))))
+            self.parts.conditions.append(Condition(nest, clause, places, tuple(links(ends[0], ends[1]))))
         else:
             found = {*self._columns(scope, nest, element.left), *self._columns(inside, nest, column)}
             self.parts.conditions.append(Condition(nest, None, frozenset(place for place, _ in found)))
         return True
-
-    def _equalities(self, scope: Scope, condition: Any) -> Iterator[Equality]:
-        if isinstance(condition, AsBoolean):
-            wanted = condition.operator is operators.is_true
-            yield from self._equal(scope, condition.element, Constant(wanted))
-        elif isinstance(condition, ColumnClause):
-            yield from self._equal(scope, condition, Constant(True))
-        elif isinstance(condition, BinaryExpression) and not condition.modifiers.get("escape"):
-            yield from self._equal_sides(scope, condition)
-
-    def _equal_sides(self, scope: Scope, condition: BinaryExpression[Any]) -> Iterator[Equality]:
-        left, right = condition.left, condition.right
-        if condition.operator is operators.in_op:
-            if isinstance(right, BindParameter) and right.expanding:
-                yield from self._equal(scope, left, Given(self._original(right), many=True), right.type)
-        elif condition.operator in {operators.eq, operators.is_}:
-            ends = self._single(scope, left), self._single(scope, right)
-            if ends[0] is not None and ends[1] is not None:
-                yield from _links(ends[0], ends[1])
-            for one, other in ((left, right), (right, left)):
-                match other:
-                    case Null() if condition.operator is operators.is_:
-                        yield from self._equal(scope, one, Constant(None))
-                    case True_() | False_():
-                        yield from self._equal(scope, one, Constant(isinstance(other, True_)))
-                    case BindParameter() if condition.operator is operators.eq:
-                        yield from self._equal(scope, one, Given(self._original(other), many=False), other.type)
-
-    def _equal(
-        self, scope: Scope, expression: Any, source: Source, kind: TypeEngine[Any] | None = None
-    ) -> Iterator[Equality]:
-        found = self._single(scope, expression)
-        if found is None or found[1] not in found[0].watch.valued:
-            return
-        place, name = found
-        wanted = column_of(place, name).type
-        if isinstance(source, Constant) and source.value is not None and not isinstance(wanted, Boolean):
-            return
-        if kind is None or _is_same_kind(wanted, kind):
-            yield Equality(place, name, source)
-
-    def _translated(self, scope: Scope, condition: Any) -> ColumnElement[bool] | None:
-        """A condition in terms of the aliases of its places; None if there are others in it than that."""
-        if any(isinstance(element, SelectBase) for element in visitors.iterate(condition)):
-            return None
-        clear = True
-
-        def replace(element: Any, **options: Any) -> Any:
-            nonlocal clear
-            if isinstance(element, BindParameter):
-                return self._original(element)  # a copy would be another parameter
-            if isinstance(element, FromClause | Over | WithinGroup) and not isinstance(element, FunctionElement):
-                clear = False
-                return element
-            if isinstance(element, ColumnClause) and element.table is not None:
-                single = self._single(scope, element)
-                clear = clear and single is not None
-                return element if single is None else column_of(*single)
-            return None
-
-        translated = visitors.replacement_traverse(_bare(condition), {}, replace)
-        return translated if clear else None
-
-
-def _bare(condition: Any) -> Any:
-    """A copy without annotations. They are named, since SQLAlchemy 2.0 otherwise changes what was annotated: the
-    conditions of relationships would lose which of their columns are remote."""
-    names = {name for element in visitors.iterate(condition) for name in getattr(element, "_annotations", ())}
-    return _deep_deannotate(condition, sorted(names))
-
-
-def _links(one: tuple[Place, str], other: tuple[Place, str]) -> Iterator[Equality]:
-    """Both directions of an equality of two columns."""
-    if not _is_same_kind(column_of(*one).type, column_of(*other).type):
-        return
-    for (place, name), source in ((one, other), (other, one)):
-        if name in place.watch.valued and source[1] in source[0].watch.valued and place is not source[0]:
-            yield Equality(place, name, Link(*source))
-
-
-def _is_same_kind(one: TypeEngine[Any], other: TypeEngine[Any]) -> bool:
-    """Whether values of two types that are equal are written the same."""
-    if isinstance(one, TypeDecorator | Enum) or isinstance(other, TypeDecorator | Enum):
-        return one is other or (type(one) is type(other) and one._static_cache_key == other._static_cache_key)
-    return any(isinstance(one, kind) and isinstance(other, kind) for kind in (Boolean, Integer, String, Uuid))
-
-
-def _conjuncts(clause: Any) -> Iterator[Any]:
-    while isinstance(clause, Grouping):
-        clause = clause.element
-    if isinstance(clause, BooleanClauseList) and clause.operator is operators.and_:
-        for one in clause.clauses:
-            yield from _conjuncts(one)
-    elif clause is not None:
-        yield clause
-
-
-def _deciding(core: Select[Any]) -> Iterator[Any]:
-    """What orders, groups and cuts a select."""
-    yield from core._group_by_clauses
-    yield from core._having_criteria
-    yield from core._order_by_clauses
-    yield from core._distinct_on
-    cuts = (core._limit_clause, core._offset_clause, core._fetch_clause)
-    yield from (clause for clause in cuts if clause is not None)
-
-
-def _is_plain(statement: Any) -> bool:
-    """Whether a select has a row for each row of its FROM that meets its conditions."""
-    if not isinstance(statement, Select):
-        return False
-    if any(True for _ in _deciding(statement.order_by(None))) or statement._distinct:
-        return False
-    columns = [raw for raw in statement._raw_columns if not isinstance(raw, FromClause)]
-    return all(
-        not isinstance(element, Over | WithinGroup)
-        and not (isinstance(element, FunctionElement) and getattr(element, "name", "") not in _ROW_BY_ROW)
-        for column in columns
-        for element in visitors.iterate(column)
-    )
-
-
-def _selected(column: ColumnClause[Any]) -> list[Any]:
-    """What a subquery selects as this column."""
-    return list(getattr(column, "_proxies", ()))
-
-
-def _unlabelled(expression: Any) -> Any:
-    while hasattr(expression, "element") and isinstance(expression, ColumnElement) and _is_label(expression):
-        expression = expression.element
-    return expression
-
-
-def _is_label(expression: Any) -> bool:
-    return bool(expression.__visit_name__ == "label")
-
-
-def _table(column: ColumnClause[Any]) -> FromClause:
-    if column.table is None:
-        raise Unclear(str(column))
-    return column.table
-
-
-def _refuse_writing(element: Any) -> None:
-    if not isinstance(element, SelectBase):
-        raise CantTrack("from a statement that writes", "a cache's question must not write. Put it into one of its own")

@@ -1,0 +1,50 @@
+"""The server's own engine, beside one of the application's that begins each transaction by itself.
+
+A known recipe for SQLite has a listener that sends BEGIN, or BEGIN IMMEDIATE, whenever SQLAlchemy begins something. A
+server begins its transactions itself, each of the kind that it needs. With the recipe it would hold an old state of the
+database, or the lock of the one writer, wherever it only looks.
+"""
+
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlalchemy.engine.base import OptionEngine
+
+from afterwork.errors import UnsupportedDatabase
+
+
+def without_begin(engine: Engine) -> Engine:
+    """The engine, if nobody listens to its transactions' beginning; else one with the same connections and listeners,
+    but those. Raises `UnsupportedDatabase` if they listen to all engines that there are."""
+    if not _begins(engine):
+        return engine
+    own = Engine(
+        engine.pool,
+        engine.dialect,
+        engine.url,
+        execution_options=dict(engine.get_execution_options()),
+        hide_parameters=engine.hide_parameters,
+    )
+    own._has_events = engine._has_events
+    _copy_listeners(_plain(engine).dispatch, own.dispatch)
+    if _begins(own):
+        raise UnsupportedDatabase(
+            'A listener to "begin" is attached to the class Engine, and begins transactions of servers, too. '
+            "Attach it to the application's own engine: event.listen(engine, ...)."
+        )
+    return own
+
+
+def _begins(engine: Engine) -> bool:
+    return len(list(engine.dispatch.begin)) > 0
+
+
+def _copy_listeners(source: Any, target: Any) -> None:
+    for name in set(source._event_names) - {"begin"}:
+        if listeners := getattr(source, name).listeners:  # without those of the class, which hear of all engines
+            getattr(target, name).for_modify(target).listeners.extend(listeners)
+
+
+def _plain(engine: Engine) -> Engine:
+    """The engine behind those with options of their own."""
+    return _plain(engine._proxied) if isinstance(engine, OptionEngine) else engine
