@@ -5,11 +5,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from afterwork.cli import (
     acts,
     caches,
+    check,
     history,
     lanes,
     language,
@@ -21,12 +22,13 @@ from afterwork.cli import (
     tickets,
     timers,
 )
+from afterwork.cli.printing import plainly
 from afterwork.errors import AfterworkError
 
 COMMANDS = (
     serving.serve,
-    status.install,
-    status.check,
+    check.install,
+    check.check,
     status.status,
     history.history,
     tickets.tickets,
@@ -58,10 +60,8 @@ def _told_plainly() -> Iterator[None]:
     """What a user can do something about becomes one message, and no traceback."""
     try:
         yield
-    except DBAPIError as error:
-        raise click.ClickException(f"The database says: {str(error.orig).strip()}") from None
     except (AfterworkError, SQLAlchemyError) as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(plainly(error)) from None
 
 
 class PlainGroup(click.Group):

@@ -2,8 +2,9 @@
 
 import importlib
 import os
+import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
@@ -29,6 +31,9 @@ DRIVERS = {
     "postgresql": "postgresql+psycopg",
     "postgres": "postgresql+psycopg",
 }
+
+
+UNPREPARED: Mapping[str, Any] = {"connect_args": {"prepare_threshold": None}}
 
 
 def app_at(where: str) -> Afterwork:
@@ -74,13 +79,14 @@ def url_of(text: str) -> URL:
 
 
 @contextmanager
-def engine_at(url: URL) -> Iterator[Engine]:
-    """An engine for a database that is there."""
+def engine_at(url: URL, listens: bool = True) -> Iterator[Engine]:
+    """An engine for a database that is there. Where no connection may listen, there is a pooler between, which has
+    none either that keeps what was prepared on it."""
     file = _file(url)
     if file is not None and not file.exists():
         raise click.ClickException(f"There is no file {file}. Let the application create its tables in it first.")
     try:
-        engine = create_engine(url)
+        engine = create_engine(url, **({} if listens or url.get_backend_name() == "sqlite" else UNPREPARED))
     except ModuleNotFoundError as error:
         advice = "Try: pip install 'afterwork[postgresql]'"
         raise click.ClickException(f"{url.drivername} needs {error.name}, which is not installed. {advice}") from None
@@ -115,7 +121,26 @@ def seconds(text: str) -> timedelta:
     return span
 
 
-the_app = click.argument("app", type=app_at, metavar="MODULE:APP")
+WHERE = "afterwork.where"
+
+
+def _found(context: click.Context, parameter: click.Parameter, where: str) -> Afterwork:
+    """The application at `MODULE:APP`. What was said is kept, so that a command can name another one on it."""
+    context.meta[WHERE] = where
+    return app_at(where)
+
+
+def twin(words: str) -> str:
+    """Another command on the same application and database, as it is typed: made of `retry 7`."""
+    context = click.get_current_context()
+    verb, _, rest = words.partition(" ")
+    command = f"afterwork {verb} {context.meta[WHERE]}{' ' if rest else ''}{rest}"
+    if context.get_parameter_source("url") is ParameterSource.ENVIRONMENT:
+        return command
+    return f"{command} --database {shlex.quote(context.params['url'].render_as_string())}"
+
+
+the_app = click.argument("app", callback=_found, metavar="MODULE:APP")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

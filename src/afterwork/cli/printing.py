@@ -6,8 +6,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 import click
+from sqlalchemy.exc import DBAPIError
 
 from afterwork.store.progress import Said
+
+SPARKS = "▁▂▃▄▅▆▇█"
+
+NOTHING = "·"
 
 LONGEST_CELL = 60
 """Characters of a value that a table shows."""
@@ -52,3 +57,16 @@ def far(run: Said) -> str:
     """How far a run says to be."""
     of = "" if run.total is None else f"/{run.total:,}"
     return "" if run.done is None else f"{run.done:,}{of}"
+
+
+def spark(values: Sequence[int], width: int) -> str:
+    """Numbers as bars, a character each, or for several neighbours where there is no more room than `width`."""
+    together = -(-len(values) // width)
+    sums = [sum(values[start : start + together]) for start in range(0, len(values), together or 1)]
+    most = max(sums, default=0)
+    return "".join(SPARKS[-(-one * len(SPARKS) // most) - 1] if one else NOTHING for one in sums)
+
+
+def plainly(error: Exception) -> str:
+    """What an error says, without a traceback, a statement or its parameters."""
+    return f"The database says: {str(error.orig).strip()}" if isinstance(error, DBAPIError) else str(error)

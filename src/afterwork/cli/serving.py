@@ -16,6 +16,7 @@ from sqlalchemy import URL, Engine
 from afterwork.app import Afterwork
 from afterwork.cli.arguments import as_json, engine_at, seconds, the_app, the_database
 from afterwork.cli.printing import say
+from afterwork.cli.systemd import told_to_systemd
 from afterwork.cli.web import Address, page_at, the_web
 from afterwork.logs import Layout, log_to_stderr
 
@@ -28,6 +29,11 @@ LEVELS = ("debug", "info", "warning", "error")
 @click.option("--workers", type=click.IntRange(min=1), help="Runs that go on at the same time.")
 @click.option("--grace", type=seconds, metavar="SECONDS", help="How long a stop waits for runs.")
 @click.option("--lease", type=seconds, metavar="SECONDS", help="How long a silent server keeps what it runs.")
+@click.option(
+    "--listen/--no-listen",
+    default=None,
+    help="Whether PostgreSQL may wake it; without, it looks each second, as it must behind a pooler.",
+)
 @the_web
 @click.option(
     "--log",
@@ -39,18 +45,29 @@ LEVELS = ("debug", "info", "warning", "error")
 )
 @click.option("--log-level", type=click.Choice(LEVELS), default="info", show_default=True)
 def serve(
-    app: Afterwork, url: URL, layout: Layout, log_level: str, web: Address | None, read_only: bool, **settings: Any
+    app: Afterwork,
+    url: URL,
+    layout: Layout,
+    log_level: str,
+    web: Address | None,
+    read_only: bool,
+    prefix: str,
+    **settings: Any,
 ) -> None:
     """Run jobs until SIGTERM or Ctrl-C. Exits with 1 if some did not end in time."""
     log_to_stderr(layout, log_level)
     app.settings = replace(app.settings, **{name: value for name, value in settings.items() if value is not None})
-    with engine_at(url) as engine, _shown(app, engine, web, read_only):
+    with (
+        engine_at(url, app.settings.listen) as engine,
+        _shown(app, engine, web, read_only, prefix),
+        told_to_systemd(app, engine),
+    ):
         unfinished = app.serve(engine)
     sys.exit(1 if unfinished else 0)
 
 
 @contextmanager
-def _shown(app: Afterwork, engine: Engine, address: Address | None, read_only: bool) -> Iterator[None]:
+def _shown(app: Afterwork, engine: Engine, address: Address | None, read_only: bool, prefix: str) -> Iterator[None]:
     """The web page, for as long as the block lasts, if one is wanted."""
     if address is None:
         yield
@@ -58,7 +75,7 @@ def _shown(app: Afterwork, engine: Engine, address: Address | None, read_only: b
     application = page_at(app, engine, address, read_only)
     from afterwork.web.serving import served
 
-    with served(application, address.host, address.port) as where:
+    with served(application, address.host, address.port, prefix) as where:
         logging.getLogger("afterwork").info("the web page is at %s", where)
         yield
 

@@ -1,85 +1,103 @@
-"""The command line on a whole installation: whether it is right, and what goes on in it."""
+"""The command line on what goes on in a database: whether all is well, at one glance."""
 
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import click
-from sqlalchemy import URL
+from sqlalchemy import URL, Engine
 
 from afterwork.app import Afterwork
-from afterwork.cli.arguments import as_json, engine_at, the_app, the_database
-from afterwork.cli.model import model_lines, model_view
-from afterwork.cli.printing import say
-from afterwork.insight import Finding, Status
+from afterwork.cli.arguments import as_json, engine_at, the_app, the_database, twin
+from afterwork.cli.printing import say, spark
+from afterwork.errors import MissingPackage
+from afterwork.insight import Attention, MinuteSums, Overview
+
+EVERY = 2.0
+"""Seconds between two looks of --watch."""
+
+HOUR_WIDTH = 60
 
 
 @click.command()
 @the_app
 @the_database()
+@click.option(
+    "--watch",
+    is_flag=False,
+    flag_value=EVERY,
+    type=click.FloatRange(min=0.1),
+    metavar="[SECONDS]",
+    help=f"Show it anew each {EVERY:g} seconds, or as often as you say, until Ctrl-C.",
+)
 @as_json
-def install(app: Afterwork, url: URL, as_json: bool) -> None:
-    """Make or update Afterwork's tables, and what it needs on the ticket table. Doing it again does nothing."""
-    with engine_at(url) as engine:
-        done = app.install(engine)
-    say("\n".join(done) or "All is there already.", {"done": done}, as_json)
+def status(app: Afterwork, url: URL, watch: float | None, as_json: bool) -> None:
+    """Show whether all is well: what waits and runs, the last hour, and what needs attention."""
+    if watch is not None and as_json:
+        raise click.UsageError("--watch shows, --json prints once. Say one of them.")
+    with engine_at(url, app.settings.listen) as engine:
+        if watch is not None:
+            _watch(app, engine, watch)
+            return
+        found = app.insight(engine).overview()
+    say("\n".join(status_lines(found, twin)), status_view(found), as_json)
 
 
-@click.command()
-@the_app
-@the_database(required=False)
-@click.option("--repair", is_flag=True, help="Install what is missing, and let all caches run again.")
-@as_json
-def check(app: Afterwork, url: URL | None, repair: bool, as_json: bool) -> None:
-    """Show what can be asked for, and check a database if one is given. Exits with 1 if something is not right.
-
-    After a restore, or after changes while triggers were switched off, --repair lets all caches run again.
-    """
-    model = model_view(app.model)
-    if repair and url is None:
-        raise click.UsageError("--repair needs --database URL.")
-    if repair and url is not None:
-        with engine_at(url) as engine:
-            for line in app.repair(engine):
-                click.echo(line, err=True)
-    findings = _findings(app, url) if url else []
-    text = "\n".join([*model_lines(model), "", *(finding_lines(findings) if url else [NO_DATABASE])])
-    say(text, {"model": model, "findings": findings if url else None}, as_json)
-    sys.exit(1 if any(finding.is_fault for finding in findings) else 0)
+def _watch(app: Afterwork, engine: Engine, seconds: float) -> None:
+    try:
+        from afterwork.cli import live
+    except ModuleNotFoundError as error:
+        raise MissingPackage("status --watch", error.name, "cli") from None
+    live.watch(app.insight(engine).overview, app.clock, twin, seconds)
 
 
-def _findings(app: Afterwork, url: URL) -> Sequence[Finding]:
-    with engine_at(url) as engine:
-        return app.insight(engine).check()
+def status_view(found: Overview) -> dict[str, object]:
+    """An overview as JSON has it: what there is now, and beside it the last hour and what needs attention."""
+    hour = {"latency": found.latency, "failed": found.failed, "minutes": found.minutes}
+    return {**vars(found.status), **hour, "attention": found.attention}
 
 
-NO_DATABASE = "No database was given, so none was checked. Add --database URL."
+def status_lines(found: Overview, twin: Callable[[str], str]) -> Iterator[str]:
+    """What goes on in a database, for people. `twin` makes a command of what is to be said."""
+    for name, value in numbers(found):
+        yield f"{name:<8} {value}"
+    yield ""
+    for name, values in hour(found.minutes):
+        yield f"{name:<8} {spark(values, HOUR_WIDTH)}  {sum(values):,}"
+    yield ""
+    yield from attention_lines(found.attention, twin)
 
 
-def finding_lines(findings: Sequence[Finding]) -> Iterator[str]:
-    """What was checked, with advice where it is not right."""
-    for finding in findings:
-        mark = "ok   " if finding.right else "note " if finding.is_note else "WRONG"
-        yield f"{mark}  {finding.what}" + ("" if finding.right else f"\n       {finding.advice}")
-
-
-@click.command()
-@the_app
-@the_database()
-@as_json
-def status(app: Afterwork, url: URL, as_json: bool) -> None:
-    """Show what waits and runs, and which servers are there."""
-    with engine_at(url) as engine:
-        found = app.insight(engine).status()
-    say("\n".join(status_lines(found)), found, as_json)
-
-
-def status_lines(status: Status) -> Iterator[str]:
-    """What goes on in a database, for people."""
+def numbers(found: Overview) -> Iterator[tuple[str, str]]:
+    """A few numbers, each with its name."""
+    status, latency = found.status, found.latency
     lanes = ", ".join(f"{count:,} in {lane}" for lane, count in status.waiting.items())
     oldest = "" if status.oldest is None else f"; the oldest for {status.oldest.total_seconds():,.1f} s"
-    yield f"waiting  {lanes or 'none'}{oldest}"
-    yield f"outside  {status.running:,} running"
-    for_ = "" if status.stale_for is None else f"; the first for {status.stale_for.total_seconds():,.1f} s"
-    yield f"stale    {status.stale:,} caches{for_}"
-    yield f"servers  {', '.join(status.servers) or 'none'}"
-    yield f"paused   {', '.join(status.paused) or 'none'}"
+    yield "waiting", f"{lanes or 'none'}{oldest}"
+    yield "outside", f"{status.running:,} running"
+    since = "" if status.stale_for is None else f"; the first for {status.stale_for.total_seconds():,.1f} s"
+    yield "stale", f"{status.stale:,} caches{since}"
+    yield "servers", ", ".join(status.servers) or "none"
+    yield "paused", ", ".join(status.paused) or "none"
+    if latency.p50 is None or latency.p99 is None:
+        yield "latency", "no run has ended within an hour"
+    else:
+        yield "latency", f"half within {_span(latency.p50)}, 99 of 100 within {_span(latency.p99)}, in the last hour"
+
+
+def hour(minutes: Sequence[MinuteSums]) -> Iterator[tuple[str, Sequence[int]]]:
+    """The runs of each minute of the last hour: a row for each kind of trigger that had any, and for those failed."""
+    rows = {kind: [one.done[kind] for one in minutes] for kind in (minutes[0].done if minutes else ())}
+    yield from ((kind, values) for kind, values in rows.items() if any(values))
+    failed = [one.failed for one in minutes]
+    yield "failed", failed
+
+
+def attention_lines(needs: Sequence[Attention], twin: Callable[[str], str]) -> Iterator[str]:
+    """What needs attention, with what to say; the most urgent first."""
+    yield "needs attention" if needs else "Nothing needs attention."
+    for one in needs:
+        yield f"  {'!' if one.is_urgent else '-'} {one.what}. {one.advice}"
+        yield f"      {twin(one.command)}"
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds * 1000:,.0f} ms" if seconds < 1 else f"{seconds:,.1f} s"

@@ -47,6 +47,14 @@ def address_of(text: str) -> Address:
     return Address(host.strip("[]") or "127.0.0.1", int(port))
 
 
+def prefix_of(text: str) -> str:
+    """The path under which a proxy shows the page: `/afterwork`, or nothing."""
+    path = text.rstrip("/")
+    if path and (not path.startswith("/") or path.startswith("//") or any(char in path for char in "?#%\\ ")):
+        raise click.BadParameter(f"{text!r} is no path. An example: /afterwork")
+    return path
+
+
 def page_at(app: Afterwork, engine: Engine, address: Address, read_only: bool) -> "Starlette":
     """The web page, as it may be served at an address."""
     token, read_token = os.environ.get(TOKEN), os.environ.get(READ_TOKEN)
@@ -59,8 +67,10 @@ def page_at(app: Afterwork, engine: Engine, address: Address, read_only: bool) -
 
 
 def the_web(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options --web and --web-read-only."""
+    """The options --web, --web-prefix and --web-read-only."""
     help_ = f"Serve the web page there, such as 127.0.0.1:{DEFAULT_PORT}. Any but a loopback address needs {TOKEN}."
     wanted = click.option("--web", type=address_of, metavar="HOST:PORT", help=help_)
     reading = click.option("--web-read-only", "read_only", is_flag=True, help="Nobody can act by the web page.")
-    return wanted(reading(command))
+    help_ = "The path at which a proxy shows it. The proxy takes it away from what it passes on."
+    below = click.option("--web-prefix", "prefix", type=prefix_of, metavar="/PATH", default="", help=help_)
+    return wanted(below(reading(command)))

@@ -2,7 +2,7 @@
 
 from afterwork.insight.cache_list import CacheLine
 from afterwork.insight.caches import CacheSummary, Filling
-from afterwork.insight.check import Finding
+from afterwork.insight.check import Finding, Limits
 from afterwork.insight.gauges import Gauges, LaneGauge, Transaction
 from afterwork.insight.history import Latency, Minute, Total
 from afterwork.insight.lanes import AtWork, LaneView
@@ -34,6 +34,7 @@ __all__ = [
     "LaneGauge",
     "LaneView",
     "Latency",
+    "Limits",
     "MachineView",
     "Minute",
     "MinuteSums",

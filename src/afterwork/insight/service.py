@@ -1,14 +1,14 @@
 """All that can be read of one database."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from afterwork.clock import Clock
+from afterwork.insight import check as checks
 from afterwork.insight import history, once, timers
 from afterwork.insight import model as model_views
 from afterwork.insight import status as statuses
-from afterwork.insight.check import Check, Finding
+from afterwork.insight.check import STANDARD, Finding, Limits, Scene
 from afterwork.insight.gauges import Gauges, gauges
 from afterwork.insight.history import Latency, Minute, Total
 from afterwork.insight.model import ModelView
@@ -112,8 +112,8 @@ class Insight(OfTickets, OfCaches, OfMachines):
         failed = sum(one.failed for one in minutes)
         return Overview(status, self.latency(now - HOUR), failed, last_hour(minutes, now), needs)
 
-    def check(self) -> Sequence[Finding]:
-        """Whether this installation is right, and what to do where it is not."""
+    def check(self, limits: Limits = STANDARD) -> Sequence[Finding]:
+        """Whether this installation is right, and what to do where it is not. `limits` say from where on something is
+        told."""
         with self._database.engine.connect() as connection:
-            found = list(Check(self._database, self._model, self._clock.now()).findings(connection))
-        return [replace(finding, advice="") if finding.right else finding for finding in found]
+            return list(checks.findings(Scene(self._database, self._model, connection, self._clock.now(), limits)))

@@ -53,10 +53,22 @@ class PostgreSQL(Database):
             # What ends the transaction of a stopped process, and so frees its lane.
             "idle_in_transaction_session_timeout": _milliseconds(self.settings.inside_limit),
         }
-        _set(connection, limits)
+        self._set(connection, limits)
 
     def be_impatient(self, connection: Connection) -> None:
-        _set(connection, {"lock_timeout": "1", "synchronous_commit": "off"})
+        self._set(connection, {"lock_timeout": "1", "synchronous_commit": "off"})
+
+    @property
+    def _has_session(self) -> bool:
+        """Whether connections keep what is set on them. A pooler that keeps no session would give it to the next client
+        who comes."""
+        return self.settings.listen
+
+    def _set(self, connection: Connection, values: Mapping[str, str]) -> None:
+        """Settings for as long as a connection lasts, if it has a session of its own."""
+        for name, value in values.items() if self._has_session else ():
+            connection.execute(text("SELECT set_config(:name, :value, false)"), {"name": name, "value": value})
+        connection.commit()
 
     def is_in_transaction(self, connection: Connection) -> bool:
         status = connection.connection.dbapi_connection.info.transaction_status  # type: ignore[union-attr]
@@ -72,6 +84,9 @@ class PostgreSQL(Database):
 
     @contextmanager
     def reading_only(self, connection: Connection) -> Iterator[None]:
+        if not self._has_session:
+            yield
+            return
         connection.exec_driver_sql("SET default_transaction_read_only = on")
         try:
             yield
@@ -120,9 +135,9 @@ class PostgreSQL(Database):
                 send_together(connection, "ROLLBACK TO SAVEPOINT afterwork_reading")
 
     def announce(self, connection: Connection, server: int) -> bool:
-        if self.settings.listen:
+        if self._has_session:
             connection.execute(sleep.SHOW_LIFE, {"server": server})
-        return self.settings.listen
+        return self._has_session
 
     def is_alive(self, connection: Connection, row: ServerRow, now: datetime) -> bool:
         if not row.locked or self._has_just_started(connection):
@@ -156,12 +171,6 @@ class PostgreSQL(Database):
         )
         quoted = connection.dialect.identifier_preparer.format_table(table)
         return set(connection.execute(first, {"table": quoted}).scalars())
-
-
-def _set(connection: Connection, values: Mapping[str, str]) -> None:
-    for name, value in values.items():
-        connection.execute(text("SELECT set_config(:name, :value, false)"), {"name": name, "value": value})
-    connection.commit()
 
 
 def _milliseconds(span: timedelta) -> str:

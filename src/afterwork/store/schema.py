@@ -59,6 +59,27 @@ def missing_indexes(database: Database, connection: Connection, contract: Contra
     return [str(index.name) for index in _missing(database, connection, contract)]
 
 
+def missing_own_indexes(database: Database, connection: Connection) -> list[str]:
+    """The names of indexes on Afterwork's own tables that are not there."""
+    return [str(index.name) for index in _missing_own(database, connection)]
+
+
+def _missing_own(database: Database, connection: Connection) -> list[Index]:
+    own = [table for table in tables.metadata.sorted_tables if table.indexes and _belongs(table, database.dialect)]
+    return [
+        index
+        for table in own
+        for there in [database.index_names(connection, table)]
+        for index in sorted(table.indexes, key=lambda one: str(one.name))
+        if _belongs(index, database.dialect) and index.name not in there
+    ]
+
+
+def _belongs(what: Table | Index, dialect: str) -> bool:
+    """Whether something of Afterwork's is for databases of this kind."""
+    return bool(what.info.get("only", dialect) == dialect)
+
+
 def _missing(database: Database, connection: Connection, contract: Contract) -> list[Index]:
     present = database.index_names(connection, contract.table)
     return [index for index in indexes(contract, database.dialect) if index.name not in present]
@@ -90,7 +111,11 @@ def _steps(database: Database, connection: Connection, contract: Contract, found
         raise NoSuchTableError(
             f"{database} has no table {contract.table.fullname}. Create the application's own tables first."
         )
-    yield from _tables(database, connection, found)
+    yield from _tables(connection, found)
+    if found is not None:
+        for index in _missing_own(database, connection):
+            connection.execute(CreateIndex(index))
+            yield f"index {index.name} created"
     for one in (contract, HITS):
         for index in _missing(database, connection, one):
             connection.execute(CreateIndex(index))
@@ -99,17 +124,16 @@ def _steps(database: Database, connection: Connection, contract: Contract, found
             yield from _wake_trigger(connection, one)
 
 
-def _tables(database: Database, connection: Connection, found: int | None) -> Iterator[str]:
+def _tables(connection: Connection, found: int | None) -> Iterator[str]:
     inspector = inspect(connection)
     for table in tables.metadata.sorted_tables:
-        if table.info.get("only", connection.dialect.name) != connection.dialect.name:
+        if not _belongs(table, connection.dialect.name):
             continue
         if not inspector.has_table(table.name):
             table.create(connection, checkfirst=False)
             yield f"table {table.name} created"
         elif found != tables.SCHEMA_VERSION:
             yield from _columns(connection, table)
-            yield from _indexes(database, connection, table)
     if found is None:
         connection.execute(tables.about.insert(), [{"name": "installation", "value": str(uuid.uuid4())}])
         connection.execute(tables.lane.insert(), [{"name": MAIN}, {"name": PARALLEL}])
@@ -128,15 +152,6 @@ def _columns(connection: Connection, table: Table) -> Iterator[str]:
             definition = CreateColumn(column).compile(dialect=connection.dialect)
             connection.exec_driver_sql(f"ALTER TABLE {quote(table.name)} ADD COLUMN {definition}")
             yield f"column {table.name}.{column.name} added"
-
-
-def _indexes(database: Database, connection: Connection, table: Table) -> Iterator[str]:
-    """Make the indexes that an older Afterwork's table has not."""
-    there = database.index_names(connection, table)
-    for index in sorted(table.indexes, key=lambda index: str(index.name)):
-        if index.name not in there and index.info.get("only", connection.dialect.name) == connection.dialect.name:
-            connection.execute(CreateIndex(index))
-            yield f"index {index.name} created"
 
 
 def _wake_trigger(connection: Connection, contract: Contract) -> Iterator[str]:

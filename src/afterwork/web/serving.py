@@ -13,15 +13,16 @@ GRACE = 2
 
 
 @contextmanager
-def served(application: ASGIApp, host: str, port: int) -> Iterator[str]:
-    """Serve for as long as the block lasts. Gives the address; with port 0 the system picks a free one.
+def served(application: ASGIApp, host: str, port: int, prefix: str = "") -> Iterator[str]:
+    """Serve for as long as the block lasts. Gives the address; with port 0 the system picks a free one. `prefix` is the
+    path at which a proxy shows it, and which that takes away from what it passes on.
 
     Raises `OSError` if the address can't be had.
     """
     listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     config = uvicorn.Config(
         application, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=GRACE,
-        proxy_headers=True, lifespan="off",
+        proxy_headers=True, lifespan="off", root_path=prefix,
     )  # fmt: skip
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), name="afterwork-web", daemon=True)

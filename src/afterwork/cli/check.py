@@ -1,0 +1,75 @@
+"""The command line on an installation: making it, and whether it is right."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import click
+from sqlalchemy import URL
+
+from afterwork.app import Afterwork
+from afterwork.cli.arguments import as_json, engine_at, the_app, the_database
+from afterwork.cli.model import model_lines, model_view
+from afterwork.cli.printing import say
+from afterwork.insight import Finding
+
+NO_DATABASE = "No database was given, so none was checked. Add --database URL."
+
+
+@click.command()
+@the_app
+@the_database()
+@as_json
+def install(app: Afterwork, url: URL, as_json: bool) -> None:
+    """Make or update Afterwork's tables, and what it needs on the ticket table. Doing it again does nothing."""
+    with engine_at(url) as engine:
+        done = app.install(engine)
+    say("\n".join(done) or "All is there already.", {"done": done}, as_json)
+
+
+@click.command()
+@the_app
+@the_database(required=False)
+@click.option("--repair", is_flag=True, help="Install what is missing, and let all caches run again.")
+@as_json
+def check(app: Afterwork, url: URL | None, repair: bool, as_json: bool) -> None:
+    """Show what can be asked for, and check a database if one is given. Exits with 1 if something is not right.
+
+    After a restore, or after changes while triggers were switched off, --repair lets all caches run again.
+    """
+    model = model_view(app.model)
+    if repair and url is None:
+        raise click.UsageError("--repair needs --database URL.")
+    if repair and url is not None:
+        with engine_at(url) as engine:
+            for line in app.repair(engine):
+                click.echo(line, err=True)
+    findings = _findings(app, url) if url else []
+    text = "\n".join([*model_lines(model), "", *(finding_lines(findings) if url else [NO_DATABASE])])
+    say(text, {"model": model, "findings": findings if url else None}, as_json)
+    sys.exit(1 if any(finding.is_fault for finding in findings) else 0)
+
+
+def _findings(app: Afterwork, url: URL) -> Sequence[Finding]:
+    with engine_at(url) as engine:
+        return app.insight(engine).check()
+
+
+def finding_lines(findings: Sequence[Finding]) -> Iterator[str]:
+    """What was checked, by topic, with advice where it is not right."""
+    for topic, found in groupby(findings, lambda one: one.topic):
+        yield topic
+        for finding in found:
+            mark = "ok   " if finding.right else "note " if finding.is_note else "WRONG"
+            yield f"  {mark}  {finding.what}" + ("" if finding.right else f"\n         {finding.advice}")
+    yield ""
+    yield _in_short(findings)
+
+
+def _in_short(findings: Sequence[Finding]) -> str:
+    faults = sum(finding.is_fault for finding in findings)
+    notes = sum(not finding.right and finding.is_note for finding in findings)
+    told = {0: "This installation is right", 1: "1 thing is to be put right"}.get(
+        faults, f"{faults} things are to be put right"
+    )
+    return f"{told}; {'nothing' if not notes else f'{notes} of what was found'} is worth knowing."

@@ -1,0 +1,57 @@
+"""Whether an installation is right, and what to do where it is not. One file for each topic."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from afterwork.insight.check import (
+    capture,
+    clocks,
+    connections,
+    indexes,
+    jobs,
+    journal,
+    sqlite,
+    tables,
+    transactions,
+    vacuum,
+)
+from afterwork.insight.check import settings as database_settings
+from afterwork.insight.check.finding import STANDARD, Finding, Limits, Scene
+from afterwork.store import schema
+from afterwork.store.tables import SCHEMA_VERSION
+
+__all__ = ["STANDARD", "Finding", "Limits", "Scene", "findings"]
+
+Look = Callable[[Scene], Iterator[Finding]]
+
+BEFORE: tuple[tuple[str, Look], ...] = (
+    ("tables", tables.look),
+    ("database", database_settings.look),
+    ("connections", connections.look),
+)
+"""What can be looked at in any database."""
+
+INSTALLED: tuple[tuple[str, Look], ...] = (
+    ("database", sqlite.look),
+    ("capture", capture.look),
+    ("indexes", indexes.look),
+    ("jobs", jobs.look),
+    ("servers", clocks.look),
+    ("journal", journal.look),
+    ("transactions", transactions.look),
+    ("vacuum", vacuum.look),
+)
+"""What needs Afterwork's own tables, as this program knows them."""
+
+
+def findings(scene: Scene) -> Iterator[Finding]:
+    """All that was looked at, by topic."""
+    yield from _of(scene, BEFORE)
+    if schema.version(scene.connection) == SCHEMA_VERSION and tables.has_tickets(scene):
+        yield from _of(scene, INSTALLED)
+
+
+def _of(scene: Scene, looks: tuple[tuple[str, Look], ...]) -> Iterator[Finding]:
+    for topic, look in looks:
+        for found in look(scene):
+            yield replace(found, topic=topic, advice="" if found.right else found.advice)

@@ -1,0 +1,52 @@
+"""The servers that are there, and whether all clocks tell the same time."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, text
+
+from afterwork.insight import servers
+from afterwork.insight.check.finding import Finding, Scene
+from afterwork.store import tables
+from afterwork.store.database import ServerRow
+
+WHY = "Moments at which jobs are due are compared with it. Let NTP set the clocks of all machines."
+
+
+def look(scene: Scene) -> Iterator[Finding]:
+    """Who is there, and what time it is there."""
+    there = servers.living(scene.database, scene.connection, scene.now)
+    start = "Start one: afterwork serve MODULE:APP --database URL"
+    yield Finding(f"servers: {', '.join(there) or 'none'}", bool(there), start, is_note=True)
+    now = scene.now
+    if scene.database.dialect == "postgresql":
+        now = scene.connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+        yield _of_this_machine(scene, now)
+    yield from _of_servers(scene, now)
+
+
+def _of_this_machine(scene: Scene, there: datetime) -> Finding:
+    apart = scene.now - there
+    what = f"clock of this machine: {_apart(apart)} that of the database"
+    return Finding(what, abs(apart) <= scene.limits.clocks_apart, WHY)
+
+
+def _of_servers(scene: Scene, now: datetime) -> Iterator[Finding]:
+    """A server's row says when it was last here, by its own clock; each writes it every few minutes."""
+    c, settings = tables.server.c, scene.database.settings
+    rows = select(c.id, c.host, c.process, c.process_started, c.seen, c.locked).order_by(c.id)
+    for row in [ServerRow(*found) for found in scene.connection.execute(rows)]:
+        silent = now - row.seen
+        if silent < -scene.limits.clocks_apart:
+            yield Finding(f"server {row.id} on {row.host}: its clock is {_span(-silent)} ahead", False, WHY)
+        elif silent > settings.safety_poll + settings.lease * 2 and scene.database.is_alive(scene.connection, row, now):
+            what = f"server {row.id} on {row.host} is there, and wrote that last {_span(silent)} ago by its own clock"
+            yield Finding(what, False, f"Its clock is behind, or it is stopped. {WHY}")
+
+
+def _apart(apart: timedelta) -> str:
+    return f"{_span(abs(apart))} {'ahead of' if apart > timedelta(0) else 'behind'}"
+
+
+def _span(span: timedelta) -> str:
+    return f"{span.total_seconds():,.1f} s"

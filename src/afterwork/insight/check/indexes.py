@@ -1,0 +1,95 @@
+"""Questions that jobs ask of the application's tables, and the indexes that answer them."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Set
+from typing import Any
+
+from sqlalchemy import Column, Connection, Select, Table, func, inspect, select
+from sqlalchemy.sql import visitors
+
+from afterwork.insight.check.finding import Finding, Scene
+from afterwork.journal import capture
+from afterwork.manifest.shape import Where
+from afterwork.manifest.shapes import Shapes
+from afterwork.manifest.tables import definition as definitions
+from afterwork.manifest.tables import use as uses
+
+Asked = Mapping[tuple[Table, frozenset[str]], set[str]]
+"""Which jobs ask for the rows of a table by which of its columns."""
+
+
+def look(scene: Scene) -> Iterator[Finding]:
+    """Columns by which jobs ask for rows, and with which no index begins."""
+    asked = {
+        one: names for one, names in [*_by_timers(scene).items(), *_by_caches(scene).items()] if _is_there(scene, *one)
+    }
+    missing = [
+        (table, columns, names)
+        for (table, columns), names in asked.items()
+        if not columns & _indexed(scene.connection, table) and _is_large(scene, table)
+    ]
+    for table, columns, names in missing:
+        words, index = " and ".join(sorted(columns)), f"{table.fullname} ({', '.join(sorted(columns))})"
+        advice = f"Each question looks at all rows. CREATE INDEX ON {index} may help {', '.join(sorted(names))}."
+        yield Finding(f"{table.fullname} is asked by {words}, and no index begins so", False, advice, is_note=True)
+    if not missing:
+        yield Finding(f"questions of timers and caches that want an index: 0 of {len(asked):,}", True)
+
+
+def _by_caches(scene: Scene) -> Asked:
+    """By the values of which columns runs have ever asked."""
+    found: dict[tuple[Table, frozenset[str]], set[str]] = defaultdict(set)
+    if scene.model.caches:
+        shapes = Shapes(capture.load(scene.connection, scene.model.tables))
+        shapes.load(scene.connection)
+        used = select(uses.c.shape, definitions.c.name).join(definitions, definitions.c.id == uses.c.definition)
+        for number, name in scene.connection.execute(used):
+            shape = shapes.shape(number)
+            watch = shapes.watch(shape.watch)
+            if isinstance(shape, Where) and shape.equal and watch is not None and name in scene.model.caches:
+                found[watch.table, frozenset(shape.equal)].add(name)
+    return found
+
+
+def _by_timers(scene: Scene) -> Asked:
+    """By which columns of its root's table a criteria picks, where it is a plain `select`."""
+    found: dict[tuple[Table, frozenset[str]], set[str]] = defaultdict(set)
+    for name, timed in scene.model.timers.items():
+        criteria = timed.when.criteria
+        if isinstance(criteria, Select) and criteria.whereclause is not None and timed.root is not None:
+            parts = visitors.iterate(criteria.whereclause)
+            columns = [one for one in parts if isinstance(one, Column) and one.table is timed.root.local_table]
+            if columns and isinstance(timed.root.local_table, Table):
+                found[timed.root.local_table, frozenset(column.name for column in columns)].add(name)
+    return found
+
+
+def _is_there(scene: Scene, table: Table, columns: frozenset[str]) -> bool:
+    """Whether a table is there; what stands in its place says another look."""
+    return inspect(scene.connection).has_table(table.name, schema=table.schema)
+
+
+def _indexed(connection: Connection, table: Table) -> Set[str]:
+    """The columns with which an index of a table begins, in the database, or that it is limited by."""
+    inspector, where = inspect(connection), {"schema": table.schema}
+    ways = [unique["column_names"] for unique in inspector.get_unique_constraints(table.name, **where)]
+    ways.append(inspector.get_pk_constraint(table.name, **where)["constrained_columns"])
+    found = {way[0] for way in ways if way}
+    for index in inspector.get_indexes(table.name, **where):
+        found |= _begin(dict(index))
+    return found
+
+
+def _begin(index: Mapping[str, Any]) -> Set[str]:
+    """The words of what an index begins with, and of what it is limited by."""
+    first = (index.get("expressions") or index["column_names"] or [""])[0]
+    options = index.get("dialect_options", {})
+    limits = [str(options.get(f"{kind}_where", "")) for kind in ("postgresql", "sqlite")]
+    return {str(first), *re.findall(r"\w+", " ".join([str(first), *limits]))}
+
+
+def _is_large(scene: Scene, table: Table) -> bool:
+    """Whether a table has more rows than can be looked at in no time. Counts no further than that."""
+    some = select(1).select_from(table).limit(scene.limits.small_table).subquery()
+    return scene.connection.execute(select(func.count()).select_from(some)).scalar_one() >= scene.limits.small_table

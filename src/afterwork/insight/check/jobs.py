@@ -1,0 +1,49 @@
+"""What stands in the way of jobs: states that are gone, what runs once and failed, timers that were taken out."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import select
+
+from afterwork.insight import machines
+from afterwork.insight import once as once_views
+from afterwork.insight.check.finding import Finding, Scene
+from afterwork.store import once, tables
+
+
+def look(scene: Scene) -> Iterator[Finding]:
+    """Machines, what runs once, and timers."""
+    yield from _machines(scene)
+    yield from _failed_once(scene)
+    yield from _gone_timers(scene)
+
+
+def _machines(scene: Scene) -> Iterator[Finding]:
+    """Objects in states that are gone, and transitions that may get in each other's way."""
+    for name, state, count in machines.unknown_states(scene.database, scene.connection, scene.model):
+        advice = "Update these rows to a state that the machine has. As they are, they can't move."
+        yield Finding(f"{name}: {count:,} objects stand in {state!r}, which the machine has not", False, advice)
+    for name, state, steps in machines.rivals(scene.model):
+        advice = f"Of those whose guards hold, the first is taken: {'; '.join(steps)}."
+        yield Finding(f"{name}: {len(steps)} transitions without an event leave {state}", False, advice, is_note=True)
+    for met in machines.met_rivals(scene.connection, scene.model):
+        found = f"{met.machine}: in {met.rival.source}, two transitions were possible at once"
+        advice = (
+            f"{met.rival.taken} was taken, and {met.rival.rival} was not: first by {met.root_id}, at "
+            f"{met.at:%Y-%m-%d %H:%M:%S}. If that is wrong, let their guards exclude each other."
+        )
+        yield Finding(found, False, advice, is_note=True)
+
+
+def _failed_once(scene: Scene) -> Iterator[Finding]:
+    """What has failed that runs once per database, so that what stands below it waits."""
+    for name in once.failed(scene.connection, once_views.names(scene.model)):
+        advice = f"See why, put it right, and: afterwork once MODULE:APP --retry {name} --database URL"
+        yield Finding(f"{name}, which runs once, has failed", False, advice)
+
+
+def _gone_timers(scene: Scene) -> Iterator[Finding]:
+    """What timers were renamed or taken out."""
+    there = set(scene.connection.execute(select(tables.timer.c.name)).scalars())
+    for name in sorted(there - scene.model.timers.keys()):
+        advice = "It was renamed or taken out, and does not fire. A timer of a new name is a new timer."
+        yield Finding(f"timer {name}: the model does not have it", False, advice, is_note=True)

@@ -1,0 +1,60 @@
+"""Settings of PostgreSQL that what is promised rests on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import text
+
+from afterwork.insight.check.finding import Finding, Scene
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A setting, the values that are right for it, and what any other means."""
+
+    name: str
+    right: tuple[str, ...]
+    advice: str
+
+
+WANTED = (
+    Wanted("fsync", ("on",), "After a crash of the machine the database may be broken. Set it to on."),
+    Wanted("full_page_writes", ("on",), "After a crash of the machine the database may be broken. Set it to on."),
+    Wanted(
+        "synchronous_commit",
+        ("on", "local", "remote_write", "remote_apply"),
+        "What was committed last may be gone after a crash, tickets included. Set it to on.",
+    ),
+    Wanted(
+        "default_transaction_isolation",
+        ("read committed",),
+        "Runs go well so, but are refused and repeated more often. "
+        "For the servers: ALTER ROLE … SET default_transaction_isolation = 'read committed'.",
+    ),
+    Wanted(
+        "session_replication_role",
+        ("origin", "local"),
+        "Tickets of such sessions wake no server, and their foreign keys are not checked. Take it out of the role.",
+    ),
+)
+
+TIMEOUT = "idle_in_transaction_session_timeout"
+WITHOUT_TIMEOUT = (
+    "Behind a pooler a server can't set it for its own connections, and the transaction of a stopped process keeps its "
+    f"lane for ever. Set it: ALTER ROLE … SET {TIMEOUT} = '60s'."
+)
+
+NAMES = (*(one.name for one in WANTED), TIMEOUT)
+_SETTINGS = text("SELECT name, setting FROM pg_settings WHERE name = ANY (CAST(:names AS text[]))")
+
+
+def look(scene: Scene) -> Iterator[Finding]:
+    """The settings, as a new connection has them."""
+    if scene.database.dialect != "postgresql":
+        return
+    found = {row.name: row.setting for row in scene.connection.execute(_SETTINGS, {"names": list(NAMES)})}
+    for one in WANTED:
+        yield Finding(f"{one.name} is {found[one.name]}", found[one.name] in one.right, one.advice, is_note=True)
+    # Without sessions of their own, servers can't set it for themselves.
+    if not scene.database.settings.listen and found[TIMEOUT] == "0":
+        yield Finding(f"{TIMEOUT} is off, and so is Settings.listen", False, WITHOUT_TIMEOUT, is_note=True)

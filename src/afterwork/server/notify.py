@@ -1,0 +1,64 @@
+"""What systemd is told of a server, for units of `Type=notify`."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from afterwork.events import DatabaseBack, DatabaseLost, Event, ServerStarted, ServerStopping
+
+BEATS = 3
+"""Signs of life in the time in which systemd waits for one."""
+
+
+@dataclass(frozen=True)
+class Systemd:
+    """A listener, which tells what an event means for the unit, if it means anything. `address` is where systemd
+    listens: a path, or a name that begins with @."""
+
+    address: str
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case ServerStarted(server, database):
+                self.tell("READY=1", f"STATUS=Server {server} on {database}")
+            case ServerStopping():
+                # A status only: it goes on at once, if it was only told to read its files of jobs again.
+                self.tell("STATUS=Stopping: no more jobs begin, those that run are let end")
+            case DatabaseLost():
+                self.tell("STATUS=The database can't be reached. Waiting for it")
+            case DatabaseBack():
+                self.tell("STATUS=The database is back")
+            case _:
+                pass
+
+    def tell(self, *lines: str) -> None:
+        """Send what systemd understands, as `man sd_notify` has it."""
+        where = f"\0{self.address[1:]}" if self.address.startswith("@") else self.address
+        # Jobs go on, whether systemd hears of it or not.
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.sendto("\n".join(lines).encode(), where)
+
+
+@contextmanager
+def beating(systemd: Systemd, seconds: float | None, is_well: Callable[[], bool]) -> Iterator[None]:
+    """While the block lasts and all is well, say so in time for a watchdog that waits so many seconds; None is no
+    watchdog."""
+    stop = threading.Event()
+
+    def beat(every: float) -> None:
+        while not stop.wait(every):
+            if is_well():
+                systemd.tell("WATCHDOG=1")
+
+    if seconds is None:
+        yield
+        return
+    thread = threading.Thread(target=beat, args=[seconds / BEATS], name="afterwork-watchdog", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

@@ -1,0 +1,155 @@
+"""`afterwork status`: whether all is well, once or again and again."""
+
+import io
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from rich.console import Console
+from sqlalchemy.exc import OperationalError
+
+import afterwork as aw
+from afterwork.cli import live
+from afterwork.cli.live import Looked
+from afterwork.cli.printing import spark
+from afterwork.cli.status import status_lines, status_view
+from afterwork.insight import Attention, Latency, Overview, Status
+from afterwork.insight.overview import last_hour
+from tests.insight.test_overview import minute
+
+NOON = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
+
+BUSY = Overview(
+    Status({"mail": 1, "main": 2}, 1, timedelta(seconds=12), ["1 (process 7 on here)"], ["mail"], 3, None),
+    Latency(10, 0.012, 1.25),
+    5,
+    last_hour([minute(0, done=1234), minute(30, done=617), minute(30, failed=5)], NOON),
+    [Attention("The lane mail is paused", "Resume it.", "/lanes", "resume mail", is_urgent=True)],
+)
+IDLE = Overview(Status({}, 0, None, [], [], 0, None), Latency(0, None, None), 0, last_hour([], NOON), [])
+
+
+def twin(words: str) -> str:
+    verb, _, rest = words.partition(" ")
+    return f"afterwork {verb} shop:app {rest}"
+
+
+def shown(looked: Looked, width: int = 100) -> str:
+    """What stands in a terminal of some width."""
+    console = Console(file=io.StringIO(), record=True, width=width)
+    console.print(live.view(looked, width, twin))
+    return console.export_text()
+
+
+def test_bars_grow_with_the_numbers_and_nothing_is_a_dot() -> None:
+    assert spark([0, 1, 4, 8], 60) == "·▁▄█"
+    assert spark([], 60) == ""
+
+
+def test_bars_of_neighbours_are_one_where_there_is_less_room() -> None:
+    assert spark([1, 1, 0, 0, 4, 4], 3) == "▂·█"
+    assert len(spark([1] * 60, 13)) <= 13
+
+
+def test_the_overview_is_told_with_the_hour_and_what_to_say() -> None:
+    told = "\n".join(status_lines(BUSY, twin))
+
+    assert "waiting  1 in mail, 2 in main; the oldest for 12.0 s" in told
+    assert "latency  half within 12 ms, 99 of 100 within 1.2 s" in told
+    assert "▄" in told.partition("ticket")[2].partition("1,851")[0]
+    assert "failed   ·····" in told
+    assert "! The lane mail is paused. Resume it.\n      afterwork resume shop:app mail" in told
+    assert max(map(len, told.splitlines())) <= 80
+
+
+def test_kinds_that_did_nothing_are_left_out() -> None:
+    told = "\n".join(status_lines(IDLE, twin))
+
+    assert "ticket" not in told
+    assert "latency  no run has ended within an hour" in told
+    assert "Nothing needs attention." in told
+
+
+def test_as_json_what_was_there_is_there_and_more() -> None:
+    found = status_view(BUSY)
+
+    assert (found["waiting"], found["running"], found["paused"]) == ({"mail": 1, "main": 2}, 1, ["mail"])
+    assert (found["failed"], found["attention"]) == (5, BUSY.attention)
+
+
+@pytest.mark.parametrize("width", [30, 60, 200])
+def test_a_look_fits_into_terminals_of_any_width(width: int) -> None:
+    lines = shown(Looked(NOON, BUSY, NOON), width).splitlines()
+
+    assert max(map(len, lines)) <= width
+    assert "The lane mail is paused" in " ".join(" ".join(lines).split())
+    assert any("1,851" in line and "█" in line for line in lines)
+
+
+def lost() -> OperationalError:
+    return OperationalError("SELECT secret", {}, Exception("connection refused"))
+
+
+def test_watching_copes_with_a_database_that_is_lost_and_comes_back() -> None:
+    clock = aw.ManualClock()
+    answers: Iterator[Overview | OperationalError] = iter([BUSY, lost(), IDLE])
+
+    def read() -> Overview:
+        clock.advance(timedelta(seconds=2))
+        found = next(answers)
+        if isinstance(found, OperationalError):
+            raise found
+        return found
+
+    looks = live.looks(read, clock)
+    well, without, again = (next(looks) for _ in range(3))
+
+    assert well == Looked(clock.now() - timedelta(seconds=4), BUSY, clock.now() - timedelta(seconds=4))
+    assert (without.found, without.seen) == (BUSY, well.now)
+    assert "The database says: connection refused Looking on. Below is what there was at" in shown(without)
+    assert "secret" not in shown(without)
+    assert (again.found, again.problem) == (IDLE, "")
+
+
+def test_a_database_that_is_lost_from_the_beginning_is_said_to_be() -> None:
+    assert "connection refused" in shown(Looked(NOON, problem="The database says: connection refused"))
+
+
+def test_watching_shows_one_look_after_the_other_until_ctrl_c() -> None:
+    console = Console(file=io.StringIO(), record=True, width=100, force_terminal=True)
+    pauses = iter([None, None, KeyboardInterrupt()])
+
+    def pause() -> None:
+        if (one := next(pauses)) is not None:
+            raise one
+
+    def looks() -> Iterator[Looked]:
+        yield from (Looked(NOON + timedelta(seconds=n), BUSY, NOON) for n in range(10))
+
+    live.show_each(looks(), console, twin, pause)
+
+    said = console.export_text()
+    assert "12:00:32" in said
+    assert "12:00:33" not in said
+    assert console.file.getvalue().endswith("\x1b[?25h")  # type: ignore[attr-defined] # the cursor is there again
+
+
+def test_that_rich_is_missing_is_said_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.test_cli import APP, run, told
+
+    for name in [one for one in sys.modules if one.partition(".")[0] == "rich"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    monkeypatch.delitem(sys.modules, "afterwork.cli.live")
+    monkeypatch.delattr("afterwork.cli.live")
+
+    said = told(run("status", APP, "--database", "sqlite://", "--watch"), exit_code=1)
+
+    assert "pip install 'afterwork[cli]'" in said
+
+
+def test_watching_prints_no_json() -> None:
+    from tests.test_cli import APP, run, told
+
+    assert "Say one of them" in told(run("status", APP, "--database", "sqlite://", "--watch", "--json"), exit_code=2)
