@@ -16,7 +16,7 @@ from statemachine.contrib.diagram.model import DiagramState, DiagramTransition, 
 from afterwork.insight.drawing import drawn
 from afterwork.store.count import Count
 
-LETTER = 7.2
+LETTER, SMALL_LETTER = 7.2, 6.4
 HEIGHT = 34.0
 GAP_X, GAP_Y = 90.0, 64.0
 INSET, TITLE = 18.0, 24.0
@@ -55,6 +55,9 @@ def svg(
     graph = extract(chart)
     boxes = _placed(graph.states, graph.transitions, counts or {})
     known = {box.state.id: box for top in boxes for box in top.all()}
+    aside = _room_for_labels(graph.transitions, known)
+    for box in boxes:
+        box.move(aside, 0)
     width = max((box.x + box.width for box in boxes), default=0.0) + INSET
     height = max((box.y + box.height for box in boxes), default=0.0) + INSET
     parts = [
@@ -62,6 +65,16 @@ def svg(
         *_edges(graph.transitions, known),
     ]
     return drawn(graph.name, parts, width + GAP_X, height)
+
+
+def _room_for_labels(transitions: list[DiagramTransition], known: Mapping[str, Box]) -> float:
+    """How far all must move to the right, so that the words at arrows from boxes at the left edge are not cut off."""
+    sticks_out = (
+        len(_label(one)) * SMALL_LETTER / 2 - known[one.source].x - known[one.source].width / 2
+        for one in transitions
+        if one.source in known
+    )
+    return max([0.0, *sticks_out])
 
 
 def _placed(states: list[DiagramState], transitions: list[DiagramTransition], counts: Mapping[str, Count]) -> list[Box]:
