@@ -73,6 +73,13 @@ class NotThere(BadRequest):
     """There is nothing of this name or key."""
 
 
+class TooLarge(BadRequest):
+    """A request to the web page brings along more than it may."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"A request may have {most:,} bytes at most. Select fewer, or all that match.")
+
+
 class NaiveDatetime(BadRequest):
     """A moment without a time zone was given where the moment itself matters."""
 

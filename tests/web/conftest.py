@@ -24,6 +24,12 @@ def client(the_shop: Shop) -> Iterator[TestClient]:
         yield found
 
 
+@pytest.fixture
+def program(client: TestClient) -> TestClient:
+    """A client of the same page that keeps no cookies, as programs do."""
+    return client_of(client.app)
+
+
 def csrf_of(client: TestClient, path: str = "/") -> str:
     """The token that forms of this client carry."""
     text = client.get(path).text

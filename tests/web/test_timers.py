@@ -87,7 +87,9 @@ def test_a_dry_run_shows_what_would_be_hit_and_changes_nothing(office: Office, c
     assert office.app.insight(office.engine).timer("Work").timer.left == 0
 
 
-def test_a_timer_is_run_cancelled_paused_and_resumed(office: Office, client: TestClient, act: Act) -> None:
+def test_a_timer_is_run_cancelled_paused_and_resumed(
+    office: Office, client: TestClient, program: TestClient, act: Act
+) -> None:
     assert "Work hits 2. Servers run them now." in act("/timers/Work/run", "/timers/Work")
     assert "2 hits of Work cancelled." in act("/timers/Work/cancel", "/timers/Work")
     assert "Timer Work is paused." in act("/timers/Work/pause", "/timers/Work")
@@ -98,10 +100,12 @@ def test_a_timer_is_run_cancelled_paused_and_resumed(office: Office, client: Tes
     ]  # fmt: skip
 
 
-def test_a_timer_that_there_is_not_can_be_neither_seen_nor_run(client: TestClient, act: Act) -> None:
+def test_a_timer_that_there_is_not_can_be_neither_seen_nor_run(
+    client: TestClient, program: TestClient, act: Act
+) -> None:
     assert client.get("/timers/Wrok").status_code == 404
     assert "The model has no timer &#39;Wrok&#39;" in act("/timers/Wrok/run", "/timers/Work")
-    assert client.post("/api/timers/Wrok/pause").status_code == 404
+    assert program.post("/api/timers/Wrok/pause").status_code == 404
     assert client.get("/api/timers/Wrok").json()["detail"].startswith("There is no timer 'Wrok'")
 
 
@@ -149,16 +153,18 @@ def test_runs_and_servers_are_shown_with_marks(office: Office, client: TestClien
     assert "after 1 that died" in page
 
 
-def test_a_lane_is_paused_and_resumed(office: Office, client: TestClient, act: Act) -> None:
+def test_a_lane_is_paused_and_resumed(office: Office, client: TestClient, program: TestClient, act: Act) -> None:
     assert "Lane main is paused." in act("/lanes/main/pause", "/lanes")
     assert '<span class="badge paused">paused</span>' in client.get("/lanes").text
-    assert client.post("/api/lanes/main/resume").status_code == 204
+    assert program.post("/api/lanes/main/resume").status_code == 204
     assert not any(one["paused"] for one in client.get("/api/lanes").json()["lanes"])
 
 
-def test_a_lane_that_nobody_has_named_is_not_made_by_pausing_it(client: TestClient, act: Act) -> None:
+def test_a_lane_that_nobody_has_named_is_not_made_by_pausing_it(
+    client: TestClient, program: TestClient, act: Act
+) -> None:
     assert "There is no lane &#39;mian&#39;. There are: main" in act("/lanes/mian/pause", "/lanes")
-    assert client.post("/api/lanes/mian/pause").status_code == 404
+    assert program.post("/api/lanes/mian/pause").status_code == 404
     assert "mian" not in [one["name"] for one in client.get("/api/lanes").json()["lanes"]]
 
 

@@ -1,10 +1,12 @@
 """Whether all is well, at one glance: a few numbers, the last hour, and what needs attention, in words."""
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import get_args
+from urllib.parse import quote
 
 from afterwork.events import TriggerKind
 from afterwork.insight.history import Latency, Minute
@@ -95,14 +97,14 @@ def _of_once(once: Sequence[OnceView]) -> Iterator[Attention]:
     for one in once:
         if one.state == "failed" and one.known:
             advice = "See why, put it right, and let it run again. What stands below it waits."
-            yield Attention(f"{one.name} has failed", advice, "/lanes", f"once --retry {one.name}", True)
+            yield Attention(f"{one.name} has failed", advice, "/lanes", f"once --retry {shlex.quote(one.name)}", True)
 
 
 def _of_timers(timers: Sequence[TimerView], now: datetime) -> Iterator[Attention]:
     for one in timers:
         if one.known and one.paused:
             advice = f"Resume it when it may fire again: {one.schedule}."
-            yield Attention(f"The timer {one.name} is paused", advice, "/timers", f"resume {one.name}")
+            yield Attention(f"The timer {one.name} is paused", advice, "/timers", f"resume {shlex.quote(one.name)}")
         elif one.known and one.due is not None and now - one.due > LONG:
             advice = "A server fires it as soon as it can. See whether one does."
             yield Attention(f"The timer {one.name} is late by {_minutes(now - one.due)}", advice, "/timers", "timers")
@@ -115,8 +117,8 @@ def _of_failures(minutes: Sequence[Minute]) -> Iterator[Attention]:
     told = [(work, count) for work, count in failed.most_common() if count]
     for work, count in told[:MOST_NAMED]:
         what = f"{work} has failed {'once' if count == 1 else f'{count:,} times'} within an hour"
-        yield Attention(what, "See why. What is put right can be tried again.", f"/tickets?state=failed&work={work}",
-                        f"tickets --state failed --work {work}")  # fmt: skip
+        path, twin = f"/tickets?state=failed&work={quote(work)}", f"tickets --state failed --work {shlex.quote(work)}"
+        yield Attention(what, "See why. What is put right can be tried again.", path, twin)
     if len(told) > MOST_NAMED:
         what = f"{len(told) - MOST_NAMED:,} more works have failed within an hour"
         yield Attention(what, "See which, and why.", "/tickets?state=failed", "tickets --state failed")
@@ -125,7 +127,7 @@ def _of_failures(minutes: Sequence[Minute]) -> Iterator[Attention]:
 def _of_lanes(status: Status) -> Iterator[Attention]:
     for lane in status.paused:
         what = f"The lane {lane} is paused, and {status.waiting.get(lane, 0):,} tickets wait in it"
-        yield Attention(what, "Resume it when its jobs may begin again.", "/lanes", f"resume {lane}")
+        yield Attention(what, "Resume it when its jobs may begin again.", "/lanes", f"resume {shlex.quote(lane)}")
 
 
 def _minutes(span: timedelta) -> str:

@@ -7,7 +7,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -18,7 +18,7 @@ from afterwork.insight.drawing import RULES
 from afterwork.web import login, routes
 from afterwork.web.access import Access
 from afterwork.web.api import api
-from afterwork.web.gate import Gate
+from afterwork.web.gate import Gate, path_of
 from afterwork.web.live import Live
 from afterwork.web.page import Act, Page
 from afterwork.web.pages import caches, lanes, machines, model, overview, tickets, timers
@@ -83,4 +83,7 @@ async def _pictures(request: Request) -> Response:
 
 
 async def _nothing_here(site: Site, request: Request, error: Exception) -> Response:
-    return routes.problem(site, request, BadRequest(f"There is nothing at {request.url.path}."))
+    why = f"There is nothing at {request.url.path}."
+    if path_of(request.scope).startswith("/api/"):
+        return JSONResponse({"detail": why}, 404)
+    return routes.problem(site, request, BadRequest(why))

@@ -5,20 +5,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from afterwork.errors import TooLarge
+from afterwork.web import csrf
 from afterwork.web.access import Access, Identity
-
-LARGEST_BODY = 1_000_000
-"""Bytes. A form with ten thousand ticket keys has fewer."""
+from afterwork.web.body import received
 
 OPEN = ("/login", "/static/", "/livez", "/readyz")
 """Paths that anybody may ask. They tell nothing of the data."""
 
 READING = ("GET", "HEAD", "OPTIONS")
+
+BROWSER = ("origin", "sec-fetch-site", "referer", "cookie")
+"""Headers of which a browser sends at least one with what a page has it send, and a program none unless it is told."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -59,12 +62,12 @@ class Gate:
             return
         send = _with_headers(send)
         refused = await self._refusal(HTTPConnection(scope))
-        if refused is not None:
-            await refused(scope, receive, send)
-        elif _length(scope) > LARGEST_BODY:
-            await PlainTextResponse(f"A request may have {LARGEST_BODY:,} bytes at most.", 413)(scope, receive, send)
-        else:
-            await self.app(scope, _limited(receive), send)
+        if refused is None and scope["method"] not in READING:
+            try:
+                receive = await received(scope, receive)
+            except TooLarge as error:
+                refused = _error(HTTPConnection(scope), 413, str(error))
+        await (refused or self.app)(scope, receive, send)
 
     async def _refusal(self, connection: HTTPConnection) -> Response | None:
         """Why this request is not let in. Sets who sends it."""
@@ -81,6 +84,8 @@ class Gate:
         if scope["method"] not in READING and (access.read_only or not identity.may_act):
             why = "This page only lets you read." if access.read_only else f"{identity.name} may read, but not act."
             return _error(connection, 403, why)
+        if _is_act_of_the_api(scope) and _may_be_forged(connection):
+            return _error(connection, 403, f"A page must send the token of its forms in the header {csrf.HEADER}.")
         return None
 
     async def _identity(self, connection: HTTPConnection) -> Identity | None:
@@ -110,27 +115,23 @@ def _ask_who(connection: HTTPConnection, access: Access) -> Response:
 
 
 def _error(connection: HTTPConnection, status: int, why: str, headers: dict[str, str] | None = None) -> Response:
-    if path_of(connection.scope).startswith("/api"):
+    if _is_of_the_api(connection.scope):
         return JSONResponse({"detail": why}, status, headers)
     return PlainTextResponse(why, status, headers)
 
 
-def _length(scope: Scope) -> int:
-    given = Headers(scope=scope).get("content-length", "0")
-    return int(given) if given.isdigit() else 0
+def _is_act_of_the_api(scope: Scope) -> bool:
+    return _is_of_the_api(scope) and scope["method"] not in READING
 
 
-def _limited(receive: Receive) -> Receive:
-    """A body that is cut off where it becomes too large, whatever its header has said."""
-    seen = 0
+def _is_of_the_api(scope: Scope) -> bool:
+    return path_of(scope).startswith("/api/")
 
-    async def limited() -> Message:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        return {"type": "http.disconnect"} if seen > LARGEST_BODY else message
 
-    return limited
+def _may_be_forged(connection: HTTPConnection) -> bool:
+    """Whether another page can have had a visitor's browser send this. Forms are checked where they are read."""
+    is_browser = any(name in connection.headers for name in BROWSER)
+    return is_browser and not csrf.is_meant(connection, connection.headers.get(csrf.HEADER, ""))
 
 
 def _with_headers(send: Send) -> Send:

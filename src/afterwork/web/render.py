@@ -1,12 +1,13 @@
 """Templates: how a page is made of what was found."""
 
+import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from sqlalchemy import URL
@@ -36,7 +37,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(ago=ago, count=count, moment=moment, part=part, seconds=seconds, span=span)
+    made.filters.update(ago=ago, count=count, moment=moment, part=part, quoted=shlex.quote, seconds=seconds, span=span)
     made.globals.update(menu=MENU, version=_version_of_static())
     return made
 
@@ -60,7 +61,7 @@ def context(site: Site, request: Request, more: Mapping[str, Any]) -> dict[str, 
     return {
         "url": url,
         "path": request.url.path.removeprefix(base) or "/",
-        "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        "here": quote(request.url.path, safe="/!") + (f"?{request.url.query}" if request.url.query else ""),
         "identity": identity,
         "may_act": identity is not None and identity.may_act and not site.access.read_only,
         "has_login": site.access.has_tokens and site.access.authenticate is None,

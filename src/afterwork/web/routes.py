@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
@@ -70,6 +70,9 @@ def problem(site: Site, request: Request, error: Exception) -> Response:
     match error:
         case BadRequest() | MalformedExternalId():
             return render(site, request, "problem.html", {"title": "Not found", "why": str(error)}, 404)
+        case DataError():
+            why = f"The database can't hold what was asked for: {plainly(error)}"
+            return render(site, request, "problem.html", {"title": "Not found", "why": why}, 404)
         case AfterworkError():
             return render(site, request, "problem.html", {"title": "Not ready", "why": str(error)}, 503)
         case _:

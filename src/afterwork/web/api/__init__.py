@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 
 import afterwork
 from afterwork.errors import AfterworkError, BadRequest, MalformedExternalId, NotThere
@@ -16,6 +16,7 @@ PROBLEMS = {
     401: "Who asks is not known",
     403: "Who asks may not do that",
     404: "There is no such thing",
+    413: "The body is too large",
     503: "The database, or the installation, is not as it must be",
 }
 
@@ -32,6 +33,7 @@ def api(site: Site) -> FastAPI:
     )
     made.add_exception_handler(AfterworkError, _problem)
     made.add_exception_handler(SQLAlchemyError, _no_database)
+    made.add_exception_handler(DataError, _not_to_be_held)
     for kind in (status, tickets, timers, caches, machines, lanes, model):
         made.include_router(kind.router(site))
     return made
@@ -50,3 +52,7 @@ async def _problem(request: Request, error: Exception) -> JSONResponse:
 
 async def _no_database(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": f"The database says: {plainly(error)}"}, 503)
+
+
+async def _not_to_be_held(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": f"The database can't hold what was asked for: {plainly(error)}"}, 400)

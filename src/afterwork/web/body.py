@@ -1,0 +1,37 @@
+"""How much a request may bring along: its body is read here, before anything else looks at it, or it is refused."""
+
+from starlette.datastructures import Headers
+from starlette.types import Message, Receive, Scope
+
+from afterwork.errors import TooLarge
+
+LARGEST_BODY = 1_000_000
+"""Bytes. A form with ten thousand ticket keys has fewer."""
+
+
+async def received(scope: Scope, receive: Receive) -> Receive:
+    """A `receive` that gives the whole body, which has come. Raises `TooLarge`, whatever the headers have said, and
+    reads no further."""
+    if _announced(scope) > LARGEST_BODY:
+        raise TooLarge(LARGEST_BODY)
+    messages: list[Message] = []
+    size, goes_on = 0, True
+    while goes_on:
+        message = await receive()
+        messages.append(message)
+        size += len(message.get("body", b""))
+        goes_on = message.get("more_body", False)
+        if size > LARGEST_BODY:
+            raise TooLarge(LARGEST_BODY)
+    waiting = iter(messages)
+
+    async def again() -> Message:
+        message = next(waiting, None)
+        return await receive() if message is None else message
+
+    return again
+
+
+def _announced(scope: Scope) -> int:
+    given = Headers(scope=scope).get("content-length", "")
+    return int(given) if given.isascii() and given.isdigit() else 0
