@@ -71,7 +71,7 @@ def test_a_cache_is_run_by_hand(the_trade: Trade, client: TestClient, act: Act) 
     the_trade.run()
     assert the_trade.value("SELECT total FROM customer") == 2
     assert "has no cache" in act("/recompute", back, root="Customer!1", cache=NASTY)
-    answer = client.post("/api/recompute", json={"root": "Customer!1", "cache": "total"})
+    answer = client_of(client.app).post("/api/recompute", json={"root": "Customer!1", "cache": "total"})
     assert answer.status_code == 204, answer.text
 
 
