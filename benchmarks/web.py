@@ -29,7 +29,8 @@ PAGES = (
     "/tickets?q=root:Customer!7", "/tickets?q=nowhere", "/tickets/1", "/timers", "/caches", "/caches/Customer.total",
     "/caches/Customer.total?state=stale", f"/caches/Customer.total/{ONE}", f"/impact?root={ONE}&member=name",
     "/machines", "/lanes", "/model", "/metrics", "/api/status", "/api/overview", "/api/tickets", "/api/ticket-counts",
-    "/api/timers", "/api/caches", "/api/caches/Customer.total", f"/api/explain?root={ONE}&cache=total", "/api/lanes", "/api/machines",
+    "/api/timers", "/api/caches", "/api/caches/Customer.total", f"/api/explain?root={ONE}&cache=total", "/api/lanes",
+    "/api/machines",
 )  # fmt: skip
 
 
