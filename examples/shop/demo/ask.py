@@ -14,14 +14,12 @@ from examples.shop.demo.stage import ROOT, Stage
 
 
 def commands(found: Stage) -> Iterator[str]:
-    """Command lines about the newest line of an order, and about the customer who pays for it; and one that serves
-    the web page on what is left."""
+    """Command lines about the newest line of an order, and about the customer who pays for it."""
     with Session(found.engine) as session:
         line = session.scalars(select(OrderLine).join(Order).order_by(OrderLine.id.desc()).limit(1)).first()
         if line is not None:
             yield _command(found, "explain", f"Customer!{line.order.customer_id}", "total")
             yield _command(found, "impact", f"OrderLine!{line.id}", "quantity")
-    yield _command(found, "serve", "--web", "127.0.0.1:8008")
 
 
 def _command(found: Stage, command: str, *arguments: str) -> str:
