@@ -4,11 +4,9 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
-
 import afterwork as aw
 from afterwork.events import Event, Reached
-from afterwork.insight import aside
+from afterwork.insight import Limits
 from afterwork.store.database import database_of
 from afterwork.triggers.stale import FORGET_EVERY, Stale
 from tests.triggers.stale_scene import Base, Scene, Shelf
@@ -54,18 +52,17 @@ def test_it_does_not_grow_though_stale_caches_never_run_out(shelves: Scene) -> N
     assert shelves.all(Shelf)[0].value == ROUNDS + 2
 
 
-def test_check_tells_of_it(shelves: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_tells_of_it(shelves: Scene) -> None:
     shelves.run()
     insight = shelves.app.insight(shelves.engine)
     assert all(finding.right for finding in insight.check() if "kept aside" in finding.what)
     shelves.sql("UPDATE shelf SET size = 7", "INSERT INTO afterwork_recent SELECT * FROM afterwork_journal")
 
     (few,) = (finding for finding in insight.check() if "kept aside" in finding.what)
-    monkeypatch.setattr(aside, "MANY", 1)
-    (many,) = (finding for finding in insight.check() if "kept aside" in finding.what)
+    (many,) = (finding for finding in insight.check(Limits(waiting_changes=1)) if "kept aside" in finding.what)
 
     assert few.right
     assert few.advice == ""
     assert not many.right
     assert not many.is_fault
-    assert "afterwork status" in many.advice
+    assert "afterwork caches" in many.advice
