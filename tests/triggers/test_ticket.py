@@ -334,7 +334,7 @@ def test_a_ticket_that_failed_can_be_retried_by_hand(the_shop: Shop) -> None:
 
 @pytest.mark.parametrize("key", ["2", "abc", "", "1; DROP TABLE customer", "-1", "9" * 30])
 def test_retrying_a_ticket_that_is_not_there_says_so(the_shop: Shop, key: str) -> None:
-    with pytest.raises(BadRequest, match=r"ticket"):
+    with pytest.raises(BadRequest, match=r"there is no such ticket|can't be the key of a ticket"):
         the_shop.app.control(the_shop.engine).retry(key)
 
 

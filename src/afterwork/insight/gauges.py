@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Executable, Select, bindparam, func, select, text
 
 from afterwork.insight import servers
+from afterwork.journal.change import moment_of
 from afterwork.journal.tables import journal as entries
 from afterwork.manifest.tables import definition as definitions
 from afterwork.manifest.tables import due as dues
@@ -123,7 +124,7 @@ def _stale(connection: Connection, now: datetime) -> tuple[int, float]:
 def _journal(connection: Connection, now: datetime) -> tuple[int, float]:
     """Of a long journal, the first rows as the database has them."""
     count, first = connection.execute(_counted(select(entries.c.moment.label("moment")))).one()
-    return count, _since(datetime.fromisoformat(first) if isinstance(first, str) else first, now)
+    return count, _since(None if first is None else moment_of(first), now)
 
 
 def _late(connection: Connection, now: datetime) -> dict[str, float]:

@@ -11,10 +11,9 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, TextClause, bindparam, func, literal_column, select, text
+from sqlalchemy import Connection, TextClause, bindparam, literal_column, text
 
-from afterwork.journal.change import Change, Entry, moment_of, read
-from afterwork.journal.tables import recent
+from afterwork.journal.change import Change, Entry, read
 from afterwork.model.moment import UtcDateTime
 from afterwork.store.database import NOT_LONG
 from afterwork.store.direct import Direct
@@ -54,21 +53,6 @@ class Taken:
     definitions: int
     busy: bool
     more: bool
-
-
-@dataclass(frozen=True)
-class KeptAside:
-    """How many entries are kept aside for calculations in flight, and the moment of the first of them."""
-
-    count: int
-    first: datetime | None
-
-
-def kept_aside(connection: Connection) -> KeptAside:
-    """What is kept aside. It grows with what is changed while a calculation goes on, and is dropped when that ends."""
-    counted = select(func.count(), func.min(recent.c.moment)).select_from(recent)
-    count, first = connection.execute(counted).one()
-    return KeptAside(count, None if first is None else moment_of(first))
 
 
 @dataclass(frozen=True)

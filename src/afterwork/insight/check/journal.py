@@ -1,12 +1,13 @@
 """Changes that were written down and wait to be taken."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import Table, func, select
 
 from afterwork.insight.check.finding import Finding, Scene
 from afterwork.journal import tables as own
+from afterwork.journal.change import moment_of
 
 
 def look(scene: Scene) -> Iterator[Finding]:
@@ -36,7 +37,7 @@ def _age(scene: Scene) -> timedelta:
     found = scene.connection.execute(select(own.journal.c.moment).limit(1)).scalar()
     if found is None:
         return timedelta(0)
-    return scene.now - (datetime.fromisoformat(found) if isinstance(found, str) else found)
+    return scene.now - moment_of(found)
 
 
 def _kept(scene: Scene) -> Finding:
