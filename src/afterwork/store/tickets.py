@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
@@ -147,15 +148,31 @@ class Tickets:
         self.contract = contract
         self.dialect = dialect
         self.columns = Columns(contract, contract.table, dialect)
-        self._groups = self._groups_statement()
+
+    # Built when first needed: whoever only looks at tickets needs none of them.
+
+    @cached_property
+    def _groups(self) -> Select[Any]:
+        return self._groups_statement()
+
+    @cached_property
+    def _due(self) -> dict[bool, Direct]:
         asked: ColumnElement[int] = bindparam("priority")
+        return {exclusive: Direct(self._due_statement(exclusive, asked)) for exclusive in (True, False)}
+
+    @cached_property
+    def _first(self) -> dict[bool, Direct]:
         first = self._first_priority()
-        self._due = {exclusive: Direct(self._due_statement(exclusive, asked)) for exclusive in (True, False)}
-        self._first = {exclusive: Direct(self._due_statement(exclusive, first)) for exclusive in (True, False)}
-        self._one = {exclusive: self._one_statement(exclusive) for exclusive in (True, False)}
-        self._end = {
-            (error, many): Direct(self._end_statement(error, many)) for error in (True, False) for many in (True, False)
-        }
+        return {exclusive: Direct(self._due_statement(exclusive, first)) for exclusive in (True, False)}
+
+    @cached_property
+    def _one(self) -> dict[bool, Select[Any]]:
+        return {exclusive: self._one_statement(exclusive) for exclusive in (True, False)}
+
+    @cached_property
+    def _end(self) -> dict[tuple[bool, bool], Direct]:
+        both = (True, False)
+        return {(error, many): Direct(self._end_statement(error, many)) for error in both for many in both}
 
     def groups(self, connection: Connection) -> list[Group]:
         """Every lane and priority with pending tickets, in the order in which they run. Touches one row for each."""
