@@ -35,7 +35,8 @@ def history(app: Afterwork, url: URL, minutes: int, work: str | None, most: int,
     with engine_at(url) as engine:
         insight = app.insight(engine)
         failed = insight.failures(since, most, work)
-        found = History(insight.throughput(since, work), insight.latency(since, work), failed)
+        past = insight.past(since, work)
+        found = History(past.minutes, past.latency, failed)
     say("\n".join(history_lines(found)), found, as_json)
 
 

@@ -1,5 +1,6 @@
 """What has run: sums of each minute, how long it took, and the runs that are worth a look."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -44,18 +45,22 @@ class Total:
     sums: Sums
 
 
-def throughput(connection: Connection, since: datetime, work: str | None) -> list[Minute]:
-    """The minutes in which something ended, oldest first."""
-    return [
-        Minute(minute, *key, one.done, one.failed, one.put_off, one.seconds, one.wait)
-        for minute, key, one in history.since_minute(connection, since, work)
+@dataclass(frozen=True)
+class Past:
+    """What has run since a moment: the minutes in which something ended, oldest first, and how long it took."""
+
+    minutes: Sequence[Minute]
+    latency: Latency
+
+
+def past(connection: Connection, since: datetime, work: str | None) -> Past:
+    """What has run since a moment, of one work or of all."""
+    rows = history.since_minute(connection, since, work)
+    minutes = [
+        Minute(minute, *key, one.done, one.failed, one.put_off, one.seconds, one.wait) for minute, key, one in rows
     ]
-
-
-def latency(connection: Connection, since: datetime, work: str | None) -> Latency:
-    """How long it took from due to done."""
-    found = sum((one.latency for _, _, one in history.since_minute(connection, since, work)), Histogram())
-    return Latency(found.count, found.quantile(0.5), found.quantile(0.99))
+    took = sum((one.latency for _, _, one in rows), Histogram())
+    return Past(minutes, Latency(took.count, took.quantile(0.5), took.quantile(0.99)))
 
 
 def totals(connection: Connection) -> list[Total]:

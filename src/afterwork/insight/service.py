@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from afterwork.clock import Clock
+from sqlalchemy import Connection
+
 from afterwork.insight import check as checks
 from afterwork.insight import history, once, timers
 from afterwork.insight import model as model_views
 from afterwork.insight import status as statuses
 from afterwork.insight.check import STANDARD, Finding, Limits, Scene
 from afterwork.insight.gauges import Gauges, gauges
-from afterwork.insight.history import Latency, Minute, Total
+from afterwork.insight.history import Latency, Minute, Past, Total
 from afterwork.insight.model import ModelView
 from afterwork.insight.of_caches import OfCaches
 from afterwork.insight.of_machines import OfMachines
@@ -19,17 +20,12 @@ from afterwork.insight.once import OnceView
 from afterwork.insight.overview import HOUR, Overview, attention, last_hour
 from afterwork.insight.status import Status
 from afterwork.insight.timers import TimerDetail, TimerView
-from afterwork.model.reading import ReadModel
-from afterwork.store.database import Database
 from afterwork.store.history import RunOutcome, RunRecord, records
 
 
 class Insight(OfTickets, OfCaches, OfMachines):
     """Reads one database. Changes nothing. What needs Afterwork's own tables raises `NotInstalled` or `WrongSchema`
     where they are not as they must be."""
-
-    def __init__(self, database: Database, model: ReadModel, clock: Clock) -> None:
-        super().__init__(database, model, clock)
 
     @property
     def model(self) -> ModelView:
@@ -39,8 +35,10 @@ class Insight(OfTickets, OfCaches, OfMachines):
     def status(self) -> Status:
         """Counts of what waits and runs, and who is there to run it."""
         with self._reading() as connection:
-            contract, now = self._model.contract, self._clock.now()
-            return statuses.status(self._database, connection, contract, self._tickets.columns, now)
+            return self._status(connection, self._clock.now())
+
+    def _status(self, connection: Connection, now: datetime) -> Status:
+        return statuses.status(self._database, connection, self._model.contract, self._tickets.columns, now)
 
     def timers(self) -> Sequence[TimerView]:
         """All timers, those of the model and those that the database still knows, by name."""
@@ -63,13 +61,16 @@ class Insight(OfTickets, OfCaches, OfMachines):
     def throughput(self, since: datetime, work: str | None = None) -> Sequence[Minute]:
         """What ended in each minute since a moment, oldest first, by work and kind of trigger; of one work or of all.
         Servers write it every few seconds."""
-        with self._reading() as connection:
-            return history.throughput(connection, since, work)
+        return self.past(since, work).minutes
 
     def latency(self, since: datetime, work: str | None = None) -> Latency:
         """How long it took from due to done since a moment, of one work or of all."""
+        return self.past(since, work).latency
+
+    def past(self, since: datetime, work: str | None = None) -> Past:
+        """Both of these, in one look."""
         with self._reading() as connection:
-            return history.latency(connection, since, work)
+            return history.past(connection, since, work)
 
     def totals(self) -> Sequence[Total]:
         """What the runs of each work have come to since the beginning. These never go down."""
@@ -107,10 +108,12 @@ class Insight(OfTickets, OfCaches, OfMachines):
     def overview(self) -> Overview:
         """Whether all is well, at one glance."""
         now = self._clock.now()
-        status, minutes = self.status(), self.throughput(now - HOUR)
-        needs = tuple(attention(status, minutes, self.timers(), self.once(), now))
-        failed = sum(one.failed for one in minutes)
-        return Overview(status, self.latency(now - HOUR), failed, last_hour(minutes, now), needs)
+        with self._reading() as connection:
+            status, past = self._status(connection, now), history.past(connection, now - HOUR, None)
+            shown = timers.views(connection, self._model), once.views(connection, self._model)
+        needs = tuple(attention(status, past.minutes, *shown, now))
+        failed = sum(one.failed for one in past.minutes)
+        return Overview(status, past.latency, failed, last_hour(past.minutes, now), needs)
 
     def check(self, limits: Limits = STANDARD) -> Sequence[Finding]:
         """Whether this installation is right, and what to do where it is not. `limits` say from where on something is

@@ -69,7 +69,7 @@ def detail(connection: Connection, model: ReadModel, name: str, now: datetime) -
         known = ", ".join(sorted(model.timers)) or "none"
         raise NotThere(f"There is no timer {shown(name)}. The model has: {known}.")
     timed = model.timers.get(name)
-    past = [one for one in history.throughput(connection, now - PAST, name) if one.trigger == "timer"]
+    past = [one for one in history.past(connection, now - PAST, name).minutes if one.trigger == "timer"]
     if timed is None:
         return TimerDetail(found, [], None, None, None, "", past)
     upcoming = list(itertools.islice(_upcoming(timed.when, found.due), UPCOMING))
