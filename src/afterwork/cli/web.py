@@ -1,6 +1,5 @@
 """Where `afterwork serve --web` serves the web page, and who may see it there."""
 
-import ipaddress
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from sqlalchemy import Engine
 
 from afterwork.app import Afterwork
 from afterwork.web import web
+from afterwork.web.access import is_loopback
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -26,15 +26,6 @@ class Address:
 
     host: str
     port: int
-
-    @property
-    def is_loopback(self) -> bool:
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
 
 
 def address_of(text: str) -> Address:
@@ -58,7 +49,7 @@ def prefix_of(text: str) -> str:
 def page_at(app: Afterwork, engine: Engine, address: Address, read_only: bool) -> "Starlette":
     """The web page, as it may be served at an address."""
     token, read_token = os.environ.get(TOKEN), os.environ.get(READ_TOKEN)
-    if not address.is_loopback and not (token or read_token):
+    if not (address.host == "localhost" or is_loopback(address.host)) and not (token or read_token):
         raise click.UsageError(
             f"Others than clients of this machine could see the page at {address.host}. Set {TOKEN} to a long random "
             f"text, which lets who knows it read and act, or {READ_TOKEN}, which lets them read."

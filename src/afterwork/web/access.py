@@ -62,7 +62,7 @@ class Access:
     def is_local(self, host: str, client: str | None) -> bool:
         """Whether a request comes from this machine, and means it. A page of somebody else's may let its own name point
         to a loopback address, so the name that was asked for must be one of this machine's, too."""
-        return _without_port(host).lower() in (*LOOPBACK_NAMES, *self.hosts) and _is_loopback(client)
+        return _without_port(host).lower() in (*LOOPBACK_NAMES, *self.hosts) and is_loopback(client or "")
 
 
 def _without_port(host: str) -> str:
@@ -74,8 +74,9 @@ def _same(known: str | None, shown: str) -> bool:
     return bool(known) and hmac.compare_digest((known or "").encode(), shown.encode())
 
 
-def _is_loopback(client: str | None) -> bool:
+def is_loopback(address: str) -> bool:
+    """Whether an IP address is one that only this machine can reach."""
     try:
-        return ipaddress.ip_address((client or "").split("%")[0]).is_loopback
+        return ipaddress.ip_address(address.split("%", maxsplit=1)[0]).is_loopback
     except ValueError:
         return False
