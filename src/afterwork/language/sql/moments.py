@@ -4,7 +4,7 @@ So all arithmetic is that of whole numbers. What the databases write differently
 text that took one twice would double with each operator around it.
 """
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Date, DateTime, Dialect, Interval
@@ -13,6 +13,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from afterwork.language.values import moment
 
 Column = ColumnElement[Any]
 
@@ -27,9 +29,8 @@ class Moment(TypeDecorator[datetime]):
         return dialect.type_descriptor(DateTime(timezone=dialect.name != "sqlite"))
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        found: datetime | None = moment(value)
+        return found
 
 
 class Span(TypeDecorator[timedelta]):
