@@ -60,6 +60,11 @@ def views(database: Database, connection: Connection, model: ReadModel) -> list[
     return [_view(name, Objects(database, connection, mapper, machine)) for name, mapper, machine in machines_in(model)]
 
 
+def view(database: Database, connection: Connection, model: ReadModel, name: str) -> MachineView:
+    """One machine, and where its objects stand. Raises `BadRequest` if the model has no such machine."""
+    return _view(name, objects_of(database, connection, model, name))
+
+
 def objects_of(database: Database, connection: Connection, model: ReadModel, name: str) -> Objects:
     """The objects that have the machine with a name. Raises `BadRequest` if the model has no such machine."""
     found = {one: (mapper, machine) for one, mapper, machine in machines_in(model)}

@@ -27,6 +27,11 @@ class OfMachines(Reading):
         with self._reading() as connection:
             return machines.views(self._database, connection, self._model)
 
+    def machine(self, name: str) -> MachineView:
+        """One state machine by name, `Order.flow`. Raises `BadRequest` if the model has no such machine."""
+        with self._reading() as connection:
+            return machines.view(self._database, connection, self._model, name)
+
     def diagram(self, view: MachineView, href: Callable[[str], str] | None = None) -> str:
         """The diagram of a machine, as an SVG without style, with the number of objects in each state. `href` says
         where a state leads that objects can be in."""

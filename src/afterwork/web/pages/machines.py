@@ -5,7 +5,6 @@ import shlex
 from markupsafe import Markup
 from starlette.requests import Request
 
-from afterwork.errors import BadRequest, shown
 from afterwork.insight import MachineView
 from afterwork.web.links import href
 from afterwork.web.page import Page, Shown
@@ -25,9 +24,7 @@ def show_all(site: Site, request: Request) -> Shown:
 def show_one(site: Site, request: Request) -> Shown:
     """One machine, and the objects in one of its states, if one is picked."""
     insight, name = site.insight, request.path_params["name"]
-    found = next((one for one in insight.machines() if one.name == name), None)
-    if found is None:
-        raise BadRequest(f"The model has no machine {shown(name)}.")
+    found = insight.machine(name)
     picked = request.query_params.get("state")
     state = None if picked == NOT_BEGUN else picked
     after = request.query_params.get("after")
