@@ -1,6 +1,5 @@
 """Everything that can be read of an installation, for the command line and whoever else shows it."""
 
-from afterwork.insight.cache_list import CacheLine
 from afterwork.insight.caches import CacheSummary, Filling
 from afterwork.insight.check import Finding, Limits
 from afterwork.insight.gauges import Gauges, LaneGauge, Transaction
@@ -17,6 +16,7 @@ from afterwork.insight.status import Status
 from afterwork.insight.ticket import Step, TicketDetail
 from afterwork.insight.tickets import TicketPage, TicketView
 from afterwork.insight.timers import TimerDetail, TimerView
+from afterwork.manifest.explain import CacheLine
 from afterwork.store.count import Count
 from afterwork.store.history import RunRecord
 from afterwork.store.ticket_filter import State, TicketFilter

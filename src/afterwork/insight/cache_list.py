@@ -1,7 +1,6 @@
 """The caches of one definition, a page at a time: all, or those in one state."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -9,8 +8,7 @@ from sqlalchemy import Connection, Row, Select, literal, select, tuple_
 
 from afterwork.errors import BadRequest, shown
 from afterwork.insight.page import WINDOW, Page, page
-from afterwork.manifest.cause import Cause, read_cause
-from afterwork.manifest.explain import State, state_in
+from afterwork.manifest.explain import STANDING, CacheLine, State, line_of, state_in
 from afterwork.manifest.tables import cache as caches
 from afterwork.manifest.tables import definition as definitions
 from afterwork.manifest.tables import due as dues
@@ -20,22 +18,6 @@ Value = TypeVar("Value")
 
 BETWEEN = "~"
 """Stands in `after` between a moment and the number of a cache."""
-
-
-@dataclass(frozen=True)
-class CacheLine:
-    """One cache of one object, in a list. `took` is in seconds; `because` is what made it run last, `stale` why it is
-    to run again, and `due` when."""
-
-    root_id: str
-    state: State
-    runs: int
-    computed: datetime | None
-    took: float | None
-    because: Cause | None
-    stale: Cause | None
-    due: datetime | None
-    error: str | None
 
 
 def caches_of(connection: Connection, name: str, state: State | None, after: str | None) -> Page[CacheLine]:
@@ -52,7 +34,7 @@ def caches_of(connection: Connection, name: str, state: State | None, after: str
             rows, place = connection.execute(_running(number, after)).all(), _number
         case _:
             rows, place = connection.execute(_by_root(number, state, after)).all(), _root
-    return page(rows, lambda row: state in (None, state_in(row)), place, _line)
+    return page(rows, lambda row: state in (None, state_in(row)), place, line_of)
 
 
 def _by_root(definition: int, state: State | None, after: str | None) -> Select[Any]:
@@ -91,8 +73,7 @@ def _due(definition: int, fill: bool, after: str | None) -> Select[Any]:
 def _joined(some: Select[Any]) -> Select[Any]:
     """What there is of caches that were picked. The limit comes first: no more are looked up than it says."""
     picked, d = some.subquery(), dues.c
-    columns = *caches.c, d.due, d.since, d.claim, d.cause.label("stale_cause")
-    found = select(*columns).join(picked, picked.c.id == caches.c.id)
+    found = select(*STANDING).join(picked, picked.c.id == caches.c.id)
     return found.outerjoin(dues, d.cache == caches.c.id)
 
 
@@ -113,17 +94,3 @@ def _read(kind: Callable[[str], Value], text: str) -> Value:
         return kind(text)
     except ValueError:
         raise BadRequest(f"No page of this list begins after {shown(text)}. Begin with the first one.") from None
-
-
-def _line(row: Row[Any]) -> CacheLine:
-    return CacheLine(
-        row.root,
-        state_in(row),
-        row.runs,
-        row.computed,
-        row.took,
-        read_cause(row.cause),
-        read_cause(row.stale_cause),
-        row.due,
-        row.error,
-    )

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 
 from afterwork.insight import cache_list, caches
-from afterwork.insight.cache_list import CacheLine
 from afterwork.insight.caches import CacheSummary
 from afterwork.insight.naming import Naming
 from afterwork.insight.neighbours import Finder, Neighbourhood
 from afterwork.insight.page import Page
 from afterwork.insight.reading import Reading
-from afterwork.manifest.explain import Explainer, Explanation, Reader, State
+from afterwork.manifest.explain import CacheLine, Explainer, Explanation, Reader, State
 from afterwork.model.external_id import parse
 from afterwork.triggers.assemble import matcher_of
 

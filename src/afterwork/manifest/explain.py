@@ -38,12 +38,10 @@ class ReadGroup:
 
 
 @dataclass(frozen=True)
-class Explanation:
-    """All that is known of one cache of one object. `took` is in seconds; `because` is what made it run last, `stale`
-    why it is to run again, `due` when. Of a machine: the state that it is in, and the steps that it would take by
-    itself."""
+class CacheLine:
+    """How one cache of one object stands. `took` is in seconds; `because` is what made it run last, `stale` why it is
+    to run again, and `due` when."""
 
-    name: str
     root_id: str
     state: State
     runs: int
@@ -53,6 +51,33 @@ class Explanation:
     stale: Cause | None
     due: datetime | None
     error: str | None
+
+
+STANDING = (*caches.c, dues.c.due, dues.c.since, dues.c.claim, dues.c.cause.label("stale_cause"))
+"""The columns of a cache, and of what is due of it, that tell how it stands."""
+
+
+def line_of(row: Any) -> CacheLine:
+    """How a cache stands, by its `STANDING`."""
+    return CacheLine(
+        row.root,
+        state_in(row),
+        row.runs,
+        row.computed,
+        row.took,
+        read_cause(row.cause),
+        read_cause(row.stale_cause),
+        row.due,
+        row.error,
+    )
+
+
+@dataclass(frozen=True)
+class Explanation(CacheLine):
+    """All that is known of one cache of one object. Of a machine: the state that it is in, and the steps that it would
+    take by itself."""
+
+    name: str
     reads: tuple[ReadGroup, ...]
     stands_in: str | None = None
     steps: tuple[Step, ...] = ()
@@ -93,25 +118,12 @@ class Explainer:
         """What is known of a cache. Raises `BadRequest` if the object has none."""
         c, d = caches.c, dues.c
         row = connection.execute(
-            select(caches, d.due, d.since, d.claim, d.cause.label("stale_cause"))
-            .outerjoin(dues, d.cache == c.id)
-            .where(c.definition == definition.id, c.root == root)
+            select(*STANDING).outerjoin(dues, d.cache == c.id).where(c.definition == definition.id, c.root == root)
         ).one_or_none()
         if row is None:
             raise BadRequest(f"{root} has no cache {definition.name}: it is not there, or was added just now.")
-        return Explanation(
-            definition.name,
-            root,
-            state_in(row),
-            row.runs,
-            row.computed,
-            row.took,
-            read_cause(row.cause),
-            read_cause(row.stale_cause),
-            row.due,
-            row.error,
-            tuple(self._groups(connection, row.id)),
-        )
+        groups = tuple(self._groups(connection, row.id))
+        return Explanation(**vars(line_of(row)), name=definition.name, reads=groups)
 
     def readers_of(
         self, connection: Connection, definition: Definition, roots: Sequence[str], most: int
