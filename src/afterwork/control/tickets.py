@@ -15,9 +15,10 @@ from afterwork.errors import CancelledByHand
 from afterwork.model.key import key_text
 from afterwork.store import ticket_acts
 from afterwork.store.database import Database
+from afterwork.store.ticket_columns import aware
 from afterwork.store.ticket_filter import State, TicketFilter, Wanted, state_of
 from afterwork.store.ticket_walk import Walk
-from afterwork.store.tickets import Tickets, aware
+from afterwork.store.tickets import Tickets
 
 AT_ONCE = 500
 """Tickets that one transaction changes at most."""

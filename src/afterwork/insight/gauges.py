@@ -19,7 +19,8 @@ from afterwork.model.reading import ReadModel
 from afterwork.model.unique import has_begun
 from afterwork.store import tables
 from afterwork.store.database import Database
-from afterwork.store.tickets import Columns, Group, Tickets, aware
+from afterwork.store.ticket_columns import Columns, aware
+from afterwork.store.tickets import Group, Tickets
 
 MOST = 100_000
 """So many are counted of each, and not more."""

@@ -13,9 +13,9 @@ from afterwork.model.reading import ReadModel
 from afterwork.store import tables
 from afterwork.store.count import Count
 from afterwork.store.database import Database, Holder
+from afterwork.store.ticket_columns import aware
 from afterwork.store.ticket_filter import TicketFilter
 from afterwork.store.ticket_walk import Walk
-from afterwork.store.tickets import aware
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from afterwork.manifest.tables import due as dues
 from afterwork.model.contract import Contract, moment_for
 from afterwork.store import tables
 from afterwork.store.database import Database
-from afterwork.store.tickets import Columns, aware
+from afterwork.store.ticket_columns import Columns, aware
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Row
 from afterwork.model.key import key_text
 from afterwork.store.count import Count
 from afterwork.store.progress import Said
+from afterwork.store.ticket_columns import aware
 from afterwork.store.ticket_filter import STATES, State, TicketFilter, state_of
 from afterwork.store.ticket_walk import Walk
-from afterwork.store.tickets import aware
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from afterwork.store import tables
 from afterwork.store.database import Database
 from afterwork.store.hits import HITS
 from afterwork.store.sleep import create_wake_function
-from afterwork.store.tickets import indexes
+from afterwork.store.ticket_columns import indexes
 
 
 def install(database: Database, contract: Contract) -> list[str]:

@@ -11,8 +11,9 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, true
 from afterwork.model.key import key_of
 from afterwork.model.unique import has_begun
 from afterwork.store.tables import lease as leases
+from afterwork.store.ticket_columns import Columns
 from afterwork.store.ticket_filter import TicketFilter
-from afterwork.store.tickets import CLOCK_SLACK, Columns, Group, Tickets
+from afterwork.store.tickets import CLOCK_SLACK, Group, Tickets
 
 MOST_RUNNING = 1000
 

@@ -25,10 +25,11 @@ from afterwork.model.unique import has_begun
 from afterwork.store import progress
 from afterwork.store.count import Count
 from afterwork.store.progress import Said
+from afterwork.store.ticket_columns import Columns
 from afterwork.store.ticket_conditions import meets
 from afterwork.store.ticket_filter import ALL, TicketFilter, check_text
 from afterwork.store.ticket_stretches import Place, Stretch, Stretches
-from afterwork.store.tickets import Columns, Tickets
+from afterwork.store.tickets import Tickets
 
 LOOKED_AT = 10_000
 """Rows that one look goes over if a filter asks for what no index finds, and tickets that are counted one by one."""
