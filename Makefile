@@ -5,7 +5,7 @@ BIN := .venv/bin
 DEV := .venv/.ready
 DATABASE_URL ?=
 SECONDS ?= 15
-WORKERS ?= 2
+WORKERS ?= 3
 EXAMPLES ?= 10000
 # Tests start hundreds of processes, which need not compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE

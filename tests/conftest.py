@@ -1,5 +1,6 @@
 """Each behavioural test runs on a SQLite file and on PostgreSQL, in a fresh database."""
 
+import gc
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -12,8 +13,20 @@ from sqlalchemy.orm import Session
 import afterwork as aw
 from afterwork.events import Event
 from tests.support import shop, trade
+from tests.support.memory import be_quick_with_files
 from tests.support.postgres import fresh_database, postgres
 from tests.support.prepared import Prepared
+
+
+def pytest_configure() -> None:
+    be_quick_with_files()
+
+
+def pytest_collection_finish() -> None:
+    # What was imported stays. Without it, the collector takes 8 % less of the processor.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 @pytest.fixture(scope="session")

@@ -109,7 +109,7 @@ def made(folder: Path, scene: str) -> Engine:
     return engine
 
 
-@pytest.fixture(scope="session", params=["empty", "busy", "failing"])
+@pytest.fixture(scope="package", params=["empty", "busy", "failing"])
 def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Engine]]:
     """A shop in which nothing is yet, or much goes on, or much goes wrong. Only to be looked at."""
     name: str = request.param
@@ -118,7 +118,7 @@ def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     engine.dispose()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def looking(browser: Browser, scene: tuple[str, Engine]) -> Iterator[Visitors]:
     """Visitors who look at a scene."""
     with visitors_of(browser, scene[1]) as found:
