@@ -142,7 +142,7 @@ def test_status_counts_what_waits_in_each_lane(engine: Engine, ann: Customer, af
 
     assert "1 in mail, 1 in main" in told(afterwork("status"))
     found = json.loads(told(afterwork("status", "--json")))
-    assert found["waiting"] == {"mail": 1, "main": 1}
+    assert found["waiting"] == {lane: {"number": 1, "or_more": False} for lane in ("mail", "main")}
     assert (found["running"], found["servers"], found["paused"]) == (0, [], [])
 
 

@@ -296,7 +296,7 @@ def test_status_counts_what_is_stale(shop: Trade, afterwork: Afterwork) -> None:
     )
 
     assert "stale    1 caches; the first for" in told(afterwork("status"))
-    assert json.loads(told(afterwork("status", "--json")))["stale"] == 1
+    assert json.loads(told(afterwork("status", "--json")))["stale"]["number"] == 1
 
 
 # check

@@ -6,10 +6,11 @@ from afterwork.insight import Status, TimerView
 from afterwork.insight.history import Minute
 from afterwork.insight.once import OnceView
 from afterwork.insight.overview import attention, last_hour
+from afterwork.store.count import NONE, Count
 
 NOON = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
 
-WELL = Status({}, 0, None, ["1 (process 7 on here)"], [], 0, None)
+WELL = Status({}, 0, None, ["1 (process 7 on here)"], [], NONE, None)
 
 
 def minute(ago: int, work: str = "Customer.assign_number", done: int = 0, failed: int = 0) -> Minute:
@@ -19,7 +20,7 @@ def minute(ago: int, work: str = "Customer.assign_number", done: int = 0, failed
 
 def timer(*, paused: bool = False, late: timedelta = timedelta(0), known: bool = True) -> TimerView:
     due = NOON - late
-    return TimerView("ExportOrder", "Every hour", None, due, paused, None, None, None, 0, 0, 0, None, known)
+    return TimerView("ExportOrder", "Every hour", None, due, paused, None, None, None, 0, 0, NONE, None, known)
 
 
 def told(
@@ -36,26 +37,26 @@ def test_where_all_is_well_nothing_needs_attention() -> None:
 
 
 def test_without_a_server_nothing_is_done() -> None:
-    (found,) = attention(Status({"main": 3}, 0, timedelta(hours=1), [], [], 0, None), [], [], [], NOON)
+    (found,) = attention(Status({"main": Count(3)}, 0, timedelta(hours=1), [], [], NONE, None), [], [], [], NOON)
 
     assert (found.what, found.is_urgent, found.command) == ("No server is there", True, "serve")
 
 
 def test_a_ticket_that_waits_for_long_is_told() -> None:
-    waiting = Status({"main": 3}, 0, timedelta(minutes=5), WELL.servers, [], 0, None)
+    waiting = Status({"main": Count(3)}, 0, timedelta(minutes=5), WELL.servers, [], NONE, None)
 
     assert told(waiting) == ["The oldest ticket has waited for 5 minutes"]
 
 
 def test_a_paused_lane_is_told_with_what_waits_in_it() -> None:
-    paused = Status({"main": 1, "mail": 1200}, 0, timedelta(hours=2), WELL.servers, ["mail"], 0, None)
+    paused = Status({"main": Count(1), "mail": Count(1200)}, 0, timedelta(hours=2), WELL.servers, ["mail"], NONE, None)
 
     assert told(paused) == ["The lane mail is paused, and 1,200 tickets wait in it"]
 
 
 def test_caches_that_are_stale_for_long_are_told() -> None:
-    assert told(Status({}, 0, None, WELL.servers, [], 7, timedelta(seconds=59))) == []
-    assert told(Status({}, 0, None, WELL.servers, [], 7, timedelta(seconds=61))) == [
+    assert told(Status({}, 0, None, WELL.servers, [], Count(7), timedelta(seconds=59))) == []
+    assert told(Status({}, 0, None, WELL.servers, [], Count(7), timedelta(seconds=61))) == [
         "7 caches are stale, the first for a minute"
     ]
 

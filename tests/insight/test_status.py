@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import afterwork as aw
+from afterwork.store.count import Count
 from tests.conftest import Shop
 from tests.support.shop import Customer
 
@@ -15,7 +16,7 @@ def test_a_ticket_that_is_not_due_does_not_wait_yet(the_shop: Shop) -> None:
         session.commit()
 
     status = the_shop.app.insight(the_shop.engine).status()
-    assert (status.waiting, status.oldest) == ({"main": 1}, None)
+    assert (status.waiting, status.oldest) == ({"main": Count(1)}, None)
 
     the_shop.clock.advance(timedelta(hours=1, minutes=5))
     status = the_shop.app.insight(the_shop.engine).status()

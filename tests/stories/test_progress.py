@@ -65,12 +65,12 @@ def test_others_see_how_far_a_run_is_for_as_long_as_it_goes_on(office: Office, e
 
     said = [Said("Task!1", 40, 100, office.clock.now(), stopping=False)]
     assert office.log == [said if shows(office, external) else ()]
-    assert (seen(office).running, seen(office).left) == ((), 0)
+    assert (seen(office).running, seen(office).left.number) == ((), 0)
 
 
 def test_a_round_shows_how_many_of_its_hits_are_done(office: Office) -> None:
     def work(self: Any) -> None:
-        office.log.append((seen(office).hits, seen(office).left))
+        office.log.append((seen(office).hits, seen(office).left.number))
 
     working(office, work, tasks=3, external=True)
     office.run()
@@ -147,7 +147,7 @@ def test_a_run_that_is_cancelled_stops_at_its_next_word_and_nothing_of_it_is_sav
     assert office.log == [Cancellation(2, 1) if external else Cancellation(0, 3)]
     assert {ok for _, _, ok in ran} == {False}
     assert office.sql("SELECT sum(done) FROM task") == 0
-    assert (seen(office).failed, seen(office).error, seen(office).left) == (0, None, 0)
+    assert (seen(office).failed, seen(office).error, seen(office).left.number) == (0, None, 0)
     assert office.run(timedelta(minutes=5)) == []
     assert [ok for _, _, ok in office.run(timedelta(minutes=5))] == [True] * 3
 
@@ -223,7 +223,7 @@ def test_what_a_server_runs_is_cancelled_from_elsewhere(office: Office) -> None:
         eventually(lambda: seen(office).running)
         office.app.control(office.engine).pause("Work")
         assert cancel(office) == Cancellation(0, 1)
-        eventually(lambda: seen(office).left == 0)
+        eventually(lambda: seen(office).left.number == 0)
 
     assert (office.log, seen(office).running, office.sql("SELECT done FROM task")) == (["begun"], (), 0)
 

@@ -69,12 +69,12 @@ def status_lines(found: Overview, twin: Callable[[str], str]) -> Iterator[str]:
 def numbers(found: Overview) -> Iterator[tuple[str, str]]:
     """A few numbers, each with its name."""
     status, latency = found.status, found.latency
-    lanes = ", ".join(f"{count:,} in {lane}" for lane, count in status.waiting.items())
+    lanes = ", ".join(f"{count} in {lane}" for lane, count in status.waiting.items())
     oldest = "" if status.oldest is None else f"; the oldest for {status.oldest.total_seconds():,.1f} s"
     yield "waiting", f"{lanes or 'none'}{oldest}"
     yield "outside", f"{status.running:,} running"
     since = "" if status.stale_for is None else f"; the first for {status.stale_for.total_seconds():,.1f} s"
-    yield "stale", f"{status.stale:,} caches{since}"
+    yield "stale", f"{status.stale} caches{since}"
     yield "servers", ", ".join(status.servers) or "none"
     yield "paused", ", ".join(status.paused) or "none"
     if latency.p50 is None or latency.p99 is None:

@@ -33,7 +33,7 @@ def _timer_cells(one: TimerView) -> tuple[str, ...]:
     name = one.name if one.known else f"{one.name} (not in the model any more)"
     coming = "paused" if one.paused else moment(one.due) if one.known else "never"
     took = "" if one.took is None else f"{one.took:.1f} s"
-    counts = f"{one.hits:,}", f"{one.failed:,}", f"{one.left:,}"
+    counts = f"{one.hits:,}", f"{one.failed:,}", str(one.left)
     said = one.error or "", "; ".join(map(_said, one.running))
     return (name, one.schedule, one.lane or "", coming, moment(one.fired), took, *counts, *said)
 

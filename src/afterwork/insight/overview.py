@@ -13,6 +13,7 @@ from afterwork.insight.history import Latency, Minute
 from afterwork.insight.once import OnceView
 from afterwork.insight.status import Status
 from afterwork.insight.timers import TimerView
+from afterwork.store.count import NONE
 
 HOUR = timedelta(hours=1)
 
@@ -81,7 +82,7 @@ def attention(
     yield from _of_failures(minutes)
     yield from _of_lanes(status)
     if status.stale_for is not None and status.stale_for > LONG:
-        what = f"{status.stale:,} caches are stale, the first for {_minutes(status.stale_for)}"
+        what = f"{status.stale} caches are stale, the first for {_minutes(status.stale_for)}"
         yield Attention(what, "See which, and whether a server calculates them.", "/caches", "caches")
 
 
@@ -126,7 +127,7 @@ def _of_failures(minutes: Sequence[Minute]) -> Iterator[Attention]:
 
 def _of_lanes(status: Status) -> Iterator[Attention]:
     for lane in status.paused:
-        what = f"The lane {lane} is paused, and {status.waiting.get(lane, 0):,} tickets wait in it"
+        what = f"The lane {lane} is paused, and {status.waiting.get(lane, NONE)} tickets wait in it"
         yield Attention(what, "Resume it when its jobs may begin again.", "/lanes", f"resume {shlex.quote(lane)}")
 
 

@@ -21,6 +21,7 @@ from afterwork.insight.overview import HOUR, Overview, attention, last_hour
 from afterwork.insight.status import Status
 from afterwork.insight.timers import TimerDetail, TimerView
 from afterwork.store.history import RunOutcome, RunRecord, records
+from afterwork.store.ticket_walk import Walk
 
 
 class Insight(OfTickets, OfCaches, OfMachines):
@@ -38,7 +39,7 @@ class Insight(OfTickets, OfCaches, OfMachines):
             return self._status(connection, self._clock.now())
 
     def _status(self, connection: Connection, now: datetime) -> Status:
-        return statuses.status(self._database, connection, self._model.contract, self._tickets.columns, now)
+        return statuses.status(self._database, connection, Walk(self._tickets, now), now)
 
     def timers(self) -> Sequence[TimerView]:
         """All timers, those of the model and those that the database still knows, by name."""

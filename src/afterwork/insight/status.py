@@ -3,61 +3,80 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, CompoundSelect, Connection, SelectBase, bindparam, func, or_, select, union_all
 
 from afterwork.insight import servers
+from afterwork.manifest.tables import definition as definitions
 from afterwork.manifest.tables import due as dues
-from afterwork.model.contract import Contract, moment_for
 from afterwork.store import tables
+from afterwork.store.count import BOUND, NONE, Count
 from afterwork.store.database import Database
-from afterwork.store.ticket_columns import Columns, aware
+from afterwork.store.ticket_columns import aware
+from afterwork.store.ticket_filter import TicketFilter
+from afterwork.store.ticket_walk import Walk
 
 
 @dataclass(frozen=True)
 class Status:
     """What goes on in a database. `waiting` counts pending tickets by lane; `oldest` is how long the first waits that
-    could run by now. `stale` counts caches that are stale, `stale_for` is how long the first has been so."""
+    could run by now. `stale` counts caches that are stale, `stale_for` is how long the first has been so. Of each, no
+    more than some thousands are counted."""
 
-    waiting: dict[str, int]
+    waiting: dict[str, Count]
     running: int
     oldest: timedelta | None
     servers: Sequence[str]
     paused: Sequence[str]
-    stale: int
+    stale: Count
     stale_for: timedelta | None
 
+    @property
+    def waiting_in_all(self) -> Count:
+        """The pending tickets of all lanes."""
+        return sum(self.waiting.values(), start=NONE)
 
-def status(database: Database, connection: Connection, contract: Contract, columns: Columns, now: datetime) -> Status:
+
+def status(database: Database, connection: Connection, walk: Walk, now: datetime) -> Status:
     """Counts of what waits and runs, and who is there to run it."""
-    lane = columns.lane
-    lanes = select(lane, func.count()).where(columns.pending).group_by(lane).order_by(lane)
-    waiting = {str(name): int(count) for name, count in connection.execute(lanes)}
+    waiting = {lane: walk.count(connection, TicketFilter("pending", lane=lane)) for lane in walk.lanes(connection)}
     running = connection.execute(select(func.count()).select_from(tables.lease)).scalar_one()
     paused = connection.execute(select(tables.lane.c.name).where(tables.lane.c.paused)).scalars().all()
-    oldest = _oldest(database, connection, contract, columns, now)
     stale, stale_for = _stale(connection, now)
-    return Status(waiting, running, oldest, servers.living(database, connection, now), paused, stale, stale_for)
+    living = servers.living(database, connection, now)
+    return Status(waiting, running, _oldest(connection, walk, now), living, paused, stale, stale_for)
 
 
-def _oldest(
-    database: Database, connection: Connection, contract: Contract, columns: Columns, now: datetime
-) -> timedelta | None:
+def _oldest(connection: Connection, walk: Walk, now: datetime) -> timedelta | None:
     """How long the first ticket waits that could run: since it was due, or was made if it names no moment."""
-    earliest = contract.execute_earliest.column
-    due = select(func.min(earliest)).where(columns.pending, earliest <= moment_for(earliest, database.dialect, now))
-    firsts = [connection.execute(due).scalar()]
-    if contract.created is not None:
-        at_once = select(func.min(contract.created.column)).where(columns.pending, earliest.is_(None))
-        firsts.append(connection.execute(at_once).scalar())
-    waited = [span for span in (_since(first, now) for first in firsts) if span is not None]
-    return max(waited, default=None)
+    firsts = walk.firsts(connection, TicketFilter("waiting"))
+    return max((span for row in firsts if (span := _since(row.earliest or row.created, now)) is not None), default=None)
 
 
-def _stale(connection: Connection, now: datetime) -> tuple[int, timedelta | None]:
-    since = dues.c.since
-    found = connection.execute(select(func.count(since), func.min(since).label("first"))).one()
-    return found[0], _since(found.first, now)
+def _stale(connection: Connection, now: datetime) -> tuple[Count, timedelta | None]:
+    """How many are stale, and how long the first has been so of those that are to run first."""
+    total, firsts = NONE, list[datetime]()
+    stale: CompoundSelect[Any] = union_all(
+        _counted(dues.c.claim.is_not(None)),
+        _counted(dues.c.claim.is_(None), ~dues.c.fill),
+        _counted(dues.c.claim.is_(None), dues.c.fill),
+    )
+    for definition in connection.execute(select(definitions.c.id)).scalars().all():
+        for number, first in connection.execute(stale, {"definition": definition, "now": now}):
+            total += Count(min(number, BOUND), number > BOUND)
+            firsts += [] if first is None else [first]
+    return total, _since(min(firsts, default=None), now)
+
+
+def _counted(*where: ColumnElement[bool]) -> SelectBase:
+    """How many of what is due for one cache are stale, and the first moment in them. Stale ones are due first, so no
+    more than `BOUND` need be looked at."""
+    d = dues.c
+    own = select(d.since, d.due).where(d.definition == bindparam("definition"), *where).order_by(d.due)
+    some = own.limit(BOUND + 1).subquery()
+    is_stale = or_(some.c.since.is_not(None), some.c.due <= bindparam("now", type_=d.due.type))
+    return select(func.count().label("number"), func.min(some.c.since).label("first")).where(is_stale)
 
 
 def _since(first: datetime | None, now: datetime) -> timedelta | None:

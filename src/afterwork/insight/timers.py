@@ -15,6 +15,7 @@ from afterwork.model.expression import expression_of
 from afterwork.model.reading import ReadModel
 from afterwork.model.when import Timer
 from afterwork.store import progress, tables
+from afterwork.store.count import BOUND, NONE, Count
 from afterwork.store.progress import Said
 
 UPCOMING = 5
@@ -41,7 +42,7 @@ class TimerView:
     took: float | None
     hits: int
     failed: int
-    left: int
+    left: Count
     error: str | None
     known: bool
     running: Sequence[Said] = ()
@@ -95,7 +96,8 @@ def _text(criteria: Any) -> str:
 def views(connection: Connection, model: ReadModel) -> list[TimerView]:
     """All timers, those of the model and those that the database still knows, by name."""
     c, h = tables.timer.c, tables.hit.c
-    left = select(func.count()).where(h.view_model == c.name, h.done.is_(None), h.error.is_(None)).scalar_subquery()
+    own = select(h.view_model).where(h.view_model == c.name, h.done.is_(None), h.error.is_(None)).limit(BOUND + 1)
+    left = select(func.count()).select_from(own.correlate(tables.timer).subquery()).scalar_subquery()
     rows = {row.name: row for row in connection.execute(select(tables.timer, left.label("left")))}
     said = progress.of_hits(connection)
     names = sorted(rows.keys() | model.timers.keys())
@@ -107,9 +109,9 @@ def _view(model: ReadModel, name: str, row: Row[Any] | None) -> TimerView:
     words = timed.when.words() if timed is not None else row.schedule if row is not None else ""
     lane = None if timed is None else timed.lane
     if row is None:
-        return TimerView(name, words, lane, None, False, None, None, None, 0, 0, 0, None, known=True)
+        return TimerView(name, words, lane, None, False, None, None, None, 0, 0, NONE, None, known=True)
     took = None if row.ended is None or row.fired is None else (row.ended - row.fired).total_seconds()
     return TimerView(
-        name, words, lane, row.due, row.paused, row.last_due, row.fired, took, row.hits, row.failed, row.left,
-        row.error, known=timed is not None,
+        name, words, lane, row.due, row.paused, row.last_due, row.fired, took, row.hits, row.failed,
+        Count(min(row.left, BOUND), row.left > BOUND), row.error, known=timed is not None,
     )  # fmt: skip

@@ -85,10 +85,11 @@ def let_go_on(connection: Connection, tickets: Collection[str]) -> None:
 def of_hits(connection: Connection) -> dict[str, list[Said]]:
     """What the runs of hits say that have not ended, by timer."""
     c, h = progress.c, hits.c
+    runs = connection.execute(select(c.ticket)).scalars().all()  # few; of hits that wait, there may be many
     said = (
         select(h.view_model, h.root_id, c.done, c.total, c.at, c.stop)
         .join(hits, h.id == c.ticket)
-        .where(h.done.is_(None), h.error.is_(None))
+        .where(h.id.in_(runs), h.done.is_(None), h.error.is_(None))
         .order_by(h.execute_earliest, h.id)
     )
     found: dict[str, list[Said]] = {}
