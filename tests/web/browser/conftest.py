@@ -119,10 +119,18 @@ def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="package")
-def looking(browser: Browser, scene: tuple[str, Engine]) -> Iterator[Visitors]:
+def shown(scene: tuple[str, Engine]) -> Iterator[str]:
+    """The address at which a scene is shown."""
+    with served(aw.web(app, scene[1]), "127.0.0.1", 0) as address:
+        yield address
+
+
+@pytest.fixture
+def looking(browser: Browser, shown: str) -> Iterator[Visitors]:
     """Visitors who look at a scene."""
-    with visitors_of(browser, scene[1]) as found:
-        yield found
+    found = Visitors(browser, shown)
+    yield found
+    found.close()
 
 
 @pytest.fixture

@@ -107,8 +107,10 @@ def test_a_row_is_ticked_and_retried_by_keyboard_alone(acting: Visitors, busy: E
     page = acting.visit().to("/")
     page.keyboard.press("t")
     expect(page.locator("h1")).to_have_text("Tickets")
-    page.get_by_label("Select ticket 3", exact=True).focus()
+    ticked = page.get_by_label("Select ticket 3", exact=True)
+    ticked.focus()
     page.keyboard.press("Space")
+    expect(ticked).to_be_checked()
     page.get_by_role("button", name="Retry", exact=True).focus()
     page.keyboard.press("Enter")
 

@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 import afterwork as aw
-from afterwork.web.menu import MENU, Entry
+from afterwork.web.menu import MENU
 from examples.shop import Customer
 from tests.web.browser.conftest import NARROW, WIDE, Visitors
 
@@ -20,18 +20,28 @@ SHIFTS = """() => new Promise(done => {
 })"""
 
 
+UNNAMED = """() => [...document.querySelectorAll('a, button, input:not([type=hidden]), select')]
+    .filter(one => !(one.textContent.trim() || one.ariaLabel || one.title || one.labels?.length))
+    .map(one => one.outerHTML)"""
+OUT_OF_ORDER = "() => [...document.querySelectorAll('[tabindex]')].filter(one => one.tabIndex > 0).length"
+
+
 @pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize(("width", "dark"), [(WIDE, False), (NARROW, True)])
-def test_a_page_is_shown_without_trouble(looking: Visitors, path: str, width: int, dark: bool) -> None:
-    """No error in the browser, nothing from other hosts, no wider than the window, one heading, no name taken over."""
-    visit = looking.visit(width=width, dark=dark)
+def test_a_page_is_shown_without_trouble(looking: Visitors, path: str) -> None:
+    """No error in the browser, nothing from other hosts, one heading, no name taken over; all that can be pressed is
+    named, and reached by keyboard; and on a narrow screen, and in the dark, it is no wider than the window."""
+    visit = looking.visit()
     page = visit.to(path)
 
     expect(page.locator("h1")).to_have_count(1)
     if page.locator("#main[data-live]").count():
         expect(page.locator("#live.on")).to_have_count(1)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.title().endswith("Afterwork")
+    assert (page.evaluate(UNNAMED), page.evaluate(OUT_OF_ORDER)) == ([], 0)
+    assert page.evaluate("document.documentElement.scrollWidth") <= WIDE
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size({"width": NARROW, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW
     assert visit.wrong == []
 
 
@@ -41,20 +51,14 @@ def test_a_page_reads_without_scripts(looking: Visitors, path: str) -> None:
     page = visit.to(path)
 
     expect(page.locator("h1")).to_be_visible()
-    page.get_by_role("link", name="Tickets", exact=True).first.click()
-    expect(page.locator("h1")).to_have_text("Tickets")
     assert visit.wrong == []
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_all_that_can_be_pressed_is_named_and_reached_by_keyboard(looking: Visitors, path: str) -> None:
-    page = looking.visit().to(path)
+def test_without_scripts_links_lead_on(looking: Visitors) -> None:
+    page = looking.visit(scripts=False).to("/")
+    page.get_by_role("link", name="Tickets", exact=True).first.click()
 
-    unnamed = page.evaluate("""() => [...document.querySelectorAll('a, button, input:not([type=hidden]), select')]
-        .filter(one => !(one.textContent.trim() || one.ariaLabel || one.title || one.labels?.length))
-        .map(one => one.outerHTML)""")
-    skipped = page.evaluate("() => [...document.querySelectorAll('[tabindex]')].filter(one => one.tabIndex > 0).length")
-    assert (unnamed, skipped) == ([], 0)
+    expect(page.locator("h1")).to_have_text("Tickets")
 
 
 def test_the_first_tab_leads_to_the_content(looking: Visitors) -> None:
@@ -66,13 +70,12 @@ def test_the_first_tab_leads_to_the_content(looking: Visitors) -> None:
     expect(page.locator("#main")).to_be_focused()
 
 
-@pytest.mark.parametrize("entry", MENU, ids=lambda entry: entry.name)
-def test_keys_lead_to_each_page(looking: Visitors, entry: Entry) -> None:
-    page = looking.visit().to("/model" if entry is MENU[0] else "/")
-    expect(page.locator("[data-help]")).to_be_visible()  # so the script has run
-    page.keyboard.press(entry.key)
-
-    expect(page.locator(f'.menu a[data-key="{entry.key}"][aria-current="page"]')).to_have_count(1)
+def test_keys_lead_to_each_page(looking: Visitors) -> None:
+    page = looking.visit().to("/")
+    for entry in (*MENU[1:], MENU[0]):
+        expect(page.locator("[data-help]")).to_be_visible()  # so the script has run
+        page.keyboard.press(entry.key)
+        expect(page.locator(f'.menu a[data-key="{entry.key}"][aria-current="page"]')).to_have_count(1)
 
 
 def test_a_question_mark_tells_the_keys(looking: Visitors) -> None:
@@ -105,6 +108,27 @@ def test_a_page_follows_what_goes_on_and_nothing_jumps(acting: Visitors, busy: E
 
     expect(tile).to_have_text("3 wait")
     assert page.evaluate(SHIFTS) < 0.01
+
+
+KEEP_THE_TABLE = """document.addEventListener('DOMContentLoaded', () => {
+    window.table = document.querySelector('#main table');
+})"""
+
+
+def test_what_has_the_focus_keeps_it_while_the_page_follows(acting: Visitors, busy: Engine) -> None:
+    visit = acting.visit()
+    visit.page.add_init_script(KEEP_THE_TABLE)
+    page = visit.to("/tickets?every=1")
+    ticked = page.get_by_label("Select ticket 3", exact=True)
+    ticked.check()
+    ticked.focus()
+    with Session(busy) as session, session.begin():
+        aw.later(session.get_one(Customer, 3).remind)
+
+    expect(page.get_by_role("link", name="waiting 2")).to_be_visible()
+    expect(ticked).to_be_focused()
+    expect(ticked).to_be_checked()
+    assert page.evaluate("window.table.isConnected")  # it was not made anew
 
 
 def test_a_page_can_be_stopped_and_goes_on(acting: Visitors, busy: Engine) -> None:

@@ -41,23 +41,45 @@ function updateRows(old, fresh) {
   }
 }
 
+const counts = (node) => node.nodeType === 1 || node.nodeValue.trim() !== "";
+
+function from(node) {
+  while (node && !counts(node)) node = node.nextSibling;
+  return node;
+}
+
+function without(node) {
+  const next = from(node.nextSibling);
+  node.remove();
+  return next;
+}
+
+// What is gone is taken away before what stays is compared, so that nothing that stays is moved or made anew: either
+// would take its focus.
+function skipGone(place, node, rest) {
+  let later = place;
+  while (later && !isLike(later, node)) later = from(later.nextSibling);
+  if (later) while (place !== later && !rest.some((one) => isLike(place, one))) place = without(place);
+  return place;
+}
+
 function updateChildren(old, fresh) {
   const byKey = new Map([...old.childNodes].filter(keyOf).map((node) => [keyOf(node), node]));
-  let place = old.firstChild;
-  for (const node of [...fresh.childNodes]) {
+  const nodes = [...fresh.childNodes].filter(counts);
+  let place = from(old.firstChild);
+  nodes.forEach((node, number) => {
+    place = skipGone(place, node, nodes.slice(number + 1));
     const known = keyOf(node) === null ? null : byKey.get(keyOf(node));
     if (known && known !== place && known.nodeName === node.nodeName) old.insertBefore(known, place), (place = known);
     if (place && isLike(place, node)) {
-      const next = place.nextSibling;
       update(place, node);
-      place = next;
-    } else old.insertBefore(document.importNode(node, true), place);
-  }
-  while (place) {
-    const next = place.nextSibling;
-    place.remove();
-    place = next;
-  }
+      place = from(place.nextSibling);
+    } else {
+      if (node.previousSibling && !counts(node.previousSibling)) old.insertBefore(new Text(" "), place);
+      old.insertBefore(document.importNode(node, true), place);
+    }
+  });
+  while (place) place = without(place);
 }
 
 function show(html) {
