@@ -12,6 +12,9 @@ from tests.web.browser.conftest import NARROW, WIDE, Visitors
 
 PATHS = [entry.path for entry in MENU]
 
+BUSY = pytest.mark.parametrize("scene", ["busy"], indirect=True)
+"""For what does not depend on what goes on."""
+
 SHIFTS = """() => new Promise(done => {
   let sum = 0;
   new PerformanceObserver(list => { for (const one of list.getEntries()) sum += one.value; })
@@ -54,6 +57,7 @@ def test_a_page_reads_without_scripts(looking: Visitors, path: str) -> None:
     assert visit.wrong == []
 
 
+@BUSY
 def test_without_scripts_links_lead_on(looking: Visitors) -> None:
     page = looking.visit(scripts=False).to("/")
     page.get_by_role("link", name="Tickets", exact=True).first.click()
@@ -61,6 +65,7 @@ def test_without_scripts_links_lead_on(looking: Visitors) -> None:
     expect(page.locator("h1")).to_have_text("Tickets")
 
 
+@BUSY
 def test_the_first_tab_leads_to_the_content(looking: Visitors) -> None:
     page = looking.visit().to("/")
     page.keyboard.press("Tab")
@@ -70,6 +75,7 @@ def test_the_first_tab_leads_to_the_content(looking: Visitors) -> None:
     expect(page.locator("#main")).to_be_focused()
 
 
+@BUSY
 def test_keys_lead_to_each_page(looking: Visitors) -> None:
     page = looking.visit().to("/")
     for entry in (*MENU[1:], MENU[0]):
@@ -78,6 +84,7 @@ def test_keys_lead_to_each_page(looking: Visitors) -> None:
         expect(page.locator(f'.menu a[data-key="{entry.key}"][aria-current="page"]')).to_have_count(1)
 
 
+@BUSY
 def test_a_question_mark_tells_the_keys(looking: Visitors) -> None:
     page = looking.visit().to("/")
     page.keyboard.press("?")
@@ -87,6 +94,7 @@ def test_a_question_mark_tells_the_keys(looking: Visitors) -> None:
     expect(page.locator("#help")).to_be_hidden()
 
 
+@BUSY
 def test_light_and_dark_can_be_switched_and_stay(looking: Visitors) -> None:
     page = looking.visit().to("/")
     ground = "getComputedStyle(document.body).backgroundColor"
