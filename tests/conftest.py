@@ -15,7 +15,7 @@ from afterwork.events import Event
 from tests.support import shop, trade
 from tests.support.memory import be_quick_with_files
 from tests.support.postgres import fresh_database, postgres
-from tests.support.prepared import Prepared
+from tests.support.prepared import PREPARED, Prepared
 
 
 def pytest_configure() -> None:
@@ -45,19 +45,19 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[URL]:
             yield found
 
 
-@pytest.fixture
-def engine(url: URL) -> Iterator[Engine]:
-    """An engine on an empty database."""
-    made = create_engine(url)
-    yield made
-    made.dispose()
-
-
 @pytest.fixture(scope="session")
 def prepared(postgres_server: URL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
     """What fills databases with what many tests begin with. Its templates go before their server does."""
     with ExitStack() as kept:
         yield Prepared(tmp_path_factory.mktemp("prepared"), postgres_server, kept)
+
+
+@pytest.fixture
+def engine(url: URL, prepared: Prepared) -> Iterator[Engine]:
+    """An engine on an empty database."""
+    made = create_engine(url, execution_options={PREPARED: prepared})
+    yield made
+    made.dispose()
 
 
 @dataclass

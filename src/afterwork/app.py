@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session
@@ -89,6 +90,8 @@ class Afterwork:
         """Gives, for each run that a ticket or a timer has started, what its code is to be within."""
         self._servers: list[tuple[Engine, Server]] = []
         self._probers: dict[Engine, Prober] = {}
+        self._tickets: WeakKeyDictionary[Engine, Tickets] = WeakKeyDictionary()
+        """The statements on the ticket table. Building them takes longer than sending them."""
 
     @cached_property
     def model(self) -> ReadModel:
@@ -308,7 +311,7 @@ class Afterwork:
             connection.close()
 
     def _runner(self, database: Database, connection: Connection) -> Runner:
-        tickets, history = Tickets(self.model.contract, database.dialect), History(self.settings)
+        tickets, history = self._tickets_of(database), History(self.settings)
         events = self.events.also(history.note)
         schema.check_installed(database, connection)
         installation = schema.installation(connection)
@@ -323,6 +326,11 @@ class Afterwork:
             database, trigger, self.clock, events, self.settings, history, refresher, rounds, upgrade, variables,
             self.around,
         )  # fmt: skip
+
+    def _tickets_of(self, database: Database) -> Tickets:
+        if database.engine not in self._tickets:
+            self._tickets[database.engine] = Tickets(self.model.contract, database.dialect)
+        return self._tickets[database.engine]
 
     def _variables(self) -> dict[str, Any]:
         return {SERVER_STARTED: self.clock.now(), **self.variables}

@@ -192,7 +192,7 @@ def test_the_proof_finds_each_order_that_could_go_on(engine: Engine) -> None:
 
 
 def test_the_demo_numbers_and_calculates_all_and_can_be_asked_afterwards(url: URL) -> None:
-    said = run("-m", "examples.shop.demo", "--seconds", "3", "--database", url.render_as_string(hide_password=False))
+    said = run("-m", "examples.shop.demo", "--seconds", "1", "--database", url.render_as_string(hide_password=False))
 
     assert "no gap, no double" in said
     assert " values, 0 wrong" in said

@@ -10,6 +10,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+END = "\x1e"
+"""Ends a line that is whole. A process that is killed may leave a part of one, as far as a page of memory goes."""
+
 
 class Journal:
     """The file. A line is written by one system call, so lines of several processes don't mix."""
@@ -22,12 +25,12 @@ class Journal:
         """Write a line. Returns its moment."""
         at = time.monotonic()
         line = {"at": at, "process": os.getpid(), "thread": threading.get_ident(), "what": what, **facts}
-        os.write(self._descriptor, (json.dumps(line, default=repr) + "\n").encode())
+        os.write(self._descriptor, f"\n{json.dumps(line, default=repr)}{END}".encode())
         return at
 
     def lines(self, what: str | None = None, **facts: Any) -> list[dict[str, Any]]:
         """The lines so far, or those that say `what` and have these facts, in the order in which they were written."""
-        found = [json.loads(line) for line in self.path.read_text().splitlines()]
+        found = [json.loads(line[:-1]) for line in self.path.read_text().split("\n") if line.endswith(END)]
         wanted = facts if what is None else {"what": what, **facts}
         return [line for line in found if all(line.get(name) == value for name, value in wanted.items())]
 

@@ -1,13 +1,25 @@
 """Databases that many tests begin with: prepared once, and copied from then on."""
 
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy import URL, Engine, create_engine, inspect
 
 from tests.support.postgres import copy_database, fresh_database
+
+PREPARED = "afterwork_tests_prepared"
+"""The execution option of a test's engine that has what fills its database."""
+
+
+def open_with(engine: Engine, base: Any, prepare: Callable[[Engine], None]) -> None:
+    """Leave an empty database as `prepare` leaves it for a base, by a copy if there is one."""
+    prepared: Prepared | None = engine.get_execution_options().get(PREPARED)
+    if prepared is None or not prepared.opens(engine, base, prepare):
+        prepare(engine)
 
 
 class Prepared:
@@ -18,6 +30,17 @@ class Prepared:
         self._server = server
         self._kept = kept
         self._templates: dict[str, URL] = {}
+        self._met: Counter[tuple[Any, int]] = Counter()
+
+    def opens(self, engine: Engine, base: Any, prepare: Callable[[Engine], None]) -> bool:
+        """Fill an empty database for a base that was met before. Returns whether it did: most bases are met once."""
+        key = base, len(base.metadata.tables)
+        self._met[key] += 1
+        if self._met[key] == 1 or inspect(engine).get_table_names():
+            return False
+        engine.dispose()
+        self.fill(engine, f"base-{list(self._met).index(key)}", prepare)
+        return True
 
     def fill(self, engine: Engine, name: str, prepare: Callable[[Engine], None]) -> None:
         """Leave an empty database as `prepare` leaves one. What has the same name is prepared the same way."""

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 import afterwork as aw
 from afterwork.events import Event
+from tests.support.prepared import open_with
 
 
 @dataclass
@@ -31,8 +32,11 @@ class World:
             settings=self.settings,
             variables=self.variables,
         )
-        self.base.metadata.create_all(self.engine)
-        self.app.install(self.engine)
+        open_with(self.engine, self.base, self._open)
+
+    def _open(self, engine: Engine) -> None:
+        self.base.metadata.create_all(engine)
+        self.app.install(engine)
 
     def session(self) -> Session:
         return Session(self.engine, expire_on_commit=False)
