@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import not_
+from sqlalchemy import SelectBase, not_
+from sqlalchemy.sql.visitors import iterate
 
 from afterwork.language import types
 from afterwork.language.sql import dialects
 from afterwork.language.sql.comparing import is_missing
 from afterwork.language.sql.rowset import Column, Entity, Known, RowSet, Term
-from afterwork.language.typed import Call, Lambda, MakeTuple, Typed
+from afterwork.language.typed import Call, Lambda, MakeTuple, Typed, Variable, walk
 from afterwork.language.types import CollectionType, EnumType
 
 if TYPE_CHECKING:
@@ -54,6 +55,15 @@ def _body(translator: Translator, rows: RowSet, each: Typed) -> Typed:
     assert isinstance(each, Lambda)
     translator.within(each.variables[0].slot, rows.element)
     return each.body
+
+
+def _asks_beyond(translator: Translator, node: Typed, each: Typed) -> bool:
+    """Whether what is said of each row mentions rows other than that."""
+    assert isinstance(each, Lambda)
+    own = {variable.slot for variable in each.variables}
+    mentioned = {part.slot for part in walk(node) if isinstance(part, Variable)}
+    bound = {variable.slot for part in walk(node) if isinstance(part, Lambda) for variable in part.variables}
+    return any(slot in translator.variables for slot in mentioned - own - bound)
 
 
 def collect(translator: Translator, call: Call) -> RowSet:
@@ -103,15 +113,19 @@ def _sorted(translator: Translator, call: Call, *, descending: bool) -> RowSet:
     rows = translator.unlimited(call.arguments[0])
     if rows.distinct:
         translator.refuse(call, "a Set of values can't be sorted there")
-    body = _body(translator, rows, call.arguments[1])
+    each = call.arguments[1]
+    body = _body(translator, rows, each)
     parts = body.parts if isinstance(body, MakeTuple) else (body,)
-    by = [_sorting(translator, part, descending=descending) for part in parts]
+    by = [_sorting(translator, part, each, descending=descending) for part in parts]
     rows.order, rows.kind = [*by, *(rows.order or [])], "Sequence"
     return rows
 
 
-def _sorting(translator: Translator, node: Typed, *, descending: bool) -> Column:
+def _sorting(translator: Translator, node: Typed, each: Typed, *, descending: bool) -> Column:
     term = translator.term(node)
+    if _asks_beyond(translator, node, each) and any(isinstance(part, SelectBase) for part in iterate(term.column)):
+        # SQLite does not see the columns of an outer row from a SELECT in the ORDER BY of an inner one.
+        translator.refuse(node, "it asks, for each row of a list, what belongs to a row outside of it")
     if term.encoded or isinstance(term.type, EnumType):
         translator.refuse(node, "the database holds it in a form of its own, which can only be compared")
     column = dialects.by_code_point(term.column) if term.type == types.STRING else term.column

@@ -3,9 +3,11 @@
 What doesn't depend on the rows is not SQL but a parameter: it is evaluated once, as any expression is.
 """
 
+from itertools import islice
 from typing import Any, NoReturn
 
 from sqlalchemy import and_, case, false, func, or_
+from sqlalchemy.sql.visitors import iterate
 
 from afterwork.language import types
 from afterwork.language.compile import compiled
@@ -38,6 +40,9 @@ Found = Term | Entity | Known | RowSet
 
 MOST_NODES = 2_000
 """Nodes that a translation may come by: `let` is written out where it is used, so a short text may mean a long one."""
+
+MOST_ELEMENTS = 5_000
+"""Elements that an expression of SQL may have. What is mentioned several times in one is written out each time."""
 
 
 class Translator:
@@ -208,7 +213,10 @@ class Translator:
                 columns.append(no_value(pattern))
             else:  # null is handed through
                 return self.parameter(node, None)
-        return Term(function(*columns), node.type, not all(pattern.nullable for pattern in patterns))
+        made = function(*columns)
+        if next(islice(iterate(made), MOST_ELEMENTS, None), None) is not None:
+            self.refuse(node, "it is too long once it is written out")
+        return Term(made, node.type, not all(pattern.nullable for pattern in patterns))
 
     def _is_null(self, node: Typed) -> bool:
         return self.is_known(node) and self.value(node) is None
