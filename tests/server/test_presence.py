@@ -1,8 +1,9 @@
 """What a server takes over: what nobody works on, and nothing of its own that it has just begun."""
 
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event, select
 
 import afterwork as aw
 from afterwork.clock import SystemClock
@@ -12,6 +13,7 @@ from afterwork.server.presence import Presence
 from afterwork.store import leases
 from afterwork.store.database import database_of
 from afterwork.store.leases import Lease
+from afterwork.store.tables import server as servers
 from tests.conftest import Shop
 
 
@@ -45,3 +47,23 @@ def test_a_run_that_two_workers_have_begun_is_held_until_both_have_ended() -> No
     assert lanes.runs() == ["run"]
     lanes.hold(lease, False)
     assert lanes.runs() == []
+
+
+def test_a_server_that_enters_again_while_its_heart_beats_is_there_once(the_shop: Shop, engine: Engine) -> None:
+    """Others have taken it for dead. Its heartbeat, which has a connection of its own, sees so and writes it anew."""
+    database = database_of(engine, aw.Settings())
+    with database.connect() as connection, database.connect() as other:
+        presence = Presence.enter(connection, database, SystemClock(), Events())
+        presence.leave(connection)
+        entered: list[bool] = []
+
+        def enter_again(_: Any, __: Any, statement: str, *others: Any) -> None:
+            if statement.startswith("INSERT INTO afterwork_server") and not entered:
+                entered.append(True)
+                presence.enter_again(other)
+
+        event.listen(engine, "before_cursor_execute", enter_again)
+        presence.show_life(connection)
+        presence.enter_again(other)
+
+        assert connection.execute(select(servers.c.id)).scalars().all() == [presence.id]

@@ -2,11 +2,12 @@
 
 import os
 import socket
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from afterwork.clock import Clock
 from afterwork.events import Events, ServerCrashed, TookOver
@@ -37,9 +38,10 @@ class Presence:
 
     def enter_again(self, connection: Connection) -> None:
         """Go on as the same server, on a new connection."""
+        row = _row(self.clock)
         with self.database.transaction(connection):
-            connection.execute(delete(servers).where(servers.c.id == self.id))
-            connection.execute(servers.insert().values(id=self.id, **_row(self.clock)))
+            insert = self._insert(row)
+            connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_=row))
         self.announce(connection)
 
     def announce(self, connection: Connection) -> None:
@@ -52,9 +54,13 @@ class Presence:
         """Write that this server was here just now."""
         c = servers.c
         if not connection.execute(update(servers).where(c.id == self.id).values(seen=self.clock.now())).rowcount:
-            # Others took it for dead while it was stopped.
-            connection.execute(servers.insert().values(id=self.id, **_row(self.clock)))
+            # Others took it for dead while it was stopped; or it just enters again, on another connection.
+            connection.execute(self._insert(_row(self.clock)).on_conflict_do_nothing(index_elements=["id"]))
         connection.commit()
+
+    def _insert(self, row: Mapping[str, Any]) -> Any:
+        kind: Any = postgresql if self.database.dialect == "postgresql" else sqlite
+        return kind.insert(servers).values(id=self.id, **row)
 
     def leave(self, connection: Connection) -> None:
         """Be gone. Leases that are left are anybody's."""
