@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sqlalchemy import SelectBase, not_
@@ -11,7 +12,7 @@ from afterwork.language import types
 from afterwork.language.sql import dialects
 from afterwork.language.sql.comparing import is_missing
 from afterwork.language.sql.rowset import Column, Entity, Known, RowSet, Term
-from afterwork.language.typed import Call, Lambda, MakeTuple, Typed, Variable, walk
+from afterwork.language.typed import Bind, Call, Lambda, MakeTuple, Typed, Variable, walk
 from afterwork.language.types import CollectionType, EnumType
 
 if TYPE_CHECKING:
@@ -59,11 +60,19 @@ def _body(translator: Translator, rows: RowSet, each: Typed) -> Typed:
 
 def _asks_beyond(translator: Translator, node: Typed, each: Typed) -> bool:
     """Whether what is said of each row mentions rows other than that."""
-    assert isinstance(each, Lambda)
-    own = {variable.slot for variable in each.variables}
     mentioned = {part.slot for part in walk(node) if isinstance(part, Variable)}
-    bound = {variable.slot for part in walk(node) if isinstance(part, Lambda) for variable in part.variables}
-    return any(slot in translator.variables for slot in mentioned - own - bound)
+    inside = {variable.slot for part in (each, *walk(node)) for variable in _bound_by(part)}
+    return any(slot in translator.variables for slot in mentioned - inside)
+
+
+def _bound_by(node: Typed) -> Sequence[Variable]:
+    """The variables that a node brings in for what is within it."""
+    match node:
+        case Lambda(variables=variables):
+            return variables
+        case Bind(variable=variable):
+            return (variable,)
+    return ()
 
 
 def collect(translator: Translator, call: Call) -> RowSet:
