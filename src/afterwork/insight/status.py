@@ -64,7 +64,7 @@ def _stale(connection: Connection, now: datetime) -> tuple[Count, timedelta | No
     )
     for definition in connection.execute(select(definitions.c.id)).scalars().all():
         for number, first in connection.execute(stale, {"definition": definition, "now": now}):
-            total += Count(min(number, BOUND), number > BOUND)
+            total += Count.up_to(number)
             firsts += [] if first is None else [first]
     return total, _since(min(firsts, default=None), now)
 

@@ -113,5 +113,5 @@ def _view(model: ReadModel, name: str, row: Row[Any] | None) -> TimerView:
     took = None if row.ended is None or row.fired is None else (row.ended - row.fired).total_seconds()
     return TimerView(
         name, words, lane, row.due, row.paused, row.last_due, row.fired, took, row.hits, row.failed,
-        Count(min(row.left, BOUND), row.left > BOUND), row.error, known=timed is not None,
+        Count.up_to(row.left), row.error, known=timed is not None,
     )  # fmt: skip

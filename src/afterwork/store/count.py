@@ -22,6 +22,11 @@ class Count:
     def __add__(self, other: "Count") -> "Count":
         return Count(self.number + other.number, self.or_more or other.or_more)
 
+    @classmethod
+    def up_to(cls, found: int) -> "Count":
+        """What was found where no more than `BOUND`, and one, were looked for."""
+        return cls(min(found, BOUND), found > BOUND)
+
     def less(self, other: "Count") -> "Count":
         """How many are left without others, as far as that can be said."""
         return Count(max(0, self.number - other.number), self.or_more)
@@ -34,4 +39,4 @@ def counted(connection: Connection, rows: Select[Any]) -> Count:
     """How many rows a statement has. It should find them by an index: none are looked at beyond `BOUND`."""
     some = rows.limit(BOUND + 1).subquery()
     found = connection.execute(select(func.count()).select_from(some)).scalar_one()
-    return Count(min(found, BOUND), found > BOUND)
+    return Count.up_to(found)
