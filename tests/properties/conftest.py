@@ -17,15 +17,19 @@ settings.register_profile(
     "prove",
     parent=settings.get_profile("few"),
     max_examples=int(os.environ.get("EXAMPLES") or 10_000),
-    stateful_step_count=25,
+    stateful_step_count=20,
     derandomize=False,
     print_blob=True,
 )
 
 
-def examples(sharing: int = 1) -> settings:
-    """The profile that the environment asks for. With `make prove`, so many tests share the examples."""
+DATABASES = 2
+"""SQLite and PostgreSQL share the examples of a property."""
+
+
+def examples(one_in: int) -> settings:
+    """The profile that the environment asks for. With `make prove`, one in so many examples on each database."""
     if not os.environ.get("EXAMPLES"):
         return settings.get_profile("few")
     proving = settings.get_profile("prove")
-    return settings(proving, max_examples=-(-proving.max_examples // sharing))
+    return settings(proving, max_examples=-(-proving.max_examples // (one_in * DATABASES)))

@@ -2,8 +2,8 @@
 other's way: at each quiet moment every value is what a calculation from scratch gives, no cache has run without a
 reason, and nothing is left over.
 
-`make prove` tries it with 10,000 histories on each database. Many tests share them there: each has its own database and
-its own random numbers, so that all processors have something to do.
+`make prove` tries it with 10,000 histories, half of them on each database. Many tests share them there: each has its own
+database and its own random numbers, so that all processors have something to do.
 """
 
 import itertools
@@ -174,4 +174,4 @@ SHARES = max(1, min(20, int(os.environ.get("EXAMPLES") or 0) // 500))
 @pytest.mark.parametrize("share", range(SHARES))
 def test_values_are_right_and_nothing_runs_in_vain_whatever_happens(world: World, share: int) -> None:
     machine = type("Machine", (CachesMachine,), {"world": world})
-    run_state_machine_as_test(machine, settings=examples(sharing=SHARES))
+    run_state_machine_as_test(machine, settings=examples(one_in=SHARES))

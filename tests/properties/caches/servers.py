@@ -38,6 +38,10 @@ class LongLived(aw.Afterwork):
         self._known = self._known or super()._runner(database, connection)
         return self._known
 
+    def begin_anew(self) -> None:
+        """Know nothing, as a process that has just started."""
+        self._known = None
+
 
 class Resident(LongLived):
     """The same with one connection that is always there: to open one takes PostgreSQL longer than most runs."""
@@ -68,7 +72,7 @@ class Resident(LongLived):
 class ServerAtHand:
     """An application object with an engine of its own, as another process would have."""
 
-    def __init__(self, url: URL, clock: Hours, app: type[aw.Afterwork], settings: aw.Settings) -> None:
+    def __init__(self, url: URL, clock: Hours, app: type[LongLived], settings: aw.Settings) -> None:
         self.engine = create_engine(url, connect_args=arguments(url))
         self.is_dead = False
         self.has_claimed = False
@@ -103,6 +107,7 @@ class ServerAtHand:
                 self.gone.append(connection.info.backend_pid)
             connection.close()
         self._raw.clear()
+        self.app.begin_anew()
         raise Killed()
 
 

@@ -17,7 +17,7 @@ from afterwork.events import Reached
 from afterwork.jobs.outcome import Succeeded
 from tests.properties.caches.model import Base, item_tag, pause
 from tests.properties.caches.oracle import BY_NAME, Cache, Change, Oracle, State, wrong_values
-from tests.properties.caches.servers import Hours, Killed, Resident, ServerAtHand, arguments
+from tests.properties.caches.servers import Hours, Killed, LongLived, Resident, ServerAtHand, arguments
 from tests.properties.caches.writes import ACTS, BESIDE_SERVERS, EMPTIES, REPLACES
 
 Writing = tuple[str, int, int, int]
@@ -69,7 +69,7 @@ class World:
             event.listen(self.engine, "connect", _prepare_postgresql)
         self.servers = [
             ServerAtHand(url, self.clock, Resident, CLAIMING),
-            ServerAtHand(url, self.clock, aw.Afterwork, SETTINGS),
+            ServerAtHand(url, self.clock, LongLived, SETTINGS),
             ServerAtHand(url, self.clock, Resident, SETTINGS),
         ]
         self.oracle = Oracle()
