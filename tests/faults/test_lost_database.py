@@ -13,7 +13,7 @@ from afterwork.server.wake import Waker, waker_for
 from afterwork.store.database import database_of
 from tests.faults.scene import Scene
 from tests.support.own_postgres import OwnPostgres, StopMode, own_postgres
-from tests.support.proxy import Moment, proxy
+from tests.support.proxy import CuttingProxy, Moment
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.faults
@@ -112,7 +112,7 @@ def test_a_connection_cut_in_the_middle_of_a_commit_does_nothing_twice(
     scene.save(10, method)
     with (
         tempfile.TemporaryDirectory(prefix="afterwork-") as folder,  # a socket's path must be short
-        proxy(scene.url, Path(folder), moment, marker=b"INSERT INTO effect") as between,
+        CuttingProxy(scene.url, Path(folder), moment, marker=b"INSERT INTO effect") as between,
     ):
         server = scene.start(url=between.url, batch=4)
         scene.wait_until_done()

@@ -1,10 +1,12 @@
 """Whether a server lives and is ready: what is broken is said, and what is well is not asked for again."""
 
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 import afterwork as aw
 from afterwork.errors import AfterworkError
@@ -15,6 +17,7 @@ from afterwork.server.pulse import Pulse
 from afterwork.settings import Settings
 from afterwork.store.database import database_of
 from tests.conftest import Shop
+from tests.support.proxy import SilentProxy
 from tests.support.waiting import eventually
 from tests.support.world import statements
 
@@ -83,7 +86,7 @@ def test_it_is_looked_again_after_the_while_and_wherever_something_was_wrong(the
 
 
 def test_a_listen_that_hears_nothing_is_not_ready(asleep: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As after a connection that is dead without having been closed."""
+    """Whatever the reason."""
     if asleep.engine.dialect.name == "sqlite":
         pytest.skip("there is no connection to listen on")
     server = asleep.app._servers[0][1]
@@ -95,6 +98,25 @@ def test_a_listen_that_hears_nothing_is_not_ready(asleep: Shop, monkeypatch: pyt
     assert found.live
     assert not found.ready
     assert "has not reached it within 1 s" in reasons(found)["wake-up"]
+
+
+def test_a_server_whose_connection_is_half_open_is_not_ready_until_it_has_another_one(the_shop: Shop) -> None:
+    if the_shop.engine.dialect.name == "sqlite":
+        pytest.skip("there is no connection that could be half open")
+    with (
+        tempfile.TemporaryDirectory(prefix="afterwork-") as folder,  # a socket's path must be short
+        SilentProxy(the_shop.engine.url, Path(folder)) as between,
+    ):
+        behind = Shop(create_engine(between.url))
+        with behind.app.serving(behind.engine):
+            eventually(lambda: FellAsleep in map(type, behind.seen))
+            between.silent.set()
+
+            assert "has not reached it within 1 s" in reasons(behind.app.health(behind.engine))["wake-up"]
+
+            between.give_up()
+            eventually(lambda: behind.app.health(behind.engine).ready)
+        behind.engine.dispose()
 
 
 def test_a_file_whose_writes_are_not_noticed_is_not_ready(asleep: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

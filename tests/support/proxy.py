@@ -1,36 +1,34 @@
-"""A proxy in front of PostgreSQL that cuts a connection in the middle of a commit."""
+"""Proxies in front of PostgreSQL that do to a connection what networks do: cut it in the middle of a commit, or let
+nothing through any more without closing it."""
 
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from types import TracebackType
+from typing import Literal, Self
 
 from sqlalchemy import URL
 
 COMMIT = b"COMMIT\0"
+LISTEN = b"LISTEN "
 SOCKET = ".s.PGSQL.5432"
 
 Moment = Literal["before the commit", "after the commit"]
 
 
 class Proxy:
-    """Passes all through, but once: the first commit of a transaction in which the client sent `marker` is cut off,
-    before the database has got it, or after it but before its answer has come back."""
+    """Passes all through. A context, at whose end all connections are cut."""
 
-    def __init__(self, upstream: URL, folder: Path, moment: Moment, marker: bytes) -> None:
+    def __init__(self, upstream: URL, folder: Path) -> None:
         self._upstream = upstream
         self._folder = folder
-        self._moment = moment
-        self._marker = marker
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(folder / SOCKET))
         self._listener.listen()
         self._ends: list[socket.socket] = [self._listener]
         self._threads: list[threading.Thread] = []
-        self.cut = threading.Event()
-        """Set when the connection has been cut."""
         self._start(self._accept)
 
     @property
@@ -39,8 +37,12 @@ class Proxy:
         query = {"host": str(self._folder), "sslmode": "disable", "gssencmode": "disable"}
         return self._upstream.set(host=None, port=None, query=query)
 
-    def close(self) -> None:
-        """Cut all connections and accept no more."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for end in self._ends:
             hang_up(end)
         for thread in self._threads:
@@ -63,7 +65,7 @@ class Proxy:
                 database = self._connect()
                 self._ends += [client, database]
                 self._start(self._pass_requests, client, database)
-                self._start(pass_on, database, client)
+                self._start(self._pass_answers, database, client)
 
     def _connect(self) -> socket.socket:
         url = self._upstream
@@ -74,6 +76,30 @@ class Proxy:
             made.connect(f"{host}/.s.PGSQL.{url.port or url.query.get('port', 5432)}")
             return made
         return socket.create_connection((host, url.port or 5432))
+
+    def _pass_requests(self, client: socket.socket, database: socket.socket) -> None:
+        with client:
+            for data in received(client):
+                sent(database, data)
+        hang_up(database)
+
+    def _pass_answers(self, database: socket.socket, client: socket.socket) -> None:
+        with database:
+            for data in received(database):
+                sent(client, data)
+        hang_up(client)
+
+
+class CuttingProxy(Proxy):
+    """Passes all through, but once: the first commit of a transaction in which the client sent `marker` is cut off,
+    before the database has got it, or after it but before its answer has come back."""
+
+    def __init__(self, upstream: URL, folder: Path, moment: Moment, marker: bytes) -> None:
+        self._moment = moment
+        self._marker = marker
+        self.cut = threading.Event()
+        """Set when the connection has been cut."""
+        super().__init__(upstream, folder)
 
     def _pass_requests(self, client: socket.socket, database: socket.socket) -> None:
         marked = False
@@ -97,6 +123,37 @@ class Proxy:
         self.cut.set()
 
 
+class SilentProxy(Proxy):
+    """Passes all through until `silent` is set. From then on nothing comes through to a client that has listened, and
+    nobody tells it so: its connection is half open."""
+
+    def __init__(self, upstream: URL, folder: Path) -> None:
+        self.silent = threading.Event()
+        self._listening: set[socket.socket] = set()
+        super().__init__(upstream, folder)
+
+    def give_up(self) -> None:
+        """Close what is half open, as the system does after minutes, and be silent no more."""
+        self.silent.clear()
+        for client in self._listening:
+            hang_up(client)
+
+    def _pass_requests(self, client: socket.socket, database: socket.socket) -> None:
+        with client:
+            for data in received(client):
+                if LISTEN in data:
+                    self._listening.add(client)
+                sent(database, data)
+        hang_up(database)
+
+    def _pass_answers(self, database: socket.socket, client: socket.socket) -> None:
+        with database:
+            for data in received(database):
+                if not (self.silent.is_set() and client in self._listening):
+                    sent(client, data)
+        hang_up(client)
+
+
 def received(end: socket.socket) -> Iterator[bytes]:
     """What comes in, until the other side hangs up."""
     while True:
@@ -115,25 +172,7 @@ def sent(end: socket.socket, data: bytes) -> None:
         end.sendall(data)
 
 
-def pass_on(source: socket.socket, target: socket.socket) -> None:
-    """Send all that comes in on one connection out on another."""
-    with source:
-        for data in received(source):
-            sent(target, data)
-    hang_up(target)
-
-
 def hang_up(end: socket.socket) -> None:
     """Shut a connection down, which ends the waits of other threads on it, too."""
     with suppress(OSError):
         end.shutdown(socket.SHUT_RDWR)
-
-
-@contextmanager
-def proxy(upstream: URL, folder: Path, moment: Moment, marker: bytes) -> Iterator[Proxy]:
-    """A proxy in front of `upstream`, gone at the end."""
-    made = Proxy(upstream, folder, moment, marker)
-    try:
-        yield made
-    finally:
-        made.close()
