@@ -53,10 +53,6 @@ class Visit:
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
         self.page.on("request", lambda asked: self._check(asked.url))
 
-    def _hear(self, kind: str, text: str) -> None:
-        if kind in ("error", "warning"):
-            self.wrong.append(text)
-
     def _check(self, url: str) -> None:
         if not url.startswith((self.address, "data:")):
             self.wrong.append(f"asks for {url}")
