@@ -69,7 +69,7 @@ def test_a_change_of_the_answer_hits_what_was_read(engine: Engine) -> None:
     create(engine)
     reader = StatementReader(watches_for(engine.dialect), engine.dialect)
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.integers(0, 2**32))
     def run(seed: int) -> None:
         with engine.connect() as connection, connection.begin() as transaction:

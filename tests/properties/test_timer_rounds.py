@@ -70,7 +70,7 @@ def had_runs(office: Office) -> list[datetime]:
         return [datetime.fromtimestamp(id, UTC) for id in session.scalars(select(office.task.id).order_by("id"))]
 
 
-@settings(max_examples=24, deadline=None, derandomize=True)
+@settings(max_examples=14, deadline=None, derandomize=True)
 @given(schedule=spans | crons, policy=policies, plan=looks, external=st.booleans())
 def test_whoever_dies_where_the_due_times_that_have_a_run_are_those_that_the_policy_says(
     schedule: Any, policy: tuple[str, int, int], plan: Any, external: bool
@@ -92,7 +92,7 @@ def test_whoever_dies_where_the_due_times_that_have_a_run_are_those_that_the_pol
     office.engine.dispose()
 
 
-@settings(max_examples=16, deadline=None, derandomize=True)
+@settings(max_examples=10, deadline=None, derandomize=True)
 @given(schedule=spans | crons, policy=policies, plan=looks, external=st.booleans())
 def test_where_a_server_died_before_it_had_noted_its_round_it_is_as_if_it_had_not_been_there(
     schedule: Any, policy: tuple[str, int, int], plan: Any, external: bool
