@@ -78,6 +78,12 @@ def test_works_that_failed_are_named_those_that_failed_most_first() -> None:
     ]
 
 
+def test_one_more_work_that_failed_is_told_as_one() -> None:
+    assert told(minutes=[minute(n, f"Work{n}", failed=1) for n in range(4)])[-1] == (
+        "1 more work has failed within an hour"
+    )
+
+
 def test_what_runs_once_and_has_failed_is_urgent() -> None:
     failed = OnceView("Upgrade.fill", "failed", NOON, NOON, 1.0, None, "ValueError: no", None, known=True)
     (found,) = attention(WELL, [], [], [failed], NOON)

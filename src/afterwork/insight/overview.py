@@ -121,7 +121,8 @@ def _of_failures(minutes: Sequence[Minute]) -> Iterator[Attention]:
         path, twin = f"/tickets?state=failed&work={quote(work)}", f"tickets --state failed --work {shlex.quote(work)}"
         yield Attention(what, "See why. What is put right can be tried again.", path, twin)
     if len(told) > MOST_NAMED:
-        what = f"{len(told) - MOST_NAMED:,} more works have failed within an hour"
+        more = len(told) - MOST_NAMED
+        what = f"{more:,} more {'work has' if more == 1 else 'works have'} failed within an hour"
         yield Attention(what, "See which, and why.", "/tickets?state=failed", "tickets --state failed")
 
 

@@ -157,7 +157,10 @@ class _Source:
         ]
 
     def _delete(self) -> tuple[str, list[str]]:
-        return "", [self._write("D", EVERY_COLUMN, "OLD", None)]
+        write = self._write("D", EVERY_COLUMN, "OLD", None)
+        # Noted for an INSERT that did nothing, it would be taken later for one that was put out of the way.
+        noted = f"{self._forget} AND {self._row} IS {self._identity('OLD')}"
+        return "", [write, noted] if self.unique else [write]
 
     def _note(self, more: str = "") -> str:
         number, key = self._keys("t")
