@@ -151,16 +151,14 @@ class _Source:
         """The key has changed; or there is none, and so no way to say that it is the same row."""
         changed = self._differ(self._key or self.columns) or "0"
         return changed, [
+            *self._leaving,
             *self._replaced(self._is_moved),
             self._write("D", EVERY_COLUMN, "OLD", None),
             self._write("I", EVERY_COLUMN, None, "NEW"),
         ]
 
     def _delete(self) -> tuple[str, list[str]]:
-        write = self._write("D", EVERY_COLUMN, "OLD", None)
-        # Noted for an INSERT that did nothing, it would be taken later for one that was put out of the way.
-        noted = f"{self._forget} AND {self._row} IS {self._identity('OLD')}"
-        return "", [write, noted] if self.unique else [write]
+        return "", [*self._leaving, self._write("D", EVERY_COLUMN, "OLD", None)]
 
     def _note(self, more: str = "") -> str:
         number, key = self._keys("t")
@@ -185,6 +183,11 @@ class _Source:
     @property
     def _forget(self) -> str:
         return f"DELETE FROM afterwork_replaced WHERE watch = {self.watched.id}"
+
+    @property
+    def _leaving(self) -> list[str]:
+        """A row that goes by itself may have been noted for an INSERT that did nothing; it is not written down twice."""
+        return [f"{self._forget} AND {self._row} IS {self._identity('OLD')}"] if self.unique else []
 
     @property
     def _is_moved(self) -> str:

@@ -28,8 +28,8 @@ WATCH = """() => {
 }"""
 """Add up, until the page has something new and is painted, what has moved without having been touched."""
 
-STEADY = 0.02
-"""A fifth of the layout shift that is still good, as web.dev/cls has it."""
+STEADY = 0.01
+"""A tenth of the layout shift that is still good, as web.dev/cls has it."""
 
 
 UNNAMED = """() => [...document.querySelectorAll('a, button, input:not([type=hidden]), select')]
