@@ -33,7 +33,7 @@ check: $(DEV)        ## ruff, mypy, basedpyright, import-linter, and the tests
 	@$(BIN)/lint-imports
 	@$(MAKE) --no-print-directory test
 
-prove: $(DEV)        ## 10,000 random histories of caches and 1,000 of machines, half of them on each database (EXAMPLES=10000)
+prove: $(DEV)        ## 10,000 random histories of caches and 1,000 of machines, on each database (EXAMPLES=10000)
 	@EXAMPLES='$(EXAMPLES)' DATABASE_URL='$(DATABASE_URL)' $(BIN)/python -m pytest -n auto --dist worksteal \
 		tests/properties/test_caches.py tests/properties/test_machines.py
 

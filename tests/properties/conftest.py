@@ -17,14 +17,10 @@ settings.register_profile(
     "prove",
     parent=settings.get_profile("few"),
     max_examples=int(os.environ.get("EXAMPLES") or 10_000),
-    stateful_step_count=20,
+    stateful_step_count=25,
     derandomize=False,
     print_blob=True,
 )
-
-
-DATABASES = 2
-"""SQLite and PostgreSQL share the examples of a property."""
 
 
 def examples(one_in: int) -> settings:
@@ -32,4 +28,4 @@ def examples(one_in: int) -> settings:
     if not os.environ.get("EXAMPLES"):
         return settings.get_profile("few")
     proving = settings.get_profile("prove")
-    return settings(proving, max_examples=-(-proving.max_examples // (one_in * DATABASES)))
+    return settings(proving, max_examples=-(-proving.max_examples // one_in))

@@ -1,7 +1,7 @@
 """Whatever is written by whomever, and wherever servers die: at each quiet moment no machine can move by itself, each
 move had its guard true, each state was entered once, and what was asked for while states last waits for those that do.
 
-`make prove` tries it with 1,000 histories, shared by the ways to deal out the guards and by the databases.
+`make prove` tries it with 1,000 histories on each database, shared by the ways to deal out the guards.
 """
 
 import itertools
