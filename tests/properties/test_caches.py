@@ -2,8 +2,8 @@
 other's way: at each quiet moment every value is what a calculation from scratch gives, no cache has run without a
 reason, and nothing is left over.
 
-`make prove` tries it with 10,000 histories on each database. Many tests share them there: each has its own database
-and its own random numbers, so that all processors have something to do.
+`make prove` tries it with 10,000 histories on each database. Many tests share them there: each has its own database and
+its own random numbers, so that all processors have something to do.
 """
 
 import itertools
