@@ -186,7 +186,7 @@ class _Source:
 
     @property
     def _leaving(self) -> list[str]:
-        """A row that goes by itself may have been noted for an INSERT that did nothing; it is not written down twice."""
+        """A row that goes by itself may have been noted for an INSERT that did nothing; it is written down once."""
         return [f"{self._forget} AND {self._row} IS {self._identity('OLD')}"] if self.unique else []
 
     @property
