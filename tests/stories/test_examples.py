@@ -1,6 +1,7 @@
 """The examples run as the README says, and tell what they should."""
 
 import os
+import random
 import shlex
 import signal
 import subprocess
@@ -35,6 +36,7 @@ from examples.shop.demo import __main__ as demo
 from examples.shop.demo.look import faults
 from examples.shop.demo.orders import stuck
 from examples.shop.demo.proof import Proof, prove
+from examples.shop.demo.writers import Buyers
 from tests.stories.conftest import Tell
 from tests.support.waiting import eventually
 
@@ -202,6 +204,17 @@ def test_the_demo_numbers_and_calculates_all_and_can_be_asked_afterwards(url: UR
     explain, impact = (line.strip() for line in said.splitlines()[-2:])
     assert f"Customer.total of {shlex.split(explain.split(' explain ')[1])[1]} is fresh." in typed(explain, url)
     assert "Order.total of Order!" in typed(impact, url)
+
+
+def test_those_who_use_the_shop_in_the_demo_change_rows_that_are_there_whatever_keys_are_not(engine: Engine) -> None:
+    create(engine)
+    buyers = Buyers(["Ann"], random.Random(1))
+    with Session(engine) as session, session.begin():
+        assert buyers.one_of(session, Customer) is None
+        session.add_all([Customer(id=500, name="Ann"), Customer(id=999, name="Bo")])
+        session.flush()
+
+        assert {buyers.one_of(session, Customer) for _ in range(50)} == {500, 999}
 
 
 def typed(command: str, url: URL) -> str:
