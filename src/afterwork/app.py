@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session
@@ -40,7 +39,7 @@ from afterwork.server.signals import Signals
 from afterwork.settings import Settings
 from afterwork.store import schema
 from afterwork.store.database import Database, database_of
-from afterwork.store.tickets import Tickets
+from afterwork.store.tickets import Tickets, tickets_of
 from afterwork.triggers.assemble import matcher_of, recorder_of, stale_trigger
 from afterwork.triggers.once import upgrade_of
 from afterwork.triggers.several import TicketsAndTimers
@@ -90,8 +89,6 @@ class Afterwork:
         """Gives, for each run that a ticket or a timer has started, what its code is to be within."""
         self._servers: list[tuple[Engine, Server]] = []
         self._probers: dict[Engine, Prober] = {}
-        self._tickets: WeakKeyDictionary[Engine, Tickets] = WeakKeyDictionary()
-        """The statements on the ticket table. Building them takes longer than sending them."""
 
     @cached_property
     def model(self) -> ReadModel:
@@ -311,7 +308,7 @@ class Afterwork:
             connection.close()
 
     def _runner(self, database: Database, connection: Connection) -> Runner:
-        tickets, history = self._tickets_of(database), History(self.settings)
+        tickets, history = tickets_of(self.model.contract, database.dialect), History(self.settings)
         events = self.events.also(history.note)
         schema.check_installed(database, connection)
         installation = schema.installation(connection)
@@ -326,11 +323,6 @@ class Afterwork:
             database, trigger, self.clock, events, self.settings, history, refresher, rounds, upgrade, variables,
             self.around,
         )  # fmt: skip
-
-    def _tickets_of(self, database: Database) -> Tickets:
-        if database.engine not in self._tickets:
-            self._tickets[database.engine] = Tickets(self.model.contract, database.dialect)
-        return self._tickets[database.engine]
 
     def _variables(self) -> dict[str, Any]:
         return {SERVER_STARTED: self.clock.now(), **self.variables}

@@ -19,7 +19,7 @@ from afterwork.model.reading import ReadModel
 from afterwork.store import leases, once, schema, tables
 from afterwork.store.database import Database
 from afterwork.store.process import process_start
-from afterwork.store.tickets import Tickets
+from afterwork.store.tickets import tickets_of
 from afterwork.store.timers import Cancellation
 from afterwork.triggers.timer.rounds import rounds_of
 
@@ -79,7 +79,8 @@ class Control:
         return self._act(CANCEL, selected, who, most)
 
     def _act(self, act: Act, selected: Selected, who: str, most: int) -> Acts:
-        acts = TicketActs(self._database, Tickets(self._model.contract, self._database.dialect), self._clock.now(), who)
+        tickets = tickets_of(self._model.contract, self._database.dialect)
+        acts = TicketActs(self._database, tickets, self._clock.now(), who)
         with self._connection() as connection:
             done = acts.act(connection, act, selected, most)
         self._events.emit(Acted(who, act.done, in_words(selected, done)))

@@ -20,7 +20,7 @@ from afterwork.model.unique import has_begun
 from afterwork.store import tables
 from afterwork.store.database import Database
 from afterwork.store.ticket_columns import Columns, aware
-from afterwork.store.tickets import Group, Tickets
+from afterwork.store.tickets import Group, tickets_of
 
 MOST = 100_000
 """So many are counted of each, and not more."""
@@ -84,7 +84,7 @@ def gauges(database: Database, model: ReadModel, connection: Connection, now: da
 
 
 def _lanes(database: Database, model: ReadModel, connection: Connection, now: datetime) -> Sequence[LaneGauge]:
-    tickets = Tickets(model.contract, database.dialect)
+    tickets = tickets_of(model.contract, database.dialect)
     found: dict[str, LaneGauge] = {}
     for group in tickets.groups(connection)[:MOST_GROUPS]:
         one = _lane(tickets.columns, connection, group, tickets.moment(now), now)

@@ -18,7 +18,7 @@ from afterwork.store.count import Count
 from afterwork.store.hits import HITS
 from afterwork.store.ticket_filter import ALL, State, TicketFilter
 from afterwork.store.ticket_walk import KeyWalk, Walk
-from afterwork.store.tickets import Tickets
+from afterwork.store.tickets import Tickets, tickets_of
 
 
 class OfTickets(Reading):
@@ -68,11 +68,11 @@ class OfTickets(Reading):
 
     @cached_property
     def _tickets(self) -> Tickets:
-        return Tickets(self._model.contract, self._database.dialect)
+        return tickets_of(self._model.contract, self._database.dialect)
 
     @cached_property
     def _hits(self) -> Tickets:
-        return Tickets(HITS, self._database.dialect)
+        return tickets_of(HITS, self._database.dialect)
 
     def _walk(self, connection: Connection) -> Walk:
         is_installed = schema.version(connection) == tables.SCHEMA_VERSION

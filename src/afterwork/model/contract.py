@@ -58,7 +58,7 @@ EXPECTED: Mapping[str, Expected] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Contract:
     """The ticket class of a model, with its attributes found."""
 

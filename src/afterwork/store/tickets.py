@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -303,3 +303,9 @@ class Tickets:
             group.join(found.source, found.key == next_key)
         )
         return select(group.union_all(step))
+
+
+@lru_cache(maxsize=64)
+def tickets_of(contract: Contract, dialect: str) -> Tickets:
+    """The queries of a ticket class, the same each time: building them takes longer than sending them."""
+    return Tickets(contract, dialect)

@@ -61,7 +61,7 @@ def stale_trigger(
     matcher = replace(matcher, rereads=lambda change: any(one.rereads(change) for one in sql.values()))
     watches = matcher.shapes.watches
     storer = Storer(matcher, clock)
-    roots = Roots(model.classes.values())
+    roots = Roots()
     plans = Plans(watches, database.engine.dialect)
     reader = StatementReader(watches, database.engine.dialect)
 

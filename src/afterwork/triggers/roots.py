@@ -1,6 +1,7 @@
 """Loading the roots of many runs at once: one query for each class."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Integer, Select, bindparam, select, tuple_, type_coerce
@@ -10,11 +11,11 @@ from afterwork.model.external_id import ExternalId
 
 
 class Roots:
-    """The queries of a model's classes, each built once."""
+    """The queries of classes, each built once, when it is first needed."""
 
-    def __init__(self, mappers: Iterable[Mapper[Any]]) -> None:
-        self._one = {mapper: _by_key(mapper) for mapper in mappers}
-        self._many = {mapper: _by_keys(mapper) for mapper in mappers}
+    def __init__(self) -> None:
+        self._one = cache(_by_key)
+        self._many = cache(_by_keys)
 
     def load(self, session: Session, ids: Iterable[ExternalId]) -> Mapping[ExternalId, object]:
         """The objects that external ids name, as far as they are there."""
@@ -30,10 +31,10 @@ class Roots:
     def _objects(self, session: Session, mapper: Mapper[Any], keys: list[tuple[Any, ...]]) -> Iterable[object]:
         if len(keys) == 1:
             return session.scalars(
-                self._one[mapper], dict(zip(map(_name, range(len(keys[0]))), keys[0], strict=True))
+                self._one(mapper), dict(zip(map(_name, range(len(keys[0]))), keys[0], strict=True))
             ).unique()
         single = len(mapper.primary_key) == 1
-        return session.scalars(self._many[mapper], {"keys": [key[0] for key in keys] if single else keys}).unique()
+        return session.scalars(self._many(mapper), {"keys": [key[0] for key in keys] if single else keys}).unique()
 
 
 def _name(part: int) -> str:

@@ -32,7 +32,7 @@ class TicketTrigger:
         self.model = model
         self.tickets = tickets
         self.installation = installation
-        self._roots = Roots(model.classes.values())
+        self._roots = Roots()
 
     def counts_attempts(self, claim: Claim) -> bool:
         return self.tickets.contract.attempts is not None

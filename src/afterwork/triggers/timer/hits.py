@@ -17,7 +17,7 @@ from afterwork.model.reading import ReadModel
 from afterwork.model.variable import DUE
 from afterwork.store import progress
 from afterwork.store.hits import HITS
-from afterwork.store.tickets import Tickets
+from afterwork.store.tickets import tickets_of
 from afterwork.store.timers import Hits, Timers
 from afterwork.triggers.ticket import TicketTrigger
 
@@ -31,7 +31,7 @@ class HitTrigger(TicketTrigger):
     name: TriggerKind = "timer"
 
     def __init__(self, model: ReadModel, dialect: str, installation: uuid.UUID, timers: Timers) -> None:
-        super().__init__(model, Tickets(HITS, dialect), installation)
+        super().__init__(model, tickets_of(HITS, dialect), installation)
         self._timers = timers
         self._hits = Hits()
 
