@@ -85,6 +85,14 @@ def test_a_token_in_the_header_lets_programs_in(guarded: TestClient) -> None:
     assert [asked(token) for token in ("sesame", "peep", "wrong", "")] == [200, 200, 401, 401]
 
 
+def test_programs_that_are_made_of_the_document_call_things_by_short_names(client: TestClient) -> None:
+    paths = client.get("/api/openapi.json").json()["paths"].values()
+    names = [operation["operationId"] for path in paths for operation in path.values()]
+
+    assert {"status", "retry_tickets", "pause_lane", "pause_timer"} <= set(names)
+    assert len(names) == len(set(names))
+
+
 def test_logging_out_ends_the_session(guarded: TestClient) -> None:
     enter(guarded, "sesame")
     guarded.post("/logout", data={"csrf": csrf_of(guarded)})

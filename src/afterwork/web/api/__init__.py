@@ -29,6 +29,7 @@ def api(site: Site) -> FastAPI:
         summary="The jobs of one database: what goes on, and what can be done about it.",
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,  # what programs made of the document call it
         responses={code: {"model": Problem, "description": why} for code, why in PROBLEMS.items()},
     )
     made.add_exception_handler(AfterworkError, _problem)

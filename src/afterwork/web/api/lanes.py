@@ -17,12 +17,12 @@ def router(site: Site) -> APIRouter:
         return site.insight.at_work()
 
     @made.post("/lanes/{name:path}/pause", status_code=204)
-    def pause(name: str, who: Who) -> None:
+    def pause_lane(name: str, who: Who) -> None:
         """Let no more jobs of a lane begin. What runs goes on."""
         site.control.pause_lane(site.insight.lane(name).name, who)
 
     @made.post("/lanes/{name:path}/resume", status_code=204)
-    def resume(name: str, who: Who) -> None:
+    def resume_lane(name: str, who: Who) -> None:
         """Let jobs of a lane begin again."""
         site.control.resume_lane(site.insight.lane(name).name, who)
 

@@ -27,7 +27,7 @@ def router(site: Site) -> APIRouter:
         return site.insight.tickets(asked.filter, asked.most, asked.after)
 
     @made.get("/ticket-counts")
-    def counts(asked: Annotated[Matching, Query()]) -> dict[State, Count]:
+    def count_tickets(asked: Annotated[Matching, Query()]) -> dict[State, Count]:
         """How many tickets in each state match, whatever `state` is. Counts 10,000 at most."""
         return site.insight.ticket_counts(asked.filter)
 
@@ -37,17 +37,17 @@ def router(site: Site) -> APIRouter:
         return site.insight.ticket(key)
 
     @made.post("/tickets/retry")
-    def retry(meant: Meant, who: Who) -> Acts:
+    def retry_tickets(meant: Meant, who: Who) -> Acts:
         """Let tickets run as soon as possible, also if they have ended, with all their attempts before them."""
         return site.control.retry_tickets(meant.selected, who)
 
     @made.post("/tickets/run")
-    def run(meant: Meant, who: Who) -> Acts:
+    def run_tickets(meant: Meant, who: Who) -> Acts:
         """Let tickets run as soon as possible that wait for a moment."""
         return site.control.run_tickets_now(meant.selected, who)
 
     @made.post("/tickets/cancel")
-    def cancel(meant: Meant, who: Who) -> Acts:
+    def cancel_tickets(meant: Meant, who: Who) -> Acts:
         """End tickets that have not begun, and ask runs that go on to stop."""
         return site.control.cancel_tickets(meant.selected, who)
 

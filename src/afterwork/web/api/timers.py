@@ -40,27 +40,27 @@ def router(site: Site) -> APIRouter:
         return site.insight.timer(name)
 
     @made.get("/timers/{name}/dry-run")
-    def dry_run(name: str) -> DryRun:
+    def dry_run_of_timer(name: str) -> DryRun:
         """The objects that a round would hit now. Changes nothing."""
         return DryRun(site.control.dry_run(name))
 
     @made.post("/timers/{name}/run")
-    def run(name: str, who: Who) -> Round:
+    def run_timer(name: str, who: Who) -> Round:
         """Have a round now, besides those at due times."""
         return Round(site.control.run_now(name, who))
 
     @made.post("/timers/{name}/cancel")
-    def cancel(name: str, who: Who) -> Cancellation:
+    def cancel_timer(name: str, who: Who) -> Cancellation:
         """End what is left of a round, and ask what runs to stop."""
         return site.control.cancel(name, who)
 
     @made.post("/timers/{name}/pause", status_code=204)
-    def pause(name: str, who: Who) -> None:
+    def pause_timer(name: str, who: Who) -> None:
         """Let a timer not fire. What is missed meanwhile is not made up for."""
         site.control.pause_timer(name, who)
 
     @made.post("/timers/{name}/resume", status_code=204)
-    def resume(name: str, who: Who) -> None:
+    def resume_timer(name: str, who: Who) -> None:
         """Let a timer fire again."""
         site.control.resume_timer(name, who)
 
