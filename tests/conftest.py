@@ -1,8 +1,10 @@
 """Each behavioural test runs on a SQLite file and on PostgreSQL, in a fresh database."""
 
 import gc
+import signal
+import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +22,8 @@ from tests.support.prepared import PREPARED, Prepared
 
 def pytest_configure() -> None:
     be_quick_with_files()
+    # Tests interrupt programs that they start, which would ignore it as whoever was started in the background does.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:
@@ -78,6 +82,28 @@ class Shop:
     def run(self) -> list[aw.Ended]:
         """Run all that is due."""
         return self.app.run_until_idle(self.engine)
+
+    @contextmanager
+    def stopping(self) -> Iterator[None]:
+        """A server that was told to stop, and waits for a run that goes on for as long as the block lasts."""
+        begun, gate = threading.Event(), threading.Event()
+
+        @contextmanager
+        def held(run: aw.Run) -> Iterator[None]:
+            begun.set()
+            gate.wait()
+            yield
+
+        self.app.around = held
+        with self.session() as session, session.begin():
+            aw.later(shop.add_customer(session).export)
+        with self.app.serving(self.engine):
+            try:
+                begun.wait()
+                self.app._servers[0][1].stop()
+                yield
+            finally:
+                gate.set()
 
 
 @pytest.fixture

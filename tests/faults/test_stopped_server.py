@@ -1,29 +1,57 @@
 """A server is stopped in the middle of a run for longer than any time-out, and continued."""
 
 import sqlite3
+import time
+from collections.abc import Sequence
+from datetime import datetime
 from signal import SIGSTOP
 
 import pytest
+from sqlalchemy import Row, text
 
 from tests.faults.scene import Fault, Scene
 from tests.support.processes import Process
-from tests.support.waiting import eventually
+from tests.support.waiting import STEP, eventually
 
 pytestmark = pytest.mark.faults
 
 only_postgresql = pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 only_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 
+STAYS_OPEN = 0.3
+"""Seconds after which a transaction is that of a server which has been stopped."""
+
 
 def stop_between_writes(scene: Scene, server: Process) -> None:
-    """Stop a server at a moment at which it does not happen to hold the lock of a SQLite file."""
+    """Stop a server at a moment at which it has no transaction open, in which others would have to wait for it."""
     server.stop()
-    while scene.url.drivername == "sqlite" and is_locked(str(scene.url.database)):
+    while is_locked(str(scene.url.database)) if scene.url.drivername == "sqlite" else has_open_transaction(scene):
         server.resume()
         server.stop()
 
 
+def has_open_transaction(scene: Scene) -> bool:
+    """Whether a server has a transaction open that does not come to its end by itself."""
+    before = set(transactions(scene))
+    deadline = time.monotonic() + STAYS_OPEN
+    while before and time.monotonic() < deadline:
+        time.sleep(STEP)
+        before &= set(transactions(scene))
+    return bool(before)
+
+
+def transactions(scene: Scene) -> Sequence[Row[tuple[int, datetime]]]:
+    """The open transactions of servers: process of the database, and beginning."""
+    opened = text(
+        "SELECT pid, xact_start FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name = 'afterwork' AND xact_start IS NOT NULL"
+    )
+    with scene.engine.connect() as connection:
+        return connection.execute(opened).all()
+
+
 def is_locked(file: str) -> bool:
+    """Whether somebody writes to a SQLite file."""
     connection = sqlite3.connect(file, timeout=0.05, isolation_level=None)
     try:
         connection.execute("BEGIN IMMEDIATE")

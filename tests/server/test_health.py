@@ -180,11 +180,9 @@ def test_a_loop_that_has_ended_is_not_live(the_shop: Shop) -> None:
     assert reasons(seen[0])["loop"] == "the loop of the server has ended"
 
 
-def test_a_server_that_drains_is_live_and_not_ready(asleep: Shop) -> None:
-    server = asleep.app._servers[0][1]
-    server._stopping.set()
-
-    found = server.health()
+def test_a_server_that_drains_is_live_and_not_ready(the_shop: Shop) -> None:
+    with the_shop.stopping():
+        found = the_shop.app.health(the_shop.engine)
 
     assert found.live
     assert "about to stop" in reasons(found)["draining"]

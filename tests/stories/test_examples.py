@@ -257,13 +257,16 @@ def test_the_demo_ends_its_server_and_leaves_nothing_behind_when_it_is_stopped(u
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout is not None
     server = 0
-    for line in process.stdout:
-        if line.startswith("Its server is process"):
-            server = int(line.split()[4].rstrip("."))
-        if "numbered" in line:
-            break
-    process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=60)
+    try:
+        for line in process.stdout:
+            if line.startswith("Its server is process"):
+                server = int(line.split()[4].rstrip("."))
+            if "numbered" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
 
     assert process.returncode == 130
     assert "Stopped before the end." in said

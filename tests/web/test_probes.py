@@ -45,7 +45,10 @@ def test_a_server_in_the_process_counts(client: TestClient, the_shop: Shop) -> N
 
         assert [sign["name"] for sign in ready.json()["signs"]] == ["loop", "database", "wake-up"]
         assert ready.status_code == 200
-        the_shop.app._servers[0][1]._stopping.set()
+
+
+def test_a_server_that_drains_is_live_and_not_ready(client: TestClient, the_shop: Shop) -> None:
+    with the_shop.stopping():
         assert client.get("/readyz").status_code == 503
         assert client.get("/livez").status_code == 200
 
