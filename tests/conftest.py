@@ -16,7 +16,7 @@ import afterwork as aw
 from afterwork.events import Event
 from tests.support import shop, trade
 from tests.support.memory import be_quick_with_files
-from tests.support.postgres import fresh_database, postgres
+from tests.support.postgres import Server, postgres
 from tests.support.prepared import PREPARED, Prepared
 
 
@@ -34,9 +34,9 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[URL]:
-    with postgres() as url:
-        yield url
+def postgres_server() -> Iterator[Server]:
+    with postgres() as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -45,12 +45,12 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[URL]:
     if request.param == "sqlite":
         yield make_url(f"sqlite:///{tmp_path / 'shop.db'}")
     else:
-        with fresh_database(request.getfixturevalue("postgres_server")) as found:
+        with request.getfixturevalue("postgres_server").fresh_database() as found:
             yield found
 
 
 @pytest.fixture(scope="session")
-def prepared(postgres_server: URL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+def prepared(postgres_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
     """What fills databases with what many tests begin with. Its templates go before their server does."""
     with ExitStack() as kept:
         yield Prepared(tmp_path_factory.mktemp("prepared"), postgres_server, kept)

@@ -12,7 +12,7 @@ import afterwork as aw
 from afterwork.insight import Finding, Limits
 from tests.conftest import Shop
 from tests.support.pooler import pooler
-from tests.support.postgres import fresh_database
+from tests.support.postgres import Server
 
 AT_ONCE = Limits(long_transaction=timedelta(0))
 
@@ -20,8 +20,8 @@ Wrong = Callable[..., list[Finding]]
 
 
 @pytest.fixture
-def url(postgres_server: URL) -> Iterator[URL]:
-    with fresh_database(postgres_server) as found:
+def url(postgres_server: Server) -> Iterator[URL]:
+    with postgres_server.fresh_database() as found:
         yield found
 
 

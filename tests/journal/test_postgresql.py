@@ -3,19 +3,19 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from sqlalchemy import URL, Column, Engine, Integer, MetaData, Numeric, Table, Text, create_engine, text
+from sqlalchemy import Column, Engine, Integer, MetaData, Numeric, Table, Text, create_engine, text
 
 from afterwork.journal.postgresql_source import AT_ONCE
 from afterwork.store import sleep
 from tests.journal.conftest import Captured
-from tests.support.postgres import fresh_database
+from tests.support.postgres import Server
 
 Start = Callable[..., Captured]
 
 
 @pytest.fixture
-def engine(postgres_server: URL) -> Iterator[Engine]:
-    with fresh_database(postgres_server) as url:
+def engine(postgres_server: Server) -> Iterator[Engine]:
+    with postgres_server.fresh_database() as url:
         made = create_engine(url)
         yield made
         made.dispose()

@@ -5,13 +5,12 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
 from tests.language import model
-from tests.support.postgres import fresh_database
 
 
 @pytest.fixture(scope="session")
 def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Engine]]:
     """Both databases with the model's data. Tests only read there, so all share them."""
-    with fresh_database(request.getfixturevalue("postgres_server")) as url:
+    with request.getfixturevalue("postgres_server").fresh_database() as url:
         file = tmp_path_factory.mktemp("language") / "shop.db"
         found = {"sqlite": create_engine(f"sqlite:///{file}"), "postgresql": create_engine(url)}
         for engine in found.values():

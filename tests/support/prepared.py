@@ -7,9 +7,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, inspect
+from sqlalchemy import URL, Engine, create_engine
 
-from tests.support.postgres import copy_database, fresh_database
+from tests.support.postgres import Server
 
 PREPARED = "afterwork_tests_prepared"
 """The execution option of a test's engine that has what fills its database."""
@@ -25,7 +25,7 @@ def open_with(engine: Engine, base: Any, prepare: Callable[[Engine], None]) -> N
 class Prepared:
     """Fills empty databases. Its templates are in a folder and on a server, there until `kept` is closed."""
 
-    def __init__(self, folder: Path, server: URL, kept: ExitStack) -> None:
+    def __init__(self, folder: Path, server: Server, kept: ExitStack) -> None:
         self._folder = folder
         self._server = server
         self._kept = kept
@@ -36,11 +36,17 @@ class Prepared:
         """Fill an empty database for a base that was met before. Returns whether it did: most bases are met once."""
         key = base, len(base.metadata.tables)
         self._met[key] += 1
-        if self._met[key] == 1 or inspect(engine).get_table_names():
+        if self._met[key] == 1 or not self._is_empty(engine.url):
             return False
         engine.dispose()
         self.fill(engine, f"base-{list(self._met).index(key)}", prepare)
         return True
+
+    def _is_empty(self, url: URL) -> bool:
+        if url.get_backend_name() == "sqlite":
+            file = Path(str(url.database))
+            return not file.exists() or file.stat().st_size == 0
+        return self._server.is_empty(url)
 
     def fill(self, engine: Engine, name: str, prepare: Callable[[Engine], None]) -> None:
         """Leave an empty database as `prepare` leaves one. What has the same name is prepared the same way."""
@@ -60,9 +66,9 @@ class Prepared:
 
     def _fill_postgres(self, engine: Engine, name: str, prepare: Callable[[Engine], None]) -> None:
         if name not in self._templates:
-            template = self._kept.enter_context(fresh_database(self._server))
+            template = self._kept.enter_context(self._server.fresh_database())
             preparing = create_engine(template)
             prepare(preparing)
             preparing.dispose()
             self._templates[name] = template
-        copy_database(self._server, self._templates[name], engine.url)
+        self._server.replace(engine.url, self._templates[name])
