@@ -17,7 +17,7 @@ from afterwork.events import Event
 from tests.support import shop, trade
 from tests.support.memory import be_quick_with_files
 from tests.support.postgres import Server, postgres
-from tests.support.prepared import PREPARED, Prepared
+from tests.support.prepared import PREPARED, Prepared, begin_with
 
 
 def pytest_configure() -> None:
@@ -107,13 +107,15 @@ class Shop:
 
 
 @pytest.fixture
-def the_shop(engine: Engine, prepared: Prepared) -> Shop:
-    def open_shop(where: Engine) -> None:
-        shop.create(where)
-        Shop(where).app.install(where)
-
-    prepared.fill(engine, "shop", open_shop)
+def the_shop(engine: Engine) -> Shop:
+    begin_with(engine, open_shop)
     return Shop(engine)
+
+
+def open_shop(engine: Engine) -> None:
+    """A shop without customers."""
+    shop.create(engine)
+    Shop(engine).app.install(engine)
 
 
 @dataclass
@@ -146,10 +148,14 @@ class Trade:
 
 
 @pytest.fixture
-def the_trade(engine: Engine, prepared: Prepared) -> Trade:
-    def begin_trade(where: Engine) -> None:
-        trade.create(where)
-        Trade(where).app.install(where)
-
-    prepared.fill(engine, "trade", begin_trade)
+def the_trade(engine: Engine) -> Trade:
+    begin_with(engine, begin_trade)
     return Trade(engine)
+
+
+def begin_trade(engine: Engine) -> Trade:
+    """A trade without customers."""
+    trade.create(engine)
+    found = Trade(engine)
+    found.app.install(engine)
+    return found

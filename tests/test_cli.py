@@ -20,6 +20,7 @@ from afterwork.cli import main
 from afterwork.store import tables
 from examples import shop
 from examples.shop import Customer, SysAsyncTicket
+from tests.support.prepared import begin_with
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,12 +54,16 @@ def afterwork(url: URL) -> Afterwork:
 @pytest.fixture
 def ann(engine: Engine) -> Customer:
     """The first customer of an installed shop."""
-    shop.create(engine)
-    shop.app.install(engine)
+    begin_with(engine, open_the_example)
     with Session(engine, expire_on_commit=False) as session, session.begin():
         found = Customer(name="Ann")
         session.add(found)
     return found
+
+
+def open_the_example(engine: Engine) -> None:
+    shop.create(engine)
+    shop.app.install(engine)
 
 
 def ask(engine: Engine, work: str, root: object, **values: Any) -> None:

@@ -10,8 +10,9 @@ from sqlalchemy import URL, Engine
 from sqlalchemy.orm import DeclarativeBase
 
 import afterwork as aw
-from tests.conftest import Trade
+from tests.conftest import Trade, begin_trade
 from tests.support import trade
+from tests.support.prepared import begin_with
 from tests.support.trade import Customer, Line, Order, Product
 from tests.test_cli import Afterwork, run, text_of, told
 
@@ -36,15 +37,19 @@ def afterwork(url: URL) -> Afterwork:
 
 
 @pytest.fixture
-def shop(the_trade: Trade) -> Trade:
-    """Ada has two orders, and all is fresh."""
-    with the_trade.session() as session:
+def shop(engine: Engine) -> Trade:
+    begin_with(engine, ada_has_two_orders)
+    return Trade(engine)
+
+
+def ada_has_two_orders(engine: Engine) -> None:
+    """All is fresh."""
+    found = begin_trade(engine)
+    with found.session() as session, session.begin():
         ada = Customer(id=1, name="Ada", liked=[Product(id=1, name="tea")])
         ada.orders = [Order(id=n, lines=[Line(id=n, quantity=n)]) for n in (1, 2)]
         session.add(ada)
-        session.commit()
-    the_trade.run()
-    return the_trade
+    found.run()
 
 
 def without_triggers(shop: Trade, *statements: str) -> None:

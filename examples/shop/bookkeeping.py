@@ -13,6 +13,9 @@ from typing import Any, Literal
 Mood = Literal["well", "slow", "error", "drops"]
 """How it takes a request: it answers, does so late, says that something went wrong, or takes it and hangs up."""
 
+POLL = 0.02
+"""Seconds after which it notices that it is to close."""
+
 RATES = {"EUR": "11.42", "USD": "10.51"}
 
 
@@ -76,7 +79,7 @@ def open_for_business(bookkeeping: Bookkeeping) -> Iterator[str]:
             """Nothing is logged."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, name="bookkeeping", daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(POLL,), name="bookkeeping", daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}"
     finally:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import get_args
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
 from afterwork.errors import BadRequest
 from afterwork.events import Acted
@@ -14,23 +14,29 @@ from afterwork.insight import page as pages
 from afterwork.insight.caches import CacheSummary
 from afterwork.manifest.explain import State
 from afterwork.store.count import Count
-from tests.conftest import Trade
+from tests.conftest import Trade, begin_trade
 from tests.support.effort import effort
+from tests.support.prepared import begin_with
 from tests.support.trade import Customer, Line, Order, Product
 
 
 @pytest.fixture
-def shop(the_trade: Trade) -> Trade:
-    """Three customers, each with two orders of one line; one line was changed since."""
-    with the_trade.session() as session, session.begin():
+def shop(engine: Engine) -> Trade:
+    begin_with(engine, three_customers)
+    return Trade(engine)
+
+
+def three_customers(engine: Engine) -> None:
+    """Each has two orders of one line; one line was changed since."""
+    trade = begin_trade(engine)
+    with trade.session() as session, session.begin():
         for n in (1, 2, 3):
             customer = Customer(id=n, name=f"Ann {n}", liked=[Product(id=n, name=f"tea {n}")])
             customer.orders = [Order(id=2 * n - k, lines=[Line(id=2 * n - k)]) for k in (1, 0)]
             session.add(customer)
-    the_trade.run()
-    the_trade.sql("UPDATE line SET quantity = 5 WHERE id = 1")
-    the_trade.run()
-    return the_trade
+    trade.run()
+    trade.sql("UPDATE line SET quantity = 5 WHERE id = 1")
+    trade.run()
 
 
 def order_total(shop: Trade) -> CacheSummary:

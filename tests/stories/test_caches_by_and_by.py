@@ -4,23 +4,29 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
 import afterwork as aw
-from tests.conftest import Trade
+from tests.conftest import Trade, begin_trade
+from tests.support.prepared import begin_with
 from tests.support.trade import Customer, Line, Node, Order, Product
 
 
 @pytest.fixture
-def shop(the_trade: Trade) -> Trade:
-    with the_trade.session() as session:
+def shop(engine: Engine) -> Trade:
+    begin_with(engine, ada_has_three_orders)
+    return Trade(engine)
+
+
+def ada_has_three_orders(engine: Engine) -> None:
+    """All is fresh."""
+    trade = begin_trade(engine)
+    with trade.session() as session, session.begin():
         ada = Customer(id=1, name="Ada", liked=[Product(id=1, name="tea"), Product(id=2, name="cake")])
         for n in (1, 2, 3):
             ada.orders.append(Order(id=n, lines=[Line(id=n, quantity=n, price=Decimal(10))]))
         session.add(ada)
-        session.commit()
-    the_trade.run()
-    return the_trade
+    trade.run()
 
 
 def test_an_equal_result_wakes_nobody(shop: Trade) -> None:

@@ -22,6 +22,12 @@ def open_with(engine: Engine, base: Any, prepare: Callable[[Engine], None]) -> N
         prepare(engine)
 
 
+def begin_with(engine: Engine, prepare: Callable[[Engine], object]) -> None:
+    """Leave the empty database of a test as a function leaves one, which is called once for many tests."""
+    prepared: Prepared = engine.get_execution_options()[PREPARED]
+    prepared.fill(engine, f"{prepare.__module__}.{prepare.__qualname__}", prepare)
+
+
 class Prepared:
     """Fills empty databases. Its templates are in a folder and on a server, there until `kept` is closed."""
 
@@ -48,14 +54,14 @@ class Prepared:
             return not file.exists() or file.stat().st_size == 0
         return self._server.is_empty(url)
 
-    def fill(self, engine: Engine, name: str, prepare: Callable[[Engine], None]) -> None:
+    def fill(self, engine: Engine, name: str, prepare: Callable[[Engine], object]) -> None:
         """Leave an empty database as `prepare` leaves one. What has the same name is prepared the same way."""
         if engine.dialect.name == "sqlite":
             self._fill_file(engine, name, prepare)
         else:
             self._fill_postgres(engine, name, prepare)
 
-    def _fill_file(self, engine: Engine, name: str, prepare: Callable[[Engine], None]) -> None:
+    def _fill_file(self, engine: Engine, name: str, prepare: Callable[[Engine], object]) -> None:
         template, file = self._folder / f"{name}.db", str(engine.url.database)
         if template.exists():
             shutil.copy(template, file)
@@ -64,7 +70,7 @@ class Prepared:
             engine.dispose()  # with its last connection, SQLite puts all into the one file
             shutil.copy(file, template)
 
-    def _fill_postgres(self, engine: Engine, name: str, prepare: Callable[[Engine], None]) -> None:
+    def _fill_postgres(self, engine: Engine, name: str, prepare: Callable[[Engine], object]) -> None:
         if name not in self._templates:
             template = self._kept.enter_context(self._server.fresh_database())
             preparing = create_engine(template)

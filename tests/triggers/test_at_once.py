@@ -21,6 +21,7 @@ from afterwork.manifest.cause import Cause
 from afterwork.manifest.explain import Explanation
 from afterwork.model.moment import UtcDateTime
 from tests.server.test_caches_live import WRONG, fill
+from tests.support.prepared import begin_with
 from tests.support.trade import Base, Customer, Line, Order
 from tests.triggers import deep, stale_scene
 from tests.triggers.deep import Deep
@@ -81,24 +82,30 @@ class Small(Scene):
 
 def trade(engine: Engine, settings: aw.Settings = QUICK) -> Small:
     """Ada has an order of two lines, 25 in all; everything is fresh, and known to be quick."""
-    found = Small(engine, Base, settings=settings)
+    begin_with(engine, ada_orders)
+    return Small(engine, Base, settings=settings)
+
+
+def ada_orders(engine: Engine) -> None:
+    found = Small(engine, Base, settings=QUICK)
     with found.session() as session, session.begin():
         lines = [Line(id=1, quantity=2, price=Decimal(10)), Line(id=2, quantity=1, price=Decimal(5))]
         session.add(Customer(id=1, name="Ada", orders=[Order(id=1, lines=lines)]))
     found.run()
-    found.seen.clear()
-    return found
 
 
 @pytest.fixture(name="shelves")
 def quick_shelves(engine: Engine) -> Small:
     """Shelves 1 to 3, as elsewhere, but fresh, and known to be quick."""
+    begin_with(engine, three_shelves)
+    return Small(engine, stale_scene.Base, settings=QUICK)
+
+
+def three_shelves(engine: Engine) -> None:
     found = Small(engine, stale_scene.Base, settings=QUICK)
     with found.session() as session, session.begin():
         session.add_all(Shelf(id=n, size=n, sort="bad" if n == 2 else "good") for n in (1, 2, 3))
     found.run()
-    found.seen.clear()
-    return found
 
 
 @pytest.fixture(name="becoming")

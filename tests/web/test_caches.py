@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 import afterwork as aw
-from tests.conftest import Trade
+from tests.conftest import Trade, begin_trade
+from tests.support.prepared import begin_with
 from tests.support.trade import Customer, Line, Order
 from tests.web.conftest import Act, client_of
 
@@ -14,11 +16,22 @@ NASTY = "<script>alert(1)</script>"
 
 
 @pytest.fixture
-def client(the_trade: Trade) -> Iterator[TestClient]:
-    """A client of the page of a trade, in which Ann has two orders, and all is fresh."""
-    with the_trade.session() as session, session.begin():
+def the_trade(engine: Engine) -> Trade:
+    begin_with(engine, ann_has_two_orders)
+    return Trade(engine)
+
+
+def ann_has_two_orders(engine: Engine) -> None:
+    """All is fresh."""
+    trade = begin_trade(engine)
+    with trade.session() as session, session.begin():
         session.add(Customer(id=1, name=NASTY, orders=[Order(id=n, lines=[Line(id=n)]) for n in (1, 2)]))
-    the_trade.run()
+    trade.run()
+
+
+@pytest.fixture
+def client(the_trade: Trade) -> Iterator[TestClient]:
+    """A client of its page."""
     with client_of(aw.web(the_trade.app, the_trade.engine)) as found:
         yield found
 
