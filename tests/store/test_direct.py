@@ -24,10 +24,12 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
 from sqlalchemy.schema import Column
 from sqlalchemy.types import TypeDecorator
 
 from afterwork import Settings
+from afterwork.manifest.watching import attach
 from afterwork.model.moment import UtcDateTime
 from afterwork.store.database import database_of
 from afterwork.store.direct import Direct
@@ -107,6 +109,18 @@ def test_who_listens_to_statements_sees_it(connection: Connection, engine: Engin
         NAMED.execute(connection, {"name": "abc", "made": ROWS[0]["made"]})
 
     assert len(sent) == 1
+
+
+def test_what_listens_for_jobs_that_are_tracked_needs_not_see_it(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stays at a server's connection after the first job in Python."""
+    only_on_postgresql(connection)
+    with Session(connection) as session:
+        attach(session)
+    monkeypatch.delattr(Connection, "execute")
+
+    assert len(NAMED.execute(connection, {"name": "abc", "made": ROWS[0]["made"]})) == 1
 
 
 def test_who_has_statements_logged_sees_it(connection: Connection, caplog: pytest.LogCaptureFixture) -> None:

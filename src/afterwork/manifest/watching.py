@@ -35,6 +35,7 @@ from afterwork.errors import OwnConnection, TextualSQL
 from afterwork.manifest.active import ACTIVE
 from afterwork.manifest.query.refused import refuse_text
 from afterwork.model.accounted import ACCOUNTED
+from afterwork.store.direct import own
 
 
 def attach(session: Session) -> None:
@@ -45,8 +46,10 @@ def attach(session: Session) -> None:
         event.listen(session, "do_orm_execute", _ask_session)
         session._get_impl = _Getting(session)  # type: ignore[method-assign,assignment]
     if not event.contains(connection, "before_execute", _ask_connection):
-        event.listen(connection, "before_execute", _ask_connection)
-        event.listen(connection, "before_cursor_execute", _ask_driver)
+        # As what may change statements: else SQLAlchemy puts functions of its own around these, which are not known as
+        # Afterwork's.
+        event.listen(connection, "before_execute", _ask_connection, retval=True)
+        event.listen(connection, "before_cursor_execute", _ask_driver, retval=True)
     if not event.contains(connection.engine, "engine_connect", _connect):
         event.listen(connection.engine, "engine_connect", _connect)
     if not event.contains(Pool, "checkout", _check_out):
@@ -83,17 +86,23 @@ def _ask_session(state: ORMExecuteState) -> None:
     state.update_execution_options(**{ACCOUNTED: True})
 
 
+@own
 def _ask_connection(
     connection: Connection, statement: Any, multiparams: Any, params: Any, execution_options: Any
-) -> None:
+) -> tuple[Any, Any, Any]:
     is_flush = isinstance(execution_options.get("compiled_cache"), LRUCache)
     if ACCOUNTED not in execution_options and not is_flush:
         _tell(statement, multiparams or params, connection, entities=False)
+    return statement, multiparams, params
 
 
-def _ask_driver(connection: Connection, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+@own
+def _ask_driver(
+    connection: Connection, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
+) -> tuple[str, Any]:
     if ACTIVE.get() is not None and context.compiled is None and context.invoked_statement is None:
         raise TextualSQL(statement)
+    return statement, parameters
 
 
 def _connect(connection: Connection) -> None:

@@ -38,8 +38,9 @@ BUSY_LOOK = 0.01
 SOON = 1.0
 """Seconds for which a server that stops waits for its history in any case."""
 
-SOON_IDLE = 0.02
-"""A server that is done within these seconds doesn't bother to tell writers that it is awake."""
+SOON_IDLE = 0.03
+"""A server that is done within these seconds doesn't bother to tell writers that it is awake, nor to look for more
+meanwhile. What is calculated at once takes up to `Settings.at_once`, and half as long to be taken and stored."""
 
 FIRST_RETRY, LONGEST_RETRY = 0.1, 5.0
 """Seconds between attempts to reach a lost database."""

@@ -8,7 +8,7 @@ SQLAlchemy's in any case.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Dialect, Executable, Select
 from sqlalchemy.exc import DBAPIError
@@ -18,6 +18,15 @@ from sqlalchemy.types import TypeEngine
 LISTENED_TO = ("before_execute", "after_execute", "before_cursor_execute", "after_cursor_execute")
 
 Processor = Callable[[Any], Any]
+Listener = TypeVar("Listener", bound=Callable[..., object])
+
+OWN = "_afterwork_listens"
+
+
+def own(listener: Listener) -> Listener:
+    """Mark a listener of Afterwork's own. What is sent directly is nothing that it wants to hear of."""
+    setattr(listener, OWN, True)
+    return listener
 
 
 class Direct:
@@ -124,8 +133,9 @@ def _impl(kind: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
 
 def _is_for_sqlalchemy(connection: Connection) -> bool:
     """Whether somebody listens to statements, has them logged, or has their tables renamed."""
+    heard = (listener for event in LISTENED_TO for listener in getattr(connection.dispatch, event))
     return (
-        any(getattr(connection.dispatch, event) for event in LISTENED_TO)
+        any(not getattr(listener, OWN, False) for listener in heard)
         or connection.engine.logger.isEnabledFor(logging.INFO)
         or "schema_translate_map" in connection.get_execution_options()
     )
