@@ -24,8 +24,11 @@ def open_with(engine: Engine, base: Any, prepare: Callable[[Engine], None]) -> N
 
 def begin_with(engine: Engine, prepare: Callable[[Engine], object]) -> None:
     """Leave the empty database of a test as a function leaves one, which is called once for many tests."""
-    prepared: Prepared = engine.get_execution_options()[PREPARED]
-    prepared.fill(engine, f"{prepare.__module__}.{prepare.__qualname__}", prepare)
+    prepared: Prepared | None = engine.get_execution_options().get(PREPARED)
+    if prepared is None:  # an engine of the test's own kind
+        prepare(engine)
+    else:
+        prepared.fill(engine, f"{prepare.__module__}.{prepare.__qualname__}", prepare)
 
 
 class Prepared:
