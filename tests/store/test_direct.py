@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -121,6 +122,24 @@ def test_what_listens_for_jobs_that_are_tracked_needs_not_see_it(
     monkeypatch.delattr(Connection, "execute")
 
     assert len(NAMED.execute(connection, {"name": "abc", "made": ROWS[0]["made"]})) == 1
+
+
+def test_it_stays_prepared_whatever_is_read_meanwhile(connection: Connection, engine: Engine) -> None:
+    """With a rollback, the driver would forget it, and PostgreSQL would plan it anew each time."""
+    only_on_postgresql(connection)
+    connection.close()
+    database = database_of(engine, Settings())
+    with closing(database.connect()) as own:
+        NAMED.execute(own, {"name": "abc", "made": ROWS[0]["made"]})
+        with database.light_watched_transaction(own, ()), database.reading_part(own):
+            pass
+        with database.snapshot(own):
+            pass
+
+        assert (
+            "FROM thing"
+            in own.execute(text("SELECT string_agg(statement, ';') FROM pg_prepared_statements")).scalar_one()
+        )
 
 
 def test_who_has_statements_logged_sees_it(connection: Connection, caplog: pytest.LogCaptureFixture) -> None:

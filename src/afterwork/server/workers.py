@@ -1,8 +1,9 @@
 """The threads of a server that run jobs, each with a connection of its own."""
 
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable
+from queue import SimpleQueue
 
 from sqlalchemy import Connection
 
@@ -10,23 +11,31 @@ from afterwork.store.database import Database
 
 Task = Callable[[Connection], None]
 Report = Callable[[Exception, int], None]
+Todo = tuple[Task, Callable[[], None]]
+Mailbox = SimpleQueue[Todo | None]
+"""Where a thread that has nothing to do gets its next task, or None to end."""
 
 
 class Workers:
-    """A fixed number of threads. They are daemons: a process that must end doesn't wait for them."""
+    """A fixed number of threads. They are daemons: a process that must end doesn't wait for them.
+
+    The thread that was busy last is the next to be: its connection knows the statements already, and a server with
+    little to do has few connections."""
 
     def __init__(self, count: int, database: Database, report: Report) -> None:
-        self._tasks: queue.SimpleQueue[tuple[Task, Callable[[], None]] | None] = queue.SimpleQueue()
         self._database = database
         self._report = report
         self._idle = threading.Condition()
         self._busy = 0
+        self._waiting: deque[Todo] = deque()
+        self._free: list[Mailbox] = []
+        """Those of the threads that have nothing to do, the one that was busy last at the end."""
         self.count = count
         self.generation = 0
         """Connections of an earlier one are lost, and that is known."""
-        self._threads = [threading.Thread(target=self._work, name=f"afterwork-{n}", daemon=True) for n in range(count)]
-        for thread in self._threads:
-            thread.start()
+        self._mailboxes = [Mailbox() for _ in range(count)]
+        for number, mailbox in enumerate(self._mailboxes):
+            threading.Thread(target=self._work, args=(mailbox,), name=f"afterwork-{number}", daemon=True).start()
 
     @property
     def free(self) -> int:
@@ -38,7 +47,10 @@ class Workers:
         `ended` is called in any case, also when the task could not begin because there was no connection to be had."""
         with self._idle:
             self._busy += 1
-        self._tasks.put((task, ended))
+            if self._free:
+                self._free.pop().put((task, ended))
+            else:
+                self._waiting.append((task, ended))
 
     def reconnect(self) -> None:
         """Use new connections from now on: those of a database that was lost are lost, too."""
@@ -52,13 +64,20 @@ class Workers:
 
     def stop(self) -> None:
         """End the threads, each after what it is doing."""
-        for _ in self._threads:
-            self._tasks.put(None)
+        for mailbox in self._mailboxes:
+            mailbox.put(None)
 
-    def _work(self) -> None:
+    def _next(self, mailbox: Mailbox) -> Todo | None:
+        with self._idle:
+            if self._waiting:
+                return self._waiting.popleft()
+            self._free.append(mailbox)
+        return mailbox.get()
+
+    def _work(self, mailbox: Mailbox) -> None:
         connection: Connection | None = None
         generation = self.generation
-        while (todo := self._tasks.get()) is not None:
+        while (todo := self._next(mailbox)) is not None:
             task, ended = todo
             try:
                 if generation != self.generation:

@@ -83,6 +83,8 @@ class _Compiled:
         processors = {name: _impl(bind.type, dialect).bind_processor(dialect) for name, bind in compiled.binds.items()}
         self._write = {name: processor for name, processor in processors.items() if processor is not None}
         self._columns = _result_columns(statement)
+        # It comes again: after five times PostgreSQL has a plan for all values. By itself, psycopg waits for five more.
+        self._how = {"prepare": True} if dialect.driver == "psycopg" else {}
         self._read: list[tuple[int, Processor]] | None = None
 
     def execute(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
@@ -91,7 +93,7 @@ class _Compiled:
             parameters[name] = write(parameters[name])
         driver: Any = connection.connection.dbapi_connection
         try:
-            cursor = driver.execute(self._text, parameters)
+            cursor = driver.execute(self._text, parameters, **self._how)
             rows: list[Any] = cursor.fetchall() if cursor.description is not None else []
         except connection.dialect.loaded_dbapi.Error as error:
             raise _as_sqlalchemy_does(connection, self._text, parameters, error) from error

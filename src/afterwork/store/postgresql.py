@@ -71,8 +71,11 @@ class PostgreSQL(Database):
         connection.commit()
 
     def is_in_transaction(self, connection: Connection) -> bool:
-        status = connection.connection.dbapi_connection.info.transaction_status  # type: ignore[union-attr]
-        return status in IN_TRANSACTION
+        return self._status(connection) in IN_TRANSACTION
+
+    def _status(self, connection: Connection) -> TransactionStatus:
+        driver: Any = connection.connection.dbapi_connection
+        return TransactionStatus(driver.info.transaction_status)
 
     def says_unreachable(self, error: DBAPIError) -> bool:
         state = _state(error)
@@ -108,6 +111,9 @@ class PostgreSQL(Database):
     def snapshot(self, connection: Connection) -> Iterator[Any]:
         try:
             yield send_together(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", SEEN)
+            begun = connection.get_transaction()
+            if begun is not None and begun.is_active:  # not so if a job has tried to end it
+                connection.commit()  # of nothing; but with a rollback, psycopg forgets which statements are prepared
         finally:
             self.give_up(connection)
 
@@ -131,8 +137,18 @@ class PostgreSQL(Database):
         try:
             yield
         finally:
-            if not connection.invalidated and self.is_in_transaction(connection):
+            if not connection.invalidated:
+                self._end_reading(connection)
+
+    def _end_reading(self, connection: Connection) -> None:
+        """Let the transaction write again, which it may do after either end of the savepoint."""
+        match self._status(connection):
+            case TransactionStatus.INTRANS:  # a rollback makes psycopg forget which statements are prepared
+                send_together(connection, "RELEASE SAVEPOINT afterwork_reading")
+            case TransactionStatus.INERROR:
                 send_together(connection, "ROLLBACK TO SAVEPOINT afterwork_reading")
+            case _:
+                pass  # it was ended, which is told elsewhere
 
     def announce(self, connection: Connection, server: int) -> bool:
         if self._has_session:

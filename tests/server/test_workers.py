@@ -1,0 +1,76 @@
+"""The threads of a server share its work so that few of them have to know it."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Connection, Engine
+
+from afterwork import Settings
+from afterwork.server.workers import Workers
+from afterwork.store.database import database_of
+
+
+class Noted:
+    """Four threads, with what they have done and what has failed."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.failed: list[Exception] = []
+        self.connections: list[Connection] = []
+        self.workers = Workers(4, database_of(engine, Settings()), lambda error, _: self.failed.append(error))
+
+    def note(self, connection: Connection) -> None:
+        self.connections.append(connection)
+
+    def do(self, *gates: threading.Event) -> None:
+        """Start tasks, each of which waits for a gate."""
+        for gate in gates:
+
+            def task(connection: Connection, gate: threading.Event = gate) -> None:
+                gate.wait()
+                self.note(connection)
+
+            self.workers.start(task, lambda: None)
+
+
+@pytest.fixture
+def noted(engine: Engine) -> Iterator[Noted]:
+    found = Noted(engine)
+    yield found
+    found.workers.stop()
+
+
+def test_one_task_after_the_other_is_done_on_one_connection(noted: Noted) -> None:
+    for _ in range(5):
+        noted.workers.start(noted.note, lambda: None)
+        assert noted.workers.wait_until_idle(20) == 0
+
+    assert len(noted.connections) == 5
+    assert len(set(noted.connections)) == 1
+
+
+def test_tasks_at_the_same_time_have_a_connection_each_and_what_is_too_much_waits(noted: Noted) -> None:
+    gates = [threading.Event() for _ in range(6)]
+    noted.do(*gates)
+    assert noted.workers.free == -2
+
+    for gate in gates:
+        gate.set()
+
+    assert noted.workers.wait_until_idle(20) == 0
+    assert len(noted.connections) == 6
+    assert len(set(noted.connections)) == 4
+    assert noted.workers.free == 4
+
+
+def test_after_a_failure_the_next_task_has_a_new_connection(noted: Noted) -> None:
+    def fail(connection: Connection) -> None:
+        noted.note(connection)
+        raise ValueError
+
+    for task in (fail, noted.note):
+        noted.workers.start(task, lambda: None)
+        assert noted.workers.wait_until_idle(20) == 0
+
+    assert len(set(noted.connections)) == 2
+    assert [type(error) for error in noted.failed] == [ValueError]
