@@ -76,6 +76,8 @@ class World:
         self.open: dict[int, Transaction] = {}
         self.disturbed = 0
         self.is_quiet = False
+        self.at_work = False
+        """Whether a server is in the middle of something: what it reads can't be emptied then."""
         self.histories = itertools.count(1)
         self.runs_before: dict[Cache, tuple[int, int]] = {}
         Base.metadata.create_all(self.engine)
@@ -146,7 +148,7 @@ class World:
             if not alone and writing[0] in EMPTIES:
                 continue  # nobody could even read the table until the transaction ends
             transaction.hinders_servers |= writing[0] not in BESIDE_SERVERS
-            with self._hindered(connection, alone) as done:
+            with self._hindered(connection, alone and not self.at_work) as done:
                 ACTS[writing[0]](connection, *writing[1:])
             if done:
                 after = self.state(connection)
@@ -208,7 +210,7 @@ class World:
         assert not (found := expected.complaints(ran, after)), (found, [_reason(one) for one in ended])
 
     def _run(self, server: ServerAtHand, meanwhile: Callable[[Reached | None], None] | None) -> list[aw.Ended] | None:
-        server.at_points = meanwhile
+        server.at_points, self.at_work = meanwhile, True
         pause.then = None if meanwhile is None else lambda: meanwhile(None)
         try:
             return server.run()
@@ -219,6 +221,7 @@ class World:
             pass
         finally:
             server.at_points = pause.then = None
+            self.at_work = False
             if server.is_dead:
                 self._bury(server.gone)
         return None
