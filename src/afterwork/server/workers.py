@@ -28,12 +28,12 @@ class Workers:
         self._idle = threading.Condition()
         self._busy = 0
         self._waiting: deque[Todo] = deque()
-        self._free: list[Mailbox] = []
+        self._mailboxes = [Mailbox() for _ in range(count)]
+        self._free = list(self._mailboxes)
         """Those of the threads that have nothing to do, the one that was busy last at the end."""
         self.count = count
         self.generation = 0
         """Connections of an earlier one are lost, and that is known."""
-        self._mailboxes = [Mailbox() for _ in range(count)]
         for number, mailbox in enumerate(self._mailboxes):
             threading.Thread(target=self._work, args=(mailbox,), name=f"afterwork-{number}", daemon=True).start()
 
@@ -67,17 +67,19 @@ class Workers:
         for mailbox in self._mailboxes:
             mailbox.put(None)
 
-    def _next(self, mailbox: Mailbox) -> Todo | None:
+    def _end(self, mailbox: Mailbox) -> None:
         with self._idle:
+            self._busy -= 1
             if self._waiting:
-                return self._waiting.popleft()
-            self._free.append(mailbox)
-        return mailbox.get()
+                mailbox.put(self._waiting.popleft())
+            else:
+                self._free.append(mailbox)
+            self._idle.notify_all()
 
     def _work(self, mailbox: Mailbox) -> None:
         connection: Connection | None = None
         generation = self.generation
-        while (todo := self._next(mailbox)) is not None:
+        while (todo := mailbox.get()) is not None:
             task, ended = todo
             try:
                 if generation != self.generation:
@@ -92,7 +94,5 @@ class Workers:
                 self._report(error, generation)
             finally:
                 ended()
-                with self._idle:
-                    self._busy -= 1
-                    self._idle.notify_all()
+                self._end(mailbox)
         self._database.discard(connection)
