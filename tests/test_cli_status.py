@@ -34,7 +34,7 @@ BUSY = Overview(
     Latency(10, 0.012, 1.25),
     5,
     last_hour([minute(0, done=1234), minute(30, done=617), minute(30, failed=5)], NOON),
-    [Attention("The lane mail is paused", "Resume it.", "/lanes", "resume mail", is_urgent=True)],
+    [Attention("lane mail", "The lane mail is paused", "Resume it.", "/lanes", "resume mail", is_urgent=True)],
 )
 IDLE = Overview(Status({}, 0, None, [], [], NONE, None), Latency(0, None, None), 0, last_hour([], NOON), [])
 

@@ -27,8 +27,10 @@ MOST_NAMED = 3
 @dataclass(frozen=True)
 class Attention:
     """Something to look at: what, and what to do about it; where it is shown on the web page; and what to say on the
-    command line, `MODULE:APP` and the database left out. `is_urgent` says that work is not done, not only late."""
+    command line, `MODULE:APP` and the database left out. `about` names it, the same while it goes on. `is_urgent`
+    says that work is not done, not only late."""
 
+    about: str
     what: str
     advice: str
     path: str
@@ -83,32 +85,38 @@ def attention(
     yield from _of_lanes(status)
     if status.stale_for is not None and status.stale_for > LONG:
         what = f"{status.stale} caches are stale, the first for {_minutes(status.stale_for)}"
-        yield Attention(what, "See which, and whether a server calculates them.", "/caches", "caches")
+        yield Attention("caches", what, "See which, and whether a server calculates them.", "/caches", "caches")
 
 
 def _of_servers(status: Status) -> Iterator[Attention]:
     if not status.servers:
-        yield Attention("No server is there", "Start one. What is saved meanwhile waits.", "/lanes", "serve", True)
+        yield Attention(
+            "servers", "No server is there", "Start one. What is saved meanwhile waits.", "/lanes", "serve", True
+        )
     elif status.oldest is not None and status.oldest > LONG and not status.paused:
         what = f"The oldest ticket has waited for {_minutes(status.oldest)}"
-        yield Attention(what, "See what runs in its lane, and for how long.", "/lanes", "status")
+        yield Attention("tickets", what, "See what runs in its lane, and for how long.", "/lanes", "status")
 
 
 def _of_once(once: Sequence[OnceView]) -> Iterator[Attention]:
     for one in once:
         if one.state == "failed" and one.known:
             advice = "See why, put it right, and let it run again. What stands below it waits."
-            yield Attention(f"{one.name} has failed", advice, "/lanes", f"once --retry {shlex.quote(one.name)}", True)
+            about, twin = f"once {one.name}", f"once --retry {shlex.quote(one.name)}"
+            yield Attention(about, f"{one.name} has failed", advice, "/lanes", twin, True)
 
 
 def _of_timers(timers: Sequence[TimerView], now: datetime) -> Iterator[Attention]:
     for one in timers:
+        about = f"timer {one.name}"
         if one.known and one.paused:
             advice = f"Resume it when it may fire again: {one.schedule}."
-            yield Attention(f"The timer {one.name} is paused", advice, "/timers", f"resume {shlex.quote(one.name)}")
+            twin = f"resume {shlex.quote(one.name)}"
+            yield Attention(about, f"The timer {one.name} is paused", advice, "/timers", twin)
         elif one.known and one.due is not None and now - one.due > LONG:
             advice = "A server fires it as soon as it can. See whether one does."
-            yield Attention(f"The timer {one.name} is late by {_minutes(now - one.due)}", advice, "/timers", "timers")
+            what = f"The timer {one.name} is late by {_minutes(now - one.due)}"
+            yield Attention(about, what, advice, "/timers", "timers")
 
 
 def _of_failures(minutes: Sequence[Minute]) -> Iterator[Attention]:
@@ -119,17 +127,18 @@ def _of_failures(minutes: Sequence[Minute]) -> Iterator[Attention]:
     for work, count in told[:MOST_NAMED]:
         what = f"{work} has failed {'once' if count == 1 else f'{count:,} times'} within an hour"
         path, twin = f"/tickets?state=failed&work={quote(work)}", f"tickets --state failed --work {shlex.quote(work)}"
-        yield Attention(what, "See why. What is put right can be tried again.", path, twin)
+        yield Attention(f"work {work}", what, "See why. What is put right can be tried again.", path, twin)
     if len(told) > MOST_NAMED:
         more = len(told) - MOST_NAMED
         what = f"{more:,} more {'work has' if more == 1 else 'works have'} failed within an hour"
-        yield Attention(what, "See which, and why.", "/tickets?state=failed", "tickets --state failed")
+        yield Attention("works", what, "See which, and why.", "/tickets?state=failed", "tickets --state failed")
 
 
 def _of_lanes(status: Status) -> Iterator[Attention]:
     for lane in status.paused:
         what = f"The lane {lane} is paused, and {status.waiting.get(lane, NONE)} tickets wait in it"
-        yield Attention(what, "Resume it when its jobs may begin again.", "/lanes", f"resume {shlex.quote(lane)}")
+        twin = f"resume {shlex.quote(lane)}"
+        yield Attention(f"lane {lane}", what, "Resume it when its jobs may begin again.", "/lanes", twin)
 
 
 def _minutes(span: timedelta) -> str:

@@ -129,10 +129,18 @@ def looking(browser: Browser, shown: str) -> Iterator[Visitors]:
     found.close()
 
 
+@pytest.fixture(scope="package")
+def busy_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file in which a busy shop is, to be copied."""
+    engine = made(tmp_path_factory.mktemp("busy"), "busy")
+    engine.dispose()
+    return Path(str(engine.url.database))
+
+
 @pytest.fixture
-def busy(tmp_path: Path) -> Iterator[Engine]:
+def busy(busy_shop: Path, tmp_path: Path) -> Iterator[Engine]:
     """A busy shop of one's own, to act in."""
-    engine = made(tmp_path, "busy")
+    engine = create_engine(f"sqlite:///{shutil.copy(busy_shop, tmp_path)}")
     yield engine
     engine.dispose()
 

@@ -1,7 +1,10 @@
 """What holds for each page, whatever it shows."""
 
+import re
+from collections.abc import Mapping
+
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
@@ -10,23 +13,30 @@ from afterwork.web.menu import MENU
 from examples.shop import Customer, OrderLine, app
 from tests.web.browser.conftest import NARROW, WIDE, Visitors
 
+WIDTHS = (WIDE, NARROW)
+
 PATHS = [entry.path for entry in MENU]
 
 BUSY = pytest.mark.parametrize("scene", ["busy"], indirect=True)
 """For what does not depend on what goes on."""
 
 WATCH = """() => {
-  let shifted = 0;
-  new PerformanceObserver(list => { for (const one of list.getEntries()) shifted += one.value; })
-    .observe({type: 'layout-shift'});
-  const painted = then => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(then)));
-  window.shifted = new Promise((done, fail) => {
-    new MutationObserver(() => painted(() => done(shifted)))
+  window.shifts = [];
+  new PerformanceObserver(list => window.shifts.push(...list.getEntries())).observe({type: 'layout-shift'});
+  window.news = new Promise((done, fail) => {
+    new MutationObserver(done)
       .observe(document.querySelector('#main'), {childList: true, subtree: true, characterData: true});
     setTimeout(() => fail(new Error('nothing new came within 20 s')), 20000);
   });
 }"""
-"""Add up, until the page has something new and is painted, what has moved without having been touched."""
+"""Look out for what moves without having been touched."""
+
+SHIFTED = """async () => {
+  await window.news;
+  await new Promise(painted => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(painted))));
+  return window.shifts.reduce((sum, one) => sum + one.value, 0);
+}"""
+"""How much has moved, once the page has had something new and is painted."""
 
 STEADY = 0.01
 """A tenth of the layout shift that is still good, as web.dev/cls has it."""
@@ -126,18 +136,50 @@ def test_a_page_follows_what_goes_on(acting: Visitors, busy: Engine) -> None:
     expect(tile).to_have_text("3 wait")
 
 
-@pytest.mark.parametrize("path", ["/", "/tickets", "/caches", "/lanes"])
-@pytest.mark.parametrize("width", [WIDE, NARROW])
-def test_nothing_jumps_while_a_page_follows(acting: Visitors, busy: Engine, path: str, width: int) -> None:
-    page = acting.visit(width=width).to(f"{path}?every=1")
-    expect(page.locator("#live.on")).to_have_count(1)
-    page.evaluate(WATCH)
+def watched(acting: Visitors, *paths: str) -> dict[tuple[str, int], Page]:
+    """Pages that follow what goes on, in wide and in narrow windows, by path and width."""
+    pages = {(path, width): acting.visit(width=width).to(f"{path}?every=1") for path in paths for width in WIDTHS}
+    for page in pages.values():
+        expect(page.locator("#live.on")).to_have_count(1)
+        page.evaluate(WATCH)
+    return pages
+
+
+def jumping(pages: Mapping[tuple[str, int], Page]) -> dict[tuple[str, int], float]:
+    """Those of the pages on which something has moved, and how much."""
+    moved = {name: page.evaluate(SHIFTED) for name, page in pages.items()}
+    return {name: shifted for name, shifted in moved.items() if shifted >= STEADY}
+
+
+def test_nothing_jumps_while_a_page_follows(acting: Visitors, busy: Engine) -> None:
+    pages = watched(acting, "/", "/tickets", "/caches", "/lanes")
     with Session(busy) as session, session.begin():
         aw.later(session.get_one(Customer, 3).remind)
         session.get_one(OrderLine, 3).quantity = 9
     app.run_until_idle(busy)
 
-    assert page.evaluate("window.shifted") < STEADY
+    assert jumping(pages) == {}
+
+
+def test_nothing_jumps_while_what_needs_attention_comes_and_goes(acting: Visitors, busy: Engine) -> None:
+    pages = watched(acting, "/")
+    gone = {name: page.locator(".attention .elsewhere") for name, page in pages.items()}
+    told = {name: page.locator(".attention li") for name, page in pages.items()}
+    for one in told.values():
+        expect(one).to_have_text([re.compile("No server is there"), re.compile("The lane mail is paused")])
+
+    with app.serving(busy):  # its entry fades, and what is new comes after the others
+        app.control(busy).pause("numbers")
+        for one in gone.values():
+            expect(one).to_have_text([re.compile("No server is there")])
+        for one in told.values():
+            expect(one).to_have_count(3)
+    app.control(busy).resume("numbers")
+
+    for name, one in told.items():
+        expect(gone[name]).to_have_count(0)
+        expect(one).to_have_text([re.compile("No server is there"), re.compile("The lane mail is paused")])
+    assert jumping(pages) == {}
 
 
 KEEP_THE_TABLE = """document.addEventListener('DOMContentLoaded', () => {

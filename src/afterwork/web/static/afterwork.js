@@ -27,18 +27,23 @@ function update(old, fresh) {
   }
   updateAttributes(old, fresh);
   if (old.nodeName === "TEXTAREA" || old.nodeName === "SELECT") return;
-  // Rows that are not here yet would push the others away: what is new is told by its count, and shown when asked for.
   if (old.hasAttribute("data-steady")) updateRows(old, fresh);
   else updateChildren(old, fresh);
 }
 
+// Rows that come or go would push the others away: those that go only fade. What is new is told by its count, and shown
+// when asked for; or comes last, where those that fade at the end make room.
 function updateRows(old, fresh) {
   const rows = new Map([...fresh.children].map((row) => [keyOf(row), row]));
   for (const row of old.children) {
     const now = rows.get(keyOf(row));
-    row.classList.toggle("elsewhere", !now);
     if (now) update(row, now);
+    row.classList.toggle("elsewhere", !now);
+    rows.delete(keyOf(row));
   }
+  if (old.dataset.steady !== "new-last") return;
+  while (old.lastElementChild?.matches(".elsewhere")) old.lastElementChild.remove();
+  for (const row of rows.values()) old.append(document.importNode(row, true));
 }
 
 const counts = (node) => node.nodeType === 1 || node.nodeValue.trim() !== "";
