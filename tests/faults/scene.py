@@ -46,6 +46,15 @@ class Scene:
         numbers.create(self.engine)
         self.app.install(self.engine)
         self.servers: list[Process] = []
+        eventually(self._is_settled)
+
+    def _is_settled(self) -> bool:
+        """Whether locks tell who lives: PostgreSQL has not started just now, which takes all locks away."""
+        if self.url.drivername == "sqlite":
+            return True
+        age = text("SELECT extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())")
+        with self.engine.connect() as connection:
+            return float(connection.execute(age).scalar_one()) > QUICK["lease"]
 
     # Acts.
 
