@@ -34,9 +34,10 @@ WATCH = """() => {
 SHIFTED = """async () => {
   await window.news;
   await new Promise(painted => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(painted))));
-  return window.shifts.reduce((sum, one) => sum + one.value, 0);
+  const moved = window.shifts.flatMap(one => one.sources).map(one => one.node?.textContent.trim().slice(0, 60));
+  return [window.shifts.reduce((sum, one) => sum + one.value, 0), moved];
 }"""
-"""How much has moved, once the page has had something new and is painted."""
+"""How much has moved, and what, once the page has had something new and is painted."""
 
 STEADY = 0.01
 """A tenth of the layout shift that is still good, as web.dev/cls has it."""
@@ -145,10 +146,10 @@ def watched(acting: Visitors, *paths: str) -> dict[tuple[str, int], Page]:
     return pages
 
 
-def jumping(pages: Mapping[tuple[str, int], Page]) -> dict[tuple[str, int], float]:
-    """Those of the pages on which something has moved, and how much."""
-    moved = {name: page.evaluate(SHIFTED) for name, page in pages.items()}
-    return {name: shifted for name, shifted in moved.items() if shifted >= STEADY}
+def jumping(pages: Mapping[tuple[str, int], Page]) -> dict[tuple[str, int], list[str]]:
+    """Those of the pages on which something has moved, and what."""
+    shifted = {name: page.evaluate(SHIFTED) for name, page in pages.items()}
+    return {name: moved for name, (much, moved) in shifted.items() if much >= STEADY}
 
 
 def test_nothing_jumps_while_a_page_follows(acting: Visitors, busy: Engine) -> None:
