@@ -142,5 +142,7 @@ def test_what_was_missed_while_triggers_were_off_is_made_right(shelves: Scene, a
     assert [shelf.value for shelf in shelves.all(Shelf)] == [10, 10, 4]
     faults = [one.what for one in shelves.app.insight(shelves.engine).check() if one.is_fault]
     apart = [what for what in faults if what.startswith("clock of this machine")]
-    assert (faults, bool(apart)) == (apart, bool(ahead) and not shelves.on_sqlite)
+    assert faults == apart
+    if ahead and not shelves.on_sqlite:  # without `ahead` it is told where the test itself takes for seconds
+        assert apart
     assert shelves.runs() == []
