@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,6 +19,9 @@ EVERY = 2.0
 """Seconds between looks, if the visitor asks for no others: `?every=5`."""
 
 QUICKEST, SLOWEST = 1.0, 60.0
+
+STOPPING = "afterwork.stopping"
+"""In the scope of a request: the `asyncio.Event` that is set when the server stops, if it is one of ours."""
 
 MOST = 50
 """Visitors that can be kept up to date at once."""
@@ -39,14 +43,16 @@ class Live:
 
     async def _events(self, request: Request, show: Callable[[], Shown]) -> AsyncIterator[str]:
         every = _seconds(request.query_params.get("every", ""))
+        stopping = request.scope.get(STOPPING) or asyncio.Event()
         mark, sent = object(), ""
         self._open.add(mark)
         try:
-            while not await request.is_disconnected():
+            while not (stopping.is_set() or await request.is_disconnected()):
                 event = await run_in_threadpool(self._event, request, show)
                 yield event if event != sent else ": nothing new\n\n"
                 sent = event
-                await asyncio.sleep(every)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stopping.wait(), every)
         finally:
             self._open.discard(mark)
 

@@ -153,11 +153,17 @@ def jumping(pages: Mapping[tuple[str, int], Page]) -> dict[tuple[str, int], list
 
 
 def test_nothing_jumps_while_a_page_follows(acting: Visitors, busy: Engine) -> None:
-    pages = watched(acting, "/", "/tickets", "/caches", "/lanes")
-    with Session(busy) as session, session.begin():
-        aw.later(session.get_one(Customer, 3).remind)
-        session.get_one(OrderLine, 3).quantity = 9
-    app.run_until_idle(busy)
+    """Also if a server comes, works and goes again."""
+    pages = watched(acting, "/", "/tickets", "/timers", "/caches", "/lanes")
+    servers = [pages["/lanes", width].locator(".badge.alive") for width in WIDTHS]
+    with app.serving(busy):
+        with Session(busy) as session, session.begin():
+            aw.later(session.get_one(Customer, 3).remind)
+            session.get_one(OrderLine, 3).quantity = 9
+        for server in servers:
+            expect(server).to_be_visible()
+    for server in servers:
+        expect(server).to_be_hidden()
 
     assert jumping(pages) == {}
 

@@ -90,8 +90,26 @@ function updateChildren(old, fresh) {
 function show(html) {
   if (document.querySelector("dialog[open]") || String(window.getSelection())) return;
   const fresh = new DOMParser().parseFromString(html, "text/html").body;
+  const heights = new Map([...main.children].map((block) => [block, block.offsetHeight]));
   updateChildren(main, fresh);
+  hold(heights);
   countSelected();
+}
+
+// A block that shrinks or grows would move those below it: it keeps its height, and what does not fit is scrolled to.
+function hold(heights) {
+  for (const block of main.children) {
+    const height = heights.get(block);
+    if (!height || block === main.lastElementChild || block.matches("details")) continue;
+    block.style.minHeight = `${height}px`;
+    if (block.offsetHeight <= height) continue;
+    block.style.maxHeight = `${height}px`;
+    block.classList.add("held");
+  }
+}
+
+function release() {
+  for (const block of main.children) block.removeAttribute("style");
 }
 
 // The stream. It rests while nobody looks.
@@ -139,6 +157,7 @@ if (main.hasAttribute("data-live")) {
   document.addEventListener("visibilitychange", () => (document.hidden ? disconnect("resting") : connect()));
   window.addEventListener("pagehide", () => disconnect("resting"));
   window.addEventListener("pageshow", connect);
+  window.addEventListener("resize", release);
 }
 
 // Light or dark: as the system has it, until somebody says otherwise.
