@@ -1,5 +1,6 @@
 """What others have written is shown, and does nothing; what is secret is not shown."""
 
+import itertools
 import logging
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -34,8 +35,8 @@ def spoilt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 @pytest.fixture(scope="module")
 def pages(spoilt: Engine) -> dict[str, tuple[int, Seen]]:
     """All pages that can be reached, up to `MOST_PAGES`."""
-    client = client_of(aw.web(app, spoilt))
-    return {address: (status, seen) for address, status, seen in crawled(client, MOST_PAGES)}
+    with client_of(aw.web(app, spoilt)) as client:
+        return {address: (status, seen) for address, status, seen in crawled(client, MOST_PAGES)}
 
 
 def test_no_text_of_others_becomes_part_of_a_page(pages: dict[str, tuple[int, Seen]]) -> None:
@@ -87,9 +88,8 @@ KEYS = ("..", "../..", "%2e%2e", "..%2f..%2fetc%2fpasswd", "%2fetc%2fpasswd", "a
 def test_a_key_that_is_none_is_told_so(the_shop: Shop) -> None:
     """Whatever is asked for, nothing breaks, and no file is opened."""
     page = aw.web(the_shop.app, the_shop.engine)
-    client = client_of(page)
-    for path in routes(page, "GET"):
-        for key in KEYS:
+    with client_of(page) as client:
+        for path, key in itertools.product(routes(page, "GET"), KEYS):
             query = "" if "{" in path else "?" + "&".join(f"{name}={key}" for name in ASKED)
             answer = client.get(filled(path, key) + query)
             assert (path, key[:50], answer.status_code) == (path, key[:50], min(answer.status_code, 499))
