@@ -59,8 +59,9 @@ def test_the_story_of_numbers_runs_by_path_and_as_a_module(how: list[str]) -> No
     assert "Eve has number 3" in said
 
 
-def test_the_story_of_later_runs() -> None:
-    said = run("examples/shop/later.py")
+@pytest.mark.parametrize("how", [["examples/shop/later.py"], ["-m", "examples.shop.later"]])
+def test_the_story_of_later_runs_by_path_and_as_a_module(how: list[str]) -> None:
+    said = run(*how)
 
     for line in ("ticket 4, and ticket 4", "letters sent: 1", "Customer!4711 is not there"):
         assert line in said
@@ -90,8 +91,9 @@ def test_the_story_of_later_is_the_same_on_each_database(
     assert "The precondition of Customer.assign_number is false" in said
 
 
-def test_the_story_of_caches_runs() -> None:
-    assert "Ann's total is 84.20" in run("-m", "examples.shop.caches")
+@pytest.mark.parametrize("how", [["examples/shop/caches.py"], ["-m", "examples.shop.caches"]])
+def test_the_story_of_caches_runs_by_path_and_as_a_module(how: list[str]) -> None:
+    assert "Ann's total is 84.20" in run(*how)
 
 
 def test_the_story_of_caches_is_the_same_on_each_database(

@@ -29,12 +29,13 @@ WATCH = """() => {
 """Look out for what moves without having been touched."""
 
 SHIFTED = """async () => {
-  await Promise.race([window.news, new Promise(waited => setTimeout(waited, 5000))]);
+  await Promise.race([window.news, new Promise((done, fail) =>
+    setTimeout(() => fail(new Error('nothing new came within 20 s')), 20000))]);
   await new Promise(painted => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(painted))));
   const moved = window.shifts.flatMap(one => one.sources).map(one => one.node?.textContent.trim().slice(0, 60));
   return [window.shifts.reduce((sum, one) => sum + one.value, 0), moved];
 }"""
-"""How much has moved, and what, once the page has had something new, if it gets anything, and is painted."""
+"""How much has moved, and what, once the page has had something new and is painted."""
 
 STEADY = 0.01
 """A tenth of the layout shift that is still good, as web.dev/cls has it."""
