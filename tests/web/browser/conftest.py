@@ -53,6 +53,12 @@ class Visit:
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
         self.page.on("request", lambda asked: self._check(asked.url))
 
+    def told(self) -> list[str]:
+        """What went wrong since this was last asked."""
+        found = list(self.wrong)
+        self.wrong.clear()
+        return found
+
     def _check(self, url: str) -> None:
         if not url.startswith((self.address, "data:")):
             self.wrong.append(f"asks for {url}")
