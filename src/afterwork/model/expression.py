@@ -29,12 +29,13 @@ Compile = Callable[..., Query | Action]
 
 @dataclass(frozen=True, eq=False)
 class Expression:
-    """A text, compiled for each class that it is evaluated on."""
+    """A text, compiled for each class that it is evaluated on, and translated for each whose values it says in SQL."""
 
     text: str
     dialect: Dialect
     compile: Compile
     _compiled: dict[type, Query | Action] = field(default_factory=dict)
+    _translated: dict[type, Any | None] = field(default_factory=dict)
 
     def __call__(self, target: Any, **others: Any) -> Any:
         """Evaluate it. `self` in the text is the object, or the root of a view model, whose variables it may name, and
@@ -70,6 +71,12 @@ class Expression:
     def in_sql(self, mapper: Mapper[Any]) -> Any | None:
         """The value for each object of a class, as an expression that is correlated with its table; None if the text
         can't become SQL."""
+        cls = mapper.class_
+        if cls not in self._translated:
+            self._translated[cls] = self._translate(mapper)
+        return self._translated[cls]
+
+    def _translate(self, mapper: Mapper[Any]) -> Any | None:
         if not isinstance(mapper.selectable, Table):
             return None
         try:

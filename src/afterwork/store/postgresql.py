@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import Connection, Table, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from afterwork.errors import StateHasChanged
@@ -66,9 +66,9 @@ class PostgreSQL(Database):
 
     def _set(self, connection: Connection, values: Mapping[str, str]) -> None:
         """Settings for as long as a connection lasts, if it has a session of its own."""
-        for name, value in values.items() if self._has_session else ():
-            connection.execute(text("SELECT set_config(:name, :value, false)"), {"name": name, "value": value})
-        connection.commit()
+        if self._has_session:
+            connection.execute(select(*(func.set_config(name, value, False) for name, value in values.items())))
+            connection.commit()
 
     def is_in_transaction(self, connection: Connection) -> bool:
         return self._status(connection) in IN_TRANSACTION
