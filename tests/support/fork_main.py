@@ -11,6 +11,7 @@ import gc
 import importlib
 import json
 import os
+import signal
 import sys
 from typing import Any
 
@@ -31,15 +32,22 @@ PRELOADED = (
 
 def serve() -> dict[str, Any] | None:
     """Answer requests until there are no more. In a forked process, returns what it is to run."""
+    living: set[int] = set()
     for line in sys.stdin:
         request = json.loads(line)
         if "start" in request:
-            answer: int | None = os.fork()
-            if answer == 0:
+            process = os.fork()
+            if process == 0:
                 return dict(request["start"])
+            living.add(process)
+            answer: int | None = process
         else:
             answer = exit_code(request["poll"])
+            if answer is not None:
+                living.discard(request["poll"])
         print(json.dumps(answer), flush=True)
+    for process in living:  # the tests were killed themselves
+        os.kill(process, signal.SIGKILL)
     return None
 
 
