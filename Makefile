@@ -17,7 +17,7 @@ help:                ## show this
 
 $(DEV): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	@# The pip that Python brings may take a quarter of a minute longer, and does it, too.
+	@# For speed only: the pip that Python brings does it, too, but may take a quarter of a minute longer.
 	-$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --upgrade pip
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
@@ -33,7 +33,7 @@ check: $(DEV)        ## ruff, mypy, basedpyright, import-linter, and the tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
 	@$(BIN)/basedpyright
-	@# mypy has one processor busy for as long as the first tests take.
+	@# mypy keeps one processor busy, so it runs beside the first tests.
 	@$(BIN)/mypy & typed=$$!; \
 		$(MAKE) --no-print-directory test; tested=$$?; \
 		wait $$typed || { echo 'mypy has found what it says above.'; exit 1; }; exit $$tested

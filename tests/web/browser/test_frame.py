@@ -56,7 +56,7 @@ def test_each_page_is_shown_without_trouble(looking: Visitors) -> None:
     assert {path: found for path in PATHS if (found := troubles(visit, path))} == {}
 
 
-def troubles(visit: Visit, path: str) -> list[object]:
+def troubles(visit: Visit, path: str) -> list[str]:
     """What is wrong with a page."""
     page = visit.page
     page.emulate_media(color_scheme="light")
@@ -65,7 +65,7 @@ def troubles(visit: Visit, path: str) -> list[object]:
     expect(page.locator("h1")).to_have_count(1)
     if page.locator("#main[data-live]").count():
         expect(page.locator("#live.on")).to_have_count(1)
-    found: list[object] = [*page.evaluate(UNNAMED), *page.evaluate(OUT_OF_ORDER)]
+    found: list[str] = [*page.evaluate(UNNAMED), *page.evaluate(OUT_OF_ORDER)]
     if not page.title().endswith("Afterwork"):
         found.append(page.title())
     if page.evaluate(WIDTH) > WIDE:
