@@ -11,7 +11,20 @@ import warnings
 from contextlib import ExitStack
 from pathlib import Path
 
-ROWS = ("python", "sql", "bulk", "lazy", "runs", "tracking", "race", "capture", "manifests", "space", "writers")
+ROWS = (
+    "python",
+    "sql",
+    "bulk",
+    "lazy",
+    "runs",
+    "tracking",
+    "race",
+    "capture",
+    "manifests",
+    "space",
+    "writers",
+    "isolation",
+)
 
 
 def main() -> int:

@@ -4,7 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.cache.bench import CacheBench
-from benchmarks.cache.rows import bulk, capture, lazy, manifests, race, runs, single, space, tracking, writers
+from benchmarks.cache.rows import (
+    bulk,
+    capture,
+    isolation,
+    lazy,
+    manifests,
+    race,
+    runs,
+    single,
+    space,
+    tracking,
+    writers,
+)
 from benchmarks.support.bench import KINDS
 from benchmarks.support.place import Kind
 from benchmarks.support.report import machine
@@ -31,7 +43,8 @@ def measure(bench: CacheBench, wanted: Sequence[str]) -> Result:
         on_both(bench, wanted, kind, result)
     if "race" in wanted:
         result.rows += race.rows(bench, result.wrongs)
-    for name, module in {"capture": capture, "manifests": manifests, "space": space, "writers": writers}.items():
+    once = {"capture": capture, "manifests": manifests, "space": space, "writers": writers, "isolation": isolation}
+    for name, module in once.items():
         if name in wanted:
             result.rows += module.rows(bench)
     return result
