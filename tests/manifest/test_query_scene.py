@@ -202,6 +202,8 @@ class Statements:
             self.union,
             self.cte,
             self.itself,
+            self.meeting_nulls,
+            self.meeting_nulls,
         ]
 
     def any(self) -> Any:
@@ -413,6 +415,17 @@ class Statements:
         again = some.alias()
         query = select(Line.quantity, literal(1)).join(some, some.c.id == Line.order_id)
         return query.join(again, again.c.customer_id == some.c.customer_id).where(*self.some(Line))
+
+    def meeting_nulls(self) -> Any:
+        """Columns that meet also where both are null."""
+        r = self.random
+        if r.random() < 0.5:
+            met = Order.customer_id.is_not_distinct_from(Customer.sponsor_id)
+            query: Any = select(Order).join(Customer, met, isouter=r.random() < 0.5)
+            return self.finished(query.where(*self.some(Order, Customer)), Order, Customer)
+        other = aliased(Customer)
+        query = select(Customer).join(other, other.level.is_not_distinct_from(Customer.level))
+        return query.where(*self.some(Customer)).with_only_columns(Customer.id, other.sponsor_id)
 
     def itself(self) -> Any:
         sponsor = aliased(Customer)

@@ -109,6 +109,8 @@ class OutsideSession(RunSession):
 class ReadSession(RunSession):
     """The session of a calculation, which changes nothing. Its transaction sees one state of the database."""
 
+    only_reads = True
+
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
         self.autoflush = False

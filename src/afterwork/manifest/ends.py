@@ -1,10 +1,10 @@
 """What reading an association end depends on: which objects there are at the other end, and in which order."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Column, Table
+from sqlalchemy import Table
 from sqlalchemy.orm import InstanceState, KeyFuncDict, Mapper, RelationshipProperty
 from sqlalchemy.orm.attributes import instance_state
 from sqlalchemy.orm.exc import UnmappedColumnError
@@ -13,23 +13,15 @@ from sqlalchemy.sql.elements import BooleanClauseList, ClauseElement, ColumnClau
 from sqlalchemy.sql.operators import and_
 from sqlalchemy.sql.selectable import SelectBase
 
+from afterwork.manifest.links import Links, Question, values_of
 from afterwork.manifest.places import Part, Places, as_inherited, columns_in, equal_columns, kind_columns, tables_in
 from afterwork.manifest.reads import Reads
 from afterwork.manifest.shape import Where
 
+Pairs = Sequence[tuple[ColumnClause[Any], ColumnClause[Any]]]
+
 ASKED_BY_THEMSELVES = ("dynamic", "write_only")
 """Ends of these kinds give no objects, but something that runs a query, which is tracked as a query."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """Rows of a table were asked for whose columns `equal` are equal to these members of the object at hand. `broad` is
-    what was asked where the values of the members can't be told."""
-
-    shape: Where
-    equal: tuple[Column[Any], ...] = ()
-    members: tuple[str, ...] = ()
-    broad: Where | None = None
 
 
 @dataclass(frozen=True)
@@ -38,6 +30,7 @@ class End:
 
     `own`: columns of that object. `target`: where the end goes by the primary key of the other class, the members that
     have it. `questions`: which rows there are. `far`: columns of each object found; `far_rows`: also that it exists.
+    `links`: the rows between, where they alone don't say which far rows there are.
     """
 
     prop: RelationshipProperty[Any]
@@ -46,6 +39,7 @@ class End:
     questions: Sequence[Question] = ()
     far: Sequence[Part] = ()
     far_rows: bool = False
+    links: Links | None = None
 
     def record(self, places: Places, reads: Reads, state: InstanceState[Any], value: Any) -> None:
         """Note what reading this end of an object has read, when it had this value."""
@@ -55,16 +49,25 @@ class End:
         if self.target:
             self._record_target(places, reads, state, value)
         for question in self.questions:
-            self._record_question(places, reads, question, _values(state, question.members))
+            self._record_question(places, reads, question, values_of(state, question.members))
         if self.far or self.far_rows:
             for obj in objects_in(value):
                 self._record_far(places, reads, instance_state(obj))
+        if self.links is not None and state.session is not None:
+            for values in self.links.values(state.session, state):
+                self._record_linked(places, reads, self.links.far, values)
         if isinstance(value, KeyFuncDict):
             self._record_keys(places, reads, value)
 
+    def _record_linked(self, places: Places, reads: Reads, far: Question | None, values: Sequence[Any]) -> None:
+        if far is not None:
+            self._record_question(places, reads, far, values)
+        elif None not in values:
+            places.exists(reads, self.prop.mapper, values)
+
     def _record_target(self, places: Places, reads: Reads, state: InstanceState[Any], value: Any) -> None:
         identity = () if value is None else identity_of(instance_state(value))
-        identity = identity or tuple(_values(state, self.target))
+        identity = identity or tuple(values_of(state, self.target))
         if None not in identity:
             places.exists(reads, self.prop.mapper, identity)
 
@@ -173,13 +176,41 @@ class _Analysis:
         if question is None:
             return None
         far = [*(column for column, _ in far_pairs), *(column for column in order if column.table is not link)]
+        links = self._links(near_pairs, far_pairs)
+        if links is None and not self._is_sure(far_pairs):
+            return None
         return End(
             self.prop,
             own=self._own([local for local, _ in near_pairs]),
             questions=[question],
             far=self.places.parts([column for column in far if not _is_key(column)], self.what),
             far_rows=True,
+            links=links,
         )
+
+    def _is_sure(self, far: Pairs) -> bool:
+        """Whether each row between has its far row for as long as it is there: the database sees to it."""
+        mapper = self.prop.mapper
+        is_whole = mapper.inherits is None and len(mapper.tables) == 1
+        sure = all(column.primary_key and any(key.column is column for key in on.foreign_keys) for column, on in far)
+        return sure and is_whole and self.places.dialect.name != "sqlite"
+
+    def _links(self, near: Pairs, far: Pairs) -> Links | None:
+        """The rows between, where they alone don't say which far rows there are."""
+        members = self._members(local for local, _ in near)
+        if members is None or self._is_sure(far):
+            return None
+        between = tuple(column for _, column in near)
+        by_key = {as_inherited(self.prop.mapper, column): on for column, on in far}
+        keys = self.prop.mapper.primary_key
+        if len(by_key) == len(keys) and all(key in by_key for key in keys):
+            return Links(between, members, tuple(by_key[key] for key in keys), None)
+        tables = {column.table for column, _ in far}
+        if len(tables) != 1 or self._needs_rows_below(tables):
+            return None
+        kinds = [column for column in kind_columns(self.prop.mapper) if column.table in tables]
+        narrow, question = self._asked([(on, column) for column, on in far], kinds)
+        return Links(between, members, tuple(on for on, _ in narrow), question)
 
     def _own(self, columns: Sequence[ColumnClause[Any]]) -> list[Part]:
         """Columns of the object at hand. Those of its key are what it is; they can't change."""
@@ -193,22 +224,24 @@ class _Analysis:
             return None
         return self._members(by_remote[key] for key in keys)
 
-    def _question(
-        self, pairs: Sequence[tuple[ColumnClause[Any], ColumnClause[Any]]], columns: Sequence[ColumnClause[Any]]
-    ) -> Question | None:
+    def _question(self, pairs: Pairs, columns: Sequence[ColumnClause[Any]]) -> Question | None:
         """The question for rows by what is equal. The journal may not have the values of some columns; by them, the
         question is not as narrow."""
+        narrow, question = self._asked(pairs, columns)
+        members = self._members(local for local, _ in narrow)
+        return None if members is None else replace(question, members=members)
+
+    def _asked(self, pairs: Pairs, columns: Sequence[ColumnClause[Any]]) -> tuple[Pairs, Question]:
+        """The question for rows whose columns, the second of each pair, are equal to the first; and the pairs by which
+        it asks."""
         watch = self.places.watch(pairs[0][1].table, self.what)
         narrow = [(local, remote) for local, remote in pairs if remote.name in watch.valued]
         broad = [remote for _, remote in pairs if remote.name not in watch.valued]
-        members = self._members(local for local, _ in narrow)
-        if members is None:
-            return None
         mask = watch.mask(column.name for column in [*columns, *broad])
         equal = tuple(watch.table.columns[remote.key] for _, remote in narrow)
         names = tuple(column.name for column in equal)
         broadest = Where(watch.id, (), mask | watch.mask(names))
-        return Question(Where(watch.id, names, mask), equal, members, broadest)
+        return narrow, Question(Where(watch.id, names, mask), equal, broad=broadest)
 
     def _members(self, columns: Iterable[Any]) -> tuple[str, ...] | None:
         """The names of the members that are these columns."""
@@ -237,12 +270,11 @@ def _unclear(prop: RelationshipProperty[Any], places: Places) -> End:
     return End(prop, questions=[Question(Where(watch.id, (), watch.mask(watch.columns))) for watch in watches])
 
 
-def _pairs(
-    condition: ColumnElement[bool],
-) -> tuple[list[tuple[ColumnClause[Any], ColumnClause[Any]]] | None, list[ColumnClause[Any]]]:
+def _pairs(condition: ColumnElement[bool]) -> tuple[Pairs | None, list[ColumnClause[Any]]]:
     """The columns that must be equal, each a near one and a remote one, and all columns of further conditions. None
     instead of the pairs if there are none."""
-    pairs, rest = [], []
+    pairs: list[tuple[ColumnClause[Any], ColumnClause[Any]]] = []
+    rest: list[ColumnClause[Any]] = []
     for clause in _conjuncts(condition):
         pair = equal_columns(clause)
         if pair is not None and _is_remote(pair[0]) != _is_remote(pair[1]):
@@ -275,9 +307,3 @@ def _is_key(column: ColumnClause[Any]) -> bool:
 def identity_of(state: InstanceState[Any]) -> tuple[Any, ...]:
     """The primary key of an object, () if it has none yet."""
     return () if state.key is None else state.key[1]
-
-
-def _values(state: InstanceState[Any], members: Iterable[str]) -> list[Any]:
-    """The values of an object's members, loaded if need be, without telling anybody."""
-    values = state.dict
-    return [values[name] if name in values else state.manager[name].impl.get(state, values) for name in members]

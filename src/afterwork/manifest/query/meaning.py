@@ -26,6 +26,9 @@ from afterwork.manifest.query.clauses import selected, table, unlabelled
 from afterwork.manifest.query.parts import Constant, Equality, Given, Link, Place, Source, column_of
 from afterwork.manifest.query.scope import Inner, Scope
 
+EQUAL = {operators.eq, operators.is_, operators.is_not_distinct_from}
+"""What demands that two values are equal. To all but the first, two nulls are."""
+
 
 @dataclass(frozen=True)
 class Meaning:
@@ -48,17 +51,17 @@ class Meaning:
         if condition.operator is operators.in_op:
             if isinstance(right, BindParameter) and right.expanding:
                 yield from self._equal(scope, left, Given(self._original(right), many=True), right.type)
-        elif condition.operator in {operators.eq, operators.is_}:
+        elif condition.operator in EQUAL:
             ends = single(scope, left), single(scope, right)
             if ends[0] is not None and ends[1] is not None:
-                yield from links(ends[0], ends[1])
+                yield from links(ends[0], ends[1], nulls=condition.operator is not operators.eq)
             for one, other in ((left, right), (right, left)):
                 match other:
-                    case Null() if condition.operator is operators.is_:
+                    case Null() if condition.operator is not operators.eq:
                         yield from self._equal(scope, one, Constant(None))
                     case True_() | False_():
                         yield from self._equal(scope, one, Constant(isinstance(other, True_)))
-                    case BindParameter() if condition.operator is operators.eq:
+                    case BindParameter():
                         yield from self._equal(scope, one, Given(self._original(other), many=False), other.type)
 
     def _equal(
@@ -117,13 +120,13 @@ def single(scope: Scope, expression: Any) -> tuple[Place, str] | None:
     return None
 
 
-def links(one: tuple[Place, str], other: tuple[Place, str]) -> Iterator[Equality]:
-    """Both directions of an equality of two columns."""
+def links(one: tuple[Place, str], other: tuple[Place, str], *, nulls: bool = False) -> Iterator[Equality]:
+    """Both directions of an equality of two columns. `nulls` says that null meets null."""
     if not _is_same_kind(column_of(*one).type, column_of(*other).type):
         return
     for (place, name), source in ((one, other), (other, one)):
         if name in place.watch.valued and source[1] in source[0].watch.valued and place is not source[0]:
-            yield Equality(place, name, Link(*source))
+            yield Equality(place, name, Link(*source, nulls))
 
 
 def _is_same_kind(one: TypeEngine[Any], other: TypeEngine[Any]) -> bool:

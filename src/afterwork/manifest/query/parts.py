@@ -45,10 +45,11 @@ class Given:
 
 @dataclass(frozen=True)
 class Link:
-    """A value in another table."""
+    """A value in another table. `nulls` says that null meets null."""
 
     place: Place
     name: str
+    nulls: bool = False
 
 
 Source = Constant | Given | Link

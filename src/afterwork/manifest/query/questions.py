@@ -36,10 +36,10 @@ class Questions:
 
     def ask(self, reads: Reads, linked: Sequence[Any] = ()) -> None:
         """Put down the questions, with these values in the columns with links."""
-        if None in linked:
+        links = self.step.links
+        if any(value is None and not link.nulls for (_, link), value in zip(links, linked, strict=True)):
             return  # nothing is equal to null
-        links = dict(zip((name for name, _ in self.step.links), ([value] for value in linked), strict=True))
-        values = {**self._known, **links}
+        values = {**self._known, **{name: [value] for (name, _), value in zip(links, linked, strict=True)}}
         for chosen in product(*(values[name] for name in self._names)):
             if self._is_by_key:
                 self._ask_by_key(reads, dict(zip(self._names, chosen, strict=True)))
@@ -65,9 +65,9 @@ class Questions:
     def _ask_by_key(self, reads: Reads, values: Mapping[str, Any]) -> None:
         watch = self.step.watch
         parts = [values[column.name] for column in watch.key]
-        if None in parts:
+        if None in parts and not any(link.nulls for _, link in self.step.links):
             return
-        key = self._key(parts)
+        key = None if None in parts else self._key(parts)
         if key is None:
             self._ask(reads, [], [], widely=True)
         else:
