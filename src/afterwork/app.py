@@ -126,17 +126,21 @@ class Afterwork:
         """
         database = self._database(engine)
         done = schema.install(database, self.model.contract)
-        with closing(database.connect()) as connection, database.transaction(connection):
-            return done + caches.install(
-                database, connection, self.model.tables if self.model.caches else [], self.clock.now()
-            )
+        tables = self.model.tables if self.model.caches else []
+        with closing(database.connect()) as connection, database.transaction(connection, caches.to_install(database)):
+            return done + caches.install(database, connection, self._application, tables, self.clock.now())
+
+    @property
+    def _application(self) -> str:
+        """What tells this application from others on the same database: the table of its tickets."""
+        return self.model.contract.table.fullname
 
     def repair(self, engine: Engine) -> list[str]:
         """Install what is missing, and let all caches run again, as after a restore or after changes that were made
         while triggers were switched off. Returns what it did, a line each."""
         done = self.install(engine)
         database = self._database(engine)
-        with closing(database.connect()) as connection, database.transaction(connection):
+        with closing(database.connect()) as connection, database.transaction(connection, caches.to_repair(database)):
             return done + caches.all_again(database, connection, self.clock.now())
 
     def serve(self, engine: Engine) -> int:

@@ -196,6 +196,16 @@ class OtherCode:
 
 
 @dataclass(frozen=True)
+class Missed:
+    """Changes of a table may have gone uncaptured, so what was made of it runs again. `faults` are the reasons why that
+    goes on."""
+
+    table: str
+    why: str
+    faults: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Reloaded:
     """A file of jobs was read again."""
 
@@ -245,7 +255,8 @@ class FellAsleep:
 
 Event = (
     Reached | Ran | Failed | WasCancelled | PutOff | Lost | TookOver | ServerStarted | ServerStopping | ServerStopped
-    | ServerCrashed | DatabaseLost | DatabaseBack | InTheWay | Broken | Pruned | NotInSql | OtherCode | Reloaded
+    | ServerCrashed | DatabaseLost | DatabaseBack | InTheWay | Broken | Pruned | NotInSql | OtherCode | Missed
+    | Reloaded
     | Fired | RoundFailed | TimerIsGone | Acted | FellAsleep
 )  # fmt: skip
 
@@ -342,6 +353,15 @@ def log(event: Event) -> None:  # noqa: PLR0912 - one case for each event, all w
                 logging.WARNING,
                 "%s has other code by now, of a server that was started later: it is left to that one",
                 cache,
+            )
+        case Missed(table, why, faults):
+            _say(
+                event,
+                logging.WARNING,
+                "changes of %s may have been missed (%s), what was made of it runs again%s",
+                table,
+                why,
+                f"; they still are, until it is installed again: {'; '.join(faults)}" if faults else "",
             )
         case Reloaded(path, jobs):
             _say(event, logging.INFO, "%s was read again: %d jobs", path, jobs)

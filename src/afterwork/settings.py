@@ -36,6 +36,10 @@ class Settings:
     listen: bool = True
     """Whether PostgreSQL may wake the server. Off behind a transaction-mode pooler: it polls then."""
 
+    prove_every: timedelta = timedelta(minutes=1)
+    """How often a server sees whether the database can show that all changes of what caches read were captured. That is
+    one statement for all tables."""
+
     prune_every: timedelta = timedelta(minutes=10)
     """How often receipts whose DeleteTime has passed are deleted."""
 

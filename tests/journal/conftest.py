@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import Engine, Table, event, text
 
 from afterwork.journal import capture
-from afterwork.journal.capture import Installed, Problem
 from afterwork.journal.change import Change, read
+from afterwork.journal.install import Installed, install
+from afterwork.journal.problems import Problem, problems
 from afterwork.journal.watch import Watches
 from afterwork.settings import Settings
 from afterwork.store.database import database_of
@@ -35,12 +36,12 @@ class Captured:
             for table in metadata.sorted_tables:
                 if table.info.get("only", connection.dialect.name) == connection.dialect.name:
                     table.create(connection, checkfirst=True)
-            return capture.install(database, connection, self.tables)
+            return install(connection, "ticket", self.tables)
 
     def problems(self) -> list[Problem]:
         database = database_of(self.engine, Settings())
         with closing(database.connect()) as connection:
-            return capture.problems(database, connection, self.tables)
+            return problems(connection, "ticket", self.tables)
 
     @property
     def watches(self) -> Watches:

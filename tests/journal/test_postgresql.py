@@ -121,10 +121,10 @@ def test_a_plan_made_for_one_row_serves_many(parts: Captured) -> None:
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
-        ("ALTER TABLE part DISABLE TRIGGER afterwork_delete", "is switched off"),
+        ("ALTER TABLE part DISABLE TRIGGER afterwork_1_delete", "is switched off"),
         ("ALTER TABLE part DISABLE TRIGGER ALL", "is switched off"),
-        ("ALTER TABLE part ENABLE TRIGGER afterwork_insert", "is not on always"),
-        ("ALTER TABLE part ENABLE REPLICA TRIGGER afterwork_insert", "is not on always"),
+        ("ALTER TABLE part ENABLE TRIGGER afterwork_1_insert", "is not on always"),
+        ("ALTER TABLE part ENABLE REPLICA TRIGGER afterwork_1_insert", "is not on always"),
         ("DROP FUNCTION afterwork_capture_1 CASCADE", "is missing"),
     ],
 )
@@ -133,7 +133,7 @@ def test_a_trigger_that_does_not_work_is_found_and_put_right(parts: Captured, da
     found = parts.problems()
     assert {problem.table for problem in found} == {"part"}
     assert any(told in problem.what for problem in found)
-    assert parts.install().gaps == ("part",)
+    assert parts.install().missed == ["part"]
     assert parts.problems() == []
     assert parts.run("DELETE FROM part WHERE id = 1") == ["D part 1"]
 
@@ -141,15 +141,15 @@ def test_a_trigger_that_does_not_work_is_found_and_put_right(parts: Captured, da
 def test_a_trigger_that_was_off_for_a_while_is_found(parts: Captured) -> None:
     parts.run("ALTER TABLE part DISABLE TRIGGER ALL", "UPDATE part SET n = 9")
     parts.run(
-        *(f"ALTER TABLE part ENABLE ALWAYS TRIGGER afterwork_{event}" for event in ("insert", "update", "delete"))
+        *(f"ALTER TABLE part ENABLE ALWAYS TRIGGER afterwork_1_{event}" for event in ("insert", "update", "delete"))
     )
-    parts.run("ALTER TABLE part ENABLE ALWAYS TRIGGER afterwork_truncate")
+    parts.run("ALTER TABLE part ENABLE ALWAYS TRIGGER afterwork_1_truncate")
 
     found = parts.problems()
 
     assert len(found) == 4
-    assert "trigger afterwork_update of part was switched off and on, or made again" in {p.what for p in found}
-    assert parts.install().gaps == ("part",)
+    assert "trigger afterwork_1_update of part was switched off or on, or made again" in {p.what for p in found}
+    assert parts.install().missed == ["part"]
     assert (parts.problems(), parts.install().lines) == ([], ())
 
 
@@ -182,8 +182,8 @@ def test_partitions_are_watched_as_the_whole_and_each(engine: Engine, captured: 
     assert found.run("UPDATE sale_2 SET n = 6") == ["U sale 2\x1f2 n"]
     assert found.run("UPDATE sale SET year = 1 WHERE id = 2") == ["D sale 2\x1f2", "I sale 2\x1f1"]
     found.run("CREATE TABLE sale_3 PARTITION OF sale FOR VALUES IN (3)")
-    assert "trigger afterwork_insert of sale_3 is missing" in {problem.what for problem in found.problems()}
-    assert found.install().gaps == ("sale",)
+    assert "trigger afterwork_1_insert of sale_3 is missing" in {problem.what for problem in found.problems()}
+    assert found.install().missed == ["sale"]
     assert found.run("INSERT INTO sale_3 VALUES (1, 3, 0)") == ["I sale 1\x1f3"]
 
 

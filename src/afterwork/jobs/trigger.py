@@ -107,6 +107,10 @@ class Firer(Protocol):
 class Refresher(Protocol):
     """What keeps caches fresh."""
 
+    def prove(self, connection: Connection) -> bool:
+        """See whether all changes have been captured. What may be wrong otherwise is to run again. False if others are
+        in the way, so that nobody knows."""
+
     def due(self, connection: Connection, now: datetime) -> Due:
         """Whether something is to be done now, in the lane `CACHES`, and the next moment at which something will be."""
 

@@ -5,12 +5,15 @@ Afterwork's tables are written with their schema, since writers have search path
 instead of names as soon as they are read, so that no name of a column can be taken for another thing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 from sqlalchemy import Row, Table, text
 
-from afterwork.journal.capture import Capture, Plan, Present, Watched
+from afterwork.journal.capture import Capture, Plan, Watched
+from afterwork.journal.continuity import Shown
+from afterwork.journal.postgresql_marks import MOVED, REPLICATED, ROW, function_name, shown, trigger_name
 from afterwork.journal.postgresql_source import Column, Source
 from afterwork.journal.values import quoted
 from afterwork.store.sleep import wake_statement
@@ -32,12 +35,14 @@ _OPEN = text(
     " has_table_privilege('public', to_regclass('afterwork_journal'), 'INSERT')"
 )
 
-# A partition is written by itself as well as through the whole, and the triggers of the whole don't fire then.
+# A part is written by itself as well as through the whole, and the triggers of the whole don't fire then.
 _RELATIONS = text("""
-SELECT c.oid, c.relkind, c.oid::regclass::text AS name,
-       format('%I.%I', n.nspname, c.relname) AS quoted
-FROM (SELECT to_regclass(:table)::oid AS oid UNION SELECT relid::oid FROM pg_partition_tree(to_regclass(:table))) t
-JOIN pg_class c ON c.oid = t.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+WITH RECURSIVE found (oid) AS (
+    SELECT to_regclass(:table)::oid UNION SELECT i.inhrelid FROM found JOIN pg_inherits i ON i.inhparent = found.oid
+)
+SELECT c.oid, format('%I.%I', n.nspname, c.relname) AS quoted,
+       EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = c.oid) AS is_subscribed
+FROM found JOIN pg_class c ON c.oid = found.oid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' ORDER BY c.oid
 """)
 
@@ -57,11 +62,23 @@ WHERE a.attrelid = to_regclass(:table) AND a.attnum > 0 AND NOT a.attisdropped
 """)
 
 _TRIGGERS = text("""
-SELECT g.tgrelid, g.tgname, g.tgenabled, g.oid || ' ' || g.xmin AS mark
-FROM pg_trigger g WHERE g.tgrelid = ANY(:relations) AND g.tgfoid = to_regproc(:function)
+SELECT g.tgrelid AS relation, g.tgname AS name, g.tgrelid::regclass::text AS title
+FROM pg_trigger g WHERE g.tgfoid IN (to_regproc(:function), to_regproc(:for_rows))
 """)
 
+_WRITTEN = text("""
+SELECT p.prosrc FROM pg_proc p JOIN afterwork_watch w ON w.id = :watch AND w.relation = to_regclass(:table)::oid
+WHERE p.oid = to_regproc(:function)
+""")
+
+_NOTE_RELATION = text("UPDATE afterwork_watch SET relation = to_regclass(:table)::oid WHERE id = :watch")
+
 _SOURCE = text("SELECT prosrc FROM pg_proc WHERE oid = to_regproc(:function)")
+
+_OLD = text("""
+SELECT 'trigger ' || g.tgname || ' of ' || g.tgrelid::regclass AS title, g.oid || ' ' || g.xmin AS mark
+FROM pg_trigger g WHERE g.tgfoid = to_regproc(:function) AND g.tgenabled = 'A'
+""")
 
 
 class PostgreSQLCapture(Capture):
@@ -77,8 +94,6 @@ class PostgreSQLCapture(Capture):
         return wake_statement(self.connection)
 
     def prepare(self) -> Iterator[str]:
-        # One installs after the other.
-        self._run("LOCK TABLE afterwork_watch IN SHARE ROW EXCLUSIVE MODE")
         name = self.connection.execute(_SCHEMA).scalar_one()
         may_use, may_insert = self.connection.execute(_OPEN, {"schema": name}).one()
         if not may_use:
@@ -104,60 +119,85 @@ class PostgreSQLCapture(Capture):
             self.schema, self.wake, self.dialect, watched, table, [found[name] for name in columns]
         ).function()
 
-    def present(self, watched: Watched, table: Table) -> Present:
-        relations = self._relations(table)
-        name = self._function(watched)
-        rows = self.connection.execute(_TRIGGERS, {"relations": [r.oid for r in relations], "function": name})
-        triggers = {(row.tgrelid, row.tgname): row for row in rows}
-        faults: list[str] = []
-        marks: dict[str, str] = {}
-        for relation in relations:
-            for event in EVENTS:
-                trigger = triggers.get((relation.oid, _trigger(event)))
-                title = f"trigger {_trigger(event)} of {relation.name}"
-                if trigger is None:
-                    faults.append(f"{title} is missing")
-                    continue
-                marks[title] = trigger.mark
-                if trigger.tgenabled == "D":
-                    faults.append(f"{title} is switched off")
-                elif trigger.tgenabled != "A":
-                    faults.append(f"{title} is not on always")
-        source = self.connection.execute(_SOURCE, {"function": name}).scalar()
-        if source is None:
-            faults.append(f"function {name} is missing")
-        return Present(source or "", marks, tuple(faults))
+    def written(self, watched: Watched, table: Table) -> str:
+        values = {"watch": watched.id, "table": _full_name(table), "function": self._function(watched)}
+        return self.connection.execute(_WRITTEN, values).scalar() or ""
 
-    def make(self, plan: Plan, table: Table) -> None:
-        name = self._function(plan.watched)
-        if plan.present.definition != plan.definition:
-            body = f"$afterwork${plan.definition}$afterwork$"
-            self._run(f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS {body}")
-        if plan.present.faults or plan.watched.remembered is None:
-            for relation in self._relations(table):
-                for event, how in EVENTS.items():
-                    trigger = _trigger(event)
-                    self._run(f"DROP TRIGGER IF EXISTS {trigger} ON {relation.quoted}")
-                    self._run(
-                        f"CREATE TRIGGER {trigger} AFTER {how.format(table=relation.quoted)}"
-                        f" FOR EACH STATEMENT EXECUTE FUNCTION {name}()"
-                    )
-                    # Also for what replication and restoring write.
-                    self._run(f"ALTER TABLE {relation.quoted} ENABLE ALWAYS TRIGGER {trigger}")
+    def shown(self) -> Mapping[int, Shown]:
+        return shown(self.connection)
 
-    def drop(self, watched: Watched) -> bool:
-        name = self._function(watched)
-        if self.connection.execute(_SOURCE, {"function": name}).scalar() is None:
-            return False
+    def has_moved(self) -> bool:
+        return self.connection.execute(MOVED).first() is not None
+
+    def was_continuous(self, watched: Watched) -> bool:
+        function = {"function": self._function(watched)}
+        triggers = {row.title: row.mark for row in self.connection.execute(_OLD, function)}
+        source = self.connection.execute(_SOURCE, function).scalar()
+        made = watched.made
+        return made is not None and (made.marks, made.definition) == (triggers, source) and bool(triggers)
+
+    def lock(self, watched: Watched, table: Table) -> None:
+        # A trigger can be dropped only while nobody reads the table. That lock is taken at once: if one became it that
+        # others can read beside, those who have read and are about to write would be in a deadlock with it.
+        wanted = {(relation.oid, name) for relation, name, _ in self._wanted(watched, table)}
+        needs_all = any((row.relation, row.name) not in wanted for row in self._triggers(watched))
+        mode = "ACCESS EXCLUSIVE" if needs_all else "SHARE ROW EXCLUSIVE"
+        self._run(f"LOCK TABLE {_full_name(table)} IN {mode} MODE")
+
+    def make(self, plan: Plan) -> None:
+        watched, table = plan.watched, plan.table
+        self.connection.execute(_NOTE_RELATION, {"watch": watched.id, "table": _full_name(table)})
+        wanted = self._wanted(watched, table)
+        self._make_function(self._function(watched), plan.definition)
+        if any(relation.is_subscribed for relation, *_ in wanted):
+            self._make_function(self._function(watched, row=True), for_rows(plan.definition))
+        names = {(relation.oid, name) for relation, name, _ in wanted}
+        for row in self._triggers(watched):
+            if (row.relation, row.name) not in names:
+                self._run(f"DROP TRIGGER {quoted(row.name)} ON {row.title}")
+        for relation, name, statement in wanted:
+            self._run(f"CREATE OR REPLACE TRIGGER {name} {statement}")
+            # Also for what replication and restoring write. Its rows alone, where statements are captured anyway.
+            when = "REPLICA" if name.endswith(ROW) else "ALWAYS"
+            self._run(f"ALTER TABLE {relation.quoted} ENABLE {when} TRIGGER {name}")
+
+    def drop(self, watched: Watched) -> None:
         # With the triggers, whatever the name of their table is now.
-        self._run(f"DROP FUNCTION {name}() CASCADE")
-        return True
+        for row in (False, True):
+            self._run(f"DROP FUNCTION IF EXISTS {self._function(watched, row=row)} CASCADE")
 
-    def _function(self, watched: Watched) -> str:
-        return f"{self.schema}.afterwork_capture_{watched.id}"
+    def settle(self, shown: Mapping[int, Shown]) -> Mapping[int, Shown]:
+        return shown  # whatever is made has a number of its own
 
-    def _relations(self, table: Table) -> Sequence[Row[tuple[int, str, str, str]]]:
-        """The table and its partitions."""
+    def _wanted(self, watched: Watched, table: Table) -> list[tuple[Row[Any], str, str]]:
+        """The triggers that are to be there: the relation, the name, and the rest of the statement that makes it. Those
+        of rows are for what subscriptions write, which fires no others."""
+        found = []
+        for relation in self._relations(table):
+            for event, how in EVENTS.items():
+                fires = f"AFTER {how.format(table=relation.quoted)} FOR EACH STATEMENT"
+                statement = f"{fires} EXECUTE FUNCTION {self._function(watched)}()"
+                found.append((relation, trigger_name(watched.id, event), statement))
+            for event in REPLICATED if relation.is_subscribed else ():
+                fires = f"AFTER {event.upper()} ON {relation.quoted} FOR EACH ROW"
+                statement = f"{fires} EXECUTE FUNCTION {self._function(watched, row=True)}()"
+                found.append((relation, trigger_name(watched.id, event, row=True), statement))
+        return found
+
+    def _triggers(self, watched: Watched) -> Sequence[Row[Any]]:
+        """All triggers that execute what a watch has, wherever they are."""
+        functions = {"function": self._function(watched), "for_rows": self._function(watched, row=True)}
+        return self.connection.execute(_TRIGGERS, functions).all()
+
+    def _make_function(self, name: str, definition: str) -> None:
+        body = f"$afterwork${definition}$afterwork$"
+        self._run(f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS {body}")
+
+    def _function(self, watched: Watched, *, row: bool = False) -> str:
+        return f"{self.schema}.{function_name(watched.id, row=row)}"
+
+    def _relations(self, table: Table) -> Sequence[Row[Any]]:
+        """The table and its parts."""
         return self.connection.execute(_RELATIONS, {"table": _full_name(table)}).all()
 
     def _columns(self, table: Table) -> "list[Column]":
@@ -172,5 +212,8 @@ def _full_name(table: Table) -> str:
     return ".".join(quoted(name) for name in (table.schema, table.name) if name)
 
 
-def _trigger(event: str) -> str:
-    return f"afterwork_{event}"
+def for_rows(definition: str) -> str:
+    """What a trigger for a single row executes: the same, with that row in place of the tables of a statement's."""
+    for side in ("new", "old"):
+        definition = definition.replace(f"FROM afterwork_{side}", f"FROM (SELECT {side.upper()}.*) AS afterwork_{side}")
+    return definition

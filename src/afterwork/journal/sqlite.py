@@ -11,7 +11,9 @@ from functools import cached_property
 
 from sqlalchemy import Table, text
 
-from afterwork.journal.capture import Capture, Plan, Present, Watched
+from afterwork.journal.capture import Capture, Plan, Watched
+from afterwork.journal.continuity import Shown
+from afterwork.journal.sqlite_marks import MOVED, settle, shown, trigger_name
 from afterwork.journal.values import is_valued, key_sql, quoted, value_sql
 from afterwork.journal.watch import EVERY_COLUMN, LAST_BIT, Watch
 
@@ -45,24 +47,37 @@ class SQLiteCapture(Capture):
     def definition(self, watched: Watched, table: Table, columns: Sequence[str]) -> str:
         return "\n".join(self._triggers(watched, table, columns).values())
 
-    def present(self, watched: Watched, table: Table) -> Present:
+    def written(self, watched: Watched, table: Table) -> str:
         there = self._there(watched)
         names = [_name(watched, event) for event in EVENTS]
-        missing = tuple(f"trigger {name} of {table.fullname} is missing" for name in names if name not in there)
-        # Nothing can be said of the whole while parts are missing.
-        definition = "" if missing else "\n".join(there[name] for name in names)
-        return Present(definition, {}, missing)
+        return "\n".join(there[name] for name in names) if there.keys() >= set(names) else ""
 
-    def make(self, plan: Plan, table: Table) -> None:
+    def shown(self) -> Mapping[int, Shown]:
+        return shown(self.connection, list(EVENTS))
+
+    def has_moved(self) -> bool:
+        return self.connection.execute(MOVED).first() is not None
+
+    def was_continuous(self, watched: Watched) -> bool:
+        there = self._there(watched)
+        definition = "\n".join(there.get(_name(watched, event), "") for event in EVENTS)
+        return watched.made is not None and watched.made.definition == definition
+
+    def lock(self, watched: Watched, table: Table) -> None:
+        """Nothing: there is one writer."""
+
+    def make(self, plan: Plan) -> None:
         self.drop(plan.watched)
-        for statement in self._triggers(plan.watched, table, plan.columns).values():
+        for statement in self._triggers(plan.watched, plan.table, plan.columns).values():
             self.connection.exec_driver_sql(statement)
 
-    def drop(self, watched: Watched) -> bool:
-        names = list(self._there(watched))
-        for name in names:
+    def drop(self, watched: Watched) -> None:
+        for name in self._there(watched):
             self.connection.exec_driver_sql(f"DROP TRIGGER {name}")
-        return bool(names)
+
+    def settle(self, shown: Mapping[int, Shown]) -> Mapping[int, Shown]:
+        settle(self.connection)
+        return self.shown()
 
     def _there(self, watched: Watched) -> dict[str, str]:
         pattern = f"{_name(watched, '')}%".replace("_", "!_")
@@ -84,7 +99,7 @@ class SQLiteCapture(Capture):
 
 
 def _name(watched: Watched, event: str) -> str:
-    return f"afterwork_{watched.id}_{event}"
+    return trigger_name(watched.id, event)
 
 
 EVENTS: Mapping[str, str] = {

@@ -54,10 +54,16 @@ watch = Table(
     Column("columns", Text, nullable=False),
     Column("valued", Text, nullable=False),
     Column("installed", Text),
+    Column("wanted", Text),
+    Column("relation", BigInteger),
+    Column("marks", Text),
+    Column("fingerprint", Text),
 )
 """The watched tables, and the numbers of their columns: `columns` in the order of their bits, `valued` in the order of
 their values, as JSON lists to which is only ever added. `installed` is what was made to watch the table, null once it
-is not watched any more."""
+is not watched any more; `wanted` are the columns that each application wants, which is known by its table of tickets.
+`marks` are what the table looked like when it was looked at last, `fingerprint` one value for all of these, `relation`
+its number on PostgreSQL."""
 
 journal = Table(
     "afterwork_journal",

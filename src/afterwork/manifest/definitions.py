@@ -123,11 +123,6 @@ class Definitions:
             self._uses[row.definition].add(row.shape)
         self._order = None
 
-    def using(self, connection: Connection, watch: int) -> Sequence[int]:
-        """The numbers of those whose runs ever read something of a watched table, in this model or not."""
-        found = select(uses.c.definition).join(shapes, shapes.c.id == uses.c.shape).where(shapes.c.watch == watch)
-        return connection.execute(found.distinct()).scalars().all()
-
     def fill_others(self, connection: Connection) -> None:
         """Have the caches looked through that this model has not: objects that are new to them have been taken note of
         by a server that can't tell. Those that ran are right; the others will be added."""
@@ -217,6 +212,22 @@ def after_all_runs(connection: Connection, now: datetime, *which: ColumnElement[
     """A moment after all runs that there have been of some caches, also by the clocks of other servers."""
     latest = connection.execute(select(func.max(caches.c.computed)).where(*which)).scalar()
     return now if latest is None else max(now, latest + timedelta(microseconds=1))
+
+
+def using(connection: Connection, watch: int) -> Sequence[int]:
+    """Return the numbers of all definitions whose runs ever read something of a watched table, in this model or not."""
+    return connection.execute(_using(watch).distinct()).scalars().all()
+
+
+def made_of(connection: Connection, watch: int) -> Sequence[int]:
+    """Return the same, and those that have, or may have, their objects in the table."""
+    c = definitions.c
+    has_roots = c.root_watch.is_(None) | (c.root_watch == watch)
+    return connection.execute(select(c.id).where(c.id.in_(_using(watch)) | has_roots)).scalars().all()
+
+
+def _using(watch: int) -> Any:
+    return select(uses.c.definition).join(shapes, shapes.c.id == uses.c.shape).where(shapes.c.watch == watch)
 
 
 def register(connection: Connection, caches: Iterable[Cache]) -> None:

@@ -1,14 +1,15 @@
 """What caches need in the database: capture on the watched tables, and the function that finds readers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Table, delete, text, update
+from sqlalchemy import Connection, Table, delete, select, text, update
 
-from afterwork.journal import capture
-from afterwork.journal.entries import seen_by_now
+from afterwork.journal import install as capture
+from afterwork.journal.continuity import Interruption
+from afterwork.journal.entries import Entries, seen_by_now
 from afterwork.journal.tables import journal, recent
-from afterwork.manifest.definitions import after_all_runs
+from afterwork.manifest.definitions import after_all_runs, made_of
 from afterwork.manifest.due import UNCLAIMED
 from afterwork.manifest.keep import READERS
 from afterwork.manifest.tables import cache as caches
@@ -19,29 +20,67 @@ from afterwork.store.database import Database
 _READERS_SOURCE = text("SELECT prosrc FROM pg_proc WHERE oid = to_regproc('afterwork_readers')")
 
 
-def install(database: Database, connection: Connection, tables: Sequence[Table], now: datetime) -> list[str]:
-    """Make or update what is missing, within the transaction that is open. Returns what it did, a line each. Where
-    changes may have been missed, all caches are to run again."""
-    done = capture.install(database, connection, tables)
+def to_install(database: Database) -> Sequence[str]:
+    """What a transaction begins with to be the only one that installs."""
+    return ("LOCK TABLE afterwork_watch IN SHARE ROW EXCLUSIVE MODE",) if database.dialect == "postgresql" else ()
+
+
+def to_repair(database: Database) -> Sequence[str]:
+    """The same, and the only one that takes changes, claims caches or ends their calculations."""
+    return (*to_install(database), *Entries(database.dialect).to_change_code)
+
+
+def to_look(database: Database) -> Sequence[str]:
+    """The same, for one who has other things to do, too."""
+    return ("SET LOCAL lock_timeout = '1s'", *to_repair(database)) if database.dialect == "postgresql" else ()
+
+
+def install(
+    database: Database, connection: Connection, application: str, tables: Sequence[Table], now: datetime
+) -> list[str]:
+    """Make or update what is missing for an application, within the transaction that is open. Returns what it did, a
+    line each. Where changes may have been missed, what was made of these tables is made again."""
+    done = capture.install(connection, application, tables)
     lines = list(done.lines)
     if database.dialect == "postgresql" and not _has_readers(connection):
         connection.exec_driver_sql(READERS)
         lines.append("function afterwork_readers created")
-    if done.gaps:
-        lines.append(f"changes of {', '.join(done.gaps)} may have been missed")
-        lines += all_again(database, connection, now)
-    return lines
+    for statement in Entries(database.dialect).to_change_code if done.gaps else ():
+        connection.exec_driver_sql(statement)
+    return lines + list(make_good(database, connection, done.gaps, now))
+
+
+def make_good(database: Database, connection: Connection, gaps: Sequence[Interruption], now: datetime) -> Iterator[str]:
+    """Let the caches run again that ever read of tables of which changes may have been missed, in a transaction that
+    has begun as `Entries.to_change_code` says. Yields what it did, a line each."""
+    if any(gap.restored for gap in gaps):
+        yield from all_again(database, connection, now)
+        return
+    for gap in gaps:
+        names = again(database, connection, made_of(connection, gap.watch), now)
+        if names:
+            yield f"changes of {gap.table} may have been missed ({gap.why}): to run again are {', '.join(names)}"
+
+
+def again(database: Database, connection: Connection, numbers: Iterable[int], now: datetime) -> Sequence[str]:
+    """Let caches of some definitions run again, on all objects that there are by now. Returns their names."""
+    some = list(numbers)
+    began = after_all_runs(connection, now, caches.c.definition.in_(some))
+    values = {"filled": False, "next_root": None, "done": 0, "began": began}
+    changed = update(definitions).where(definitions.c.id.in_(some)).values(values).returning(definitions.c.name)
+    names = connection.execute(changed).scalars().all()
+    claimed = dues.c.definition.in_(some), dues.c.claim.is_not(None)
+    connection.execute(update(dues).where(*claimed).values(UNCLAIMED))
+    database.wake_all(connection)
+    return sorted(names)
 
 
 def all_again(database: Database, connection: Connection, now: datetime) -> list[str]:
     """Let all caches run again. What they have seen is forgotten: after a restore, it means nothing any more."""
-    began = after_all_runs(connection, now)
-    connection.execute(update(definitions).values(filled=False, next_root=None, done=0, began=began))
+    again(database, connection, connection.execute(select(definitions.c.id)).scalars(), now)
     for table in (journal, recent):
         connection.execute(delete(table))
     connection.execute(update(caches).values(snapshot=seen_by_now(database.dialect), own=None))
-    connection.execute(update(dues).values(UNCLAIMED))
-    database.wake_all(connection)
     return ["all caches are to run again"]
 
 

@@ -11,7 +11,7 @@ from afterwork.journal.change import Change
 from afterwork.journal.entries import Entries
 from afterwork.manifest.cause import cause_of, written
 from afterwork.manifest.circle import Circles
-from afterwork.manifest.definitions import Definitions
+from afterwork.manifest.definitions import Definitions, using
 from afterwork.manifest.due import DueCaches, Mark
 from afterwork.manifest.heads import Heads
 from afterwork.manifest.keep import Hit, Manifests, Touch, hit_of
@@ -138,7 +138,7 @@ class Matcher:
         found: list[Hit] = []
         for place, change in enumerate(changes):
             if change.kind == "T":
-                numbers = self.definitions.using(connection, change.watch)
+                numbers = using(connection, change.watch)
                 c = caches.c
                 waits = select(dues.c.cache).where(dues.c.cache == c.id).exists().label("waits")
                 query = select(caches, waits).where(c.definition.in_(numbers), c.computed.is_not(None))

@@ -52,10 +52,11 @@ definition = Table(
     Column("total", BigInteger),
     Column("began", UtcDateTime),
     Column("codes", Integer, nullable=False, server_default="0"),
+    Column("root_watch", Integer),
 )
 """The caches of the model by name. `checksum` is that of the code that the stored values come from or are being filled
 by, `codes` how often that has become another; `next_root` is how far filling has come, `filled` that it has come to the
-end."""
+end; `root_watch` is the watched table of its objects."""
 
 cache = Table(
     "afterwork_cache",

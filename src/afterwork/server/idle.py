@@ -21,6 +21,7 @@ def run_until_idle(runner: Runner, connection: Connection) -> Iterator[Ran]:
         if presence.crashed(connection):
             drainer.caution.begin(runner.settings.batch)
         if runner.refresher is not None:
+            runner.refresher.prove(connection)
             runner.refresher.adopt(connection, presence.id, presence.living(connection), list)
         yield from _run(runner, connection, presence, drainer)
         prune(runner, connection)

@@ -63,7 +63,7 @@ class Server:
         self._caution = Caution()
         self._lost: tuple[Exception, int] | None = None
         self._asleep = self._noticed = False
-        self._next_prune = self._watched_at = float("-inf")
+        self._next_prune = self._next_proof = self._watched_at = float("-inf")
 
     def stop(self) -> None:
         """Begin no more jobs, let those that run end within the set time, and return from `run`."""
@@ -153,6 +153,7 @@ class Server:
             self._try_recent(workers)
         # Before the first worker begins: to write to a file, this thread would wait for what its workers write.
         self._prune(connection)
+        self._prove(connection)
         due = self._runner.due(connection, caches_too=self._lanes.may_start(CACHES))
         if self._start(connection, due, workers) or self._lanes.draining:
             self._watch(connection, workers)
@@ -224,6 +225,8 @@ class Server:
         if due.next_moment is not None:
             until = (due.next_moment - self._runner.clock.now()).total_seconds()
             seconds = min(seconds, max(0.0, until))
+        if self._runner.refresher is not None:
+            seconds = min(seconds, max(0.0, self._next_proof - time.monotonic()))
         self._pulse.promise(seconds + TURN)
         if self._link.waker.wait(seconds):
             self._noticed = True
@@ -237,6 +240,13 @@ class Server:
             self._pulse.promise(PRUNING)
             prune(self._runner, connection)
             self._pulse.promise(TURN)
+
+    def _prove(self, connection: Connection) -> None:
+        """See whether all changes have been captured, of what caches read."""
+        if self._runner.refresher is not None and time.monotonic() >= self._next_proof:
+            proved = self._runner.refresher.prove(connection)
+            pause = self._settings.prove_every if proved else self._settings.standby_poll
+            self._next_proof = time.monotonic() + pause.total_seconds()
 
     def _watch(self, connection: Connection, workers: Workers) -> float | None:
         """See whether other servers live, and take over what nobody works on. Returns the seconds after which this must

@@ -16,6 +16,7 @@ from afterwork.jobs.trigger import CACHES
 from afterwork.journal import capture
 from afterwork.journal.entries import Entries
 from afterwork.manifest.attributes import instrument
+from afterwork.manifest.continuity import Continuity
 from afterwork.manifest.definitions import Definition, Definitions, register
 from afterwork.manifest.due import Claimed, DueCaches
 from afterwork.manifest.heads import Heads
@@ -79,6 +80,7 @@ def stale_trigger(
         storer,
         Renewer(matcher, storer, model.classes, roots, recorder),
         calculators,
+        Continuity(database, clock, events),
         clock,
         run_of,
     )

@@ -31,10 +31,12 @@ class Filler:
     def begin(self, connection: Connection, now: datetime) -> None:
         """Begin to fill each cache that is new, or whose code is not the one that its values come from."""
         c = definitions.c
-        known = {row.id: row.checksum for row in connection.execute(select(c.id, c.checksum))}
+        known = {row.id: row for row in connection.execute(select(c.id, c.checksum, c.root_watch))}
         for definition in self.matcher.definitions:
-            checksum = definition.cache.checksum
-            if known.get(definition.id) == checksum:
+            checksum, watch = definition.cache.checksum, definition.watch.id
+            if known[definition.id].root_watch != watch:
+                connection.execute(update(definitions).where(c.id == definition.id).values(root_watch=watch))
+            if known[definition.id].checksum == checksum:
                 continue
             total = connection.execute(select(func.count()).select_from(definition.cache.table)).scalar_one()
             connection.commit()

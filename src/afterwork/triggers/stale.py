@@ -14,6 +14,7 @@ from afterwork.errors import ClaimLost, LaneTaken, StateHasChanged
 from afterwork.jobs.outcome import Succeeded
 from afterwork.jobs.run import Run
 from afterwork.jobs.trigger import CACHES, Due, Ran
+from afterwork.manifest.continuity import Continuity
 from afterwork.manifest.definitions import Definition
 from afterwork.manifest.due import Batch, Claimed, Waiting
 from afterwork.manifest.match import Matcher
@@ -79,10 +80,16 @@ class Stale:
     storer: Storer
     renewer: Renewer
     calculators: Calculators
+    continuity: Continuity
     clock: Clock
     run_of: Callable[[Definition, Claimed], Run]
     pace: Pace = field(default_factory=Pace)
     turns: Turns = field(default_factory=Turns)
+
+    def prove(self, connection: Connection) -> bool:
+        """See whether all changes have been captured. What may be wrong otherwise is to run again. False if others are
+        in the way, so that nobody knows."""
+        return self.continuity.prove(connection)
 
     def due(self, connection: Connection, now: datetime) -> Due:
         """Whether something is to be done now, in the lane `CACHES`, and the next moment at which something will be."""

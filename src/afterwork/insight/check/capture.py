@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 
 from afterwork.insight.check.finding import INSTALL, Finding, Scene
-from afterwork.journal import capture
+from afterwork.journal.problems import problems
 
 
 def look(scene: Scene) -> Iterator[Finding]:
     """The triggers that write changes down."""
     if not scene.model.caches:
         return
-    problems = capture.problems(scene.database, scene.connection, scene.model.tables)
-    for problem in problems:
+    found = problems(scene.connection, scene.model.contract.table.fullname, scene.model.tables)
+    for problem in found:
         yield Finding(f"capture on {problem.table}: {problem.what}", False, problem.advice)
-    if not problems:
+    if not found:
         yield Finding(f"capture on {len(scene.model.tables)} tables", True, INSTALL)

@@ -1,0 +1,105 @@
+"""Continuity: telling by what a database shows of a watched table whether changes of it may have gone uncaptured.
+
+When a table is captured, marks of it are remembered. As long as the database shows the same marks, every change since
+has been captured. One that is another, has come or has gone tells of something that no trigger is fired for.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+Kind = Literal[
+    "journal", "table", "part", "subscription", "unlogged", "column", "label", "rewrite", "touch", "function", "trigger"
+]
+
+
+class Mark(NamedTuple):
+    """What is compared, and how people call the thing that has it."""
+
+    value: str
+    name: str
+
+
+Marks = Mapping[str, Mapping[str, Mark]]
+"""Marks by kind, and by what tells things of one kind apart."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the database shows of a watched table just now. Two fingerprints are equal only if all marks are; `faults`
+    are the reasons, in words, why changes are not captured as it is."""
+
+    marks: Marks = field(default_factory=dict)
+    fingerprint: str | None = None
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Interruption:
+    """Changes of a watched table may have been missed, and why. `faults` are the reasons why they still may be."""
+
+    watch: int
+    table: str
+    reasons: tuple[str, ...]
+    faults: tuple[str, ...] = ()
+    restored: bool = False
+    """Whether the whole database comes from a dump, so that no number of a transaction means anything any more."""
+
+    @property
+    def why(self) -> str:
+        return "; ".join(self.reasons)
+
+
+class _Words(NamedTuple):
+    """What it means if a mark is another one, has gone, or has come. Empty if that is harmless."""
+
+    other: str = ""
+    gone: str = ""
+    come: str = ""
+
+
+_WORDS: Mapping[Kind, _Words] = {
+    "journal": _Words(other="the database was restored from a dump"),
+    "table": _Words(other="was made again, or has another name or schema", gone="is gone or has another name"),
+    "part": _Words(gone="{} is no part of it any more", come="{} has become a part of it"),
+    "subscription": _Words(come="{} is written by a subscription, which fires no trigger for statements"),
+    "unlogged": _Words(other="{} is unlogged, so a crash of the database may have emptied it"),
+    "column": _Words(other="column {} was made again or has another type", gone="column {} is gone"),
+    "label": _Words(other="a value of the type {} has another name"),
+    "function": _Words(other="what writes its changes down was replaced", gone="nothing writes its changes down"),
+    "trigger": _Words(other="trigger {} was switched off or on, or made again", gone="trigger {} is missing"),
+}  # fmt: skip
+
+
+def is_restored(before: Marks, now: Marks) -> bool:
+    """Whether the journal is another one than that of the time when the marks were remembered."""
+    return before.get("journal") != now.get("journal")
+
+
+def reasons(before: Marks, now: Marks) -> tuple[str, ...]:
+    """Why changes may have been missed between two looks, in words; () if none was. What has the same cause is said
+    once: of a part that has gone, not that its triggers have."""
+    for kind in _WORDS:
+        if found := tuple(_differences(kind, before.get(kind, {}), now.get(kind, {}))):
+            return found
+    return tuple(_rewritten(before, now))
+
+
+def _differences(kind: Kind, before: Mapping[str, Mark], now: Mapping[str, Mark]) -> Iterator[str]:
+    words = _WORDS[kind]
+    gone = [(words.gone, mark) for key, mark in before.items() if key not in now]
+    other = [(words.other, mark) for key, mark in before.items() if key in now and now[key].value != mark.value]
+    come = [(words.come, mark) for key, mark in now.items() if key not in before]
+    return (said.format(mark.name) for said, mark in (*gone, *other, *come) if said)
+
+
+def _rewritten(before: Marks, now: Marks) -> Iterator[str]:
+    """ALTER COLUMN … TYPE … USING makes new values, of the same type perhaps. It leaves the column's row in the catalog
+    new, and the file of the table. One of these alone is harmless: VACUUM FULL, TRUNCATE; SET STATISTICS."""
+    if _changed(before, now, "rewrite"):
+        yield from (f"column {name} was written anew by ALTER TABLE" for name in _changed(before, now, "touch"))
+
+
+def _changed(before: Marks, now: Marks, kind: Kind) -> list[str]:
+    there = now.get(kind, {})
+    return [mark.name for key, mark in before.get(kind, {}).items() if key in there and there[key].value != mark.value]
