@@ -27,9 +27,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column, relationship
 
-from afterwork.journal.values import is_valued, key_of, text_of
-from afterwork.journal.watch import EVERY_COLUMN, Watch, Watches, joined
+from afterwork.journal.values import key_of, text_of
+from afterwork.journal.watch import EVERY_COLUMN, Watches, joined
 from afterwork.manifest.reads import Reads
+from tests.support.watching import watch_of
 
 
 class Base(DeclarativeBase): ...
@@ -88,15 +89,7 @@ Row = dict[str, Any]
 
 def watches_for(dialect: Dialect) -> Watches:
     """All tables, watched."""
-    return Watches(
-        Watch(
-            number,
-            table,
-            tuple(column.name for column in table.columns),
-            tuple(column.name for column in table.columns if is_valued(column, dialect)),
-        )
-        for number, table in enumerate(TABLES, 1)
-    )
+    return Watches(watch_of(number, table, dialect) for number, table in enumerate(TABLES, 1))
 
 
 @dataclass(frozen=True)
@@ -173,7 +166,7 @@ def is_hit(reads: Reads, changed: Changed, watches: Watches, dialect: Dialect) -
         mask = where.columns | watch.mask(where.equal)
         if where.watch == watch.id and (changes == EVERY_COLUMN or mask & changes):
             for image in images:
-                texts = [text_of(watch.table.c[name], image[name], dialect) for name in where.equal]
+                texts = [text_of(watch, name, image[name], dialect) for name in where.equal]
                 if (joined(texts) if where.equal else "") == values:
                     return True
     return False

@@ -38,12 +38,13 @@ from sqlalchemy.orm import (
     synonym,
 )
 
-from afterwork.journal.values import UNWATCHED, is_unwatched, is_valued
-from afterwork.journal.watch import Watch, Watches
+from afterwork.journal.values import UNWATCHED, is_unwatched
+from afterwork.journal.watch import Watches
 from afterwork.manifest.attributes import instrument
 from afterwork.manifest.plans import Plans
 from afterwork.manifest.reads import Reads
 from afterwork.manifest.record import Recorder
+from tests.support.watching import watch_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -207,15 +208,7 @@ class Scene:
         instrument(Base.registry.mappers)
         dialect = self.engine.dialect
         tables = [table for table in Base.metadata.tables.values() if not is_unwatched(table)]
-        self.watches = Watches(
-            Watch(
-                number,
-                table,
-                tuple(column.name for column in table.columns if not is_unwatched(column)),
-                tuple(column.name for column in table.columns if is_valued(column, dialect)),
-            )
-            for number, table in enumerate(tables, 1)
-        )
+        self.watches = Watches(watch_of(number, table, dialect) for number, table in enumerate(tables, 1))
         self.plans = Plans(self.watches, dialect)
         event.listen(self.engine, "before_cursor_execute", self._executed)
 

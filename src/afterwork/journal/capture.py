@@ -5,16 +5,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy import Column, Connection, Dialect, MetaData, Table, inspect, select
+from sqlalchemy import Connection, Table, select
 
 from afterwork.journal import tables as own
 from afterwork.journal.continuity import Mark, Marks, Shown
+from afterwork.journal.forms import Forms, forms_of
 from afterwork.journal.values import is_unwatched, is_valued, watched_columns
 from afterwork.journal.watch import Columns, Watch, Watches
 from afterwork.store.tables import metadata
 
 WAS_LEFT = "was not captured for a while"
 REPLACED = "what writes its changes down was replaced"
+OTHER_FORMS = "its values are written down in another way"
 OTHER_COLUMNS = "columns are captured that were not before"
 
 
@@ -39,7 +41,8 @@ class Made:
 @dataclass(frozen=True)
 class Watched:
     """A table as `afterwork_watch` knows it. `made` is None if it is not captured now; `wanted` are the columns that
-    each application wants of it; `marks` are those that it had when it was looked at last, None if nobody knows."""
+    each application wants of it; `marks` are those that it had when it was looked at last, None if nobody knows;
+    `forms` are None if an older Afterwork did not know of any."""
 
     id: int
     name: str
@@ -49,17 +52,25 @@ class Watched:
     wanted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     marks: Marks | None = None
     fingerprint: str | None = None
+    forms: Forms | None = None
 
-    def wanted_by(self, application: str, table: Table, dialect: Dialect) -> "Watched":
-        """As an application's model has it. Columns that there are keep their places."""
-        names = tuple(column.name for column in watched_columns(table))
-        valued = [column.name for column in table.columns if is_valued(column, dialect)]
+    def wanted_by(self, application: str, table: Table, forms: Forms) -> "Watched":
+        """As an application's model has it, with the forms that columns have now. Columns that there are keep their
+        places."""
+        columns = watched_columns(table)
+        names = tuple(column.name for column in columns)
         return replace(
             self,
             columns=_more(self.columns, names),
-            valued=_more(self.valued, valued),
+            valued=_more(self.valued, [column.name for column in columns if is_valued(column, forms)]),
+            forms={**(self.forms or {}), **forms},
             wanted={**self.wanted, application: names},
         )
+
+    def is_written_alike(self, before: "Watched") -> bool:
+        """Whether values are written as they were before, as far as there were columns before."""
+        forms = self.forms or {}
+        return before.forms is not None and all(forms.get(name) is form for name, form in before.forms.items())
 
     def wanted_by_others(self, application: str) -> "Watched":
         """Without what an application has wanted of it."""
@@ -79,6 +90,7 @@ class Plan:
     definition: str
     written: str
     shown: Shown
+    is_written_alike: bool
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -98,6 +110,8 @@ class Plan:
             return (WAS_LEFT,)
         # An older Afterwork had triggers of other names, and remembered no marks.
         faults = () if self.watched.marks is None else self.faults
+        if not faults and not self.is_written_alike:
+            return (OTHER_FORMS,)
         return faults or (() if set(self.columns) <= set(made.columns) else (OTHER_COLUMNS,))
 
     @property
@@ -105,7 +119,7 @@ class Plan:
         """Whether there is nothing to do."""
         made = self.watched.made
         asked, wanted = (self.columns, self.definition), None if made is None else (made.columns, made.definition)
-        return not self.faults and asked == wanted
+        return not self.faults and self.is_written_alike and asked == wanted
 
 
 class Capture(ABC):
@@ -122,6 +136,10 @@ class Capture(ABC):
     @abstractmethod
     def columns(self, table: Table) -> Sequence[str] | None:
         """The columns that a table has in the database; None if there is no such table."""
+
+    @abstractmethod
+    def forms(self, table: Table) -> Mapping[str, str]:
+        """The names of the forms that the columns of a table have in the database."""
 
     @abstractmethod
     def definition(self, watched: Watched, table: Table, columns: Sequence[str]) -> str:
@@ -164,31 +182,21 @@ class Capture(ABC):
         there = self.columns(table)
         if there is None:
             return None
-        watched = watched.wanted_by(application, table, self.dialect)
+        before = watched
+        watched = before.wanted_by(application, table, forms_of(self.forms(table), self.dialect.name))
         wanted = {name for names in watched.wanted.values() for name in names}
         columns = tuple(name for name in watched.columns if name in wanted and name in there)
         lost = tuple(name for name in watched.wanted[application] if name not in there)
-        whole = self._with(table, columns)
-        definition = self.definition(watched, whole, columns)
-        return Plan(watched, whole, columns, lost, definition, self.written(watched, table), shown)
-
-    def _with(self, table: Table, names: Sequence[str]) -> Table:
-        """A table with the columns, too, that only other applications' models have."""
-        missing = set(names) - {column.name for column in table.columns}
-        if not missing:
-            return table
-        copy = table.to_metadata(MetaData())
-        for found in inspect(self.connection).get_columns(table.name, schema=table.schema):
-            if found["name"] in missing:
-                copy.append_column(Column(found["name"], found["type"]))
-        return copy
+        definition = self.definition(watched, table, columns)
+        is_alike = watched.is_written_alike(before)
+        return Plan(watched, table, columns, lost, definition, self.written(watched, table), shown, is_alike)
 
 
 def load(connection: Connection, tables: Sequence[Table]) -> Watches:
     """The tables that are captured."""
     known = known_on(connection)
     return Watches(
-        Watch(watched.id, table, watched.columns, watched.valued)
+        Watch(watched.id, table, watched.columns, watched.valued, watched.forms or {})
         for table in watchable(tables)
         if (watched := known.get(table.fullname)) is not None and watched.made is not None
     )
@@ -233,6 +241,7 @@ def known_on(connection: Connection) -> dict[str, Watched]:
             {one: tuple(names) for one, names in json.loads(row.wanted or "{}").items()},
             None if row.marks is None else _marks(row.marks),
             row.fingerprint,
+            None if row.forms is None else forms_of(json.loads(row.forms), connection.dialect.name),
         )
         for row in rows
     }

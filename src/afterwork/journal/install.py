@@ -174,6 +174,7 @@ def _row(watched: Watched) -> dict[str, Any]:
     return {
         "columns": json.dumps(watched.columns, ensure_ascii=False),
         "valued": json.dumps(watched.valued, ensure_ascii=False),
+        "forms": json.dumps({name: form.name for name, form in (watched.forms or {}).items()}, ensure_ascii=False),
         "wanted": json.dumps(watched.wanted, ensure_ascii=False),
         "installed": None if watched.made is None else watched.made.written(),
         "marks": None if watched.marks is None else _written(watched.marks),

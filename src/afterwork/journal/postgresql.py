@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Row, Table, text
 
 from afterwork.journal.capture import Capture, Plan, Watched
+from afterwork.journal.columns import forms_on_postgresql
 from afterwork.journal.continuity import Shown
 from afterwork.journal.postgresql_marks import MOVED, REPLICATED, ROW, function_name, shown, trigger_name
 from afterwork.journal.postgresql_source import Column, Source
@@ -112,6 +113,9 @@ class PostgreSQLCapture(Capture):
         if not self._relations(table):
             return None
         return [column.name for column in self._columns(table)]
+
+    def forms(self, table: Table) -> Mapping[str, str]:
+        return forms_on_postgresql(self.connection, _full_name(table))
 
     def definition(self, watched: Watched, table: Table, columns: Sequence[str]) -> str:
         found = {column.name: column for column in self._columns(table)}

@@ -7,8 +7,9 @@ from sqlalchemy import Dialect, Table
 
 from afterwork.journal.capture import Watched
 from afterwork.journal.change import ADDED
-from afterwork.journal.values import is_valued, key_sql, quoted, value_sql
-from afterwork.journal.watch import EVERY_COLUMN, LAST_BIT, Watch
+from afterwork.journal.forms import Forms
+from afterwork.journal.values import key_sql, quoted, value_sql
+from afterwork.journal.watch import EVERY_COLUMN, LAST_BIT, is_number
 
 AT_ONCE = 20_000
 """Rows that become one row of the journal, at most: a value has room for a gigabyte."""
@@ -143,8 +144,8 @@ END """
     @cached_property
     def key_place(self) -> int:
         """Where the key is in an image."""
-        is_number = Watch(0, self.table, (), ()).has_number_key and bool(self._key)
-        return self.watched.valued.index(self._key[0]) if is_number else -1
+        is_one = is_number([self._forms[name] for name in self._key])
+        return self.watched.valued.index(self._key[0]) if is_one else -1
 
     def _rows(self, source: str, *, compared: bool = False) -> str:
         """The rows of a transition table. A column that is dropped or renamed one day is null from then on, rather than
@@ -164,14 +165,15 @@ END """
         """The elements of an image. A valued column that is no more keeps its place."""
         places = {column.name: place for place, column in enumerate(self.columns)}
         elements = [
-            value_sql(self.table.columns[name], f"{prefix}{places[name]}", self.dialect)
-            if name in places and name in self._valued_now
+            value_sql(self._forms[name], f"{prefix}{places[name]}")
+            if name in places and self._forms[name].is_exact
             else "NULL::text"
             for name in self.watched.valued
         ]
         if self.key_place < 0:
             references = [f"{prefix}{places[name]}" for name in self._key]
-            key = key_sql(self.table, references, self.dialect) if references else None
+            forms = [self._forms[name] for name in self._key]
+            key = key_sql(forms, references, self.dialect) if references else None
             elements.append(key or "NULL::text")
         return elements
 
@@ -191,9 +193,9 @@ END """
         """The bit of each valued column."""
         return [1 << min(self.watched.columns.index(name), LAST_BIT) for name in self.watched.valued]
 
-    @cached_property
-    def _valued_now(self) -> set[str]:
-        return {column.name for column in self.table.columns if is_valued(column, self.dialect)}
+    @property
+    def _forms(self) -> Forms:
+        return self.watched.forms or {}
 
     def _changed(self) -> str:
         """The set of columns that differ. A key differs only by being another row."""

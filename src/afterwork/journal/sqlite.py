@@ -12,10 +12,12 @@ from functools import cached_property
 from sqlalchemy import Table, text
 
 from afterwork.journal.capture import Capture, Plan, Watched
+from afterwork.journal.columns import forms_on_sqlite
 from afterwork.journal.continuity import Shown
+from afterwork.journal.forms import Forms
 from afterwork.journal.sqlite_marks import MOVED, settle, shown, trigger_name
-from afterwork.journal.values import is_valued, key_sql, quoted, value_sql
-from afterwork.journal.watch import EVERY_COLUMN, LAST_BIT, Watch
+from afterwork.journal.values import key_sql, quoted, value_sql
+from afterwork.journal.watch import EVERY_COLUMN, LAST_BIT, is_number
 
 NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 INTO = "INSERT INTO afterwork_journal (moment, watch, kind, key, key_text, columns, old, new)"
@@ -43,6 +45,9 @@ class SQLiteCapture(Capture):
         if self.connection.execute(_HAS_ROWS_NUMBERED, name).scalar() is None:
             return None
         return [row.name for row in self.connection.execute(_COLUMNS, name)]
+
+    def forms(self, table: Table) -> Mapping[str, str]:
+        return forms_on_sqlite(self.connection, table)
 
     def definition(self, watched: Watched, table: Table, columns: Sequence[str]) -> str:
         return "\n".join(self._triggers(watched, table, columns).values())
@@ -249,15 +254,19 @@ class _Source:
         references = [f"{prefix}.{quoted(name)}" for name in self._key]
         if not references:
             return "NULL", "NULL"
-        if Watch(0, self.table, (), ()).has_number_key:
+        forms = [self._forms[name] for name in self._key]
+        if is_number(forms):
             return references[0], "NULL"
-        return "NULL", key_sql(self.table, references, self.capture.dialect) or "NULL"
+        return "NULL", key_sql(forms, references, self.capture.dialect)
+
+    @property
+    def _forms(self) -> Forms:
+        return self.watched.forms or {}
 
     def _image(self, prefix: str) -> str:
-        dialect = self.capture.dialect
-        here = {c.name for c in self.table.columns if c.name in self.columns and is_valued(c, dialect)}
+        here = {name for name in self.columns if self._forms[name].is_exact}
         elements = (
-            value_sql(self.table.columns[name], f"{prefix}.{quoted(name)}", dialect) if name in here else "NULL"
+            value_sql(self._forms[name], f"{prefix}.{quoted(name)}") if name in here else "NULL"
             for name in self.watched.valued
         )
         return f"json_array({', '.join(elements)})"

@@ -53,6 +53,7 @@ watch = Table(
     Column("name", Text, nullable=False, unique=True),
     Column("columns", Text, nullable=False),
     Column("valued", Text, nullable=False),
+    Column("forms", Text),
     Column("installed", Text),
     Column("wanted", Text),
     Column("relation", BigInteger),
@@ -60,10 +61,11 @@ watch = Table(
     Column("fingerprint", Text),
 )
 """The watched tables, and the numbers of their columns: `columns` in the order of their bits, `valued` in the order of
-their values, as JSON lists to which is only ever added. `installed` is what was made to watch the table, null once it
-is not watched any more; `wanted` are the columns that each application wants, which is known by its table of tickets.
-`marks` are what the table looked like when it was looked at last, `fingerprint` one value for all of these, `relation`
-its number on PostgreSQL."""
+their values, as JSON lists to which is only ever added. `forms` has the names of the forms of columns
+(`afterwork.journal.forms`), as a JSON object, null if an older Afterwork was here. `installed` is what was made to
+watch the table, null once it is not watched any more; `wanted` are the columns that each application wants, which is
+known by its table of tickets. `marks` are what the table looked like when it was looked at last, `fingerprint` one
+value for all of these, `relation` its number on PostgreSQL."""
 
 journal = Table(
     "afterwork_journal",

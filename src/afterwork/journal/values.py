@@ -1,62 +1,31 @@
-"""Values as the journal has them: text that is equal where SQL says that the values are equal.
+"""Values and keys as the journal has them: texts, by the form of each column.
 
-The triggers make it in SQL, tracking makes it in Python, and both must agree to the letter.
+The triggers make them in SQL, tracking makes them in Python, and both must agree to the letter.
 """
 
-import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from sqlalchemy import Column, Dialect, Table, bindparam
-from sqlalchemy.dialects.postgresql import CITEXT
-from sqlalchemy.types import (
-    CHAR,
-    NCHAR,
-    Boolean,
-    Date,
-    DateTime,
-    Float,
-    Integer,
-    LargeBinary,
-    Numeric,
-    String,
-    TypeDecorator,
-    TypeEngine,
-    Uuid,
-)
 
+from afterwork.journal.forms import Form, Forms
 from afterwork.journal.tables import LAST_CHARACTER
-from afterwork.journal.watch import PART, Watch, joined
+from afterwork.journal.watch import NULL, PART, Watch
 
 UNWATCHED = {"afterwork": "unwatched"}
 """The `info` of a column or table whose changes nobody needs to know."""
 
+BAD_VALUE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
+"""What a type raises for a value that is none of its own."""
+
 NUMERIC = 1700
 """PostgreSQL's number for the type of decimals, the only one of which SQLAlchemy asks what the driver makes."""
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 DIGITS = Context(prec=2000)
 
-
-@dataclass(frozen=True)
-class Form:
-    """How the values of a type are written. `text` makes it of a value as the driver gets it, `value` the other way
-    round; `sql` makes it of a column, which stands in it as `{}`. `valued` says that the journal keeps the values of
-    such columns, `cut` that it does so up to a certain character."""
-
-    text: Callable[[Any], str]
-    value: Callable[[str], Any]
-    sql: str
-    valued: bool = False
-    cut: bool = False
-
-    def expression(self, column: str) -> str:
-        """SQL for the whole text of a column."""
-        return self.sql.replace("{}", column)
+ESCAPED = (("\x1e", "\x1e0"), (PART, "\x1e1"))
+"""How a part of a key has the characters that have a meaning between parts."""
 
 
 def is_unwatched(thing: Column[Any] | Table) -> bool:
@@ -69,22 +38,24 @@ def watched_columns(table: Table) -> list[Column[Any]]:
     return [column for column in table.columns if column.primary_key or not is_unwatched(column)]
 
 
-def is_valued(column: Column[Any], dialect: Dialect) -> bool:
+def is_valued(column: Column[Any], forms: Forms) -> bool:
     """Whether the journal keeps the values of a column."""
-    form = form_of(column, dialect)
-    return form is not None and form.valued and (column.primary_key or not is_unwatched(column))
+    form = forms.get(column.name)
+    is_link = column.primary_key or bool(column.foreign_keys)
+    return form is not None and form.is_exact and (form.is_kept or is_link)
 
 
-def text_of(column: Column[Any], value: object, dialect: Dialect) -> str | None:
-    """The text that the journal has for a value of a valued column, given as its attribute has it. None for null.
+def text_of(watch: Watch, name: str, value: object, dialect: Dialect) -> str | None:
+    """The text that the journal has for a value of the column with this name, given as its attribute has it. None for
+    null.
 
-    Raises `ValueError` for a column that is not valued.
+    Raises one of `BAD_VALUE` where the journal has no such text, or none that tells what SQL takes for equal.
     """
-    form = form_of(column, dialect)
-    if form is None or not form.valued:
-        raise ValueError(f"The journal keeps no values of {column}.")
-    text = _text(form, column, value, dialect)
-    if text is None or not form.cut:
+    if not watch.is_asked(name):
+        raise ValueError(f"The journal keeps no values of {name}.")
+    found = watch.forms[name]
+    text = _text(found, watch.column(name), value, dialect)
+    if text is None or not found.is_text:
         return text
     if dialect.name == "sqlite":
         text = text.partition("\0")[0]  # where substr() ends
@@ -92,45 +63,60 @@ def text_of(column: Column[Any], value: object, dialect: Dialect) -> str | None:
 
 
 def key_of(watch: Watch, values: Sequence[object], dialect: Dialect) -> int | str | None:
-    """The journal's key of the row with this primary key, given as the attributes have it. None where the journal has
-    no keys: the table has no primary key, or one of a type for which there is no text."""
-    forms = _key_forms(watch.table, dialect)
-    if not forms:
+    """The journal's key of the row with this primary key, given as the attributes have it. None where it can't be told
+    how the journal has it: there is no primary key, or one of a type that has several texts for the same.
+
+    Raises one of `BAD_VALUE` for values that the columns can't have.
+    """
+    if not watch.has_sure_key:
         return None
-    texts = [_text(form, column, value, dialect) for (column, form), value in zip(forms, values, strict=True)]
-    if watch.has_number_key:
-        return None if texts[0] is None else int(texts[0])
-    return joined(texts)
+    forms = _key_forms(watch)
+    parts = [_text(found, column, value, dialect) for (column, found), value in zip(forms, values, strict=True)]
+    if len(parts) > 1:
+        return PART.join(NULL if part is None else _escaped(part) for part in parts)
+    (part,) = parts
+    return _number(part) if watch.has_number_key else part
 
 
 def identity_of(watch: Watch, key: int | str, dialect: Dialect) -> tuple[Any, ...]:
-    """The primary key, as the attributes have it, of the row with this key in the journal."""
-    forms = _key_forms(watch.table, dialect)
-    parts = [str(key)] if len(forms) == 1 else str(key).split(PART)
-    return tuple(_value(form, column, part, dialect) for (column, form), part in zip(forms, parts, strict=True))
+    """The primary key, as the attributes have it, of the row with this key in the journal.
+
+    Raises for a key that the model can't read, whatever its types raise.
+    """
+    forms = _key_forms(watch)
+    parts = [str(key)] if len(forms) == 1 else [_part(part) for part in str(key).split(PART)]
+    return tuple(_value(found, column, part, dialect) for (column, found), part in zip(forms, parts, strict=True))
 
 
-def value_sql(column: Column[Any], reference: str, dialect: Dialect) -> str:
-    """SQL for the text that the journal has for a valued column, which SQL refers to as `reference`."""
-    form = form_of(column, dialect)
-    if form is None or not form.valued:
-        raise ValueError(f"The journal keeps no values of {column}.")
-    text = form.expression(reference)
-    if not form.cut:
-        return text
-    return f"substr({text}, 1, {LAST_CHARACTER})"
+def is_read_by_types(watch: Watch, dialect: Dialect) -> bool:
+    """Whether Python's types make something of what they read of a key, which may be the same of several values."""
+    return watch.has_sure_key and any(_reader(column, dialect) is not None for column in watch.key)
 
 
-def key_sql(table: Table, references: Sequence[str], dialect: Dialect) -> str | None:
-    """SQL for the text of a table's key, of which SQL refers to the columns as `references`. None if there is none."""
-    forms = _key_forms(table, dialect)
-    if not forms:
+def other_key(watch: Watch, key: int | str, dialect: Dialect) -> int | str | None:
+    """The key of the object that the model finds in the row with this key in the journal. None if it can't read it."""
+    try:
+        return key_of(watch, identity_of(watch, key, dialect), dialect)
+    except Exception:  # whatever a type raises
         return None
-    parts = [form.expression(reference) for (_, form), reference in zip(forms, references, strict=True)]
+
+
+def value_sql(form: Form, reference: str) -> str:
+    """SQL for the text that the journal has for a value in a form, to which SQL refers as `reference`."""
+    text = form.expression(reference)
+    return f"substr({text}, 1, {LAST_CHARACTER})" if form.is_text else text
+
+
+def key_sql(forms: Sequence[Form], references: Sequence[str], dialect: Dialect) -> str:
+    """SQL for the text of a key whose columns have these forms, and to which SQL refers as `references`."""
+    parts = [found.expression(reference) for found, reference in zip(forms, references, strict=True)]
     if len(parts) == 1:
         return parts[0]
-    separator = "char(31)" if dialect.name == "sqlite" else "chr(31)"
-    return f" || {separator} || ".join(parts)
+    char = "char" if dialect.name == "sqlite" else "chr"
+    parts = [_escaped_in_sql(part, char) if found.is_free else part for part, found in zip(parts, forms, strict=True)]
+    if dialect.name == "sqlite":  # the only one whose keys can be null
+        parts = [f"coalesce({part}, char(0))" for part in parts]
+    return f" || {char}(31) || ".join(parts)
 
 
 def quoted(name: str) -> str:
@@ -138,124 +124,56 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def form_of(column: Column[Any], dialect: Dialect) -> Form | None:
-    """How the values of a column are written; None if they can't be."""
+def _key_forms(watch: Watch) -> list[tuple[Column[Any], Form]]:
+    return [(column, watch.forms[column.name]) for column in watch.key]
+
+
+def _text(found: Form, column: Column[Any], value: object, dialect: Dialect) -> str | None:
     if column.type.bind_expression(bindparam("value")) is not None:
-        return None  # SQL of the type's own stands between the value and what is stored
-    kind = _plain_type(column.type, dialect)
-    sqlite = dialect.name == "sqlite"
-    match kind:
-        case Boolean() | Integer() | Uuid():
-            return _form_of_number(kind, dialect)
-        case CITEXT() | String(collation=str()):
-            return None
-        case CHAR() | NCHAR():
-            return Form(lambda value: str(value).rstrip(" "), str, "rtrim({})" if sqlite else "rtrim({}::text)")
-        case String():
-            return Form(str, str, "{}" if sqlite else "{}::text", valued=True, cut=True)
-        case _:
-            return _form_in_sqlite(kind) if sqlite else _form_in_postgresql(kind)
-
-
-def _plain_type(kind: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
-    """The type of a column in the database, without what Python makes of it. Not the dialect's own version of the type,
-    which may have forgotten what it was: CHAR is any string then."""
-    kind = kind._variant_mapping.get(dialect.name, kind)
-    return _plain_type(kind.load_dialect_impl(dialect), dialect) if isinstance(kind, TypeDecorator) else kind
-
-
-def _form_of_number(kind: Boolean | Integer | Uuid[Any], dialect: Dialect) -> Form:
-    plain = "CAST({} AS TEXT)" if dialect.name == "sqlite" else "{}::text"
-    match kind:
-        case Boolean() if dialect.name == "sqlite":
-            return Form(_number, int, plain, valued=True)
-        case Boolean():
-            return Form(_number, lambda text: text == "1", "{}::int::text", valued=True)
-        case Integer():
-            return Form(_number, int, plain, valued=True)
-        case _:
-            native = dialect.supports_native_uuid and kind.native_uuid
-            text, value = (_canonical, uuid.UUID) if native else (str, str)
-            return Form(text, value, plain, valued=True)
-
-
-# The text of other types serves to tell rows, but not to compare values as SQL does.
-
-
-def _form_in_sqlite(kind: TypeEngine[Any]) -> Form | None:
-    match kind:
-        case DateTime() | Date():
-            return Form(str, str, "{}")  # texts already
-        case LargeBinary():
-            return Form(_hex, bytes.fromhex, "lower(hex({}))")
-        case _:
-            return None
-
-
-def _form_in_postgresql(kind: TypeEngine[Any]) -> Form | None:
-    match kind:
-        case DateTime():
-            read = _moment if kind.timezone else _naive_moment
-            return Form(_microseconds, read, "trunc(extract(epoch FROM {}) * 1000000)::text")
-        case Date():
-            return Form(lambda value: str(value.isoformat()[:10]), date.fromisoformat, "to_char({}, 'YYYY-MM-DD')")
-        case LargeBinary():
-            return Form(_hex, bytes.fromhex, "encode({}, 'hex')")
-        case Numeric() if not isinstance(kind, Float):
-            scale = kind.scale
-            return Form(lambda value: _plain(value, scale), Decimal, "trim_scale({})::text")
-        case _:
-            return None
-
-
-def _key_forms(table: Table, dialect: Dialect) -> list[tuple[Column[Any], Form]]:
-    """The columns of the key, each with its form. Empty if there is no key, or one that can't be written."""
-    forms = [(column, form_of(column, dialect)) for column in table.primary_key.columns]
-    found = [(column, form) for column, form in forms if form is not None]
-    return found if len(found) == len(forms) else []
-
-
-def _text(form: Form, column: Column[Any], value: object, dialect: Dialect) -> str | None:
+        raise ValueError(f"SQL of the type's own stands between a value of {column} and what is stored.")
     process = column.type.dialect_impl(dialect).bind_processor(dialect)
     bound = value if process is None else process(value)
-    return None if bound is None else form.text(bound)
+    return None if bound is None else found.text(_rounded(bound, getattr(column.type, "scale", None)))
 
 
-def _value(form: Form, column: Column[Any], text: str, dialect: Dialect) -> Any:
-    process = column.type.dialect_impl(dialect).result_processor(dialect, NUMERIC)
-    value = form.value(text)
+def _rounded(value: Any, scale: int | None) -> Any:
+    """A number as a column has it that keeps so many digits."""
+    is_cut = isinstance(value, Decimal) and value.is_finite() and scale is not None
+    return value.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, DIGITS) if is_cut else value  # type: ignore[operator]
+
+
+def _value(found: Form, column: Column[Any], text: str | None, dialect: Dialect) -> Any:
+    process = _reader(column, dialect)
+    value = None if text is None else found.value(text)
     return value if process is None else process(value)
 
 
-def _number(value: Any) -> str:
-    return str(int(value))
+def _reader(column: Column[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
+    return column.type.dialect_impl(dialect).result_processor(dialect, NUMERIC)
 
 
-def _canonical(value: Any) -> str:
-    return str(uuid.UUID(str(value)))
+def _number(text: str | None) -> int | str | None:
+    try:
+        return None if text is None else int(text)
+    except ValueError:
+        return text  # SQLite keeps other things in columns for numbers, too
 
 
-def _microseconds(value: datetime) -> str:
-    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-    return str((aware - EPOCH) // MICROSECOND)
+def _escaped(part: str) -> str:
+    for plain, escaped in ESCAPED:
+        part = part.replace(plain, escaped)
+    return part
 
 
-def _moment(text: str) -> datetime:
-    return EPOCH + int(text) * MICROSECOND
+def _part(text: str) -> str | None:
+    if text == NULL:
+        return None
+    for plain, escaped in reversed(ESCAPED):
+        text = text.replace(escaped, plain)
+    return text
 
 
-def _naive_moment(text: str) -> datetime:
-    return _moment(text).replace(tzinfo=None)
-
-
-def _hex(value: Any) -> str:
-    return bytes(getattr(value, "obj", value)).hex()  # drivers have wrappers for bytes
-
-
-def _plain(value: Any, scale: int | None) -> str:
-    number = Decimal(f"{value:.15g}") if isinstance(value, float) else Decimal(value)
-    if scale is not None and number.is_finite():
-        number = number.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, DIGITS)
-    text = format(number, "f")
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return "0" if text == "-0" else text
+def _escaped_in_sql(part: str, char: str) -> str:
+    for plain, escaped in ESCAPED:
+        part = f"replace({part}, {char}({ord(plain)}), {char}({ord(escaped[0])}) || '{escaped[1]}')"
+    return part

@@ -1,11 +1,12 @@
 """The watched tables, and the numbers that the journal has for them and their columns."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from sqlalchemy import Column, Table
-from sqlalchemy.types import Integer
+from sqlalchemy import BigInteger, Column, Integer, SmallInteger, Table
+
+from afterwork.journal.forms import Form, Forms, is_linked
 
 LAST_BIT = 62
 """Columns beyond it share it: a set of columns is a whole number of 63 bits."""
@@ -16,7 +17,15 @@ PART = "\x1f"
 NULL = "\x00"
 """A part that is null."""
 
+NUMBERS = (Integer, BigInteger, SmallInteger)
+"""Types of which Python has the values as the database has them."""
+
 EVERY_COLUMN = (1 << (LAST_BIT + 1)) - 1
+
+
+def is_number(key: Sequence[Form | None]) -> bool:
+    """Whether a key in these forms is one whole number."""
+    return [None if form is None else form.name for form in key] == ["integer"]
 
 
 def joined(parts: Iterable[str | None]) -> str:
@@ -51,25 +60,66 @@ class Columns:
 
 @dataclass(frozen=True, eq=False)
 class Watch(Columns):
-    """A watched table of the model."""
+    """A watched table of the model. `forms` says how the values of its columns are written."""
 
     id: int
     table: Table
+    forms: Forms
 
-    def __init__(self, id: int, table: Table, columns: tuple[str, ...], valued: tuple[str, ...]) -> None:
+    def __init__(self, id: int, table: Table, columns: tuple[str, ...], valued: tuple[str, ...], forms: Forms) -> None:
         super().__init__(columns, valued)
         object.__setattr__(self, "id", id)
         object.__setattr__(self, "table", table)
+        object.__setattr__(self, "forms", forms)
 
     @cached_property
     def key(self) -> tuple[Column[object], ...]:
         """The columns of the primary key. Empty for a table without one: its rows can't be told apart."""
         return tuple(self.table.primary_key.columns)
 
-    @property
+    @cached_property
     def has_number_key(self) -> bool:
         """Whether the key is one whole number, which the journal keeps as such."""
-        return len(self.key) == 1 and isinstance(self.key[0].type, Integer)
+        return is_number(self._key_forms)
+
+    @cached_property
+    def has_plain_key(self) -> bool:
+        """Whether the key is one whole number, also in Python."""
+        return self.has_number_key and self.is_plain(self.key[0].name)
+
+    @cached_property
+    def has_sure_key(self) -> bool:
+        """Whether the journal has one key for what Python takes for the same primary key."""
+        return bool(self.key) and all(form is not None and form.is_exact for form in self._key_forms)
+
+    @property
+    def _key_forms(self) -> list[Form | None]:
+        return [self.forms.get(column.name) for column in self.key]
+
+    def is_asked(self, name: str) -> bool:
+        """Whether rows can be asked for by their values in a column."""
+        return name in self._asked
+
+    @cached_property
+    def _asked(self) -> set[str]:
+        return {name for name in self.valued if name in self.forms and self.forms[name].is_exact}
+
+    def is_linked(self, name: str, other: "Watch", its_name: str) -> bool:
+        """Whether rows with a value in a column can be asked for by what a column of another table has."""
+        return self.is_asked(name) and is_linked(self.forms.get(name), other.forms.get(its_name))
+
+    def is_plain(self, name: str) -> bool:
+        """Whether a column has whole numbers, which are the same in Python."""
+        form = self.forms.get(name)
+        return form is not None and form.name == "integer" and type(self.column(name).type) in NUMBERS
+
+    def column(self, name: str) -> Column[object]:
+        """The column that has this name in the database, which need not be its key in Python."""
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Column[object]]:
+        return {column.name: column for column in self.table.columns}
 
 
 class Watches:

@@ -13,6 +13,7 @@ from sqlalchemy.sql.elements import BooleanClauseList, ClauseElement, ColumnClau
 from sqlalchemy.sql.operators import and_
 from sqlalchemy.sql.selectable import SelectBase
 
+from afterwork.journal.watch import Watch
 from afterwork.manifest.links import Links, Question, values_of
 from afterwork.manifest.places import Part, Places, as_inherited, columns_in, equal_columns, kind_columns, tables_in
 from afterwork.manifest.reads import Reads
@@ -74,7 +75,8 @@ class End:
     def _record_question(self, places: Places, reads: Reads, question: Question, values: Sequence[Any]) -> None:
         if None in values:
             return  # nothing is equal to null, whatever there is
-        key = places.values(question.equal, values)
+        watch = places.watches.by_id[question.shape.watch]
+        key = places.values(watch, question.shape.equal, values)
         if key is None:
             reads.where(question.broad or question.shape, "")
         else:
@@ -235,13 +237,17 @@ class _Analysis:
         """The question for rows whose columns, the second of each pair, are equal to the first; and the pairs by which
         it asks."""
         watch = self.places.watch(pairs[0][1].table, self.what)
-        narrow = [(local, remote) for local, remote in pairs if remote.name in watch.valued]
-        broad = [remote for _, remote in pairs if remote.name not in watch.valued]
+        narrow = [pair for pair in pairs if self._is_linked(watch, *pair)]
+        broad = [remote for local, remote in pairs if not self._is_linked(watch, local, remote)]
         mask = watch.mask(column.name for column in [*columns, *broad])
-        equal = tuple(watch.table.columns[remote.key] for _, remote in narrow)
-        names = tuple(column.name for column in equal)
+        names = tuple(remote.name for _, remote in narrow)
         broadest = Where(watch.id, (), mask | watch.mask(names))
-        return narrow, Question(Where(watch.id, names, mask), equal, broad=broadest)
+        return narrow, Question(Where(watch.id, names, mask), broad=broadest)
+
+    def _is_linked(self, watch: Watch, local: ColumnClause[Any], remote: ColumnClause[Any]) -> bool:
+        """Whether the rows with a value in their table's `remote` can be asked for by what `local` has."""
+        near = self.places.watches.of(local.table)
+        return watch.is_asked(remote.name) and (near is None or watch.is_linked(remote.name, near, local.name))
 
     def _members(self, columns: Iterable[Any]) -> tuple[str, ...] | None:
         """The names of the members that are these columns."""

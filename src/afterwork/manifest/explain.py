@@ -2,16 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Dialect, Table, select
 from sqlalchemy import inspect as state_of
 from sqlalchemy.orm import ColumnProperty, CompositeProperty, InstanceState, RelationshipDirection, RelationshipProperty
 
 from afterwork.errors import BadRequest
-from afterwork.journal.values import key_of, text_of
+from afterwork.journal.values import BAD_VALUE, key_of, text_of
 from afterwork.journal.watch import Watch, joined
 from afterwork.manifest.cause import Cause, read_cause
 from afterwork.manifest.definitions import Definition
@@ -184,7 +185,7 @@ class Explainer:
         if definition.written is None or definition.target is None:
             return
         watch, column = definition.written
-        key = key_of(definition.target, definition.key_of(root), self.matcher.dialect)
+        key = _key_of(definition.target, definition.key_of(root), self.matcher.dialect)
         if key is not None:
             yield from self._row_tokens(watch, column, key)
 
@@ -214,15 +215,16 @@ class Explainer:
             mask = watch.mask(list(own))
             for number, where in self.matcher.shapes.wheres(watch.id):
                 if self.matcher.shapes.mask(where) & mask and own.keys() >= set(where.equal):
-                    texts = [self._text_of(state, watch.table.c[name], own[name]) for name in where.equal]
-                    yield token(number, joined(texts))
+                    with suppress(*BAD_VALUE):
+                        texts = [self._text_of(state, watch, name, own[name]) for name in where.equal]
+                        yield token(number, joined(texts))
 
     def _tokens_of_column(self, state: InstanceState[Any], column: Any) -> Iterator[int]:
         watch = self.matcher.shapes.watches.of(getattr(column, "table", None))
         if watch is None or not isinstance(column.table, Table):
             return
         dialect = self.matcher.dialect
-        key = key_of(watch, tuple(state.mapper.primary_key_from_instance(state.obj())), dialect)
+        key = _key_of(watch, tuple(state.mapper.primary_key_from_instance(state.obj())), dialect)
         mask = watch.mask([column.name])
         if key is not None:
             yield from self._row_tokens(watch.id, mask, key)
@@ -236,16 +238,23 @@ class Explainer:
     def _where_tokens(self, state: InstanceState[Any], watch: Watch, mask: int) -> Iterator[int]:
         for number, where in self.matcher.shapes.wheres(watch.id):
             if self.matcher.shapes.mask(where) & mask:
-                yield token(number, joined([self._text(state, watch, name) for name in where.equal]))
+                with suppress(*BAD_VALUE):
+                    yield token(number, joined([self._text(state, watch, name) for name in where.equal]))
 
     def _text(self, state: InstanceState[Any], watch: Watch, name: str) -> str | None:
-        column = watch.table.c[name]
-        return self._text_of(state, column, column)
+        return self._text_of(state, watch, name, watch.column(name))
 
-    def _text_of(self, state: InstanceState[Any], column: Any, member: Any) -> str | None:
+    def _text_of(self, state: InstanceState[Any], watch: Watch, name: str, member: Any) -> str | None:
         """The text of a column that has the same value as a column of an object."""
         value = getattr(state.obj(), state.mapper.get_property_by_column(member).key)
-        return text_of(column, value, self.matcher.dialect)
+        return text_of(watch, name, value, self.matcher.dialect)
+
+
+def _key_of(watch: Watch, identity: tuple[Any, ...], dialect: Dialect) -> int | str | None:
+    """The journal's key of a row; None where it can't be told, so that all readers are cautious ones."""
+    with suppress(*BAD_VALUE):
+        return key_of(watch, identity, dialect)
+    return None
 
 
 def state_in(row: Any) -> State:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Column, Integer, Uuid, select
+from sqlalchemy import Integer, Uuid, select
 from sqlalchemy.orm import InstanceState, Session
 from sqlalchemy.sql.elements import ColumnClause
 
@@ -19,11 +19,10 @@ AT_ONCE = 500
 
 @dataclass(frozen=True)
 class Question:
-    """Rows of a table were asked for whose columns `equal` are equal to these members of the object at hand. `broad` is
-    what was asked where the values of the members can't be told."""
+    """Rows of a table were asked for whose columns, as `shape` names them, are equal to these members of the object at
+    hand. `broad` is what was asked where the values of the members can't be told."""
 
     shape: Where
-    equal: tuple[Column[Any], ...] = ()
     members: tuple[str, ...] = ()
     broad: Where | None = None
 

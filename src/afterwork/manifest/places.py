@@ -4,22 +4,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import BigInteger, ClauseElement, Column, Dialect, FromClause, Integer, SmallInteger, Table
+from sqlalchemy import ClauseElement, Dialect, FromClause, Table
 from sqlalchemy.orm import InstanceState, Mapper
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import BinaryExpression, ColumnClause, ColumnElement
 from sqlalchemy.sql.operators import eq
 
 from afterwork.errors import NotWatched
-from afterwork.journal.values import key_of, text_of
+from afterwork.journal.values import BAD_VALUE, key_of, text_of
 from afterwork.journal.watch import Watch, Watches, joined
 from afterwork.manifest.reads import Reads
 from afterwork.manifest.shape import Key, Where
-
-BAD_VALUE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
-"""What a type raises for a value that is none of its own."""
-
-NUMBERS = (Integer, BigInteger, SmallInteger)
 
 
 @dataclass(frozen=True)
@@ -99,19 +94,19 @@ class Places:
         if places is None:
             return None
         values = tuple(identity[place] for place in places)
-        if watch.has_number_key and type(values[0]) is int:
+        if watch.has_plain_key and type(values[0]) is int:
             return values[0]
         try:
             return key_of(watch, values, self.dialect)
         except BAD_VALUE:
             return None
 
-    def values(self, columns: Sequence[Column[Any]], values: Sequence[Any]) -> str | None:
+    def values(self, watch: Watch, names: Sequence[str], values: Sequence[Any]) -> str | None:
         """The key of a question for rows with these values; None where the journal can't have them."""
-        if len(columns) == 1 and type(values[0]) is int and isinstance(columns[0].type, Integer):
+        if len(names) == 1 and type(values[0]) is int and watch.is_plain(names[0]):
             return str(values[0])
         try:
-            texts = [text_of(column, value, self.dialect) for column, value in zip(columns, values, strict=True)]
+            texts = [text_of(watch, name, value, self.dialect) for name, value in zip(names, values, strict=True)]
         except BAD_VALUE:
             return None
         return None if None in texts else joined(texts)
@@ -126,8 +121,7 @@ class Places:
         """Where in the primary key of a class the number stands that is the key of one of its tables; None if it is
         no number, or not as its objects have it."""
         places = self._places(watch, mapper)
-        is_number = places is not None and type(watch.key[0].type) in NUMBERS and watch.has_number_key
-        return places[0] if places is not None and is_number else None
+        return places[0] if places is not None and watch.has_plain_key else None
 
 
 def kind_columns(mapper: Mapper[Any]) -> Iterator[ColumnClause[Any]]:

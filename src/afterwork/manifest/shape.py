@@ -6,6 +6,9 @@ of a number is the shape of the read, the lower one says of which row, or of row
 
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Any
+
+from afterwork.journal.spelling import spelled
 
 KEY_BITS = 47
 _HASHED = 1 << (KEY_BITS - 1)
@@ -55,9 +58,14 @@ def _lower(key: Key) -> int:
         return key
     if isinstance(key, str):
         if not _is_number(key):
-            return _hashed(key)
+            return _hashed(spelled(key))
         key = int(key)
-    return key if 0 <= key < _HASHED else _hashed(str(key))
+    return key if isinstance(key, int) and 0 <= key < _HASHED else _hashed(_plain(key))
+
+
+def _plain(key: Any) -> str:
+    """The text of what SQLite may keep in place of a whole number."""
+    return key.decode("utf-8", "surrogateescape") if isinstance(key, bytes) else str(key)
 
 
 def _is_number(text: str) -> bool:

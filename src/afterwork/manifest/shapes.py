@@ -3,13 +3,14 @@
 import json
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Dialect, select
 from sqlalchemy.exc import IntegrityError
 
 from afterwork.journal.capture import columns_of_all
 from afterwork.journal.change import Change
+from afterwork.journal.values import is_read_by_types, other_key
 from afterwork.journal.watch import NULL, Columns, Watch, Watches, joined
 from afterwork.manifest.reads import Reads
 from afterwork.manifest.shape import Key, Row, Shape, Where, token
@@ -19,8 +20,10 @@ from afterwork.manifest.tables import shape as shapes
 class Shapes:
     """All shapes that this server knows of, shared by its threads. The database has those that others have met, too."""
 
-    def __init__(self, watches: Watches) -> None:
+    def __init__(self, watches: Watches, dialect: Dialect) -> None:
         self.watches = watches
+        self._dialect = dialect
+        self._read_by_types = {watch.id for watch in watches if is_read_by_types(watch, dialect)}
         self._lock = threading.Lock()
         self._numbers: dict[Shape, int] = {}
         self._by_number: dict[int, Shape] = {}
@@ -121,10 +124,19 @@ class Shapes:
         if found is None:
             found = self._touching[alike] = self._shapes_touched(change)
         rows, wheres = found
-        tokens = [] if change.key is None else [token(number, change.key) for number in rows]
+        tokens = [token(number, key) for key in self._keys(change) for number in rows]
         for number, where, places in wheres:
             tokens += [token(number, key) for key in _keys(where, places, change)]
         return tokens
+
+    def _keys(self, change: Change) -> Iterator[Key]:
+        """The key of a row as the journal has it, and as the types of the model read it, where that is another."""
+        if change.key is not None:
+            yield change.key
+            if change.watch in self._read_by_types:
+                other = other_key(self.watches.by_id[change.watch], change.key, self._dialect)
+                if other is not None:
+                    yield other
 
     def _shapes_touched(self, change: Change) -> tuple[list[int], list[tuple[int, Where, list[int]]]]:
         """The shapes that changes of this kind, of these columns, touch."""

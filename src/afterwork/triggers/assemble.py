@@ -98,7 +98,7 @@ def _check_captured(model: ReadModel, matcher: Matcher) -> None:
 def matcher_of(database: Database, model: ReadModel, connection: Connection, events: Events = NO_EVENTS) -> Matcher:
     """The matcher of a model's caches in a database."""
     watches = capture.load(connection, model.tables)
-    shapes = Shapes(watches)
+    shapes = Shapes(watches, connection.dialect)
     shapes.load(connection)
     manifests, dues = manifests_of(database.dialect), DueCaches(database.dialect)
     return Matcher(

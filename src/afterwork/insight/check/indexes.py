@@ -41,7 +41,7 @@ def _by_caches(scene: Scene) -> Asked:
     """By the values of which columns runs have ever asked."""
     found: dict[tuple[Table, frozenset[str]], set[str]] = defaultdict(set)
     if scene.model.caches:
-        shapes = Shapes(capture.load(scene.connection, scene.model.tables))
+        shapes = Shapes(capture.load(scene.connection, scene.model.tables), scene.connection.dialect)
         shapes.load(scene.connection)
         used = select(uses.c.shape, definitions.c.name).join(definitions, definitions.c.id == uses.c.definition)
         for number, name in scene.connection.execute(used):

@@ -20,7 +20,20 @@ from sqlalchemy.sql.elements import (
 )
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import SelectBase
-from sqlalchemy.types import Boolean, Enum, Integer, String, TypeDecorator, TypeEngine, Uuid
+from sqlalchemy.types import (
+    Boolean,
+    Date,
+    DateTime,
+    Enum,
+    Integer,
+    LargeBinary,
+    Numeric,
+    String,
+    Time,
+    TypeDecorator,
+    TypeEngine,
+    Uuid,
+)
 
 from afterwork.manifest.query.clauses import selected, table, unlabelled
 from afterwork.manifest.query.parts import Constant, Equality, Given, Link, Place, Source, column_of
@@ -28,6 +41,9 @@ from afterwork.manifest.query.scope import Inner, Scope
 
 EQUAL = {operators.eq, operators.is_, operators.is_not_distinct_from}
 """What demands that two values are equal. To all but the first, two nulls are."""
+
+KINDS = (Boolean, Integer, String, Uuid, Numeric, Date, DateTime, Time, LargeBinary)
+"""Types of which all make the same of a value before it goes to the driver."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +84,7 @@ class Meaning:
         self, scope: Scope, expression: Any, source: Source, kind: TypeEngine[Any] | None = None
     ) -> Iterator[Equality]:
         found = single(scope, expression)
-        if found is None or found[1] not in found[0].watch.valued:
+        if found is None or not found[0].watch.is_asked(found[1]):
             return
         place, name = found
         wanted = column_of(place, name).type
@@ -125,15 +141,17 @@ def links(one: tuple[Place, str], other: tuple[Place, str], *, nulls: bool = Fal
     if not _is_same_kind(column_of(*one).type, column_of(*other).type):
         return
     for (place, name), source in ((one, other), (other, one)):
-        if name in place.watch.valued and source[1] in source[0].watch.valued and place is not source[0]:
+        if place is not source[0] and place.watch.is_linked(name, source[0].watch, source[1]):
             yield Equality(place, name, Link(*source, nulls))
 
 
 def _is_same_kind(one: TypeEngine[Any], other: TypeEngine[Any]) -> bool:
     """Whether values of two types that are equal are written the same."""
+    if one is other or (type(one) is type(other) and one._static_cache_key == other._static_cache_key):
+        return True
     if isinstance(one, TypeDecorator | Enum) or isinstance(other, TypeDecorator | Enum):
-        return one is other or (type(one) is type(other) and one._static_cache_key == other._static_cache_key)
-    return any(isinstance(one, kind) and isinstance(other, kind) for kind in (Boolean, Integer, String, Uuid))
+        return False
+    return any(isinstance(one, kind) and isinstance(other, kind) for kind in KINDS)
 
 
 def _bare(condition: Any) -> Any:

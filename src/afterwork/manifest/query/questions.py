@@ -7,9 +7,8 @@ from typing import Any
 
 from sqlalchemy import Dialect
 
-from afterwork.journal.values import key_of, text_of
+from afterwork.journal.values import BAD_VALUE, key_of, text_of
 from afterwork.journal.watch import joined
-from afterwork.manifest.places import BAD_VALUE
 from afterwork.manifest.query.parts import Constant, Given, Source
 from afterwork.manifest.query.plan import Branch, Step
 from afterwork.manifest.reads import Reads
@@ -28,7 +27,6 @@ class Questions:
     def __init__(self, step: Step, parameters: Mapping[str, Any], dialect: Dialect) -> None:
         self.step = step
         self._dialect = dialect
-        self._columns = {column.name: column for column in step.watch.table.columns}
         known = {name: _values(source, parameters) for name, source in step.equal.items() if not _is_link(step, name)}
         self._known = self._possible(known)
         self._names = [name for name in step.equal if name in self._known or _is_link(step, name)]
@@ -54,9 +52,9 @@ class Questions:
 
     def row(self, reads: Reads, values: Sequence[Any]) -> None:
         """Put down that a row takes part."""
-        if None in values:
+        if all(value is None for value in values):
             return  # nothing was joined
-        key = self._key(values)
+        key = self.key(values)
         if key is None:
             self.ask_widely(reads)
         else:
@@ -67,7 +65,7 @@ class Questions:
         parts = [values[column.name] for column in watch.key]
         if None in parts and not any(link.nulls for _, link in self.step.links):
             return
-        key = None if None in parts else self._key(parts)
+        key = None if None in parts else self.key(parts)
         if key is None:
             self._ask(reads, [], [], widely=True)
         else:
@@ -84,10 +82,10 @@ class Questions:
             columns |= step.valued
         reads.where(Where(step.watch.id, tuple(names), columns), key)
 
-    def _key(self, parts: Sequence[Any]) -> Key | None:
+    def key(self, parts: Sequence[Any]) -> Key | None:
         """The journal's key of a row; None where it has none."""
         watch = self.step.watch
-        if watch.has_number_key and type(parts[0]) is int:
+        if watch.has_plain_key and type(parts[0]) is int:
             return parts[0]
         try:
             return key_of(watch, parts, self._dialect)
@@ -95,8 +93,7 @@ class Questions:
             return None
 
     def _text(self, name: str, value: Any) -> str | None:
-        column = self._columns[name]
-        return text_of(column, value, self._dialect)
+        return text_of(self.step.watch, name, value, self._dialect)
 
     def _possible(self, known: dict[str, list[Any]]) -> dict[str, list[Any]]:
         """Without the columns whose values can't be asked for: they are no values, or too many."""

@@ -18,7 +18,6 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapper
 
 from afterwork.errors import CantTrack
-from afterwork.journal.values import key_of
 from afterwork.journal.watch import Watches
 from afterwork.manifest.query.flatten import take_apart
 from afterwork.manifest.query.parts import Unclear, column_of
@@ -108,11 +107,11 @@ class SetBased:
         for step in self._plan.steps:
             if step.place is self._plan.root:
                 parts = dict(zip((column.name for column in self.root.primary_key), key, strict=True))
-                number = key_of(step.watch, [parts[column.name] for column in step.watch.key], self.dialect)
-                if number is None:
+                own = asked[step].key([parts[column.name] for column in step.watch.key])
+                if own is None:
                     asked[step].ask_widely(reads)
                 elif step.deciding | step.valued:
-                    reads.row(step.watch.id, number, step.deciding | step.valued)
+                    reads.row(step.watch.id, own, step.deciding | step.valued)
             elif not step.links:
                 asked[step].ask(reads)
         return reads

@@ -1,0 +1,254 @@
+"""Forms: how the values of a column are written as text, by the type that the column has in the database.
+
+Triggers write a column's text in SQL, tracking writes it in Python. Both go by the form, which `install` finds out and
+keeps in `afterwork_watch`. So they agree to the letter, whatever a model takes the column for, and so do the models of
+two applications, or of two releases.
+"""
+
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+EXACT_FLOAT = 2**53
+"""Whole numbers below are the same as floats."""
+
+BYTES = re.compile(r"X'((?:[0-9A-F]{2})*)'")
+
+OTHER = "other"
+"""How the form of a type begins that nothing is known of but how PostgreSQL writes it. Its number follows."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """How values are written. `sql` makes the text of a column, which stands in it as `{}`; `text` makes it of a value
+    as the driver gets it, and raises one of `BAD_VALUE` for a value that does not fit; `value` is the other way round.
+    With `is_exact`, texts are equal wherever SQL says that the values are equal. With `is_kept`, the journal keeps the
+    values of any column, else only of those by which rows belong together; with `is_text`, it keeps their beginnings.
+    With `is_free`, any character can be in one."""
+
+    name: str
+    sql: str
+    text: Callable[[Any], str]
+    value: Callable[[str], Any]
+    is_exact: bool = True
+    is_kept: bool = False
+    is_text: bool = False
+    is_free: bool = False
+
+    def expression(self, column: str) -> str:
+        """SQL for the whole text of a column."""
+        return self.sql.replace("{}", column)
+
+
+Forms = Mapping[str, Form]
+"""The forms of columns, by the names that these have in the database."""
+
+
+def forms_of(names: Mapping[str, str], dialect: str) -> Forms:
+    """The forms with these names, in one kind of database."""
+    known = _ON_SQLITE if dialect == "sqlite" else _ON_POSTGRESQL
+    return {column: known.get(name) or _other(name) for column, name in names.items()}
+
+
+def is_linked(one: Form | None, other: Form | None) -> bool:
+    """Whether a value in one form is written the same in another, if SQL says that the two are equal."""
+    if one is None or other is None or not (one.is_exact and other.is_exact):
+        return False
+    return one is other or {one.name, other.name} == {"integer", "numeric"}
+
+
+def _whole(value: Any) -> str:
+    match value:
+        case int():
+            return str(int(value))
+        case float() | Decimal() if -EXACT_FLOAT < value < EXACT_FLOAT and value == int(value):
+            return str(int(value))
+        case _:
+            raise ValueError(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _padded(value: Any) -> str:
+    return _text(value).rstrip(" ")
+
+
+def _uuid(value: Any) -> str:
+    return str(uuid.UUID(str(value)))
+
+
+def _truth(value: Any) -> str:
+    if value not in (0, 1):
+        raise ValueError(value)
+    return str(int(value))
+
+
+def _date(value: Any) -> str:
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise TypeError(value)
+    return value.isoformat()
+
+
+def _microseconds(value: Any) -> str:
+    return str((value - EPOCH) // MICROSECOND)
+
+
+def _naive_microseconds(value: Any) -> str:
+    if value.tzinfo is not None:
+        raise ValueError(value)
+    return _microseconds(value.replace(tzinfo=UTC))
+
+
+def _moment(text: str) -> datetime:
+    return EPOCH + int(text) * MICROSECOND
+
+
+def _naive_moment(text: str) -> datetime:
+    return _moment(text).replace(tzinfo=None)
+
+
+def _of_day(value: Any) -> str:
+    if not isinstance(value, time) or value.tzinfo is not None:
+        raise TypeError(value)
+    return str((datetime.combine(EPOCH, value, UTC) - EPOCH) // MICROSECOND)
+
+
+def _time(text: str) -> time:
+    if int(text) >= timedelta(days=1) // MICROSECOND:
+        raise ValueError(text)
+    return _naive_moment(text).time()
+
+
+def _decimal(value: Any) -> str:
+    if not isinstance(value, int | Decimal):
+        raise TypeError(value)  # SQL compares floats as floats
+    text = format(Decimal(value), "f")
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
+
+
+def _hex(value: Any) -> str:
+    return bytes(getattr(value, "obj", value)).hex()  # drivers have wrappers for bytes
+
+
+def _unknown(value: Any) -> str:
+    raise TypeError(value)
+
+
+def _by_name(*forms: Form) -> Mapping[str, Form]:
+    return {found.name: found for found in forms}
+
+
+_EPOCH_IN_SQL = "trunc(extract(epoch FROM {}) * 1000000)::text"
+
+# Days that Python knows are written as it does; the numbers of others say which they are.
+_DAY_IN_SQL = (
+    "CASE WHEN {} BETWEEN '0001-01-01'::date AND '9999-12-31'::date THEN to_char({}, 'YYYY-MM-DD')"
+    " ELSE 'day ' || extract(julian FROM {}) END"
+)
+
+_ON_POSTGRESQL = _by_name(
+    Form("integer", "{}::text", _whole, int, is_kept=True),
+    Form("boolean", "{}::int::text", _truth, lambda text: text == "1", is_kept=True),
+    Form("text", "{}::text", _text, str, is_kept=True, is_text=True, is_free=True),
+    Form(
+        "padded",
+        "rtrim({}::text)",
+        lambda value: _text(value).rstrip(" "),
+        str,
+        is_kept=True,
+        is_text=True,
+        is_free=True,
+    ),
+    Form("uuid", "{}::text", _uuid, uuid.UUID, is_kept=True),
+    Form("date", _DAY_IN_SQL, _date, date.fromisoformat),
+    Form("timestamp", _EPOCH_IN_SQL, _naive_microseconds, _naive_moment),
+    Form("timestamptz", _EPOCH_IN_SQL, _microseconds, _moment),
+    Form("time", _EPOCH_IN_SQL, _of_day, _time),
+    Form("numeric", "trim_scale({})::text", _decimal, Decimal),
+    Form("bytea", "encode({}, 'hex')", _hex, bytes.fromhex),
+)
+
+
+@cache
+def _other(name: str) -> Form:
+    """The form of a type that is only known by its number: as PostgreSQL writes it, and as the driver reads that."""
+    number = int(name.removeprefix(OTHER))
+
+    def value(text: str) -> Any:
+        from psycopg.adapt import Transformer
+        from psycopg.pq import Format
+
+        return Transformer().get_loader(number, Format.TEXT).load(text.encode())
+
+    return Form(name, "format('%s', {})", _unknown, value, is_exact=False, is_free=True)
+
+
+# SQLite keeps what it is given, in any column. Columns for numbers make numbers of texts that look like some; the
+# others compare a text with nothing but texts.
+
+
+def _any(value: Any) -> str:
+    match value:
+        case bytes() | bytearray() | memoryview():
+            return bytes(value).decode("utf-8", "surrogateescape")
+        case str():
+            return value
+        case _:
+            return _whole(value)
+
+
+def _as_number(value: Any) -> str:
+    text = _any(value)
+    if not isinstance(value, str):
+        return text
+    try:
+        float(value)
+    except ValueError:
+        return value  # no number, so SQLite leaves it a text
+    if str(int(value)) != value:
+        raise ValueError(value)
+    return value
+
+
+def _number_or_text(text: str) -> Any:
+    try:
+        number = int(text)
+    except ValueError:
+        return text
+    return number if str(number) == text else text
+
+
+def _any_or_bytes(value: Any) -> str:
+    value = getattr(value, "obj", value)
+    return f"X'{value.hex().upper()}'" if isinstance(value, bytes) else _any(value)
+
+
+def _bytes_or_any(text: str) -> Any:
+    found = BYTES.fullmatch(text)
+    return _number_or_text(text) if found is None else bytes.fromhex(found[1])
+
+
+_PLAIN = "CAST({} AS TEXT)"
+_QUOTED = "CASE typeof({}) WHEN 'blob' THEN quote({}) ELSE CAST({} AS TEXT) END"
+
+_ON_SQLITE = _by_name(
+    Form("integer", _PLAIN, _as_number, _number_or_text, is_kept=True),
+    Form("boolean", _PLAIN, _as_number, _number_or_text, is_kept=True),
+    Form("numeric", _PLAIN, _as_number, _number_or_text, is_free=True),
+    Form("text", _PLAIN, _any, str, is_kept=True, is_text=True, is_free=True),
+    Form("collated", _PLAIN, _any, str, is_exact=False, is_free=True),
+    Form("real", _PLAIN, _unknown, float, is_exact=False),
+    Form("blob", _QUOTED, _any_or_bytes, _bytes_or_any, is_free=True),
+)

@@ -1,0 +1,37 @@
+"""Watches of tables that are in no database."""
+
+from sqlalchemy import Dialect, Table
+
+from afterwork.journal.columns import affinity
+from afterwork.journal.forms import forms_of
+from afterwork.journal.values import is_valued, watched_columns
+from afterwork.journal.watch import Watch
+
+ON_POSTGRESQL = {
+    "SMALLINT": "integer",
+    "INTEGER": "integer",
+    "BIGINT": "integer",
+    "BOOLEAN": "boolean",
+    "VARCHAR": "text",
+    "TEXT": "text",
+    "UUID": "uuid",
+    "DATE": "date",
+    "NUMERIC": "numeric",
+    "BYTEA": "bytea",
+    "TIMESTAMP WITHOUT TIME ZONE": "timestamp",
+    "TIMESTAMP WITH TIME ZONE": "timestamptz",
+    "TIME WITHOUT TIME ZONE": "time",
+}
+
+
+def watch_of(number: int, table: Table, dialect: Dialect) -> Watch:
+    """The watch of a table that is as the model says."""
+    names = tuple(column.name for column in watched_columns(table))
+    declared = {column.name: column.type.compile(dialect) for column in table.columns}
+    forms = {
+        name: affinity(text) if dialect.name == "sqlite" else ON_POSTGRESQL.get(text.partition("(")[0], "other 0")
+        for name, text in declared.items()
+    }
+    found = forms_of(forms, dialect.name)
+    valued = tuple(column.name for column in watched_columns(table) if is_valued(column, found))
+    return Watch(number, table, names, valued, found)
