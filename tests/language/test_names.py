@@ -1,15 +1,17 @@
 """What is known of a model: members however they are mapped, names however they are written."""
 
+import enum
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import JSON, Column, Enum, ForeignKey, Integer, String, Table, create_engine
+from sqlalchemy import JSON, Column, Enum, ForeignKey, Integer, String, Table, create_engine, inspect
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, column_property, mapped_column, registry, relationship
 
 from afterwork.errors import UnknownName, WrongType
 from afterwork.language import Names, compile_action, compile_query, to_select
 from afterwork.language.members import of_value
-from afterwork.language.types import INTEGER, NULL, STRING, CollectionType, ObjectType
+from afterwork.language.types import ANY, INTEGER, NULL, STRING, CollectionType, ObjectType
 
 
 class Base(DeclarativeBase): ...
@@ -129,3 +131,118 @@ def test_variables_are_given_by_name(session: Session) -> None:
     assert query(node, ids=[1, 2], n=node) is True
     with pytest.raises(ValueError, match="Its variables are ids, n, not ids"):
         query(node, ids=[])
+
+
+# Names that mean several things
+
+
+class Size(enum.Enum):
+    Small = 1
+    Large = 2
+
+
+class Clashing(DeclarativeBase): ...
+
+
+class Hall(Clashing):
+    __tablename__ = "hall"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    size: Mapped[int] = mapped_column(default=40)
+    first: Mapped[str] = mapped_column(default="door")
+
+
+class Trip(Clashing):
+    """Members are named as a class, an enumeration, a type of values, and operators."""
+
+    __tablename__ = "trip"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    hall_id: Mapped[int | None] = mapped_column(ForeignKey("hall.id"))
+    Size: Mapped[Size] = mapped_column(Enum(Size), default=Size.Large)
+    DateTime: Mapped[str] = mapped_column(default="noon")
+    Hall: Mapped["Hall | None"] = relationship()
+
+
+@pytest.fixture
+def trip() -> Iterator[Trip]:
+    engine = create_engine("sqlite://")
+    Clashing.metadata.create_all(engine)
+    with Session(engine) as session:
+        made = Trip(Hall=globals()["Hall"]())
+        session.add(made)
+        session.flush()
+        yield made
+
+
+CLASHING: list[tuple[str, Any]] = [
+    ("Hall.allInstances->size", 1),
+    ("Hall->allInstances->size", 1),
+    ("Hall::allInstances->size", 1),
+    ("Hall.allInstances->first = Hall", True),
+    ("Hall.nullValue->isNull", True),
+    ("Hall.emptyList->size", 0),
+    ("Hall.attributes->size", 3),
+    ("Hall.oclSingleton = self.Hall", True),
+    ("Hall.PSEvalValue(Hall.allInstances->size)", 1),
+    ("Hall.size", 40),
+    ("Hall->size", 1),
+    ("Hall.first", "door"),
+    ("Hall->first = Hall", True),
+    ("self.Hall.oclIsKindOf(Hall)", True),
+    ("Hall.oclIsTypeOf(Hall)", True),
+    ("Hall.safeCast(Hall).size", 40),
+    ("Hall.oclAsType(Hall).size", 40),
+    ("Hall.oclType = Hall", True),
+    ("Hall = Hall.oclType", True),
+    ("Hall.allInstances->filterOnType(Hall)->size", 1),
+    ("Trip.allInstances->select(Hall | Hall.oclIsKindOf(Trip))->size", 1),
+    ("let Hall = 3 in Hall + Hall.allInstances->size", 4),
+    ("Size::Large = Size", True),
+    ("Size = Size.Large", True),
+    ("Size = Size::Small", False),
+    ("self.Size = #Large", True),
+    ("Size.nullValue.isNull", True),
+    ("DateTime", "noon"),
+    ("DateTime.Now.isNull", False),
+    ("DateTime::Now->notNull", True),
+    ("DateTime.size", 4),
+]
+
+
+@pytest.mark.parametrize(("text", "right"), CLASHING)
+def test_a_type_is_meant_where_only_a_type_will_do(trip: Trip, text: str, right: object) -> None:
+    assert compile_query(text, Names.of(Clashing), Trip)(trip) == right
+
+
+def test_an_end_named_as_its_class_is_set_to_a_new_object(trip: Trip) -> None:
+    compile_action("self.Hall := Hall.Create; Hall.first := 'gate'", Names.of(Clashing), Trip)(trip)
+
+    assert trip.Hall is not None
+    assert trip.Hall.first == "gate"
+
+
+def test_a_class_named_as_an_end_is_meant_in_sql_too(trip: Trip) -> None:
+    session = inspect(trip).session
+    assert session is not None
+
+    def found(text: str) -> Any:
+        return session.scalars(to_select(text, Names.of(Clashing))).all()
+
+    assert found("Trip.allInstances->select(Hall.oclIsKindOf(Hall))") == [trip]
+    assert found("Trip.allInstances->select(Hall.allInstances->includes(Hall))") == [trip]
+    assert found("Trip.allInstances->select(Size = Size::Large)") == [trip]
+
+
+@pytest.mark.parametrize(
+    "text", ["Hall.allInstancez", "Hall::alInstances", "Size::Larg", "Hal::allInstances", "Size.Larg"]
+)
+def test_what_neither_of_both_has_is_told(text: str) -> None:
+    with pytest.raises(UnknownName, match="Did you mean"):
+        compile_query(text, Names.of(Clashing), Trip)
+
+
+def test_a_member_goes_before_a_variable_that_is_written_otherwise(trip: Trip) -> None:
+    """Exact names go first, whatever they name."""
+    query = compile_query("DateTime", Names.of(Clashing), Trip, variables={"date_time": ANY})
+    assert query(trip, date_time="later") == "noon"
+    exact = compile_query("DateTime", Names.of(Clashing), Trip, variables={"DateTime": ANY})
+    assert exact(trip, DateTime="later") == "later"

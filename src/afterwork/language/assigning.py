@@ -1,7 +1,7 @@
 """`:=`: what may be set, and to what."""
 
 from afterwork.language import tree, types
-from afterwork.language.calls import Calls
+from afterwork.language.calls import Calls, collected_if
 from afterwork.language.context import Context, Scope
 from afterwork.language.naming import Naming
 from afterwork.language.typed import Follow, Read, SetMember, SetVariable, Typed, Variable
@@ -30,7 +30,7 @@ class Assigning:
                 raise self.context.wrong(node.target, "Only members and variables can be set with :=.")
 
     def _value(self, node: tree.Assign, wanted: Type, scope: Scope) -> Typed:
-        value = self.calls.settled(self.context.check(node.value, scope), wanted)
+        value = collected_if(self.calls.settled(self.context.check(node.value, scope), wanted), wanted)
         both_numbers = wanted == types.DECIMAL and value.type == types.REAL
         if not (types.conforms(value.type, wanted) or both_numbers or _collections(value.type, wanted)):
             raise self.context.wrong(node.value, f"{wanted} is wanted here, and this is {value.type}.")

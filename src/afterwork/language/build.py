@@ -89,6 +89,12 @@ class Builder(Transformer_NonRecursive[Token, Any]):
     def dot_call(self, meta: Any, parts: list[Any]) -> Node:
         return tree.Dot(place(meta), parts[0], str(parts[1]), parts[2] or ())
 
+    def path(self, meta: Any, parts: list[Any]) -> Node:
+        return tree.Path(place(meta), parts[0], str(parts[1]), None)
+
+    def path_call(self, meta: Any, parts: list[Any]) -> Node:
+        return tree.Path(place(meta), parts[0], str(parts[1]), parts[2] or ())
+
     def arrow(self, meta: Any, parts: list[Any]) -> Node:
         return tree.Arrow(place(meta), parts[0], str(parts[1]), None)
 
@@ -228,7 +234,7 @@ def _infix(operator: str, left: Node, right: Node) -> Node:
 
 
 def _last_word(node: Node, index: int) -> str:
-    return node.name if isinstance(node, tree.Name | tree.Dot | tree.Arrow) else f"part{index + 1}"
+    return node.name if isinstance(node, tree.Name | tree.Dot | tree.Path | tree.Arrow) else f"part{index + 1}"
 
 
 def _differs(operators: Sequence[str]) -> str:

@@ -7,15 +7,19 @@ from afterwork.errors import WrongType
 from afterwork.language import tree, types
 from afterwork.language.context import Context, Scope
 from afterwork.language.matching import Bound, made, matches, takes
-from afterwork.language.names import folded
 from afterwork.language.operator import OnEnd, Operator
 from afterwork.language.signature import Pattern, Wanted
+from afterwork.language.spelling import folded
+from afterwork.language.states import state_names
 from afterwork.language.tree import Node, Place
 from afterwork.language.typed import Call, Constant, Follow, Lambda, Single, Typed, Variable
-from afterwork.language.types import CollectionType, EnumType, LabelType, Type
+from afterwork.language.types import CollectionType, EnumType, LabelType, ObjectType, Type, TypeOf
 
 Table = Mapping[str, Sequence[Operator]]
 """All operators by their folded names."""
+
+UNKNOWN = (types.ANY, types.NULL)
+"""Types of which it shows only in a run whether the value is a collection."""
 
 OVER_SEVERAL = ("exists", "forall")
 """Lambdas of these may have several variables: each goes over the whole collection."""
@@ -23,9 +27,10 @@ OVER_SEVERAL = ("exists", "forall")
 
 @dataclass(frozen=True, slots=True)
 class CheckedNode(Node):
-    """An argument that has been checked."""
+    """An argument that has been checked, and the node that it was."""
 
     typed: Typed
+    node: Node
 
 
 class Calls:
@@ -42,26 +47,36 @@ class Calls:
 
         Raises what is wrong with the arguments where it has one.
         """
+        if mark == "." and isinstance(source.type, CollectionType):
+            return self._of_all_or_each(source, name, arguments, scope, at)
         for candidate_source, operators in self._candidates(source, mark, name):
             if operators:
                 return self._chosen(candidate_source, operators, arguments, scope, at)
-        if mark == "." and isinstance(source.type, CollectionType):
-            return self._on_each(source, name, arguments, scope, at)
         return None
 
     def _candidates(self, source: Typed, mark: str, name: str) -> list[tuple[Typed, list[Operator]]]:
         """Where the operator may be found, the likeliest first."""
         many, one = self._of(source, name, "->"), self._of(source, name, ".")
-        if isinstance(source.type, CollectionType):
-            if mark == "->":
-                return [(source, many), (source, one)]
-            element = self.context.variable("", source.type.element, source.at)
-            on_elements = self._of(element, name, ".")
-            return [(source, one), *([] if on_elements else [(source, many)])]
         if mark == ".":
             return [(source, one)]
-        as_set = Single(source.at, CollectionType("Set", types.plain(source.type)), source)
+        if isinstance(source.type, CollectionType):
+            return [(source, many), (source, one)]
+        if source.type in UNKNOWN:  # of what fits everywhere, an operator of collections would take characters
+            many = [operator for operator in many if operator.signature.source.name == "Any"]
+        as_set = single(source)
         return [(source, many), (as_set, self._of(as_set, name, "->")), (source, one)]
+
+    def _of_all_or_each(
+        self, source: Typed, name: str, arguments: Sequence[Node], scope: Scope, at: Place
+    ) -> Typed | None:
+        """An operator of the collection goes first, if it takes so many arguments: `names.at(2)` is the second name."""
+        dotted, arrows = self._of(source, name, "."), self._of(source, name, "->")
+        own = dotted or arrows
+        fitting = _taking(dotted, arguments) or _taking(arrows, arguments)
+        on_each = None if fitting else self._on_each(source, name, arguments, scope, at)
+        if on_each is not None or not own:
+            return on_each
+        return self._chosen(source, fitting or own, arguments, scope, at)
 
     def _of(self, source: Typed, name: str, mark: str) -> list[Operator]:
         found = self.table.get(folded(name), ())
@@ -77,6 +92,7 @@ class Calls:
     def collected(self, source: Typed, element: Variable, body: Typed, at: Place) -> Typed:
         """`source->collect(element | body)`."""
         (collect,) = self.table["collect"]
+        body = flattened(body)
         bound: Bound = {"Self": source.type, "U": body.type}
         return Call(
             at, made(collect.signature.result, bound), collect, (source, Lambda(at, body.type, (element,), body))
@@ -86,7 +102,7 @@ class Calls:
         self, source: Typed, operators: list[Operator], arguments: Sequence[Node], scope: Scope, at: Place
     ) -> Typed:
         """The first operator that takes the arguments."""
-        fitting = [one for one in operators if one.signature.least <= len(arguments) <= one.signature.most]
+        fitting = _taking(operators, arguments)
         if len(fitting) == 1:
             return self._call(fitting[0], source, arguments, scope, at)
         once = self._checked_once(arguments, scope)
@@ -101,7 +117,7 @@ class Calls:
     def _checked_once(self, arguments: Sequence[Node], scope: Scope) -> list[Node]:
         """Arguments that several operators look at: checked but once, or nesting would take time without end."""
         return [
-            one if isinstance(one, tree.Lambda) else CheckedNode(one.at, self.context.check(one, scope))
+            one if isinstance(one, tree.Lambda) else CheckedNode(one.at, self.context.check(one, scope), one)
             for one in arguments
         ]
 
@@ -144,9 +160,28 @@ class Calls:
         typed = node.typed if isinstance(node, CheckedNode) else self.context.check(node, scope)
         if isinstance(typed.type, LabelType):
             typed = self.settled(typed, _expected(wanted.pattern, bound))
+        typed = self._as_wanted(wanted.pattern, typed, node.node if isinstance(node, CheckedNode) else node)
         if not matches(wanted.pattern, typed.type, bound):
             raise self.context.wrong(node, f"{operator.name} can't take {typed.type} here. {_written(operator)}")
+        if wanted.pattern.name == "State":
+            self._check_state(typed, bound["Self"])
         return typed
+
+    def _as_wanted(self, pattern: Pattern, typed: Typed, node: Node) -> Typed:
+        """A word that names a type, where one is wanted; what may be a collection, where one is wanted, as one."""
+        if pattern.name == "Type" and not isinstance(typed.type, TypeOf):
+            return self.context.type_named(node) or typed
+        return single(typed) if pattern.name.lower() in types.KINDS and typed.type in UNKNOWN else typed
+
+    def _check_state(self, state: Typed, source: Type) -> None:
+        """A state that is known beforehand must be one that the object may be in."""
+        names = self.context.names
+        if not isinstance(state, Constant) or not isinstance(state.value, str) or not isinstance(source, ObjectType):
+            return
+        if not names.have_state(source.cls, state.value):
+            known = state_names(names.states_of(names.subclasses(source.cls)))
+            *_, last = state.value.split(".")
+            self.context.unknown(state.at.start, last, f"{source} has no state {state.value}.", known)
 
     def settled(self, typed: Typed, wanted: Type) -> Typed:
         """A label as the member of the enumeration that is wanted, or as a text; all else as it is."""
@@ -166,6 +201,7 @@ class Calls:
         variable, body = self._variable(operator, node, element)
         inner = scope.within(variable) if not variable.name else scope.having(variable)
         typed = self.settled(self.context.check(body, inner), types.STRING)
+        typed = flattened(typed) if operator.signature.result.name == "Gathered" else typed
         if not matches(wanted.pattern, typed.type, bound):
             raise self.context.wrong(body, f"{operator.name} can't take {typed.type} here. {_written(operator)}")
         return Lambda(node.at, typed.type, (variable,), typed)
@@ -193,6 +229,27 @@ class Calls:
                 rest = self._call(operator, source, (inner,), scope.having(variable), at)
                 return Call(at, types.BOOLEAN, operator, (source, Lambda(at, rest.type, (variable,), rest)))
         return None
+
+
+def _taking(operators: list[Operator], arguments: Sequence[Node]) -> list[Operator]:
+    """Return the operators that take so many arguments."""
+    return [one for one in operators if one.signature.least <= len(arguments) <= one.signature.most]
+
+
+def single(typed: Typed) -> Typed:
+    """Return a value as a Set of itself."""
+    element = types.ANY if typed.type in UNKNOWN else types.plain(typed.type)
+    return Single(typed.at, CollectionType("Set", element), typed)
+
+
+def flattened(typed: Typed) -> Typed:
+    """Return what may be a collection as one, since it is put into another."""
+    return single(typed) if typed.type == types.ANY else typed
+
+
+def collected_if(typed: Typed, wanted: Type) -> Typed:
+    """Return what may be a collection as one, where one is wanted."""
+    return Single(typed.at, wanted, typed) if isinstance(wanted, CollectionType) and typed.type in UNKNOWN else typed
 
 
 def _expected(pattern: Pattern, bound: Bound) -> Type:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from afterwork.errors import BadSyntax
 from afterwork.language import tree, types
 from afterwork.language.assigning import Assigning
-from afterwork.language.calls import Calls, Table
+from afterwork.language.calls import Calls, Table, collected_if, flattened
 from afterwork.language.context import Context, Scope
 from afterwork.language.matching import flat
-from afterwork.language.names import Names, folded
+from afterwork.language.names import Names
 from afterwork.language.naming import Naming
 from afterwork.language.parse import Parsed
+from afterwork.language.spelling import folded
 from afterwork.language.tree import Node, Place
 from afterwork.language.typed import (
     Bind,
@@ -26,7 +27,7 @@ from afterwork.language.typed import (
     Typed,
     Variable,
 )
-from afterwork.language.types import CollectionType, ObjectType, TupleType, Type
+from afterwork.language.types import CollectionType, ObjectType, TupleType, Type, TypeOf
 
 SELF = 1
 """The slot of self; that of the run is 0."""
@@ -75,7 +76,7 @@ class Checker:
     """One check of one text: what each kind of node means."""
 
     def __init__(self, text: str, names: Names, table: Table) -> None:
-        self.context = Context(text, names, self.check, SELF + 1)
+        self.context = Context(text, names, self.check, self._type_named, SELF + 1)
         self.calls = Calls(self.context, table)
         self.naming = Naming(self.context, self.calls)
         self.assigning = Assigning(self.context, self.calls, self.naming)
@@ -95,6 +96,8 @@ class Checker:
                 return self.naming.dot(node, scope)
             case tree.Arrow():
                 return self.naming.arrow(node, scope)
+            case tree.Path():
+                return self.naming.path(node, scope)
             case tree.MayRun():
                 return self.naming.may_run(node, scope)
             case tree.Unary():
@@ -116,6 +119,9 @@ class Checker:
                 return Steps(node.at, statements[-1].type, statements)
             case _:
                 raise self.context.wrong(node, "It can't stand here.")
+
+    def _type_named(self, node: Node) -> Typed | None:
+        return self.naming.type_named(node)
 
     def _value(self, node: Node, scope: Scope) -> Typed:
         return self.calls.settled(self.check(node, scope), types.STRING)
@@ -152,6 +158,8 @@ class Checker:
         return Logic(node.at, types.BOOLEAN, node.operator, left, right)
 
     def _compare(self, node: tree.Binary, left: Typed, right: Typed) -> Typed:
+        if isinstance(left.type, TypeOf) != isinstance(right.type, TypeOf):
+            left, right = self.naming.as_type(left, node.left), self.naming.as_type(right, node.right)
         left, right = self.calls.settled(left, right.type), self.calls.settled(right, left.type)
         if not types.comparable(left.type, right.type):
             raise self.context.wrong(node, f"{left.type} and {right.type} are never alike.")
@@ -181,7 +189,7 @@ class Checker:
         kind = types.plain(value.type)
         if parameter.declared is not None:
             kind = self.naming.declared(parameter.declared)
-            value = self.calls.settled(value, kind)
+            value = collected_if(self.calls.settled(value, kind), kind)
             if not types.conforms(value.type, kind):
                 raise self.context.wrong(parameter.value, f"{parameter.name} is {kind}, and this is {value.type}.")
         value = self.calls.settled(value, types.STRING)
@@ -198,7 +206,7 @@ class Checker:
         element: Type = types.NULL
         for item in items:
             element = types.common(element, flat(item.type))
-        items = tuple(self.calls.settled(item, element) for item in items)
+        items = tuple(flattened(self.calls.settled(item, element)) for item in items)
         return Collection(node.at, CollectionType(kind, types.ANY if element == types.NULL else element), items)
 
     def _item(self, node: Node, scope: Scope) -> Typed:

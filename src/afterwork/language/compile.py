@@ -40,7 +40,7 @@ from afterwork.language.typed import (
     Variable,
 )
 from afterwork.language.types import CollectionType, TupleType
-from afterwork.language.values import moment, without_doubles
+from afterwork.language.values import elements, moment, without_doubles
 
 
 def compiled(node: Typed) -> Code:
@@ -87,7 +87,7 @@ def _compound(node: Typed) -> Code:
         case Part(source=source, index=index):
             return _part(compiled(source), index)
         case Single(source=source):
-            return _single(compiled(source))
+            return _elements(compiled(source)) if source.type == types.ANY else _single(compiled(source))
         case Fold():
             return _fold(node)
         case Lambda(body=body):
@@ -234,6 +234,10 @@ def _single(source: Code) -> Code:
         return [] if value is None else [value]
 
     return single
+
+
+def _elements(source: Code) -> Code:
+    return lambda frame: elements(source(frame))
 
 
 def _fold(node: Fold) -> Code:

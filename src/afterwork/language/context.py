@@ -6,7 +6,8 @@ from typing import NoReturn
 
 from afterwork.errors import UnknownName, WrongType
 from afterwork.language.instead import INSTEAD
-from afterwork.language.names import Names, find, folded, nearest
+from afterwork.language.names import Names
+from afterwork.language.spelling import find, folded, nearest
 from afterwork.language.tree import Node, Place
 from afterwork.language.typed import Typed, Variable
 from afterwork.language.types import HEAVIEST, Type, weight
@@ -35,11 +36,13 @@ class Scope:
 
 @dataclass
 class Context:
-    """One check: the text, the names, and how a node within the one at hand is checked."""
+    """One check: the text, the names, how a node within the one at hand is checked, and which type a word names
+    whatever else goes by it."""
 
     text: str
     names: Names
     check: Callable[[Node, Scope], Typed]
+    type_named: Callable[[Node], Typed | None]
     slots: int
 
     def variable(self, name: str, kind: Type, at: Place) -> Variable:

@@ -25,6 +25,8 @@ def matches(pattern: Pattern, given: Type, bound: Bound) -> bool:
             return _bind(pattern.name, given, bound)
         case "Self":
             return types.conforms(given, bound["Self"])
+        case "State":
+            return types.conforms(given, types.STRING)
         case "Object":
             return isinstance(given, ObjectType)
         case "Enum":

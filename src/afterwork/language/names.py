@@ -4,16 +4,16 @@ Names are matched without regard to case and underscores, `customer.Number` is `
 class differ in nothing else, only the exact ones are found.
 """
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import inspect
 from sqlalchemy.orm import Mapper, Session
 
 from afterwork.clock import Clock, SystemClock
 from afterwork.language.members import Member, members_of
+from afterwork.language.spelling import find
+from afterwork.language.states import StateAttribute, states_in
 from afterwork.language.types import NOTHING, EnumType, Type
 
 
@@ -42,12 +42,6 @@ def no_names(cls: type) -> Sequence[str]:
     return ()
 
 
-def attribute_called_state(cls: type) -> Sequence[str]:
-    """The default for the members that hold states: a text attribute named `state`."""
-    mapper: Mapper[Any] = inspect(cls)
-    return [attribute.key for attribute in mapper.column_attrs if folded(attribute.key) == "state"]
-
-
 def no_external_id(obj: object) -> str | None:
     """A model without external ids."""
     return None
@@ -71,7 +65,7 @@ class Names:
     methods: Callable[[type], Mapping[str, ModelMethod]] = no_methods
     view_models: Callable[[type], Sequence[str]] = no_names
     transients: Callable[[type], Sequence[str]] = no_names
-    states: Callable[[type], Sequence[str]] = attribute_called_state
+    states: Callable[[type], Sequence[StateAttribute]] = states_in
     external_id: Callable[[object], str | None] = no_external_id
     find: Callable[[Session, type, str], object | None] = no_object
     clock: Clock = field(default_factory=SystemClock)
@@ -87,11 +81,28 @@ class Names:
         found: type | None = find(self.classes, name)
         return found
 
-    def enumeration(self, name: str) -> EnumType | None:
-        """The enumeration of a name, of those that attributes of the model have."""
+    @property
+    def enumerations(self) -> list[EnumType]:
+        """The enumerations that attributes of the model have."""
         kinds = [member.type for cls in self.classes.values() for member in self.members(cls).values()]
-        found: EnumType | None = find({str(kind): kind for kind in kinds if isinstance(kind, EnumType)}, name)
+        return [kind for kind in kinds if isinstance(kind, EnumType)]
+
+    def enumeration(self, name: str) -> EnumType | None:
+        """The enumeration of a name."""
+        found: EnumType | None = find({str(kind): kind for kind in self.enumerations}, name)
         return found
+
+    def subclasses(self, cls: type) -> list[type]:
+        """Return a class and all that are made from it."""
+        return [one for one in self.classes.values() if issubclass(one, cls)]
+
+    def states_of(self, classes: Iterable[type]) -> list[StateAttribute]:
+        """Return the attributes of classes that hold states, each once."""
+        return list(dict.fromkeys(attribute for cls in classes for attribute in self.states(cls)))
+
+    def have_state(self, cls: type, text: str) -> bool:
+        """Return whether a class, or one that is made from it, has a state of that name."""
+        return any(attribute.knows(text) for attribute in self.states_of(self.subclasses(cls)))
 
     def members(self, cls: type) -> Mapping[str, Member]:
         """The attributes and association ends of a class, by their keys."""
@@ -111,23 +122,3 @@ class Names:
         """The view model of a name, as it is written in the model."""
         found: str | None = find({one: one for one in self.view_models(cls)}, name)
         return found
-
-
-def folded(name: str) -> str:
-    """A name without what doesn't count in it."""
-    return name.replace("_", "").lower()
-
-
-def find(known: Mapping[str, Any], name: str) -> Any:
-    """What goes by a name, or None: by the exact one, or else by the only one that differs in nothing that counts."""
-    if name in known:
-        return known[name]
-    wanted = folded(name)
-    found = [value for key, value in known.items() if folded(key) == wanted]
-    return found[0] if len(found) == 1 else None
-
-
-def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """The three names that look most like one that is not known."""
-    by_fold = {folded(one): one for one in known}
-    return [by_fold[one] for one in difflib.get_close_matches(folded(name), by_fold, n=3, cutoff=0.6)]

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 
 from afterwork.errors import WrongType
 from afterwork.language import tree, types
-from afterwork.language.calls import Calls
+from afterwork.language.calls import Calls, collected_if
 from afterwork.language.context import Context, Scope
 from afterwork.language.members import Attribute, Member
-from afterwork.language.names import ModelMethod, folded
+from afterwork.language.names import ModelMethod
+from afterwork.language.spelling import folded
 from afterwork.language.tree import Node, Place, TypeName
 from afterwork.language.typed import Constant, Fold, Follow, Invoke, May, Part, Read, Typed, Variable
 from afterwork.language.types import CollectionType, EnumType, ObjectType, TupleType, Type, TypeOf, ViewModelsOf
@@ -30,11 +31,11 @@ class Naming:
         name, at = node.name, node.at
         if name in scope.variables:
             return self._used(scope.variables[name], at)
-        kind = self._kind(name)
-        if kind is not None and str(kind) == name and self._exact_member(name, scope) is None:
+        kind, exact = self._kind(name), self._exact_member(name, scope)
+        if kind is not None and str(kind) == name and exact is None:
             return self._type(kind, at)
         variable = scope.variable(name)
-        if variable is not None:
+        if variable is not None and exact is None:
             return self._used(variable, at)
         member = self._of_implicit(name, None, scope, at)
         if member is not None:
@@ -65,6 +66,33 @@ class Naming:
         cls = self.names.cls(name)
         return ObjectType(cls) if cls is not None else types.NAMED.get(name.lower()) or self.names.enumeration(name)
 
+    def type_named(self, node: Node) -> Constant | None:
+        """Return the type that a word names, whatever else goes by it; None if there is none."""
+        match node:
+            case tree.MayRun(asked=tree.Name() as asked):
+                return self.type_named(asked)
+            case tree.Name(name=name, at=at):
+                kind = self._kind(name)
+                return None if kind is None else self._type(kind, at)
+        return None
+
+    def as_type(self, typed: Typed, node: Node) -> Typed:
+        """Return the type that a word names where a type is wanted; all else as it is."""
+        return typed if isinstance(typed.type, TypeOf) else self.type_named(node) or typed
+
+    def path(self, node: tree.Path, scope: Scope) -> Typed:
+        """Return what a type is asked for: `Kind::Large`. Before `::`, a word can be nothing else."""
+        kind = self.type_named(node.source)
+        if kind is None:
+            known = [*self.names.classes, *map(str, self.names.enumerations)]
+            name = self.context.text[node.source.at.start : node.source.at.end]
+            self.context.unknown(node.source.at.start, name, f"There is no type {name}.", known)
+        found = self.access(kind, node.name, node.arguments, scope, node.at)
+        if found is None:
+            problem = f"{kind.type} has no {node.name}."
+            self.context.unknown(node.source.at.end, node.name, problem, self.known(kind.type))
+        return found
+
     def _no_word(self, node: tree.Name, scope: Scope) -> Typed:
         known = [*scope.variables, *self.names.classes]
         for variable in scope.implicit:
@@ -83,6 +111,8 @@ class Naming:
             return found
         source = self.context.check(node.source, scope)
         found = self.access(source, node.name, node.arguments, scope, node.at)
+        if found is None and (kind := self.type_named(node.source)) is not None:
+            found = self.access(kind, node.name, node.arguments, scope, node.at)
         if found is None:
             problem = f"{source.type} has no {node.name}."
             self.context.unknown(node.source.at.end, node.name, problem, self.known(source.type))
@@ -96,6 +126,8 @@ class Naming:
         found = self.calls.find(source, "->", node.name, node.arguments or (), scope, node.at)
         if found is None and isinstance(source.type, ObjectType) and node.arguments is None:
             found = self.access(source, node.name, None, scope, node.at)
+        if found is None and (kind := self.type_named(node.source)) is not None:
+            found = self.access(kind, node.name, node.arguments, scope, node.at)
         if found is None:
             problem = f"{source.type} has no operator {node.name}."
             self.context.unknown(node.source.at.end, node.name, problem, self._operators())
@@ -152,6 +184,8 @@ class Naming:
 
     def _invoked(self, source: Typed, method: ModelMethod, arguments: Sequence[Node], scope: Scope, at: Place) -> Typed:
         given = [self.calls.settled(self.context.check(argument, scope), types.STRING) for argument in arguments]
+        if len(given) == len(method.parameters):
+            given = [collected_if(one, wanted) for one, wanted in zip(given, method.parameters, strict=True)]
         fits = len(given) == len(method.parameters) and all(
             types.conforms(one.type, wanted) for one, wanted in zip(given, method.parameters, strict=True)
         )
@@ -168,8 +202,9 @@ class Naming:
                 first = self.calls.settled(self.context.check(start, scope), types.STRING)
                 variable = self.context.variable(element.name, kind, element.at)
                 declared = first.type if result.declared is None else self.declared(result.declared)
+                first = collected_if(first, declared)
                 so_far = self.context.variable(result.name, declared, result.at)
-                typed = self.context.check(body, scope.having(variable).having(so_far))
+                typed = collected_if(self.context.check(body, scope.having(variable).having(so_far)), declared)
                 if not types.conforms(typed.type, declared):
                     raise self.context.wrong(body, f"{result.name} is {declared}, and this is {typed.type}.")
                 return Fold(node.at, declared, source, variable, so_far, first, typed)
@@ -183,9 +218,9 @@ class Naming:
         if found is not None:
             return May(node.at, types.BOOLEAN, *found)
         if isinstance(node.asked, tree.Name):
-            typed = self.word(node.asked, scope)
-            if isinstance(typed.type, TypeOf):
-                return typed
+            kind = self.type_named(node.asked)
+            if kind is not None:
+                return kind
         raise self.context.wrong(node, "? asks whether a method may run now: self.Method?")
 
     def _asked_method(self, asked: Node, scope: Scope) -> tuple[Typed, ModelMethod] | None:

@@ -1,9 +1,10 @@
 """How operators say what they take and give: `Collection(T)->select(T | Boolean) : Self`.
 
 A small language: the names of types; `Value` for one that is no collection, tuple or type; T, U, V for any type, N for
-any number, O for any object's; `Self` for the source's own type; `?` after what may be null; `[…]` around what may be
-left out; `T...` for any number of them; `T | Boolean` for a lambda. `Same(U)` is the source's kind of collection with
-other elements, `Gathered(U)` what `collect` makes: a Sequence of an ordered source, else a Bag, flat.
+any number, O for any object's; `State` for the text that names one; `Self` for the source's own type; `?` after what
+may be null; `[…]` around what may be left out; `T...` for any number of them; `T | Boolean` for a lambda. `Same(U)` is
+the source's kind of collection with other elements, `Gathered(U)` what `collect` makes: a Sequence of an ordered
+source, else a Bag, flat.
 """
 
 import re

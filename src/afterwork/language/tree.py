@@ -55,6 +55,15 @@ class Dot(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Path(Node):
+    """`Type::name` or `Type::name(arguments)`."""
+
+    source: Node
+    name: str
+    arguments: "tuple[Node, ...] | None"
+
+
+@dataclass(frozen=True, slots=True)
 class Arrow(Node):
     """`source->name` or `source->name(arguments)`."""
 

@@ -54,6 +54,18 @@ def key(value: Any) -> Hashable:
     return (id, id(value)) if inspect(type(value), raiseerr=False) is not None else value
 
 
+def elements(value: Any) -> list[Any]:
+    """Return a value of an unknown type as a collection: that of itself, flat, unless it is one; null has none."""
+    match value:
+        case None:
+            return []
+        case list() | set() | frozenset():
+            return [element for item in value for element in elements(item)]
+        case tuple() if not hasattr(value, "_fields"):
+            return [element for item in value for element in elements(item)]
+    return [value]
+
+
 def without_doubles(items: Iterable[Any]) -> list[Any]:
     """Each value once, where it stood first."""
     found: dict[Hashable, Any] = {}

@@ -13,7 +13,7 @@ from sqlalchemy import Column, Table
 from sqlalchemy.orm import Mapper
 
 from afterwork.errors import ModelError
-from afterwork.language.names import folded
+from afterwork.language.spelling import folded
 from afterwork.model.columns import has_zone, python_type
 from afterwork.model.moment import UtcDateTime
 

@@ -12,13 +12,12 @@ from sqlalchemy.orm import Mapper, Session, registry
 from afterwork.clock import CurrentClock
 from afterwork.errors import BadDeclaration, BadRequest, NotInSQL, shown
 from afterwork.language import ModelMethod, Names, compile_action, compile_query, to_select, to_values
-from afterwork.language.names import find, folded
 from afterwork.language.precedence import Dialect
 from afterwork.language.query import Action, Query
+from afterwork.language.spelling import find, folded
 from afterwork.language.types import ANY, STRING
 from afterwork.model.external_id import external_id_or_none, parse
 from afterwork.model.later import later
-from afterwork.model.machine.declare import declared_machines
 from afterwork.model.method import BoundMethod, Method
 from afterwork.model.ticket import is_ticket_class
 from afterwork.model.viewmodel import ViewModel
@@ -172,7 +171,6 @@ def names_of(base: registry) -> Names:
         methods=_methods,
         view_models=lambda cls: list(getattr(cls, "ViewModels", ())),
         transients=lambda cls: ["root_object"] if is_ticket_class(cls) else [],
-        states=_states,
         external_id=external_id_or_none,
         find=_find,
         clock=CurrentClock(),
@@ -245,11 +243,6 @@ def _do_async(obj: Any, name: str) -> object:
     if method is None:
         raise BadRequest(f"{type(obj).__name__} has no method {shown(name)} that could be asked for.")
     return later(_bound(obj, method.name))
-
-
-def _states(cls: type) -> list[str]:
-    mapper: Mapper[Any] = inspect(cls)
-    return [machine.member_of(mapper) for machine in declared_machines(cls)]
 
 
 def _find(session: Session, cls: type, text: str) -> object | None:

@@ -95,9 +95,9 @@ ROWS = (
         ("Settings.oclSingleton->isNull", "true"),
     ),
     Operator(
-        "Type(O).emptyList : Set(O)",
-        Plain(lambda cls: []),
-        "No objects, of a class.",
+        "Type(T).emptyList : Set(T)",
+        Plain(lambda kind: []),
+        "No objects of a class, or no values of a type.",
         ("Customer.emptyList->size", "0"),
     ),
     Operator(

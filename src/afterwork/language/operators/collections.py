@@ -99,8 +99,8 @@ ROWS = (
     Operator(
         "Collection(T)->isNullOrEmpty : Boolean",
         Plain(lambda items: not items),
-        "As `isEmpty`; of a single object or value, whether it is null.",
-        ("null->isNullOrEmpty", "true"),
+        "As `isEmpty`.",
+        ("Set{}->isNullOrEmpty", "true"),
         Rows(asking.is_empty),
     ),
     Operator(

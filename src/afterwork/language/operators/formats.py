@@ -7,6 +7,7 @@ import urllib.parse
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from afterwork.language.numerals import Number, formatted
 from afterwork.language.operator import InRun, Operator, Plain
 from afterwork.language.regexp import matches, steps_of
 from afterwork.language.run import Run
@@ -35,6 +36,11 @@ def like_pattern(run: Run, text: str, pattern: str) -> bool:
     steps = steps_of(pattern)
     run.spend(len(text) * len(steps))
     return matches(text, steps)
+
+
+def number_as(run: Run, number: Number, pattern: str) -> str:
+    run.spend(len(pattern))
+    return formatted(number, pattern)
 
 
 def json_property(text: str, name: str) -> str | None:
@@ -82,6 +88,12 @@ ROWS = (
         Plain(decimal_number),
         "The number that it is; null if it is none.",
         ("'4.2'.toDecimal", "4.2"),
+    ),
+    Operator(
+        "N.toString(String) : String",
+        InRun(number_as),
+        "As .NET's formats write it: `D4`, `F2`, `N0`, `P1`, `X`, or a picture such as `000`, `#,##0.00` and `0.0%`.",
+        ("7.toString('000')", "'007'"),
     ),
     Operator(
         "Type(Integer).parse(String) : Integer",

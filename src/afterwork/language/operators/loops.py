@@ -6,7 +6,7 @@ from typing import Any
 from afterwork.language.operator import Loop, Operator, Rows
 from afterwork.language.run import Code, Frame
 from afterwork.language.sql import looping, picking
-from afterwork.language.values import Sorted, key, without_doubles
+from afterwork.language.values import Sorted, elements, key, without_doubles
 
 Items = list[Any]
 Each = tuple[int, Code]
@@ -133,8 +133,8 @@ def closure(frame: Frame, items: Items, each: Each) -> Items:
         frame[0].spend(1)
         frame[slot] = waiting.popleft()
         value = body(frame)
-        for item in value if isinstance(value, list) else [value]:
-            if item is not None and key(item) not in found:
+        for item in elements(value):
+            if key(item) not in found:
                 found[key(item)] = item
                 waiting.append(item)
     return list(found.values())

@@ -5,11 +5,10 @@ from typing import Any
 
 from sqlalchemy import inspect
 
-from afterwork.language.names import folded
 from afterwork.language.operator import Columns, InRun, Loop, Operator, Plain, Rows
 from afterwork.language.run import Code, Frame, Run
-from afterwork.language.sql import asking, columns
-from afterwork.language.values import text_of
+from afterwork.language.sql import asking, being, columns
+from afterwork.language.values import elements, text_of
 
 Lazy = tuple[int, Code]
 """An operand that is asked for only where it matters."""
@@ -24,10 +23,12 @@ def case_true_false(frame: Frame, condition: Any, yes: Lazy, no: Lazy) -> Any:
 
 
 def in_state(run: Run, obj: Any, state: str) -> bool:
-    """`#State`, or `#Machine.State`, whose last word is what the attribute holds."""
-    wanted = {folded(state), folded(state.rsplit(".", 1)[-1])}
-    held = [getattr(obj, key) for key in run.names.states(type(obj))]
-    return any(folded(value) in wanted for value in held if isinstance(value, str))
+    """An object of another class of its family may be in a state that this one has not."""
+    if any(attribute.is_in(getattr(obj, attribute.key), state) for attribute in run.names.states(type(obj))):
+        return True
+    if not run.names.have_state(inspect(obj).mapper.base_mapper.class_, state):
+        raise ValueError(f"{type(obj).__name__} has no state {state[:40]}.")
+    return False
 
 
 def is_exactly(obj: Any, kind: Any) -> bool:
@@ -61,6 +62,10 @@ def not_null(value: Any) -> bool:
     return value is not None
 
 
+def is_null_or_empty(value: Any) -> bool:
+    return value == "" or not elements(value)
+
+
 ROWS = (
     Operator(
         "not Boolean? : Boolean",
@@ -89,6 +94,20 @@ ROWS = (
         "As `isNull`; the OMG's name.",
         ("null.oclIsUndefined", "true"),
         Rows(asking.is_null),
+    ),
+    Operator(
+        "Any?->isNullOrEmpty : Boolean",
+        Plain(is_null_or_empty),
+        "Whether it is null or has no characters.",
+        ("''->isNullOrEmpty", "true"),
+        Rows(asking.is_null_or_empty),
+    ),
+    Operator(
+        "Any?.isNullOrEmpty : Boolean",
+        Plain(is_null_or_empty),
+        "Whether it is null or has no characters.",
+        ("''.isNullOrEmpty", "true"),
+        Rows(asking.is_null_or_empty),
     ),
     Operator(
         "Boolean?.whenTrue(T?) : T",
@@ -139,11 +158,12 @@ ROWS = (
         ("self.safeCast(VipCustomer)", "null"),
     ),
     Operator(
-        "Object.oclIsInState(String) : Boolean",
+        "Object.oclIsInState(State) : Boolean",
         InRun(in_state),
-        "Whether a state attribute holds a state: `#Active`, `#Machine.Active`.",
+        "Whether an object is in a state, or in one within it: `#Active`, `#Machine.Active`, `#Outer.Active`. A state "
+        "that no machine of its class has is an error.",
         ("self.oclIsInState(#Active)", "true"),
-        Rows(asking.in_state),
+        Rows(being.in_state),
     ),
     Operator(
         "Object.isDirty : Boolean",

@@ -126,20 +126,6 @@ ROWS = (
     ),
     Operator("String.size : Integer", Plain(len), "As `length`.", ("'abc'.size", "3"), Columns(columns.length)),
     Operator(
-        "String?->isNullOrEmpty : Boolean",
-        Plain(lambda text: not text),
-        "Whether it is null or has no characters.",
-        ("''->isNullOrEmpty", "true"),
-        Columns(columns.null_or_empty),
-    ),
-    Operator(
-        "String?.isNullOrEmpty : Boolean",
-        Plain(lambda text: not text),
-        "Whether it is null or has no characters.",
-        ("''.isNullOrEmpty", "true"),
-        Columns(columns.null_or_empty),
-    ),
-    Operator(
         "String.substring(Integer, Integer) : String",
         Plain(part),
         "From one place to another, both included.",

@@ -3,7 +3,6 @@
 import functools
 from collections.abc import Iterable, Mapping
 
-from afterwork.language.names import folded
 from afterwork.language.operator import Operator
 from afterwork.language.operators import (
     asked,
@@ -19,6 +18,7 @@ from afterwork.language.operators import (
     strings,
     types,
 )
+from afterwork.language.spelling import folded
 
 CHAPTERS: Mapping[str, Iterable[Operator]] = {
     "Numbers": numbers.ROWS,

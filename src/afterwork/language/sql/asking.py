@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Double, and_, case, cast, false, func, inspect, not_, or_, true
+from sqlalchemy import (
+    BigInteger,
+    Double,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    inspect,
+    not_,
+    or_,
+    true,
+)
 from sqlalchemy.orm import Mapper, aliased
 from sqlalchemy.types import TypeEngine
 
 from afterwork.language import types
-from afterwork.language.names import folded
-from afterwork.language.sql import dialects
+from afterwork.language.sql import columns, dialects
 from afterwork.language.sql.comparing import equal_terms, is_missing, same
 from afterwork.language.sql.rowset import Column, Entity, Known, Root, RowSet, Term, keys
+from afterwork.language.sql.single import is_missing_in, refuse_if_several
 from afterwork.language.typed import Call, Constant, Single, Typed
 from afterwork.language.types import ObjectType
 
@@ -41,7 +54,8 @@ def not_empty(translator: Translator, call: Call) -> Term:
 
 def _any(translator: Translator, source: Typed) -> Column:
     if isinstance(source, Single):
-        return not_(_missing(translator, source.source))
+        refuse_if_several(translator, source)
+        return not_(is_missing_in(translator, source.source))
     rows = translator.rows(source)
     return rows.count() > 0 if rows.limited else rows.exists()
 
@@ -144,7 +158,7 @@ def _numbers(translator: Translator, call: Call) -> tuple[RowSet, Column]:
         translator.refuse(call, "objects are no numbers")
     if rows.element.encoded:
         translator.refuse(call, "the database holds these in a form of their own, which can only be compared")
-    return rows, rows.element.column
+    return rows.apart(rows.element.column)
 
 
 def largest(translator: Translator, call: Call) -> Term:
@@ -160,8 +174,8 @@ def _extreme(translator: Translator, call: Call, function: Any) -> Term:
     element = rows.element
     if not isinstance(element, Term) or element.encoded or element.type not in EXTREME:
         translator.refuse(call, "these have no largest and smallest there")
-    text = element.type == types.STRING
-    column = dialects.by_code_point(element.column) if text else element.column
+    rows, value = rows.apart(element.column)
+    column = dialects.by_code_point(value) if element.type == types.STRING else value
     return Term(rows.aggregate(function(column, type_=element.column.type)), element.type, True, element.kept_as)
 
 
@@ -172,21 +186,20 @@ EXTREME = (*types.NUMBERS, types.STRING, types.DATETIME, types.DATE)
 
 
 def is_null(translator: Translator, call: Call) -> Term:
-    return _boolean(_missing(translator, call.arguments[0]))
+    return _boolean(is_missing_in(translator, call.arguments[0]))
 
 
 def not_null(translator: Translator, call: Call) -> Term:
-    return _boolean(not_(_missing(translator, call.arguments[0])))
+    return _boolean(not_(is_missing_in(translator, call.arguments[0])))
 
 
-def _missing(translator: Translator, node: Typed) -> Column:
-    if not isinstance(node.type, ObjectType):
-        return translator.term(node).column.is_(None)
-    match translator.entity(node):
-        case Known(value=value):
-            return true() if value is None else false()
-        case entity:
-            return is_missing(entity)
+def is_null_or_empty(translator: Translator, call: Call) -> Term:
+    value = call.arguments[0]
+    if value.type == types.STRING:
+        return _boolean(columns.null_or_empty(translator.column(value)))
+    if value.type == types.ANY:
+        translator.refuse(value, "it may be a text, a collection or anything else")
+    return _boolean(is_missing_in(translator, value))
 
 
 def when_true(translator: Translator, call: Call) -> Term:
@@ -226,20 +239,14 @@ def is_of(entity: Entity, cls: type) -> Column:
         return false()
     if issubclass(entity.cls, cls):
         return not_(is_missing(entity))
+    return narrowed(entity, cls, lambda narrower: true())
+
+
+def narrowed(entity: Entity, cls: type, condition: Callable[[Entity], Column]) -> Column:
+    """Return the condition that an object is of a narrower class, and meets a condition as such."""
     alias: Any = aliased(cls)
     root = Root.of(alias)
-    narrower = RowSet(Entity(alias, cls, root), [root], "Set")
+    narrower = Entity(alias, cls, root)
     pairs = zip(keys(alias, cls), keys(entity.alias, entity.cls), strict=True)
-    return narrower.exists(*[left == entity.column(right) for left, right in pairs])
-
-
-def in_state(translator: Translator, call: Call) -> Term:
-    entity, state = translator.entity(call.arguments[0]), call.arguments[1]
-    if not isinstance(entity, Entity) or not translator.is_known(state):
-        translator.refuse(call, "the object is known beforehand")
-    wanted = translator.value(state)
-    names = {wanted, wanted.rsplit(".", 1)[-1]}
-    held = [getattr(entity.alias, key) for key in translator.frame[0].names.states(entity.cls)]
-    spelled = [func.replace(func.lower(entity.column(column)), "_", "") for column in held]
-    found = or_(false(), *[column.in_([folded(name) for name in names]) for column in spelled])
-    return _boolean(func.coalesce(found, false()))
+    same_key = [left == entity.column(right) for left, right in pairs]
+    return RowSet(narrower, [root], "Set").exists(*same_key, condition(narrower))

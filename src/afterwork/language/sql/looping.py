@@ -12,7 +12,8 @@ from afterwork.language import types
 from afterwork.language.sql import dialects
 from afterwork.language.sql.comparing import is_missing
 from afterwork.language.sql.rowset import Column, Entity, Known, RowSet, Term
-from afterwork.language.typed import Bind, Call, Lambda, MakeTuple, Typed, Variable, walk
+from afterwork.language.sql.single import refuse_if_several
+from afterwork.language.typed import Bind, Call, Lambda, MakeTuple, Single, Typed, Variable, walk
 from afterwork.language.types import CollectionType, EnumType
 
 if TYPE_CHECKING:
@@ -81,6 +82,9 @@ def collect(translator: Translator, call: Call) -> RowSet:
     if rows.distinct:
         translator.refuse(call, "nothing can be collected of a Set of values")
     body = _body(translator, rows, call.arguments[1])
+    if isinstance(body, Single):  # nulls are left out in any case
+        refuse_if_several(translator, body)
+        body = body.source
     if translator.is_known(body):
         translator.refuse(body, "it is the same for each row")
     assert isinstance(call.type, CollectionType)
@@ -107,7 +111,8 @@ def _joined(translator: Translator, call: Call, rows: RowSet, inner: RowSet) -> 
     if inner.limited or inner.distinct:
         translator.refuse(call, "it takes a section, or a Set, for each row")
     order = None if rows.order is None or inner.order is None else [*rows.order, *inner.order]
-    return RowSet(inner.element, [*rows.roots, *inner.roots], rows.kind, [*rows.where, *inner.where], order)
+    roots = [root for root in (*rows.roots, *inner.roots) if root.aliases] or rows.roots
+    return RowSet(inner.element, roots, rows.kind, [*rows.where, *inner.where], order)
 
 
 def order_by(translator: Translator, call: Call) -> RowSet:

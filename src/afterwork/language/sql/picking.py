@@ -25,10 +25,11 @@ def last(translator: Translator, call: Call) -> Entity | Term:
 
 
 def at(translator: Translator, call: Call) -> Entity | Term | Known:
+    """Places are counted from 1; where there is none, there is null."""
     rows = _ordered(translator, call.arguments[0])
     place = _number(translator, call.arguments[1])
     if place is None or place < 1:
-        translator.refuse(call, "places are counted from 1")
+        return Known(None) if isinstance(rows.element, Entity) else translator.parameter(call, None)
     return _picked(rows, place - 1)
 
 

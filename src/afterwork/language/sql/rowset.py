@@ -128,6 +128,19 @@ class RowSet:
         """A value made of all rows."""
         return self.select(aggregate, ordered=False).order_by(None).scalar_subquery()
 
+    @property
+    def is_beside_outer(self) -> bool:
+        """Return whether it has no rows of its own, but one value or object of an outer row."""
+        return not any(root.aliases for root in self.roots)
+
+    def apart(self, column: Column) -> "tuple[RowSet, Column]":
+        """Return the values of a column as rows to aggregate. SQL takes an aggregate of an outer row's column for one
+        of all outer rows."""
+        if not self.is_beside_outer:
+            return self, column
+        inside = self.select(column.label("value")).subquery()
+        return RowSet(self.element, [Root(inside, [])], self.kind), inside.c.value
+
     def count(self) -> Column:
         """How many rows there are."""
         if not self.limited and not self.distinct:

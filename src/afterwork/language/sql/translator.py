@@ -18,6 +18,7 @@ from afterwork.language.sql.comparing import compared
 from afterwork.language.sql.moments import as_moment, calculable
 from afterwork.language.sql.parameters import no_value, parameter
 from afterwork.language.sql.rowset import Column, Entity, Known, RowSet, Term, far_rows, known_rows
+from afterwork.language.sql.single import single_row
 from afterwork.language.typed import (
     Bind,
     Call,
@@ -149,6 +150,8 @@ class Translator:
         """A node that is a collection."""
         if self.is_known(node):
             return self._known_rows(node)
+        if isinstance(node, Single):
+            return single_row(self, node)
         if isinstance(node, Follow):
             source = self.entity(node.source)
             if isinstance(source, Known):
@@ -190,8 +193,6 @@ class Translator:
                 return self._called(node, operator)
             case Invoke() | May():
                 self.refuse(node, "methods of the model run in Python")
-            case Single():
-                self.refuse(node, "it is a single value")
         return self.refuse(node, "SQL has nothing like it")
 
     def _called(self, node: Call, operator: Operator) -> Found:

@@ -13,6 +13,7 @@ from statemachine import StateChart
 from statemachine.transition import Transition
 
 from afterwork.errors import BadDeclaration
+from afterwork.language.states import HasStates, MachineStates
 from afterwork.model.derived import key_of, name_of
 from afterwork.model.lane import MAIN
 from afterwork.model.machine.chart import Play, eventless, usable
@@ -23,7 +24,7 @@ from afterwork.model.method import BoundMethod, Method
 TRIGGER = "state_machine_trigger"
 
 
-class Machine:
+class Machine(HasStates):
     """A state machine of a class. Read of an object, it is a `BoundMachine`."""
 
     def __init__(self, chart: type[StateChart[Any]], member: object) -> None:
@@ -124,6 +125,11 @@ class Machine:
                 "Give the one that has its state: aw.machine(OrderFlow, state=state)."
             )
         return found
+
+    def states_in(self, mapper: Mapper[Any]) -> MachineStates:
+        """Return the states as texts may name them: by the machine's name, that of its chart, or that of its member."""
+        key = self.member_of(mapper)
+        return self.states.as_kept_in(key, tuple(filter(None, (self.name, self.declared.__name__, key))))
 
     def stored(self, obj: Any) -> Any:
         """What stands in the column of an object."""

@@ -8,6 +8,7 @@ from statemachine import State, StateChart
 from statemachine.orderedset import OrderedSet
 
 from afterwork.errors import BadDeclaration, UnknownState, shown
+from afterwork.language.states import KnownState, MachineStates
 
 BETWEEN = ","
 """Stands between the states of regions that are parallel."""
@@ -53,6 +54,16 @@ class States:
         """The state with an id; None if there is none."""
         return next((state for state in self._all if state.id == name), None)
 
+    def as_kept_in(self, key: str, names: tuple[str, ...]) -> MachineStates:
+        """Return what the column of a machine of some names holds in each state."""
+        between = BETWEEN if any(state.parallel for state in self._all) else None
+        return MachineStates(key, names, tuple(map(self._known, self._all)), between)
+
+    def _known(self, state: State) -> KnownState:
+        within = [one for one in self._all if one.is_atomic and state in (one, *one.ancestors())]
+        outer = tuple(name for one in state.ancestors() for name in _names(one))
+        return KnownState(_names(state), outer, tuple(one.value for one in within))
+
     def read(self, stored: Any) -> Any:
         """What the library takes for what is stored. Raises `UnknownState`."""
         if stored is None:
@@ -92,3 +103,8 @@ def _is_first(state: State) -> bool:
     """Whether a machine that begins is in a state: all regions that are parallel, and else the initial one."""
     beside = state.parent is not None and state.parent.parallel
     return bool((state.initial or beside) and (state.parent is None or _is_first(state.parent)))
+
+
+def _names(state: State) -> tuple[str, ...]:
+    """Return the names of a state in texts: its id, and what its column holds."""
+    return (state.id, state.value) if isinstance(state.value, str) else (state.id,)

@@ -1,0 +1,214 @@
+"""After an arrow, what is no collection is a set of itself, whether its type is known or not; null is an empty one."""
+
+import enum
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+
+from afterwork.errors import NotInSQL
+from afterwork.language import compile_action, compile_query, to_select
+from afterwork.language.members import of_value
+from afterwork.language.operator import Operator
+from afterwork.language.operators.table import table
+from afterwork.language.signature import Wanted
+from afterwork.language.types import ANY, NULL, CollectionType, Type
+from tests.language.model import Customer, names
+
+
+class Size(enum.Enum):
+    Small = 1
+
+
+NUMBERS_ONLY = ("sum", "avg", "average")
+VALUES = ["abc", "", 7, 0, Decimal("1.5"), False, Size.Small, datetime(2024, 2, 29, tzinfo=UTC), date(2024, 2, 29)]
+VALUES += [timedelta(hours=1), b"ab", None]
+ARROWS: list[Operator] = [
+    operator
+    for rows in table().values()
+    for operator in rows
+    if operator.signature.mark == "->" and operator.signature.source.name == "Collection" and not operator.effects
+    if operator.name != "isNullOrEmpty"  # which asks of a text for its characters
+]
+CASES = [
+    (operator, value)
+    for operator in ARROWS
+    for value in VALUES
+    if operator.name not in NUMBERS_ONLY or type(value) in (int, Decimal, type(None))
+]
+
+
+def argument(wanted: Wanted, word: str) -> str:
+    """Return an operand that an operator takes, made of the word that it is asked of."""
+    match wanted.pattern.name:
+        case "Boolean" if wanted.variables:
+            return "x | true"
+        case "U" | "Any":
+            return "x | x"
+        case "Integer":
+            return "1"
+        case "String":
+            return "'-'"
+        case "Type":
+            return "Customer"
+    return word
+
+
+def asked(operator: Operator, word: str, kind: Type, value: Any, session: Session) -> Any:
+    """Return what an operator gives of a variable of a type."""
+    given = ", ".join(argument(one, "v") for one in operator.signature.wanted)
+    query = compile_query(f"{word}->{operator.name}({given})", names(), variables={"v": kind})
+    return query(session=session, v=value)
+
+
+@pytest.mark.parametrize(("operator", "value"), CASES, ids=lambda one: getattr(one, "text", repr(one)))
+def test_each_operator_of_collections_takes_a_value_as_a_set_of_itself(
+    sqlite: Session, operator: Operator, value: Any
+) -> None:
+    kind = of_value(value)
+    element = ANY if kind == NULL else kind
+    as_set = [] if value is None else [value]
+    takes_a_collection = any(one.pattern.name == "Collection" for one in operator.signature.wanted)
+
+    of_unknown = asked(operator, "v", ANY, value, sqlite)
+
+    assert of_unknown == asked(operator, "Set{v}", ANY, value, sqlite)
+    if takes_a_collection:  # its operand must be known to be one
+        assert of_unknown == asked(operator, "v", CollectionType("Set", element), as_set, sqlite)
+    else:
+        assert of_unknown == asked(operator, "v", kind, value, sqlite)
+        assert of_unknown == asked(operator, "Set{v}", kind, value, sqlite)
+
+
+def test_an_object_of_an_unknown_type_is_a_set_of_itself(sqlite: Session) -> None:
+    ada = sqlite.get_one(Customer, 1)
+
+    def ask(text: str) -> Any:
+        return compile_query(text, names(), variables={"found": ANY})(session=sqlite, found=ada)
+
+    assert ask("found->size") == 1
+    assert ask("found->select(x | x = found)->first") is ada
+    assert ask("found->union(found)") == [ada]
+    assert ask("Customer.allInstances->excluding(found)->size") == 2
+    assert ask("Customer.allInstances->difference(found)->size") == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "elements"),
+    [
+        ([1, None, [2, 3]], [1, 2, 3]),
+        ((1, 2), [1, 2]),
+        ({5}, [5]),
+        ([], []),
+        ({"a": 1}, [{"a": 1}]),
+        (["ab"], ["ab"]),
+    ],
+)
+def test_a_collection_of_an_unknown_type_is_its_elements(sqlite: Session, value: Any, elements: list[Any]) -> None:
+    """Collections hold no nulls and no collections, whoever made them."""
+
+    def ask(text: str) -> Any:
+        return compile_query(text, names(), variables={"v": ANY})(session=sqlite, v=value)
+
+    assert ask("v->asSequence") == elements
+    assert ask("Sequence{v}") == elements
+    assert ask("Sequence{1}->collect(x | v)") == elements
+    assert ask("let s : Sequence(Any) = v in s->size") == len(elements)
+    assert ask("if true then v else Set{9} endif->size") == len(elements)
+
+
+@pytest.mark.parametrize("text", ["", "x", None, 0, [], [1]])
+def test_null_or_empty_goes_by_the_value_where_the_type_is_unknown(sqlite: Session, text: Any) -> None:
+    for mark in (".", "->"):
+        query = compile_query(f"v{mark}isNullOrEmpty", names(), variables={"v": ANY})
+        assert query(session=sqlite, v=text) is (text in ("", None, []) and text != 0)
+
+
+def test_what_is_no_collection_is_assigned_to_an_end_as_a_set_of_itself(sqlite: Session) -> None:
+    ada, bob = sqlite.get_one(Customer, 1), sqlite.get_one(Customer, 2)
+    action = compile_action("self.referred := found", names(), Customer, variables={"found": ANY})
+
+    action(ada, session=sqlite, found=bob)
+    assert ada.referred == [bob]
+    action(ada, session=sqlite, found=None)
+    assert ada.referred == []
+
+
+SINGLE = [
+    ("Customer.allInstances->select(c | c.note->size = 1)", [2, 3]),
+    ("Customer.allInstances->select(c | c.note->isEmpty)", [1]),
+    ("Customer.allInstances->select(c | c.number->exists(n | n > 7))", [3]),
+    ("Customer.allInstances->select(c | c.number->forAll(n | n > 7))", [2, 3]),
+    ("Customer.allInstances->select(c | c.number->sum = 0)", [2]),
+    ("Customer.allInstances->select(c | c.number->includes(9))", [3]),
+    ("Customer.allInstances->select(c | c.note->first = c.note->last)", [1, 2, 3]),
+    ("Customer.allInstances->select(c | c.referrer->size = 1)", [2, 3]),
+    ("Customer.allInstances->select(c | c.referrer->select(r | r.number = 7)->notEmpty)", [2, 3]),
+    ("Customer.allInstances->select(c | c.referrer->first.name = 'Ada')", [2, 3]),
+    ("Customer.allInstances->select(c | c.referrer->includes(c.referrer))", [2, 3]),
+    ("Customer.allInstances->select(c | c.referrer.isNullOrEmpty)", [1]),
+    ("Customer.allInstances->select(c | c.note->isNullOrEmpty)", [1, 2]),
+    ("Customer.allInstances->select(c | c.number->isNullOrEmpty)", [2]),
+    ("Customer.allInstances->select(c | c.number->maxValue = c.number->minValue)", [1, 2, 3]),
+    ("Customer.allInstances->select(c | c.name->asSet->size = 1)", [1, 2, 3]),
+    ("Customer.allInstances->select(c | c.name->subSequence(1, 1)->size = 1)", [1, 2, 3]),
+    ("Customer.allInstances->select(c | c.referrer->collect(r | r.number)->sum = 7)", [2, 3]),
+    ("Customer.allInstances->select(c | c.referrer->collect(r | r.orders)->size = 2)", [2, 3]),
+    ("Customer.allInstances->select(c | c.orders->collect(o | o.customer->select(x | x = c))->size > 0)", [1, 2]),
+    ("Customer.allInstances->collect(c | c.referrer->asSet)", [1, 1]),
+    ("Customer.allInstances->select(c | word->includes(c.name))", [1]),
+    ("Customer.allInstances->select(c | word->size = c.id)", [1]),
+    ("Customer.allInstances->select(c | c.orders->at(0)->isEmpty)", [1, 2, 3]),
+    ("Customer.allInstances->select(c | c.orders.at(1)->notEmpty)", [1, 2]),
+    ("Customer.allInstances->select(c | c.orders.at(3).isNull)", [1, 2, 3]),
+    ("Customer.allInstances->select(c | c.orders.total.at(-1).isNull)", [1, 2, 3]),
+]
+
+
+@pytest.mark.parametrize(("text", "keys"), SINGLE)
+def test_a_value_of_a_row_is_a_set_of_itself_in_sql_and_in_memory(session: Session, text: str, keys: list[int]) -> None:
+    in_memory = compile_query(text, names(), variables={"word": ANY})(session=session, word="Ada")
+    by_sql = session.scalars(to_select(text, names(), variables={"word": ANY}, values={"word": "Ada"}))
+
+    assert [customer.id for customer in in_memory] == keys
+    assert sorted(customer.id for customer in by_sql) == keys
+
+
+AFTER_A_DOT = [
+    ("Sequence{'ab', 'cd'}.at(2)", "cd"),
+    ("Sequence{'ab', 'cd'}.at(0)", None),
+    ("Sequence{'ab', 'cd'}->at(3)", None),
+    ("Sequence{'ab', 'cd'}->at(-1)", None),
+    ("Sequence{'ab', 'cd'}.size", 2),
+    ("Sequence{'ab', 'cd'}.indexOf('cd')", 2),
+    ("Sequence{'ab', 'cd'}.first.at(2)", "b"),
+    ("Sequence{'ab', ''}.isNullOrEmpty", False),
+    ("Sequence{4, 9}.max", 9),
+    ("Sequence{4, 9}.max(5)", [5, 9]),
+    ("Sequence{'ab', 'cd'}.toUpper", ["AB", "CD"]),
+    ("Sequence{'ab', 'cd'}.subSequence(2, 5)", ["cd"]),
+    ("Sequence{'ab', 'cd'}.last", "cd"),
+    ("'abc'.at(2)", "b"),
+    ("'abc'->at(2)", None),
+    ("'abc'->at(1)", "abc"),
+    ("'abc'->indexOf('b')", 0),
+    ("'abc'->subSequence(1, 1)", ["abc"]),
+    ("'abc'->reverse", ["abc"]),
+]
+
+
+@pytest.mark.parametrize(("text", "right"), AFTER_A_DOT)
+def test_an_operator_of_the_collection_goes_before_that_of_each_element(
+    sqlite: Session, text: str, right: object
+) -> None:
+    assert compile_query(text, names())(session=sqlite) == right
+
+
+def test_what_only_a_run_can_tell_from_a_collection_has_no_sql() -> None:
+    from tests.language.test_names import names as with_json
+
+    for text in ("extra->size = 1", "extra->notEmpty", "extra.isNullOrEmpty"):
+        with pytest.raises(NotInSQL, match="may be a"):
+            to_select(f"Node.allInstances->select({text})", with_json)
