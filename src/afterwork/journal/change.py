@@ -4,8 +4,8 @@ SQLite's triggers write one row for each change. PostgreSQL's write the changes 
 costs writers a good deal less: its `kind` is a small letter, and `old` and `new` are lists of images. The column `key`
 then says where in an image the key is: at that place if it is a whole number; at the end if it is negative, as a text
 that is null for rows without a key. In an update, each old image has only the values that differ and is followed by the
-set of changed columns, for which `key_text` has the bits of the values; `ADDED` or null stand there where a change of
-the key has left a row on one side only.
+set of changed columns, for which `key_text` has the bits of the values. `MOVED` stands there for a row that has another
+key or none, whose old image is whole; `ADDED` or null where a row is on one side only.
 """
 
 import json
@@ -20,6 +20,9 @@ Image = tuple[str | None, ...]
 
 ADDED = -1
 """In place of the changed columns of an update: the row has only the new image."""
+
+MOVED = -2
+"""In place of the changed columns of an update: the images are of two rows, one that is no more and one that is new."""
 
 
 class Change(NamedTuple):
@@ -79,15 +82,20 @@ Maker = Callable[[Kind, int, Values | None, Values | None], Change]
 def _updates(row: Entry, make: Maker) -> Iterator[Change]:
     bits = [int(bit) for bit in row.key_text.split(",") if bit]
     valued = len(bits)
-    for before, after in zip(row.old, row.new, strict=True):
-        changed = before[-1]
-        if changed is None:
-            yield make("D", EVERY_COLUMN, before[:-1], None)
-        elif (columns := int(changed)) == ADDED:
+    pairs = [(before, after, _columns(before)) for before, after in zip(row.old, row.new, strict=True)]
+    # A row may have got the key that another one has left.
+    yield from (make("D", EVERY_COLUMN, before[:-1], None) for before, _, columns in pairs if columns in {None, MOVED})
+    for before, after, columns in pairs:
+        if columns in {ADDED, MOVED}:
             yield make("I", EVERY_COLUMN, None, after)
-        else:
+        elif columns is not None:
             differing = [old if columns & bit else new for bit, old, new in zip(bits, before, after, strict=False)]
             yield make("U", columns, differing + after[valued:], after)
+
+
+def _columns(before: Values) -> int | None:
+    """The changed columns of a pair of images, or what stands in their place."""
+    return None if before[-1] is None else int(before[-1])
 
 
 def _maker(row: Entry) -> Maker:

@@ -15,7 +15,9 @@ from afterwork.journal.capture import Capture, Plan, Watched
 from afterwork.journal.columns import forms_on_postgresql
 from afterwork.journal.continuity import Shown
 from afterwork.journal.postgresql_marks import MOVED, REPLICATED, ROW, function_name, shown, trigger_name
-from afterwork.journal.postgresql_source import Column, Source
+from afterwork.journal.postgresql_pairs import pairing_of
+from afterwork.journal.postgresql_rows import EXACT, Column, Rows
+from afterwork.journal.postgresql_source import Source
 from afterwork.journal.values import quoted
 from afterwork.store.sleep import wake_statement
 
@@ -47,19 +49,21 @@ FROM found JOIN pg_class c ON c.oid = found.oid JOIN pg_namespace n ON n.oid = c
 WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' ORDER BY c.oid
 """)
 
-# A type can be compared if it is PostgreSQL's own and has an order. Others have no equality, or one that a writer with
-# another search path doesn't find.
+# Types of others have no equality, or one that a writer with another search path doesn't find.
 _COLUMNS = text("""
 SELECT a.attname AS name, format_type(a.atttypid, NULL) AS type, n.nspname = 'pg_catalog' AS is_builtin,
-       t.typtype = 'e' OR n.nspname = 'pg_catalog' AND (t.typname = 'varchar' OR EXISTS (
-           SELECT FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod
-           WHERE m.amname = 'btree' AND o.opcdefault AND o.opcintype = t.oid)) AS has_equality,
-       NOT coalesce(c.collisdeterministic, true) AS needs_bytes,
+       b.typtype = 'e' OR b.typnamespace = 'pg_catalog'::regnamespace AND b.typname = ANY (:exact) AS is_exact,
+       b.typnamespace = 'pg_catalog'::regnamespace AND b.typname IN ('text', 'varchar') AS is_text,
        CASE a.attgenerated WHEN 'v' THEN pg_get_expr(d.adbin, d.adrelid) END AS expression
 FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid JOIN pg_namespace n ON n.oid = t.typnamespace
-LEFT JOIN pg_collation c ON c.oid = a.attcollation
+JOIN pg_type b ON b.oid = CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attrelid = to_regclass(:table) AND a.attnum > 0 AND NOT a.attisdropped
+""")
+
+_CASCADES = text("""
+SELECT EXISTS (SELECT FROM pg_constraint WHERE contype = 'f' AND conrelid = ANY(:relations)
+               AND (confupdtype IN ('c', 'n', 'd') OR confdeltype = 'd'))
 """)
 
 _TRIGGERS = text("""
@@ -119,9 +123,9 @@ class PostgreSQLCapture(Capture):
 
     def definition(self, watched: Watched, table: Table, columns: Sequence[str]) -> str:
         found = {column.name: column for column in self._columns(table)}
-        return Source(
-            self.schema, self.wake, self.dialect, watched, table, [found[name] for name in columns]
-        ).function()
+        rows = Rows(self.dialect, watched, table, [found[name] for name in columns])
+        pairing = pairing_of(rows, has_cascades=self._has_cascades(table))
+        return Source(self.schema, self.wake, rows, pairing).function()
 
     def written(self, watched: Watched, table: Table) -> str:
         values = {"watch": watched.id, "table": _full_name(table), "function": self._function(watched)}
@@ -194,7 +198,7 @@ class PostgreSQLCapture(Capture):
         return self.connection.execute(_TRIGGERS, functions).all()
 
     def _make_function(self, name: str, definition: str) -> None:
-        body = f"$afterwork${definition}$afterwork$"
+        body = dollar_quoted(definition)
         self._run(f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS {body}")
 
     def _function(self, watched: Watched, *, row: bool = False) -> str:
@@ -205,11 +209,24 @@ class PostgreSQLCapture(Capture):
         return self.connection.execute(_RELATIONS, {"table": _full_name(table)}).all()
 
     def _columns(self, table: Table) -> "list[Column]":
-        rows = self.connection.execute(_COLUMNS, {"table": _full_name(table)}).mappings()
+        rows = self.connection.execute(_COLUMNS, {"table": _full_name(table), "exact": EXACT}).mappings()
         return [Column(**row) for row in rows]
+
+    def _has_cascades(self, table: Table) -> bool:
+        """Whether a change of other rows may change the columns that refer to them."""
+        relations = [relation.oid for relation in self._relations(table)]
+        return bool(self.connection.execute(_CASCADES, {"relations": relations}).scalar())
 
     def _run(self, statement: str) -> None:
         self.connection.exec_driver_sql(statement.replace("%", "%%"))
+
+
+def dollar_quoted(body: str) -> str:
+    """The body of a function as a text in SQL. It may have names in it that look like the end of one."""
+    tag = "$afterwork$"
+    while tag in body:
+        tag = f"{tag[:-1]}_$"
+    return f"{tag}{body}{tag}"
 
 
 def _full_name(table: Table) -> str:

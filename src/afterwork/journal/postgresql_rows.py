@@ -1,0 +1,112 @@
+"""The rows that a trigger on PostgreSQL is given, as SQL: where they are, and the images that are made of them."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from sqlalchemy import Dialect, Table
+
+from afterwork.journal.capture import Watched
+from afterwork.journal.forms import Forms
+from afterwork.journal.values import key_sql, quoted, value_sql
+from afterwork.journal.watch import LAST_BIT, is_number
+
+EXACT = "bool int2 int4 int8 oid uuid text varchar bytea date time timestamp timestamptz".split()
+"""PostgreSQL's own types whose values are the same in every way if they are equal. So are those of enums."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as the database has it."""
+
+    name: str
+    type: str
+    is_builtin: bool
+    is_exact: bool
+    is_text: bool
+    expression: str | None
+
+    @property
+    def source(self) -> str:
+        """The column in a transition table, which has no columns that are only calculated."""
+        return quoted(self.name) if self.expression is None else f"({self.expression})"
+
+    @property
+    def missing(self) -> str:
+        """What stands for the column once it has been dropped or renamed."""
+        return f"NULL::{self.type if self.is_builtin else 'text'} AS {quoted(self.name)}"
+
+    def compared(self, reference: str) -> str:
+        """The column, so that it can be compared by `=`, if its type is exact."""
+        # Whatever its collation is. The cast lets writers go on where it has become JSON, say, which has no equality.
+        return f'{reference}::text COLLATE "C"' if self.is_text else reference
+
+    def differs(self, old: str, new: str) -> str:
+        """A condition that is true if a calculation could tell the values apart, as it can 1.5 and 1.50."""
+        if self.is_exact:
+            return f"{self.compared(old)} IS DISTINCT FROM {self.compared(new)}"
+        # Of records, PostgreSQL can compare the bytes, whatever types they have. As an operator, it would be taken for
+        # one between their columns.
+        return f"record_image_ne(ROW({old}), ROW({new}))"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one table, in which the columns are c0, c1 and so on."""
+
+    dialect: Dialect
+    watched: Watched
+    table: Table
+    columns: list[Column]
+
+    @cached_property
+    def key(self) -> list[str]:
+        """The names of the columns of the key; [] if there is none."""
+        key = [column.name for column in self.table.primary_key.columns]
+        return key if set(key) <= set(self.places) else []
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The number of each column."""
+        return {column.name: place for place, column in enumerate(self.columns)}
+
+    @cached_property
+    def key_place(self) -> int:
+        """Where the key is in an image."""
+        is_one = is_number([self.forms[name] for name in self.key])
+        return self.watched.valued.index(self.key[0]) if is_one else -1
+
+    def of(self, source: str, *more: str) -> str:
+        """The rows of a transition table. A column that is dropped or renamed one day is null from then on, rather than
+        an error for all who write: its name then means the one of `missing`."""
+        names = [f"{column.source} AS c{place}" for place, column in enumerate(self.columns)]
+        missing = ", ".join(column.missing for column in self.columns)
+        columns = ", ".join([*names, *more])
+        return f"(SELECT r.* FROM (SELECT {missing}) AS missing, LATERAL (SELECT {columns} FROM {source}) AS r)"
+
+    def image(self, side: str) -> str:
+        """The image of a row: the text of each valued column, and of the key if that is no number."""
+        return ", ".join([*self.values(side), *([self.key_text(side)] if self.key_place < 0 else [])])
+
+    def values(self, side: str) -> list[str]:
+        """The texts of the valued columns. One that is no more keeps its place."""
+        return [
+            value_sql(self.forms[name], f"{side}.c{self.places[name]}")
+            if name in self.places and self.forms[name].is_exact
+            else "NULL::text"
+            for name in self.watched.valued
+        ]
+
+    def key_text(self, side: str) -> str:
+        """The text of the key, null if there is none."""
+        references = [f"{side}.c{self.places[name]}" for name in self.key]
+        forms = [self.forms[name] for name in self.key]
+        return (key_sql(forms, references, self.dialect) if references else None) or "NULL::text"
+
+    def bit(self, name: str) -> int:
+        """The bit of a column in sets of columns."""
+        return 1 << min(self.watched.columns.index(name), LAST_BIT)
+
+    @property
+    def forms(self) -> Forms:
+        """The forms of the columns."""
+        return self.watched.forms or {}
