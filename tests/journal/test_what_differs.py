@@ -1,6 +1,7 @@
 """A change is what a calculation could tell apart, whether or not SQL holds the values for equal."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
 from sqlalchemy import Column, Engine, Integer, MetaData, Table, text
@@ -89,8 +90,9 @@ def things(captured: Start, engine: Engine, kinds: Iterable[str], key: str = KEY
     with engine.begin() as connection:
         connection.execute(text(f"CREATE TABLE thing ({', '.join([key, *definitions])})"))
         connection.execute(text("INSERT INTO thing (id) VALUES (1)"))
-    columns = [Column("id", Integer, primary_key="PRIMARY" in key), *(Column(name, NullType) for name in names)]
-    return captured(Table("thing", MetaData(), *columns))
+    identity: Column[Any] = Column("id", Integer, primary_key="PRIMARY" in key)
+    values: list[Column[Any]] = [Column(name, NullType) for name in names]
+    return captured(Table("thing", MetaData(), identity, *values))
 
 
 def is_told(found: Captured, place: int, value: object, kind: str) -> bool:

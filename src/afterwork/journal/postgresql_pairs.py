@@ -1,9 +1,9 @@
 """An update gives a trigger on PostgreSQL two tables, of its rows before and after. Here they are paired, as SQL.
 
-Rows are paired by their keys, which is quickest, or by their places, since both tables are in the same order. The places
-serve rows without a key; keys of which PostgreSQL holds for equal what a calculation can tell apart; and tables whose
-rows a cascade may change once more within the same statement, since all versions of a row are in the tables then.
-Nothing is lost if an order should be another one some day: whatever the pairs are, those that differ have between them
+Rows are paired by their keys, which is quickest, or by their places, since both tables are in the same order. Places
+serve rows without a key, and keys that are equal to PostgreSQL and not to a calculation. They also serve tables whose
+rows a cascade may change once more within the same statement: all versions of a row are in the tables then.
+Nothing is lost if the order should be another one some day: whatever the pairs are, those that differ have between them
 all that is no more and all that is new.
 """
 

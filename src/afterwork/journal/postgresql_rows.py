@@ -10,7 +10,10 @@ from afterwork.journal.forms import Forms
 from afterwork.journal.values import key_sql, quoted, value_sql
 from afterwork.journal.watch import LAST_BIT, is_number
 
-EXACT = "bool int2 int4 int8 oid uuid text varchar bytea date time timestamp timestamptz".split()
+EXACT = [
+    *("bool", "int2", "int4", "int8", "oid", "uuid", "text", "varchar", "bytea"),
+    *("date", "time", "timestamp", "timestamptz"),
+]
 """PostgreSQL's own types whose values are the same in every way if they are equal. So are those of enums."""
 
 

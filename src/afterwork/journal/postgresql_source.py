@@ -51,7 +51,8 @@ BEGIN
 END """
 
     def _in_parts(self, source: str, insert: "Insert") -> str:
-        return f"""        SELECT count(*) INTO afterwork_rows FROM (SELECT FROM {source} LIMIT {self.at_once + 1}) AS few;
+        few = f"SELECT FROM {source} LIMIT {self.at_once + 1}"
+        return f"""        SELECT count(*) INTO afterwork_rows FROM ({few}) AS few;
         IF afterwork_rows = 0 THEN
             RETURN NULL;
         ELSIF afterwork_rows <= {self.at_once} THEN
