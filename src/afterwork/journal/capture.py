@@ -115,6 +115,12 @@ class Plan:
         return faults or (() if set(self.columns) <= set(made.columns) else (OTHER_COLUMNS,))
 
     @property
+    def is_enough(self) -> bool:
+        """Whether all changes are captured that are to be, and perhaps some that nobody wants any more."""
+        made = self.watched.made
+        return self.is_done or (made is not None and not self.faults and set(made.columns) > set(self.columns))
+
+    @property
     def is_done(self) -> bool:
         """Whether there is nothing to do."""
         made = self.watched.made
