@@ -118,7 +118,8 @@ class Plan:
     def is_enough(self) -> bool:
         """Whether all changes are captured that are to be, and perhaps some that nobody wants any more."""
         made = self.watched.made
-        return self.is_done or (made is not None and not self.faults and set(made.columns) > set(self.columns))
+        is_wider = made is not None and set(made.columns) > set(self.columns)
+        return self.is_done or (is_wider and not self.faults and self.is_written_alike)
 
     @property
     def is_done(self) -> bool:
