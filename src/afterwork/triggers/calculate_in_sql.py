@@ -22,9 +22,7 @@ from afterwork.manifest.tables import due as dues
 from afterwork.model.cache import DerivedCache
 from afterwork.model.external_id import ExternalId, parse
 from afterwork.store.direct import Direct
-from afterwork.triggers.calculate import Calculated
-from afterwork.triggers.fit import checked
-from afterwork.triggers.same import is_same
+from afterwork.triggers.calculate import Calculated, checked, is_same
 
 Key = tuple[object, ...]
 
@@ -111,7 +109,7 @@ class SqlCalculator:
             value = checked(self.cache.column, self.cache.name, value)
         except AfterworkError as error:
             return Calculated(claimed, root, stored=stored, reads=reads, error=error, took=took, in_sql=True)
-        is_new = not is_same(stored, value)
+        is_new = not is_same(self.cache.column, stored, value)
         return Calculated(claimed, root, value, stored, is_new, reads, took=took, in_sql=True)
 
 

@@ -72,7 +72,7 @@ class Resident(LongLived):
 class ServerAtHand:
     """An application object with an engine of its own, as another process would have."""
 
-    def __init__(self, url: URL, clock: Hours, app: type[LongLived], settings: aw.Settings) -> None:
+    def __init__(self, url: URL, clock: Hours, app: type[LongLived], settings: aw.Settings, base: Any = Base) -> None:
         self.engine = create_engine(url, connect_args=arguments(url))
         self.is_dead = False
         self.has_claimed = False
@@ -81,7 +81,7 @@ class ServerAtHand:
         """The numbers that PostgreSQL has for the connections of servers that have died."""
         self.at_points: Callable[[Reached], None] | None = None
         event.listen(self.engine, "connect", lambda connection, _: self._raw.append(connection))
-        self.app = app(Base, clock=clock, settings=settings, on_event=self._listen)
+        self.app = app(base, clock=clock, settings=settings, on_event=self._listen)
 
     def _listen(self, event: Event) -> None:
         if not isinstance(event, Reached) or self.is_dead:

@@ -1,0 +1,1 @@
+"""Columns of every type, with odd values in them."""
