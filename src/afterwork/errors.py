@@ -94,6 +94,18 @@ class MalformedExternalId(AfterworkError, ValueError):
     """A text is not the external id of any object of this model."""
 
 
+class UnnamedObject(AfterworkError):
+    """A row has a key of which no external id can be made, so no cache can be made for its object. `root` stands for
+    the id. Is kept as what the cache has failed with."""
+
+    def __init__(self, root: str, why: str) -> None:
+        super().__init__(
+            f"{why} No external id can be made of that, so the value can't be calculated. Change the key; or, if newer "
+            "code knows what it is, start a server with that code."
+        )
+        self.root = root
+
+
 class NoSession(AfterworkError):
     """An object is not in a session, so there is no transaction to put a ticket into."""
 

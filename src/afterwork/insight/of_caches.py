@@ -9,7 +9,7 @@ from afterwork.insight.neighbours import Finder, Neighbourhood
 from afterwork.insight.page import Page
 from afterwork.insight.reading import Reading
 from afterwork.manifest.explain import CacheLine, Explainer, Explanation, Reader, State
-from afterwork.model.external_id import parse
+from afterwork.model.external_id import class_of
 from afterwork.triggers.assemble import matcher_of
 
 MOST_IMPACT = 200
@@ -40,14 +40,14 @@ class OfCaches(Reading):
         `BadRequest` and `MalformedExternalId`."""
         with self._reading() as connection:
             explainer = Explainer(matcher_of(self._database, self._model, connection))
-            cache = self._model.cache_in(parse(root_id, self._model.classes).mapper.class_, name)
+            cache = self._model.cache_in(class_of(root_id, self._model.classes).class_, name)
             return explainer.explain(connection, explainer.matcher.definitions.of(cache), root_id)
 
     def around(self, root_id: str, name: str) -> Neighbourhood:
         """What a cache of an object has read, and who reads it. Raises `BadRequest` and `MalformedExternalId`."""
         with self._reading() as connection:
             explainer = Explainer(matcher_of(self._database, self._model, connection))
-            cache = self._model.cache_in(parse(root_id, self._model.classes).mapper.class_, name)
+            cache = self._model.cache_in(class_of(root_id, self._model.classes).class_, name)
             definition = explainer.matcher.definitions.of(cache)
             return Finder(explainer, Naming(self._model)).around(connection, definition, root_id)
 

@@ -70,7 +70,7 @@ def _changes(row: Entry) -> Iterator[Change]:
         case "u":
             return _updates(row, make)
         case kind:
-            key = row.key if row.key is not None else row.key_text
+            key = text_in(row.key if row.key is not None else row.key_text)
             old, new = _image(row.old), _image(row.new)
             return iter([Change(row.id, _tx(row), moment_of(row.moment), row.watch, kind, key, row.columns, old, new)])
 
@@ -124,7 +124,13 @@ def moment_of(value: Any) -> datetime:
 
 
 def _image(value: Any) -> Image | None:
+    value = text_in(value)
     return _tuple(json.loads(value) if isinstance(value, str) else value)
+
+
+def text_in(value: Any) -> Any:
+    """What SQLite had, which may have been no text at all where one should be."""
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
 
 
 def _tuple(image: Values | None) -> Image | None:

@@ -105,11 +105,11 @@ class Entries:
 
     def waiting(self, connection: Connection) -> Sequence[Change]:
         """The changes that nobody has taken yet, those of the transaction itself included. They stay."""
-        return read(connection.execute(_WAITING).all())
+        return read(connection.execute(self._waiting).all())
 
     def first_waiting(self, connection: Connection, most: int) -> Sequence[Change] | None:
         """The changes that nobody has taken yet, as `waiting`; None if they fill more than so many rows."""
-        rows = connection.execute(_FIRST_WAITING, {"most": most + 1}).all()
+        rows = connection.execute(self._first_waiting, {"most": most + 1}).all()
         return None if len(rows) > most else read(rows)
 
     def unseen(self, connection: Connection, snapshot: Any) -> Sequence[Change]:
@@ -157,7 +157,7 @@ class Entries:
             f"INSERT INTO afterwork_recent ({columns}) SELECT {columns} FROM ({some}) AS taken"
             f" WHERE {self._needed('taken')}"
         )
-        taken = text(f"SELECT {columns}, {_KNOWN.format(**_ON_SQLITE)} FROM ({some})").bindparams(_NOW)
+        taken = text(f"SELECT {_COLUMNS_ON_SQLITE}, {_KNOWN.format(**_ON_SQLITE)} FROM ({some})").bindparams(_NOW)
         return [Direct(kept), Direct(taken)]
 
     @cached_property
@@ -168,7 +168,19 @@ class Entries:
     def _unseen(self) -> TextClause:
         cast = "CAST(:snapshot AS pg_snapshot)" if self.dialect == "postgresql" else ":snapshot"
         seen = self._seen.format(entry="afterwork_recent", snapshot=cast)
-        return text(f"SELECT * FROM afterwork_recent WHERE NOT ({seen}) ORDER BY id")
+        return text(f"SELECT {self._columns} FROM afterwork_recent WHERE NOT ({seen}) ORDER BY id")
+
+    @property
+    def _columns(self) -> str:
+        return ", ".join(Entry._fields) if self.dialect == "postgresql" else _COLUMNS_ON_SQLITE
+
+    @cached_property
+    def _waiting(self) -> TextClause:
+        return text(f"SELECT {self._columns} FROM afterwork_journal ORDER BY id")
+
+    @cached_property
+    def _first_waiting(self) -> TextClause:
+        return text(f"SELECT {self._columns} FROM afterwork_journal LIMIT :most")
 
     @cached_property
     def _forget(self) -> TextClause:
@@ -180,8 +192,12 @@ def seen_by_now(dialect: str) -> Any:
     return literal_column("pg_current_snapshot()") if dialect == "postgresql" else literal_column("0")
 
 
-_WAITING = text("SELECT * FROM afterwork_journal ORDER BY id")
-_FIRST_WAITING = text("SELECT * FROM afterwork_journal LIMIT :most")
+# What is no UTF-8 would keep the driver from reading any of it.
+_AS_BYTES = {
+    "key": "CASE typeof(key) WHEN 'text' THEN CAST(key AS BLOB) ELSE key END AS key",
+    **{name: f"CAST({name} AS BLOB) AS {name}" for name in ("key_text", "old", "new")},
+}
+_COLUMNS_ON_SQLITE = ", ".join(_AS_BYTES.get(name, name) for name in Entry._fields)
 _ANY = text("SELECT 1 FROM afterwork_journal LIMIT 1")
 _OWN = text("SELECT CAST(CAST(pg_current_xact_id() AS text) AS bigint)")
 _LAST = text(LAST_CHANGE)

@@ -68,7 +68,8 @@ def cause_of(change: Change, watch: Watch | None) -> Cause:
 def written(cause: Cause) -> str:
     """A cause as it is kept."""
     known = {name: value for name, value in vars(cause).items() if value not in (None, (), {})}
-    return json.dumps(known, default=_plain, ensure_ascii=False)
+    # A key on SQLite need not be a text that can be written again.
+    return json.dumps(known, default=_plain, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
 
 
 def read_cause(text: str | None) -> Cause | None:

@@ -44,8 +44,8 @@ class Circles:
         c = caches.c
         for definition in self._definitions.writing(change.watch, change.columns):
             if definition.id in self._circular:
-                root = definition.root_of(change.key, self._dialect)
-                own = select(c.id, c.depth).where(c.definition == definition.id, c.root == root)
+                roots, _ = definition.roots_of([change.key], self._dialect)
+                own = select(c.id, c.depth).where(c.definition == definition.id, c.root.in_(roots))
                 found = self._connection.execute(own).one_or_none()
                 if found is not None:
                     return Writer(found.id, found.depth)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Dialect, func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from afterwork.errors import BadRequest
+from afterwork.errors import BadRequest, UnnamedObject, shown
 from afterwork.journal.values import identity_of
 from afterwork.journal.watch import Watch, Watches
 from afterwork.manifest.shapes import Shapes
@@ -19,7 +19,7 @@ from afterwork.manifest.tables import definition as definitions
 from afterwork.manifest.tables import shape as shapes
 from afterwork.manifest.tables import use as uses
 from afterwork.model.cache import Cache, DerivedCache
-from afterwork.model.external_id import ExternalId, parse
+from afterwork.model.external_id import parse, root_id, unnamed
 
 NO_PRIORITY = 2147483647
 
@@ -39,8 +39,27 @@ class Definition:
         return self.cache.name
 
     def root_of(self, key: int | str, dialect: Dialect) -> str:
-        """The external id of the object whose row has this key in the journal."""
-        return str(ExternalId(self.cache.root, identity_of(self.watch, key, dialect)))
+        """The external id of the object whose row has this key in the journal. Raises `UnnamedObject`."""
+        mapper = self.cache.root
+        try:
+            return root_id(mapper, (key,) if self._is_plain(key) else identity_of(self.watch, key, dialect))
+        except Exception as error:  # whatever the types of the model raise
+            why = f"A row of {self.watch.table.fullname} has the key {shown(key)}: {error}"
+            raise UnnamedObject(unnamed(mapper, key), why) from error
+
+    def _is_plain(self, key: int | str) -> bool:
+        return type(key) is int and self.watch.has_plain_key
+
+    def roots_of(self, keys: Iterable[int | str], dialect: Dialect) -> tuple[list[str], list[UnnamedObject]]:
+        """The external ids of the objects with these keys, and those that have none."""
+        named: list[str] = []
+        unnamed: list[UnnamedObject] = []
+        for key in keys:
+            try:
+                named.append(self.root_of(key, dialect))
+            except UnnamedObject as error:
+                unnamed.append(error)
+        return named, unnamed
 
     def key_of(self, root: str) -> tuple[Any, ...]:
         """The primary key of the object that has this external id."""

@@ -9,12 +9,14 @@ from typing import Any
 from sqlalchemy import Connection, Text, bindparam, cast, delete, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from afterwork.errors import UnnamedObject
 from afterwork.manifest.cause import Cause, written
 from afterwork.manifest.definitions import Definition
 from afterwork.manifest.due import Claimed, DueCaches, Mark
 from afterwork.manifest.keep import Manifests
 from afterwork.manifest.tables import cache as caches
 from afterwork.manifest.tables import due as dues
+from afterwork.model.external_id import UNNAMED
 from afterwork.store.direct import Direct
 
 AT_ONCE = 1000
@@ -130,6 +132,22 @@ class Heads:
             found = self._old(connection, definition, some, fill_since)
             text, fill = written(cause), fill_since is not None
             self._dues.mark(connection, [Mark(number, definition.id, now, now, text, fill) for number in found])
+
+    def fail(
+        self, connection: Connection, definition: Definition, objects: Sequence[UnnamedObject], now: datetime
+    ) -> None:
+        """Let objects that have no external id have a cache that has failed. It runs as soon as they have one."""
+        for one in objects:
+            connection.execute(self._insert, {"definition": definition.id, "root": one.root})
+            own = update(caches).where(caches.c.definition == definition.id, caches.c.root == one.root)
+            connection.execute(own.values(computed=now, error=str(one)))
+
+    def has_unnamed(self, connection: Connection, definition: Definition) -> bool:
+        """Whether there are caches that failed since their object has no external id."""
+        c = caches.c
+        failed = select(c.id).where(c.definition == definition.id, c.error.is_not(None))
+        prefix = f"{definition.cache.root.class_.__name__}!{UNNAMED}"
+        return connection.execute(failed.where(c.root.startswith(prefix, autoescape=True)).limit(1)).first() is not None
 
     def _old(
         self, connection: Connection, definition: Definition, roots: Sequence[str], since: datetime | None

@@ -151,17 +151,19 @@ class Matcher:
             own = [change for change in changes if change.watch == definition.watch.id and change.kind != "U"]
             if not own:
                 continue
-            alive: dict[str, bool] = {}
-            gone: set[str] = set()
+            alive: dict[int | str, bool] = {}
+            gone: set[int | str] = set()
             for change in own:
                 if change.kind == "T":
                     alive.clear()
                     self.heads.forget_all(connection, definition)
                 elif change.key is not None:
-                    root = definition.root_of(change.key, self.dialect)
-                    alive[root] = change.kind == "I"
+                    alive[change.key] = change.kind == "I"
                     if change.kind == "D":
-                        gone.add(root)
+                        gone.add(change.key)
             # Also of one that was made again: what is calculated just now is of the one that was there before.
-            self.heads.forget(connection, definition, list(gone))
-            self.heads.add(connection, definition, [root for root, there in alive.items() if there], now)
+            named, unnamed = definition.roots_of(gone, self.dialect)
+            self.heads.forget(connection, definition, [*named, *(one.root for one in unnamed)])
+            named, unnamed = definition.roots_of((key for key, there in alive.items() if there), self.dialect)
+            self.heads.add(connection, definition, named, now)
+            self.heads.fail(connection, definition, unnamed, now)

@@ -1,15 +1,17 @@
 """What a column's type says of its Python values."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import ColumnElement
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.dialects.postgresql import DOMAIN
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
 def python_type(column: ColumnElement[Any]) -> type | None:
     """The class of a column's values, or None where its type doesn't say. A decorated type is what is inside."""
     kind = column.type
-    for candidate in (kind, *([kind.impl_instance] if isinstance(kind, TypeDecorator) else [])):
+    for candidate in (kind, *_behind(kind)):
         try:
             found = candidate.python_type
         except NotImplementedError:  # SQLAlchemy 2.0's way to say that it doesn't know; 2.1 says `object`
@@ -17,6 +19,15 @@ def python_type(column: ColumnElement[Any]) -> type | None:
         if found is not object:
             return found
     return None
+
+
+def _behind(kind: TypeEngine[Any]) -> Iterator[TypeEngine[Any]]:
+    """The types that a type is made of."""
+    if isinstance(kind, TypeDecorator):
+        yield kind.impl_instance
+    elif isinstance(kind, DOMAIN):
+        yield kind.data_type
+        yield from _behind(kind.data_type)
 
 
 def has_zone(column: ColumnElement[Any]) -> bool:

@@ -4,13 +4,10 @@ The class, then each part of the primary key, parted by `!`. In a part, `%` and 
 empty one is `%00`. Each object has exactly one external id, and only that one is read back.
 """
 
-import datetime as dt
-import enum
-import re
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import InvalidOperation
+from hashlib import blake2b
 from typing import Any
 
 from sqlalchemy import ColumnElement, inspect
@@ -18,12 +15,16 @@ from sqlalchemy.orm import InstanceState, Mapper
 
 from afterwork.errors import MalformedExternalId, shown
 from afterwork.model.columns import python_type
+from afterwork.model.key_part import key_part, reader_of
 
 MOST = 1000
 """Characters that an external id can have. A key that needs more is no key to keep in a ticket."""
 
-WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
-LARGEST = 2**63
+MOST_BYTES = 2000
+"""Bytes that the external id of an object with caches can have: an index on PostgreSQL has room for little more."""
+
+UNNAMED = "%?"
+"""Where an external id would have the key, if one could be made of it. What follows tells it from others."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,38 @@ def external_id_or_none(obj: object) -> str | None:
     return None if None in key else str(ExternalId(mapper, key))
 
 
+def root_id(mapper: Mapper[Any], key: tuple[Any, ...]) -> str:
+    """The external id by which caches of an object with this primary key are kept. Raises `MalformedExternalId` or
+    `ValueError` if there is none that leads back to it."""
+    if len(key) == 1 and type(key[0]) is int:
+        return f"{mapper.class_.__name__}!{key[0]}"
+    if None in key:
+        raise MalformedExternalId("A part of the key is null.")
+    text = str(ExternalId(mapper, key))
+    size = len(text.encode())  # raises for what is no text
+    if len(text) > MOST or size > MOST_BYTES:
+        raise MalformedExternalId(
+            f"{shown(text)} is too long: an external id has at most {MOST:,} characters, and here {MOST_BYTES:,} bytes."
+        )
+    if parse(text, {mapper.class_.__name__: mapper}).key != key:
+        raise MalformedExternalId(f"{shown(text)} does not say all of the key.")
+    hash(key)  # SQLAlchemy can't find an object by one that has none
+    return text
+
+
+def unnamed(mapper: Mapper[Any], key: object) -> str:
+    """What stands for the external id of an object for which there is none, by its key in the journal."""
+    digest = blake2b(str(key).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return f"{mapper.class_.__name__}!{UNNAMED}{digest}"
+
+
+def class_of(text: str, classes: Mapping[str, Mapper[Any]]) -> Mapper[Any]:
+    """The class that an external id begins with, also one that stands for what has none. Raises
+    `MalformedExternalId`."""
+    name, _, rest = text.partition("!")
+    return classes[name] if rest.startswith(UNNAMED) and name in classes else parse(text, classes).mapper
+
+
 def parse(text: str | None, classes: Mapping[str, Mapper[Any]]) -> ExternalId:
     """Read an external id. Raises `MalformedExternalId`, saying which part is wrong."""
     if not text or len(text) > MOST or "\0" in text:
@@ -71,6 +104,8 @@ def parse(text: str | None, classes: Mapping[str, Mapper[Any]]) -> ExternalId:
         raise MalformedExternalId(
             f"{shown(text)} begins with no class of the model. An external id looks like Customer!42."
         )
+    if parts[:1] and parts[0].startswith(UNNAMED):
+        raise MalformedExternalId(f"{shown(text)} stands for a {name} whose key can't be written as an external id.")
     if len(parts) != len(mapper.primary_key):
         raise MalformedExternalId(
             f"{shown(text)} has {len(parts)} key parts, the primary key of {name} has {len(mapper.primary_key)}."
@@ -86,7 +121,7 @@ def _read(part: str, column: ColumnElement[Any], text: str) -> Any:
     try:
         if part == "":
             raise ValueError("empty")
-        return _reader(python_type(column) or str)(_unquoted(part))
+        return reader_of(column)(_unquoted(part))
     except (ValueError, KeyError, InvalidOperation):
         wanted = (python_type(column) or str).__name__
         raise MalformedExternalId(
@@ -94,22 +129,12 @@ def _read(part: str, column: ColumnElement[Any], text: str) -> Any:
         ) from None
 
 
-def _reader(kind: type) -> Callable[[str], Any]:
-    return kind.__getitem__ if issubclass(kind, enum.Enum) else READERS.get(kind, str)
-
-
 def _written(value: Any) -> str:
     match value:
         case "" | b"":
             return "%00"
-        case enum.Enum():
-            return _quoted(value.name)
-        case bytes():
-            return value.hex()
-        case dt.datetime() | dt.date() | dt.time():
-            return value.isoformat()
         case _:
-            return _quoted(str(value))
+            return _quoted(key_part(value))
 
 
 def _quoted(text: str) -> str:
@@ -118,22 +143,3 @@ def _quoted(text: str) -> str:
 
 def _unquoted(text: str) -> str:
     return "" if text == "%00" else text.replace("%21", "!").replace("%25", "%")
-
-
-def _whole_number(text: str) -> int:
-    if not WHOLE_NUMBER.fullmatch(text) or not -LARGEST <= int(text) < LARGEST:
-        raise ValueError(text)
-    return int(text)
-
-
-READERS: Mapping[type, Callable[[str], Any]] = {
-    int: _whole_number,
-    uuid.UUID: uuid.UUID,
-    Decimal: Decimal,
-    bytes: bytes.fromhex,
-    dt.date: dt.date.fromisoformat,
-    dt.datetime: dt.datetime.fromisoformat,
-    dt.time: dt.time.fromisoformat,
-    bool: {"True": True, "False": False}.__getitem__,
-    float: float,
-}

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Text, cast, func, tuple_
 
 from afterwork.model.columns import python_type
-from afterwork.model.external_id import READERS
+from afterwork.model.key_part import READERS
 
 
 def key_text(key: object) -> str:

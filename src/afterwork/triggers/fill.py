@@ -5,18 +5,20 @@ crash where it was.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select, tuple_, update
+from sqlalchemy import Connection, func, select, update
 
+from afterwork.errors import MalformedExternalId
+from afterwork.journal.walk import Walk
 from afterwork.manifest.cause import Cause
 from afterwork.manifest.definitions import Definition, after_all_runs
 from afterwork.manifest.match import Matcher
 from afterwork.manifest.tables import cache as caches
 from afterwork.manifest.tables import definition as definitions
 from afterwork.manifest.tables import due as dues
-from afterwork.model.external_id import ExternalId
 from afterwork.model.key import is_one_of
 
 CHUNK = 1000
@@ -37,6 +39,8 @@ class Filler:
             if known[definition.id].root_watch != watch:
                 connection.execute(update(definitions).where(c.id == definition.id).values(root_watch=watch))
             if known[definition.id].checksum == checksum:
+                if self.matcher.heads.has_unnamed(connection, definition):
+                    self._look_through(connection, definition)
                 continue
             total = connection.execute(select(func.count()).select_from(definition.cache.table)).scalar_one()
             connection.commit()
@@ -50,6 +54,11 @@ class Filler:
         self.matcher.definitions.load(connection)
         connection.commit()
 
+    def _look_through(self, connection: Connection, definition: Definition) -> None:
+        """Look for objects that have got an external id, by other code. The others have run already."""
+        mine = update(definitions).where(definitions.c.id == definition.id)
+        connection.execute(mine.values(filled=False, next_root=None, done=0))
+
     def step(self, connection: Connection, definition: Definition, now: datetime) -> bool:
         """Add the next chunk of one cache. False if somebody else is at it, or the end is reached."""
         c = definitions.c
@@ -62,15 +71,17 @@ class Filler:
             ).one_or_none()
             if row is None:
                 return False
-            roots = self._next(connection, definition, row.next_root)
-            if roots:
+            keys, last = Walk(definition.watch).chunk(connection, row.next_root, CHUNK)
+            if keys:
+                roots, unnamed = definition.roots_of(keys, self.matcher.dialect)
                 self.matcher.heads.add(connection, definition, roots, now, Cause("fill"), fill_since=row.began)
-                progress = {"next_root": roots[-1], "done": row.done + len(roots)}
+                self.matcher.heads.fail(connection, definition, unnamed, now)
+                progress = {"next_root": last, "done": row.done + len(keys)}
             else:
                 self._drop_gone(connection, definition, row.began)
                 progress = {"filled": True}
             connection.execute(update(definitions).where(c.id == definition.id).values(progress))
-        return bool(roots)
+        return bool(keys)
 
     def _drop_gone(self, connection: Connection, definition: Definition, began: datetime) -> None:
         """Drop the caches of objects that filling has not met, and that are not there: they were deleted while nobody
@@ -82,19 +93,17 @@ class Filler:
         )
         rows = connection.execute(old).all()
         for start in range(0, len(rows), CHUNK):
-            keys = {definition.key_of(row.root): row.id for row in rows[start : start + CHUNK]}
-            there = self._there(connection, definition, list(keys))
-            self.matcher.heads.drop(connection, [number for key, number in keys.items() if key not in there])
+            some = {row.root: row.id for row in rows[start : start + CHUNK]}
+            there = self._there(connection, definition, list(some))
+            self.matcher.heads.drop(connection, [number for root, number in some.items() if root not in there])
 
-    def _there(self, connection: Connection, definition: Definition, keys: Sequence[tuple[object, ...]]) -> set[object]:
+    def _there(self, connection: Connection, definition: Definition, roots: Sequence[str]) -> set[str]:
+        """Those of some external ids that are those of objects. One that can't be read is none: filling has met the
+        object by another."""
+        keys: dict[tuple[object, ...], str] = {}
+        for root in roots:
+            with suppress(MalformedExternalId):
+                keys[definition.key_of(root)] = root
         columns = list(definition.cache.table.primary_key.columns)
-        return {tuple(row) for row in connection.execute(select(*columns).where(is_one_of(columns, keys)))}
-
-    def _next(self, connection: Connection, definition: Definition, after: str | None) -> list[str]:
-        mapper = definition.cache.root
-        key = list(definition.cache.table.primary_key.columns)
-        some = select(*key).order_by(*key).limit(CHUNK)
-        if after is not None:
-            last = definition.key_of(after)
-            some = some.where(tuple_(*key) > tuple_(*last)) if len(key) > 1 else some.where(key[0] > last[0])
-        return [str(ExternalId(mapper, tuple(row))) for row in connection.execute(some)]
+        found = connection.execute(select(*columns).where(is_one_of(columns, keys))) if keys else ()
+        return {keys[key] for row in found if (key := tuple(row)) in keys}

@@ -112,7 +112,8 @@ class _Looking:
             shape, key = self.matcher.shapes.shape(shape_of(token)), key_in(token)
             if isinstance(shape, Row) and key is not None:
                 for definition in self.matcher.definitions.writing(shape.watch, shape.columns):
-                    yield definition, definition.root_of(key, self.matcher.dialect)
+                    for root in definition.roots_of([key], self.matcher.dialect)[0]:
+                        yield definition, root
 
 
 class _Freshening:
