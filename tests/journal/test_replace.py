@@ -1,9 +1,10 @@
 """What SQLite's REPLACE puts out of the way is written down as gone."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from sqlalchemy import Column, Integer, Table, Text, UniqueConstraint, event, text
+from sqlalchemy import Column, Integer, MetaData, Table, Text, UniqueConstraint, event, text
 
 from tests.journal.conftest import Captured
 from tests.journal.model import Base
@@ -79,6 +80,38 @@ def test_what_was_in_the_way_of_an_insert_that_did_nothing_is_gone_once_when_it_
     assert shop.run("DELETE FROM orders WHERE id = 1") == ["D line 1", "D orders 1"]
     assert shop.run("INSERT INTO orders (id, customer_id) VALUES (2, 1)") == ["I orders 2"]
     assert shop.run("UPDATE orders SET customer_id = 2") == ["U orders 2 customer_id"]
+
+
+INDEXES = {
+    "lower(address)": "CREATE UNIQUE INDEX one ON mail (lower(address))",
+    "odd text": """CREATE UNIQUE INDEX "(one" ON mail (lower ( "address" ) || ',)' /* a, b( */ DESC, box -- c)
+        ) where box <> '),''('""",
+    "nocase": "CREATE UNIQUE INDEX one ON mail (substr(address, 1) COLLATE NOCASE ASC, box + 0)",
+    "partial": "CREATE UNIQUE INDEX one ON mail (box, length(address)) WHERE is_open AND box > 0",
+}
+
+
+@pytest.mark.parametrize("index", INDEXES)
+@pytest.mark.parametrize("recursive", ["OFF", "ON"])
+def test_a_row_replaced_by_what_an_index_makes_of_it(captured: Start, index: str, recursive: str) -> None:
+    columns: list[Column[Any]] = [Column("address", Text), Column("box", Integer), Column("is_open", Integer)]
+    mail = captured(Table("mail", MetaData(), Column("id", Integer, primary_key=True), *columns))
+    if not mail.on_sqlite:
+        pytest.skip("only SQLite has REPLACE")
+    with mail.engine.begin() as connection:
+        connection.exec_driver_sql(INDEXES[index])
+    mail.install()
+    event.listen(mail.engine, "connect", lambda one, _: one.execute(f"PRAGMA recursive_triggers = {recursive}"))
+    mail.engine.dispose()
+    mail.run("INSERT INTO mail VALUES (1, 'ann@x', 1, 1), (2, 'bob@xyz', 1, 1)")
+
+    replaced = mail.run("INSERT OR REPLACE INTO mail VALUES (3, 'ANN@x', 1, 1)")
+    moved = mail.run("UPDATE OR REPLACE mail SET address = 'BOB@xyz' WHERE id = 3")
+    apart = mail.run("INSERT OR REPLACE INTO mail VALUES (4, 'eve@xyzz', 1, 0)")
+
+    assert (replaced, moved) == (["D mail 1", "I mail 3"], ["D mail 2", "U mail 3 address"])
+    assert apart == ["I mail 4"]
+    assert mail.run("DELETE FROM mail") == ["D mail 3", "D mail 4"]
 
 
 def test_recursive_triggers_make_no_difference(shop: Captured) -> None:

@@ -72,6 +72,25 @@ SAME = {
 }
 
 
+# The same on SQLite, by the types that columns are declared to have.
+OTHERS_ON_SQLITE: dict[str, list[object]] = {
+    "": [1, 1.0, "1", b"1"],
+    "BLOB": [0.0, -0.0],
+    "TEXT": ["a", b"a", "a\0b", "a\0c"],
+    "TEXT COLLATE NOCASE": ["a", "A"],
+    "TEXT COLLATE RTRIM": ["a", "a "],
+    "NUMERIC": [1, b"1"],
+    "INTEGER": [1, "one", b"one"],
+}
+SAME_ON_SQLITE: dict[str, list[object]] = {
+    "": ["1"],
+    "INTEGER": [1, 1.0, "1", "1.0"],
+    "DECIMAL(10, 2)": [1, 1.0, "1.00"],
+    "REAL": [0, 0.0, -0.0],
+    "TEXT": [1, "1"],
+    "JSON": ["1", "1.0"],
+}
+
 KEYS = ("id INTEGER PRIMARY KEY", "id NUMERIC PRIMARY KEY", "id INTEGER")
 
 
@@ -116,5 +135,21 @@ def test_what_python_tells_apart_is_a_change(types: Engine, captured: Start, key
 def test_a_value_that_is_written_in_another_way_is_no_change(types: Engine, captured: Start) -> None:
     found = things(captured, types, SAME)
     for place, (kind, values) in enumerate(SAME.items()):
+        told = [is_told(found, place, value, kind) for value in (*values, values[0])]
+        assert (kind, told) == (kind, [True, *[False] * len(values)])
+
+
+@on_sqlite
+def test_what_python_tells_apart_is_a_change_on_sqlite_too(engine: Engine, captured: Start) -> None:
+    found = things(captured, engine, OTHERS_ON_SQLITE)
+    for place, (kind, values) in enumerate(OTHERS_ON_SQLITE.items()):
+        told = [is_told(found, place, value, kind) for value in (*values, values[0])]
+        assert (kind, told) == (kind, [True] * len(told))
+
+
+@on_sqlite
+def test_what_sqlite_makes_one_value_of_is_no_change(engine: Engine, captured: Start) -> None:
+    found = things(captured, engine, SAME_ON_SQLITE)
+    for place, (kind, values) in enumerate(SAME_ON_SQLITE.items()):
         told = [is_told(found, place, value, kind) for value in (*values, values[0])]
         assert (kind, told) == (kind, [True, *[False] * len(values)])
