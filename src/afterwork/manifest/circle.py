@@ -8,7 +8,7 @@ from afterwork.errors import CircularCaches
 from afterwork.journal.change import Change
 from afterwork.manifest.definitions import Definitions
 from afterwork.manifest.due import Claimed
-from afterwork.manifest.keep import Hit
+from afterwork.manifest.keep import Hit, is_own_write
 from afterwork.manifest.tables import cache as caches
 
 LOOK_EVERY = 8
@@ -45,9 +45,11 @@ class Circles:
         for definition in self._definitions.writing(change.watch, change.columns):
             if definition.id in self._circular:
                 roots, _ = definition.roots_of([change.key], self._dialect)
-                own = select(c.id, c.depth).where(c.definition == definition.id, c.root.in_(roots))
+                own = select(c.id, c.depth, c.wrote).where(c.definition == definition.id, c.root.in_(roots))
                 found = self._connection.execute(own).one_or_none()
-                if found is not None:
+                if found is not None and (
+                    found.id != hit.cache or is_own_write(change.tx, found.wrote, self._dialect.name)
+                ):
                     return Writer(found.id, found.depth)
         return None
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -10,9 +11,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Dialect, func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from afterwork.errors import BadRequest, UnnamedObject, shown
+from afterwork.errors import BadRequest, MalformedExternalId, UnnamedObject, shown
 from afterwork.journal.values import identity_of
 from afterwork.journal.watch import Watch, Watches
+from afterwork.manifest.objects import Objects
 from afterwork.manifest.shapes import Shapes
 from afterwork.manifest.tables import cache as caches
 from afterwork.manifest.tables import definition as definitions
@@ -27,21 +29,25 @@ NO_PRIORITY = 2147483647
 @dataclass(frozen=True, eq=False)
 class Definition:
     """A cache of the model, with its number in this database, and the watches of its root's table and of the one that
-    it writes to (None for a view model, which may write to any)."""
+    it writes to (None for a view model, which may write to any). `objects` are those that have the cache."""
 
     id: int
     cache: Cache
     watch: Watch
     target: Watch | None
+    objects: Objects
 
     @property
     def name(self) -> str:
         return self.cache.name
 
-    def root_of(self, key: int | str, dialect: Dialect) -> str:
-        """The external id of the object whose row has this key in the journal. Raises `UnnamedObject`."""
+    def root_of(self, key: int | str, dialect: Dialect, watch: Watch | None = None) -> str:
+        """The external id of the object whose row, in its table or another one of its tables, has this key in the
+        journal. Raises `UnnamedObject`."""
         mapper = self.cache.root
         try:
+            if watch is not None and watch is not self.watch:
+                return root_id(mapper, self.objects.identity(watch, key, dialect))
             return root_id(mapper, (key,) if self._is_plain(key) else identity_of(self.watch, key, dialect))
         except Exception as error:  # whatever the types of the model raise
             why = f"A row of {self.watch.table.fullname} has the key {shown(key)}: {error}"
@@ -60,6 +66,14 @@ class Definition:
             except UnnamedObject as error:
                 unnamed.append(error)
         return named, unnamed
+
+    def there(self, connection: Connection, roots: Iterable[str]) -> set[str]:
+        """Those of some external ids that are those of objects now. One that can't be read is none."""
+        keys: dict[tuple[Any, ...], str] = {}
+        for root in roots:
+            with suppress(MalformedExternalId):
+                keys[self.key_of(root)] = root
+        return {keys[key] for key in self.objects.there(connection, keys)}
 
     def key_of(self, root: str) -> tuple[Any, ...]:
         """The primary key of the object that has this external id."""
@@ -99,7 +113,7 @@ class Definitions:
         was started later."""
         numbers = {row.name: row.id for row in connection.execute(select(definitions.c.name, definitions.c.id))}
         self.by_id: Mapping[int, Definition] = {
-            number: Definition(number, cache, watch, _target(cache, watches))
+            number: Definition(number, cache, watch, _target(cache, watches), Objects(cache.root, watches))
             for cache in caches
             if (number := numbers.get(cache.name)) is not None and (watch := watches.of(cache.table)) is not None
         }
@@ -148,6 +162,12 @@ class Definitions:
         c = definitions.c
         others = c.filled, c.id.not_in(list(self.by_id))
         connection.execute(update(definitions).where(*others).values(filled=False, next_root=None))
+
+    def look_through(self, connection: Connection, definition: Definition) -> None:
+        """Have all objects of a cache looked through: some may be new to it, and nobody can tell which. Those that ran
+        are right."""
+        mine = update(definitions).where(definitions.c.id == definition.id)
+        connection.execute(mine.values(filled=False, next_root=None, done=0))
 
     def knows(self, definition: int, shapes: Collection[int]) -> bool:
         """Whether runs of a definition are known to have read such shapes."""

@@ -6,7 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Text, bindparam, cast, delete, select, text, update
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Text,
+    bindparam,
+    case,
+    cast,
+    delete,
+    literal_column,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from afterwork.errors import UnnamedObject
@@ -18,14 +30,15 @@ from afterwork.manifest.tables import cache as caches
 from afterwork.manifest.tables import due as dues
 from afterwork.model.external_id import UNNAMED
 from afterwork.store.direct import Direct
+from afterwork.store.sqlite import LAST_CHANGE
 
 AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
 class Left:
-    """What a run leaves in its cache's row. `in_tx` is the transaction in which a view model wrote. Those that are
-    written together have seen the same, at the same moment."""
+    """What a run leaves in its cache's row. `in_tx` is the transaction in which a view model wrote, `wrote` says that a
+    value was written in this one. Those that are written together have seen the same, at the same moment."""
 
     of: int
     seen: Any
@@ -37,6 +50,7 @@ class Left:
     by: int | None
     steps: int
     raised: str | None
+    wrote: bool = False
 
     @classmethod
     def of_run(
@@ -48,11 +62,11 @@ class Left:
         now: datetime,
         took: float,
         raised: str | None,
+        wrote: bool = False,
     ) -> "Left":
         """What the run of a claimed cache leaves."""
-        return cls(
-            claimed.cache, snapshot, own, manifest, now, took, claimed.cause, claimed.cause_cache, claimed.depth, raised
-        )
+        why, by, steps = claimed.cause, claimed.cause_cache, claimed.depth
+        return cls(claimed.cache, snapshot, own, manifest, now, took, why, by, steps, raised, wrote)
 
 
 @dataclass(frozen=True)
@@ -65,13 +79,13 @@ class Seen:
 
 EACH = {
     "of": "bigint", "manifest": "bigint", "seconds": "float8", "why": "text", "by": "bigint", "steps": "int",
-    "raised": "text",
+    "raised": "text", "wrote": "bool",
 }  # fmt: skip
 
 _SEEN = (
     "UPDATE afterwork_cache SET snapshot = CAST(:seen AS pg_snapshot), own = CAST(CAST(:in_tx AS text) AS xid8),"
     " computed = CAST(:at AS timestamptz), runs = runs + 1, digest = {manifest}, took = {seconds}, cause = {why},"
-    " cause_cache = {by}, depth = {steps}, error = {raised}"
+    " cause_cache = {by}, depth = {steps}, error = {raised}, wrote = CASE WHEN {wrote} THEN pg_current_xact_id() END"
 )
 
 _RAN_ONE = text(
@@ -99,6 +113,7 @@ _RAN = (
         cause_cache=bindparam("by"),
         depth=bindparam("steps"),
         error=bindparam("raised"),
+        wrote=case((bindparam("wrote", type_=Boolean()), literal_column(f"({LAST_CHANGE})"))),
     )
 )
 
@@ -124,8 +139,8 @@ class Heads:
         cause: Cause = Cause("new"),  # noqa: B008 - frozen
         fill_since: datetime | None = None,
     ) -> None:
-        """Let objects have a cache, as far as they have not, and have it run. While filling, those that have run since
-        that began are right already."""
+        """Let objects have a cache, as far as they have not, and have it run. One that has run finds out by itself that
+        its object is another one; while filling, it is right already if it has done so since that began."""
         for start in range(0, len(roots), AT_ONCE):
             some = roots[start : start + AT_ONCE]
             connection.execute(self._insert, [{"definition": definition.id, "root": root} for root in some])
@@ -152,11 +167,11 @@ class Heads:
     def _old(
         self, connection: Connection, definition: Definition, roots: Sequence[str], since: datetime | None
     ) -> Sequence[int]:
-        """The caches of objects that have not run since a moment."""
+        """The caches of objects that have never run, or not since a moment."""
         c = caches.c
-        found = select(c.id).where(c.definition == definition.id, c.root.in_(roots))
-        if since is not None:
-            found = found.where(c.computed.is_(None) | (c.computed < since))
+        never = c.computed.is_(None)
+        old = never if since is None else never | (c.computed < since)
+        found = select(c.id).where(c.definition == definition.id, c.root.in_(roots), old)
         return connection.execute(found).scalars().all()
 
     def numbers(self, connection: Connection, definition: Definition, roots: Sequence[str]) -> dict[str, int]:
@@ -183,10 +198,16 @@ class Heads:
         c = caches.c
         return Seen(*connection.execute(select(cast(c.snapshot, Text), c.own).where(c.id == cache)).one())
 
-    def forget(self, connection: Connection, definition: Definition, roots: Sequence[str]) -> None:
-        """Drop the caches of objects that are gone."""
+    def settle(self, connection: Connection, definition: Definition, roots: Sequence[str], now: datetime) -> None:
+        """Let objects have a cache as far as they are there; those that are not have none. No change that brings one is
+        taken meanwhile."""
         for start in range(0, len(roots), AT_ONCE):
-            self.drop(connection, list(self.numbers(connection, definition, roots[start : start + AT_ONCE]).values()))
+            some = roots[start : start + AT_ONCE]
+            there = definition.there(connection, some)
+            gone = [root for root in some if root not in there]
+            if gone:
+                self.drop(connection, list(self.numbers(connection, definition, gone).values()))
+            self.add(connection, definition, [root for root in some if root in there], now)
 
     def forget_all(self, connection: Connection, definition: Definition) -> None:
         """Drop the caches of all objects of a class, whose table was emptied."""

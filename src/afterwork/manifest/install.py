@@ -80,7 +80,7 @@ def all_again(database: Database, connection: Connection, now: datetime) -> list
     again(database, connection, connection.execute(select(definitions.c.id)).scalars(), now)
     for table in (journal, recent):
         connection.execute(delete(table))
-    connection.execute(update(caches).values(snapshot=seen_by_now(database.dialect), own=None))
+    connection.execute(update(caches).values(snapshot=seen_by_now(database.dialect), own=None, wrote=None))
     return ["all caches are to run again"]
 
 

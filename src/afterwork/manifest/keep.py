@@ -20,12 +20,14 @@ from afterwork.store.direct import Direct
 
 class Touch(NamedTuple):
     """One thing that was changed: its number, when that was (a transaction's id, or a change's number on SQLite), which
-    of the changes at hand it was, and whether what depends on it may have to be read again."""
+    of the changes at hand it was, whether what depends on it may have to be read again, and whether nothing was changed
+    but the column that the reader itself writes."""
 
     token: int
     tx: int
     change: int
     reread: bool
+    written: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ class PostgreSQLManifests(Manifests):
             "txs": _array(touch.tx for touch in touched),
             "changes": _array(touch.change for touch in touched),
             "rereads": _array(touch.reread for touch in touched),
+            "writtens": _array(touch.written for touch in touched),
         }
         return [Hit(*row) for row in self._readers.execute(connection, values)]
 
@@ -167,6 +170,13 @@ def hit_of(row: Any, change: int, reread: bool) -> Hit:
     )
 
 
+def is_own_write(tx: int, wrote: int | None, dialect: str) -> bool:
+    """Whether a change of a value was made by the cache itself, that last `wrote` then, and not by somebody else."""
+    if wrote is None:
+        return False
+    return tx == wrote if dialect == "postgresql" else tx <= wrote
+
+
 def _array(values: Iterable[object]) -> str:
     return f"{{{','.join(map(str, values))}}}"
 
@@ -195,7 +205,7 @@ _READER: tuple[ColumnClause[Any], ...] = (
 _READERS = text(
     "SELECT cache, definition, root, computed, digest, runs, took, waits, change, reread FROM"
     " afterwork_readers(CAST(:tokens AS bigint[]), CAST(:txs AS xid8[]), CAST(:changes AS int[]),"
-    " CAST(:rereads AS bool[]))"
+    " CAST(:rereads AS bool[]), CAST(:writtens AS bool[]))"
 ).columns(*_READER)
 
 # CROSS JOIN keeps SQLite to this order, whatever it believes of the tables.
@@ -204,7 +214,8 @@ _READERS_ON_SQLITE = text(
     " FROM json_each(:touched) AS t"
     " CROSS JOIN afterwork_read AS r ON r.token = json_extract(t.value, '$[0]')"
     " CROSS JOIN afterwork_cache AS c ON c.id = r.cache"
-    " WHERE c.snapshot < json_extract(t.value, '$[1]') GROUP BY c.id"
+    " WHERE c.snapshot < json_extract(t.value, '$[1]')"
+    " AND NOT (json_extract(t.value, '$[4]') AND json_extract(t.value, '$[1]') <= coalesce(c.wrote, 0)) GROUP BY c.id"
 ).columns(*_READER)
 
 # A function has its plan made once and kept. Its own settings and the subquery see to it that the index is used for
@@ -212,7 +223,8 @@ _READERS_ON_SQLITE = text(
 # of changes would take minutes.
 READERS = f"""
 DROP FUNCTION IF EXISTS afterwork_readers;
-CREATE FUNCTION afterwork_readers(tokens bigint[], txs xid8[], changes int[], rereads bool[])
+CREATE FUNCTION afterwork_readers(tokens bigint[], txs xid8[], changes int[], rereads bool[],
+    writtens bool[])
 RETURNS TABLE (cache bigint, definition int, root text, computed timestamptz, digest bigint, runs int, took float8,
     waits bool, change int, reread bool)
 LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
@@ -220,11 +232,12 @@ LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_hashjoin = off SET e
 BEGIN
     RETURN QUERY
     SELECT {_LEFT}, min(t.change), bool_or(t.reread)
-    FROM unnest(afterwork_readers.tokens, afterwork_readers.txs, afterwork_readers.changes, afterwork_readers.rereads)
-        AS t (token, tx, change, reread)
+    FROM unnest(afterwork_readers.tokens, afterwork_readers.txs, afterwork_readers.changes, afterwork_readers.rereads,
+        afterwork_readers.writtens) AS t (token, tx, change, reread, written)
     CROSS JOIN LATERAL (SELECT m.cache FROM afterwork_manifest m WHERE m.tokens @> ARRAY[t.token] OFFSET 0) AS reader
     JOIN afterwork_cache c ON c.id = reader.cache
-    WHERE NOT pg_visible_in_snapshot(t.tx, c.snapshot) AND t.tx IS DISTINCT FROM c.own
+    WHERE NOT pg_visible_in_snapshot(t.tx, c.snapshot)
+        AND t.tx IS DISTINCT FROM CASE WHEN t.written THEN c.wrote ELSE c.own END
     GROUP BY c.id;
 END $$
 """

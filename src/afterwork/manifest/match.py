@@ -1,17 +1,20 @@
 """Matching: which caches have read what has changed."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Dialect, select
 
+from afterwork.errors import UnnamedObject
 from afterwork.events import Point
 from afterwork.journal.change import Change
 from afterwork.journal.entries import Entries
+from afterwork.journal.watch import Watch
 from afterwork.manifest.cause import cause_of, written
 from afterwork.manifest.circle import Circles
-from afterwork.manifest.definitions import Definitions, using
+from afterwork.manifest.definitions import Definition, Definitions, using
 from afterwork.manifest.due import DueCaches, Mark
 from afterwork.manifest.heads import Heads
 from afterwork.manifest.keep import Hit, Manifests, Touch, hit_of
@@ -99,17 +102,18 @@ class Matcher:
 
     def _touches(self, changes: Sequence[Change]) -> Iterator[Touch]:
         """What was touched, each once for each transaction, by the first change that did so."""
-        known: set[tuple[int, int, bool]] = set()
+        known: set[tuple[int, int, bool, bool]] = set()
         rereads: dict[tuple[int, str, int], bool] = {}
         for place, change in enumerate(changes):
             alike = change.watch, change.kind, change.columns
             if alike not in rereads:
                 rereads[alike] = self.rereads(change)
             reread = rereads[alike]
-            for token in self.shapes.touched(change):
-                if (token, change.tx, reread) not in known:
-                    known.add((token, change.tx, reread))
-                    yield Touch(token, change.tx, place, reread)
+            touched = {(token, change.tx, reread, False) for token in self.shapes.touched(change)}
+            touched |= {(token, change.tx, reread, True) for token in self.shapes.overwritten(change)}
+            for token, tx, again, by_reader in touched - known:
+                yield Touch(token, tx, place, again, by_reader)
+            known |= touched
 
     def _marks(
         self, connection: Connection, hits: Iterable[Hit], changes: Sequence[Change], now: datetime
@@ -146,24 +150,44 @@ class Matcher:
         return found
 
     def _follow_roots(self, connection: Connection, changes: Sequence[Change], now: datetime) -> None:
-        """A new object has its caches from now on, one that is gone has them no more."""
+        """Let each object have its caches, and no others: which these are follows from what is there now, whatever has
+        come, gone, or become one of another class, and in whichever order."""
+        by_watch: dict[int, list[Change]] = defaultdict(list)
+        for change in changes:
+            by_watch[change.watch].append(change)
         for definition in self.definitions:
-            own = [change for change in changes if change.watch == definition.watch.id and change.kind != "U"]
-            if not own:
+            objects = definition.objects
+            if any(change.kind == "T" for watch in objects.tables for change in by_watch.get(watch.id, ())):
+                self.heads.forget_all(connection, definition)
+                self.definitions.look_through(connection, definition)
+            if not objects.elsewhere.isdisjoint(by_watch):
+                self.definitions.look_through(connection, definition)
+            moved = [
+                (watch, change)
+                for watch, kinds in objects.tables.items()
+                for change in by_watch.get(watch.id, ())
+                if change.kind != "U" or (change.columns & kinds and not objects.are_all_rows)
+            ]
+            if moved:
+                self._follow(connection, definition, moved, now)
+
+    def _follow(
+        self, connection: Connection, definition: Definition, moved: Sequence[tuple[Watch, Change]], now: datetime
+    ) -> None:
+        kinds: dict[str, set[str]] = defaultdict(set)
+        unnamed: dict[str, UnnamedObject] = {}
+        for watch, change in moved:
+            if change.kind == "T" or change.key is None:
                 continue
-            alive: dict[int | str, bool] = {}
-            gone: set[int | str] = set()
-            for change in own:
-                if change.kind == "T":
-                    alive.clear()
-                    self.heads.forget_all(connection, definition)
-                elif change.key is not None:
-                    alive[change.key] = change.kind == "I"
-                    if change.kind == "D":
-                        gone.add(change.key)
-            # Also of one that was made again: what is calculated just now is of the one that was there before.
-            named, unnamed = definition.roots_of(gone, self.dialect)
-            self.heads.forget(connection, definition, [*named, *(one.root for one in unnamed)])
-            named, unnamed = definition.roots_of((key for key, there in alive.items() if there), self.dialect)
-            self.heads.add(connection, definition, named, now)
-            self.heads.fail(connection, definition, unnamed, now)
+            try:
+                kinds[definition.root_of(change.key, self.dialect, watch)].add(change.kind)
+            except UnnamedObject as error:
+                kinds[error.root].add(change.kind)
+                unnamed.pop(error.root, None)
+                if change.kind == "I":
+                    unnamed[error.root] = error
+        # A row that has come and not gone again is there, or its going is still to be taken.
+        new = [root for root, found in kinds.items() if found == {"I"} and definition.objects.are_all_rows]
+        self.heads.add(connection, definition, [root for root in new if root not in unnamed], now)
+        self.heads.settle(connection, definition, [*kinds.keys() - set(new)], now)
+        self.heads.fail(connection, definition, list(unnamed.values()), now)

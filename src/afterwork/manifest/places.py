@@ -114,7 +114,7 @@ class Places:
     def _places(self, watch: Watch, mapper: Mapper[Any]) -> tuple[int, ...] | None:
         pair = mapper, watch
         if pair not in self._key_places:
-            self._key_places[pair] = _key_places(mapper, watch)
+            self._key_places[pair] = key_places(mapper, watch)
         return self._key_places[pair]
 
     def _number_place(self, watch: Watch, mapper: Mapper[Any]) -> int | None:
@@ -164,7 +164,7 @@ def as_inherited(mapper: Mapper[Any], column: Any) -> Any:
     return column
 
 
-def _key_places(mapper: Mapper[Any], watch: Watch) -> tuple[int, ...] | None:
+def key_places(mapper: Mapper[Any], watch: Watch) -> tuple[int, ...] | None:
     """Where in the primary key of a class the parts of the key of one of its tables stand."""
     keys = list(mapper.primary_key)
     columns = [as_inherited(mapper, column) for column in watch.key]

@@ -18,10 +18,12 @@ Key = int | str
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a table was read, by its primary key: that it exists, and the columns in `columns`."""
+    """One row of a table was read, by its primary key: that it exists, and the columns in `columns`. `written` is the
+    column of that row that whoever has read it writes: if others write it, it is to be put right."""
 
     watch: int
     columns: int
+    written: int = 0
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import json
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, Dialect, select
 from sqlalchemy.exc import IntegrityError
@@ -16,6 +17,9 @@ from afterwork.manifest.reads import Reads
 from afterwork.manifest.shape import Key, Row, Shape, Where, token
 from afterwork.manifest.tables import shape as shapes
 
+Touched = tuple[list[int], list[tuple[int, Where, list[int]]], list[int]]
+"""The numbers of shapes of rows, the shapes of questions, and the numbers of shapes of rows that were written."""
+
 
 class Shapes:
     """All shapes that this server knows of, shared by its threads. The database has those that others have met, too."""
@@ -27,7 +31,7 @@ class Shapes:
         self._lock = threading.Lock()
         self._numbers: dict[Shape, int] = {}
         self._by_number: dict[int, Shape] = {}
-        self._touching: dict[tuple[int, str, int], tuple[list[int], list[tuple[int, Where, list[int]]]]] = {}
+        self._touching: dict[tuple[int, str, int], Touched] = {}
         self._row_numbers: dict[tuple[int, int], int] = {}
         self._rows: dict[int, list[tuple[int, Row]]] = defaultdict(list)
         self._wheres: dict[int, list[tuple[int, Where, list[int], int]]] = defaultdict(list)
@@ -44,12 +48,10 @@ class Shapes:
             for row in connection.execute(select(shapes).order_by(shapes.c.id)).all():
                 if row.id in self._by_number:
                     continue
-                if row.equal is None:
-                    self._learn(row.id, Row(row.watch, row.columns))
-                else:
+                shape = _shape(row)
+                if isinstance(shape, Where):
                     columns = columns or columns_of_all(connection)
-                    where = Where(row.watch, tuple(json.loads(row.equal)), row.columns)
-                    self._learn(row.id, where, columns.get(row.watch))
+                self._learn(row.id, shape, columns.get(row.watch))
 
     def number(self, connection: Connection, shape: Shape) -> int:
         """The number of a shape, given to it now if need be. Needs a connection with no transaction open for that."""
@@ -88,13 +90,15 @@ class Shapes:
     def unknown(self, reads: Reads) -> set[Shape]:
         """The shapes of these reads that have no number yet, as far as this process knows."""
         rows = {(watch, columns) for (watch, _), columns in reads.rows.items()} - self._row_numbers.keys()
-        return {Row(*row) for row in rows} | ({where for where, _ in reads.wheres} - self._numbers.keys())
+        others = {where for where, _ in reads.wheres} | set(reads.own.values())
+        return {Row(*row) for row in rows} | (others - self._numbers.keys())
 
     def tokens(self, reads: Reads) -> set[int]:
         """The numbers of reads whose shapes all have one."""
         numbers, of_rows = self._numbers, self._row_numbers
         found = {token(of_rows[watch, columns], key) for (watch, key), columns in reads.rows.items()}
         found |= {token(numbers[where], key) for where, key in reads.wheres}
+        found |= {token(numbers[row], key) for (_, key), row in reads.own.items()}
         return found
 
     def tokens_within(self, connection: Connection, reads: Reads) -> set[int]:
@@ -105,7 +109,7 @@ class Shapes:
         return {token(numbers[shape], key) for shape, key in pairs(reads)}
 
     def _add(self, connection: Connection, shape: Shape) -> int:
-        equal = json.dumps(shape.equal) if isinstance(shape, Where) else None
+        equal = _kept(shape)
         values = {"watch": shape.watch, "equal": equal, "columns": shape.columns}
         same = (
             shapes.c.watch == shape.watch,
@@ -119,15 +123,16 @@ class Shapes:
 
     def touched(self, change: Change) -> list[int]:
         """The numbers of all reads that a change touches."""
-        alike = change.watch, change.kind, change.columns
-        found = self._touching.get(alike)
-        if found is None:
-            found = self._touching[alike] = self._shapes_touched(change)
-        rows, wheres = found
+        rows, wheres, _ = self._touched_by(change)
         tokens = [token(number, key) for key in self._keys(change) for number in rows]
         for number, where, places in wheres:
             tokens += [token(number, key) for key in _keys(where, places, change)]
         return tokens
+
+    def overwritten(self, change: Change) -> list[int]:
+        """The numbers of the reads of rows of which a change touches nothing but the column that the reader writes."""
+        *_, written = self._touched_by(change)
+        return [token(number, key) for key in self._keys(change) for number in written]
 
     def _keys(self, change: Change) -> Iterator[Key]:
         """The key of a row as the journal has it, and as the types of the model read it, where that is another."""
@@ -138,8 +143,16 @@ class Shapes:
                 if other is not None:
                     yield other
 
-    def _shapes_touched(self, change: Change) -> tuple[list[int], list[tuple[int, Where, list[int]]]]:
-        """The shapes that changes of this kind, of these columns, touch."""
+    def _touched_by(self, change: Change) -> Touched:
+        alike = change.watch, change.kind, change.columns
+        found = self._touching.get(alike)
+        if found is None:
+            found = self._touching[alike] = self._shapes_touched(change)
+        return found
+
+    def _shapes_touched(self, change: Change) -> Touched:
+        """The shapes that changes of this kind, of these columns, touch, and those of which they do so only by what is
+        written."""
         every = change.kind != "U"
         rows = [number for number, row in self._rows[change.watch] if every or row.columns & change.columns]
         wheres = [
@@ -147,7 +160,12 @@ class Shapes:
             for number, where, places, mask in self._wheres[change.watch]
             if every or mask & change.columns
         ]
-        return rows, wheres
+        written = [
+            number
+            for number, row in self._rows[change.watch]
+            if row.written & change.columns and not (every or row.columns & change.columns)
+        ]
+        return rows, wheres, written
 
     def _learn(self, number: int, shape: Shape, columns: Columns | None = None) -> None:
         self._touching.clear()
@@ -155,7 +173,8 @@ class Shapes:
         self._by_number[number] = shape
         match shape:
             case Row():
-                self._row_numbers[shape.watch, shape.columns] = number
+                if not shape.written:
+                    self._row_numbers[shape.watch, shape.columns] = number
                 self._rows[shape.watch].append((number, shape))
             case Where():
                 if columns is not None:
@@ -166,7 +185,22 @@ def pairs(reads: Reads) -> Iterable[tuple[Shape, Key]]:
     """All reads of a run, each as a shape and a key."""
     for (watch, key), columns in reads.rows.items():
         yield Row(watch, columns), key
+    yield from ((row, key) for (_, key), row in reads.own.items())
     yield from reads.wheres
+
+
+def _kept(shape: Shape) -> str | None:
+    """What tells a shape from others of the same columns, as it is kept."""
+    if isinstance(shape, Where):
+        return json.dumps(shape.equal)
+    return json.dumps(shape.written) if shape.written else None
+
+
+def _shape(row: Any) -> Shape:
+    kept = None if row.equal is None else json.loads(row.equal)
+    if isinstance(kept, list):
+        return Where(row.watch, tuple(kept), row.columns)
+    return Row(row.watch, row.columns, kept or 0)
 
 
 def _places(columns: Columns, where: Where) -> tuple[list[int], int]:

@@ -66,6 +66,7 @@ cache = Table(
     Column("root", Text, nullable=False),
     Column("snapshot", Snapshot),
     Column("own", XID8),
+    Column("wrote", XID8),
     Column("digest", BigInteger),
     Column("runs", Integer, nullable=False, server_default="0"),
     Column("took", Float),
@@ -77,8 +78,9 @@ cache = Table(
     UniqueConstraint("definition", "root", name="afterwork_cache_root"),
     sqlite_autoincrement=True,  # the number of one that is gone is not given to another
 )
-"""One cache of one object, and its last run: what it had seen, the transaction in which a view model wrote, a number
-that tells its manifest from others, and what had made it stale (a text, and the cache that wrote it)."""
+"""One cache of one object, and its last run: what it had seen, the transaction in which a view model wrote, the one in
+which a value was written (on SQLite the number of the last change by then), a number that tells its manifest from
+others, and what had made it stale (a text, and the cache that wrote it)."""
 
 # Few fail, so this costs the others nothing, and counting and listing those that did is no matter of how many there
 # are.
@@ -138,7 +140,8 @@ shape = Table(
     Column("equal", Text),
     Column("columns", BigInteger, nullable=False),
 )
-"""The shapes of reads that there have been. `equal` is a JSON list for `Where`, null for `Row`."""
+"""The shapes of reads that there have been. `equal` is a JSON list for `Where`; for `Row`, the column that the
+reader writes, null if it is none."""
 
 # Null is equal to null here, so that each shape has one number.
 Index("afterwork_shape_once", shape.c.watch, func.coalesce(shape.c.equal, ""), shape.c.columns, unique=True)

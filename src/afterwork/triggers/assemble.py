@@ -26,6 +26,7 @@ from afterwork.manifest.plans import Plans
 from afterwork.manifest.query import StatementReader
 from afterwork.manifest.record import Recorder
 from afterwork.manifest.shapes import Shapes
+from afterwork.manifest.sight import Itself
 from afterwork.model.cache import Cache, DerivedCache, MachineCache, ViewModelCache
 from afterwork.model.reading import ReadModel
 from afterwork.store.database import Database
@@ -58,27 +59,31 @@ def stale_trigger(
     instrument(model.classes.values())
     matcher = matcher_of(database, model, connection, events)
     _check_captured(model, matcher)
-    sql = _sql_calculators(model, matcher, events)
-    matcher = replace(matcher, rereads=lambda change: any(one.rereads(change) for one in sql.values()))
     watches = matcher.shapes.watches
-    storer = Storer(matcher, clock)
-    roots = Roots()
     plans = Plans(watches, database.engine.dialect)
     reader = StatementReader(watches, database.engine.dialect)
+
+    def itself(definition: Definition) -> Itself:
+        return Itself(definition, plans.places, reader)
+
+    sql = _sql_calculators(model, matcher, itself, events)
+    matcher = replace(matcher, rereads=lambda change: any(one.rereads(change) for one in sql.values()))
+    storer = Storer(matcher, clock)
+    roots = Roots()
 
     run_of = partial(cache_run, installation)
 
     def recorder(session: Session) -> Recorder:
         return Recorder(plans, session, clock.now(), reader.read)
 
-    calculators = Calculators(_calculators(model, matcher, roots, recorder, run_of), sql)
+    calculators = Calculators(_calculators(model, matcher, roots, recorder, itself, run_of), sql)
     limit = database.settings.at_once.total_seconds()
     stale = Stale(
         matcher,
         AtOnce(matcher, storer, calculators, clock, run_of, limit),
         Filler(matcher),
         storer,
-        Renewer(matcher, storer, model.classes, roots, recorder),
+        Renewer(matcher, storer, model.classes, roots, recorder, itself),
         calculators,
         Continuity(database, clock, events),
         clock,
@@ -134,10 +139,13 @@ def _calculators(
     matcher: Matcher,
     roots: Roots,
     recorder: Callable[[Session], Recorder],
+    itself: Callable[[Definition], Itself],
     run_of: Callable[[Definition, Claimed], Run],
 ) -> dict[int, Calculator]:
     return {
-        definition.id: Calculator(question, model.classes, roots, recorder, partial(run_of, definition))
+        definition.id: Calculator(
+            question, model.classes, roots, recorder, itself(definition), partial(run_of, definition)
+        )
         for definition in matcher.definitions
         if (question := _question(definition.cache)) is not None
     }
@@ -153,11 +161,13 @@ def _question(cache: Cache) -> Question | None:
             return None
 
 
-def _sql_calculators(model: ReadModel, matcher: Matcher, events: Events) -> dict[int, SqlCalculator]:
+def _sql_calculators(
+    model: ReadModel, matcher: Matcher, itself: Callable[[Definition], Itself], events: Events
+) -> dict[int, SqlCalculator]:
     found: dict[int, SqlCalculator] = {}
     for definition in matcher.definitions:
         if isinstance(definition.cache, DerivedCache):
-            made = in_sql(definition.cache, model.classes, matcher.shapes.watches, matcher.dialect)
+            made = in_sql(definition.cache, itself(definition), model.classes, matcher.shapes.watches, matcher.dialect)
             if isinstance(made, str):
                 events.emit(NotInSql(definition.name, made))
             elif made is not None:

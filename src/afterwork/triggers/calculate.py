@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Any, Protocol
 
 from sqlalchemy import Column, Connection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapper
 
 from afterwork.errors import AfterworkError, BadValue
@@ -19,6 +20,7 @@ from afterwork.manifest.definitions import Definition, Definitions
 from afterwork.manifest.due import Claimed
 from afterwork.manifest.reads import Reads
 from afterwork.manifest.record import Recorder
+from afterwork.manifest.sight import Itself, Sight
 from afterwork.model.cache import DerivedCache, MachineCache
 from afterwork.model.external_id import ExternalId, parse
 from afterwork.model.machine.chart import Play
@@ -34,7 +36,7 @@ UNFIT = ValueError, TypeError, OverflowError
 class Calculated:
     """What came of one calculation: a value, or an error; in any case, what was read. `is_new` says that the member
     has another value, `stored`, by now. `reads` is None if they are the same as the last time. `root` is None where the
-    object is gone."""
+    object is not seen: it is gone, or hidden."""
 
     claimed: Claimed
     root: ExternalId | None
@@ -55,6 +57,7 @@ class Calculator:
     classes: Mapping[str, Mapper[Any]]
     roots: Roots
     recorder: Callable[[ReadSession], Recorder]
+    itself: Itself
     run_of: Callable[[Claimed], Run]
 
     def calculate(self, connection: Connection, claimed: Sequence[Claimed], limit: float) -> Iterator[Calculated]:
@@ -63,24 +66,29 @@ class Calculator:
         ids = {one.cache: parse(one.root, self.classes) for one in claimed}
         session = ReadSession(connection)
         began = time.monotonic()
+        sight = Sight(session, self.roots.is_plain)
         try:
             objects = self.roots.load(session, ids.values())
             for one in claimed:
-                calculated = self._calculate(session, one, ids[one.cache], objects.get(ids[one.cache]))
+                calculated = self._calculate(session, sight, one, ids[one.cache], objects.get(ids[one.cache]))
                 yield calculated
                 if time.monotonic() - began > limit or (calculated.error is not None and session.is_spoiled):
                     return
         finally:
             session.end()
 
-    def _calculate(self, session: ReadSession, claimed: Claimed, root: ExternalId, obj: object | None) -> Calculated:
+    def _calculate(
+        self, session: ReadSession, sight: Sight, claimed: Claimed, root: ExternalId, obj: object | None
+    ) -> Calculated:
         if obj is None:
-            return Calculated(claimed, None)
+            reads = Reads()
+            error = self._add_itself(reads, root, session, sight)
+            return Calculated(claimed, None if error is None else root, reads=reads, error=error)
         recorder = self.recorder(session)
         recorder.own = self.question.own(obj)
         began = time.perf_counter()
         value: Any = None
-        error: Exception | None = None
+        error = None
         try:
             with running(self.run_of(claimed)), recorder.recording():
                 value = self.question.answer(obj)
@@ -90,10 +98,22 @@ class Calculator:
             error = raised
         took = time.perf_counter() - began
         reads = recorder.reads()
+        error = self._add_itself(reads, root, session, sight, error)
         if error is not None:
             return Calculated(claimed, root, reads=reads, error=error, took=took)
         stored, is_new = self.question.compared(obj, value)
         return Calculated(claimed, root, value, stored, is_new, reads, took=took)
+
+    def _add_itself(
+        self, reads: Reads, root: ExternalId, session: ReadSession, sight: Sight, error: Exception | None = None
+    ) -> Exception | None:
+        """Add what was read of the object itself. Returns the first error."""
+        try:
+            # After an error of the database, no more can be asked.
+            self.itself.add(reads, root.key, session.connection(), None if isinstance(error, DBAPIError) else sight)
+        except AfterworkError as raised:
+            return error or raised
+        return error
 
 
 class Question(Protocol):

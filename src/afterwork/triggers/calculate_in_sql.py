@@ -18,9 +18,11 @@ from afterwork.manifest.due import Claimed
 from afterwork.manifest.keep import is_of_sql
 from afterwork.manifest.query import SetBased
 from afterwork.manifest.reads import Reads
+from afterwork.manifest.sight import Itself
 from afterwork.manifest.tables import due as dues
 from afterwork.model.cache import DerivedCache
 from afterwork.model.external_id import ExternalId, parse
+from afterwork.model.work import vars_lookup
 from afterwork.store.direct import Direct
 from afterwork.triggers.calculate import Calculated, checked, is_same
 
@@ -37,6 +39,7 @@ class SqlCalculator:
     cache: DerivedCache
     classes: Mapping[str, Mapper[object]]
     set_based: SetBased
+    itself: Itself
 
     def calculate(self, connection: Connection, claimed: Sequence[Claimed], limit: float) -> Iterator[Calculated]:
         """Calculate all of them at once. What they depend on is asked only where it may be something else by now."""
@@ -58,6 +61,8 @@ class SqlCalculator:
         there = [one for one in claimed if ids[one.cache].key in rows]
         moved = moved_of(connection, there)
         reads = self._reads(connection, [ids[one.cache] for one in there if one.cache in moved])
+        for key, found in reads.items():
+            self.itself.add(found, key, connection)
         took = (time.perf_counter() - began) / max(1, len(claimed))
         for one in claimed:
             root = ids[one.cache]
@@ -65,7 +70,9 @@ class SqlCalculator:
                 value, stored = rows[root.key]
                 yield self._calculated(one, root, value, stored, reads.get(root.key), took)
             else:
-                yield Calculated(one, None)
+                gone = Reads()
+                self.itself.add(gone, root.key, connection)
+                yield Calculated(one, None, reads=gone)
 
     def _rows(self, connection: Connection, keys: Sequence[Key]) -> dict[Key, Sequence[Any]]:
         """By key, what each value is, and what is stored."""
@@ -113,12 +120,17 @@ class SqlCalculator:
         return Calculated(claimed, root, value, stored, is_new, reads, took=took, in_sql=True)
 
 
+def _is_other(cache: DerivedCache, mapper: Mapper[Any]) -> bool:
+    """Whether a subclass calculates otherwise."""
+    return vars_lookup(mapper.class_, cache.derived.name) is not cache.derived
+
+
 def _is_unsure(claimed: Claimed) -> bool:
     return claimed.reread or not is_of_sql(claimed.digest)
 
 
 def in_sql(
-    cache: DerivedCache, classes: Mapping[str, Mapper[object]], watches: Watches, dialect: Dialect
+    cache: DerivedCache, itself: Itself, classes: Mapping[str, Mapper[object]], watches: Watches, dialect: Dialect
 ) -> SqlCalculator | str | None:
     """The calculator of a cache that has a SQL side; None if it has none; the reason if that can't be used."""
     try:
@@ -128,8 +140,11 @@ def in_sql(
         side = says()
         if not isinstance(side, ColumnElement) and not hasattr(side, "__clause_element__"):
             return f"it is {shown(side)}, which is no expression and no scalar select"
+        others = [mapper.class_.__name__ for mapper in cache.root.self_and_descendants if _is_other(cache, mapper)]
+        if others:
+            return f"{', '.join(others)} calculates it by a function of its own"
         set_based = SetBased(cache.root, side, watches, dialect)
         reason = set_based.reason
     except Exception as error:  # of the application's own function
         return text_of(error)
-    return SqlCalculator(cache, classes, set_based) if reason is None else reason
+    return SqlCalculator(cache, classes, set_based, itself) if reason is None else reason

@@ -4,14 +4,11 @@ New objects come by the journal, and first. How far filling has come is a row of
 crash where it was.
 """
 
-from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, func, select, update
 
-from afterwork.errors import MalformedExternalId
 from afterwork.journal.walk import Walk
 from afterwork.manifest.cause import Cause
 from afterwork.manifest.definitions import Definition, after_all_runs
@@ -19,7 +16,6 @@ from afterwork.manifest.match import Matcher
 from afterwork.manifest.tables import cache as caches
 from afterwork.manifest.tables import definition as definitions
 from afterwork.manifest.tables import due as dues
-from afterwork.model.key import is_one_of
 
 CHUNK = 1000
 
@@ -40,9 +36,11 @@ class Filler:
                 connection.execute(update(definitions).where(c.id == definition.id).values(root_watch=watch))
             if known[definition.id].checksum == checksum:
                 if self.matcher.heads.has_unnamed(connection, definition):
-                    self._look_through(connection, definition)
+                    self.matcher.definitions.look_through(connection, definition)  # by newer code, they may have one
                 continue
-            total = connection.execute(select(func.count()).select_from(definition.cache.table)).scalar_one()
+            total = connection.execute(
+                select(func.count()).select_from(definition.objects.keys.subquery())
+            ).scalar_one()
             connection.commit()
             # With nobody just storing what other code came to, and nobody doing so later.
             with self.matcher.database.transaction(connection, self.matcher.entries.to_change_code):
@@ -53,11 +51,6 @@ class Filler:
                     self.matcher.dues.release_all(connection, definition.id)
         self.matcher.definitions.load(connection)
         connection.commit()
-
-    def _look_through(self, connection: Connection, definition: Definition) -> None:
-        """Look for objects that have got an external id, by other code. The others have run already."""
-        mine = update(definitions).where(definitions.c.id == definition.id)
-        connection.execute(mine.values(filled=False, next_root=None, done=0))
 
     def step(self, connection: Connection, definition: Definition, now: datetime) -> bool:
         """Add the next chunk of one cache. False if somebody else is at it, or the end is reached."""
@@ -74,9 +67,12 @@ class Filler:
             keys, last = Walk(definition.watch).chunk(connection, row.next_root, CHUNK)
             if keys:
                 roots, unnamed = definition.roots_of(keys, self.matcher.dialect)
+                if not definition.objects.are_all_rows:
+                    there = definition.there(connection, roots)
+                    roots = [root for root in roots if root in there]
                 self.matcher.heads.add(connection, definition, roots, now, Cause("fill"), fill_since=row.began)
                 self.matcher.heads.fail(connection, definition, unnamed, now)
-                progress = {"next_root": last, "done": row.done + len(keys)}
+                progress = {"next_root": last, "done": row.done + len(roots) + len(unnamed)}
             else:
                 self._drop_gone(connection, definition, row.began)
                 progress = {"filled": True}
@@ -94,16 +90,5 @@ class Filler:
         rows = connection.execute(old).all()
         for start in range(0, len(rows), CHUNK):
             some = {row.root: row.id for row in rows[start : start + CHUNK]}
-            there = self._there(connection, definition, list(some))
+            there = definition.there(connection, some)
             self.matcher.heads.drop(connection, [number for root, number in some.items() if root not in there])
-
-    def _there(self, connection: Connection, definition: Definition, roots: Sequence[str]) -> set[str]:
-        """Those of some external ids that are those of objects. One that can't be read is none: filling has met the
-        object by another."""
-        keys: dict[tuple[object, ...], str] = {}
-        for root in roots:
-            with suppress(MalformedExternalId):
-                keys[definition.key_of(root)] = root
-        columns = list(definition.cache.table.primary_key.columns)
-        found = connection.execute(select(*columns).where(is_one_of(columns, keys))) if keys else ()
-        return {keys[key] for row in found if (key := tuple(row)) in keys}

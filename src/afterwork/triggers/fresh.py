@@ -1,6 +1,6 @@
 """`aw.fresh` and `aw.is_stale`: values that are right as of now, whatever the server has not come to yet."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -12,9 +12,11 @@ from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
 from afterwork.clock import SystemClock
 from afterwork.errors import BadRequest, CircularCaches
+from afterwork.journal.change import Change
 from afterwork.manifest.active import listening
 from afterwork.manifest.attributes import instrument
 from afterwork.manifest.definitions import Definition
+from afterwork.manifest.keep import is_own_write
 from afterwork.manifest.match import Matcher
 from afterwork.manifest.shape import Row, key_in, shape_of
 from afterwork.manifest.tables import cache as caches
@@ -92,7 +94,16 @@ class _Looking:
         return self.connection.execute(since.union_all(never)).first() is not None
 
     def _is_touched(self, number: int) -> bool:
-        return not self._touched.isdisjoint(self._tokens(number))
+        tokens = self._tokens(number)
+        return not self._touched.isdisjoint(tokens) or self._is_overwritten(number, tokens)
+
+    def _is_overwritten(self, number: int, tokens: set[int]) -> bool:
+        """Whether somebody else has written the value."""
+        by = [tx for tx, some in self._overwritten if not tokens.isdisjoint(some)]
+        if not by:
+            return False
+        wrote = self.connection.execute(select(caches.c.wrote).where(caches.c.id == number)).scalar()
+        return not all(is_own_write(tx, wrote, self.matcher.dialect.name) for tx in by)
 
     def _has_stale_feeder(self, number: int) -> bool:
         return any(self.is_stale(definition, root) for definition, root in self._feeders(number))
@@ -100,8 +111,16 @@ class _Looking:
     @cached_property
     def _touched(self) -> set[int]:
         """What was changed and not matched yet."""
-        changes = self.matcher.entries.waiting(self.connection)
-        return {token for change in changes for token in self.matcher.shapes.touched(change)}
+        return {token for change in self._waiting for token in self.matcher.shapes.touched(change)}
+
+    @cached_property
+    def _overwritten(self) -> list[tuple[int, list[int]]]:
+        """The values that were written and not matched yet, each time by which transaction."""
+        return [(change.tx, self.matcher.shapes.overwritten(change)) for change in self._waiting]
+
+    @cached_property
+    def _waiting(self) -> Sequence[Change]:
+        return self.matcher.entries.waiting(self.connection)
 
     def _tokens(self, number: int) -> set[int]:
         return set(self.matcher.manifests.tokens(self.connection, [number]).get(number, ()))

@@ -85,7 +85,7 @@ class Storer:
                 connection, snapshot, {one.claimed.cache: tokens.get(one.claimed.cache) for one in done}
             )
             self.matcher.dues.mark(connection, list(self._marks(definition, done, stale, now)))
-            self.matcher.heads.drop(connection, [one.claimed.cache for one in done if one.root is None])
+            self._settle(connection, definition, done, now)
             rest = [one.cache for one in batch.caches if one.cache not in ended]
             self.matcher.dues.put_back(connection, batch, rest, now + LOCKED_PAUSE if locked else now)
             self.matcher.reached("before commit", definition.name)
@@ -113,8 +113,16 @@ class Storer:
         self._leave(connection, snapshot, done, tokens, now)
         self.matcher.dues.drop(connection, set(waiting) - set(locked))
         self.matcher.dues.mark(connection, list(self._marks(definition, done, {}, now)))
-        self.matcher.heads.drop(connection, [one.claimed.cache for one in done if one.root is None])
+        self._settle(connection, definition, done, now)
         return done
+
+    def _settle(
+        self, connection: Connection, definition: Definition, done: Sequence[Calculated], now: datetime
+    ) -> None:
+        """An object that was not seen is gone, or hidden. Then its cache rests, until it may be seen again."""
+        unseen = [one.claimed.root for one in done if one.root is None]
+        if unseen:
+            self.matcher.heads.settle(connection, definition, unseen, now)
 
     def _known(self, definition: Definition, reads: Reads) -> set[int]:
         if self.matcher.shapes.unknown(reads):
@@ -171,12 +179,11 @@ class Storer:
         tokens: dict[int, set[int]],
         now: datetime,
     ) -> None:
-        there = [one for one in done if one.root is not None]
         digests = {
             one.claimed.cache: digest(tokens[one.claimed.cache], in_sql=one.in_sql)
             if one.claimed.cache in tokens
             else one.claimed.digest
-            for one in there
+            for one in done
         }
         self.matcher.heads.ran(
             connection,
@@ -189,13 +196,14 @@ class Storer:
                     now,
                     one.took,
                     None if one.error is None else text_of(one.error),
+                    wrote=one.is_new and one.root is not None,
                 )
-                for one in there
+                for one in done
             ],
         )
         others = {
             one.claimed.cache: tokens[one.claimed.cache]
-            for one in there
+            for one in done
             if one.claimed.cache in tokens and digests[one.claimed.cache] != one.claimed.digest
         }
         if others:
@@ -208,8 +216,6 @@ class Storer:
         marks = []
         for one in done:
             number = one.claimed.cache
-            if one.root is None:
-                continue
             until = None if one.reads is None else one.reads.due
             if one.error is not None and number not in stale:
                 marks.append(_again(definition, one, now, until))
@@ -241,7 +247,7 @@ class Storer:
         for change in unseen:
             if own is not None and change.tx == own:
                 continue
-            touched = set(self.matcher.shapes.touched(change))
+            touched = {*self.matcher.shapes.touched(change), *self.matcher.shapes.overwritten(change)}
             emptied = change.kind == "T"
             for number, manifest in tokens.items():
                 if number not in found and (emptied or not touched.isdisjoint(manifest or ())):

@@ -30,6 +30,7 @@ from afterwork.manifest.keep import digest
 from afterwork.manifest.match import Matcher
 from afterwork.manifest.reads import Reads
 from afterwork.manifest.record import Recorder
+from afterwork.manifest.sight import Itself, Sight
 from afterwork.model.cache import DerivedCache, MachineCache, ViewModelCache
 from afterwork.model.external_id import parse
 from afterwork.model.machine.chart import Play
@@ -41,7 +42,7 @@ from afterwork.triggers.roots import Roots
 
 @dataclass
 class Attempt:
-    """One attempt to run a view model on one object: what it has seen and read so far."""
+    """One attempt to run a view model on one object: what it has seen and read so far; of the object `itself`, too."""
 
     definition: Definition
     batch: Batch
@@ -49,6 +50,7 @@ class Attempt:
     now: datetime
     snapshot: Any = None
     recorder: Recorder | None = None
+    itself: Reads = field(default_factory=Reads)
     began: float = field(default_factory=time.perf_counter)
 
     @property
@@ -67,7 +69,9 @@ class Attempt:
 
     @property
     def reads(self) -> Reads:
-        return Reads() if self.recorder is None else self.recorder.reads()
+        found = Reads() if self.recorder is None else self.recorder.reads()
+        found.add(self.itself)
+        return found
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ class Renewer:
     classes: Mapping[str, Mapper[Any]]
     roots: Roots
     recorder: Callable[[RunSession], Recorder]
+    itself: Callable[[Definition], Itself]
 
     def renew(self, connection: Connection, attempt: Attempt) -> Raised | None:
         """Run the one cache of a batch. Returns what its code raised, once that is written down.
@@ -130,8 +135,7 @@ class Renewer:
         with self.matcher.database.watched_transaction(connection) as attempt.snapshot:
             if lane is not None and not leases.lock_lane(connection, lane):
                 raise LaneTaken(lane)
-            if not self._perform(connection, attempt):
-                self.matcher.heads.drop(connection, [attempt.claimed.cache])
+            if not self._perform(connection, attempt) and self._is_gone(connection, attempt):
                 return None
             reads = attempt.reads
             tokens = self.matcher.shapes.tokens_within(connection, reads)
@@ -146,11 +150,21 @@ class Renewer:
         self.matcher.reached("after commit", attempt.definition.name)
         return tokens
 
+    def _is_gone(self, connection: Connection, attempt: Attempt) -> bool:
+        """Whether an object that was not seen is gone. Its cache is, then. Of one that is hidden, it rests."""
+        key = attempt.definition.key_of(attempt.claimed.root)
+        if attempt.definition.objects.there(connection, [key]):
+            return False
+        self.matcher.heads.drop(connection, [attempt.claimed.cache])
+        return True
+
     def _perform(self, connection: Connection, attempt: Attempt) -> bool:
-        with self._object(connection, attempt) as (session, obj):
+        with self._object(connection, attempt) as (session, sight, obj):
+            attempt.recorder = self.recorder(session)
+            key = attempt.definition.key_of(attempt.claimed.root)
+            self.itself(attempt.definition).add(attempt.itself, key, connection, sight)
             if obj is None:
                 return False
-            attempt.recorder = self.recorder(session)
             with telling_time(self.storer.clock), attempt.recorder.recording():
                 _act(attempt, obj, Given(session), attempt.recorder)
             session.flush()
@@ -204,18 +218,19 @@ class Renewer:
             self.matcher.dues.mark(connection, [mark])
 
     def _tell(self, connection: Connection, attempt: Attempt, error: Exception, text: str) -> None:
-        with self._object(connection, attempt) as (session, obj):
+        with self._object(connection, attempt) as (session, _, obj):
             if obj is not None and isinstance(attempt.cache, ViewModelCache):
                 tell(_work(attempt.cache), obj, attempt.run, Given(session), error, text)
                 session.flush()
 
     @contextmanager
-    def _object(self, connection: Connection, attempt: Attempt) -> Iterator[tuple[RunSession, object | None]]:
-        """A session, and in it the object that the view model runs on, as far as it is there."""
+    def _object(self, connection: Connection, attempt: Attempt) -> Iterator[tuple[RunSession, Sight, object | None]]:
+        """A session, and in it the object that the view model runs on, as far as it is seen."""
         session = RunSession(connection)
+        sight = Sight(session, self.roots.is_plain)
         try:
             root = parse(attempt.claimed.root, self.classes)
-            yield session, self.roots.load(session, [root]).get(root)
+            yield session, sight, self.roots.load(session, [root]).get(root)
         finally:
             session.end()
 

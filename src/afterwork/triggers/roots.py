@@ -14,8 +14,17 @@ class Roots:
     """The queries of classes, each built once, when it is first needed."""
 
     def __init__(self) -> None:
-        self._one = cache(_by_key)
-        self._many = cache(_by_keys)
+        self._one = cache(lambda mapper: self._built(_by_key(mapper)))
+        self._many = cache(lambda mapper: self._built(_by_keys(mapper)))
+        self._statements: set[Select[Any]] = set()
+
+    def _built(self, statement: Select[Any]) -> Select[Any]:
+        self._statements.add(statement)
+        return statement
+
+    def is_plain(self, statement: Any) -> bool:
+        """Whether a statement is one of these, as it was built."""
+        return statement in self._statements
 
     def load(self, session: Session, ids: Iterable[ExternalId]) -> Mapping[ExternalId, object]:
         """The objects that external ids name, as far as they are there."""
