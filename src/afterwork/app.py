@@ -37,7 +37,7 @@ from afterwork.server.idle import run_until_idle
 from afterwork.server.loop import Server
 from afterwork.server.signals import Signals
 from afterwork.settings import Settings
-from afterwork.store import schema
+from afterwork.store import rights, schema
 from afterwork.store.database import Database, database_of
 from afterwork.store.tickets import Tickets, tickets_of
 from afterwork.triggers.assemble import matcher_of, recorder_of, stale_trigger
@@ -119,16 +119,29 @@ class Afterwork:
         vars(self).pop("model", None)
         return list(self._files[found].jobs)
 
-    def install(self, engine: Engine) -> list[str]:
+    def install(
+        self, engine: Engine, *, grant_to: Sequence[str] = (), grant_to_writers: Sequence[str] = ()
+    ) -> list[str]:
         """Make or update Afterwork's tables, and what it needs on the ticket table. Returns what it did, a line each.
 
-        Doing it again does nothing. The application's own tables must be there.
+        Doing it again does nothing. The application's own tables must be there. On PostgreSQL, the roles of `grant_to`
+        are given what one needs that serves, those of `grant_to_writers` what one needs that asks for work.
         """
         database = self._database(engine)
+        rights.check_can_grant(database.dialect, [*grant_to, *grant_to_writers])
         done = schema.install(database, self.model.contract)
         tables = self.model.tables if self.model.caches else []
         with closing(database.connect()) as connection, database.transaction(connection, caches.to_install(database)):
-            return done + caches.install(database, connection, self._application, tables, self.clock.now())
+            done += caches.install(database, connection, self._application, tables, self.clock.now())
+        for role in grant_to:
+            done += self._grant(database, role, rights.of_servers(self.model))
+        for role in grant_to_writers:
+            done += self._grant(database, role, rights.of_writers(self.model))
+        return done
+
+    def _grant(self, database: Database, role: str, needs: Iterable[rights.Need]) -> list[str]:
+        with closing(database.connect()) as connection, database.transaction(connection):
+            return list(rights.grant(connection, role, needs))
 
     @property
     def _application(self) -> str:

@@ -262,6 +262,16 @@ class NotInstalled(AfterworkError):
         )
 
 
+class NotGranted(AfterworkError):
+    """Whoever installs may not give a role what it needs."""
+
+    def __init__(self, role: str, grants: Sequence[str]) -> None:
+        super().__init__(
+            f"These rights of {role} can be given only by those who own the things. Let them run:\n"
+            + "\n".join(f"    {grant};" for grant in grants)
+        )
+
+
 class WrongSchema(AfterworkError):
     """The database has Afterwork's tables as another version of Afterwork made them."""
 

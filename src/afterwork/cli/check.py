@@ -19,11 +19,18 @@ NO_DATABASE = "No database was given, so none was checked. Add --database URL."
 @click.command()
 @the_app
 @the_database()
+@click.option("--grant-to", multiple=True, metavar="ROLE", help="Give a role of PostgreSQL what it needs to serve.")
+@click.option("--grant-to-writer", multiple=True, metavar="ROLE", help="Give a role what it needs to ask for work.")
 @as_json
-def install(app: Afterwork, url: URL, as_json: bool) -> None:
-    """Make or update Afterwork's tables, and what it needs on the ticket table. Doing it again does nothing."""
+def install(
+    app: Afterwork, url: URL, grant_to: tuple[str, ...], grant_to_writer: tuple[str, ...], as_json: bool
+) -> None:
+    """Make or update Afterwork's tables, and what it needs on the ticket table. Doing it again does nothing.
+
+    On PostgreSQL, --grant-to gives a role that owns nothing what a server needs; it may be given several times.
+    """
     with engine_at(url) as engine:
-        done = app.install(engine)
+        done = app.install(engine, grant_to=grant_to, grant_to_writers=grant_to_writer)
     say("\n".join(done) or "All is there already.", {"done": done}, as_json)
 
 

@@ -133,6 +133,10 @@ class Capture(ABC):
     def prepare(self) -> Iterator[str]:
         """Make the journal ready for all who write. Yields what was done."""
 
+    def close(self) -> Iterable[str]:
+        """Take away what an older Afterwork has granted, once nothing needs it. Returns what was done, a line each."""
+        return ()
+
     @abstractmethod
     def columns(self, table: Table) -> Sequence[str] | None:
         """The columns that a table has in the database; None if there is no such table."""

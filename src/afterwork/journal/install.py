@@ -88,6 +88,7 @@ class _Installing:
         for watched in list(self.known.values()):
             if watched.name not in here:
                 self._leave(watched)
+        self.lines += self.capture.close()
         self._remember()
         return Installed(tuple(self.lines), tuple(self.gaps.values()))
 

@@ -19,7 +19,7 @@ from afterwork.journal.postgresql_pairs import pairing_of
 from afterwork.journal.postgresql_rows import EXACT, Column, Rows
 from afterwork.journal.postgresql_source import Source
 from afterwork.journal.values import quoted
-from afterwork.store.sleep import wake_statement
+from afterwork.store.sleep import AS_OWNER, wake_statement
 
 EVENTS = {
     "insert": "INSERT ON {table} REFERENCING NEW TABLE AS afterwork_new",
@@ -33,10 +33,18 @@ _SCHEMA = text(
     " WHERE c.oid = to_regclass('afterwork_journal')"
 )
 
-_OPEN = text(
-    "SELECT has_schema_privilege('public', :schema, 'USAGE'),"
-    " has_table_privilege('public', to_regclass('afterwork_journal'), 'INSERT')"
+_COMPRESSED = text(
+    "SELECT FROM pg_attribute WHERE attrelid = to_regclass('afterwork_journal')"
+    " AND attname IN ('old', 'new') AND attstorage <> 'e'"
 )
+
+# What an older Afterwork has installed, for another application perhaps, writes as whoever writes.
+_OPEN = text("""
+SELECT has_table_privilege('public', j.oid, 'INSERT') AND NOT EXISTS (
+    SELECT FROM pg_proc p WHERE p.pronamespace = j.relnamespace AND p.proname ~ '^afterwork_capture_[0-9]'
+        AND NOT p.prosecdef)
+FROM pg_class j WHERE j.oid = to_regclass('afterwork_journal')
+""")
 
 # A part is written by itself as well as through the whole, and the triggers of the whole don't fire then.
 _RELATIONS = text("""
@@ -99,19 +107,18 @@ class PostgreSQLCapture(Capture):
         return wake_statement(self.connection)
 
     def prepare(self) -> Iterator[str]:
-        name = self.connection.execute(_SCHEMA).scalar_one()
-        may_use, may_insert = self.connection.execute(_OPEN, {"schema": name}).one()
-        if not may_use:
-            self._run(f"GRANT USAGE ON SCHEMA {self.schema} TO PUBLIC")
-            yield f"use of schema {name} granted to all, who write into its journal"
-        if not may_insert:
-            self._run(f"GRANT INSERT ON {self.schema}.afterwork_journal TO PUBLIC")
+        if self.connection.execute(_COMPRESSED).first() is not None:
             # Compressing costs writers more than a few pages.
             self._run(
                 f"ALTER TABLE {self.schema}.afterwork_journal"
                 " ALTER old SET STORAGE EXTERNAL, ALTER new SET STORAGE EXTERNAL"
             )
-            yield "journal opened to all who write"
+            yield "journal keeps values as they are"
+
+    def close(self) -> Iterator[str]:
+        if self.connection.execute(_OPEN).scalar():
+            self._run(f"REVOKE INSERT ON {self.schema}.afterwork_journal FROM PUBLIC")
+            yield "journal closed to all but triggers, which write as their owner"
 
     def columns(self, table: Table) -> Sequence[str] | None:
         if not self._relations(table):
@@ -199,7 +206,8 @@ class PostgreSQLCapture(Capture):
 
     def _make_function(self, name: str, definition: str) -> None:
         body = dollar_quoted(definition)
-        self._run(f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS {body}")
+        self._run(f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql {AS_OWNER} AS {body}")
+        self._run(f"REVOKE ALL ON FUNCTION {name}() FROM PUBLIC")
 
     def _function(self, watched: Watched, *, row: bool = False) -> str:
         return f"{self.schema}.{function_name(watched.id, row=row)}"

@@ -86,9 +86,10 @@ def _missing(database: Database, connection: Connection, contract: Contract) -> 
 
 
 def has_wake_trigger(connection: Connection, contract: Contract) -> bool:
-    """Whether PostgreSQL tells sleeping servers of new tickets."""
+    """Whether PostgreSQL tells sleeping servers of new tickets, whoever writes them."""
     enabled = text(
-        "SELECT tgenabled <> 'D' FROM pg_trigger WHERE tgname = 'afterwork_wake' AND tgrelid = to_regclass(:table)"
+        "SELECT tgenabled <> 'D' AND prosecdef FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid"
+        " WHERE tgname = 'afterwork_wake' AND tgrelid = to_regclass(:table)"
     )
     return bool(connection.execute(enabled, {"table": _quoted(connection, contract)}).scalar())
 

@@ -39,10 +39,15 @@ _WAKE = """
     END IF;
 """
 
-_WAKE_FUNCTION = """
-CREATE OR REPLACE FUNCTION afterwork_wake() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN{wake}    RETURN NULL;
-END $$
+AS_OWNER = "SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
+"""How functions of triggers run: writers need no right on Afterwork's tables, and nobody else can write there. With the
+path, no writer's own functions and operators can be meant."""
+
+_WAKE_FUNCTION = f"""
+CREATE OR REPLACE FUNCTION afterwork_wake() RETURNS trigger LANGUAGE plpgsql {AS_OWNER} AS $$
+BEGIN{{wake}}    RETURN NULL;
+END $$;
+REVOKE ALL ON FUNCTION afterwork_wake() FROM PUBLIC
 """
 
 

@@ -10,6 +10,7 @@ from afterwork.insight.check import (
     indexes,
     jobs,
     journal,
+    rights,
     sqlite,
     tables,
     transactions,
@@ -46,6 +47,9 @@ INSTALLED: tuple[tuple[str, Look], ...] = (
 
 def findings(scene: Scene) -> Iterator[Finding]:
     """All that was looked at, by topic."""
+    yield from _of(scene, (("rights", rights.look),))
+    if not rights.may_look(scene):
+        return
     yield from _of(scene, BEFORE)
     if schema.version(scene.connection) == SCHEMA_VERSION and tables.has_tickets(scene):
         yield from _of(scene, INSTALLED)

@@ -1,0 +1,233 @@
+"""The rights that roles of PostgreSQL need: one that serves, and one that only writes. Neither has to own anything."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Column, Connection, Table, text
+from sqlalchemy import Sequence as Numbers
+from sqlalchemy.exc import DBAPIError
+
+from afterwork.errors import BadRequest, NotGranted, shown
+from afterwork.model.cache import Cache, DerivedCache, MachineCache
+from afterwork.model.machine.declare import declared_machines
+from afterwork.model.reading import ReadModel
+from afterwork.store import tables as own
+
+ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
+CHANGE = ("INSERT", "UPDATE", "DELETE")
+
+
+@dataclass(frozen=True)
+class Need:
+    """Privileges that a role needs on a table, or on one column of it. `for_jobs` are those that Afterwork itself does
+    without: whether a job needs them, only its code knows."""
+
+    table: Table
+    privileges: tuple[str, ...]
+    column: str | None = None
+    for_jobs: bool = False
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Privileges that a role lacks on one thing, which `on` names as GRANT does: `TABLE public.customer`."""
+
+    role: str
+    privileges: tuple[str, ...]
+    on: str
+    for_jobs: bool = False
+
+    @property
+    def what(self) -> str:
+        """Return all of it in words, without the role."""
+        kind, name = self.on.split(" ", 1)
+        return f"{', '.join(self.privileges)} on {kind.lower()} {name}"
+
+    @property
+    def is_to_read(self) -> bool:
+        """Return whether nothing can be read there without it."""
+        return "SELECT" in self.privileges or self.on.startswith("SCHEMA ")
+
+    @property
+    def grant(self) -> str:
+        """Return the statement that gives them."""
+        return f"GRANT {', '.join(self.privileges)} ON {self.on} TO {self.role}"
+
+
+def of_servers(model: ReadModel) -> Iterator[Need]:
+    """Yield what a role needs that serves a model: all on Afterwork's tables and the tickets, to read what caches may
+    read, to write what they calculate; and, for jobs, to change everything."""
+    yield from (Need(table, ALL) for table in _own_tables())
+    yield Need(model.contract.table, ALL)
+    yield from (Need(table, ("SELECT",)) for table in model.tables)
+    columns = [column for cache in model.caches.values() if (column := _written_by(cache)) is not None]
+    yield from (Need(column.table, ("UPDATE",), column.name) for column in columns)
+    if model.works or len(columns) < len(model.caches):
+        yield from (Need(table, CHANGE, for_jobs=True) for table in model.tables)
+
+
+def of_writers(model: ReadModel) -> Iterator[Need]:
+    """Yield what a role needs, beside its rights on the application's tables, that asks for work and moves machines.
+    Who does nothing but write rows needs none of it: triggers write into the journal as their owner."""
+    yield Need(own.lease, ("SELECT",))
+    if any(declared_machines(mapper.class_) for mapper in model.classes.values()):
+        yield from (Need(table, ("INSERT",)) for table in (own.transition, own.rival))
+
+
+def check_can_grant(dialect: str, roles: Sequence[str]) -> None:
+    """Raises `BadRequest` where there are no roles."""
+    if roles and dialect != "postgresql":
+        raise BadRequest(f"SQLite has no roles, so there is nothing to grant to {', '.join(roles)}. Leave it out.")
+
+
+def grant(connection: Connection, role: str, needs: Iterable[Need]) -> Iterator[str]:
+    """Give a role what it lacks, within the transaction that is open. Yields what was done, a line each.
+
+    Raises `BadRequest` if there is no such role, and `NotGranted` for what only others can give.
+    """
+    if connection.execute(_ROLE, {"role": role}).first() is None:
+        raise BadRequest(f"There is no role {shown(role)}. Create it first: CREATE ROLE … LOGIN.")
+    wanted = list(needs)
+    for lack in missing(connection, role, wanted):
+        try:
+            with connection.begin_nested():
+                connection.exec_driver_sql(lack.grant.replace("%", "%%"))
+        except DBAPIError:
+            continue  # told below, with all others
+        yield f"{lack.what} granted to {lack.role}"
+    left = missing(connection, role, wanted)
+    if left:
+        raise NotGranted(role, [lack.grant for lack in left])
+
+
+def missing(connection: Connection, role: str | None, needs: Iterable[Need]) -> list[Missing]:
+    """Return what a role lacks, or the one that asks. Asks the catalogs only, which everybody may."""
+    found = connection.execute(_LACKS, {"role": role, **_asked(needs)}).all()
+    by_thing = groupby(found, lambda row: (row.role, row.kind, row.name, row.for_jobs))
+    return [
+        Missing(who, tuple(row.privilege for row in rows), f"{kind} {name}", for_jobs)
+        for (who, kind, name, for_jobs), rows in by_thing
+    ]
+
+
+def hidden(connection: Connection, tables: Iterable[Table]) -> list[tuple[str, str]]:
+    """Return the tables of which row-level security may hide rows from the role that asks, each with that role."""
+    looked_at = list(tables)
+    asked = {"schemas": [table.schema for table in looked_at], "names": [table.name for table in looked_at]}
+    return [(row.name, row.role) for row in connection.execute(_HIDDEN, asked)]
+
+
+def _written_by(cache: Cache) -> Column[Any] | None:
+    """Return the column that Afterwork itself writes for a cache; None where only a job knows."""
+    match cache:
+        case DerivedCache(column=column):
+            return column
+        case MachineCache(root=root, machine=machine):
+            column = root.columns[machine.member_of(root)]
+            return column if isinstance(column, Column) else None
+    return None
+
+
+def tables_of(model: ReadModel) -> list[Table]:
+    """Return all tables that a server works with."""
+    return [*_own_tables(), model.contract.table, *model.tables]
+
+
+def _own_tables() -> list[Table]:
+    there = own.metadata.sorted_tables
+    return [table for table in there if table.info.get("only", "postgresql") == "postgresql"]
+
+
+def _asked(needs: Iterable[Need]) -> dict[str, list[Any]]:
+    """Return the needs as columns of what the statement is asked about."""
+    rows = [row for need in needs for row in _rows(need)]
+    names = ("schemas", "names", "privileges", "columns", "jobs")
+    return {name: [row[place] for row in rows] for place, name in enumerate(names)}
+
+
+def _rows(need: Need) -> Iterator[tuple[str | None, str, str, str | None, bool]]:
+    for privilege in need.privileges:
+        yield need.table.schema, need.table.name, privilege, need.column, need.for_jobs
+    if "INSERT" in need.privileges:  # SQLAlchemy itself asks a sequence that the model names
+        numbers = [column.default for column in need.table.columns if isinstance(column.default, Numbers)]
+        yield from ((one.schema, one.name, "USAGE", None, need.for_jobs) for one in numbers)
+
+
+_ROLE = text("SELECT FROM pg_roles WHERE rolname = :role")
+
+# What a name without a schema means goes by the search path, but not by the rights of who asks: to_regclass sees
+# nothing in a schema that it may not use.
+_MEANT = """
+path AS (
+    SELECT btrim(name, ' "') AS schema, place
+    FROM unnest(string_to_array(replace(current_setting('search_path'), '"$user"', current_user), ','))
+        WITH ORDINALITY AS p (name, place)
+), meant AS (
+    SELECT DISTINCT ON (w.name, w.schema) w.name, w.schema, c.oid, c.relkind, c.relrowsecurity, c.relowner,
+        n.oid AS namespace, n.nspname, format('%I.%I', n.nspname, c.relname) AS quoted
+    FROM unnest(CAST(:schemas AS text[]), CAST(:names AS text[])) AS w (schema, name)
+    JOIN pg_class c ON c.relname = w.name AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN path ON path.schema = n.nspname
+    WHERE n.nspname = w.schema OR w.schema IS NULL AND path.place IS NOT NULL
+    ORDER BY w.name, w.schema, path.place
+)"""
+
+# A sequence that fills a column belongs to the table's INSERT; one of IDENTITY needs nothing. Each kind of thing has a
+# function of its own, which fails for others: hence CASE.
+_LACKS = text(f"""
+WITH {_MEANT}, who AS (SELECT coalesce(CAST(:role AS text), current_user) AS role), wanted AS (
+    SELECT DISTINCT w.privilege, w."column", w.for_jobs, m.oid, m.relkind, m.namespace, m.nspname, m.quoted
+    FROM unnest(CAST(:schemas AS text[]), CAST(:names AS text[]), CAST(:privileges AS text[]), CAST(:columns AS text[]),
+        CAST(:jobs AS bool[])) AS w (schema, name, privilege, "column", for_jobs)
+    JOIN meant m ON m.name = w.name AND m.schema IS NOT DISTINCT FROM w.schema
+), lack AS (
+    SELECT 0 AS place, 'DATABASE' AS kind, quote_ident(current_database()) AS name, 'CONNECT' AS privilege,
+        false AS for_jobs
+    FROM who WHERE NOT has_database_privilege(who.role, current_database(), 'CONNECT')
+    UNION ALL SELECT DISTINCT 1, 'SCHEMA', quote_ident(w.nspname), 'USAGE', false
+    FROM wanted w, who WHERE NOT has_schema_privilege(who.role, w.namespace, 'USAGE')
+    UNION ALL SELECT 2, 'TABLE', w.quoted, w.privilege, w.for_jobs
+    FROM wanted w, who WHERE CASE WHEN w.relkind <> 'S' AND w."column" IS NULL
+        THEN NOT has_table_privilege(who.role, w.oid, w.privilege) END
+    UNION ALL SELECT 2, 'TABLE', w.quoted, format('%s (%I)', w.privilege, a.attname), w.for_jobs
+    FROM wanted w JOIN pg_attribute a ON a.attrelid = w.oid AND a.attname = w."column", who
+    WHERE NOT has_column_privilege(who.role, w.oid, a.attnum, w.privilege)
+    UNION ALL SELECT DISTINCT 3, 'SEQUENCE', format('%I.%I', n.nspname, s.relname), 'USAGE', w.for_jobs
+    FROM wanted w
+    JOIN pg_attrdef d ON d.adrelid = w.oid AND w.privilege = 'INSERT'
+    JOIN pg_depend p ON p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid AND p.refclassid = 'pg_class'::regclass
+    JOIN pg_class s ON s.oid = p.refobjid JOIN pg_namespace n ON n.oid = s.relnamespace, who
+    WHERE CASE WHEN s.relkind = 'S' THEN NOT has_sequence_privilege(who.role, s.oid, 'USAGE') END
+    UNION ALL SELECT 3, 'SEQUENCE', w.quoted, 'USAGE', w.for_jobs
+    FROM wanted w, who WHERE CASE WHEN w.relkind = 'S' THEN NOT has_sequence_privilege(who.role, w.oid, 'USAGE') END
+    UNION ALL SELECT DISTINCT 4, 'FUNCTION', format('%I.%I(%s)', w.nspname, f.proname, oidvectortypes(f.proargtypes)),
+        'EXECUTE', false
+    FROM wanted w JOIN pg_proc f ON f.pronamespace = w.namespace AND f.proname = 'afterwork_readers', who
+    WHERE w.quoted = format('%I.afterwork_cache', w.nspname) AND w.privilege = 'SELECT'
+        AND NOT has_function_privilege(who.role, f.oid, 'EXECUTE')
+)
+SELECT quote_ident(who.role) AS role, kind, name, privilege, bool_and(for_jobs) AS for_jobs
+FROM lack, who GROUP BY who.role, place, kind, name, privilege
+ORDER BY place, name, bool_and(for_jobs),
+    array_position(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE'], privilege), privilege
+""")
+
+# A policy for all rows hides none.
+_HIDDEN = text(f"""
+WITH {_MEANT}, policy AS (
+    SELECT p.schemaname, p.tablename, p.permissive = 'PERMISSIVE' AS is_permissive, coalesce(p.qual, 'true') AS qual
+    FROM pg_policies p WHERE p.cmd IN ('ALL', 'SELECT') AND EXISTS (
+        SELECT FROM unnest(p.roles) r (name)
+        WHERE r.name = 'public' OR pg_has_role(current_user, r.name, 'USAGE'))
+)
+SELECT m.quoted AS name, quote_ident(current_user) AS role FROM meant m
+WHERE CASE WHEN m.relkind IN ('r', 'p') THEN row_security_active(m.oid) END AND (
+    NOT EXISTS (SELECT FROM policy p WHERE format('%I.%I', p.schemaname, p.tablename) = m.quoted
+        AND p.is_permissive AND p.qual = 'true')
+    OR EXISTS (SELECT FROM policy p WHERE format('%I.%I', p.schemaname, p.tablename) = m.quoted
+        AND NOT p.is_permissive AND p.qual <> 'true')
+) ORDER BY m.quoted
+""")
