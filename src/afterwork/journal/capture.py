@@ -115,6 +115,13 @@ class Plan:
         return faults or (() if set(self.columns) <= set(made.columns) else (OTHER_COLUMNS,))
 
     @property
+    def is_enough(self) -> bool:
+        """Whether all changes are captured that are to be, and perhaps some that nobody wants any more."""
+        made = self.watched.made
+        is_wider = made is not None and set(made.columns) > set(self.columns)
+        return self.is_done or (is_wider and not self.faults and self.is_written_alike)
+
+    @property
     def is_done(self) -> bool:
         """Whether there is nothing to do."""
         made = self.watched.made

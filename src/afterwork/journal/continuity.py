@@ -60,7 +60,7 @@ class _Words(NamedTuple):
 
 _WORDS: Mapping[Kind, _Words] = {
     "journal": _Words(other="the database was restored from a dump"),
-    "table": _Words(other="was made again, or has another name or schema", gone="is gone or has another name"),
+    "table": _Words("was made again, or has another name or schema", "is gone or has another name", "is there again"),
     "part": _Words(gone="{} is no part of it any more", come="{} has become a part of it"),
     "subscription": _Words(come="{} is written by a subscription, which fires no trigger for statements"),
     "unlogged": _Words(other="{} is unlogged, so a crash of the database may have emptied it"),

@@ -115,7 +115,8 @@ class _Installing:
         plan = self._plan(before, table)
         if plan is None:
             return False
-        if plan.is_done and before.id not in self.gaps:
+        is_older = before.made is not None and before.marks is None
+        if plan.is_done and not is_older and before.id not in self.gaps:
             self._write(before, plan.watched)
         else:
             self._make(before, table, is_new=known is None)

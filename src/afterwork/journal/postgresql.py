@@ -79,14 +79,9 @@ SELECT g.tgrelid AS relation, g.tgname AS name, g.tgrelid::regclass::text AS tit
 FROM pg_trigger g WHERE g.tgfoid IN (to_regproc(:function), to_regproc(:for_rows))
 """)
 
-_WRITTEN = text("""
-SELECT p.prosrc FROM pg_proc p JOIN afterwork_watch w ON w.id = :watch AND w.relation = to_regclass(:table)::oid
-WHERE p.oid = to_regproc(:function)
-""")
+_NOTE_RELATION = text("UPDATE afterwork_watch SET relation = :table WHERE id = :watch")
 
-_NOTE_RELATION = text("UPDATE afterwork_watch SET relation = to_regclass(:table)::oid WHERE id = :watch")
-
-_SOURCE = text("SELECT prosrc FROM pg_proc WHERE oid = to_regproc(:function)")
+_WRITTEN = text("SELECT prosrc FROM pg_proc WHERE oid = to_regproc(:function)")
 
 _OLD = text("""
 SELECT 'trigger ' || g.tgname || ' of ' || g.tgrelid::regclass AS title, g.oid || ' ' || g.xmin AS mark
@@ -135,8 +130,7 @@ class PostgreSQLCapture(Capture):
         return Source(self.schema, self.wake, rows, pairing).function()
 
     def written(self, watched: Watched, table: Table) -> str:
-        values = {"watch": watched.id, "table": _full_name(table), "function": self._function(watched)}
-        return self.connection.execute(_WRITTEN, values).scalar() or ""
+        return self.connection.execute(_WRITTEN, {"function": self._function(watched)}).scalar() or ""
 
     def shown(self) -> Mapping[int, Shown]:
         return shown(self.connection)
@@ -147,7 +141,7 @@ class PostgreSQLCapture(Capture):
     def was_continuous(self, watched: Watched) -> bool:
         function = {"function": self._function(watched)}
         triggers = {row.title: row.mark for row in self.connection.execute(_OLD, function)}
-        source = self.connection.execute(_SOURCE, function).scalar()
+        source = self.connection.execute(_WRITTEN, function).scalar()
         made = watched.made
         return made is not None and (made.marks, made.definition) == (triggers, source) and bool(triggers)
 

@@ -26,13 +26,14 @@ _MARK = """
 RECURSIVE home AS (
     SELECT j.oid, j.relnamespace FROM pg_class j WHERE j.oid = to_regclass('afterwork_journal')
 ), found (watch, oid) AS (
-    SELECT w.id, w.relation::oid FROM afterwork_watch w WHERE w.installed IS NOT NULL
+    SELECT w.id, to_regclass(w.relation)::oid FROM afterwork_watch w WHERE w.installed IS NOT NULL
     UNION
     SELECT found.watch, i.inhrelid FROM found JOIN pg_inherits i ON i.inhparent = found.oid
     WHERE NOT coalesce((to_jsonb(i) ->> 'inhdetachpending')::bool, false)
 ), relation AS (
-    SELECT w.id AS watch, w.columns, c.oid, c.relkind, c.relfilenode, c.relpersistence, c.oid = w.relation AS is_whole,
-        format('%s.%s', n.nspname, c.relname) AS name, c.oid::regclass::text AS title
+    SELECT w.id AS watch, w.columns, c.oid, c.relkind, c.relfilenode, c.relpersistence,
+        c.oid = to_regclass(w.relation) AS is_whole, format('%s.%s', n.nspname, c.relname) AS name,
+        c.oid::regclass::text AS title
     FROM found JOIN afterwork_watch w ON w.id = found.watch JOIN pg_class c ON c.oid = found.oid
     JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relpersistence <> 't'
 ), attribute AS (

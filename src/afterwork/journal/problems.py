@@ -54,5 +54,5 @@ def _problems(watched: Watched, plan: Plan | None, shown: Shown) -> Iterator[tup
         return
     for reason in reasons(watched.marks or {}, shown.marks):
         yield reason, SEEN_TO
-    if not plan.is_done:
+    if not plan.is_enough:
         yield "is watched as an older model or another version of Afterwork had it", INSTALL_AGAIN

@@ -56,7 +56,7 @@ watch = Table(
     Column("forms", Text),
     Column("installed", Text),
     Column("wanted", Text),
-    Column("relation", BigInteger),
+    Column("relation", Text),
     Column("marks", Text),
     Column("fingerprint", Text),
 )
@@ -65,7 +65,7 @@ their values, as JSON lists to which is only ever added. `forms` has the names o
 (`afterwork.journal.forms`), as a JSON object, null if an older Afterwork was here. `installed` is what was made to
 watch the table, null once it is not watched any more; `wanted` are the columns that each application wants, which is
 known by its table of tickets. `marks` are what the table looked like when it was looked at last, `fingerprint` one
-value for all of these, `relation` its number on PostgreSQL."""
+value for all of these, `relation` what PostgreSQL finds it by."""
 
 journal = Table(
     "afterwork_journal",

@@ -13,6 +13,7 @@ from sqlalchemy.pool import SingletonThreadPool
 
 from afterwork.errors import StateHasChanged, TransactionIsTheRuns, UnsupportedDatabase
 from afterwork.settings import Settings
+from afterwork.store.column_type import Columns
 from afterwork.store.own_engine import without_begin
 
 RUNNING = "afterwork.running"
@@ -64,6 +65,7 @@ class Database(ABC):
     so that each transaction begins where `transaction` says so, and is of the kind that it needs."""
 
     dialect: str
+    columns: Columns
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self.engine = engine

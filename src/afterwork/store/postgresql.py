@@ -6,13 +6,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy import Connection, Engine, Table, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from afterwork.errors import StateHasChanged
+from afterwork.settings import Settings
 from afterwork.store import sleep
 from afterwork.store.database import NOT_LONG, Database, Holder, ServerRow
 from afterwork.store.direct import Direct, send_together
+from afterwork.store.postgresql_column import PostgreSQLColumns
 
 IN_TRANSACTION = {TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR}
 CONTENDED = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
@@ -37,6 +39,10 @@ class PostgreSQL(Database):
     # Who waits for a lock first has to see what was committed by then, whatever the database's own default is.
     begin_with_lock = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
     _begin = Direct(text(begin))
+
+    def __init__(self, engine: Engine, settings: Settings) -> None:
+        super().__init__(engine, settings)
+        self.columns = PostgreSQLColumns(engine.dialect)
 
     def execute_begin(self, connection: Connection, first: Sequence[str] = ()) -> None:
         if first:

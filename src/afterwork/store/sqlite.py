@@ -16,6 +16,7 @@ from afterwork.errors import StateHasChanged
 from afterwork.settings import Settings
 from afterwork.store.database import Database, Holder, ServerRow
 from afterwork.store.process import process_start
+from afterwork.store.sqlite_column import SQLiteColumns
 from afterwork.store.turn import Turn
 
 BUSY = {"SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY", "SQLITE_BUSY_TIMEOUT", "SQLITE_LOCKED"}
@@ -39,6 +40,7 @@ class SQLite(Database):
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
         super().__init__(engine, settings)
+        self.columns = SQLiteColumns()
         self._turn = Turn()
 
     @contextmanager

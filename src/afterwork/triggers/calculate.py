@@ -3,14 +3,13 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Any, Protocol
 
-from sqlalchemy import Column, Connection
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapper
 
-from afterwork.errors import AfterworkError, BadValue
+from afterwork.errors import AfterworkError
 from afterwork.jobs.outcome import Outcome, Raised, Succeeded, text_of, trace_of
 from afterwork.jobs.run import Run, running
 from afterwork.jobs.session import ReadSession
@@ -24,9 +23,9 @@ from afterwork.manifest.sight import Itself, Sight
 from afterwork.model.cache import DerivedCache, MachineCache
 from afterwork.model.external_id import ExternalId, parse
 from afterwork.model.machine.chart import Play
+from afterwork.triggers.fit import checked
 from afterwork.triggers.roots import Roots
-
-DIGITS = Context(prec=1000)
+from afterwork.triggers.same import is_same
 
 UNFIT = ValueError, TypeError, OverflowError
 """What drivers raise for a value that they can't send."""
@@ -35,8 +34,8 @@ UNFIT = ValueError, TypeError, OverflowError
 @dataclass(frozen=True)
 class Calculated:
     """What came of one calculation: a value, or an error; in any case, what was read. `is_new` says that the member
-    has another value, `stored`, by now. `reads` is None if they are the same as the last time. `root` is None where the
-    object is not seen: it is gone, or hidden."""
+    has another value, `stored`, by now; or, until `ResultColumn.settled` was asked, that it looks so. `reads` is None
+    if they are the same as the last time. `root` is None where the object is not seen: it is gone, or hidden."""
 
     claimed: Claimed
     root: ExternalId | None
@@ -129,7 +128,7 @@ class Question(Protocol):
         """The value as it is kept. Raises `BadValue`."""
 
     def compared(self, obj: Any, value: Any) -> tuple[Any, bool]:
-        """What is stored, and whether the value is another one, that is to be written."""
+        """What is stored, and whether the value looks like another one, that is to be written."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +148,7 @@ class Value:
 
     def compared(self, obj: Any, value: Any) -> tuple[Any, bool]:
         stored = getattr(obj, self.cache.member)
-        return stored, not is_same(self.cache.column, stored, value)
+        return stored, not is_same(stored, value)
 
 
 @dataclass(frozen=True)
@@ -186,40 +185,3 @@ def outcomes(done: Sequence[Calculated], definition: Definition, run_of: Callabl
 def _outcome(one: Calculated) -> Outcome:
     error = one.error
     return Succeeded(one.took) if error is None else Raised(text_of(error), None, one.took, trace_of(error))
-
-
-def checked(column: Column[Any], name: str, value: Any) -> Any:
-    """A value as a column holds it. Raises `BadValue` for one that it can't."""
-    if value is None:
-        if not column.nullable:
-            raise BadValue(f"{name} can't be null, but its calculation returned None.")
-        return None
-    try:
-        wanted = column.type.python_type
-    except NotImplementedError:
-        return value
-    kinds = {float: (float, int, Decimal), Decimal: (Decimal, int, float), int: (int,)}.get(wanted, (wanted,))
-    if not isinstance(value, kinds) or (isinstance(value, bool) and wanted is not bool):
-        raise BadValue(f"{name} needs {wanted.__name__}, but its calculation returned {value!r:.100}.")
-    return _rounded(value, getattr(column.type, "scale", None))
-
-
-def _rounded(value: Any, scale: int | None) -> Any:
-    """A decimal with as many digits as its column has, as PostgreSQL rounds: else it would be another one each time
-    than the one that is stored."""
-    if scale is None or not isinstance(value, Decimal) or not value.is_finite():
-        return value
-    try:
-        return value.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, DIGITS)
-    except InvalidOperation:  # the database will say that it is too large
-        return value
-
-
-def is_same(column: Column[Any], stored: Any, value: Any) -> bool:
-    """Whether a member has a value already."""
-    if stored is None or value is None:
-        return stored is value
-    try:
-        return bool(column.type.compare_values(stored, value))
-    except (TypeError, ValueError, AfterworkError):
-        return False

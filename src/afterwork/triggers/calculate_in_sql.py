@@ -24,7 +24,9 @@ from afterwork.model.cache import DerivedCache
 from afterwork.model.external_id import ExternalId, parse
 from afterwork.model.work import vars_lookup
 from afterwork.store.direct import Direct
-from afterwork.triggers.calculate import Calculated, checked, is_same
+from afterwork.triggers.calculate import Calculated
+from afterwork.triggers.fit import checked
+from afterwork.triggers.same import is_same
 
 Key = tuple[object, ...]
 
@@ -116,7 +118,7 @@ class SqlCalculator:
             value = checked(self.cache.column, self.cache.name, value)
         except AfterworkError as error:
             return Calculated(claimed, root, stored=stored, reads=reads, error=error, took=took, in_sql=True)
-        is_new = not is_same(self.cache.column, stored, value)
+        is_new = not is_same(stored, value)
         return Calculated(claimed, root, value, stored, is_new, reads, took=took, in_sql=True)
 
 

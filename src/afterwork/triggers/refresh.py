@@ -25,6 +25,7 @@ from afterwork.manifest.shape import shape_of
 from afterwork.model.cache import DerivedCache
 from afterwork.model.key import is_one_of
 from afterwork.triggers.calculate import Calculated
+from afterwork.triggers.result import ResultColumn
 from afterwork.triggers.write import ColumnWriter
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=10), timedelta(hours=1)
@@ -57,6 +58,20 @@ class Storer:
     matcher: Matcher
     clock: Clock
     _writers: dict[int, ColumnWriter] = field(default_factory=dict)
+    _columns: dict[int, ResultColumn] = field(default_factory=dict)
+
+    def settled(
+        self, connection: Connection, definition: Definition, calculated: Sequence[Calculated]
+    ) -> Sequence[Calculated]:
+        """Tell results that are new from those of which the same would come back as what is stored."""
+        cache, target = definition.cache, definition.target
+        if not isinstance(cache, DerivedCache) or target is None or not any(one.is_new for one in calculated):
+            return calculated
+        if definition.id not in self._columns:
+            self._columns[definition.id] = ResultColumn(
+                self.matcher.database, target.table, cache.column, definition.name
+            )
+        return self._columns[definition.id].settled(connection, calculated)
 
     def store(
         self,
@@ -69,6 +84,8 @@ class Storer:
     ) -> list[Calculated]:
         """Write values that are new, manifests that are others, and what each run left; end the claims. Returns what
         was stored: some may have been taken over by another server, or have rows that somebody else has locked."""
+        calculated = self.settled(connection, definition, calculated)
+        connection.commit()
         tokens = {
             one.claimed.cache: self.tokens(connection, definition, one.reads)
             for one in calculated
@@ -107,6 +124,7 @@ class Storer:
         Raises `NotAtOnce` if something must be noted first in a transaction of its own.
         """
         tokens = {one.claimed.cache: self._known(definition, one.reads) for one in calculated if one.reads is not None}
+        calculated = self.settled(connection, definition, calculated)
         locked = self._locked(connection, definition, calculated)
         done = [one for one in calculated if one.claimed.cache not in locked]
         self._write_values(connection, definition, done)

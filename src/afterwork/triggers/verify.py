@@ -2,9 +2,10 @@
 by themselves though they count as at rest."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from afterwork.jobs.outcome import text_of
 from afterwork.manifest.definitions import Definition
@@ -12,7 +13,7 @@ from afterwork.manifest.due import Claimed
 from afterwork.manifest.tables import cache as caches
 from afterwork.manifest.tables import due as dues
 from afterwork.model.cache import ViewModelCache
-from afterwork.triggers.calculate import Calculated
+from afterwork.triggers.calculate import UNFIT, Calculated
 from afterwork.triggers.stale import Stale
 
 CHUNK = 100
@@ -83,9 +84,24 @@ class Verifier:
         return [
             Difference(definition.name, one.claimed.root, repr(one.stored), _result(one), in_sql)
             for side, in_sql in ((found, False), (other, True))
-            for one in side
+            for one in self._settled(connection, definition, side)
             if one.is_new or one.error is not None
         ]
+
+    def _settled(
+        self, connection: Connection, definition: Definition, some: Sequence[Calculated]
+    ) -> Sequence[Calculated]:
+        """What is really new, as for storing; what the database refuses to hold is an error of that value alone."""
+        try:
+            return self.stale.storer.settled(connection, definition, some)
+        except (SQLAlchemyError, *UNFIT) as error:
+            if self.stale.matcher.database.is_its_own(error):
+                raise
+            if len(some) == 1:
+                return [replace(some[0], error=error)]
+        finally:
+            connection.rollback()
+        return [settled for one in some for settled in self._settled(connection, definition, [one])]
 
 
 def _result(one: Calculated) -> str:

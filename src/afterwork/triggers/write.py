@@ -1,15 +1,22 @@
 """Writing values into one column of many rows, and nothing else."""
 
 from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import ARRAY, Column, Connection, Update, bindparam, column, func, table, update
+from sqlalchemy.types import TypeDecorator
 
 from afterwork.journal.watch import Watch
 from afterwork.store.direct import Direct
 
 Rows = Sequence[tuple[tuple[Any, ...], Any]]
 """Each a primary key and a value."""
+
+ITEMS = {bool, int, float, Decimal, str, bytes, UUID, date, datetime, time, timedelta}
+"""Classes of values that are single ones in any column."""
 
 
 class ColumnWriter:
@@ -24,14 +31,19 @@ class ColumnWriter:
         if len(rows) == 1:
             self._one.execute(connection, _parameters(*rows[0]))
         elif (
-            connection.dialect.name == "postgresql"
-            and len(self._target.key) == 1
-            and len({type(value) for _, value in rows}) == 1
-            and not _may_be_cut(self._member, rows)
+            connection.dialect.name == "postgresql" and len(self._target.key) == 1 and _fit_in_array(self._member, rows)
         ):
             _write_arrays(connection, self._target, self._member, rows)
         else:
             connection.execute(_by_key(self._target, self._member), [_parameters(*row) for row in rows])
+
+
+def _fit_in_array(member: Column[Any], rows: Rows) -> bool:
+    """Whether values, as items of an array, become what each would be by itself. Not so where a type or the database
+    makes lists of them, which would be taken for arrays, or where the type has the database change them."""
+    kinds = {type(value) for _, value in rows}
+    is_plain = not isinstance(member.type, TypeDecorator) and not member.type._has_bind_expression
+    return is_plain and len(kinds) == 1 and kinds <= ITEMS and not _may_be_cut(member, rows)
 
 
 def _may_be_cut(member: Column[Any], rows: Rows) -> bool:

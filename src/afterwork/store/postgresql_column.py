@@ -1,0 +1,157 @@
+"""What a column of PostgreSQL makes of a value that is stored in it."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from psycopg import Binary
+from psycopg.types.json import Json, Jsonb
+from sqlalchemy import ColumnElement, Connection, Table, cast, text
+
+from afterwork.store.column_type import ColumnType, Kept, Named, Refused, Unsure
+
+_TYPE = text("""
+WITH RECURSIVE kind (name, oid, modifier) AS (
+    SELECT format_type(atttypid, CASE WHEN atttypid <> ALL (CAST(:cut AS regtype[])) THEN atttypmod END),
+        atttypid, atttypmod
+    FROM pg_attribute
+    WHERE attrelid = to_regclass(:table) AND attname = :column AND NOT attisdropped
+    UNION ALL
+    SELECT name, typbasetype, typtypmod FROM kind JOIN pg_type t ON t.oid = kind.oid WHERE typtype = 'd'
+)
+SELECT name, typname, modifier, t.oid, typtype, typnamespace = 'pg_catalog'::regnamespace AS is_builtin
+FROM kind JOIN pg_type t ON t.oid = kind.oid WHERE typtype <> 'd'
+""")
+"""Those that a cast would cut, as the column does not, are cast without their length."""
+
+CUT = ["varchar", "_varchar", "varbit", "_varbit"]
+
+EXACT: dict[str, type] = {
+    "int2": int, "int4": int, "int8": int, "bool": bool, "text": str, "uuid": UUID, "date": date, "bytea": bytes,
+    "float8": float, "enum": str,
+}  # fmt: skip
+"""Types that keep values of these classes just as they are, or refuse them."""
+
+FITS_ALL = 6
+"""Digits of a second that a moment has in Python."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """What was sent as JSON, as it would be read back if PostgreSQL kept its text."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class PostgreSQLColumns:
+    """What columns of PostgreSQL make of values."""
+
+    dialect: Any
+
+    def type_of(self, connection: Connection, table: Table, column: str) -> ColumnType | None:
+        quoted = connection.dialect.identifier_preparer.format_table(table)
+        row = connection.execute(_TYPE, {"table": quoted, "column": column, "cut": CUT}).one_or_none()
+        if row is None:
+            return None
+        base = "enum" if row.typtype == "e" else row.typname if row.is_builtin else ""
+        return ColumnType(row.name, base, _size(base.lstrip("_"), row.modifier), row.oid)
+
+    def sent(self, bound: Any) -> Any:
+        match bound:
+            case Json() | Jsonb():
+                dumps = bound.dumps or self.dialect._json_serializer or json.dumps
+                loads = self.dialect._json_deserializer or json.loads
+                return Document(loads(dumps(bound.obj)))
+            case Binary():
+                return bytes(bound.obj)
+            case _:
+                return bound
+
+    def kept(self, kind: ColumnType, sent: Any, there: Any) -> Kept | Refused | Unsure:
+        if sent is None or type(sent) is EXACT.get(kind.base):
+            return Kept(sent)
+        return Refused() if _has_other_length(kind, sent) else _kept(kind, sent, there)
+
+    def as_kept(self, kind: ColumnType, value: ColumnElement[Any]) -> ColumnElement[Any]:
+        return cast(value, Named(kind.name))
+
+
+def _size(base: str, modifier: int) -> int | None:
+    if modifier < 0:
+        return None
+    match base:
+        case "varchar" | "bpchar":
+            return modifier - 4
+        case "numeric":
+            scale = (modifier - 4) & 0x7FF
+            return scale - 0x800 if scale & 0x400 else scale
+        case "interval":
+            return modifier & 0xFFFF
+        case _:
+            return modifier
+
+
+def _kept(kind: ColumnType, bound: Any, there: Any) -> Kept | Unsure:
+    match kind.base, bound:
+        case ("json", Document(value)) | ("jsonb", Document(value)):
+            # The order of keys and how numbers are written is all that may become another in jsonb.
+            is_kept = kind.base == "json" or not (isinstance(there, Document) and there.value == value)
+            return Kept(value) if is_kept else Unsure()
+        case "varchar" | "bpchar", str() if type(bound) is str:
+            return Kept(_in_length(kind, bound))
+        case "numeric", Decimal() if _has_digits(bound, kind.size):
+            return Kept(bound)
+        case "interval", timedelta() if type(bound) is timedelta and kind.size in (None, FITS_ALL, 0xFFFF):
+            return Kept(bound)
+        case ("timestamp" | "timestamptz") as base, datetime() if kind.size in (None, FITS_ALL):
+            return _moment(base, bound, there)
+        case _:
+            return Unsure()
+
+
+def _in_length(kind: ColumnType, bound: str) -> str:
+    """Blanks at the end are cut and added. What is longer is refused."""
+    if kind.size is None or len(bound.rstrip(" ")) > kind.size:
+        return bound
+    return bound.rstrip(" ").ljust(kind.size) if kind.base == "bpchar" else bound[: kind.size]
+
+
+def _has_digits(bound: Decimal, scale: int | None) -> bool:
+    """Whether a number has as many digits as its column keeps; without a scale, it keeps those that are there."""
+    exponent = bound.as_tuple().exponent
+    if not isinstance(exponent, int) or (bound.is_zero() and bound.is_signed()):
+        return False
+    return exponent <= 0 if scale is None else exponent == -scale
+
+
+def _moment(base: str, bound: datetime, there: Any) -> Kept | Unsure:
+    """A moment comes back in the connection's time zone, as the one that is stored."""
+    if type(bound) is not datetime or (bound.tzinfo is None) != (base == "timestamp"):
+        return Unsure()
+    if base == "timestamptz" and isinstance(there, datetime) and there.tzinfo is not None:
+        return Kept(bound.astimezone(there.tzinfo))
+    return Kept(bound)
+
+
+def _has_other_length(kind: ColumnType, bound: Any) -> bool:
+    """Whether a column of texts, or lists of them, of one length refuses a value that a cast would cut."""
+    match kind.base.lstrip("_"), kind.size:
+        case "bpchar", int(most):
+            return any(len(one.rstrip(" ")) > most for one in _texts(bound))
+        case "bit", int(length):
+            return any(len(one) != length for one in _texts(bound))
+        case _:
+            return False
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _texts(one)

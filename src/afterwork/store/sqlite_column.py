@@ -1,0 +1,84 @@
+"""What a column of SQLite makes of a value that is stored in it: the affinity of its declared type decides."""
+
+import math
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Integer, Numeric, Table, and_, case, cast, func, text
+from sqlalchemy.types import REAL, TEXT
+
+from afterwork.store.column_type import ColumnType, Kept, Unsure
+
+_TYPE = text("SELECT type FROM pragma_table_info(:table, :schema) WHERE lower(name) = lower(:column)")
+
+AFFINITIES = {
+    "INT": "integer", "CHAR": "text", "CLOB": "text", "TEXT": "text", "BLOB": "none", "REAL": "real", "FLOA": "real",
+    "DOUB": "real",
+}  # fmt: skip
+"""By what a declared type has in its name, in the order in which SQLite looks. Without any of it, it is numeric."""
+
+LARGEST = 1 << 53
+"""Whole numbers up to this one are the same as floating-point numbers."""
+
+
+class SQLiteColumns:
+    """What columns of SQLite make of values."""
+
+    def type_of(self, connection: Connection, table: Table, column: str) -> ColumnType | None:
+        names = {"table": table.name, "schema": table.schema or "main", "column": column}
+        declared = connection.execute(_TYPE, names).scalar()
+        if declared is None:
+            return None
+        found = (affinity for part, affinity in AFFINITIES.items() if part in declared.upper())
+        return ColumnType(declared, next(found, "numeric") if declared else "none")
+
+    def sent(self, bound: Any) -> Any:
+        return bytes(bound) if isinstance(bound, memoryview | bytearray) else bound
+
+    def kept(self, kind: ColumnType, sent: Any, there: Any) -> Kept | Unsure:
+        if sent is None or type(sent) is bytes:
+            return Kept(sent)
+        if type(sent) is float and math.isnan(sent):
+            return Kept(None)
+        return Kept(sent) if kind.base == "none" and type(sent) in (int, float, str) else _kept(kind, sent)
+
+    def as_kept(self, kind: ColumnType, value: ColumnElement[Any]) -> ColumnElement[Any]:
+        """A cast would be something else: it makes 0 of 'abc'."""
+        match kind.base:
+            case "none":
+                return value
+            case "text":
+                return case((func.typeof(value).in_(("integer", "real")), cast(value, TEXT)), else_=value)
+            case "real":
+                number = _number(value)
+                return case((func.typeof(number).in_(("integer", "real")), cast(number, REAL) + 0.0), else_=number)
+            case _:
+                number = _number(value)
+                whole = cast(number, Integer)
+                is_whole = and_(func.typeof(number) == "real", func.abs(number) < 1 << 62, whole == number)
+                return case((is_whole, whole), else_=number)
+
+
+def _number(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    number = cast(value, Numeric)
+    return case((and_(func.typeof(value) == "text", number == value), number), else_=value)
+
+
+def _kept(kind: ColumnType, bound: Any) -> Kept | Unsure:
+    is_text = kind.base == "text"
+    match bound:
+        case str() if type(bound) is str and (is_text or not _may_be_number(bound)):
+            return Kept(bound)
+        case int() if type(bound) is int and not is_text and abs(bound) < LARGEST:
+            return Kept(float(bound) if kind.base == "real" else bound)
+        case float() if type(bound) is float and not is_text and abs(bound) < LARGEST:
+            return Kept(int(bound) if kind.base != "real" and bound.is_integer() else bound + 0.0)
+        case _:
+            return Unsure()
+
+
+def _may_be_number(value: str) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
