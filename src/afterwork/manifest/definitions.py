@@ -169,6 +169,10 @@ class Definitions:
         mine = update(definitions).where(definitions.c.id == definition.id)
         connection.execute(mine.values(filled=False, next_root=None, done=0))
 
+    def has_read(self, definition: int) -> bool:
+        """Whether it is known of any read of a definition's runs."""
+        return bool(self._uses[definition])
+
     def knows(self, definition: int, shapes: Collection[int]) -> bool:
         """Whether runs of a definition are known to have read such shapes."""
         return self._uses[definition].issuperset(shapes)

@@ -40,6 +40,9 @@ MOST = 200
 MOST_IN_SQL = 2000
 """The same where one statement makes them."""
 
+TRIAL = 4
+"""The first calculations ever, by which it is learned what others must be made before."""
+
 FORGET_EVERY = 10
 """After so many batches it is seen which changes no calculation in flight needs any more."""
 
@@ -53,9 +56,11 @@ CONTENDED_PAUSE = timedelta(seconds=1)
 
 @dataclass
 class Pace:
-    """How long the runs of each definition take, in seconds, as far as this server has seen."""
+    """How long the runs of each definition take, in seconds, as far as this server has seen; and how many there have
+    been of those of which nobody knew what they read."""
 
     seconds: dict[int, float] = field(default_factory=dict)
+    tried: dict[int, int] = field(default_factory=dict)
 
     def most(self, definition: Definition) -> int:
         """How many runs make one batch."""
@@ -63,9 +68,15 @@ class Pace:
             return 1
         return max(1, min(MOST, int(SLICE / max(self.seconds.get(definition.id, SLICE / 20), SLICE / MOST))))
 
+    def trial(self, definition: Definition, is_known: bool) -> int:
+        """How many runs make one batch at most, if it is not known what they read: few, then as many as have been so
+        far. Thus few run before what feeds them."""
+        return max(TRIAL, self.tried.setdefault(definition.id, MOST_IN_SQL if is_known else 0))
+
     def note(self, definition: Definition, count: int, seconds: float) -> None:
         """A batch has run."""
         if count:
+            self.tried[definition.id] = self.tried.get(definition.id, 0) + count
             before = self.seconds.get(definition.id, seconds / count)
             self.seconds[definition.id] = 0.7 * before + 0.3 * seconds / count
 
@@ -216,7 +227,8 @@ class Stale:
             self.matcher.dues.put_back(connection, batch, caches, self.clock.now() + pause)
 
     def _most(self, definition: Definition) -> int:
-        return MOST_IN_SQL if definition.id in self.calculators.sql else self.pace.most(definition)
+        most = MOST_IN_SQL if definition.id in self.calculators.sql else self.pace.most(definition)
+        return min(most, self.pace.trial(definition, self.matcher.definitions.has_read(definition.id)))
 
     def _calculate(self, connection: Connection, definition: Definition, batch: Batch) -> Ran:
         try:

@@ -45,7 +45,7 @@ class Look:
         """What comes next; None if nothing does before another moment. What is stale goes before what is to be filled,
         unless `fill_first` says that this has waited long enough."""
         if fill_first:
-            return self._filling(self._is_unfilled) or self._adding() or self._due()
+            return self._filling(self._is_being_filled) or self._adding() or self._due()
         if (found := self._due() or self._filling(self._is_unsettled)) is not None:
             return found
         return None if any(one.claimed for one in self.waiting.values()) else self._adding()
@@ -67,9 +67,14 @@ class Look:
         impatient = [number for number in due if due[number] <= self.now - PATIENCE]
         if impatient:
             return Runs(self.known[min(impatient, key=due.__getitem__)], fill=False)
-        free = (number for number in due if not any(map(self._is_busy, self.order.feeders[number])))
-        first = next(free, None)
+        first = next(filter(self._is_free, due), None)
         return None if first is None else Runs(self.known[first], fill=False)
+
+    def _is_free(self, number: int) -> bool:
+        """Whether no feeder holds up what is stale. As long as it is being filled itself, its feeders are filled
+        first: what they write makes it stale again."""
+        holds_up = self._is_busy if self.waiting[number].filled else self._is_unsettled
+        return not any(map(holds_up, self.order.feeders[number]))
 
     def _filling(self, holds_up: Callable[[int], bool]) -> Runs | None:
         """The most urgent one of those that are to be filled, and that no feeder holds up."""
@@ -79,9 +84,12 @@ class Look:
         return None if first is None else Runs(self.known[first], fill=True)
 
     def _adding(self) -> Adds | None:
-        if any(found.fill is not None for found in self.waiting.values()):
-            return None  # one chunk after the other
-        first = next((number for number in self._ranked if not self.waiting[number].filled), None)
+        """The next chunk of one that no feeder holds up: of each, one chunk after the other, and none while what has
+        been added of others can go on."""
+        unfilled = (number for number in self._ranked if not self.waiting[number].filled)
+        idle = (number for number in unfilled if self.waiting[number].fill is None)
+        free = (number for number in idle if not any(map(self._is_being_filled, self.order.feeders[number])))
+        first = next(free, None)
         return None if first is None else Adds(self.known[first])
 
     @property
@@ -96,8 +104,12 @@ class Look:
         found = self.waiting.get(number)
         return found is not None and found.fill is not None and found.fill <= self.now
 
+    def _is_being_filled(self, number: int) -> bool:
+        found = self.waiting.get(number)
+        return found is not None and (not found.filled or self._is_unfilled(number))
+
     def _is_unsettled(self, number: int) -> bool:
-        return self._is_busy(number) or self._is_unfilled(number)
+        return self._is_busy(number) or self._is_being_filled(number)
 
 
 @dataclass
