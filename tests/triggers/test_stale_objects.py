@@ -131,6 +131,13 @@ class Owner(Base):
     __tablename__ = "owner"
     id: Mapped[int] = mapped_column(primary_key=True)
     active: Mapped[bool] = mapped_column(default=True)
+    counts: Mapped[str | None] = mapped_column()
+    tasks: Mapped[list[Task]] = relationship(viewonly=True)
+
+    @aw.derived(counts)
+    def compute_counts(self) -> str:
+        asked = aw.session(self).scalars(select(Task).where(Task.owner_id == self.id)).all()
+        return f"{len(self.tasks)} {len(asked)}"
 
 
 class Reminder(Base):
@@ -200,6 +207,7 @@ CALCULATED: dict[type, dict[str, Callable[[Any], Any]]] = {
     Boss: {"share": lambda one: one.compute_share()},
     Square: {"area": lambda one: one.compute_area()},
     Task: {"shown": lambda one: one.compute_shown()},
+    Owner: {"counts": lambda one: one.compute_counts()},
 }
 
 
@@ -255,7 +263,7 @@ def counted(engine: Engine) -> dict[str, int]:
 def expected(engine: Engine) -> dict[str, int]:
     """As many caches as there are objects of each class, hidden or not."""
     names = {Person: "Person.greeting", Manager: "Manager.title", Employee: "Employee.pay", Boss: "Boss.share"}
-    names |= {Square: "Square.area", Task: "Task.shown"}
+    names |= {Square: "Square.area", Task: "Task.shown", Owner: "Owner.counts"}
     with engine.connect() as connection:
         tasks = connection.execute(text("SELECT count(*) FROM task")).scalar_one()
     with Session(engine) as session:
@@ -296,13 +304,16 @@ def test_what_is_hidden_rests_and_is_right_when_it_is_seen_again(engine: Engine,
     for statement in BEGIN:
         write(engine, statement)
     app.run_until_idle(engine)
+    assert wrong(engine) == []
     write(engine, f"{hide}; UPDATE task SET name = 'sleep' WHERE id = 1")
     app.run_until_idle(engine)
+    assert wrong(engine) == []
     write(engine, "UPDATE task SET name = 'wake' WHERE id = 1")
     assert app.run_until_idle(engine) == []
     assert counted(engine)["Task.shown"] == 2
     write(engine, show)
     app.run_until_idle(engine)
+    assert wrong(engine) == []
     with engine.connect() as connection:
         assert connection.execute(text("SELECT shown FROM task WHERE id = 1")).scalar() == "WAKE"
         assert connection.execute(text("SELECT text FROM reminder WHERE task_id = 1")).scalar() == "wake"
