@@ -82,6 +82,17 @@ def test_each_operator_of_collections_takes_a_value_as_a_set_of_itself(
         assert of_unknown == asked(operator, "Set{v}", kind, value, sqlite)
 
 
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_what_goes_over_or_takes_collections_takes_it_so_too(sqlite: Session, value: Any) -> None:
+    """Iterate and the minus between collections are no operators after an arrow, but mean the same by one."""
+
+    def ask(text: str) -> Any:
+        return compile_query(text, names(), variables={"v": ANY})(session=sqlite, v=value)
+
+    assert ask("v->iterate(x; n : Integer = 0 | n + 1)") == (0 if value is None else 1)
+    assert ask("Set{'a', v} - v") == ask("Set{'a', v}->difference(v)") == ["a"]
+
+
 def test_an_object_of_an_unknown_type_is_a_set_of_itself(sqlite: Session) -> None:
     ada = sqlite.get_one(Customer, 1)
 

@@ -146,7 +146,8 @@ class Calls:
                 for pattern, operand in zip(patterns, operands, strict=True)
             )
             if fits:
-                given = tuple(self.settled(operand, types.STRING) for operand in operands)
+                settled = (self.settled(operand, types.STRING) for operand in operands)
+                given = tuple(_fitted(pattern, one) for pattern, one in zip(patterns, settled, strict=True))
                 return Call(at, made(operator.signature.result, bound), operator, given)
         return None
 
@@ -171,7 +172,7 @@ class Calls:
         """A word that names a type, where one is wanted; what may be a collection, where one is wanted, as one."""
         if pattern.name == "Type" and not isinstance(typed.type, TypeOf):
             return self.context.type_named(node) or typed
-        return single(typed) if pattern.name.lower() in types.KINDS and typed.type in UNKNOWN else typed
+        return _fitted(pattern, typed)
 
     def _check_state(self, state: Typed, source: Type) -> None:
         """A state that is known beforehand must be one that the object may be in."""
@@ -250,6 +251,11 @@ def flattened(typed: Typed) -> Typed:
 def collected_if(typed: Typed, wanted: Type) -> Typed:
     """Return what may be a collection as one, where one is wanted."""
     return Single(typed.at, wanted, typed) if isinstance(wanted, CollectionType) and typed.type in UNKNOWN else typed
+
+
+def _fitted(pattern: Pattern, typed: Typed) -> Typed:
+    """Return what may be a collection as one, where an operator takes one."""
+    return single(typed) if pattern.name.lower() in types.KINDS and typed.type in UNKNOWN else typed
 
 
 def _expected(pattern: Pattern, bound: Bound) -> Type:

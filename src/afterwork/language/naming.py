@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from afterwork.errors import WrongType
 from afterwork.language import tree, types
-from afterwork.language.calls import Calls, collected_if
+from afterwork.language.calls import Calls, collected_if, single
 from afterwork.language.context import Context, Scope
 from afterwork.language.members import Attribute, Member
 from afterwork.language.names import ModelMethod
@@ -195,6 +195,7 @@ class Naming:
         return Invoke(at, method.result, source, method, tuple(given))
 
     def _fold(self, node: tree.Arrow, source: Typed, scope: Scope) -> Typed:
+        source = source if isinstance(source.type, CollectionType) else single(source)
         match source.type, node.arguments:
             case CollectionType(element=kind), (
                 tree.Lambda(parameters=(element, tree.Parameter(value=tree.Node() as start) as result), body=body),
