@@ -172,6 +172,43 @@ class OwnConnection(CantTrack):
         )
 
 
+class DriverConnection(CantTrack):
+    """A cache asked for the connection of the database driver."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "by the driver's own connection or cursor",
+            "what is asked for there is not seen. Use aw.session(self) instead",
+        )
+
+
+class ConnectionOptions(CantTrack):
+    """A cache gave execution options to the connection that others use as well."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "with execution options of its connection",
+            "others would read with them, too. Give them to the statement, by session.execute(…, execution_options=…)",
+        )
+
+
+class OtherThread(CantTrack):
+    """A cache handed its objects, or its session, to another thread or task, which reads."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "in another thread",
+            "it is not known there which cache reads. Read what is needed before, and give other threads plain values",
+        )
+
+
+class UnknownStatement(CantTrack):
+    """A cache executed a statement of a kind that Afterwork does not know."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"by a statement of the kind {kind}", "what it reads is not known. Use select(…) instead")
+
+
 class ReadsItself(CantTrack):
     """The calculation of a member read that member."""
 

@@ -246,7 +246,7 @@ def test_a_table_that_is_not_watched(scene: Scene, session: Session) -> None:
 def test_the_member_that_is_calculated(scene: Scene, session: Session) -> None:
     customer, other = session.get_one(Customer, 1), session.get_one(Customer, 2)
     recorder = scene.recorder(session)
-    recorder.own = (customer, "name")
+    recorder.own = (session.identity_key(instance=customer), "name")
     with recorder.recording():
         assert other.name == "Bob"
         assert customer.town == "Oslo"

@@ -7,13 +7,14 @@ from sqlalchemy import Connection, event
 from sqlalchemy.orm import ORMExecuteState, Session
 
 from afterwork.errors import CalculationWrites, TransactionIsTheRuns
+from afterwork.manifest.watching import WatchedSession
 from afterwork.model.machine.within import AT_THE_END
 from afterwork.store.database import RUNNING, WHO_ENDS_IT
 
 ROLLED_BACK = f"A job has rolled back its connection. {WHO_ENDS_IT}"
 
 
-class RunSession(Session):
+class RunSession(WatchedSession):
     """A session inside the run's transaction. It can't be committed, rolled back, closed or emptied by the job.
 
     Others of the batch may have changed objects in it and not flushed them, so what lets go of changes flushes first.
@@ -114,7 +115,6 @@ class ReadSession(RunSession):
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
         self.autoflush = False
-        event.listen(self, "do_orm_execute", _refuse_to_write)
 
     def flush(self, objects: Any = None) -> None:
         if self.changed:
@@ -123,9 +123,9 @@ class ReadSession(RunSession):
             raise TransactionIsTheRuns(ROLLED_BACK)
 
     @property
-    def is_spoiled(self) -> bool:
-        """Whether a function has left something behind, so that others could not be calculated right here."""
-        return self._is_rolled_back or bool(self.changed)
+    def is_rolled_back(self) -> bool:
+        """Whether a function has ended the transaction, so that nothing more can be calculated in it."""
+        return self._is_rolled_back
 
     @property
     def changed(self) -> str:
@@ -134,6 +134,14 @@ class ReadSession(RunSession):
         return "" if found is None else f"{type(found).__name__} was added, changed or deleted"
 
 
+class LoadSession(ReadSession):
+    """The session that loads for several calculations. No code of a job gets at it."""
+
+    def expunge_all(self) -> None:
+        Session.expunge_all(self)
+
+
+@event.listens_for(ReadSession, "do_orm_execute")
 def _refuse_to_write(state: ORMExecuteState) -> None:
     """A calculation only asks; the database would refuse the statement in its own words."""
     if state.is_insert or state.is_update or state.is_delete:

@@ -1,6 +1,10 @@
-"""The recorder, if any, that is told of what is read here and now."""
+"""The recorder, if any, that is told of what is read here and now.
 
-from collections.abc import Iterator
+"Here" is a context: a thread or task. A thread of its own begins with an empty one, in which no recorder is active;
+what it reads by way of a calculation's session is refused, since it would be missed.
+"""
+
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -10,21 +14,30 @@ from sqlalchemy import Connection, Executable
 from sqlalchemy.orm import InstanceState, Mapper, QueryableAttribute
 
 from afterwork.clock import watching_time
+from afterwork.errors import OtherThread
 
 
 class Listener(Protocol):
-    """What is told of reads. `members` are the objects, by the id of the attribute that was read of them."""
+    """What is told of reads. `members` are the objects, by the id of the attribute that was read of them. `watched`:
+    the session, by its key, and the connection by which nobody else may read meanwhile."""
 
     members: dict[int, set[InstanceState[Any]]]
+    watched: Collection[object]
 
     def first_of(self, attribute: QueryableAttribute[Any]) -> set[InstanceState[Any]]:
         """The place in `members` for an attribute that was not read so far."""
+
+    def before_member(self, state: InstanceState[Any], key: str) -> None:
+        """A member with a value is about to be loaded."""
 
     def before_end(self, state: InstanceState[Any], key: str) -> None:
         """An association end is about to be read."""
 
     def end(self, state: InstanceState[Any], key: str, value: Any) -> None:
         """An association end was read."""
+
+    def known(self, mapper: Mapper[Any], identity: object) -> object | None:
+        """The object with a key, if it can be had without asking the database for it alone."""
 
     def asked_for(self, mapper: Mapper[Any], identity: object, found: object | None) -> None:
         """An object was asked for by its key."""
@@ -41,19 +54,46 @@ class Listener(Protocol):
     def depends_on(self, thing: object) -> None:
         """A dependency is named."""
 
+    def missed(self, error: OtherThread) -> None:
+        """Something was refused where the calculation may not notice."""
+
 
 ACTIVE: ContextVar[Listener | None] = ContextVar("afterwork_recorder", default=None)
+
+WATCHED: dict[object, Listener] = {}
+"""The listeners of all threads, by what they watch. It is empty while nothing is recorded, so that it costs nothing
+then to see that a read concerns none of them."""
 
 
 @contextmanager
 def listening(listener: Listener | None) -> Iterator[None]:
     """Make `listener` the one that is told of what is read."""
+    before = ACTIVE.get()
     token = ACTIVE.set(listener)
+    _watch(before, listener)
     try:
         with watching_time(None if listener is None else listener.passed):
             yield
     finally:
+        _watch(listener, before)
         ACTIVE.reset(token)
+
+
+def _watch(before: Listener | None, after: Listener | None) -> None:
+    for place in () if before is None else before.watched:
+        WATCHED.pop(place, None)
+    for place in () if after is None else after.watched:
+        WATCHED[place] = after  # type: ignore[assignment]
+
+
+def refuse_elsewhere(place: object) -> None:
+    """Where no recorder is active: raise `OtherThread` if another thread or task records what is read by way of a
+    session or connection."""
+    listener = WATCHED.get(place)
+    if listener is not None:
+        error = OtherThread()
+        listener.missed(error)
+        raise error
 
 
 @contextmanager

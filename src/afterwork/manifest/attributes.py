@@ -7,7 +7,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Composite, InstrumentedAttribute, Mapper, QueryableAttribute, RelationshipProperty
 from sqlalchemy.orm.attributes import instance_state
 
-from afterwork.manifest.active import ACTIVE
+from afterwork.manifest.active import ACTIVE, WATCHED, refuse_elsewhere
 
 _read = InstrumentedAttribute.__get__
 
@@ -26,9 +26,13 @@ class TrackedMember(InstrumentedAttribute[Any]):
             state = instance_state(instance)
             if state.key is not None:  # what the job has just made is no dependency
                 (listener.members.get(id(self)) or listener.first_of(self)).add(state)
+        elif WATCHED:
+            refuse_elsewhere(instance_state(instance).session_id)
         try:
             return instance.__dict__[self.key]
         except (KeyError, AttributeError):
+            if listener is not None and state.key is not None:
+                listener.before_member(state, self.key)
             return _read(self, instance, owner)
 
 
@@ -39,8 +43,12 @@ class TrackedEnd(InstrumentedAttribute[Any]):
     inherit_cache = True
 
     def __get__(self, instance: Any, owner: Any) -> Any:
-        listener = None if instance is None else ACTIVE.get()
-        if listener is None or (state := instance_state(instance)).key is None:
+        if instance is None:
+            return self
+        listener, state = ACTIVE.get(), instance_state(instance)
+        if listener is None:
+            refuse_elsewhere(state.session_id)
+        if listener is None or state.key is None:
             return _read(self, instance, owner)
         listener.before_end(state, self.key)
         value = _read(self, instance, owner)

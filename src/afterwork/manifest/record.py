@@ -1,6 +1,6 @@
 """Recording what a job reads, while it runs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -10,11 +10,12 @@ from sqlalchemy import ColumnElement, Connection, Executable, select
 from sqlalchemy.orm import InstanceState, Mapper, QueryableAttribute, Session
 from sqlalchemy.orm.attributes import instance_state
 
-from afterwork.errors import ReadsItself
+from afterwork.errors import OtherThread, ReadsItself
 from afterwork.journal.watch import Watch
 from afterwork.manifest.active import listening
 from afterwork.manifest.depending import name_dependency
 from afterwork.manifest.ends import identity_of
+from afterwork.manifest.originals import Originals
 from afterwork.manifest.places import Part
 from afterwork.manifest.plans import Plans
 from afterwork.manifest.reads import Reads
@@ -31,7 +32,8 @@ class OnStatement(Protocol):
 
 class Recorder:
     """Remembers what is read while `recording()`. Reads of members are only put down as they happen, and worked out by
-    `reads()`. `own`: an object and the name of its member that is being calculated, which must not be read."""
+    `reads()`. `own`: the identity of an object and the name of its member that is being calculated, which must not be
+    read. `originals`: where what is not there yet is loaded for all roots of a batch."""
 
     def __init__(
         self,
@@ -39,13 +41,17 @@ class Recorder:
         session: Session,
         now: datetime,
         on_statement: OnStatement,
+        originals: Originals | None = None,
     ) -> None:
         self.now = now
-        self.own: tuple[object, str] | None = None
+        self.own: tuple[tuple[Any, ...], str] | None = None
+        self.watched: Collection[object] = ()
         self.members: dict[int, set[InstanceState[Any]]] = {}
         self._plans = plans
         self._session = session
         self._on_statement = on_statement
+        self._originals = originals
+        self._missed: OtherThread | None = None
         self._reads = Reads()
         self._attributes: dict[int, QueryableAttribute[Any]] = {}
         self._ends: set[tuple[InstanceState[Any], str]] = set()
@@ -53,9 +59,11 @@ class Recorder:
     @contextmanager
     def recording(self) -> Iterator[None]:
         """Record what is read in the block, by this thread or task, of objects and through the session."""
-        attach(self._session)
+        self.watched = attach(self._session)
         with listening(self):
             yield
+        if self._missed is not None:
+            raise self._missed
 
     def reads(self) -> Reads:
         """All that was read so far."""
@@ -91,17 +99,32 @@ class Recorder:
             member = self._plans.member(mapper, key)
             states: set[InstanceState[Any]] = set()
             if self.own is not None and self.own[1] == key:
-                states = _AllBut(instance_state(self.own[0]), f"{mapper.class_.__name__}.{key}")
+                states = _AllBut(self.own[0], f"{mapper.class_.__name__}.{key}")
             elif member.asks is not None:
                 states = _Asking(partial(self._ask_for, member.asks))
             self._attributes[number], self.members[number] = attribute, states
         return self.members[number]
 
+    def before_member(self, state: InstanceState[Any], key: str) -> None:
+        if self._originals is not None and state.session is self._session:
+            self._originals.give_member(state, key)
+
     def before_end(self, state: InstanceState[Any], key: str) -> None:
-        if key not in state.dict and state.session is not None:
-            siblings = self._plans.siblings(state.mapper.relationships[key])
-            if siblings is not None:
-                siblings.load(state.session, state)
+        if key in state.dict or state.session is None:
+            return
+        if self._originals is not None and state.session is self._session:
+            self._originals.give_end(state, key)
+        siblings = self._plans.siblings(state.mapper.relationships[key])
+        if siblings is not None and key not in state.dict:
+            siblings.load(state.session, state)
+
+    def known(self, mapper: Mapper[Any], identity: object) -> object | None:
+        if self._originals is None:
+            return None
+        return self._originals.find(mapper, _parts(mapper, identity), self._session)
+
+    def missed(self, error: OtherThread) -> None:
+        self._missed = error
 
     def end(self, state: InstanceState[Any], key: str, value: Any) -> None:
         if (state, key) in self._ends:
@@ -148,13 +171,13 @@ class Recorder:
 class _AllBut(set[InstanceState[Any]]):
     """The objects of which a member is read, which is calculated for one of them."""
 
-    def __init__(self, own: InstanceState[Any], member: str) -> None:
+    def __init__(self, own: tuple[Any, ...], member: str) -> None:
         super().__init__()
         self.own = own
         self.member = member
 
     def add(self, state: InstanceState[Any]) -> None:
-        if state is self.own:
+        if state.key == self.own:
             raise ReadsItself(self.member)
         super().add(state)
 

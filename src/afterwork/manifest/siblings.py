@@ -4,12 +4,12 @@ Only what is plain is loaded so. Everything else is left to SQLAlchemy's own laz
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import CHAR, Column, Integer, Select, String, Table, Uuid, select
-from sqlalchemy.orm import InstanceState, Load, RelationshipProperty, Session
+from sqlalchemy.orm import ClassManager, InstanceState, Load, RelationshipProperty, Session
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
 from afterwork.manifest.active import untracked
@@ -24,10 +24,12 @@ PLAIN = ("select", True, "joined", "selectin", "subquery", "immediate")
 
 @dataclass(frozen=True)
 class Siblings:
-    """How an association end of many objects is loaded by one query. `member` of the near objects has the values by
-    which `statement` asks, and which its rows begin with. `by_key`: these are the keys of the far objects."""
+    """How an association end of many objects is loaded by one query. `near` are the classes that have it. `member` of
+    their objects has the values by which `statement` asks, and which its rows begin with. `by_key`: these are the keys
+    of the far objects."""
 
     prop: RelationshipProperty[Any]
+    near: frozenset[ClassManager[Any]]
     member: str
     statement: Callable[[Sequence[Any]], Select[Any]]
     by_key: bool
@@ -42,21 +44,20 @@ class Siblings:
         if len(states) == 1:
             return
         with untracked():
-            self._set(states, self._found(session, states))
+            self._set(states, self.found(session, {state.dict[self.member] for state in states}))
 
     def _can_load(self, state: InstanceState[Any]) -> bool:
         prop, values = self.prop, state.dict
         return (
-            prop.key not in values
+            state.manager in self.near
+            and prop.key not in values
             and values.get(self.member) is not None
-            and state.mapper.isa(prop.parent)
-            and prop.key not in state.callables
-            and all(_leaves_alone(option, prop) for option in state.load_options)
+            and leaves_alone(state, prop)
         )
 
-    def _found(self, session: Session, states: Iterable[InstanceState[Any]]) -> dict[Any, dict[Any, None]]:
-        """The far objects by the values that the near ones have, each once and in order."""
-        wanted = {state.dict[self.member] for state in states}
+    def found(self, session: Session, values: Iterable[Any]) -> Mapping[Any, Iterable[Any]]:
+        """Return the far objects by the values that the near ones have, each once and in order."""
+        wanted = set(values)
         found: dict[Any, dict[Any, None]] = defaultdict(dict)
         if self.by_key:
             for value in list(wanted):
@@ -69,7 +70,7 @@ class Siblings:
                 found[value][obj] = None
         return found
 
-    def _set(self, states: Iterable[InstanceState[Any]], found: dict[Any, dict[Any, None]]) -> None:
+    def _set(self, states: Iterable[InstanceState[Any]], found: Mapping[Any, Iterable[Any]]) -> None:
         prop = self.prop
         for state in states:
             obj = state.obj()
@@ -128,7 +129,8 @@ def _siblings(
 ) -> Siblings | None:
     if not prop.parent.c.contains_column(local):
         return None
-    return Siblings(prop, prop.parent.get_property_by_column(local).key, statement, by_key)
+    near = frozenset(mapper.class_manager for mapper in prop.parent.self_and_descendants)
+    return Siblings(prop, near, prop.parent.get_property_by_column(local).key, statement, by_key)
 
 
 def _pair(condition: Any) -> tuple[Column[Any], Column[Any]] | None:
@@ -150,8 +152,12 @@ def _plain(column: Any) -> Column[Any] | None:
     return found if exact else None
 
 
-def _leaves_alone(option: Any, prop: RelationshipProperty[Any]) -> bool:
-    """Whether an option that an object was loaded with says nothing of this end."""
+def leaves_alone(state: InstanceState[Any], prop: Any) -> bool:
+    """Whether nothing that an object was loaded with says how this member of it is to be loaded."""
+    return prop.key not in state.callables and all(_says_nothing(option, prop) for option in state.load_options)
+
+
+def _says_nothing(option: Any, prop: Any) -> bool:
     if type(option) is not Load:
         return False
     return all(

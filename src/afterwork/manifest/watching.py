@@ -3,83 +3,119 @@
 The listeners stay where they have been attached, and do nothing while no recorder is active.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection
+from functools import partial
 from typing import Any
 
-from sqlalchemy import (
-    CompoundSelect,
-    Connection,
-    Delete,
-    Executable,
-    Insert,
-    Pool,
-    Select,
-    StaticPool,
-    TextClause,
-    TextualSelect,
-    Update,
-    event,
-    func,
-    inspect,
-    select,
-)
-from sqlalchemy.orm import Load, Mapper, ORMExecuteState, Session
-from sqlalchemy.orm.context import FromStatement
-from sqlalchemy.orm.util import LoaderCriteriaOption
+from sqlalchemy import Connection, Pool, StaticPool, event, inspect
+from sqlalchemy.orm import Mapper, ORMExecuteState, Session
 from sqlalchemy.pool import SingletonThreadPool
 from sqlalchemy.sql import visitors
-from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.util import LRUCache
 
-from afterwork.errors import OwnConnection, TextualSQL
-from afterwork.manifest.active import ACTIVE
+from afterwork.errors import ConnectionOptions, DriverConnection, OwnConnection, TextualSQL
+from afterwork.manifest.active import ACTIVE, WATCHED, refuse_elsewhere
+from afterwork.manifest.asking import criteria_in, question_in
 from afterwork.manifest.query.refused import refuse_text
-from afterwork.model.accounted import ACCOUNTED
+from afterwork.model.accounted import ACCOUNTED, ROOT
 from afterwork.store.direct import own
 
 
-def attach(session: Session) -> None:
+class WatchedSession(Session):
+    """A session that tells the active recorder what it is asked for, from the beginning."""
+
+    def _get_impl(self, entity: Any, primary_key_identity: Any, db_load_fn: Any, **options: Any) -> Any:
+        return _get(self, super()._get_impl, entity, primary_key_identity, db_load_fn, **options)
+
+
+class WatchedConnection(Connection):
+    """A connection that tells the active recorder what it is asked for, and keeps the driver's own connection to itself
+    while one is active."""
+
+    @property
+    def connection(self) -> Any:
+        found = super().connection
+        if ACTIVE.get() is not None:
+            return _Kept(found)
+        if WATCHED:
+            refuse_elsewhere(self)
+        return found
+
+    def execution_options(self, **options: Any) -> Connection:
+        if options and ACTIVE.get() is not None:
+            raise ConnectionOptions()
+        return super().execution_options(**options)
+
+
+class _Kept:
+    """A driver's connection as far as SQLAlchemy needs it while a recorder is active."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in HARMLESS and ACTIVE.get() is not None:
+            raise DriverConnection()
+        return getattr(self._connection, name)
+
+
+HARMLESS = {"info", "record_info", "is_valid", "is_detached", "commit", "rollback"}
+"""What there is of a driver's connection that asks the database for nothing."""
+
+
+def attach(session: Session) -> Collection[object]:
     """Have the active recorder told of what a session is asked for, and refuse what can't be tracked. Doing it again
-    changes nothing."""
-    connection = session.connection()
-    if not event.contains(session, "do_orm_execute", _ask_session):
+    changes nothing. Returns what is watched: the session's key, and its connection."""
+    connection = session.bind if isinstance(session.bind, Connection) else session.connection()
+    if not isinstance(session, WatchedSession) and not event.contains(session, "do_orm_execute", _ask_session):
         event.listen(session, "do_orm_execute", _ask_session)
-        session._get_impl = _Getting(session)  # type: ignore[method-assign,assignment]
-    if not event.contains(connection, "before_execute", _ask_connection):
-        # As what may change statements: else SQLAlchemy puts functions of its own around these, which are not known as
-        # Afterwork's.
-        event.listen(connection, "before_execute", _ask_connection, retval=True)
-        event.listen(connection, "before_cursor_execute", _ask_driver, retval=True)
+        session._get_impl = partial(_get, session, session._get_impl)  # type: ignore[method-assign]
+    if not isinstance(connection, WatchedConnection):
+        _attach(connection)
+    return session.hash_key, connection
+
+
+def _attach(connection: Connection) -> None:
+    connection.__class__ = WatchedConnection
+    # As what may change statements: else SQLAlchemy puts functions of its own around these, which are not known as
+    # Afterwork's.
+    event.listen(connection, "before_execute", _ask_connection, retval=True)
+    event.listen(connection, "before_cursor_execute", _ask_driver, retval=True)
     if not event.contains(connection.engine, "engine_connect", _connect):
         event.listen(connection.engine, "engine_connect", _connect)
     if not event.contains(Pool, "checkout", _check_out):
         event.listen(Pool, "checkout", _check_out)  # of any engine: a run may open one that nobody knows
 
 
-class _Getting:
-    """Takes the place of what `get`, `get_one` and `merge` of a session come down to: also an object that is in the
+def _get(
+    session: Session, get: Any, entity: Any, identity: Any, load: Any, *, execution_options: Any = None, **options: Any
+) -> Any:
+    """Take the place of what `get`, `get_one` and `merge` of a session come down to: also an object that is in the
     session already was asked for."""
+    execution_options = execution_options or {}
+    listener = ACTIVE.get()
+    if listener is None:
+        refuse_elsewhere(session.hash_key)
+        return get(entity, identity, load, execution_options=execution_options, **options)
+    mapper: Mapper[Any] = inspect(entity)
+    found = None if execution_options or any(options.values()) else listener.known(mapper, identity)
+    if found is None:
+        marked = {**execution_options, ACCOUNTED: True}
+        found = get(entity, identity, load, execution_options=marked, **options)
+    listener.asked_for(mapper, identity, found)
+    return found
 
-    def __init__(self, session: Session) -> None:
-        self._get = session._get_impl
 
-    def __call__(self, entity: Any, identity: Any, load: Any, *, execution_options: Any = None, **options: Any) -> Any:
-        listener = ACTIVE.get()
-        if listener is None:
-            return self._get(entity, identity, load, execution_options=execution_options or {}, **options)
-        marked = {**(execution_options or {}), ACCOUNTED: True}
-        found = self._get(entity, identity, load, execution_options=marked, **options)
-        mapper: Mapper[Any] = inspect(entity)
-        listener.asked_for(mapper, identity, found)
-        return found
-
-
+@event.listens_for(WatchedSession, "do_orm_execute")
 def _ask_session(state: ORMExecuteState) -> None:
     listener = ACTIVE.get()
     if listener is None:
+        refuse_elsewhere(state.session.hash_key)
+        return
+    if state.execution_options.get(ACCOUNTED) is ROOT:
         return
     connection = state.session.connection()
-    for criteria in _criteria(state.statement):
+    for criteria in criteria_in(state.statement):
         listener.statement(criteria, {}, connection)
     if not (state.is_relationship_load or state.is_column_load or ACCOUNTED in state.execution_options):
         _tell(state.statement, state.parameters, connection)
@@ -91,6 +127,8 @@ def _ask_connection(
     connection: Connection, statement: Any, multiparams: Any, params: Any, execution_options: Any
 ) -> tuple[Any, Any, Any]:
     is_flush = isinstance(execution_options.get("compiled_cache"), LRUCache)
+    if WATCHED and ACTIVE.get() is None:
+        refuse_elsewhere(connection)
     if ACCOUNTED not in execution_options and not is_flush:
         _tell(statement, multiparams or params, connection, entities=False)
     return statement, multiparams, params
@@ -124,33 +162,3 @@ def _tell(statement: Any, parameters: Any, connection: Connection, *, entities: 
             refuse_text(element)
         one = parameters[0] if isinstance(parameters, list | tuple) and len(parameters) == 1 else parameters
         listener.statement(question, one or {}, connection, entities=entities)
-
-
-def question_in(statement: Any) -> Executable | None:
-    """What a statement asks the database for, as a select; None if it asks for nothing. One that writes asks which rows
-    it is to change."""
-    while isinstance(statement, FromStatement):
-        statement = statement.element
-    if isinstance(statement, FunctionElement):
-        return statement.select()
-    if isinstance(statement, Insert):
-        return statement.select
-    if isinstance(statement, Update | Delete):
-        if statement.whereclause is None:
-            return None
-        wanted = list(statement.exported_columns) or [func.count()]
-        return select(*wanted).select_from(statement.table).where(statement.whereclause)
-    return statement if isinstance(statement, Select | CompoundSelect | TextualSelect | TextClause) else None
-
-
-def _criteria(statement: Any) -> Iterator[Select[Any]]:
-    """What the options of a statement read: they narrow what is loaded with it, or calculate members."""
-    for option in getattr(statement, "_with_options", ()):
-        if isinstance(option, LoaderCriteriaOption):
-            for mapper in option._all_mappers():
-                yield select(func.count()).select_from(mapper.class_).where(option._resolve_where_criteria(mapper))
-        elif isinstance(option, Load):
-            for element in option.context:
-                options: dict[str, Any] = dict(element.local_opts or {})
-                narrowed = [*element._extra_criteria, options.get("expression")]
-                yield from (select(clause) for clause in narrowed if clause is not None)

@@ -22,6 +22,7 @@ from afterwork.manifest.due import Claimed, DueCaches
 from afterwork.manifest.heads import Heads
 from afterwork.manifest.keep import manifests_of
 from afterwork.manifest.match import Matcher
+from afterwork.manifest.originals import Originals
 from afterwork.manifest.plans import Plans
 from afterwork.manifest.query import StatementReader
 from afterwork.manifest.record import Recorder
@@ -73,10 +74,17 @@ def stale_trigger(
 
     run_of = partial(cache_run, installation)
 
-    def recorder(session: Session) -> Recorder:
-        return Recorder(plans, session, clock.now(), reader.read)
+    def recorder(session: Session, originals: Originals | None = None) -> Recorder:
+        return Recorder(plans, session, clock.now(), reader.read, originals)
 
-    calculators = Calculators(_calculators(model, matcher, roots, recorder, itself, run_of), sql)
+    python = {
+        definition.id: Calculator(
+            question, model.classes, roots, recorder, plans.siblings, itself(definition), partial(run_of, definition)
+        )
+        for definition in matcher.definitions
+        if (question := _question(definition.cache)) is not None
+    }
+    calculators = Calculators(python, sql)
     limit = database.settings.at_once.total_seconds()
     stale = Stale(
         matcher,
@@ -132,23 +140,6 @@ def cache_run(installation: uuid.UUID, definition: Definition, claimed: Claimed)
     source = installation, f"cache {claimed.cache} {claimed.runs}"
     kind: TriggerKind = "machine" if isinstance(definition.cache, MachineCache) else "cache"
     return Run(source, definition.name, claimed.root, CACHES, claimed.attempts + 1, trigger=kind, due=claimed.since)
-
-
-def _calculators(
-    model: ReadModel,
-    matcher: Matcher,
-    roots: Roots,
-    recorder: Callable[[Session], Recorder],
-    itself: Callable[[Definition], Itself],
-    run_of: Callable[[Definition, Claimed], Run],
-) -> dict[int, Calculator]:
-    return {
-        definition.id: Calculator(
-            question, model.classes, roots, recorder, itself(definition), partial(run_of, definition)
-        )
-        for definition in matcher.definitions
-        if (question := _question(definition.cache)) is not None
-    }
 
 
 def _question(cache: Cache) -> Question | None:

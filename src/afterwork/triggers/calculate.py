@@ -2,23 +2,27 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Mapper
+from sqlalchemy.orm import Mapper, RelationshipProperty
 
 from afterwork.errors import AfterworkError
 from afterwork.jobs.outcome import Outcome, Raised, Succeeded, text_of, trace_of
 from afterwork.jobs.run import Run, running
-from afterwork.jobs.session import ReadSession
+from afterwork.jobs.session import LoadSession, ReadSession
 from afterwork.jobs.trigger import Ran
 from afterwork.manifest.circle import circle_of
 from afterwork.manifest.definitions import Definition, Definitions
 from afterwork.manifest.due import Claimed
+from afterwork.manifest.originals import Originals
 from afterwork.manifest.reads import Reads
 from afterwork.manifest.record import Recorder
+from afterwork.manifest.siblings import Siblings
 from afterwork.manifest.sight import Itself, Sight
 from afterwork.model.cache import DerivedCache, MachineCache
 from afterwork.model.external_id import ExternalId, parse
@@ -55,44 +59,56 @@ class Calculator:
     question: "Question"
     classes: Mapping[str, Mapper[Any]]
     roots: Roots
-    recorder: Callable[[ReadSession], Recorder]
+    recorder: Callable[[ReadSession, Originals | None], Recorder]
+    siblings: Callable[[RelationshipProperty[Any]], Siblings | None]
     itself: Itself
     run_of: Callable[[Claimed], Run]
 
     def calculate(self, connection: Connection, claimed: Sequence[Claimed], limit: float) -> Iterator[Calculated]:
         """Calculate one value after the other, until `limit` seconds have passed. An error of the database ends it,
-        too, and a function that has changed something: what comes before is right."""
-        ids = {one.cache: parse(one.root, self.classes) for one in claimed}
-        session = ReadSession(connection)
+        too, and a function that has ended the transaction: what comes before is right."""
         began = time.monotonic()
-        sight = Sight(session, self.roots.is_plain)
-        try:
-            objects = self.roots.load(session, ids.values())
+        with self._loaded(connection, [parse(one.root, self.classes) for one in claimed]) as load:
             for one in claimed:
-                calculated = self._calculate(session, sight, one, ids[one.cache], objects.get(ids[one.cache]))
+                session = ReadSession(connection)
+                try:
+                    # In a context of its own, a function leaves nothing in context variables either.
+                    calculated = copy_context().run(self._calculate, session, one, load)
+                    is_over = calculated.error is not None and session.is_rolled_back
+                finally:
+                    session.end()
                 yield calculated
-                if time.monotonic() - began > limit or (calculated.error is not None and session.is_spoiled):
+                if is_over or time.monotonic() - began > limit:
                     return
+
+    @contextmanager
+    def _loaded(self, connection: Connection, ids: Sequence[ExternalId]) -> Iterator["Together | Alone"]:
+        """Load many roots together. Each calculation works on copies of what was loaded, in a session of its own. One
+        that is by itself loads its root there, and so do all if they can't be loaded together."""
+        session = LoadSession(connection)
+        try:
+            originals, sight = Originals(session, self.siblings), Sight(session, self.roots.is_plain)
+            together = len(ids) > 1 and originals.load(lambda by: self.roots.load(by, ids).values())
+            yield Together(originals, sight) if together else Alone(self.roots)
         finally:
             session.end()
 
-    def _calculate(
-        self, session: ReadSession, sight: Sight, claimed: Claimed, root: ExternalId, obj: object | None
-    ) -> Calculated:
-        if obj is None:
-            reads = Reads()
-            error = self._add_itself(reads, root, session, sight)
-            return Calculated(claimed, None if error is None else root, reads=reads, error=error)
-        recorder = self.recorder(session)
-        recorder.own = self.question.own(obj)
+    def _calculate(self, session: ReadSession, claimed: Claimed, load: "Together | Alone") -> Calculated:
+        root = parse(claimed.root, self.classes)
+        sight = load.sight_of(session)
+        recorder = self.recorder(session, load.originals)
+        recorder.own = None if self.question.own is None else (_identity(root), self.question.own)
         began = time.perf_counter()
+        obj: object | None = None
         value: Any = None
         error = None
         try:
             with running(self.run_of(claimed)), recorder.recording():
-                value = self.question.answer(obj)
+                obj = load.root(session, root)
+                if obj is not None:
+                    value = self.question.answer(obj)
             session.flush()  # which refuses, if there is anything to flush
-            value = self.question.fit(value)
+            value = None if obj is None else self.question.fit(value)
         except Exception as raised:
             error = raised
         took = time.perf_counter() - began
@@ -100,6 +116,8 @@ class Calculator:
         error = self._add_itself(reads, root, session, sight, error)
         if error is not None:
             return Calculated(claimed, root, reads=reads, error=error, took=took)
+        if obj is None:
+            return Calculated(claimed, None, reads=reads)
         stored, is_new = self.question.compared(obj, value)
         return Calculated(claimed, root, value, stored, is_new, reads, took=took)
 
@@ -115,10 +133,47 @@ class Calculator:
         return error
 
 
+@dataclass(frozen=True)
+class Together:
+    """Roots that were loaded together, with how that was asked for."""
+
+    originals: Originals
+    sight: Sight
+
+    def sight_of(self, session: ReadSession) -> Sight:
+        """Return how the root of a session is asked for."""
+        return self.sight
+
+    def root(self, session: ReadSession, wanted: ExternalId) -> object | None:
+        """Return the root in this session; None if it can't be seen."""
+        return self.originals.give(_identity(wanted), session)
+
+
+@dataclass(frozen=True)
+class Alone:
+    """Roots that are loaded each by itself."""
+
+    roots: Roots
+    originals: None = None
+
+    def sight_of(self, session: ReadSession) -> Sight:
+        """Return how the root of a session is asked for."""
+        return Sight(session, self.roots.is_plain)
+
+    def root(self, session: ReadSession, wanted: ExternalId) -> object | None:
+        """Return the root in this session; None if it can't be seen."""
+        return self.roots.load(session, [wanted]).get(wanted)
+
+
+def _identity(root: ExternalId) -> tuple[Any, ...]:
+    return root.mapper.identity_key_from_primary_key(root.key)
+
+
 class Question(Protocol):
     """What is calculated of an object."""
 
-    def own(self, obj: Any) -> tuple[Any, str] | None:
+    @property
+    def own(self) -> str | None:
         """The member that must not be read, since it is what is calculated."""
 
     def answer(self, obj: Any) -> Any:
@@ -137,8 +192,9 @@ class Value:
 
     cache: DerivedCache
 
-    def own(self, obj: Any) -> tuple[Any, str] | None:
-        return obj, self.cache.member
+    @property
+    def own(self) -> str | None:
+        return self.cache.member
 
     def answer(self, obj: Any) -> Any:
         return getattr(obj, self.cache.derived.name)()
@@ -157,7 +213,8 @@ class CanMove:
 
     cache: MachineCache
 
-    def own(self, obj: Any) -> tuple[Any, str] | None:
+    @property
+    def own(self) -> str | None:
         return None
 
     def answer(self, obj: Any) -> Any:

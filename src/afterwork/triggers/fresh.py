@@ -1,6 +1,6 @@
 """`aw.fresh` and `aw.is_stale`: values that are right as of now, whatever the server has not come to yet."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -11,7 +11,7 @@ from sqlalchemy.orm import InstanceState, Mapper, QueryableAttribute, Session
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
 from afterwork.clock import SystemClock
-from afterwork.errors import BadRequest, CircularCaches
+from afterwork.errors import BadRequest, CircularCaches, OtherThread
 from afterwork.journal.change import Change
 from afterwork.manifest.active import listening
 from afterwork.manifest.attributes import instrument
@@ -77,6 +77,22 @@ class _Looking:
     connection: Connection
     matcher: Matcher
     _known: dict[int, bool] = field(default_factory=dict)
+    _values: dict[str, Any] = field(default_factory=dict)
+    _going_on: list[str] = field(default_factory=list)
+
+    def calculated(self, definition: Definition, cache: DerivedCache, obj: object) -> Any:
+        """Return what a stale member is as of now. It is calculated in a session of its own, as always, so that it
+        finds nothing on its objects that others have left there."""
+        name = f"{definition.name} of {external_id(obj)}"
+        if name in self._going_on:
+            raise CircularCaches([*self._going_on[self._going_on.index(name) :], name])
+        if name not in self._values:
+            self._going_on.append(name)
+            with Session(self.connection, autoflush=False) as session, listening(_Freshening(self)):
+                twin = session.get_one(type(obj), instance_state(obj).identity)
+                self._values[name] = getattr(twin, cache.derived.name)()
+            self._going_on.pop()
+        return self._values[name]
 
     def is_stale(self, definition: Definition, root: str) -> bool:
         numbers = self.matcher.heads.numbers(self.connection, definition, [root])
@@ -140,6 +156,7 @@ class _Freshening:
 
     def __init__(self, looking: _Looking) -> None:
         self.members: dict[int, set[InstanceState[Any]]] = {}
+        self.watched: Collection[object] = ()
         self._looking = looking
 
     def first_of(self, attribute: QueryableAttribute[Any]) -> set[InstanceState[Any]]:
@@ -151,6 +168,10 @@ class _Freshening:
                 return self.members.setdefault(id(attribute), _Calculating(self._looking, definition, cache))
         return set()
 
+    def known(self, mapper: Mapper[Any], identity: object) -> object | None:
+        return None
+
+    def before_member(self, state: InstanceState[Any], key: str) -> None: ...
     def before_end(self, state: InstanceState[Any], key: str) -> None: ...
     def end(self, state: InstanceState[Any], key: str, value: Any) -> None: ...
     def asked_for(self, mapper: Mapper[Any], identity: object, found: object | None) -> None: ...
@@ -158,6 +179,7 @@ class _Freshening:
         self, statement: Executable, parameters: Any, connection: Connection, *, entities: bool = True
     ) -> None: ...
     def depends_on(self, thing: object) -> None: ...
+    def missed(self, error: OtherThread) -> None: ...
     def passed(self, moment: datetime) -> bool:
         return moment <= SystemClock().now()
 
@@ -168,21 +190,14 @@ class _Calculating(set[InstanceState[Any]]):
     def __init__(self, looking: _Looking, definition: Definition, cache: DerivedCache) -> None:
         super().__init__()
         self._looking, self._definition, self._cache = looking, definition, cache
-        self._going_on: list[str] = []
 
     def __bool__(self) -> bool:
         return True
 
     def add(self, state: InstanceState[Any]) -> None:
-        if state in self:
-            return
         obj = state.obj()
-        root = external_id(obj) if obj is not None else ""
-        if root in self._going_on:
-            raise CircularCaches([f"{self._definition.name} of {one}" for one in [*self._going_on, root]])
-        if obj is not None and self._looking.is_stale(self._definition, root):
-            self._going_on.append(root)
-            value = getattr(obj, self._cache.derived.name)()
-            self._going_on.pop()
-            set_committed_value(obj, self._cache.member, value)
+        if state in self or obj is None:
+            return
+        if self._looking.is_stale(self._definition, external_id(obj)):
+            set_committed_value(obj, self._cache.member, self._looking.calculated(self._definition, self._cache, obj))
         super().add(state)

@@ -7,7 +7,10 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Integer, Select, bindparam, select, tuple_, type_coerce
 from sqlalchemy.orm import Mapper, Session
 
+from afterwork.model.accounted import ACCOUNTED, ROOT
 from afterwork.model.external_id import ExternalId
+
+OWN = {ACCOUNTED: ROOT}
 
 
 class Roots:
@@ -39,11 +42,10 @@ class Roots:
 
     def _objects(self, session: Session, mapper: Mapper[Any], keys: list[tuple[Any, ...]]) -> Iterable[object]:
         if len(keys) == 1:
-            return session.scalars(
-                self._one(mapper), dict(zip(map(_name, range(len(keys[0]))), keys[0], strict=True))
-            ).unique()
-        single = len(mapper.primary_key) == 1
-        return session.scalars(self._many(mapper), {"keys": [key[0] for key in keys] if single else keys}).unique()
+            values = dict(zip(map(_name, range(len(keys[0]))), keys[0], strict=True))
+            return session.scalars(self._one(mapper), values, execution_options=OWN).unique()
+        values = {"keys": [key[0] for key in keys] if len(mapper.primary_key) == 1 else keys}
+        return session.scalars(self._many(mapper), values, execution_options=OWN).unique()
 
 
 def _name(part: int) -> str:

@@ -1,0 +1,221 @@
+"""What is loaded once for all roots of a batch, of which each gets objects of its own.
+
+Whatever a calculation leaves on an object (a cached property, an attribute, a collection that is narrower than all) is
+gone with its session, so the next one finds every object as the database has it. Only what was loaded is shared, as
+plain values, which no calculation ever sees.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from itertools import chain, islice
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import ClassManager, InstanceState, Mapper, RelationshipProperty, Session
+from sqlalchemy.orm.attributes import instance_state, set_committed_value
+
+from afterwork.manifest.active import untracked
+from afterwork.manifest.ends import ASKED_BY_THEMSELVES, objects_in
+from afterwork.manifest.siblings import AT_ONCE, Siblings, leaves_alone
+
+UNCHANGING = frozenset({type(None), bool, int, float, str, bytes, Decimal, date, datetime, time, timedelta, UUID})
+"""Values of these types can't be changed, so that objects may have them in common. All others are copied."""
+
+Key = tuple[Any, ...]
+
+
+@dataclass(slots=True, eq=False)
+class Original:
+    """An object as it was loaded: the values of its members (those that could be changed in place are `copied`), the
+    objects at those of its ends that were loaded, and the options that it was loaded with."""
+
+    manager: ClassManager[Any]
+    key: Key
+    values: dict[str, Any]
+    copied: dict[str, Any]
+    expired: frozenset[str]
+    options: tuple[Any, ...]
+    path: Any
+    ends: dict[str, Sequence["Original"]] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Originals:
+    """The objects of a batch as they were loaded. `session` loads them, and keeps none."""
+
+    session: Session
+    siblings: Callable[[RelationshipProperty[Any]], Siblings | None]
+    _known: dict[Key, Original] = field(default_factory=dict)
+    _by_class: dict[ClassManager[Any], list[Original]] = field(default_factory=dict)
+    _missing: set[Key] = field(default_factory=set)
+
+    def load(self, load: Callable[[Session], Iterable[object]]) -> bool:
+        """Load objects by way of the session. Returns whether that could be done for all."""
+        with self._loading() as session:
+            for obj in load(session):
+                self._original(obj)
+            session.expunge_all()
+            return True
+        return False
+
+    def give(self, key: Key, session: Session) -> object | None:
+        """Return a session's object with a key, as if it had been loaded there; None if it has not been loaded."""
+        original = self._known.get(key)
+        return None if original is None else _given(original, session)
+
+    def find(self, mapper: Mapper[Any], identity: Sequence[Any], session: Session) -> object | None:
+        """Return the object with a primary key, loaded for the whole batch; None if it can't be had so."""
+        key = mapper.identity_key_from_primary_key(tuple(identity))
+        if key in session.identity_map or key in self._missing:
+            return None
+        if key not in self._known:
+            self.load(lambda by: filter(None, [by.get(mapper.class_, tuple(identity))]))
+        found = self.give(key, session)
+        if found is None:
+            self._missing.add(key)
+        return found if isinstance(found, mapper.class_) else None
+
+    def give_member(self, state: InstanceState[Any], key: str) -> None:
+        """Give an object a member that was not loaded with it, if that can be had for all."""
+        original = self._of(state, state.mapper.attrs[key])
+        if original is None:
+            return
+        if key not in original.values and key not in original.copied:
+            with self._loading() as session:
+                values = self._asked(original, key, session)
+                if key in values:
+                    self._keep_value(original, key, values[key])
+                session.expunge_all()
+        for values, copy in ((original.values, False), (original.copied, True)):
+            if key in values:
+                set_committed_value(state.obj(), key, deepcopy(values[key]) if copy else values[key])
+
+    def give_end(self, state: InstanceState[Any], key: str) -> None:
+        """Give an object an association end that was not loaded with it, if that can be had for all."""
+        prop = state.mapper.relationships[key]
+        original = None if prop.lazy in ASKED_BY_THEMSELVES else self._of(state, prop)
+        if original is None:
+            return
+        if key not in (original.ends or ()):
+            with self._loading() as session:
+                self._load_end(original, prop, session)
+                session.expunge_all()
+        far, own = (original.ends or {}).get(key), state.session
+        if far is not None and own is not None:
+            there = [_given(one, own) for one in far]
+            set_committed_value(state.obj(), key, there if prop.uselist else next(iter(there), None))
+
+    def _of(self, state: InstanceState[Any], prop: Any) -> Original | None:
+        """The original of an object, unless this member of it is to be loaded in a way of its own."""
+        if state.expired or state.key is None or not leaves_alone(state, prop):
+            return None
+        return self._known.get(state.key)
+
+    def _load_end(self, original: Original, prop: RelationshipProperty[Any], session: Session) -> None:
+        siblings = self.siblings(prop)
+        if siblings is not None and original.values.get(siblings.member) is not None:
+            self._load_for_all(original, siblings, session)
+        if prop.key not in (original.ends or ()):
+            values = self._asked(original, prop.key, session)
+            if prop.key in values:
+                self._keep_end(original, prop.key, objects_in(values[prop.key]))
+
+    def _load_for_all(self, original: Original, siblings: Siblings, session: Session) -> None:
+        key, member = siblings.prop.key, siblings.member
+        others = chain.from_iterable(self._by_class.get(manager, ()) for manager in siblings.near)
+        waiting = (
+            one
+            for one in others
+            if one is not original and key not in (one.ends or ()) and one.values.get(member) is not None
+        )
+        near = [original, *islice(waiting, AT_ONCE - 1)]
+        wanted = {one.values[member] for one in near}
+        found: dict[Any, Sequence[Original]] = self._known_by_key(siblings, wanted)
+        for value, objects in siblings.found(session, wanted - found.keys()).items():
+            found[value] = [self._original(obj) for obj in objects]
+        for one in near:
+            far = found.get(one.values[member], ())
+            if siblings.prop.uselist or len(far) < 2:  # of more than one, SQLAlchemy warns
+                one.ends = one.ends or {}
+                one.ends[key] = far
+
+    def _known_by_key(self, siblings: Siblings, wanted: Iterable[Any]) -> dict[Any, Sequence[Original]]:
+        if not siblings.by_key:
+            return {}
+        far = siblings.prop.mapper
+        known = ((value, self._known.get(far.identity_key_from_primary_key((value,)))) for value in wanted)
+        return {value: [one] for value, one in known if one is not None and issubclass(one.manager.class_, far.class_)}
+
+    def _asked(self, original: Original, key: str, session: Session) -> Mapping[str, Any]:
+        """Have SQLAlchemy itself load a member of one object. Returns the values that the object has then."""
+        state = instance_state(_given(original, session))
+        state.manager[key].impl.get(state, state.dict)
+        return state.dict
+
+    @contextmanager
+    def _loading(self) -> Iterator[Session]:
+        """Load for all. What can't be loaded so, because of a row that another root has to do with, each root loads for
+        itself."""
+        try:
+            with untracked():
+                yield self.session
+        except Exception as error:
+            self.session.expunge_all()
+            if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) is not None:
+                raise  # the database has refused, and may refuse all that follows
+
+    def _original(self, obj: object) -> Original:
+        state = instance_state(obj)
+        key: Any = state.key
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        expired = frozenset(state.expired_attributes)
+        made = Original(state.manager, key, {}, {}, expired, state.load_options, state.load_path)
+        self._known[key] = made
+        self._by_class.setdefault(state.manager, []).append(made)
+        # Who listens to loading may have changed something.
+        before, columns, ends = state.committed_state, state.mapper.column_attrs, state.mapper.relationships
+        for name, value in state.dict.items():
+            if name in columns:
+                self._keep_value(made, name, before.get(name, value))
+            elif name in ends:
+                self._keep_end(made, name, objects_in(value))
+        return made
+
+    def _keep_value(self, original: Original, key: str, value: Any) -> None:
+        shared = type(value) in UNCHANGING or isinstance(value, Enum)
+        (original.values if shared else original.copied)[key] = value
+
+    def _keep_end(self, original: Original, key: str, objects: Iterable[object]) -> None:
+        original.ends = original.ends or {}
+        original.ends[key] = [self._original(obj) for obj in objects]
+
+
+def _given(original: Original, session: Session) -> object:
+    """The object of a session that is made from an original."""
+    known: object | None = session.identity_map.get(original.key)
+    if known is not None:
+        return known
+    obj: object = original.manager.new_instance()
+    state = instance_state(obj)
+    state.key, state.identity_token, state.session_id = original.key, original.key[2], session.hash_key
+    session.identity_map.add(state)
+    if original.options:
+        state.load_options, state.load_path = original.options, original.path
+    state.dict.update(original.values)
+    if original.copied:
+        state.dict.update(deepcopy(original.copied))
+    if original.expired:
+        state.expired_attributes.update(original.expired)
+    # As when it is loaded; SQLAlchemy's merge has no context to give either.
+    original.manager.dispatch.load(state, None)
+    if session.dispatch.loaded_as_persistent:
+        session.dispatch.loaded_as_persistent(session, state)
+    return obj
