@@ -65,6 +65,10 @@ WATCHED: dict[object, Listener] = {}
 then to see that a read concerns none of them."""
 
 
+_ON_PURPOSE: ContextVar[bool] = ContextVar("afterwork_untracked", default=False)
+"""Whether no recorder is active here because the code says so."""
+
+
 @contextmanager
 def listening(listener: Listener | None) -> Iterator[None]:
     """Make `listener` the one that is told of what is read."""
@@ -90,7 +94,7 @@ def refuse_elsewhere(place: object) -> None:
     """Where no recorder is active: raise `OtherThread` if another thread or task records what is read by way of a
     session or connection."""
     listener = WATCHED.get(place)
-    if listener is not None:
+    if listener is not None and not _ON_PURPOSE.get():
         error = OtherThread()
         listener.missed(error)
         raise error
@@ -99,5 +103,9 @@ def refuse_elsewhere(place: object) -> None:
 @contextmanager
 def untracked() -> Iterator[None]:
     """What is read inside is no reason to run the cache again. Everything may be read there, also textual SQL."""
-    with listening(None):
-        yield
+    token = _ON_PURPOSE.set(True)
+    try:
+        with listening(None):
+            yield
+    finally:
+        _ON_PURPOSE.reset(token)

@@ -97,7 +97,7 @@ class _Parts:
     original_property: Composite[Any]
 
     def __get__(self, instance: Any, owner: Any) -> Any:
-        if instance is not None and ACTIVE.get() is not None:
+        if instance is not None and (WATCHED or ACTIVE.get() is not None):
             for part in self.original_property.props:
                 getattr(instance, part.key)
         return super().__get__(instance, owner)  # type: ignore[misc]

@@ -154,7 +154,8 @@ class Originals:
 
     def _asked(self, original: Original, key: str, session: Session) -> Mapping[str, Any]:
         """Have SQLAlchemy itself load a member of one object. Returns the values that the object has then."""
-        state = instance_state(_given(original, session))
+        obj = _given(original, session)
+        state = instance_state(obj)
         state.manager[key].impl.get(state, state.dict)
         return state.dict
 
