@@ -22,6 +22,7 @@ class RunSession(WatchedSession):
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(bind=connection, autoflush=True, expire_on_commit=False)
+        self.outer = connection
         self._ended = False
         self._info = connection.info
         self._info[RUNNING] = True

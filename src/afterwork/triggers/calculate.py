@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapper, RelationshipProperty
 
-from afterwork.errors import AfterworkError
+from afterwork.errors import AfterworkError, TransactionIsTheRuns
 from afterwork.jobs.outcome import Outcome, Raised, Succeeded, text_of, trace_of
 from afterwork.jobs.run import Run, running
 from afterwork.jobs.session import LoadSession, ReadSession
@@ -126,8 +126,9 @@ class Calculator:
     ) -> Exception | None:
         """Add what was read of the object itself. Returns the first error."""
         try:
-            # After an error of the database, no more can be asked.
-            self.itself.add(reads, root.key, session.connection(), None if isinstance(error, DBAPIError) else sight)
+            # After an error of the database, or the end of the transaction, no more can be asked.
+            is_over = isinstance(error, DBAPIError | TransactionIsTheRuns)
+            self.itself.add(reads, root.key, session.outer, None if is_over else sight)
         except AfterworkError as raised:
             return error or raised
         return error
