@@ -82,6 +82,12 @@ class Place:
             with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 connection.execute(text(statement))
 
+    def sql_at_once(self, *statements: str) -> None:
+        """The same, all in one transaction."""
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            for statement in ("BEGIN", *statements, "COMMIT"):
+                connection.exec_driver_sql(statement)
+
     def total(self, customer: int = 1) -> object:
         with self.engine.connect() as connection:
             return connection.execute(text(f"SELECT total FROM customer WHERE id = {customer}")).scalar()

@@ -1,10 +1,16 @@
 """Whatever keeps changes from being captured, values become right; and where nothing has, nothing runs."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError
 
+import afterwork as aw
+from afterwork.events import Event, Reached
+from afterwork.manifest.continuity import Continuity
 from tests.journal.continuity_scene import CHILDREN, PARTS, PLAIN, Place, opened
 from tests.support.postgres import Server
 
@@ -287,3 +293,97 @@ def test_nothing_runs_where_nothing_was_interrupted(engine: Engine) -> None:
         place.sql(statement)
         assert (statement, place.run(), place.missed) == (statement, [], [])
     assert (place.install(), place.faults(), place.run()) == ([], [], [])
+
+
+def test_a_database_of_an_older_version_is_captured_anew_and_all_is_made_again(engine: Engine) -> None:
+    place = opened(engine)
+    is_postgresql = engine.dialect.name == "postgresql"
+    for name in ("wanted", "relation", "marks", "fingerprint", "forms"):
+        place.sql(f"ALTER TABLE afterwork_watch DROP COLUMN {name}")
+    place.sql("UPDATE afterwork_about SET value = '7' WHERE name = 'schema_version'")
+    if is_postgresql:
+        place.sql(*(f"ALTER TRIGGER afterwork_2_{event} ON orders RENAME TO afterwork_{event}" for event in EVENTS))
+
+    said = place.install()
+
+    assert "all caches are to run again" in said
+    assert place.run() == ["Customer.total Customer!1"]
+    assert (place.faults(), place.install(), place.run()) == ([], [], [])
+    if is_postgresql:
+        with engine.connect() as connection:
+            found = connection.execute(text("SELECT tgname FROM pg_trigger WHERE tgname LIKE 'afterwork%'")).scalars()
+            assert {name.split("_")[1] for name in found} == {"1", "2", "wake"}
+
+
+def test_after_a_restore_nothing_that_was_seen_means_anything(pg: Engine) -> None:
+    place = opened(pg)
+    place.sql(  # as a dump is restored: with numbers of its own
+        "ALTER TABLE afterwork_journal RENAME TO before",
+        "CREATE TABLE afterwork_journal (LIKE before INCLUDING ALL)",
+        "UPDATE afterwork_cache SET snapshot = '1000000:1000000:'",
+        "UPDATE orders SET amount = 100 WHERE id = 1",
+    )
+    place.run()
+    assert place.total() == 102
+    assert "the database was restored from a dump" in {said.why for said in place.missed}
+    place.sql("UPDATE orders SET amount = 200 WHERE id = 1")
+    place.install()
+    place.run()
+    assert place.total() == 202
+
+
+def test_the_name_of_a_value_is_a_value(pg: Engine) -> None:
+    place = opened(pg)
+    place.sql("CREATE TYPE mood AS ENUM ('sad', 'glad')", "ALTER TABLE orders ADD mood mood NOT NULL DEFAULT 'sad'")
+    table = place.base.metadata.tables["orders"]
+    place.sql('UPDATE afterwork_watch SET columns = \'["id", "customer_id", "amount", "mood"]\' WHERE id = 2')
+    assert table is not None
+    place.run()
+    place.seen.clear()
+
+    place.sql("ALTER TYPE mood ADD VALUE 'mad'")
+    assert (place.run(), place.missed) == ([], [])
+    place.sql("ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'")
+    assert place.run() == ["Customer.total Customer!1"]
+
+
+def test_a_part_that_is_a_foreign_table_is_told_of(pg: Engine) -> None:
+    place, host = opened(pg), pg.url.query.get("host", pg.url.host)
+    try:
+        place.sql("CREATE EXTENSION postgres_fdw")
+    except DBAPIError:
+        pytest.skip("this PostgreSQL has no postgres_fdw")
+    place.sql(
+        OTHER,
+        f"CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw OPTIONS (dbname '{pg.url.database}', host '{host}')",
+        f"CREATE USER MAPPING FOR PUBLIC SERVER far OPTIONS (user '{pg.url.username}', password_required 'false')",
+        "CREATE FOREIGN TABLE far_orders (id int NOT NULL, customer_id int NOT NULL, amount int NOT NULL)"
+        " SERVER far OPTIONS (table_name 'other')",
+        "ALTER FOREIGN TABLE far_orders INHERIT orders",
+    )
+    place.install()
+    assert place.faults() == ["capture on orders: what others change in far_orders, a foreign table, can't be captured"]
+    assert place.install() == []
+
+
+def test_what_is_calculated_when_it_is_noticed_is_calculated_again(engine: Engine) -> None:
+    """A calculation that began before a change which nobody captured, and ends after that was noticed, is not the
+    last."""
+    place = opened(engine)
+    once = iter([True])
+
+    def meanwhile(happened: Event) -> None:
+        if isinstance(happened, Reached) and happened.point == "ran" and next(once, False):
+            replace_orders(place)
+            with closing(place.app._database(engine).connect()) as connection:
+                proves = Continuity(place.app._database(engine), place.app.clock, place.app.events)
+                assert proves.prove(connection)
+
+    place.app = aw.Afterwork(place.base, on_event=meanwhile, settings=aw.Settings(at_once=timedelta(0)))
+    place.sql("UPDATE orders SET amount = 50 WHERE id = 1")
+    place.run()
+    assert place.total() == 7
+
+
+def replace_orders(place: Place) -> None:
+    place.sql("DROP TABLE orders", PLAIN[1], "INSERT INTO orders VALUES (1, 1, 7)")

@@ -42,7 +42,7 @@ def test_a_server_of_two_that_sees_it_first_is_the_only_one(engine: Engine) -> N
     place = opened(engine, settings=OFTEN)
     with place.app.serving(engine), place.app.serving(engine):
         for amount in (100, 200):
-            place.sql("DROP TABLE orders", PLAIN[1], f"INSERT INTO orders VALUES (1, 1, {amount})")
+            place.sql_at_once("DROP TABLE orders", PLAIN[1], f"INSERT INTO orders VALUES (1, 1, {amount})")
             eventually(lambda amount=amount: place.total() == amount)  # type: ignore[misc]
             place.install()
     assert 2 <= len(place.missed) <= 4

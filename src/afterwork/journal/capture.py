@@ -22,17 +22,15 @@ OTHER_COLUMNS = "columns are captured that were not before"
 
 @dataclass(frozen=True)
 class Made:
-    """What was made when a table was last seen to: the columns, and the definition of what writes them down. `marks`
-    are those that an older Afterwork has kept there."""
+    """What was made when a table was last seen to: the columns, and the definition of what writes them down."""
 
     columns: tuple[str, ...] = ()
     definition: str = ""
-    marks: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, text: str) -> "Made":
         found = json.loads(text)
-        return cls(tuple(found["columns"]), found["definition"], found.get("marks", {}))
+        return cls(tuple(found["columns"]), found["definition"])
 
     def written(self) -> str:
         return json.dumps(vars(self), ensure_ascii=False)
@@ -41,8 +39,8 @@ class Made:
 @dataclass(frozen=True)
 class Watched:
     """A table as `afterwork_watch` knows it. `made` is None if it is not captured now; `wanted` are the columns that
-    each application wants of it; `marks` are those that it had when it was looked at last, None if nobody knows;
-    `forms` are None if an older Afterwork did not know of any."""
+    each application wants of it; `marks` are those that it had when it was looked at last. An older Afterwork has left
+    neither marks nor forms: they are None."""
 
     id: int
     name: str
@@ -108,11 +106,11 @@ class Plan:
         made = self.watched.made
         if made is None:
             return (WAS_LEFT,)
-        # An older Afterwork had triggers of other names, and remembered no marks.
-        faults = () if self.watched.marks is None else self.faults
-        if not faults and not self.is_written_alike:
+        if self.faults:
+            return self.faults
+        if not self.is_written_alike:
             return (OTHER_FORMS,)
-        return faults or (() if set(self.columns) <= set(made.columns) else (OTHER_COLUMNS,))
+        return () if set(self.columns) <= set(made.columns) else (OTHER_COLUMNS,)
 
     @property
     def is_enough(self) -> bool:
@@ -183,10 +181,6 @@ class Capture(ABC):
     @abstractmethod
     def has_moved(self) -> bool:
         """Whether that is anything else than what is remembered of it."""
-
-    @abstractmethod
-    def was_continuous(self, watched: Watched) -> bool:
-        """Whether a table that an older Afterwork had seen to is as that had left it."""
 
     def plan(self, watched: Watched, application: str, table: Table, shown: Shown) -> Plan | None:
         """What should be there for a table, None if the table is not."""

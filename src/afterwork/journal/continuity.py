@@ -27,11 +27,12 @@ Marks = Mapping[str, Mapping[str, Mark]]
 @dataclass(frozen=True)
 class Shown:
     """What the database shows of a watched table just now. Two fingerprints are equal only if all marks are; `faults`
-    are the reasons, in words, why changes are not captured as it is."""
+    are the reasons, in words, why changes are not captured as it is, `limits` those that no installation can mend."""
 
     marks: Marks = field(default_factory=dict)
     fingerprint: str | None = None
     faults: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class Interruption:
     table: str
     reasons: tuple[str, ...]
     faults: tuple[str, ...] = ()
-    restored: bool = False
-    """Whether the whole database comes from a dump, so that no number of a transaction means anything any more."""
+    everywhere: bool = False
+    """Whether nothing that is known of any table or cache means anything any more, as after a restore."""
 
     @property
     def why(self) -> str:

@@ -12,7 +12,7 @@ from afterwork.journal.capture import Capture, Made, Plan, Watched, capture_on, 
 from afterwork.journal.continuity import Interruption, Marks, Shown, is_restored, reasons
 
 LEFT = "they are captured no more"
-NOT_AS_MADE = "its triggers are not as they were made"
+OLDER = "an older Afterwork has captured them"
 
 
 @dataclass(frozen=True)
@@ -99,9 +99,8 @@ class _Installing:
             self.shown[watched.id] = shown = found.get(watched.id, Shown())
             if watched.made is None:
                 continue
-            if watched.marks is None:  # made by an Afterwork that remembered other things
-                if not self.capture.was_continuous(watched):
-                    self._miss(watched, (NOT_AS_MADE,))
+            if watched.marks is None:
+                self.gaps[watched.id] = Interruption(watched.id, watched.name, (OLDER,), everywhere=True)
             elif (missed := _interruption(watched, shown)) is not None:
                 self.gaps[watched.id] = missed
 
@@ -115,8 +114,7 @@ class _Installing:
         plan = self._plan(before, table)
         if plan is None:
             return False
-        is_older = before.made is not None and before.marks is None
-        if plan.is_done and not is_older and before.id not in self.gaps:
+        if plan.is_done and before.id not in self.gaps:
             self._write(before, plan.watched)
         else:
             self._make(before, table, is_new=known is None)
@@ -134,6 +132,7 @@ class _Installing:
         if not is_new and (found := plan.gaps):
             self._miss(before, found)
         self.lines.append(f"changes of {table.fullname} {_done_to(plan, self.gaps.get(before.id))}")
+        self.lines += [f"changes of {table.fullname}: {limit}" for limit in plan.shown.limits]
         self._write(before, replace(plan.watched, made=Made(plan.columns, plan.definition), marks=None), is_new=is_new)
         self.capture.make(plan)
 

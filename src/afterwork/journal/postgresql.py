@@ -83,11 +83,6 @@ _NOTE_RELATION = text("UPDATE afterwork_watch SET relation = :table WHERE id = :
 
 _WRITTEN = text("SELECT prosrc FROM pg_proc WHERE oid = to_regproc(:function)")
 
-_OLD = text("""
-SELECT 'trigger ' || g.tgname || ' of ' || g.tgrelid::regclass AS title, g.oid || ' ' || g.xmin AS mark
-FROM pg_trigger g WHERE g.tgfoid = to_regproc(:function) AND g.tgenabled = 'A'
-""")
-
 
 class PostgreSQLCapture(Capture):
     """Capture in a PostgreSQL database."""
@@ -137,13 +132,6 @@ class PostgreSQLCapture(Capture):
 
     def has_moved(self) -> bool:
         return self.connection.execute(MOVED).first() is not None
-
-    def was_continuous(self, watched: Watched) -> bool:
-        function = {"function": self._function(watched)}
-        triggers = {row.title: row.mark for row in self.connection.execute(_OLD, function)}
-        source = self.connection.execute(_WRITTEN, function).scalar()
-        made = watched.made
-        return made is not None and (made.marks, made.definition) == (triggers, source) and bool(triggers)
 
     def lock(self, watched: Watched, table: Table) -> None:
         # A trigger can be dropped only while nobody reads the table. That lock is taken at once: if one became it that

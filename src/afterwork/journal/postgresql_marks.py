@@ -16,6 +16,9 @@ REPLICATED = ("insert", "update", "delete")
 ROW = "_row"
 """What the names of triggers for rows, and of what they execute, end with."""
 
+FOREIGN = "f"
+"""The kind of a relation whose rows another server has."""
+
 ALWAYS, REPLICA, OFF = "A", "R", "D"
 """When a trigger fires, as the catalog has it."""
 
@@ -107,21 +110,26 @@ def shown(connection: Connection) -> Mapping[int, Shown]:
         marks: dict[str, dict[str, Mark]] = {}
         for kind, key, value, name in json.loads(rows) if isinstance(rows, str) else rows:
             marks.setdefault(kind, {})[key] = Mark(value, name)
-        found[watch] = Shown(marks, fingerprint, tuple(_faults(watch, marks)))
+        found[watch] = Shown(marks, fingerprint, tuple(_faults(watch, marks)), tuple(_limits(marks)))
     return found
 
 
 def _faults(watch: int, marks: Marks) -> Iterator[str]:
     triggers = marks.get("trigger", {})
     for oid, title, kind in _relations(marks):
-        if kind == "f":
-            yield f"{title} is a foreign table, of whose changes no trigger is told"
+        if kind == FOREIGN:
             continue
         wanted = [(trigger_name(watch, event), ALWAYS) for event in EVENTS]
         if oid in marks.get("subscription", {}):
             wanted += [(trigger_name(watch, event, row=True), REPLICA) for event in REPLICATED]
         for name, when in wanted:
             yield from _fault(f"trigger {name} of {title}", triggers.get(f"{oid} {name}"), when)
+
+
+def _limits(marks: Marks) -> Iterator[str]:
+    for _, title, kind in _relations(marks):
+        if kind == FOREIGN:
+            yield f"what others change in {title}, a foreign table, can't be captured"
 
 
 def _relations(marks: Marks) -> Iterator[tuple[str, str, str]]:

@@ -9,6 +9,10 @@ from afterwork.journal.capture import Plan, Watched, capture_on, known_on, watch
 from afterwork.journal.continuity import Shown, reasons
 
 INSTALL_AGAIN = "Install again, with app.install(engine) or: afterwork install MODULE:APP --database URL"
+NOT_CAPTURED = (
+    "Values that are made of its rows stay as they are when these change. Take it out of the table, or have the values "
+    "made again by hand: afterwork recompute"
+)
 SEEN_TO = (
     "Changes may have been missed. A running server sees that within a minute, and makes again what was made of the "
     "table; so does installing again"
@@ -47,6 +51,8 @@ def _problems(watched: Watched, plan: Plan | None, shown: Shown) -> Iterator[tup
         return
     for name in plan.lost:
         yield f"has no column {name}", "Add the column, or take it out of the model; then install again"
+    for limit in shown.limits:
+        yield limit, NOT_CAPTURED
     faults = plan.faults
     for fault in faults:
         yield fault, INSTALL_AGAIN

@@ -57,11 +57,6 @@ class SQLiteCapture(Capture):
     def has_moved(self) -> bool:
         return self.connection.execute(MOVED).first() is not None
 
-    def was_continuous(self, watched: Watched) -> bool:
-        there = self._there(watched)
-        definition = "\n".join(there.get(trigger_name(watched.id, event), "") for event in EVENTS)
-        return watched.made is not None and watched.made.definition == definition
-
     def lock(self, watched: Watched, table: Table) -> None:
         """Nothing: there is one writer."""
 

@@ -53,7 +53,7 @@ def install(
 def make_good(database: Database, connection: Connection, gaps: Sequence[Interruption], now: datetime) -> Iterator[str]:
     """Let the caches run again that ever read of tables of which changes may have been missed, in a transaction that
     has begun as `Entries.to_change_code` says. Yields what it did, a line each."""
-    if any(gap.restored for gap in gaps):
+    if any(gap.everywhere for gap in gaps):
         yield from all_again(database, connection, now)
         return
     for gap in gaps:
