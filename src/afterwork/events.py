@@ -247,6 +247,15 @@ class Acted:
 
 
 @dataclass(frozen=True)
+class CantBeWoken:
+    """A server looks for work at short intervals, since this PostgreSQL lets transactions be prepared, and those who
+    notified it could not prepare theirs. Said once."""
+
+    server: int
+    every: timedelta
+
+
+@dataclass(frozen=True)
 class FellAsleep:
     """Nothing is due, and the server waits until it is woken."""
 
@@ -257,7 +266,7 @@ Event = (
     Reached | Ran | Failed | WasCancelled | PutOff | Lost | TookOver | ServerStarted | ServerStopping | ServerStopped
     | ServerCrashed | DatabaseLost | DatabaseBack | InTheWay | Broken | Pruned | NotInSql | OtherCode | Missed
     | Reloaded
-    | Fired | RoundFailed | TimerIsGone | Acted | FellAsleep
+    | Fired | RoundFailed | TimerIsGone | Acted | FellAsleep | CantBeWoken
 )  # fmt: skip
 
 Listener = Callable[[Event], None]
@@ -281,7 +290,7 @@ class Events:
 logger = logging.getLogger("afterwork")
 
 
-def log(event: Event) -> None:  # noqa: PLR0912 - one case for each event, all words in one place
+def log(event: Event) -> None:  # noqa: PLR0912, PLR0915 - one case for each event, all words in one place
     """Write an event to the log "afterwork"."""
     match event:
         case Reached() | FellAsleep():
@@ -324,6 +333,16 @@ def log(event: Event) -> None:  # noqa: PLR0912 - one case for each event, all w
             )
         case ServerStarted(server, database):
             _say(event, logging.INFO, "server %d started on %s", server, database)
+        case CantBeWoken(server, every):
+            _say(
+                event,
+                logging.WARNING,
+                "server %d looks for work each %g s and is not woken: max_prepared_transactions is not 0, and a "
+                "transaction that has notified a server can't be prepared. If none that writes tickets or watched "
+                "tables ever is, set Settings(notify=True); to have this said no more, notify=False",
+                server,
+                every.total_seconds(),
+            )
         case ServerStopping(server):
             _say(event, logging.INFO, "server %d stops as soon as its runs have ended", server)
         case ServerStopped(server, unfinished):

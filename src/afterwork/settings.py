@@ -40,6 +40,11 @@ class Settings:
     """How often a server sees whether the database can show that all changes of what caches read were captured. That is
     one statement for all tables."""
 
+    notify: bool | None = None
+    """Whether those who write may have to notify a server that listens. PostgreSQL can't prepare a transaction that has
+    notified. So None means: not where it lets transactions be prepared at all (`max_prepared_transactions`). Without
+    it, the server polls."""
+
     prune_every: timedelta = timedelta(minutes=10)
     """How often receipts whose DeleteTime has passed are deleted."""
 

@@ -2,10 +2,10 @@
 
 from sqlalchemy import Connection
 
-from afterwork.events import Broken
+from afterwork.events import Broken, CantBeWoken
 from afterwork.jobs.runner import Runner
 from afterwork.server.presence import Presence
-from afterwork.server.wake import Waker, waker_for
+from afterwork.server.wake import Waker, notifying_would_fail, waker_for
 from afterwork.store import schema
 
 
@@ -42,6 +42,8 @@ class Link:
             connection.commit()
             if self._presence is None:
                 self._presence = Presence.enter(connection, runner.database, runner.clock, runner.events)
+                if notifying_would_fail(runner.database, connection):
+                    runner.events.emit(CantBeWoken(self._presence.id, runner.settings.standby_poll))
             else:
                 self._presence.enter_again(connection)
             self._waker = waker_for(runner.database, connection)

@@ -74,11 +74,21 @@ def waker_for(database: Database, connection: Connection) -> Waker:
     settings = database.settings
     if database.dialect == "sqlite":
         return FileWaker(connection, settings)
-    return NotifyWaker(connection, settings) if settings.listen else PollingWaker(settings)
+    listens = settings.listen and not notifying_would_fail(database, connection)
+    return NotifyWaker(connection, settings) if listens and settings.notify is not False else PollingWaker(settings)
+
+
+def notifying_would_fail(database: Database, connection: Connection) -> bool:
+    """Whether a server that listens could make a user's transaction fail, and nobody has said that it can't."""
+    if database.dialect == "sqlite" or not database.settings.listen or database.settings.notify is not None:
+        return False
+    found = connection.execute(sleep.CAN_PREPARE).scalar()
+    connection.commit()
+    return bool(found)
 
 
 class PollingWaker:
-    """Looks again and again. For PostgreSQL behind a pooler that keeps no session."""
+    """Looks again and again. For PostgreSQL behind a pooler that keeps no session, or where nobody may notify."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -86,13 +96,13 @@ class PollingWaker:
         self.ear = Ear()
 
     def arm(self) -> float:
-        return self._settings.standby_poll.total_seconds()
+        return self._settings.safety_poll.total_seconds()
 
     def disarm(self) -> None:
         pass
 
     def wait(self, seconds: float) -> bool:
-        self._event.wait(seconds)
+        self._event.wait(min(seconds, self._settings.standby_poll.total_seconds()))
         self._event.clear()
         self.ear.hear()
         return True
