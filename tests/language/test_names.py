@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import JSON, Column, Enum, ForeignKey, Integer, String, Table, create_engine, inspect
+from sqlalchemy import JSON, Column, Engine, Enum, ForeignKey, Integer, String, Table, create_engine, inspect, null
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, column_property, mapped_column, registry, relationship
 
 from afterwork.errors import UnknownName, WrongType
@@ -246,3 +246,25 @@ def test_a_member_goes_before_a_variable_that_is_written_otherwise(trip: Trip) -
     assert query(trip, date_time="later") == "noon"
     exact = compile_query("DateTime", Names.of(Clashing), Trip, variables={"DateTime": ANY})
     assert exact(trip, DateTime="later") == "later"
+
+
+class Leaf(Clashing):
+    __tablename__ = "leaf"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    extra: Mapped[Any | None] = mapped_column(JSON)
+
+
+def test_null_in_json_is_null_whether_the_row_has_it_or_the_text(engine: Engine) -> None:
+    Clashing.metadata.create_all(engine, [Clashing.metadata.tables["leaf"]])
+    with Session(engine) as session:
+        kept: dict[int, Any] = {1: {}, 2: None, 3: null(), 4: "null", 5: [None]}
+        session.add_all(Leaf(id=key, extra=extra) for key, extra in kept.items())
+        session.flush()
+        session.expire_all()
+        text = "Leaf.allInstances->select(extra.isNull)"
+
+        in_memory = compile_query(text, Names.of(Clashing))(session=session)
+        by_sql = session.scalars(to_select(text, Names.of(Clashing))).all()
+
+        assert [leaf.id for leaf in in_memory] == [2, 3]
+        assert [leaf.id for leaf in by_sql] == [2, 3]
