@@ -39,6 +39,9 @@ class Listener(Protocol):
     def known(self, mapper: Mapper[Any], identity: object) -> object | None:
         """The object with a key, if it can be had without asking the database for it alone."""
 
+    def end_failed(self, state: InstanceState[Any], key: str) -> None:
+        """An association end could not be loaded."""
+
     def asked_for(self, mapper: Mapper[Any], identity: object, found: object | None) -> None:
         """An object was asked for by its key."""
 

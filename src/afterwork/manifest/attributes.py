@@ -50,8 +50,12 @@ class TrackedEnd(InstrumentedAttribute[Any]):
             refuse_elsewhere(state.session_id)
         if listener is None or state.key is None:
             return _read(self, instance, owner)
-        listener.before_end(state, self.key)
-        value = _read(self, instance, owner)
+        try:
+            listener.before_end(state, self.key)
+            value = _read(self, instance, owner)
+        except Exception:
+            listener.end_failed(state, self.key)
+            raise
         listener.end(state, self.key, value)
         return value
 

@@ -1,6 +1,6 @@
 """Recording what a job reads, while it runs."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -15,6 +15,7 @@ from afterwork.journal.watch import Watch
 from afterwork.manifest.active import listening
 from afterwork.manifest.depending import name_dependency
 from afterwork.manifest.ends import identity_of
+from afterwork.manifest.failed import end_not_loaded, not_loaded
 from afterwork.manifest.originals import Originals
 from afterwork.manifest.places import Part
 from afterwork.manifest.plans import Plans
@@ -80,6 +81,10 @@ class Recorder:
         self._ends.clear()
         self._reads = Reads()
 
+    def not_loaded(self, mapper: Mapper[Any], identity: Sequence[Any]) -> None:
+        """Depend on all that may be the reason why an object could not be loaded."""
+        not_loaded(self._plans.places, self._reads, mapper, identity)
+
     def passed(self, moment: datetime) -> bool:
         """Whether a moment has passed. If not, the result holds no longer than until then."""
         if moment <= self.now:
@@ -132,6 +137,10 @@ class Recorder:
         end = self._plans.end(state.mapper, key)
         self._ends.add((state, key))
         end.record(self._plans.places, self._reads, state, value)
+
+    def end_failed(self, state: InstanceState[Any], key: str) -> None:
+        end = self._plans.end(state.mapper, key)
+        end_not_loaded(self._plans.places, self._reads, end, state)
 
     def asked_for(self, mapper: Mapper[Any], identity: object, found: object | None) -> None:
         parts = _parts(mapper, identity) if found is None else identity_of(instance_state(found))

@@ -14,7 +14,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from afterwork.clock import Clock
-from afterwork.errors import NotAtOnce, TransactionIsTheRuns
+from afterwork.errors import AfterworkError, NotAtOnce, TransactionIsTheRuns
+from afterwork.jobs.outcome import text_of
 from afterwork.jobs.run import Run
 from afterwork.jobs.trigger import Ran
 from afterwork.manifest.definitions import Definition
@@ -111,10 +112,15 @@ class AtOnce:
         now: datetime,
     ) -> list[Calculated]:
         claimed = [_claimed(hit, mark) for hit, mark in chosen]
-        done = [
-            unless_circular(connection, one, self.matcher.definitions)
-            for one in self._calculated(connection, definition, claimed)
-        ]
+        try:
+            done = [
+                unless_circular(connection, one, self.matcher.definitions)
+                for one in self._calculated(connection, definition, claimed)
+            ]
+        except (SQLAlchemyError, AfterworkError):
+            raise
+        except Exception as error:  # of a row that can't be read: it is found out whose trouble that is
+            raise NotAtOnce(text_of(error)) from error
         for one in done:
             if isinstance(one.error, DBAPIError):
                 raise one.error

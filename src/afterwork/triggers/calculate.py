@@ -93,6 +93,19 @@ class Calculator:
         finally:
             session.end()
 
+    def failed(self, connection: Connection, claimed: Claimed, error: Exception) -> Calculated:
+        """Return what comes of an object that can't be loaded. When its rows change, it is tried again."""
+        root = parse(claimed.root, self.classes)
+        session = ReadSession(connection)
+        try:
+            recorder = self.recorder(session, None)
+            recorder.not_loaded(root.mapper, root.key)
+            reads = recorder.reads()
+            self.itself.add(reads, root.key, connection)
+            return Calculated(claimed, root, reads=reads, error=error)
+        finally:
+            session.end()
+
     def _calculate(self, session: ReadSession, claimed: Claimed, load: "Together | Alone") -> Calculated:
         root = parse(claimed.root, self.classes)
         sight = load.sight_of(session)
@@ -111,6 +124,8 @@ class Calculator:
             value = None if obj is None else self.question.fit(value)
         except Exception as raised:
             error = raised
+            if obj is None:
+                recorder.not_loaded(root.mapper, root.key)
         took = time.perf_counter() - began
         reads = recorder.reads()
         error = self._add_itself(reads, root, session, sight, error)

@@ -51,6 +51,10 @@ class SqlCalculator:
         """The same in the transaction that has taken all changes which it sees."""
         return self._calculate(connection, claimed, lambda _, there: {one.cache for one in there if _is_unsure(one)})
 
+    def failed(self, connection: Connection, claimed: Claimed, error: Exception) -> Calculated:
+        """Return what comes of a value that can't be had."""
+        return Calculated(claimed, parse(claimed.root, self.classes), error=error, in_sql=True)
+
     def _calculate(
         self,
         connection: Connection,

@@ -1,10 +1,11 @@
 """Stale caches start jobs: a derived member or a view model that has read something which was changed since."""
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
+from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -20,8 +21,8 @@ from afterwork.manifest.due import Batch, Claimed, Waiting
 from afterwork.manifest.match import Matcher
 from afterwork.model.cache import DerivedCache, MachineCache, ViewModelCache
 from afterwork.triggers.at_once import AtOnce
-from afterwork.triggers.calculate import UNFIT, Calculated, Calculator, outcomes, unless_circular
-from afterwork.triggers.calculate_in_sql import SqlCalculator
+from afterwork.triggers.batch import Group, calculated, together
+from afterwork.triggers.calculate import UNFIT, Calculated, outcomes
 from afterwork.triggers.calculators import Calculators
 from afterwork.triggers.fill import Filler
 from afterwork.triggers.refresh import FIRST_PAUSE, LOCKED_PAUSE, Storer
@@ -231,50 +232,45 @@ class Stale:
         return min(most, self.pace.trial(definition, self.matcher.definitions.has_read(definition.id)))
 
     def _calculate(self, connection: Connection, definition: Definition, batch: Batch) -> Ran:
+        ran: list[Any] = []
         try:
-            snapshot, done = self._calculate_by(self.calculators.of(definition), connection, batch)
-        except DBAPIError as error:
-            if definition.id not in self.calculators.sql or self.matcher.database.is_its_own(error):
-                raise
-            # All values were asked for by one statement, and one of them can't be had. In Python, it fails alone.
-            snapshot, done = self._calculate_by(self.calculators.python[definition.id], connection, batch)
-        self.matcher.reached("ran", definition.name)
-        self.pace.note(definition, len(done), sum(one.took for one in done))
-        try:
-            stored = self._store(connection, definition, batch, snapshot, done)
-            return outcomes(stored, definition, self.run_of)
+            for group in self._calculated(connection, definition, batch):
+                ran += self._settle(connection, definition, batch.claim, group)
         except DBAPIError as error:
             if not self.matcher.database.is_contended(error):
                 raise
-        self._put_back(connection, batch, LOCKED_PAUSE)
-        return []
+            self._put_back(connection, batch, LOCKED_PAUSE)
+        return ran
+
+    def _calculated(self, connection: Connection, definition: Definition, batch: Batch) -> Iterable[Group]:
+        in_sql = self.calculators.sql.get(definition.id)
+        if in_sql is not None:
+            try:
+                return [together(self.matcher, in_sql, connection, batch.caches, SLICE)[0]]
+            except Exception as error:
+                if self.matcher.database.is_not_the_jobs(error):
+                    raise
+                # All values were asked for by one statement, and one of them can't be had. In Python, it fails alone.
+        return calculated(self.matcher, self.calculators.python[definition.id], connection, batch.caches, SLICE)
+
+    def _settle(self, connection: Connection, definition: Definition, claim: str, group: Group) -> Ran:
+        """Store what was calculated."""
+        self.matcher.reached("ran", definition.name)
+        self.pace.note(definition, len(group.done), sum(one.took for one in group.done))
+        stored = self._store(connection, definition, Batch(claim, group.claimed), group.snapshot, group.done)
+        return outcomes(stored, definition, self.run_of)
 
     def _move(self, connection: Connection, definition: Definition, batch: Batch) -> Ran:
         """See which machines can move by themselves, and move those, each in a transaction of its own."""
-        snapshot, done = self._calculate_by(self.calculators.python[definition.id], connection, batch)
-        self.pace.note(definition, len(done), sum(one.took for one in done))
-        moving = [one.claimed for one in done if one.error is None and one.value]
-        staying = [one for one in done if one.claimed not in moving]
-        rest = Batch(batch.claim, [one for one in batch.caches if one not in moving])
-        ran = list(outcomes(self._store(connection, definition, rest, snapshot, staying), definition, self.run_of))
-        for claimed in moving:
-            ran += self._renew(connection, definition, Batch(batch.claim, [claimed]))
+        ran: list[Any] = []
+        for group in self._calculated(connection, definition, batch):
+            moving = [one.claimed for one in group.done if one.error is None and one.value]
+            staying = [one for one in group.done if one.claimed not in moving]
+            rest = [one for one in group.claimed if one not in moving]
+            ran += self._settle(connection, definition, batch.claim, Group(group.snapshot, rest, staying))
+            for claimed in moving:
+                ran += self._renew(connection, definition, Batch(batch.claim, [claimed]))
         return ran
-
-    def _calculate_by(
-        self, calculator: Calculator | SqlCalculator, connection: Connection, batch: Batch
-    ) -> tuple[object, list[Calculated]]:
-        """Calculate in one state of the database. Returns what that has seen, and what it came to."""
-        done: list[Calculated] = []
-        with self.matcher.database.snapshot(connection) as snapshot:
-            for one in calculator.calculate(connection, batch.caches, SLICE):
-                if one.error is not None and self.matcher.database.is_not_the_jobs(one.error):
-                    raise one.error
-                if isinstance(one.error, DBAPIError):
-                    done.append(one)
-                    break  # the transaction may have failed with it
-                done.append(unless_circular(connection, one, self.matcher.definitions))
-        return snapshot, done
 
     def _store(
         self, connection: Connection, definition: Definition, batch: Batch, snapshot: object, done: list[Calculated]

@@ -1,7 +1,7 @@
 """Verifying: calculate again without storing, and report what differs from what is stored; and machines that could move
 by themselves though they count as at rest."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, func, select
@@ -13,6 +13,7 @@ from afterwork.manifest.due import Claimed
 from afterwork.manifest.tables import cache as caches
 from afterwork.manifest.tables import due as dues
 from afterwork.model.cache import ViewModelCache
+from afterwork.triggers.batch import Group, calculated
 from afterwork.triggers.calculate import UNFIT, Calculated
 from afterwork.triggers.stale import Stale
 
@@ -58,9 +59,7 @@ class Verifier:
                     differences += found
         return Verified(checked, differences)
 
-    def _chunks(
-        self, connection: Connection, definition: Definition, sample: int | None
-    ) -> Iterator[Sequence[Claimed]]:
+    def _chunks(self, connection: Connection, definition: Definition, sample: int | None) -> Iterator[list[Claimed]]:
         c = caches.c
         fresh = select(c.id, c.root).where(c.definition == definition.id, c.computed.is_not(None), c.error.is_(None))
         fresh = fresh.where(c.id.not_in(select(dues.c.cache).where(dues.c.since.is_not(None))))
@@ -72,15 +71,11 @@ class Verifier:
         for start in range(0, len(rows), CHUNK):
             yield [Claimed(row.id, row.root, None, 0, "", None, 0, 0, True) for row in rows[start : start + CHUNK]]
 
-    def _verify(self, connection: Connection, definition: Definition, some: Sequence[Claimed]) -> list[Difference]:
-        calculators = self.stale.calculators
-        with self.stale.matcher.database.snapshot(connection):
-            found = list(calculators.python[definition.id].calculate(connection, some, float("inf")))
-            other = (
-                list(calculators.sql[definition.id].calculate(connection, some, 0))
-                if definition.id in calculators.sql
-                else []
-            )
+    def _verify(self, connection: Connection, definition: Definition, some: list[Claimed]) -> list[Difference]:
+        calculators, matcher = self.stale.calculators, self.stale.matcher
+        found = _all(calculated(matcher, calculators.python[definition.id], connection, some, float("inf")))
+        in_sql = calculators.sql.get(definition.id)
+        other = [] if in_sql is None else _all(calculated(matcher, in_sql, connection, some, 0))
         return [
             Difference(definition.name, one.claimed.root, repr(one.stored), _result(one), in_sql)
             for side, in_sql in ((found, False), (other, True))
@@ -102,6 +97,10 @@ class Verifier:
         finally:
             connection.rollback()
         return [settled for one in some for settled in self._settled(connection, definition, [one])]
+
+
+def _all(groups: Iterable[Group]) -> list[Calculated]:
+    return [one for group in groups for one in group.done]
 
 
 def _result(one: Calculated) -> str:
