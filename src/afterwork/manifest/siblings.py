@@ -5,10 +5,12 @@ Only what is plain is loaded so. Everything else is left to SQLAlchemy's own laz
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import CHAR, Column, Integer, Select, String, Table, Uuid, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import ClassManager, InstanceState, Load, RelationshipProperty, Session
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
@@ -43,7 +45,7 @@ class Siblings:
         states = [state, *_first(AT_ONCE - 1, filter(self._can_load, others))]
         if len(states) == 1:
             return
-        with untracked():
+        with untracked(), _unless_unreadable():
             self._set(states, self.found(session, {state.dict[self.member] for state in states}))
 
     def _can_load(self, state: InstanceState[Any]) -> bool:
@@ -81,6 +83,17 @@ class Siblings:
                 set_committed_value(obj, prop.key, objects)
             elif len(objects) < 2:  # of more than one, SQLAlchemy warns
                 set_committed_value(obj, prop.key, objects[0] if objects else None)
+
+
+@contextmanager
+def _unless_unreadable() -> Iterator[None]:
+    """Leave it to SQLAlchemy where a row can't be read: it may be that of another object. What the database itself has
+    refused is told, since it refuses all that follows."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) is not None:
+            raise
 
 
 def siblings_of(prop: RelationshipProperty[Any]) -> Siblings | None:
