@@ -31,7 +31,7 @@ class Form:
     as the driver gets it, and raises one of `BAD_VALUE` for a value that does not fit; `value` is the other way round.
     With `is_exact`, texts are equal wherever SQL says that the values are equal. With `is_kept`, the journal keeps the
     values of any column, else only of those by which rows belong together; with `is_text`, it keeps their beginnings.
-    With `is_free`, any character can be in one."""
+    With `is_free`, any character can be in one. `as_key` is SQL for what tells rows in Python, if that is more."""
 
     name: str
     sql: str
@@ -41,10 +41,15 @@ class Form:
     is_kept: bool = False
     is_text: bool = False
     is_free: bool = False
+    as_key: str | None = None
 
     def expression(self, column: str) -> str:
         """SQL for the whole text of a column."""
         return self.sql.replace("{}", column)
+
+    def key(self, column: str) -> str:
+        """SQL for the text of a column in a key."""
+        return (self.as_key or self.sql).replace("{}", column)
 
 
 Forms = Mapping[str, Form]
@@ -158,6 +163,8 @@ _DAY_IN_SQL = (
     " ELSE 'day ' || extract(julian FROM {}) END"
 )
 
+_AS_WRITTEN = "format('%s', {})"
+
 _ON_POSTGRESQL = _by_name(
     Form("integer", "{}::text", _whole, int, is_kept=True),
     Form("boolean", "{}::int::text", _truth, lambda text: text == "1", is_kept=True),
@@ -192,7 +199,7 @@ def _other(name: str) -> Form:
 
         return Transformer().get_loader(number, Format.TEXT).load(text.encode())
 
-    return Form(name, "format('%s', {})", _unknown, value, is_exact=False, is_free=True)
+    return Form(name, _AS_WRITTEN, _unknown, value, is_exact=False, is_free=True)
 
 
 # SQLite keeps what it is given, in any column. Columns for numbers make numbers of texts that look like some; the

@@ -1,5 +1,5 @@
-"""Texts that Python reads as the same value, though they are not the same: ids and moments that other programs write in
-their own way. All spellings of one value count as one key."""
+"""Texts that are the same value to Python or to SQL, though they are not the same: ids and moments that other programs
+write in their own way, and texts with spaces at their end. All spellings of one value count as one key."""
 
 import re
 from datetime import datetime, time
@@ -16,6 +16,7 @@ def spelled(key: str) -> str:
 
 
 def _spelled(part: str) -> str:
+    part = part.rstrip(" ")
     if len(part) >= 32 and (found := UNIQUE_ID.fullmatch(part)) is not None:
         return found[1].replace("-", "").lower()
     if MOMENT.fullmatch(part) is not None and not part.isdigit():

@@ -109,7 +109,7 @@ def value_sql(form: Form, reference: str) -> str:
 
 def key_sql(forms: Sequence[Form], references: Sequence[str], dialect: Dialect) -> str:
     """SQL for the text of a key whose columns have these forms, and to which SQL refers as `references`."""
-    parts = [found.expression(reference) for found, reference in zip(forms, references, strict=True)]
+    parts = [found.key(reference) for found, reference in zip(forms, references, strict=True)]
     if len(parts) == 1:
         return parts[0]
     char = "char" if dialect.name == "sqlite" else "chr"

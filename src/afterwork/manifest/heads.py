@@ -157,12 +157,14 @@ class Heads:
             own = update(caches).where(caches.c.definition == definition.id, caches.c.root == one.root)
             connection.execute(own.values(computed=now, error=str(one)))
 
-    def has_unnamed(self, connection: Connection, definition: Definition) -> bool:
-        """Whether there are caches that failed since their object has no external id."""
+    def forget_unnamed(self, connection: Connection, definition: Definition) -> bool:
+        """Drop the caches of objects that have no external id. False if there are none."""
         c = caches.c
         failed = select(c.id).where(c.definition == definition.id, c.error.is_not(None))
         prefix = f"{definition.cache.root.class_.__name__}!{UNNAMED}"
-        return connection.execute(failed.where(c.root.startswith(prefix, autoescape=True)).limit(1)).first() is not None
+        found = connection.execute(failed.where(c.root.startswith(prefix, autoescape=True))).scalars().all()
+        self.drop(connection, found)
+        return bool(found)
 
     def _old(
         self, connection: Connection, definition: Definition, roots: Sequence[str], since: datetime | None

@@ -22,7 +22,8 @@ from sqlalchemy.dialects.postgresql import (
     TSTZRANGE,
     Range,
 )
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from afterwork.model.columns import python_type
 
@@ -31,6 +32,8 @@ LARGEST = 2**63
 
 SPAN = re.compile(r"P(-?[0-9]+)DT([0-9]+)\.([0-9]{6})S", re.ASCII)
 RANGE = re.compile(r"([\[(])([^,]*),([^,]*)([\])])")
+
+ANY_DATABASE = DefaultDialect()
 
 Reader = Callable[[str], Any]
 
@@ -75,9 +78,31 @@ def reader_of(column: ColumnElement[Any]) -> Reader:
             return _list_reader(kind)
         case kind if type(kind) in RANGES:
             return _range_reader(RANGES[type(kind)])
+        case TypeDecorator() as kind:
+            return _decorated_reader(kind, _plain_reader(column))
         case _:
-            found = python_type(column) or str
-            return found.__getitem__ if issubclass(found, enum.Enum) else READERS.get(found, str)
+            return _plain_reader(column)
+
+
+def _plain_reader(column: ColumnElement[Any]) -> Reader:
+    found = python_type(column) or str
+    return found.__getitem__ if issubclass(found, enum.Enum) else READERS.get(found, str)
+
+
+def _decorated_reader(kind: TypeDecorator[Any], read: Reader) -> Reader:
+    """A decorated type has values of its own. It makes them of what it would write itself."""
+    write, load = kind.bind_processor(ANY_DATABASE), kind.result_processor(ANY_DATABASE, None)
+
+    def decorated(text: str) -> Any:
+        value = read(text)
+        try:
+            bound = value if write is None else write(value)
+            loaded = bound if load is None else load(bound)
+        except Exception:  # whatever it raises
+            return value
+        return loaded if key_part(loaded) == text else value
+
+    return decorated
 
 
 def _list_reader(kind: ARRAY[Any]) -> Reader:

@@ -35,7 +35,7 @@ class Filler:
             if known[definition.id].root_watch != watch:
                 connection.execute(update(definitions).where(c.id == definition.id).values(root_watch=watch))
             if known[definition.id].checksum == checksum:
-                if self.matcher.heads.has_unnamed(connection, definition):
+                if self.matcher.heads.forget_unnamed(connection, definition):
                     self.matcher.definitions.look_through(connection, definition)  # by newer code, they may have one
                 continue
             total = connection.execute(
