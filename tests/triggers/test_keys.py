@@ -35,7 +35,7 @@ from sqlalchemy.dialects.postgresql import CIDR, CITEXT, DATERANGE, DOMAIN, INET
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
 import afterwork as aw
-from afterwork.insight.cache_list import CacheLine
+from afterwork.manifest.explain import CacheLine
 from tests.journal.test_values import Guid, Mood, Reversed
 
 # SQLAlchemy 2.1 says so of its own DOMAIN.

@@ -172,11 +172,12 @@ _ON_POSTGRESQL = _by_name(
     Form(
         "padded",
         "rtrim({}::text)",
-        lambda value: _text(value).rstrip(" "),
+        _padded,
         str,
         is_kept=True,
         is_text=True,
         is_free=True,
+        as_key=_AS_WRITTEN,
     ),
     Form("uuid", "{}::text", _uuid, uuid.UUID, is_kept=True),
     Form("date", _DAY_IN_SQL, _date, date.fromisoformat),

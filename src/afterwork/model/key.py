@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, cast, func, tuple_
+from sqlalchemy import ColumnElement, Text, bindparam, cast, func, tuple_
 
 from afterwork.model.columns import python_type
 from afterwork.model.key_part import READERS
@@ -29,5 +29,7 @@ def key_as_text(column: ColumnElement[Any]) -> ColumnElement[str]:
 def is_one_of(columns: Sequence[ColumnElement[Any]], keys: Collection[tuple[Any, ...]]) -> ColumnElement[bool]:
     """Whether a row has one of some keys in these columns."""
     if len(columns) == 1:
-        return columns[0].in_([key[0] for key in keys])
+        # With the type of the column: not all types would be found from the values.
+        values = [key[0] for key in keys]
+        return columns[0].in_(bindparam(None, values, columns[0].type, unique=True, expanding=True))
     return tuple_(*columns).in_(list(keys))
