@@ -111,6 +111,61 @@ class Square(Shape):
         return self.width * self.width
 
 
+class Kind(Base):
+    __tablename__ = "kind"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
+
+class Animal(Base):
+    """Of which class it is, says another table."""
+
+    __tablename__ = "animal"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind_id: Mapped[int] = mapped_column()
+    legs: Mapped[int]
+    shoes: Mapped[int | None] = mapped_column()
+    kind = column_property(
+        select(Kind.name)
+        .where(Kind.id == kind_id.column)  # type: ignore[attr-defined]
+        .correlate_except(Kind)
+        .scalar_subquery()
+    )
+    __mapper_args__ = {"polymorphic_on": kind, "polymorphic_identity": "animal"}
+
+
+class Horse(Animal):
+    __mapper_args__ = {"polymorphic_identity": "horse"}
+
+    @aw.derived(Animal.shoes)
+    def compute_shoes(self) -> int:
+        return self.legs
+
+
+class Car(Base):
+    __tablename__ = "car"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    weight: Mapped[int]
+    tax: Mapped[int | None] = mapped_column()
+
+    @aw.derived(tax)
+    def compute_tax(self) -> int:
+        return self.weight
+
+
+class Truck(Car):
+    """Its table has all that is known of it."""
+
+    __tablename__ = "truck"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    weight: Mapped[int]
+    tax: Mapped[int | None] = mapped_column()
+    __mapper_args__ = {"concrete": True}
+
+    def compute_tax(self) -> int:
+        return 2 * self.weight
+
+
 class Task(Base):
     """One that is marked as deleted, or whose owner is not active, is hidden from the program."""
 
@@ -165,6 +220,10 @@ BEGIN = (
     "INSERT INTO employee (id, type, salary) VALUES (1, 'employee', 10), (2, 'boss', 20)",
     "INSERT INTO boss (id, bonus) VALUES (2, 5)",
     "INSERT INTO shape (id, sides, width) VALUES (1, 3, 2), (2, 4, 3)",
+    "INSERT INTO kind (id, name) VALUES (1, 'animal'), (2, 'horse')",
+    "INSERT INTO animal (id, kind_id, legs) VALUES (1, 1, 2), (2, 2, 4)",
+    "INSERT INTO car (id, weight) VALUES (1, 1)",
+    "INSERT INTO truck (id, weight) VALUES (1, 7), (2, 8)",
     "INSERT INTO owner (id, active) VALUES (1, true)",
     "INSERT INTO task (id, name, deleted, owner_id) VALUES (1, 'write', false, 1), (2, 'read', false, 1)",
 )
@@ -188,6 +247,16 @@ WRITES: dict[str, Sequence[str]] = {
         "UPDATE shape SET sides = 5, width = 9",
         "UPDATE shape SET sides = 4",
     ],
+    "another class by another table": [
+        "UPDATE animal SET kind_id = 2, legs = 3",
+        "UPDATE kind SET name = 'animal'",
+        "UPDATE animal SET legs = 8",
+        "UPDATE kind SET name = 'horse' WHERE id = 2",
+    ],
+    "a class whose table is all its own": [
+        "UPDATE truck SET weight = 9",
+        "UPDATE car SET weight = 2; INSERT INTO car (id, weight) VALUES (2, 3); DELETE FROM truck WHERE id = 1",
+    ],
     "a row that goes and comes back": [
         "DELETE FROM person WHERE id = 2; INSERT INTO person (id, type, name) VALUES (2, 'director', 'Eve')",
         "DELETE FROM boss; DELETE FROM employee",
@@ -206,6 +275,9 @@ CALCULATED: dict[type, dict[str, Callable[[Any], Any]]] = {
     Employee: {"pay": lambda one: one.compute_pay()},
     Boss: {"share": lambda one: one.compute_share()},
     Square: {"area": lambda one: one.compute_area()},
+    Horse: {"shoes": lambda one: one.compute_shoes()},
+    Car: {"tax": lambda one: one.compute_tax()},
+    Truck: {"tax": lambda one: one.compute_tax()},
     Task: {"shown": lambda one: one.compute_shown()},
     Owner: {"counts": lambda one: one.compute_counts()},
 }
@@ -264,6 +336,7 @@ def expected(engine: Engine) -> dict[str, int]:
     """As many caches as there are objects of each class, hidden or not."""
     names = {Person: "Person.greeting", Manager: "Manager.title", Employee: "Employee.pay", Boss: "Boss.share"}
     names |= {Square: "Square.area", Task: "Task.shown", Owner: "Owner.counts"}
+    names |= {Horse: "Horse.shoes", Car: "Car.tax", Truck: "Truck.tax"}
     with engine.connect() as connection:
         tasks = connection.execute(text("SELECT count(*) FROM task")).scalar_one()
     with Session(engine) as session:

@@ -1,7 +1,7 @@
 """The caches that a model declares: one calculated member, or a view model, for each object of a class."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from types import CodeType
@@ -62,12 +62,21 @@ class DerivedCache(_Cache):
         assert isinstance(column, Column)
         return column
 
+    @property
+    def others(self) -> Mapping[str, Any]:
+        """The functions of classes below that calculate otherwise, and of its own if that does, by class."""
+        mappers = [one for one in self.root.self_and_descendants if one is self.root or not one.concrete]
+        found = {one.class_.__name__: vars_lookup(one.class_, self.derived.name) for one in mappers}
+        return {name: found[name] for name in sorted(found) if found[name] is not self.derived}
+
     @cached_property
     def checksum(self) -> str:
         """A text that changes when the code of the calculation does."""
         parts = [self.derived.function.__code__]
         if self.derived.in_sql is not None:
             parts.append(self.derived.in_sql.__code__)
+        functions = (getattr(one, "function", one) for one in self.others.values())
+        parts += [function.__code__ for function in functions if hasattr(function, "__code__")]
         return _checksum(parts, _named(self.derived.function, self.root))
 
 
@@ -136,7 +145,7 @@ def caches_of(
 def _derived(mappers: Iterable[Mapper[Any]], problems: list[str]) -> Iterator[DerivedCache]:
     for mapper in mappers:
         for name in dict.fromkeys(name for base in mapper.class_.__mro__ for name in vars(base)):
-            declared = vars_lookup(mapper.class_, name)
+            declared = _declared(mapper, name)
             if isinstance(declared, Derived) and not _is_inherited(mapper, name):
                 try:
                     member = declared.member_of(mapper)
@@ -158,10 +167,20 @@ def _machines(mappers: Iterable[Mapper[Any]], problems: list[str]) -> Iterator[M
                     yield MachineCache(f"{mapper.class_.__name__}.{machine.name}", mapper, WhenStale(), machine)
 
 
+def _declared(mapper: Mapper[Any], name: str) -> object:
+    """What a class has under a name. One whose table is all its own has what a class above says is calculated, also by
+    a function of its own."""
+    found = vars_lookup(mapper.class_, name)
+    if mapper.concrete and mapper.inherits is not None and not isinstance(found, Derived):
+        above = vars_lookup(mapper.inherits.class_, name)
+        return above if isinstance(above, Derived) else found
+    return found
+
+
 def _is_inherited(mapper: Mapper[Any], name: str) -> bool:
     """Whether a mapped class above has it, too: then the cache is that one's, also for objects of this class."""
     above = mapper.inherits
-    return above is not None and isinstance(vars_lookup(above.class_, name), Derived | Machine)
+    return above is not None and not mapper.concrete and isinstance(vars_lookup(above.class_, name), Derived | Machine)
 
 
 def unfit(view_model: type[ViewModel[Any]], root: Mapper[Any] | None) -> str:

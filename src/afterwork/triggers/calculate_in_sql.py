@@ -22,7 +22,6 @@ from afterwork.manifest.sight import Itself
 from afterwork.manifest.tables import due as dues
 from afterwork.model.cache import DerivedCache
 from afterwork.model.external_id import ExternalId, parse
-from afterwork.model.work import vars_lookup
 from afterwork.store.direct import Direct
 from afterwork.triggers.calculate import Calculated
 from afterwork.triggers.fit import checked
@@ -126,11 +125,6 @@ class SqlCalculator:
         return Calculated(claimed, root, value, stored, is_new, reads, took=took, in_sql=True)
 
 
-def _is_other(cache: DerivedCache, mapper: Mapper[Any]) -> bool:
-    """Whether a subclass calculates otherwise."""
-    return vars_lookup(mapper.class_, cache.derived.name) is not cache.derived
-
-
 def _is_unsure(claimed: Claimed) -> bool:
     return claimed.reread or not is_of_sql(claimed.digest)
 
@@ -146,9 +140,8 @@ def in_sql(
         side = says()
         if not isinstance(side, ColumnElement) and not hasattr(side, "__clause_element__"):
             return f"it is {shown(side)}, which is no expression and no scalar select"
-        others = [mapper.class_.__name__ for mapper in cache.root.self_and_descendants if _is_other(cache, mapper)]
-        if others:
-            return f"{', '.join(others)} calculates it by a function of its own"
+        if cache.others:
+            return f"{', '.join(cache.others)} calculates it by a function of its own"
         set_based = SetBased(cache.root, side, watches, dialect)
         reason = set_based.reason
     except Exception as error:  # of the application's own function
