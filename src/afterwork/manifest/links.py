@@ -3,18 +3,31 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Integer, Uuid, select
-from sqlalchemy.orm import InstanceState, Session
+from sqlalchemy.orm import ClassManager, InstanceState, Session
 from sqlalchemy.sql.elements import ColumnClause
 
 from afterwork.manifest.active import untracked
 from afterwork.manifest.shape import Where
 from afterwork.model.key import is_one_of
 
+BATCH = "afterwork.batch"
+"""In the `info` of a session: the batch that its objects are loaded for."""
+
 AT_ONCE = 500
 """Objects for which one query looks at the rows between."""
+
+
+class Batch(Protocol):
+    """What is loaded together. `memory` is for what was found out for all of it."""
+
+    @property
+    def memory(self) -> dict[Any, Any]: ...
+
+    def values(self, manager: ClassManager[Any], members: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        """The values of these members of all objects of a class."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +55,15 @@ class Links:
         """The values of `on` in the rows between that belong to an object. Where nothing is written meanwhile, one
         query finds those of its siblings, too."""
         mine = tuple(values_of(state, self.members))
-        if not (getattr(session, "only_reads", False) and all(isinstance(c.type, Integer | Uuid) for c in self.near)):
+        batch: Batch | None = session.info.get(BATCH)
+        is_sure = getattr(session, "only_reads", False) and all(isinstance(c.type, Integer | Uuid) for c in self.near)
+        if not is_sure:
             return [row[len(mine) :] for row in self._rows(session, [mine])]
-        known: dict[Any, list[Any]] = session.info.setdefault(self, {})
+        memory = session.info if batch is None else batch.memory
+        known: dict[Any, list[Any]] = memory.setdefault(self, {})
         if mine not in known:
-            some = [mine, *islice(self._siblings(session, state), AT_ONCE - 1)]
+            siblings = self._siblings(session, state) if batch is None else batch.values(state.manager, self.members)
+            some = [mine, *islice(siblings, AT_ONCE - 1)]
             known |= {values: [] for values in some}
             for row in self._rows(session, some):
                 known[tuple(row[: len(mine)])].append(row[len(mine) :])

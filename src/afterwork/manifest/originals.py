@@ -51,6 +51,7 @@ class Originals:
 
     session: Session
     siblings: Callable[[RelationshipProperty[Any]], Siblings | None]
+    memory: dict[Any, Any] = field(default_factory=dict)
     _known: dict[Key, Original] = field(default_factory=dict)
     _by_class: dict[ClassManager[Any], list[Original]] = field(default_factory=dict)
     _missing: set[Key] = field(default_factory=set)
@@ -63,6 +64,12 @@ class Originals:
             session.expunge_all()
             return True
         return False
+
+    def values(self, manager: ClassManager[Any], members: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        """Yield the values of these members of all objects of a class, as far as they have been loaded."""
+        for one in self._by_class.get(manager, ()):
+            if all(name in one.values for name in members):
+                yield tuple(one.values[name] for name in members)
 
     def give(self, key: Key, session: Session) -> object | None:
         """Return a session's object with a key, as if it had been loaded there; None if it has not been loaded."""

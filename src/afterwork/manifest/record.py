@@ -16,6 +16,7 @@ from afterwork.manifest.active import listening
 from afterwork.manifest.depending import name_dependency
 from afterwork.manifest.ends import identity_of
 from afterwork.manifest.failed import end_not_loaded, not_loaded
+from afterwork.manifest.links import BATCH
 from afterwork.manifest.originals import Originals
 from afterwork.manifest.places import Part
 from afterwork.manifest.plans import Plans
@@ -52,6 +53,8 @@ class Recorder:
         self._session = session
         self._on_statement = on_statement
         self._originals = originals
+        if originals is not None:
+            session.info[BATCH] = originals
         self._missed: OtherThread | None = None
         self._reads = Reads()
         self._attributes: dict[int, QueryableAttribute[Any]] = {}

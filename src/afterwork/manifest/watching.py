@@ -3,7 +3,7 @@
 The listeners stay where they have been attached, and do nothing while no recorder is active.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
@@ -26,6 +26,12 @@ class WatchedSession(Session):
 
     def _get_impl(self, entity: Any, primary_key_identity: Any, db_load_fn: Any, **options: Any) -> Any:
         return _get(self, super()._get_impl, entity, primary_key_identity, db_load_fn, **options)
+
+    def _execute_internal(self, statement: Any, params: Any = None, *, _add_event: Any = None, **options: Any) -> Any:
+        # After all who listen to sessions, whenever they have begun to: they may change the statement. To listen to
+        # each session would take longer than many a calculation.
+        last = _ask_session if _add_event is None else _both(_ask_session, _add_event)
+        return super()._execute_internal(statement, params, _add_event=last, **options)
 
 
 class WatchedConnection(Connection):
@@ -106,7 +112,14 @@ def _get(
     return found
 
 
-@event.listens_for(WatchedSession, "do_orm_execute")
+def _both(first: Callable[[Any], None], second: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def event(state: Any) -> Any:
+        first(state)
+        return second(state)
+
+    return event
+
+
 def _ask_session(state: ORMExecuteState) -> None:
     listener = ACTIVE.get()
     if listener is None:
