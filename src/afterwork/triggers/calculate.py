@@ -16,6 +16,7 @@ from afterwork.jobs.outcome import Outcome, Raised, Succeeded, text_of, trace_of
 from afterwork.jobs.run import Run, running
 from afterwork.jobs.session import LoadSession, ReadSession
 from afterwork.jobs.trigger import Ran
+from afterwork.manifest.active import untracked
 from afterwork.manifest.circle import circle_of
 from afterwork.manifest.definitions import Definition, Definitions
 from afterwork.manifest.due import Claimed
@@ -114,11 +115,14 @@ class Calculator:
         began = time.perf_counter()
         obj: object | None = None
         value: Any = None
+        stored: Any = None
         error = None
         try:
             with running(self.run_of(claimed)), recorder.recording():
                 obj = load.root(session, root)
                 if obj is not None:
+                    with untracked():
+                        stored = self.question.stored(obj)
                     value = self.question.answer(obj)
             session.flush()  # which refuses, if there is anything to flush
             value = None if obj is None else self.question.fit(value)
@@ -133,8 +137,7 @@ class Calculator:
             return Calculated(claimed, root, reads=reads, error=error, took=took)
         if obj is None:
             return Calculated(claimed, None, reads=reads)
-        stored, is_new = self.question.compared(obj, value)
-        return Calculated(claimed, root, value, stored, is_new, reads, took=took)
+        return Calculated(claimed, root, value, stored, self.question.is_new(stored, value), reads, took=took)
 
     def _add_itself(
         self, reads: Reads, root: ExternalId, session: ReadSession, sight: Sight, error: Exception | None = None
@@ -198,8 +201,11 @@ class Question(Protocol):
     def fit(self, value: Any) -> Any:
         """The value as it is kept. Raises `BadValue`."""
 
-    def compared(self, obj: Any, value: Any) -> tuple[Any, bool]:
-        """What is stored, and whether the value looks like another one, that is to be written."""
+    def stored(self, obj: Any) -> Any:
+        """What is stored so far."""
+
+    def is_new(self, stored: Any, value: Any) -> bool:
+        """Whether a value looks like another one than is stored, that is to be written."""
 
 
 @dataclass(frozen=True)
@@ -218,9 +224,11 @@ class Value:
     def fit(self, value: Any) -> Any:
         return checked(self.cache.column, self.cache.name, value)
 
-    def compared(self, obj: Any, value: Any) -> tuple[Any, bool]:
-        stored = getattr(obj, self.cache.member)
-        return stored, not is_same(stored, value)
+    def stored(self, obj: Any) -> Any:
+        return getattr(obj, self.cache.member)
+
+    def is_new(self, stored: Any, value: Any) -> bool:
+        return not is_same(stored, value)
 
 
 @dataclass(frozen=True)
@@ -240,8 +248,11 @@ class CanMove:
     def fit(self, value: Any) -> Any:
         return value
 
-    def compared(self, obj: Any, value: Any) -> tuple[Any, bool]:
-        return False, value  # one that is at rest can't
+    def stored(self, obj: Any) -> Any:
+        return False  # one that is at rest can't
+
+    def is_new(self, stored: Any, value: Any) -> bool:
+        return bool(value)
 
 
 def unless_circular(connection: Connection, calculated: Calculated, definitions: Definitions) -> Calculated:
