@@ -58,10 +58,11 @@ def by_a_longer_lambda(session: Session) -> object:
 
 
 def by_a_baked_query(session: Session) -> object:
-    bakery: Any = baked.bakery()
+    bakery: Any = baked.bakery()  # type: ignore[no-untyped-call]
     return bakery(lambda session: session.query(Order))(session).all()
 
 
+more: Any = DDL("CREATE TABLE more (id INTEGER)")  # type: ignore[no-untyped-call]
 new_table = Table("more", MetaData())
 largest = select(func.max(Order.number)).scalar_subquery()
 
@@ -92,7 +93,7 @@ TRACKED: dict[str, Job] = {
 REFUSED: dict[str, tuple[Job, type[CantTrack]]] = {
     "one that is made up": (lambda session: session.execute(Odd()), UnknownStatement),
     "one that is made up, by the connection": (lambda session: session.connection().execute(Odd()), UnknownStatement),
-    "DDL": (lambda session: session.execute(DDL("CREATE TABLE more (id INTEGER)")), UnknownStatement),
+    "DDL": (lambda session: session.execute(more), UnknownStatement),
     "a new table": (lambda session: session.execute(CreateTable(new_table)), UnknownStatement),
     "a sequence": (lambda session: session.connection().scalar(Sequence("some")), UnknownStatement),
     "a text within a lambda": (lambda session: session.execute(lambda_stmt(lambda: text("SELECT 1"))), TextualSQL),

@@ -170,7 +170,7 @@ def stored(engine: Engine) -> dict[int, str | None]:
         return {row.id: row.seen for row in connection.execute(select(Order.id, Order.seen))}
 
 
-def from_scratch(engine: Engine, number: int) -> str:
+def from_scratch(engine: Engine, number: int) -> str | None:
     with Session(engine) as session:
         return copy_context().run(session.get_one(Order, number).compute_seen)
 
