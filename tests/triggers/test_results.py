@@ -146,3 +146,19 @@ def test_one_statement_asks_about_all_values_of_a_batch(engine: Engine) -> None:
         results.become({})
 
     assert 1 <= len([one for one in sent if " AS b0" in one]) < 5
+
+
+def test_fresh_gives_what_would_be_read_if_it_were_stored(engine: Engine) -> None:
+    names = {"decimals with a scale", "tuple in JSON", "lower case", "padded text", "single precision"}
+    cases = {name: case for name, case in CASES[engine.dialect.name].items() if name in names}
+    results = Results(engine, cases, rows=1)
+    for name, case in cases.items():
+        results.now[name] = case.others[0]
+    results.scene.sql("UPDATE switch SET n = 2")
+    with results.scene.session() as session:
+        fresh = {name: aw.fresh(session.get_one(results.classes[name], 0), "result") for name in cases}
+
+    results.scene.run()
+
+    with results.scene.session() as session:
+        assert fresh == {name: session.get_one(results.classes[name], 0).result for name in cases}

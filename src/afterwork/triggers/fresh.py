@@ -28,6 +28,8 @@ from afterwork.model.reading import read_model
 from afterwork.settings import Settings
 from afterwork.store.database import database_of
 from afterwork.triggers.assemble import matcher_of
+from afterwork.triggers.fit import checked
+from afterwork.triggers.result import ResultColumn
 
 
 def is_stale(obj: object, name: str) -> bool:
@@ -47,7 +49,7 @@ def fresh(obj: object, name: str) -> Any:
     object's session, which is flushed before.
 
     Raises `BadRequest` if the object has no such member, `NoSession` if it is in no session, `CircularCaches` if it is
-    made of itself, and what the calculation raises.
+    made of itself, `BadValue` if it can't be stored, and what the calculation raises.
     """
     looking, definition = _looking(obj, name)
     if not isinstance(definition.cache, DerivedCache):
@@ -90,9 +92,18 @@ class _Looking:
             self._going_on.append(name)
             with Session(self.connection, autoflush=False) as session, listening(_Freshening(self)):
                 twin = session.get_one(type(obj), instance_state(obj).identity)
-                self._values[name] = getattr(twin, cache.derived.name)()
+                value = getattr(twin, cache.derived.name)()
+            self._values[name] = self._as_stored(definition, cache, value)
             self._going_on.pop()
         return self._values[name]
+
+    def _as_stored(self, definition: Definition, cache: DerivedCache, value: Any) -> Any:
+        """Return what would be read of a result if it were stored: what is made of it is made of that."""
+        fit = checked(cache.column, cache.name, value)
+        if definition.target is None:
+            return fit
+        column = ResultColumn(self.matcher.database, definition.target.table, cache.column, definition.name)
+        return column.come_back(self.connection, fit)
 
     def is_stale(self, definition: Definition, root: str) -> bool:
         numbers = self.matcher.heads.numbers(self.connection, definition, [root])

@@ -47,12 +47,14 @@ class ResultColumn:
         ]
 
     def come_back(self, connection: Connection, value: Any) -> Any:
-        """Return what is read of a value once it is stored. Raises `BadValue`, and errors of the database."""
+        """Return what is read of a value once it is stored. Raises `BadValue`, and errors of the database, after which
+        the connection's transaction goes on."""
         match self._kept(connection, self._sent(value), UNKNOWN):
             case Kept(kept):
                 return self._read(value, kept)
             case _:
-                return next(self._asked(connection, [value]))
+                with connection.begin_nested():
+                    return next(self._asked(connection, [value]))
 
     def _looked_at(self, connection: Connection, one: Calculated) -> Calculated | None:
         """A result with what is known of it without asking the database; None where it has to be asked."""
