@@ -15,6 +15,9 @@ from typing import Any, Literal, NamedTuple
 
 from afterwork.journal.watch import EVERY_COLUMN
 
+_JSON = json.JSONDecoder(strict=False)
+"""Reads what SQLite's triggers write, in which control characters stand as they are."""
+
 Kind = Literal["I", "U", "D", "T"]
 Image = tuple[str | None, ...]
 
@@ -125,7 +128,7 @@ def moment_of(value: Any) -> datetime:
 
 def _image(value: Any) -> Image | None:
     value = text_in(value)
-    return _tuple(json.loads(value) if isinstance(value, str) else value)
+    return _tuple(_JSON.decode(value) if isinstance(value, str) else value)
 
 
 def text_in(value: Any) -> Any:

@@ -14,6 +14,7 @@ from sqlalchemy import Row, Table, text
 from afterwork.journal.capture import Capture, Plan, Watched
 from afterwork.journal.columns import forms_on_postgresql
 from afterwork.journal.continuity import Shown
+from afterwork.journal.forms import OTHER
 from afterwork.journal.postgresql_marks import MOVED, REPLICATED, ROW, function_name, shown, trigger_name
 from afterwork.journal.postgresql_pairs import pairing_of
 from afterwork.journal.postgresql_rows import EXACT, Column, Rows
@@ -27,6 +28,12 @@ EVENTS = {
     "delete": "DELETE ON {table} REFERENCING OLD TABLE AS afterwork_old",
     "truncate": "TRUNCATE ON {table}",
 }
+
+AS_ALWAYS = (
+    " SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1 SET bytea_output = 'hex'"
+    " SET timezone = 'UTC' SET lc_monetary = 'C'"
+)
+"""How values are written as texts, whatever a writer has set. It costs a little, so only those have it who need it."""
 
 _SCHEMA = text(
     "SELECT nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
@@ -145,9 +152,10 @@ class PostgreSQLCapture(Capture):
         watched, table = plan.watched, plan.table
         self.connection.execute(_NOTE_RELATION, {"watch": watched.id, "table": _full_name(table)})
         wanted = self._wanted(watched, table)
-        self._make_function(self._function(watched), plan.definition)
+        more = AS_ALWAYS if needs_settings(watched, table) else ""
+        self._make_function(self._function(watched), plan.definition, more)
         if any(relation.is_subscribed for relation, *_ in wanted):
-            self._make_function(self._function(watched, row=True), for_rows(plan.definition))
+            self._make_function(self._function(watched, row=True), for_rows(plan.definition), more)
         names = {(relation.oid, name) for relation, name, _ in wanted}
         for row in self._triggers(watched):
             if (row.relation, row.name) not in names:
@@ -186,9 +194,9 @@ class PostgreSQLCapture(Capture):
         functions = {"function": self._function(watched), "for_rows": self._function(watched, row=True)}
         return self.connection.execute(_TRIGGERS, functions).all()
 
-    def _make_function(self, name: str, definition: str) -> None:
+    def _make_function(self, name: str, definition: str, more: str) -> None:
         body = dollar_quoted(definition)
-        self._run(f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql {AS_OWNER} AS {body}")
+        self._run(f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql {AS_OWNER}{more} AS {body}")
         self._run(f"REVOKE ALL ON FUNCTION {name}() FROM PUBLIC")
 
     def _function(self, watched: Watched, *, row: bool = False) -> str:
@@ -209,6 +217,13 @@ class PostgreSQLCapture(Capture):
 
     def _run(self, statement: str) -> None:
         self.connection.exec_driver_sql(statement.replace("%", "%%"))
+
+
+def needs_settings(watched: Watched, table: Table) -> bool:
+    """Whether the settings of a writer's session have a say in how a key is written."""
+    forms = watched.forms or {}
+    key = [forms[column.name] for column in table.primary_key.columns if column.name in forms]
+    return any(form.name.startswith(OTHER) for form in key)
 
 
 def dollar_quoted(body: str) -> str:

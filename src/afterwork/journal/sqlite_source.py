@@ -14,15 +14,14 @@ from sqlalchemy import Dialect, Table
 from afterwork.journal.capture import Watched
 from afterwork.journal.forms import Forms
 from afterwork.journal.sqlite_marks import trigger_name
-from afterwork.journal.sqlite_unique import Unique, any_of
+from afterwork.journal.sqlite_unique import Unique, any_of, joined_by
 from afterwork.journal.values import key_sql, quoted, value_sql
 from afterwork.journal.watch import EVERY_COLUMN, LAST_BIT, is_number
 
 NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 INTO = "INSERT INTO afterwork_journal (moment, watch, kind, key, key_text, columns, old, new)"
 
-ARGUMENTS = 100
-"""Arguments of a function, at most. SQLite takes 127 unless it was compiled otherwise."""
+NULL = "NULL"
 
 UNTYPED = {"blob", "collated"}
 """The forms of columns in which 1 and 1.0 are two values. Others make one of them when it is stored."""
@@ -188,7 +187,7 @@ class Source:
     def _image(self, prefix: str) -> str:
         here = {name for name in self.columns if self._forms[name].is_exact}
         elements = (
-            value_sql(self._forms[name], f"{prefix}.{quoted(name)}") if name in here else "NULL"
+            value_sql(self._forms[name], f"{prefix}.{quoted(name)}") if name in here else NULL
             for name in self.watched.valued
         )
         return _array(list(elements))
@@ -217,10 +216,14 @@ class Source:
         return differs
 
 
-def _array(elements: list[str]) -> str:
-    """A JSON array of texts and nulls, however many there are."""
-    if len(elements) <= ARGUMENTS:
-        return f"json_array({', '.join(elements)})"
-    pieces = (elements[start : start + ARGUMENTS] for start in range(0, len(elements), ARGUMENTS))
-    inner = " || ',' || ".join(f"trim(json_array({', '.join(piece)}), '[]')" for piece in pieces)
+def _array(values: list[str]) -> str:
+    """A JSON array of texts and nulls. Where a session trusts no schema, triggers must not use SQLite's own functions
+    for JSON, which take no bytes and only so many arguments, either."""
+    inner = joined_by(" || ',' || ", [_element(value) for value in values])
     return f"'[' || {inner} || ']'"
+
+
+def _element(value: str) -> str:
+    if value == NULL:
+        return "'null'"
+    return f"""coalesce('"' || replace(replace({value}, '\\', '\\\\'), '"', '\\"') || '"', 'null')"""

@@ -69,9 +69,14 @@ def of_new(expression: str, columns: Sequence[str]) -> str:
 
 def any_of(conditions: Sequence[str]) -> str:
     """The condition that one of these is true, however many there are."""
-    if len(conditions) <= TERMS:
-        return f"({' OR '.join(conditions) or '0'})"
-    return any_of([any_of(conditions[start : start + TERMS]) for start in range(0, len(conditions), TERMS)])
+    return joined_by(" OR ", conditions or ["0"])
+
+
+def joined_by(operator: str, terms: Sequence[str]) -> str:
+    """Terms with an operator between them, however many there are."""
+    if len(terms) <= TERMS:
+        return f"({operator.join(terms)})"
+    return joined_by(operator, [joined_by(operator, terms[n : n + TERMS]) for n in range(0, len(terms), TERMS)])
 
 
 def _taken_apart(sql: str) -> tuple[list[str], str | None]:
