@@ -219,7 +219,7 @@ class Source:
 def _array(values: list[str]) -> str:
     """A JSON array of texts and nulls. Where a session trusts no schema, triggers must not use SQLite's own functions
     for JSON, which take no bytes and only so many arguments, either."""
-    inner = joined_by(" || ',' || ", [_element(value) for value in values])
+    inner = joined_by(" || ',' || ", [_element(value) for value in values] or ["''"])
     return f"'[' || {inner} || ']'"
 
 
