@@ -5,7 +5,7 @@ from contextvars import Context
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Integer, Table, Text, case, func, select
+from sqlalchemy import Column, ForeignKey, Integer, Table, Text, and_, case, func, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 import afterwork as aw
@@ -73,9 +73,13 @@ class Item(Base):
     worth: Mapped[int] = mapped_column(default=0)
     names: Mapped[str] = mapped_column(Text, default="")
     overdue: Mapped[bool] = mapped_column(default=False)
+    bulk: Mapped[str] = mapped_column(Text, default="")
     group: Mapped["Group | None"] = relationship(back_populates="items")
     parts: Mapped[list[Part]] = relationship(back_populates="item", order_by=Part.id, passive_deletes=True)
     tags: Mapped[list[Tag]] = relationship(secondary=item_tag, order_by=Tag.id, passive_deletes=True)
+    large_parts: Mapped[list[Part]] = relationship(
+        primaryjoin=lambda: and_(Item.id == Part.item_id, Part.count > 2), order_by=Part.id, viewonly=True
+    )
 
     @aw.derived(goods)
     def compute_goods(self) -> int:
@@ -102,6 +106,11 @@ class Item(Base):
     def compute_overdue(self) -> bool:
         return self.due is not None and aw.passed(EPOCH + timedelta(hours=self.due))
 
+    @aw.derived(bulk)
+    def compute_bulk(self) -> str:
+        """By a relationship with a condition of its own."""
+        return ",".join(f"{part.id}:{part.count}" for part in self.large_parts)
+
 
 class Group(Base):
     """The levels above: `share` and `title` close diamonds, `stats` asks queries."""
@@ -114,8 +123,16 @@ class Group(Base):
     late: Mapped[int] = mapped_column(default=0)
     share: Mapped[int] = mapped_column(default=0)
     stats: Mapped[str] = mapped_column(Text, default="")
+    stock: Mapped[str] = mapped_column(Text, default="")
     title: Mapped[str] = mapped_column(Text, default="")
     items: Mapped[list[Item]] = relationship(back_populates="group", order_by=Item.id)
+    parts: Mapped[list[Part]] = relationship(
+        secondary="item",
+        primaryjoin="Group.id == Item.group_id",
+        secondaryjoin="Item.id == Part.item_id",
+        order_by="Part.id",
+        viewonly=True,
+    )
     badges: Mapped[list["Badge"]] = relationship(
         cascade="all, delete-orphan", order_by="Badge.id", passive_deletes=True
     )
@@ -147,6 +164,11 @@ class Group(Base):
         )
         most = session.scalar(select(func.max(Item.amount)).where(Item.group_id == self.id))
         return f"{count}/{most}"
+
+    @aw.derived(stock)
+    def compute_stock(self) -> str:
+        """Through a table between that is mapped, too."""
+        return ",".join(f"{part.id}:{part.price}" for part in self.parts)
 
     @aw.derived(title)
     def compute_title(self) -> str:

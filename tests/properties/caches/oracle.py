@@ -134,6 +134,11 @@ def _overdue(look: Look, item: Key) -> bool:
     return due is not None and look.passed(due)
 
 
+def _bulk(look: Look, item: Key) -> str:
+    counts = {part: look.state["part"][part]["count"] for part in look.keys("part", ("count",), item_id=item)}
+    return ",".join(f"{part}:{count}" for part, count in counts.items() if count > 2)
+
+
 def _total(look: Look, group: Key) -> int:
     items = look.keys("item", group_id=group)
     return sum(look.cell("item", item, "worth") for item in items if look.cell("item", item, "active"))
@@ -153,6 +158,11 @@ def _stats(look: Look, group: Key) -> str:
     count = len(look.keys("item", group_id=group, active=True))
     amounts = [look.state["item"][key]["amount"] for key in look.keys("item", ("amount",), group_id=group)]
     return f"{count}/{max(amounts, default=None)}"
+
+
+def _stock(look: Look, group: Key) -> str:
+    parts = [part for item in look.keys("item", group_id=group) for part in look.keys("part", item_id=item)]
+    return ",".join(f"{part}:{look.cell('part', part, 'price')}" for part in sorted(parts))
 
 
 def _title(look: Look, group: Key) -> str:
@@ -199,6 +209,8 @@ DEFINITIONS = (
     Definition("Item.worth", "item", "worth", _worth, ("item", "item_tag", "tag")),
     Definition("Item.names", "item", "names", _names, ("item_tag", "tag")),
     Definition("Item.overdue", "item", "overdue", _overdue, ("item",)),
+    Definition("Item.bulk", "item", "bulk", _bulk, ("part",)),
+    Definition("Group.stock", "groups", "stock", _stock, ("item", "part")),
     Definition("Group.stats", "groups", "stats", _stats, ("item",)),
     Definition("Group.total", "groups", "total", _total, ("item",)),
     Definition("Group.late", "groups", "late", _late, ("item",)),
@@ -325,6 +337,7 @@ class Oracle:
     def possibly_stale(self, hour: float) -> set[Cache]:
         """The caches that may have run since the last quiet moment, whatever has happened in between."""
         due = set(new_caches(self.since_quiet)) | touched(self.possible, self.since_quiet)
+        due |= set(overwritten(self.since_quiet))
         due |= self.passed_since_quiet | self._passed(hour)
         while more := touched(self.possible, [_written(cache) for cache in due if BY_NAME[cache[0]].column]) - due:
             due |= more
@@ -354,6 +367,7 @@ class _Simulation:
         oracle = self.oracle
         self.due |= {cache for cache, until in oracle.until.items() if until <= self.hour}
         self._match(oracle.pending)
+        self.due |= {cache for cache in overwritten(oracle.pending) if cache[1] in self.state[BY_NAME[cache[0]].table]}
         oracle.pending = []
         for definition in DEFINITIONS:
             if definition.is_tree:
@@ -400,6 +414,17 @@ def new_caches(changes: Iterable[Change]) -> Iterator[Cache]:
     for change in changes:
         for definition in DEFINITIONS:
             if change.table == definition.table and change.after is not None and change.before is None:
+                yield definition.name, change.key
+
+
+def overwritten(changes: Iterable[Change]) -> Iterator[Cache]:
+    """The caches whose value was changed by somebody else."""
+    for change in changes:
+        if change.before is None or change.after is None:
+            continue
+        for definition in DEFINITIONS:
+            column = definition.column
+            if change.table == definition.table and column and change.before[column] != change.after[column]:
                 yield definition.name, change.key
 
 

@@ -59,8 +59,8 @@ _TAG = "(SELECT id FROM tag WHERE id = :{})"
 # Raw SQL, as another program would do it.
 _sql(
     "insert an item",
-    "INSERT INTO item (id, group_id, active, amount, note, goods, worth, names, overdue)"
-    f" VALUES (:a, {_GROUP.format('b')}, :c > 1, :c, 0, 77, 77, 'x', false) ON CONFLICT DO NOTHING",
+    "INSERT INTO item (id, group_id, active, amount, note, goods, worth, names, overdue, bulk)"
+    f" VALUES (:a, {_GROUP.format('b')}, :c > 1, :c, 0, 77, 77, 'x', false, 'x') ON CONFLICT DO NOTHING",
 )
 _sql("delete an item", "DELETE FROM item WHERE id = :a")
 _sql("move an item", f"UPDATE item SET group_id = {_GROUP.format('b')} WHERE id = :a")
@@ -74,8 +74,8 @@ _sql("set when an item is due", "UPDATE item SET due = :b * 3 WHERE id = :a")
 _sql("an item is never due", "UPDATE item SET due = NULL WHERE id = :a")
 _sql(
     "insert a group",
-    "INSERT INTO groups (id, name, note, total, late, share, stats, title)"
-    " VALUES (:a, 'g', 0, 5, 5, 5, 'x', 'x') ON CONFLICT DO NOTHING",
+    "INSERT INTO groups (id, name, note, total, late, share, stats, stock, title)"
+    " VALUES (:a, 'g', 0, 5, 5, 5, 'x', 'x', 'x') ON CONFLICT DO NOTHING",
 )
 _sql("delete a group", "DELETE FROM groups WHERE id = :a")
 _sql("name a group", "UPDATE groups SET name = CASE WHEN :b > 2 THEN 'g' ELSE 'h' END WHERE id = :a")
@@ -136,6 +136,12 @@ _sql(
     "give a badge",
     "INSERT INTO badge (id, group_id) SELECT 1000 + :b, id FROM groups WHERE id = :a ON CONFLICT DO NOTHING",
 )
+
+# What belongs to the caches.
+_sql("overwrite what an item is worth", "UPDATE item SET worth = worth + :b WHERE id = :a")
+_sql("overwrite what items are called", "UPDATE item SET names = 'x', overdue = NOT overdue WHERE group_id = :a")
+_sql("overwrite a group's values", "UPDATE groups SET total = :b, title = 'x' WHERE id = :a")
+_sql("overwrite levels", "UPDATE node SET level = :b WHERE id >= :a")
 
 # What changes nothing that anybody has read.
 _sql("nothing: parts", "UPDATE part SET count = count, item_id = item_id, price = price WHERE id <> :a")
@@ -343,6 +349,13 @@ def _branch(session: Session, a: int, b: int, c: int) -> None:
         for n in range(1, 3):
             if session.get(Node, 10 * a + n) is None:
                 parent.children.append(Node(id=10 * a + n, own=b))
+
+
+@_orm("save a whole item")
+def _save_whole(session: Session, a: int, b: int, c: int) -> None:
+    """As it was in a form or a file."""
+    if session.get(Item, a) is not None:
+        session.merge(Item(id=a, amount=b, goods=c, worth=c, names="old"))
 
 
 @_orm("make noise")
