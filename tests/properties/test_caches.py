@@ -175,3 +175,12 @@ SHARES = max(1, min(20, int(os.environ.get("EXAMPLES") or 0) // 500))
 def test_values_are_right_and_nothing_runs_in_vain_whatever_happens(world: World, share: int) -> None:
     machine = type("Machine", (CachesMachine,), {"world": world})
     run_state_machine_as_test(machine, settings=examples(one_in=SHARES))
+
+
+def test_each_act_alone_makes_all_values_right_and_runs_nothing_in_vain(world: World) -> None:
+    for name in NAMES:
+        world.clear()
+        world.write([*FIRST[1], *FIRST[2][:-2]])
+        world.settle()
+        world.write([(name, 2, 1, 4)])
+        world.settle()

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextvars import Context
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Column, ForeignKey, Integer, Table, Text, and_, case, func, select
@@ -74,6 +75,7 @@ class Item(Base):
     names: Mapped[str] = mapped_column(Text, default="")
     overdue: Mapped[bool] = mapped_column(default=False)
     bulk: Mapped[str] = mapped_column(Text, default="")
+    caption: Mapped[str] = mapped_column(Text, default="")
     group: Mapped["Group | None"] = relationship(back_populates="items")
     parts: Mapped[list[Part]] = relationship(back_populates="item", order_by=Part.id, passive_deletes=True)
     tags: Mapped[list[Tag]] = relationship(secondary=item_tag, order_by=Tag.id, passive_deletes=True)
@@ -111,6 +113,11 @@ class Item(Base):
         """By a relationship with a condition of its own."""
         return ",".join(f"{part.id}:{part.count}" for part in self.large_parts)
 
+    @aw.derived(caption)
+    def compute_caption(self) -> str:
+        """Of what an object remembers that several items share."""
+        return "" if self.group is None else f"{self.group.heading} {self.id}"
+
 
 class Group(Base):
     """The levels above: `share` and `title` close diamonds, `stats` asks queries."""
@@ -136,6 +143,10 @@ class Group(Base):
     badges: Mapped[list["Badge"]] = relationship(
         cascade="all, delete-orphan", order_by="Badge.id", passive_deletes=True
     )
+
+    @cached_property
+    def heading(self) -> str:
+        return self.name.upper()
 
     @aw.derived(total)
     def compute_total(self) -> int:

@@ -139,6 +139,13 @@ def _bulk(look: Look, item: Key) -> str:
     return ",".join(f"{part}:{count}" for part, count in counts.items() if count > 2)
 
 
+def _caption(look: Look, item: Key) -> str:
+    group = look.cell("item", item, "group_id")
+    if group is None or not look.is_there("groups", group):
+        return ""
+    return f"{look.cell('groups', group, 'name').upper()} {item}"
+
+
 def _total(look: Look, group: Key) -> int:
     items = look.keys("item", group_id=group)
     return sum(look.cell("item", item, "worth") for item in items if look.cell("item", item, "active"))
@@ -210,6 +217,7 @@ DEFINITIONS = (
     Definition("Item.names", "item", "names", _names, ("item_tag", "tag")),
     Definition("Item.overdue", "item", "overdue", _overdue, ("item",)),
     Definition("Item.bulk", "item", "bulk", _bulk, ("part",)),
+    Definition("Item.caption", "item", "caption", _caption, ("item", "groups")),
     Definition("Group.stock", "groups", "stock", _stock, ("item", "part")),
     Definition("Group.stats", "groups", "stats", _stats, ("item",)),
     Definition("Group.total", "groups", "total", _total, ("item",)),

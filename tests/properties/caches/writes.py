@@ -59,8 +59,8 @@ _TAG = "(SELECT id FROM tag WHERE id = :{})"
 # Raw SQL, as another program would do it.
 _sql(
     "insert an item",
-    "INSERT INTO item (id, group_id, active, amount, note, goods, worth, names, overdue, bulk)"
-    f" VALUES (:a, {_GROUP.format('b')}, :c > 1, :c, 0, 77, 77, 'x', false, 'x') ON CONFLICT DO NOTHING",
+    "INSERT INTO item (id, group_id, active, amount, note, goods, worth, names, overdue, bulk, caption)"
+    f" VALUES (:a, {_GROUP.format('b')}, :c > 1, :c, 0, 77, 77, 'x', false, 'x', 'x') ON CONFLICT DO NOTHING",
 )
 _sql("delete an item", "DELETE FROM item WHERE id = :a")
 _sql("move an item", f"UPDATE item SET group_id = {_GROUP.format('b')} WHERE id = :a")
