@@ -9,14 +9,15 @@ key or none, whose old image is whole; `ADDED` or null where a row is on one sid
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from afterwork.journal.watch import EVERY_COLUMN
 
-_JSON = json.JSONDecoder(strict=False)
-"""Reads what SQLite's triggers write, in which control characters stand as they are."""
+_LITERAL = re.compile(r"'([^']*+(?:''[^']*+)*+)'|NULL")
+"""A text as SQL writes it."""
 
 Kind = Literal["I", "U", "D", "T"]
 Image = tuple[str | None, ...]
@@ -128,7 +129,15 @@ def moment_of(value: Any) -> datetime:
 
 def _image(value: Any) -> Image | None:
     value = text_in(value)
-    return _tuple(_JSON.decode(value) if isinstance(value, str) else value)
+    return _tuple(_texts(value) if isinstance(value, str) else value)
+
+
+def _texts(image: str) -> Values:
+    """The texts of an image as the triggers on SQLite write it, which older ones have done in JSON."""
+    if image.startswith("["):
+        return list(json.loads(image))
+    texts = (found[1] for found in _LITERAL.finditer(image))
+    return [text if text is None else text.replace("''", "'") for text in texts]
 
 
 def text_in(value: Any) -> Any:

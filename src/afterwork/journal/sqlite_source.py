@@ -21,7 +21,8 @@ from afterwork.journal.watch import EVERY_COLUMN, LAST_BIT, is_number
 NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 INTO = "INSERT INTO afterwork_journal (moment, watch, kind, key, key_text, columns, old, new)"
 
-NULL = "NULL"
+ARGUMENTS = 100
+"""Arguments of a function, at most. SQLite takes 127, unless it was compiled otherwise."""
 
 UNTYPED = {"blob", "collated"}
 """The forms of columns in which 1 and 1.0 are two values. Others make one of them when it is stored."""
@@ -187,7 +188,7 @@ class Source:
     def _image(self, prefix: str) -> str:
         here = {name for name in self.columns if self._forms[name].is_exact}
         elements = (
-            value_sql(self._forms[name], f"{prefix}.{quoted(name)}") if name in here else NULL
+            value_sql(self._forms[name], f"{prefix}.{quoted(name)}") if name in here else "NULL"
             for name in self.watched.valued
         )
         return _array(list(elements))
@@ -217,13 +218,11 @@ class Source:
 
 
 def _array(values: list[str]) -> str:
-    """A JSON array of texts and nulls. Where a session trusts no schema, triggers must not use SQLite's own functions
-    for JSON, which take no bytes and only so many arguments, either."""
-    inner = joined_by(" || ',' || ", [_element(value) for value in values] or ["''"])
-    return f"'[' || {inner} || ']'"
-
-
-def _element(value: str) -> str:
-    if value == NULL:
-        return "'null'"
-    return f"""coalesce('"' || replace(replace({value}, '\\', '\\\\'), '"', '\\"') || '"', 'null')"""
+    """The texts of an image as SQL writes them, with commas between. Where a session trusts no schema, triggers can't
+    use SQLite's functions for JSON, which take no bytes, either."""
+    if not values:
+        return "''"
+    pieces = (values[start : start + ARGUMENTS] for start in range(0, len(values), ARGUMENTS))
+    return joined_by(
+        " || ',' || ", [f"printf('{','.join(['%Q'] * len(piece))}', {', '.join(piece)})" for piece in pieces]
+    )

@@ -55,11 +55,9 @@ def text_of(watch: Watch, name: str, value: object, dialect: Dialect) -> str | N
         raise ValueError(f"The journal keeps no values of {name}.")
     found = watch.forms[name]
     text = _text(found, watch.column(name), value, dialect)
-    if text is None or not found.is_text:
-        return text
-    if dialect.name == "sqlite":
-        text = text.partition("\0")[0]  # where substr() ends
-    return text[:LAST_CHARACTER]
+    if text is not None and dialect.name == "sqlite":
+        text = text.partition("\0")[0]  # where printf() ends
+    return text[:LAST_CHARACTER] if text is not None and found.is_text else text
 
 
 def key_of(watch: Watch, values: Sequence[object], dialect: Dialect) -> int | str | None:
