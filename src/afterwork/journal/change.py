@@ -16,8 +16,8 @@ from typing import Any, Literal, NamedTuple
 
 from afterwork.journal.watch import EVERY_COLUMN
 
-_LITERAL = re.compile(r"'([^']*+(?:''[^']*+)*+)'|NULL")
-"""A text as SQL writes it."""
+_LITERAL = re.compile(r"'([^']*+(?:''[^']*+)*+)'|(NULL)")
+"""A text as SQL writes it, or none."""
 
 Kind = Literal["I", "U", "D", "T"]
 Image = tuple[str | None, ...]
@@ -136,8 +136,7 @@ def _texts(image: str) -> Values:
     """The texts of an image as the triggers on SQLite write it, which older ones have done in JSON."""
     if image.startswith("["):
         return list(json.loads(image))
-    texts = (found[1] for found in _LITERAL.finditer(image))
-    return [text if text is None else text.replace("''", "'") for text in texts]
+    return [None if null else text.replace("''", "'") for text, null in _LITERAL.findall(image)]
 
 
 def text_in(value: Any) -> Any:
