@@ -82,6 +82,15 @@ INTERRUPTED: dict[str, tuple[tuple[str, ...], tuple[str, ...], int]] = {
         ),
         18,
     ),
+    "a column has another name for a while": (
+        PLAIN,
+        (
+            "ALTER TABLE orders RENAME amount TO price",
+            "UPDATE orders SET price = 100 WHERE id = 1",
+            "ALTER TABLE orders RENAME price TO amount",
+        ),
+        102,
+    ),
     "a partition is detached": (PARTS, ("ALTER TABLE orders DETACH PARTITION orders_1",), 2),
     "a partition is detached while others work": (
         PARTS,
@@ -146,6 +155,7 @@ INSTALLED = (
     "the table is made again",
     "the table changes places with another",
     "a column has other values of its type",
+    "a column has another name for a while",
     "a partition is detached",
     "a partition is attached",
     "a new child is written by its own name",
@@ -270,6 +280,7 @@ HARMLESS_ON_POSTGRESQL = (
     "CLUSTER orders USING orders_pkey",
     "REINDEX TABLE orders",
     "ALTER TABLE orders ALTER amount SET STATISTICS 10",
+    "ALTER TABLE orders ALTER amount SET DEFAULT 1",
     "ALTER TABLE orders ALTER amount SET DEFAULT 1",
     "ALTER TABLE orders ALTER amount DROP NOT NULL",
     "GRANT SELECT ON orders TO PUBLIC",

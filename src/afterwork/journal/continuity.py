@@ -9,7 +9,18 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 Kind = Literal[
-    "journal", "table", "part", "subscription", "unlogged", "column", "label", "rewrite", "touch", "function", "trigger"
+    "journal",
+    "table",
+    "part",
+    "subscription",
+    "unlogged",
+    "column",
+    "label",
+    "rewrite",
+    "touch",
+    "setting",
+    "function",
+    "trigger",
 ]
 
 
@@ -65,7 +76,7 @@ _WORDS: Mapping[Kind, _Words] = {
     "part": _Words(gone="{} is no part of it any more", come="{} has become a part of it"),
     "subscription": _Words(come="{} is written by a subscription, which fires no trigger for statements"),
     "unlogged": _Words(other="{} is unlogged, so a crash of the database may have emptied it"),
-    "column": _Words(other="column {} was made again or has another type", gone="column {} is gone"),
+    "column": _Words("column {} was made again or has another type", "column {} is gone", "column {} is there again"),
     "label": _Words(other="a value of the type {} has another name"),
     "function": _Words(other="what writes its changes down was replaced", gone="nothing writes its changes down"),
     "trigger": _Words(other="trigger {} was switched off or on, or made again", gone="trigger {} is missing"),
@@ -96,9 +107,14 @@ def _differences(kind: Kind, before: Mapping[str, Mark], now: Mapping[str, Mark]
 
 def _rewritten(before: Marks, now: Marks) -> Iterator[str]:
     """ALTER COLUMN … TYPE … USING makes new values, of the same type perhaps. It leaves the column's row in the catalog
-    new, and the file of the table. One of these alone is harmless: VACUUM FULL, TRUNCATE; SET STATISTICS."""
+    new, and the file of the table. One of these alone is harmless: VACUUM FULL, TRUNCATE; SET STATISTICS. But a row
+    that is new and says the same may have had another name, by which the triggers did not know the column."""
+    touched = _changed(before, now, "touch")
     if _changed(before, now, "rewrite"):
-        yield from (f"column {name} was written anew by ALTER TABLE" for name in _changed(before, now, "touch"))
+        yield from (f"column {name} was written anew by ALTER TABLE" for name in touched)
+    else:
+        settings = _changed(before, now, "setting")
+        yield from (f"column {name} may have had another name" for name in touched if name not in settings)
 
 
 def _changed(before: Marks, now: Marks, kind: Kind) -> list[str]:

@@ -40,7 +40,7 @@ RECURSIVE home AS (
     FROM found JOIN afterwork_watch w ON w.id = found.watch JOIN pg_class c ON c.oid = found.oid
     JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relpersistence <> 't'
 ), attribute AS (
-    SELECT r.watch, a.*, a.xmin::text AS written
+    SELECT r.watch, a.*, a.xmin::text AS written, to_jsonb(a)::text AS settings
     FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
     WHERE r.is_whole AND a.attname = ANY (ARRAY(SELECT json_array_elements_text(r.columns::json)))
 ), function AS (
@@ -64,6 +64,8 @@ RECURSIVE home AS (
         CASE WHEN a.attgenerated <> '' THEN pg_get_expr(d.adbin, d.adrelid) END), a.attname::text
         FROM attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     UNION ALL SELECT watch, 'touch', attname::text, written, attname::text FROM attribute
+    UNION ALL SELECT watch, 'setting', attname::text, md5(concat_ws(' ', settings, d.oid, d.xmin)), attname::text
+        FROM attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     UNION ALL SELECT DISTINCT a.watch, 'label', e.oid::text, e.enumlabel::text, t.typname::text
         FROM attribute a JOIN pg_type t ON t.oid = a.atttypid
         JOIN pg_enum e ON e.enumtypid IN (t.oid, t.typelem, t.typbasetype)
