@@ -43,6 +43,11 @@ class Form:
     is_free: bool = False
     as_key: str | None = None
 
+    @property
+    def ignores_blanks(self) -> bool:
+        """Whether values that differ in Python by blanks at their end are equal in the database."""
+        return self.as_key is not None
+
     def expression(self, column: str) -> str:
         """SQL for the whole text of a column."""
         return self.sql.replace("{}", column)

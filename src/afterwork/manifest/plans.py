@@ -52,7 +52,7 @@ class Plans:
     def siblings(self, prop: RelationshipProperty[Any]) -> Siblings | None:
         """How an end is loaded for many objects at once; None if it is loaded one by one."""
         if prop not in self._siblings:
-            self._siblings[prop] = siblings_of(prop)
+            self._siblings[prop] = siblings_of(prop, self.watches)
         return self._siblings[prop]
 
     def _look_at(self, mapper: Mapper[Any], key: str) -> Member:

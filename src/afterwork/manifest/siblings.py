@@ -14,6 +14,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import ClassManager, InstanceState, Load, RelationshipProperty, Session
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
+from afterwork.journal.forms import is_linked
+from afterwork.journal.watch import Watches
 from afterwork.manifest.active import untracked
 from afterwork.manifest.places import as_inherited, equal_columns
 
@@ -96,15 +98,15 @@ def _unless_unreadable() -> Iterator[None]:
             raise
 
 
-def siblings_of(prop: RelationshipProperty[Any]) -> Siblings | None:
+def siblings_of(prop: RelationshipProperty[Any], watches: Watches) -> Siblings | None:
     """How an end is loaded for many objects at once; None if it is not plain."""
     if prop.lazy not in PLAIN or not prop.entity.is_mapper:
         return None
-    return _direct(prop) if prop.secondary is None else _by_link(prop)
+    return _direct(prop, watches) if prop.secondary is None else _by_link(prop, watches)
 
 
-def _direct(prop: RelationshipProperty[Any]) -> Siblings | None:
-    pair = _pair(prop.primaryjoin)
+def _direct(prop: RelationshipProperty[Any], watches: Watches) -> Siblings | None:
+    pair = _pair(prop.primaryjoin, watches)
     if pair is None:
         return None
     local, remote = pair
@@ -117,9 +119,9 @@ def _direct(prop: RelationshipProperty[Any]) -> Siblings | None:
     return _siblings(prop, local, statement, by_key=far.primary_key == (root,) and not prop.uselist)
 
 
-def _by_link(prop: RelationshipProperty[Any]) -> Siblings | None:
+def _by_link(prop: RelationshipProperty[Any], watches: Watches) -> Siblings | None:
     assert prop.secondaryjoin is not None
-    near, far_pair = _pair(prop.primaryjoin), _pair(prop.secondaryjoin)
+    near, far_pair = _pair(prop.primaryjoin, watches), _pair(prop.secondaryjoin, watches)
     link = prop.secondary
     if near is None or far_pair is None or not isinstance(link, Table):
         return None
@@ -146,7 +148,7 @@ def _siblings(
     return Siblings(prop, near, prop.parent.get_property_by_column(local).key, statement, by_key)
 
 
-def _pair(condition: Any) -> tuple[Column[Any], Column[Any]] | None:
+def _pair(condition: Any, watches: Watches) -> tuple[Column[Any], Column[Any]] | None:
     """The near and the remote column of a condition that is nothing but their being equal; None if it is more, or if
     values that SQL holds for equal could be unequal in Python."""
     pair = equal_columns(condition)
@@ -154,7 +156,19 @@ def _pair(condition: Any) -> tuple[Column[Any], Column[Any]] | None:
         return None
     columns = [_plain(column) for column in pair]
     local, remote = columns if "remote" in pair[1]._annotations else reversed(columns)
-    return None if local is None or remote is None else (local, remote)
+    if local is None or remote is None or not _is_same_in_python(local, remote, watches):
+        return None
+    return local, remote
+
+
+def _is_same_in_python(local: Column[Any], remote: Column[Any], watches: Watches) -> bool:
+    """Whether values are equal in Python if the database holds them for equal. The model may not know that a column
+    compares without regard to case, or to blanks."""
+    near, far = watches.of(local.table), watches.of(remote.table)
+    if near is None or far is None:
+        return False
+    form = near.forms.get(local.name)
+    return is_linked(form, far.forms.get(remote.name)) and form is not None and not form.ignores_blanks
 
 
 def _plain(column: Any) -> Column[Any] | None:
