@@ -19,6 +19,9 @@ MICROSECOND = timedelta(microseconds=1)
 EXACT_FLOAT = 2**53
 """Whole numbers below are the same as floats."""
 
+FRACTION = re.compile(r"-?[0-9]+\.[0-9]+(e[+-][0-9]+)?", re.ASCII)
+"""How SQLite writes a number that is not whole."""
+
 BYTES = re.compile(r"X'((?:[0-9A-F]{2})*)'")
 
 OTHER = "other"
@@ -235,6 +238,11 @@ def _as_number(value: Any) -> str:
     return value
 
 
+def _any_number_or_text(text: str) -> Any:
+    """What SQLite keeps in a column for numbers, where a text that looks like one is one."""
+    return float(text) if FRACTION.fullmatch(text) else _number_or_text(text)
+
+
 def _number_or_text(text: str) -> Any:
     try:
         number = int(text)
@@ -257,9 +265,9 @@ _PLAIN = "CAST({} AS TEXT)"
 _QUOTED = "CASE typeof({}) WHEN 'blob' THEN quote({}) ELSE CAST({} AS TEXT) END"
 
 _ON_SQLITE = _by_name(
-    Form("integer", _PLAIN, _as_number, _number_or_text, is_kept=True),
-    Form("boolean", _PLAIN, _as_number, _number_or_text, is_kept=True),
-    Form("numeric", _PLAIN, _as_number, _number_or_text, is_free=True),
+    Form("integer", _PLAIN, _as_number, _any_number_or_text, is_kept=True),
+    Form("boolean", _PLAIN, _as_number, _any_number_or_text, is_kept=True),
+    Form("numeric", _PLAIN, _as_number, _any_number_or_text, is_free=True),
     Form("text", _PLAIN, _any, str, is_kept=True, is_text=True, is_free=True),
     Form("collated", _PLAIN, _any, str, is_exact=False, is_free=True),
     Form("real", _PLAIN, _unknown, float, is_exact=False),
