@@ -157,10 +157,11 @@ class _Analysis:
         table = asked.pop()
         columns = [*further, *order, *kind_columns(self.prop.mapper)]
         question = self._question(pairs, [column for column in columns if column.table is table])
-        if question is None:
+        halves = self._halves(table, pairs)
+        if question is None or (halves is None and self._has_halves(table)):
             return None
         other = self.places.parts([column for column in columns if column.table is not table], self.what)
-        return End(self.prop, own=self._own(near), questions=[question], far=other)
+        return End(self.prop, own=self._own(near), questions=[question], far=other, links=halves)
 
     def _by_link(self, link: Any) -> End | None:
         near_pairs, near_rest = _pairs(self.prop.primaryjoin)
@@ -213,6 +214,32 @@ class _Analysis:
         kinds = [column for column in kind_columns(self.prop.mapper) if column.table in tables]
         narrow, question = self._asked([(on, column) for column, on in far], kinds)
         return Links(between, members, tuple(on for on, _ in narrow), question)
+
+    def _has_halves(self, asked: Any) -> bool:
+        """Whether a row that is asked for may be there before the object's other rows are. A row of a table above must
+        be there first, where the database sees to that."""
+        above = self.prop.mapper.iterate_to_root()
+        tables = [mapper.local_table for mapper in above if not mapper.single]
+        return tables[0] is not asked or (len(tables) > 1 and self.places.dialect.name == "sqlite")
+
+    def _halves(self, asked: Any, near: Pairs) -> Links | None:
+        """The rows that are asked for, as rows between: the other rows of their objects may be yet to come."""
+        mapper = self.prop.mapper
+        by_key = {as_inherited(mapper, column): column for column in asked.primary_key}
+        members = self._members(local for local, _ in near)
+        if members is None or not self._has_halves(asked) or any(key not in by_key for key in mapper.primary_key):
+            return None
+        # The table's own columns: those of the class would join its other tables.
+        between = tuple(asked.columns[column.key] for _, column in near)
+        keys = tuple(by_key[key] for key in mapper.primary_key)
+        return Links(between, members, keys, None, self._of_class(asked))
+
+    def _of_class(self, asked: Any) -> ColumnElement[bool] | None:
+        """The condition that a row is one of an object of the far class, if this table tells."""
+        kind = self.prop.mapper.polymorphic_on
+        if kind is None or any(column.table is not asked for column in columns_in(kind)):
+            return None
+        return kind.in_([mapper.polymorphic_identity for mapper in self.prop.mapper.self_and_descendants])
 
     def _own(self, columns: Sequence[ColumnClause[Any]]) -> list[Part]:
         """Columns of the object at hand. Those of its key are what it is; they can't change."""

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Integer, Uuid, select
 from sqlalchemy.orm import ClassManager, InstanceState, Session
-from sqlalchemy.sql.elements import ColumnClause
+from sqlalchemy.sql.elements import ColumnClause, ColumnElement
 
 from afterwork.manifest.active import untracked
 from afterwork.manifest.shape import Where
@@ -44,12 +44,13 @@ class Question:
 class Links:
     """The rows between the objects of an end and the far ones. Their columns `near` are equal to `members` of the
     object at hand, `on` to columns of the far rows, which `far` asks for by them: also for those that are yet to come.
-    No `far`: `on` are the far primary key."""
+    No `far`: `on` are the far primary key. `only`: a condition that rows between must meet."""
 
     near: tuple[ColumnClause[Any], ...]
     members: tuple[str, ...]
     on: tuple[ColumnClause[Any], ...]
     far: Question | None
+    only: ColumnElement[bool] | None = None
 
     def values(self, session: Session, state: InstanceState[Any]) -> Iterable[Sequence[Any]]:
         """The values of `on` in the rows between that belong to an object. Where nothing is written meanwhile, one
@@ -72,6 +73,8 @@ class Links:
     def _rows(self, session: Session, wanted: Iterable[tuple[Any, ...]]) -> Sequence[Sequence[Any]]:
         usable = {values for values in wanted if None not in values}
         found = select(*self.near, *self.on).where(is_one_of(self.near, usable)).distinct()
+        if self.only is not None:
+            found = found.where(self.only)
         with untracked():
             return session.connection().execute(found).all() if usable else ()
 
