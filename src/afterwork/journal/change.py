@@ -65,15 +65,16 @@ def read(rows: Iterable[Any]) -> list[Change]:
 
 
 def _changes(row: Entry) -> Iterator[Change]:
-    make = _maker(row)
     match row.kind:
         case "i":
+            make = _maker(row)
             return (make("I", EVERY_COLUMN, None, new) for new in row.new)
         case "d":
+            make = _maker(row)
             return (make("D", EVERY_COLUMN, old, None) for old in row.old)
         case "u":
-            return _updates(row, make)
-        case kind:
+            return _updates(row, _maker(row))
+        case kind:  # here the key may be whatever SQLite keeps in a column for numbers
             key = text_in(row.key if row.key is not None else row.key_text)
             old, new = _image(row.old), _image(row.new)
             return iter([Change(row.id, _tx(row), moment_of(row.moment), row.watch, kind, key, row.columns, old, new)])
