@@ -177,6 +177,9 @@ POSTGRESQL: dict[str, Case] = {
     "order and digits in jsonb": Case(
         JSONB(), [{"b": 1, "a": 1e22}, {"a": 10**22, "b": 1}], [{"a": 10**22, "b": 1.0}, {"a": 10**22, "b": True}]
     ),
+    "numbers that jsonb writes in full": Case(
+        JSONB(), [{"n": [1e300, 1e-7]}, {"n": [10**300, 1e-7]}], [{"n": [1e300, 1e-8]}, {"n": [1e301, 1e-8]}]
+    ),
     "order in json": Case(JSON(), [{"b": 1, "a": 1}], [{"a": 1, "b": 1}]),
     "jsonb, as only the database knows": Case(
         JSON(), [{"bb": 1, "a": 1}, {"a": 1, "bb": 1}], [{"a": 1, "bb": True}], "jsonb"
@@ -190,6 +193,9 @@ POSTGRESQL: dict[str, Case] = {
     "addresses": Case(INET(), ["10.0.0.1", "10.0.0.1/32"], ["10.0.0.0/24"]),
     "spans of a precision": Case(
         Interval(), [dt.timedelta(1, 2, 5), dt.timedelta(1, 2)], [dt.timedelta(1, 3)], "interval(0)"
+    ),
+    "spans of some fields": Case(
+        Interval(), [dt.timedelta(1, 7200), dt.timedelta(1, 7205)], [dt.timedelta(1, 10800)], "interval day to hour"
     ),
     "a domain": Case(Numeric(), [D("1.005"), D("1.01")], [D("1.02")], "amount"),
     "the database's own enumeration": Case(Enum(Shade, name="shade"), [Shade.LIGHT], [Shade.DARK]),

@@ -40,6 +40,10 @@ FITS_ALL = 6
 """Digits of a second that a moment has in Python."""
 
 
+ALL_FIELDS = 0x7FFF
+"""Which parts an interval has, as its modifier says it of one that has all."""
+
+
 @dataclass(frozen=True)
 class Document:
     """What was sent as JSON, as it would be read back if PostgreSQL kept its text."""
@@ -91,7 +95,8 @@ def _size(base: str, modifier: int) -> int | None:
             scale = (modifier - 4) & 0x7FF
             return scale - 0x800 if scale & 0x400 else scale
         case "interval":
-            return modifier & 0xFFFF
+            # Fields that are left out are cut, as parts of a second are.
+            return modifier & 0xFFFF if modifier >> 16 == ALL_FIELDS else 0
         case _:
             return modifier
 
@@ -100,7 +105,7 @@ def _kept(kind: ColumnType, bound: Any, there: Any) -> Kept | Unsure:
     match kind.base, bound:
         case ("json", Document(value)) | ("jsonb", Document(value)):
             # The order of keys and how numbers are written is all that may become another in jsonb.
-            is_kept = kind.base == "json" or not (isinstance(there, Document) and there.value == value)
+            is_kept = kind.base == "json" or not (isinstance(there, Document) and _is_like(there.value, value))
             return Kept(value) if is_kept else Unsure()
         case "varchar" | "bpchar", str() if type(bound) is str:
             return Kept(_in_length(kind, bound))
@@ -112,6 +117,25 @@ def _kept(kind: ColumnType, bound: Any, there: Any) -> Kept | Unsure:
             return _moment(base, bound, there)
         case _:
             return Unsure()
+
+
+def _is_like(one: Any, other: Any) -> bool:
+    """Whether two documents may be the same in jsonb, where 1e300 is written in full."""
+    match one, other:
+        case (int() | float(), int() | float()):
+            return one == other or (
+                isinstance(one, float) != isinstance(other, float) and _in_full(one) == _in_full(other)
+            )
+        case (list(), list()):
+            return len(one) == len(other) and all(map(_is_like, one, other))
+        case (dict(), dict()):
+            return one.keys() == other.keys() and all(_is_like(one[key], other[key]) for key in one)
+        case _:
+            return bool(one == other)
+
+
+def _in_full(number: int | float) -> Decimal:
+    return Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
 
 
 def _in_length(kind: ColumnType, bound: str) -> str:
