@@ -13,8 +13,11 @@ from afterwork.manifest.active import untracked
 from afterwork.manifest.shape import Where
 from afterwork.model.key import is_one_of
 
-BATCH = "afterwork.batch"
-"""In the `info` of a session: the batch that its objects are loaded for."""
+BATCH = "_afterwork_batch"
+"""The attribute of a session with the batch that its objects are loaded for. Its `info` is the application's."""
+
+MEMORY = "_afterwork_links"
+"""The attribute of a session without a batch with the rows between that were found."""
 
 AT_ONCE = 500
 """Objects for which one query looks at the rows between."""
@@ -56,11 +59,11 @@ class Links:
         """The values of `on` in the rows between that belong to an object. Where nothing is written meanwhile, one
         query finds those of its siblings, too."""
         mine = tuple(values_of(state, self.members))
-        batch: Batch | None = session.info.get(BATCH)
+        batch: Batch | None = getattr(session, BATCH, None)
         is_sure = getattr(session, "only_reads", False) and all(isinstance(c.type, Integer | Uuid) for c in self.near)
         if not is_sure:
             return [row[len(mine) :] for row in self._rows(session, [mine])]
-        memory = session.info if batch is None else batch.memory
+        memory = vars(session).setdefault(MEMORY, {}) if batch is None else batch.memory
         known: dict[Any, list[Any]] = memory.setdefault(self, {})
         if mine not in known:
             siblings = self._siblings(session, state) if batch is None else batch.values(state.manager, self.members)

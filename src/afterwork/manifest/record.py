@@ -54,7 +54,7 @@ class Recorder:
         self._on_statement = on_statement
         self._originals = originals
         if originals is not None:
-            session.info[BATCH] = originals
+            setattr(session, BATCH, originals)
         self._missed: OtherThread | None = None
         self._reads = Reads()
         self._attributes: dict[int, QueryableAttribute[Any]] = {}
