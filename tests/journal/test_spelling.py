@@ -62,10 +62,10 @@ def test_a_row_goes_on_counting_however_its_key_was_written(engine: Engine, name
     class Whole(Base):
         __tablename__ = "whole"
         id: Mapped[int] = mapped_column(primary_key=True)
-        total: Mapped[int | None]
+        total: Mapped[int | None] = mapped_column()
         parts: Mapped[list[Part]] = relationship()
 
-        @aw.derived("total")
+        @aw.derived(total)
         def compute_total(self) -> int:
             return sum(part.amount for part in self.parts)
 

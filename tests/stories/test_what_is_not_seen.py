@@ -2,11 +2,12 @@
 
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, ForeignKey, Table, inspect, select, text
+from sqlalchemy import Engine, ForeignKey, Table, func, inspect, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
 import afterwork as aw
@@ -65,6 +66,17 @@ def by_driver(thing: Thing) -> int:
         connection.close()
 
 
+def asked(engine: Engine) -> int:
+    with Session(engine) as session:
+        return session.scalar(select(func.sum(Part.weight))) or 0
+
+
+def by_thread(thing: Thing) -> int:
+    engine = aw.session(thing).get_bind().engine
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asked, engine).result()
+
+
 def by_view(thing: Thing) -> int:
     aw.depends_on(Part)
     with aw.untracked():
@@ -76,6 +88,7 @@ WAYS = {
     "dict": by_dict,
     "inspection": by_inspection,
     "driver": by_driver,
+    "thread": by_thread,
     "view": by_view,
 }
 
@@ -108,7 +121,7 @@ def sql(engine: Engine, *statements: str) -> None:
             connection.execute(text(statement))
 
 
-@pytest.mark.parametrize("way", ["dict", "inspection", "driver"])
+@pytest.mark.parametrize("way", ["dict", "inspection", "driver", "thread"])
 def test_what_is_read_behind_python_s_back_is_seen_when_it_is_calculated_again(
     app: aw.Afterwork, engine: Engine, way: str
 ) -> None:
