@@ -17,8 +17,11 @@ Values = Mapping[str, Any]
 State = dict[str, dict[Key, dict[str, Any]]]
 """By table and primary key, the columns of each row."""
 
-Cache = tuple[str, int]
+Cache = tuple[str, Key]
 """A cache of an object: `("Item.worth", 1)`."""
+
+HIDDEN = object()
+"""The result for an object that the program doesn't see: nothing runs, and what is stored stays as it is."""
 
 
 @dataclass(frozen=True)
@@ -198,10 +201,55 @@ def _mark(look: Look, node: Key) -> int:
     return 100 * int(look.cell("node", node, "level")) + int(look.cell("node", node, "total"))
 
 
+def _greeting(look: Look, person: Key) -> str:
+    return f"{look.cell('person', person, 'type').capitalize()} {look.cell('person', person, 'name')}"
+
+
+def _person_title(look: Look, person: Key) -> str:
+    return f"{look.cell('person', person, 'type')[0].upper()} {look.cell('person', person, 'name')}"
+
+
+def _pay(look: Look, employee: Key) -> int:
+    is_boss = look.cell("employee", employee, "type") == "boss"
+    bonus = look.cell("boss", employee, "bonus") if is_boss else 0
+    return int(look.cell("employee", employee, "salary") + bonus)
+
+
+def _share_of_boss(look: Look, boss: Key) -> int:
+    look.cell("employee", boss, "type")
+    return int(look.cell("boss", boss, "bonus") * 10)
+
+
+def _task_shown(look: Look, task: Key) -> Any:
+    return HIDDEN if look.cell("task", task, "deleted") else look.cell("task", task, "name").upper()
+
+
+def _counts(look: Look, owner: Key) -> str:
+    look.keys("task", deleted=False)  # criteria of loaders are asked for all of a class, whoever's it is
+    found = len(look.keys("task", owner_id=owner, deleted=False))
+    return f"{found} {found}"
+
+
+def _visited(look: Look, place: Key) -> int:
+    visits = look.keys("visit", place_name=place[0], place_day=place[1])
+    return sum(look.cell("visit", visit, "count") for visit in visits)
+
+
+def _visit_shown(look: Look, visit: Key) -> str:
+    place = look.cell("visit", visit, "place_name"), look.cell("visit", visit, "place_day")
+    if None in place or not look.is_there("place", place):
+        return ""
+    return f"{place[0]}/{place[1]}:{look.cell('place', place, 'visited')}"
+
+
+def _each(row: Values) -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class Definition:
-    """A cache of each row of a table. `column` is None for the view model, which makes badges. Those of a tree read
-    what others of the same kind write. `tables` are those that it ever reads."""
+    """A cache of each row of a table, or of those that `has` it. `column` is None for the view model, which makes
+    badges. Those of a tree read what others of the same kind write. `tables` are those that it ever reads."""
 
     name: str
     table: str
@@ -209,6 +257,14 @@ class Definition:
     calculate: Callable[[Look, Key], Any]
     tables: Sequence[str]
     is_tree: bool = False
+    has: Callable[[Values], bool] = _each
+
+    def is_there(self, state: State, key: Key) -> bool:
+        """Whether there is such a cache."""
+        return self.is_of(state[self.table].get(key))
+
+    def is_of(self, row: Values | None) -> bool:
+        return row is not None and self.has(row)
 
 
 DEFINITIONS = (
@@ -228,6 +284,14 @@ DEFINITIONS = (
     Definition("Node.total", "node", "total", _node_total, ("node",), is_tree=True),
     Definition("Node.level", "node", "level", _level, ("node",), is_tree=True),
     Definition("Node.mark", "node", "mark", _mark, ("node",)),
+    Definition("Person.greeting", "person", "greeting", _greeting, ("person",)),
+    Definition("Manager.title", "person", "title", _person_title, ("person",), has=lambda row: row["type"] != "person"),
+    Definition("Employee.pay", "employee", "pay", _pay, ("employee", "boss")),
+    Definition("Boss.share", "boss", "share", _share_of_boss, ("employee", "boss")),
+    Definition("Task.shown", "task", "shown", _task_shown, ("task",)),
+    Definition("Owner.counts", "owner", "counts", _counts, ("task",)),
+    Definition("Place.visited", "place", "visited", _visited, ("visit",)),
+    Definition("Visit.shown", "visit", "shown", _visit_shown, ("visit", "place")),
 )
 """Those that are read before those that read them."""
 
@@ -242,6 +306,8 @@ def wrong_values(state: State, hour: float) -> dict[Cache, tuple[Any, Any]]:
     for definition in DEFINITIONS:
         for key in _feeders_first(definition, state):
             value = definition.calculate(Look(right, hour), key)
+            if value is HIDDEN:
+                continue
             if definition.column is not None:
                 stored = state[definition.table][key][definition.column]
                 right[definition.table][key][definition.column] = value
@@ -254,7 +320,8 @@ def wrong_values(state: State, hour: float) -> dict[Cache, tuple[Any, Any]]:
 
 def _feeders_first(definition: Definition, state: State) -> list[Key]:
     """Parents have smaller keys than their children here."""
-    return sorted(state[definition.table], reverse=definition.name == "Node.total")
+    found = (key for key in state[definition.table] if definition.is_there(state, key))
+    return sorted(found, reverse=definition.name == "Node.total")
 
 
 @dataclass
@@ -339,8 +406,8 @@ class Oracle:
 
     def certainly_stale(self, state: State, hour: float) -> set[Cache]:
         """The caches for which some answer is another one than at the last quiet moment."""
-        looks = self._looks(state, hour)
-        return {cache for cache, look in looks if self.answers.get(cache) != look.answers}
+        found = {cache for cache, look in self._looks(state, hour) if self.answers.get(cache) != look.answers}
+        return {(name, key) for name, key in found if BY_NAME[name].calculate(Look(state, hour), key) is not HIDDEN}
 
     def possibly_stale(self, hour: float) -> set[Cache]:
         """The caches that may have run since the last quiet moment, whatever has happened in between."""
@@ -357,7 +424,7 @@ class Oracle:
 
     def _looks(self, state: State, hour: float) -> Iterator[tuple[Cache, Look]]:
         for definition in DEFINITIONS:
-            for key in state[definition.table]:
+            for key in _feeders_first(definition, state):
                 look = Look(state, hour)
                 definition.calculate(look, key)
                 yield (definition.name, key), look
@@ -375,7 +442,7 @@ class _Simulation:
         oracle = self.oracle
         self.due |= {cache for cache, until in oracle.until.items() if until <= self.hour}
         self._match(oracle.pending)
-        self.due |= {cache for cache in overwritten(oracle.pending) if cache[1] in self.state[BY_NAME[cache[0]].table]}
+        self.due |= {cache for cache in overwritten(oracle.pending) if self._is_there(cache)}
         oracle.pending = []
         for definition in DEFINITIONS:
             if definition.is_tree:
@@ -398,10 +465,10 @@ class _Simulation:
             self.oracle.until[cache] = look.until
         if definition.is_tree:
             self.expected.must.add(cache)
-        else:
+        elif value is not HIDDEN:
             self.expected.exactly[cache] += 1
         row = self.state[definition.table][key]
-        if definition.column is not None and row[definition.column] != value:
+        if definition.column is not None and value is not HIDDEN and row[definition.column] != value:
             before = dict(row)
             row[definition.column] = value
             self._match([Change(definition.table, key, before, dict(row))])
@@ -411,17 +478,22 @@ class _Simulation:
         self.due |= touched(oracle.questions, changes)
         self.due |= set(new_caches(changes))
         for cache in [*oracle.questions, *self.due]:
-            if cache[1] not in self.state[BY_NAME[cache[0]].table]:
+            if not self._is_there(cache):
                 self.due.discard(cache)
                 oracle.questions.pop(cache, None)
                 oracle.until.pop(cache, None)
+
+    def _is_there(self, cache: Cache) -> bool:
+        return BY_NAME[cache[0]].is_there(self.state, cache[1])
 
 
 def new_caches(changes: Iterable[Change]) -> Iterator[Cache]:
     """The caches of objects that came to be."""
     for change in changes:
         for definition in DEFINITIONS:
-            if change.table == definition.table and change.after is not None and change.before is None:
+            if change.table != definition.table or change.emptied:
+                continue
+            if definition.is_of(change.after) and not definition.is_of(change.before):
                 yield definition.name, change.key
 
 

@@ -8,14 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
+from urllib.parse import unquote
 
 from sqlalchemy import URL, Connection, Table, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 import afterwork as aw
 from afterwork.events import Reached
 from afterwork.jobs.outcome import Succeeded
-from tests.properties.caches.model import Base, item_tag, pause
+from tests.properties.caches.model import Base, pause
+from tests.properties.caches.objects import hide
 from tests.properties.caches.oracle import BY_NAME, Cache, Change, Oracle, State, wrong_values
 from tests.properties.caches.servers import Hours, Killed, LongLived, Resident, ServerAtHand, arguments
 from tests.properties.caches.writes import ACTS, BESIDE_SERVERS, EMPTIES, REPLACES
@@ -82,11 +85,13 @@ class World:
         self.runs_before: dict[Cache, tuple[int, int]] = {}
         self.runs_expected: Counter[Cache] = Counter()
         """Those since the last quiet moment that nothing had disturbed, and that were as many as they had to be."""
+        event.listen(Session, "do_orm_execute", hide)
         Base.metadata.create_all(self.engine)
         self.servers[0].app.install(self.servers[0].engine)
         self._learn()
 
     def close(self) -> None:
+        event.remove(Session, "do_orm_execute", hide)
         self.looking.close()
         for closed in (self.engine.dispose, self.looking.engine.dispose, *(server.close for server in self.servers)):
             closed()
@@ -114,6 +119,8 @@ class World:
             ("insert a tag", 1, 1, 1), ("insert a group", 1, 1, 1), ("insert an item", 1, 1, 2),
             ("insert a part", 1, 1, 1), ("tag an item", 1, 1, 1), ("insert a node", 1, 1, 1),
             ("insert a node", 2, 1, 1), ("give a badge", 1, 1, 1), ("set an amount", 1, 40, 0),
+            ("insert an owner", 1, 1, 1), ("insert a task", 1, 1, 1), ("insert a person", 1, 3, 1),
+            ("save a boss", 1, 1, 1), ("insert a place", 1, 1, 1), ("insert a visit", 1, 1, 1),
         ):  # fmt: skip
             self.write([writing])
         for _ in range(2):
@@ -344,7 +351,8 @@ def _rows_of_a_file(connection: Connection) -> dict[str, list[dict[str, Any]]]:
 
 
 def _key(table: str, row: dict[str, Any]) -> Any:
-    return (row["item_id"], row["tag_id"]) if table == item_tag.name else row["id"]
+    key = tuple(row[column.name] for column in TABLES[table].primary_key)
+    return key if len(key) > 1 else key[0]
 
 
 _THERE = text("SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(:gone)")
@@ -394,7 +402,8 @@ def _changes(writing: Writing, before: State, after: State, on_sqlite: bool) -> 
 
 def _cache(name: str, root: str | None) -> Cache:
     assert root is not None
-    return name, int(root.partition("!")[2])
+    _, *parts = root.split("!")
+    return name, int(parts[0]) if len(parts) == 1 else tuple(map(unquote, parts))
 
 
 def _reason(ended: aw.Ended) -> str:

@@ -33,23 +33,23 @@ BESIDE_SERVERS = frozenset(
 """Acts that lock no row that a server ever writes."""
 
 
-def _act(name: str) -> Callable[[Act], Act]:
-    def note(act: Act) -> Act:
-        ACTS[name] = act
-        return act
+def act(name: str) -> Callable[[Act], Act]:
+    def note(done: Act) -> Act:
+        ACTS[name] = done
+        return done
 
     return note
 
 
-def _sql(name: str, statement: str) -> None:
+def sql(name: str, statement: str) -> None:
     """An act that is one statement on the numbers a, b and c."""
     used = [name for name in "abc" if f":{name}" in statement]
 
-    def act(connection: Connection, a: int, b: int, c: int) -> None:
+    def run(connection: Connection, a: int, b: int, c: int) -> None:
         given = {"a": a, "b": b, "c": c}
         connection.execute(text(statement), {name: given[name] for name in used})
 
-    ACTS[name] = act
+    ACTS[name] = run
 
 
 _ITEM = "(SELECT id FROM item WHERE id = :{})"
@@ -57,117 +57,117 @@ _GROUP = "(SELECT id FROM groups WHERE id = :{})"
 _TAG = "(SELECT id FROM tag WHERE id = :{})"
 
 # Raw SQL, as another program would do it.
-_sql(
+sql(
     "insert an item",
     "INSERT INTO item (id, group_id, active, amount, note, goods, worth, names, overdue, bulk, caption)"
     f" VALUES (:a, {_GROUP.format('b')}, :c > 1, :c, 0, 77, 77, 'x', false, 'x', 'x') ON CONFLICT DO NOTHING",
 )
-_sql("delete an item", "DELETE FROM item WHERE id = :a")
-_sql("move an item", f"UPDATE item SET group_id = {_GROUP.format('b')} WHERE id = :a")
-_sql("move all items of a group", f"UPDATE item SET group_id = {_GROUP.format('b')} WHERE group_id = :a")
-_sql("let an item go", "UPDATE item SET group_id = NULL WHERE id = :a")
-_sql("switch an item", "UPDATE item SET active = NOT active WHERE id = :a")
-_sql("activate items", "UPDATE item SET active = (id <> :b) WHERE group_id = :a")
-_sql("set an amount", "UPDATE item SET amount = :b WHERE id = :a")
-_sql("raise two amounts", "UPDATE item SET amount = amount + :b, note = note + 1 WHERE id IN (:a, :c)")
-_sql("set when an item is due", "UPDATE item SET due = :b * 3 WHERE id = :a")
-_sql("an item is never due", "UPDATE item SET due = NULL WHERE id = :a")
-_sql(
+sql("delete an item", "DELETE FROM item WHERE id = :a")
+sql("move an item", f"UPDATE item SET group_id = {_GROUP.format('b')} WHERE id = :a")
+sql("move all items of a group", f"UPDATE item SET group_id = {_GROUP.format('b')} WHERE group_id = :a")
+sql("let an item go", "UPDATE item SET group_id = NULL WHERE id = :a")
+sql("switch an item", "UPDATE item SET active = NOT active WHERE id = :a")
+sql("activate items", "UPDATE item SET active = (id <> :b) WHERE group_id = :a")
+sql("set an amount", "UPDATE item SET amount = :b WHERE id = :a")
+sql("raise two amounts", "UPDATE item SET amount = amount + :b, note = note + 1 WHERE id IN (:a, :c)")
+sql("set when an item is due", "UPDATE item SET due = :b * 3 WHERE id = :a")
+sql("an item is never due", "UPDATE item SET due = NULL WHERE id = :a")
+sql(
     "insert a group",
     "INSERT INTO groups (id, name, note, total, late, share, stats, stock, title)"
     " VALUES (:a, 'g', 0, 5, 5, 5, 'x', 'x', 'x') ON CONFLICT DO NOTHING",
 )
-_sql("delete a group", "DELETE FROM groups WHERE id = :a")
-_sql("name a group", "UPDATE groups SET name = CASE WHEN :b > 2 THEN 'g' ELSE 'h' END WHERE id = :a")
-_sql(
+sql("delete a group", "DELETE FROM groups WHERE id = :a")
+sql("name a group", "UPDATE groups SET name = CASE WHEN :b > 2 THEN 'g' ELSE 'h' END WHERE id = :a")
+sql(
     "insert a part",
     "INSERT INTO part (id, item_id, count, price, note)"
     f" VALUES (:a, {_ITEM.format('b')}, :c, 1, 0) ON CONFLICT DO NOTHING",
 )
-_sql(
+sql(
     "upsert a part",
     f"INSERT INTO part (id, item_id, count, price, note) SELECT :a, {_ITEM.format('b')}, :c, 2, 0 WHERE true"
     " ON CONFLICT (id) DO UPDATE SET count = excluded.count, item_id = excluded.item_id",
 )
-_sql("count parts", "UPDATE part SET count = :b WHERE id = :a")
-_sql("raise prices", "UPDATE part SET price = price + 1 WHERE item_id = :a")
-_sql("move a part", f"UPDATE part SET item_id = {_ITEM.format('b')} WHERE id = :a")
-_sql("delete a part", "DELETE FROM part WHERE id = :a")
-_sql("delete parts of an item", "DELETE FROM part WHERE item_id = :a")
-_sql(
+sql("count parts", "UPDATE part SET count = :b WHERE id = :a")
+sql("raise prices", "UPDATE part SET price = price + 1 WHERE item_id = :a")
+sql("move a part", f"UPDATE part SET item_id = {_ITEM.format('b')} WHERE id = :a")
+sql("delete a part", "DELETE FROM part WHERE id = :a")
+sql("delete parts of an item", "DELETE FROM part WHERE item_id = :a")
+sql(
     "give a part another key",
     "UPDATE part SET id = :a + 20 WHERE id = :a AND NOT EXISTS (SELECT 1 FROM part WHERE id = :a + 20)",
 )
-_sql(
+sql(
     "give a part its key back",
     "UPDATE part SET id = :a WHERE id = :a + 20 AND NOT EXISTS (SELECT 1 FROM part WHERE id = :a)",
 )
-_sql("insert a tag", "INSERT INTO tag (id, name, weight, note) VALUES (:a, 't', :b, 0) ON CONFLICT DO NOTHING")
-_sql("weigh a tag", "UPDATE tag SET weight = :b WHERE id = :a")
-_sql("name a tag", "UPDATE tag SET name = CASE WHEN :b > 2 THEN 't' ELSE 'u' END WHERE id = :a")
-_sql("delete a tag", "DELETE FROM tag WHERE id = :a")
-_sql(
+sql("insert a tag", "INSERT INTO tag (id, name, weight, note) VALUES (:a, 't', :b, 0) ON CONFLICT DO NOTHING")
+sql("weigh a tag", "UPDATE tag SET weight = :b WHERE id = :a")
+sql("name a tag", "UPDATE tag SET name = CASE WHEN :b > 2 THEN 't' ELSE 'u' END WHERE id = :a")
+sql("delete a tag", "DELETE FROM tag WHERE id = :a")
+sql(
     "tag an item",
     "INSERT INTO item_tag (item_id, tag_id) SELECT i.id, t.id FROM item i, tag t WHERE i.id = :a AND t.id = :b"
     " ON CONFLICT DO NOTHING",
 )
-_sql(
+sql(
     "tag all items",
     "INSERT INTO item_tag (item_id, tag_id) SELECT i.id, t.id FROM item i, tag t WHERE t.id = :a"
     " ON CONFLICT DO NOTHING",
 )
-_sql("untag an item", "DELETE FROM item_tag WHERE item_id = :a AND tag_id = :b")
-_sql(
+sql("untag an item", "DELETE FROM item_tag WHERE item_id = :a AND tag_id = :b")
+sql(
     "move a tag",
     f"UPDATE item_tag SET item_id = :c WHERE item_id = :a AND tag_id = :b AND EXISTS {_ITEM.format('c')}"
     " AND NOT EXISTS (SELECT 1 FROM item_tag WHERE item_id = :c AND tag_id = :b)",
 )
-_sql(
+sql(
     "insert a node",
     "INSERT INTO node (id, parent_id, own, note, total, level, mark)"
     " VALUES (:a, (SELECT id FROM node WHERE id = :b AND id < :a), :c, 0, 9, 9, 9) ON CONFLICT DO NOTHING",
 )
-_sql("set what a node has itself", "UPDATE node SET own = :b WHERE id = :a")
-_sql("set what all nodes have", "UPDATE node SET own = own + 1 WHERE id > :a")
-_sql("move a node", "UPDATE node SET parent_id = (SELECT p.id FROM node p WHERE p.id = :b AND p.id < :a) WHERE id = :a")
-_sql("delete a node", "DELETE FROM node WHERE id = :a")
-_sql("take a badge away", "DELETE FROM badge WHERE id = (SELECT max(id) FROM badge WHERE group_id = :a)")
-_sql(
+sql("set what a node has itself", "UPDATE node SET own = :b WHERE id = :a")
+sql("set what all nodes have", "UPDATE node SET own = own + 1 WHERE id > :a")
+sql("move a node", "UPDATE node SET parent_id = (SELECT p.id FROM node p WHERE p.id = :b AND p.id < :a) WHERE id = :a")
+sql("delete a node", "DELETE FROM node WHERE id = :a")
+sql("take a badge away", "DELETE FROM badge WHERE id = (SELECT max(id) FROM badge WHERE group_id = :a)")
+sql(
     "give a badge",
     "INSERT INTO badge (id, group_id) SELECT 1000 + :b, id FROM groups WHERE id = :a ON CONFLICT DO NOTHING",
 )
 
 # What belongs to the caches.
-_sql("overwrite what an item is worth", "UPDATE item SET worth = worth + :b WHERE id = :a")
-_sql("overwrite what items are called", "UPDATE item SET names = 'x', overdue = NOT overdue WHERE group_id = :a")
-_sql("overwrite a group's values", "UPDATE groups SET total = :b, title = 'x' WHERE id = :a")
-_sql("overwrite levels", "UPDATE node SET level = :b WHERE id >= :a")
+sql("overwrite what an item is worth", "UPDATE item SET worth = worth + :b WHERE id = :a")
+sql("overwrite what items are called", "UPDATE item SET names = 'x', overdue = NOT overdue WHERE group_id = :a")
+sql("overwrite a group's values", "UPDATE groups SET total = :b, title = 'x' WHERE id = :a")
+sql("overwrite levels", "UPDATE node SET level = :b WHERE id >= :a")
 
 # What changes nothing that anybody has read.
-_sql("nothing: parts", "UPDATE part SET count = count, item_id = item_id, price = price WHERE id <> :a")
-_sql("nothing: items", "UPDATE item SET active = active, group_id = group_id, amount = amount")
-_sql("nothing: groups", "UPDATE groups SET name = name, total = total")
-_sql("nothing: nodes", "UPDATE node SET parent_id = parent_id, own = own")
-_sql("nothing: links", "UPDATE item_tag SET tag_id = tag_id WHERE item_id = :a")
-_sql("notes on items", "UPDATE item SET note = note + 1")
-_sql("notes on parts", "UPDATE part SET note = :b WHERE item_id = :a")
-_sql("notes on groups and more", "UPDATE groups SET note = note + :b")
-_sql("notes on tags", "UPDATE tag SET note = note + :b WHERE id = :a")
-_sql("notes on nodes", "UPDATE node SET note = :b")
-_sql("noise", "INSERT INTO noise (id, item_id, text) VALUES (:a, :b, 'x') ON CONFLICT (id) DO UPDATE SET item_id = :c")
-_sql("no more noise", "DELETE FROM noise")
-_sql(
+sql("nothing: parts", "UPDATE part SET count = count, item_id = item_id, price = price WHERE id <> :a")
+sql("nothing: items", "UPDATE item SET active = active, group_id = group_id, amount = amount")
+sql("nothing: groups", "UPDATE groups SET name = name, total = total")
+sql("nothing: nodes", "UPDATE node SET parent_id = parent_id, own = own")
+sql("nothing: links", "UPDATE item_tag SET tag_id = tag_id WHERE item_id = :a")
+sql("notes on items", "UPDATE item SET note = note + 1")
+sql("notes on parts", "UPDATE part SET note = :b WHERE item_id = :a")
+sql("notes on groups and more", "UPDATE groups SET note = note + :b")
+sql("notes on tags", "UPDATE tag SET note = note + :b WHERE id = :a")
+sql("notes on nodes", "UPDATE node SET note = :b")
+sql("noise", "INSERT INTO noise (id, item_id, text) VALUES (:a, :b, 'x') ON CONFLICT (id) DO UPDATE SET item_id = :c")
+sql("no more noise", "DELETE FROM noise")
+sql(
     "a part of nothing",
     "INSERT INTO part (id, item_id, count, price, note) VALUES (40 + :a, NULL, 1, 1, 0) ON CONFLICT DO NOTHING",
 )
 
 
-@_act("empty parts")
+@act("empty parts")
 def _empty_parts(connection: Connection, a: int, b: int, c: int) -> None:
     _empty(connection, "part")
 
 
-@_act("empty tags of items")
+@act("empty tags of items")
 def _empty_links(connection: Connection, a: int, b: int, c: int) -> None:
     _empty(connection, "item_tag")
 
@@ -177,7 +177,7 @@ def _empty(connection: Connection, table: str) -> None:
     connection.execute(text(f"DELETE FROM {table}" if on_sqlite else f"TRUNCATE {table}"))
 
 
-@_act("replace a part")
+@act("replace a part")
 def _replace_a_part(connection: Connection, a: int, b: int, c: int) -> None:
     if connection.dialect.name == "sqlite":
         statement = (
@@ -187,13 +187,13 @@ def _replace_a_part(connection: Connection, a: int, b: int, c: int) -> None:
         connection.execute(text(statement), {"a": a, "b": b, "c": c})
 
 
-@_act("replace a tag")
+@act("replace a tag")
 def _replace_a_tag(connection: Connection, a: int, b: int, c: int) -> None:
     if connection.dialect.name == "sqlite":
         connection.execute(text("REPLACE INTO tag (id, name, weight, note) VALUES (:a, 'r', :b, 0)"), {"a": a, "b": b})
 
 
-@_act("merge parts")
+@act("merge parts")
 def _merge_parts(connection: Connection, a: int, b: int, c: int) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(
@@ -208,7 +208,7 @@ def _merge_parts(connection: Connection, a: int, b: int, c: int) -> None:
         )
 
 
-@_act("two tables in one statement")
+@act("two tables in one statement")
 def _two_tables(connection: Connection, a: int, b: int, c: int) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(
@@ -221,7 +221,7 @@ def _two_tables(connection: Connection, a: int, b: int, c: int) -> None:
         )
 
 
-@_act("everything")
+@act("everything")
 def _everything(connection: Connection, a: int, b: int, c: int) -> None:
     """Change something that nearly every cache reads."""
     for change in (
@@ -230,6 +230,10 @@ def _everything(connection: Connection, a: int, b: int, c: int) -> None:
         "tag SET weight = weight + 1, name = name || '+'",
         "node SET own = own + 1",
         "groups SET name = name || '+'",
+        "person SET name = name || '+'",
+        "employee SET salary = salary + 1",
+        "task SET name = name || '+'",
+        "visit SET count = count + 1",
     ):
         connection.execute(text(f"UPDATE {change}"))
 
@@ -237,7 +241,7 @@ def _everything(connection: Connection, a: int, b: int, c: int) -> None:
 # Core, with many rows at once.
 
 
-@_act("insert many parts")
+@act("insert many parts")
 def _insert_many(connection: Connection, a: int, b: int, c: int) -> None:
     there = set(connection.execute(select(Part.id)).scalars())
     if connection.execute(select(Item.id).where(Item.id == a)).scalar() is not None:
@@ -246,28 +250,28 @@ def _insert_many(connection: Connection, a: int, b: int, c: int) -> None:
             connection.execute(insert(Part), new)
 
 
-@_act("update many parts")
+@act("update many parts")
 def _update_many(connection: Connection, a: int, b: int, c: int) -> None:
     statement = update(Part.__table__).where(Part.id == bindparam("of")).values(count=bindparam("new"))  # type: ignore[arg-type]
     connection.execute(statement, [{"of": n, "new": b} for n in (a, c)])
 
 
-@_act("delete old parts")
+@act("delete old parts")
 def _delete_old(connection: Connection, a: int, b: int, c: int) -> None:
     connection.execute(delete(Part).where(Part.count == b, Part.id > a))
 
 
-@_act("update parts from items")
+@act("update parts from items")
 def _update_from(connection: Connection, a: int, b: int, c: int) -> None:
     connection.execute(update(Part).where(Part.item_id == Item.id, Item.group_id == a).values(price=Item.amount))
 
 
-@_act("unlink by core")
+@act("unlink by core")
 def _unlink(connection: Connection, a: int, b: int, c: int) -> None:
     connection.execute(delete(item_tag).where(item_tag.c.item_id == a, item_tag.c.tag_id != b))
 
 
-@_act("link by core")
+@act("link by core")
 def _link(connection: Connection, a: int, b: int, c: int) -> None:
     there = set(connection.execute(select(item_tag.c.tag_id).where(item_tag.c.item_id == a)).scalars())
     pair = select(Item.id, Tag.id).join(Tag, Tag.id.in_({b, c} - there)).where(Item.id == a)
@@ -277,9 +281,9 @@ def _link(connection: Connection, a: int, b: int, c: int) -> None:
 # The ORM: whatever one flush makes of it.
 
 
-def _orm(name: str) -> Callable[[Callable[[Session, int, int, int], None]], None]:
+def orm(name: str) -> Callable[[Callable[[Session, int, int, int], None]], None]:
     def note(change: Callable[[Session, int, int, int], None]) -> None:
-        def act(connection: Connection, a: int, b: int, c: int) -> None:
+        def run(connection: Connection, a: int, b: int, c: int) -> None:
             session = Session(connection)
             try:
                 with session.no_autoflush:
@@ -288,12 +292,12 @@ def _orm(name: str) -> Callable[[Callable[[Session, int, int, int], None]], None
             finally:
                 session.close()
 
-        ACTS[name] = act
+        ACTS[name] = run
 
     return note
 
 
-@_orm("save an item with parts")
+@orm("save an item with parts")
 def _save(session: Session, a: int, b: int, c: int) -> None:
     if session.get(Item, a) is None:
         item = Item(id=a, amount=b, active=c != 2, group=session.get(Group, b))
@@ -303,14 +307,14 @@ def _save(session: Session, a: int, b: int, c: int) -> None:
         session.add(item)
 
 
-@_orm("delete an object")
+@orm("delete an object")
 def _delete(session: Session, a: int, b: int, c: int) -> None:
     found: Any = session.get((Item, Group, Part, Tag, Node)[b % 5], a)
     if found is not None:
         session.delete(found)
 
 
-@_orm("change members")
+@orm("change members")
 def _change(session: Session, a: int, b: int, c: int) -> None:
     item = session.get(Item, a)
     if item is not None:
@@ -321,28 +325,28 @@ def _change(session: Session, a: int, b: int, c: int) -> None:
             part.count = b
 
 
-@_orm("move parts by their ends")
+@orm("move parts by their ends")
 def _move_parts(session: Session, a: int, b: int, c: int) -> None:
     item, other = session.get(Item, a), session.get(Item, b)
     if item is not None and other is not None and item is not other:
         other.parts.extend(list(item.parts)[:c])
 
 
-@_orm("move an item by its end")
+@orm("move an item by its end")
 def _move_item(session: Session, a: int, b: int, c: int) -> None:
     item = session.get(Item, a)
     if item is not None:
         item.group = session.get(Group, b)
 
 
-@_orm("tags of an item")
+@orm("tags of an item")
 def _set_tags(session: Session, a: int, b: int, c: int) -> None:
     item = session.get(Item, a)
     if item is not None:
         item.tags = list(session.scalars(select(Tag).where(Tag.id.in_([b, c]))))
 
 
-@_orm("a branch of the tree")
+@orm("a branch of the tree")
 def _branch(session: Session, a: int, b: int, c: int) -> None:
     parent = session.get(Node, a)
     if parent is not None:
@@ -351,16 +355,13 @@ def _branch(session: Session, a: int, b: int, c: int) -> None:
                 parent.children.append(Node(id=10 * a + n, own=b))
 
 
-@_orm("save a whole item")
+@orm("save a whole item")
 def _save_whole(session: Session, a: int, b: int, c: int) -> None:
     """As it was in a form or a file."""
     if session.get(Item, a) is not None:
         session.merge(Item(id=a, amount=b, goods=c, worth=c, names="old"))
 
 
-@_orm("make noise")
+@orm("make noise")
 def _noise(session: Session, a: int, b: int, c: int) -> None:
     session.merge(Noise(id=a, item_id=b, text="z" * c))
-
-
-NAMES = tuple(ACTS)
