@@ -64,16 +64,24 @@ FROM found JOIN pg_class c ON c.oid = found.oid JOIN pg_namespace n ON n.oid = c
 WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' ORDER BY c.oid
 """)
 
-# Types of others have no equality, or one that a writer with another search path doesn't find.
+# The type behind domains is what values are. Types of others have no equality, or one that a writer with another search
+# path doesn't find.
 _COLUMNS = text("""
-SELECT a.attname AS name, format_type(a.atttypid, NULL) AS type, n.nspname = 'pg_catalog' AS is_builtin,
-       b.typtype = 'e' OR b.typnamespace = 'pg_catalog'::regnamespace AND b.typname = ANY (:exact) AS is_exact,
-       b.typnamespace = 'pg_catalog'::regnamespace AND b.typname IN ('text', 'varchar') AS is_text,
+WITH RECURSIVE typed (number, type) AS (
+    SELECT a.attnum, a.atttypid FROM pg_attribute a
+    WHERE a.attrelid = to_regclass(:table) AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL
+    SELECT number, t.typbasetype FROM typed JOIN pg_type t ON t.oid = typed.type WHERE t.typtype = 'd'
+)
+SELECT a.attname AS name, a.atttypid::int8 AS type, s.oid::int8 AS stand_in, format_type(s.oid, NULL) AS stand_in_name,
+       b.typtype = 'e' OR s.oid = b.oid AND b.typname = ANY (:exact) AS is_exact,
+       s.oid = b.oid AND b.typname IN ('text', 'varchar') AS is_text,
        CASE a.attgenerated WHEN 'v' THEN pg_get_expr(d.adbin, d.adrelid) END AS expression
-FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid JOIN pg_namespace n ON n.oid = t.typnamespace
-JOIN pg_type b ON b.oid = CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END
+FROM typed JOIN pg_type b ON b.oid = typed.type AND b.typtype <> 'd'
+JOIN pg_type s ON s.oid = CASE b.typnamespace WHEN 'pg_catalog'::regnamespace THEN b.oid ELSE 'text'::regtype END
+JOIN pg_attribute a ON a.attrelid = to_regclass(:table) AND a.attnum = typed.number
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-WHERE a.attrelid = to_regclass(:table) AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum
 """)
 
 _CASCADES = text("""

@@ -17,13 +17,19 @@ EXACT = [
 """PostgreSQL's own types whose values are the same in every way if they are equal. So are those of enums."""
 
 
+ALIKE = ((20, 21, 23), (25, 1043))
+"""The numbers of types that take one another's place: whole numbers, and texts."""
+
+
 @dataclass(frozen=True)
 class Column:
-    """A column as the database has it."""
+    """A column as the database has it. `stand_in` is the number of the type that its values have, or of text where that
+    is none of PostgreSQL's own."""
 
     name: str
-    type: str
-    is_builtin: bool
+    type: int
+    stand_in: int
+    stand_in_name: str
     is_exact: bool
     is_text: bool
     expression: str | None
@@ -36,7 +42,13 @@ class Column:
     @property
     def missing(self) -> str:
         """What stands for the column once it has been dropped or renamed."""
-        return f"NULL::{self.type if self.is_builtin else 'text'} AS {quoted(self.name)}"
+        return f"NULL::{self.stand_in_name} AS {quoted(self.name)}"
+
+    @property
+    def types(self) -> list[int]:
+        """The numbers of the types for which the SQL for this column means the same."""
+        alike = next((alike for alike in ALIKE if self.stand_in in alike), ())
+        return sorted({self.type, self.stand_in, *alike})
 
     def compared(self, reference: str) -> str:
         """The column, so that it can be compared by `=`, if its type is exact."""
@@ -85,6 +97,13 @@ class Rows:
         missing = ", ".join(column.missing for column in self.columns)
         columns = ", ".join([*names, *more])
         return f"(SELECT r.* FROM (SELECT {missing}) AS missing, LATERAL (SELECT {columns} FROM {source}) AS r)"
+
+    def are_known(self, source: str) -> str:
+        """A query for whether all columns still have types for which the SQL was made: after a migration there may be
+        no such function of them, say, which would be an error for all who write."""
+        types = ((place, ", ".join(map(str, column.types))) for place, column in enumerate(self.columns))
+        known = [f"pg_typeof(r.c{place})::oid IN ({numbers})" for place, numbers in types]
+        return f"(SELECT {' AND '.join(known) or 'true'} FROM {self.of(source)} AS r LIMIT 1)"
 
     def image(self, side: str) -> str:
         """The image of a row: the text of each valued column, and of the key if that is no number."""

@@ -33,6 +33,7 @@ class Source:
 #variable_conflict use_column
 DECLARE
     afterwork_rows bigint;
+    afterwork_are_known boolean;
 BEGIN
     IF TG_OP = 'UPDATE' THEN
 {self._in_parts("afterwork_old", Insert(self, "u", Pairs(self.rows, self.pairing).images()))}
@@ -41,8 +42,7 @@ BEGIN
     ELSIF TG_OP = 'DELETE' THEN
 {self._in_parts("afterwork_old", Insert(self, "d", self._images("afterwork_old")))}
     ELSE
-        {self.into}
-        VALUES (pg_current_xact_id(), now(), {self.rows.watched.id}, 'T', NULL, NULL, {EVERY_COLUMN}, NULL, NULL);
+        {self._of_any_row};
     END IF;
     GET DIAGNOSTICS afterwork_rows = ROW_COUNT;
     IF afterwork_rows = 0 THEN
@@ -52,14 +52,23 @@ END """
 
     def _in_parts(self, source: str, insert: "Insert") -> str:
         few = f"SELECT FROM {source} LIMIT {self.at_once + 1}"
-        return f"""        SELECT count(*) INTO afterwork_rows FROM ({few}) AS few;
+        known = self.rows.are_known(source)
+        return f"""        SELECT count(*), {known} INTO afterwork_rows, afterwork_are_known FROM ({few}) AS few;
         IF afterwork_rows = 0 THEN
             RETURN NULL;
+        ELSIF NOT afterwork_are_known THEN
+            {self._of_any_row};
         ELSIF afterwork_rows <= {self.at_once} THEN
             {insert.sql(chunked=False)};
         ELSE
             {insert.sql(chunked=True)};
         END IF;"""
+
+    @property
+    def _of_any_row(self) -> str:
+        """A statement that writes down that any row may have come, gone or changed."""
+        values = f"pg_current_xact_id(), now(), {self.rows.watched.id}, 'T', NULL, NULL, {EVERY_COLUMN}, NULL, NULL"
+        return f"{self.into} VALUES ({values})"
 
     def _images(self, source: str) -> str:
         image = f"ARRAY[{self.rows.image('r')}]"
