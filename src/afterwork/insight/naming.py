@@ -50,7 +50,7 @@ class Naming:
         others = {
             "I": f"{table}, added",
             "D": f"{table}, deleted",
-            "T": f"{table}, emptied",
+            "T": f"{table}, emptied or migrated",
             "time": "a moment that has passed",
             "hand": "by hand",
         }

@@ -30,7 +30,8 @@ MOVED = -2
 
 
 class Change(NamedTuple):
-    """A row was inserted, updated or deleted, or a table was emptied ("T"). `columns` is the set of changed columns, of
+    """A row was inserted, updated or deleted, or nobody knows which ("T"): a table was emptied,
+    or columns have types by now that the triggers were not made for. `columns` is the set of changed columns, of
     all columns but for an update; `old` and `new` are the values of the valued columns before and after."""
 
     id: int

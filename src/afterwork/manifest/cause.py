@@ -32,7 +32,7 @@ class Cause:
             "fill": "it was new, its code had changed, or changes may have been missed",
             "I": f"{self._row} was added",
             "D": f"{self._row} was deleted",
-            "T": f"{self.table} was emptied",
+            "T": f"{self.table} was emptied, or changed after a migration",
         }
         return others.get(self.kind) or f"{self._row} was changed: {', '.join(self._changed)}"
 
