@@ -251,6 +251,17 @@ class EndlessMachine(AfterworkError):
         )
 
 
+class RowNotFound(AfterworkError):
+    """A value was to be written into a row, and no row has the key of its object."""
+
+    def __init__(self, table: str, key: object, wanted: int, found: int) -> None:
+        which = f"has the key {shown(key)}" if wanted == 1 else f"is there for {wanted - found} of {wanted} keys"
+        super().__init__(
+            f"No row of {table} {which} as the model writes it, so the value can't be stored. Rewrite the key, or have "
+            "its type write it as it stands in the database."
+        )
+
+
 class NotAtOnce(AfterworkError):
     """A calculation can't be made in the transaction that takes the change. Never leaves Afterwork."""
 

@@ -13,9 +13,12 @@ import pytest
 from sqlalchemy import (
     ARRAY,
     CHAR,
+    REAL,
     BigInteger,
+    Boolean,
     Date,
     DateTime,
+    Dialect,
     Engine,
     Enum,
     Float,
@@ -26,6 +29,7 @@ from sqlalchemy import (
     Numeric,
     String,
     Time,
+    TypeDecorator,
     Uuid,
     select,
     text,
@@ -122,7 +126,7 @@ class World:
                 world.ran.append(str(self.n % 10))
                 return self.n + sum(child.size for child in self.children)
 
-        self.Parent, self.Child = Parent, Child
+        self.Parent, self.Child, self.Ticket = Parent, Child, SysAsyncTicket
         self.app = aw.Afterwork(Base)
         if self.engine.dialect.name == "postgresql":
             self.sql("CREATE EXTENSION IF NOT EXISTS citext")
@@ -264,6 +268,92 @@ def test_a_key_that_has_no_external_id_is_the_trouble_of_its_own_object(
     assert world.runs() == ["1"]
     assert world.totals() == [11]
     assert [line.state for line in lines(world)] == ["fresh"]
+
+
+# What the model would write in another way.
+
+
+class Lower(TypeDecorator[str]):
+    """Stores texts in lower case."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.lower()
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A key of a type, in SQL, as another program writes it, and the same key as the model writes it."""
+
+    kind: Any
+    literal: str
+    mended: str
+
+
+FOREIGN: dict[str, dict[str, Foreign]] = {
+    "both": {"case": Foreign(Lower(20), "'A'", "'a'")},
+    "sqlite": {
+        "no_fraction": Foreign(DateTime(), "'2026-01-01 10:00:00'", "'2026-01-01 10:00:00.000000'"),
+        "letter_t": Foreign(DateTime(), "'2026-01-01T10:00:00'", "'2026-01-01 10:00:00.000000'"),
+        "no_seconds": Foreign(Time(), "'10:00'", "'10:00:00.000000'"),
+        "dashes": Foreign(Uuid(), f"'{uuid.UUID(int=7)}'", f"'{uuid.UUID(int=7).hex}'"),
+        "upper_case": Foreign(Uuid(as_uuid=False), f"'{'AB' * 16}'", f"'{'ab' * 16}'"),
+        "span": Foreign(Interval(), "'1970-01-02 00:00:00'", "'1970-01-02 00:00:00.000000'"),
+        "truth": Foreign(Boolean(), "2", "1"),
+    },
+    "postgresql": {"rounded": Foreign(REAL(), "0.1", "0.5")},
+}
+
+
+@pytest.fixture(params=[*FOREIGN["both"], *FOREIGN["sqlite"], *FOREIGN["postgresql"]])
+def foreign(request: pytest.FixtureRequest, engine: Engine) -> Foreign:
+    known = FOREIGN["both"] | FOREIGN[engine.dialect.name]
+    if request.param not in known:
+        pytest.skip("the other kind of database has such keys")
+    return known[request.param]
+
+
+@pytest.mark.parametrize("is_filled", [True, False])
+def test_a_row_that_is_not_found_by_its_own_key_has_failed_until_the_key_is_rewritten(
+    engine: Engine, foreign: Foreign, is_filled: bool
+) -> None:
+    world = World(engine, Key(foreign.kind, lambda n: n))
+    if not is_filled:
+        world.app.install(engine)
+        world.runs()
+    world.sql(f"INSERT INTO parent (id, n) VALUES ({foreign.literal}, 1)")
+    if is_filled:
+        world.app.install(engine)
+    assert world.runs() == []
+    (failed,) = lines(world)
+    assert (failed.state, world.totals()) == ("failed", [None])
+    assert "another way than the model writes it" in (failed.error or "")
+
+    world.sql(f"UPDATE parent SET id = {foreign.mended}")
+    assert world.runs() == ["1"]
+    assert world.totals() == [1]
+    assert [line.state for line in lines(world)] == ["fresh"]
+
+    world.sql(f"UPDATE parent SET id = {foreign.literal}")
+    world.runs()
+    assert [line.state for line in lines(world)] == ["failed"]
+    world.sql("DELETE FROM parent")
+    world.runs()
+    assert lines(world) == []
+
+
+def test_another_row_with_the_key_as_the_model_writes_it_is_calculated_and_the_first_is_not(engine: Engine) -> None:
+    world = World(engine, Key(Lower(20), lambda n: n))
+    world.app.install(engine)
+    world.sql("INSERT INTO parent (id, n) VALUES ('A', 1), ('a', 2)")
+    assert world.runs() == ["2"]
+    assert world.totals() == [None, 2]
+    assert sorted(line.state for line in lines(world)) == ["failed", "fresh"]
+    world.sql("DELETE FROM parent WHERE id = 'A'")
+    world.runs()
+    assert [(line.root_id, line.state) for line in lines(world)] == [("Parent!a", "fresh")]
 
 
 def test_an_object_is_calculated_once_newer_code_knows_its_key(engine: Engine) -> None:

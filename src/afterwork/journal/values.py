@@ -86,6 +86,31 @@ def identity_of(watch: Watch, key: int | str, dialect: Dialect) -> tuple[Any, ..
     return tuple(_value(found, column, part, dialect) for (column, found), part in zip(forms, parts, strict=True))
 
 
+def is_written_otherwise(watch: Watch, key: int | str, dialect: Dialect) -> bool | None:
+    """Whether the model would write the primary key that it reads of a key in the journal in another way, so that it
+    would not find the row. None if only the database can tell; False also for a key that can't be read."""
+    if watch.has_certain_key:
+        return False
+    try:
+        found = identity_of(watch, key, dialect)
+    except Exception:  # whatever a type raises
+        return False
+    try:
+        written = key_of(watch, found, dialect)
+    except Exception:  # as above
+        return None
+    if written is not None and _unpadded(watch, written) == _unpadded(watch, key):
+        return False
+    # The model may round where the database does not.
+    return None if written is None or any(form.name == "numeric" for _, form in _key_forms(watch)) else True
+
+
+def _unpadded(watch: Watch, key: int | str) -> list[str]:
+    """The parts of a key without the spaces that a column adds."""
+    parts = zip(_key_forms(watch), str(key).split(PART), strict=False)
+    return [part.rstrip(" ") if form.name == "padded" else part for (_, form), part in parts]
+
+
 def is_read_by_types(watch: Watch, dialect: Dialect) -> bool:
     """Whether Python's types make something of what they read of a key, which may be the same of several values."""
     return watch.has_sure_key and any(_reader(column, dialect) is not None for column in watch.key)

@@ -8,13 +8,22 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from afterwork.journal.change import text_in
+from afterwork.journal.forms import OTHER, Form
 from afterwork.journal.values import key_sql, quoted
 from afterwork.journal.watch import Watch
 
 PARAMETER = "\0"
+
+FIRST_OF_EXTENSIONS = 16384
+"""The least number of a type that does not come with PostgreSQL. All of its own that a key can have are ordered."""
+
+_WITHOUT_ORDER = text(
+    "SELECT oid::bigint FROM pg_type WHERE oid::bigint = ANY(:numbers) AND typtype = 'b' AND typcategory <> 'A' AND NOT"
+    " EXISTS (SELECT FROM pg_operator WHERE oprname = '>' AND oprleft = pg_type.oid AND oprright = pg_type.oid)"
+)
 
 Place = str
 """The last row of a chunk."""
@@ -40,6 +49,11 @@ class Walk:
         return [f"walked.{quoted(column.name)}" for column in self.watch.key]
 
     @property
+    def forms(self) -> list[Form]:
+        """The forms of these columns."""
+        return [self.watch.forms[column.name] for column in self.watch.key]
+
+    @property
     def table(self) -> str:
         """The table, as SQL has it."""
         table = self.watch.table
@@ -49,18 +63,31 @@ class Walk:
         """SQL for the key as the journal has it."""
         if self.watch.has_number_key:
             return self.columns[0]
-        return key_sql([self.watch.forms[column.name] for column in self.watch.key], self.columns, connection.dialect)
+        return key_sql(self.forms, self.columns, connection.dialect)
 
 
 def _on_postgresql(connection: Connection, walk: Walk, after: Place | None, most: int) -> Sequence[Sequence[str]]:
     last = [] if after is None else _read(after, len(walk.columns))
-    columns = ", ".join(walk.columns)
+    unordered = _unordered(connection, walk)
+    ordered = [f'{column}::text COLLATE "C"' if n in unordered else column for n, column in enumerate(walk.columns)]
+    columns = ", ".join(ordered)
     selected = ", ".join([walk.key(connection), *(f"{column}::text" for column in walk.columns)])
     # Without types, the parameters are read as the types of the columns.
     beyond = f" WHERE ({columns}) > ({', '.join(PARAMETER for _ in last)})" if last else ""
     statement = f"SELECT {selected} FROM {walk.table} AS walked{beyond} ORDER BY {columns} LIMIT {most}"
     statement = statement.replace("%", "%%").replace(PARAMETER, "%s")
     return connection.exec_driver_sql(statement, tuple(last)).all()
+
+
+def _unordered(connection: Connection, walk: Walk) -> set[int]:
+    """The places in the key of columns whose types have no order that comparisons know: they go by their texts."""
+    numbers = {
+        n: int(form.name.removeprefix(OTHER)) for n, form in enumerate(walk.forms) if form.name.startswith(OTHER)
+    }
+    if not any(number >= FIRST_OF_EXTENSIONS for number in numbers.values()):
+        return set()
+    found = set(connection.execute(_WITHOUT_ORDER, {"numbers": list(numbers.values())}).scalars())
+    return {n for n, number in numbers.items() if number in found}
 
 
 def _on_sqlite(connection: Connection, walk: Walk, after: Place | None, most: int) -> Sequence[Sequence[str]]:

@@ -4,7 +4,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from sqlalchemy import BigInteger, Column, Integer, SmallInteger, Table
+from sqlalchemy import (
+    VARCHAR,
+    BigInteger,
+    Column,
+    Integer,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    Unicode,
+    UnicodeText,
+)
 
 from afterwork.journal.forms import Form, Forms, is_linked
 
@@ -19,6 +30,9 @@ NULL = "\x00"
 
 NUMBERS = (Integer, BigInteger, SmallInteger)
 """Types of which Python has the values as the database has them."""
+
+TEXTS = (String, Text, VARCHAR, Unicode, UnicodeText)
+"""The same for texts."""
 
 EVERY_COLUMN = (1 << (LAST_BIT + 1)) - 1
 
@@ -86,6 +100,15 @@ class Watch(Columns):
     def has_plain_key(self) -> bool:
         """Whether the key is one whole number, also in Python."""
         return self.has_number_key and self.is_plain(self.key[0].name)
+
+    @cached_property
+    def has_certain_key(self) -> bool:
+        """Whether all parts of the key are whole numbers or texts, which Python writes as it has read them."""
+        return bool(self.key) and all(self.is_plain(column.name) or self._is_text(column.name) for column in self.key)
+
+    def _is_text(self, name: str) -> bool:
+        form = self.forms.get(name)
+        return form is not None and form.name == "text" and type(self.column(name).type) in TEXTS
 
     @cached_property
     def has_sure_key(self) -> bool:

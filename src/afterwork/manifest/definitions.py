@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Dialect, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from afterwork.errors import BadRequest, MalformedExternalId, UnnamedObject, shown
-from afterwork.journal.values import identity_of
+from afterwork.journal.values import identity_of, is_written_otherwise
 from afterwork.journal.watch import Watch, Watches
 from afterwork.manifest.objects import Objects
 from afterwork.manifest.shapes import Shapes
@@ -45,6 +45,8 @@ class Definition:
         """The external id of the object whose row, in its table or another one of its tables, has this key in the
         journal. Raises `UnnamedObject`."""
         mapper = self.cache.root
+        if is_written_otherwise(watch or self.watch, key, dialect):
+            raise self.unfound(key, watch or self.watch)
         try:
             if watch is not None and watch is not self.watch:
                 return root_id(mapper, self.objects.identity(watch, key, dialect))
@@ -53,14 +55,27 @@ class Definition:
             why = f"A row of {self.watch.table.fullname} has the key {shown(key)}: {error}"
             raise UnnamedObject(unnamed(mapper, key), why) from error
 
+    def unfound(self, key: int | str, watch: Watch) -> UnnamedObject:
+        """An object whose row the model does not find by the key that it reads of it."""
+        why = (
+            f"A row of {watch.table.fullname} has the key {shown(key)}, which is written in another way than the model "
+            "writes it, so that the model finds no such row."
+        )
+        return UnnamedObject(unnamed(self.cache.root, key), why)
+
     def _is_plain(self, key: int | str) -> bool:
         return type(key) is int and self.watch.has_plain_key
 
-    def roots_of(self, keys: Iterable[int | str], dialect: Dialect) -> tuple[list[str], list[UnnamedObject]]:
-        """The external ids of the objects with these keys, and those that have none."""
+    def roots_of(
+        self, keys: Iterable[int | str], dialect: Dialect, missed: Collection[int | str] = ()
+    ) -> tuple[list[str], list[UnnamedObject]]:
+        """The external ids of the objects with these keys, and those that have none, as those have that are missed."""
         named: list[str] = []
         unnamed: list[UnnamedObject] = []
         for key in keys:
+            if key in missed:
+                unnamed.append(self.unfound(key, self.watch))
+                continue
             try:
                 named.append(self.root_of(key, dialect))
             except UnnamedObject as error:

@@ -11,6 +11,7 @@ from afterwork.errors import UnnamedObject
 from afterwork.events import Point
 from afterwork.journal.change import Change
 from afterwork.journal.entries import Entries
+from afterwork.journal.values import is_written_otherwise
 from afterwork.journal.watch import Watch
 from afterwork.manifest.cause import cause_of, written
 from afterwork.manifest.circle import Circles
@@ -18,6 +19,7 @@ from afterwork.manifest.definitions import Definition, Definitions, using
 from afterwork.manifest.due import DueCaches, Mark
 from afterwork.manifest.heads import Heads
 from afterwork.manifest.keep import Hit, Manifests, Touch, hit_of
+from afterwork.manifest.missed import missed
 from afterwork.manifest.shapes import Shapes
 from afterwork.manifest.tables import cache as caches
 from afterwork.manifest.tables import due as dues
@@ -176,11 +178,17 @@ class Matcher:
     ) -> None:
         kinds: dict[str, set[str]] = defaultdict(set)
         unnamed: dict[str, UnnamedObject] = {}
-        for watch, change in moved:
-            if change.kind == "T" or change.key is None:
-                continue
+        keyed = [
+            (watch, change, change.key) for watch, change in moved if change.kind != "T" and change.key is not None
+        ]
+        unfound = _unfound(connection, keyed)
+        for watch, change, key in keyed:
             try:
-                kinds[definition.root_of(change.key, self.dialect, watch)].add(change.kind)
+                if (watch, key) in unfound:
+                    raise definition.unfound(key, watch)
+                kinds[definition.root_of(key, self.dialect, watch)].add(change.kind)
+                if change.kind == "D" and is_written_otherwise(watch, key, self.dialect) is None:
+                    kinds[definition.unfound(key, watch).root].add("D")  # it may not have been found
             except UnnamedObject as error:
                 kinds[error.root].add(change.kind)
                 unnamed.pop(error.root, None)
@@ -191,3 +199,16 @@ class Matcher:
         self.heads.add(connection, definition, [root for root in new if root not in unnamed], now)
         self.heads.settle(connection, definition, [*kinds.keys() - set(new)], now)
         self.heads.fail(connection, definition, list(unnamed.values()), now)
+
+
+def _unfound(connection: Connection, moved: Iterable[tuple[Watch, Change, int | str]]) -> set[tuple[Watch, int | str]]:
+    """The keys of rows that have come and that the model does not find by them."""
+    last: dict[Watch, dict[int | str, str]] = defaultdict(dict)
+    for watch, change, key in moved:
+        if not watch.has_certain_key:
+            last[watch][key] = change.kind
+    return {
+        (watch, key)
+        for watch, kinds in last.items()
+        for key in missed(connection, watch, [key for key, kind in kinds.items() if kind != "D"])
+    }

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement
-from sqlalchemy.dialects.postgresql import DOMAIN
+from sqlalchemy import ColumnElement, Integer
+from sqlalchemy.dialects.postgresql import DOMAIN, OID
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
@@ -25,6 +25,8 @@ def _behind(kind: TypeEngine[Any]) -> Iterator[TypeEngine[Any]]:
     """The types that a type is made of."""
     if isinstance(kind, TypeDecorator):
         yield kind.impl_instance
+    elif isinstance(kind, OID):
+        yield Integer()
     elif isinstance(kind, DOMAIN):
         yield kind.data_type
         yield from _behind(kind.data_type)

@@ -10,7 +10,7 @@ from decimal import InvalidOperation
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import ColumnElement, inspect
+from sqlalchemy import ColumnElement, Integer, inspect
 from sqlalchemy.orm import InstanceState, Mapper
 
 from afterwork.errors import MalformedExternalId, shown
@@ -65,7 +65,7 @@ def external_id_or_none(obj: object) -> str | None:
 def root_id(mapper: Mapper[Any], key: tuple[Any, ...]) -> str:
     """The external id by which caches of an object with this primary key are kept. Raises `MalformedExternalId` or
     `ValueError` if there is none that leads back to it."""
-    if len(key) == 1 and type(key[0]) is int:
+    if len(key) == 1 and type(key[0]) is int and isinstance(mapper.primary_key[0].type, Integer):
         return f"{mapper.class_.__name__}!{key[0]}"
     if None in key:
         raise MalformedExternalId("A part of the key is null.")

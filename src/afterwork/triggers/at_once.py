@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from afterwork.clock import Clock
-from afterwork.errors import AfterworkError, NotAtOnce, TransactionIsTheRuns
+from afterwork.errors import AfterworkError, NotAtOnce, RowNotFound, TransactionIsTheRuns
 from afterwork.jobs.outcome import text_of
 from afterwork.jobs.run import Run
 from afterwork.jobs.trigger import Ran
@@ -55,7 +55,7 @@ class AtOnce:
         if self.limit:
             try:
                 return self._take(connection)
-            except (NotAtOnce, SQLAlchemyError, *UNFIT) as error:
+            except (NotAtOnce, RowNotFound, SQLAlchemyError, *UNFIT) as error:
                 if self.matcher.database.is_lost(error):
                     raise
         return Step([], self.matcher.match(connection, self.clock.now()))

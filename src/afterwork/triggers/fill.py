@@ -13,6 +13,7 @@ from afterwork.journal.walk import Walk
 from afterwork.manifest.cause import Cause
 from afterwork.manifest.definitions import Definition, after_all_runs
 from afterwork.manifest.match import Matcher
+from afterwork.manifest.missed import missed
 from afterwork.manifest.tables import cache as caches
 from afterwork.manifest.tables import definition as definitions
 from afterwork.manifest.tables import due as dues
@@ -66,7 +67,9 @@ class Filler:
                 return False
             keys, last = Walk(definition.watch).chunk(connection, row.next_root, CHUNK)
             if keys:
-                roots, unnamed = definition.roots_of(keys, self.matcher.dialect)
+                roots, unnamed = definition.roots_of(
+                    keys, self.matcher.dialect, missed(connection, definition.watch, keys)
+                )
                 if not definition.objects.are_all_rows:
                     there = definition.there(connection, roots)
                     roots = [root for root in roots if root in there]

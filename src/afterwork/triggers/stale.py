@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from afterwork.clock import Clock
-from afterwork.errors import ClaimLost, LaneTaken, StateHasChanged
+from afterwork.errors import ClaimLost, LaneTaken, RowNotFound, StateHasChanged
 from afterwork.jobs.outcome import Succeeded
 from afterwork.jobs.run import Run
 from afterwork.jobs.trigger import CACHES, Due, Ran
@@ -279,11 +279,11 @@ class Stale:
         now = self.clock.now()
         try:
             return self.storer.store(connection, definition, batch, snapshot, done, now)
-        except (SQLAlchemyError, *UNFIT) as error:
+        except (SQLAlchemyError, RowNotFound, *UNFIT) as error:
             if self.matcher.database.is_its_own(error):
                 raise
             if len(done) == 1:
-                failed = Calculated(done[0].claimed, done[0].root, reads=done[0].reads, error=error, took=done[0].took)
+                failed = self._failed(connection, definition, done[0], error)
                 return self.storer.store(connection, definition, batch, snapshot, [failed], now)
         stored = []
         for one in done:
@@ -292,6 +292,15 @@ class Stale:
         with self.matcher.database.transaction(connection):
             self.matcher.dues.release(connection, [batch.claim])
         return stored
+
+    def _failed(self, connection: Connection, definition: Definition, one: Calculated, error: Exception) -> Calculated:
+        """What becomes of a value that can't be stored. An object that has been deleted meanwhile is just gone."""
+        root = one.claimed.root
+        is_gone = isinstance(error, RowNotFound) and root not in definition.there(connection, [root])
+        connection.commit()
+        if is_gone:
+            return Calculated(one.claimed, None, reads=one.reads)
+        return Calculated(one.claimed, one.root, reads=one.reads, error=error, took=one.took)
 
     def _renew(self, connection: Connection, definition: Definition, batch: Batch) -> Ran:
         claimed = batch.caches[0]

@@ -6,9 +6,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Column, Connection, Update, bindparam, column, func, table, update
+from sqlalchemy import ARRAY, Column, Connection, Update, bindparam, column, func, literal_column, table, update
 from sqlalchemy.types import TypeDecorator
 
+from afterwork.errors import RowNotFound
 from afterwork.journal.watch import Watch
 from afterwork.store.direct import Direct
 
@@ -24,18 +25,20 @@ class ColumnWriter:
 
     def __init__(self, target: Watch, member: Column[Any]) -> None:
         self._target, self._member = target, member
-        self._one = Direct(_by_key(target, member))
+        self._one = Direct(_by_key(target, member).returning(literal_column("1")))
 
     def write(self, connection: Connection, rows: Rows) -> None:
-        """Write values."""
+        """Write values. Raises `RowNotFound` if there is no row for one of them."""
+        if (found := self._write(connection, rows)) < len(rows):
+            raise RowNotFound(self._target.table.fullname, rows[0][0], len(rows), found)
+
+    def _write(self, connection: Connection, rows: Rows) -> int:
+        """Write values. Returns the number of rows that were found."""
         if len(rows) == 1:
-            self._one.execute(connection, _parameters(*rows[0]))
-        elif (
-            connection.dialect.name == "postgresql" and len(self._target.key) == 1 and _fit_in_array(self._member, rows)
-        ):
-            _write_arrays(connection, self._target, self._member, rows)
-        else:
-            connection.execute(_by_key(self._target, self._member), [_parameters(*row) for row in rows])
+            return len(self._one.execute(connection, _parameters(*rows[0])))
+        if connection.dialect.name == "postgresql" and len(self._target.key) == 1 and _fit_in_array(self._member, rows):
+            return _write_arrays(connection, self._target, self._member, rows)
+        return connection.execute(_by_key(self._target, self._member), [_parameters(*row) for row in rows]).rowcount
 
 
 def _fit_in_array(member: Column[Any], rows: Rows) -> bool:
@@ -52,7 +55,7 @@ def _may_be_cut(member: Column[Any], rows: Rows) -> bool:
     return length is not None and not all(isinstance(value, str) and len(value) <= length for _, value in rows)
 
 
-def _write_arrays(connection: Connection, target: Watch, member: Column[Any], rows: Rows) -> None:
+def _write_arrays(connection: Connection, target: Watch, member: Column[Any], rows: Rows) -> int:
     """All by one statement, which goes through the rows once."""
     (key,) = target.key
     bare = _bare(target, member)
@@ -60,7 +63,8 @@ def _write_arrays(connection: Connection, target: Watch, member: Column[Any], ro
     values: Any = bindparam("new_values", [value for _, value in rows], ARRAY(member.type))
     both = func.unnest(keys, values).table_valued(column("key", key.type), column("value", member.type))
     new = both.render_derived(name="new")
-    connection.execute(update(bare).where(bare.c[key.name] == new.c.key).values({member.name: new.c.value}))
+    written = update(bare).where(bare.c[key.name] == new.c.key).values({member.name: new.c.value})
+    return connection.execute(written).rowcount
 
 
 def _by_key(target: Watch, member: Column[Any]) -> Update:
