@@ -18,6 +18,9 @@ from tests.properties.values.kinds import ON_POSTGRESQL, ON_SQLITE, Kind
 from tests.properties.values.world import Event, World, every_value
 from tests.support.postgres import Server
 
+# SQLAlchemy 2.1 says so of its own types.
+pytestmark = pytest.mark.filterwarnings("ignore:.*operator_classes attribute")
+
 WAITING: dict[str, Mapping[str, str]] = {
     "sqlite": {
         "column without a type": "a BLOB that says the same as a text has the text's key, so it is not seen as another",
