@@ -145,7 +145,7 @@ class Afterwork:
 
     @property
     def _application(self) -> str:
-        """What tells this application from others on the same database: the table of its tickets."""
+        """Tell this application from others on the same database, by the table of its tickets."""
         return self.model.contract.table.fullname
 
     def repair(self, engine: Engine) -> list[str]:

@@ -311,7 +311,7 @@ class NotInstalled(AfterworkError):
 
 
 class NotGranted(AfterworkError):
-    """Whoever installs may not give a role what it needs."""
+    """The installing role lacks the right to grant what another role needs."""
 
     def __init__(self, role: str, grants: Sequence[str]) -> None:
         super().__init__(

@@ -125,7 +125,7 @@ class ReadSession(RunSession):
 
     @property
     def is_rolled_back(self) -> bool:
-        """Whether a function has ended the transaction, so that nothing more can be calculated in it."""
+        """Return whether a function has ended the transaction; nothing more can be calculated in it then."""
         return self._is_rolled_back
 
     @property

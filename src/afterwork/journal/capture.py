@@ -22,7 +22,7 @@ OTHER_COLUMNS = "columns are captured that were not before"
 
 @dataclass(frozen=True)
 class Made:
-    """What was made when a table was last seen to: the columns, and the definition of what writes them down."""
+    """The capture of a table as it was last installed: its columns, and the definition of its triggers."""
 
     columns: tuple[str, ...] = ()
     definition: str = ""
@@ -66,7 +66,7 @@ class Watched:
         )
 
     def is_written_alike(self, before: "Watched") -> bool:
-        """Whether values are written as they were before, as far as there were columns before."""
+        """Return whether the columns that were captured before are still written in the same way."""
         forms = self.forms or {}
         return before.forms is not None and all(forms.get(name) is form for name, form in before.forms.items())
 
@@ -114,7 +114,7 @@ class Plan:
 
     @property
     def is_enough(self) -> bool:
-        """Whether all changes are captured that are to be, and perhaps some that nobody wants any more."""
+        """Return whether all wanted changes are captured; unwanted ones may be, too."""
         made = self.watched.made
         is_wider = made is not None and set(made.columns) > set(self.columns)
         return self.is_done or (is_wider and not self.faults and self.is_written_alike)

@@ -1,4 +1,4 @@
-"""Whether the role that asks may do what a server does, and sees all rows."""
+"""Check that the current role has the rights of a server and sees all rows."""
 
 from collections.abc import Iterator
 
