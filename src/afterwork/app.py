@@ -51,6 +51,9 @@ from afterwork.triggers.verify import Verified, Verifier
 
 SERVER_STARTED = "server_started"
 
+LEAVES_WITHIN = 5.0
+"""Seconds in which a server says goodbye to its database, once its jobs have ended. One that takes longer is left."""
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -157,8 +160,8 @@ class Afterwork:
             return done + caches.all_again(database, connection, self.clock.now())
 
     def serve(self, engine: Engine) -> int:
-        """Run jobs until SIGTERM or Ctrl-C; then let those that run end within `settings.grace`. SIGHUP does the same,
-        reads the files of jobs again (see `load`), and goes on.
+        """Run jobs until SIGTERM or Ctrl-C; then let those that run end within `settings.grace`. A second one ends the
+        process at once. SIGHUP lets jobs end, reads the files of jobs again (see `load`), and goes on.
 
         Returns how many did not. Call it in the main thread.
         Raises `ModelError`, `NotInstalled`, `WrongSchema` or `UnsupportedDatabase` at once.
@@ -207,9 +210,15 @@ class Afterwork:
                 yield
             finally:
                 server.stop()
-                thread.join()
+                self._wait_for(thread)
         if failure:
             raise AfterworkError("The server in the background has failed.") from failure[0]
+
+    def _wait_for(self, server: threading.Thread) -> None:
+        """Wait for a server that was told to stop, unless it waits for ever for its database."""
+        server.join(self.settings.grace.total_seconds() + LEAVES_WITHIN)
+        if server.is_alive():
+            self.events.emit(Broken("stopping the server", TimeoutError("The database does not answer.")))
 
     @contextmanager
     def _in_this_process(self, engine: Engine, server: Server) -> Iterator[None]:

@@ -1,11 +1,14 @@
 """A server is told to stop, by SIGTERM or Ctrl-C."""
 
+import tempfile
 import time
+from pathlib import Path
 from signal import SIGINT, SIGTERM, Signals
 
 import pytest
 
 from tests.faults.scene import Fault, Scene
+from tests.support.proxy import SilentProxy
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.faults
@@ -65,3 +68,37 @@ def test_a_server_that_is_told_just_when_a_run_ends_stops_at_once(scene: Scene) 
     assert server.wait(5) == 0
 
     scene.check()
+
+
+@pytest.mark.parametrize(("first", "second"), [(SIGTERM, SIGTERM), (SIGTERM, SIGINT), (SIGINT, SIGTERM)])
+def test_a_second_signal_ends_a_server_at_once(scene: Scene, first: Signals, second: Signals) -> None:
+    """However long its runs may still go on. The next server does what was not done."""
+    (customer,) = scene.save(1, "assign_number", waits=True)
+    server = scene.start(grace=1000)
+    scene.runner_of(customer)
+
+    server.send(first)
+    eventually(lambda: scene.said("ServerStopping", server))
+    server.send(second)
+    assert server.wait(10) == 128 + second
+
+    scene.start()
+    scene.open_gate()
+    scene.wait_until_done()
+    scene.check()
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_server_whose_database_never_answers_ends_at_the_second_signal(scene: Scene) -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="afterwork-") as folder,  # a socket's path must be short
+        SilentProxy(scene.url, Path(folder)) as between,
+    ):
+        server = scene.start(url=between.url)
+        eventually(lambda: scene.said("FellAsleep", server))
+        between.silent.set()
+        scene.save()  # the server gets at no answer when it looks the next time
+
+        server.send(SIGTERM)
+        server.send(SIGTERM)
+        assert server.wait(10) == 128 + SIGTERM

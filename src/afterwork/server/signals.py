@@ -1,16 +1,25 @@
-"""What a serving process is told by signals: to stop, or to read its files of jobs again."""
+"""What a serving process is told by signals: to stop, to stop at once, or to read its files of jobs again.
 
+A thread of its own hears them, since the main thread may be in a call that never returns, as when its database does not
+answer.
+"""
+
+import os
 import signal
+import threading
 from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 STOP = signal.SIGTERM, signal.SIGINT
 RELOAD = signal.SIGHUP
 
+ENDED_BY = 128
+"""What shells add to the number of a signal to say by the exit code that it ended a process."""
+
 
 class Signals:
-    """Listens to signals while the block lasts. `reload` says that the last one asked for that, and not for the end."""
+    """Listens to signals while the block lasts. `reload` says that the last one asked for that, and not for the end.
+    The second one that asks for the end ends the process at once."""
 
     def __init__(self) -> None:
         self.reload = False
@@ -19,12 +28,19 @@ class Signals:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Signals":
-        self._before = {number: signal.signal(number, self._hear) for number in (*STOP, RELOAD)}
+        reader, self._writer = os.pipe()
+        os.set_blocking(self._writer, False)
+        self._woken_before = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        self._before = {number: signal.signal(number, lambda *_: None) for number in (*STOP, RELOAD)}
+        self._thread = threading.Thread(target=self._listen, args=(reader,), name="afterwork-signals", daemon=True)
+        self._thread.start()
+        os.register_at_fork(after_in_child=self._give_back)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        self._give_back()
+        os.close(self._writer)
+        self._thread.join()
 
     def listen(self, stop: Callable[[], None]) -> None:
         """Call `stop` at the next signal; or now, if one that asked for the end has come already."""
@@ -32,7 +48,21 @@ class Signals:
         if self._told:
             stop()
 
-    def _hear(self, number: int, frame: FrameType | None) -> None:
-        self._told = self._told or number != RELOAD
+    def _give_back(self) -> None:
+        """Let signals do what they did before; also in a process that a job has forked, whose signals are its own."""
+        while self._before:
+            signal.signal(*self._before.popitem())
+            signal.set_wakeup_fd(self._woken_before)
+
+    def _listen(self, reader: int) -> None:
+        with open(reader, "rb", buffering=0) as numbers:
+            while heard := numbers.read(1):
+                if heard[0] in (*STOP, RELOAD):
+                    self._hear(heard[0])
+
+    def _hear(self, number: int) -> None:
+        if self._told and number in STOP:
+            os._exit(ENDED_BY + number)
+        self._told = self._told or number in STOP
         self.reload = not self._told
         self._stop()

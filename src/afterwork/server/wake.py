@@ -8,16 +8,15 @@ is notified while a server is awake.
 
 import contextlib
 import os
-import select
 import threading
 import time
 import uuid
 from typing import TYPE_CHECKING, Protocol
 
-from sqlalchemy import Connection, TextClause, func, text
-from sqlalchemy import select as select_
+from sqlalchemy import Connection, TextClause, func, select, text
 
 from afterwork.server.pulse import Ear
+from afterwork.server.readable import wait_for
 from afterwork.server.watch import FileWatch
 from afterwork.settings import Settings
 from afterwork.store import sleep
@@ -232,9 +231,9 @@ class NotifyWaker:
     def wait(self, seconds: float) -> bool:
         until = time.monotonic() + seconds
         while not self._pending:
-            left = max(0.0, until - time.monotonic())
-            readable, _, _ = select.select([self._pg.socket, self._reader], [], [], left)
-            if self._pg.socket in readable:
+            database = self._pg.socket
+            readable = wait_for(until - time.monotonic(), database, self._reader)
+            if database in readable:
                 self._take_notifications()
             if self._reader in readable:
                 os.read(self._reader, 4096)
@@ -263,7 +262,7 @@ class NotifyWaker:
             os.close(self._writer)
 
     def nudge(self, connection: Connection) -> None:
-        connection.execute(select_(func.pg_notify(self._channel, PROBE)))
+        connection.execute(select(func.pg_notify(self._channel, PROBE)))
         connection.commit()
 
     def _execute(self, statement: TextClause) -> object:

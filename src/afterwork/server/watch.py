@@ -3,11 +3,12 @@
 import contextlib
 import ctypes
 import os
-import select
 import sys
 import threading
 from collections.abc import Iterable
 from typing import Literal
+
+from afterwork.server.readable import wait_for
 
 IN_MODIFY = 0x2
 
@@ -35,7 +36,7 @@ class FileWatch:
     def wait(self, seconds: float) -> Seen:
         """Wait for a write, or for `wake`, or until the time is over."""
         watched = [self._reader, *([self._inotify] if self._inotify >= 0 else [])]
-        ready, _, _ = select.select(watched, [], [], max(0.0, seconds))
+        ready = wait_for(seconds, *watched)
         if self._reader in ready:
             self._empty(self._reader)
             return "woken"
@@ -46,7 +47,7 @@ class FileWatch:
 
     def wait_for_loop(self, seconds: float) -> bool:
         """Wait for `wake` alone. True if it came."""
-        ready, _, _ = select.select([self._reader], [], [], seconds)
+        ready = wait_for(seconds, self._reader)
         if ready:
             self._empty(self._reader)
         return bool(ready)

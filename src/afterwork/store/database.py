@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -81,13 +81,18 @@ class Database(ABC):
 
     def connect(self) -> Connection:
         """A connection that belongs to the server until it is closed, and never goes back into the engine's pool."""
-        connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        with self.connecting():
+            connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         if not self.shares_one_connection:
             connection.detach()
         self.prepare(connection)
         event.listen(connection, "commit", refuse_in_a_run)
         event.listen(connection, "rollback", note_in_a_run)
         return connection
+
+    def connecting(self) -> AbstractContextManager[None]:
+        """Connect within it as servers do."""
+        return nullcontext()
 
     def connect_beside(self) -> Connection:
         """A connection for notes that are rather left out than waited for."""

@@ -1,7 +1,7 @@
 """PostgreSQL, through psycopg 3."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from afterwork.store import sleep
 from afterwork.store.database import NOT_LONG, Database, Holder, ServerRow
 from afterwork.store.direct import Direct, send_together
 from afterwork.store.postgresql_column import PostgreSQLColumns
+from afterwork.store.postgresql_connecting import bound, own_connection
 
 IN_TRANSACTION = {TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR}
 CONTENDED = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
@@ -43,6 +44,10 @@ class PostgreSQL(Database):
     def __init__(self, engine: Engine, settings: Settings) -> None:
         super().__init__(engine, settings)
         self.columns = PostgreSQLColumns(engine.dialect)
+        bound(engine)
+
+    def connecting(self) -> AbstractContextManager[None]:
+        return own_connection()
 
     def execute_begin(self, connection: Connection, first: Sequence[str] = ()) -> None:
         if first:
