@@ -42,7 +42,8 @@ from afterwork.triggers.roots import Roots
 
 @dataclass
 class Attempt:
-    """One attempt to run a view model on one object: what it has seen and read so far; of the object `itself`, too."""
+    """One attempt to run a view model on one object: what it has seen and read so far; of the object `itself`, too.
+    `is_loaded` says that the object can be loaded, as far as is known."""
 
     definition: Definition
     batch: Batch
@@ -51,6 +52,7 @@ class Attempt:
     snapshot: Any = None
     recorder: Recorder | None = None
     itself: Reads = field(default_factory=Reads)
+    is_loaded: bool = True
     began: float = field(default_factory=time.perf_counter)
 
     @property
@@ -159,8 +161,10 @@ class Renewer:
         return True
 
     def _perform(self, connection: Connection, attempt: Attempt) -> bool:
-        with self._object(connection, attempt) as (session, sight, obj):
+        with self._session(connection) as session:
+            sight = Sight(session, self.roots.is_plain)
             attempt.recorder = self.recorder(session)
+            obj = self._loaded(attempt, session)
             key = attempt.definition.key_of(attempt.claimed.root)
             self.itself(attempt.definition).add(attempt.itself, key, connection, sight)
             if obj is None:
@@ -170,6 +174,18 @@ class Renewer:
             session.flush()
         self.matcher.reached("ran", attempt.definition.name)
         return True
+
+    def _loaded(self, attempt: Attempt, session: RunSession) -> object | None:
+        """The object, as far as it is seen. One that can't be loaded is tried again when its rows change."""
+        root = parse(attempt.claimed.root, self.classes)
+        try:
+            return self.roots.load(session, [root]).get(root)
+        except Exception:
+            attempt.is_loaded = False
+            if attempt.recorder is not None:
+                attempt.recorder.not_loaded(root.mapper, root.key)
+            self.itself(attempt.definition).add(attempt.itself, root.key, session.connection())
+            raise
 
     def _leave(
         self, connection: Connection, attempt: Attempt, seen: Any, own: int | None, tokens: set[int], raised: str | None
@@ -192,7 +208,7 @@ class Renewer:
         raised = Raised(text_of(error), None, attempt.seconds, trace_of(error))
         tokens = self.storer.tokens(connection, attempt.definition, attempt.reads)
         try:
-            self._write_failure(connection, attempt, tokens, raised, error)
+            self._write_failure(connection, attempt, tokens, raised, error if attempt.is_loaded else None)
         except Exception as second:
             if self.matcher.database.is_not_the_jobs(second):
                 raise
@@ -218,19 +234,17 @@ class Renewer:
             self.matcher.dues.mark(connection, [mark])
 
     def _tell(self, connection: Connection, attempt: Attempt, error: Exception, text: str) -> None:
-        with self._object(connection, attempt) as (session, _, obj):
+        with self._session(connection) as session:
+            obj = self._loaded(attempt, session)
             if obj is not None and isinstance(attempt.cache, ViewModelCache):
                 tell(_work(attempt.cache), obj, attempt.run, Given(session), error, text)
                 session.flush()
 
     @contextmanager
-    def _object(self, connection: Connection, attempt: Attempt) -> Iterator[tuple[RunSession, Sight, object | None]]:
-        """A session, and in it the object that the view model runs on, as far as it is seen."""
+    def _session(self, connection: Connection) -> Iterator[RunSession]:
         session = RunSession(connection)
-        sight = Sight(session, self.roots.is_plain)
         try:
-            root = parse(attempt.claimed.root, self.classes)
-            yield session, sight, self.roots.load(session, [root]).get(root)
+            yield session
         finally:
             session.end()
 
