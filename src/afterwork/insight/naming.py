@@ -51,6 +51,7 @@ class Naming:
             "I": f"{table}, added",
             "D": f"{table}, deleted",
             "T": f"{table}, emptied or migrated",
+            "gap": f"{table}, changes that may have been missed",
             "time": "a moment that has passed",
             "hand": "by hand",
         }

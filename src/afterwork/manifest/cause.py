@@ -1,18 +1,21 @@
 """What made a cache stale, as a text that can be kept and read again."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from afterwork.journal.change import Change
+from afterwork.journal.continuity import Interruption
 from afterwork.journal.watch import Watch
 
 
 @dataclass(frozen=True)
 class Cause:
-    """Why a cache was to run. `kind` is a change's kind, or "new", "fill", "time" or "hand"; for a change, what
-    changed, with old and new values where they are known; by hand, `who` asked for it."""
+    """Why a cache was to run. `kind` is a change's kind, or "new", "fill", "gap", "time" or "hand"; for a change, what
+    changed, with old and new values where they are known; for a gap, `why` changes of the table may have been missed,
+    and at which moment that was noticed; by hand, `who` asked for it."""
 
     kind: str
     table: str | None = None
@@ -23,13 +26,15 @@ class Cause:
     tx: int | None = None
     moment: datetime | None = None
     who: str | None = None
+    why: str | None = None
 
     def __str__(self) -> str:
         others = {
             "new": "the object was new",
             "time": "a moment has passed",
             "hand": f"{self.who} asked for it",
-            "fill": "it was new, its code had changed, or changes may have been missed",
+            "fill": "it was new, or its code had changed",
+            "gap": f"changes of {self.table} may have been missed: {self.why} (noticed at {self.moment})",
             "I": f"{self._row} was added",
             "D": f"{self._row} was deleted",
             "T": f"{self.table} was emptied, or changed after a migration",
@@ -63,6 +68,14 @@ def cause_of(change: Change, watch: Watch | None) -> Cause:
         change.tx,
         change.moment,
     )
+
+
+def missed_changes(gaps: Sequence[Interruption], now: datetime) -> Cause:
+    """Return as a cause that changes of some tables may have been missed, which was noticed now."""
+    if len(gaps) == 1:
+        return Cause("gap", gaps[0].table, why=gaps[0].why, moment=now)
+    tables = ", ".join(gap.table for gap in gaps)
+    return Cause("gap", tables, why="; ".join(f"{gap.table}: {gap.why}" for gap in gaps), moment=now)
 
 
 def written(cause: Cause) -> str:

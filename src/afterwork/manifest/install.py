@@ -1,14 +1,16 @@
 """What caches need in the database: capture on the watched tables, and the function that finds readers."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Table, delete, select, text, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, select, text, update
 
 from afterwork.journal import install as capture
 from afterwork.journal.continuity import Interruption
 from afterwork.journal.entries import Entries, seen_by_now
 from afterwork.journal.tables import journal, recent
+from afterwork.manifest.cause import Cause, missed_changes, written
 from afterwork.manifest.definitions import after_all_runs, made_of
 from afterwork.manifest.due import UNCLAIMED
 from afterwork.manifest.keep import READERS
@@ -18,6 +20,8 @@ from afterwork.manifest.tables import due as dues
 from afterwork.store.database import Database
 
 _READERS_SOURCE = text("SELECT prosrc FROM pg_proc WHERE oid = to_regproc('afterwork_readers')")
+
+REPAIR = Cause("hand", who="repair")
 
 
 def to_install(database: Database) -> Sequence[str]:
@@ -53,13 +57,25 @@ def install(
 def make_good(database: Database, connection: Connection, gaps: Sequence[Interruption], now: datetime) -> Iterator[str]:
     """Let the caches run again that ever read of tables of which changes may have been missed, in a transaction that
     has begun as `Entries.to_change_code` says. Yields what it did, a line each."""
-    if any(gap.everywhere for gap in gaps):
-        yield from all_again(database, connection, now)
+    everywhere = [gap for gap in gaps if gap.everywhere]
+    if everywhere:
+        yield from all_again(database, connection, now, missed_changes(everywhere, now))
         return
+    of_each: dict[int, list[Interruption]] = defaultdict(list)
     for gap in gaps:
-        names = again(database, connection, made_of(connection, gap.watch), now)
+        found = made_of(connection, gap.watch)
+        for number in found:
+            of_each[number].append(gap)
+        names = again(database, connection, found, now)
         if names:
             yield f"changes of {gap.table} may have been missed ({gap.why}): to run again are {', '.join(names)}"
+    for number, some in of_each.items():
+        _note(connection, missed_changes(some, now), definitions.c.id == number)
+
+
+def _note(connection: Connection, cause: Cause, *which: ColumnElement[bool]) -> None:
+    """Note why caches of definitions run again on all objects."""
+    connection.execute(update(definitions).where(*which).values(gap=written(cause)))
 
 
 def again(database: Database, connection: Connection, numbers: Iterable[int], now: datetime) -> Sequence[str]:
@@ -75,9 +91,10 @@ def again(database: Database, connection: Connection, numbers: Iterable[int], no
     return sorted(names)
 
 
-def all_again(database: Database, connection: Connection, now: datetime) -> list[str]:
+def all_again(database: Database, connection: Connection, now: datetime, cause: Cause = REPAIR) -> list[str]:
     """Let all caches run again. What they have seen is forgotten: after a restore, it means nothing any more."""
     again(database, connection, connection.execute(select(definitions.c.id)).scalars(), now)
+    _note(connection, cause)
     for table in (journal, recent):
         connection.execute(delete(table))
     connection.execute(update(caches).values(snapshot=seen_by_now(database.dialect), own=None, wrote=None))

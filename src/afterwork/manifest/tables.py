@@ -53,10 +53,12 @@ definition = Table(
     Column("began", UtcDateTime),
     Column("codes", Integer, nullable=False, server_default="0"),
     Column("root_watch", Integer),
+    Column("gap", Text),
 )
 """The caches of the model by name. `checksum` is that of the code that the stored values come from or are being filled
 by, `codes` how often that has become another; `next_root` is how far filling has come, `filled` that it has come to the
-end; `root_watch` is the watched table of its objects."""
+end; `root_watch` is the watched table of its objects; `gap` is the cause if all of them run again since changes may
+have been missed."""
 
 cache = Table(
     "afterwork_cache",

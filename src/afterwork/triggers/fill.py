@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select, update
 
 from afterwork.journal.walk import Walk
-from afterwork.manifest.cause import Cause
+from afterwork.manifest.cause import Cause, read_cause
 from afterwork.manifest.definitions import Definition, after_all_runs
 from afterwork.manifest.match import Matcher
 from afterwork.manifest.missed import missed
@@ -47,7 +47,7 @@ class Filler:
             with self.matcher.database.transaction(connection, self.matcher.entries.to_change_code):
                 began = after_all_runs(connection, now, caches.c.definition == definition.id)
                 other = update(definitions).where(c.id == definition.id, c.checksum.is_distinct_from(checksum))
-                start = other.values(checksum=checksum, codes=c.codes + 1, began=began, total=total)
+                start = other.values(checksum=checksum, codes=c.codes + 1, began=began, total=total, gap=None)
                 if connection.execute(start.values(next_root=None, filled=False, done=0)).rowcount:
                     self.matcher.dues.release_all(connection, definition.id)
         self.matcher.definitions.load(connection)
@@ -59,7 +59,7 @@ class Filler:
         # With nobody just taking: who makes a cache at once counts on nobody claiming it meanwhile.
         with self.matcher.database.transaction(connection, self.matcher.entries.to_end):
             row = connection.execute(
-                select(c.next_root, c.done, c.began)
+                select(c.next_root, c.done, c.began, c.gap)
                 .where(c.id == definition.id, ~c.filled)
                 .with_for_update(skip_locked=True)
             ).one_or_none()
@@ -73,12 +73,13 @@ class Filler:
                 if not definition.objects.are_all_rows:
                     there = definition.there(connection, roots)
                     roots = [root for root in roots if root in there]
-                self.matcher.heads.add(connection, definition, roots, now, Cause("fill"), fill_since=row.began)
+                cause = read_cause(row.gap) or Cause("fill")
+                self.matcher.heads.add(connection, definition, roots, now, cause, fill_since=row.began)
                 self.matcher.heads.fail(connection, definition, unnamed, now)
                 progress = {"next_root": last, "done": row.done + len(roots) + len(unnamed)}
             else:
                 self._drop_gone(connection, definition, row.began)
-                progress = {"filled": True}
+                progress = {"filled": True, "gap": None}
             connection.execute(update(definitions).where(c.id == definition.id).values(progress))
         return bool(keys)
 
