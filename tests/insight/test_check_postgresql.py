@@ -1,11 +1,10 @@
 """What `check` finds in PostgreSQL only, each made, found, mended, and gone."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import URL, DateTime, Engine, NullPool, create_engine, func, text
+from sqlalchemy import URL, DateTime, Engine, create_engine, func, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import afterwork as aw
@@ -13,6 +12,7 @@ from afterwork.insight import Finding, Limits
 from tests.conftest import Shop
 from tests.support.pooler import pooler
 from tests.support.postgres import Server
+from tests.support.settings import for_this_database
 
 AT_ONCE = Limits(long_transaction=timedelta(0))
 
@@ -32,21 +32,6 @@ def wrong(shop: Shop, words: str, limits: Limits | None = None) -> list[Finding]
 
 def name_of(engine: Engine) -> str:
     return str(engine.url.database)
-
-
-@contextmanager
-def for_this_database(engine: Engine, setting: str) -> Iterator[None]:
-    """New connections to the database have a setting while the block lasts."""
-    name, _, value = setting.partition("=")
-    alter = f"ALTER DATABASE {name_of(engine)}"
-    admin = create_engine(engine.url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    with admin.connect() as connection:
-        connection.execute(text(f"{alter} SET {name} = '{value}'"))
-    engine.dispose()
-    yield
-    with admin.connect() as connection:
-        connection.execute(text(f"{alter} RESET {name}"))
-    engine.dispose()
 
 
 def test_a_clock_of_this_machine_that_goes_wrong_is_told(the_shop: Shop) -> None:

@@ -78,10 +78,11 @@ class Runner:
         """Perform claims one after the other. Raises what the first of them raises; nothing may be saved then."""
         roots = self.trigger.roots(session, claims)
         given = self.trigger.variables(session.connection(), claims)
-        return [
-            (one, self._execute_one(one, roots[one.key], self._given(session, given.get(one.key, {}))))
-            for one in claims
-        ]
+        settled: Settled = []
+        for one in claims:
+            session.begin_next()
+            settled.append((one, self._execute_one(one, roots[one.key], self._given(session, given.get(one.key, {})))))
+        return settled
 
     def _given(self, session: RunSession, variables: Mapping[str, Any]) -> Given:
         return Given(session, {**self.variables, **variables})

@@ -10,6 +10,7 @@ from afterwork.errors import CalculationWrites, TransactionIsTheRuns
 from afterwork.manifest.watching import WatchedSession
 from afterwork.model.machine.within import AT_THE_END
 from afterwork.store.database import RUNNING, WHO_ENDS_IT
+from afterwork.store.role import LimitsOfRole
 
 ROLLED_BACK = f"A job has rolled back its connection. {WHO_ENDS_IT}"
 
@@ -26,6 +27,7 @@ class RunSession(WatchedSession):
         self._ended = False
         self._info = connection.info
         self._info[RUNNING] = True
+        self._limits = LimitsOfRole(connection)
 
     def commit(self) -> NoReturn:
         raise TransactionIsTheRuns(
@@ -75,11 +77,16 @@ class RunSession(WatchedSession):
         if self.autoflush:
             self.flush()
 
+    def begin_next(self) -> None:
+        """The next of several jobs begins, and has all the time that its role allows."""
+        self._limits.begin_again()
+
     def end(self) -> None:
         """Let go of all objects. The connection's transaction is not touched."""
         self._ended = True
         self._info.pop(RUNNING, None)
         super().close()
+        self._limits.take_off()
 
 
 class OutsideSession(RunSession):
@@ -106,6 +113,7 @@ class OutsideSession(RunSession):
             self.connection().execute(statement)
         self.flush()
         self._info.pop(RUNNING, None)
+        self._limits.take_off()
 
 
 class ReadSession(RunSession):
@@ -137,6 +145,10 @@ class ReadSession(RunSession):
 
 class LoadSession(ReadSession):
     """The session that loads for several calculations. No code of a job gets at it."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._limits.take_off()
 
     def expunge_all(self) -> None:
         Session.expunge_all(self)

@@ -82,13 +82,24 @@ class Database(ABC):
     def connect(self) -> Connection:
         """A connection that belongs to the server until it is closed, and never goes back into the engine's pool."""
         with self.connecting():
-            connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        if not self.shares_one_connection:
-            connection.detach()
-        self.prepare(connection)
+            connection = self.engine.connect()
+        self._own(connection)
         event.listen(connection, "commit", refuse_in_a_run)
         event.listen(connection, "rollback", note_in_a_run)
         return connection
+
+    def reconnect(self, connection: Connection) -> None:
+        """Let a connection that was cut go on with another one of the driver's. What was in it is gone."""
+        connection.rollback()
+        with self.connecting():
+            _ = connection.connection  # which SQLAlchemy makes anew
+        self._own(connection)
+
+    def _own(self, connection: Connection) -> None:
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        if not self.shares_one_connection:
+            connection.detach()
+        self.prepare(connection)
 
     def connecting(self) -> AbstractContextManager[None]:
         """Connect within it as servers do."""
@@ -218,7 +229,8 @@ class Database(ABC):
     @abstractmethod
     @contextmanager
     def reading_only(self, connection: Connection) -> Iterator[None]:
-        """While it lasts, each statement stands for itself, keeps no snapshot, and must not write."""
+        """While it lasts, each statement stands for itself, keeps no snapshot, and must not write. If the connection is
+        cut meanwhile, it has another one of the driver's at the end, unless the block has raised because of that."""
 
     @abstractmethod
     @contextmanager

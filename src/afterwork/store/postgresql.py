@@ -1,17 +1,18 @@
 """PostgreSQL, through psycopg 3."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Connection, Engine, Table, func, select, text
+from sqlalchemy import Connection, Engine, Table, text
 from sqlalchemy.exc import DBAPIError
 
 from afterwork.errors import StateHasChanged
 from afterwork.settings import Settings
-from afterwork.store import sleep
+from afterwork.store import role, sleep
 from afterwork.store.database import NOT_LONG, Database, Holder, ServerRow
 from afterwork.store.direct import Direct, send_together
 from afterwork.store.postgresql_column import PostgreSQLColumns
@@ -20,6 +21,26 @@ from afterwork.store.postgresql_connecting import bound, own_connection
 IN_TRANSACTION = {TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR}
 CONTENDED = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
 SHUTDOWN = ("57P", "08", "53300")  # operator intervention, connection exceptions, too many connections
+
+OWN = {
+    "application_name": "afterwork",
+    # Jobs have those of their role, while they run.
+    **dict.fromkeys(role.LIMITS, "0"),
+    "idle_session_timeout": "0",
+    # The lock of a lane is worth nothing where a transaction sees what was before it had the lock.
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
+    "default_transaction_deferrable": "off",
+    # The driver reads no other.
+    "DateStyle": "ISO",
+    "IntervalStyle": "postgres",
+}
+"""What servers set for connections of their own, whatever their role or database has."""
+
+_SET = text(
+    "SELECT name, current_setting(name), set_config(name, value, false)"
+    " FROM json_each_text(CAST(:values AS json)) AS own (name, value) WHERE current_setting(name, true) IS NOT NULL"
+)
 
 SEEN = "SELECT CAST(pg_current_snapshot() AS text)"
 
@@ -59,12 +80,11 @@ class PostgreSQL(Database):
 
     def prepare(self, connection: Connection) -> None:
         limits = {
-            "application_name": "afterwork",
             "lock_timeout": _milliseconds(self.settings.lock_limit),
             # What ends the transaction of a stopped process, and so frees its lane.
             "idle_in_transaction_session_timeout": _milliseconds(self.settings.inside_limit),
         }
-        self._set(connection, limits)
+        role.remember(connection, self._set(connection, {**OWN, **limits}))
 
     def be_impatient(self, connection: Connection) -> None:
         self._set(connection, {"lock_timeout": "1", "synchronous_commit": "off"})
@@ -75,11 +95,14 @@ class PostgreSQL(Database):
         who comes."""
         return self.settings.listen
 
-    def _set(self, connection: Connection, values: Mapping[str, str]) -> None:
-        """Settings for as long as a connection lasts, if it has a session of its own."""
-        if self._has_session:
-            connection.execute(select(*(func.set_config(name, value, False) for name, value in values.items())))
-            connection.commit()
+    def _set(self, connection: Connection, values: Mapping[str, str]) -> Mapping[str, str]:
+        """Set what this PostgreSQL knows of settings for as long as a connection lasts, if it has a session of its own.
+        Returns what was set before."""
+        if not self._has_session:
+            return {}
+        before = {name: was for name, was, _ in connection.execute(_SET, {"values": json.dumps(values)})}
+        connection.commit()
+        return before
 
     def is_in_transaction(self, connection: Connection) -> bool:
         return self._status(connection) in IN_TRANSACTION
@@ -98,15 +121,27 @@ class PostgreSQL(Database):
 
     @contextmanager
     def reading_only(self, connection: Connection) -> Iterator[None]:
-        if not self._has_session:
-            yield
-            return
-        connection.exec_driver_sql("SET default_transaction_read_only = on")
+        self._read_only(connection, "on")
         try:
             yield
-        finally:
-            if not connection.invalidated:
-                connection.exec_driver_sql("SET default_transaction_read_only = off")
+        except BaseException as error:
+            if not self.has_lost(connection, error):
+                self._write_again(connection)
+            raise
+        self._write_again(connection)
+
+    def _write_again(self, connection: Connection) -> None:
+        try:
+            self._read_only(connection, "off")
+        except DBAPIError as error:
+            if not self.is_lost(error):
+                raise
+            self.reconnect(connection)  # it was cut while nobody needed it
+
+    def _read_only(self, connection: Connection, setting: str) -> None:
+        connection.exec_driver_sql(
+            f"SET default_transaction_read_only = {setting}" if self._has_session else "SELECT 1"
+        )
 
     @contextmanager
     def light_transaction(self, connection: Connection, first: Sequence[str]) -> Iterator[None]:
