@@ -166,6 +166,15 @@ class InTheWay:
 
 
 @dataclass(frozen=True)
+class HeldUp:
+    """A worker has been with one run for so many seconds. Another takes its place, so that what waits goes on. Said
+    once for each such run."""
+
+    lanes: Sequence[str]
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Broken:
     """A part of the server raised what nobody expected. It goes on."""
 
@@ -265,7 +274,7 @@ class FellAsleep:
 Event = (
     Reached | Ran | Failed | WasCancelled | PutOff | Lost | TookOver | ServerStarted | ServerStopping | ServerStopped
     | ServerCrashed | DatabaseLost | DatabaseBack | InTheWay | Broken | Pruned | NotInSql | OtherCode | Missed
-    | Reloaded
+    | Reloaded | HeldUp
     | Fired | RoundFailed | TimerIsGone | Acted | FellAsleep | CantBeWoken
 )  # fmt: skip
 
@@ -362,6 +371,14 @@ def log(event: Event) -> None:  # noqa: PLR0912, PLR0915 - one case for each eve
             _say(event, logging.INFO, "the database is back after %.1f s", seconds)
         case InTheWay(error):
             _say(event, logging.DEBUG, "others are in the way, trying again: %s", error)
+        case HeldUp(lanes, seconds):
+            _say(
+                event,
+                logging.WARNING,
+                "a run in lane %s has gone on for %g s: another worker takes the place of its own",
+                ", ".join(lanes),
+                seconds,
+            )
         case Broken(where, error):
             _say(event, logging.ERROR, "%s raised %s", where, type(error).__name__, exc_info=error)
         case NotInSql(cache, why):

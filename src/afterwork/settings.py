@@ -12,7 +12,12 @@ class Settings:
     """Tickets of one lane that one transaction takes at most."""
 
     workers: int = 4
-    """Runs that go on at the same time in one server: lanes, parallel runs and outside runs."""
+    """Runs that go on at the same time in one server: lanes, parallel runs and outside runs. Caches and timers have a
+    worker each besides, and so have short runs in lanes if all others are taken."""
+
+    held_limit: timedelta = timedelta(minutes=1)
+    """A run that goes on for longer is said to hold its worker up, and another worker takes its place. At most twice as
+    many as `workers` do so at a time."""
 
     lease: timedelta = timedelta(seconds=30)
     """How long an outside run is protected without a sign of life; living servers renew it in time."""

@@ -9,10 +9,11 @@ from sqlalchemy import Connection, Engine
 from afterwork import Settings
 from afterwork.server.workers import Workers
 from afterwork.store.database import database_of
+from tests.support.waiting import eventually
 
 
 class Noted:
-    """Four threads, with what they have done and what has failed."""
+    """Threads, of which four are kept; with what they have done and what has failed."""
 
     def __init__(self, engine: Engine) -> None:
         self.failed: list[Exception] = []
@@ -49,18 +50,25 @@ def test_one_task_after_the_other_is_done_on_one_connection(noted: Noted) -> Non
     assert len(set(noted.connections)) == 1
 
 
-def test_tasks_at_the_same_time_have_a_connection_each_and_what_is_too_much_waits(noted: Noted) -> None:
+def test_tasks_at_the_same_time_have_a_thread_and_a_connection_each(noted: Noted) -> None:
     gates = [threading.Event() for _ in range(6)]
     noted.do(*gates)
-    assert noted.workers.free == -2
-
     for gate in gates:
         gate.set()
 
     assert noted.workers.wait_until_idle(20) == 0
-    assert len(noted.connections) == 6
-    assert len(set(noted.connections)) == 4
-    assert noted.workers.free == 4
+    assert len(set(noted.connections)) == 6
+
+
+def test_threads_that_are_more_than_are_kept_end_when_they_have_nothing_to_do(noted: Noted) -> None:
+    before = threading.active_count()
+    gates = [threading.Event() for _ in range(6)]
+    noted.do(*gates)
+    assert threading.active_count() == before + 6
+
+    for gate in gates:
+        gate.set()
+    eventually(lambda: threading.active_count() == before + 4)
 
 
 def test_after_a_failure_the_next_task_has_a_new_connection(noted: Noted) -> None:

@@ -70,7 +70,7 @@ class Trigger(Protocol):
     def settle(self, connection: Connection, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> None:
         """Write how the runs ended, in the transaction of their effects."""
 
-    def prune(self, connection: Connection, now: datetime) -> int:
+    def prune(self, connection: Connection, now: datetime, most: int) -> int:
         """Delete some receipts whose time has passed. Returns how many; 0 says that none is left."""
 
 

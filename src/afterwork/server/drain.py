@@ -32,12 +32,14 @@ class Caution:
 
 @dataclass(frozen=True)
 class Drainer:
-    """Drains lanes for one server. `holding` is told of each lease for the time in which it is worked on."""
+    """Drains lanes for one server. `holding` hears of each lease for the time in which it is worked on;
+    `may_go_outside` says whether a run may begin that has a worker for as long as it takes."""
 
     runner: Runner
     server: int
     caution: Caution
     holding: Callable[[Lease, bool], None]
+    may_go_outside: Callable[[], bool]
 
     def drain(self, connection: Connection, lane: str, priority: int | None) -> Iterator[Settled]:
         """Run what is due in a lane, beginning with a priority, as far as it can be had. Yields after each transaction.
@@ -68,6 +70,8 @@ class Drainer:
             return next(iter(self.runner.trigger.claim(connection, lane, priority, self.runner.clock.now(), 1)), None)
 
     def _leased(self, connection: Connection, claim: Claim) -> Settled:
+        if claim.external and not self.may_go_outside():
+            return []
         lease = Lease(str(claim.run.id), key_text(claim.key), claim.run.lane, self.server, epoch=1)
         # Held before it is there: a lease that this server doesn't know of is taken over as forgotten.
         self.holding(lease, True)

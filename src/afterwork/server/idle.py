@@ -16,7 +16,7 @@ from afterwork.store.leases import ensure_lanes
 def run_until_idle(runner: Runner, connection: Connection) -> Iterator[Ran]:
     """Run until nothing more is due that this thread can have. Yields what came of it, in order."""
     presence = Presence.enter(connection, runner.database, runner.clock, runner.events)
-    drainer = Drainer(runner, presence.id, Caution(), holding=lambda lease, begun: None)
+    drainer = Drainer(runner, presence.id, Caution(), lambda lease, begun: None, may_go_outside=lambda: True)
     try:
         if presence.crashed(connection):
             drainer.caution.begin(runner.settings.batch)

@@ -1,11 +1,14 @@
-"""What a server knows of lanes without asking: which it drains, what it has leased, and which it can't have now."""
+"""What a server knows of lanes without asking: what it has leased, and which lanes it can't have now."""
 
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterable
 
+from sqlalchemy import Connection
+
 from afterwork.model.lane import MAIN, PARALLEL
+from afterwork.store import leases
 from afterwork.store.leases import Lease
 
 
@@ -15,7 +18,6 @@ class Lanes:
     def __init__(self, standby: float, first: str = MAIN) -> None:
         self._lock = threading.Lock()
         self._standby = standby
-        self._active: dict[str, int] = {}
         self._held: Counter[str] = Counter()
         self._claims: set[str] = set()
         self._elsewhere: dict[str, float] = {}
@@ -24,23 +26,11 @@ class Lanes:
         self.paused: set[str] = set()
 
     def may_start(self, lane: str) -> bool:
-        """Whether a worker should try to get a lane that has something due."""
+        """Whether a worker should try to get a lane that has something due. Forgets what it has known for long."""
         with self._lock:
-            if lane in self.paused or time.monotonic() < self._elsewhere.get(lane, 0):
-                return False
-            return lane == PARALLEL or lane not in self._active
-
-    def begin(self, lane: str) -> None:
-        """A worker is going to drain a lane."""
-        with self._lock:
-            self._active[lane] = self._active.get(lane, 0) + 1
-
-    def end(self, lane: str) -> None:
-        """A worker has drained a lane as far as it could."""
-        with self._lock:
-            self._active[lane] -= 1
-            if not self._active[lane]:
-                del self._active[lane]
+            if self._elsewhere.get(lane, 0) <= time.monotonic():
+                self._elsewhere.pop(lane, None)
+            return lane not in self.paused and lane not in self._elsewhere
 
     def obtained(self, lane: str) -> None:
         """A worker got something to run in a lane."""
@@ -51,12 +41,21 @@ class Lanes:
     def is_elsewhere(self, lane: str) -> None:
         """A worker got nothing of a lane though something is due: somebody else has it."""
         with self._lock:
+            self.known.discard(lane)  # or its row is gone, since nobody has used it for a while
             self._elsewhere[lane] = time.monotonic() + self._standby
 
     def news(self) -> None:
         """New work has come: in the parallel lane, some of it may be free."""
         with self._lock:
             self._elsewhere.pop(PARALLEL, None)
+
+    def ensure(self, connection: Connection, *lanes: str) -> None:
+        """Have a row for each lane, so that it can be locked."""
+        with self._lock:
+            new = set(lanes) - self.known
+        leases.ensure_lanes(connection, new)
+        with self._lock:
+            self.known |= new
 
     def hold(self, lease: Lease, begun: bool) -> None:
         """A worker begins, or has ended, to work on a lease. Two may begin with the same one: one finds out then that
@@ -80,12 +79,6 @@ class Lanes:
         """The leased runs that this server is working on."""
         with self._lock:
             return list(self._held)
-
-    @property
-    def draining(self) -> bool:
-        """Whether short runs go on, which end soon. Leased runs may go on for long."""
-        with self._lock:
-            return sum(self._active.values()) > self._held.total()
 
     def standby(self, due: Iterable[str]) -> float | None:
         """Seconds until one of the lanes that are due, and that somebody else had, should be tried again; or None."""

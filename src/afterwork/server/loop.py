@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from sqlalchemy import Connection
@@ -11,6 +12,7 @@ from afterwork.events import (
     DatabaseBack,
     DatabaseLost,
     FellAsleep,
+    HeldUp,
     InTheWay,
     ServerStarted,
     ServerStopped,
@@ -18,22 +20,25 @@ from afterwork.events import (
 )
 from afterwork.jobs.outcome import text_of
 from afterwork.jobs.runner import Runner
-from afterwork.jobs.trigger import CACHES, ONCE, TIMERS, Due
-from afterwork.model.lane import MAIN, PARALLEL
-from afterwork.server.drain import Caution, Drainer
+from afterwork.jobs.trigger import CACHES, ONCE, Due
+from afterwork.model.lane import MAIN
 from afterwork.server.health import Health, Prober, Sign, loop_sign, of_server
 from afterwork.server.heartbeat import Heartbeat
 from afterwork.server.history import HistoryKeeper
 from afterwork.server.lanes import Lanes
 from afterwork.server.link import Link
-from afterwork.server.prune import prune
-from afterwork.server.pulse import PRUNING, TURN, Pulse
-from afterwork.server.workers import Task, Workers
+from afterwork.server.pulse import TURN, Pulse
+from afterwork.server.scheduler import Scheduler
+from afterwork.server.tasks import Tasks
+from afterwork.server.turn import SWEEP, Turn
+from afterwork.server.workers import Workers
 from afterwork.store import leases
-from afterwork.store.leases import Lease
 
 BUSY_LOOK = 0.01
 """While lanes are being drained, the server looks for other work at least this often, in seconds."""
+
+LOOK_IS_GOOD_FOR = 0.03
+"""Seconds for which what was found by a look is given to workers without another one, if there is enough of it."""
 
 SOON = 1.0
 """Seconds for which a server that stops waits for its history in any case."""
@@ -41,6 +46,8 @@ SOON = 1.0
 SOON_IDLE = 0.03
 """A server that is done within these seconds doesn't bother to tell writers that it is awake, nor to look for more
 meanwhile. What is calculated at once takes up to `Settings.at_once`, and half as long to be taken and stored."""
+
+LONG_AGO = float("-inf")
 
 FIRST_RETRY, LONGEST_RETRY = 0.1, 5.0
 """Seconds between attempts to reach a lost database."""
@@ -57,13 +64,16 @@ class Server:
         # What runs once comes before all else, also if the server is woken before it has looked.
         first = MAIN if runner.upgrader is None else ONCE
         self._lanes = Lanes(self._settings.standby_poll.total_seconds(), first)
+        self._scheduler = Scheduler(self._settings.workers, self._settings.held_limit.total_seconds(), self._lanes)
         self._link = Link(runner)
+        self._workers = Workers(self._settings.workers, runner.database, self._failed)
+        self._tasks = Tasks(runner, self._link, self._lanes, self._scheduler, self._stopping)
         self._pulse = Pulse()
         self._prober = Prober(runner.database, self._link.wakes)
-        self._caution = Caution()
         self._lost: tuple[Exception, int] | None = None
         self._asleep = self._noticed = False
-        self._next_prune = self._next_proof = self._watched_at = float("-inf")
+        self._next_sweep = self._next_proof = self._watched_at = self._looked_at = LONG_AGO
+        self._due = Due({}, None)
 
     def stop(self) -> None:
         """Begin no more jobs, let those that run end within the set time, and return from `run`."""
@@ -85,8 +95,9 @@ class Server:
     def _open(self) -> None:
         self._link.open()
         if self._link.presence.crashed(self._link.connection):
-            self._caution.begin(self._settings.batch)
-        self._watched_at = float("-inf")  # leases may be left, also of this server's own that it has lost track of
+            self._tasks.be_careful()
+        self._looked_at = LONG_AGO
+        self._watched_at = LONG_AGO  # leases may be left, also of this server's own that it has lost track of
 
     def _open_first(self) -> bool:
         """Open; wait for those who are in the way. False if told to stop meanwhile."""
@@ -113,20 +124,19 @@ class Server:
 
     def _run(self) -> int:
         presence = self._link.presence
-        workers = Workers(self._settings.workers, self._runner.database, self._failed)
         heartbeat = Heartbeat(self._runner, presence, self._lanes.runs)
         keeper = HistoryKeeper(self._runner, presence.id)
         self._runner.events.emit(ServerStarted(presence.id, str(self._runner.database)))
         self._ready.set()
         try:
-            self._serve(workers)
+            self._serve()
         finally:
             self._runner.events.emit(ServerStopping(presence.id))
             deadline = time.monotonic() + self._settings.grace.total_seconds()
-            unfinished = workers.wait_until_idle(deadline - time.monotonic())
+            unfinished = self._workers.wait_until_idle(deadline - time.monotonic())
             heartbeat.stop(max(0.0, deadline - time.monotonic()))
             keeper.stop(max(SOON, deadline - time.monotonic()))
-            workers.stop()
+            self._workers.stop()
             if unfinished:
                 self._link.close()  # it has not gone in order, and the next server is to see that, as after a crash
             else:
@@ -136,110 +146,125 @@ class Server:
 
     # Its loop: look, start, wait.
 
-    def _serve(self, workers: Workers) -> None:
+    def _serve(self) -> None:
         while not self._stopping.is_set():
             try:
-                self._turn(self._link.connection, workers)
+                self._turn(self._link.connection)
             except Exception as error:
-                self._recover(error, workers)
+                self._recover(error)
 
-    def _turn(self, connection: Connection, workers: Workers) -> None:
+    def _turn(self, connection: Connection) -> None:
         self._pulse.promise(TURN)
         if self._lost is not None:
             (error, generation), self._lost = self._lost, None
-            if generation == workers.generation:
+            if generation == self._workers.generation:
                 raise error
         if self._noticed:
-            self._try_recent(workers)
+            self._try_recent()
         # Before the first worker begins: to write to a file, this thread would wait for what its workers write.
-        self._prune(connection)
         self._prove(connection)
-        due = self._runner.due(connection, caches_too=self._lanes.may_start(CACHES))
-        if self._start(connection, due, workers) or self._lanes.draining:
-            self._watch(connection, workers)
-            self._wait_for_workers(due)
+        self._tell_of_held()
+        looks = not self._scheduler.is_waiting or time.monotonic() - self._looked_at >= LOOK_IS_GOOD_FOR
+        if looks:
+            self._look(connection)
+        if self._start() or self._scheduler.is_busy:
+            self._watch(connection)
+            self._wait_for_workers()
+        elif looks:
+            self._sleep(connection)
         else:
-            self._sleep(connection, due, workers)
+            self._looked_at = LONG_AGO
 
-    def _try_recent(self, workers: Workers) -> None:
+    def _try_recent(self) -> None:
         """New work is mostly for the lane that had some before: try that one before looking at all."""
         self._noticed = False
-        lane = self._lanes.recent
-        if workers.free > 0 and self._lanes.may_start(lane):
-            self._lanes.begin(lane)
-            workers.start(self._task(lane, None), partial(self._drained, lane))
+        if self._scheduler.is_busy:
+            return  # it looks all the time
+        turn = self._scheduler.begin(self._lanes.recent)
+        if turn is not None:
+            self._give(turn)
             self._link.waker.wait(SOON_IDLE)
 
-    def _start(self, connection: Connection, due: Due, workers: Workers) -> int:
-        """Give the lanes that are due to workers, as far as there are free ones. Returns to how many."""
+    def _look(self, connection: Connection) -> None:
+        """See what is due."""
         lanes = self._lanes
         if lanes.paused:
             lanes.paused &= leases.paused(connection)
             connection.commit()
-        leases.ensure_lanes(connection, due.lanes.keys() - lanes.known - {CACHES, TIMERS, ONCE})
-        lanes.known.update(due.lanes)
-        wanted = [lane for lane in due.lanes if lanes.may_start(lane)][: workers.free]
-        for lane in wanted:
-            lanes.begin(lane)
-            workers.start(self._task(lane, due.lanes[lane][0]), partial(self._drained, lane))
-        return len(wanted)
+        self._due = self._runner.due(connection, caches_too=self._scheduler.is_free(CACHES))
+        self._looked_at = time.monotonic()
+        self._scheduler.saw({**self._due.lanes, **self._to_sweep()})
 
-    def _task(self, lane: str, priority: int | None) -> Task:
-        beside = {CACHES: self._refresh, TIMERS: self._fire, ONCE: self._upgrade}
-        return beside.get(lane) or partial(self._drain, lane, priority)
+    def _to_sweep(self) -> Mapping[str, Sequence[int]]:
+        if time.monotonic() < self._next_sweep or not self._scheduler.is_free(SWEEP):
+            return {}
+        self._next_sweep = time.monotonic() + self._settings.prune_every.total_seconds()
+        return {SWEEP: [0]}
 
-    def _wait_for_workers(self, due: Due) -> None:
+    def _start(self) -> bool:
+        """Give what waits to workers, as far as there are any for it. Returns whether there was something."""
+        started = False
+        while (turn := self._scheduler.next()) is not None:
+            self._give(turn)
+            started = True
+        return started
+
+    def _give(self, turn: Turn) -> None:
+        self._workers.start(self._tasks.of(turn), partial(self._tasks.ended, turn))
+
+    def _tell_of_held(self) -> None:
+        for turn in self._scheduler.held():
+            self._runner.events.emit(HeldUp([*turn.lanes], self._settings.held_limit.total_seconds()))
+
+    def _wait_for_workers(self) -> None:
         if not self._asleep:
-            self._wait(due, BUSY_LOOK)
+            self._wait(BUSY_LOOK)
             return
         began = time.monotonic()
-        self._wait(due, SOON_IDLE)
-        if self._lanes.draining and time.monotonic() - began >= SOON_IDLE:
+        self._wait(SOON_IDLE)
+        if self._scheduler.is_busy and time.monotonic() - began >= SOON_IDLE:
             self._disarm()
 
-    def _sleep(self, connection: Connection, due: Due, workers: Workers) -> None:
-        standby = self._lanes.standby(due.lanes)
-        watched = self._watch(connection, workers)
+    def _sleep(self, connection: Connection) -> None:
+        standby = self._lanes.standby(self._due.lanes)
+        watched = self._watch(connection)
         if standby is not None:
             # Somebody else works on what is due and will find what comes; no writer needs to wake this server.
             self._disarm()
-            self._wait(due, standby)
+            self._wait(standby)
         elif not self._asleep:
             limit = self._link.waker.arm()
             self._asleep = limit >= self._settings.safety_poll.total_seconds()
+            self._looked_at = LONG_AGO
             if self._asleep:
                 self._runner.events.emit(FellAsleep(self._link.presence.id))
                 return  # to look once more: what was saved before writers knew that this server sleeps is found now
-            self._wait(due, limit)
+            self._wait(limit)
         else:
-            self._wait(due, watched or self._settings.safety_poll.total_seconds())
+            self._wait(watched or self._settings.safety_poll.total_seconds())
 
     def _disarm(self) -> None:
         if self._asleep:
             self._asleep = False
             self._link.waker.disarm()
 
-    def _wait(self, due: Due, seconds: float) -> None:
+    def _wait(self, seconds: float) -> None:
         if self._stopping.is_set():
             return  # an earlier wait of this turn may have used up what should wake this one
-        if due.next_moment is not None:
-            until = (due.next_moment - self._runner.clock.now()).total_seconds()
+        if self._due.next_moment is not None:
+            until = (self._due.next_moment - self._runner.clock.now()).total_seconds()
             seconds = min(seconds, max(0.0, until))
+        held = self._scheduler.until_held()
+        if held is not None:
+            seconds = min(seconds, held)
         if self._runner.refresher is not None:
             seconds = min(seconds, max(0.0, self._next_proof - time.monotonic()))
         self._pulse.promise(seconds + TURN)
         if self._link.waker.wait(seconds):
-            self._noticed = True
+            self._noticed, self._looked_at = True, LONG_AGO
             self._lanes.news()
 
-    # What it does beside: receipts, and the leases of servers that are gone.
-
-    def _prune(self, connection: Connection) -> None:
-        if time.monotonic() >= self._next_prune:
-            self._next_prune = time.monotonic() + self._settings.prune_every.total_seconds()
-            self._pulse.promise(PRUNING)
-            prune(self._runner, connection)
-            self._pulse.promise(TURN)
+    # What it does beside: it sees to changes that may have been missed, and to the leases of servers that are gone.
 
     def _prove(self, connection: Connection) -> None:
         """See whether all changes have been captured, of what caches read."""
@@ -248,7 +273,7 @@ class Server:
             pause = self._settings.prove_every if proved else self._settings.standby_poll
             self._next_proof = time.monotonic() + pause.total_seconds()
 
-    def _watch(self, connection: Connection, workers: Workers) -> float | None:
+    def _watch(self, connection: Connection) -> float | None:
         """See whether other servers live, and take over what nobody works on. Returns the seconds after which this must
         be done again because of what they work on; None if nothing needs it."""
         standby = self._settings.standby_poll.total_seconds()
@@ -257,10 +282,10 @@ class Server:
             return standby - passed  # somebody may have begun a run since
         self._watched_at = time.monotonic()
         if self._link.presence.crashed(connection):
-            self._caution.begin(self._settings.batch)
+            self._tasks.be_careful()
         watching = leases.any_beside(connection, self._lanes.runs())
         if watching:
-            self._adopt(connection, workers)
+            self._adopt(connection)
         if self._runner.refresher is not None:
             living = self._link.presence.living(connection)
             connection.commit()
@@ -269,88 +294,11 @@ class Server:
         connection.commit()
         return standby if watching else None
 
-    def _adopt(self, connection: Connection, workers: Workers) -> None:
+    def _adopt(self, connection: Connection) -> None:
         for lease in self._link.presence.adopt_orphans(connection, self._lanes.runs):
-            self._lanes.begin(lease.lane)
             self._lanes.hold(lease, True)
-            workers.start(partial(self._resume, lease), partial(self._resumed, lease))
-
-    # What its workers do.
-
-    def _drain(self, lane: str, priority: int | None, connection: Connection) -> None:
-        ran = False
-        try:
-            for settled in self._drainer().drain(connection, lane, priority):
-                ran = ran or bool(settled)
-                if self._stopping.is_set():
-                    break
-                if settled and lane == PARALLEL:
-                    self._link.wake()  # there may be more, for another worker
-        finally:
-            if ran or priority is not None:
-                self._note(connection, lane, ran)
-
-    def _refresh(self, connection: Connection) -> None:
-        assert self._runner.refresher is not None
-        ran = False
-        try:
-            for settled in self._runner.refresher.refresh(connection, self._link.presence.id, self._lanes.claim):
-                self._runner.report_runs(settled)
-                ran = ran or bool(settled)
-                if self._stopping.is_set():
-                    break
-        finally:
-            if ran:
-                self._lanes.obtained(CACHES)
-
-    def _upgrade(self, connection: Connection) -> None:
-        assert self._runner.upgrader is not None
-        ran = False
-        for upgraded in self._runner.upgrader.upgrade(connection, self._link.presence.id, self._lanes.hold):
-            ran = True
-            self._runner.report_runs(upgraded)
-            if self._stopping.is_set():
-                break
-        if ran:
-            self._lanes.obtained(ONCE)
-        else:
-            self._lanes.is_elsewhere(ONCE)  # another server is at it
-
-    def _fire(self, connection: Connection) -> None:
-        assert self._runner.firer is not None
-        fired = False
-        for _ in self._runner.firer.fire(connection):
-            fired = True
-            if self._stopping.is_set():
-                break
-        if not fired:
-            self._lanes.is_elsewhere(TIMERS)  # another server has just fired what was due
-
-    def _drained(self, lane: str) -> None:
-        self._lanes.end(lane)
-        self._link.wake()
-
-    def _note(self, connection: Connection, lane: str, ran: bool) -> None:
-        if ran:
-            self._lanes.obtained(lane)
-            return
-        if connection.invalidated:
-            self._lanes.is_elsewhere(lane)
-        # What was due at the last look may have been done since, by this server itself.
-        elif lane in self._runner.due(connection).lanes:
-            self._lanes.is_elsewhere(lane)
-            if lane in leases.paused(connection):
-                self._lanes.paused.add(lane)
-
-    def _resume(self, lease: Lease, connection: Connection) -> None:
-        self._drainer().resume(connection, lease)
-
-    def _resumed(self, lease: Lease) -> None:
-        self._lanes.hold(lease, False)
-        self._drained(lease.lane)
-
-    def _drainer(self) -> Drainer:
-        return Drainer(self._runner, self._link.presence.id, self._caution, self._lanes.hold)
+            self._scheduler.add(lease)
+        self._start()
 
     # What goes wrong.
 
@@ -363,7 +311,7 @@ class Server:
         else:
             self._runner.events.emit(Broken("a worker", error))
 
-    def _recover(self, error: Exception, workers: Workers) -> None:
+    def _recover(self, error: Exception) -> None:
         if self._runner.database.is_contended(error):
             self._runner.events.emit(InTheWay(text_of(error)))
             self._stopping.wait(FIRST_RETRY)
@@ -374,7 +322,7 @@ class Server:
             self._runner.events.emit(Broken("the server's loop", error))
         began = time.monotonic()
         if self._open_again():
-            workers.reconnect()
+            self._workers.reconnect()
             self._runner.events.emit(DatabaseBack(time.monotonic() - began))
 
     def _open_again(self) -> bool:

@@ -1,23 +1,66 @@
 """The administrative job of low frequency: deleting receipts whose DeleteTime has passed, and old history."""
 
+import time
+from collections.abc import Callable, Iterator
+
 from sqlalchemy import Connection
 
 from afterwork.events import Pruned
 from afterwork.jobs.runner import Runner
 from afterwork.store import history, progress
 
+SLICE = 0.01
+"""Seconds that one transaction takes about."""
 
-def prune(runner: Runner, connection: Connection) -> int:
-    """Delete receipts whose time has passed, some with each statement, which is a transaction too. Returns how many."""
-    count = 0
-    while deleted := runner.trigger.prune(connection, runner.clock.now()):
-        connection.commit()
-        count += deleted
-    progress.prune(connection, runner.clock.now())
-    connection.commit()
-    while history.prune(connection, runner.clock.now() - runner.settings.history):
-        connection.commit()
-    connection.commit()
-    if count:
-        runner.events.emit(Pruned(count))
-    return count
+FEWEST, MOST = 100, 10_000
+"""Rows that one transaction deletes."""
+
+
+def prune(runner: Runner, connection: Connection) -> None:
+    """Delete all whose time has passed."""
+    for _ in Sweep(runner).slices(connection):
+        pass
+
+
+class Sweep:
+    """Deletes what has had its time, in slices, so that nobody waits for long. Each is a transaction of its own."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._rows = FEWEST
+
+    def slices(self, connection: Connection) -> Iterator[int]:
+        """Delete all whose time has passed. Yields after each slice the number of rows."""
+        receipts = 0
+        for count in self._all(connection, self._receipts):
+            receipts += count
+            yield count
+        for each in (self._progress, self._history):
+            yield from self._all(connection, each)
+        if receipts:
+            self._runner.events.emit(Pruned(receipts))
+
+    def _all(self, connection: Connection, delete: Callable[[Connection], int]) -> Iterator[int]:
+        while True:
+            began = time.monotonic()
+            with self._runner.database.transaction(connection):
+                count = delete(connection)
+            if not count:
+                return
+            self._adapt(time.monotonic() - began)
+            yield count
+
+    def _adapt(self, seconds: float) -> None:
+        """Let the next slice take as long as it should, but not be very different from this one."""
+        factor = min(2.0, max(0.5, SLICE / max(seconds, SLICE / 2)))
+        self._rows = int(min(MOST, max(FEWEST, self._rows * factor)))
+
+    def _receipts(self, connection: Connection) -> int:
+        return self._runner.trigger.prune(connection, self._runner.clock.now(), self._rows)
+
+    def _progress(self, connection: Connection) -> int:
+        return progress.prune(connection, self._runner.clock.now(), self._rows)
+
+    def _history(self, connection: Connection) -> int:
+        before = self._runner.clock.now() - self._runner.settings.history
+        return history.prune(connection, before, self._rows)

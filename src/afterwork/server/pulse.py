@@ -7,9 +7,6 @@ from collections.abc import Callable
 TURN = 60.0
 """Seconds that the loop may take for one turn beside sleeping: a few statements, each of which may wait for a lock."""
 
-PRUNING = 600.0
-"""The same for a turn in which it prunes."""
-
 
 class Pulse:
     """The loop's promise. `clock` reads seconds that never go back."""

@@ -1,7 +1,7 @@
 """The threads of a server that run jobs, each with a connection of its own."""
 
+import itertools
 import threading
-from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
 
@@ -17,40 +17,36 @@ Mailbox = SimpleQueue[Todo | None]
 
 
 class Workers:
-    """A fixed number of threads. They are daemons: a process that must end doesn't wait for them.
+    """Threads, as many as there are tasks at a time; so many are kept when they have nothing to do. They are daemons: a
+    process that must end doesn't wait for them.
 
     The thread that was busy last is the next to be: its connection knows the statements already, and a server with
     little to do has few connections."""
 
-    def __init__(self, count: int, database: Database, report: Report) -> None:
+    def __init__(self, kept: int, database: Database, report: Report) -> None:
         self._database = database
         self._report = report
+        self._kept = kept
         self._idle = threading.Condition()
         self._busy = 0
-        self._waiting: deque[Todo] = deque()
-        self._mailboxes = [Mailbox() for _ in range(count)]
-        self._free = list(self._mailboxes)
+        self._numbers = itertools.count()
+        self._free: list[Mailbox] = []
         """Those of the threads that have nothing to do, the one that was busy last at the end."""
-        self.count = count
         self.generation = 0
         """Connections of an earlier one are lost, and that is known."""
-        for number, mailbox in enumerate(self._mailboxes):
-            threading.Thread(target=self._work, args=(mailbox,), name=f"afterwork-{number}", daemon=True).start()
-
-    @property
-    def free(self) -> int:
-        """How many threads have nothing to do."""
-        return self.count - self._busy
 
     def start(self, task: Task, ended: Callable[[], None]) -> None:
         """Let a thread do a task. Its exceptions are reported, not raised, with the generation of its connection.
         `ended` is called in any case, also when the task could not begin because there was no connection to be had."""
         with self._idle:
             self._busy += 1
-            if self._free:
-                self._free.pop().put((task, ended))
-            else:
-                self._waiting.append((task, ended))
+            mailbox = self._free.pop() if self._free else self._another()
+        mailbox.put((task, ended))
+
+    def _another(self) -> Mailbox:
+        mailbox, name = Mailbox(), f"afterwork-{next(self._numbers)}"
+        threading.Thread(target=self._work, args=(mailbox,), name=name, daemon=True).start()
+        return mailbox
 
     def reconnect(self) -> None:
         """Use new connections from now on: those of a database that was lost are lost, too."""
@@ -64,16 +60,18 @@ class Workers:
 
     def stop(self) -> None:
         """End the threads, each after what it is doing."""
-        for mailbox in self._mailboxes:
-            mailbox.put(None)
+        with self._idle:
+            self._kept = 0
+            for mailbox in self._free:
+                mailbox.put(None)
 
     def _end(self, mailbox: Mailbox) -> None:
         with self._idle:
             self._busy -= 1
-            if self._waiting:
-                mailbox.put(self._waiting.popleft())
-            else:
+            if len(self._free) < self._kept:
                 self._free.append(mailbox)
+            else:
+                mailbox.put(None)
             self._idle.notify_all()
 
     def _work(self, mailbox: Mailbox) -> None:

@@ -21,7 +21,6 @@ BOUNDS = (
 )  # fmt: skip
 """The upper bounds of the buckets of histograms, in seconds. There is one bucket more, for all above."""
 
-PRUNED_AT_ONCE = 1000
 
 RunOutcome = Literal["done", "failed", "put off"]
 
@@ -220,10 +219,10 @@ def _add_to_totals(connection: Connection, grown: Mapping[Key, Sums]) -> None:
     )
 
 
-def prune(connection: Connection, before: datetime) -> int:
-    """Delete some of what is older. Returns how many rows; 0 says that none is left."""
+def prune(connection: Connection, before: datetime, most: int) -> int:
+    """Delete some of what is older, about so many. Returns how many rows; 0 says that none is left."""
     c = runs.c
-    old = select(c.id).where(c.ended < before).order_by(c.ended).limit(PRUNED_AT_ONCE)
+    old = select(c.id).where(c.ended < before).order_by(c.ended).limit(most)
     count = connection.execute(delete(runs).where(c.id.in_(old))).rowcount
     oldest = connection.execute(select(func.min(minutes.c.minute))).scalar()
     if oldest is not None and oldest < before:

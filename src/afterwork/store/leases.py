@@ -4,12 +4,14 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, bindparam, delete, or_, select, text, update
 
 from afterwork.model.lane import PARALLEL
 from afterwork.store.tables import lane as lanes
 from afterwork.store.tables import lease as leases
+
+AT_ONCE = 1000
+"""Lanes that one statement names."""
 
 
 @dataclass(frozen=True)
@@ -23,16 +25,17 @@ class Lease:
     epoch: int
 
 
+_ENSURE = text("INSERT INTO afterwork_lane (name) VALUES (:name) ON CONFLICT (name) DO NOTHING")
+
+
 def ensure_lanes(connection: Connection, names: Iterable[str]) -> None:
-    """Have a row for each lane."""
-    for name in names:
-        if connection.execute(select(lanes.c.name).where(lanes.c.name == name)).scalar() is None:
-            try:
-                connection.execute(lanes.insert().values(name=name))
-            except IntegrityError:  # another server was quicker
-                connection.rollback()
-            else:
-                connection.commit()
+    """Have a row for each lane. Writes only if there is none."""
+    wanted = sorted(names)
+    for some in (wanted[start : start + AT_ONCE] for start in range(0, len(wanted), AT_ONCE)):
+        there = set(connection.execute(select(lanes.c.name).where(lanes.c.name.in_(some))).scalars())
+        if missing := [name for name in some if name not in there]:
+            connection.execute(_ENSURE, [{"name": name} for name in missing])
+            connection.commit()
 
 
 def lock_lane(connection: Connection, name: str) -> bool:

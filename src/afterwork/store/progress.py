@@ -105,8 +105,9 @@ def of_tickets(connection: Connection, tickets: Collection[str]) -> dict[str, Sa
     return {ticket: Said(None, *one) for ticket, *one in connection.execute(said)}
 
 
-def prune(connection: Connection, now: datetime) -> None:
-    """Forget what belongs to no run any more."""
+def prune(connection: Connection, now: datetime, most: int) -> int:
+    """Forget some of what belongs to no run any more. Returns how many rows; 0 says that none is left."""
     c, h = progress.c, hits.c
-    going_on = select(h.id).where(h.done.is_(None), h.error.is_(None))
-    connection.execute(delete(progress).where(c.at < now - FORGOTTEN_AFTER, c.ticket.not_in(going_on)))
+    going_on = select(h.id).where(h.id == c.ticket, h.done.is_(None), h.error.is_(None)).exists()
+    old = select(c.ticket).where(c.at < now - FORGOTTEN_AFTER, ~going_on).limit(most)
+    return connection.execute(delete(progress).where(c.ticket.in_(old))).rowcount

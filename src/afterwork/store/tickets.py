@@ -31,8 +31,6 @@ from afterwork.store.ticket_columns import Columns, aware
 CLOCK_SLACK = timedelta(minutes=1)
 """How far the clocks of applications may be ahead of the server's without delaying tickets that ask for no moment."""
 
-PRUNED_AT_ONCE = 1000
-
 
 @dataclass(frozen=True)
 class Group:
@@ -172,15 +170,10 @@ class Tickets:
         column = self.contract.lane.column
         connection.execute(update(self.contract.table).where(self.columns.key.in_(keys)).values({column: lane}))
 
-    def prune(self, connection: Connection, now: datetime) -> int:
-        """Delete receipts whose DeleteTime has passed, some at a time. Returns how many; 0 says that none is left."""
+    def prune(self, connection: Connection, now: datetime, most: int) -> int:
+        """Delete some receipts whose DeleteTime has passed. Returns how many; 0 says that none is left."""
         c = self.columns
-        passed = (
-            select(c.key)
-            .where(c.delete_time < self.moment(now))
-            .limit(PRUNED_AT_ONCE)
-            .with_for_update(skip_locked=True)
-        )
+        passed = select(c.key).where(c.delete_time < self.moment(now)).limit(most).with_for_update(skip_locked=True)
         return connection.execute(delete(self.contract.table).where(c.key.in_(passed))).rowcount
 
     def moment(self, now: datetime) -> datetime:

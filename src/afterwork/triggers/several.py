@@ -70,8 +70,8 @@ class TicketsAndTimers:
             if own:
                 trigger.settle(connection, own, now)
 
-    def prune(self, connection: Connection, now: datetime) -> int:
-        return self.tickets.prune(connection, now) + self.hits.prune(connection, now)
+    def prune(self, connection: Connection, now: datetime, most: int) -> int:
+        return self.tickets.prune(connection, now, most) or self.hits.prune(connection, now, most)
 
     def _of(self, key: object) -> TicketTrigger:
         return self.hits if isinstance(key, str) and key.startswith(HIT) else self.tickets

@@ -110,8 +110,8 @@ class TicketTrigger:
         """How long what is left of a run is kept."""
         return keep
 
-    def prune(self, connection: Connection, now: datetime) -> int:
-        return self.tickets.prune(connection, now)
+    def prune(self, connection: Connection, now: datetime, most: int) -> int:
+        return self.tickets.prune(connection, now, most)
 
     def _claim(self, row: TicketRow, lane: str) -> Claim:
         source = self.installation, f"{self.tickets.contract.table.name} {row.key} {row.created}"

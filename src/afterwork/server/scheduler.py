@@ -1,0 +1,208 @@
+"""Who gets the next worker.
+
+Lanes wait in a queue: whoever has had a turn stands behind all others. Short runs and long ones share the workers, and
+neither can take them all: each kind of work may always have one worker of its own.
+"""
+
+import itertools
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+from afterwork.model.lane import PARALLEL
+from afterwork.server.lanes import Lanes
+from afterwork.server.turn import BESIDE, Kind, Turn
+from afterwork.store.leases import Lease
+
+SLICE = 0.1
+"""Seconds after which a turn ends if others wait for a worker."""
+
+SHORT = 1.0
+"""Seconds that a run may take in whose place another can wait. After that, its worker is no more counted as one of the
+kind's own."""
+
+SHARED: Sequence[Kind] = ("short", "long")
+"""The kinds that share the workers."""
+
+REPLACED = 2
+"""So many workers for each that is there by right may be in the place of others which have been with one run for
+long."""
+
+
+class Scheduler:
+    """Hands out turns. Shared by the loop and its workers.
+
+    `workers` is how many turns there are at the same time, beside those that a kind has for itself; a turn that has
+    been with one run for `limit` seconds has its worker replaced. `clock` reads seconds that never go back."""
+
+    def __init__(self, workers: int, limit: float, lanes: Lanes, clock: Callable[[], float] = time.monotonic) -> None:
+        self._workers = workers
+        self._limit = limit
+        self._lanes = lanes
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._running: list[Turn] = []
+        self._queue: dict[str, int | None] = {}
+        self._leases: deque[Lease] = deque()
+        self._external: dict[str, int | None] = {}
+        """The lanes whose first ticket could not begin outside, with the priority that came first."""
+        self._turns = itertools.count(1)
+        self._last: dict[str, int] = {}
+        """The number of the last turn of each lane that is still busy."""
+
+    # What waits.
+
+    def saw(self, due: Mapping[str, Sequence[int]]) -> None:
+        """Take note of a look: what is due now, each with its priorities. What was due before keeps its place."""
+        with self._lock:
+            active = self._active()
+            self._external = {lane: first for lane, first in self._external.items() if lane in due}
+            self._last = {lane: turn for lane, turn in self._last.items() if lane in due or lane in active}
+            waiting = [lane for lane in due if self._may_wait(lane, active)]
+            waiting.sort(key=lambda lane: self._last.get(lane, 0))  # of those that come again, who has waited longest
+            new: dict[str, int | None] = {lane: due[lane][0] for lane in waiting}
+            self._queue = {lane: new[lane] for lane in self._queue if lane in new} | new
+
+    def add(self, lease: Lease) -> None:
+        """Let a run that was taken over go on as soon as there is a worker for it."""
+        with self._lock:
+            self._leases.append(lease)
+
+    def is_free(self, lane: str) -> bool:
+        """Whether a lane, or what stands for one, can be given to a worker."""
+        with self._lock:
+            return self._may_wait(lane, self._active())
+
+    def _may_wait(self, lane: str, active: set[str]) -> bool:
+        if lane in active and lane != PARALLEL:
+            return lane in BESIDE and self._has_room(BESIDE[lane])
+        return self._lanes.may_start(lane)
+
+    def _active(self) -> set[str]:
+        return {lane for turn in self._running for lane in turn.lanes}
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something is due that has no worker."""
+        return bool(self._queue or self._leases)
+
+    # Whose turn it is.
+
+    def next(self) -> Turn | None:
+        """Begin the next turn; None if nothing waits that there is a worker for."""
+        with self._lock:
+            if self._leases and self._has_room("long"):
+                lease = self._leases.popleft()
+                return self._begin(Turn("long", {lease.lane: None}, self._clock(), lease))
+            rooms: dict[Kind, bool] = {}
+            for lane, priority in self._queue.items():
+                kind = self._kind(lane, priority)
+                if kind not in rooms:
+                    rooms[kind] = self._has_room(kind)
+                if rooms[kind]:
+                    return self._take(kind, lane, priority)
+            return None
+
+    def begin(self, lane: str) -> Turn | None:
+        """Begin a turn of a lane that may have something due, without a look; None if there is no worker for it."""
+        with self._lock:
+            kind = self._kind(lane, None)
+            return self._take(kind, lane, None) if self.is_free(lane) and self._has_room(kind) else None
+
+    def _take(self, kind: Kind, lane: str, priority: int | None) -> Turn:
+        self._queue.pop(lane, None)
+        self._external.pop(lane, None)
+        self._last[lane] = next(self._turns)
+        return self._begin(Turn(kind, {lane: priority}, self._clock()))
+
+    def _begin(self, turn: Turn) -> Turn:
+        self._running.append(turn)
+        return turn
+
+    def end(self, turn: Turn) -> None:
+        """A turn has ended."""
+        with self._lock:
+            self._running.remove(turn)
+
+    def _kind(self, lane: str, priority: int | None) -> Kind:
+        if lane in BESIDE:
+            return BESIDE[lane]
+        # As long as the same priority is the first, the first ticket is the one that could not begin outside.
+        return "long" if lane in self._external and self._external[lane] == priority else "short"
+
+    # Whether there is a worker.
+
+    def _has_room(self, kind: Kind, besides: Turn | None = None) -> bool:
+        replaced = self._replaced()
+        busy = [turn.kind for turn in self._running if turn is not besides and turn not in replaced]
+        if kind not in busy:
+            return True  # its own
+        return kind in SHARED and sum(map(busy.count, SHARED)) < self._workers
+
+    def _replaced(self) -> Sequence[Turn]:
+        """Return the turns whose workers are replaced: those that have been held up longest, within a bound."""
+        now = self._clock()
+        held = [turn for turn in self._running if now - turn.since >= self._patience(turn)]
+        return sorted(held, key=lambda turn: turn.since)[: REPLACED * self._workers]
+
+    def _patience(self, turn: Turn) -> float:
+        return self._limit if turn.kind == "long" else min(SHORT, self._limit)
+
+    # What turns say of themselves.
+
+    def goes_on(self, turn: Turn) -> bool:
+        """A transaction or run of a turn has ended. Whether it may have another one: not if others have waited while it
+        had its slice."""
+        with self._lock:
+            turn.since, turn.is_outside, turn.is_told = self._clock(), False, False
+            return not self.is_waiting or turn.since - turn.began < SLICE
+
+    def may_go_outside(self, turn: Turn) -> bool:
+        """Whether the first ticket of a turn's lane can begin outside of a transaction, which may take long. If not,
+        the lane waits until it can."""
+        with self._lock:
+            if turn.kind != "long" and not self._makes_long(turn):
+                self._external[turn.lane] = turn.lanes[turn.lane]
+                return False
+            turn.is_outside = True
+            return True
+
+    def _makes_long(self, turn: Turn) -> bool:
+        others_wait = self._leases or any(self._kind(*waiting) == "long" for waiting in self._queue.items())
+        if others_wait or not self._has_room("long", besides=turn):
+            return False
+        turn.kind = "long"
+        return True
+
+    def waits_for_outside(self, lane: str) -> bool:
+        """Whether the first ticket of a lane could not begin, because too many runs outside go on."""
+        with self._lock:
+            return lane in self._external
+
+    # What the loop asks.
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether short runs go on, which end soon."""
+        with self._lock:
+            now = self._clock()
+            return any(not turn.is_outside and now - turn.since < SHORT for turn in self._running)
+
+    def held(self) -> list[Turn]:
+        """The turns that have been with one run for longer than the limit, each once."""
+        with self._lock:
+            found = [turn for turn in self._running if not turn.is_told and self._clock() - turn.since >= self._limit]
+            for turn in found:
+                turn.is_told = True
+            return found
+
+    def until_held(self) -> float | None:
+        """Seconds until a turn has been with one run for so long that there may be another worker in its place, or that
+        it is to be told; None if none will."""
+        with self._lock:
+            now = self._clock()
+            spans = [self._limit + turn.since - now for turn in self._running if not turn.is_told]
+            if self.is_waiting:
+                spans += [self._patience(turn) + turn.since - now for turn in self._running]
+            return min((span for span in spans if span > 0), default=None)

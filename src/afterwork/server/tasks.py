@@ -1,0 +1,159 @@
+"""What the workers of a server do in their turns."""
+
+import threading
+from functools import partial
+
+from sqlalchemy import Connection
+
+from afterwork.jobs.runner import Runner
+from afterwork.jobs.trigger import CACHES, ONCE, TIMERS
+from afterwork.model.lane import PARALLEL
+from afterwork.server.drain import Caution, Drainer
+from afterwork.server.lanes import Lanes
+from afterwork.server.link import Link
+from afterwork.server.prune import Sweep
+from afterwork.server.scheduler import Scheduler
+from afterwork.server.turn import Turn
+from afterwork.server.workers import Task
+from afterwork.store import leases
+from afterwork.store.leases import Lease
+
+
+class Tasks:
+    """The tasks of one server. Each goes on until nothing is left, its turn is over, or the server stops."""
+
+    def __init__(
+        self, runner: Runner, link: Link, lanes: Lanes, scheduler: Scheduler, stopping: threading.Event
+    ) -> None:
+        self._runner = runner
+        self._link = link
+        self._lanes = lanes
+        self._scheduler = scheduler
+        self._stopping = stopping
+        self._caution = Caution()
+
+    def of(self, turn: Turn) -> Task:
+        """Return the task of a turn."""
+        match turn.kind:
+            case "caches":
+                task = self._refresh
+            case "timers":
+                task = self._fire
+            case "once":
+                task = self._upgrade
+            case "sweep":
+                task = self._sweep
+            case _:
+                task = self._drain if turn.lease is None else self._resume
+        return partial(task, turn)
+
+    def ended(self, turn: Turn) -> None:
+        """Let the loop know that a turn has ended, however it did."""
+        if turn.lease is not None:
+            self._lanes.hold(turn.lease, False)
+        self._scheduler.end(turn)
+        self._link.wake()
+
+    def be_careful(self) -> None:
+        """Run the next tickets one at a time: they may have killed a server."""
+        self._caution.begin(self._runner.settings.batch)
+
+    def _ends(self, turn: Turn) -> bool:
+        """Return whether a turn ends here, between two transactions."""
+        return not self._scheduler.goes_on(turn) or self._stopping.is_set()
+
+    # Lanes.
+
+    def _drain(self, turn: Turn, connection: Connection) -> None:
+        lane, priority = turn.lane, turn.lanes[turn.lane]
+        self._lanes.ensure(connection, lane)
+        ran = False
+        try:
+            for settled in self._drainer(turn).drain(connection, lane, priority):
+                ran = ran or bool(settled)
+                if settled and lane == PARALLEL:
+                    self._link.wake()  # there may be more, for another worker
+                if self._ends(turn):
+                    break
+        finally:
+            self._note(turn, connection, ran)
+
+    def _note(self, turn: Turn, connection: Connection, ran: bool) -> None:
+        lane = turn.lane
+        if ran:
+            self._lanes.obtained(lane)
+        elif connection.invalidated:
+            self._lanes.is_elsewhere(lane)
+        elif turn.lanes[lane] is None or self._scheduler.waits_for_outside(lane):
+            pass  # nobody knew whether something is due, or it can't begin yet
+        # What was due at the last look may have been done since, by this server itself.
+        elif lane in self._runner.due(connection).lanes:
+            self._lanes.is_elsewhere(lane)
+            if lane in leases.paused(connection):
+                self._lanes.paused.add(lane)
+
+    def _resume(self, turn: Turn, connection: Connection) -> None:
+        assert turn.lease is not None
+        turn.is_outside = True
+        self._drainer(turn).resume(connection, turn.lease)
+
+    def _drainer(self, turn: Turn) -> Drainer:
+        return Drainer(
+            self._runner,
+            self._link.presence.id,
+            self._caution,
+            self._lanes.hold,
+            partial(self._scheduler.may_go_outside, turn),
+        )
+
+    # What stands beside lanes.
+
+    def _refresh(self, turn: Turn, connection: Connection) -> None:
+        assert self._runner.refresher is not None
+        ran = False
+        try:
+            for settled in self._runner.refresher.refresh(connection, self._link.presence.id, self._lanes.claim):
+                self._runner.report_runs(settled)
+                ran = ran or bool(settled)
+                self._scheduler.goes_on(turn)  # its worker is for it alone
+                if self._stopping.is_set():
+                    break
+        finally:
+            if ran:
+                self._lanes.obtained(CACHES)
+
+    def _upgrade(self, turn: Turn, connection: Connection) -> None:
+        assert self._runner.upgrader is not None
+        ran = False
+
+        def holding(lease: Lease, begun: bool) -> None:
+            turn.is_outside = begun
+            self._lanes.hold(lease, begun)
+
+        for upgraded in self._runner.upgrader.upgrade(connection, self._link.presence.id, holding):
+            ran = True
+            self._runner.report_runs(upgraded)
+            self._scheduler.goes_on(turn)
+            if self._stopping.is_set():
+                break
+        if ran:
+            self._lanes.obtained(ONCE)
+        else:
+            self._lanes.is_elsewhere(ONCE)  # another server is at it
+
+    def _fire(self, turn: Turn, connection: Connection) -> None:
+        assert self._runner.firer is not None
+        fired = False
+        for _ in self._runner.firer.fire(connection):
+            fired = True
+            self._scheduler.goes_on(turn)
+            if self._stopping.is_set():
+                break
+        if not fired:
+            self._lanes.is_elsewhere(TIMERS)  # another server has just fired what was due
+
+    def _sweep(self, turn: Turn, connection: Connection) -> None:
+        for _ in Sweep(self._runner).slices(connection):
+            self._scheduler.goes_on(turn)
+            if self._stopping.is_set():
+                break

@@ -1,0 +1,238 @@
+"""Who gets the next worker: lanes take turns, and no kind of work keeps another one from having any."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from afterwork.jobs.trigger import CACHES, ONCE, TIMERS
+from afterwork.server.lanes import Lanes
+from afterwork.server.scheduler import REPLACED, SHORT, SLICE, Scheduler
+from afterwork.server.turn import SWEEP, Turn
+from afterwork.store.leases import Lease
+
+LIMIT = 60.0
+PARALLEL = "parallel"
+WORKERS = 2
+
+
+@dataclass
+class Scene:
+    """A scheduler for two workers, whose clock is in the test's hand."""
+
+    now: float = 0.0
+    lanes: Lanes = field(default_factory=lambda: Lanes(standby=1.0))
+
+    def __post_init__(self) -> None:
+        self.scheduler = Scheduler(WORKERS, LIMIT, self.lanes, lambda: self.now)
+
+    def look(self, *due: str) -> None:
+        self.scheduler.saw({lane: [0] for lane in due})
+
+    def turns(self) -> list[Turn]:
+        """Begin as many turns as there are workers for."""
+        found = []
+        while (turn := self.scheduler.next()) is not None:
+            found.append(turn)
+        return found
+
+    def flood(self) -> list[Turn]:
+        """Give parallel runs as many workers as they can have, one with each look."""
+        found: list[Turn] = []
+        while True:
+            self.look(PARALLEL)
+            if not (begun := self.turns()):
+                return found
+            found += begun
+
+    def go_outside(self, *lanes: str) -> list[Turn]:
+        """Begin turns of lanes whose first tickets are external, as far as that can be had."""
+        self.look(*lanes)
+        found = self.turns()
+        for turn in found:
+            assert self.scheduler.may_go_outside(turn)
+        return found
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def lanes_of(turns: Sequence[Turn]) -> list[str]:
+    return [turn.lane for turn in turns]
+
+
+def test_lanes_that_are_always_busy_take_turns(scene: Scene) -> None:
+    """Whatever their names, each of five has had as many turns as any other, up to the one that is just its own."""
+    due = ["a", "b", "c", "y", "z"]
+    turns: Counter[str] = Counter()
+    for _ in range(50):
+        scene.look(*due)
+        begun = scene.turns()
+        turns.update(lanes_of(begun))
+        for turn in begun:
+            scene.scheduler.end(turn)
+
+    assert max(turns[lane] for lane in due) - min(turns[lane] for lane in due) <= 1
+
+
+def test_what_has_come_later_waits_behind_what_waits_already(scene: Scene) -> None:
+    scene.look("m", "n", "z")
+    begun = scene.turns()
+    scene.look("a", "m", "n", "z")
+    for turn in begun:
+        scene.scheduler.end(turn)
+
+    assert lanes_of(begun) == ["m", "n"]
+    assert lanes_of(scene.turns()) == ["z", "a"]
+
+
+def test_a_lane_has_one_turn_at_a_time(scene: Scene) -> None:
+    scene.look("main")
+    (turn,) = scene.turns()
+    scene.look("main")
+    assert scene.turns() == []
+
+    scene.scheduler.end(turn)
+    scene.look("main")
+    assert lanes_of(scene.turns()) == ["main"]
+
+
+@pytest.mark.parametrize("other", ["main", CACHES, TIMERS, ONCE, SWEEP])
+def test_a_flood_of_parallel_runs_leaves_a_worker_to_each_other_kind(scene: Scene, other: str) -> None:
+    assert lanes_of(scene.flood()) == [PARALLEL] * WORKERS
+    scene.look(PARALLEL, other)
+    assert lanes_of(scene.turns()) == [other]
+
+
+@pytest.mark.parametrize("other", ["main", CACHES, TIMERS, ONCE, SWEEP])
+def test_runs_outside_leave_a_worker_to_each_other_kind(scene: Scene, other: str) -> None:
+    assert len(scene.go_outside("a", "b")) == WORKERS
+    scene.look("a", "b", other)
+    assert lanes_of(scene.turns()) == [other]
+
+
+def test_short_runs_leave_a_worker_to_those_that_take_long(scene: Scene) -> None:
+    scene.look("a", "b", "c")
+    assert lanes_of(scene.turns()) == ["a", "b"]
+    scene.look("a", "b", "c", PARALLEL)
+    assert lanes_of(scene.turns()) == [PARALLEL]
+
+
+def test_one_who_takes_over_a_run_has_a_worker_as_soon_as_there_is_one(scene: Scene) -> None:
+    busy = scene.go_outside("a", "b")
+    lease = Lease("run", "1", "c", 1, epoch=2)
+    scene.scheduler.add(lease)
+    assert scene.turns() == []
+
+    scene.scheduler.end(busy[0])
+    (turn,) = scene.turns()
+    assert turn.lease is lease
+
+
+def test_a_lane_whose_first_ticket_can_not_go_outside_waits_until_it_can(scene: Scene) -> None:
+    busy = scene.go_outside("a", "b")
+    scene.look("c")
+    (turn,) = scene.turns()
+    assert not scene.scheduler.may_go_outside(turn)
+    scene.scheduler.end(turn)
+    scene.look("c")
+    assert scene.turns() == []
+
+    scene.scheduler.end(busy[0])
+    (turn,) = scene.turns()
+    assert turn.lane == "c"
+    assert scene.scheduler.may_go_outside(turn)
+
+
+def test_a_more_urgent_ticket_does_not_wait_behind_one_that_can_not_go_outside(scene: Scene) -> None:
+    scene.go_outside("a", "b")
+    scene.look("c")
+    (turn,) = scene.turns()
+    scene.scheduler.may_go_outside(turn)
+    scene.scheduler.end(turn)
+
+    scene.scheduler.saw({"c": [-1, 0]})
+    assert lanes_of(scene.turns()) == ["c"]
+
+
+def test_nobody_goes_outside_before_those_that_wait_for_it(scene: Scene) -> None:
+    busy = scene.go_outside("a", "b")
+    scene.look(PARALLEL, "c")
+    (turn,) = scene.turns()
+    scene.scheduler.end(busy[0])
+
+    assert turn.lane == "c"
+    assert not scene.scheduler.may_go_outside(turn)
+
+
+def test_a_turn_is_over_after_a_slice_if_others_wait(scene: Scene) -> None:
+    scene.look("a", "b", "c")
+    turn, _ = scene.turns()
+    assert scene.scheduler.goes_on(turn)
+    scene.now = SLICE
+    assert not scene.scheduler.goes_on(turn)
+
+
+def test_a_turn_goes_on_if_nobody_waits(scene: Scene) -> None:
+    scene.look("a", "b")
+    turn, _ = scene.turns()
+    scene.now = 100 * SLICE
+    assert scene.scheduler.goes_on(turn)
+
+
+def test_short_runs_that_hang_have_their_workers_replaced(scene: Scene) -> None:
+    hanging = [f"hangs {number}" for number in range(10 * WORKERS)]
+    begun: list[Turn] = []
+    while True:
+        scene.look(*hanging)
+        if not (more := scene.turns()):
+            break
+        begun += more
+        scene.now += SHORT
+
+    assert len(begun) == WORKERS + REPLACED * WORKERS
+
+
+def test_runs_that_take_long_have_their_workers_replaced_after_the_limit(scene: Scene) -> None:
+    scene.flood()
+    scene.now += LIMIT - 1
+    assert scene.flood() == []
+    scene.now += 1
+    assert len(scene.flood()) == WORKERS
+
+
+def test_a_run_that_hangs_is_told_once(scene: Scene) -> None:
+    scene.look("a", PARALLEL)
+    begun = scene.turns()
+    scene.now += LIMIT - 1
+    assert scene.scheduler.held() == []
+    assert scene.scheduler.until_held() == 1
+
+    scene.now += 1
+    assert scene.scheduler.held() == begun
+    assert scene.scheduler.held() == []
+    assert scene.scheduler.until_held() is None
+
+
+@pytest.mark.parametrize("other", [CACHES, TIMERS, SWEEP])
+def test_what_stands_beside_lanes_has_one_turn_unless_that_hangs(scene: Scene, other: str) -> None:
+    scene.look(other)
+    assert lanes_of(scene.turns()) == [other]
+    scene.look(other)
+    assert scene.turns() == []
+
+    scene.now += SHORT
+    scene.look(other)
+    assert lanes_of(scene.turns()) == [other]
+
+
+def test_a_lane_that_is_paused_or_elsewhere_does_not_wait_for_a_worker(scene: Scene) -> None:
+    scene.lanes.paused.add("paused")
+    scene.lanes.is_elsewhere("elsewhere")
+    scene.look("paused", "elsewhere")
+
+    assert scene.turns() == []
+    assert not scene.scheduler.is_waiting
