@@ -361,9 +361,9 @@ class Afterwork:
         variables: Mapping[str, Any],
         events: Events,
     ) -> tuple[Trigger, Rounds | None]:
-        own = TicketTrigger(self.model, tickets, installation)
+        own = TicketTrigger(self.model, tickets, installation, self.clock)
         if not self.model.timers:
             return own, None
         rounds = rounds_of(database, self.model, self.clock, events, variables)
-        hits = HitTrigger(self.model, database.dialect, installation, rounds.timers)
+        hits = HitTrigger(self.model, database.dialect, installation, rounds.timers, self.clock)
         return TicketsAndTimers(own, hits, rounds.timers), rounds

@@ -82,6 +82,16 @@ class WasCancelled:
 
 
 @dataclass(frozen=True)
+class Expired:
+    """The turn of a ticket came after the moment after which it was not to begin, so it was not run."""
+
+    work: str
+    root_id: str | None
+    run: str
+    error: str
+
+
+@dataclass(frozen=True)
 class PutOff:
     """A run has raised and will be tried again."""
 
@@ -272,9 +282,9 @@ class FellAsleep:
 
 
 Event = (
-    Reached | Ran | Failed | WasCancelled | PutOff | Lost | TookOver | ServerStarted | ServerStopping | ServerStopped
-    | ServerCrashed | DatabaseLost | DatabaseBack | InTheWay | Broken | Pruned | NotInSql | OtherCode | Missed
-    | Reloaded | HeldUp
+    Reached | Ran | Failed | WasCancelled | Expired | PutOff | Lost | TookOver | ServerStarted | ServerStopping
+    | ServerStopped | ServerCrashed | DatabaseLost | DatabaseBack | InTheWay | Broken | Pruned | NotInSql | OtherCode
+    | Missed | Reloaded | HeldUp
     | Fired | RoundFailed | TimerIsGone | Acted | FellAsleep | CantBeWoken
 )  # fmt: skip
 
@@ -310,6 +320,8 @@ def log(event: Event) -> None:  # noqa: PLR0912, PLR0915 - one case for each eve
             _say(event, logging.WARNING, "%s on %s failed (run %s): %s", work, root_id, run, error)
         case WasCancelled(work, root_id, run):
             _say(event, logging.INFO, "%s on %s was cancelled (run %s)", work, root_id, run)
+        case Expired(work, root_id, run, error):
+            _say(event, logging.INFO, "%s on %s was not run (run %s): %s", work, root_id, run, error)
         case PutOff(work, root_id, run, error, attempt, seconds):
             _say(
                 event,

@@ -85,7 +85,7 @@ def _cancel(connection: Connection, tickets: Tickets, keys: Sequence[Any], who: 
     ticket_acts.end(connection, tickets, keys, str(CancelledByHand(who)), now)
 
 
-RETRY = Act("retried", {"failed", "done", "scheduled", "waiting"}, "failed", _retry)
+RETRY = Act("retried", {"failed", "expired", "done", "scheduled", "waiting"}, "failed", _retry)
 RUN_NOW = Act("made due", {"scheduled"}, "scheduled", _run_now)
 CANCEL = Act("cancelled", {"waiting", "scheduled"}, "pending", _cancel, asks={"running"})
 
@@ -94,6 +94,7 @@ AS_IT_IS: Mapping[State, str] = {
     "scheduled": "it waits for a moment",
     "running": "it runs just now",
     "failed": "it has failed",
+    "expired": "it has expired",
     "done": "it is done",
 }
 """Why a ticket that an act is not for is left alone."""

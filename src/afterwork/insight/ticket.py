@@ -20,7 +20,9 @@ from afterwork.store.ticket_stretches import Place
 ATTEMPTS = 50
 """Attempts of a ticket that are shown at most."""
 
-Happening = Literal["created", "due", "put off", "failed", "slow", "running", "cancelled", "done", "receipt goes"]
+Happening = Literal[
+    "created", "due", "put off", "failed", "expired", "slow", "running", "cancelled", "done", "expires", "receipt goes"
+]
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Looking:
             not isinstance(work, str) and work.external,
             1 if isinstance(work, str) or work.retry is None else work.retry.attempts,
             self._root_is_there(connection, ticket.root_id),
-            list(self._timeline(ticket, records)),
+            list(self._timeline(connection, ticket, records)),
             waits,
             records,
         )
@@ -92,13 +94,15 @@ class Looking:
         own = (column == value for column, value in zip(root.mapper.primary_key, root.key, strict=True))
         return bool(connection.execute(select(exists(select(*root.mapper.primary_key).where(*own)))).scalar())
 
-    def _timeline(self, ticket: TicketView, records: Sequence[RunRecord]) -> Iterator[Step]:
+    def _timeline(self, connection: Connection, ticket: TicketView, records: Sequence[RunRecord]) -> Iterator[Step]:
         """What has happened and is to come. The clocks of applications and servers may differ, so not all is sorted."""
         if ticket.created is not None:
             yield Step("created", ticket.created)
         yield from sorted(self._between(ticket, records), key=lambda step: step.at)
         if ticket.delete_time is not None:
             yield Step("receipt goes", ticket.delete_time)
+        elif ticket.done is None and (expires := self.waiting.tickets.expires(connection, ticket.key)) is not None:
+            yield Step("expires", expires, "if it has not begun by then")
 
     def _between(self, ticket: TicketView, records: Sequence[RunRecord]) -> Iterator[Step]:
         if ticket.execute_earliest is not None:
@@ -112,8 +116,10 @@ class Looking:
                 yield Step("running", run.since, f"on server {run.server}")
         if ticket.done is not None:
             tried = f"at attempt {ticket.attempts}" if ticket.attempts else ""
-            yield Step("done" if ticket.error is None else "failed", ticket.done, tried)
+            yield Step(_END.get(ticket.state, "done"), ticket.done, tried)
 
+
+_END: dict[str, Happening] = {"failed": "failed", "expired": "expired"}
 
 _HAPPENING: dict[history.RunOutcome, Happening] = {"put off": "put off", "failed": "failed", "done": "slow"}
 

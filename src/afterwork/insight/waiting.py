@@ -26,7 +26,7 @@ class Waiting:
     def reasons(self, connection: Connection, ticket: TicketView, place: Place) -> Iterator[str]:
         """Why a ticket has not run yet, or what it does just now; nothing if it has ended."""
         match ticket.state:
-            case "failed" | "done":
+            case "failed" | "expired" | "done":
                 return
             case "running":
                 yield from self._runs(ticket)

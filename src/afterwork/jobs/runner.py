@@ -12,7 +12,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from afterwork.clock import Clock, telling_time
 from afterwork.errors import Refused
-from afterwork.events import Events, Facts, Failed, InTheWay, Lost, Point, PutOff, Ran, Reached, WasCancelled
+from afterwork.events import Events, Expired, Facts, Failed, InTheWay, Lost, Point, PutOff, Ran, Reached, WasCancelled
 from afterwork.jobs.history import History
 from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, text_of, trace_of
 from afterwork.jobs.perform import Given, check, is_gone, perform, tell
@@ -20,6 +20,7 @@ from afterwork.jobs.progress import Reporter, reporting
 from afterwork.jobs.run import Run
 from afterwork.jobs.session import RunSession
 from afterwork.jobs.trigger import ONCE, Claim, Due, Firer, Refresher, Trigger, Upgrader
+from afterwork.model.expiry import EXPIRED
 from afterwork.model.key import key_text
 from afterwork.settings import Settings
 from afterwork.store.database import Database
@@ -117,8 +118,9 @@ class Runner:
         policy = claim.work.retry
         found = None if policy is None else policy.again_after(claim.run.attempt, error)
         if found is None and isinstance(error, StaleDataError) and claim.run.attempt < TRIES_WHEN_CHANGED:
-            return PAUSE_WHEN_CONTENDED
-        return found
+            found = PAUSE_WHEN_CONTENDED
+        in_time = found is None or claim.not_after is None or self.clock.now() + found <= claim.not_after
+        return found if in_time else None
 
     def tell(self, connection: Connection, claim: Claim, error: Exception, text: str) -> None:
         """Run the view model's `on_exception` and write what it changes, in the transaction that is open."""
@@ -165,6 +167,8 @@ class Runner:
                 self.events.emit(PutOff(work, root_id, number, text, run.attempt, pause, facts))
             case Rejected(reason=reason) if reason == CANCELLED:
                 self.events.emit(WasCancelled(work, root_id, number))
+            case Rejected(reason=reason) if reason.startswith(EXPIRED):
+                self.events.emit(Expired(work, root_id, number, reason))
             case Raised(text=error, seconds=seconds, trace=trace):
                 self.events.emit(Failed(work, root_id, number, error, _facts(run, now, seconds, trace)))
             case Rejected(reason=error):

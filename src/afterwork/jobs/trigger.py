@@ -26,12 +26,13 @@ class Due:
 @dataclass(frozen=True)
 class Claim:
     """One piece of due work that a transaction has claimed. `key` finds it again; `work` is what it is for, or the
-    reason why it can't be run."""
+    reason why it can't be run. With `not_after`, it is not to begin after that moment."""
 
     key: Any
     run: Run
     work: Work | str
     row: Any
+    not_after: datetime | None = None
 
     @property
     def external(self) -> bool:

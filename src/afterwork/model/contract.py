@@ -54,6 +54,7 @@ EXPECTED: Mapping[str, Expected] = {
     "lane": Expected(str, nullable=True, required=False),
     "attempts": Expected(int, nullable=False, required=False),
     "created": Expected(datetime, nullable=True, required=False, aliases=("created_at", "create_time")),
+    "not_after": Expected(datetime, nullable=True, required=False),
     "trace_parent": Expected(str, nullable=True, required=False),
 }
 
@@ -76,6 +77,7 @@ class Contract:
     lane: Attribute | None
     attempts: Attribute | None
     created: Attribute | None
+    not_after: Attribute | None
     trace_parent: Attribute | None
 
     @classmethod

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, object_session
 
 from afterwork.clock import now
 from afterwork.errors import BadRequest, ModelError, NoSession, shown
-from afterwork.model.contract import CLASS_NAME, Contract, moment_for
+from afterwork.model.contract import CLASS_NAME, Attribute, Contract, moment_for
 from afterwork.model.external_id import external_id_or_none
 from afterwork.model.lane import MAIN, lane_name
 from afterwork.model.method import BoundMethod
@@ -57,6 +57,7 @@ def later(
     priority: int | None = None,
     lane: str | Declared | None = Declared.LANE,
     unique: bool = False,
+    not_after: datetime | None = None,
 ) -> AsyncTicket:
     """Ask for a method or view model to run on its object, once the object's transaction has committed.
 
@@ -66,9 +67,10 @@ def later(
 
     `at` (aware) or `after` delay it; in a run, `after` counts by the clock of its server. `keep` is how long its
     receipt stays, in whole minutes (default 10). Priority 1 runs before 2, None last. `lane` overrules the lane that
-    the work declares; None runs it in parallel.
+    the work declares; None runs it in parallel. A ticket whose turn comes later than `not_after` (aware) ends with an
+    Error that says so, and is not run.
     `unique=True` gives back the pending ticket of the same root and work, if there is one that has not begun, brought
-    forward if this call asks for an earlier moment or a higher priority.
+    forward if this call asks for an earlier moment or a higher priority, and given longer if `not_after` is later.
 
     Returns the ticket, a row of the model's SysAsyncTicket in the object's own session.
     Raises `NoSession`, `NaiveDatetime`, `BadRequest`, and `ModelError` if the model has no ticket class.
@@ -76,15 +78,20 @@ def later(
     request = _request(work, lane)
     target_session = session(request.root)
     contract = _contract(request.root)
-    earliest = _earliest(at, after)
+    earliest, latest = _earliest(at, after), _latest(not_after)
+    if earliest is not None and latest is not None and latest < earliest:
+        raise BadRequest(f"It could never run: not_after={latest} is before {earliest}, from which on it may.")
     if unique:
         found = _pending(target_session, contract, request)
         if found is not None:
             _bring_forward(found, contract, earliest, priority)
+            _give_longer(found, contract, latest)
             return found  # type: ignore[no-any-return]
     ticket = contract.mapper.class_()
     _set(ticket, contract.view_model, request.work)
-    _set(ticket, contract.execute_earliest, _stored(contract, target_session, earliest))
+    _set(ticket, contract.execute_earliest, _stored(contract.execute_earliest, contract, target_session, earliest))
+    if latest is not None:
+        _set(ticket, contract.not_after, _stored(contract.not_after, contract, target_session, latest), "not_after")
     _set(ticket, contract.priority, priority, "priority")
     _set(ticket, contract.lane, request.lane, "lane")
     if keep is not None:
@@ -130,16 +137,26 @@ def _earliest(at: datetime | None, after: timedelta | None) -> datetime | None:
     return None if at is None else aware(at)
 
 
+def _latest(not_after: datetime | None) -> datetime | None:
+    if not_after is None:
+        return None
+    if not isinstance(not_after, datetime):
+        raise BadRequest(f"not_after={shown(not_after)} is no datetime. Give a moment: now + timedelta(hours=1).")
+    return aware(not_after)
+
+
 def _minutes(keep: timedelta) -> int:
     if keep < timedelta(0):
         raise BadRequest(f"keep={keep}: a receipt can't be kept for less than no time.")
     return -(-keep // timedelta(minutes=1))
 
 
-def _stored(contract: Contract, target: Session, moment: datetime | None) -> datetime | None:
-    if moment is None:
-        return None
-    return moment_for(contract.execute_earliest.column, target.get_bind(contract.mapper).dialect.name, moment)
+def _stored(
+    attribute: Attribute | None, contract: Contract, target: Session, moment: datetime | None
+) -> datetime | None:
+    if moment is None or attribute is None:
+        return moment
+    return moment_for(attribute.column, target.get_bind(contract.mapper).dialect.name, moment)
 
 
 def _set(ticket: Any, attribute: Any, value: Any, wanted: str = "") -> None:
@@ -172,10 +189,20 @@ def _pending(target: Session, contract: Contract, request: Request) -> Any | Non
 def _bring_forward(ticket: Any, contract: Contract, earliest: datetime | None, priority: int | None) -> None:
     present = getattr(ticket, contract.execute_earliest.name)
     if present is not None:
-        wanted = _stored(contract, session(ticket), earliest)
+        wanted = _stored(contract.execute_earliest, contract, session(ticket), earliest)
         if wanted is None or wanted < present:
             setattr(ticket, contract.execute_earliest.name, wanted)
     if contract.priority is not None and priority is not None:
         present_priority = getattr(ticket, contract.priority.name)
         if present_priority is None or priority < present_priority:
             setattr(ticket, contract.priority.name, priority)
+
+
+def _give_longer(ticket: Any, contract: Contract, latest: datetime | None) -> None:
+    """Let a ticket that was asked for before not expire earlier than this call would have it."""
+    attribute = contract.not_after
+    present = None if attribute is None else getattr(ticket, attribute.name)
+    if attribute is not None and present is not None:
+        wanted = _stored(attribute, contract, session(ticket), latest)
+        if wanted is None or wanted > present:
+            setattr(ticket, attribute.name, wanted)

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, MetaData, Text, event, func, inspect, update
+from sqlalchemy import BigInteger, FetchedValue, Integer, MetaData, Text, event, func, inspect, update
 from sqlalchemy.orm import Mapped, Mapper, Session, mapped_column, object_session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from afterwork.errors import BadRequest, shown
-from afterwork.model.contract import CLASS_NAME, DEFAULT_KEEP_MINUTES, MOST_KEEP_MINUTES, Contract
+from afterwork.model.contract import CLASS_NAME, DEFAULT_KEEP_MINUTES, MOST_KEEP_MINUTES, Attribute, Contract
 from afterwork.model.external_id import external_id, external_id_or_none
 from afterwork.model.moment import UtcDateTime, aware
 
@@ -57,6 +57,8 @@ class AsyncTicket:
     lane: Mapped[str | None] = mapped_column(Text)
     attempts: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     created: Mapped[datetime] = mapped_column(UtcDateTime, default=lambda: datetime.now(UTC), server_default=func.now())
+    # Left out of statements that don't need it, so that a table of an earlier version, which lacks it, still serves.
+    not_after: Mapped[datetime | None] = mapped_column(UtcDateTime, server_default=FetchedValue(), deferred=True)
 
     root_object = RootObject()
 
@@ -124,16 +126,17 @@ def check_row(ticket: object, contract: Contract) -> None:
         raise BadRequest(
             f"A ticket's {keep_name} is {keep}. It must be 0 or more minutes, at most {MOST_KEEP_MINUTES:,}."
         )
-    earliest = getattr(ticket, contract.execute_earliest.name)
-    if earliest is not None:
-        _check_moment(earliest, contract)
+    for attribute in (contract.execute_earliest, contract.not_after):
+        moment = None if attribute is None else vars(ticket).get(attribute.name)
+        if attribute is not None and moment is not None:
+            _check_moment(moment, attribute)
 
 
-def _check_moment(earliest: object, contract: Contract) -> None:
-    if not isinstance(earliest, datetime):
-        raise BadRequest(f"A ticket's {contract.execute_earliest.name} is {shown(earliest)}, not a datetime.")
-    if isinstance(contract.execute_earliest.column.type, UtcDateTime):
-        aware(earliest)
+def _check_moment(moment: object, attribute: Attribute) -> None:
+    if not isinstance(moment, datetime):
+        raise BadRequest(f"A ticket's {attribute.name} is {shown(moment)}, not a datetime.")
+    if isinstance(attribute.column.type, UtcDateTime):
+        aware(moment)
 
 
 def resolve_root(mapper: Mapper[Any], connection: object, ticket: Any) -> None:

@@ -8,7 +8,7 @@ import hashlib
 from typing import Any
 
 from sqlalchemy import ColumnElement, column, exists, func, select, table, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, undefer
 
 from afterwork.model.accounted import ACCOUNTED
 from afterwork.model.contract import Contract
@@ -43,6 +43,8 @@ def pending_ticket(session: Session, contract: Contract, work: str, root_id: str
         .with_for_update(skip_locked=True)
         .execution_options(populate_existing=True, **{ACCOUNTED: True})
     )
+    if contract.not_after is not None:
+        wanted = wanted.options(undefer(getattr(contract.mapper.class_, contract.not_after.name)))
     return session.scalars(wanted).first()
 
 

@@ -112,6 +112,7 @@ def _steps(database: Database, connection: Connection, contract: Contract, found
         raise NoSuchTableError(
             f"{database} has no table {contract.table.fullname}. Create the application's own tables first."
         )
+    yield from _ticket_columns(connection, contract)
     yield from _tables(connection, found)
     if found is not None:
         for index in _missing_own(database, connection):
@@ -142,6 +143,16 @@ def _tables(connection: Connection, found: int | None) -> Iterator[str]:
         connection.execute(tables.about.delete().where(tables.about.c.name == "schema_version"))
         connection.execute(tables.about.insert(), [{"name": "schema_version", "value": str(tables.SCHEMA_VERSION)}])
         yield f"schema version {tables.SCHEMA_VERSION} set"
+
+
+def _ticket_columns(connection: Connection, contract: Contract) -> Iterator[str]:
+    """Add the column to the table of tickets that one of an earlier version lacks; there was no other since."""
+    column = None if contract.not_after is None else contract.not_after.column
+    there = {str(one["name"]) for one in inspect(connection).get_columns(contract.table.name, contract.table.schema)}
+    if column is not None and column.name not in there:
+        definition = CreateColumn(column).compile(dialect=connection.dialect)
+        connection.exec_driver_sql(f"ALTER TABLE {_quoted(connection, contract)} ADD COLUMN {definition}")
+        yield f"column {contract.table.fullname}.{column.name} added"
 
 
 def _columns(connection: Connection, table: Table) -> Iterator[str]:

@@ -29,10 +29,11 @@ def there(connection: Connection, tickets: Tickets, keys: Collection[Any]) -> se
 
 
 def begin_anew(connection: Connection, tickets: Tickets, keys: Collection[Any]) -> None:
-    """Let tickets run as soon as possible, with all their attempts before them, as if they had never run."""
+    """Let tickets run as soon as possible, with all their attempts before them, as if they had never
+    run. They don't expire any more."""
     contract = tickets.contract
-    cleared = (contract.done, contract.delete_time, contract.error, contract.execute_earliest)
-    values: dict[Any, Any] = {attribute.column: None for attribute in cleared}
+    cleared = (contract.done, contract.delete_time, contract.error, contract.execute_earliest, contract.not_after)
+    values: dict[Any, Any] = {attribute.column: None for attribute in cleared if attribute is not None}
     if contract.attempts is not None:
         values[contract.attempts.column] = 0
     connection.execute(_of(tickets, keys).values(values))

@@ -60,6 +60,7 @@ class Columns:
         self.created_at: ColumnElement[Any] = of(contract.created) if contract.created else null()
         self.trace_parent: ColumnElement[Any] = of(contract.trace_parent) if contract.trace_parent else null()
         self.created = _as_text(of(contract.created), dialect) if contract.created else null()
+        self.not_after: ColumnElement[Any] = of(contract.not_after) if contract.not_after else null()
         self.own_priority = of(contract.priority) if contract.priority else null()
 
 

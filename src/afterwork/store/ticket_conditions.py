@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, or_, true
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
+from afterwork.model.expiry import EXPIRED
 from afterwork.model.key import key_as_text
 from afterwork.store.ticket_filter import TicketFilter, Wanted
 
@@ -44,6 +45,8 @@ def _is_in(c: Shown, state: Wanted, now: Any) -> ColumnElement[bool]:
         case "scheduled":
             return and_(pending, c.earliest > now)
         case "failed":
-            return and_(c.error.is_not(None))
+            return and_(c.error.is_not(None), ~c.error.startswith(EXPIRED))
+        case "expired":
+            return and_(c.error.is_not(None), c.error.startswith(EXPIRED))
         case "done":
             return and_(c.done.is_not(None), c.error.is_(None))

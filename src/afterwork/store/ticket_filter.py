@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import Any, Literal, Self
 
 from afterwork.errors import BadRequest, shown
+from afterwork.model.expiry import EXPIRED
 
-State = Literal["waiting", "scheduled", "running", "failed", "done"]
+State = Literal["waiting", "scheduled", "running", "failed", "expired", "done"]
 """Where a ticket stands: it is due; it waits for a moment; a run outside of a transaction goes on; it has ended with
-an error; it has ended well. (Others can't see a run that is inside a transaction: its ticket is waiting until then.)"""
+an error; its turn came too late; it has ended well. (Others can't see a run that is inside a transaction: its ticket
+is waiting until then.)"""
 
-STATES: tuple[State, ...] = ("waiting", "scheduled", "running", "failed", "done")
+STATES: tuple[State, ...] = ("waiting", "scheduled", "running", "failed", "expired", "done")
 
 Wanted = State | Literal["pending"]
 """A state to filter by. `pending` is each of the first three: the ticket has not ended."""
@@ -107,7 +109,7 @@ def _written(value: str) -> str:
 def state_of(done: object, error: object, earliest: datetime | None, has_begun: bool, now: datetime) -> State:
     """Where a ticket stands by what its row says, and by whether a run outside of a transaction has it."""
     if error is not None:
-        return "failed"
+        return "expired" if str(error).startswith(EXPIRED) else "failed"
     if done is not None:
         return "done"
     if has_begun:

@@ -59,8 +59,8 @@ class Stretches:
         match wanted.state:
             case None | "done":
                 yield Stretch(newer, wanted)
-            case "failed":
-                yield Stretch(and_(self.c.failed, newer), rest)
+            case "failed" | "expired":
+                yield Stretch(and_(self.c.failed, newer), wanted)
             case "running":
                 yield Stretch(and_(self._is_among(self._running(connection)), newer), rest)
             case state if wanted.root is not None and "!" in wanted.root:

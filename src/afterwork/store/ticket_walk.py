@@ -25,7 +25,7 @@ from afterwork.model.unique import has_begun
 from afterwork.store import progress
 from afterwork.store.count import Count
 from afterwork.store.progress import Said
-from afterwork.store.ticket_columns import Columns
+from afterwork.store.ticket_columns import Columns, aware
 from afterwork.store.ticket_conditions import meets
 from afterwork.store.ticket_filter import ALL, TicketFilter, check_text
 from afterwork.store.ticket_stretches import Place, Stretch, Stretches
@@ -94,6 +94,12 @@ class Walk:
             return key_of(text, self.c.key)
         except ValueError:
             raise BadRequest(f"{shown(text)} can't be the key of a ticket.") from None
+
+    def expires(self, connection: Connection, key: str) -> datetime | None:
+        """Return the moment after which a ticket is not to begin, None if it names none."""
+        if self.tickets.contract.not_after is None:
+            return None
+        return aware(connection.execute(select(self.c.not_after).where(self.c.key == self.key(key))).scalar())
 
     def said(self, connection: Connection, tickets: Collection[str]) -> dict[str, Said]:
         """How far the runs of these say to be, by the keys of their tickets as texts."""

@@ -55,6 +55,7 @@ class TicketRow:
     execute_earliest: datetime | None
     created_at: datetime | None
     trace_parent: str | None
+    not_after: datetime | None
 
     @property
     def due(self) -> datetime | None:
@@ -214,6 +215,7 @@ class Tickets:
             c.earliest,
             c.created_at,
             c.trace_parent,
+            c.not_after,
         )
 
     def _guarded(self, statement: Select[Any], exclusive: bool) -> Select[Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from afterwork.clock import Clock
 from afterwork.errors import MalformedExternalId, UnknownWork
 from afterwork.events import TriggerKind
 from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, printable
@@ -14,11 +15,13 @@ from afterwork.jobs.run import Run
 from afterwork.jobs.session import RunSession
 from afterwork.jobs.trigger import Claim, Due
 from afterwork.model.contract import MOST_KEEP_MINUTES, receipt_minutes
+from afterwork.model.expiry import expired
 from afterwork.model.external_id import ExternalId, parse
 from afterwork.model.key import key_of
 from afterwork.model.lane import MAIN
 from afterwork.model.reading import ReadModel
 from afterwork.model.work import Work
+from afterwork.store.ticket_columns import aware
 from afterwork.store.tickets import Ended, TicketRow, Tickets
 from afterwork.triggers.roots import Roots
 
@@ -28,10 +31,11 @@ class TicketTrigger:
 
     name: TriggerKind = "ticket"
 
-    def __init__(self, model: ReadModel, tickets: Tickets, installation: uuid.UUID) -> None:
+    def __init__(self, model: ReadModel, tickets: Tickets, installation: uuid.UUID, clock: Clock) -> None:
         self.model = model
         self.tickets = tickets
         self.installation = installation
+        self.clock = clock
         self._roots = Roots()
 
     def counts_attempts(self, claim: Claim) -> bool:
@@ -54,13 +58,13 @@ class TicketTrigger:
         self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int
     ) -> Sequence[Claim]:
         while rows := self.tickets.claim_due(connection, lane, priority, now, most):
-            if claims := self._in_their_lane(connection, [self._claim(row, lane) for row in rows]):
+            if claims := self._in_their_lane(connection, [self._claim(row, lane, now) for row in rows]):
                 return claims
         return []
 
     def claim_again(self, connection: Connection, claim: Claim) -> Claim | None:
         row = self.tickets.claim_one(connection, claim.run.lane, claim.key)
-        return None if row is None else self._claim(row, claim.run.lane)
+        return None if row is None else self._claim(row, claim.run.lane, self.clock.now())
 
     def held(self, connection: Connection, key: str, lane: str) -> Claim | None:
         try:
@@ -68,7 +72,7 @@ class TicketTrigger:
         except ValueError:
             return None  # the lease of something that is no ticket
         row = self.tickets.row(connection, wanted)
-        return None if row is None else self._claim(row, lane)
+        return None if row is None else self._claim(row, lane, None)  # it has begun, so it can't expire
 
     def roots(self, session: RunSession, claims: Sequence[Claim]) -> dict[Any, object | None | str]:
         ids: dict[Any, ExternalId] = {}
@@ -113,12 +117,16 @@ class TicketTrigger:
     def prune(self, connection: Connection, now: datetime, most: int) -> int:
         return self.tickets.prune(connection, now, most)
 
-    def _claim(self, row: TicketRow, lane: str) -> Claim:
+    def _claim(self, row: TicketRow, lane: str, now: datetime | None) -> Claim:
         source = self.installation, f"{self.tickets.contract.table.name} {row.key} {row.created}"
         run = Run(
             source, row.work or "", row.root_id, lane, row.attempts + 1, row.key, self.name, row.due, row.trace_parent
         )
-        return Claim(row.key, run, self._work(row), row)
+        return Claim(row.key, run, self._too_late(row, now) or self._work(row), row, aware(row.not_after))
+
+    def _too_late(self, row: TicketRow, now: datetime | None) -> str | None:
+        not_after = aware(row.not_after)
+        return expired(not_after, now) if not_after is not None and now is not None and now > not_after else None
 
     def _work(self, row: TicketRow) -> Work | str:
         keep = row.keep_minutes

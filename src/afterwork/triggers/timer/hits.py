@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from afterwork.clock import Clock
 from afterwork.events import TriggerKind
 from afterwork.jobs.outcome import Outcome, Raised, Rejected, Succeeded
 from afterwork.jobs.trigger import Claim
@@ -30,8 +31,8 @@ class HitTrigger(TicketTrigger):
 
     name: TriggerKind = "timer"
 
-    def __init__(self, model: ReadModel, dialect: str, installation: uuid.UUID, timers: Timers) -> None:
-        super().__init__(model, tickets_of(HITS, dialect), installation)
+    def __init__(self, model: ReadModel, dialect: str, installation: uuid.UUID, timers: Timers, clock: Clock) -> None:
+        super().__init__(model, tickets_of(HITS, dialect), installation, clock)
         self._timers = timers
         self._hits = Hits()
 
