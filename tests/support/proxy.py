@@ -48,6 +48,11 @@ class Proxy:
         for thread in self._threads:
             thread.join()
 
+    def hang_up(self) -> None:
+        """Cut all connections that there are."""
+        for end in self._ends[1:]:
+            hang_up(end)
+
     def _start(self, work: Callable[..., None], *arguments: object) -> None:
         thread = threading.Thread(target=work, args=arguments, daemon=True)
         self._threads.append(thread)
@@ -62,7 +67,11 @@ class Proxy:
                     client, _ = self._listener.accept()
                 except OSError:
                     return
-                database = self._connect()
+                try:
+                    database = self._connect()
+                except OSError:
+                    client.close()  # the database is away
+                    continue
                 self._ends += [client, database]
                 self._start(self._pass_requests, client, database)
                 self._start(self._pass_answers, database, client)
@@ -73,7 +82,11 @@ class Proxy:
         assert isinstance(host, str)
         if host.startswith("/"):
             made = socket.socket(socket.AF_UNIX)
-            made.connect(f"{host}/.s.PGSQL.{url.port or url.query.get('port', 5432)}")
+            try:
+                made.connect(f"{host}/.s.PGSQL.{url.port or url.query.get('port', 5432)}")
+            except OSError:
+                made.close()
+                raise
             return made
         return socket.create_connection((host, url.port or 5432))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.dialects import postgresql, sqlite
 
 from afterwork.journal.capture import columns_of_all
 from afterwork.journal.change import Change
@@ -56,12 +56,8 @@ class Shapes:
     def number(self, connection: Connection, shape: Shape) -> int:
         """The number of a shape, given to it now if need be. Needs a connection with no transaction open for that."""
         if shape not in self._numbers:
-            try:
-                self._add(connection, shape)
-            except IntegrityError:  # another server was quicker
-                connection.rollback()
-            else:
-                connection.commit()
+            self._add(connection, shape)
+            connection.commit()
             self.load(connection)
         return self._numbers[shape]
 
@@ -116,9 +112,13 @@ class Shapes:
             shapes.c.equal.is_not_distinct_from(equal),
             shapes.c.columns == shape.columns,
         )
-        found = connection.execute(select(shapes.c.id).where(*same)).scalar()
+        number = select(shapes.c.id).where(*same)
+        found = connection.execute(number).scalar()
         if found is None:
-            (found,) = connection.execute(shapes.insert().values(values)).inserted_primary_key or (0,)
+            # Another server may be quicker, which must not fail the transaction of a run.
+            kind: Any = postgresql if self._dialect.name == "postgresql" else sqlite
+            connection.execute(kind.insert(shapes).values(values).on_conflict_do_nothing())
+            found = connection.execute(number).scalar_one()
         return int(found)
 
     def touched(self, change: Change) -> list[int]:

@@ -313,6 +313,7 @@ class Server:
 
     def _recover(self, error: Exception) -> None:
         if self._runner.database.is_contended(error):
+            self._runner.database.give_up(self._link.connection)  # else its transaction would take no more statements
             self._runner.events.emit(InTheWay(text_of(error)))
             self._stopping.wait(FIRST_RETRY)
             return

@@ -119,8 +119,9 @@ class Database(ABC):
     def transaction(self, connection: Connection, first: Sequence[str] = ()) -> Iterator[None]:
         """A transaction that may write. Commits at the end; rolls back when the block raises. `first` are statements
         without a result that anybody needs, which are sent along with the beginning."""
-        self.execute_begin(connection, first)
         try:
+            # Of several statements that are sent together the first begins it, though another one fails.
+            self.execute_begin(connection, first)
             yield
             connection.commit()
         except BaseException:

@@ -1,0 +1,42 @@
+"""Two servers give a shape its number at the same time."""
+
+import threading
+
+import pytest
+from sqlalchemy import Engine
+
+from afterwork.journal import capture
+from afterwork.manifest.reads import Reads
+from afterwork.manifest.shapes import Shapes
+from tests.conftest import Trade
+from tests.support import trade
+from tests.support.waiting import eventually
+
+BLOCKED = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_shape_has_one_number_though_two_runs_read_it_first_at_the_same_time(the_trade: Trade) -> None:
+    """The second one waits for the first, whose transaction is open, and fails nobody's."""
+    engine = the_trade.engine
+    with engine.connect() as connection:
+        watches = capture.load(connection, trade.Base.metadata.sorted_tables)
+    reads = Reads()
+    reads.row(next(iter(watches)).id, 1, columns=0b101)
+    found: list[set[int]] = []
+
+    with engine.connect() as first:
+        numbers = Shapes(watches, engine.dialect).tokens_within(first, reads)
+        second = threading.Thread(target=lambda: found.append(number(engine, Shapes(watches, engine.dialect), reads)))
+        second.start()
+        eventually(lambda: the_trade.value(BLOCKED))
+        first.commit()
+        second.join()
+
+    assert found == [numbers]
+
+
+def number(engine: Engine, shapes: Shapes, reads: Reads) -> set[int]:
+    """Give the shapes of these reads their numbers in a transaction."""
+    with engine.begin() as connection:
+        return shapes.tokens_within(connection, reads)
