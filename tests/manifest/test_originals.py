@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import event, inspect, select
+from sqlalchemy import event, inspect, select, text
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
 from afterwork.errors import NotWatched
@@ -12,7 +12,7 @@ from afterwork.jobs.session import LoadSession, ReadSession
 from afterwork.manifest.originals import Originals
 from afterwork.manifest.record import Recorder
 from tests.manifest.test_tracking import ALL
-from tests.manifest.tracking_scene import NOW, Clerk, Customer, Line, Log, Order, Person, Remark, Scene
+from tests.manifest.tracking_scene import NOW, Card, Clerk, Customer, Line, Log, Order, Person, Remark, Scene
 
 ASKED_BY_RECORDERS = "SELECT DISTINCT order_tag."
 """What is read of a table between two others is found out by a query."""
@@ -117,6 +117,37 @@ def test_what_cannot_be_loaded_for_all_each_loads_alone(scene: Scene, originals:
         event.remove(Line, "load", refuse)
 
 
+def test_rows_become_objects_only_where_they_are_wanted(scene: Scene, originals: Originals) -> None:
+    """The class hears of an object for each root that has it, and not when it is loaded for all."""
+    heard: list[object] = []
+
+    def hear(line: Line, _: object) -> None:
+        heard.append(inspect(line).identity)
+
+    event.listen(Line, "load", hear)
+    try:
+        loaded(originals, Order)
+        for _ in range(2):
+            reads(scene, originals, Order, 1, lambda order: order.lines)
+    finally:
+        event.remove(Line, "load", hear)
+    assert heard == 2 * [(1, 1), (1, 2)]
+
+
+def test_a_row_without_a_key_is_left_to_sqlalchemy(scene: Scene, originals: Originals) -> None:
+    """SQLite has nulls in primary keys that are texts."""
+    with scene.engine.begin() as connection:
+        connection.execute(text("CREATE TABLE card2 (number TEXT PRIMARY KEY, customer_id INTEGER)"))
+        connection.execute(text("DROP TABLE card"))
+        connection.execute(text("ALTER TABLE card2 RENAME TO card"))
+        connection.execute(text("INSERT INTO card VALUES (NULL, 1), ('X2', 2)"))
+    with scene.session() as session:
+        alone = [in_words(session.get_one(Customer, key).card) for key in (1, 2)]
+    loaded(originals, Customer)
+    found = [reads(scene, originals, Customer, key, lambda customer: customer.card)[1] for key in (1, 2)]
+    assert found == alone == [None, (Card, ("X2",))]
+
+
 def test_what_a_class_makes_of_itself_when_it_is_loaded_is_read(scene: Scene, originals: Originals) -> None:
     def listen(customer: Customer, _: object) -> None:
         customer.__dict__["heading"] = customer.name
@@ -148,17 +179,27 @@ def test_a_class_that_is_not_watched_is_still_refused(scene: Scene, originals: O
         reads(scene, originals, Log, 1, lambda log: log.text)
 
 
-def test_what_the_program_adds_to_each_query_holds_for_what_is_loaded_later(scene: Scene, originals: Originals) -> None:
-    """As in SQLAlchemy's recipe for objects that are only marked as deleted."""
+@pytest.mark.parametrize(
+    ("cls", "end", "far"), [(Customer, "orders", Order), (Order, "lines", Line)], ids=["objects", "rows"]
+)
+def test_what_the_program_adds_to_each_query_holds_for_what_is_loaded_later(
+    scene: Scene, originals: Originals, cls: type, end: str, far: Any
+) -> None:
+    """As in SQLAlchemy's recipe for objects that are only marked as deleted; whatever way they are loaded."""
+    first = inspect(far).primary_key[-1]
 
     def hide(state: ORMExecuteState) -> None:
         if state.is_select and not state.is_column_load and not state.is_relationship_load:
-            state.statement = state.statement.options(with_loader_criteria(Order, Order.id != 2))
+            state.statement = state.statement.options(with_loader_criteria(far, first != 2))
+
+    def job(root: Any) -> list[object]:
+        return [inspect(one).identity[-1] for one in getattr(root, end)]
 
     event.listen(Session, "do_orm_execute", hide)
     try:
-        loaded(originals, Customer)
-        found = reads(scene, originals, Customer, 1, lambda customer: [order.id for order in customer.orders])[1]
+        loaded(originals, cls)
+        found = reads(scene, originals, cls, 1, job)[1]
     finally:
         event.remove(Session, "do_orm_execute", hide)
     assert found == [1]
+    assert reads(scene, originals, cls, 1, job)[1] == [1]

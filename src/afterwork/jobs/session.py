@@ -10,6 +10,7 @@ from afterwork.errors import CalculationWrites, TransactionIsTheRuns
 from afterwork.manifest.watching import WatchedSession
 from afterwork.model.machine.within import AT_THE_END
 from afterwork.store.database import RUNNING, WHO_ENDS_IT
+from afterwork.store.direct import own
 from afterwork.store.role import LimitsOfRole
 
 ROLLED_BACK = f"A job has rolled back its connection. {WHO_ENDS_IT}"
@@ -155,6 +156,7 @@ class LoadSession(ReadSession):
 
 
 @event.listens_for(ReadSession, "do_orm_execute")
+@own
 def _refuse_to_write(state: ORMExecuteState) -> None:
     """A calculation only asks; the database would refuse the statement in its own words."""
     if state.is_insert or state.is_update or state.is_delete:

@@ -5,16 +5,12 @@ gone with its session, so the next one finds every object as the database has it
 plain values, which no calculation ever sees.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from enum import Enum
 from itertools import chain, islice
-from typing import Any
-from uuid import UUID
+from typing import Any, cast
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import ClassManager, InstanceState, Mapper, RelationshipProperty, Session
@@ -22,27 +18,15 @@ from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
 from afterwork.manifest.active import untracked
 from afterwork.manifest.ends import ASKED_BY_THEMSELVES, objects_in
+from afterwork.manifest.original import Identity, Original, Way, are_unchanging
+from afterwork.manifest.plain import PlainClass, hears_nobody
 from afterwork.manifest.siblings import AT_ONCE, Siblings, leaves_alone
-
-UNCHANGING = frozenset({type(None), bool, int, float, str, bytes, Decimal, date, datetime, time, timedelta, UUID})
-"""Values of these types can't be changed, so that objects may have them in common. All others are copied."""
 
 Key = tuple[Any, ...]
 
-
-@dataclass(slots=True, eq=False)
-class Original:
-    """An object as it was loaded: the values of its members (those that could be changed in place are `copied`), the
-    objects at those of its ends that were loaded, and the options that it was loaded with."""
-
-    manager: ClassManager[Any]
-    key: Key
-    values: dict[str, Any]
-    copied: dict[str, Any]
-    expired: frozenset[str]
-    options: tuple[Any, ...]
-    path: Any
-    ends: dict[str, Sequence["Original"]] | None = None
+AT_A_TIME = 100
+"""So many rows become objects at a time: thousands together would be looked at again and again by Python's garbage
+collection before they are gone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +36,8 @@ class Originals:
     session: Session
     siblings: Callable[[RelationshipProperty[Any]], Siblings | None]
     memory: dict[Any, Any] = field(default_factory=dict)
-    _known: dict[Key, Original] = field(default_factory=dict)
-    _by_class: dict[ClassManager[Any], list[Original]] = field(default_factory=dict)
+    _known: dict[type, dict[Identity, Original]] = field(default_factory=lambda: defaultdict(dict))
+    _by_class: dict[ClassManager[Any], list[Original]] = field(default_factory=lambda: defaultdict(list))
     _missing: set[Key] = field(default_factory=set)
 
     def load(self, load: Callable[[Session], Iterable[object]]) -> bool:
@@ -73,15 +57,15 @@ class Originals:
 
     def give(self, key: Key, session: Session) -> object | None:
         """Return a session's object with a key, as if it had been loaded there; None if it has not been loaded."""
-        original = self._known.get(key)
-        return None if original is None else _given(original, session)
+        original = self._known[key[0]].get(key[1])
+        return None if original is None else original.given(session)
 
     def find(self, mapper: Mapper[Any], identity: Sequence[Any], session: Session) -> object | None:
         """Return the object with a primary key, loaded for the whole batch; None if it can't be had so."""
         key = mapper.identity_key_from_primary_key(tuple(identity))
         if key in session.identity_map or key in self._missing:
             return None
-        if key not in self._known:
+        if key[1] not in self._known[key[0]]:
             self.load(lambda by: filter(None, [by.get(mapper.class_, tuple(identity))]))
         found = self.give(key, session)
         if found is None:
@@ -93,15 +77,15 @@ class Originals:
         original = self._of(state, state.mapper.attrs[key])
         if original is None:
             return
-        if key not in original.values and key not in original.copied:
+        if not original.has(key):
             with self._loading() as session:
                 values = self._asked(original, key, session)
                 if key in values:
-                    self._keep_value(original, key, values[key])
+                    original.values[key] = values[key]
+                    original.set_apart()
                 session.expunge_all()
-        for values, copy in ((original.values, False), (original.copied, True)):
-            if key in values:
-                set_committed_value(state.obj(), key, deepcopy(values[key]) if copy else values[key])
+        if original.has(key):
+            set_committed_value(state.obj(), key, original.value(key))
 
     def give_end(self, state: InstanceState[Any], key: str) -> None:
         """Give an object an association end that was not loaded with it, if that can be had for all."""
@@ -115,14 +99,14 @@ class Originals:
                 session.expunge_all()
         far, own = (original.ends or {}).get(key), state.session
         if far is not None and own is not None:
-            there = [_given(one, own) for one in far]
+            there = [one.given(own) for one in far]
             set_committed_value(state.obj(), key, there if prop.uselist else next(iter(there), None))
 
     def _of(self, state: InstanceState[Any], prop: Any) -> Original | None:
         """The original of an object, unless this member of it is to be loaded in a way of its own."""
         if state.expired or state.key is None or not leaves_alone(state, prop):
             return None
-        return self._known.get(state.key)
+        return self._known[state.key[0]].get(state.key[1])
 
     def _load_end(self, original: Original, prop: RelationshipProperty[Any], session: Session) -> None:
         siblings = self.siblings(prop)
@@ -144,8 +128,7 @@ class Originals:
         near = [original, *islice(waiting, AT_ONCE - 1)]
         wanted = {one.values[member] for one in near}
         found: dict[Any, Sequence[Original]] = self._known_by_key(siblings, wanted)
-        for value, objects in siblings.found(session, wanted - found.keys()).items():
-            found[value] = [self._original(obj) for obj in objects]
+        found.update(self._found(siblings, wanted - found.keys(), session))
         for one in near:
             far = found.get(one.values[member], ())
             if siblings.prop.uselist or len(far) < 2:  # of more than one, SQLAlchemy warns
@@ -156,12 +139,45 @@ class Originals:
         if not siblings.by_key:
             return {}
         far = siblings.prop.mapper
-        known = ((value, self._known.get(far.identity_key_from_primary_key((value,)))) for value in wanted)
+        of_class = self._known[far.base_mapper.class_]
+        known = ((value, of_class.get((value,))) for value in wanted)
         return {value: [one] for value, one in known if one is not None and issubclass(one.manager.class_, far.class_)}
+
+    def _found(self, siblings: Siblings, wanted: Collection[Any], session: Session) -> Mapping[Any, Sequence[Original]]:
+        """Load the far objects by the values that the near ones have."""
+        if not wanted:
+            return {}
+        if siblings.far is not None and hears_nobody(session):
+            return self._found_as_rows(siblings, wanted, siblings.far, session)
+        found = siblings.found(session, wanted)
+        return {value: [self._original(obj) for obj in objects] for value, objects in found.items()}
+
+    def _found_as_rows(
+        self, siblings: Siblings, wanted: Collection[Any], far: PlainClass, session: Session
+    ) -> Mapping[Any, Sequence[Original]]:
+        found: dict[Any, dict[Original, None]] = defaultdict(dict)
+        for rows in siblings.rows(session, wanted, far).partitions(AT_A_TIME):
+            for row, original in zip(rows, self._of_rows(far, [row[1:] for row in rows]), strict=True):
+                found[row[0]][original] = None
+        return {value: list(originals) for value, originals in found.items()}
+
+    def _of_rows(self, plain: PlainClass, rows: Sequence[Sequence[Any]]) -> Iterator[Original]:
+        """Yield the object that each row is."""
+        manager, base = plain.manager, plain.manager.mapper.base_mapper.class_
+        known, of_class = self._known[base], self._by_class[manager]
+        are_shared = are_unchanging(chain.from_iterable(rows))
+        for identity, values in plain.read(rows):
+            original = known.get(identity)
+            if original is None:
+                original = known[identity] = Original(manager, base, identity, values)
+                of_class.append(original)
+                if not are_shared:
+                    original.set_apart()
+            yield original
 
     def _asked(self, original: Original, key: str, session: Session) -> Mapping[str, Any]:
         """Have SQLAlchemy itself load a member of one object. Returns the values that the object has then."""
-        obj = _given(original, session)
+        obj = original.given(session)
         state = instance_state(obj)
         state.manager[key].impl.get(state, state.dict)
         return state.dict
@@ -180,50 +196,22 @@ class Originals:
 
     def _original(self, obj: object) -> Original:
         state = instance_state(obj)
-        key: Any = state.key
-        known = self._known.get(key)
+        base, identity, _ = cast(Key, state.key)
+        known = self._known[base].get(identity)
         if known is not None:
             return known
-        expired = frozenset(state.expired_attributes)
-        made = Original(state.manager, key, {}, {}, expired, state.load_options, state.load_path)
-        self._known[key] = made
-        self._by_class.setdefault(state.manager, []).append(made)
         # Who listens to loading may have changed something.
         before, columns, ends = state.committed_state, state.mapper.column_attrs, state.mapper.relationships
+        values = {name: before.get(name, value) for name, value in state.dict.items() if name in columns}
+        way = Way(frozenset(state.expired_attributes), state.load_options, state.load_path)
+        made = self._known[base][identity] = Original(state.manager, base, identity, values, way=way)
+        made.set_apart()
+        self._by_class[state.manager].append(made)
         for name, value in state.dict.items():
-            if name in columns:
-                self._keep_value(made, name, before.get(name, value))
-            elif name in ends:
+            if name in ends:
                 self._keep_end(made, name, objects_in(value))
         return made
-
-    def _keep_value(self, original: Original, key: str, value: Any) -> None:
-        shared = type(value) in UNCHANGING or isinstance(value, Enum)
-        (original.values if shared else original.copied)[key] = value
 
     def _keep_end(self, original: Original, key: str, objects: Iterable[object]) -> None:
         original.ends = original.ends or {}
         original.ends[key] = [self._original(obj) for obj in objects]
-
-
-def _given(original: Original, session: Session) -> object:
-    """The object of a session that is made from an original."""
-    known: object | None = session.identity_map.get(original.key)
-    if known is not None:
-        return known
-    obj: object = original.manager.new_instance()
-    state = instance_state(obj)
-    state.key, state.identity_token, state.session_id = original.key, original.key[2], session.hash_key
-    session.identity_map.add(state)
-    if original.options:
-        state.load_options, state.load_path = original.options, original.path
-    state.dict.update(original.values)
-    if original.copied:
-        state.dict.update(deepcopy(original.copied))
-    if original.expired:
-        state.expired_attributes.update(original.expired)
-    # As when it is loaded; SQLAlchemy's merge has no context to give either.
-    original.manager.dispatch.load(state, None)
-    if session.dispatch.loaded_as_persistent:
-        session.dispatch.loaded_as_persistent(session, state)
-    return obj

@@ -4,12 +4,12 @@ Only what is plain is loaded so. Everything else is left to SQLAlchemy's own laz
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import CHAR, Column, Integer, Select, String, Table, Uuid, select
+from sqlalchemy import CHAR, Column, Integer, Result, Select, String, Table, Uuid, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import ClassManager, InstanceState, Load, RelationshipProperty, Session
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
@@ -18,6 +18,7 @@ from afterwork.journal.forms import is_linked
 from afterwork.journal.watch import Watches
 from afterwork.manifest.active import untracked
 from afterwork.manifest.places import as_inherited, equal_columns
+from afterwork.manifest.plain import PlainClass, plain_class
 
 AT_ONCE = 500
 """Objects for which one query loads."""
@@ -26,17 +27,25 @@ PLAIN = ("select", True, "joined", "selectin", "subquery", "immediate")
 """Ends of these kinds are loaded when they are read, if they have not been before."""
 
 
+class Ask(Protocol):
+    """Makes the query for the far objects, or for columns of theirs, that near ones with some values have. `place` is
+    the class or table that they are in."""
+
+    def __call__(self, values: Sequence[Any], place: Any, *columns: Any) -> Select[Any]: ...
+
+
 @dataclass(frozen=True)
 class Siblings:
     """How an association end of many objects is loaded by one query. `near` are the classes that have it. `member` of
-    their objects has the values by which `statement` asks, and which its rows begin with. `by_key`: these are the keys
-    of the far objects."""
+    their objects has the values by which the query asks, and which its rows begin with. `by_key`: these are the keys
+    of the far objects. `far`: these are rows and no more."""
 
     prop: RelationshipProperty[Any]
     near: frozenset[ClassManager[Any]]
     member: str
-    statement: Callable[[Sequence[Any]], Select[Any]]
+    ask: Ask
     by_key: bool
+    far: PlainClass | None
 
     def load(self, session: Session, state: InstanceState[Any]) -> None:
         """Load this end of an object, together with that of others in its session. Where this can't be done for the
@@ -70,9 +79,14 @@ class Siblings:
                     found[value][known] = None
                     wanted.discard(value)
         if wanted:
-            for value, obj in session.execute(self.statement(sorted(wanted))).unique():
+            far = self.prop.mapper.class_
+            for value, obj in session.execute(self.ask(sorted(wanted), far, far)).unique():
                 found[value][obj] = None
         return found
+
+    def rows(self, session: Session, values: Iterable[Any], far: PlainClass) -> Result[Any]:
+        """Return the rows of the far objects, each with the value that the near ones have before it, in order."""
+        return session.connection().execute(self.ask(sorted(values), far.table, *far.columns))
 
     def _set(self, states: Iterable[InstanceState[Any]], found: Mapping[Any, Iterable[Any]]) -> None:
         prop = self.prop
@@ -113,10 +127,10 @@ def _direct(prop: RelationshipProperty[Any], watches: Watches) -> Siblings | Non
     far = prop.mapper
     root = as_inherited(far, remote)
 
-    def statement(values: Sequence[Any]) -> Select[Any]:
-        return select(remote, far.class_).where(remote.in_(values)).order_by(*(prop.order_by or ()))
+    def ask(values: Sequence[Any], place: Any, *columns: Any) -> Select[Any]:
+        return select(remote, *columns).where(remote.in_(values)).order_by(*(prop.order_by or ()))
 
-    return _siblings(prop, local, statement, by_key=far.primary_key == (root,) and not prop.uselist)
+    return _siblings(prop, local, ask, by_key=far.primary_key == (root,) and not prop.uselist)
 
 
 def _by_link(prop: RelationshipProperty[Any], watches: Watches) -> Siblings | None:
@@ -129,23 +143,19 @@ def _by_link(prop: RelationshipProperty[Any], watches: Watches) -> Siblings | No
     far = far_pair[0] if far_pair[1].table is link else far_pair[1]
     on = far_pair[1] if far is far_pair[0] else far_pair[0]
 
-    def statement(values: Sequence[Any]) -> Select[Any]:
-        found = select(remote, prop.mapper.class_).join_from(prop.mapper.class_, link, far == on)
+    def ask(values: Sequence[Any], place: Any, *columns: Any) -> Select[Any]:
+        found = select(remote, *columns).join_from(place, link, far == on)
         return found.where(remote.in_(values)).order_by(*(prop.order_by or ()))
 
-    return _siblings(prop, local, statement, by_key=False)
+    return _siblings(prop, local, ask, by_key=False)
 
 
-def _siblings(
-    prop: RelationshipProperty[Any],
-    local: Column[Any],
-    statement: Callable[[Sequence[Any]], Select[Any]],
-    by_key: bool,
-) -> Siblings | None:
+def _siblings(prop: RelationshipProperty[Any], local: Column[Any], ask: Ask, by_key: bool) -> Siblings | None:
     if not prop.parent.c.contains_column(local):
         return None
     near = frozenset(mapper.class_manager for mapper in prop.parent.self_and_descendants)
-    return Siblings(prop, near, prop.parent.get_property_by_column(local).key, statement, by_key)
+    member = prop.parent.get_property_by_column(local).key
+    return Siblings(prop, near, member, ask, by_key, plain_class(prop.mapper))
 
 
 def _pair(condition: Any, watches: Watches) -> tuple[Column[Any], Column[Any]] | None:

@@ -14,6 +14,7 @@ from afterwork.manifest.objects import Identity
 from afterwork.manifest.places import Part, Places
 from afterwork.manifest.query import StatementReader
 from afterwork.manifest.reads import Reads
+from afterwork.store.direct import own
 
 
 class Sight:
@@ -27,6 +28,7 @@ class Sight:
         self._is_over = False
         event.listen(session, "do_orm_execute", self._execute)
 
+    @own
     def _execute(self, state: ORMExecuteState) -> None:
         if self._is_over or state.is_relationship_load or state.is_column_load:
             return

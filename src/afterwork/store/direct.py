@@ -29,6 +29,11 @@ def own(listener: Listener) -> Listener:
     return listener
 
 
+def is_own(listener: Callable[..., object]) -> bool:
+    """Return whether a listener is marked as Afterwork's own."""
+    return getattr(listener, OWN, False)
+
+
 class Direct:
     """A statement that is built once and sent again and again."""
 
@@ -137,7 +142,7 @@ def _is_for_sqlalchemy(connection: Connection) -> bool:
     """Whether somebody listens to statements, has them logged, or has their tables renamed."""
     heard = (listener for event in LISTENED_TO for listener in getattr(connection.dispatch, event))
     return (
-        any(not getattr(listener, OWN, False) for listener in heard)
+        not all(map(is_own, heard))
         or connection.engine.logger.isEnabledFor(logging.INFO)
         or "schema_translate_map" in connection.get_execution_options()
     )
