@@ -2,7 +2,7 @@
 
 from afterwork.app import Afterwork, Ended
 from afterwork.clock import Clock, ManualClock, SystemClock
-from afterwork.errors import Cancelled
+from afterwork.errors import Cancelled, TimedOut
 from afterwork.jobs.outcome import Outcome, Raised, Rejected, Succeeded, Superseded
 from afterwork.jobs.progress import progress
 from afterwork.jobs.run import Run, current_run
@@ -54,6 +54,7 @@ __all__ = [
     "Succeeded",
     "Superseded",
     "SystemClock",
+    "TimedOut",
     "ViewModel",
     "WhenStale",
     "action",

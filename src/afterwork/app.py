@@ -21,6 +21,7 @@ from afterwork.jobs.history import History
 from afterwork.jobs.outcome import Outcome
 from afterwork.jobs.run import Run
 from afterwork.jobs.runner import Around, Runner, nothing_around
+from afterwork.jobs.timeouts import Timeouts
 from afterwork.jobs.trigger import Trigger
 from afterwork.manifest import install as caches
 from afterwork.manifest.definitions import Definition
@@ -347,7 +348,7 @@ class Afterwork:
         upgrade = upgrade_of(database, self.model, installation, self.clock, events, variables)
         return Runner(
             database, trigger, self.clock, events, self.settings, history, refresher, rounds, upgrade, variables,
-            self.around,
+            self.around, Timeouts(self.settings.abandon_after),
         )  # fmt: skip
 
     def _variables(self) -> dict[str, Any]:

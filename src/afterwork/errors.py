@@ -4,6 +4,7 @@ The docstring of a class is what it means; its message says what is wrong, where
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 SHOWN = 120
 """Characters of foreign text (a name, a RootId) that a message repeats."""
@@ -343,6 +344,17 @@ class Cancelled(AfterworkError):
 
     def __init__(self) -> None:
         super().__init__("This run was cancelled, so nothing of it is saved. Let this exception pass.")
+
+
+class TimedOut(AfterworkError):
+    """A run took longer than its time-out, so nothing of it is saved."""
+
+    def __init__(self, timeout: timedelta | None = None) -> None:
+        limit = "its timeout" if timeout is None else f"its timeout of {timeout.total_seconds():g} s"
+        super().__init__(
+            f"It ran for longer than {limit}, so nothing of it is saved. Let it do less at a time, or give it longer: "
+            "timeout=…, or Settings(timeout=…) where it declares none."
+        )
 
 
 class Refused(AfterworkError):

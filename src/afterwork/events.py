@@ -114,6 +114,16 @@ class Lost:
 
 
 @dataclass(frozen=True)
+class Abandoned:
+    """A run whose time-out had passed went on all the same. Its lane and worker are free, and nothing more that it does
+    counts; its thread stays until it ends by itself."""
+
+    work: str
+    root_id: str | None
+    run: str
+
+
+@dataclass(frozen=True)
 class TookOver:
     """A run whose server is dead or silent was taken over."""
 
@@ -285,6 +295,7 @@ Event = (
     Reached | Ran | Failed | WasCancelled | Expired | PutOff | Lost | TookOver | ServerStarted | ServerStopping
     | ServerStopped | ServerCrashed | DatabaseLost | DatabaseBack | InTheWay | Broken | Pruned | NotInSql | OtherCode
     | Missed | Reloaded | HeldUp
+    | Abandoned
     | Fired | RoundFailed | TimerIsGone | Acted | FellAsleep | CantBeWoken
 )  # fmt: skip
 
@@ -339,6 +350,15 @@ def log(event: Event) -> None:  # noqa: PLR0912, PLR0915 - one case for each eve
                 event,
                 logging.WARNING,
                 "%s on %s was taken over by another server, nothing saved (run %s)",
+                work,
+                root_id,
+                run,
+            )
+        case Abandoned(work, root_id, run):
+            _say(
+                event,
+                logging.WARNING,
+                "%s on %s has been abandoned: its timeout has passed, and it goes on. Its thread stays (run %s)",
                 work,
                 root_id,
                 run,

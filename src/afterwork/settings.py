@@ -15,6 +15,13 @@ class Settings:
     """Runs that go on at the same time in one server: lanes, parallel runs and outside runs. Caches and timers have a
     worker each besides, and so have short runs in lanes if all others are taken."""
 
+    timeout: timedelta | None = None
+    """A run of a ticket or timer whose work declares no `timeout` ends with `TimedOut` after so long. None: never."""
+
+    abandon_after: timedelta = timedelta(seconds=10)
+    """A run whose time-out has passed, and that doesn't hear of it, is abandoned after so long: its lane and its worker
+    are given to others, and nothing that it still does counts."""
+
     held_limit: timedelta = timedelta(minutes=1)
     """A run that goes on for longer is said to hold its worker up, and another worker takes its place. At most twice as
     many as `workers` do so at a time."""

@@ -4,18 +4,21 @@ When one of a batch raises, all of it is rolled back and run again one by one, s
 """
 
 import time
+from functools import partial
 from itertools import takewhile
 
 from sqlalchemy import Connection
 from sqlalchemy.orm.exc import StaleDataError
 
-from afterwork.errors import Cancelled
-from afterwork.events import InTheWay
+from afterwork.errors import Cancelled, TimedOut
+from afterwork.events import Abandoned, InTheWay
 from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, text_of
 from afterwork.jobs.runner import PAUSE_WHEN_CONTENDED, Runner, Settled
 from afterwork.jobs.session import RunSession
 from afterwork.jobs.trigger import Claim
+from afterwork.model.key import key_text
 from afterwork.model.lane import PARALLEL
+from afterwork.store import leases
 from afterwork.store.progress import CANCELLED
 
 TRIES_WHEN_CONTENDED = 3
@@ -76,7 +79,7 @@ def _run(runner: Runner, connection: Connection, claims: list[Claim]) -> Settled
     runner.reached("claimed", claims)
     session = RunSession(connection)
     try:
-        settled = runner.execute(session, claims)
+        settled = runner.execute(session, claims, partial(_give_up, runner))
         session.flush()
     finally:
         session.end()
@@ -108,6 +111,28 @@ def _end(
         if telling is not None and isinstance(outcome, Raised):
             runner.tell(connection, again, telling, outcome.text)
         settled: Settled = [(again, outcome)]
+        runner.settle(connection, settled)
+    runner.report(settled)
+    return settled
+
+
+def _give_up(runner: Runner, claim: Claim, driver: object, error: TimedOut, began: float) -> None:
+    """After a run was abandoned, with whose transaction its lane is freed: write how its ticket goes on."""
+    runner.database.cut(driver)
+    raised = runner.raised(claim, error, began)
+    runner.events.emit(Abandoned(claim.run.work, claim.run.root_id, str(claim.run.id)))
+    runner.on_fresh_connection(lambda fresh: _end_abandoned(runner, fresh, claim, raised, error))
+
+
+def _end_abandoned(runner: Runner, connection: Connection, claim: Claim, raised: Raised, error: TimedOut) -> Settled:
+    with runner.database.transaction(connection):
+        # Waits until the transaction of the run is gone.
+        again = runner.trigger.held(connection, key_text(claim.key), claim.run.lane)
+        if again is None:
+            return []
+        if claim.run.lane == PARALLEL or leases.lock_lane(connection, claim.run.lane):
+            runner.tell(connection, again, error, raised.text)
+        settled: Settled = [(again, raised)]
         runner.settle(connection, settled)
     runner.report(settled)
     return settled

@@ -6,10 +6,12 @@ that a ticket that kills its process is found out.
 """
 
 import time
+from functools import partial
 
 from sqlalchemy import Connection
 
-from afterwork.errors import Cancelled, ServerDied
+from afterwork.errors import Cancelled, ServerDied, TimedOut
+from afterwork.events import Abandoned
 from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Superseded, text_of
 from afterwork.jobs.runner import PAUSE_WHEN_CONTENDED, Runner, Settled
 from afterwork.jobs.session import OutsideSession, RunSession
@@ -59,7 +61,7 @@ def _outside(runner: Runner, connection: Connection, lease: Lease, claim: Claim)
     session = OutsideSession(connection)
     try:
         with runner.database.reading_only(connection):
-            settled = runner.execute(session, [claim])
+            settled = runner.execute(session, [claim], partial(_give_up, runner, lease))
         runner.reached("ran", [claim])
         with runner.database.transaction(connection):
             if leases.holds(connection, lease):
@@ -87,7 +89,7 @@ def _inside(runner: Runner, connection: Connection, lease: Lease, claim: Claim) 
         else:
             session = RunSession(connection)
             try:
-                settled = runner.execute(session, [claim])
+                settled = runner.execute(session, [claim], partial(_give_up, runner, lease))
                 session.flush()
             finally:
                 session.end()
@@ -141,3 +143,11 @@ def _forget(runner: Runner, connection: Connection, lease: Lease) -> None:
     with runner.database.transaction(connection):
         if leases.holds(connection, lease):
             leases.release(connection, lease)
+
+
+def _give_up(runner: Runner, lease: Lease, claim: Claim, driver: object, error: TimedOut, began: float) -> None:
+    """After a run was abandoned: write how its ticket goes on, and free its lease and lane. Whatever the run still does
+    finds its lease gone."""
+    runner.database.cut(driver)
+    runner.events.emit(Abandoned(claim.run.work, claim.run.root_id, str(claim.run.id)))
+    runner.on_fresh_connection(lambda fresh: _fail(runner, fresh, lease, claim, error, began))

@@ -1,7 +1,7 @@
 """`aw.progress`: what a run says of itself while it goes on, and where it learns that it was cancelled."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 
@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from afterwork.clock import Clock
 from afterwork.errors import BadRequest, Cancelled, shown
+from afterwork.jobs.timeouts import Watched
 from afterwork.store import progress as store
 from afterwork.store.database import Database
 
@@ -30,6 +31,8 @@ class Reporter:
         self._connection: Connection | None = None
         self._wrote: datetime | None = None
         self._cancelled = False
+        self.watched: Watched | None = None
+        """What watches over the run, if it has a time-out."""
 
     def report(self, done: int, total: int | None) -> None:
         """Write how far the run is, unless it has just done so. Raises `Cancelled` if it was asked to stop."""
@@ -37,11 +40,15 @@ class Reporter:
         now = self._clock.now()
         if self._wrote is None or abs(now - self._wrote) >= PAUSE:
             self._wrote = now
-            self._write(done, total, now)
+            with nullcontext() if self.watched is None else self.watched.undisturbed():
+                self._write(done, total, now)
             self.check()
 
     def check(self) -> None:
-        """Raises `Cancelled` if the run has learnt that it was asked to stop, whatever its code has made of that."""
+        """Raises `TimedOut` if the run has taken too long; `Cancelled` if it has learnt that it was asked to stop,
+        whatever its code has made of that."""
+        if self.watched is not None:
+            self.watched.check()
         if self._cancelled:
             raise Cancelled()
 
@@ -91,8 +98,8 @@ def progress(done: int, total: int | None = None) -> None:
     """Say how far the run is that this code is part of: `aw.progress(400, 1000)`, or without a total if none is known.
 
     It is written once a second at most, for `afterwork timers` to show. Where it can't be written beside the run (one
-    that is inside, on SQLite), and outside of runs, nothing is done. Raises `Cancelled` if the run was cancelled; let
-    that pass. Raises `BadRequest` for what is no count.
+    that is inside, on SQLite), and outside of runs, nothing is done. Raises `Cancelled` if the run was cancelled, and
+    `TimedOut` if it has taken too long; let these pass. Raises `BadRequest` for what is no count.
     """
     if not all(isinstance(count, int) and 0 <= count <= MOST for count in (done, 0 if total is None else total)):
         raise BadRequest(f"aw.progress({shown(done)}, {shown(total)}): it takes whole numbers from 0 on.")

@@ -2,31 +2,53 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from afterwork.clock import Clock, telling_time
-from afterwork.errors import Refused
-from afterwork.events import Events, Expired, Facts, Failed, InTheWay, Lost, Point, PutOff, Ran, Reached, WasCancelled
+from afterwork.errors import Refused, TimedOut
+from afterwork.events import (
+    Broken,
+    Events,
+    Expired,
+    Facts,
+    Failed,
+    InTheWay,
+    Lost,
+    Point,
+    PutOff,
+    Ran,
+    Reached,
+    WasCancelled,
+)
 from afterwork.jobs.history import History
 from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, text_of, trace_of
 from afterwork.jobs.perform import Given, check, is_gone, perform, tell
 from afterwork.jobs.progress import Reporter, reporting
 from afterwork.jobs.run import Run
 from afterwork.jobs.session import RunSession
+from afterwork.jobs.timeouts import Timeouts, Watched
 from afterwork.jobs.trigger import ONCE, Claim, Due, Firer, Refresher, Trigger, Upgrader
 from afterwork.model.expiry import EXPIRED
 from afterwork.model.key import key_text
+from afterwork.model.timeout import NEVER
+from afterwork.model.work import Work
 from afterwork.settings import Settings
 from afterwork.store.database import Database
 from afterwork.store.progress import CANCELLED
 
 Settled = list[tuple[Claim, Outcome]]
+
+GiveUp = Callable[[Claim, Any, TimedOut, float], None]
+"""Writes that a run was abandoned, on another connection than that of the driver, which is cut. The run began at a
+reading of `time.perf_counter`."""
 
 Around = Callable[[Run], AbstractContextManager[object]]
 """Gives what the code of a run is within."""
@@ -62,6 +84,7 @@ class Runner:
     variables: Mapping[str, Any] = field(default_factory=dict)
     """Those of the server, which each view model is given."""
     around: Around = nothing_around
+    timeouts: Timeouts = field(default_factory=lambda: Timeouts(Settings().abandon_after))
 
     def due(self, connection: Connection, caches_too: bool = True) -> Due:
         """What is due now, caches included unless somebody is at them anyway."""
@@ -75,20 +98,23 @@ class Runner:
         moments = [moment for moment in (found.next_moment, caches.next_moment) if moment is not None]
         return Due({**caches.lanes, **found.lanes}, min(moments, default=None))
 
-    def execute(self, session: RunSession, claims: Sequence[Claim]) -> Settled:
-        """Perform claims one after the other. Raises what the first of them raises; nothing may be saved then."""
+    def execute(self, session: RunSession, claims: Sequence[Claim], give_up: GiveUp) -> Settled:
+        """Perform claims one after the other. Raises what the first of them raises; nothing may be saved then.
+        `give_up` writes what came of one that had to be abandoned."""
         roots = self.trigger.roots(session, claims)
         given = self.trigger.variables(session.connection(), claims)
         settled: Settled = []
         for one in claims:
             session.begin_next()
-            settled.append((one, self._execute_one(one, roots[one.key], self._given(session, given.get(one.key, {})))))
+            settled.append(
+                (one, self._execute_one(one, roots[one.key], self._given(session, given.get(one.key, {})), give_up))
+            )
         return settled
 
     def _given(self, session: RunSession, variables: Mapping[str, Any]) -> Given:
         return Given(session, {**self.variables, **variables})
 
-    def _execute_one(self, claim: Claim, root: Any, given: Given) -> Outcome:
+    def _execute_one(self, claim: Claim, root: Any, given: Given, give_up: GiveUp) -> Outcome:
         if isinstance(claim.work, str):
             return Rejected(claim.work)
         if isinstance(root, str):
@@ -101,9 +127,43 @@ class Runner:
             return Rejected(str(refusal))
         reporter = Reporter(self.database, self.clock, key_text(claim.key), not claim.external)
         began = time.perf_counter()
-        with self.around(claim.run), telling_time(self.clock), reporting(reporter):
+        limit = self._limit(claim.work, claim, given.session, reporter, give_up)
+        with self.around(claim.run), telling_time(self.clock), reporting(reporter), limit:
             perform(claim.work, root, claim.run, given)
         return Succeeded(time.perf_counter() - began)
+
+    def _limit(
+        self, work: Work, claim: Claim, session: Session, reporter: Reporter, give_up: GiveUp
+    ) -> AbstractContextManager[object]:
+        """Return what ends the code of a run that takes too long."""
+        span = self.settings.timeout if work.timeout is None else work.timeout
+        if span in (None, NEVER):
+            return nullcontext()
+        assert span is not None
+        began, connection = time.perf_counter(), session.connection()
+        driver: Any = connection.connection.dbapi_connection
+        watched = Watched(span, give_up=lambda: give_up(claim, driver, TimedOut(span), began))
+        if not claim.external:
+            watched.interrupt = partial(self.database.interrupt, driver)
+            watched.absorb = partial(self.database.absorb, driver)
+        if self.database.shares_one_connection:
+            watched.give_up = None
+        reporter.watched = watched
+        return self.timeouts.over(watched)
+
+    def on_fresh_connection(self, action: Callable[[Connection], Settled]) -> None:
+        """Do something in the place of a run that was abandoned, until it has been done. What goes wrong is said."""
+        for pause in (0.1, 0.5, 1.0, 5.0, 5.0, None):
+            try:
+                with closing(self.database.connect()) as connection:
+                    action(connection)
+            except Exception as error:
+                if pause is None:
+                    self.events.emit(Broken("giving up a run", error))
+                else:
+                    time.sleep(pause)
+            else:
+                return
 
     def raised(self, claim: Claim, error: Exception, began: float) -> Raised:
         """What an exception means for a claim that began at a reading of `time.perf_counter`: another attempt, or the

@@ -193,6 +193,8 @@ def unfit(view_model: type[ViewModel[Any]], root: Mapper[Any] | None) -> str:
             f"{name} has when = aw.WhenStale(…) and external = True. What a cache does must be undone with its "
             "transaction: let it ask for the external work with aw.later(…)."
         )
+    if view_model.timeout is not None:
+        return f"{name} has when = aw.WhenStale(…) and a timeout, which tickets and timers know. Take it away."
     if not view_model.actions:
         return f"{name} has when = aw.WhenStale(…) but no action, so it would do nothing."
     return ""

@@ -3,11 +3,13 @@
 import functools
 import inspect as python
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, Generic, Self, TypeVar, overload
 
 from afterwork.errors import BadDeclaration, shown
 from afterwork.model.lane import MAIN
 from afterwork.model.retry import Retry
+from afterwork.model.timeout import checked_timeout
 from afterwork.model.when import Timer
 
 Owner = TypeVar("Owner")
@@ -42,6 +44,7 @@ class Method(Generic[Owner, Result]):
         external: bool,
         retry: Retry | None,
         when: Timer | None = None,
+        timeout: timedelta | None = None,
     ) -> None:
         check_callable_alone(function, "@aw.method")
         if when is not None and not isinstance(when, Timer):
@@ -56,6 +59,7 @@ class Method(Generic[Owner, Result]):
         self.external = external
         self.retry = retry
         self.when = when
+        self.timeout = checked_timeout(f"@aw.method on {function.__qualname__}", timeout)
         functools.update_wrapper(self, function)  # type: ignore[arg-type]
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -101,6 +105,7 @@ def method(
     external: bool = False,
     retry: Retry | None = None,
     when: Timer | None = None,
+    timeout: timedelta | None = None,
 ) -> Callable[[Callable[[Owner], Result]], Method[Owner, Result]]: ...
 def method(
     function: Callable[[Any], Any] | None = None,
@@ -111,6 +116,7 @@ def method(
     external: bool = False,
     retry: Retry | None = None,
     when: Timer | None = None,
+    timeout: timedelta | None = None,
 ) -> Any:
     """Mark a function of a class as work that a ticket can ask for.
 
@@ -119,15 +125,19 @@ def method(
     `lane` gives it exclusive access with all jobs of that lane; None runs it in parallel. `external=True` runs it
     outside of a transaction, for work that talks to other systems or takes long. `retry` says what happens when it
     raises. `when` is a timer (`aw.Every`, `aw.Cron`) that starts it on each object that its criteria finds.
+    A run that takes longer than `timeout` ends with `TimedOut`; None means the one of the server's settings.
 
         @aw.method(precondition=lambda self: self.number is None)
         def assign_number(self) -> None: ...
 
-    Raises `BadDeclaration` if the function needs arguments or is asynchronous, or `when` is no timer.
+    Raises `BadDeclaration` if the function needs arguments or is asynchronous, or `when` is no timer, or `timeout` no
+    span.
     """
 
     def mark(target: Callable[[Any], Any]) -> Method[Any, Any]:
-        return Method(target, precondition=precondition, lane=lane, external=external, retry=retry, when=when)
+        return Method(
+            target, precondition=precondition, lane=lane, external=external, retry=retry, when=when, timeout=timeout
+        )
 
     return mark if function is None else mark(function)
 

@@ -38,3 +38,5 @@ def _problems(work: ViewModelWork) -> Iterable[str]:
         )
     if work.retry is not None:
         yield "and a retry. What runs at most once is not tried again: take the retry away."
+    if work.timeout is not None:
+        yield "and a timeout, which tickets and timers know. Take it away, and have the action call aw.progress(…)."

@@ -3,6 +3,7 @@
 import functools
 import typing
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from typing import Any, ClassVar, Generic, Self, overload
 
 from sqlalchemy.orm import Session
@@ -12,6 +13,7 @@ from afterwork.errors import BadDeclaration
 from afterwork.model.lane import MAIN
 from afterwork.model.method import Method, check_callable_alone
 from afterwork.model.retry import Retry
+from afterwork.model.timeout import checked_timeout
 from afterwork.model.variable import Variable
 from afterwork.model.when import Once, Timer, WhenStale
 
@@ -111,13 +113,14 @@ class ViewModel(Generic[Root]):
                 self.root.assign_number()
 
     `root=` gives the class of the root; `aw.ViewModel[Customer]` does the same and tells a type checker. Without one it
-    is unrooted, and `model=` may name the declarative base whose server runs it. `lane`, `external` and `retry` mean
-    what they mean for `@aw.method`. In `on_exception`, `self.error_text` has the text of the exception.
+    is unrooted, and `model=` may name the declarative base whose server runs it. `lane`, `external`, `retry` and
+    `timeout` mean what they mean for `@aw.method`. In `on_exception`, `self.error_text` has the text of the exception.
     """
 
     lane: ClassVar[str | None] = MAIN
     external: ClassVar[bool] = False
     retry: ClassVar[Retry | None] = None
+    timeout: ClassVar[timedelta | None] = None
     when: ClassVar[WhenStale | Timer | Once | None] = None
 
     root_class: ClassVar[type | None] = None
@@ -147,6 +150,7 @@ class ViewModel(Generic[Root]):
                 f"{cls.__name__} marks {len(handlers)} functions with @aw.on_exception. One is enough."
             )
         cls.exception_handler = handlers[0] if handlers else cls.exception_handler
+        checked_timeout(cls.__name__, cls.timeout)
         if cls.root_class is not None:
             _publish_name(cls.root_class, cls.__name__)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Protocol
 
 from sqlalchemy.orm import Mapper
@@ -22,6 +23,8 @@ class _Declared(Protocol):
     def external(self) -> bool: ...
     @property
     def retry(self) -> Retry | None: ...
+    @property
+    def timeout(self) -> timedelta | None: ...
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,10 @@ class _Work:
     @property
     def retry(self) -> Retry | None:
         return self._declared.retry
+
+    @property
+    def timeout(self) -> timedelta | None:
+        return self._declared.timeout
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,7 @@ class Server:
         self._scheduler = Scheduler(self._settings.workers, self._settings.held_limit.total_seconds(), self._lanes)
         self._link = Link(runner)
         self._workers = Workers(self._settings.workers, runner.database, self._failed)
+        runner.timeouts.frees = self._workers.free
         self._tasks = Tasks(runner, self._link, self._lanes, self._scheduler, self._stopping)
         self._pulse = Pulse()
         self._prober = Prober(runner.database, self._link.wakes)

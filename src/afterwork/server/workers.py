@@ -32,6 +32,8 @@ class Workers:
         self._numbers = itertools.count()
         self._free: list[Mailbox] = []
         """Those of the threads that have nothing to do, the one that was busy last at the end."""
+        self._doing: dict[int, Callable[[], None]] = {}
+        """What ends the tasks that go on, by the numbers of their threads."""
         self.generation = 0
         """Connections of an earlier one are lost, and that is known."""
 
@@ -52,6 +54,16 @@ class Workers:
         """Use new connections from now on: those of a database that was lost are lost, too."""
         self.generation += 1
 
+    def free(self, thread: int) -> None:
+        """Give a thread up that goes on with a task which has been abandoned: when it ends that, it ends itself."""
+        with self._idle:
+            ended = self._doing.pop(thread, None)
+            if ended is None:
+                return
+            ended()
+            self._busy -= 1
+            self._idle.notify_all()
+
     def wait_until_idle(self, seconds: float) -> int:
         """Wait for all tasks to end. Returns how many have not in the given time."""
         with self._idle:
@@ -65,7 +77,17 @@ class Workers:
             for mailbox in self._free:
                 mailbox.put(None)
 
+    @property
+    def _counts(self) -> bool:
+        """Return whether what this thread does counts: it has not been given up."""
+        return threading.get_ident() in self._doing
+
     def _end(self, mailbox: Mailbox) -> None:
+        ended = self._doing.pop(threading.get_ident(), None)
+        if ended is None:
+            mailbox.put(None)  # it was given up, and has its place no more
+            return
+        ended()
         with self._idle:
             self._busy -= 1
             if len(self._free) < self._kept:
@@ -79,6 +101,7 @@ class Workers:
         generation = self.generation
         while (todo := mailbox.get()) is not None:
             task, ended = todo
+            self._doing[threading.get_ident()] = ended
             try:
                 if generation != self.generation:
                     self._database.discard(connection)
@@ -89,8 +112,8 @@ class Workers:
             except Exception as error:
                 self._database.discard(connection)
                 connection = None
-                self._report(error, generation)
+                if self._counts:
+                    self._report(error, generation)
             finally:
-                ended()
                 self._end(mailbox)
         self._database.discard(connection)

@@ -220,6 +220,19 @@ class Database(ABC):
         """Whether the driver is in a transaction."""
 
     @abstractmethod
+    def interrupt(self, driver: Any) -> bool:
+        """Cancel, from another thread, the statement that goes on on a driver's connection. Returns whether Python may
+        be interrupted there, since no statement would be torn in two."""
+
+    @abstractmethod
+    def absorb(self, driver: Any) -> None:
+        """Wait until a cancellation that comes late can do no harm any more."""
+
+    @abstractmethod
+    def cut(self, driver: Any) -> None:
+        """End a driver's connection from another thread, with the transaction that goes on on it."""
+
+    @abstractmethod
     def says_unreachable(self, error: DBAPIError) -> bool:
         """Whether the driver's error is about the connection or the server as a whole."""
 

@@ -1,11 +1,14 @@
 """PostgreSQL, through psycopg 3."""
 
 import json
+import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
+from psycopg import Error as PsycopgError
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, Table, text
 from sqlalchemy.exc import DBAPIError
@@ -41,6 +44,9 @@ _SET = text(
     "SELECT name, current_setting(name), set_config(name, value, false)"
     " FROM json_each_text(CAST(:values AS json)) AS own (name, value) WHERE current_setting(name, true) IS NOT NULL"
 )
+
+CANCELS_WITHIN = 2.0
+"""Seconds in which PostgreSQL must take a cancellation."""
 
 SEEN = "SELECT CAST(pg_current_snapshot() AS text)"
 
@@ -110,6 +116,21 @@ class PostgreSQL(Database):
     def _status(self, connection: Connection) -> TransactionStatus:
         driver: Any = connection.connection.dbapi_connection
         return TransactionStatus(driver.info.transaction_status)
+
+    def interrupt(self, driver: Any) -> bool:
+        if driver.info.transaction_status != TransactionStatus.ACTIVE:
+            return True
+        with suppress(PsycopgError):  # it was just over, or the connection is gone
+            driver.cancel_safe(timeout=CANCELS_WITHIN)
+        return False
+
+    def absorb(self, driver: Any) -> None:
+        with suppress(PsycopgError):
+            driver.execute("SELECT 1")
+
+    def cut(self, driver: Any) -> None:
+        with suppress(OSError, PsycopgError), socket.socket(fileno=os.dup(driver.pgconn.socket)) as own:
+            own.shutdown(socket.SHUT_RDWR)  # the thread that uses it reads its end, and so does PostgreSQL
 
     def says_unreachable(self, error: DBAPIError) -> bool:
         state = _state(error)

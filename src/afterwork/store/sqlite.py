@@ -4,7 +4,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
 
@@ -97,6 +97,20 @@ class SQLite(Database):
 
     def is_in_transaction(self, connection: Connection) -> bool:
         return bool(connection.connection.dbapi_connection.in_transaction)  # type: ignore[union-attr]
+
+    def interrupt(self, driver: Any) -> bool:
+        driver.interrupt()
+        return True
+
+    def absorb(self, driver: Any) -> None:
+        pass  # with no statement going on, nothing is cancelled
+
+    def cut(self, driver: Any) -> None:
+        with suppress(sqlite3.Error):
+            driver.interrupt()
+            driver.rollback()
+            driver.close()
+        self._turn.take_from(driver)
 
     def says_unreachable(self, error: DBAPIError) -> bool:
         return _name(error) in UNREACHABLE

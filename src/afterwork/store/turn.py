@@ -33,6 +33,8 @@ class Turn:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._holder: object = None
+        self._letting_go = threading.Lock()
         self._began = 0.0
         self._not_before = 0.0
         self._writers_until = 0.0
@@ -40,17 +42,28 @@ class Turn:
     @contextmanager
     def taken(self, connection: Connection) -> Iterator[None]:
         """Have the file for one transaction."""
-        with self._lock:
+        driver = connection.connection.dbapi_connection
+        self._lock.acquire()
+        self._holder = driver
+        try:
             time.sleep(max(0.0, self._not_before - BURST - time.monotonic()))
             if self._others_wrote(connection):
                 self._writers_until = time.monotonic() + REMEMBERED
             self.begun()
-            try:
-                yield
-            finally:
-                ended = time.monotonic()
-                share = ROOM_FOR_WRITERS if ended < self._writers_until else ROOM
-                self._not_before = max(self._not_before, self._began) + (ended - self._began) * (1 + share)
+            yield
+        finally:
+            self.take_from(driver)
+
+    def take_from(self, driver: object) -> None:
+        """End the turn of a driver's connection, if it has not been ended."""
+        with self._letting_go:
+            if self._holder is not driver:
+                return
+            self._holder = None
+            ended = time.monotonic()
+            share = ROOM_FOR_WRITERS if ended < self._writers_until else ROOM
+            self._not_before = max(self._not_before, self._began) + (ended - self._began) * (1 + share)
+            self._lock.release()
 
     def begun(self) -> None:
         """The transaction has got the file, for which it may have waited."""

@@ -14,7 +14,7 @@ from afterwork.model.timer import wrong_criteria
 from afterwork.model.variable import DUE
 from afterwork.model.when import Cron, Every, Once, Timer, WhenStale
 
-JOB: Mapping[str, type] = {"lane": str, "external": bool, "retry": dict, "when": dict}
+JOB: Mapping[str, type] = {"lane": str, "external": bool, "retry": dict, "timeout": timedelta, "when": dict}
 """What methods and view models say in the same way."""
 
 RETRY: Mapping[str, type] = {"attempts": int, "backoff": timedelta, "on": list}
@@ -44,7 +44,7 @@ EXAMPLES = 'every = { minutes = 10 }, cron = "0 3 * * *", stale = true or once =
 def way(job: Table) -> dict[str, Any]:
     """How a job runs: what it says of that. A cache that names no lane runs beside all."""
     found: dict[str, Any] = {"lane": job.said["lane"] or None} if "lane" in job.said else {}
-    return {**found, "external": job.said.get("external", False), "retry": _retry(job)}
+    return {**found, "external": job.said.get("external", False), "retry": _retry(job), "timeout": job.span("timeout")}
 
 
 def _retry(job: Table) -> Retry | None:

@@ -1,0 +1,182 @@
+"""Time-outs: the code of a run that takes too long is interrupted where it is, and given up where that doesn't help.
+
+A statement of it is cancelled, its next `aw.progress(…)` raises, and code inside a transaction is interrupted between
+two steps of Python. Code that waits in a library hears nothing of that. So a run that goes on all the same is
+abandoned: its thread is left to itself, on a connection that is cut, and another one writes what came of the run.
+"""
+
+import ctypes
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import TracebackType
+
+from afterwork.errors import TimedOut
+
+AGAIN = 0.25
+"""Seconds after which a run is interrupted again that goes on."""
+
+IDLE = 1.0
+"""Seconds for which the thread that watches stays when there is nothing to watch."""
+
+
+def only_asked() -> bool:
+    """As runs are interrupted that are asked by `aw.progress` alone."""
+    return False
+
+
+@dataclass(eq=False)
+class Watched:
+    """The code of one run, in the thread that made this. `interrupt` cancels a statement of it, and returns whether
+    Python is to be interrupted as well. `absorb` waits until a cancellation that comes late can do no harm. `give_up`
+    writes what came of the run once it was abandoned; None if it can't be."""
+
+    timeout: timedelta
+    interrupt: Callable[[], bool] = only_asked
+    absorb: Callable[[], None] = lambda: None
+    give_up: Callable[[], None] | None = None
+    thread: int = field(default_factory=threading.get_ident)
+    is_over: bool = False
+    """Whether its time is over."""
+    moment: float = 0.0
+    """When it is to be seen to."""
+    last: float = 0.0
+    """When it is abandoned."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _goes_on: bool = True
+    _is_interrupted: bool = False
+    _is_abandoned: bool = False
+    _is_undisturbed: bool = False
+
+    def check(self) -> None:
+        """Raises `TimedOut` if its time is over."""
+        if self.is_over:
+            raise TimedOut(self.timeout)
+
+    def act(self) -> None:
+        """Interrupt the run, whose time is over, if it goes on."""
+        with self._lock:
+            if self._goes_on:
+                self.is_over = True
+                self._is_interrupted = True
+                if not self._is_undisturbed and self.interrupt():
+                    _raise_in(self.thread, TimedOut)
+
+    def abandon(self) -> bool:
+        """Give the run up. Returns whether it went on: then nothing that its thread does counts any more."""
+        with self._lock:
+            self._is_abandoned = self._goes_on
+            return self._is_abandoned
+
+    @contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        """Let nothing interrupt the thread while the block lasts, which is short, and checks afterwards."""
+        with self._lock:
+            self._is_undisturbed = True
+        try:
+            yield
+        finally:
+            self._is_undisturbed = False
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
+        self.end()
+        if self.is_over:
+            raise TimedOut(self.timeout) from (None if isinstance(error, TimedOut) else error)
+
+    def end(self) -> None:
+        """Let nothing interrupt the thread any more."""
+        while self._goes_on:
+            try:
+                with self._lock:
+                    self._goes_on = False
+                    _raise_in(self.thread, None)
+                if self._is_interrupted and not self._is_abandoned:
+                    self.absorb()
+            except TimedOut:
+                continue  # it has come here, where it does no harm
+            return
+
+
+def _raise_in(thread: int, what: type[TimedOut] | None) -> None:
+    """Have an exception raised in a thread at its next step of Python; None takes back one that has not been."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), what and ctypes.py_object(what))
+
+
+class Timeouts:
+    """Watches over the runs of one server, in a thread that is there while there is something to watch. A run whose
+    time is over has `patience` to end. `clock` reads seconds that never go back."""
+
+    def __init__(self, patience: timedelta, clock: Callable[[], float] = time.monotonic) -> None:
+        self._patience = patience.total_seconds()
+        self._clock = clock
+        self._more = threading.Condition()
+        self._running: set[Watched] = set()
+        self._thread: threading.Thread | None = None
+        self._wakes_at = 0.0
+        self.frees: Callable[[int], None] | None = None
+        """Has another worker in the place of one whose thread has been abandoned. Without it, none is."""
+
+    @contextmanager
+    def over(self, watched: Watched) -> Iterator[None]:
+        """Watch over a run while the block lasts. Raises `TimedOut` if its time was over before it ended."""
+        watched.moment = self._clock() + watched.timeout.total_seconds()
+        watched.last = watched.moment + self._patience
+        with self._more:
+            self._running.add(watched)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._watch, name="afterwork-timeouts", daemon=True)
+                self._thread.start()
+            elif watched.moment < self._wakes_at:
+                self._more.notify()
+        try:
+            with watched:
+                yield
+        finally:
+            watched.end()  # also where it was interrupted just when it ended
+            with self._more:
+                self._running.discard(watched)
+
+    def look(self) -> float | None:
+        """See to the runs whose time is over. Returns the seconds until the next look; None if nothing runs."""
+        for watched in self._due():
+            self._see_to(watched)
+        with self._more:
+            return min((max(0.0, one.moment - self._clock()) for one in self._running), default=None)
+
+    def _due(self) -> Sequence[Watched]:
+        with self._more:
+            return [one for one in self._running if one.moment <= self._clock()]
+
+    def _see_to(self, watched: Watched) -> None:
+        watched.act()
+        watched.moment = self._clock() + AGAIN
+        if self.frees is None or watched.give_up is None or self._clock() < watched.last or not watched.abandon():
+            return
+        with self._more:
+            self._running.discard(watched)
+        # In a thread of its own: a database that doesn't answer keeps no other run waiting.
+        threading.Thread(target=_give_up, args=(watched, self.frees), name="afterwork-gives-up", daemon=True).start()
+
+    def _watch(self) -> None:
+        while True:
+            seconds = self.look()
+            with self._more:
+                if seconds is None and not self._more.wait_for(lambda: bool(self._running), IDLE):
+                    self._thread = None
+                    return
+                self._wakes_at = min((one.moment for one in self._running), default=0.0)
+                self._more.wait(max(0.0, self._wakes_at - self._clock()))
+
+
+def _give_up(watched: Watched, frees: Callable[[int], None]) -> None:
+    try:
+        assert watched.give_up is not None
+        watched.give_up()
+    finally:
+        frees(watched.thread)
