@@ -113,16 +113,19 @@ class Chaos:
         self._postgres.start()
 
     def settle(self) -> None:
-        """Let the servers do what is left."""
-        self._supervise()
+        """Let the servers start that have not, and do what is left."""
         deadline = time.monotonic() + PATIENCE
-        while any((left := self._left()).values()):
+        while any((left := self._left()).values()) or not self._all_serve():
+            self._supervise()
             assert time.monotonic() < deadline, left
             time.sleep(0.1)
 
     def _left(self) -> dict[str, int]:
         with self._engine.connect() as connection:
             return dict(connection.execute(text(LEFT)).one()._mapping)
+
+    def _all_serve(self) -> bool:
+        return all(self._journal.lines("ServerStarted", process=server.id) for server in self._servers)
 
     def end(self) -> None:
         """Stop the servers as an operator does. Each must still be there."""
