@@ -17,6 +17,7 @@ from afterwork.control import Control
 from afterwork.errors import AfterworkError, BadJobsFile
 from afterwork.events import Broken, Events, Listener, Reloaded
 from afterwork.insight import Insight
+from afterwork.interruption import interruptible
 from afterwork.jobs.history import History
 from afterwork.jobs.outcome import Outcome
 from afterwork.jobs.run import Run
@@ -233,12 +234,12 @@ class Afterwork:
     def run_until_idle(self, engine: Engine) -> list[Ended]:
         """Run everything that is due, in this thread and in order, and return what ran."""
         database = self._database(engine)
-        connection = database.connect()
-        try:
-            runner = self._runner(database, connection)
-            return [Ended(run, outcome) for ran in run_until_idle(runner, connection) for run, outcome in ran]
-        finally:
-            connection.close()
+        with interruptible() as interruptions, closing(database.connect()) as connection:
+            ended = []
+            for ran in run_until_idle(self._runner(database, connection), connection):
+                ended += [Ended(run, outcome) for run, outcome in ran]
+                interruptions.check()
+            return ended
 
     def explain(self, obj: object, name: str) -> Explanation:
         """Whether a calculated member, or a view model that is a cache, is fresh; what it read, what last made it
@@ -273,7 +274,7 @@ class Afterwork:
         """Calculate all derived members again, or `sample` of each, without storing anything, and report what differs
         from what is stored. Values that are stale at the time are left out."""
         database = self._database(engine)
-        with closing(database.connect()) as connection:
+        with interruptible(), closing(database.connect()) as connection:
             runner = self._runner(database, connection)
             if not isinstance(runner.refresher, Stale):
                 return Verified({}, [])

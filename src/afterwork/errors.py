@@ -267,6 +267,15 @@ class NotAtOnce(AfterworkError):
     """A calculation can't be made in the transaction that takes the change. Never leaves Afterwork."""
 
 
+class Escaped(AfterworkError):
+    """The application's code raised what is no `Exception`: what ends a program, a thread or a task ends one run here.
+    `raised` is what it was."""
+
+    def __init__(self, raised: BaseException) -> None:
+        super().__init__(f"The application's code raised {type(raised).__name__}, which has ended this run alone.")
+        self.raised = self.__cause__ = raised
+
+
 class ClaimLost(AfterworkError):
     """Another server has taken a run over, so nothing of this one may be saved."""
 

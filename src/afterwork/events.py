@@ -7,7 +7,10 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from threading import Lock
 from typing import Literal
+
+from afterwork.interruption import ends_the_program
 
 Point = Literal["claimed", "ran", "before commit", "after commit"]
 """Places in a run at which something may go wrong; faults are tried at each."""
@@ -102,6 +105,15 @@ class PutOff:
     attempt: int
     seconds: float
     facts: Facts
+
+
+@dataclass(frozen=True)
+class BackOffFailed:
+    """The back-off function of a retry policy raised, or gave no span. The next attempt comes as without one."""
+
+    work: str
+    error: str
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -203,6 +215,22 @@ class Broken:
 
 
 @dataclass(frozen=True)
+class WorkerLost:
+    """A thread that runs jobs has ended, and nobody had asked it to. Another one takes its place."""
+
+    thread: str
+    error: BaseException | None
+
+
+@dataclass(frozen=True)
+class ListenerRaised:
+    """A listener has raised, which changes nothing: it goes on being told what happens. Said once for each."""
+
+    listener: str
+    error: BaseException
+
+
+@dataclass(frozen=True)
 class Pruned:
     """Receipts whose DeleteTime had passed were deleted."""
 
@@ -292,9 +320,9 @@ class FellAsleep:
 
 
 Event = (
-    Reached | Ran | Failed | WasCancelled | Expired | PutOff | Lost | TookOver | ServerStarted | ServerStopping
-    | ServerStopped | ServerCrashed | DatabaseLost | DatabaseBack | InTheWay | Broken | Pruned | NotInSql | OtherCode
-    | Missed | Reloaded | HeldUp
+    Reached | Ran | Failed | WasCancelled | Expired | PutOff | BackOffFailed | Lost | TookOver
+    | ServerStarted | ServerStopping | ServerStopped | ServerCrashed | DatabaseLost | DatabaseBack | InTheWay
+    | Broken | WorkerLost | ListenerRaised | Pruned | NotInSql | OtherCode | Missed | Reloaded | HeldUp
     | Abandoned
     | Fired | RoundFailed | TimerIsGone | Acted | FellAsleep | CantBeWoken
 )  # fmt: skip
@@ -302,19 +330,43 @@ Event = (
 Listener = Callable[[Event], None]
 
 
+class Once:
+    """Remembers which listeners have raised."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._known: list[Listener] = []
+
+    def is_first(self, listener: Listener) -> bool:
+        """Take note of a listener. False if it is known already."""
+        with self._lock:
+            is_new = not any(known is listener for known in self._known)
+            if is_new:
+                self._known.append(listener)
+            return is_new
+
+
 class Events:
     """Tells listeners what happens."""
 
-    def __init__(self, listeners: Sequence[Listener] = ()) -> None:
+    def __init__(self, listeners: Sequence[Listener] = (), raised: Once | None = None) -> None:
         self._listeners = (log, *listeners)
+        self._raised = raised or Once()
 
     def also(self, listener: Listener) -> "Events":
         """The same, and one more listener."""
-        return Events([*self._listeners[1:], listener])
+        return Events([*self._listeners[1:], listener], self._raised)
 
     def emit(self, event: Event) -> None:
+        """Tell all listeners. What one of them raises holds up neither the others nor what has happened."""
         for listener in self._listeners:
-            listener(event)
+            try:
+                listener(event)
+            except BaseException as error:
+                if ends_the_program(error):
+                    raise
+                if self._raised.is_first(listener):
+                    self.emit(ListenerRaised(getattr(listener, "__qualname__", type(listener).__name__), error))
 
 
 logger = logging.getLogger("afterwork")
@@ -343,6 +395,15 @@ def log(event: Event) -> None:  # noqa: PLR0912, PLR0915 - one case for each eve
                 attempt,
                 seconds,
                 run,
+                error,
+            )
+        case BackOffFailed(work, error, seconds):
+            _say(
+                event,
+                logging.WARNING,
+                "the back-off of %s can't be used, the next attempt is in %.1f s: %s",
+                work,
+                seconds,
                 error,
             )
         case Lost(work, root_id, run):
@@ -413,6 +474,17 @@ def log(event: Event) -> None:  # noqa: PLR0912, PLR0915 - one case for each eve
             )
         case Broken(where, error):
             _say(event, logging.ERROR, "%s raised %s", where, type(error).__name__, exc_info=error)
+        case WorkerLost(thread, error):
+            _say(event, logging.ERROR, "the thread %s was lost and is replaced", thread, exc_info=error)
+        case ListenerRaised(listener, error):
+            _say(
+                event,
+                logging.ERROR,
+                "the listener %s raised %s; it is told of events as before, and this is not said again",
+                listener,
+                type(error).__name__,
+                exc_info=error,
+            )
         case NotInSql(cache, why):
             _say(event, logging.WARNING, "%s is calculated in Python, its SQL side can't be used: %s", cache, why)
         case OtherCode(cache):

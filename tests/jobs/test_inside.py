@@ -318,19 +318,19 @@ def test_what_ran_is_returned_in_order(world: World) -> None:
     assert works(world.run()) == [("Node.mark", "Node!3"), ("Node.mark", "Node!2"), ("Node.mark", "Node!1")]
 
 
-def test_a_job_that_leaves_the_process_leaves_the_ticket_pending(world: World) -> None:
-    """`SystemExit` is no failure of the work: nothing of the batch is saved, and it is found again."""
+def test_a_job_that_would_leave_the_process_fails_alone(world: World) -> None:
     with world.session() as session, session.begin():
         node = Node()
         session.add(node)
         aw.later(node.mark)
         aw.later(node.leave)
 
-    with pytest.raises(SystemExit):
-        world.run()
+    world.run()
 
-    assert [(ticket.done, ticket.error) for ticket in everything(world.engine, SysAsyncTicket)] == [(None, None)] * 2
-    assert names(world) == [""]
+    first, second = everything(world.engine, SysAsyncTicket)
+    assert first.error is None
+    assert str(second.error).startswith("SystemExit: 3 (test_inside.py:")
+    assert names(world) == ["marked"]
 
 
 def test_text_in_a_job_is_just_sql_on_the_runs_connection(world: World) -> None:

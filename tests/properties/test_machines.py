@@ -21,6 +21,7 @@ from afterwork.events import Event, Reached
 from tests.properties.caches.servers import LongLived
 from tests.properties.conftest import examples
 from tests.properties.machines import Model, check, events_of, model
+from tests.support.death import Death
 
 MODELS = [model(number) for number in range(3)]
 SETTINGS = aw.Settings(lease=timedelta(milliseconds=1), lock_limit=timedelta(milliseconds=50))
@@ -28,10 +29,6 @@ SETTINGS = aw.Settings(lease=timedelta(milliseconds=1), lock_limit=timedelta(mil
 boxes = st.integers(1, 3)
 numbers = st.integers(0, 6)
 servers = st.integers(0, 1)
-
-
-class Death(BaseException):
-    """The server is no more."""
 
 
 class ServerAtHand:

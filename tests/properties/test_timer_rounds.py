@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 import afterwork as aw
 from afterwork.events import Event, Reached
 from tests.properties.test_timer_plan import HORIZON, START, all_due, crons, expected, policies, spans, timer
+from tests.support.death import Death
 from tests.support.office import Office, an_office
 
 ROUND = "round of Tick"
@@ -26,10 +27,6 @@ deaths = st.tuples(st.sampled_from(POINTS), st.sampled_from([1, 1, 1, 2])) | st.
 
 looks = st.lists(st.tuples(st.sampled_from([700, 1, 45, 300, 2000]), deaths), min_size=3, max_size=8)
 """Minutes between one look of a server and the next, and how the server ends that looks then."""
-
-
-class Death(BaseException):
-    """The server is no more."""
 
 
 def an_office_with(when: Any, external: bool) -> Office:

@@ -17,6 +17,7 @@ from afterwork.server.pulse import Pulse
 from afterwork.settings import Settings
 from afterwork.store.database import database_of
 from tests.conftest import Shop
+from tests.support.death import Death
 from tests.support.proxy import SilentProxy
 from tests.support.waiting import eventually
 from tests.support.world import statements
@@ -164,12 +165,9 @@ def test_a_loop_that_is_stuck_is_not_live(the_shop: Shop, monkeypatch: pytest.Mo
 
 
 def test_a_loop_that_has_ended_is_not_live(the_shop: Shop) -> None:
-    class Fatal(BaseException):
-        pass
-
     def fail(event: Event) -> None:
         if isinstance(event, FellAsleep):
-            raise Fatal
+            raise Death
 
     app = aw.Afterwork(the_shop.app.base, on_event=fail)
     seen: list[Health] = []

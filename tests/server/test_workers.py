@@ -82,3 +82,39 @@ def test_after_a_failure_the_next_task_has_a_new_connection(noted: Noted) -> Non
 
     assert len(set(noted.connections)) == 2
     assert [type(error) for error in noted.failed] == [ValueError]
+
+
+@pytest.mark.parametrize("error", [SystemExit, GeneratorExit, KeyboardInterrupt])
+def test_a_task_that_would_end_its_thread_is_reported_as_any_other(noted: Noted, error: type[BaseException]) -> None:
+    def leave(connection: Connection) -> None:
+        raise error
+
+    noted.workers.start(leave, lambda: None)
+    assert noted.workers.wait_until_idle(20) == 0
+    assert [type(failed.__cause__) for failed in noted.failed] == [error]
+    assert list(noted.workers.lost()) == []
+
+
+def test_a_thread_that_is_lost_all_the_same_is_replaced(noted: Noted) -> None:
+    """As it is when something outside raises an exception in it, between two tasks."""
+
+    def leave() -> None:
+        raise SystemExit
+
+    noted.workers.start(noted.note, leave)
+    assert noted.workers.wait_until_idle(20) == 0
+    lost: list[tuple[str, BaseException | None]] = []
+
+    def look() -> bool:
+        lost.extend(noted.workers.lost())
+        return bool(lost)
+
+    eventually(look)
+    assert [(name, type(error)) for name, error in lost] == [("afterwork-0", SystemExit)]
+
+    gates = [threading.Event() for _ in range(4)]
+    noted.do(*gates)
+    for gate in gates:
+        gate.set()
+    assert noted.workers.wait_until_idle(20) == 0
+    assert len(noted.connections) == 5

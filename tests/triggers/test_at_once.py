@@ -21,6 +21,7 @@ from afterwork.manifest.cause import Cause
 from afterwork.manifest.explain import Explanation
 from afterwork.model.moment import UtcDateTime
 from tests.server.test_caches_live import WRONG, fill
+from tests.support.death import Death
 from tests.support.prepared import begin_with
 from tests.support.trade import Base, Customer, Line, Order
 from tests.triggers import deep, stale_scene
@@ -441,11 +442,8 @@ def test_a_change_that_began_before_and_commits_afterwards_is_not_missed(engine:
     assert scene.claimed().count("Order.total") == 0
 
 
-class DiedError(Exception): ...
-
-
 def die() -> None:
-    raise DiedError
+    raise Death
 
 
 @pytest.mark.parametrize("point", ["ran", "before commit", "after commit"])
@@ -455,7 +453,7 @@ def test_what_a_server_had_begun_when_it_died_the_next_one_does(point: Point, en
     journal = "SELECT count(*) FROM afterwork_journal"
     before = scene.value(journal)
     scene.todo[point, "Order.total"] = die
-    with pytest.raises(DiedError):
+    with pytest.raises(Death):
         scene.run()
     if point == "after commit":
         assert scene.value("SELECT total FROM orders") == 35

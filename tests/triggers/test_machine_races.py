@@ -16,6 +16,7 @@ import afterwork as aw
 from afterwork.errors import StateHasChanged
 from afterwork.events import Event, Point, Reached
 from afterwork.jobs.session import RunSession
+from tests.support.death import Death
 from tests.support.orders import Base, Order, Orders, orders
 from tests.support.world import World
 
@@ -201,10 +202,6 @@ def test_a_ticket_that_is_overtaken_within_its_transaction_is_tried_again_and_th
     assert "precondition" in str(placed.tickets()[-1][1])
 
 
-class DiedError(BaseException):
-    """The server is no more."""
-
-
 @pytest.mark.parametrize("point", ["claimed", "ran", "before commit", "after commit"])
 @pytest.mark.parametrize("work", ["Order.flow", "Order.flow.place"])
 def test_wherever_a_server_dies_each_state_is_entered_once(engine: Engine, point: Point, work: str) -> None:
@@ -213,14 +210,14 @@ def test_wherever_a_server_dies_each_state_is_entered_once(engine: Engine, point
     scene.ask("place")
 
     def die() -> None:
-        raise DiedError
+        raise Death
 
     death = Between(point, work, die)
     try:
         serve(scene, death)
         scene.sql(TAKEN)
         serve(scene, death)
-    except DiedError:
+    except Death:
         pass
     scene.run()
     if scene.state() == "placed":

@@ -18,6 +18,7 @@ from afterwork.model.moment import UtcDateTime
 from afterwork.server.presence import Presence
 from tests.conftest import Trade
 from tests.support import trade
+from tests.support.death import Death
 from tests.triggers.deep import Customer, Deep, Line, Order
 
 CLAIMING = aw.Settings(at_once=timedelta(0))
@@ -63,7 +64,7 @@ class Warning_(aw.ViewModel[Task]):
         self.root.late = late and self.root.name != "never"
 
 
-class SpinsError(Exception): ...
+class SpinsError(Death): ...
 
 
 def test_a_view_model_that_ran_because_its_moment_has_come_does_not_run_again(engine: Engine) -> None:

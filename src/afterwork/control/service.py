@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -13,6 +13,7 @@ from afterwork.clock import Clock
 from afterwork.control.tickets import CANCEL, RETRY, RUN_NOW, Act, Acts, Selected, TicketActs, in_words
 from afterwork.errors import BadRequest, NotThere, shown
 from afterwork.events import Acted, Events
+from afterwork.interruption import interruptible
 from afterwork.manifest.by_hand import have_run
 from afterwork.model.external_id import parse
 from afterwork.model.reading import ReadModel
@@ -172,13 +173,10 @@ class Control:
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
-        connection = self._database.connect()
-        try:
+        with interruptible(), closing(self._database.connect()) as connection:
             schema.check_installed(self._database, connection)
             connection.commit()
             yield connection
-        finally:
-            connection.close()
 
     @contextmanager
     def _acting(self) -> Iterator[Connection]:

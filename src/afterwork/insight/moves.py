@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from afterwork.boundary import CONTAINED
 from afterwork.errors import BadRequest, shown
 from afterwork.insight.page import PAGE, Page
 from afterwork.manifest.steps import Step
@@ -70,6 +71,9 @@ def events_of(machine: Machine, obj: Any) -> Iterator[Possible]:
     names = (str(event) for state in active for one in state.transitions for event in str(one.event).split())
     for name in dict.fromkeys(name for name in names if name in machine.events):
         try:
-            yield Possible(name, Play(machine, obj).can(name), None)
+            with CONTAINED:
+                can = Play(machine, obj).can(name)
         except Exception as error:  # of the application's own guard
             yield Possible(name, None, f"{type(error).__name__}: {error}")
+        else:
+            yield Possible(name, can, None)

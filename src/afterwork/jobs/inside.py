@@ -10,6 +10,7 @@ from itertools import takewhile
 from sqlalchemy import Connection
 from sqlalchemy.orm.exc import StaleDataError
 
+from afterwork.boundary import CONTAINED
 from afterwork.errors import Cancelled, TimedOut
 from afterwork.events import Abandoned, InTheWay
 from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, text_of
@@ -31,7 +32,7 @@ def run_batch(runner: Runner, connection: Connection, lane: str, priority: int |
     """
     claims: list[Claim] = []
     try:
-        with runner.database.transaction(connection):
+        with CONTAINED, runner.database.transaction(connection):
             most = 1 if lane == PARALLEL else runner.settings.batch
             found = runner.trigger.claim(connection, lane, priority, runner.clock.now(), most)
             if found and found[0].external:
@@ -52,7 +53,7 @@ def run_alone(runner: Runner, connection: Connection, claim: Claim) -> Settled:
     for _ in range(TRIES_WHEN_CONTENDED):
         began = time.perf_counter()
         try:
-            with runner.database.transaction(connection):
+            with CONTAINED, runner.database.transaction(connection):
                 again = runner.trigger.claim_again(connection, claim)
                 settled = [] if again is None else _run(runner, connection, [again])
         except Cancelled:
@@ -104,7 +105,7 @@ def _fail(runner: Runner, connection: Connection, claim: Claim, error: Exception
 def _end(
     runner: Runner, connection: Connection, claim: Claim, outcome: Outcome, telling: Exception | None = None
 ) -> Settled:
-    with runner.database.transaction(connection):
+    with CONTAINED, runner.database.transaction(connection):
         again = runner.trigger.claim_again(connection, claim)
         if again is None:
             return []

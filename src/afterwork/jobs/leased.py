@@ -10,6 +10,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
+from afterwork.boundary import CONTAINED
 from afterwork.errors import Cancelled, ServerDied, TimedOut
 from afterwork.events import Abandoned
 from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Superseded, text_of
@@ -43,9 +44,9 @@ def run_leased(runner: Runner, connection: Connection, lease: Lease) -> Settled:
         return _settle(runner, connection, lease, claim, Rejected(str(died)))
     began = time.perf_counter()
     try:
-        return (
-            _outside(runner, connection, lease, claim) if claim.external else _inside(runner, connection, lease, claim)
-        )
+        with CONTAINED:
+            run = _outside if claim.external else _inside
+            return run(runner, connection, lease, claim)
     except Cancelled:
         return _settle(runner, connection, lease, claim, Rejected(CANCELLED))
     except Exception as error:
@@ -122,7 +123,7 @@ def _settle(
     telling: Exception | None = None,
 ) -> Settled:
     settled: Settled = [(claim, outcome)]
-    with runner.database.transaction(connection):
+    with CONTAINED, runner.database.transaction(connection):
         if not leases.holds(connection, lease):
             settled = [(claim, Superseded())]
         else:

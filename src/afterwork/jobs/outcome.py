@@ -4,6 +4,9 @@ import traceback
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from afterwork.boundary import failure_of
+from afterwork.errors import Escaped
+
 MOST = 4000
 """Characters of an exception that are kept in a ticket's Error."""
 
@@ -60,10 +63,11 @@ Outcome = Succeeded | Rejected | Raised | Hindered | Superseded
 
 def text_of(error: BaseException) -> str:
     """An exception as text that any database can keep: class, message, and the place where it was raised."""
+    error = _raised(error)
     try:
         message = str(error)
-    except Exception as broken:
-        message = f"(its text can't be had: {type(broken).__name__})"
+    except BaseException as broken:
+        message = f"(its text can't be had: {type(failure_of(broken)).__name__})"
     where = traceback.extract_tb(error.__traceback__)[-1:]
     place = "".join(f" ({frame.filename.rpartition('/')[2]}:{frame.lineno}, in {frame.name})" for frame in where)
     return printable(f"{type(error).__name__}: {message}", MOST - len(place)) + place
@@ -72,10 +76,15 @@ def text_of(error: BaseException) -> str:
 def trace_of(error: BaseException) -> str:
     """The traceback of an exception as text that any database can keep, its end rather than its begin."""
     try:
-        whole = "".join(traceback.format_exception(error))
-    except Exception as broken:
-        whole = f"(the traceback can't be had: {type(broken).__name__})"
+        whole = "".join(traceback.format_exception(_raised(error)))
+    except BaseException as broken:
+        whole = f"(the traceback can't be had: {type(failure_of(broken)).__name__})"
     return printable(whole[-MOST_OF_A_TRACE:], MOST_OF_A_TRACE)
+
+
+def _raised(error: BaseException) -> BaseException:
+    """The exception that the application's code raised."""
+    return error.raised if isinstance(error, Escaped) else error
 
 
 def printable(text: str, most: int = MOST) -> str:

@@ -12,9 +12,11 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
+from afterwork.boundary import CONTAINED
 from afterwork.clock import Clock, telling_time
 from afterwork.errors import Refused, TimedOut
 from afterwork.events import (
+    BackOffFailed,
     Broken,
     Events,
     Expired,
@@ -38,6 +40,7 @@ from afterwork.jobs.timeouts import Timeouts, Watched
 from afterwork.jobs.trigger import ONCE, Claim, Due, Firer, Refresher, Trigger, Upgrader
 from afterwork.model.expiry import EXPIRED
 from afterwork.model.key import key_text
+from afterwork.model.retry import Retry, doubling
 from afterwork.model.timeout import NEVER
 from afterwork.model.work import Work
 from afterwork.settings import Settings
@@ -155,7 +158,7 @@ class Runner:
         """Do something in the place of a run that was abandoned, until it has been done. What goes wrong is said."""
         for pause in (0.1, 0.5, 1.0, 5.0, 5.0, None):
             try:
-                with closing(self.database.connect()) as connection:
+                with CONTAINED, closing(self.database.connect()) as connection:
                     action(connection)
             except Exception as error:
                 if pause is None:
@@ -176,11 +179,20 @@ class Runner:
         if isinstance(claim.work, str) or not self.trigger.counts_attempts(claim):
             return None
         policy = claim.work.retry
-        found = None if policy is None else policy.again_after(claim.run.attempt, error)
+        found = None if policy is None else self._span(policy, claim.run, error)
         if found is None and isinstance(error, StaleDataError) and claim.run.attempt < TRIES_WHEN_CHANGED:
             found = PAUSE_WHEN_CONTENDED
         in_time = found is None or claim.not_after is None or self.clock.now() + found <= claim.not_after
         return found if in_time else None
+
+    def _span(self, policy: Retry, run: Run, error: Exception) -> timedelta | None:
+        try:
+            with CONTAINED:
+                return policy.again_after(run.attempt, error)
+        except Exception as wrong:
+            pause = doubling(run.attempt)
+            self.events.emit(BackOffFailed(run.work, text_of(wrong), pause.total_seconds()))
+            return pause
 
     def tell(self, connection: Connection, claim: Claim, error: Exception, text: str) -> None:
         """Run the view model's `on_exception` and write what it changes, in the transaction that is open."""

@@ -53,7 +53,7 @@ class TrackedEnd(InstrumentedAttribute[Any]):
         try:
             listener.before_end(state, self.key)
             value = _read(self, instance, owner)
-        except Exception:
+        except BaseException:
             listener.end_failed(state, self.key)
             raise
         listener.end(state, self.key, value)

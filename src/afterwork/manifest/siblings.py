@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import ClassManager, InstanceState, Load, RelationshipProperty, Session
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
+from afterwork.boundary import CONTAINED
 from afterwork.journal.forms import is_linked
 from afterwork.journal.watch import Watches
 from afterwork.manifest.active import untracked
@@ -106,7 +107,8 @@ def _unless_unreadable() -> Iterator[None]:
     """Leave it to SQLAlchemy where a row can't be read: it may be that of another object. What the database itself has
     refused is told, since it refuses all that follows."""
     try:
-        yield
+        with CONTAINED:
+            yield
     except Exception as error:
         if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) is not None:
             raise

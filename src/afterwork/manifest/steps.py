@@ -6,6 +6,7 @@ from typing import Any
 
 from statemachine.transition import Transition
 
+from afterwork.boundary import CONTAINED
 from afterwork.manifest.reads import Reads
 from afterwork.manifest.record import Recorder
 from afterwork.model.machine.chart import Play
@@ -66,7 +67,7 @@ class Steps:
         recorder = self.recorder()
         holds, error = None, None
         try:
-            with recorder.recording():
+            with CONTAINED, recorder.recording():
                 holds = ask()
         except Exception as raised:
             error = f"{type(raised).__name__}: {raised}"

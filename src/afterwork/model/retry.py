@@ -4,10 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from afterwork.errors import BadDeclaration
+from afterwork.errors import BadDeclaration, Escaped, shown
 
 FIRST = timedelta(seconds=10)
 LONGEST = timedelta(hours=1)
+
+NEVER = timedelta(days=36_500)
+"""The longest span that is waited for: a hundred years, which no column of moments takes amiss."""
 
 
 def doubling(attempt: int) -> timedelta:
@@ -21,7 +24,8 @@ class Retry:
     """Try again when the work raises: at most `attempts` times in all, `backoff` apart.
 
     `backoff` is a span, or a function from the number of the attempt that failed (1, 2, …) to one. `on` names the
-    exceptions that are worth another attempt; any other ends the ticket at once.
+    exceptions that are worth another attempt; any other ends the ticket at once. A function that raises, or gives no
+    span, is logged, and the next attempt comes as by default.
     """
 
     attempts: int
@@ -35,7 +39,14 @@ class Retry:
             raise BadDeclaration(f"Retry(backoff={self.backoff}): a span back in time can't be waited for.")
 
     def again_after(self, attempt: int, error: Exception) -> timedelta | None:
-        """How long to wait after attempt number `attempt` raised `error`; None if it was the last."""
-        if attempt >= self.attempts or not isinstance(error, self.on):
+        """How long to wait after attempt number `attempt` raised `error`; None if it was the last.
+
+        Raises what a function for `backoff` raises, and `BadDeclaration` if that gives no span.
+        """
+        raised = error.raised if isinstance(error, Escaped) else error
+        if attempt >= self.attempts or (not isinstance(raised, self.on) and not isinstance(error, self.on)):
             return None
-        return self.backoff if isinstance(self.backoff, timedelta) else self.backoff(attempt)
+        span: object = self.backoff if isinstance(self.backoff, timedelta) else self.backoff(attempt)
+        if not isinstance(span, timedelta):
+            raise BadDeclaration(f"Retry(backoff=…) gave {shown(span)} for attempt {attempt}. It must be a timedelta.")
+        return max(timedelta(0), min(span, NEVER))

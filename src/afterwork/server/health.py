@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from afterwork.boundary import failure_of
 from afterwork.errors import AfterworkError
 from afterwork.jobs.outcome import text_of
 from afterwork.server.pulse import Pulse
@@ -96,8 +97,8 @@ class Prober:
                 found.append(self._woken(connection))
         except AfterworkError as error:
             found = [Sign("database", False, str(error))]
-        except Exception as error:
-            found = [Sign("database", False, text_of(error))]
+        except BaseException as error:
+            found = [Sign("database", False, text_of(failure_of(error)))]
         finally:
             self._database.discard(connection)
         self._signs, self._seen_at = found, self._clock()

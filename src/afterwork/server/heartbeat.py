@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection
 
 from sqlalchemy import Connection
 
+from afterwork.boundary import failure_of
 from afterwork.events import Broken
 from afterwork.jobs.runner import Runner
 from afterwork.server.presence import Presence
@@ -48,10 +49,10 @@ class Heartbeat:
                 if quiet >= settings.safety_poll:
                     self._presence.show_life(connection)
                     quiet = interval * 0
-            except Exception as error:
+            except BaseException as error:
                 # The loop speaks of a lost database; here it is tried again at the next beat.
                 if not database.is_its_own(error):
-                    self._runner.events.emit(Broken("the heartbeat", error))
+                    self._runner.events.emit(Broken("the heartbeat", failure_of(error)))
                 database.discard(connection)
                 connection = None
         database.discard(connection)

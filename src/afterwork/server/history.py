@@ -4,6 +4,7 @@ import threading
 
 from sqlalchemy import Connection
 
+from afterwork.boundary import failure_of
 from afterwork.events import Broken
 from afterwork.jobs.runner import Runner
 
@@ -41,10 +42,10 @@ class HistoryKeeper:
         try:
             connection = connection or self._runner.database.connect()
             self._runner.history.write(self._runner.database, connection, self._server)
-        except Exception as error:
+        except BaseException as error:
             # The loop speaks of a lost database; here it is tried again at the next time.
             if not self._runner.database.is_its_own(error):
-                self._runner.events.emit(Broken("writing history", error))
+                self._runner.events.emit(Broken("writing history", failure_of(error)))
             self._runner.database.discard(connection)
             return None
         return connection
@@ -55,5 +56,5 @@ def write_at_end(runner: Runner, connection: Connection, server: int) -> None:
     if runner.history.is_new:
         try:
             runner.history.write(runner.database, connection, server)
-        except Exception as error:
-            runner.events.emit(Broken("writing history", error))
+        except BaseException as error:
+            runner.events.emit(Broken("writing history", failure_of(error)))

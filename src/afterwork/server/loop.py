@@ -7,6 +7,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
+from afterwork.boundary import failure_of
 from afterwork.events import (
     Broken,
     DatabaseBack,
@@ -17,6 +18,7 @@ from afterwork.events import (
     ServerStarted,
     ServerStopped,
     ServerStopping,
+    WorkerLost,
 )
 from afterwork.jobs.outcome import text_of
 from afterwork.jobs.runner import Runner
@@ -151,11 +153,13 @@ class Server:
         while not self._stopping.is_set():
             try:
                 self._turn(self._link.connection)
-            except Exception as error:
-                self._recover(error)
+            except BaseException as error:
+                self._recover(failure_of(error))
 
     def _turn(self, connection: Connection) -> None:
         self._pulse.promise(TURN)
+        for name, error in self._workers.lost():
+            self._runner.events.emit(WorkerLost(name, error))
         if self._lost is not None:
             (error, generation), self._lost = self._lost, None
             if generation == self._workers.generation:
@@ -337,9 +341,9 @@ class Server:
             self._pulse.promise(pause + TURN)
             try:
                 self._open()
-            except Exception as error:
+            except BaseException as error:
                 if not self._runner.database.is_its_own(error):
-                    self._runner.events.emit(Broken("connecting again", error))
+                    self._runner.events.emit(Broken("connecting again", failure_of(error)))
             else:
                 return True
         return False

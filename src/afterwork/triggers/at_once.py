@@ -13,8 +13,9 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from afterwork.boundary import CONTAINED
 from afterwork.clock import Clock
-from afterwork.errors import AfterworkError, NotAtOnce, RowNotFound, TransactionIsTheRuns
+from afterwork.errors import AfterworkError, Escaped, NotAtOnce, RowNotFound, TransactionIsTheRuns
 from afterwork.jobs.outcome import text_of
 from afterwork.jobs.run import Run
 from afterwork.jobs.trigger import Ran
@@ -54,8 +55,9 @@ class AtOnce:
         """Take changes, and make fresh or note as due what has read them."""
         if self.limit:
             try:
-                return self._take(connection)
-            except (NotAtOnce, RowNotFound, SQLAlchemyError, *UNFIT) as error:
+                with CONTAINED:
+                    return self._take(connection)
+            except (NotAtOnce, RowNotFound, Escaped, SQLAlchemyError, *UNFIT) as error:
                 if self.matcher.database.is_lost(error):
                     raise
         return Step([], self.matcher.match(connection, self.clock.now()))

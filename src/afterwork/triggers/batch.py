@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from afterwork.boundary import CONTAINED
 from afterwork.manifest.due import Claimed
 from afterwork.manifest.match import Matcher
 from afterwork.triggers.calculate import Calculated, Calculator, unless_circular
@@ -31,7 +32,7 @@ def together(
 ) -> tuple[Group, Claimed | None]:
     """Calculate in one state of the database, until it fails one of several. Returns that one, too."""
     done: list[Calculated] = []
-    with matcher.database.snapshot(connection) as snapshot:
+    with CONTAINED, matcher.database.snapshot(connection) as snapshot:
         try:
             for one in calculator.calculate(connection, claimed, limit):
                 if one.error is not None and matcher.database.is_not_the_jobs(one.error):

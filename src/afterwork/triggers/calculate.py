@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapper, RelationshipProperty
 
+from afterwork.boundary import CONTAINED
 from afterwork.errors import AfterworkError, TransactionIsTheRuns
 from afterwork.jobs.outcome import Outcome, Raised, Succeeded, text_of, trace_of
 from afterwork.jobs.run import Run, running
@@ -118,14 +119,15 @@ class Calculator:
         stored: Any = None
         error = None
         try:
-            with running(self.run_of(claimed)), recorder.recording():
+            with CONTAINED, running(self.run_of(claimed)), recorder.recording():
                 obj = load.root(session, root)
                 if obj is not None:
                     with untracked():
                         stored = self.question.stored(obj)
                     value = self.question.answer(obj)
-            session.flush()  # which refuses, if there is anything to flush
-            value = None if obj is None else self.question.fit(value)
+            with CONTAINED:
+                session.flush()  # which refuses, if there is anything to flush
+                value = None if obj is None else self.question.fit(value)
         except Exception as raised:
             error = raised
             if obj is None:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Dialect, select
 from sqlalchemy.orm import Mapper
 
+from afterwork.boundary import CONTAINED
 from afterwork.errors import AfterworkError, shown
 from afterwork.jobs.outcome import text_of
 from afterwork.journal.change import Change
@@ -137,7 +138,8 @@ def in_sql(
         says = cache.in_sql
         if says is None:
             return None
-        side = says()
+        with CONTAINED:
+            side = says()
         if not isinstance(side, ColumnElement) and not hasattr(side, "__clause_element__"):
             return f"it is {shown(side)}, which is no expression and no scalar select"
         if cache.others:

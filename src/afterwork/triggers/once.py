@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from afterwork.boundary import CONTAINED
 from afterwork.clock import Clock
 from afterwork.errors import ServerDied, TransactionIsTheRuns
 from afterwork.events import Events, InTheWay, Point, Reached
@@ -128,7 +129,7 @@ class Upgrade:
     def _tried(self, connection: Connection, one: OnceAction) -> Outcome:
         began = time.monotonic()
         try:
-            with self.database.part(connection), _ended(RunSession(connection)) as session:
+            with CONTAINED, self.database.part(connection), _ended(RunSession(connection)) as session:
                 result = self._perform(one, session)
                 session.flush()
                 self._reached("ran", one)
@@ -151,7 +152,7 @@ class Upgrade:
             leases.take(connection, lease, now, now + self.database.settings.lease)
         began = time.monotonic()
         try:
-            with _ended(OutsideSession(connection)) as session:
+            with CONTAINED, _ended(OutsideSession(connection)) as session:
                 with self.database.reading_only(connection):
                     result = self._perform(one, session)
                 self._reached("ran", one)
@@ -206,7 +207,7 @@ class Upgrade:
         """Note that an action has failed, once its view model's `on_exception` knows."""
         raised = Raised(text_of(error), None, seconds, trace_of(error))
         try:
-            with self.database.part(connection), _ended(RunSession(connection)) as session:
+            with CONTAINED, self.database.part(connection), _ended(RunSession(connection)) as session:
                 tell(one.work, None, self._run_of(one), Given(session, self.variables), error, raised.text)
                 session.flush()
         except Exception as second:

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.orm import Mapper
 
+from afterwork.boundary import CONTAINED
 from afterwork.clock import telling_time
 from afterwork.errors import LaneTaken
 from afterwork.jobs.outcome import Raised, text_of, trace_of
@@ -93,7 +94,8 @@ class Renewer:
         Raises errors of the database; the claim remains then.
         """
         try:
-            tokens = self._transaction(connection, attempt)
+            with CONTAINED:
+                tokens = self._transaction(connection, attempt)
         except Exception as error:
             if attempt.recorder is None or self.matcher.database.is_not_the_jobs(error):
                 raise
@@ -179,7 +181,8 @@ class Renewer:
         """The object, as far as it is seen. One that can't be loaded is tried again when its rows change."""
         root = parse(attempt.claimed.root, self.classes)
         try:
-            return self.roots.load(session, [root]).get(root)
+            with CONTAINED:
+                return self.roots.load(session, [root]).get(root)
         except Exception:
             attempt.is_loaded = False
             if attempt.recorder is not None:
@@ -208,7 +211,8 @@ class Renewer:
         raised = Raised(text_of(error), None, attempt.seconds, trace_of(error))
         tokens = self.storer.tokens(connection, attempt.definition, attempt.reads)
         try:
-            self._write_failure(connection, attempt, tokens, raised, error if attempt.is_loaded else None)
+            with CONTAINED:
+                self._write_failure(connection, attempt, tokens, raised, error if attempt.is_loaded else None)
         except Exception as second:
             if self.matcher.database.is_not_the_jobs(second):
                 raise

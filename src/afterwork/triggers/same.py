@@ -9,6 +9,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.mutable import MutableDict, MutableList, MutableSet
 
+from afterwork.boundary import failure_of
+
 CONTAINERS = ((MutableDict, dict), (MutableList, list), (MutableSet, set))
 """What SQLAlchemy makes of a container to see its changes."""
 
@@ -17,7 +19,8 @@ def is_same(one: Any, other: Any) -> bool:
     """Tell whether nothing can tell two values apart, at any depth. In doubt, they are two."""
     try:
         return one is other or _is_same(one, other)
-    except Exception:  # of the values' own comparison; or they go round in a circle
+    except BaseException as error:  # of the values' own comparison; or they go round in a circle
+        failure_of(error)
         return False
 
 

@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from afterwork.boundary import CONTAINED
 from afterwork.clock import Clock
-from afterwork.errors import ClaimLost, LaneTaken, RowNotFound, StateHasChanged
+from afterwork.errors import ClaimLost, Escaped, LaneTaken, RowNotFound, StateHasChanged
 from afterwork.jobs.outcome import Succeeded
 from afterwork.jobs.run import Run
 from afterwork.jobs.trigger import CACHES, Due, Ran
@@ -278,8 +279,9 @@ class Stale:
         """Store all at once; where the database refuses something, one by one, so that only that one fails."""
         now = self.clock.now()
         try:
-            return self.storer.store(connection, definition, batch, snapshot, done, now)
-        except (SQLAlchemyError, RowNotFound, *UNFIT) as error:
+            with CONTAINED:
+                return self.storer.store(connection, definition, batch, snapshot, done, now)
+        except (SQLAlchemyError, RowNotFound, Escaped, *UNFIT) as error:
             if self.matcher.database.is_its_own(error):
                 raise
             if len(done) == 1:

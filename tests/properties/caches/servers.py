@@ -13,9 +13,10 @@ from afterwork.jobs.runner import Runner
 from afterwork.server.idle import run_until_idle
 from afterwork.store.database import Database
 from tests.properties.caches.model import EPOCH, Base
+from tests.support.death import Death
 
 
-class Killed(BaseException):
+class Killed(Death):
     """The end of a server that can't do anything about it."""
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Alias, Connection, Select, Table
 
+from afterwork.boundary import CONTAINED
 from afterwork.clock import Clock
 from afterwork.events import Events, Fired, Reached, RoundFailed, TimerIsGone
 from afterwork.jobs.outcome import text_of
@@ -107,7 +108,8 @@ class Rounds:
         timed, now = self.works[name], self.clock.now()
         self.database.execute_begin(connection)
         try:
-            return self._found(connection, timed, self._begun(timed, now), RunSession(connection)).objects
+            with CONTAINED:
+                return self._found(connection, timed, self._begun(timed, now), RunSession(connection)).objects
         except _CalledOff:
             return []
         finally:
@@ -150,8 +152,9 @@ class Rounds:
         session = RunSession(connection)
         try:
             variables = self._begun(timed, moment)
-            found = self._found(connection, timed, variables, session)
-            session.flush()
+            with CONTAINED:
+                found = self._found(connection, timed, variables, session)
+                session.flush()
         except _CalledOff:
             return None
         finally:

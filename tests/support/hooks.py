@@ -1,0 +1,271 @@
+"""A model in which every place where an application's code is called can be made to raise anything."""
+
+import asyncio
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Engine, Select, event, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, reconstructor
+from statemachine import State, StateChart
+
+import afterwork as aw
+from afterwork.events import Event, Reached
+from tests.support.prepared import open_with
+from tests.support.world import everything
+
+
+class MuteError(Exception):
+    """Even its text raises."""
+
+    def __str__(self) -> str:
+        raise SystemExit(1)
+
+
+KINDS: dict[str, Callable[[], BaseException]] = {
+    "SystemExit": lambda: SystemExit("no configuration"),
+    "CancelledError": asyncio.CancelledError,
+    "KeyboardInterrupt": KeyboardInterrupt,
+    "GeneratorExit": GeneratorExit,
+    "BaseException": lambda: BaseException("of a kind of its own"),
+    "BaseExceptionGroup": lambda: BaseExceptionGroup("several", [SystemExit(), ValueError()]),
+    "StopIteration": StopIteration,
+    "RecursionError": RecursionError,
+    "MuteError": MuteError,
+    "ValueError": lambda: ValueError("nul \0, half a character \ud800, prawn 🦐"),
+}
+
+GENERAL: dict[str, str] = {}
+"""Of the places that belong to no object, those that raise, each with the kind."""
+
+
+def raises(place: str, thing: Any = None) -> None:
+    """Raise what is to be raised at a place, if anything is."""
+    kind = GENERAL.get(place) if thing is None else thing.kind if thing.place == place else None
+    if kind:
+        raise KINDS[kind]()
+
+
+class Base(DeclarativeBase): ...
+
+
+class SysAsyncTicket(aw.AsyncTicket, Base): ...
+
+
+class Flow(StateChart[Any]):
+    """Moves by itself."""
+
+    new = State(initial=True)
+    moved = State(final=True)
+    new.to(moved, cond="may_move", on="moving")
+
+
+def pause(attempt: int) -> timedelta:
+    raises("backoff")
+    return timedelta(0)
+
+
+class Thing(Base):
+    __tablename__ = "thing"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    place: Mapped[str | None] = mapped_column()
+    """Where its code raises."""
+    kind: Mapped[str | None] = mapped_column()
+    n: Mapped[int] = mapped_column(default=0)
+    done_by_method: Mapped[int] = mapped_column(default=0)
+    done_outside: Mapped[int] = mapped_column(default=0)
+    done_by_action: Mapped[int] = mapped_column(default=0)
+    tried: Mapped[int] = mapped_column(default=0)
+    ticks: Mapped[int] = mapped_column(default=0)
+    twice: Mapped[int | None] = mapped_column()
+    copied: Mapped[int | None] = mapped_column()
+    state: Mapped[str | None] = mapped_column()
+    flow = aw.machine(Flow, state=state)
+
+    @reconstructor
+    def loaded(self) -> None:
+        raises("load", self)
+
+    def may_do(self) -> bool:
+        raises("precondition", self)
+        return True
+
+    def may_move(self) -> bool:
+        raises("guard", self)
+        return True
+
+    def moving(self) -> None:
+        raises("effect", self)
+
+    @aw.method(precondition=may_do)
+    def do(self) -> None:
+        raises("method", self)
+        self.done_by_method += 1
+
+    @aw.method(external=True)
+    def do_outside(self) -> None:
+        raises("external", self)
+        self.done_outside += 1
+
+    @aw.method(retry=aw.Retry(attempts=2, backoff=pause))
+    def do_at_last(self) -> None:
+        if aw.current_run().attempt == 1:
+            raise ValueError("not yet")
+        self.tried += 1
+
+    @aw.derived(twice)
+    def compute_twice(self) -> int:
+        raises("calculation", self)
+        return 2 * self.n
+
+
+@event.listens_for(Thing, "before_update")
+def saving(mapper: object, connection: object, thing: Thing) -> None:
+    raises("flush", thing)
+
+
+class Do(aw.ViewModel, root=Thing):
+    def is_wanted(self) -> bool:
+        raises("enabled", self.root)
+        return True
+
+    @aw.action(enabled=is_wanted)
+    def do(self) -> None:
+        if self.root.place == "on_exception":
+            raise ValueError("which is told")
+        raises("action", self.root)
+        self.root.done_by_action += 1
+
+    @aw.on_exception
+    def failed(self, error: Exception) -> None:
+        raises("on_exception", self.root)
+
+
+class Copy(aw.ViewModel, root=Thing):
+    when = aw.WhenStale()
+
+    @aw.action
+    def copy(self) -> None:
+        raises("view model", self.root)
+        self.root.copied = self.root.n
+
+
+def criteria() -> Select[Any]:
+    raises("criteria")
+    return select(Thing)
+
+
+def before(variables: Any) -> None:
+    raises("before")
+
+
+class Asks(aw.ViewModel, root=Thing):
+    when = aw.Every(minutes=1, criteria=criteria, before=before)
+
+    @aw.action
+    def ask(self) -> None: ...
+
+
+class Ticks(aw.ViewModel, root=Thing):
+    when = aw.Every(minutes=1, criteria=select(Thing))
+
+    @aw.action
+    def tick(self) -> None:
+        raises("tick", self.root)
+        self.root.ticks += 1
+
+
+class Upgrade(aw.ViewModel, model=Base):
+    when = aw.Once()
+
+    @aw.action
+    def upgrade(self) -> None:
+        raises("once")
+
+
+OWN: dict[str, Collection[str]] = {
+    "precondition": ["done_by_method"],
+    "method": ["done_by_method"],
+    "external": ["done_outside"],
+    "enabled": ["done_by_action"],
+    "action": ["done_by_action"],
+    "on_exception": ["done_by_action"],
+    "calculation": ["twice"],
+    "guard": ["state"],
+    "effect": ["state"],
+    "view model": ["copied"],
+    "tick": ["ticks"],
+    # It belongs to all that loads the object, or changes it by itself.
+    "flush": ["done_by_method", "done_outside", "done_by_action", "tried", "ticks", "copied", "state"],
+    "load": ["done_by_method", "done_outside", "done_by_action", "tried", "ticks", "copied", "state", "twice"],
+}
+"""The places of an object's own code, each with what is not done for that object if it raises there."""
+
+OF_ALL = ["backoff", "criteria", "before", "once", "listener"]
+"""The places of code that belongs to no object. Nothing else is left undone because of them."""
+
+RIGHT = {
+    "done_by_method": 1, "done_outside": 1, "done_by_action": 1, "tried": 1, "ticks": 1,
+    "twice": 14, "copied": 7, "state": "moved",
+}  # fmt: skip
+"""What each object has in the end, unless its own code has kept it from that."""
+
+
+@dataclass
+class Hooks:
+    """An installed application on a database of its own, whose code can be made to raise."""
+
+    engine: Engine
+    clock: aw.ManualClock = field(default_factory=aw.ManualClock)
+    seen: list[Event] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        GENERAL.clear()
+        self.app = aw.Afterwork(Base, clock=self.clock, on_event=self._listen)
+        open_with(self.engine, Base, self._open)
+
+    def _open(self, engine: Engine) -> None:
+        Base.metadata.create_all(engine)
+        self.app.install(engine)
+
+    def _listen(self, event: Event) -> None:
+        self.seen.append(event)
+        if isinstance(event, Reached):
+            raises("listener")
+
+    def ask(self, *faults: tuple[str | None, str | None]) -> None:
+        """Save an object for each fault, a place and a kind, with a ticket for each of its works."""
+        with Session(self.engine) as session, session.begin():
+            for place, kind in faults:
+                thing = Thing(place=place, kind=kind, n=7)
+                session.add(thing)
+                for work in (thing.do, thing.do_outside, thing.do_at_last, Do(thing)):
+                    aw.later(work)
+
+    def run(self) -> None:
+        """Let everything run that is due within two minutes."""
+        for _ in range(2):
+            self.app.run_until_idle(self.engine)
+            self.clock.advance(timedelta(minutes=1))
+        self.app.run_until_idle(self.engine)
+
+    def check(self) -> None:
+        """Assert that all has been done but what an object's own code has kept from being done, and all tickets have
+        ended."""
+        for thing in _things(self.engine):
+            undone = OWN.get(thing.place or "", ())
+            found = {name: getattr(thing, name) for name in RIGHT if name not in undone}
+            found["ticks"] = min(1, found["ticks"]) if "ticks" in found else None
+            assert found == {"ticks": None} | {name: value for name, value in RIGHT.items() if name not in undone}, (
+                thing.place,
+                thing.kind,
+            )
+        assert [ticket.view_model for ticket in everything(self.engine, SysAsyncTicket) if ticket.done is None] == []
+
+
+def _things(engine: Engine) -> list[Any]:
+    """The objects, of which loading some raises."""
+    columns = list(Thing.__table__.columns)
+    with engine.connect() as connection:
+        return list(connection.execute(select(*columns).order_by(Thing.id)))
