@@ -203,6 +203,14 @@ class OtherThread(CantTrack):
         )
 
 
+class ChangedForMany(AfterworkError):
+    """The program has made another statement of one that loads for many objects. Each of them is then loaded by itself;
+    nobody is told."""
+
+    def __init__(self) -> None:
+        super().__init__("A statement that loads for many objects was changed. Load them one by one.")
+
+
 class UnknownStatement(CantTrack):
     """A cache executed a statement of a kind that Afterwork does not know."""
 

@@ -147,6 +147,8 @@ class ReadSession(RunSession):
 class LoadSession(ReadSession):
     """The session that loads for several calculations. No code of a job gets at it."""
 
+    loads_for_many = True
+
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
         self._limits.take_off()

@@ -17,7 +17,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Load
 from sqlalchemy.orm.context import FromStatement
-from sqlalchemy.orm.util import LoaderCriteriaOption
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import ClauseElement, ReleaseSavepointClause, RollbackToSavepointClause, SavepointClause
 from sqlalchemy.sql.functions import FunctionElement
@@ -25,6 +24,7 @@ from sqlalchemy.sql.lambdas import StatementLambdaElement
 from sqlalchemy.sql.selectable import SelectBase
 
 from afterwork.errors import UnknownStatement
+from afterwork.manifest.criteria import asked_of_all, criteria_in
 
 
 def question_in(statement: Any) -> Executable | None:
@@ -50,19 +50,23 @@ def question_in(statement: Any) -> Executable | None:
             raise UnknownStatement(type(statement).__name__)
 
 
-def criteria_in(statement: Any) -> Iterator[Select[Any]]:
-    """Find what the options of a statement read: they narrow what is loaded with it, or calculate members."""
+def questions_beside(statement: Any) -> Iterator[Select[Any]]:
+    """Find what the options of a statement read beside it: they narrow what is loaded with it, or calculate members."""
     if isinstance(statement, StatementLambdaElement):
         statement = _within(statement)
-    for option in getattr(statement, "_with_options", ()):
-        if isinstance(option, LoaderCriteriaOption):
-            for mapper in option._all_mappers():
-                yield select(func.count()).select_from(mapper.class_).where(option._resolve_where_criteria(mapper))
-        elif isinstance(option, Load):
-            for element in option.context:
-                options: dict[str, Any] = dict(element.local_opts or {})
-                narrowed = [*element._extra_criteria, options.get("expression")]
-                yield from (select(clause) for clause in narrowed if clause is not None)
+    options = getattr(statement, "_with_options", ())
+    for option in options:
+        for element in option.context if isinstance(option, Load) else ():
+            details: dict[str, Any] = dict(element.local_opts or {})
+            narrowed = [*element._extra_criteria, details.get("expression")]
+            yield from (select(clause) for clause in narrowed if clause is not None)
+    # The others are read with the statement itself, and with the ends of what it loads.
+    yield from asked_of_all(tuple(one for one in criteria_in(options) if _is_beside(statement, one)))
+
+
+def _is_beside(statement: Any, criterion: Any) -> bool:
+    """Whether what a criterion narrows is neither in the question for a statement nor known from what is loaded."""
+    return not (isinstance(statement, Select | CompoundSelect) and criterion.propagate_to_loaders)
 
 
 def _within(statement: Any) -> Any:

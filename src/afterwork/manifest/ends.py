@@ -1,10 +1,11 @@
 """What reading an association end depends on: which objects there are at the other end, and in which order."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import FromClause, Table
 from sqlalchemy.orm import InstanceState, KeyFuncDict, Mapper, RelationshipProperty
 from sqlalchemy.orm.attributes import instance_state
 from sqlalchemy.orm.exc import UnmappedColumnError
@@ -41,6 +42,11 @@ class End:
     far: Sequence[Part] = ()
     far_rows: bool = False
     links: Links | None = None
+
+    @cached_property
+    def tables(self) -> Set[FromClause]:
+        """The tables that it has to do with."""
+        return tables_in(self.prop.entity.selectable, *clauses_of(self.prop))
 
     def record(self, places: Places, reads: Reads, state: InstanceState[Any], value: Any) -> None:
         """Note what reading this end of an object has read, when it had this value."""

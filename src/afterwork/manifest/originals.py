@@ -17,6 +17,7 @@ from sqlalchemy.orm import ClassManager, InstanceState, Mapper, RelationshipProp
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
 from afterwork.manifest.active import untracked
+from afterwork.manifest.criteria import Criteria, criteria_in
 from afterwork.manifest.ends import ASKED_BY_THEMSELVES, objects_in
 from afterwork.manifest.original import Identity, Original, Way, are_unchanging
 from afterwork.manifest.plain import PlainClass, hears_nobody
@@ -63,8 +64,8 @@ class Originals:
     def find(self, mapper: Mapper[Any], identity: Sequence[Any], session: Session) -> object | None:
         """Return the object with a primary key, loaded for the whole batch; None if it can't be had so."""
         key = mapper.identity_key_from_primary_key(tuple(identity))
-        if key in session.identity_map or key in self._missing:
-            return None
+        if key in session.identity_map or key in self._missing or not hears_nobody(self.session):
+            return None  # who listens may hide from one what another has found
         if key[1] not in self._known[key[0]]:
             self.load(lambda by: filter(None, [by.get(mapper.class_, tuple(identity))]))
         found = self.give(key, session)
@@ -106,7 +107,10 @@ class Originals:
         """The original of an object, unless this member of it is to be loaded in a way of its own."""
         if state.expired or state.key is None or not leaves_alone(state, prop):
             return None
-        return self._known[state.key[0]].get(state.key[1])
+        original = self._known[state.key[0]].get(state.key[1])
+        if original is not None and criteria_in(original.way.options) != criteria_in(state.load_options):
+            return None
+        return original
 
     def _load_end(self, original: Original, prop: RelationshipProperty[Any], session: Session) -> None:
         siblings = self.siblings(prop)
@@ -118,17 +122,20 @@ class Originals:
                 self._keep_end(original, prop.key, objects_in(values[prop.key]))
 
     def _load_for_all(self, original: Original, siblings: Siblings, session: Session) -> None:
-        key, member = siblings.prop.key, siblings.member
+        key, member, criteria = siblings.prop.key, siblings.member, criteria_in(original.way.options)
         others = chain.from_iterable(self._by_class.get(manager, ()) for manager in siblings.near)
         waiting = (
             one
             for one in others
-            if one is not original and key not in (one.ends or ()) and one.values.get(member) is not None
+            if one is not original
+            and key not in (one.ends or ())
+            and one.values.get(member) is not None
+            and criteria_in(one.way.options) == criteria
         )
         near = [original, *islice(waiting, AT_ONCE - 1)]
         wanted = {one.values[member] for one in near}
         found: dict[Any, Sequence[Original]] = self._known_by_key(siblings, wanted)
-        found.update(self._found(siblings, wanted - found.keys(), session))
+        found.update(self._found(siblings, wanted - found.keys(), criteria, session))
         for one in near:
             far = found.get(one.values[member], ())
             if siblings.prop.uselist or len(far) < 2:  # of more than one, SQLAlchemy warns
@@ -136,20 +143,22 @@ class Originals:
                 one.ends[key] = far
 
     def _known_by_key(self, siblings: Siblings, wanted: Iterable[Any]) -> dict[Any, Sequence[Original]]:
-        if not siblings.by_key:
+        if not siblings.by_key or not hears_nobody(self.session):
             return {}
         far = siblings.prop.mapper
         of_class = self._known[far.base_mapper.class_]
         known = ((value, of_class.get((value,))) for value in wanted)
         return {value: [one] for value, one in known if one is not None and issubclass(one.manager.class_, far.class_)}
 
-    def _found(self, siblings: Siblings, wanted: Collection[Any], session: Session) -> Mapping[Any, Sequence[Original]]:
+    def _found(
+        self, siblings: Siblings, wanted: Collection[Any], criteria: Criteria, session: Session
+    ) -> Mapping[Any, Sequence[Original]]:
         """Load the far objects by the values that the near ones have."""
         if not wanted:
             return {}
-        if siblings.far is not None and hears_nobody(session):
+        if siblings.far is not None and not criteria and hears_nobody(session):
             return self._found_as_rows(siblings, wanted, siblings.far, session)
-        found = siblings.found(session, wanted)
+        found = siblings.found(session, wanted, criteria)
         return {value: [self._original(obj) for obj in objects] for value, objects in found.items()}
 
     def _found_as_rows(

@@ -13,8 +13,9 @@ from sqlalchemy.orm.attributes import instance_state
 from afterwork.errors import OtherThread, ReadsItself
 from afterwork.journal.watch import Watch
 from afterwork.manifest.active import listening
+from afterwork.manifest.criteria import asked_of_end
 from afterwork.manifest.depending import name_dependency
-from afterwork.manifest.ends import identity_of
+from afterwork.manifest.ends import ASKED_BY_THEMSELVES, identity_of
 from afterwork.manifest.failed import end_not_loaded, not_loaded
 from afterwork.manifest.links import BATCH
 from afterwork.manifest.originals import Originals
@@ -140,6 +141,10 @@ class Recorder:
         end = self._plans.end(state.mapper, key)
         self._ends.add((state, key))
         end.record(self._plans.places, self._reads, state, value)
+        if state.load_options and end.prop.lazy not in ASKED_BY_THEMSELVES:
+            narrowed = asked_of_end(end.prop, state, end.tables)
+            if narrowed is not None:
+                self.statement(narrowed, {}, self._session.connection())
 
     def end_failed(self, state: InstanceState[Any], key: str) -> None:
         end = self._plans.end(state.mapper, key)

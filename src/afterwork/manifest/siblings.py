@@ -11,15 +11,18 @@ from typing import Any, Protocol
 
 from sqlalchemy import CHAR, Column, Integer, Result, Select, String, Table, Uuid, select
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import ClassManager, InstanceState, Load, RelationshipProperty, Session
+from sqlalchemy.orm import ClassManager, InstanceState, Load, Query, RelationshipProperty, Session
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
+from sqlalchemy.orm.util import LoaderCriteriaOption
 
 from afterwork.boundary import CONTAINED
 from afterwork.journal.forms import is_linked
 from afterwork.journal.watch import Watches
 from afterwork.manifest.active import untracked
+from afterwork.manifest.criteria import Criteria, criteria_in
 from afterwork.manifest.places import as_inherited, equal_columns
 from afterwork.manifest.plain import PlainClass, plain_class
+from afterwork.model.accounted import ACCOUNTED, FOR_MANY
 
 AT_ONCE = 500
 """Objects for which one query loads."""
@@ -53,12 +56,14 @@ class Siblings:
         object, nothing is."""
         if not self._can_load(state):
             return
-        others = (other for other in session.identity_map.all_states() if other is not state)
-        states = [state, *_first(AT_ONCE - 1, filter(self._can_load, others))]
+        criteria = criteria_in(state.load_options)
+        waiting = filter(self._can_load, session.identity_map.all_states())
+        others = (one for one in waiting if one is not state and criteria_in(one.load_options) == criteria)
+        states = [state, *_first(AT_ONCE - 1, others)]
         if len(states) == 1:
             return
         with untracked(), _unless_unreadable():
-            self._set(states, self.found(session, {state.dict[self.member] for state in states}))
+            self._set(states, self.found(session, {state.dict[self.member] for state in states}, criteria))
 
     def _can_load(self, state: InstanceState[Any]) -> bool:
         prop, values = self.prop, state.dict
@@ -69,8 +74,9 @@ class Siblings:
             and leaves_alone(state, prop)
         )
 
-    def found(self, session: Session, values: Iterable[Any]) -> Mapping[Any, Iterable[Any]]:
-        """Return the far objects by the values that the near ones have, each once and in order."""
+    def found(self, session: Session, values: Iterable[Any], criteria: Criteria) -> Mapping[Any, Iterable[Any]]:
+        """Return the far objects by the values that the near ones have, each once and in order, as far as they meet
+        the criteria that the near ones were loaded with."""
         wanted = set(values)
         found: dict[Any, dict[Any, None]] = defaultdict(dict)
         if self.by_key:
@@ -81,7 +87,8 @@ class Siblings:
                     wanted.discard(value)
         if wanted:
             far = self.prop.mapper.class_
-            for value, obj in session.execute(self.ask(sorted(wanted), far, far)).unique():
+            statement = _for_end(self.ask(sorted(wanted), far, far), self.prop).options(*criteria)
+            for value, obj in session.execute(statement, execution_options={ACCOUNTED: FOR_MANY}).unique():
                 found[value][obj] = None
         return found
 
@@ -196,7 +203,16 @@ def leaves_alone(state: InstanceState[Any], prop: Any) -> bool:
     return prop.key not in state.callables and all(_says_nothing(option, prop) for option in state.load_options)
 
 
+def _for_end(statement: Select[Any], prop: RelationshipProperty[Any]) -> Select[Any]:
+    """Mark a statement as one that loads an end, so that who listens takes it for that."""
+    path: Any = prop.parent._path_registry
+    options: Any = Query._compile_options
+    return statement._set_compile_options(options + {"_current_path": path[prop]})
+
+
 def _says_nothing(option: Any, prop: Any) -> bool:
+    if isinstance(option, LoaderCriteriaOption):
+        return True  # all that are loaded together meet the same criteria
     if type(option) is not Load:
         return False
     return all(

@@ -1,14 +1,14 @@
 """What the object itself, that a run is about, adds to what the run has read: that it is there, is of its class and can
 be seen, and what others write into the column of the result."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, event
-from sqlalchemy.orm import Mapper, ORMExecuteState, Session
-from sqlalchemy.orm.util import LoaderCriteriaOption
+from sqlalchemy.orm import ORMExecuteState, Session
 
+from afterwork.manifest.asking import questions_beside
 from afterwork.manifest.definitions import Definition
 from afterwork.manifest.objects import Identity
 from afterwork.manifest.places import Part, Places
@@ -63,17 +63,11 @@ class Itself:
     ) -> None:
         """What decides whether this one object is found by the statement that has asked for many."""
         columns = self.definition.cache.root.primary_key
-        own = {f"own_{number}": value for number, value in enumerate(key)}
-        alone = statement.where(*(column == bindparam(name) for column, name in zip(columns, own, strict=True)))
-        alone = alone.where(*_criteria(statement, self.definition.cache.root))
+        mine = {f"own_{number}": value for number, value in enumerate(key)}
+        alone = statement.where(*(column == bindparam(name) for column, name in zip(columns, mine, strict=True)))
         found = Reads()
         keys = {name: [key[0] if len(key) == 1 else key] for name in parameters if name == "keys"}
-        self.reader.read(alone, {**parameters, **keys, **own}, connection, found)
+        self.reader.read(alone, {**parameters, **keys, **mine}, connection, found)
+        for beside in questions_beside(statement):
+            self.reader.read(beside, {}, connection, found)
         reads.add(found)
-
-
-def _criteria(statement: Any, mapper: Mapper[Any]) -> Iterator[Any]:
-    """The conditions that the options of a statement add for objects of a class."""
-    for option in statement._with_options:
-        if isinstance(option, LoaderCriteriaOption) and any(mapper.isa(one) for one in option._all_mappers()):
-            yield option._resolve_where_criteria(mapper)

@@ -13,11 +13,11 @@ from sqlalchemy.pool import SingletonThreadPool
 from sqlalchemy.sql import visitors
 from sqlalchemy.util import LRUCache
 
-from afterwork.errors import ConnectionOptions, DriverConnection, OwnConnection, TextualSQL
+from afterwork.errors import ChangedForMany, ConnectionOptions, DriverConnection, OwnConnection, TextualSQL
 from afterwork.manifest.active import ACTIVE, WATCHED, refuse_elsewhere
-from afterwork.manifest.asking import criteria_in, question_in
+from afterwork.manifest.asking import question_in, questions_beside
 from afterwork.manifest.query.refused import refuse_text
-from afterwork.model.accounted import ACCOUNTED, ROOT
+from afterwork.model.accounted import ACCOUNTED, FOR_MANY, ROOT
 from afterwork.store.direct import own
 
 
@@ -28,10 +28,7 @@ class WatchedSession(Session):
         return _get(self, super()._get_impl, entity, primary_key_identity, db_load_fn, **options)
 
     def _execute_internal(self, statement: Any, params: Any = None, *, _add_event: Any = None, **options: Any) -> Any:
-        # After all who listen to sessions, whenever they have begun to: they may change the statement. To listen to
-        # each session would take longer than many a calculation.
-        last = _ask_session if _add_event is None else _both(_ask_session, _add_event)
-        return super()._execute_internal(statement, params, _add_event=last, **options)
+        return _execute(super()._execute_internal, statement, params, _add_event=_add_event, **options)
 
 
 class WatchedConnection(Connection):
@@ -73,9 +70,9 @@ def attach(session: Session) -> Collection[object]:
     """Have the active recorder told of what a session is asked for, and refuse what can't be tracked. Doing it again
     changes nothing. Returns what is watched: the session's key, and its connection."""
     connection = session.bind if isinstance(session.bind, Connection) else session.connection()
-    if not isinstance(session, WatchedSession) and not event.contains(session, "do_orm_execute", _ask_session):
-        event.listen(session, "do_orm_execute", _ask_session)
+    if not isinstance(session, WatchedSession) and "_get_impl" not in vars(session):
         session._get_impl = partial(_get, session, session._get_impl)  # type: ignore[method-assign]
+        session._execute_internal = partial(_execute, session._execute_internal)  # type: ignore[method-assign]
     if not isinstance(connection, WatchedConnection):
         _attach(connection)
     return session.hash_key, connection
@@ -112,6 +109,15 @@ def _get(
     return found
 
 
+def _execute(execute: Any, statement: Any, params: Any = None, *, _add_event: Any = None, **options: Any) -> Any:
+    """Take the place of what all ways to execute a statement by a session come down to."""
+    # After all who listen to sessions, whenever they have begun to: they may change the statement. To listen to each
+    # session would take longer than many a calculation.
+    ask = partial(_ask_session, statement)
+    last = ask if _add_event is None else _both(ask, _add_event)
+    return execute(statement, params, _add_event=last, **options)
+
+
 def _both(first: Callable[[Any], None], second: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def event(state: Any) -> Any:
         first(state)
@@ -120,17 +126,21 @@ def _both(first: Callable[[Any], None], second: Callable[[Any], Any]) -> Callabl
     return event
 
 
-def _ask_session(state: ORMExecuteState) -> None:
-    listener = ACTIVE.get()
+def _ask_session(given: Any, state: ORMExecuteState) -> None:
+    """Tell of a statement that was given to a session. Others who listen may have made another one of it."""
+    listener, accounted = ACTIVE.get(), state.execution_options.get(ACCOUNTED)
+    is_changed, is_root = state.statement is not given, accounted is ROOT and not state.is_relationship_load
     if listener is None:
         refuse_elsewhere(state.session.hash_key)
+        if is_changed and not is_root and (accounted is FOR_MANY or getattr(state.session, "loads_for_many", False)):
+            raise ChangedForMany()
         return
-    if state.execution_options.get(ACCOUNTED) is ROOT:
+    if is_root:
         return
     connection = state.session.connection()
-    for criteria in criteria_in(state.statement):
-        listener.statement(criteria, {}, connection)
-    if not (state.is_relationship_load or state.is_column_load or ACCOUNTED in state.execution_options):
+    for question in questions_beside(state.statement):
+        listener.statement(question, {}, connection)
+    if is_changed or not (state.is_relationship_load or state.is_column_load or accounted is not None):
         _tell(state.statement, state.parameters, connection)
     state.update_execution_options(**{ACCOUNTED: True})
 

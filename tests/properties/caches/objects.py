@@ -100,13 +100,8 @@ class Owner(Base):
 
 
 def hide(state: ORMExecuteState) -> None:
-    """What is marked as deleted is not found, as SQLAlchemy's documentation shows for all sessions.
-
-    The recipe there gives the criteria to statements on any class. Whatever these load is then taken to depend on
-    which tasks there are, so nearly all would run in vain here: they are given where tasks are loaded.
-    """
-    loads = state.is_select and not state.is_column_load and not state.is_relationship_load
-    if loads and state.bind_mapper is not None and state.bind_mapper.class_ in (Task, Owner):
+    """What is marked as deleted is not found, as SQLAlchemy's documentation shows for all sessions."""
+    if state.is_select and not state.is_column_load and not state.is_relationship_load:
         only: Any = with_loader_criteria(Task, lambda cls: cls.deleted.is_(False), include_aliases=True)
         state.statement = state.statement.options(only)
 

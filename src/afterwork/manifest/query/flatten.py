@@ -28,6 +28,7 @@ from sqlalchemy.sql.selectable import (
 
 from afterwork.errors import NotWatched
 from afterwork.journal.watch import Watches
+from afterwork.manifest.criteria import Criteria, criteria_in, within
 from afterwork.manifest.query.clauses import conjuncts, deciding, is_plain, refuse_writing, selected, table, unlabelled
 from afterwork.manifest.query.meaning import Meaning, links, single
 from afterwork.manifest.query.parts import (
@@ -56,7 +57,8 @@ def take_apart(
 
     Raises `CantTrack` for what can't be tracked, `Unclear` for what can't be taken apart.
     """
-    work = _Flattening(watches, dialect, parameters)
+    criteria = criteria_in(getattr(statement, "_with_options", ()))
+    work = _Flattening(watches, dialect, parameters, criteria)
     if entities and isinstance(statement, Select):
         statement, kinds = entities_by_key(statement)
         work.select(statement, None, ())
@@ -68,11 +70,14 @@ def take_apart(
 
 
 class _Flattening:
-    def __init__(self, watches: Watches, dialect: Dialect, parameters: Iterable[BindParameter[Any]]) -> None:
+    def __init__(
+        self, watches: Watches, dialect: Dialect, parameters: Iterable[BindParameter[Any]], criteria: Criteria
+    ) -> None:
         self.parts = Parts()
         self._meaning = Meaning(frozenset(parameters))
         self._watches = watches
         self._dialect = dialect
+        self._criteria = criteria
         self._numbers = count(1)
         self._seen: set[tuple[int, int]] = set()
         self._kept: list[object] = []  # so that no id is given twice
@@ -95,8 +100,9 @@ class _Flattening:
             raise Unclear(type(statement).__name__)
         for cte in statement._independent_ctes:
             refuse_writing(cte.element)
-        core, froms = resolved(statement, around, self._dialect, in_from=in_from, lateral=lateral)
-        scope = Scope(nest, around)
+        criteria = within(self._criteria if around is None else around.criteria, statement)
+        core, froms = resolved(statement, around, criteria, self._dialect, in_from=in_from, lateral=lateral)
+        scope = Scope(nest, around, criteria=criteria)
         scope.own = {member for found in froms for member in found._from_objects}
         scope.all = scope.own | (around.all if around is not None else set())
         pending: list[tuple[Nest, Any]] = []
@@ -175,7 +181,7 @@ class _Flattening:
             element = member._cte_alias if member._cte_alias is not None else element
         if isinstance(element, FromClause) and not isinstance(element, SelectBase):
             pending: list[tuple[Nest, Any]] = []
-            inside = Scope(nest, scope, own=scope.own, all=scope.all)
+            inside = Scope(nest, scope, own=scope.own, all=scope.all, criteria=scope.criteria)
             self._add(inside, element, nest, pending, lateral=lateral)
             if pending:
                 raise Unclear("an alias of a join")

@@ -122,7 +122,8 @@ def plan_for(parts: Parts, root: Place | None = None) -> Plan:
 
 
 def _rank(place: Place, parts: Parts, found: dict[Place, Step], todo: list[Place]) -> tuple[int, bool, int, int]:
-    """What sorts the places that may be found next: one row by its key, rows by a link, by other values, all rows."""
+    """What sorts the places that may be found next: one row by its key, rows by a link, by values that are given, by
+    true, false or null, which many rows have, all rows."""
     equalities = list(_usable(place, parts, found))
     constant = {one.name for one in equalities if not isinstance(one.source, Link)}
     if place.watch.key and {column.name for column in place.watch.key} <= constant:
@@ -130,7 +131,7 @@ def _rank(place: Place, parts: Parts, found: dict[Place, Step], todo: list[Place
     elif any(isinstance(one.source, Link) for one in equalities):
         rank = 1
     else:
-        rank = 2 if constant else 3
+        rank = 2 if any(isinstance(one.source, Given) for one in equalities) else 3 if constant else 4
     may_be_linked = any(
         condition.nest == place.nest
         and any(one.place is place and isinstance(one.source, Link) for one in condition.equalities)

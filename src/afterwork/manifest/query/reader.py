@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Dialect, Executable
@@ -11,6 +12,7 @@ from sqlalchemy.util import LRUCache
 from afterwork.errors import NotWatched
 from afterwork.journal.watch import Watches
 from afterwork.manifest.active import untracked
+from afterwork.manifest.criteria import conditions, criteria_in
 from afterwork.manifest.places import tables_in
 from afterwork.manifest.query.flatten import take_apart
 from afterwork.manifest.query.parts import Given, Unclear
@@ -106,9 +108,11 @@ class StatementReader:
             start = end
 
     def _read_all(self, statement: Any, reads: Reads) -> None:
-        for element in visitors.iterate(statement):
+        criteria = criteria_in(getattr(statement, "_with_options", ()))
+        clauses = [statement, *conditions(criteria, tables_in(statement))]
+        for element in chain.from_iterable(map(visitors.iterate, clauses)):
             refuse(element)
-        for table in tables_in(statement):
+        for table in tables_in(*clauses):
             watch = self._watches.of(table)
             if watch is not None:
                 reads.where(Where(watch.id, (), watch.mask(watch.columns)), "")

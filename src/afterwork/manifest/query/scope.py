@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Dialect, FromClause, Select
 from sqlalchemy.sql.selectable import CompoundSelect
 
+from afterwork.manifest.criteria import Criteria, criteria_in, for_compiler
 from afterwork.manifest.places import kind_columns
 from afterwork.manifest.query.parts import Nest, Place, Unclear
 
@@ -25,13 +26,15 @@ Origin = Place | Inner | None
 
 @dataclass(eq=False)
 class Scope:
-    """One select. `origins` are the members of its FROM, `around` is the select that it stands in."""
+    """One select. `origins` are the members of its FROM, `around` is the select that it stands in, `criteria` are added
+    to it."""
 
     nest: Nest
     around: "Scope | None" = None
     origins: dict[FromClause, Origin] = field(default_factory=dict)
     own: set[FromClause] = field(default_factory=set)
     all: set[FromClause] = field(default_factory=set)
+    criteria: Criteria = ()
 
     def origin(self, member: FromClause) -> Origin:
         """What is behind a member of FROM, here or further out. Raises `Unclear` if there is no such member."""
@@ -44,12 +47,21 @@ class Scope:
 
 
 def resolved(
-    statement: Select[Any], around: Scope | None, dialect: Dialect, *, in_from: bool, lateral: bool
+    statement: Select[Any],
+    around: Scope | None,
+    criteria: Criteria,
+    dialect: Dialect,
+    *,
+    in_from: bool,
+    lateral: bool,
 ) -> tuple[Select[Any], list[FromClause]]:
-    """A select without mapped classes, as it stands inside of another, and its FROM."""
+    """A select without mapped classes, as it stands inside of another and with criteria added, and its FROM."""
+    if statement._compile_state_funcs:  # which only order what is loaded for an end, after it was joined
+        statement = statement._generate()
+        statement._compile_state_funcs = ()
     compiler: Any = dialect.statement_compiler(dialect, None)
     own, every = (around.own, around.all) if around is not None else (set(), set())
-    compiler._global_attributes = {}
+    compiler._global_attributes = for_compiler(criteria)
     # An entry for what is around it also says that nothing is to be loaded along with objects.
     compiler.stack = [{"asfrom_froms": own, "correlate_froms": every, "selectable": statement}]
     state: Any = statement._compile_state_factory(statement, compiler, asfrom=in_from, lateral=lateral)
@@ -76,7 +88,8 @@ def entities_by_key(statement: Select[Any]) -> tuple[Select[Any], set[tuple[Any,
         kinds |= {(column.table, column.name) for column in kind_columns(mapper)}
     if all(map(is_, columns, statement._raw_columns)):
         return statement, kinds
-    return statement.with_only_columns(*columns, maintain_column_froms=True), kinds
+    found = statement.with_only_columns(*columns, maintain_column_froms=True)
+    return found.options(*criteria_in(statement._with_options)), kinds
 
 
 def selects_of(statement: Any) -> list[Any]:
