@@ -18,6 +18,7 @@ from afterwork.errors import AfterworkError, BadJobsFile
 from afterwork.events import Broken, Events, Listener, Reloaded
 from afterwork.insight import Insight
 from afterwork.interruption import interruptible
+from afterwork.jobs.care import Care
 from afterwork.jobs.history import History
 from afterwork.jobs.outcome import Outcome
 from afterwork.jobs.run import Run
@@ -337,7 +338,7 @@ class Afterwork:
 
     def _runner(self, database: Database, connection: Connection) -> Runner:
         tickets, history = tickets_of(self.model.contract, database.dialect), History(self.settings)
-        events = self.events.also(history.note)
+        events, care = self.events.also(history.note), Care(self.settings.batch)
         schema.check_installed(database, connection)
         installation = schema.installation(connection)
         variables = self._variables()
@@ -348,7 +349,7 @@ class Afterwork:
         connection.commit()
         upgrade = upgrade_of(database, self.model, installation, self.clock, events, variables)
         return Runner(
-            database, trigger, self.clock, events, self.settings, history, refresher, rounds, upgrade, variables,
+            database, trigger, self.clock, events, self.settings, history, care, refresher, rounds, upgrade, variables,
             self.around, Timeouts(self.settings.abandon_after),
         )  # fmt: skip
 

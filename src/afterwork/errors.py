@@ -402,7 +402,35 @@ class CancelledByHand(Refused):
 
 
 class ServerDied(Refused):
-    """The process that ran it died again and again, so it is not tried any more."""
+    """The process that ran it died, and it must not be begun again."""
+
+
+class GivenUp(Refused):
+    """It has ended its process, its connection or its worker again and again, so it is not tried any more."""
+
+    def __init__(self, cause: str, times: int, inside_limit: timedelta, detail: str | None = None) -> None:
+        told = "" if detail is None else f" ({shown(detail)})"
+        match cause:
+            case "silent":
+                what = (
+                    f"It took longer than inside_limit of {inside_limit.total_seconds():g} s: make it external, or "
+                    f"quicker, or raise Settings.inside_limit. The database ended its connection {times} times"
+                )
+            case "transaction":
+                what = (
+                    "It took longer than the database's transaction_timeout: make it external, or quicker, or raise "
+                    f"that. The database ended its connection {times} times"
+                )
+            case "connection":
+                what = f"Its connection to the database was ended {times} times{told}. Find out who does that"
+            case "worker":
+                what = f"The thread that ran it was lost {times} times{told}. Find out what ends it"
+            case _:
+                what = (
+                    f"The process that ran it died {times} times. Find out in the log of the system whether memory ran "
+                    "out or a library crashed"
+                )
+        super().__init__(f"{what}. It is not tried any more until it is retried.")
 
 
 class LanguageError(AfterworkError, ValueError):

@@ -184,6 +184,13 @@ class DatabaseLost:
 
 
 @dataclass(frozen=True)
+class ConnectionLost:
+    """A run has lost its connection or its worker while the database is there. It is tried again, alone."""
+
+    error: str
+
+
+@dataclass(frozen=True)
 class DatabaseBack:
     """The database can be reached again."""
 
@@ -321,8 +328,8 @@ class FellAsleep:
 
 Event = (
     Reached | Ran | Failed | WasCancelled | Expired | PutOff | BackOffFailed | Lost | TookOver
-    | ServerStarted | ServerStopping | ServerStopped | ServerCrashed | DatabaseLost | DatabaseBack | InTheWay
-    | Broken | WorkerLost | ListenerRaised | Pruned | NotInSql | OtherCode | Missed | Reloaded | HeldUp
+    | ServerStarted | ServerStopping | ServerStopped | ServerCrashed | DatabaseLost | ConnectionLost | DatabaseBack
+    | InTheWay | Broken | WorkerLost | ListenerRaised | Pruned | NotInSql | OtherCode | Missed | Reloaded | HeldUp
     | Abandoned
     | Fired | RoundFailed | TimerIsGone | Acted | FellAsleep | CantBeWoken
 )  # fmt: skip
@@ -460,6 +467,8 @@ def log(event: Event) -> None:  # noqa: PLR0912, PLR0915 - one case for each eve
             )
         case DatabaseLost(error):
             _say(event, logging.ERROR, "the database can't be reached, waiting for it: %s", error)
+        case ConnectionLost(error):
+            _say(event, logging.WARNING, "a run has lost its connection, it is tried again alone: %s", error)
         case DatabaseBack(seconds):
             _say(event, logging.INFO, "the database is back after %.1f s", seconds)
         case InTheWay(error):

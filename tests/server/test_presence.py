@@ -1,6 +1,5 @@
 """What a server takes over: what nobody works on, and nothing of its own that it has just begun."""
 
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Engine, event, select
@@ -22,12 +21,11 @@ def test_a_run_that_begins_during_the_look_for_orphans_is_none(the_shop: Shop, e
     database = database_of(engine, aw.Settings())
     with database.connect() as connection:
         presence = Presence.enter(connection, database, SystemClock(), Events())
-        now = SystemClock().now()
         mine = Lease("mine", "1", "parallel", presence.id, epoch=1)
         forgotten = Lease("forgotten", "2", "parallel", presence.id, epoch=1)
         with database.transaction(connection):
             for lease in (mine, forgotten):
-                leases.take(connection, lease, now, now + timedelta(minutes=1))
+                leases.take(database, connection, lease)
         noted: list[str] = []
 
         def runs() -> list[str]:

@@ -1,7 +1,7 @@
 """What can be read of servers."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -50,8 +50,8 @@ def living(database: Database, connection: Connection, now: datetime) -> Sequenc
 def _view(
     database: Database, connection: Connection, row: Row[Any], running: Sequence[RunningView], now: datetime
 ) -> ServerView:
-    known = ServerRow(row.id, row.host, row.process, row.process_started, row.seen, row.locked)
-    mark = _mark(database, now - row.seen) if database.is_alive(connection, known, now) else "gone"
+    known = ServerRow(*(row._mapping[field.name] for field in fields(ServerRow)))
+    mark = _mark(database, now - row.seen) if database.is_alive(connection, known) else "gone"
     return ServerView(row.id, row.host, row.process, row.started, row.seen, mark, running)
 
 

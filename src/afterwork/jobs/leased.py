@@ -11,13 +11,14 @@ from functools import partial
 from sqlalchemy import Connection
 
 from afterwork.boundary import CONTAINED
-from afterwork.errors import Cancelled, ServerDied, TimedOut
+from afterwork.errors import Cancelled, TimedOut
 from afterwork.events import Abandoned
+from afterwork.jobs.care import given_up
 from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Superseded, text_of
 from afterwork.jobs.runner import PAUSE_WHEN_CONTENDED, Runner, Settled
 from afterwork.jobs.session import OutsideSession, RunSession
 from afterwork.jobs.trigger import Claim
-from afterwork.store import leases, progress
+from afterwork.store import leases, progress, suspects
 from afterwork.store.leases import Lease
 from afterwork.store.progress import CANCELLED
 
@@ -27,8 +28,7 @@ def begin(runner: Runner, connection: Connection, claim: Claim, lease: Lease) ->
     with runner.database.transaction(connection):
         if runner.trigger.claim_again(connection, claim) is None:
             return False
-        now = runner.clock.now()
-        leases.take(connection, lease, now, now + runner.settings.lease)
+        leases.take(runner.database, connection, lease)
     runner.reached("claimed", [claim])
     return True
 
@@ -39,9 +39,8 @@ def run_leased(runner: Runner, connection: Connection, lease: Lease) -> Settled:
     if claim is None:
         _forget(runner, connection, lease)
         return []
-    if lease.epoch > runner.settings.crash_limit:
-        died = ServerDied(f"The process that ran it died {lease.epoch - 1} times. It is not tried any more.")
-        return _settle(runner, connection, lease, claim, Rejected(str(died)))
+    if (why := _is_given_up(runner, connection, lease)) is not None:
+        return _settle(runner, connection, lease, claim, why)
     began = time.perf_counter()
     try:
         with CONTAINED:
@@ -56,6 +55,16 @@ def run_leased(runner: Runner, connection: Connection, lease: Lease) -> Settled:
             hindered = Hindered(text_of(error), PAUSE_WHEN_CONTENDED)
             return _settle(runner, connection, lease, claim, hindered)
         return _fail(runner, connection, lease, claim, error, began)
+
+
+def _is_given_up(runner: Runner, connection: Connection, lease: Lease) -> Rejected | None:
+    if lease.epoch == 1:
+        return None  # nobody has tried it before
+    suspect = suspects.find(connection, lease.ticket)
+    connection.commit()
+    if suspect is None or not suspect.is_beyond(runner.settings.crash_limit):
+        return None
+    return Rejected(str(given_up(suspect, runner.settings)))
 
 
 def _outside(runner: Runner, connection: Connection, lease: Lease, claim: Claim) -> Settled:
@@ -137,6 +146,8 @@ def _settle(
 def _finish(runner: Runner, connection: Connection, lease: Lease, settled: Settled) -> None:
     runner.settle(connection, settled)
     leases.release(connection, lease)
+    if lease.epoch > 1:
+        suspects.clear(connection, [lease.ticket])
     runner.reached("before commit", [claim for claim, _ in settled])
 
 

@@ -30,6 +30,7 @@ from afterwork.events import (
     Reached,
     WasCancelled,
 )
+from afterwork.jobs.care import Care
 from afterwork.jobs.history import History
 from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, text_of, trace_of
 from afterwork.jobs.perform import Given, check, is_gone, perform, tell
@@ -81,6 +82,7 @@ class Runner:
     events: Events
     settings: Settings
     history: History
+    care: Care
     refresher: Refresher | None = None
     firer: Firer | None = None
     upgrader: Upgrader | None = None

@@ -1,6 +1,7 @@
 """Draining a lane: run what is due in it, until nothing is."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -14,22 +15,6 @@ from afterwork.model.lane import PARALLEL
 from afterwork.store.leases import Lease
 
 
-class Caution:
-    """After a crash, how many tickets are still to be run one at a time, each leaving a trace before it begins."""
-
-    def __init__(self) -> None:
-        self._left = 0
-
-    def begin(self, tickets: int) -> None:
-        """Be careful with the next `tickets`."""
-        self._left = tickets
-
-    def take(self) -> bool:
-        """Whether the next ticket is to be run with care."""
-        careful, self._left = self._left > 0, max(0, self._left - 1)
-        return careful
-
-
 @dataclass(frozen=True)
 class Drainer:
     """Drains lanes for one server. `holding` hears of each lease for the time in which it is worked on;
@@ -37,7 +22,6 @@ class Drainer:
 
     runner: Runner
     server: int
-    caution: Caution
     holding: Callable[[Lease, bool], None]
     may_go_outside: Callable[[], bool]
 
@@ -54,16 +38,20 @@ class Drainer:
 
     def resume(self, connection: Connection, lease: Lease) -> Settled:
         """Run what a lease of this server holds."""
-        self.holding(lease, True)
-        try:
+        with self._holding(connection, lease):
             return run_leased(self.runner, connection, lease)
-        finally:
-            self.holding(lease, False)
 
     def _next(self, connection: Connection, lane: str, priority: int | None) -> Settled:
-        first = self._first(connection, lane, priority) if self.caution.take() else None
-        found = first or run_batch(self.runner, connection, lane, priority)
+        first = self._first(connection, lane, priority) if self.runner.care.take(lane) else None
+        found = first or self._batch(connection, lane, priority)
         return self._leased(connection, found) if isinstance(found, Claim) else found
+
+    def _batch(self, connection: Connection, lane: str, priority: int | None) -> Settled | Claim:
+        try:
+            return run_batch(self.runner, connection, lane, priority)
+        except BaseException as error:
+            self._note(connection, lane, None, error)
+            raise
 
     def _first(self, connection: Connection, lane: str, priority: int | None) -> Claim | None:
         with self.runner.database.transaction(connection):
@@ -73,9 +61,22 @@ class Drainer:
         if claim.external and not self.may_go_outside():
             return []
         lease = Lease(str(claim.run.id), key_text(claim.key), claim.run.lane, self.server, epoch=1)
-        # Held before it is there: a lease that this server doesn't know of is taken over as forgotten.
+        with self._holding(connection, lease):
+            return run_leased(self.runner, connection, lease) if begin(self.runner, connection, claim, lease) else []
+
+    @contextmanager
+    def _holding(self, connection: Connection, lease: Lease) -> Iterator[None]:
+        """Work on a lease. Held before it is there: one that this server doesn't know of is taken over as forgotten."""
         self.holding(lease, True)
         try:
-            return run_leased(self.runner, connection, lease) if begin(self.runner, connection, claim, lease) else []
+            yield
+        except BaseException as error:
+            self._note(connection, lease.lane, lease.ticket, error)
+            raise
         finally:
             self.holding(lease, False)
+
+    def _note(self, connection: Connection, lane: str, key: str | None, error: BaseException) -> None:
+        """Note what has ended its connection or its worker."""
+        if not isinstance(error, Exception) or self.runner.database.has_lost(connection, error):
+            self.runner.care.lost(lane, key, error)

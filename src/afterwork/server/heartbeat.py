@@ -43,9 +43,8 @@ class Heartbeat:
             try:
                 connection = connection or database.connect()
                 if held:
-                    expires = self._runner.clock.now() + settings.lease
                     with database.transaction(connection):
-                        leases.renew(connection, self._presence.id, held, expires)
+                        leases.renew(database, connection, self._presence.id, held)
                 if quiet >= settings.safety_poll:
                     self._presence.show_life(connection)
                     quiet = interval * 0

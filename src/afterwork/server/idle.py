@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.trigger import CACHES, ONCE, TIMERS, Ran
-from afterwork.server.drain import Caution, Drainer
+from afterwork.server.drain import Drainer
 from afterwork.server.history import write_at_end
 from afterwork.server.presence import Presence
 from afterwork.server.prune import prune
@@ -16,10 +16,11 @@ from afterwork.store.leases import ensure_lanes
 def run_until_idle(runner: Runner, connection: Connection) -> Iterator[Ran]:
     """Run until nothing more is due that this thread can have. Yields what came of it, in order."""
     presence = Presence.enter(connection, runner.database, runner.clock, runner.events)
-    drainer = Drainer(runner, presence.id, Caution(), lambda lease, begun: None, may_go_outside=lambda: True)
+    drainer = Drainer(runner, presence.id, lambda lease, begun: None, may_go_outside=lambda: True)
+    runner.care.enter(presence.id, drainer.holding)
     try:
-        if presence.crashed(connection):
-            drainer.caution.begin(runner.settings.batch)
+        presence.crashed(connection)
+        presence.heed(connection, runner.care)
         if runner.refresher is not None:
             runner.refresher.prove(connection)
             runner.refresher.adopt(connection, presence.id, presence.living(connection), list)

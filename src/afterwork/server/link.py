@@ -67,6 +67,19 @@ class Link:
         waker.nudge(connection)
         return waker.ear.hears_more(before, seconds)
 
+    def answers(self) -> bool:
+        """Whether its connection is still there."""
+        return self._connection is not None and self._runner.database.answers(self._connection)
+
+    def stop(self) -> None:
+        """Say that this server stops in order, as well as it can be done."""
+        try:
+            if self._connection is not None:
+                self.presence.stop(self._connection)
+        except Exception as error:
+            if not self._runner.database.is_its_own(error):
+                self._runner.events.emit(Broken("telling that it stops", error))
+
     def close(self) -> None:
         """Disconnect, as well as it can be done."""
         waker, self._waker = self._waker, None

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from afterwork.boundary import failure_of
 from afterwork.events import (
     Broken,
+    ConnectionLost,
     DatabaseBack,
     DatabaseLost,
     FellAsleep,
@@ -66,16 +67,23 @@ class Server:
         # What runs once comes before all else, also if the server is woken before it has looked.
         first = MAIN if runner.upgrader is None else ONCE
         self._lanes = Lanes(self._settings.standby_poll.total_seconds(), first)
-        self._scheduler = Scheduler(self._settings.workers, self._settings.held_limit.total_seconds(), self._lanes)
+        self._care = runner.care
+        self._scheduler = Scheduler(
+            self._settings.workers,
+            self._settings.held_limit.total_seconds(),
+            self._lanes,
+            is_alone=lambda: self._care.is_alone,
+        )
         self._link = Link(runner)
         self._workers = Workers(self._settings.workers, runner.database, self._failed)
         runner.timeouts.frees = self._workers.free
         self._tasks = Tasks(runner, self._link, self._lanes, self._scheduler, self._stopping)
         self._pulse = Pulse()
         self._prober = Prober(runner.database, self._link.wakes)
-        self._lost: tuple[Exception, int] | None = None
+        self._lost: list[tuple[Exception, int]] = []
         self._asleep = self._noticed = False
         self._next_sweep = self._next_proof = self._watched_at = self._looked_at = LONG_AGO
+        self._bury_from = LONG_AGO
         self._due = Due({}, None)
 
     def stop(self) -> None:
@@ -97,10 +105,16 @@ class Server:
 
     def _open(self) -> None:
         self._link.open()
-        if self._link.presence.crashed(self._link.connection):
-            self._tasks.be_careful()
+        self._care.enter(self._link.presence.id, self._lanes.hold)
+        self._look_for_crashes(self._link.connection)
         self._looked_at = LONG_AGO
         self._watched_at = LONG_AGO  # leases may be left, also of this server's own that it has lost track of
+
+    def _look_for_crashes(self, connection: Connection) -> None:
+        """See who is gone. Not soon after a loss of the database: others have lost it, too, and are about to return."""
+        if time.monotonic() >= self._bury_from:
+            self._link.presence.crashed(connection)
+        self._link.presence.heed(connection, self._care)
 
     def _open_first(self) -> bool:
         """Open; wait for those who are in the way. False if told to stop meanwhile."""
@@ -135,13 +149,14 @@ class Server:
             self._serve()
         finally:
             self._runner.events.emit(ServerStopping(presence.id))
+            self._link.stop()
             deadline = time.monotonic() + self._settings.grace.total_seconds()
             unfinished = self._workers.wait_until_idle(deadline - time.monotonic())
             heartbeat.stop(max(0.0, deadline - time.monotonic()))
             keeper.stop(max(SOON, deadline - time.monotonic()))
             self._workers.stop()
             if unfinished:
-                self._link.close()  # it has not gone in order, and the next server is to see that, as after a crash
+                self._link.close()  # its row stays, so that its leases are not taken before they expire or it is gone
             else:
                 self._link.leave()
             self._runner.events.emit(ServerStopped(presence.id, unfinished))
@@ -160,10 +175,8 @@ class Server:
         self._pulse.promise(TURN)
         for name, error in self._workers.lost():
             self._runner.events.emit(WorkerLost(name, error))
-        if self._lost is not None:
-            (error, generation), self._lost = self._lost, None
-            if generation == self._workers.generation:
-                raise error
+        while self._lost:
+            self._see_what_was_lost(*self._lost.pop(0), connection)
         if self._noticed:
             self._try_recent()
         # Before the first worker begins: to write to a file, this thread would wait for what its workers write.
@@ -179,6 +192,19 @@ class Server:
             self._sleep(connection)
         else:
             self._looked_at = LONG_AGO
+
+    def _see_what_was_lost(self, error: Exception, generation: int, connection: Connection) -> None:
+        """A worker's connection is gone. If the server's own is, too, nobody is to blame."""
+        losses = self._care.losses(error)
+        if generation != self._workers.generation:
+            return
+        if not self._link.answers():
+            raise error
+        self._runner.events.emit(ConnectionLost(text_of(error)))
+        self._link.presence.blame(connection, losses)
+        for loss in losses:
+            self._care.begin(loss.scope)
+        self._watched_at = LONG_AGO
 
     def _try_recent(self) -> None:
         """New work is mostly for the lane that had some before: try that one before looking at all."""
@@ -232,6 +258,8 @@ class Server:
 
     def _sleep(self, connection: Connection) -> None:
         standby = self._lanes.standby(self._due.lanes)
+        if not self._due.lanes and self._scheduler.is_quiet:
+            self._care.end()
         watched = self._watch(connection)
         if standby is not None:
             # Somebody else works on what is due and will find what comes; no writer needs to wake this server.
@@ -286,8 +314,7 @@ class Server:
         if passed < standby:
             return standby - passed  # somebody may have begun a run since
         self._watched_at = time.monotonic()
-        if self._link.presence.crashed(connection):
-            self._tasks.be_careful()
+        self._look_for_crashes(connection)
         watching = leases.any_beside(connection, self._lanes.runs())
         if watching:
             self._adopt(connection)
@@ -300,7 +327,8 @@ class Server:
         return standby if watching else None
 
     def _adopt(self, connection: Connection) -> None:
-        for lease in self._link.presence.adopt_orphans(connection, self._lanes.runs):
+        most = int(self._scheduler.is_quiet) if self._care.is_alone else None
+        for lease in self._link.presence.adopt_orphans(connection, self._lanes.runs, most):
             self._lanes.hold(lease, True)
             self._scheduler.add(lease)
         self._start()
@@ -310,7 +338,7 @@ class Server:
     def _failed(self, error: Exception, generation: int) -> None:
         """A worker could not go on. What it was doing, and may have leased, is found again at the next look."""
         if self._runner.database.is_lost(error):
-            self._lost = error, generation
+            self._lost.append((error, generation))
         elif self._runner.database.is_contended(error):
             self._runner.events.emit(InTheWay(text_of(error)))
         else:
@@ -327,6 +355,7 @@ class Server:
         else:
             self._runner.events.emit(Broken("the server's loop", error))
         began = time.monotonic()
+        self._bury_from = began + self._settings.lease.total_seconds()
         if self._open_again():
             self._workers.reconnect()
             self._runner.events.emit(DatabaseBack(time.monotonic() - began))

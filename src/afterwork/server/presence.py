@@ -2,19 +2,23 @@
 
 import os
 import socket
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from afterwork.clock import Clock
 from afterwork.events import Events, ServerCrashed, TookOver
-from afterwork.store import leases
+from afterwork.jobs.care import Care, Loss, cause_of
+from afterwork.jobs.outcome import text_of
+from afterwork.server.burial import blame_for
+from afterwork.store import leases, suspects
 from afterwork.store.database import Database, ServerRow
 from afterwork.store.leases import Lease
-from afterwork.store.process import process_start
+from afterwork.store.process import machine, process_start
 from afterwork.store.tables import server as servers
 
 
@@ -31,14 +35,14 @@ class Presence:
     def enter(cls, connection: Connection, database: Database, clock: Clock, events: Events) -> "Presence":
         """Become one of the servers of a database. `connection` must stay open as long as the server is there."""
         with database.transaction(connection):
-            (number,) = connection.execute(servers.insert().values(_row(clock))).inserted_primary_key or (0,)
+            (number,) = connection.execute(servers.insert().values(_row(database, clock))).inserted_primary_key or (0,)
         presence = cls(int(number), database, clock, events)
         presence.announce(connection)
         return presence
 
     def enter_again(self, connection: Connection) -> None:
         """Go on as the same server, on a new connection."""
-        row = _row(self.clock)
+        row = self._row()
         with self.database.transaction(connection):
             insert = self._insert(row)
             connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_=row))
@@ -47,20 +51,30 @@ class Presence:
     def announce(self, connection: Connection) -> None:
         """Take the lock that shows that this server lives, where the database has such locks."""
         if self.database.announce(connection, self.id):
-            connection.execute(update(servers).where(servers.c.id == self.id).values(locked=True))
+            announced = self.database.after(timedelta(0))
+            mine = update(servers).where(servers.c.id == self.id)
+            connection.execute(mine.values(locked=True, announced=announced))
         connection.commit()
 
     def show_life(self, connection: Connection) -> None:
         """Write that this server was here just now."""
-        c = servers.c
-        if not connection.execute(update(servers).where(c.id == self.id).values(seen=self.clock.now())).rowcount:
+        alive = {"seen": self.clock.now(), "beat": self.database.after(timedelta(0))}
+        if not connection.execute(update(servers).where(servers.c.id == self.id).values(alive)).rowcount:
             # Others took it for dead while it was stopped; or it just enters again, on another connection.
-            connection.execute(self._insert(_row(self.clock)).on_conflict_do_nothing(index_elements=["id"]))
+            connection.execute(self._insert(self._row()).on_conflict_do_nothing(index_elements=["id"]))
         connection.commit()
 
     def _insert(self, row: Mapping[str, Any]) -> Any:
         kind: Any = postgresql if self.database.dialect == "postgresql" else sqlite
         return kind.insert(servers).values(id=self.id, **row)
+
+    def _row(self) -> dict[str, Any]:
+        return _row(self.database, self.clock)
+
+    def stop(self, connection: Connection) -> None:
+        """Say that this server stops in order. What it has not ended when it is gone was not the end of it."""
+        connection.execute(update(servers).where(servers.c.id == self.id).values(stopping=True))
+        connection.commit()
 
     def leave(self, connection: Connection) -> None:
         """Be gone. Leases that are left are anybody's."""
@@ -68,47 +82,81 @@ class Presence:
         connection.commit()
 
     def crashed(self, connection: Connection) -> int:
-        """Clear away the rows of servers that are gone without having stopped. Returns how many there were."""
-        gone = [
-            row for row in self._others(connection) if not self.database.is_alive(connection, row, self.clock.now())
-        ]
-        for row in gone:
-            if connection.execute(delete(servers).where(servers.c.id == row.id)).rowcount:
-                self.events.emit(ServerCrashed(row.id, row.host, row.process))
+        """Clear away the rows of servers that are gone. Returns how many of them had not been told to stop."""
+        gone = [row for row in self._others(connection) if not self.database.is_alive(connection, row)]
+        crashed = [row for row in gone if self._clear(connection, row) and not row.stopping]
         connection.commit()
-        return len(gone)
+        for row in crashed:
+            self.events.emit(ServerCrashed(row.id, row.host, row.process))
+        return len(crashed)
 
-    def adopt_orphans(self, connection: Connection, mine: Callable[[], Collection[str]]) -> list[Lease]:
-        """Take over the leases that nobody works on. `mine` gives the runs that this server is working on."""
-        now = self.clock.now()
-        found = leases.abandoned(connection, self.id, self.living(connection), now)
+    def _clear(self, connection: Connection, row: ServerRow) -> bool:
+        """Clear away the row of a server that is gone. False if another server was quicker."""
+        if not connection.execute(delete(servers).where(servers.c.id == row.id)).rowcount:
+            return False
+        if not row.stopping and not self.database.was_lost_with_database(connection, row):
+            blame_for(self.database, connection, row.id)
+        return True
+
+    def adopt_orphans(
+        self, connection: Connection, mine: Callable[[], Collection[str]], most: int | None = None
+    ) -> list[Lease]:
+        """Take over leases that nobody works on, no more than `most`, those first that have died least. `mine` gives
+        the runs that this server is working on."""
+        rows = {row.id: row for row in self._others(connection)}
+        found = leases.abandoned(self.database, connection, self.id, [self.id, *rows])
         held = mine()  # after that: what this server has begun meanwhile is no orphan
-        adopted = []
-        for lease in (one for one in found if one.run not in held):
-            taken = leases.take_over(connection, lease, self.id, now + self.database.settings.lease)
+        adopted: list[Lease] = []
+        for lease in found:
+            if len(adopted) == most:
+                break
+            if lease.run in held or self._keeps(connection, rows.get(lease.server)):
+                continue
+            taken = leases.take_over(self.database, connection, lease, self.id)
             if taken is not None:
+                if lease.server in rows and not rows[lease.server].stopping:  # taken for dead, and not buried yet
+                    suspects.blame(self.database, connection, lease.ticket, "process")
                 self.events.emit(TookOver(taken.run, taken.lane, taken.epoch))
                 adopted.append(taken)
         connection.commit()
         return adopted
+
+    def blame(self, connection: Connection, losses: Sequence[Loss]) -> None:
+        """Count what runs of this server have lost that lives on. All servers are to be careful there."""
+        for loss in losses:
+            if loss.key is not None:
+                suspects.blame(self.database, connection, loss.key, cause_of(loss.error), text_of(loss.error))
+            suspects.be_careful(self.database, connection, loss.scope)
+        connection.commit()
+
+    def heed(self, connection: Connection, care: Care) -> None:
+        """Be careful where something has died lately."""
+        care.heed(suspects.careful(self.database, connection))
+        connection.commit()
+
+    def _keeps(self, connection: Connection, row: ServerRow | None) -> bool:
+        """Whether the server of an expired lease is known to live: stopped, or too busy to renew it."""
+        return row is not None and not row.stopping and self.database.lives(connection, row) is True
 
     def living(self, connection: Connection) -> list[int]:
         """The servers that are there, this one included."""
         return [self.id, *(row.id for row in self._others(connection))]
 
     def _others(self, connection: Connection) -> list[ServerRow]:
-        c = servers.c
-        rows = select(c.id, c.host, c.process, c.process_started, c.seen, c.locked).where(c.id != self.id)
-        return [ServerRow(*row) for row in connection.execute(rows)]
+        return [row for row in ServerRow.all(connection) if row.id != self.id]
 
 
-def _row(clock: Clock) -> dict[str, Any]:
+def _row(database: Database, clock: Clock) -> dict[str, Any]:
     process, now = os.getpid(), clock.now()
     return {
         "host": socket.gethostname(),
+        "machine": machine(),
         "process": process,
         "process_started": process_start(process),
         "started": now,
         "seen": now,
+        "beat": database.after(timedelta(0)),
         "locked": False,
+        "announced": None,
+        "stopping": False,
     }

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from afterwork.events import Pruned
 from afterwork.jobs.runner import Runner
-from afterwork.store import history, progress
+from afterwork.store import history, progress, suspects
 
 SLICE = 0.01
 """Seconds that one transaction takes about."""
@@ -35,7 +35,7 @@ class Sweep:
         for count in self._all(connection, self._receipts):
             receipts += count
             yield count
-        for each in (self._progress, self._history):
+        for each in (self._progress, self._history, self._suspects):
             yield from self._all(connection, each)
         if receipts:
             self._runner.events.emit(Pruned(receipts))
@@ -60,6 +60,9 @@ class Sweep:
 
     def _progress(self, connection: Connection) -> int:
         return progress.prune(connection, self._runner.clock.now(), self._rows)
+
+    def _suspects(self, connection: Connection) -> int:
+        return suspects.prune(self._runner.database, connection)
 
     def _history(self, connection: Connection) -> int:
         before = self._runner.clock.now() - self._runner.settings.history

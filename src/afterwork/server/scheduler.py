@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
+from afterwork.jobs.care import SURVIVED
 from afterwork.model.lane import PARALLEL
 from afterwork.server.lanes import Lanes
 from afterwork.server.turn import BESIDE, Kind, Turn
@@ -34,9 +35,18 @@ class Scheduler:
     """Hands out turns. Shared by the loop and its workers.
 
     `workers` is how many turns there are at the same time, beside those that a kind has for itself; a turn that has
-    been with one run for `limit` seconds has its worker replaced. `clock` reads seconds that never go back."""
+    been with one run for `limit` seconds has its worker replaced. `clock` reads seconds that never go back. While it
+    `is_alone`, what is tried has the process for itself."""
 
-    def __init__(self, workers: int, limit: float, lanes: Lanes, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        workers: int,
+        limit: float,
+        lanes: Lanes,
+        clock: Callable[[], float] = time.monotonic,
+        is_alone: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._is_alone = is_alone
         self._workers = workers
         self._limit = limit
         self._lanes = lanes
@@ -133,7 +143,19 @@ class Scheduler:
 
     # Whether there is a worker.
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing goes on, or waits to go on, but runs that have survived for a while."""
+        with self._lock:
+            return not self._leases and self._has_survived(None)
+
+    def _has_survived(self, besides: Turn | None) -> bool:
+        long_ago = self._clock() - SURVIVED
+        return all(turn.is_outside and turn.since < long_ago for turn in self._running if turn is not besides)
+
     def _has_room(self, kind: Kind, besides: Turn | None = None) -> bool:
+        if self._is_alone() and not self._has_survived(besides):
+            return False
         replaced = self._replaced()
         busy = [turn.kind for turn in self._running if turn is not besides and turn not in replaced]
         if kind not in busy:

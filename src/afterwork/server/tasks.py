@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.trigger import CACHES, ONCE, TIMERS
 from afterwork.model.lane import PARALLEL
-from afterwork.server.drain import Caution, Drainer
+from afterwork.server.drain import Drainer
 from afterwork.server.lanes import Lanes
 from afterwork.server.link import Link
 from afterwork.server.prune import Sweep
@@ -30,7 +30,6 @@ class Tasks:
         self._lanes = lanes
         self._scheduler = scheduler
         self._stopping = stopping
-        self._caution = Caution()
 
     def of(self, turn: Turn) -> Task:
         """Return the task of a turn."""
@@ -54,13 +53,14 @@ class Tasks:
         self._scheduler.end(turn)
         self._link.wake()
 
-    def be_careful(self) -> None:
-        """Run the next tickets one at a time: they may have killed a server."""
-        self._caution.begin(self._runner.settings.batch)
-
     def _ends(self, turn: Turn) -> bool:
         """Return whether a turn ends here, between two transactions."""
         return not self._scheduler.goes_on(turn) or self._stopping.is_set()
+
+    def _gives_way(self) -> bool:
+        """Return whether what has a worker of its own ends its turn, since the server stops, or begins nothing else
+        meanwhile."""
+        return self._stopping.is_set() or self._runner.care.is_alone
 
     # Lanes.
 
@@ -98,13 +98,8 @@ class Tasks:
         self._drainer(turn).resume(connection, turn.lease)
 
     def _drainer(self, turn: Turn) -> Drainer:
-        return Drainer(
-            self._runner,
-            self._link.presence.id,
-            self._caution,
-            self._lanes.hold,
-            partial(self._scheduler.may_go_outside, turn),
-        )
+        may_go_outside = partial(self._scheduler.may_go_outside, turn)
+        return Drainer(self._runner, self._link.presence.id, self._lanes.hold, may_go_outside)
 
     # What stands beside lanes.
 
@@ -116,7 +111,7 @@ class Tasks:
                 self._runner.report_runs(settled)
                 ran = ran or bool(settled)
                 self._scheduler.goes_on(turn)  # its worker is for it alone
-                if self._stopping.is_set():
+                if self._gives_way():
                     break
         finally:
             if ran:
@@ -147,7 +142,7 @@ class Tasks:
         for _ in self._runner.firer.fire(connection):
             fired = True
             self._scheduler.goes_on(turn)
-            if self._stopping.is_set():
+            if self._gives_way():
                 break
         if not fired:
             self._lanes.is_elsewhere(TIMERS)  # another server has just fired what was due

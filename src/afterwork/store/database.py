@@ -3,11 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, StaticPool, Table, event
+from sqlalchemy import ColumnElement, Connection, Engine, StaticPool, Table, event, select
 from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.pool import SingletonThreadPool
 
@@ -15,6 +15,7 @@ from afterwork.errors import StateHasChanged, TransactionIsTheRuns, UnsupportedD
 from afterwork.settings import Settings
 from afterwork.store.column_type import Columns
 from afterwork.store.own_engine import without_begin
+from afterwork.store.tables import server as servers
 
 RUNNING = "afterwork.running"
 """In a connection's `info` while a job works on it: True, or False once the job has rolled back."""
@@ -58,6 +59,16 @@ class ServerRow:
     process_started: float
     seen: datetime
     locked: bool
+    announced: datetime | None
+    beat: datetime | None
+    machine: str | None
+    stopping: bool
+
+    @classmethod
+    def all(cls, connection: Connection) -> "list[ServerRow]":
+        """Return the servers that have not stopped in order, by number."""
+        rows = select(*(servers.c[one.name] for one in fields(cls))).order_by(servers.c.id)
+        return [cls(*row) for row in connection.execute(rows)]
 
 
 class Database(ABC):
@@ -184,9 +195,12 @@ class Database(ABC):
     def has_lost(self, connection: Connection, error: BaseException) -> bool:
         """Whether an error that a run raised means that `connection` is gone. A job may also have lost a database of
         its own, which is no reason to wait for this one."""
-        return self.is_lost(error) and not self._answers(connection)
+        if connection.closed or connection.invalidated:
+            return True  # whatever the job has made of the error
+        return self.is_lost(error) and not self.answers(connection)
 
-    def _answers(self, connection: Connection) -> bool:
+    def answers(self, connection: Connection) -> bool:
+        """Whether a connection is still there."""
         if connection.closed or connection.invalidated:
             return False
         try:
@@ -285,8 +299,28 @@ class Database(ABC):
         lock here."""
 
     @abstractmethod
-    def is_alive(self, connection: Connection, row: ServerRow, now: datetime) -> bool:
+    def after(self, span: timedelta) -> ColumnElement[datetime]:
+        """Return the moment so long from now, by the one clock that all servers on this database share."""
+
+    def now(self, connection: Connection) -> datetime:
+        """Return what time it is by that clock."""
+        found: datetime = connection.execute(select(self.after(timedelta(0)))).scalar_one()
+        return found
+
+    @abstractmethod
+    def lives(self, connection: Connection, row: ServerRow) -> bool | None:
+        """Whether another server is there. None where nothing but its signs of life can tell."""
+
+    @abstractmethod
+    def was_lost_with_database(self, connection: Connection, row: ServerRow) -> bool:
+        """Whether a server that is gone lost its lock, or may have, because the database as a whole went down."""
+
+    def is_alive(self, connection: Connection, row: ServerRow) -> bool:
         """Whether another server is there, as far as can be told."""
+        lives = self.lives(connection, row)
+        if lives is None:
+            return self.now(connection) - (row.beat or row.seen) < self.settings.safety_poll + self.settings.lease
+        return lives
 
     @abstractmethod
     def lane_holders(self, connection: Connection) -> Mapping[str, Holder]:

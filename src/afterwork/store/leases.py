@@ -2,13 +2,15 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import timedelta
 
-from sqlalchemy import Connection, bindparam, delete, or_, select, text, update
+from sqlalchemy import Connection, bindparam, delete, func, or_, select, text, update
 
 from afterwork.model.lane import PARALLEL
+from afterwork.store.database import Database
 from afterwork.store.tables import lane as lanes
 from afterwork.store.tables import lease as leases
+from afterwork.store.tables import suspect as suspects
 
 AT_ONCE = 1000
 """Lanes that one statement names."""
@@ -44,7 +46,7 @@ def lock_lane(connection: Connection, name: str) -> bool:
     return connection.execute(free.with_for_update(skip_locked=True)).scalar() is not None
 
 
-def take(connection: Connection, lease: Lease, now: datetime, expires: datetime) -> None:
+def take(database: Database, connection: Connection, lease: Lease) -> None:
     """Begin a lease, in the transaction that has claimed the ticket and its lane."""
     values = {
         "run": lease.run,
@@ -53,7 +55,7 @@ def take(connection: Connection, lease: Lease, now: datetime, expires: datetime)
         "server": lease.server,
         "epoch": lease.epoch,
     }
-    connection.execute(leases.insert().values(values | {"taken": now, "expires": expires}))
+    connection.execute(leases.insert().values(values | _from_now(database)))
     if lease.lane != PARALLEL:
         connection.execute(update(lanes).where(lanes.c.name == lease.lane).values(lease=lease.run))
 
@@ -73,11 +75,14 @@ def release(connection: Connection, lease: Lease) -> None:
         connection.execute(update(lanes).where(lanes.c.lease == lease.run).values(lease=None))
 
 
-def renew(connection: Connection, server: int, runs: Collection[str], expires: datetime) -> None:
+def renew(database: Database, connection: Connection, server: int, runs: Collection[str]) -> None:
     """Show that the server which has these runs is alive."""
-    connection.execute(
-        update(leases).where(leases.c.server == server, leases.c.run.in_(list(runs))).values(expires=expires)
-    )
+    mine = leases.c.server == server, leases.c.run.in_(list(runs))
+    connection.execute(update(leases).where(*mine).values(expires=database.after(database.settings.lease)))
+
+
+def _from_now(database: Database) -> dict[str, object]:
+    return {"taken": database.after(timedelta(0)), "expires": database.after(database.settings.lease)}
 
 
 def any_beside(connection: Connection, mine: Collection[str]) -> bool:
@@ -85,22 +90,23 @@ def any_beside(connection: Connection, mine: Collection[str]) -> bool:
     return connection.execute(select(leases.c.run).where(leases.c.run.not_in(list(mine))).limit(1)).scalar() is not None
 
 
-def abandoned(connection: Connection, server: int, living: Collection[int], now: datetime) -> list[Lease]:
+def abandoned(database: Database, connection: Connection, server: int, living: Collection[int]) -> list[Lease]:
     """The leases that perhaps nobody works on: expired, of a server that is not there, or this server's own, which only
     it can tell from those that it has forgotten."""
     c = leases.c
-    alone = or_(c.server.not_in(list(living)), c.server == server, c.expires < now)
-    found = select(c.run, c.ticket, c.lane, c.server, c.epoch).where(alone)
+    alone = or_(c.server.not_in(list(living)), c.server == server, c.expires < database.after(timedelta(0)))
+    deaths = func.coalesce(select(suspects.c.deaths).where(suspects.c.key == c.ticket).scalar_subquery(), 0)
+    found = select(c.run, c.ticket, c.lane, c.server, c.epoch).where(alone).order_by(deaths, c.taken)
     return [Lease(*row) for row in connection.execute(found)]
 
 
-def take_over(connection: Connection, lease: Lease, server: int, expires: datetime) -> Lease | None:
+def take_over(database: Database, connection: Connection, lease: Lease, server: int) -> Lease | None:
     """Make a lease this server's own, unless somebody was quicker, or is just settling its run. Whoever had it can't
     settle it any more."""
     c = leases.c
     free = select(c.run).where(c.run == lease.run, c.epoch == lease.epoch).with_for_update(skip_locked=True)
     taken = connection.execute(
-        update(leases).where(c.run.in_(free)).values(server=server, epoch=lease.epoch + 1, expires=expires)
+        update(leases).where(c.run.in_(free)).values(server=server, epoch=lease.epoch + 1, **_from_now(database))
     )
     return replace(lease, server=server, epoch=lease.epoch + 1) if taken.rowcount else None
 

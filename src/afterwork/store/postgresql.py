@@ -10,10 +10,11 @@ from typing import Any
 
 from psycopg import Error as PsycopgError
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Connection, Engine, Table, text
+from sqlalchemy import ColumnElement, Connection, Engine, Interval, Table, cast, func, literal, text
 from sqlalchemy.exc import DBAPIError
 
 from afterwork.errors import StateHasChanged
+from afterwork.model.moment import UtcDateTime
 from afterwork.settings import Settings
 from afterwork.store import role, sleep
 from afterwork.store.database import NOT_LONG, Database, Holder, ServerRow
@@ -56,6 +57,9 @@ LANE_HOLDERS = text(
     " JOIN pg_locks ON locktype = 'transactionid' AND transactionid = lane.xmax AND granted AND mode = 'ExclusiveLock'"
     " LEFT JOIN pg_stat_activity USING (pid)"
 )
+
+
+AGE = text("SELECT clock_timestamp() - pg_postmaster_start_time()")
 
 
 class PostgreSQL(Database):
@@ -222,15 +226,24 @@ class PostgreSQL(Database):
             connection.execute(sleep.SHOW_LIFE, {"server": server})
         return self._has_session
 
-    def is_alive(self, connection: Connection, row: ServerRow, now: datetime) -> bool:
-        if not row.locked or self._has_just_started(connection):
-            return now - row.seen < self.settings.safety_poll + self.settings.lease
-        return bool(connection.execute(sleep.IS_ALIVE, {"server": row.id}).scalar())
+    def after(self, span: timedelta) -> ColumnElement[datetime]:
+        return cast(func.clock_timestamp() + literal(span, Interval()), UtcDateTime())
 
-    def _has_just_started(self, connection: Connection) -> bool:
-        """After a restart of PostgreSQL all locks are gone, and the servers are about to take theirs again."""
-        age = connection.execute(text("SELECT clock_timestamp() - pg_postmaster_start_time()")).scalar_one()
-        return bool(age < self.settings.lease)
+    def lives(self, connection: Connection, row: ServerRow) -> bool | None:
+        if not row.locked:
+            return None
+        if connection.execute(sleep.IS_ALIVE, {"server": row.id}).scalar():
+            return True
+        return self._may_come_back(connection, row)
+
+    def _may_come_back(self, connection: Connection, row: ServerRow) -> bool:
+        """After a restart of PostgreSQL all locks are gone, and their servers are about to take them again."""
+        age: timedelta = connection.execute(AGE).scalar_one()
+        return age < self.settings.lease and self.was_lost_with_database(connection, row)
+
+    def was_lost_with_database(self, connection: Connection, row: ServerRow) -> bool:
+        age: timedelta = connection.execute(AGE).scalar_one()
+        return row.announced is None or row.announced < self.now(connection) - age
 
     def lane_holders(self, connection: Connection) -> Mapping[str, Holder]:
         return {lane: Holder(process, since) for lane, process, since in connection.execute(LANE_HOLDERS)}

@@ -1,6 +1,7 @@
 """Processes of this machine, told apart although their numbers come back."""
 
 import os
+import socket
 from pathlib import Path
 
 
@@ -17,3 +18,30 @@ def process_start(process: int) -> float:
     except OSError:
         return 0
     return -1 if fields[0] == "Z" else float(fields[19])
+
+
+def machine() -> str:
+    """Name where the numbers of processes mean the same: this run of the machine, and in it the container.
+
+    Containers that share a file may share a host name, too, and each has a process of the number 1.
+    """
+    return f"{_boot()} {_container()}"
+
+
+def has_rebooted(host: str, known: str | None) -> bool:
+    """Whether a machine of this host name that is known by another `machine` is this one before it was started anew."""
+    return known is not None and host == socket.gethostname() and known.split(" ")[0] != _boot()
+
+
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return socket.gethostname()
+
+
+def _container() -> str:
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""

@@ -1,21 +1,21 @@
 """SQLite: one writer at a time, and servers on one machine."""
 
-import socket
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table
+from sqlalchemy import ColumnElement, Connection, Engine, Table, literal
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError
 
 from afterwork.errors import StateHasChanged
+from afterwork.model.moment import UtcDateTime
 from afterwork.settings import Settings
 from afterwork.store.database import Database, Holder, ServerRow
-from afterwork.store.process import process_start
+from afterwork.store.process import has_rebooted, machine, process_start
 from afterwork.store.sqlite_column import SQLiteColumns
 from afterwork.store.turn import Turn
 
@@ -170,10 +170,17 @@ class SQLite(Database):
     def announce(self, connection: Connection, server: int) -> bool:
         return False
 
-    def is_alive(self, connection: Connection, row: ServerRow, now: datetime) -> bool:
-        if row.host == socket.gethostname():
+    def after(self, span: timedelta) -> ColumnElement[datetime]:
+        # A file has no clock; all who share it are on one machine, which has one.
+        return literal(datetime.now(UTC) + span, UtcDateTime())
+
+    def lives(self, connection: Connection, row: ServerRow) -> bool | None:
+        if row.machine == machine():
             return process_start(row.process) == row.process_started
-        return now - row.seen < self.settings.safety_poll + self.settings.lease
+        return False if has_rebooted(row.host, row.machine) else None
+
+    def was_lost_with_database(self, connection: Connection, row: ServerRow) -> bool:
+        return False
 
     def lane_holders(self, connection: Connection) -> Mapping[str, Holder]:
         return {}  # there is one lock for all, and it has no name

@@ -29,10 +29,16 @@ server = Table(
     Column("started", UtcDateTime, nullable=False),
     Column("seen", UtcDateTime, nullable=False),
     Column("locked", Boolean, nullable=False),
+    Column("announced", UtcDateTime),
+    Column("beat", UtcDateTime),
+    Column("machine", Text),
+    Column("stopping", Boolean, nullable=False, server_default=false()),
     sqlite_autoincrement=True,
 )
-"""The servers that are there. A server deletes its row when it stops; a row whose server is dead tells of a crash.
-`locked` says that the server holds a lock as long as its connection lives, which tells dead from slow."""
+"""The servers that are there. A server deletes its row when it stops; a row whose server is dead tells of a crash,
+unless it was `stopping` in order. `locked` says that the server holds a lock as long as its connection lives, which
+tells dead from slow, and `announced` since when. `machine` tells where the numbers of processes mean the same. It was
+`seen` last by its own clock, at `beat` by that of the database."""
 
 lane = Table(
     "afterwork_lane",
@@ -56,6 +62,28 @@ lease = Table(
     Index("afterwork_lease_server", "server"),
 )
 """Runs that go on with no transaction open. Whoever takes one over raises its epoch; only the last may settle it."""
+
+suspect = Table(
+    "afterwork_suspect",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("deaths", Integer, nullable=False, server_default="0"),
+    Column("near", Integer, nullable=False, server_default="0"),
+    Column("cause", String(12), nullable=False),
+    Column("detail", Text),
+    Column("at", UtcDateTime, nullable=False),
+)
+"""What was being tried when its process, connection or worker ended: how often it was the one that had begun last, how
+often it was `near`, running beside that one; and by what it ended the last time. Forgotten when it has ended."""
+
+caution = Table(
+    "afterwork_caution",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+)
+"""Where something has died that left no trace, so that each server tries one thing after the other there for a while:
+a lane, what stands for one, or "" for all; and when that was."""
 
 timer = Table(
     "afterwork_timer",

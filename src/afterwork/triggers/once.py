@@ -148,8 +148,7 @@ class Upgrade:
         with self.database.transaction(connection):
             if not self._begin(connection, one):
                 return None
-            now = self.clock.now()
-            leases.take(connection, lease, now, now + self.database.settings.lease)
+            leases.take(self.database, connection, lease)
         began = time.monotonic()
         try:
             with CONTAINED, _ended(OutsideSession(connection)) as session:

@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 
 from afterwork.insight import servers
 from afterwork.insight.check.finding import Finding, Scene
-from afterwork.store import tables
 from afterwork.store.database import ServerRow
 
 WHY = "Moments at which jobs are due are compared with it. Let NTP set the clocks of all machines."
@@ -33,13 +32,12 @@ def _of_this_machine(scene: Scene, there: datetime) -> Finding:
 
 def _of_servers(scene: Scene, now: datetime) -> Iterator[Finding]:
     """A server's row says when it was last here, by its own clock; each writes it every few minutes."""
-    c, settings = tables.server.c, scene.database.settings
-    rows = select(c.id, c.host, c.process, c.process_started, c.seen, c.locked).order_by(c.id)
-    for row in [ServerRow(*found) for found in scene.connection.execute(rows)]:
+    settings = scene.database.settings
+    for row in ServerRow.all(scene.connection):
         silent = now - row.seen
         if silent < -scene.limits.clocks_apart:
             yield Finding(f"server {row.id} on {row.host}: its clock is {_span(-silent)} ahead", False, WHY)
-        elif silent > settings.safety_poll + settings.lease * 2 and scene.database.is_alive(scene.connection, row, now):
+        elif silent > settings.safety_poll + settings.lease * 2 and scene.database.is_alive(scene.connection, row):
             what = f"server {row.id} on {row.host} is there, and wrote that last {_span(silent)} ago by its own clock"
             yield Finding(what, False, f"Its clock is behind, or it is stopped. {WHY}")
 

@@ -1,0 +1,145 @@
+"""Care: where something has died, runs are tried one after the other, and each leaves a trace before it begins.
+
+While nothing dies, this costs nothing. What has died without a trace, in a batch for instance, can't be told from the
+others; so there, for as many runs as a batch has, each is noted first. If it dies then, it is known.
+"""
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from afterwork.errors import GivenUp
+from afterwork.model.lane import PARALLEL
+from afterwork.settings import Settings
+from afterwork.store import leases
+from afterwork.store.database import Database
+from afterwork.store.leases import Lease
+from afterwork.store.suspects import EVERYWHERE, Cause, Suspect
+
+ALONE = 60.0
+"""Seconds after a crash in which a server begins one run at a time, so that it is clear which one ends the process."""
+
+SURVIVED = 5.0
+"""What has gone on for so many seconds then is not waited for any longer."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A run of this server lost its connection or its worker: where, by which error, and its key if it left a trace."""
+
+    scope: str
+    key: str | None
+    error: BaseException
+
+
+class Care:
+    """The care of one server. From any of its threads."""
+
+    def __init__(self, runs: int) -> None:
+        self._lock = threading.Lock()
+        self._runs = runs
+        self._everywhere = 0
+        self._left: dict[str, int] = {}
+        self._known: dict[str, datetime] = {}
+        self._alone_until = float("-inf")
+        self._losses: list[Loss] = []
+        self._server = 0
+        self._holding: Callable[[Lease, bool], None] = lambda lease, begun: None
+
+    def enter(self, server: int, holding: Callable[[Lease, bool], None]) -> None:
+        """Say for which server this is. `holding` is told of each trace for as long as it is worked on."""
+        self._server, self._holding = server, holding
+
+    def begin(self, scope: str = EVERYWHERE) -> None:
+        """Be careful in a scope: with as many runs as a batch has, or until nothing more is due there."""
+        with self._lock:
+            if scope == EVERYWHERE:
+                self._everywhere, self._left = self._runs, {}
+                self._alone_until = time.monotonic() + ALONE
+            else:
+                self._left[scope] = self._runs
+
+    def heed(self, noted: Mapping[str, datetime]) -> None:
+        """Be careful also because of what others have noted."""
+        for scope, at in noted.items():
+            if self._known.get(scope) != at:
+                self._known[scope] = at
+                self.begin(scope)
+
+    def take(self, scope: str) -> bool:
+        """Whether the next run in a scope is to be tried alone."""
+        with self._lock:
+            left = self._left.get(scope, self._everywhere)
+            if left > 0:
+                self._left[scope] = left - 1
+            return left > 0
+
+    def is_over(self, scope: str) -> None:
+        """All that was due in a scope has run, and has been survived."""
+        with self._lock:
+            if self._everywhere or scope in self._left:
+                self._left[scope] = 0
+
+    def end(self) -> None:
+        """All that was due has run."""
+        with self._lock:
+            self._everywhere, self._left, self._alone_until = 0, {}, float("-inf")
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether nothing else is to begin beside what is tried."""
+        return time.monotonic() < self._alone_until
+
+    def lost(self, scope: str, key: str | None, error: BaseException) -> None:
+        """Note that a run has lost its connection or worker, until it is known whether all the others have, too."""
+        with self._lock:
+            self._losses.append(Loss(scope, key, error))
+
+    def losses(self, error: BaseException) -> list[Loss]:
+        """Return what was lost with this error, once."""
+        with self._lock:
+            found = [one for one in self._losses if one.error is error]
+            self._losses = [one for one in self._losses if one.error is not error]
+        return found
+
+    @contextmanager
+    def trying(self, database: Database, connection: Connection, scope: str, key: str) -> Iterator[bool]:
+        """While the block lasts, it can be seen that this server tries something, if it is to be careful there; so the
+        block is given. What is tried has transactions of its own."""
+        if not self.take(scope):
+            yield False
+            return
+        lease = Lease(str(uuid.uuid4()), key, PARALLEL, self._server, epoch=1)
+        self._holding(lease, True)
+        try:
+            with database.transaction(connection):
+                leases.take(database, connection, lease)
+            yield True
+            with database.transaction(connection):
+                leases.release(connection, lease)
+        finally:
+            self._holding(lease, False)
+
+
+def cause_of(error: BaseException) -> Cause:
+    """Return what an error that ended a run says of how it did."""
+    if not isinstance(error, Exception):
+        return "worker"
+    match getattr(getattr(error, "orig", error), "sqlstate", None):
+        case "25P03":
+            return "silent"
+        case "25P04":
+            return "transaction"
+        case _:
+            return "connection"
+
+
+def given_up(suspect: Suspect, settings: Settings) -> GivenUp:
+    """Return why a suspect is not tried any more."""
+    return GivenUp(suspect.cause, suspect.times, settings.inside_limit, suspect.detail)

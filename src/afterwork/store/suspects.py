@@ -1,0 +1,129 @@
+"""What may be poison: it was being tried when its process, its connection or its worker ended.
+
+While nothing dies, nothing is written here. A lease, and the claim of a single cache, are traces that a run leaves
+before it begins. When its server is buried, these say what it was trying.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import Connection, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from afterwork.store.database import Database
+from afterwork.store.tables import caution as cautions
+from afterwork.store.tables import suspect as suspects
+
+Cause = Literal["process", "silent", "transaction", "connection", "worker"]
+"""What ended: the process; the connection, for silence, for too long a transaction, or for another reason; the worker
+thread."""
+
+CACHE, ROUND = "afterwork-cache-", "afterwork-round-"
+"""What the keys of caches and of rounds begin with. Other keys are those of leases: of tickets, hits and actions."""
+
+EVERYWHERE = ""
+"""The scope of caution that is all that a server runs."""
+
+MANY = 4
+"""What was near so many times the limit of deaths is given up, too: the killer may take its time."""
+
+REMEMBERED = timedelta(days=30)
+
+CAREFUL_FOR = timedelta(minutes=10)
+"""For so long, servers that come are careful because of what has died before."""
+
+TRIED_AGAIN = timedelta(days=1)
+"""What was given up, and comes again by itself, is tried once more after so long."""
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """What is known of one that may be poison."""
+
+    key: str
+    deaths: int
+    near: int
+    cause: Cause
+    detail: str | None
+    at: datetime
+
+    def is_beyond(self, limit: int) -> bool:
+        """Whether it is not to be tried any more."""
+        return self.deaths >= limit or self.near >= MANY * limit
+
+    @property
+    def times(self) -> int:
+        """How often something ended while it was being tried."""
+        return self.deaths + self.near
+
+
+_COLUMNS = [suspects.c[name] for name in ("key", "deaths", "near", "cause", "detail", "at")]
+
+
+def find(connection: Connection, key: str) -> Suspect | None:
+    """Return what is known of one key; None if nothing is."""
+    row = connection.execute(select(*_COLUMNS).where(suspects.c.key == key)).one_or_none()
+    return None if row is None else Suspect(*row)
+
+
+def every(connection: Connection) -> list[Suspect]:
+    """Return all suspects, the last one first."""
+    rows = connection.execute(select(*_COLUMNS).order_by(suspects.c.at.desc(), suspects.c.key))
+    return [Suspect(*row) for row in rows]
+
+
+def beyond(connection: Connection, keys: Collection[str], limit: int) -> Mapping[str, Suspect]:
+    """Return those of some keys that are not to be tried any more, until a day has passed."""
+    rows = connection.execute(select(*_COLUMNS).where(suspects.c.key.in_(list(keys))))
+    return {one.key: one for one in (Suspect(*row) for row in rows) if one.is_beyond(limit)}
+
+
+def blame(
+    database: Database, connection: Connection, key: str, cause: Cause, detail: str | None = None, near: bool = False
+) -> None:
+    """Count that something ended while a key was being tried; or while another one was that had begun later."""
+    insert = _insert(database, suspects)
+    last = {"cause": cause, "detail": detail, "at": database.after(timedelta(0))}
+    counts = {"deaths": int(not near), "near": int(near)}
+    more = {name: suspects.c[name] + number for name, number in counts.items()}
+    first = insert.values(key=key, **counts, **last)
+    counted = first.on_conflict_do_update(index_elements=["key"], set_={**last, **more})
+    connection.execute(counted)
+
+
+def clear(connection: Connection, keys: Collection[str]) -> None:
+    """Forget what is known of some keys: they have ended."""
+    if keys:
+        connection.execute(delete(suspects).where(suspects.c.key.in_(list(keys))))
+
+
+def be_careful(database: Database, connection: Connection, scope: str = EVERYWHERE) -> None:
+    """Have all servers be careful in a scope."""
+    at = database.after(timedelta(0))
+    noted = _insert(database, cautions).values(scope=scope, at=at)
+    connection.execute(noted.on_conflict_do_update(index_elements=["scope"], set_={"at": at}))
+
+
+def careful(database: Database, connection: Connection) -> Mapping[str, datetime]:
+    """Return where servers that come are to be careful, with the moment since when."""
+    lately = cautions.c.at > database.after(-CAREFUL_FOR)
+    rows = connection.execute(select(cautions.c.scope, cautions.c.at).where(lately))
+    return {row.scope: row.at for row in rows}
+
+
+def prune(database: Database, connection: Connection) -> int:
+    """Forget what was long ago. Returns how much that was."""
+    olds = ((suspects, REMEMBERED), (cautions, CAREFUL_FOR))
+    return sum(connection.execute(delete(one).where(one.c.at < database.after(-span))).rowcount for one, span in olds)
+
+
+def count(connection: Connection) -> int:
+    """Return how many suspects there are."""
+    return connection.execute(select(func.count()).select_from(suspects)).scalar_one()
+
+
+def _insert(database: Database, table: Any) -> Any:
+    kind: Any = postgresql if database.dialect == "postgresql" else sqlite
+    return kind.insert(table)
