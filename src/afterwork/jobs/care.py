@@ -72,6 +72,11 @@ class Care:
                 self._known[scope] = at
                 self.begin(scope)
 
+    def is_needed(self, scope: str) -> bool:
+        """Whether the next run in a scope is to be tried alone; without counting it."""
+        with self._lock:
+            return self._left.get(scope, self._everywhere) > 0
+
     def take(self, scope: str) -> bool:
         """Whether the next run in a scope is to be tried alone."""
         with self._lock:
@@ -127,9 +132,9 @@ class Care:
             self._holding(lease, False)
 
 
-def cause_of(error: BaseException) -> Cause:
+def cause_of(database: Database, error: BaseException) -> Cause:
     """Return what an error that ended a run says of how it did."""
-    if not isinstance(error, Exception):
+    if not database.is_lost(error):
         return "worker"
     match getattr(getattr(error, "orig", error), "sqlstate", None):
         case "25P03":

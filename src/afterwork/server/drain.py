@@ -29,10 +29,11 @@ class Drainer:
         """Run what is due in a lane, beginning with a priority, as far as it can be had. Yields after each transaction.
         Without a priority, it begins with the lane's first ticket."""
         while True:
+            one_by_one = lane == PARALLEL or self.runner.care.is_needed(lane)
             settled = self._next(connection, lane, priority)
             yield settled
             # In a lane, fewer than asked for were all that was due. Whether more has come, the next look will tell.
-            if not settled or (lane != PARALLEL and len(settled) < self.runner.settings.batch):
+            if not settled or not (one_by_one or len(settled) == self.runner.settings.batch):
                 return
             priority = None
 
@@ -77,6 +78,6 @@ class Drainer:
             self.holding(lease, False)
 
     def _note(self, connection: Connection, lane: str, key: str | None, error: BaseException) -> None:
-        """Note what has ended its connection or its worker."""
-        if not isinstance(error, Exception) or self.runner.database.has_lost(connection, error):
+        """Note what has ended its connection, or its worker, since it could not even be settled."""
+        if self.runner.database.has_lost(connection, error) or not self.runner.database.is_contended(error):
             self.runner.care.lost(lane, key, error)

@@ -194,13 +194,14 @@ class Server:
             self._looked_at = LONG_AGO
 
     def _see_what_was_lost(self, error: Exception, generation: int, connection: Connection) -> None:
-        """A worker's connection is gone. If the server's own is, too, nobody is to blame."""
+        """A worker could not go on. If the server's own connection is gone, too, nobody is to blame."""
         losses = self._care.losses(error)
         if generation != self._workers.generation:
             return
-        if not self._link.answers():
-            raise error
-        self._runner.events.emit(ConnectionLost(text_of(error)))
+        if self._runner.database.is_lost(error):
+            if not self._link.answers():
+                raise error
+            self._runner.events.emit(ConnectionLost(text_of(error)))
         self._link.presence.blame(connection, losses)
         for loss in losses:
             self._care.begin(loss.scope)
@@ -337,11 +338,11 @@ class Server:
 
     def _failed(self, error: Exception, generation: int) -> None:
         """A worker could not go on. What it was doing, and may have leased, is found again at the next look."""
-        if self._runner.database.is_lost(error):
-            self._lost.append((error, generation))
-        elif self._runner.database.is_contended(error):
+        if self._runner.database.is_contended(error):
             self._runner.events.emit(InTheWay(text_of(error)))
-        else:
+            return
+        self._lost.append((error, generation))
+        if not self._runner.database.is_lost(error):
             self._runner.events.emit(Broken("a worker", error))
 
     def _recover(self, error: Exception) -> None:

@@ -125,7 +125,9 @@ class Presence:
         """Count what runs of this server have lost that lives on. All servers are to be careful there."""
         for loss in losses:
             if loss.key is not None:
-                suspects.blame(self.database, connection, loss.key, cause_of(loss.error), text_of(loss.error))
+                suspects.blame(
+                    self.database, connection, loss.key, cause_of(self.database, loss.error), text_of(loss.error)
+                )
             suspects.be_careful(self.database, connection, loss.scope)
         connection.commit()
 

@@ -11,7 +11,7 @@ from typing import Any
 from psycopg import Error as PsycopgError
 from psycopg.pq import TransactionStatus
 from sqlalchemy import ColumnElement, Connection, Engine, Interval, Table, cast, func, literal, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from afterwork.errors import StateHasChanged
 from afterwork.model.moment import UtcDateTime
@@ -150,7 +150,10 @@ class PostgreSQL(Database):
         try:
             yield
         except BaseException as error:
-            if not self.has_lost(connection, error):
+            if self.is_lost(error):
+                with suppress(SQLAlchemyError):  # it may be a connection of the job's own that was lost
+                    self._read_only(connection, "off")
+            else:
                 self._write_again(connection)
             raise
         self._write_again(connection)
