@@ -14,7 +14,7 @@ from afterwork.boundary import CONTAINED
 from afterwork.errors import Cancelled, TimedOut
 from afterwork.events import Abandoned
 from afterwork.jobs.care import given_up
-from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Superseded, text_of
+from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, text_of
 from afterwork.jobs.runner import PAUSE_WHEN_CONTENDED, Runner, Settled
 from afterwork.jobs.session import OutsideSession, RunSession
 from afterwork.jobs.trigger import Claim
@@ -146,7 +146,7 @@ def _settle(
 def _finish(runner: Runner, connection: Connection, lease: Lease, settled: Settled) -> None:
     runner.settle(connection, settled)
     leases.release(connection, lease)
-    if lease.epoch > 1:
+    if lease.epoch > 1 and any(isinstance(outcome, Succeeded | Raised) for _, outcome in settled):  # it has survived
         suspects.clear(connection, [lease.ticket])
     runner.reached("before commit", [claim for claim, _ in settled])
 

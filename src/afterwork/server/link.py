@@ -72,13 +72,19 @@ class Link:
         return self._connection is not None and self._runner.database.answers(self._connection)
 
     def stop(self) -> None:
-        """Say that this server stops in order, as well as it can be done."""
+        """Say that this server stops in order, as well as it can be done without waiting for a run that writes."""
+        database = self._runner.database
+        if database.shares_one_connection:
+            return
+        beside: Connection | None = None
         try:
-            if self._connection is not None:
-                self.presence.stop(self._connection)
+            beside = database.connect_beside()
+            self.presence.stop(beside)
         except Exception as error:
-            if not self._runner.database.is_its_own(error):
+            if not database.is_its_own(error):
                 self._runner.events.emit(Broken("telling that it stops", error))
+        finally:
+            database.discard(beside)
 
     def close(self) -> None:
         """Disconnect, as well as it can be done."""

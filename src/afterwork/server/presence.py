@@ -19,6 +19,7 @@ from afterwork.store import leases, suspects
 from afterwork.store.database import Database, ServerRow
 from afterwork.store.leases import Lease
 from afterwork.store.process import machine, process_start
+from afterwork.store.suspects import is_cache
 from afterwork.store.tables import server as servers
 
 
@@ -124,10 +125,9 @@ class Presence:
     def blame(self, connection: Connection, losses: Sequence[Loss]) -> None:
         """Count what runs of this server have lost that lives on. All servers are to be careful there."""
         for loss in losses:
-            if loss.key is not None:
-                suspects.blame(
-                    self.database, connection, loss.key, cause_of(self.database, loss.error), text_of(loss.error)
-                )
+            if loss.key is not None and (is_cache(loss.key) or leases.has(connection, self.id, loss.key)):
+                cause = cause_of(self.database, loss.error)
+                suspects.blame(self.database, connection, loss.key, cause, text_of(loss.error))
             suspects.be_careful(self.database, connection, loss.scope)
         connection.commit()
 

@@ -35,7 +35,7 @@ class Sweep:
         for count in self._all(connection, self._receipts):
             receipts += count
             yield count
-        for each in (self._progress, self._history, self._suspects):
+        for each in (self._progress, self._history):
             yield from self._all(connection, each)
         if receipts:
             self._runner.events.emit(Pruned(receipts))
@@ -61,9 +61,6 @@ class Sweep:
     def _progress(self, connection: Connection) -> int:
         return progress.prune(connection, self._runner.clock.now(), self._rows)
 
-    def _suspects(self, connection: Connection) -> int:
-        return suspects.prune(self._runner.database, connection)
-
     def _history(self, connection: Connection) -> int:
         before = self._runner.clock.now() - self._runner.settings.history
-        return history.prune(connection, before, self._rows)
+        return history.prune(connection, before, self._rows) or suspects.prune(self._runner.database, connection)

@@ -68,6 +68,12 @@ def holds(connection: Connection, lease: Lease) -> bool:
     return connection.execute(ours.with_for_update()).scalar() is not None
 
 
+def has(connection: Connection, server: int, ticket: str) -> bool:
+    """Whether a server still has the lease of a ticket."""
+    mine = select(leases.c.run).where(leases.c.server == server, leases.c.ticket == ticket)
+    return connection.execute(mine).scalar() is not None
+
+
 def release(connection: Connection, lease: Lease) -> None:
     """End a lease, in the transaction that settles its run."""
     connection.execute(delete(leases).where(leases.c.run == lease.run))

@@ -62,6 +62,11 @@ class Suspect:
 _COLUMNS = [suspects.c[name] for name in ("key", "deaths", "near", "cause", "detail", "at")]
 
 
+def is_cache(key: str) -> bool:
+    """Whether a key is that of a cache, which has a claim and no lease."""
+    return key.startswith(CACHE)
+
+
 def find(connection: Connection, key: str) -> Suspect | None:
     """Return what is known of one key; None if nothing is."""
     row = connection.execute(select(*_COLUMNS).where(suspects.c.key == key)).one_or_none()
