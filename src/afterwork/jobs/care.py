@@ -108,9 +108,10 @@ class Care:
 
     def losses(self, error: BaseException) -> list[Loss]:
         """Return what was lost with this error, once."""
+        errors = error, error.__cause__
         with self._lock:
-            found = [one for one in self._losses if one.error is error]
-            self._losses = [one for one in self._losses if one.error is not error]
+            found = [one for one in self._losses if one.error in errors]
+            self._losses = [one for one in self._losses if one.error not in errors]
         return found
 
     @contextmanager
