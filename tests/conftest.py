@@ -3,7 +3,7 @@
 import gc
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from tests.support import shop, trade
 from tests.support.memory import be_quick_with_files
 from tests.support.postgres import Server, postgres
 from tests.support.prepared import PREPARED, Prepared, begin_with
+from tests.support.waiting import eventually
 
 
 def pytest_configure() -> None:
@@ -86,6 +87,12 @@ class Shop:
     @contextmanager
     def stopping(self) -> Iterator[None]:
         """A server that was told to stop, and waits for a run that goes on for as long as the block lasts."""
+        with self.stopping_by(lambda shop: shop.app._servers[0][1].stop()):
+            yield
+
+    @contextmanager
+    def stopping_by(self, stop: Callable[["Shop"], None]) -> Iterator[None]:
+        """The same, stopped in another way."""
         begun, gate = threading.Event(), threading.Event()
 
         @contextmanager
@@ -100,7 +107,8 @@ class Shop:
         with self.app.serving(self.engine):
             try:
                 begun.wait()
-                self.app._servers[0][1].stop()
+                stop(self)
+                eventually(self.app._servers[0][1]._stopping.is_set)
                 yield
             finally:
                 gate.set()

@@ -42,6 +42,7 @@ from afterwork.server.signals import Signals
 from afterwork.settings import Settings
 from afterwork.store import rights, schema
 from afterwork.store.database import Database, database_of
+from afterwork.store.routing import routing_of
 from afterwork.store.tickets import Tickets, tickets_of
 from afterwork.triggers.assemble import matcher_of, recorder_of, stale_trigger
 from afterwork.triggers.once import upgrade_of
@@ -87,12 +88,15 @@ class Afterwork:
     ) -> None:
         self.base = base
         self.settings = settings or Settings()
+        routing_of(self.settings)
         self.clock = clock or SystemClock()
         self.events = Events([on_event] if on_event is not None else [])
         self.variables = dict(variables or {})
         self._files: dict[Path, JobsFile] = {}
         self.around: Around = nothing_around
         """Gives, for each run that a ticket or a timer has started, what its code is to be within."""
+        self.is_to_begin_anew = False
+        """Whether `serve` has ended since its server had run so many jobs, or used so much memory."""
         self._servers: list[tuple[Engine, Server]] = []
         self._probers: dict[Engine, Prober] = {}
 
@@ -172,9 +176,11 @@ class Afterwork:
         with Signals() as signals:
             while True:
                 server = self._server(engine)
+                server.leaving.may_begin_anew = True
                 signals.listen(server.stop)
                 with self._in_this_process(engine, server):
                     unfinished = server.run()
+                self.is_to_begin_anew = server.leaving.to_begin_anew and not signals.told
                 if not signals.reload:
                     return unfinished
                 self._reload(engine)
@@ -350,7 +356,7 @@ class Afterwork:
         upgrade = upgrade_of(database, self.model, installation, self.clock, events, variables)
         return Runner(
             database, trigger, self.clock, events, self.settings, history, care, refresher, rounds, upgrade, variables,
-            self.around, Timeouts(self.settings.abandon_after),
+            self.around, routing_of(self.settings), [*self.model.works], Timeouts(self.settings.abandon_after),
         )  # fmt: skip
 
     def _variables(self) -> dict[str, Any]:
@@ -364,9 +370,11 @@ class Afterwork:
         variables: Mapping[str, Any],
         events: Events,
     ) -> tuple[Trigger, Rounds | None]:
-        own = TicketTrigger(self.model, tickets, installation, self.clock)
+        own = TicketTrigger(self.model, tickets, installation, self.clock, routing_of(self.settings))
         if not self.model.timers:
             return own, None
         rounds = rounds_of(database, self.model, self.clock, events, variables)
-        hits = HitTrigger(self.model, database.dialect, installation, rounds.timers, self.clock)
+        hits = HitTrigger(
+            self.model, database.dialect, installation, rounds.timers, self.clock, routing_of(self.settings)
+        )
         return TicketsAndTimers(own, hits, rounds.timers), rounds

@@ -154,9 +154,10 @@ class ServerStarted:
 
 @dataclass(frozen=True)
 class ServerStopping:
-    """A server was told to stop: nothing more begins, and what runs is let end."""
+    """A server was told to stop, or stops by itself, and says why: nothing more begins, and what runs is let end."""
 
     server: int
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -452,8 +453,9 @@ def log(event: Event) -> None:  # noqa: PLR0912, PLR0915 - one case for each eve
                 server,
                 every.total_seconds(),
             )
-        case ServerStopping(server):
-            _say(event, logging.INFO, "server %d stops as soon as its runs have ended", server)
+        case ServerStopping(server, why):
+            because = f": {why}" if why else ""
+            _say(event, logging.INFO, "server %d stops as soon as its runs have ended%s", server, because)
         case ServerStopped(server, unfinished):
             _say(event, logging.INFO, "server %d stopped, unfinished runs: %d", server, unfinished)
         case ServerCrashed(server, host, process):

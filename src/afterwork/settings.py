@@ -1,5 +1,6 @@
 """What the people who run a server can set."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -25,6 +26,16 @@ class Settings:
     held_limit: timedelta = timedelta(minutes=1)
     """A run that goes on for longer is said to hold its worker up, and another worker takes its place. At most twice as
     many as `workers` do so at a time."""
+
+    lanes: Sequence[str] | None = None
+    """The lanes that a server serves, by name; `parallel` is the one of what runs in parallel. None: all."""
+
+    except_lanes: Sequence[str] = ()
+    """The lanes that it leaves to others."""
+
+    only: Sequence[str] = ()
+    """The ways in which the work starts that it runs: of "tickets", "timers" and "caches". Empty: all. Caches are in no
+    lane."""
 
     lease: timedelta = timedelta(seconds=30)
     """How long an outside run is protected without a sign of life; living servers renew it in time."""
@@ -56,6 +67,13 @@ class Settings:
     """Whether those who write may have to notify a server that listens. PostgreSQL can't prepare a transaction that has
     notified. So None means: not where it lets transactions be prepared at all (`max_prepared_transactions`). Without
     it, the server polls."""
+
+    max_jobs: int | None = None
+    """After so many runs, a server that `afterwork serve` has started begins nothing more, lets its runs end as when it
+    is told to stop, and begins anew as a fresh program. None: never."""
+
+    max_memory: int | None = None
+    """The same as soon as it uses more bytes of memory."""
 
     prune_every: timedelta = timedelta(minutes=10)
     """How often receipts whose DeleteTime has passed are deleted."""

@@ -40,6 +40,7 @@ COMMANDS = (
     lanes.lanes,
     lanes.pause,
     lanes.resume,
+    lanes.drain,
     machines.machines,
     model.show,
     once.once,

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -119,6 +120,25 @@ def seconds(text: str) -> timedelta:
     if span < timedelta(0):
         raise click.BadParameter("It can't be less than no time.")
     return span
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names, with commas between them."""
+    found = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not found:
+        raise click.BadParameter("It needs a name.")
+    return found
+
+
+UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
+
+
+def size(text: str) -> int:
+    """A number of bytes, as K, M or G if it says so."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)i?B?", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise click.BadParameter(f"{text!r} is no size. Give one like 800M or 2G.")
+    return int(float(found[1]) * UNITS[found[2].upper()])
 
 
 WHERE = "afterwork.where"

@@ -9,7 +9,7 @@ from afterwork.app import Afterwork
 from afterwork.cli.acts import me
 from afterwork.cli.arguments import as_json, engine_at, the_app, the_database
 from afterwork.cli.printing import far, moment, say, table
-from afterwork.insight import AtWork, LaneView
+from afterwork.insight import AtWork, LaneView, ServerView
 
 
 @click.command()
@@ -28,15 +28,19 @@ def at_work_lines(found: AtWork) -> Iterator[str]:
     head = ("lane", "now", "wait", "hits", "the first since (UTC)", "scheduled")
     yield from table(head, [_lane_cells(one) for one in found.lanes])
     yield ""
-    servers = [
-        (str(one.id), one.mark, str(one.process), one.host, moment(one.started), moment(one.seen))
-        for one in found.servers
-    ]
-    head = ("server", "is", "process", "host", "started (UTC)", "last showed life (UTC)")
-    yield from table(head, servers) if servers else ["No server is there."]
+    columns = ("server", "is", "process", "host", "started (UTC)", "last showed life (UTC)", "serves", "knows")
+    yield from (
+        table(columns, [_server_cells(one) for one in found.servers]) if found.servers else ["No server is there."]
+    )
     for run in found.running:
         said = "" if run.said is None else f", {far(run.said)}"
         yield f"server {run.server} runs {run.work or run.ticket} on {run.root_id} since {moment(run.since)} UTC{said}"
+
+
+def _server_cells(server: ServerView) -> tuple[str, ...]:
+    mark = f"{server.mark}, draining" if server.draining else server.mark
+    times = moment(server.started), moment(server.seen)
+    return str(server.id), mark, str(server.process), server.host, *times, server.serves, f"{len(server.knows):,} works"
 
 
 def _lane_cells(lane: LaneView) -> tuple[str, ...]:
@@ -58,6 +62,19 @@ def pause(app: Afterwork, name: str, url: URL, as_json: bool) -> None:
     kind = _kind(app, name)
     said = f"{kind.capitalize()} {name} is paused. What runs goes on; nothing more begins."
     say(said, {kind: name, "paused": True}, as_json)
+
+
+@click.command()
+@the_app
+@click.argument("server", type=int)
+@the_database()
+@as_json
+def drain(app: Afterwork, server: int, url: URL, as_json: bool) -> None:
+    """Let the server SERVER begin nothing more, and leave when what it runs has ended, however long that takes."""
+    with engine_at(url) as engine:
+        app.control(engine).drain(server, me())
+    said = f"Server {server} begins nothing more, and leaves when its runs have ended."
+    say(said, {"server": server, "draining": True}, as_json)
 
 
 @click.command()

@@ -14,11 +14,13 @@ import click
 from sqlalchemy import URL, Engine
 
 from afterwork.app import Afterwork
-from afterwork.cli.arguments import as_json, engine_at, seconds, the_app, the_database
+from afterwork.cli.arguments import as_json, engine_at, names, seconds, size, the_app, the_database
 from afterwork.cli.printing import say
 from afterwork.cli.systemd import told_to_systemd
 from afterwork.cli.web import Address, page_at, the_web
+from afterwork.errors import BadDeclaration
 from afterwork.logs import Layout, log_to_stderr
+from afterwork.store.routing import STARTS, routing_of
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -34,6 +36,13 @@ LEVELS = ("debug", "info", "warning", "error")
     default=None,
     help="Whether PostgreSQL may wake it; without, it looks each second, as it must behind a pooler.",
 )
+@click.option("--lanes", type=names, metavar="LANE,…", help="Serve these lanes only.")
+@click.option("--except-lanes", type=names, metavar="LANE,…", help="Serve all lanes but these.")
+@click.option("--only", type=names, metavar="|".join(STARTS), help="Run what starts by these only.")
+@click.option(
+    "--max-jobs", type=click.IntRange(min=1), metavar="N", help="Begin anew, as a fresh program, after N runs."
+)
+@click.option("--max-memory", type=size, metavar="SIZE", help="The same as soon as it uses more memory: 800M, 2G.")
 @the_web
 @click.option(
     "--log",
@@ -56,13 +65,20 @@ def serve(
 ) -> None:
     """Run jobs until SIGTERM or Ctrl-C. Exits with 1 if some did not end in time."""
     log_to_stderr(layout, log_level)
-    app.settings = replace(app.settings, **{name: value for name, value in settings.items() if value is not None})
+    wanted = replace(app.settings, **{name: value for name, value in settings.items() if value is not None})
+    try:
+        routing_of(wanted)
+    except BadDeclaration as error:
+        raise click.UsageError(str(error)) from None
+    app.settings = wanted
     with (
         engine_at(url, app.settings.listen) as engine,
         _shown(app, engine, web, read_only, prefix),
         told_to_systemd(app, engine),
     ):
         unfinished = app.serve(engine)
+    if app.is_to_begin_anew:
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # the same process, as far as others can tell
     sys.exit(1 if unfinished else 0)
 
 

@@ -17,7 +17,7 @@ from afterwork.interruption import interruptible
 from afterwork.manifest.by_hand import have_run
 from afterwork.model.external_id import parse
 from afterwork.model.reading import ReadModel
-from afterwork.store import leases, once, schema, tables
+from afterwork.store import abilities, leases, once, schema, tables
 from afterwork.store.database import Database
 from afterwork.store.process import process_start
 from afterwork.store.tickets import tickets_of
@@ -29,6 +29,10 @@ BY_PROGRAM = "the application"
 
 MOST = 10_000
 """Tickets that one act changes at most."""
+
+
+MOST_SERVERS = 2**31 - 1
+"""The highest number that a server can have."""
 
 
 class Control:
@@ -55,6 +59,19 @@ class Control:
             os.kill(process, signal.SIGHUP)
         self._events.emit(Acted(who, "reloaded", f"the files of jobs of {len(told)} servers"))
         return told
+
+    def drain(self, server: int, who: str = BY_PROGRAM) -> None:
+        """Let a server begin nothing more, and leave when what it runs has ended, however long that takes.
+
+        Raises `NotThere` if there is none of this number.
+        """
+        with self._acting() as connection:
+            found = 0 < server <= MOST_SERVERS and abilities.drain(connection, server)
+            connection.commit()
+            if not found:
+                known = ", ".join(map(str, connection.execute(select(tables.server.c.id)).scalars())) or "none"
+                raise NotThere(f"There is no server {server}. There are: {known}.")
+        self._events.emit(Acted(who, "drained", f"server {server}"))
 
     def retry(self, key: str, who: str = BY_PROGRAM) -> None:
         """Let a ticket that has ended, or waits, run as soon as possible, with all its attempts before it.

@@ -1,5 +1,6 @@
 """What can be read of servers."""
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ from sqlalchemy import Connection, Row, select
 from afterwork.insight.running import RunningView
 from afterwork.store import tables
 from afterwork.store.database import Database, ServerRow
+from afterwork.store.routing import Routing
 
 Mark = Literal["alive", "silent", "gone"]
 """Whether a server is there: it shows life; it is there, but has not shown life for long, as a stopped process has not;
@@ -19,7 +21,8 @@ or it is gone without having stopped, and another server will find that out."""
 @dataclass(frozen=True)
 class ServerView:
     """A server, where it runs, since when it is there, and when it last showed life (it does so every few minutes).
-    `running` is what it runs outside of a transaction."""
+    `running` is what it runs outside of a transaction. It `serves` lanes and ways to start, in words, and `knows` works
+    by their names, without underscores and in lower case. One that is `draining` leaves when its runs have ended."""
 
     id: int
     host: str
@@ -28,6 +31,9 @@ class ServerView:
     seen: datetime
     mark: Mark
     running: Sequence[RunningView]
+    serves: str
+    knows: Sequence[str]
+    draining: bool
 
     def __str__(self) -> str:
         return f"{self.id} (process {self.process} on {self.host})"
@@ -52,7 +58,8 @@ def _view(
 ) -> ServerView:
     known = ServerRow(*(row._mapping[field.name] for field in fields(ServerRow)))
     mark = _mark(database, now - row.seen) if database.is_alive(connection, known) else "gone"
-    return ServerView(row.id, row.host, row.process, row.started, row.seen, mark, running)
+    serves, knows = str(Routing.read(row.serves)), json.loads(row.knows or "[]")
+    return ServerView(row.id, row.host, row.process, row.started, row.seen, mark, running, serves, knows, row.draining)
 
 
 def _mark(database: Database, quiet: timedelta) -> Mark:

@@ -40,6 +40,8 @@ class History:
         self._changed: set[tuple[str, TriggerKind]] = set()
         # Of minutes that are over, what is not written.
         self._over: dict[Cell, Sums] = {}
+        self.ended = 0
+        """Runs that have ended since the server began, however they did."""
 
     @property
     def is_new(self) -> bool:
@@ -62,6 +64,7 @@ class History:
         self, event: Ran | Failed | PutOff, outcome: RunOutcome, facts: Facts, error: str | None, worth_a_look: bool
     ) -> None:
         with self._lock:
+            self.ended += 1
             if facts.ended >= self._until:
                 self._begin_minute(facts.ended)
             key = event.work, facts.trigger

@@ -47,6 +47,7 @@ from afterwork.model.work import Work
 from afterwork.settings import Settings
 from afterwork.store.database import Database
 from afterwork.store.progress import CANCELLED
+from afterwork.store.routing import ALL, Routing
 
 Settled = list[tuple[Claim, Outcome]]
 
@@ -89,6 +90,10 @@ class Runner:
     variables: Mapping[str, Any] = field(default_factory=dict)
     """Those of the server, which each view model is given."""
     around: Around = nothing_around
+    routing: Routing = ALL
+    """What this server is there for."""
+    works: Sequence[str] = ()
+    """The names of all works that it knows."""
     timeouts: Timeouts = field(default_factory=lambda: Timeouts(Settings().abandon_after))
 
     def due(self, connection: Connection, caches_too: bool = True) -> Due:
@@ -97,7 +102,7 @@ class Runner:
             return Due({ONCE: [0]}, None)
         now = self.clock.now()
         found = self.trigger.due(connection, now)
-        if self.refresher is None or not caches_too:
+        if self.refresher is None or not caches_too or not self.routing.does("caches"):
             return found
         caches = self.refresher.due(connection, now)
         moments = [moment for moment in (found.next_moment, caches.next_moment) if moment is not None]

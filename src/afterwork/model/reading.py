@@ -17,7 +17,7 @@ from afterwork.model.contract import CLASS_NAME, Contract
 from afterwork.model.external_id import parse
 from afterwork.model.later import HOW_TO_HAVE_TICKETS
 from afterwork.model.machine.declare import declared_machines
-from afterwork.model.machine.within import IS_IN, WHILE
+from afterwork.model.machine.within import IS_IN, WHILE, base_of
 from afterwork.model.once import OnceAction, once_of
 from afterwork.model.ticket import contract_of, is_ticket_class
 from afterwork.model.timer import TimedWork, timers_of
@@ -46,6 +46,11 @@ class ReadModel:
         if found.name in self.once:
             raise UnknownWork(f"{found.name} runs once per database (aw.Once), so no ticket can ask for it.")
         return found
+
+    def knows(self, name: str) -> bool:
+        """Return whether the model has a work of this name, whatever else is wrong with asking for it."""
+        base = base_of(name)
+        return base in self.works or folded(base) in self._spellings
 
     def _while(self, name: str) -> Work | None:
         """What `aw.while_in` asks for: `Order.escalate while flow is in shipped`."""

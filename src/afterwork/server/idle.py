@@ -10,6 +10,7 @@ from afterwork.server.drain import Drainer
 from afterwork.server.history import write_at_end
 from afterwork.server.presence import Presence
 from afterwork.server.prune import prune
+from afterwork.store import abilities
 from afterwork.store.leases import ensure_lanes
 
 
@@ -18,6 +19,7 @@ def run_until_idle(runner: Runner, connection: Connection) -> Iterator[Ran]:
     presence = Presence.enter(connection, runner.database, runner.clock, runner.events)
     drainer = Drainer(runner, presence.id, lambda lease, begun: None, may_go_outside=lambda: True)
     runner.care.enter(presence.id, drainer.holding)
+    abilities.announce(connection, presence.id, runner.works, runner.routing)
     try:
         presence.crashed(connection)
         presence.heed(connection, runner.care)

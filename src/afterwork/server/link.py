@@ -6,7 +6,7 @@ from afterwork.events import Broken, CantBeWoken
 from afterwork.jobs.runner import Runner
 from afterwork.server.presence import Presence
 from afterwork.server.wake import Waker, notifying_would_fail, waker_for
-from afterwork.store import schema
+from afterwork.store import abilities, schema
 
 
 class Link:
@@ -46,6 +46,7 @@ class Link:
                     runner.events.emit(CantBeWoken(self._presence.id, runner.settings.standby_poll))
             else:
                 self._presence.enter_again(connection)
+            abilities.announce(connection, self._presence.id, runner.works, runner.routing)
             self._waker = waker_for(runner.database, connection)
         except BaseException:
             runner.database.discard(connection)

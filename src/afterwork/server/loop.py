@@ -29,6 +29,7 @@ from afterwork.server.health import Health, Prober, Sign, loop_sign, of_server
 from afterwork.server.heartbeat import Heartbeat
 from afterwork.server.history import HistoryKeeper
 from afterwork.server.lanes import Lanes
+from afterwork.server.leaving import Leaving
 from afterwork.server.link import Link
 from afterwork.server.pulse import TURN, Pulse
 from afterwork.server.scheduler import Scheduler
@@ -36,6 +37,8 @@ from afterwork.server.tasks import Tasks
 from afterwork.server.turn import SWEEP, Turn
 from afterwork.server.workers import Workers
 from afterwork.store import leases
+from afterwork.store.hits import HIT
+from afterwork.store.leases import Lease
 
 BUSY_LOOK = 0.01
 """While lanes are being drained, the server looks for other work at least this often, in seconds."""
@@ -80,6 +83,7 @@ class Server:
         self._tasks = Tasks(runner, self._link, self._lanes, self._scheduler, self._stopping)
         self._pulse = Pulse()
         self._prober = Prober(runner.database, self._link.wakes)
+        self.leaving = Leaving(self._settings, runner.history)
         self._lost: list[tuple[Exception, int]] = []
         self._asleep = self._noticed = False
         self._next_sweep = self._next_proof = self._watched_at = self._looked_at = LONG_AGO
@@ -88,6 +92,7 @@ class Server:
 
     def stop(self) -> None:
         """Begin no more jobs, let those that run end within the set time, and return from `run`."""
+        self.leaving.is_told.set()
         self._stopping.set()
         self._link.wake()
 
@@ -148,8 +153,9 @@ class Server:
         try:
             self._serve()
         finally:
-            self._runner.events.emit(ServerStopping(presence.id))
+            self._runner.events.emit(ServerStopping(presence.id, self.leaving.why))
             self._link.stop()
+            self._wait_in_peace()
             deadline = time.monotonic() + self._settings.grace.total_seconds()
             unfinished = self._workers.wait_until_idle(deadline - time.monotonic())
             heartbeat.stop(max(0.0, deadline - time.monotonic()))
@@ -161,6 +167,13 @@ class Server:
                 self._link.leave()
             self._runner.events.emit(ServerStopped(presence.id, unfinished))
         return unfinished
+
+    def _wait_in_peace(self) -> None:
+        """Let runs end, however long that takes, if the server was asked to leave when they have."""
+        while self.leaving.in_peace and not self.leaving.is_told.is_set():
+            self._pulse.promise(TURN)
+            if not self._workers.wait_until_idle(BUSY_LOOK * 10):
+                return
 
     # Its loop: look, start, wait.
 
@@ -177,6 +190,9 @@ class Server:
             self._runner.events.emit(WorkerLost(name, error))
         while self._lost:
             self._see_what_was_lost(*self._lost.pop(0), connection)
+        if self.leaving.has_had_enough():
+            self._stopping.set()
+            return
         if self._noticed:
             self._try_recent()
         # Before the first worker begins: to write to a file, this thread would wait for what its workers write.
@@ -316,6 +332,8 @@ class Server:
             return standby - passed  # somebody may have begun a run since
         self._watched_at = time.monotonic()
         self._look_for_crashes(connection)
+        if self.leaving.is_drained(connection, self._link.presence.id):
+            self._stopping.set()
         watching = leases.any_beside(connection, self._lanes.runs())
         if watching:
             self._adopt(connection)
@@ -329,10 +347,13 @@ class Server:
 
     def _adopt(self, connection: Connection) -> None:
         most = int(self._scheduler.is_quiet) if self._care.is_alone else None
-        for lease in self._link.presence.adopt_orphans(connection, self._lanes.runs, most):
+        for lease in self._link.presence.adopt_orphans(connection, self._lanes.runs, most, self._serves):
             self._lanes.hold(lease, True)
             self._scheduler.add(lease)
         self._start()
+
+    def _serves(self, lease: Lease) -> bool:
+        return self._runner.routing.serves(lease.lane, "timer" if lease.ticket.startswith(HIT) else "ticket")
 
     # What goes wrong.
 

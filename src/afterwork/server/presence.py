@@ -100,10 +100,14 @@ class Presence:
         return True
 
     def adopt_orphans(
-        self, connection: Connection, mine: Callable[[], Collection[str]], most: int | None = None
+        self,
+        connection: Connection,
+        mine: Callable[[], Collection[str]],
+        most: int | None = None,
+        serves: Callable[[Lease], bool] = lambda lease: True,
     ) -> list[Lease]:
         """Take over leases that nobody works on, no more than `most`, those first that have died least. `mine` gives
-        the runs that this server is working on."""
+        the runs that this server is working on; `serves` tells whether it is there for one."""
         rows = {row.id: row for row in self._others(connection)}
         found = leases.abandoned(self.database, connection, self.id, [self.id, *rows])
         held = mine()  # after that: what this server has begun meanwhile is no orphan
@@ -111,7 +115,7 @@ class Presence:
         for lease in found:
             if len(adopted) == most:
                 break
-            if lease.run in held or self._keeps(connection, rows.get(lease.server)):
+            if lease.run in held or not serves(lease) or self._keeps(connection, rows.get(lease.server)):
                 continue
             taken = leases.take_over(self.database, connection, lease, self.id)
             if taken is not None:

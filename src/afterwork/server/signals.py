@@ -24,7 +24,8 @@ class Signals:
     def __init__(self) -> None:
         self.reload = False
         self._stop: Callable[[], None] = lambda: None
-        self._told = False
+        self.told = False
+        """Whether one has asked for the end."""
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Signals":
@@ -45,7 +46,7 @@ class Signals:
     def listen(self, stop: Callable[[], None]) -> None:
         """Call `stop` at the next signal; or now, if one that asked for the end has come already."""
         self._stop, self.reload = stop, False
-        if self._told:
+        if self.told:
             stop()
 
     def _give_back(self) -> None:
@@ -61,8 +62,8 @@ class Signals:
                     self._hear(heard[0])
 
     def _hear(self, number: int) -> None:
-        if self._told and number in STOP:
+        if self.told and number in STOP:
             os._exit(ENDED_BY + number)
-        self._told = self._told or number in STOP
-        self.reload = not self._told
+        self.told = self.told or number in STOP
+        self.reload = not self.told
         self._stop()

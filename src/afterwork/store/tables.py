@@ -33,12 +33,16 @@ server = Table(
     Column("beat", UtcDateTime),
     Column("machine", Text),
     Column("stopping", Boolean, nullable=False, server_default=false()),
+    Column("knows", Text),
+    Column("serves", Text),
+    Column("draining", Boolean, nullable=False, server_default=false()),
     sqlite_autoincrement=True,
 )
 """The servers that are there. A server deletes its row when it stops; a row whose server is dead tells of a crash,
 unless it was `stopping` in order. `locked` says that the server holds a lock as long as its connection lives, which
 tells dead from slow, and `announced` since when. `machine` tells where the numbers of processes mean the same. It was
-`seen` last by its own clock, at `beat` by that of the database."""
+`seen` last by its own clock, at `beat` by that of the database. It `knows` works by their names, without what doesn't
+count in them, and `serves` lanes; one that is `draining` was asked to begin nothing more."""
 
 lane = Table(
     "afterwork_lane",

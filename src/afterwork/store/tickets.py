@@ -1,6 +1,6 @@
 """The statements on the ticket table. Each is built once; none costs more because many tickets have ended."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
@@ -218,6 +218,10 @@ class Tickets:
             c.not_after,
         )
 
+    def _waiting(self, c: Columns) -> ColumnElement[bool]:
+        """Return the condition of tickets that wait for a run."""
+        return c.pending & ~has_begun(c.key)
+
     def _guarded(self, statement: Select[Any], exclusive: bool) -> Select[Any]:
         """A statement that finds rows only if the lane is free, and locks both. Both are read as of the lock, not of
         the statement's beginning, so nothing that another server has just committed is missed."""
@@ -232,7 +236,7 @@ class Tickets:
         first = Columns(self.contract, self.contract.table.alias("first"), self.dialect)
         return (
             select(first.priority)
-            .where(first.pending, ~has_begun(first.key), first.lane == bindparam("lane"))
+            .where(self._waiting(first), first.lane == bindparam("lane"))
             .order_by(*first.order_in_lane)
             .limit(1)
             .scalar_subquery()
@@ -242,7 +246,7 @@ class Tickets:
         c = self.columns
         due = (
             self._select()
-            .where(c.pending, ~has_begun(c.key))
+            .where(self._waiting(c))
             .where(c.lane == bindparam("lane"), c.priority == priority)
             .where(c.moment <= bindparam("bound", type_=c.earliest.type))
             .where(c.earliest.is_(None) | (c.earliest <= bindparam("now", type_=c.earliest.type)))
@@ -259,9 +263,7 @@ class Tickets:
         """A loose index scan: from the first ticket of each group straight to the first of the next."""
         table = self.contract.table
 
-        def waiting(c: Columns) -> ColumnElement[bool]:
-            return c.pending & ~has_begun(c.key)
-
+        waiting = self._waiting
         first = Columns(self.contract, table.alias("first"), self.dialect)
         head = (
             select(
@@ -298,6 +300,17 @@ class Tickets:
             group.join(found.source, found.key == next_key)
         )
         return select(group.union_all(step))
+
+
+class TicketsBut(Tickets):
+    """The same without tickets of some works, by the names that stand in their rows."""
+
+    def __init__(self, contract: Contract, dialect: str, works: Collection[str]) -> None:
+        super().__init__(contract, dialect)
+        self._works = sorted(works)
+
+    def _waiting(self, c: Columns) -> ColumnElement[bool]:
+        return super()._waiting(c) & (c.work.is_(None) | c.work.not_in(self._works))
 
 
 @lru_cache(maxsize=64)

@@ -11,7 +11,7 @@ from afterwork.jobs.outcome import Outcome
 from afterwork.jobs.session import RunSession
 from afterwork.jobs.trigger import TIMERS, Claim, Due
 from afterwork.store.hits import HIT
-from afterwork.store.timers import Timers
+from afterwork.store.timers import Next, Timers
 from afterwork.triggers.ticket import TicketTrigger
 from afterwork.triggers.timer.hits import HitTrigger
 
@@ -36,7 +36,7 @@ class TicketsAndTimers:
             lane: sorted({priority for one in found for priority in one.lanes.get(lane, ())})
             for lane in (name for one in found for name in one.lanes)
         }
-        coming = self.timers.next(connection, now)
+        coming = self.timers.next(connection, now) if self.hits.routing.does("timers") else Next((), None)
         if coming.ready:
             lanes[TIMERS] = [0]
         moments = [moment for moment in (coming.moment, *(one.next_moment for one in found)) if moment is not None]

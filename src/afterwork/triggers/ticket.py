@@ -19,10 +19,13 @@ from afterwork.model.expiry import expired
 from afterwork.model.external_id import ExternalId, parse
 from afterwork.model.key import key_of
 from afterwork.model.lane import MAIN
+from afterwork.model.machine.within import base_of
 from afterwork.model.reading import ReadModel
 from afterwork.model.work import Work
+from afterwork.store import abilities
+from afterwork.store.routing import ALL, Routing
 from afterwork.store.ticket_columns import aware
-from afterwork.store.tickets import Ended, TicketRow, Tickets
+from afterwork.store.tickets import Ended, TicketRow, Tickets, TicketsBut
 from afterwork.triggers.roots import Roots
 
 
@@ -31,11 +34,17 @@ class TicketTrigger:
 
     name: TriggerKind = "ticket"
 
-    def __init__(self, model: ReadModel, tickets: Tickets, installation: uuid.UUID, clock: Clock) -> None:
+    def __init__(
+        self, model: ReadModel, tickets: Tickets, installation: uuid.UUID, clock: Clock, routing: Routing = ALL
+    ) -> None:
         self.model = model
         self.tickets = tickets
         self.installation = installation
         self.clock = clock
+        self.routing = routing
+        self._left: frozenset[str] = frozenset()
+        """Works that the model doesn't know, and that are left to servers which do."""
+        self._claimable = tickets
         self._roots = Roots()
 
     def counts_attempts(self, claim: Claim) -> bool:
@@ -47,7 +56,10 @@ class TicketTrigger:
     def due(self, connection: Connection, now: datetime) -> Due:
         lanes: dict[str, list[int]] = {}
         moments = []
-        for group in self.tickets.groups(connection):
+        self._see_who_is_left(connection)
+        for group in self._claimable.groups(connection):
+            if not self.routing.serves(group.lane, self.name):
+                continue
             if group.earliest is None or group.earliest <= now:
                 lanes.setdefault(group.lane, []).append(group.priority)
             else:
@@ -57,10 +69,35 @@ class TicketTrigger:
     def claim(
         self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int
     ) -> Sequence[Claim]:
-        while rows := self.tickets.claim_due(connection, lane, priority, now, most):
+        if not self.routing.serves(lane, self.name):
+            return []
+        while rows := self._claimable.claim_due(connection, lane, priority, now, most):
+            rows = [row for row in rows if not self._leaves(connection, row, lane)]
             if claims := self._in_their_lane(connection, [self._claim(row, lane, now) for row in rows]):
                 return claims
         return []
+
+    # What this server doesn't know is for those that do.
+
+    def _leaves(self, connection: Connection, row: TicketRow, lane: str) -> bool:
+        """Return whether a ticket is left to a server that knows its work. From then on, all of that work are."""
+        if row.work is None or self.model.knows(row.work):
+            return False
+        if row.work not in self._left and abilities.somebody_runs(connection, base_of(row.work), lane, self.name):
+            self._leave(self._left | {row.work})
+        return row.work in self._left
+
+    def _see_who_is_left(self, connection: Connection) -> None:
+        """Leave nothing to servers that are gone."""
+        if self._left:
+            known = {one for one in self._left if abilities.somebody_runs(connection, base_of(one), None, self.name)}
+            if known != self._left:
+                self._leave(frozenset(known))
+
+    def _leave(self, works: frozenset[str]) -> None:
+        self._left = works
+        contract, dialect = self.tickets.contract, self.tickets.dialect
+        self._claimable = TicketsBut(contract, dialect, works) if works else self.tickets
 
     def claim_again(self, connection: Connection, claim: Claim) -> Claim | None:
         row = self.tickets.claim_one(connection, claim.run.lane, claim.key)

@@ -29,6 +29,11 @@ WHILE = " while "
 IS_IN = " is in "
 
 
+def base_of(work: str) -> str:
+    """Return the name of the work itself, of one that is asked for while a state lasts."""
+    return work.partition(WHILE)[0]
+
+
 @dataclass(frozen=True)
 class Entered:
     """The state whose entry actions run."""

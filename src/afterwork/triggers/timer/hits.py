@@ -18,6 +18,7 @@ from afterwork.model.reading import ReadModel
 from afterwork.model.variable import DUE
 from afterwork.store import progress
 from afterwork.store.hits import HITS
+from afterwork.store.routing import ALL, Routing
 from afterwork.store.tickets import tickets_of
 from afterwork.store.timers import Hits, Timers
 from afterwork.triggers.ticket import TicketTrigger
@@ -31,8 +32,16 @@ class HitTrigger(TicketTrigger):
 
     name: TriggerKind = "timer"
 
-    def __init__(self, model: ReadModel, dialect: str, installation: uuid.UUID, timers: Timers, clock: Clock) -> None:
-        super().__init__(model, tickets_of(HITS, dialect), installation, clock)
+    def __init__(
+        self,
+        model: ReadModel,
+        dialect: str,
+        installation: uuid.UUID,
+        timers: Timers,
+        clock: Clock,
+        routing: Routing = ALL,
+    ) -> None:
+        super().__init__(model, tickets_of(HITS, dialect), installation, clock, routing)
         self._timers = timers
         self._hits = Hits()
 

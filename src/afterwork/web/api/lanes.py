@@ -26,4 +26,9 @@ def router(site: Site) -> APIRouter:
         """Let jobs of a lane begin again."""
         site.control.resume_lane(site.insight.lane(name).name, who)
 
+    @made.post("/servers/{server}/drain", status_code=204)
+    def drain_server(server: int, who: Who) -> None:
+        """Let a server begin nothing more, and leave when its runs have ended."""
+        site.control.drain(server, who)
+
     return made

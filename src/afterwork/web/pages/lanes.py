@@ -24,6 +24,12 @@ def _resume(site: Site, asked: Asked) -> str:
     return f"Lane {name} is open."
 
 
+def _drain(site: Site, asked: Asked) -> str:
+    server = str(asked.path["server"])
+    site.control.drain(int(server) if server.isdecimal() else 0, asked.who)
+    return f"Server {server} begins nothing more, and leaves when its runs have ended."
+
+
 def _retry_once(site: Site, asked: Asked) -> str:
     name = asked.text("name")
     site.control.retry_once(name, asked.who)
@@ -34,5 +40,6 @@ PAGES = (Page("/lanes", show),)
 ACTS = (
     Act("/lanes/{name:path}/pause", _pause),
     Act("/lanes/{name:path}/resume", _resume),
+    Act("/servers/{server}/drain", _drain),
     Act("/once/retry", _retry_once),
 )

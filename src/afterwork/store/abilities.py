@@ -1,0 +1,38 @@
+"""What each server that is there knows and serves, as it has written it down; and whether it is to leave."""
+
+import json
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, select, update
+
+from afterwork.events import TriggerKind
+from afterwork.language.spelling import folded
+from afterwork.store.routing import Routing
+from afterwork.store.tables import server as servers
+
+
+def announce(connection: Connection, server: int, works: Iterable[str], routing: Routing) -> None:
+    """Write which works a server knows, and what it serves."""
+    known = json.dumps(sorted({folded(name) for name in works}))
+    said = {"knows": known, "serves": routing.written()}
+    connection.execute(update(servers).where(servers.c.id == server).values(said))
+    connection.commit()
+
+
+def somebody_runs(connection: Connection, work: str, lane: str | None, kind: TriggerKind) -> bool:
+    """Return whether a server is there that knows a work and serves its lane; any lane, if None."""
+    c = servers.c
+    knows = c.knows.contains(json.dumps(folded(work)), autoescape=True)
+    rows = connection.execute(select(c.serves).where(knows, ~c.draining)).scalars()
+    return any(lane is None or Routing.read(row).serves(lane, kind) for row in rows)
+
+
+def drain(connection: Connection, server: int) -> bool:
+    """Ask a server to end what it runs, and to leave. False if there is none of this number."""
+    asked = update(servers).where(servers.c.id == server).values(draining=True)
+    return bool(connection.execute(asked).rowcount)
+
+
+def is_to_leave(connection: Connection, server: int) -> bool:
+    """Return whether somebody has asked a server to leave."""
+    return bool(connection.execute(select(servers.c.draining).where(servers.c.id == server)).scalar())

@@ -1,0 +1,73 @@
+"""What a server is there for: which lanes it serves, and which ways in which work starts."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from afterwork.errors import BadDeclaration, shown
+from afterwork.events import TriggerKind
+from afterwork.settings import Settings
+
+Starts = Literal["tickets", "timers", "caches"]
+"""The ways in which work starts."""
+
+STARTS: tuple[Starts, ...] = get_args(Starts)
+
+_BY: dict[TriggerKind, Starts] = {"ticket": "tickets", "timer": "timers", "cache": "caches", "machine": "caches"}
+
+
+@dataclass(frozen=True)
+class Routing:
+    """The lanes that a server serves, all if `lanes` is None, without those of `except_lanes`; and the ways in which
+    the work starts that it runs, all if `only` is empty. Caches run beside lanes."""
+
+    lanes: frozenset[str] | None = None
+    except_lanes: frozenset[str] = frozenset()
+    only: frozenset[str] = frozenset()
+
+    @classmethod
+    def read(cls, text: str | None) -> "Routing":
+        """Return the routing that a server has written down; that of a server which serves all if it has not."""
+        said: dict[str, Any] = json.loads(text) if text else {}
+        lanes = said.get("lanes")
+        found = frozenset(said.get("except", ())), frozenset(said.get("only", ()))
+        return cls(None if lanes is None else frozenset(lanes), *found)
+
+    def written(self) -> str:
+        """Return the text that `read` reads."""
+        lanes = None if self.lanes is None else sorted(self.lanes)
+        return json.dumps({"lanes": lanes, "except": sorted(self.except_lanes), "only": sorted(self.only)})
+
+    def does(self, start: Starts) -> bool:
+        """Return whether work runs that starts in a way."""
+        return not self.only or start in self.only
+
+    def serves(self, lane: str, kind: TriggerKind) -> bool:
+        """Return whether work of a lane runs, if it was started by such a trigger."""
+        is_served = lane in self.lanes if self.lanes is not None else lane not in self.except_lanes
+        return is_served and self.does(_BY.get(kind, "tickets"))
+
+    def __str__(self) -> str:
+        lanes = "" if self.lanes is None else f"lanes {', '.join(sorted(self.lanes))}"
+        others = f"all lanes but {', '.join(sorted(self.except_lanes))}" if self.except_lanes else ""
+        only = f"only {', '.join(sorted(self.only))}" if self.only else ""
+        return "; ".join(filter(None, (lanes, others, only))) or "all"
+
+
+ALL = Routing()
+
+
+def routing_of(settings: Settings) -> Routing:
+    """Return the routing that settings ask for. Raises `BadDeclaration` for what can't be meant."""
+    lanes, except_lanes, only = settings.lanes, settings.except_lanes, settings.only
+    for name, value in (("lanes", lanes), ("except_lanes", except_lanes), ("only", only)):
+        if isinstance(value, str):
+            raise BadDeclaration(f"Settings({name}={shown(value)}): give a list of names, even of one.")
+    unknown = [one for one in only if one not in STARTS]
+    if unknown:
+        raise BadDeclaration(f"Settings(only=…): there is no {shown(unknown[0])}. There are: {', '.join(STARTS)}.")
+    if lanes is not None and except_lanes:
+        raise BadDeclaration("Settings: lanes= names those to serve, except_lanes= those to leave to others. Say one.")
+    if lanes is not None and not lanes:
+        raise BadDeclaration("Settings(lanes=[]) is a server without a lane. For one of caches: only=['caches'].")
+    return Routing(None if lanes is None else frozenset(lanes), frozenset(except_lanes), frozenset(only))

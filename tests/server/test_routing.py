@@ -1,0 +1,224 @@
+"""Who runs what: servers that serve some lanes, servers that know some works, and servers that are to leave."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+import afterwork as aw
+from afterwork.errors import BadDeclaration, NotThere
+from afterwork.events import ServerStopped, ServerStopping
+from afterwork.store import abilities
+from afterwork.store.routing import Routing
+from afterwork.store.tables import server as servers
+from tests.conftest import Shop
+from tests.support import shop
+from tests.support.shop import Customer, SysAsyncTicket, add_customer
+from tests.support.waiting import eventually
+
+WORKS = ("assign_number", "send_mail", "calculate", "export")
+"""In the lanes main, mail, parallel and main."""
+
+
+def ask(the_shop: Shop, *works: str) -> None:
+    with the_shop.session() as session, session.begin():
+        for work in works:
+            if hasattr(Customer, work):
+                aw.later(getattr(add_customer(session), work))
+            else:
+                session.add(SysAsyncTicket(view_model=work, root_object=add_customer(session)))
+
+
+def done(engine: Engine) -> list[str]:
+    """The works of tickets that have ended well."""
+    with Session(engine) as session:
+        found = session.scalars(select(SysAsyncTicket).where(SysAsyncTicket.done.is_not(None)))
+        return [str(one.view_model).removeprefix("Customer.") for one in found if one.error is None]
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, {*WORKS}),
+        ({"lanes": ["mail"]}, {"send_mail"}),
+        ({"lanes": ["mail", "parallel"]}, {"send_mail", "calculate"}),
+        ({"lanes": ["main"]}, {"assign_number", "export"}),
+        ({"except_lanes": ["mail", "parallel"]}, {"assign_number", "export"}),
+        ({"only": ["tickets"]}, {*WORKS}),
+        ({"only": ["tickets"], "lanes": ["mail"]}, {"send_mail"}),
+        ({"only": ["timers", "caches"]}, set()),
+    ],
+)
+def test_a_server_runs_what_it_serves_and_leaves_the_rest(
+    the_shop: Shop, settings: dict[str, Any], expected: set[str]
+) -> None:
+    ask(the_shop, *WORKS)
+
+    Shop(the_shop.engine, settings=aw.Settings(**settings)).run()
+    assert set(done(the_shop.engine)) == expected
+
+    the_shop.run()  # one that serves all
+    assert set(done(the_shop.engine)) == {*WORKS}
+
+
+def test_a_server_is_not_kept_awake_by_what_it_does_not_serve(the_shop: Shop) -> None:
+    ask(the_shop, *WORKS)
+    with the_shop.session() as session, session.begin():
+        aw.later(add_customer(session).assign_number, after=timedelta(days=1))
+    other = Shop(the_shop.engine, settings=aw.Settings(lanes=["nobody's"]))
+    with the_shop.engine.connect() as connection:
+        runner = other.app._runner(other.app._database(the_shop.engine), connection)
+
+        assert runner.due(connection) == runner.due(connection).__class__({}, None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"lanes": "mail"}, "give a list of names"),
+        ({"only": ["jobs"]}, "there is no 'jobs'. There are: tickets, timers, caches"),
+        ({"lanes": ["a"], "except_lanes": ["b"]}, "Say one"),
+        ({"lanes": []}, "a server without a lane"),
+    ],
+)
+def test_a_routing_that_cannot_be_meant_is_refused_when_the_app_is_made(settings: dict[str, Any], problem: str) -> None:
+    with pytest.raises(BadDeclaration) as found:
+        aw.Afterwork(shop.Base, settings=aw.Settings(**settings))
+    assert problem in str(found.value)
+
+
+def test_a_routing_is_what_was_written_down() -> None:
+    for one in (Routing(), Routing(frozenset({"a", "b"})), Routing(None, frozenset({"ü"}), frozenset({"caches"}))):
+        assert Routing.read(one.written()) == one
+    assert Routing.read(None) == Routing()
+
+
+# Works that this server's code doesn't know.
+
+
+@contextmanager
+def newer_server(engine: Engine, works: list[str], **settings: Any) -> Iterator[int]:
+    """As if a server were there whose code knows other works."""
+    routing = Routing(**{name: frozenset(value) for name, value in settings.items()})
+    with engine.connect() as connection:
+        row = {"host": "x", "process": 0, "process_started": 0, "locked": False}
+        clock = aw.SystemClock().now()
+        (number,) = connection.execute(servers.insert().values(**row, started=clock, seen=clock)).inserted_primary_key  # type: ignore[misc]
+        connection.commit()
+        abilities.announce(connection, number, works, routing)
+        yield number
+        connection.execute(servers.delete().where(servers.c.id == number))
+        connection.commit()
+
+
+@pytest.fixture
+def the_newer_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("afterwork.server.presence.Presence.crashed", lambda *_: 0)
+
+
+UNKNOWN = ["Customer.brand_new", "BrandNewView", "customer.brandNew", "Customer.brand_new while flow is in shipped"]
+
+
+@pytest.mark.usefixtures("the_newer_lives")
+@pytest.mark.parametrize("work", UNKNOWN)
+def test_what_another_server_knows_is_left_to_it_and_holds_up_nothing(the_shop: Shop, work: str) -> None:
+    ask(the_shop, work, "assign_number", work, "export", "fail", work)
+    with newer_server(the_shop.engine, ["Customer.brand_new", "BrandNewView"]):
+        the_shop.run()
+        assert done(the_shop.engine) == ["assign_number", "export"]
+        pending = the_shop.app.insight(the_shop.engine).ticket_counts()["waiting"].number
+        assert pending == 3
+
+
+@pytest.mark.usefixtures("the_newer_lives")
+def test_what_no_server_knows_that_lives_ends_with_an_error(the_shop: Shop) -> None:
+    ask(the_shop, "Customer.brand_new")
+    with newer_server(the_shop.engine, ["Customer.something_else"]):
+        the_shop.run()
+
+    (ticket,) = everything(the_shop)
+    assert "is no view model and no method" in ticket.error or "Customer.brand_new" in ticket.error
+
+
+@pytest.mark.usefixtures("the_newer_lives")
+def test_what_was_left_to_a_server_that_has_gone_ends_with_an_error(the_shop: Shop) -> None:
+    with the_shop.engine.connect() as connection:
+        runner = the_shop.app._runner(the_shop.app._database(the_shop.engine), connection)
+        trigger: Any = runner.trigger
+        ask(the_shop, "Customer.brand_new")
+        with newer_server(the_shop.engine, ["Customer.brand_new"]):
+            assert trigger.claim(connection, "main", None, the_shop.clock.now(), 10) == []
+            assert runner.due(connection).lanes == {}
+
+        assert runner.due(connection).lanes == {"main": [2147483647]}
+        assert len(trigger.claim(connection, "main", None, the_shop.clock.now(), 10)) == 1
+
+
+@pytest.mark.usefixtures("the_newer_lives")
+def test_a_server_that_knows_it_but_does_not_serve_its_lane_is_none_to_leave_it_to(the_shop: Shop) -> None:
+    ask(the_shop, "Customer.brand_new")
+    with newer_server(the_shop.engine, ["Customer.brand_new"], lanes=["mail"]):
+        the_shop.run()
+
+    assert everything(the_shop)[0].error is not None
+
+
+def everything(the_shop: Shop) -> list[Any]:
+    with the_shop.session() as session:
+        return list(session.scalars(select(SysAsyncTicket).order_by(SysAsyncTicket.id)))
+
+
+# Servers that leave.
+
+
+def test_a_drained_server_ends_what_it_runs_and_leaves(the_shop: Shop) -> None:
+    with the_shop.stopping_by(drain):
+        ask(the_shop, "assign_number")
+        insight = the_shop.app.insight(the_shop.engine)
+        (server,) = insight.at_work().servers
+        assert server.draining
+    eventually(lambda: any(isinstance(one, ServerStopped) for one in the_shop.seen))
+
+    assert [(one.unfinished) for one in the_shop.seen if isinstance(one, ServerStopped)] == [0]
+    assert [one.why for one in the_shop.seen if isinstance(one, ServerStopping)] == ["it was asked to leave"]
+    assert done(the_shop.engine) == ["export"]
+    assert the_shop.app.insight(the_shop.engine).at_work().servers == []
+
+
+def drain(the_shop: Shop) -> None:
+    (server,) = the_shop.app.insight(the_shop.engine).at_work().servers
+    the_shop.app.control(the_shop.engine).drain(server.id)
+
+
+def test_only_a_server_that_is_there_can_be_drained(the_shop: Shop) -> None:
+    with pytest.raises(NotThere, match=r"There is no server 77\. There are: none"):
+        the_shop.app.control(the_shop.engine).drain(77)
+
+
+def test_a_server_shows_what_it_serves_and_knows(the_shop: Shop) -> None:
+    other = Shop(the_shop.engine, settings=aw.Settings(lanes=["mail", "main"], only=["tickets"]))
+    with other.app.serving(the_shop.engine):
+        (server,) = other.app.insight(the_shop.engine).at_work().servers
+
+    assert server.serves == "lanes mail, main; only tickets"
+    assert "customer.assignnumber" in server.knows
+    assert json.dumps(server.knows)
+
+
+@pytest.mark.parametrize("setting", [{"max_jobs": 3}, {"max_memory": 1}])
+def test_a_server_that_has_had_enough_begins_anew(the_shop: Shop, setting: dict[str, Any]) -> None:
+    ask(the_shop, *(["assign_number"] * 5))
+    other = Shop(the_shop.engine, settings=aw.Settings(**setting))
+    server = other.app._server(the_shop.engine)
+    server.leaving.may_begin_anew = True
+
+    assert server.run() == 0
+
+    assert server.leaving.to_begin_anew
+    why = next(one.why for one in other.seen if isinstance(one, ServerStopping))
+    assert why.startswith("it has run 5 jobs" if "max_jobs" in setting else "it uses ")
