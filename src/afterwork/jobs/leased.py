@@ -14,8 +14,8 @@ from afterwork.boundary import CONTAINED
 from afterwork.errors import Cancelled, TimedOut
 from afterwork.events import Abandoned
 from afterwork.jobs.care import given_up
-from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, text_of
-from afterwork.jobs.runner import PAUSE_WHEN_CONTENDED, Runner, Settled
+from afterwork.jobs.outcome import Outcome, Raised, Rejected, Succeeded, Superseded
+from afterwork.jobs.runner import Runner, Settled
 from afterwork.jobs.session import OutsideSession, RunSession
 from afterwork.jobs.trigger import Claim
 from afterwork.store import leases, progress, suspects
@@ -52,8 +52,7 @@ def run_leased(runner: Runner, connection: Connection, lease: Lease) -> Settled:
         if runner.database.has_lost(connection, error):
             raise
         if runner.database.is_contended(error):
-            hindered = Hindered(text_of(error), PAUSE_WHEN_CONTENDED)
-            return _settle(runner, connection, lease, claim, hindered)
+            return _settle(runner, connection, lease, claim, runner.hindered(error))
         return _fail(runner, connection, lease, claim, error, began)
 
 
@@ -77,7 +76,8 @@ def _outside(runner: Runner, connection: Connection, lease: Lease, claim: Claim)
             if leases.holds(connection, lease):
                 if progress.asked_to_stop(connection, [lease.ticket]):
                     raise Cancelled()
-                session.write()
+                with runner.database.unprepared(connection):  # what the run read can't be written a second time
+                    session.write()
                 _finish(runner, connection, lease, settled)
             else:
                 session.end()

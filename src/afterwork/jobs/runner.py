@@ -201,6 +201,11 @@ class Runner:
             self.events.emit(BackOffFailed(run.work, text_of(wrong), pause.total_seconds()))
             return pause
 
+    def hindered(self, error: Exception) -> Hindered:
+        """What it means that others were in the way: the next try is a little later, or at once after a migration."""
+        pause = timedelta(0) if self.database.is_outdated(error) else PAUSE_WHEN_CONTENDED
+        return Hindered(text_of(error), pause)
+
     def tell(self, connection: Connection, claim: Claim, error: Exception, text: str) -> None:
         """Run the view model's `on_exception` and write what it changes, in the transaction that is open."""
         if isinstance(claim.work, str):

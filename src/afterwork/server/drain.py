@@ -43,8 +43,9 @@ class Drainer:
             return run_leased(self.runner, connection, lease)
 
     def _next(self, connection: Connection, lane: str, priority: int | None) -> Settled:
-        first = self._first(connection, lane, priority) if self.runner.care.take(lane) else None
-        found = first or self._batch(connection, lane, priority)
+        again = self.runner.database.again_if_outdated
+        first = again(lambda: self._first(connection, lane, priority)) if self.runner.care.take(lane) else None
+        found = first or again(lambda: self._batch(connection, lane, priority))
         return self._leased(connection, found) if isinstance(found, Claim) else found
 
     def _batch(self, connection: Connection, lane: str, priority: int | None) -> Settled | Claim:

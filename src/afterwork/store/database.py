@@ -1,11 +1,11 @@
 """What differs between SQLite and PostgreSQL: connections, transactions, errors, and how a server is known to live."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Engine, StaticPool, Table, event, select
 from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
@@ -16,6 +16,8 @@ from afterwork.settings import Settings
 from afterwork.store.column_type import Columns
 from afterwork.store.own_engine import without_begin
 from afterwork.store.tables import server as servers
+
+Some = TypeVar("Some")
 
 RUNNING = "afterwork.running"
 """In a connection's `info` while a job works on it: True, or False once the job has rolled back."""
@@ -253,6 +255,24 @@ class Database(ABC):
     @abstractmethod
     def is_contended(self, error: BaseException) -> bool:
         """Whether an error only says that others were in the way, so that the same may go well a little later."""
+
+    def is_outdated(self, error: BaseException) -> bool:
+        """Whether an error only says that a migration has changed what a statement gives that stayed prepared: in
+        another transaction, it is a fresh one."""
+        return False
+
+    def again_if_outdated(self, attempt: Callable[[], Some]) -> Some:
+        """Attempt something, which begins a transaction of its own; at once again if a migration made it fail."""
+        try:
+            return attempt()
+        except DBAPIError as error:
+            if not self.is_outdated(error):
+                raise
+        return attempt()
+
+    def unprepared(self, connection: Connection) -> AbstractContextManager[None]:
+        """While it lasts, no statement is one that was prepared before."""
+        return nullcontext()
 
     @abstractmethod
     @contextmanager

@@ -21,6 +21,7 @@ from afterwork.store.database import NOT_LONG, Database, Holder, ServerRow
 from afterwork.store.direct import Direct, send_together
 from afterwork.store.postgresql_column import PostgreSQLColumns
 from afterwork.store.postgresql_connecting import bound, own_connection
+from afterwork.store.postgresql_plans import is_outdated, mend
 
 IN_TRANSACTION = {TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR}
 CONTENDED = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
@@ -89,6 +90,8 @@ class PostgreSQL(Database):
         self._begin.execute(connection)
 
     def prepare(self, connection: Connection) -> None:
+        driver: Any = connection.connection.dbapi_connection
+        mend(driver)
         limits = {
             "lock_timeout": _milliseconds(self.settings.lock_limit),
             # What ends the transaction of a stopped process, and so frees its lane.
@@ -142,7 +145,21 @@ class PostgreSQL(Database):
         return state.startswith(SHUTDOWN) if state else type(error.orig).__name__ == "OperationalError"
 
     def is_contended(self, error: BaseException) -> bool:
-        return isinstance(error, StateHasChanged) or (isinstance(error, DBAPIError) and _state(error) in CONTENDED)
+        if isinstance(error, DBAPIError):
+            return _state(error) in CONTENDED or self.is_outdated(error)
+        return isinstance(error, StateHasChanged)
+
+    def is_outdated(self, error: BaseException) -> bool:
+        return isinstance(error, DBAPIError) and is_outdated(error.orig)
+
+    @contextmanager
+    def unprepared(self, connection: Connection) -> Iterator[None]:
+        driver: Any = connection.connection.dbapi_connection
+        threshold, driver.prepare_threshold = driver.prepare_threshold, None
+        try:
+            yield
+        finally:
+            driver.prepare_threshold = threshold
 
     @contextmanager
     def reading_only(self, connection: Connection) -> Iterator[None]:

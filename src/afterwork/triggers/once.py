@@ -93,7 +93,7 @@ class Upgrade:
         """Run an action. None if it can't be had now."""
         try:
             if not one.work.external:
-                return self._inside(connection, one)
+                return self.database.again_if_outdated(lambda: self._inside(connection, one))
             lease = Lease(str(self._run_of(one).id), f"{log.KEY}{one.name}", one.work.lane, server, epoch=1)
             holding(lease, True)
             try:
@@ -158,7 +158,8 @@ class Upgrade:
                 with self.database.transaction(connection):
                     if not leases.holds(connection, lease):
                         return Superseded()
-                    session.write()
+                    with self.database.unprepared(connection):
+                        session.write()
                     seconds = time.monotonic() - began
                     log.end(connection, one.name, Ending(self.clock.now(), seconds, result=result))
                     leases.release(connection, lease)

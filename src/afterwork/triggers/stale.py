@@ -218,9 +218,13 @@ class Stale:
         except Exception as error:
             if self.matcher.database.has_lost(connection, error):
                 raise
-            contended = self.matcher.database.is_contended(error)
-            self._put_back(connection, batch, CONTENDED_PAUSE if contended else FIRST_PAUSE)
+            self._put_back(connection, batch, self._pause_after(error))
             raise
+
+    def _pause_after(self, error: Exception) -> timedelta:
+        if self.matcher.database.is_outdated(error):
+            return timedelta(0)
+        return CONTENDED_PAUSE if self.matcher.database.is_contended(error) else FIRST_PAUSE
 
     def _put_back(self, connection: Connection, batch: Batch, pause: timedelta) -> None:
         """Let what has not run of a batch be claimed again, after a pause."""
@@ -240,7 +244,7 @@ class Stale:
         except DBAPIError as error:
             if not self.matcher.database.is_contended(error):
                 raise
-            self._put_back(connection, batch, LOCKED_PAUSE)
+            self._put_back(connection, batch, min(LOCKED_PAUSE, self._pause_after(error)))
         return ran
 
     def _calculated(self, connection: Connection, definition: Definition, batch: Batch) -> Iterable[Group]:

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Alias, Connection, Select, Table
@@ -72,7 +73,7 @@ class Rounds:
         connection.commit()
         for name in ready:
             try:
-                hit = self._fire(connection, self.works[name])
+                hit = self.database.again_if_outdated(partial(self._fire, connection, self.works[name]))
             except Exception as error:
                 if self.database.has_lost(connection, error) or self.database.is_contended(error):
                     raise
