@@ -117,6 +117,26 @@ class BackOffFailed:
 
 
 @dataclass(frozen=True)
+class WasWithdrawn:
+    """Somebody has ended or deleted a ticket while it ran outside of a transaction. Nothing of the run was saved."""
+
+    work: str
+    root_id: str | None
+    run: str
+
+
+@dataclass(frozen=True)
+class WrittenInPart:
+    """A ticket has ended, and its table has refused to have all of that written. `written` is what stands there."""
+
+    work: str
+    root_id: str | None
+    run: str
+    written: str
+    error: str
+
+
+@dataclass(frozen=True)
 class Lost:
     """A run was taken over by another server, so nothing of this one was saved."""
 
@@ -328,7 +348,8 @@ class FellAsleep:
 
 
 Event = (
-    Reached | Ran | Failed | WasCancelled | Expired | PutOff | BackOffFailed | Lost | TookOver
+    Reached | Ran | Failed | WasCancelled | Expired | PutOff | BackOffFailed | WrittenInPart
+    | WasWithdrawn | Lost | TookOver
     | ServerStarted | ServerStopping | ServerStopped | ServerCrashed | DatabaseLost | ConnectionLost | DatabaseBack
     | InTheWay | Broken | WorkerLost | ListenerRaised | Pruned | NotInSql | OtherCode | Missed | Reloaded | HeldUp
     | Abandoned
@@ -412,6 +433,26 @@ def log(event: Event) -> None:  # noqa: PLR0912, PLR0915 - one case for each eve
                 "the back-off of %s can't be used, the next attempt is in %.1f s: %s",
                 work,
                 seconds,
+                error,
+            )
+        case WasWithdrawn(work, root_id, run):
+            _say(
+                event,
+                logging.WARNING,
+                "the ticket of %s on %s was ended or deleted while it ran, nothing of it saved (run %s)",
+                work,
+                root_id,
+                run,
+            )
+        case WrittenInPart(work, root_id, run, written, error):
+            _say(
+                event,
+                logging.ERROR,
+                "%s on %s has ended (run %s), and its ticket's table took no more of that than %s: %s",
+                work,
+                root_id,
+                run,
+                written,
                 error,
             )
         case Lost(work, root_id, run):

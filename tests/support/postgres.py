@@ -48,6 +48,16 @@ class Server:
         finally:
             self._drop(name)
 
+    @contextmanager
+    def database_in(self, encoding: str) -> Iterator[URL]:
+        """An empty database in another encoding, gone at the end."""
+        name = _new_name()
+        self._do(f"CREATE DATABASE {{}} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0", name)
+        try:
+            yield self.url.set(database=name)
+        finally:
+            self._drop(name)
+
     def is_empty(self, url: URL) -> bool:
         """Whether a database has no tables yet."""
         with psycopg.connect(_dsn(url)) as connection:

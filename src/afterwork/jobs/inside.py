@@ -16,6 +16,7 @@ from afterwork.events import Abandoned, InTheWay
 from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, text_of
 from afterwork.jobs.runner import PAUSE_WHEN_CONTENDED, Runner, Settled
 from afterwork.jobs.session import RunSession
+from afterwork.jobs.settling import settled_somehow
 from afterwork.jobs.trigger import Claim
 from afterwork.model.key import key_text
 from afterwork.model.lane import PARALLEL
@@ -94,15 +95,21 @@ def _fail(runner: Runner, connection: Connection, claim: Claim, error: Exception
     """After the rollback, in a transaction of its own: tell the view model, and write how the ticket goes on."""
     raised = runner.raised(claim, error, began)
     try:
-        return _end(runner, connection, claim, raised, telling=error)
+        return _end_as_asked(runner, connection, claim, raised, telling=error)
     except Exception as second:
         if runner.database.has_lost(connection, second):
             raise
-        both = raised.with_second(second)
+        both = raised.with_second(second) if runner.tells(claim) else raised
         return _end(runner, connection, claim, both)
 
 
-def _end(
+def _end(runner: Runner, connection: Connection, claim: Claim, outcome: Outcome) -> Settled:
+    return settled_somehow(
+        runner, connection, claim, outcome, lambda some: _end_as_asked(runner, connection, claim, some)
+    )
+
+
+def _end_as_asked(
     runner: Runner, connection: Connection, claim: Claim, outcome: Outcome, telling: Exception | None = None
 ) -> Settled:
     with CONTAINED, runner.database.transaction(connection):

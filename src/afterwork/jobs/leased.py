@@ -14,9 +14,10 @@ from afterwork.boundary import CONTAINED
 from afterwork.errors import Cancelled, TimedOut
 from afterwork.events import Abandoned
 from afterwork.jobs.care import given_up
-from afterwork.jobs.outcome import Outcome, Raised, Rejected, Succeeded, Superseded
+from afterwork.jobs.outcome import Outcome, Raised, Rejected, Succeeded, Superseded, Withdrawn
 from afterwork.jobs.runner import Runner, Settled
 from afterwork.jobs.session import OutsideSession, RunSession
+from afterwork.jobs.settling import settled_somehow
 from afterwork.jobs.trigger import Claim
 from afterwork.store import leases, progress, suspects
 from afterwork.store.leases import Lease
@@ -73,7 +74,8 @@ def _outside(runner: Runner, connection: Connection, lease: Lease, claim: Claim)
             settled = runner.execute(session, [claim], partial(_give_up, runner, lease))
         runner.reached("ran", [claim])
         with runner.database.transaction(connection):
-            if leases.holds(connection, lease):
+            lost = _lost(runner, connection, lease)
+            if lost is None:
                 if progress.asked_to_stop(connection, [lease.ticket]):
                     raise Cancelled()
                 with runner.database.unprepared(connection):  # what the run read can't be written a second time
@@ -81,7 +83,7 @@ def _outside(runner: Runner, connection: Connection, lease: Lease, claim: Claim)
                 _finish(runner, connection, lease, settled)
             else:
                 session.end()
-                settled = [(claim, Superseded())]
+                settled = [(claim, lost)]
     finally:
         session.end()
     runner.report(settled)
@@ -115,15 +117,21 @@ def _fail(
 ) -> Settled:
     raised = runner.raised(claim, error, began)
     try:
-        return _settle(runner, connection, lease, claim, raised, telling=error)
+        return _settle_as_asked(runner, connection, lease, claim, raised, telling=error)
     except Exception as second:
         if runner.database.has_lost(connection, second):
             raise
-        both = raised.with_second(second)
+        both = raised.with_second(second) if runner.tells(claim) else raised
         return _settle(runner, connection, lease, claim, both)
 
 
-def _settle(
+def _settle(runner: Runner, connection: Connection, lease: Lease, claim: Claim, outcome: Outcome) -> Settled:
+    return settled_somehow(
+        runner, connection, claim, outcome, lambda some: _settle_as_asked(runner, connection, lease, claim, some)
+    )
+
+
+def _settle_as_asked(
     runner: Runner,
     connection: Connection,
     lease: Lease,
@@ -133,14 +141,25 @@ def _settle(
 ) -> Settled:
     settled: Settled = [(claim, outcome)]
     with CONTAINED, runner.database.transaction(connection):
-        if not leases.holds(connection, lease):
-            settled = [(claim, Superseded())]
+        lost = _lost(runner, connection, lease)
+        if lost is not None:
+            settled = [(claim, lost)]
         else:
             if telling is not None and isinstance(outcome, Raised):
                 runner.tell(connection, claim, telling, outcome.text)
             _finish(runner, connection, lease, settled)
     runner.report(settled)
     return settled
+
+
+def _lost(runner: Runner, connection: Connection, lease: Lease) -> Superseded | Withdrawn | None:
+    """Why nothing of a run may be saved: its lease is another server's, or its ticket is not there, or has ended."""
+    if not leases.holds(connection, lease):
+        return Superseded()
+    if runner.trigger.held(connection, lease.ticket, lease.lane) is None:
+        leases.release(connection, lease)
+        return Withdrawn()
+    return None
 
 
 def _finish(runner: Runner, connection: Connection, lease: Lease, settled: Settled) -> None:

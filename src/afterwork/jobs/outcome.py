@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from afterwork.boundary import failure_of
 from afterwork.errors import Escaped
+from afterwork.store.ticket_forms import AS_ASKED, Form
 
 MOST = 4000
 """Characters of an exception that are kept in a ticket's Error."""
@@ -28,6 +29,8 @@ class Rejected:
     was saved. `reason` stands in Error."""
 
     reason: str
+    form: Form = field(default=AS_ASKED, compare=False, repr=False)
+    """How much of it stands in the ticket."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class Raised:
     again_after: timedelta | None = None
     seconds: float = field(default=0.0, compare=False, repr=False)
     trace: str = field(default="", compare=False, repr=False)
+    form: Form = field(default=AS_ASKED, compare=False, repr=False)
+    """How much of it stands in the ticket."""
 
     def with_second(self, error: Exception) -> "Raised":
         """The same, where `on_exception` has raised as well."""
@@ -58,7 +63,12 @@ class Superseded:
     """Another server took the run over; nothing of this one was saved."""
 
 
-Outcome = Succeeded | Rejected | Raised | Hindered | Superseded
+@dataclass(frozen=True)
+class Withdrawn:
+    """Somebody has ended or deleted the ticket while it ran; nothing of the run was saved."""
+
+
+Outcome = Succeeded | Rejected | Raised | Hindered | Superseded | Withdrawn
 
 
 def text_of(error: BaseException) -> str:

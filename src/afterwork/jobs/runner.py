@@ -29,10 +29,21 @@ from afterwork.events import (
     Ran,
     Reached,
     WasCancelled,
+    WasWithdrawn,
 )
 from afterwork.jobs.care import Care
 from afterwork.jobs.history import History
-from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, text_of, trace_of
+from afterwork.jobs.outcome import (
+    Hindered,
+    Outcome,
+    Raised,
+    Rejected,
+    Succeeded,
+    Superseded,
+    Withdrawn,
+    text_of,
+    trace_of,
+)
 from afterwork.jobs.perform import Given, check, is_gone, perform, tell
 from afterwork.jobs.progress import Reporter, reporting
 from afterwork.jobs.run import Run
@@ -43,7 +54,7 @@ from afterwork.model.expiry import EXPIRED
 from afterwork.model.key import key_text
 from afterwork.model.retry import Retry, doubling
 from afterwork.model.timeout import NEVER
-from afterwork.model.work import Work
+from afterwork.model.work import ViewModelWork, Work
 from afterwork.settings import Settings
 from afterwork.store.database import Database
 from afterwork.store.progress import CANCELLED
@@ -206,6 +217,11 @@ class Runner:
         pause = timedelta(0) if self.database.is_outdated(error) else PAUSE_WHEN_CONTENDED
         return Hindered(text_of(error), pause)
 
+    def tells(self, claim: Claim) -> bool:
+        """Return whether the view model of a claim has an `on_exception`."""
+        work = claim.work
+        return isinstance(work, ViewModelWork) and work.view_model.exception_handler is not None
+
     def tell(self, connection: Connection, claim: Claim, error: Exception, text: str) -> None:
         """Run the view model's `on_exception` and write what it changes, in the transaction that is open."""
         if isinstance(claim.work, str):
@@ -261,6 +277,8 @@ class Runner:
                 self.events.emit(InTheWay(text))
             case Superseded():
                 self.events.emit(Lost(work, root_id, number))
+            case Withdrawn():
+                self.events.emit(WasWithdrawn(work, root_id, number))
 
 
 def _facts(run: Run, ended: datetime, seconds: float = 0.0, trace: str = "") -> Facts:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +31,7 @@ from afterwork.manifest.tables import due as dues
 from afterwork.model.external_id import UNNAMED
 from afterwork.store.direct import Direct
 from afterwork.store.sqlite import LAST_CHANGE
+from afterwork.store.texts import storable
 
 AT_ONCE = 1000
 
@@ -186,6 +187,7 @@ class Heads:
         """Write what runs left."""
         if not left:
             return
+        left = [one if one.raised is None else replace(one, raised=storable(connection, one.raised)) for one in left]
         if len(left) == 1:
             self._ran_one.execute(connection, vars(left[0]))
         elif self._dialect == "postgresql":

@@ -14,6 +14,7 @@ from afterwork.model.moment import UtcDateTime
 from afterwork.store.tables import minute as minutes
 from afterwork.store.tables import run as runs
 from afterwork.store.tables import total as totals
+from afterwork.store.texts import storable_or_none
 
 BOUNDS = (
     0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0,
@@ -192,7 +193,11 @@ def write(connection: Connection, server: int, sums: Mapping[Cell, Sums], record
         connection.execute(_PUT_MINUTE, rows)
         _add_to_totals(connection, grown)
     if records:
-        rows = [{name: value for name, value in vars(one).items() if name != "id"} for one in records]
+        rows = [
+            {name: value for name, value in vars(one).items() if name != "id"}
+            | {"error": storable_or_none(connection, one.error), "trace": storable_or_none(connection, one.trace)}
+            for one in records
+        ]
         connection.execute(insert(runs), [{**row, "server": server} for row in rows])
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from afterwork.store.tables import lease as leases
 from afterwork.store.tables import once
+from afterwork.store.texts import storable_or_none
 
 KEY = "afterwork-once-"
 """What a lease's ticket begins with, where an action runs under it that runs once."""
@@ -56,7 +57,9 @@ def begin(connection: Connection, name: str, now: datetime) -> None:
 
 def end(connection: Connection, name: str, ending: Ending) -> None:
     """Note how an action has ended."""
-    connection.execute(update(once).where(once.c.name == name, once.c.ended.is_(None)).values(vars(ending)))
+    texts = {field: storable_or_none(connection, getattr(ending, field)) for field in ("result", "error")}
+    own = update(once).where(once.c.name == name, once.c.ended.is_(None))
+    connection.execute(own.values(vars(ending) | texts))
 
 
 def forget_failed(connection: Connection, name: str) -> bool:

@@ -5,15 +5,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     FromClause,
     Index,
     MetaData,
+    SmallInteger,
     Text,
+    case,
     cast,
     func,
     literal_column,
     null,
+    or_,
     type_coerce,
 )
 
@@ -103,6 +107,25 @@ def indexes(contract: Contract, dialect: str) -> Sequence[Index]:
         )
         for name, (expressions, where) in wanted.items()
     ]
+
+
+def most_attempts(column: ColumnElement[int]) -> int:
+    """The highest number that a column of attempts holds, as the model declares it."""
+    match column.type:
+        case SmallInteger():
+            return 2**15 - 1
+        case BigInteger():
+            return 2**63 - 1
+        case _:
+            return 2**31 - 1
+
+
+def one_more(column: ColumnElement[int]) -> ColumnElement[int]:
+    """One attempt more than a column says: null and what is below 0 are none, and its highest number stays."""
+    return case(
+        (or_(column.is_(None), column < 0), literal_column("1")), (column < most_attempts(column), column + 1),
+        else_=column,
+    )  # fmt: skip
 
 
 def aware(moment: datetime | None) -> datetime | None:

@@ -26,7 +26,9 @@ from afterwork.model.lane import PARALLEL
 from afterwork.model.unique import has_begun
 from afterwork.store import tables
 from afterwork.store.direct import Direct
-from afterwork.store.ticket_columns import Columns, aware
+from afterwork.store.texts import fitted
+from afterwork.store.ticket_columns import Columns, aware, one_more
+from afterwork.store.ticket_forms import AS_ASKED, Form, write_in_form
 
 CLOCK_SLACK = timedelta(minutes=1)
 """How far the clocks of applications may be ahead of the server's without delaying tickets that ask for no moment."""
@@ -70,6 +72,7 @@ class Ended:
     row: TicketRow
     keep_minutes: int
     error: str | None
+    form: Form = AS_ASKED
 
 
 class Tickets:
@@ -143,7 +146,13 @@ class Tickets:
         """Write Done, DeleteTime, Error and Attempts. Tickets that end alike take one statement."""
         alike: dict[tuple[int, str | None], list[Any]] = {}
         for one in ended:
-            alike.setdefault((one.keep_minutes, one.error), []).append(one.row.key)
+            if one.form == AS_ASKED:
+                error = None if one.error is None else fitted(connection, self.contract.error.column, one.error)
+                alike.setdefault((one.keep_minutes, error), []).append(one.row.key)
+            else:
+                write_in_form(
+                    connection, self.contract, one.form, one.row.key, one.error, self.moment(now), one.keep_minutes
+                )
         for (keep, error), keys in alike.items():
             many = len(keys) > 1
             values = {
@@ -185,7 +194,7 @@ class Tickets:
         """An update of tickets that counts one more attempt."""
         attempts = self.contract.attempts
         statement = update(self.contract.table)
-        return statement if attempts is None else statement.values({attempts.column: attempts.column + 1})
+        return statement if attempts is None else statement.values({attempts.column: one_more(attempts.column)})
 
     def _end_statement(self, error: bool, many: bool) -> Update:
         c = self.contract

@@ -14,6 +14,7 @@ from afterwork.store.progress import CANCELLED, ask_to_stop, let_go_on
 from afterwork.store.tables import hit as hits
 from afterwork.store.tables import lease as leases
 from afterwork.store.tables import timer as timers
+from afterwork.store.texts import storable, storable_or_none
 
 CLOCK_SLACK = timedelta(minutes=1)
 """How far the clocks of servers may differ, without that being taken for a clock that was put back."""
@@ -117,13 +118,15 @@ class Timers:
 
     def set_due(self, connection: Connection, name: str, due: datetime, now: datetime, **others: Any) -> None:
         """Say when a timer is due next, and what else is to stand in its row."""
+        if others.get("error") is not None:
+            others["error"] = storable(connection, others["error"])
         connection.execute(update(timers).where(timers.c.name == name).values(due=due, set_at=now, **others))
 
     def count(self, connection: Connection, name: str, failed: int, error: str | None, now: datetime) -> None:
         """Note that runs of a round have ended, some of them by an error."""
         values: dict[str, Any] = {"ended": now}
         if failed:
-            values |= {"failed": timers.c.failed + failed, "error": error}
+            values |= {"failed": timers.c.failed + failed, "error": storable_or_none(connection, error)}
         connection.execute(update(timers).where(timers.c.name == name).values(values))
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from afterwork.clock import Clock
 from afterwork.errors import MalformedExternalId, UnknownWork
 from afterwork.events import TriggerKind
-from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, printable
+from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, Withdrawn, printable
 from afterwork.jobs.run import Run
 from afterwork.jobs.session import RunSession
 from afterwork.jobs.trigger import Claim, Due
@@ -24,7 +24,7 @@ from afterwork.model.reading import ReadModel
 from afterwork.model.work import Work
 from afterwork.store import abilities
 from afterwork.store.routing import ALL, Routing
-from afterwork.store.ticket_columns import aware
+from afterwork.store.ticket_columns import aware, most_attempts
 from afterwork.store.tickets import Ended, TicketRow, Tickets, TicketsBut
 from afterwork.triggers.roots import Roots
 
@@ -48,7 +48,8 @@ class TicketTrigger:
         self._roots = Roots()
 
     def counts_attempts(self, claim: Claim) -> bool:
-        return self.tickets.contract.attempts is not None
+        attempts = self.tickets.contract.attempts
+        return attempts is not None and claim.run.attempt <= most_attempts(attempts.column)
 
     def variables(self, connection: Connection, claims: Sequence[Claim]) -> dict[Any, Mapping[str, Any]]:
         return {}
@@ -139,12 +140,11 @@ class TicketTrigger:
                     self.tickets.try_again(connection, row, now + again_after)
                 case Hindered(again_after=again_after):
                     self.tickets.put_off(connection, row, now + again_after)
-                case Raised(text=reason) | Rejected(reason=reason):
-                    ended.append(
-                        Ended(row, self.kept_minutes(receipt_minutes(row.keep_minutes), reason), printable(reason))
-                    )
-                case Superseded():
-                    pass  # the server that took it over settles it
+                case Raised(text=reason, form=form) | Rejected(reason=reason, form=form):
+                    keep = self.kept_minutes(receipt_minutes(row.keep_minutes), reason)
+                    ended.append(Ended(row, keep, printable(reason), form))
+                case Superseded() | Withdrawn():
+                    pass  # the server that took it over settles it, or somebody has done so by hand
         self.tickets.end(connection, ended, now)
 
     def kept_minutes(self, keep: int, error: str | None) -> int:
@@ -157,7 +157,7 @@ class TicketTrigger:
     def _claim(self, row: TicketRow, lane: str, now: datetime | None) -> Claim:
         source = self.installation, f"{self.tickets.contract.table.name} {row.key} {row.created}"
         run = Run(
-            source, row.work or "", row.root_id, lane, row.attempts + 1, row.key, self.name, row.due, row.trace_parent
+            source, row.work or "", row.root_id, lane, _attempts(row) + 1, row.key, self.name, row.due, row.trace_parent
         )
         return Claim(row.key, run, self._too_late(row, now) or self._work(row), row, aware(row.not_after))
 
@@ -189,3 +189,8 @@ class TicketTrigger:
         for lane, keys in strays.items():
             self.tickets.move(connection, keys, lane)
         return kept
+
+
+def _attempts(row: TicketRow) -> int:
+    """The attempts that a ticket has had, whatever somebody has written there."""
+    return max(0, row.attempts) if isinstance(row.attempts, int) else 0

@@ -1,0 +1,53 @@
+"""Every run is settled: what its ticket's table refuses is written as well as can be, and said."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from afterwork.events import WrittenInPart
+from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, Withdrawn, text_of
+from afterwork.jobs.runner import Runner, Settled
+from afterwork.jobs.trigger import Claim
+from afterwork.store.ticket_forms import LESSER, Form
+
+
+def settled_somehow(
+    runner: Runner, connection: Connection, claim: Claim, outcome: Outcome, settle: Callable[[Outcome], Settled]
+) -> Settled:
+    """Settle a claim with an outcome, by a function that does so in a transaction; if the database refuses that, with
+    less and less of it. Raises errors that say nothing of the ticket, and the last one, if nothing can be written."""
+    try:
+        return settle(outcome)
+    except Exception as error:
+        _unless_it_is_the_tickets(runner, connection, error)
+        why = error
+    for form in LESSER:
+        try:
+            settled = settle(in_form(outcome, form))
+        except Exception as error:
+            _unless_it_is_the_tickets(runner, connection, error)
+        else:
+            run = claim.run
+            runner.events.emit(WrittenInPart(run.work, run.root_id, str(run.id), str(form), text_of(why)))
+            return settled
+    raise why
+
+
+def in_form(outcome: Outcome, form: Form) -> Outcome:
+    """An end, of which less is written. There is no other attempt: it could not be noted."""
+    match outcome:
+        case Raised():
+            return replace(outcome, again_after=None, form=form)
+        case Rejected():
+            return replace(outcome, form=form)
+        case Hindered(text=text):
+            return Raised(text, form=form)
+        case Succeeded() | Superseded() | Withdrawn():
+            return outcome
+
+
+def _unless_it_is_the_tickets(runner: Runner, connection: Connection, error: Exception) -> None:
+    """Raise an error of the database that comes whatever is written."""
+    if runner.database.has_lost(connection, error) or runner.database.is_contended(error):
+        raise error

@@ -1,0 +1,58 @@
+"""How the end of a ticket is written where it can't be written as asked: as well as its table takes it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, update
+
+from afterwork.model.contract import Attribute, Contract
+from afterwork.store.texts import SHORT, cut, fitted
+
+FIXED = "It failed; see the log."
+"""An Error that fits any column."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """What is written of an end: some attributes of the ticket, and so many characters of its Error; 0 is `FIXED`."""
+
+    attributes: tuple[str, ...]
+    most: int | None = None
+
+    def __str__(self) -> str:
+        names = " and ".join(name.replace("_", " ") for name in self.attributes)
+        return names if self.most is None else f"{names}, with a short error"
+
+
+AS_ASKED = Form(("done", "delete_time", "error", "attempts"))
+
+LESSER = (
+    Form(("done", "delete_time", "error")),
+    Form(("done", "delete_time", "error"), SHORT),
+    Form(("done", "delete_time", "error"), 0),
+    Form(("error",)),
+    Form(("error",), 0),
+    Form(("done", "delete_time")),
+    Form(("done",)),
+)
+"""What is tried when the database has refused more: each says less of how the ticket has ended, and all end it."""
+
+
+def write_in_form(
+    connection: Connection, contract: Contract, form: Form, key: Any, error: str | None, ended: datetime, keep: int
+) -> None:
+    """End one ticket in a form. `ended` is as the columns hold moments."""
+    asked = {"done": ended, "delete_time": ended + timedelta(minutes=keep), "error": error}
+    if error is not None:
+        text = FIXED if form.most == 0 else error
+        asked["error"] = fitted(connection, contract.error.column, text)
+        if form.most:
+            asked["error"] = cut(connection, ascii(asked["error"])[1:-1], form.most)
+    values = {_column(contract, name): value for name, value in asked.items() if name in form.attributes}
+    connection.execute(update(contract.table).where(contract.key.column == key).values(values))
+
+
+def _column(contract: Contract, name: str) -> Any:
+    attribute: Attribute = getattr(contract, name)
+    return attribute.column
