@@ -122,6 +122,23 @@ def test_a_column_of_any_type_gets_any_other(types: Engine, captured: Start, old
             assert told == set("IUD") or not is_alike(old, new)
 
 
+def test_types_are_asked_for_when_statements_are_planned_and_not_again(types: Engine, captured: Start) -> None:
+    with types.begin() as connection:
+        connection.execute(text("CREATE TABLE thing (id int PRIMARY KEY, v better_rate, w mood)"))
+    columns = Column("id", Integer, primary_key=True), Column("v", NullType), Column("w", NullType)
+    captured(Table("thing", MetaData(), *columns))
+
+    with types.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("SET track_functions = 'all'")
+        for migration, asked in (("SELECT", 9), ("SELECT", 9), ("ALTER TABLE thing ALTER w TYPE text", 18)):
+            connection.exec_driver_sql(migration)
+            for statement in ("INSERT INTO thing VALUES (1, 1, 'sad')", "UPDATE thing SET v = 2", "DELETE FROM thing"):
+                connection.exec_driver_sql(statement)
+            connection.exec_driver_sql("SELECT pg_stat_force_next_flush()")
+            calls = "SELECT calls FROM pg_stat_user_functions WHERE funcname = 'afterwork_type_of'"
+            assert connection.exec_driver_sql(calls).scalar() == asked
+
+
 @pytest.mark.parametrize("old", KEYS)
 @pytest.mark.parametrize("is_composite", [False, True])
 def test_a_key_of_any_type_gets_any_other(types: Engine, captured: Start, old: str, is_composite: bool) -> None:

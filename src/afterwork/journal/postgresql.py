@@ -17,7 +17,7 @@ from afterwork.journal.continuity import Shown
 from afterwork.journal.forms import OTHER
 from afterwork.journal.postgresql_marks import MOVED, REPLICATED, ROW, function_name, shown, trigger_name
 from afterwork.journal.postgresql_pairs import pairing_of
-from afterwork.journal.postgresql_rows import EXACT, Column, Rows
+from afterwork.journal.postgresql_rows import EXACT, TYPE_OF, Column, Rows, type_of, type_of_function
 from afterwork.journal.postgresql_source import Source
 from afterwork.journal.values import quoted
 from afterwork.store.sleep import AS_OWNER, wake_statement
@@ -44,6 +44,8 @@ _COMPRESSED = text(
     "SELECT FROM pg_attribute WHERE attrelid = to_regclass('afterwork_journal')"
     " AND attname IN ('old', 'new') AND attstorage <> 'e'"
 )
+
+_HAS_TYPE_OF = text("SELECT to_regprocedure(:function)::text")
 
 # What an older Afterwork has installed, for another application perhaps, writes as whoever writes.
 _OPEN = text("""
@@ -73,7 +75,7 @@ WITH RECURSIVE typed (number, type) AS (
     UNION ALL
     SELECT number, t.typbasetype FROM typed JOIN pg_type t ON t.oid = typed.type WHERE t.typtype = 'd'
 )
-SELECT a.attname AS name, a.atttypid::int8 AS type, s.oid::int8 AS stand_in, format_type(s.oid, NULL) AS stand_in_name,
+SELECT a.attname AS name, b.oid::int8 AS type, s.oid::int8 AS stand_in, format_type(s.oid, NULL) AS stand_in_name,
        b.typtype = 'e' OR s.oid = b.oid AND b.typname = ANY (:exact) AS is_exact,
        s.oid = b.oid AND b.typname IN ('text', 'varchar') AS is_text,
        CASE a.attgenerated WHEN 'v' THEN pg_get_expr(d.adbin, d.adrelid) END AS expression
@@ -119,6 +121,9 @@ class PostgreSQLCapture(Capture):
                 " ALTER old SET STORAGE EXTERNAL, ALTER new SET STORAGE EXTERNAL"
             )
             yield "journal keeps values as they are"
+        if self.connection.execute(_HAS_TYPE_OF, {"function": type_of(self.schema, "anyelement")}).scalar() is None:
+            self._run(type_of_function(self.schema))
+            yield f"function {TYPE_OF} created"
 
     def close(self) -> Iterator[str]:
         if self.connection.execute(_OPEN).scalar():

@@ -21,10 +21,27 @@ ALIKE = ((20, 21, 23), (25, 1043))
 """The numbers of types that take one another's place: whole numbers, and texts."""
 
 
+TYPE_OF = "afterwork_type_of"
+
+
+def type_of(schema: str, value: str) -> str:
+    """The number of the type of a value, behind its domain."""
+    return f"{schema}.{TYPE_OF}({value})"
+
+
+def type_of_function(schema: str) -> str:
+    """The statements that make the function of `type_of`, for all who have tables captured. `pg_typeof` by itself is
+    called at each execution: nobody has promised that it is immutable."""
+    name = type_of(schema, "pg_catalog.anyelement")
+    body = "BEGIN RETURN pg_catalog.pg_typeof($1)::pg_catalog.oid; END"
+    how = f"RETURNS pg_catalog.oid LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS '{body}'"
+    return f"CREATE FUNCTION {name} {how}; GRANT EXECUTE ON FUNCTION {name} TO PUBLIC"
+
+
 @dataclass(frozen=True)
 class Column:
-    """A column as the database has it. `stand_in` is the number of the type that its values have, or of text where that
-    is none of PostgreSQL's own."""
+    """A column as the database has it. `type` is the number of the type that its values have, behind all domains;
+    `stand_in` the same, or that of text where it is none of PostgreSQL's own."""
 
     name: str
     type: int
@@ -98,12 +115,17 @@ class Rows:
         columns = ", ".join([*names, *more])
         return f"(SELECT r.* FROM (SELECT {missing}) AS missing, LATERAL (SELECT {columns} FROM {source}) AS r)"
 
-    def are_known(self, source: str) -> str:
-        """A query for whether all columns still have types for which the SQL was made: after a migration there may be
-        no such function of them, say, which would be an error for all who write."""
-        types = ((place, ", ".join(map(str, column.types))) for place, column in enumerate(self.columns))
-        known = [f"pg_typeof(r.c{place})::oid IN ({numbers})" for place, numbers in types]
-        return f"(SELECT {' AND '.join(known) or 'true'} FROM {self.of(source)} AS r LIMIT 1)"
+    def are_known(self, side: str, schema: str) -> str:
+        """A condition that is true if all columns still have types for which the SQL was made: after a migration there
+        may be no such function of them, say, which would be an error for all who write.
+
+        PostgreSQL finds it out while it plans a statement, which it does again after a migration: a null of the type of
+        a column is a constant, and so is what `type_of` makes of it."""
+        nulls = (
+            (column, f"CASE WHEN true THEN NULL ELSE {side}.c{place} END") for place, column in enumerate(self.columns)
+        )
+        known = (f"{type_of(schema, null)} IN ({', '.join(map(str, column.types))})" for column, null in nulls)
+        return " AND ".join(known) or "true"
 
     def image(self, side: str) -> str:
         """The image of a row: the text of each valued column, and of the key if that is no number."""

@@ -51,9 +51,10 @@ BEGIN
 END """
 
     def _in_parts(self, source: str, insert: "Insert") -> str:
-        few = f"SELECT FROM {source} LIMIT {self.at_once + 1}"
-        known = self.rows.are_known(source)
-        return f"""        SELECT count(*), {known} INTO afterwork_rows, afterwork_are_known FROM ({few}) AS few;
+        known, rows = self.rows.are_known("r", self.schema), self.rows.of(source)
+        few = f"SELECT {known} AS known FROM {rows} AS r LIMIT {self.at_once + 1}"
+        return f"""
+        SELECT count(*), bool_and(known) INTO afterwork_rows, afterwork_are_known FROM ({few}) AS few;
         IF afterwork_rows = 0 THEN
             RETURN NULL;
         ELSIF NOT afterwork_are_known THEN
