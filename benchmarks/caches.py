@@ -15,6 +15,7 @@ ROWS = (
     "python",
     "sql",
     "bulk",
+    "batches",
     "lazy",
     "runs",
     "tracking",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.cache.bench import CacheBench
 from benchmarks.cache.rows import (
+    batches,
     bulk,
     capture,
     isolation,
@@ -58,7 +59,7 @@ def on_both(bench: CacheBench, wanted: Sequence[str], kind: Kind, result: Result
         result.rows += single.sql_rows(bench, kind, result.times.setdefault(kind, {}))
     if "bulk" in wanted:
         result.rows += bulk.rows(bench, kind, result.bulks.setdefault(kind, {}))
-    for name, module in {"lazy": lazy, "runs": runs, "tracking": tracking}.items():
+    for name, module in {"batches": batches, "lazy": lazy, "runs": runs, "tracking": tracking}.items():
         if name in wanted:
             result.rows += module.rows(bench, kind)
 
