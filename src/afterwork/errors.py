@@ -374,6 +374,13 @@ class TimedOut(AfterworkError):
         )
 
 
+class BatchDisturbed(AfterworkError):
+    """A job has changed a ticket that was claimed together with its own. They are run again, one at a time."""
+
+    def __init__(self) -> None:
+        super().__init__("A job has changed another ticket of its batch, so these tickets are run one at a time.")
+
+
 class Refused(AfterworkError):
     """Why a ticket ends without having run: the text stands in its Error."""
 

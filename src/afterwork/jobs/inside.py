@@ -1,94 +1,143 @@
-"""Inside: the whole run is one transaction, which holds the lane. Many small runs share one.
+"""Inside: the whole run is one transaction, which holds the lane. Many small runs share one, for a slice of time.
 
-When one of a batch raises, all of it is rolled back and run again one by one, so that the culprit alone fails.
+When something goes wrong with a batch, all of it is rolled back, and fewer are taken: so the culprit is soon alone, and
+fails alone.
 """
 
-import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import takewhile
+from time import perf_counter
 
 from sqlalchemy import Connection
 from sqlalchemy.orm.exc import StaleDataError
 
 from afterwork.boundary import CONTAINED
-from afterwork.errors import Cancelled, TimedOut
+from afterwork.errors import BatchDisturbed, Cancelled, TimedOut
 from afterwork.events import Abandoned, InTheWay
+from afterwork.jobs.batch import Batched, Done, Undone
 from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, text_of
-from afterwork.jobs.runner import PAUSE_WHEN_CONTENDED, Runner, Settled
+from afterwork.jobs.runner import Runner, Settled
 from afterwork.jobs.session import RunSession
 from afterwork.jobs.settling import settled_somehow
-from afterwork.jobs.trigger import Claim
+from afterwork.jobs.trigger import Claim, Found
 from afterwork.model.key import key_text
 from afterwork.model.lane import PARALLEL
 from afterwork.store import leases
+from afterwork.store.database import NOT_LONG
 from afterwork.store.progress import CANCELLED
 
-TRIES_WHEN_CONTENDED = 3
+SLICE = 0.1
+"""Seconds after which a batch takes no further ticket. Until it ends, others wait for its lane and for what it has
+written."""
+
+TRIES_WHEN_CHANGED = 3
 
 
-def run_batch(runner: Runner, connection: Connection, lane: str, priority: int | None) -> Settled | Claim:
-    """Run the first due tickets of a lane in one transaction, and say what came of them; [] if nothing could be had.
+@dataclass
+class _Batch:
+    """Tickets that share a transaction: what was claimed, and how far they have come."""
+
+    claims: Sequence[Claim] = ()
+    settled: Settled = field(default_factory=list)
+    is_executed: bool = False
+
+
+def run_batch(runner: Runner, connection: Connection, lane: str, priority: int | None, most: int) -> Batched | Claim:
+    """Run up to so many of the first due tickets of a lane in one transaction, and say what came of them.
 
     Returns the first ticket, not begun, if it must run outside of a transaction.
     """
-    claims: list[Claim] = []
+    batch, began = _Batch(), perf_counter()
+    found = Found([])
     try:
-        with CONTAINED, runner.database.transaction(connection):
-            most = 1 if lane == PARALLEL else runner.settings.batch
+        with CONTAINED, runner.database.transaction(connection, (NOT_LONG,)):
             found = runner.trigger.claim(connection, lane, priority, runner.clock.now(), most)
-            if found and found[0].external:
-                return found[0]
-            claims = list(takewhile(lambda claim: not claim.external, found))
-            settled = _run(runner, connection, claims)
+            if found.claims and found.claims[0].external:
+                return found.claims[0]
+            batch.claims = list(takewhile(lambda claim: not claim.external, found.claims))
+            _run(runner, connection, batch)
     except Exception as error:
-        if not claims or runner.database.has_lost(connection, error):
+        if not batch.claims or runner.database.has_lost(connection, error):
             raise
-        return [done for claim in claims for done in run_alone(runner, connection, claim)]
-    if settled:
-        runner.report(settled)
-    return settled
+        if len(batch.claims) > 1:
+            return _undone(runner, batch, error)
+        return Done(_went_wrong(runner, connection, batch.claims[0], error, began), more=True, full=False)
+    if batch.settled:
+        runner.report(batch.settled)
+    full = len(batch.settled) == len(batch.claims)
+    more = not full or found.moved or len(found.claims) == most
+    return Done(batch.settled, more and bool(batch.settled or found.moved), full)
 
 
-def run_alone(runner: Runner, connection: Connection, claim: Claim) -> Settled:
-    """Run one ticket in a transaction of its own. [] if somebody else has it by now."""
-    for _ in range(TRIES_WHEN_CONTENDED):
-        began = time.perf_counter()
-        try:
-            with CONTAINED, runner.database.transaction(connection):
-                again = runner.trigger.claim_again(connection, claim)
-                settled = [] if again is None else _run(runner, connection, [again])
-        except Cancelled:
-            return _end(runner, connection, claim, Rejected(CANCELLED))
-        except Exception as error:
-            if runner.database.has_lost(connection, error):
-                raise
-            last = error
-            if not (runner.database.is_contended(error) or isinstance(error, StaleDataError)):
-                break
-            runner.events.emit(InTheWay(text_of(error)))
-        else:
-            if settled:
-                runner.report(settled)
-            return settled
-    if runner.database.is_contended(last):
-        return _end(runner, connection, claim, Hindered(text_of(last), PAUSE_WHEN_CONTENDED))
-    return _fail(runner, connection, claim, last, began)
-
-
-def _run(runner: Runner, connection: Connection, claims: list[Claim]) -> Settled:
-    if not claims:
-        return []
-    runner.reached("claimed", claims)
-    session = RunSession(connection)
+def _run(runner: Runner, connection: Connection, batch: _Batch) -> None:
+    if not batch.claims:
+        return
+    runner.reached("claimed", batch.claims)
+    session, until = RunSession(connection), perf_counter() + SLICE
     try:
-        settled = runner.execute(session, claims, partial(_give_up, runner))
+        execute = runner.prepared(session, batch.claims, partial(_give_up, runner))
+        for claim in batch.claims:
+            batch.settled.append(execute(claim))
+            if perf_counter() >= until:
+                break
+        batch.is_executed = True
         session.flush()
     finally:
         session.end()
-    runner.reached("ran", claims)
-    runner.settle(connection, settled)
-    runner.reached("before commit", claims)
-    return settled
+    runner.reached("ran", batch.claims)
+    runner.settle(connection, batch.settled, batch.claims[len(batch.settled) :])
+    runner.reached("before commit", batch.claims)
+
+
+def _undone(runner: Runner, batch: _Batch, error: Exception) -> Undone:
+    if isinstance(error, BatchDisturbed):
+        return Undone(len(batch.settled), None, is_disturbed=True)
+    if runner.database.is_contended(error):
+        runner.events.emit(InTheWay(text_of(error)))
+    if batch.is_executed:
+        return Undone(len(batch.settled), None)
+    return Undone(len(batch.claims), len(batch.settled))
+
+
+# Alone: a ticket in a transaction of its own.
+
+
+def _went_wrong(
+    runner: Runner, connection: Connection, claim: Claim, error: Exception, began: float, tries: int = 1
+) -> Settled:
+    """After the rollback: what becomes of a ticket that has raised when it was alone."""
+    if isinstance(error, Cancelled):
+        return _end(runner, connection, claim, Rejected(CANCELLED))
+    if runner.database.is_contended(error):
+        return _put_aside(runner, connection, claim, error)
+    if isinstance(error, StaleDataError) and tries < TRIES_WHEN_CHANGED:
+        runner.events.emit(InTheWay(text_of(error)))
+        return _run_again(runner, connection, claim, tries + 1)
+    return _fail(runner, connection, claim, error, began)
+
+
+def _run_again(runner: Runner, connection: Connection, claim: Claim, tries: int) -> Settled:
+    """Run a ticket once more. [] if somebody else has it by now."""
+    batch, began = _Batch(), perf_counter()
+    try:
+        with CONTAINED, runner.database.transaction(connection, (NOT_LONG,)):
+            again = runner.trigger.claim_again(connection, claim)
+            batch.claims = [] if again is None else [again]
+            _run(runner, connection, batch)
+    except Exception as error:
+        if runner.database.has_lost(connection, error):
+            raise
+        return _went_wrong(runner, connection, claim, error, began, tries)
+    if batch.settled:
+        runner.report(batch.settled)
+    return batch.settled
+
+
+def _put_aside(runner: Runner, connection: Connection, claim: Claim, error: Exception) -> Settled:
+    """Let a ticket wait whose rows somebody else has locked, so that the rest of its lane goes on."""
+    return _end(runner, connection, claim, Hindered(text_of(error), runner.aside.pause(claim.key)))
 
 
 def _fail(runner: Runner, connection: Connection, claim: Claim, error: Exception, began: float) -> Settled:
@@ -99,6 +148,8 @@ def _fail(runner: Runner, connection: Connection, claim: Claim, error: Exception
     except Exception as second:
         if runner.database.has_lost(connection, second):
             raise
+        if runner.database.is_contended(second):
+            return _put_aside(runner, connection, claim, second)
         both = raised.with_second(second) if runner.tells(claim) else raised
         return _end(runner, connection, claim, both)
 
@@ -112,7 +163,7 @@ def _end(runner: Runner, connection: Connection, claim: Claim, outcome: Outcome)
 def _end_as_asked(
     runner: Runner, connection: Connection, claim: Claim, outcome: Outcome, telling: Exception | None = None
 ) -> Settled:
-    with CONTAINED, runner.database.transaction(connection):
+    with CONTAINED, runner.database.transaction(connection, (NOT_LONG,)):
         again = runner.trigger.claim_again(connection, claim)
         if again is None:
             return []

@@ -31,6 +31,7 @@ from afterwork.events import (
     WasCancelled,
     WasWithdrawn,
 )
+from afterwork.jobs.aside import Aside
 from afterwork.jobs.care import Care
 from afterwork.jobs.history import History
 from afterwork.jobs.outcome import (
@@ -106,6 +107,7 @@ class Runner:
     works: Sequence[str] = ()
     """The names of all works that it knows."""
     timeouts: Timeouts = field(default_factory=lambda: Timeouts(Settings().abandon_after))
+    aside: Aside = field(default_factory=Aside)
 
     def due(self, connection: Connection, caches_too: bool = True) -> Due:
         """What is due now, caches included unless somebody is at them anyway."""
@@ -122,15 +124,21 @@ class Runner:
     def execute(self, session: RunSession, claims: Sequence[Claim], give_up: GiveUp) -> Settled:
         """Perform claims one after the other. Raises what the first of them raises; nothing may be saved then.
         `give_up` writes what came of one that had to be abandoned."""
+        return [*map(self.prepared(session, claims, give_up), claims)]
+
+    def prepared(
+        self, session: RunSession, claims: Sequence[Claim], give_up: GiveUp
+    ) -> Callable[[Claim], tuple[Claim, Outcome]]:
+        """Load what claims need. Returns what performs one of them."""
         roots = self.trigger.roots(session, claims)
-        given = self.trigger.variables(session.connection(), claims)
-        settled: Settled = []
-        for one in claims:
+        given = self.trigger.variables(session.outer, claims)
+
+        def execute(one: Claim) -> tuple[Claim, Outcome]:
             session.begin_next()
-            settled.append(
-                (one, self._execute_one(one, roots[one.key], self._given(session, given.get(one.key, {})), give_up))
-            )
-        return settled
+            own = self._given(session, given.get(one.key, {}))
+            return one, self._execute_one(one, roots[one.key], own, give_up)
+
+        return execute
 
     def _given(self, session: RunSession, variables: Mapping[str, Any]) -> Given:
         return Given(session, {**self.variables, **variables})
@@ -161,7 +169,8 @@ class Runner:
         if span in (None, NEVER):
             return nullcontext()
         assert span is not None
-        began, connection = time.perf_counter(), session.connection()
+        began, connection = time.perf_counter(), session.get_bind()
+        assert isinstance(connection, Connection)
         driver: Any = connection.connection.dbapi_connection
         watched = Watched(span, give_up=lambda: give_up(claim, driver, TimedOut(span), began))
         if not claim.external:
@@ -237,10 +246,14 @@ class Runner:
         finally:
             session.end()
 
-    def settle(self, connection: Connection, settled: Settled) -> None:
-        """Write what came of runs, in the transaction of their effects. Raises `TransactionIsTheRuns` if it is over."""
+    def settle(self, connection: Connection, settled: Settled, left: Sequence[Claim] = ()) -> None:
+        """Write what came of runs, in the transaction of their effects; `left` were claimed with them and have not
+        begun. Raises `TransactionIsTheRuns` if the transaction is over."""
         self.database.check_in_transaction(connection)
-        self.trigger.settle(connection, settled, self.clock.now())
+        now = self.clock.now()
+        self.trigger.settle(connection, settled, now)
+        if left:
+            self.trigger.check(connection, left, now)
 
     def reached(self, point: Point, claims: Sequence[Claim]) -> None:
         """Say that runs have come to a point."""
@@ -248,6 +261,10 @@ class Runner:
 
     def report(self, settled: Settled) -> None:
         """Say what came of runs, once it is committed."""
+        if self.aside:
+            for claim, outcome in settled:
+                if not isinstance(outcome, Hindered):
+                    self.aside.forget(claim.key)
         self.reached("after commit", [claim for claim, _ in settled])
         self.report_runs([(claim.run, outcome) for claim, outcome in settled])
 

@@ -29,6 +29,17 @@ class RunSession(WatchedSession):
         self._info = connection.info
         self._info[RUNNING] = True
         self._limits = LimitsOfRole(connection)
+        self._may_be_old = False
+
+    def _execute_internal(self, statement: Any, *others: Any, **options: Any) -> Any:
+        self._may_be_old = self._may_be_old or not getattr(statement, "is_select", False)
+        return super()._execute_internal(statement, *others, **options)
+
+    def connection(self, *others: Any, **options: Any) -> Connection:
+        self._may_be_old = True
+        if not self._flushing:
+            self._save_changes()  # of others, which would be in the database by now if they had run alone
+        return super().connection(*others, **options)
 
     def commit(self) -> NoReturn:
         raise TransactionIsTheRuns(
@@ -79,7 +90,11 @@ class RunSession(WatchedSession):
             self.flush()
 
     def begin_next(self) -> None:
-        """The next of several jobs begins, and has all the time that its role allows."""
+        """The next of several jobs begins. It has all the time that its role allows, and sees what the others have
+        written past the session's objects."""
+        if self._may_be_old:
+            self.expire_all()
+            self._may_be_old = False
         self._limits.begin_again()
 
     def end(self) -> None:

@@ -39,6 +39,14 @@ class Claim:
         return not isinstance(self.work, str) and self.work.external
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a transaction has claimed. It may also have `moved` tickets that stood in a lane which is not theirs."""
+
+    claims: Sequence[Claim]
+    moved: bool = False
+
+
 class Trigger(Protocol):
     """One way in which work starts."""
 
@@ -51,9 +59,7 @@ class Trigger(Protocol):
     def due(self, connection: Connection, now: datetime) -> Due:
         """What is due now. Costs the same however much waits."""
 
-    def claim(
-        self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int
-    ) -> Sequence[Claim]:
+    def claim(self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int) -> Found:
         """Claim due work for the transaction that is open, if it can have the lane; without a priority, the first."""
 
     def claim_again(self, connection: Connection, claim: Claim) -> Claim | None:
@@ -69,7 +75,11 @@ class Trigger(Protocol):
         """The variables that claims were given by what started them, by key. Those without any are left out."""
 
     def settle(self, connection: Connection, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> None:
-        """Write how the runs ended, in the transaction of their effects."""
+        """Write how the runs ended, in the transaction of their effects. Raises `BatchDisturbed` if one of several has
+        changed another one's ticket."""
+
+    def check(self, connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
+        """Raise `BatchDisturbed` if claims of one lane are not any more what they were when they were claimed."""
 
     def prune(self, connection: Connection, now: datetime, most: int) -> int:
         """Delete some receipts whose time has passed. Returns how many; 0 says that none is left."""

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
+from afterwork.jobs.batch import Batched, BatchSize, Done, Undone
 from afterwork.jobs.inside import run_batch
 from afterwork.jobs.leased import begin, run_leased
 from afterwork.jobs.runner import Runner, Settled
@@ -24,47 +25,62 @@ class Drainer:
     server: int
     holding: Callable[[Lease, bool], None]
     may_go_outside: Callable[[], bool]
+    sizes: dict[str, BatchSize] = field(default_factory=dict)
+    """Those of the lanes in which something has gone wrong, from one turn to the next."""
 
-    def drain(self, connection: Connection, lane: str, priority: int | None) -> Iterator[Settled]:
+    def drain(self, connection: Connection, lane: str, priority: int | None) -> Iterator[Batched]:
         """Run what is due in a lane, beginning with a priority, as far as it can be had. Yields after each transaction.
         Without a priority, it begins with the lane's first ticket."""
+        size = self.sizes.get(lane) or BatchSize.of(1 if lane == PARALLEL else self.runner.settings.batch)
         while True:
-            one_by_one = lane == PARALLEL or self.runner.care.is_needed(lane)
-            settled = self._next(connection, lane, priority)
-            yield settled
-            # In a lane, fewer than asked for were all that was due. Whether more has come, the next look will tell.
-            if not settled or not (one_by_one or len(settled) == self.runner.settings.batch):
-                return
-            priority = None
+            batched = self._next(connection, lane, priority, size.next)
+            self._remember(lane, size.note(batched))
+            yield batched
+            match batched:
+                case Done(more=False):
+                    return
+                case Done():
+                    priority = None
+                case Undone():
+                    pass  # the same once more, and fewer
+
+    def _remember(self, lane: str, size: BatchSize) -> None:
+        if size.is_usual:
+            self.sizes.pop(lane, None)
+        else:
+            self.sizes[lane] = size
 
     def resume(self, connection: Connection, lease: Lease) -> Settled:
         """Run what a lease of this server holds."""
         with self._holding(connection, lease):
             return run_leased(self.runner, connection, lease)
 
-    def _next(self, connection: Connection, lane: str, priority: int | None) -> Settled:
+    def _next(self, connection: Connection, lane: str, priority: int | None, most: int) -> Batched:
         again = self.runner.database.again_if_outdated
         first = again(lambda: self._first(connection, lane, priority)) if self.runner.care.take(lane) else None
-        found = first or again(lambda: self._batch(connection, lane, priority))
+        found = first or again(lambda: self._batch(connection, lane, priority, most))
         return self._leased(connection, found) if isinstance(found, Claim) else found
 
-    def _batch(self, connection: Connection, lane: str, priority: int | None) -> Settled | Claim:
+    def _batch(self, connection: Connection, lane: str, priority: int | None, most: int) -> Batched | Claim:
         try:
-            return run_batch(self.runner, connection, lane, priority)
+            return run_batch(self.runner, connection, lane, priority, most)
         except BaseException as error:
             self._note(connection, lane, None, error)
             raise
 
     def _first(self, connection: Connection, lane: str, priority: int | None) -> Claim | None:
         with self.runner.database.transaction(connection):
-            return next(iter(self.runner.trigger.claim(connection, lane, priority, self.runner.clock.now(), 1)), None)
+            found = self.runner.trigger.claim(connection, lane, priority, self.runner.clock.now(), 1)
+            return next(iter(found.claims), None)
 
-    def _leased(self, connection: Connection, claim: Claim) -> Settled:
+    def _leased(self, connection: Connection, claim: Claim) -> Done:
         if claim.external and not self.may_go_outside():
-            return []
+            return Done([], more=False)
         lease = Lease(str(claim.run.id), key_text(claim.key), claim.run.lane, self.server, epoch=1)
         with self._holding(connection, lease):
-            return run_leased(self.runner, connection, lease) if begin(self.runner, connection, claim, lease) else []
+            begun = begin(self.runner, connection, claim, lease)
+            settled = run_leased(self.runner, connection, lease) if begun else []
+            return Done(settled, more=bool(settled))
 
     @contextmanager
     def _holding(self, connection: Connection, lease: Lease) -> Iterator[None]:

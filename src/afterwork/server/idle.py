@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
+from afterwork.jobs.batch import Done
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.trigger import CACHES, ONCE, TIMERS, Ran
 from afterwork.server.drain import Drainer
@@ -56,9 +57,12 @@ def _run(runner: Runner, connection: Connection, presence: Presence, drainer: Dr
             unavailable.add(TIMERS)
         ensure_lanes(connection, lanes)
         for lane, priorities in lanes.items():
-            done = [settled for settled in drainer.drain(connection, lane, priorities[0]) if settled]
-            yield from ([(claim.run, outcome) for claim, outcome in settled] for settled in done)
-            if not done:
+            ran = False
+            for batched in drainer.drain(connection, lane, priorities[0]):
+                if isinstance(batched, Done) and batched.settled:
+                    ran = True
+                    yield [(claim.run, outcome) for claim, outcome in batched.settled]
+            if not ran:
                 unavailable.add(lane)
 
 

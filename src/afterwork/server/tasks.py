@@ -5,6 +5,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
+from afterwork.jobs.batch import BatchSize, Done
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.trigger import CACHES, ONCE, TIMERS
 from afterwork.model.lane import PARALLEL
@@ -30,6 +31,7 @@ class Tasks:
         self._lanes = lanes
         self._scheduler = scheduler
         self._stopping = stopping
+        self._sizes: dict[str, BatchSize] = {}
 
     def of(self, turn: Turn) -> Task:
         """Return the task of a turn."""
@@ -69,9 +71,9 @@ class Tasks:
         self._lanes.ensure(connection, lane)
         ran = False
         try:
-            for settled in self._drainer(turn).drain(connection, lane, priority):
-                ran = ran or bool(settled)
-                if settled and lane == PARALLEL:
+            for batched in self._drainer(turn).drain(connection, lane, priority):
+                ran = ran or not (isinstance(batched, Done) and not batched.settled and not batched.more)
+                if ran and lane == PARALLEL:
                     self._link.wake()  # there may be more, for another worker
                 if self._ends(turn):
                     break
@@ -99,7 +101,7 @@ class Tasks:
 
     def _drainer(self, turn: Turn) -> Drainer:
         may_go_outside = partial(self._scheduler.may_go_outside, turn)
-        return Drainer(self._runner, self._link.presence.id, self._lanes.hold, may_go_outside)
+        return Drainer(self._runner, self._link.presence.id, self._lanes.hold, may_go_outside, self._sizes)
 
     # What stands beside lanes.
 

@@ -43,14 +43,24 @@ class Direct:
 
     def execute(self, connection: Connection, values: Mapping[str, Any] | None = None) -> Sequence[Sequence[Any]]:
         """Send it with the values of its parameters. Returns the rows, if it is one that gives rows."""
-        dialect = connection.dialect
-        compiled = self._compiled.get(dialect.name)
-        if compiled is None:
-            compiled = self._compiled[dialect.name] = _Compiled(self.statement, dialect)
+        compiled = self._compiled_for(connection)
         if compiled.is_final and not _is_for_sqlalchemy(connection):
             return compiled.execute(connection, values or {})
         result = connection.execute(self.statement, values)
         return result.all() if result.returns_rows else []
+
+    def change(self, connection: Connection, values: Mapping[str, Any]) -> int:
+        """Send it with the values of its parameters. Returns the number of rows that it has changed."""
+        compiled = self._compiled_for(connection)
+        if compiled.is_final and not _is_for_sqlalchemy(connection):
+            return compiled.change(connection, values)
+        return connection.execute(self.statement, values).rowcount
+
+    def _compiled_for(self, connection: Connection) -> "_Compiled":
+        dialect = connection.dialect
+        if dialect.name not in self._compiled:
+            self._compiled[dialect.name] = _Compiled(self.statement, dialect)
+        return self._compiled[dialect.name]
 
 
 def send_together(connection: Connection, *statements: str) -> Any:
@@ -93,18 +103,25 @@ class _Compiled:
         self._read: list[tuple[int, Processor]] | None = None
 
     def execute(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        rows, cursor = self._send(connection, values)
+        if self._read is None:
+            self._read = self._readers(connection.dialect, cursor)
+        return self._processed(rows, self._read) if self._read else rows
+
+    def change(self, connection: Connection, values: Mapping[str, Any]) -> int:
+        _, cursor = self._send(connection, values)
+        return int(cursor.rowcount)
+
+    def _send(self, connection: Connection, values: Mapping[str, Any]) -> tuple[list[Any], Any]:
         parameters = {**self._fixed, **values}
         for name, write in self._write.items():
             parameters[name] = write(parameters[name])
         driver: Any = connection.connection.dbapi_connection
         try:
             cursor = driver.execute(self._text, parameters, **self._how)
-            rows: list[Any] = cursor.fetchall() if cursor.description is not None else []
+            return cursor.fetchall() if cursor.description is not None else [], cursor
         except connection.dialect.loaded_dbapi.Error as error:
             raise _as_sqlalchemy_does(connection, self._text, parameters, error) from error
-        if self._read is None:
-            self._read = self._readers(connection.dialect, cursor)
-        return self._processed(rows, self._read) if self._read else rows
 
     def _readers(self, dialect: Dialect, cursor: Any) -> list[tuple[int, Processor]]:
         found = (

@@ -1,10 +1,10 @@
 """The statements on the ticket table. Each is built once; none costs more because many tickets have ended."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import (
     ARRAY,
@@ -34,6 +34,13 @@ CLOCK_SLACK = timedelta(minutes=1)
 """How far the clocks of applications may be ahead of the server's without delaying tickets that ask for no moment."""
 
 
+Still = Literal["whatever", "due", "in place"]
+"""Which tickets are ended: those that are named, whatever has become of them; those of them that are due; or those that
+are in the same place of their lane as well."""
+
+STILL: Sequence[Still] = ("whatever", "due", "in place")
+
+
 @dataclass(frozen=True)
 class Group:
     """The pending tickets of one lane and priority: the first one's ExecuteEarliest, None if it waits for no moment."""
@@ -56,6 +63,7 @@ class TicketRow:
     lane: str | None
     execute_earliest: datetime | None
     created_at: datetime | None
+    priority: int
     trace_parent: str | None
     not_after: datetime | None
 
@@ -104,9 +112,13 @@ class Tickets:
         return {exclusive: self._one_statement(exclusive) for exclusive in (True, False)}
 
     @cached_property
-    def _end(self) -> dict[tuple[bool, bool], Direct]:
-        both = (True, False)
-        return {(error, many): Direct(self._end_statement(error, many)) for error in both for many in both}
+    def _end(self) -> dict[tuple[bool, bool, Still], Direct]:
+        return {
+            (error, many, still): Direct(self._end_statement(error, many, still))
+            for error in (True, False)
+            for many in (True, False)
+            for still in STILL
+        }
 
     def groups(self, connection: Connection) -> list[Group]:
         """Every lane and priority with pending tickets, in the order in which they run. Touches one row for each."""
@@ -144,6 +156,35 @@ class Tickets:
 
     def end(self, connection: Connection, ended: Sequence[Ended], now: datetime) -> None:
         """Write Done, DeleteTime, Error and Attempts. Tickets that end alike take one statement."""
+        self._end_all(connection, ended, now, "whatever", {})
+
+    def end_batch(self, connection: Connection, ended: Sequence[Ended], now: datetime, lane: str | None) -> int:
+        """Write the same of several tickets as far as they are still to run, in the same place of the lane, if they
+        were claimed in the order of one. Returns how many that are."""
+        if lane is None:
+            return self._end_all(connection, ended, now, "due", {})
+        priorities: dict[int, list[Ended]] = {}
+        for one in ended:
+            priorities.setdefault(one.row.priority, []).append(one)
+        return sum(
+            self._end_all(connection, some, now, "in place", {"its_lane": lane, "its_priority": priority})
+            for priority, some in priorities.items()
+        )
+
+    def in_place(self, connection: Connection, rows: Sequence[TicketRow], now: datetime, lane: str) -> int:
+        """Count those tickets of a lane that are still to run, in the same place of it."""
+        count = 0
+        for priority in {row.priority for row in rows}:
+            keys = [row.key for row in rows if row.priority == priority]
+            found = select(func.count()).where(self._is_among(many=True), *self._is_still("in place"))
+            place = {"which": keys, "at": self.moment(now), "its_lane": lane, "its_priority": priority}
+            count += connection.execute(found, place).scalar_one()
+        return count
+
+    def _end_all(
+        self, connection: Connection, ended: Sequence[Ended], now: datetime, still: Still, place: Mapping[str, object]
+    ) -> int:
+        count = 0
         alike: dict[tuple[int, str | None], list[Any]] = {}
         for one in ended:
             if one.form == AS_ASKED:
@@ -153,14 +194,19 @@ class Tickets:
                 write_in_form(
                     connection, self.contract, one.form, one.row.key, one.error, self.moment(now), one.keep_minutes
                 )
+                count += 1
         for (keep, error), keys in alike.items():
             many = len(keys) > 1
             values = {
                 "ended": self.moment(now),
                 "until": self.moment(now + timedelta(minutes=keep)),
                 "which": keys if many else keys[0],
-            } | ({} if error is None else {"why": error})
-            self._end[error is not None, many].execute(connection, values)
+                **({} if error is None else {"why": error}),
+                **({} if still == "whatever" else {"at": self.moment(now)}),
+                **place,
+            }
+            count += self._end[error is not None, many, still].change(connection, values)
+        return count
 
     def try_again(self, connection: Connection, row: TicketRow, until: datetime) -> None:
         """Let a ticket have another attempt, not before a moment."""
@@ -196,12 +242,27 @@ class Tickets:
         statement = update(self.contract.table)
         return statement if attempts is None else statement.values({attempts.column: one_more(attempts.column)})
 
-    def _end_statement(self, error: bool, many: bool) -> Update:
+    def _end_statement(self, error: bool, many: bool, still: Still) -> Update:
         c = self.contract
         values: dict[Any, Any] = {c.done.column: bindparam("ended"), c.delete_time.column: bindparam("until")}
         if error:
             values[c.error.column] = bindparam("why")
-        return self._attempted().where(self._is_among(many)).values(values)
+        return self._attempted().where(self._is_among(many), *self._is_still(still)).values(values)
+
+    def _is_still(self, still: Still) -> Sequence[ColumnElement[bool]]:
+        c = self.columns
+        match still:
+            case "whatever":
+                return []
+            case "due":
+                return [c.pending, self._is_due("at")]
+            case "in place":
+                its: ColumnElement[int] = bindparam("its_priority")
+                return [c.pending, self._is_due("at"), c.lane == bindparam("its_lane"), c.priority == its]
+
+    def _is_due(self, now: str) -> ColumnElement[bool]:
+        c = self.columns
+        return c.earliest.is_(None) | (c.earliest <= bindparam(now, type_=c.earliest.type))
 
     def _is_among(self, many: bool) -> ColumnElement[bool]:
         key = self.columns.key
@@ -223,6 +284,7 @@ class Tickets:
             c.own_lane,
             c.earliest,
             c.created_at,
+            c.priority,
             c.trace_parent,
             c.not_after,
         )
@@ -258,7 +320,7 @@ class Tickets:
             .where(self._waiting(c))
             .where(c.lane == bindparam("lane"), c.priority == priority)
             .where(c.moment <= bindparam("bound", type_=c.earliest.type))
-            .where(c.earliest.is_(None) | (c.earliest <= bindparam("now", type_=c.earliest.type)))
+            .where(self._is_due("now"))
             .order_by(c.moment, c.key)
             .limit(bindparam("most"))
         )

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from afterwork.jobs.outcome import Outcome
 from afterwork.jobs.session import RunSession
-from afterwork.jobs.trigger import TIMERS, Claim, Due
+from afterwork.jobs.trigger import TIMERS, Claim, Due, Found
 from afterwork.store.hits import HIT
 from afterwork.store.timers import Next, Timers
 from afterwork.triggers.ticket import TicketTrigger
@@ -42,15 +42,14 @@ class TicketsAndTimers:
         moments = [moment for moment in (coming.moment, *(one.next_moment for one in found)) if moment is not None]
         return Due(lanes, min(moments, default=None))
 
-    def claim(
-        self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int
-    ) -> Sequence[Claim]:
+    def claim(self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int) -> Found:
         order = [self.tickets, self.hits]
         for trigger in order[::-1] if self._last.get(lane) is self.tickets else order:
-            if claims := trigger.claim(connection, lane, priority, now, most):
+            found = trigger.claim(connection, lane, priority, now, most)
+            if found.claims or found.moved:
                 self._last[lane] = trigger
-                return claims
-        return []
+                return found
+        return Found([])
 
     def claim_again(self, connection: Connection, claim: Claim) -> Claim | None:
         return self._of(claim.key).claim_again(connection, claim)
@@ -69,6 +68,9 @@ class TicketsAndTimers:
             own = [(claim, outcome) for claim, outcome in outcomes if self._of(claim.key) is trigger]
             if own:
                 trigger.settle(connection, own, now)
+
+    def check(self, connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
+        self._of(claims[0].key).check(connection, claims, now)
 
     def prune(self, connection: Connection, now: datetime, most: int) -> int:
         return self.tickets.prune(connection, now, most) or self.hits.prune(connection, now, most)

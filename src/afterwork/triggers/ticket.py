@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import Connection
 
 from afterwork.clock import Clock
-from afterwork.errors import MalformedExternalId, UnknownWork
+from afterwork.errors import BatchDisturbed, MalformedExternalId, UnknownWork
 from afterwork.events import TriggerKind
 from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, Withdrawn, printable
 from afterwork.jobs.run import Run
 from afterwork.jobs.session import RunSession
-from afterwork.jobs.trigger import Claim, Due
+from afterwork.jobs.trigger import Claim, Due, Found
 from afterwork.model.contract import MOST_KEEP_MINUTES, receipt_minutes
 from afterwork.model.expiry import expired
 from afterwork.model.external_id import ExternalId, parse
@@ -67,16 +67,13 @@ class TicketTrigger:
                 moments.append(group.earliest)
         return Due(lanes, min(moments, default=None))
 
-    def claim(
-        self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int
-    ) -> Sequence[Claim]:
+    def claim(self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int) -> Found:
         if not self.routing.serves(lane, self.name):
-            return []
-        while rows := self._claimable.claim_due(connection, lane, priority, now, most):
-            rows = [row for row in rows if not self._leaves(connection, row, lane)]
-            if claims := self._in_their_lane(connection, [self._claim(row, lane, now) for row in rows]):
-                return claims
-        return []
+            return Found([])
+        rows = self._claimable.claim_due(connection, lane, priority, now, most)
+        own = [self._claim(row, lane, now) for row in rows if not self._leaves(connection, row, lane)]
+        kept = self._in_their_lane(connection, own)
+        return Found(kept, moved=len(kept) < len(rows))
 
     # What this server doesn't know is for those that do.
 
@@ -145,7 +142,14 @@ class TicketTrigger:
                     ended.append(Ended(row, keep, printable(reason), form))
                 case Superseded() | Withdrawn():
                     pass  # the server that took it over settles it, or somebody has done so by hand
-        self.tickets.end(connection, ended, now)
+        if len(outcomes) == 1:
+            self.tickets.end(connection, ended, now)
+        elif self.tickets.end_batch(connection, ended, now, _lane_of(outcomes)) < len(ended):
+            raise BatchDisturbed()
+
+    def check(self, connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
+        if self.tickets.in_place(connection, [claim.row for claim in claims], now, claims[0].run.lane) < len(claims):
+            raise BatchDisturbed()
 
     def kept_minutes(self, keep: int, error: str | None) -> int:
         """How long what is left of a run is kept."""
@@ -194,3 +198,9 @@ class TicketTrigger:
 def _attempts(row: TicketRow) -> int:
     """The attempts that a ticket has had, whatever somebody has written there."""
     return max(0, row.attempts) if isinstance(row.attempts, int) else 0
+
+
+def _lane_of(outcomes: Sequence[tuple[Claim, Outcome]]) -> str | None:
+    """Return the lane of runs that were claimed in the order of one lane; None if they are of several."""
+    lanes = {claim.run.lane for claim, _ in outcomes}
+    return lanes.pop() if len(lanes) == 1 else None

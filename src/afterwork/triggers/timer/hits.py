@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from afterwork.clock import Clock
 from afterwork.events import TriggerKind
 from afterwork.jobs.outcome import Outcome, Raised, Rejected, Succeeded
-from afterwork.jobs.trigger import Claim
+from afterwork.jobs.trigger import Claim, Found
 from afterwork.model.kept import kept
 from afterwork.model.reading import ReadModel
 from afterwork.model.variable import DUE
@@ -45,10 +45,9 @@ class HitTrigger(TicketTrigger):
         self._timers = timers
         self._hits = Hits()
 
-    def claim(
-        self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int
-    ) -> Sequence[Claim]:
-        return _unless_cancelled(connection, super().claim(connection, lane, priority, now, most))
+    def claim(self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int) -> Found:
+        found = super().claim(connection, lane, priority, now, most)
+        return replace(found, claims=_unless_cancelled(connection, found.claims))
 
     def claim_again(self, connection: Connection, claim: Claim) -> Claim | None:
         return _one_unless_cancelled(connection, super().claim_again(connection, claim))

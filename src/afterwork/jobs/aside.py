@@ -1,0 +1,31 @@
+"""Tickets that are put aside, since somebody else has locked what they need: for longer each time."""
+
+from datetime import timedelta
+from typing import Any
+
+FIRST, LONGEST = timedelta(milliseconds=200), timedelta(minutes=1)
+
+MOST = 10_000
+"""Tickets whose pauses are remembered. Of the others, the next pause is a first one again."""
+
+
+class Aside:
+    """Remembers how often tickets were put aside by one server, from any of its threads."""
+
+    def __init__(self) -> None:
+        self._pauses: dict[Any, timedelta] = {}
+
+    def pause(self, key: Any) -> timedelta:
+        """Return how long a ticket waits now: twice as long as the last time."""
+        pause = min(LONGEST, self._pauses.pop(key, FIRST / 2) * 2)
+        if len(self._pauses) >= MOST:
+            self._pauses.clear()
+        self._pauses[key] = pause
+        return pause
+
+    def forget(self, key: Any) -> None:
+        """A ticket has run."""
+        self._pauses.pop(key, None)
+
+    def __bool__(self) -> bool:
+        return bool(self._pauses)
