@@ -124,7 +124,8 @@ class Runner:
     def execute(self, session: RunSession, claims: Sequence[Claim], give_up: GiveUp) -> Settled:
         """Perform claims one after the other. Raises what the first of them raises; nothing may be saved then.
         `give_up` writes what came of one that had to be abandoned."""
-        return [*map(self.prepared(session, claims, give_up), claims)]
+        execute = self.prepared(session, claims, give_up)
+        return [execute(one) for one in claims]
 
     def prepared(
         self, session: RunSession, claims: Sequence[Claim], give_up: GiveUp
