@@ -86,6 +86,14 @@ def identity_of(watch: Watch, key: int | str, dialect: Dialect) -> tuple[Any, ..
     return tuple(_value(found, column, part, dialect) for (column, found), part in zip(forms, parts, strict=True))
 
 
+def value_of(watch: Watch, name: str, text: str, dialect: Dialect) -> object:
+    """A value of the column with this name, as the attribute has it, for which the journal has this text.
+
+    Raises for one that the model can't read, whatever its types raise.
+    """
+    return _value(watch.forms[name], watch.column(name), text, dialect)
+
+
 def is_written_otherwise(watch: Watch, key: int | str, dialect: Dialect) -> bool | None:
     """Whether the model would write the primary key that it reads of a key in the journal in another way, so that it
     would not find the row. None if only the database can tell; False also for a key that can't be read."""

@@ -22,10 +22,11 @@ ROUNDS = 2
 
 @dataclass(frozen=True)
 class Writer:
-    """The cache that made a change. `depth` counts causes and effects that led to it."""
+    """The cache that made a change, and its level. `depth` counts causes and effects that led to it."""
 
     cache: int
     depth: int
+    level: int
 
 
 class Circles:
@@ -45,12 +46,12 @@ class Circles:
         for definition in self._definitions.writing(change.watch, change.columns):
             if definition.id in self._circular:
                 roots, _ = definition.roots_of([change.key], self._dialect)
-                own = select(c.id, c.depth, c.wrote).where(c.definition == definition.id, c.root.in_(roots))
+                own = select(c.id, c.depth, c.wrote, c.level).where(c.definition == definition.id, c.root.in_(roots))
                 found = self._connection.execute(own).one_or_none()
                 if found is not None and (
                     found.id != hit.cache or is_own_write(change.tx, found.wrote, self._dialect.name)
                 ):
-                    return Writer(found.id, found.depth)
+                    return Writer(found.id, found.depth, found.level or 0)
         return None
 
 

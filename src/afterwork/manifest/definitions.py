@@ -1,7 +1,7 @@
 """The caches of the model as the database knows them, and the order in which they run."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -228,7 +228,7 @@ class Order:
     """Which definitions feed which, directly; `looped` read what they write themselves, on other rows."""
 
     priorities: Mapping[int, int | None]
-    direct: Mapping[int, Collection[int]]
+    direct: Mapping[int, Set[int]]
     looped: Collection[int]
 
     @cached_property
@@ -236,6 +236,16 @@ class Order:
         """All definitions that must run before each, directly or not. Those of a circle don't wait for each other."""
         above = {one: self._reached(one) for one in self.direct}
         return {one: {other for other in found if one not in above[other]} for one, found in above.items()}
+
+    def circle(self, number: int) -> frozenset[int]:
+        """The definitions that read one another, in a circle that leads through this one; none if there is no such."""
+        return self._circles[number]
+
+    @cached_property
+    def _circles(self) -> Mapping[int, frozenset[int]]:
+        above = {one: self._reached(one) for one in self.direct}
+        mates = {one: {other for other in found if one in above.get(other, ())} for one, found in above.items()}
+        return {one: frozenset(found | {one} if one in self.circular else ()) for one, found in mates.items()}
 
     @cached_property
     def circular(self) -> set[int]:

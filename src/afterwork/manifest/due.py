@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Text, bindparam, column, delete, func, literal_column, select, text, true, update
@@ -62,6 +62,8 @@ class Claimed:
     reread: bool
     since: datetime | None = None
     """When a server noted that it is stale."""
+    waited: int = 0
+    """How often it has run too early, and waited for what it reads."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,23 @@ class Stored:
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """When a run that has stored its effects is due again as long as nothing marks it."""
 
+HELD = datetime(9998, 1, 1, tzinfo=UTC)
+"""When the first cache is due that is held until others have run, which nobody can tell the moment of. A second later
+is a level higher."""
+
+WAITING = HELD + timedelta(days=300)
+"""When a cache is due that waits for certain others."""
+
+
+def held_at(level: int) -> datetime:
+    """When a cache is due that is held until those of lower levels have run."""
+    return min(HELD + timedelta(seconds=level), WAITING - timedelta(days=1))
+
+
+def shown_due(due: datetime | None) -> datetime | None:
+    """When a cache is due, as people may see it; None while it waits for others."""
+    return None if due is None or due >= HELD else due
+
 
 class DueCaches:
     """The statements on due caches for one kind of database."""
@@ -88,10 +107,17 @@ class DueCaches:
         self._end = Direct(_END)
         self._mark = Direct(_MARK)
         self._waiting = Direct(_WAITING)
+        self._held = Direct(_HELD)
 
     def waiting(self, connection: Connection) -> list[Waiting]:
         """What waits, by definition. Touches a row or two for each."""
-        return [Waiting(*row) for row in self._waiting.execute(connection)]
+        return [_unheld(Waiting(*row)) for row in self._waiting.execute(connection)]
+
+    def held(self, connection: Connection) -> dict[int, datetime]:
+        """The definitions of which caches are held, each with the first moment in them."""
+        rows = self._held.execute(connection, {"held_from": HELD})
+        found = {row[0]: min(filter(None, row[1:]), default=None) for row in rows}
+        return {number: first for number, first in found.items() if first is not None}
 
     def mark(self, connection: Connection, marks: Sequence[Mark]) -> None:
         """Have caches run, each at its moment; one that is to run already does so at the earlier one of both."""
@@ -188,6 +214,11 @@ def _stored(row: Any) -> Stored:
     return Stored(row.cache, row.definition, None, None if row.due == NEVER else row.cause)
 
 
+def _unheld(found: Waiting) -> Waiting:
+    """What waits, without what is held."""
+    return replace(found, due=shown_due(found.due), fill=shown_due(found.fill))
+
+
 MARKED = tuple(field.name for field in fields(Mark))
 
 _TYPES = {
@@ -195,9 +226,15 @@ _TYPES = {
     "fill": "bool", "cause_cache": "bigint", "depth": "int", "attempts": "int", "reread": "bool",
 }  # fmt: skip
 
+# What is held comes before what is due at a moment that is still to come, and after what is due already.
 _ON_CONFLICT = (
     " ON CONFLICT (cache) DO UPDATE SET"
-    " due = CASE WHEN excluded.due < afterwork_due.due THEN excluded.due ELSE afterwork_due.due END,"
+    " due = CASE"
+    " WHEN afterwork_due.due >= {held} AND excluded.due < {held}"
+    " THEN CASE WHEN excluded.due <= excluded.since THEN excluded.due ELSE afterwork_due.due END"
+    " WHEN excluded.due >= {held} AND afterwork_due.due < {held}"
+    " THEN CASE WHEN afterwork_due.due <= excluded.since THEN afterwork_due.due ELSE excluded.due END"
+    " WHEN excluded.due < afterwork_due.due THEN excluded.due ELSE afterwork_due.due END,"
     " fill = afterwork_due.fill AND excluded.fill,"
     " since = coalesce(afterwork_due.since, excluded.since),"
     " cause = excluded.cause, cause_cache = excluded.cause_cache, depth = excluded.depth,"
@@ -207,12 +244,13 @@ _ON_CONFLICT = (
 _MARK = text(
     f"INSERT INTO afterwork_due ({', '.join(MARKED)}) SELECT {', '.join(MARKED)}"
     f" FROM json_to_recordset(CAST(:marks AS json)) AS mark ({', '.join(f'{n} {_TYPES[n]}' for n in MARKED)})"
-    f"{_ON_CONFLICT}"
+    + _ON_CONFLICT.format(held=f"TIMESTAMPTZ '{HELD:%Y-%m-%d} 00:00:00+00'")
 )
 """Many at once, as JSON: the driver takes far longer to write long arrays of texts."""
 
 _MARK_ON_SQLITE = text(
-    f"INSERT INTO afterwork_due ({', '.join(MARKED)}) VALUES ({', '.join(f':{name}' for name in MARKED)}){_ON_CONFLICT}"
+    f"INSERT INTO afterwork_due ({', '.join(MARKED)}) VALUES ({', '.join(f':{name}' for name in MARKED)})"
+    + _ON_CONFLICT.format(held=f"'{HELD:%Y-%m-%d} 00:00:00.000000'")
 ).bindparams(bindparam("due", type_=UtcDateTime()), bindparam("since", type_=UtcDateTime()))
 
 _END = text(
@@ -221,6 +259,20 @@ _END = text(
 
 _FIRST = (
     "(SELECT due FROM afterwork_due WHERE definition = d.id AND claim IS NULL AND fill = {fill} ORDER BY due LIMIT 1)"
+)
+
+_FIRST_HELD = (
+    "(SELECT due FROM afterwork_due WHERE definition = d.id AND claim IS NULL AND fill = {fill} AND due >= :held_from"
+    " ORDER BY due LIMIT 1)"
+)
+
+_HELD = (
+    text(
+        f"SELECT d.id, {_FIRST_HELD.format(fill='false')} AS due, {_FIRST_HELD.format(fill='true')} AS fill"
+        " FROM afterwork_definition AS d"
+    )
+    .bindparams(bindparam("held_from", type_=UtcDateTime()))
+    .columns(column("id"), column("due", UtcDateTime()), column("fill", UtcDateTime()))
 )
 
 _WAITING = text(
@@ -261,7 +313,7 @@ def _claim_statements(dialect: str) -> list[Any]:
     values = {"claim": bindparam("as_claim", type_=Text()), "server": bindparam("by"), "claimed_at": seen}
     result = (
         c.cache, caches.c.root, caches.c.digest, caches.c.runs, c.cause, c.cause_cache, c.depth, c.attempts, c.reread,
-        c.since,
+        c.since, c.waited,
     )  # fmt: skip
     if dialect == "postgresql":
         picked = first.cte("picked")

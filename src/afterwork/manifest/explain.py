@@ -16,6 +16,7 @@ from afterwork.journal.values import BAD_VALUE, key_of, text_of
 from afterwork.journal.watch import Watch, joined
 from afterwork.manifest.cause import Cause, read_cause
 from afterwork.manifest.definitions import Definition
+from afterwork.manifest.due import shown_due
 from afterwork.manifest.match import Matcher
 from afterwork.manifest.reads import Reads
 from afterwork.manifest.shape import Row, Shape, Where, shape_of, token
@@ -68,7 +69,7 @@ def line_of(row: Any) -> CacheLine:
         row.took,
         read_cause(row.cause),
         read_cause(row.stale_cause),
-        row.due,
+        shown_due(row.due),
         row.error,
     )
 

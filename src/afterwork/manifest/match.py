@@ -1,8 +1,8 @@
 """Matching: which caches have read what has changed."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Dialect, select
@@ -16,9 +16,10 @@ from afterwork.journal.watch import Watch
 from afterwork.manifest.cause import cause_of, written
 from afterwork.manifest.circle import Circles
 from afterwork.manifest.definitions import Definition, Definitions, using
-from afterwork.manifest.due import DueCaches, Mark
+from afterwork.manifest.due import DueCaches, Mark, held_at
 from afterwork.manifest.heads import Heads
 from afterwork.manifest.keep import Hit, Manifests, Touch, hit_of
+from afterwork.manifest.levels import Levels
 from afterwork.manifest.missed import missed
 from afterwork.manifest.shapes import Shapes
 from afterwork.manifest.tables import cache as caches
@@ -32,10 +33,12 @@ JOURNAL = "journal"
 @dataclass(frozen=True)
 class Matched:
     """Changes that were taken out of the journal, and the caches that have read what was changed, each with why it is
-    to run. `busy` says that others are due or claimed already, `more` that there may be more changes."""
+    to run; `levels` are those of the caches that are in a circle. `busy` says that others are due or claimed already,
+    `more` that there may be more changes."""
 
     changes: Sequence[Change]
     found: Sequence[tuple[Hit, Mark]]
+    levels: Mapping[int, int]
     busy: bool
     more: bool
     fill_others: bool
@@ -52,6 +55,7 @@ class Matcher:
     manifests: Manifests
     dues: DueCaches
     heads: Heads
+    levels: Levels
     reached: Callable[[Point, str], None]
     """Is told of each point at which a server may die."""
     rereads: Callable[[Change], bool] = lambda change: True
@@ -82,25 +86,35 @@ class Matcher:
             self.shapes.load(connection)
         if taken.uses > self.definitions.uses or taken.definitions != self.definitions.version:
             self.definitions.load(connection)
-        found = self._found(connection, taken.changes, now)
+        found, levels = self._found(connection, taken.changes, now)
         others = self.definitions.others and any(one.kind in "IT" for one in taken.changes)
-        return Matched(taken.changes, found, taken.busy, taken.more, others)
+        return Matched(taken.changes, found, levels, taken.busy, taken.more, others)
 
     def note(self, connection: Connection, matched: Matched, marks: Sequence[Mark], now: datetime) -> None:
         """Write what comes of changes that were taken, in the same transaction."""
-        self.dues.mark(connection, marks)
+        self.dues.mark(connection, [self._held(mark, matched, now) for mark in marks])
         self._follow_roots(connection, matched.changes, now)
         if matched.fill_others:
             self.definitions.fill_others(connection)
 
-    def _found(self, connection: Connection, changes: Sequence[Change], now: datetime) -> list[tuple[Hit, Mark]]:
+    def _held(self, mark: Mark, matched: Matched, now: datetime) -> Mark:
+        """A mark as it is noted: above the lowest level of a circle, caches are held until others have run."""
+        level = matched.levels.get(mark.cache, 0)
+        return replace(mark, due=held_at(level)) if level and mark.due <= now else mark
+
+    def _found(
+        self, connection: Connection, changes: Sequence[Change], now: datetime
+    ) -> tuple[list[tuple[Hit, Mark]], Mapping[int, int]]:
         touched = list(self._touches(changes))
         hits = self.manifests.hits(connection, touched) if touched else []
         hits += self._emptied(connection, changes)
         first: dict[int, Hit] = {}
         for hit in sorted(hits, key=lambda hit: hit.change):
             first.setdefault(hit.cache, hit)
-        return list(zip(first.values(), self._marks(connection, first.values(), changes, now), strict=True))
+        circular = self.definitions.order.circular
+        levels = self.levels.known(connection, [hit.cache for hit in first.values() if hit.definition in circular])
+        marks = list(self._marks(connection, first.values(), changes, now, levels))
+        return list(zip(first.values(), marks, strict=True)), levels
 
     def _touches(self, changes: Sequence[Change]) -> Iterator[Touch]:
         """What was touched, each once for each transaction, by the first change that did so."""
@@ -118,13 +132,22 @@ class Matcher:
             known |= touched
 
     def _marks(
-        self, connection: Connection, hits: Iterable[Hit], changes: Sequence[Change], now: datetime
+        self,
+        connection: Connection,
+        hits: Iterable[Hit],
+        changes: Sequence[Change],
+        now: datetime,
+        levels: dict[int, int],
     ) -> Iterator[Mark]:
+        """Why each is to run. What is made of a level is above it from now on."""
         circles = Circles(connection, self.definitions, self.dialect)
+        raised: dict[int, int] = {}
         for hit in hits:
             definition = self.definitions.by_id.get(hit.definition)
             change = changes[hit.change]
             writer = circles.writer(change, hit)
+            if writer is not None and writer.cache != hit.cache and levels[hit.cache] <= writer.level:
+                raised[hit.cache] = levels[hit.cache] = writer.level + 1
             # One that this model has not is left to servers whose model has it.
             oldness = timedelta(0) if definition is None else definition.cache.when.allow_oldness
             due = max(now, hit.computed + oldness)
@@ -138,6 +161,7 @@ class Matcher:
                 depth=0 if writer is None else writer.depth + 1,
                 reread=hit.reread,
             )
+        self.levels.put(connection, raised)
 
     def _emptied(self, connection: Connection, changes: Sequence[Change]) -> list[Hit]:
         """After a TRUNCATE nobody can say which rows there were: all caches that ever read of the table have to run."""

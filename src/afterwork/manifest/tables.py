@@ -77,12 +77,14 @@ cache = Table(
     Column("cause_cache", BigInteger),
     Column("depth", Integer, nullable=False, server_default="0"),
     Column("error", Text),
+    Column("level", Integer),
     UniqueConstraint("definition", "root", name="afterwork_cache_root"),
     sqlite_autoincrement=True,  # the number of one that is gone is not given to another
 )
 """One cache of one object, and its last run: what it had seen, the transaction in which a view model wrote, the one in
 which a value was written (on SQLite the number of the last change by then), a number that tells its manifest from
-others, and what had made it stale (a text, and the cache that wrote it)."""
+others, and what had made it stale (a text, and the cache that wrote it). In a circle of definitions, `level` is one
+above those of the caches that it reads."""
 
 # Few fail, so this costs the others nothing, and counting and listing those that did is no matter of how many there
 # are.
@@ -111,11 +113,22 @@ due = Table(
     Column("server", BigInteger),
     Column("claimed_at", Snapshot),
     Column("stored", Boolean, nullable=False, server_default=false()),
+    Column("waited", Integer, nullable=False, server_default="0"),
 )
 """Caches that are to run, each at its moment. With `since`, the cache is stale; without, it becomes so at that moment.
 `reread` says that
 what it depends on may be something else by now, for caches that are calculated in SQL. `claim` says that a server is at
-it, and that no change may be forgotten which it may not have seen (`claimed_at`)."""
+it, and that no change may be forgotten which it may not have seen (`claimed_at`). `waited` says how often it has run
+too early, and has waited for others."""
+
+wait = Table(
+    "afterwork_wait",
+    metadata,
+    Column("reader", BigInteger, primary_key=True, autoincrement=False),
+    Column("feeder", BigInteger, primary_key=True, autoincrement=False),
+    Index("afterwork_wait_feeder", "feeder"),
+)
+"""Caches that have run too early, each with those that are to be made before."""
 
 Index(
     "afterwork_due_next",

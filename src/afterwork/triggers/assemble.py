@@ -19,8 +19,10 @@ from afterwork.manifest.attributes import instrument
 from afterwork.manifest.continuity import Continuity
 from afterwork.manifest.definitions import Definition, Definitions, register
 from afterwork.manifest.due import Claimed, DueCaches
+from afterwork.manifest.feeders import Feeders
 from afterwork.manifest.heads import Heads
 from afterwork.manifest.keep import manifests_of
+from afterwork.manifest.levels import Levels
 from afterwork.manifest.match import Matcher
 from afterwork.manifest.originals import Originals
 from afterwork.manifest.plans import Plans
@@ -114,16 +116,19 @@ def matcher_of(database: Database, model: ReadModel, connection: Connection, eve
     shapes = Shapes(watches, connection.dialect)
     shapes.load(connection)
     manifests, dues = manifests_of(database.dialect), DueCaches(database.dialect)
+    heads = Heads(database.dialect, manifests, dues)
+    definitions = Definitions(
+        connection, list(model.caches.values()), watches, shapes, lambda cache: events.emit(OtherCode(cache))
+    )
     return Matcher(
         database,
         Entries(database.dialect),
         shapes,
-        Definitions(
-            connection, list(model.caches.values()), watches, shapes, lambda cache: events.emit(OtherCode(cache))
-        ),
+        definitions,
         manifests,
         dues,
-        Heads(database.dialect, manifests, dues),
+        heads,
+        Levels(Feeders(heads, connection.dialect)),
         lambda point, work: events.emit(Reached(point, work)),
     )
 

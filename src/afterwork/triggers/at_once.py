@@ -5,7 +5,7 @@ whoever takes changes meanwhile waits, and on SQLite whoever writes. So it is on
 else is noted as due. And so is what can't be made this way, whatever the reason.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,7 @@ from afterwork.jobs.outcome import text_of
 from afterwork.jobs.run import Run
 from afterwork.jobs.trigger import Ran
 from afterwork.manifest.definitions import Definition
-from afterwork.manifest.due import Claimed, Mark
+from afterwork.manifest.due import Claimed, Mark, held_at
 from afterwork.manifest.keep import Hit
 from afterwork.manifest.match import JOURNAL, Matched, Matcher
 from afterwork.model.cache import DerivedCache
@@ -70,7 +70,7 @@ class AtOnce:
                 matched = matcher.take(connection, now)
                 if matched is None:
                     return Step([], False)
-                chosen = self._choose(matched, now)
+                chosen = self._choose(connection, matched, now)
                 definition = matcher.definitions.by_id[chosen[0][0].definition] if chosen else None
                 done = [] if definition is None else self._make(connection, definition, chosen, snapshot, now)
                 made = {one.claimed.cache for one in done}
@@ -91,19 +91,30 @@ class AtOnce:
             self.matcher.note(connection, matched, [mark for _, mark in matched.found], now)
         return Step([], True)
 
-    def _choose(self, matched: Matched, now: datetime) -> list[tuple[Hit, Mark]]:
+    def _choose(self, connection: Connection, matched: Matched, now: datetime) -> list[tuple[Hit, Mark]]:
         """The caches to be made fresh now, all of one definition: the one that waits for no other."""
         if matched.busy or matched.more:  # what is seen here has to be what was taken
             return []
         known, order = self.matcher.definitions.mine, self.matcher.definitions.order
         ready = [(hit, mark) for hit, mark in matched.found if mark.due <= now and hit.definition in known]
+        ready = _lowest(ready, matched.levels)
         first = min({hit.definition for hit, _ in ready}, key=order.rank.__getitem__, default=None)
         if first is None or not isinstance(known[first].cache, DerivedCache):
             return []
         if any(hit.definition in order.feeders[first] for hit, _ in ready):
             return []
         chosen = [(hit, mark) for hit, mark in ready if hit.definition == first]
+        if self._are_others_lower(connection, first, max(matched.levels.get(hit.cache, 0) for hit, _ in chosen)):
+            return []
         return chosen if sum(NEVER_RUN if hit.took is None else hit.took for hit, _ in chosen) <= self.limit else []
+
+    def _are_others_lower(self, connection: Connection, definition: int, level: int) -> bool:
+        """Whether caches of a lower level are held, of which those of this one may be made."""
+        if not level:
+            return False
+        held = self.matcher.dues.held(connection)
+        circle = self.matcher.definitions.order.circle(definition)
+        return any(held[mate] < held_at(level) for mate in circle & held.keys())
 
     def _make(
         self,
@@ -140,6 +151,12 @@ class AtOnce:
                 with self.matcher.database.reading_part(connection):
                     yield from calculator.calculate(connection, claimed, self.limit)
                     self.matcher.database.check_in_transaction(connection)
+
+
+def _lowest(ready: list[tuple[Hit, Mark]], levels: Mapping[int, int]) -> list[tuple[Hit, Mark]]:
+    """Without those that are made of others, which may change them. What is in no circle has no level."""
+    lowest = min((levels[hit.cache] for hit, _ in ready if hit.cache in levels), default=0)
+    return [(hit, mark) for hit, mark in ready if levels.get(hit.cache, lowest) == lowest]
 
 
 def _claimed(hit: Hit, mark: Mark) -> Claimed:

@@ -4,7 +4,7 @@ While a value is calculated, nothing is locked. Whatever changes meanwhile is fo
 journal keeps aside what a calculation in flight may not have seen, so the cache is born stale, and runs again.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,8 +17,10 @@ from afterwork.jobs.outcome import text_of
 from afterwork.manifest.cause import Cause, cause_of, written
 from afterwork.manifest.definitions import Definition
 from afterwork.manifest.due import Batch, Mark
+from afterwork.manifest.feeders import Ran
 from afterwork.manifest.heads import Left
 from afterwork.manifest.keep import digest
+from afterwork.manifest.levels import PATIENCE, Order
 from afterwork.manifest.match import Matcher
 from afterwork.manifest.reads import Reads
 from afterwork.manifest.shape import shape_of
@@ -33,6 +35,10 @@ FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=10), timedelta(hours=1)
 
 LOCKED_PAUSE = timedelta(milliseconds=100)
 """How long a value waits whose row somebody else has locked."""
+
+
+NO_ORDER = Order({}, {})
+"""Of definitions that are in no circle."""
 
 
 def pause_after(attempts: int) -> timedelta:
@@ -86,6 +92,7 @@ class Storer:
         was stored: some may have been taken over by another server, or have rows that somebody else has locked."""
         calculated = self.settled(connection, definition, calculated)
         connection.commit()
+        before = self.matcher.definitions.order.direct[definition.id]
         tokens = {
             one.claimed.cache: self.tokens(connection, definition, one.reads)
             for one in calculated
@@ -94,6 +101,8 @@ class Storer:
         with self.matcher.database.transaction(connection, self.matcher.entries.to_end):
             locked = self._locked(connection, definition, calculated)
             done = [one for one in calculated if one.claimed.cache not in locked]
+            order = self._order(connection, definition, before, done, now)
+            done = [one for one in done if one.claimed.cache not in order.early]
             ended = self.matcher.dues.end(connection, batch, [one.claimed.cache for one in done])
             done = [one for one in done if one.claimed.cache in ended]
             self._write_values(connection, definition, done)
@@ -103,11 +112,44 @@ class Storer:
             )
             self.matcher.dues.mark(connection, list(self._marks(definition, done, stale, now)))
             self._settle(connection, definition, done, now)
+            if self.matcher.definitions.order.circle(definition.id):
+                self._note_order(connection, batch, order, ended, now)
             rest = [one.cache for one in batch.caches if one.cache not in ended]
             self.matcher.dues.put_back(connection, batch, rest, now + LOCKED_PAUSE if locked else now)
             self.matcher.reached("before commit", definition.name)
         self.matcher.reached("after commit", definition.name)
         return done
+
+    def _order(
+        self,
+        connection: Connection,
+        definition: Definition,
+        before: Set[int],
+        done: Sequence[Calculated],
+        now: datetime,
+    ) -> Order:
+        """What has read what is still to be made, of its own circle of definitions, and of those of which it is known
+        only now that it reads them."""
+        known = self.matcher.definitions
+        circle = known.order.circle(definition.id)
+        writers = circle | (known.order.direct[definition.id] - before)
+        if not writers:
+            return NO_ORDER
+        runs = [
+            Ran(one.claimed.cache, one.reads, one.is_new, one.claimed.waited >= PATIENCE)
+            for one in done
+            if one.reads is not None
+        ]
+        return self.matcher.levels.order(connection, [known.by_id[one] for one in writers], circle, runs, now)
+
+    def _note_order(
+        self, connection: Connection, batch: Batch, order: Order, ended: Collection[int], now: datetime
+    ) -> None:
+        if order.early:
+            self.matcher.levels.hold(connection, batch, order.early, now)
+        made = {number: order.levels[number] for number in ended if number in order.levels}
+        if made:
+            self.matcher.levels.made(connection, made, now)
 
     def store_at_once(
         self,
@@ -132,6 +174,8 @@ class Storer:
         self.matcher.dues.drop(connection, set(waiting) - set(locked))
         self.matcher.dues.mark(connection, list(self._marks(definition, done, {}, now)))
         self._settle(connection, definition, done, now)
+        if self.matcher.definitions.order.circle(definition.id):
+            self.matcher.levels.release(connection, [one.claimed.cache for one in done], now)
         return done
 
     def _settle(

@@ -1,7 +1,7 @@
 """Stale caches start jobs: a derived member or a view model that has read something which was changed since."""
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
@@ -28,7 +28,7 @@ from afterwork.triggers.calculators import Calculators
 from afterwork.triggers.fill import Filler
 from afterwork.triggers.refresh import FIRST_PAUSE, LOCKED_PAUSE, Storer
 from afterwork.triggers.renew import Attempt, Renewer
-from afterwork.triggers.turns import Adds, Look, Runs, Turns
+from afterwork.triggers.turns import Adds, Frees, Look, Runs, Turns
 
 BESIDE = timedelta(milliseconds=50)
 """How soon to look again while another server runs what something waits for."""
@@ -125,6 +125,8 @@ class Stale:
                 case Runs() as turn:
                     yield self._run(connection, turn, server, active)
                     self.turns.ran(turn)
+                case Frees(circle):
+                    self._free(connection, circle)
                 case Adds(definition) if self._fill(connection, definition) or self.turns.gives_way():
                     pass
                 case _:
@@ -148,7 +150,22 @@ class Stale:
     def _look(self, connection: Connection, now: datetime) -> Look:
         waiting = self._waiting(connection)
         definitions = self.matcher.definitions
-        return Look(waiting, definitions.by_id, definitions.order, now)
+        held = self._held(connection) if definitions.order.circular else {}
+        return Look(waiting, held, definitions.by_id, definitions.order, now)
+
+    def _held(self, connection: Connection) -> Mapping[int, datetime]:
+        found = self.matcher.dues.held(connection)
+        connection.commit()
+        circular = self.matcher.definitions.order.circular
+        return {number: first for number, first in found.items() if number in circular}
+
+    def _free(self, connection: Connection, circle: Collection[int]) -> None:
+        """Let go of caches that are held."""
+        is_free = self.turns.frees_anyway or self.matcher.entries.is_empty(connection)  # else others may come first
+        if is_free:
+            with self.matcher.database.transaction(connection):
+                self.matcher.levels.free(connection, circle, self.clock.now())
+        self.turns.freed(is_free)
 
     def _waiting(self, connection: Connection) -> Mapping[int, Waiting]:
         definitions = self.matcher.definitions

@@ -1,17 +1,21 @@
 """What a server does next about its caches: which stale ones it runs, and when filling has its turn."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from afterwork.manifest.definitions import Definition, Order
-from afterwork.manifest.due import Waiting
+from afterwork.manifest.due import WAITING, Waiting
 
 PATIENCE = timedelta(seconds=2)
 """So long a cache waits at most for others, that are more urgent or write what it reads and never come to rest."""
 
 FILL_EVERY = 10
 """Where stale caches never run out, so many batches are run for one of filling."""
+
+
+FREE_EVERY = 10
+"""After so many batches without a rest, the lowest of those that are held takes a place behind what is due by then."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +33,23 @@ class Adds:
     definition: Definition
 
 
-Turn = Runs | Adds
+@dataclass(frozen=True)
+class Frees:
+    """Of a circle of definitions, caches that are held are to run."""
+
+    circle: Collection[int]
+
+
+Turn = Runs | Adds | Frees
 
 
 @dataclass(frozen=True)
 class Look:
-    """What waits at a moment, of definitions that this server runs."""
+    """What waits at a moment, of definitions that this server runs; and of which definitions something is held, each
+    with the first of these in their order."""
 
     waiting: Mapping[int, Waiting]
+    held: Mapping[int, datetime]
     known: Mapping[int, Definition]
     order: Order
     now: datetime
@@ -48,7 +61,30 @@ class Look:
             return self._filling(self._is_being_filled) or self._adding() or self._due()
         if (found := self._due() or self._filling(self._is_unsettled)) is not None:
             return found
-        return None if any(one.claimed for one in self.waiting.values()) else self._adding()
+        if any(one.claimed for one in self.waiting.values()):
+            return None
+        return self._adding() or self._freeing(self._is_at_rest)
+
+    @property
+    def lowest_held(self) -> Frees | None:
+        """The lowest of those that are held, whatever else is to be done; not what waits for certain others."""
+        return self._freeing(lambda number: self.held[number] < WAITING)
+
+    def _freeing(self, may: Callable[[int], bool]) -> Frees | None:
+        free = (number for number in sorted(self.held, key=self.held.__getitem__) if may(number))
+        first = next(free, None)
+        return None if first is None else Frees(self.order.circle(first))
+
+    def _is_at_rest(self, number: int) -> bool:
+        """Whether all that is left of a circle is held."""
+        return not any(self._goes_on(mate) for mate in self.order.circle(number))
+
+    def _goes_on(self, number: int) -> bool:
+        found = self.waiting.get(number)
+        return found is not None and (not found.filled or self._is_due(found) or self._is_unfilled(number))
+
+    def _is_due(self, found: Waiting) -> bool:
+        return found.claimed or (found.due is not None and found.due <= self.now)
 
     @property
     def has_to_fill(self) -> bool:
@@ -59,7 +95,7 @@ class Look:
     def next_moment(self) -> datetime | None:
         """The first moment at which something is due."""
         moments = (moment for one in self.waiting.values() for moment in (one.due, one.fill) if moment is not None)
-        return min(moments, default=None)
+        return min((*moments, *(self.now for _ in self.held)), default=None)
 
     def _due(self) -> Runs | None:
         """The most urgent one of those that are stale and wait for no other."""
@@ -98,7 +134,7 @@ class Look:
 
     def _is_busy(self, number: int) -> bool:
         found = self.waiting.get(number)
-        return found is not None and (found.claimed or (found.due is not None and found.due <= self.now))
+        return found is not None and (self._is_due(found) or number in self.held)
 
     def _is_unfilled(self, number: int) -> bool:
         found = self.waiting.get(number)
@@ -117,14 +153,29 @@ class Turns:
     """Whose turn it is, as one server has run so far."""
 
     since_filling: int = 0
+    since_freeing: int = 0
 
     def next(self, look: Look) -> Turn | None:
         """What comes next; None if nothing does."""
+        if not look.held:
+            self.since_freeing = 0
+        if self.frees_anyway and (found := look.lowest_held) is not None:
+            return found
         return look.turn(fill_first=look.has_to_fill and self.since_filling >= FILL_EVERY)
 
     def ran(self, turn: Runs) -> None:
         """A batch has been run."""
         self.since_filling = 0 if turn.fill else self.since_filling + 1
+        self.since_freeing += 1
+
+    @property
+    def frees_anyway(self) -> bool:
+        """Whether what is held has waited for so long that it takes its place behind what is due."""
+        return self.since_freeing >= FREE_EVERY
+
+    def freed(self, is_free: bool) -> None:
+        """What was held has been let go, or has to wait for what has just changed."""
+        self.since_freeing = 0 if is_free else self.since_freeing + 1
 
     def gives_way(self) -> bool:
         """Another server is just adding what is to be filled. Whether something else comes before that now."""
