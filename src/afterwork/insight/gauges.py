@@ -15,6 +15,7 @@ from afterwork.journal.change import moment_of
 from afterwork.journal.tables import journal as entries
 from afterwork.manifest.tables import definition as definitions
 from afterwork.manifest.tables import due as dues
+from afterwork.model.readable import readable
 from afterwork.model.reading import ReadModel
 from afterwork.model.unique import has_begun
 from afterwork.store import tables
@@ -96,7 +97,7 @@ def _lanes(database: Database, model: ReadModel, connection: Connection, now: da
 
 
 def _lane(c: Columns, connection: Connection, group: Group, bound: datetime, now: datetime) -> LaneGauge:
-    own = select(c.moment.label("moment")).where(
+    own = select(c.moment_read.label("moment")).where(
         c.pending, ~has_begun(c.key), c.lane == group.lane, c.priority == group.priority
     )
     at = bindparam("bound", bound, type_=c.earliest.type)
@@ -130,7 +131,7 @@ def _journal(connection: Connection, now: datetime) -> tuple[int, float]:
 
 def _late(connection: Connection, now: datetime) -> dict[str, float]:
     c = tables.timer.c
-    rows = connection.execute(select(c.name, c.due).where(~c.paused, c.due <= now))
+    rows = connection.execute(select(c.name, readable(c.due, connection.dialect.name)).where(~c.paused, c.due <= now))
     late = {name: _since(due, now) for name, due in rows}
     return {name: seconds for name, seconds in late.items() if seconds >= LATE_AFTER}
 
@@ -151,6 +152,6 @@ def _longest(connection: Connection) -> Transaction | None:
 
 def _since(first: datetime | None, now: datetime) -> float:
     moment = aware(first)
-    if moment is None or moment.year == 1970:  # a ticket that says neither when it is due nor when it was made
+    if moment is None or moment.year <= 1970:  # a ticket that says neither when it is due nor when it was made
         return 0.0
     return max(0.0, (now - moment).total_seconds())

@@ -3,15 +3,16 @@
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import MAXYEAR, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from afterwork.errors import NotThere, shown
 from afterwork.insight import history
 from afterwork.insight.history import Minute
 from afterwork.model.expression import expression_of
+from afterwork.model.readable import readable_columns
 from afterwork.model.reading import ReadModel
 from afterwork.model.when import Timer
 from afterwork.store import progress, tables
@@ -80,7 +81,7 @@ def detail(connection: Connection, model: ReadModel, name: str, now: datetime) -
 
 
 def _upcoming(when: Timer, due: datetime | None) -> Iterator[datetime]:
-    while due is not None:
+    while due is not None and due.year < MAXYEAR:
         yield due
         due = when.after(due, due)
 
@@ -98,13 +99,14 @@ def views(connection: Connection, model: ReadModel) -> list[TimerView]:
     c, h = tables.timer.c, tables.hit.c
     own = select(h.view_model).where(h.view_model == c.name, h.done.is_(None), h.error.is_(None)).limit(BOUND + 1)
     left = select(func.count()).select_from(own.correlate(tables.timer).subquery()).scalar_subquery()
-    rows = {row.name: row for row in connection.execute(select(tables.timer, left.label("left")))}
+    own_columns = readable_columns(tables.timer, connection.dialect.name)
+    rows = {row.name: row for row in connection.execute(select(*own_columns, left.label("left")))}
     said = progress.of_hits(connection)
     names = sorted(rows.keys() | model.timers.keys())
     return [replace(_view(model, name, rows.get(name)), running=said.get(name, ())) for name in names]
 
 
-def _view(model: ReadModel, name: str, row: Row[Any] | None) -> TimerView:
+def _view(model: ReadModel, name: str, row: Any) -> TimerView:
     timed = model.timers.get(name)
     words = timed.when.words() if timed is not None else row.schedule if row is not None else ""
     lane = None if timed is None else timed.lane

@@ -5,14 +5,16 @@ ticket is joined only by locking its row, which keeps it from beginning before t
 """
 
 import hashlib
+from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, column, exists, func, select, table, update
+from sqlalchemy import ColumnElement, column, exists, func, or_, select, table, update
 from sqlalchemy.orm import Session, undefer
 
 from afterwork.model.accounted import ACCOUNTED
 from afterwork.model.contract import Contract
 from afterwork.model.key import key_as_text
+from afterwork.model.readable import in_calendar
 
 LEASE = table("afterwork_lease", column("ticket"))
 """Where tickets stand that have begun outside of a transaction. `store/tables.py` declares it in full."""
@@ -37,7 +39,7 @@ def pending_ticket(session: Session, contract: Contract, work: str, root_id: str
     _wait_for_others(session, contract, same, f"{root_id} {work}")
     wanted = (
         select(contract.mapper.class_)
-        .where(same, ~has_begun(contract.key.column))
+        .where(same, ~has_begun(contract.key.column), *_can_be_read(session, contract))
         .order_by(contract.key.column)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -46,6 +48,14 @@ def pending_ticket(session: Session, contract: Contract, work: str, root_id: str
     if contract.not_after is not None:
         wanted = wanted.options(undefer(getattr(contract.mapper.class_, contract.not_after.name)))
     return session.scalars(wanted).first()
+
+
+def _can_be_read(session: Session, contract: Contract) -> Iterator[ColumnElement[bool]]:
+    """Give the conditions under which a ticket can be loaded as an object. Others are none to join."""
+    dialect = session.get_bind(contract.mapper).dialect.name
+    for attribute in (contract.execute_earliest, contract.created, contract.delete_time, contract.not_after):
+        if attribute is not None:
+            yield or_(attribute.column.is_(None), in_calendar(attribute.column, dialect))
 
 
 def _wait_for_others(session: Session, contract: Contract, same: ColumnElement[bool], name: str) -> None:

@@ -14,7 +14,7 @@ from afterwork.store import tables
 from afterwork.store.database import Database
 from afterwork.store.hits import HITS
 from afterwork.store.sleep import create_wake_function
-from afterwork.store.ticket_columns import indexes
+from afterwork.store.ticket_columns import former_index, indexes
 
 
 def install(database: Database, contract: Contract) -> list[str]:
@@ -119,11 +119,19 @@ def _steps(database: Database, connection: Connection, contract: Contract, found
             connection.execute(CreateIndex(index))
             yield f"index {index.name} created"
     for one in (contract, HITS):
+        _drop_former_index(connection, one)
         for index in _missing(database, connection, one):
             connection.execute(CreateIndex(index))
             yield f"index {index.name} created"
         if database.dialect == "postgresql" and not has_wake_trigger(connection, one):
             yield from _wake_trigger(connection, one)
+
+
+def _drop_former_index(connection: Connection, contract: Contract) -> None:
+    preparer = connection.dialect.identifier_preparer
+    schema, name = contract.table.schema, preparer.quote(former_index(contract))
+    within = f"{preparer.quote_schema(schema)}." if schema else ""
+    connection.exec_driver_sql(f"DROP INDEX IF EXISTS {within}{name}")
 
 
 def _tables(connection: Connection, found: int | None) -> Iterator[str]:

@@ -17,7 +17,9 @@ from afterwork.store.tickets import Tickets
 def lock(connection: Connection, tickets: Tickets, keys: Collection[Any]) -> Sequence[Row[Any]]:
     """Lock those of some tickets that nobody else has locked. Returns what tells their state."""
     c = tickets.columns
-    wanted = select(c.key.label("key"), c.done.label("done"), c.error.label("error"), c.earliest.label("earliest"))
+    wanted = select(
+        c.key.label("key"), c.done_read.label("done"), c.error.label("error"), c.earliest_read.label("earliest")
+    )
     begun = has_begun(c.key).label("has_begun")
     locked = wanted.add_columns(begun).where(c.key.in_(keys)).order_by(c.key)
     return connection.execute(locked.with_for_update(of=tickets.contract.table, skip_locked=True)).all()

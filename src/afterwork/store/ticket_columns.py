@@ -15,6 +15,7 @@ from sqlalchemy import (
     case,
     cast,
     func,
+    literal,
     literal_column,
     null,
     or_,
@@ -24,6 +25,7 @@ from sqlalchemy import (
 from afterwork.model.columns import has_zone
 from afterwork.model.contract import Attribute, Contract
 from afterwork.model.lane import MAIN
+from afterwork.model.readable import in_calendar, readable
 
 NO_PRIORITY = 2147483647
 
@@ -53,19 +55,44 @@ class Columns:
         none: ColumnElement[int] = literal_column(str(NO_PRIORITY))
         self.lane = func.coalesce(of(contract.lane), main) if contract.lane else main
         self.priority = func.coalesce(of(contract.priority), none) if contract.priority else none
-        moments = [self.earliest, *([of(contract.created)] if contract.created and _orders(contract) else [])]
-        self.moment = func.coalesce(*moments, _long_ago(contract, dialect))
-        # On SQLite a moment is a text, which programs have written with a fraction of a second or without. Given back,
-        # it finds its own place only if it stays a text.
-        self.moment_as_stored = type_coerce(self.moment, Text) if dialect == "sqlite" else self.moment
+        created = of(contract.created) if contract.created is not None and _orders(contract) else None
+        self.moment = _moment(contract, dialect, self.earliest, created)
+        # As texts, moments find their places again whatever the driver can read. On SQLite they are texts, which
+        # programs have written with a fraction of a second or without.
+        self.moment_as_stored = (type_coerce if dialect == "sqlite" else cast)(self.moment, Text)
         # What the class has no attribute for is the same for all; a constant can neither be indexed nor sorted by.
         self.order_in_lane = (*([self.priority] if contract.priority else []), self.moment, self.key)
         self.order = (*([self.lane] if contract.lane else []), *self.order_in_lane)
-        self.created_at: ColumnElement[Any] = of(contract.created) if contract.created else null()
+        self.earliest_read = readable(self.earliest, dialect)
+        self.moment_read = readable(self.moment, dialect)
+        self.created_at = readable(of(contract.created), dialect) if contract.created else null()
+        self.done_read, self.delete_time_read = readable(self.done, dialect), readable(self.delete_time, dialect)
         self.trace_parent: ColumnElement[Any] = of(contract.trace_parent) if contract.trace_parent else null()
         self.created = _as_text(of(contract.created), dialect) if contract.created else null()
-        self.not_after: ColumnElement[Any] = of(contract.not_after) if contract.not_after else null()
+        self.not_after = readable(of(contract.not_after), dialect) if contract.not_after else null()
+        # What stands there, where it is no moment.
+        self.odd_earliest: ColumnElement[Any] = null()
+        if dialect == "sqlite":
+            odd = self.earliest.is_not(None) & ~in_calendar(self.earliest, dialect)
+            self.odd_earliest = case((odd, cast(self.earliest, Text)))
         self.own_priority = of(contract.priority) if contract.priority else null()
+        self._is_sqlite = dialect == "sqlite"
+
+    def is_due_at(self, now: Any) -> ColumnElement[bool]:
+        """Return the condition that ExecuteEarliest keeps a ticket from running no more; no moment never does."""
+        due = or_(self.earliest.is_(None), self.earliest <= now)
+        return or_(due, self.odd_earliest.is_not(None)) if self._is_sqlite else due
+
+    def compared(self, stored: Any) -> tuple[ColumnElement[Any], Any]:
+        """Return the moment of tickets, and one that was read as `moment_as_stored`, so that they compare."""
+        if self._is_sqlite:
+            return self.moment_as_stored, stored
+        return self.moment, cast(literal(stored, Text), self.moment.type)
+
+
+def former_index(contract: Contract) -> str:
+    """Return the name of an index that older versions made, and that nothing uses any more."""
+    return f"afterwork_{contract.table.name.removeprefix('afterwork_')}_pending"
 
 
 def _orders(contract: Contract) -> bool:
@@ -73,6 +100,18 @@ def _orders(contract: Contract) -> bool:
     return contract.created is not None and has_zone(contract.created.column) == has_zone(
         contract.execute_earliest.column
     )
+
+
+def _moment(
+    contract: Contract, dialect: str, earliest: ColumnElement[Any], created: ColumnElement[Any] | None
+) -> ColumnElement[Any]:
+    """Return the moment by which tickets are ordered. What is no moment comes first, and so ends soon."""
+    moments = [] if created is None else [case((in_calendar(created, dialect), created))]
+    otherwise = func.coalesce(*moments, _long_ago(contract, dialect))
+    if dialect != "sqlite":
+        return func.coalesce(earliest, otherwise)
+    nothing = literal_column("''", earliest.type)
+    return case((earliest.is_(None), otherwise), (in_calendar(earliest, dialect), earliest), else_=nothing)
 
 
 def _long_ago(contract: Contract, dialect: str) -> ColumnElement[Any]:
@@ -93,7 +132,7 @@ def indexes(contract: Contract, dialect: str) -> Sequence[Index]:
     table = contract.table.to_metadata(MetaData())
     c = Columns(contract, table, dialect)
     wanted = {
-        "pending": (c.order, c.pending),
+        "order": (c.order, c.pending),
         "root": ((c.root_id, c.work), c.pending),
         "ended": ((c.delete_time,), c.delete_time.is_not(None)),
         "failed": ((c.key,), c.failed),

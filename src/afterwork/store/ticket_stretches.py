@@ -29,7 +29,7 @@ class Place:
 
     @classmethod
     def of(cls, row: Row[Any]) -> "Place":
-        return cls(row.key, row.lane, row.rank, row.moment)
+        return cls(row.key, row.lane, row.rank, row.stored)
 
 
 @dataclass(frozen=True)
@@ -97,15 +97,15 @@ class Stretches:
         own = and_(c.pending, ~has_begun(c.key), c.lane == group.lane, c.priority == group.priority)
         match state:
             case "waiting":
-                return and_(own, moment <= self._bound, or_(c.earliest.is_(None), c.earliest <= self._now))
+                return and_(own, moment <= self._bound, c.is_due_at(self._now))
             case "scheduled":
                 return and_(own, c.earliest > self._now, moment > self._now)
             case _:
                 return own
 
     def _behind(self, place: Place) -> ColumnElement[bool]:
-        moment = self.c.moment_as_stored
-        return and_(moment >= place.moment, or_(moment > place.moment, self.c.key > place.key))
+        moment, at = self.c.compared(place.moment)
+        return and_(moment >= at, or_(moment > at, self.c.key > place.key))
 
     def _running(self, connection: Connection) -> list[Any]:
         keys = []

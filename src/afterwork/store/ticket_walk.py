@@ -21,6 +21,7 @@ from sqlalchemy import (
 
 from afterwork.errors import BadRequest, shown
 from afterwork.model.key import key_of
+from afterwork.model.readable import any_text
 from afterwork.model.unique import has_begun
 from afterwork.store import progress
 from afterwork.store.count import Count
@@ -79,7 +80,8 @@ class Walk:
 
     def rows(self, connection: Connection, keys: Sequence[Any]) -> list[Row[Any]]:
         """The tickets with these keys, those that are there."""
-        return list(connection.execute(self._shown(self._columns().where(self.c.key.in_(keys)).subquery())))
+        with any_text(connection):
+            return list(connection.execute(self._shown(self._columns().where(self.c.key.in_(keys)).subquery())))
 
     def place(self, connection: Connection, key: str) -> Place:
         """The place of a ticket. Raises `BadRequest` if there is none."""
@@ -128,9 +130,10 @@ class Walk:
 
     def ahead(self, connection: Connection, place: Place) -> Count:
         """How many pending tickets of its lane come before the one at a place."""
-        c, moment = self.c, self.c.moment_as_stored
+        c = self.c
+        moment, at = c.compared(place.moment)
         lane = and_(c.pending, c.lane == place.lane)
-        sooner = or_(moment < place.moment, and_(moment == place.moment, c.key < place.key))
+        sooner = or_(moment < at, and_(moment == at, c.key < place.key))
         counted = (and_(lane, c.priority < place.rank), and_(lane, c.priority == place.rank, sooner))
         first, second = (self._count(connection, Stretch(where, ALL)) for where in counted)
         return first + second
@@ -142,9 +145,10 @@ class Walk:
         c = self.c
         return select(
             c.key.label("key"), c.work.label("work"), c.root_id.label("root_id"), c.lane.label("lane"),
-            c.own_priority.label("priority"), c.earliest.label("earliest"), c.created_at.label("created"),
-            c.done.label("done"), c.delete_time.label("delete_time"), c.error.label("error"),
-            c.attempts.label("attempts"), c.priority.label("rank"), self.c.moment_as_stored.label("moment"),
+            c.own_priority.label("priority"), c.earliest_read.label("earliest"), c.created_at.label("created"),
+            c.done_read.label("done"), c.delete_time_read.label("delete_time"), c.error.label("error"),
+            c.attempts.label("attempts"), c.priority.label("rank"), c.moment_read.label("moment"),
+            c.moment_as_stored.label("stored"),
         )  # fmt: skip
 
     def _shown(self, window: Subquery) -> Select[Any]:
@@ -162,7 +166,8 @@ class Walk:
         window = self._window(stretch, at_most).subquery("looked_at")
         order = (window.c.key.desc(),) if stretch.newest_first else (window.c.moment, window.c.key)
         found = self._shown(window).where(meets(window.c, stretch.rest, self._now)).order_by(*order).limit(most + 1)
-        rows = list(connection.execute(found))
+        with any_text(connection):
+            rows = list(connection.execute(found))
         if len(rows) > most:
             return Found(rows[:most], Place.of(rows[most - 1]))
         if at_most < LOOKED_AT:
@@ -170,7 +175,8 @@ class Walk:
         return self._end_of_look(connection, stretch, rows)
 
     def _end_of_look(self, connection: Connection, stretch: Stretch, rows: Sequence[Row[Any]]) -> Found:
-        end = connection.execute(self._window(stretch, 1).offset(LOOKED_AT - 1)).one_or_none()
+        with any_text(connection):
+            end = connection.execute(self._window(stretch, 1).offset(LOOKED_AT - 1)).one_or_none()
         if end is None:
             return Found(rows)
         return Found(rows, Place.of(end) if stretch.in_order else None, LOOKED_AT)

@@ -1,7 +1,7 @@
 """The statements on the ticket table. Each is built once; none costs more because many tickets have ended."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Any, Literal
@@ -23,6 +23,7 @@ from sqlalchemy import (
 
 from afterwork.model.contract import Contract, moment_for
 from afterwork.model.lane import PARALLEL
+from afterwork.model.readable import Damaged, any_text
 from afterwork.model.unique import has_begun
 from afterwork.store import tables
 from afterwork.store.direct import Direct
@@ -66,6 +67,16 @@ class TicketRow:
     priority: int
     trace_parent: str | None
     not_after: datetime | None
+    odd_earliest: str | None
+    """What stands in ExecuteEarliest, if it is no moment."""
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> "Iterator[TicketRow]":
+        """The ticket of a row, unless nothing could find it again by its key."""
+        found = cls(*row)
+        if not isinstance(found.key, Damaged):
+            # A program may have written no number there, which SQLite allows.
+            yield found if isinstance(found.attempts, int) else replace(found, attempts=0)
 
     @property
     def due(self) -> datetime | None:
@@ -122,8 +133,12 @@ class Tickets:
 
     def groups(self, connection: Connection) -> list[Group]:
         """Every lane and priority with pending tickets, in the order in which they run. Touches one row for each."""
+        with any_text(connection):
+            found = connection.execute(self._groups).all()
         return [
-            Group(lane, priority, aware(earliest)) for _, lane, priority, earliest in connection.execute(self._groups)
+            Group(lane, priority, aware(earliest))
+            for _, lane, priority, earliest in found
+            if not isinstance(lane, Damaged)
         ]
 
     def claim_due(
@@ -141,18 +156,21 @@ class Tickets:
             statement = self._first[lane != PARALLEL]
         else:
             statement, values["priority"] = self._due[lane != PARALLEL], priority
-        return [TicketRow(*row) for row in statement.execute(connection, values)]
+        with any_text(connection):
+            return [found for row in statement.execute(connection, values) for found in TicketRow.of(row)]
 
     def claim_one(self, connection: Connection, lane: str, key: Any) -> TicketRow | None:
         """Lock and return one pending ticket, if this transaction can have it and its lane; else None."""
-        row = connection.execute(self._one[lane != PARALLEL], {"lane": lane, "key": key}).one_or_none()
-        return None if row is None else TicketRow(*row)
+        with any_text(connection):
+            rows = connection.execute(self._one[lane != PARALLEL], {"lane": lane, "key": key}).all()
+        return next((found for row in rows for found in TicketRow.of(row)), None)
 
     def row(self, connection: Connection, key: Any) -> TicketRow | None:
         """A pending ticket that this transaction's run holds already, or None if it is not there."""
         held = self._select().where(self.columns.key == key, self.columns.pending).with_for_update()
-        row = connection.execute(held).one_or_none()
-        return None if row is None else TicketRow(*row)
+        with any_text(connection):
+            rows = connection.execute(held).all()
+        return next((found for row in rows for found in TicketRow.of(row)), None)
 
     def end(self, connection: Connection, ended: Sequence[Ended], now: datetime) -> None:
         """Write Done, DeleteTime, Error and Attempts. Tickets that end alike take one statement."""
@@ -262,7 +280,7 @@ class Tickets:
 
     def _is_due(self, now: str) -> ColumnElement[bool]:
         c = self.columns
-        return c.earliest.is_(None) | (c.earliest <= bindparam(now, type_=c.earliest.type))
+        return c.is_due_at(bindparam(now, type_=c.earliest.type))
 
     def _is_among(self, many: bool) -> ColumnElement[bool]:
         key = self.columns.key
@@ -282,11 +300,12 @@ class Tickets:
             c.attempts,
             c.created,
             c.own_lane,
-            c.earliest,
+            c.earliest_read,
             c.created_at,
             c.priority,
             c.trace_parent,
             c.not_after,
+            c.odd_earliest,
         )
 
     def _waiting(self, c: Columns) -> ColumnElement[bool]:
@@ -341,7 +360,7 @@ class Tickets:
                 first.key.label("key"),
                 first.lane.label("lane"),
                 first.priority.label("priority"),
-                first.earliest.label("earliest"),
+                first.earliest_read.label("earliest"),
             )
             .where(waiting(first))
             .order_by(*first.order)
@@ -367,7 +386,7 @@ class Tickets:
         )
         found = Columns(self.contract, table.alias("found"), self.dialect)
         next_key = func.coalesce(in_same_lane, in_next_lane)
-        step = select(found.key, found.lane, found.priority, found.earliest).select_from(
+        step = select(found.key, found.lane, found.priority, found.earliest_read).select_from(
             group.join(found.source, found.key == next_key)
         )
         return select(group.union_all(step))

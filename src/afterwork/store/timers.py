@@ -4,11 +4,13 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, column, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, column, func, insert, select, text, update
 
 from afterwork.model.moment import UtcDateTime
+from afterwork.model.readable import readable
 from afterwork.store.direct import Direct
 from afterwork.store.progress import CANCELLED, ask_to_stop, let_go_on
 from afterwork.store.tables import hit as hits
@@ -31,6 +33,9 @@ _OURS = {
     "postgresql": "timer.name IN (SELECT json_array_elements_text(CAST(:names AS json)))",
     "sqlite": "timer.name IN (SELECT value FROM json_each(:names))",
 }
+_END = {"postgresql": "TIMESTAMPTZ '9999-12-30 00:00:00+00'", "sqlite": "'9999-12-30'"}
+"""What is put off beyond it, never comes."""
+
 _READY = (
     "SELECT timer.name AS name FROM afterwork_timer AS timer WHERE {ours} AND NOT timer.paused"
     " AND (timer.due <= :now OR timer.set_at > :later)"
@@ -39,11 +44,16 @@ _READY = (
 _DUE = (
     f"SELECT name, NULL AS due FROM ({_READY}) AS ready UNION ALL"
     " SELECT NULL, min(timer.due) FROM afterwork_timer AS timer WHERE {ours} AND NOT timer.paused AND timer.due > :now"
+    " AND timer.due < {end}"
 )
 
 
-_ROWS = select(timers.c.name, timers.c.schedule, timers.c.due, timers.c.set_at, timers.c.last_due)
-"""What a `TimerRow` is made of."""
+@cache
+def _rows(dialect: str) -> Select[Any]:
+    """Return the select of what a `TimerRow` is made of."""
+    c = timers.c
+    moments = (readable(moment, dialect).label(moment.name) for moment in (c.due, c.set_at, c.last_due))
+    return select(c.name, c.schedule, *moments)
 
 
 def _is_pending(name: str) -> ColumnElement[bool]:
@@ -85,7 +95,7 @@ class Timers:
     def __init__(self, dialect: str, names: Collection[str]) -> None:
         self._names = json.dumps(list(names))
         moments = (bindparam("now", type_=UtcDateTime()), bindparam("later", type_=UtcDateTime()))
-        due = text(_DUE.format(ours=_OURS[dialect])).bindparams(*moments)
+        due = text(_DUE.format(ours=_OURS[dialect], end=_END[dialect])).bindparams(*moments)
         self._due = Direct(due.columns(column("name"), column("due", UtcDateTime())))
 
     def next(self, connection: Connection, now: datetime) -> Next:
@@ -99,18 +109,18 @@ class Timers:
         c = timers.c
         going_on = select(hits.c.id).where(_is_pending(name), hits.c.execute_earliest <= now)
         is_due = c.name == name, ~c.paused, (c.due <= now) | (c.set_at > now + CLOCK_SLACK), ~going_on.exists()
-        found = _ROWS.where(*is_due).with_for_update(skip_locked=True)
+        found = _rows(connection.dialect.name).where(*is_due).with_for_update(skip_locked=True)
         row = connection.execute(found).one_or_none()
         return None if row is None else TimerRow(*row)
 
     def hold(self, connection: Connection, name: str) -> TimerRow:
         """Lock the row of a timer, whether it is due or not, for the transaction that is open."""
-        found = _ROWS.where(timers.c.name == name).with_for_update()
+        found = _rows(connection.dialect.name).where(timers.c.name == name).with_for_update()
         return TimerRow(*connection.execute(found).one())
 
     def rows(self, connection: Connection) -> dict[str, TimerRow]:
         """All timers that the database knows of, by name."""
-        return {row.name: TimerRow(*row) for row in connection.execute(_ROWS)}
+        return {row.name: TimerRow(*row) for row in connection.execute(_rows(connection.dialect.name))}
 
     def add(self, connection: Connection, name: str, schedule: str, due: datetime, now: datetime) -> None:
         """Note a timer that is new."""

@@ -16,6 +16,11 @@ from afterwork.triggers.ticket import TicketTrigger
 from afterwork.triggers.timer.hits import HitTrigger
 
 
+def _rank(priority: object) -> tuple[int, object]:
+    """Return by what priorities are sorted. SQLite keeps other values among them, and puts those last."""
+    return (0, priority) if isinstance(priority, int | float) else (1 + isinstance(priority, bytes), priority)
+
+
 @dataclass(frozen=True)
 class TicketsAndTimers:
     """What starts jobs in a model that has timers. Where both have something due in a lane, they take turns."""
@@ -33,7 +38,7 @@ class TicketsAndTimers:
     def due(self, connection: Connection, now: datetime) -> Due:
         found = [self.tickets.due(connection, now), self.hits.due(connection, now)]
         lanes = {
-            lane: sorted({priority for one in found for priority in one.lanes.get(lane, ())})
+            lane: sorted({priority for one in found for priority in one.lanes.get(lane, ())}, key=_rank)
             for lane in (name for one in found for name in one.lanes)
         }
         coming = self.timers.next(connection, now) if self.hits.routing.does("timers") else Next((), None)

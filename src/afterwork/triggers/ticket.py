@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from afterwork.clock import Clock
-from afterwork.errors import BatchDisturbed, MalformedExternalId, UnknownWork
+from afterwork.errors import BatchDisturbed, MalformedExternalId, UnknownWork, shown
 from afterwork.events import TriggerKind
 from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, Withdrawn, printable
 from afterwork.jobs.run import Run
@@ -170,6 +170,8 @@ class TicketTrigger:
         return expired(not_after, now) if not_after is not None and now is not None and now > not_after else None
 
     def _work(self, row: TicketRow) -> Work | str:
+        if row.odd_earliest is not None:
+            return f"ExecuteEarliest is {shown(row.odd_earliest)}. It must be a moment, like 2027-01-31 18:00:00."
         keep = row.keep_minutes
         if not isinstance(keep, int) or not 0 <= keep <= MOST_KEEP_MINUTES:
             return f"KeepReceiptMinutes is {keep!r}. It must be 0 or more minutes, at most {MOST_KEEP_MINUTES:,}."
