@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection
 
 from afterwork.jobs.outcome import Outcome
 from afterwork.jobs.run import Run
@@ -80,6 +80,9 @@ class Trigger(Protocol):
 
     def check(self, connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
         """Raise `BatchDisturbed` if claims of one lane are not any more what they were when they were claimed."""
+
+    def is_used(self, lane: ColumnElement[str]) -> ColumnElement[bool]:
+        """Whether something waits in a lane, due or not."""
 
     def prune(self, connection: Connection, now: datetime, most: int) -> int:
         """Delete some receipts whose time has passed. Returns how many; 0 says that none is left."""

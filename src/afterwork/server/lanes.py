@@ -11,6 +11,9 @@ from afterwork.model.lane import MAIN, PARALLEL
 from afterwork.store import leases
 from afterwork.store.leases import Lease
 
+MOST_KNOWN = 10_000
+"""Lanes that are known to have a row, at most; then that is asked again."""
+
 
 class Lanes:
     """Shared by the loop and its workers."""
@@ -53,9 +56,10 @@ class Lanes:
         """Have a row for each lane, so that it can be locked."""
         with self._lock:
             new = set(lanes) - self.known
-        leases.ensure_lanes(connection, new)
-        with self._lock:
-            self.known |= new
+        if new:
+            leases.ensure_lanes(connection, new)
+            with self._lock:
+                self.known = new | (self.known if len(self.known) < MOST_KNOWN else set())
 
     def hold(self, lease: Lease, begun: bool) -> None:
         """A worker begins, or has ended, to work on a lease. Two may begin with the same one: one finds out then that

@@ -24,7 +24,7 @@ from afterwork.events import (
 from afterwork.jobs.outcome import text_of
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.trigger import CACHES, ONCE, Due
-from afterwork.model.lane import MAIN
+from afterwork.model.lane import MAIN, PARALLEL
 from afterwork.server.health import Health, Prober, Sign, loop_sign, of_server
 from afterwork.server.heartbeat import Heartbeat
 from afterwork.server.history import HistoryKeeper
@@ -34,7 +34,7 @@ from afterwork.server.link import Link
 from afterwork.server.pulse import TURN, Pulse
 from afterwork.server.scheduler import Scheduler
 from afterwork.server.tasks import Tasks
-from afterwork.server.turn import SWEEP, Turn
+from afterwork.server.turn import BESIDE, SWEEP, Turn
 from afterwork.server.workers import Workers
 from afterwork.store import leases
 from afterwork.store.hits import HIT
@@ -241,6 +241,7 @@ class Server:
             connection.commit()
         self._due = self._runner.due(connection, caches_too=self._scheduler.is_free(CACHES))
         self._looked_at = time.monotonic()
+        self._lanes.ensure(connection, *(lane for lane in self._due.lanes if lane == PARALLEL or lane not in BESIDE))
         self._scheduler.saw({**self._due.lanes, **self._to_sweep()})
 
     def _to_sweep(self) -> Mapping[str, Sequence[int]]:

@@ -1,4 +1,5 @@
-"""The administrative job of low frequency: deleting receipts whose DeleteTime has passed, and old history."""
+"""The administrative job of low frequency: deleting receipts whose DeleteTime has passed, old history, and the rows of
+lanes that nobody uses."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -7,7 +8,7 @@ from sqlalchemy import Connection
 
 from afterwork.events import Pruned
 from afterwork.jobs.runner import Runner
-from afterwork.store import history, progress, suspects
+from afterwork.store import history, leases, progress, suspects, tables
 
 SLICE = 0.01
 """Seconds that one transaction takes about."""
@@ -35,7 +36,7 @@ class Sweep:
         for count in self._all(connection, self._receipts):
             receipts += count
             yield count
-        for each in (self._progress, self._history):
+        for each in (self._progress, self._history, self._lanes):
             yield from self._all(connection, each)
         if receipts:
             self._runner.events.emit(Pruned(receipts))
@@ -57,6 +58,9 @@ class Sweep:
 
     def _receipts(self, connection: Connection) -> int:
         return self._runner.trigger.prune(connection, self._runner.clock.now(), self._rows)
+
+    def _lanes(self, connection: Connection) -> int:
+        return leases.forget_lanes(connection, self._runner.trigger.is_used(tables.lane.c.name), self._rows)
 
     def _progress(self, connection: Connection) -> int:
         return progress.prune(connection, self._runner.clock.now(), self._rows)

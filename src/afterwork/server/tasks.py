@@ -90,6 +90,8 @@ class Tasks:
             pass  # nobody knew whether something is due, or it can't begin yet
         # What was due at the last look may have been done since, by this server itself.
         elif lane in self._runner.due(connection).lanes:
+            if leases.ensure_lanes(connection, [lane]):
+                return  # another server had forgotten it, since nobody used it
             self._lanes.is_elsewhere(lane)
             if lane in leases.paused(connection):
                 self._lanes.paused.add(lane)

@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from sqlalchemy import Connection, bindparam, delete, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, or_, select, text, update
 
-from afterwork.model.lane import PARALLEL
+from afterwork.model.lane import MAIN, PARALLEL
 from afterwork.store.database import Database
 from afterwork.store.tables import lane as lanes
 from afterwork.store.tables import lease as leases
@@ -30,14 +30,24 @@ class Lease:
 _ENSURE = text("INSERT INTO afterwork_lane (name) VALUES (:name) ON CONFLICT (name) DO NOTHING")
 
 
-def ensure_lanes(connection: Connection, names: Iterable[str]) -> None:
-    """Have a row for each lane. Writes only if there is none."""
-    wanted = sorted(names)
+def ensure_lanes(connection: Connection, names: Iterable[str]) -> bool:
+    """Have a row for each lane. Returns whether one was missing, so that something had to be written."""
+    wanted, wrote = sorted(names), False
     for some in (wanted[start : start + AT_ONCE] for start in range(0, len(wanted), AT_ONCE)):
         there = set(connection.execute(select(lanes.c.name).where(lanes.c.name.in_(some))).scalars())
         if missing := [name for name in some if name not in there]:
             connection.execute(_ENSURE, [{"name": name} for name in missing])
             connection.commit()
+            wrote = True
+    return wrote
+
+
+def forget_lanes(connection: Connection, is_used: ColumnElement[bool], most: int) -> int:
+    """Delete the rows of some lanes that nobody uses. Whoever needs one of them makes it again. Returns how many."""
+    c = lanes.c
+    # A row that is locked is just being used; one whose lease or pause is set has something to say.
+    free = select(c.name).where(~c.paused, c.lease.is_(None), c.name.not_in([MAIN, PARALLEL]), ~is_used).limit(most)
+    return connection.execute(delete(lanes).where(c.name.in_(free.with_for_update(skip_locked=True)))).rowcount
 
 
 def lock_lane(connection: Connection, name: str) -> bool:

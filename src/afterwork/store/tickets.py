@@ -244,6 +244,10 @@ class Tickets:
         column = self.contract.lane.column
         connection.execute(update(self.contract.table).where(self.columns.key.in_(keys)).values({column: lane}))
 
+    def is_used(self, lane: ColumnElement[str]) -> ColumnElement[bool]:
+        """Whether a ticket is pending in a lane."""
+        return exists(select(self.columns.key).where(self.columns.pending, self.columns.lane == lane))
+
     def prune(self, connection: Connection, now: datetime, most: int) -> int:
         """Delete some receipts whose DeleteTime has passed. Returns how many; 0 says that none is left."""
         c = self.columns

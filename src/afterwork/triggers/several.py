@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection
 
 from afterwork.jobs.outcome import Outcome
 from afterwork.jobs.session import RunSession
@@ -76,6 +76,9 @@ class TicketsAndTimers:
 
     def check(self, connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
         self._of(claims[0].key).check(connection, claims, now)
+
+    def is_used(self, lane: ColumnElement[str]) -> ColumnElement[bool]:
+        return self.tickets.is_used(lane) | self.hits.is_used(lane)
 
     def prune(self, connection: Connection, now: datetime, most: int) -> int:
         return self.tickets.prune(connection, now, most) or self.hits.prune(connection, now, most)

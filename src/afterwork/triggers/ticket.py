@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection
 
 from afterwork.clock import Clock
 from afterwork.errors import BatchDisturbed, MalformedExternalId, UnknownWork, shown
@@ -154,6 +154,9 @@ class TicketTrigger:
     def kept_minutes(self, keep: int, error: str | None) -> int:
         """How long what is left of a run is kept."""
         return keep
+
+    def is_used(self, lane: ColumnElement[str]) -> ColumnElement[bool]:
+        return self.tickets.is_used(lane)
 
     def prune(self, connection: Connection, now: datetime, most: int) -> int:
         return self.tickets.prune(connection, now, most)
