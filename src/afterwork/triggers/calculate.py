@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapper, RelationshipProperty
+from sqlalchemy.orm.attributes import instance_dict
 
 from afterwork.boundary import CONTAINED
 from afterwork.errors import AfterworkError, TransactionIsTheRuns
@@ -70,12 +71,13 @@ class Calculator:
         """Calculate one value after the other, until `limit` seconds have passed. An error of the database ends it,
         too, and a function that has ended the transaction: what comes before is right."""
         began = time.monotonic()
-        with self._loaded(connection, [parse(one.root, self.classes) for one in claimed]) as load:
-            for one in claimed:
+        roots = [parse(one.root, self.classes) for one in claimed]
+        with self._loaded(connection, roots) as load:
+            for one, root in zip(claimed, roots, strict=True):
                 session = ReadSession(connection)
                 try:
                     # In a context of its own, a function leaves nothing in context variables either.
-                    calculated = copy_context().run(self._calculate, session, one, load)
+                    calculated = copy_context().run(self._calculate, session, one, root, load)
                     is_over = calculated.error is not None and session.is_rolled_back
                 finally:
                     session.end()
@@ -108,8 +110,9 @@ class Calculator:
         finally:
             session.end()
 
-    def _calculate(self, session: ReadSession, claimed: Claimed, load: "Together | Alone") -> Calculated:
-        root = parse(claimed.root, self.classes)
+    def _calculate(
+        self, session: ReadSession, claimed: Claimed, root: ExternalId, load: "Together | Alone"
+    ) -> Calculated:
         sight = load.sight_of(session)
         recorder = self.recorder(session, load.originals)
         recorder.own = None if self.question.own is None else (_identity(root), self.question.own)
@@ -122,8 +125,7 @@ class Calculator:
             with CONTAINED, running(self.run_of(claimed)), recorder.recording():
                 obj = load.root(session, root)
                 if obj is not None:
-                    with untracked():
-                        stored = self.question.stored(obj)
+                    stored = self.question.stored(obj)
                     value = self.question.answer(obj)
             with CONTAINED:
                 session.flush()  # which refuses, if there is anything to flush
@@ -204,7 +206,7 @@ class Question(Protocol):
         """The value as it is kept. Raises `BadValue`."""
 
     def stored(self, obj: Any) -> Any:
-        """What is stored so far."""
+        """What is stored so far, which it is no read to ask for."""
 
     def is_new(self, stored: Any, value: Any) -> bool:
         """Whether a value looks like another one than is stored, that is to be written."""
@@ -227,7 +229,11 @@ class Value:
         return checked(self.cache.column, self.cache.name, value)
 
     def stored(self, obj: Any) -> Any:
-        return getattr(obj, self.cache.member)
+        values = instance_dict(obj)
+        if self.cache.member in values:
+            return values[self.cache.member]
+        with untracked():
+            return getattr(obj, self.cache.member)
 
     def is_new(self, stored: Any, value: Any) -> bool:
         return not is_same(stored, value)
