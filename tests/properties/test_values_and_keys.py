@@ -5,7 +5,7 @@ alone and says so. Nothing is ever stuck, and nobody else is hindered.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,21 +25,10 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Column .* is marked as a member of the primary key"),
 ]
 
-WAITING: dict[str, Mapping[str, str]] = {
-    "sqlite": {
-        "column without a type": "a BLOB that says the same as a text has the text's key, so it is not seen as another",
-    },
-    "postgresql": {
-        "timetz": "children of many at once go by what Python takes for equal, which has other times for the same",
-    },
-}
-"""Types with which something is not yet right, in a history of `every_value`, and why: to be mended and taken out."""
-
 KINDS = [
     pytest.param(dialect, kind, id=f"{dialect}-{kind.name}")
     for dialect, kinds in (("sqlite", ON_SQLITE), ("postgresql", ON_POSTGRESQL))
     for kind in kinds
-    if kind.name not in WAITING[dialect]
 ]
 
 tables = st.sampled_from(["holder", "child", "root", "pair"])

@@ -219,7 +219,7 @@ ODD: dict[str, dict[str, Odd]] = {
         "no_text": Odd(String(20), "CAST(x'ff41' AS TEXT)", "'a'", "utf-8"),
         "no_moment": Odd(DateTime(), "'yesterday'", "'2026-01-01 00:00:00.000000'", "yesterday"),
         "no_number": Odd(BigInteger(), "'none'", "1", "none"),
-        "bytes_for_a_number": Odd(BigInteger(), "x'ff'", "1", "utf-8"),
+        "bytes_for_a_number": Odd(BigInteger(), "x'ff'", "1", "X'FF'"),
         "no_unique_id": Odd(Uuid(), "'none'", f"'{uuid.UUID(int=1).hex}'", "none"),
     },
     "postgresql": {

@@ -141,6 +141,15 @@ def _texts(image: str) -> Values:
     return [None if null else text.replace("''", "'") for text, null in _LITERAL.findall(image)]
 
 
+def key_as_bytes(key: str) -> str:
+    """SQL for SQLite that reads a key. What is no UTF-8 would keep the driver from reading any of it; bytes are written
+    as `quote()` does, so that they are no text's key."""
+    return (
+        f"CASE typeof({key}) WHEN 'text' THEN CAST({key} AS BLOB) WHEN 'blob' THEN CAST(quote({key}) AS BLOB)"
+        f" ELSE {key} END"
+    )
+
+
 def text_in(value: Any) -> Any:
     """What SQLite had, which may have been no text at all where one should be."""
     return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value

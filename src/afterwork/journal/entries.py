@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, TextClause, bindparam, literal_column, text
 
-from afterwork.journal.change import Change, Entry, read
+from afterwork.journal.change import Change, Entry, key_as_bytes, read
 from afterwork.model.moment import UtcDateTime
 from afterwork.store.database import NOT_LONG
 from afterwork.store.direct import Direct
@@ -194,7 +194,7 @@ def seen_by_now(dialect: str) -> Any:
 
 # What is no UTF-8 would keep the driver from reading any of it.
 _AS_BYTES = {
-    "key": "CASE typeof(key) WHEN 'text' THEN CAST(key AS BLOB) ELSE key END AS key",
+    "key": f"{key_as_bytes('key')} AS key",
     **{name: f"CAST({name} AS BLOB) AS {name}" for name in ("key_text", "old", "new")},
 }
 _COLUMNS_ON_SQLITE = ", ".join(_AS_BYTES.get(name, name) for name in Entry._fields)

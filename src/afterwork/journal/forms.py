@@ -23,6 +23,7 @@ FRACTION = re.compile(r"-?[0-9]+\.[0-9]+(e[+-][0-9]+)?", re.ASCII)
 """How SQLite writes a number that is not whole."""
 
 BYTES = re.compile(r"X'((?:[0-9A-F]{2})*)'")
+QUOTES = "'", "X'"
 
 OTHER = "other"
 """How the form of a type begins that nothing is known of but how PostgreSQL writes it. Its number follows."""
@@ -215,10 +216,14 @@ def _other(name: str) -> Form:
 # others compare a text with nothing but texts.
 
 
+# Bytes are written as `quote()` does: they are never equal to a text.
+
+
 def _any(value: Any) -> str:
+    value = getattr(value, "obj", value)
     match value:
         case bytes() | bytearray() | memoryview():
-            return bytes(value).decode("utf-8", "surrogateescape")
+            return f"X'{value.hex().upper()}'"
         case str():
             return value
         case _:
@@ -238,38 +243,53 @@ def _as_number(value: Any) -> str:
     return value
 
 
-def _any_number_or_text(text: str) -> Any:
-    """What SQLite keeps in a column for numbers, where a text that looks like one is one."""
-    return float(text) if FRACTION.fullmatch(text) else _number_or_text(text)
-
-
 def _number_or_text(text: str) -> Any:
+    """What SQLite keeps in a column for numbers, where a text that looks like one is one."""
+    if FRACTION.fullmatch(text):
+        return float(text)
     try:
         number = int(text)
     except ValueError:
-        return text
+        return _bytes_or_text(text)
     return number if str(number) == text else text
 
 
-def _any_or_bytes(value: Any) -> str:
-    value = getattr(value, "obj", value)
-    return f"X'{value.hex().upper()}'" if isinstance(value, bytes) else _any(value)
-
-
-def _bytes_or_any(text: str) -> Any:
+def _bytes_or_text(text: str) -> Any:
     found = BYTES.fullmatch(text)
-    return _number_or_text(text) if found is None else bytes.fromhex(found[1])
+    return text if found is None else bytes.fromhex(found[1])
 
 
-_PLAIN = "CAST({} AS TEXT)"
-_QUOTED = "CASE typeof({}) WHEN 'blob' THEN quote({}) ELSE CAST({} AS TEXT) END"
+def _untyped(value: Any) -> str:
+    """In a column without a type, a text that says the same as a number is another value, so it is quoted."""
+    if not isinstance(value, str):
+        return _any(value)
+    if FRACTION.fullmatch(value) or (value.isdigit() and len(value) > 18):
+        raise ValueError(value)  # it depends on how SQLite writes that number
+    is_plain = isinstance(_number_or_text(value), str) and not value.startswith(QUOTES)
+    return value if is_plain else "'" + value.replace("'", "''") + "'"
+
+
+def _any_untyped(text: str) -> Any:
+    is_quoted = len(text) > 1 and text[0] == text[-1] == "'"
+    return text[1:-1].replace("''", "'") if is_quoted else _number_or_text(text)
+
+
+_PLAIN = "CASE typeof({}) WHEN 'blob' THEN quote({}) ELSE CAST({} AS TEXT) END"
+_UNTYPED = (
+    "CASE typeof({}) WHEN 'blob' THEN quote({}) WHEN 'text' THEN"
+    " CASE WHEN {} IN (CAST(CAST({} AS INTEGER) AS TEXT), CAST(CAST({} AS REAL) AS TEXT))"
+    " OR substr({}, 1, 1) = '''' OR substr({}, 1, 2) = 'X''' THEN quote({}) ELSE {} END"
+    " WHEN 'real' THEN CASE WHEN {} = CAST({} AS INTEGER) THEN CAST(CAST({} AS INTEGER) AS TEXT)"
+    " ELSE CAST({} AS TEXT) END"
+    " ELSE CAST({} AS TEXT) END"
+)
 
 _ON_SQLITE = _by_name(
-    Form("integer", _PLAIN, _as_number, _any_number_or_text, is_kept=True),
-    Form("boolean", _PLAIN, _as_number, _any_number_or_text, is_kept=True),
-    Form("numeric", _PLAIN, _as_number, _any_number_or_text, is_free=True),
-    Form("text", _PLAIN, _any, str, is_kept=True, is_text=True, is_free=True),
-    Form("collated", _PLAIN, _any, str, is_exact=False, is_free=True),
+    Form("integer", _PLAIN, _as_number, _number_or_text, is_kept=True),
+    Form("boolean", _PLAIN, _as_number, _number_or_text, is_kept=True),
+    Form("numeric", _PLAIN, _as_number, _number_or_text, is_free=True),
+    Form("text", _PLAIN, _any, _bytes_or_text, is_kept=True, is_text=True, is_free=True),
+    Form("collated", _PLAIN, _any, _bytes_or_text, is_exact=False, is_free=True),
     Form("real", _PLAIN, _unknown, float, is_exact=False),
-    Form("blob", _QUOTED, _any_or_bytes, _bytes_or_any, is_free=True),
+    Form("blob", _UNTYPED, _untyped, _any_untyped, is_free=True),
 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from afterwork.journal.change import text_in
+from afterwork.journal.change import key_as_bytes, text_in
 from afterwork.journal.forms import OTHER, Form
 from afterwork.journal.values import key_sql, quoted
 from afterwork.journal.watch import Watch
@@ -99,10 +99,7 @@ def _on_sqlite(connection: Connection, walk: Walk, after: Place | None, most: in
         if last[0] != "NULL":
             conditions.append(f"{columns[0]} >= {last[0]}")
         conditions.append(f"({' OR '.join(_beyond(columns, last))})")
-    # What is no UTF-8 would keep the driver from reading any of it.
-    key = walk.key(connection)
-    read = f"CASE typeof({key}) WHEN 'text' THEN CAST({key} AS BLOB) ELSE {key} END"
-    selected = ", ".join([read, *map(_literal, columns)])
+    selected = ", ".join([key_as_bytes(walk.key(connection)), *map(_literal, columns)])
     where, order = " AND ".join(conditions), ", ".join(columns)
     statement = f"SELECT {selected} FROM {walk.table} AS walked WHERE {where} ORDER BY {order} LIMIT {most}"
     return connection.exec_driver_sql(statement).all()

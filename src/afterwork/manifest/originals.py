@@ -20,7 +20,7 @@ from afterwork.manifest.active import untracked
 from afterwork.manifest.criteria import Criteria, criteria_in
 from afterwork.manifest.ends import ASKED_BY_THEMSELVES, objects_in
 from afterwork.manifest.original import Identity, Original, Way, are_unchanging
-from afterwork.manifest.plain import PlainClass, hears_nobody
+from afterwork.manifest.plain import PlainClass, hears_nobody, tells_keys_apart
 from afterwork.manifest.siblings import AT_ONCE, Siblings, leaves_alone
 
 Key = tuple[Any, ...]
@@ -209,6 +209,8 @@ class Originals:
         known = self._known[base].get(identity)
         if known is not None:
             return known
+        if not tells_keys_apart(state.mapper):
+            raise ValueError(f"{base.__name__} may have two objects with keys that are one to Python")
         # Who listens to loading may have changed something.
         before, columns, ends = state.committed_state, state.mapper.column_attrs, state.mapper.relationships
         values = {name: before.get(name, value) for name, value in state.dict.items() if name in columns}

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Table
+from sqlalchemy import Column, Table, Time
 from sqlalchemy.orm import ClassManager, ColumnProperty, Mapper, RelationshipProperty, Session
 
 from afterwork.store.direct import is_own
@@ -46,6 +46,8 @@ def plain_class(mapper: Mapper[Any]) -> PlainClass | None:
     is_one_of_a_kind = mapper.polymorphic_on is None and list(mapper.self_and_descendants) == [mapper.base_mapper]
     if not is_one_of_a_kind or not isinstance(table, Table) or not all(map(_loads_nothing, mapper.relationships)):
         return None
+    if not tells_keys_apart(mapper):
+        return None
     members = {_column(prop, table): prop.key for prop in mapper.column_attrs}
     columns = [column for column in members if column is not None]
     if len(columns) < len(mapper.column_attrs) or not set(mapper.primary_key) <= set(columns):
@@ -53,6 +55,12 @@ def plain_class(mapper: Mapper[Any]) -> PlainClass | None:
     places: dict[Any, int] = {column: place for place, column in enumerate(columns)}
     names = [members[column] for column in columns]
     return PlainClass(mapper.class_manager, table, columns, names, [places[column] for column in mapper.primary_key])
+
+
+def tells_keys_apart(mapper: Mapper[Any]) -> bool:
+    """Return whether two keys of a class are two in Python, too. 10:00+00 and 12:00+02 are one there."""
+    kinds = [getattr(column.type, "impl_instance", column.type) for column in mapper.primary_key]
+    return not any(isinstance(kind, Time) and kind.timezone for kind in kinds)
 
 
 def hears_nobody(session: Session) -> bool:

@@ -66,8 +66,8 @@ def _lower(key: Key) -> int:
 
 
 def _plain(key: Any) -> str:
-    """The text of what SQLite may keep in place of a whole number."""
-    return key.decode("utf-8", "surrogateescape") if isinstance(key, bytes) else str(key)
+    """The text of what SQLite may keep in place of a whole number, as the journal has it."""
+    return f"X'{key.hex().upper()}'" if isinstance(key, bytes) else str(key)
 
 
 def _is_number(text: str) -> bool:

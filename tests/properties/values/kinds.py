@@ -203,7 +203,7 @@ ON_POSTGRESQL: tuple[Kind, ...] = (
 
 ON_SQLITE: tuple[Kind, ...] = (
     Kind("integer", types.Integer, (0, -1, 2**63 - 1), ("1", "'7'", "1.5", "'abc'", "x'00'")),
-    Kind("bigint", types.BigInteger, (0, -(2**63)), ("1", "1e30", "'abc'")),
+    Kind("bigint", types.BigInteger, (0, -(2**63)), ("1", "1e30", "'abc'", "x'31'")),
     Kind(
         "numeric",
         types.Numeric,
@@ -216,11 +216,11 @@ ON_SQLITE: tuple[Kind, ...] = (
         "text",
         types.Text,
         (*TEXTS, "\x00", "a\x00b"),
-        ("''", "'A'", "char(31)", "CAST(x'ff41' AS TEXT)", "x'00ff'", "CAST(x'6100' AS TEXT)", "7"),
+        ("''", "'A'", "char(31)", "CAST(x'ff41' AS TEXT)", "x'00ff'", "x'61'", "x'41'", "CAST(x'6100' AS TEXT)", "7"),
     ),
     Kind("varchar(10)", lambda: types.String(10), ("", "a", "a "), ("'b '", "'B'", "x'ff'")),
     Kind("char(5)", lambda: types.CHAR(5), ("", "a", "a "), ("'b '", "'B'", "'b'")),
-    Kind("text nocase", lambda: types.Text(collation="NOCASE"), ("a", "B"), ("'A'", "'b'")),
+    Kind("text nocase", lambda: types.Text(collation="NOCASE"), ("a", "B"), ("'A'", "'b'", "x'61'", "x'41'")),
     Kind(
         "text that the database has as nocase",
         types.Text,
@@ -229,7 +229,13 @@ ON_SQLITE: tuple[Kind, ...] = (
         ddl="TEXT COLLATE NOCASE",
     ),
     Kind("text that the database has as rtrim", types.Text, ("a", "B "), ("'a  '", "'B'"), ddl="TEXT COLLATE RTRIM"),
-    Kind("column without a type", types.Text, ("a", "1"), ("1", "1.0", "x'61'"), ddl=""),
+    Kind(
+        "column without a type",
+        types.Text,
+        ("a", "1", "'1'"),
+        ("1", "1.0", "x'61'", "'1.0'", "'X''61'''", "'1e2'", "100.0"),
+        ddl="",
+    ),
     Kind("lower", Lower, ("a", "B"), ("'A'", "'b'")),
     Kind("cents", Cents, (Decimal("1.5"), Decimal("2.01")), ("150", "0")),
     Kind("boolean", types.Boolean, (True, False), ("1", "'true'", "2")),
@@ -237,7 +243,15 @@ ON_SQLITE: tuple[Kind, ...] = (
         "date",
         types.Date,
         DAYS,
-        ("'2026-01-02'", "'2026-01-01 00:00:00'", "'2026-1-1'", "'infinity'", "''", "'0000-00-00'"),
+        (
+            "'2026-01-02'",
+            "CAST('2026-01-02' AS BLOB)",
+            "'2026-01-01 00:00:00'",
+            "'2026-1-1'",
+            "'infinity'",
+            "''",
+            "'0000-00-00'",
+        ),
     ),
     Kind(
         "datetime",

@@ -112,7 +112,7 @@ def model(kind: Kind) -> Any:
     return Base
 
 
-COLUMNS = {"holder": "value", "child": "root_key", "root": "key", "pair": '"left"'}
+COLUMNS = {"holder": "value", "child": "root_key", "root": '"key"', "pair": '"left"'}
 """The column of the kind in each table."""
 
 MEMBERS = {"holder": "value", "child": "root", "root": "key", "pair": "left"}
