@@ -215,7 +215,7 @@ class _Analysis:
         if len(by_key) == len(keys) and all(key in by_key for key in keys):
             return Links(between, members, tuple(by_key[key] for key in keys), None)
         tables = {column.table for column, _ in far}
-        if len(tables) != 1 or self._needs_rows_below(tables):
+        if len(tables) != 1 or self._needs_rows_below(tables) or any(map(self._has_halves, tables)):
             return None
         kinds = [column for column in kind_columns(self.prop.mapper) if column.table in tables]
         narrow, question = self._asked([(on, column) for column, on in far], kinds)
