@@ -348,12 +348,12 @@ class Afterwork:
         schema.check_installed(database, connection)
         installation = schema.installation(connection)
         variables = self._variables()
-        trigger, rounds = self._trigger(database, installation, tickets, variables, events)
+        trigger, rounds = self._trigger(database, installation, tickets, variables, events, care)
         if rounds is not None:
             rounds.register(connection)
-        refresher = stale_trigger(database, self.model, connection, self.clock, events, installation)
+        refresher = stale_trigger(database, self.model, connection, self.clock, events, installation, care)
         connection.commit()
-        upgrade = upgrade_of(database, self.model, installation, self.clock, events, variables)
+        upgrade = upgrade_of(database, self.model, installation, self.clock, events, variables, care)
         return Runner(
             database, trigger, self.clock, events, self.settings, history, care, refresher, rounds, upgrade, variables,
             self.around, routing_of(self.settings), [*self.model.works], Timeouts(self.settings.abandon_after),
@@ -369,11 +369,12 @@ class Afterwork:
         tickets: Tickets,
         variables: Mapping[str, Any],
         events: Events,
+        care: Care,
     ) -> tuple[Trigger, Rounds | None]:
         own = TicketTrigger(self.model, tickets, installation, self.clock, routing_of(self.settings))
         if not self.model.timers:
             return own, None
-        rounds = rounds_of(database, self.model, self.clock, events, variables)
+        rounds = rounds_of(database, self.model, self.clock, events, variables, care)
         hits = HitTrigger(
             self.model, database.dialect, installation, rounds.timers, self.clock, routing_of(self.settings)
         )

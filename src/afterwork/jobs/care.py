@@ -14,16 +14,19 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from afterwork.errors import GivenUp
+from afterwork.errors import ClaimLost, GivenUp
 from afterwork.model.lane import PARALLEL
 from afterwork.settings import Settings
-from afterwork.store import leases
+from afterwork.store import leases, suspects
 from afterwork.store.database import Database
 from afterwork.store.leases import Lease
 from afterwork.store.suspects import EVERYWHERE, Cause, Suspect
 
 ALONE = 60.0
 """Seconds after a crash in which a server begins one run at a time, so that it is clear which one ends the process."""
+
+CACHES, ROUNDS, ONCE = "afterwork-caches", "afterwork-rounds", "afterwork-once"
+"""The scopes beside lanes: caches, and in it each definition by its number; rounds of timers; what runs once."""
 
 SURVIVED = 5.0
 """What has gone on for so many seconds then is not waited for any longer."""
@@ -39,12 +42,13 @@ class Loss:
 
 
 class Care:
-    """The care of one server. From any of its threads."""
+    """The care of one server, from any of its threads. A scope is a lane, or one of those named here; one that begins
+    with another's name is a part of that."""
 
-    def __init__(self, runs: int) -> None:
+    def __init__(self, runs: int = 0) -> None:
         self._lock = threading.Lock()
         self._runs = runs
-        self._everywhere = 0
+        self._begun: set[str] = set()
         self._left: dict[str, int] = {}
         self._known: dict[str, datetime] = {}
         self._alone_until = float("-inf")
@@ -57,13 +61,12 @@ class Care:
         self._server, self._holding = server, holding
 
     def begin(self, scope: str = EVERYWHERE) -> None:
-        """Be careful in a scope: with as many runs as a batch has, or until nothing more is due there."""
+        """Be careful in a scope and each part of it: with as many runs as a batch has."""
         with self._lock:
+            self._begun.add(scope)
+            self._left = {part: left for part, left in self._left.items() if not part.startswith(scope)}
             if scope == EVERYWHERE:
-                self._everywhere, self._left = self._runs, {}
                 self._alone_until = time.monotonic() + ALONE
-            else:
-                self._left[scope] = self._runs
 
     def heed(self, noted: Mapping[str, datetime]) -> None:
         """Be careful also because of what others have noted."""
@@ -73,28 +76,27 @@ class Care:
                 self.begin(scope)
 
     def is_needed(self, scope: str) -> bool:
-        """Whether the next run in a scope is to be tried alone; without counting it."""
-        with self._lock:
-            return self._left.get(scope, self._everywhere) > 0
-
-    def take(self, scope: str) -> bool:
         """Whether the next run in a scope is to be tried alone."""
         with self._lock:
-            left = self._left.get(scope, self._everywhere)
+            return self._runs_left(scope) > 0
+
+    def take(self, scope: str) -> bool:
+        """The same, and count it."""
+        with self._lock:
+            left = self._runs_left(scope)
             if left > 0:
                 self._left[scope] = left - 1
             return left > 0
 
-    def is_over(self, scope: str) -> None:
-        """All that was due in a scope has run, and has been survived."""
-        with self._lock:
-            if self._everywhere or scope in self._left:
-                self._left[scope] = 0
+    def _runs_left(self, scope: str) -> int:
+        if scope in self._left:
+            return self._left[scope]
+        return self._runs if any(scope.startswith(one) for one in self._begun) else 0
 
     def end(self) -> None:
         """All that was due has run."""
         with self._lock:
-            self._everywhere, self._left, self._alone_until = 0, {}, float("-inf")
+            self._begun, self._left, self._alone_until = set(), {}, float("-inf")
 
     @property
     def is_alone(self) -> bool:
@@ -116,21 +118,38 @@ class Care:
 
     @contextmanager
     def trying(self, database: Database, connection: Connection, scope: str, key: str) -> Iterator[bool]:
-        """While the block lasts, it can be seen that this server tries something, if it is to be careful there; so the
-        block is given. What is tried has transactions of its own."""
-        if not self.take(scope):
-            yield False
-            return
+        """Leave a trace while the block lasts, if this server is to be careful there, as the block is told. It has
+        transactions of its own. Raises `ClaimLost` if another trace of the same is there."""
+        careful = self.take(scope)
         lease = Lease(str(uuid.uuid4()), key, PARALLEL, self._server, epoch=1)
-        self._holding(lease, True)
         try:
-            with database.transaction(connection):
-                leases.take(database, connection, lease)
-            yield True
-            with database.transaction(connection):
-                leases.release(connection, lease)
+            if careful:
+                self._leave_trace(database, connection, lease)
+            yield careful
+        except BaseException as error:
+            if database.has_lost(connection, error):
+                self.lost(scope, key if careful else None, error)
+            elif careful:
+                self._wipe(database, connection, lease)
+            raise
+        else:
+            if careful:
+                self._wipe(database, connection, lease)
         finally:
-            self._holding(lease, False)
+            if careful:
+                self._holding(lease, False)
+
+    def _leave_trace(self, database: Database, connection: Connection, lease: Lease) -> None:
+        self._holding(lease, True)
+        with database.transaction(connection):
+            if leases.is_taken(connection, lease.ticket):
+                raise ClaimLost()
+            leases.take(database, connection, lease)
+
+    def _wipe(self, database: Database, connection: Connection, lease: Lease) -> None:
+        with database.transaction(connection):
+            leases.release(connection, lease)
+            suspects.clear(connection, [lease.ticket])
 
 
 def cause_of(database: Database, error: BaseException) -> Cause:
@@ -149,3 +168,9 @@ def cause_of(database: Database, error: BaseException) -> Cause:
 def given_up(suspect: Suspect, settings: Settings) -> GivenUp:
     """Return why a suspect is not tried any more."""
     return GivenUp(suspect.cause, suspect.times, settings.inside_limit, suspect.detail)
+
+
+def is_given_up(connection: Connection, key: str, settings: Settings) -> GivenUp | None:
+    """Return why something is not tried any more; None if it may be."""
+    suspect = suspects.find(connection, key)
+    return given_up(suspect, settings) if suspect is not None and suspect.is_beyond(settings.crash_limit) else None

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from afterwork.boundary import CONTAINED
 from afterwork.errors import Cancelled, TimedOut
 from afterwork.events import Abandoned
-from afterwork.jobs.care import given_up
+from afterwork.jobs.care import is_given_up
 from afterwork.jobs.outcome import Outcome, Raised, Rejected, Succeeded, Superseded, Withdrawn
 from afterwork.jobs.runner import Runner, Settled
 from afterwork.jobs.session import OutsideSession, RunSession
@@ -40,8 +40,9 @@ def run_leased(runner: Runner, connection: Connection, lease: Lease) -> Settled:
     if claim is None:
         _forget(runner, connection, lease)
         return []
-    if (why := _is_given_up(runner, connection, lease)) is not None:
-        return _settle(runner, connection, lease, claim, why)
+    if lease.epoch > 1 and (why := is_given_up(connection, lease.ticket, runner.settings)) is not None:
+        connection.commit()
+        return _settle(runner, connection, lease, claim, Rejected(str(why)))
     began = time.perf_counter()
     try:
         with CONTAINED:
@@ -55,16 +56,6 @@ def run_leased(runner: Runner, connection: Connection, lease: Lease) -> Settled:
         if runner.database.is_contended(error):
             return _settle(runner, connection, lease, claim, runner.hindered(error))
         return _fail(runner, connection, lease, claim, error, began)
-
-
-def _is_given_up(runner: Runner, connection: Connection, lease: Lease) -> Rejected | None:
-    if lease.epoch == 1:
-        return None  # nobody has tried it before
-    suspect = suspects.find(connection, lease.ticket)
-    connection.commit()
-    if suspect is None or not suspect.is_beyond(runner.settings.crash_limit):
-        return None
-    return Rejected(str(given_up(suspect, runner.settings)))
 
 
 def _outside(runner: Runner, connection: Connection, lease: Lease, claim: Claim) -> Settled:

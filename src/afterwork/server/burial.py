@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 from afterwork.manifest.tables import due as dues
 from afterwork.store import suspects
 from afterwork.store.database import Database
-from afterwork.store.suspects import CACHE
+from afterwork.store.suspects import key_of
 from afterwork.store.tables import lease as leases
 
 
@@ -29,4 +29,4 @@ def _claims(connection: Connection, server: int) -> tuple[list[str], bool]:
     mine = c.server == server, c.claim.is_not(None), ~c.stored
     claims = select(func.count().label("caches"), func.min(c.cache).label("first")).where(*mine).group_by(c.claim)
     rows = connection.execute(claims).all()
-    return [f"{CACHE}{row.first}" for row in rows if row.caches == 1], any(row.caches > 1 for row in rows)
+    return [key_of(row.first) for row in rows if row.caches == 1], any(row.caches > 1 for row in rows)

@@ -78,6 +78,11 @@ def holds(connection: Connection, lease: Lease) -> bool:
     return connection.execute(ours.with_for_update()).scalar() is not None
 
 
+def is_taken(connection: Connection, ticket: str) -> bool:
+    """Whether there is a lease of a ticket."""
+    return connection.execute(select(leases.c.run).where(leases.c.ticket == ticket)).scalar() is not None
+
+
 def has(connection: Connection, server: int, ticket: str) -> bool:
     """Whether a server still has the lease of a ticket."""
     mine = select(leases.c.run).where(leases.c.server == server, leases.c.ticket == ticket)

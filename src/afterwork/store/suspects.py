@@ -62,6 +62,11 @@ class Suspect:
 _COLUMNS = [suspects.c[name] for name in ("key", "deaths", "near", "cause", "detail", "at")]
 
 
+def key_of(cache: int) -> str:
+    """Return the key of a cache by its number."""
+    return f"{CACHE}{cache}"
+
+
 def is_cache(key: str) -> bool:
     """Whether a key is that of a cache, which has a claim and no lease."""
     return key.startswith(CACHE)
@@ -79,10 +84,14 @@ def every(connection: Connection) -> list[Suspect]:
     return [Suspect(*row) for row in rows]
 
 
-def beyond(connection: Connection, keys: Collection[str], limit: int) -> Mapping[str, Suspect]:
+def beyond(database: Database, connection: Connection, keys: Collection[str]) -> Mapping[str, Suspect]:
     """Return those of some keys that are not to be tried any more, until a day has passed."""
-    rows = connection.execute(select(*_COLUMNS).where(suspects.c.key.in_(list(keys))))
-    return {one.key: one for one in (Suspect(*row) for row in rows) if one.is_beyond(limit)}
+    if not keys:
+        return {}
+    lately = suspects.c.at > database.after(-TRIED_AGAIN)
+    rows = connection.execute(select(*_COLUMNS).where(suspects.c.key.in_(list(keys)), lately))
+    found = (Suspect(*row) for row in rows)
+    return {one.key: one for one in found if one.is_beyond(database.settings.crash_limit)}
 
 
 def blame(

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from afterwork.clock import Clock
 from afterwork.errors import NotCaptured
 from afterwork.events import Events, NotInSql, OtherCode, Reached, TriggerKind
+from afterwork.jobs.care import Care
 from afterwork.jobs.run import Run
 from afterwork.jobs.trigger import CACHES
 from afterwork.journal import capture
@@ -54,6 +55,7 @@ def stale_trigger(
     clock: Clock,
     events: Events,
     installation: uuid.UUID,
+    care: Care,
 ) -> Stale | None:
     """What keeps the caches of a model fresh; None if it has none."""
     if not model.caches:
@@ -98,6 +100,7 @@ def stale_trigger(
         Continuity(database, clock, events),
         clock,
         run_of,
+        care,
     )
     stale.filler.begin(connection, clock.now())
     return stale

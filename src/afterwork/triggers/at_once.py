@@ -60,6 +60,10 @@ class AtOnce:
             except (NotAtOnce, RowNotFound, Escaped, SQLAlchemyError, *UNFIT) as error:
                 if self.matcher.database.is_lost(error):
                     raise
+        return self.note(connection)
+
+    def note(self, connection: Connection) -> Step:
+        """Take changes, and note as due what has read them."""
         return Step([], self.matcher.match(connection, self.clock.now()))
 
     def _take(self, connection: Connection) -> Step:

@@ -17,8 +17,9 @@ from sqlalchemy.exc import IntegrityError
 
 from afterwork.boundary import CONTAINED
 from afterwork.clock import Clock
-from afterwork.errors import ServerDied, TransactionIsTheRuns
+from afterwork.errors import ClaimLost, ServerDied, TransactionIsTheRuns
 from afterwork.events import Events, InTheWay, Point, Reached
+from afterwork.jobs.care import ONCE, Care, is_given_up
 from afterwork.jobs.outcome import Outcome, Raised, Succeeded, Superseded, text_of, trace_of
 from afterwork.jobs.perform import Given, perform_action, tell
 from afterwork.jobs.progress import Reporter, reporting
@@ -48,6 +49,7 @@ class Upgrade:
     clock: Clock
     events: Events
     variables: Mapping[str, Any] = field(default_factory=dict)
+    care: Care = field(default_factory=Care)
 
     def is_due(self, connection: Connection) -> bool:
         return bool(self._due(connection))
@@ -93,14 +95,14 @@ class Upgrade:
         """Run an action. None if it can't be had now."""
         try:
             if not one.work.external:
-                return self.database.again_if_outdated(lambda: self._inside(connection, one))
+                return self.database.again_if_outdated(lambda: self._inside_with_care(connection, one))
             lease = Lease(str(self._run_of(one).id), f"{log.KEY}{one.name}", one.work.lane, server, epoch=1)
             holding(lease, True)
             try:
                 return self._outside(connection, one, lease)
             finally:
                 holding(lease, False)
-        except IntegrityError as error:  # another server was quicker to note it
+        except (IntegrityError, ClaimLost) as error:  # another server was quicker to note it
             self.events.emit(InTheWay(text_of(error)))
         except Exception as error:
             if not self.database.is_contended(error):
@@ -109,6 +111,17 @@ class Upgrade:
         return None
 
     # Inside: one transaction.
+
+    def _inside_with_care(self, connection: Connection, one: OnceAction) -> Outcome | None:
+        """Run an action, unless it has ended too much already. What has, leaves a trace before it is tried again."""
+        key = f"{log.KEY}{one.name}"
+        with self.care.trying(self.database, connection, ONCE, key) as careful:
+            why = is_given_up(connection, key, self.database.settings) if careful else None
+            connection.commit()
+            if why is None:
+                return self._inside(connection, one)
+            with self.database.transaction(connection):
+                return self._failed(connection, one, why, 0) if self._begin(connection, one) else None
 
     def _inside(self, connection: Connection, one: OnceAction) -> Outcome | None:
         try:
@@ -238,6 +251,9 @@ def upgrade_of(
     clock: Clock,
     events: Events,
     variables: Mapping[str, Any],
+    care: Care,
 ) -> Upgrade | None:
     """What runs once per database of a model; None if nothing does."""
-    return Upgrade(database, [*model.once.values()], installation, clock, events, variables) if model.once else None
+    if not model.once:
+        return None
+    return Upgrade(database, [*model.once.values()], installation, clock, events, variables, care)

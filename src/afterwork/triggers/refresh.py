@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from afterwork.clock import Clock
-from afterwork.errors import CircularCaches, NotAtOnce
+from afterwork.errors import CircularCaches, GivenUp, NotAtOnce
 from afterwork.jobs.outcome import text_of
 from afterwork.manifest.cause import Cause, cause_of, written
 from afterwork.manifest.definitions import Definition
@@ -26,6 +26,7 @@ from afterwork.manifest.reads import Reads
 from afterwork.manifest.shape import shape_of
 from afterwork.model.cache import DerivedCache
 from afterwork.model.key import is_one_of
+from afterwork.store.suspects import TRIED_AGAIN
 from afterwork.triggers.calculate import Calculated
 from afterwork.triggers.result import ResultColumn
 from afterwork.triggers.write import ColumnWriter
@@ -50,7 +51,7 @@ def _again(definition: Definition, failed: Calculated, now: datetime, until: dat
     """When what has failed is tried again. What made it stale stays its cause, also the way round in a circle: it
     fails again if that is still there."""
     claimed = failed.claimed
-    due = now + pause_after(claimed.attempts)
+    due = now + (TRIED_AGAIN if isinstance(failed.error, GivenUp) else pause_after(claimed.attempts))
     due = due if until is None else max(now, min(due, until))
     again = Mark(claimed.cache, definition.id, due, now, claimed.cause, attempts=claimed.attempts + 1)
     is_circle = isinstance(failed.error, CircularCaches)

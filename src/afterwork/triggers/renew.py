@@ -131,6 +131,16 @@ class Renewer:
         for definition, tokens in learned:
             self.storer.learn(connection, definition, tokens)
 
+    def never_run(self, connection: Connection, definition: Definition, claimed: Claimed) -> Reads:
+        """Return why a cache that could never run is to be tried again: its object has changed."""
+        root = parse(claimed.root, self.classes)
+        with self._session(connection) as session:
+            recorder = self.recorder(session)
+            recorder.not_loaded(root.mapper, root.key)
+            reads = recorder.reads()
+            self.itself(definition).add(reads, root.key, connection)
+        return reads
+
     def _transaction(self, connection: Connection, attempt: Attempt) -> set[int] | None:
         """The run itself, with all that it leaves. Returns its manifest; None if the object is not there any more."""
         lane = attempt.cache.lane

@@ -12,7 +12,9 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from afterwork.boundary import CONTAINED
 from afterwork.clock import Clock
-from afterwork.errors import ClaimLost, Escaped, LaneTaken, RowNotFound, StateHasChanged
+from afterwork.errors import ClaimLost, Escaped, GivenUp, LaneTaken, RowNotFound, StateHasChanged
+from afterwork.jobs.care import CACHES as CAREFUL
+from afterwork.jobs.care import Care, given_up
 from afterwork.jobs.outcome import Succeeded
 from afterwork.jobs.run import Run
 from afterwork.jobs.trigger import CACHES, Due, Ran
@@ -21,7 +23,10 @@ from afterwork.manifest.definitions import Definition
 from afterwork.manifest.due import Batch, Claimed, Waiting
 from afterwork.manifest.match import Matcher
 from afterwork.model.cache import DerivedCache, MachineCache, ViewModelCache
-from afterwork.triggers.at_once import AtOnce
+from afterwork.model.external_id import parse
+from afterwork.store import suspects
+from afterwork.store.suspects import key_of
+from afterwork.triggers.at_once import AtOnce, Step
 from afterwork.triggers.batch import Group, calculated, together
 from afterwork.triggers.calculate import UNFIT, Calculated, outcomes
 from afterwork.triggers.calculators import Calculators
@@ -96,6 +101,7 @@ class Stale:
     continuity: Continuity
     clock: Clock
     run_of: Callable[[Definition, Claimed], Run]
+    care: Care
     pace: Pace = field(default_factory=Pace)
     turns: Turns = field(default_factory=Turns)
 
@@ -141,11 +147,22 @@ class Stale:
     def _take(self, connection: Connection) -> Iterator[Ran]:
         """Take changes, and run at once what is quick: all of them, unless there are always more."""
         for _ in range(STEPS):
-            step = self.at_once.take(connection)
+            step = self._step(connection)
             if step.ran:
                 yield step.ran
             if not step.more:
                 break
+
+    def _step(self, connection: Connection) -> Step:
+        """Take changes. What would be calculated at once leaves no trace; so where that is wanted, it is only noted."""
+        if self.care.take(CAREFUL):
+            return self.at_once.note(connection)
+        try:
+            return self.at_once.take(connection)
+        except BaseException as error:
+            if self.matcher.database.has_lost(connection, error):
+                self.care.lost(CAREFUL, None, error)
+            raise
 
     def _look(self, connection: Connection, now: datetime) -> Look:
         waiting = self._waiting(connection)
@@ -211,16 +228,44 @@ class Stale:
         active: Callable[[str, bool], None],
     ) -> Ran:
         now, definition = self.clock.now(), turn.definition
+        careful = self.care.take(_scope(definition))
         # Held before it is there: a claim that this server doesn't know of is taken for forgotten.
         claim = str(uuid.uuid4())
         active(claim, True)
         try:
             with self.matcher.database.light_statement(connection):
-                most = self._most(definition)
+                most = 1 if careful else self._most(definition)
                 batch = self.matcher.dues.claim(connection, definition, turn.fill, now, most, server, claim)
-            return self._run_batch(connection, definition, batch) if batch.caches else []
+            if not batch.caches:
+                return []
+            return (self._run_alone if careful else self._run_batch)(connection, definition, batch)
         finally:
             active(claim, False)
+
+    def _run_alone(self, connection: Connection, definition: Definition, batch: Batch) -> Ran:
+        """Run a single cache, whose claim is the trace that it leaves, unless it has ended too much already."""
+        (claimed,) = batch.caches
+        key = key_of(claimed.cache)
+        suspect = suspects.find(connection, key)
+        connection.commit()
+        if suspect is not None and suspect.is_beyond(self.matcher.database.settings.crash_limit):
+            error = given_up(suspect, self.matcher.database.settings)
+            return self._store_given_up(connection, definition, batch, error)
+        ran = self._run_batch(connection, definition, batch)
+        if suspect is not None:
+            with self.matcher.database.transaction(connection):
+                suspects.clear(connection, [key])
+        return ran
+
+    def _store_given_up(self, connection: Connection, definition: Definition, batch: Batch, error: GivenUp) -> Ran:
+        """Note that a cache is not run any more, until something changes that it read the last time."""
+        (claimed,) = batch.caches
+        root = parse(claimed.root, self.renewer.classes)
+        with self.matcher.database.snapshot(connection) as snapshot:
+            reads = self.renewer.never_run(connection, definition, claimed) if claimed.digest is None else None
+        failed = Calculated(claimed, root, reads=reads, error=error)
+        stored = self.storer.store(connection, definition, batch, snapshot, [failed], self.clock.now())
+        return outcomes(stored, definition, self.run_of)
 
     def _run_batch(self, connection: Connection, definition: Definition, batch: Batch) -> Ran:
         self.matcher.reached("claimed", definition.name)
@@ -234,6 +279,8 @@ class Stale:
                     return self._renew(connection, definition, batch)
         except Exception as error:
             if self.matcher.database.has_lost(connection, error):
+                key = key_of(batch.caches[0].cache) if len(batch.caches) == 1 else None
+                self.care.lost(_scope(definition), key, error)
                 raise
             self._put_back(connection, batch, self._pause_after(error))
             raise
@@ -344,3 +391,7 @@ class Stale:
                 return [(run, raised or Succeeded(attempt.seconds))]
         self._put_back(connection, batch, CONTENDED_PAUSE)
         return []
+
+
+def _scope(definition: Definition) -> str:
+    return f"{CAREFUL} {definition.id}"

@@ -15,7 +15,9 @@ from sqlalchemy import Alias, Connection, Select, Table
 
 from afterwork.boundary import CONTAINED
 from afterwork.clock import Clock
+from afterwork.errors import ClaimLost
 from afterwork.events import Events, Fired, Reached, RoundFailed, TimerIsGone
+from afterwork.jobs.care import ROUNDS, Care, given_up
 from afterwork.jobs.outcome import text_of
 from afterwork.jobs.session import RunSession
 from afterwork.model.external_id import ExternalId
@@ -23,8 +25,11 @@ from afterwork.model.kept import keep
 from afterwork.model.reading import ReadModel
 from afterwork.model.timer import TimedWork
 from afterwork.model.variable import DUE, Variables
+from afterwork.store import suspects
 from afterwork.store.database import Database
 from afterwork.store.hits import HIT
+from afterwork.store.suspects import ROUND as ROUND_KEY
+from afterwork.store.suspects import Suspect
 from afterwork.store.timers import Cancellation, Hits, Timers, larger_round, new_round
 from afterwork.triggers.timer.plan import changed, plan, resumed
 
@@ -51,6 +56,7 @@ class Rounds:
     events: Events
     variables: Mapping[str, Any]
     hits: Hits = field(default_factory=Hits)
+    care: Care = field(default_factory=Care)
 
     def register(self, connection: Connection) -> None:
         """Note timers that are new, and those whose schedule has changed."""
@@ -71,9 +77,16 @@ class Rounds:
         """Fire what is due, each in a transaction of its own. Yields the names of the timers that had a round."""
         ready = self.timers.next(connection, self.clock.now()).ready
         connection.commit()
+        beyond = suspects.beyond(self.database, connection, [ROUND_KEY + name for name in ready])
+        connection.commit()
         for name in ready:
             try:
-                hit = self.database.again_if_outdated(partial(self._fire, connection, self.works[name]))
+                if (suspect := beyond.get(ROUND_KEY + name)) is not None:
+                    raise given_up(suspect, self.database.settings)
+                with self.care.trying(self.database, connection, ROUNDS, ROUND_KEY + name):
+                    hit = self.database.again_if_outdated(partial(self._fire, connection, self.works[name]))
+            except ClaimLost:
+                continue  # another server is careful with it
             except Exception as error:
                 if self.database.has_lost(connection, error) or self.database.is_contended(error):
                     raise
@@ -93,6 +106,7 @@ class Rounds:
         """Let a timer fire again. Due times that have passed meanwhile are not made up for."""
         now = self.clock.now()
         with self.database.transaction(connection):
+            self._forgive(connection, name)
             row = self.timers.hold(connection, name)
             due = resumed(self.works[name].when, row.due, row.set_at, row.last_due, now)
             self.timers.set_due(connection, name, due, now, paused=False)
@@ -121,12 +135,24 @@ class Rounds:
         are added to it."""
         timed, now = self.works[name], self.clock.now()
         with self.database.transaction(connection):
+            self._forgive(connection, name)
             row = self.timers.hold(connection, name)
             going_on = self.hits.last_pending(connection, name, now) is not None
-            count = self._hit(connection, timed, now, now)
-            others = {} if count is None else larger_round(count) if going_on else new_round(count, now)
+            hit = self._hit(connection, timed, now, now)
+            count = 0 if hit is None else hit.count
+            others = {} if hit is None else larger_round(count) if going_on else new_round(count, now)
             self.timers.set_due(connection, name, row.due, row.set_at, last_due=now, **others)
-            return count or 0
+            return count
+
+    def _count_given_up(self, connection: Connection, name: str, beyond: Sequence[Suspect], now: datetime) -> None:
+        """Hits that are not tried any more have failed as soon as their object is hit."""
+        if beyond:
+            why = text_of(given_up(beyond[-1], self.database.settings))
+            self.timers.count(connection, name, len(beyond), why, now)
+
+    def _forgive(self, connection: Connection, name: str) -> None:
+        """Somebody wants a timer to be tried: what was given up is tried again."""
+        suspects.clear(connection, [ROUND_KEY + name, *self.hits.failed(connection, name).values()])
 
     def _fire(self, connection: Connection, timed: TimedWork) -> int | None:
         now = self.clock.now()
@@ -138,18 +164,20 @@ class Rounds:
             if planned.fire is None:
                 self.timers.set_due(connection, timed.name, planned.due, now)
                 return None
-            count = self._hit(connection, timed, planned.fire, now)
-            others = {} if count is None else new_round(count, now)
+            hit = self._hit(connection, timed, planned.fire, now)
+            others = {} if hit is None else new_round(hit.count, now)
             self.timers.set_due(connection, timed.name, planned.due, now, last_due=planned.fire, **others)
+            if hit is not None:
+                self._count_given_up(connection, timed.name, hit.given_up, now)
             self.events.emit(Reached("before commit", ROUND + timed.name))
         self.events.emit(Reached("after commit", ROUND + timed.name))
-        if count is not None:
-            self.events.emit(Fired(timed.name, planned.fire.isoformat(), count))
-        return count
+        if hit is None:
+            return None
+        self.events.emit(Fired(timed.name, planned.fire.isoformat(), hit.count))
+        return hit.count
 
-    def _hit(self, connection: Connection, timed: TimedWork, moment: datetime, now: datetime) -> int | None:
-        """Note the hits of a round for the due time `moment`. Returns how many there are; None if `before` has called
-        it off."""
+    def _hit(self, connection: Connection, timed: TimedWork, moment: datetime, now: datetime) -> "_Hit | None":
+        """Note the hits of a round for the due time `moment`. Returns None if `before` has called it off."""
         session = RunSession(connection)
         try:
             variables = self._begun(timed, moment)
@@ -161,8 +189,7 @@ class Rounds:
         finally:
             session.end()
         own = {"due": moment, "variables": keep(variables.changed())}
-        self._note(connection, timed, found, now, own)
-        return len(found.objects)
+        return _Hit(len(found.objects), self._note(connection, timed, found, now, own))
 
     def _begun(self, timed: TimedWork, moment: datetime) -> Variables:
         given = {name: value for name, value in self.variables.items() if name in timed.variables}
@@ -189,7 +216,8 @@ class Rounds:
 
     def _note(
         self, connection: Connection, timed: TimedWork, found: "_Found", now: datetime, own: Mapping[str, Any]
-    ) -> None:
+    ) -> Sequence[Suspect]:
+        """Note hits, but for those that have been given up, which are returned."""
         count = len(found.objects)
         first = _first_moment(self.hits.last_pending(connection, timed.name, now), count, now)
         rows = [
@@ -206,8 +234,11 @@ class Rounds:
             }
             for place, root in enumerate(found.objects)
         ]
-        self.hits.again(connection, [row for row in rows if row["root_id"] in found.failed])
+        beyond = suspects.beyond(self.database, connection, found.failed.values())
+        again = [row for row in rows if row["root_id"] in found.failed]
+        self.hits.again(connection, [row for row in again if row["id"] not in beyond])
         self.hits.add(connection, [row for row in rows if row["root_id"] not in found.failed])
+        return [beyond[row["id"]] for row in again if row["id"] in beyond]
 
     def _failed(self, connection: Connection, timed: TimedWork, error: Exception) -> None:
         """The criteria, or what runs before it, has raised: the timer says so, and is due again at its next time."""
@@ -232,6 +263,14 @@ class _Found:
     failed: Mapping[str | None, str]
 
 
+@dataclass(frozen=True)
+class _Hit:
+    """How many objects a round has hit, and those hits that are not tried any more."""
+
+    count: int
+    given_up: Sequence[Suspect]
+
+
 def _first_moment(last: datetime | None, count: int, now: datetime) -> datetime:
     """The moment of the first of so many hits, all of which are due now, and stand behind those that are pending."""
     first = now - max(ROOM, count * STEP)
@@ -239,10 +278,16 @@ def _first_moment(last: datetime | None, count: int, now: datetime) -> datetime:
 
 
 def rounds_of(
-    database: Database, model: ReadModel, clock: Clock, events: Events, variables: Mapping[str, Any]
+    database: Database,
+    model: ReadModel,
+    clock: Clock,
+    events: Events,
+    variables: Mapping[str, Any],
+    care: Care | None = None,
 ) -> Rounds:
     """The rounds of a model's timers in a database."""
-    return Rounds(database, model.timers, Timers(database.dialect, model.timers), clock, events, variables)
+    timers = Timers(database.dialect, model.timers)
+    return Rounds(database, model.timers, timers, clock, events, variables, care=care or Care())
 
 
 class _CalledOff(Exception):
