@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -121,30 +121,33 @@ class Care:
         """Leave a trace while the block lasts, if this server is to be careful there, as the block is told. It has
         transactions of its own. Raises `ClaimLost` if another trace of the same is there."""
         careful = self.take(scope)
-        lease = Lease(str(uuid.uuid4()), key, PARALLEL, self._server, epoch=1)
+        trace = self._trace(database, connection, key) if careful else nullcontext()
         try:
-            if careful:
-                self._leave_trace(database, connection, lease)
-            yield careful
+            with trace:
+                yield careful
         except BaseException as error:
             if database.has_lost(connection, error):
                 self.lost(scope, key if careful else None, error)
-            elif careful:
-                self._wipe(database, connection, lease)
             raise
-        else:
-            if careful:
-                self._wipe(database, connection, lease)
-        finally:
-            if careful:
-                self._holding(lease, False)
 
-    def _leave_trace(self, database: Database, connection: Connection, lease: Lease) -> None:
+    @contextmanager
+    def _trace(self, database: Database, connection: Connection, key: str) -> Iterator[None]:
+        lease = Lease(str(uuid.uuid4()), key, PARALLEL, self._server, epoch=1)
         self._holding(lease, True)
-        with database.transaction(connection):
-            if leases.is_taken(connection, lease.ticket):
-                raise ClaimLost()
-            leases.take(database, connection, lease)
+        try:
+            with database.transaction(connection):
+                if leases.is_taken(connection, key):
+                    raise ClaimLost()
+                leases.take(database, connection, lease)
+            try:
+                yield
+            except BaseException as error:
+                if not database.has_lost(connection, error):
+                    self._wipe(database, connection, lease)
+                raise
+            self._wipe(database, connection, lease)
+        finally:
+            self._holding(lease, False)
 
     def _wipe(self, database: Database, connection: Connection, lease: Lease) -> None:
         with database.transaction(connection):

@@ -13,6 +13,7 @@ from afterwork.jobs.runner import Runner, Settled
 from afterwork.jobs.trigger import Claim
 from afterwork.model.key import key_text
 from afterwork.model.lane import PARALLEL
+from afterwork.store import leases
 from afterwork.store.leases import Lease
 
 
@@ -53,6 +54,8 @@ class Drainer:
     def resume(self, connection: Connection, lease: Lease) -> Settled:
         """Run what a lease of this server holds."""
         with self._holding(connection, lease):
+            with self.runner.database.transaction(connection):
+                leases.begin_again(self.runner.database, connection, lease)
             return run_leased(self.runner, connection, lease)
 
     def _next(self, connection: Connection, lane: str, priority: int | None, most: int) -> Batched:

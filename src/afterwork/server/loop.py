@@ -347,7 +347,7 @@ class Server:
         return standby if watching else None
 
     def _adopt(self, connection: Connection) -> None:
-        most = int(self._scheduler.is_quiet) if self._care.is_alone else None
+        most = int(not self._scheduler.has_leases) if self._care.is_alone else None
         for lease in self._link.presence.adopt_orphans(connection, self._lanes.runs, most, self._serves):
             self._lanes.hold(lease, True)
             self._scheduler.add(lease)

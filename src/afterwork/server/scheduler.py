@@ -144,6 +144,11 @@ class Scheduler:
     # Whether there is a worker.
 
     @property
+    def has_leases(self) -> bool:
+        """Whether something that was taken over waits for a worker."""
+        return bool(self._leases)
+
+    @property
     def is_quiet(self) -> bool:
         """Whether nothing goes on, or waits to go on, but runs that have survived for a while."""
         with self._lock:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, or_, select, text, update
 
@@ -99,11 +99,21 @@ def release(connection: Connection, lease: Lease) -> None:
 def renew(database: Database, connection: Connection, server: int, runs: Collection[str]) -> None:
     """Show that the server which has these runs is alive."""
     mine = leases.c.server == server, leases.c.run.in_(list(runs))
-    connection.execute(update(leases).where(*mine).values(expires=database.after(database.settings.lease)))
+    connection.execute(update(leases).where(*mine).values(expires=_end(database)))
+
+
+def begin_again(database: Database, connection: Connection, lease: Lease) -> None:
+    """Note that what was taken over begins just now."""
+    now = database.after(timedelta(0))
+    connection.execute(update(leases).where(leases.c.run == lease.run, leases.c.epoch == lease.epoch).values(taken=now))
+
+
+def _end(database: Database) -> ColumnElement[datetime]:
+    return database.after(database.settings.lease)
 
 
 def _from_now(database: Database) -> dict[str, object]:
-    return {"taken": database.after(timedelta(0)), "expires": database.after(database.settings.lease)}
+    return {"taken": database.after(timedelta(0)), "expires": _end(database)}
 
 
 def any_beside(connection: Connection, mine: Collection[str]) -> bool:
@@ -127,7 +137,7 @@ def take_over(database: Database, connection: Connection, lease: Lease, server: 
     c = leases.c
     free = select(c.run).where(c.run == lease.run, c.epoch == lease.epoch).with_for_update(skip_locked=True)
     taken = connection.execute(
-        update(leases).where(c.run.in_(free)).values(server=server, epoch=lease.epoch + 1, **_from_now(database))
+        update(leases).where(c.run.in_(free)).values(server=server, epoch=lease.epoch + 1, expires=_end(database))
     )
     return replace(lease, server=server, epoch=lease.epoch + 1) if taken.rowcount else None
 
