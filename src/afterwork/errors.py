@@ -122,6 +122,16 @@ class TransactionIsTheRuns(AfterworkError):
     """A job tried to end, or write past, the transaction that Afterwork commits for it."""
 
 
+class WaitsForItself(AfterworkError):
+    """A job writes on a connection of its own, while its run's transaction is the one writer of a SQLite file."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The job writes to the database on a connection of its own, and so waits for its own run, which is the one "
+            "that may write. Use aw.session(self), or make it external=True."
+        )
+
+
 class BadValue(AfterworkError, ValueError):
     """A calculation returned what its member can't hold. What was stored stays."""
 

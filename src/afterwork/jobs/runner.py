@@ -9,12 +9,13 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from afterwork.boundary import CONTAINED
 from afterwork.clock import Clock, telling_time
-from afterwork.errors import Refused, TimedOut
+from afterwork.errors import Refused, TimedOut, WaitsForItself
 from afterwork.events import (
     BackOffFailed,
     Broken,
@@ -159,7 +160,12 @@ class Runner:
         began = time.perf_counter()
         limit = self._limit(claim.work, claim, given.session, reporter, give_up)
         with self.around(claim.run), telling_time(self.clock), reporting(reporter), limit:
-            perform(claim.work, root, claim.run, given)
+            try:
+                perform(claim.work, root, claim.run, given)
+            except DBAPIError as error:
+                if self.database.waits_for_itself(given.session.connection(), error):
+                    raise WaitsForItself() from error
+                raise
         return Succeeded(time.perf_counter() - began)
 
     def _limit(

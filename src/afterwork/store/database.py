@@ -226,6 +226,10 @@ class Database(ABC):
     def be_impatient(self, connection: Connection) -> None:
         """Let a connection wait neither for locks nor for the disk."""
 
+    def waits_for_itself(self, connection: Connection, error: DBAPIError) -> bool:
+        """Whether a job was refused on a connection of its own what the run's transaction keeps everybody from."""
+        return self.has_one_writer and self.is_contended(error) and self.is_in_transaction(connection)
+
     def check_in_transaction(self, connection: Connection) -> None:
         """Raises `TransactionIsTheRuns` if the transaction that this server has begun is not there any more."""
         if not self.is_in_transaction(connection):

@@ -15,7 +15,7 @@ from sqlalchemy import Alias, Connection, Select, Table
 
 from afterwork.boundary import CONTAINED
 from afterwork.clock import Clock
-from afterwork.errors import ClaimLost
+from afterwork.errors import ClaimLost, GivenUp
 from afterwork.events import Events, Fired, Reached, RoundFailed, TimerIsGone
 from afterwork.jobs.care import ROUNDS, Care, given_up
 from afterwork.jobs.outcome import text_of
@@ -147,7 +147,7 @@ class Rounds:
     def _count_given_up(self, connection: Connection, name: str, beyond: Sequence[Suspect], now: datetime) -> None:
         """Hits that are not tried any more have failed as soon as their object is hit."""
         if beyond:
-            why = text_of(given_up(beyond[-1], self.database.settings))
+            why = str(given_up(beyond[-1], self.database.settings))
             self.timers.count(connection, name, len(beyond), why, now)
 
     def _forgive(self, connection: Connection, name: str) -> None:
@@ -242,7 +242,7 @@ class Rounds:
 
     def _failed(self, connection: Connection, timed: TimedWork, error: Exception) -> None:
         """The criteria, or what runs before it, has raised: the timer says so, and is due again at its next time."""
-        text, now = text_of(error), self.clock.now()
+        text, now = str(error) if isinstance(error, GivenUp) else text_of(error), self.clock.now()
         with self.database.transaction(connection):
             row = self.timers.lock(connection, timed.name, now)
             if row is None:
