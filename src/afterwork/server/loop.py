@@ -39,6 +39,8 @@ from afterwork.server.workers import Workers
 from afterwork.store import leases
 from afterwork.store.hits import HIT
 from afterwork.store.leases import Lease
+from afterwork.store.once import KEY as ONCE_KEY
+from afterwork.store.suspects import ROUND
 
 BUSY_LOOK = 0.01
 """While lanes are being drained, the server looks for other work at least this often, in seconds."""
@@ -354,6 +356,8 @@ class Server:
         self._start()
 
     def _serves(self, lease: Lease) -> bool:
+        if lease.ticket.startswith((ROUND, ONCE_KEY)):
+            return True  # a mere trace, which anybody clears away
         return self._runner.routing.serves(lease.lane, "timer" if lease.ticket.startswith(HIT) else "ticket")
 
     # What goes wrong.
