@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from afterwork.events import Pruned
 from afterwork.jobs.runner import Runner
-from afterwork.store import history, leases, progress, suspects, tables
+from afterwork.store import history, leases, progress, tables
 
 SLICE = 0.01
 """Seconds that one transaction takes about."""
@@ -67,4 +67,4 @@ class Sweep:
 
     def _history(self, connection: Connection) -> int:
         before = self._runner.clock.now() - self._runner.settings.history
-        return history.prune(connection, before, self._rows) or suspects.prune(self._runner.database, connection)
+        return history.prune(connection, before, self._rows)

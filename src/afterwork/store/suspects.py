@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from afterwork.store.database import Database
@@ -115,6 +115,7 @@ def clear(connection: Connection, keys: Collection[str]) -> None:
 
 def be_careful(database: Database, connection: Connection, scope: str = EVERYWHERE) -> None:
     """Have all servers be careful in a scope."""
+    _forget_old(database, connection)
     at = database.after(timedelta(0))
     noted = _insert(database, cautions).values(scope=scope, at=at)
     connection.execute(noted.on_conflict_do_update(index_elements=["scope"], set_={"at": at}))
@@ -127,15 +128,10 @@ def careful(database: Database, connection: Connection) -> Mapping[str, datetime
     return {row.scope: row.at for row in rows}
 
 
-def prune(database: Database, connection: Connection) -> int:
-    """Forget what was long ago. Returns how much that was."""
-    olds = ((suspects, REMEMBERED), (cautions, CAREFUL_FOR))
-    return sum(connection.execute(delete(one).where(one.c.at < database.after(-span))).rowcount for one, span in olds)
-
-
-def count(connection: Connection) -> int:
-    """Return how many suspects there are."""
-    return connection.execute(select(func.count()).select_from(suspects)).scalar_one()
+def _forget_old(database: Database, connection: Connection) -> None:
+    """Forget what was long ago. Something has died, so that this is no time to count statements."""
+    for table, span in ((suspects, REMEMBERED), (cautions, CAREFUL_FOR)):
+        connection.execute(delete(table).where(table.c.at < database.after(-span)))
 
 
 def _insert(database: Database, table: Any) -> Any:
