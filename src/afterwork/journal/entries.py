@@ -6,7 +6,7 @@ well as any (a cursor over a sequence would lose them).
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -20,6 +20,9 @@ from afterwork.store.direct import Direct
 from afterwork.store.sqlite import LAST_CHANGE
 
 TAKEN_AT_ONCE = 20_000
+
+TAKES_UNTIL_MORE = 10
+"""After so many takes that went well, a portion that had to be made smaller grows again."""
 
 _NOW = bindparam("now", type_=UtcDateTime())
 
@@ -55,6 +58,31 @@ class Taken:
     more: bool
 
 
+@dataclass
+class Portion:
+    """How many changes are taken at once: half of them after a take that was cancelled, since it took too long."""
+
+    full: int
+    most: int = 0
+    _taken: int = 0
+
+    def __post_init__(self) -> None:
+        self.most = self.full
+
+    def halve(self) -> bool:
+        """Take half as many from now on. False if there is no half."""
+        if self.most == 1:
+            return False
+        self.most, self._taken = self.most // 2, 0
+        return True
+
+    def went_well(self) -> None:
+        """Note that so many could be taken."""
+        self._taken += 1
+        if self.most < self.full and self._taken >= TAKES_UNTIL_MORE:
+            self.most, self._taken = min(self.full, self.most * 2), 0
+
+
 @dataclass(frozen=True)
 class Entries:
     """The statements on the journal for one kind of database. `in_flight` is the table of claims: `claimed_at` in it is
@@ -62,6 +90,8 @@ class Entries:
 
     dialect: str
     claims: str = "afterwork_due"
+    portion: Portion = field(default_factory=lambda: Portion(TAKEN_AT_ONCE))
+    _takes: dict[int, list[Direct]] = field(default_factory=dict)
 
     def is_empty(self, connection: Connection) -> bool:
         """Whether nothing has changed since the journal was last taken from."""
@@ -92,16 +122,21 @@ class Entries:
     def take(self, connection: Connection, mine: Iterable[int], now: datetime) -> Taken:
         """Take changes out, in their order. Those that some computation in flight can't have seen are kept aside.
         `mine` are the numbers of the definitions that this server runs."""
-        for statement in self._take[:-1]:
+        most = self.portion.most
+        # The number stands in the texts, so that the planner knows it.
+        if most not in self._takes:
+            self._takes[most] = self._take(most)
+        statements = self._takes[most]
+        for statement in statements[:-1]:
             statement.execute(connection)
-        rows = self._take[-1].execute(connection, {"now": now, "mine": json.dumps(list(mine))})
+        rows = statements[-1].execute(connection, {"now": now, "mine": json.dumps(list(mine))})
         if not rows:
             return Taken([], 0, 0, 0, False, False)
         *_, shapes, uses, definitions, busy = rows[0]
         entries = [Entry(*row[: len(Entry._fields)]) for row in rows]
         if self.dialect == "sqlite":
             self._clear.execute(connection, {"last": entries[-1].id})
-        return Taken(read(entries), shapes, uses, definitions, bool(busy), len(rows) == TAKEN_AT_ONCE)
+        return Taken(read(entries), shapes, uses, definitions, bool(busy), len(rows) == most)
 
     def waiting(self, connection: Connection) -> Sequence[Change]:
         """The changes that nobody has taken yet, those of the transaction itself included. They stay."""
@@ -138,12 +173,11 @@ class Entries:
         seen = self._seen.format(entry=entry, snapshot="claims.claimed_at")
         return f"EXISTS (SELECT 1 FROM {self.claims} claims WHERE claims.claim IS NOT NULL AND NOT ({seen}))"
 
-    @cached_property
-    def _take(self) -> list[Direct]:
+    def _take(self, most: int) -> list[Direct]:
         columns = ", ".join(Entry._fields)
         if self.dialect == "postgresql":
             # The first ones, wherever they lie: an object that is deleted and made again has to come in this order.
-            some = f"SELECT ctid FROM afterwork_journal ORDER BY id LIMIT {TAKEN_AT_ONCE}"
+            some = f"SELECT ctid FROM afterwork_journal ORDER BY id LIMIT {most}"
             taken = text(
                 f"WITH taken AS (DELETE FROM afterwork_journal WHERE ctid = ANY (ARRAY({some}))"
                 f" RETURNING {columns}),"
@@ -152,7 +186,7 @@ class Entries:
                 f" SELECT {columns}, {_KNOWN.format(**_ON_POSTGRESQL)} FROM taken ORDER BY id"
             ).bindparams(_NOW)
             return [Direct(taken)]
-        some = f"SELECT * FROM afterwork_journal ORDER BY id LIMIT {TAKEN_AT_ONCE}"
+        some = f"SELECT * FROM afterwork_journal ORDER BY id LIMIT {most}"
         kept = text(
             f"INSERT INTO afterwork_recent ({columns}) SELECT {columns} FROM ({some}) AS taken"
             f" WHERE {self._needed('taken')}"

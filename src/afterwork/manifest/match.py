@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Dialect, select
+from sqlalchemy.exc import DBAPIError
 
 from afterwork.errors import UnnamedObject
 from afterwork.events import Point
@@ -67,7 +68,18 @@ class Matcher:
 
     def match(self, connection: Connection, now: datetime) -> bool:
         """Take changes out of the journal, and have the caches run that have read what was changed. True if there may
-        be more."""
+        be more. If that is cancelled, as what takes too long may be, it is done with half as many."""
+        while True:
+            try:
+                more = self._match(connection, now)
+            except DBAPIError as error:
+                if not (self.database.was_cancelled(error) and self.entries.portion.halve()):
+                    raise
+            else:
+                self.entries.portion.went_well()
+                return more
+
+    def _match(self, connection: Connection, now: datetime) -> bool:
         with self.database.light_transaction(connection, self.entries.to_take):
             matched = self.take(connection, now)
             if matched is None:

@@ -265,6 +265,10 @@ class Database(ABC):
         another transaction, it is a fresh one."""
         return False
 
+    def was_cancelled(self, error: BaseException) -> bool:
+        """Return whether an error says that a statement was ended because it took too long, or by hand."""
+        return False
+
     def again_if_outdated(self, attempt: Callable[[], Some]) -> Some:
         """Attempt something, which begins a transaction of its own; at once again if a migration made it fail."""
         try:

@@ -24,6 +24,7 @@ from afterwork.store.postgresql_connecting import bound, own_connection
 from afterwork.store.postgresql_plans import is_outdated, mend
 
 IN_TRANSACTION = {TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR}
+CANCELLED = "57014"
 CONTENDED = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
 SHUTDOWN = ("57P", "08", "53300")  # operator intervention, connection exceptions, too many connections
 
@@ -151,6 +152,9 @@ class PostgreSQL(Database):
 
     def is_outdated(self, error: BaseException) -> bool:
         return isinstance(error, DBAPIError) and is_outdated(error.orig)
+
+    def was_cancelled(self, error: BaseException) -> bool:
+        return isinstance(error, DBAPIError) and _state(error) == CANCELLED
 
     @contextmanager
     def unprepared(self, connection: Connection) -> Iterator[None]:

@@ -28,8 +28,9 @@ WANTED = (
     Wanted(
         "default_transaction_isolation",
         ("read committed",),
-        "Runs go well so, but are refused and repeated more often. "
-        "For the servers: ALTER ROLE … SET default_transaction_isolation = 'read committed'.",
+        "Servers and their jobs have read committed for themselves, except behind a pooler in transaction mode. "
+        "There, runs are refused and repeated more often: ALTER ROLE … SET default_transaction_isolation = "
+        "'read committed'.",
     ),
     Wanted(
         "session_replication_role",
