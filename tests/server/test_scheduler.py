@@ -236,3 +236,22 @@ def test_a_lane_that_is_paused_or_elsewhere_does_not_wait_for_a_worker(scene: Sc
 
     assert scene.turns() == []
     assert not scene.scheduler.is_waiting
+
+
+def test_a_turn_goes_on_with_the_next_lanes_while_its_slice_lasts(scene: Scene) -> None:
+    scene.look("a", "b", "c", "d", PARALLEL)
+    turn, *_ = scene.turns()
+    taken = []
+    while scene.scheduler.takes_another(turn):
+        taken.append(turn.lane)
+        scene.now += SLICE / 2
+
+    assert taken == ["c", "d"]
+    scene.look("a", "b", "c", "d")
+    assert list(scene.scheduler._queue) == ["a", "c"]  # b and d are being drained
+
+
+def test_a_turn_that_takes_long_takes_no_other_lane(scene: Scene) -> None:
+    (turn, _) = scene.go_outside("a", "b")
+    scene.look("a", "b", "c")
+    assert not scene.scheduler.takes_another(turn)

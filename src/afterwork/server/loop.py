@@ -45,8 +45,12 @@ from afterwork.store.suspects import ROUND
 BUSY_LOOK = 0.01
 """While lanes are being drained, the server looks for other work at least this often, in seconds."""
 
-LOOK_IS_GOOD_FOR = 0.03
-"""Seconds for which what was found by a look is given to workers without another one, if there is enough of it."""
+LOOK_IS_GOOD_FOR, LONGEST_GOOD_FOR = 0.03, 1.0
+"""Seconds for which what was found by a look is given to workers without another one, if there is enough of it: at
+least and at most."""
+
+LOOK_SHARE = 5
+"""In between, it is so many times as long as the look took: with very many lanes, one takes a while."""
 
 SOON = 1.0
 """Seconds for which a server that stops waits for its history in any case."""
@@ -88,7 +92,7 @@ class Server:
         self.leaving = Leaving(self._settings, runner.history)
         self._lost: list[tuple[Exception, int]] = []
         self._asleep = self._noticed = False
-        self._next_sweep = self._next_proof = self._watched_at = self._looked_at = LONG_AGO
+        self._next_sweep = self._next_proof = self._watched_at = self._look_again_at = LONG_AGO
         self._bury_from = LONG_AGO
         self._due = Due({}, None)
 
@@ -114,7 +118,7 @@ class Server:
         self._link.open()
         self._care.enter(self._link.presence.id, self._lanes.hold)
         self._look_for_crashes(self._link.connection)
-        self._looked_at = LONG_AGO
+        self._look_again_at = LONG_AGO
         self._watched_at = LONG_AGO  # leases may be left, also of this server's own that it has lost track of
 
     def _look_for_crashes(self, connection: Connection) -> None:
@@ -200,7 +204,7 @@ class Server:
         # Before the first worker begins: to write to a file, this thread would wait for what its workers write.
         self._prove(connection)
         self._tell_of_held()
-        looks = not self._scheduler.is_waiting or time.monotonic() - self._looked_at >= LOOK_IS_GOOD_FOR
+        looks = not self._scheduler.is_waiting or time.monotonic() >= self._look_again_at
         if looks:
             self._look(connection)
         if self._start() or self._scheduler.is_busy:
@@ -209,7 +213,7 @@ class Server:
         elif looks:
             self._sleep(connection)
         else:
-            self._looked_at = LONG_AGO
+            self._look_again_at = LONG_AGO
 
     def _see_what_was_lost(self, error: Exception, generation: int, connection: Connection) -> None:
         """A worker could not go on. If the server's own connection is gone, too, nobody is to blame."""
@@ -241,8 +245,10 @@ class Server:
         if lanes.paused:
             lanes.paused &= leases.paused(connection)
             connection.commit()
+        began = time.monotonic()
         self._due = self._runner.due(connection, caches_too=self._scheduler.is_free(CACHES))
-        self._looked_at = time.monotonic()
+        took = time.monotonic() - began
+        self._look_again_at = began + min(LONGEST_GOOD_FOR, max(LOOK_IS_GOOD_FOR, LOOK_SHARE * took))
         self._lanes.ensure(connection, *(lane for lane in self._due.lanes if lane == PARALLEL or lane not in BESIDE))
         self._scheduler.saw({**self._due.lanes, **self._to_sweep()})
 
@@ -288,7 +294,7 @@ class Server:
         elif not self._asleep:
             limit = self._link.waker.arm()
             self._asleep = limit >= self._settings.safety_poll.total_seconds()
-            self._looked_at = LONG_AGO
+            self._look_again_at = LONG_AGO
             if self._asleep:
                 self._runner.events.emit(FellAsleep(self._link.presence.id))
                 return  # to look once more: what was saved before writers knew that this server sleeps is found now
@@ -314,7 +320,7 @@ class Server:
             seconds = min(seconds, max(0.0, self._next_proof - time.monotonic()))
         self._pulse.promise(seconds + TURN)
         if self._link.waker.wait(seconds):
-            self._noticed, self._looked_at = True, LONG_AGO
+            self._noticed = True
             self._lanes.news()
 
     # What it does beside: it sees to changes that may have been missed, and to the leases of servers that are gone.

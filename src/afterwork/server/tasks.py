@@ -67,6 +67,11 @@ class Tasks:
     # Lanes.
 
     def _drain(self, turn: Turn, connection: Connection) -> None:
+        self._drain_lane(turn, connection)
+        while not self._stopping.is_set() and self._scheduler.takes_another(turn):
+            self._drain_lane(turn, connection)
+
+    def _drain_lane(self, turn: Turn, connection: Connection) -> None:
         lane, priority = turn.lane, turn.lanes[turn.lane]
         self._lanes.ensure(connection, lane)
         ran = False
