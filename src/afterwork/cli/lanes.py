@@ -9,7 +9,8 @@ from afterwork.app import Afterwork
 from afterwork.cli.acts import me
 from afterwork.cli.arguments import as_json, engine_at, the_app, the_database
 from afterwork.cli.printing import far, moment, say, table
-from afterwork.insight import AtWork, LaneView, ServerView
+from afterwork.insight import AtWork, Insight, LaneView, ServerView
+from afterwork.model.lane import MAIN, PARALLEL
 
 
 @click.command()
@@ -57,10 +58,11 @@ def _lane_cells(lane: LaneView) -> tuple[str, ...]:
 @as_json
 def pause(app: Afterwork, name: str, url: URL, as_json: bool) -> None:
     """Let the timer NAME not fire, or no more jobs of the lane NAME begin, over all servers. What runs goes on."""
-    with engine_at(url) as engine:
-        app.control(engine).pause(name, me())
     kind = _kind(app, name)
-    said = f"{kind.capitalize()} {name} is paused. What runs goes on; nothing more begins."
+    with engine_at(url) as engine:
+        unknown = _unknown(app.insight(engine), name) if kind == "lane" else ""
+        app.control(engine).pause(name, me())
+    said = f"{kind.capitalize()} {name} is paused. What runs goes on; nothing more begins.{unknown}"
     say(said, {kind: name, "paused": True}, as_json)
 
 
@@ -88,6 +90,14 @@ def resume(app: Afterwork, name: str, url: URL, as_json: bool) -> None:
         app.control(engine).resume(name, me())
     kind = _kind(app, name)
     say(f"{kind.capitalize()} {name} is open.", {kind: name, "paused": False}, as_json)
+
+
+def _unknown(insight: Insight, name: str) -> str:
+    """A note that no such lane has been heard of, if so."""
+    known = {MAIN, PARALLEL, *(lane.name for lane in insight.at_work().lanes)}
+    if name in known:
+        return ""
+    return f" No work declares this lane, and no ticket is in it. There are: {', '.join(sorted(known))}."
 
 
 def _kind(app: Afterwork, name: str) -> str:

@@ -23,7 +23,8 @@ class RunSession(WatchedSession):
     """
 
     def __init__(self, connection: Connection) -> None:
-        super().__init__(bind=connection, autoflush=True, expire_on_commit=False)
+        # Once it has ended, nothing may be done with it: its connection belongs to other runs then.
+        super().__init__(bind=connection, autoflush=True, expire_on_commit=False, close_resets_only=False)
         self.outer = connection
         self._ended = False
         self._info = connection.info

@@ -4,8 +4,8 @@ Attributes are matched by name without regard to case and underscores, so the cl
 a table, or mapped imperatively. Source of the names: MDriven, "Doing stuff later".
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -79,6 +79,8 @@ class Contract:
     created: Attribute | None
     not_after: Attribute | None
     trace_parent: Attribute | None
+    lanes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Where the class has no Lane: the works of each lane but `main`, by which its tickets are told apart."""
 
     @classmethod
     def of(cls, mapper: Mapper[Any]) -> "Contract":
@@ -86,7 +88,7 @@ class Contract:
         problems = list(_problems(mapper))
         if problems:
             raise ModelError(problems)
-        names = {f.name for f in fields(cls)} - {"mapper", "table", "key"}
+        names = {f.name for f in fields(cls)} - {"mapper", "table", "key", "lanes"}
         found = {name: next(iter(_matches(mapper, name)), None) for name in names}
         (key,) = mapper.primary_key
         name = next(name for name, column in mapper.columns.items() if column is key)
@@ -96,6 +98,11 @@ class Contract:
 def _matches(mapper: Mapper[Any], name: str) -> list[Attribute]:
     accepted = {folded(n) for n in (name, *EXPECTED[name].aliases)}
     return [Attribute(key, column) for key, column in mapper.columns.items() if folded(key) in accepted]
+
+
+def root_id_names(mapper: Mapper[Any]) -> list[str]:
+    """The names of the attributes that would be RootId; one, if the class is a ticket."""
+    return [attribute.name for attribute in _matches(mapper, "root_id")]
 
 
 def _problems(mapper: Mapper[Any]) -> Iterator[str]:

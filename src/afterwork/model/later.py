@@ -16,7 +16,7 @@ from afterwork.model.external_id import external_id_or_none
 from afterwork.model.lane import MAIN, lane_name
 from afterwork.model.method import BoundMethod
 from afterwork.model.moment import aware
-from afterwork.model.ticket import ROOT, AsyncTicket, ticket_contract
+from afterwork.model.ticket import ROOT, AsyncTicket, forget_not_saved, ticket_contract
 from afterwork.model.unique import pending_ticket
 from afterwork.model.viewmodel import ViewModel
 from afterwork.model.work import name_of_method
@@ -93,10 +93,12 @@ def later(
     if latest is not None:
         _set(ticket, contract.not_after, _stored(contract.not_after, contract, target_session, latest), "not_after")
     _set(ticket, contract.priority, priority, "priority")
-    _set(ticket, contract.lane, request.lane, "lane")
+    if contract.lane is not None or not isinstance(lane, Declared):  # without the attribute, it goes by its work
+        _set(ticket, contract.lane, request.lane, "lane")
     if keep is not None:
         _set(ticket, contract.keep_receipt_minutes, _minutes(keep))
     ticket.root_object = request.root
+    forget_not_saved(ticket, contract)
     target_session.add(ticket)
     return ticket  # type: ignore[no-any-return]
 

@@ -3,7 +3,7 @@
 import difflib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Table, inspect
@@ -15,6 +15,7 @@ from afterwork.language.spelling import folded
 from afterwork.model.cache import Cache, caches_of
 from afterwork.model.contract import CLASS_NAME, Contract
 from afterwork.model.external_id import parse
+from afterwork.model.lane import MAIN
 from afterwork.model.later import HOW_TO_HAVE_TICKETS
 from afterwork.model.machine.declare import declared_machines
 from afterwork.model.machine.within import IS_IN, WHILE, base_of
@@ -106,6 +107,14 @@ class ReadModel:
         return f"{shown(name)} is no view model and no method of this model.{known}"
 
 
+def _works_by_lane(works: Mapping[str, Work]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in sorted(works):
+        if works[name].lane != MAIN:
+            found.setdefault(works[name].lane, []).append(name)
+    return found
+
+
 def read_model(base: object) -> ReadModel:
     """Read the model of a declarative base, an automap base or a `registry`.
 
@@ -122,6 +131,8 @@ def read_model(base: object) -> ReadModel:
     contract = _contract(mappers, problems)
     if problems or contract is None:
         raise ModelError(problems)
+    if contract.lane is None:
+        contract = replace(contract, lanes=_works_by_lane(works))
     spellings = {folded(name): work for name, work in works.items()}
     return ReadModel(classes, works, caches, timers, once, contract, spellings)
 

@@ -13,7 +13,14 @@ from sqlalchemy.orm import Mapped, Mapper, Session, mapped_column, object_sessio
 from sqlalchemy.orm.attributes import set_committed_value
 
 from afterwork.errors import BadRequest, shown
-from afterwork.model.contract import CLASS_NAME, DEFAULT_KEEP_MINUTES, MOST_KEEP_MINUTES, Attribute, Contract
+from afterwork.model.contract import (
+    CLASS_NAME,
+    DEFAULT_KEEP_MINUTES,
+    MOST_KEEP_MINUTES,
+    Attribute,
+    Contract,
+    root_id_names,
+)
 from afterwork.model.external_id import external_id, external_id_or_none
 from afterwork.model.moment import UtcDateTime, aware
 
@@ -31,7 +38,21 @@ class RootObject:
     def __set__(self, ticket: object, root: object | None) -> None:
         vars(ticket)[ROOT] = root
         attribute = contract_of(type(ticket)).root_id.name
-        setattr(ticket, attribute, None if root is None else external_id_or_none(root))
+        setattr(ticket, attribute, None if root is None else external_id_or_none(root) or ROOT_NOT_SAVED)
+
+
+class RootNotSaved:
+    """Stands in RootId until the flush that saves a ticket, whose root has no key yet. Whoever saves the ticket without
+    one, as `bulk_save_objects` does, is refused by the driver, since no RootId can be had then."""
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "(the ticket's root is not saved yet: flush it first, or save the ticket by session.add)"
+
+
+ROOT_NOT_SAVED: Any = RootNotSaved()
 
 
 class AsyncTicket:
@@ -97,7 +118,24 @@ def adopt(mapper: Mapper[Any], cls: type) -> None:
     if not hasattr(cls, "root_object"):
         cls.root_object = RootObject()  # type: ignore[attr-defined]
     event.listen(mapper, "before_insert", resolve_root)
-    event.listen(mapper, "before_update", resolve_root)
+    event.listen(mapper, "before_update", resolve_changed_root)
+    for name in root_id_names(mapper):
+        carry_root(mapper, name)
+
+
+def carry_root(mapper: Mapper[Any], name: str) -> None:
+    """Let `session.merge(ticket)` bring along the root, as it does with what a relationship leads to."""
+    prop = mapper.get_property(name, _configure_mappers=False)
+    prop.__class__ = type("RootIdProperty", (type(prop),), {"__slots__": (), "inherit_cache": True, "merge": _merge})
+
+
+def _merge(
+    self: Any, session: Session, source: Any, source_dict: Any, dest: Any, dest_dict: Any, load: bool, *others: Any
+) -> None:
+    super(type(self), self).merge(session, source, source_dict, dest, dest_dict, load, *others)
+    root = source_dict.get(ROOT)
+    if root is not None:
+        dest_dict[ROOT] = root if object_session(root) is session else session.merge(root, load=load)
 
 
 @event.listens_for(Session, "before_flush")
@@ -107,6 +145,7 @@ def complete(session: Session, flush: object, instances: object) -> None:
     for ticket in _tickets(session._new.values()):  # session.new would copy what may be large
         contract = contract_of(type(ticket))
         check_row(ticket, contract)
+        forget_not_saved(ticket, contract)
         root = vars(ticket).get(ROOT)
         if root is not None and object_session(root) is None:
             session.add(root)
@@ -114,6 +153,12 @@ def complete(session: Session, flush: object, instances: object) -> None:
 
 def _tickets(states: Iterable[Any]) -> list[Any]:
     return [obj for obj in states if is_ticket_class(type(obj))]
+
+
+def forget_not_saved(ticket: object, contract: Contract) -> None:
+    """Let a RootId that is not known be null until it is."""
+    if vars(ticket).get(contract.root_id.name) is ROOT_NOT_SAVED:
+        setattr(ticket, contract.root_id.name, None)
 
 
 def check_row(ticket: object, contract: Contract) -> None:
@@ -142,10 +187,10 @@ def _check_moment(moment: object, attribute: Attribute) -> None:
 def resolve_root(mapper: Mapper[Any], connection: object, ticket: Any) -> None:
     """Give a ticket the external id of its root, or note that the root's key comes later in this flush."""
     root = vars(ticket).get(ROOT)
-    if root is None:
+    attribute = contract_of(type(ticket)).root_id.name
+    if root is None or (vars(ticket).get(attribute) and not _has_its_key(root)):
         return
     text = external_id_or_none(root)
-    attribute = contract_of(type(ticket)).root_id.name
     if text is not None:
         if getattr(ticket, attribute) != text:
             setattr(ticket, attribute, text)
@@ -153,6 +198,21 @@ def resolve_root(mapper: Mapper[Any], connection: object, ticket: Any) -> None:
     session = object_session(ticket)
     assert session is not None  # it is being flushed by one
     session.info.setdefault(WITHOUT_ROOT_ID, []).append(ticket)
+
+
+def resolve_changed_root(mapper: Mapper[Any], connection: object, ticket: Any) -> None:
+    """The same for a ticket that was saved before: only if it has been given another root since, that had no key. What
+    has become of a root that it was saved with doesn't matter any more."""
+    contract = contract_of(type(ticket))
+    if vars(ticket).get(contract.root_id.name, "") in (None, ROOT_NOT_SAVED):
+        forget_not_saved(ticket, contract)
+        resolve_root(mapper, connection, ticket)
+
+
+def _has_its_key(root: object) -> bool:
+    """Return whether an object's key is known without asking the database, which may not have it any more."""
+    mapper: Mapper[Any] = inspect(root).mapper
+    return all(mapper.get_property_by_column(column).key in vars(root) for column in mapper.primary_key)
 
 
 @event.listens_for(Session, "after_flush")

@@ -88,8 +88,9 @@ def _missing(database: Database, connection: Connection, contract: Contract) -> 
 def has_wake_trigger(connection: Connection, contract: Contract) -> bool:
     """Whether PostgreSQL tells sleeping servers of new tickets, whoever writes them."""
     enabled = text(
-        "SELECT tgenabled <> 'D' AND prosecdef FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid"
-        " WHERE tgname = 'afterwork_wake' AND tgrelid = to_regclass(:table)"
+        "SELECT count(*) = 2 FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid"
+        " WHERE tgname IN ('afterwork_wake', 'afterwork_wake_again') AND tgrelid = to_regclass(:table)"
+        " AND tgenabled <> 'D' AND prosecdef"
     )
     return bool(connection.execute(enabled, {"table": _quoted(connection, contract)}).scalar())
 
@@ -175,16 +176,24 @@ def _columns(connection: Connection, table: Table) -> Iterator[str]:
 
 
 def _wake_trigger(connection: Connection, contract: Contract) -> Iterator[str]:
-    """Tell a sleeping server of new tickets. What the server itself writes to end a ticket fires nothing."""
+    """Tell a sleeping server of new tickets, and of those that somebody sets back. What the server itself writes to end
+    a ticket fires nothing."""
     quote = connection.dialect.identifier_preparer.quote
     watched = [contract.execute_earliest, contract.view_model, contract.root_id, contract.lane, contract.priority]
     columns = ", ".join(quote(attribute.column.name) for attribute in watched if attribute is not None)
     table = _quoted(connection, contract)
     create_wake_function(connection)
     connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS afterwork_wake ON {table}")
+    connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS afterwork_wake_again ON {table}")
     connection.exec_driver_sql(
         f"CREATE TRIGGER afterwork_wake AFTER INSERT OR UPDATE OF {columns} ON {table} "
         "FOR EACH STATEMENT EXECUTE FUNCTION afterwork_wake()"
+    )
+    done, error = (quote(attribute.column.name) for attribute in (contract.done, contract.error))
+    connection.exec_driver_sql(
+        f"CREATE TRIGGER afterwork_wake_again AFTER UPDATE OF {done}, {error} ON {table} FOR EACH ROW "
+        f"WHEN (NEW.{done} IS NULL AND NEW.{error} IS NULL AND (OLD.{done} IS NOT NULL OR OLD.{error} IS NOT NULL)) "
+        "EXECUTE FUNCTION afterwork_wake()"
     )
     yield f"trigger afterwork_wake on {contract.table.fullname} created"
 

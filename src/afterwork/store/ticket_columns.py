@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Any
 
 from sqlalchemy import (
@@ -53,7 +54,9 @@ class Columns:
         self.own_lane = of(contract.lane) if contract.lane else null()
         main = literal_column(f"'{MAIN}'", Text())
         none: ColumnElement[int] = literal_column(str(NO_PRIORITY))
-        self.lane = func.coalesce(of(contract.lane), main) if contract.lane else main
+        self.lane = (
+            func.coalesce(of(contract.lane), main) if contract.lane else _lane_of_work(self.work, contract, main)
+        )
         self.priority = func.coalesce(of(contract.priority), none) if contract.priority else none
         created = of(contract.created) if contract.created is not None and _orders(contract) else None
         self.moment = _moment(contract, dialect, self.earliest, created)
@@ -62,7 +65,7 @@ class Columns:
         self.moment_as_stored = (type_coerce if dialect == "sqlite" else cast)(self.moment, Text)
         # What the class has no attribute for is the same for all; a constant can neither be indexed nor sorted by.
         self.order_in_lane = (*([self.priority] if contract.priority else []), self.moment, self.key)
-        self.order = (*([self.lane] if contract.lane else []), *self.order_in_lane)
+        self.order = (*([self.lane] if contract.lane or contract.lanes else []), *self.order_in_lane)
         self.earliest_read = readable(self.earliest, dialect)
         self.moment_read = readable(self.moment, dialect)
         self.created_at = readable(of(contract.created), dialect) if contract.created else null()
@@ -95,6 +98,19 @@ def former_index(contract: Contract) -> str:
     return f"afterwork_{contract.table.name.removeprefix('afterwork_')}_pending"
 
 
+def _lane_of_work(work: ColumnElement[Any], contract: Contract, main: ColumnElement[str]) -> ColumnElement[str]:
+    """The lane that a ticket's work declares."""
+    if not contract.lanes:
+        return main
+    lanes = ((work.in_([*map(_literal, works)]), _literal(lane)) for lane, works in contract.lanes.items())
+    return func.coalesce(case(*lanes), main)
+
+
+def _literal(text: str) -> ColumnElement[str]:
+    quoted = text.replace("'", "''")
+    return literal_column(f"'{quoted}'", Text())
+
+
 def _orders(contract: Contract) -> bool:
     """Whether the moment of creation is there and can be compared with ExecuteEarliest."""
     return contract.created is not None and has_zone(contract.created.column) == has_zone(
@@ -107,7 +123,8 @@ def _moment(
 ) -> ColumnElement[Any]:
     """Return the moment by which tickets are ordered. What is no moment comes first, and so ends soon."""
     moments = [] if created is None else [case((in_calendar(created, dialect), created))]
-    otherwise = func.coalesce(*moments, _long_ago(contract, dialect))
+    long_ago = _long_ago(contract, dialect)
+    otherwise = func.coalesce(*moments, long_ago) if moments else long_ago  # SQLite takes no coalesce of one
     if dialect != "sqlite":
         return func.coalesce(earliest, otherwise)
     nothing = literal_column("''", earliest.type)
@@ -131,8 +148,10 @@ def indexes(contract: Contract, dialect: str) -> Sequence[Index]:
     # On a copy, so that the application's own metadata, and what Alembic compares with it, stay as they are.
     table = contract.table.to_metadata(MetaData())
     c = Columns(contract, table, dialect)
+    # Of works and lanes, an index is good for those that it was made for.
+    lanes = f"_{blake2b(repr(contract.lanes).encode(), digest_size=4).hexdigest()}" if contract.lanes else ""
     wanted = {
-        "order": (c.order, c.pending),
+        f"order{lanes}": (c.order, c.pending),
         "root": ((c.root_id, c.work), c.pending),
         "ended": ((c.delete_time,), c.delete_time.is_not(None)),
         "failed": ((c.key,), c.failed),
