@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 import afterwork as aw
 from afterwork.events import Event, Reached
+from afterwork.journal.postgresql_marks import MOVED
 from afterwork.manifest.continuity import Continuity
 from tests.journal.continuity_scene import CHILDREN, PARTS, PLAIN, Place, opened
 from tests.support.postgres import Server
@@ -341,6 +342,21 @@ def test_after_a_restore_nothing_that_was_seen_means_anything(pg: Engine) -> Non
     place.install()
     place.run()
     assert place.total() == 202
+
+
+def test_the_search_path_of_who_looks_is_no_interruption(pg: Engine) -> None:
+    place = opened(pg)
+    place.sql(
+        "CREATE SCHEMA more",
+        "CREATE FUNCTION more.doubled(integer) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT $1 * 2'",
+        "ALTER TABLE orders ADD twice integer GENERATED ALWAYS AS (more.doubled(amount)) STORED",
+        'UPDATE afterwork_watch SET columns = \'["id", "customer_id", "amount", "twice"]\' WHERE id = 2',
+    )
+    place.run()
+    with pg.connect() as connection:
+        for path in ("public", "public, more"):
+            connection.exec_driver_sql(f"SET search_path TO {path}")
+            assert connection.execute(MOVED).all() == []
 
 
 def test_the_name_of_a_value_is_a_value(pg: Engine) -> None:

@@ -198,3 +198,16 @@ def test_a_value_that_a_trigger_changes_is_told_by_verify(app: aw.Afterwork, eng
     assert weight(engine) == 102
     (difference,) = app.verify(engine).differences
     assert (difference.stored, difference.calculated) == ("102", "2")
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_what_a_trigger_cuts_off_from_capture_is_seen_after_a_repair(app: aw.Afterwork, engine: Engine) -> None:
+    made(app, engine, "dict")
+    sql(engine, "CREATE TRIGGER last AFTER UPDATE ON part BEGIN SELECT RAISE(IGNORE); END")
+    sql(engine, "UPDATE part SET weight = 2")
+    app.run_until_idle(engine)
+    assert weight(engine) == 1
+
+    app.repair(engine)
+    app.run_until_idle(engine)
+    assert weight(engine) == 2

@@ -97,7 +97,7 @@ def look(session: Session, order: Order) -> str:
     seen = [customer.by_property, customer.by_function(), customer.by_slot(), customer.by_dictionary()]
     seen += [customer.heading, customer.greeting, customer.bonus, customer.notes, customer.percent]
     seen += [[one.id for one in customer.orders], getattr(customer, "left", None), NOTED.get()]
-    return repr([*seen, dict(session.info), order.way])
+    return repr([*seen, dict(session.info), session.connection().info.get("noted"), order.way])
 
 
 def mine(order: Order) -> Any:
@@ -156,6 +156,7 @@ WAYS: dict[str, Way] = {
     "set as if loaded": set_as_loaded,
     "its own value set as if loaded": set_own_as_loaded,
     "noted in the session": lambda session, order: session.info.update(noted=1),
+    "noted in the connection": lambda session, order: session.connection().info.update(noted=1),
     "noted in a context": lambda session, order: NOTED.set(1),
 }
 
@@ -172,7 +173,9 @@ def stored(engine: Engine) -> dict[int, str | None]:
 
 def from_scratch(engine: Engine, number: int) -> str | None:
     with Session(engine) as session:
-        return copy_context().run(session.get_one(Order, number).compute_seen)
+        found = copy_context().run(session.get_one(Order, number).compute_seen)
+        session.connection().info.pop("noted", None)  # which the pool would keep
+        return found
 
 
 @pytest.mark.parametrize("way", WAYS)

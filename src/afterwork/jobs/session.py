@@ -139,8 +139,15 @@ class ReadSession(RunSession):
     only_reads = True
 
     def __init__(self, connection: Connection) -> None:
+        self._info_before = {**connection.info}
         super().__init__(connection)
         self.autoflush = False
+
+    def end(self) -> None:
+        """Let go of all objects, and of what the calculation has noted with the connection, which the next one has, too."""
+        self._info.clear()
+        self._info.update(self._info_before)
+        super().end()
 
     def flush(self, objects: Any = None) -> None:
         if self.changed:

@@ -24,7 +24,8 @@ ALWAYS, REPLICA, OFF = "A", "R", "D"
 
 
 # A part is a partition or a child by INHERITS, of any depth. One that is just being detached is none any more
-# (`inhdetachpending`, which older versions have not).
+# (`inhdetachpending`, which older versions have not). What a generated column is made of is compared as the server has
+# parsed it: written out, it depends on the search path of who asks.
 _MARK = """
 RECURSIVE home AS (
     SELECT j.oid, j.relnamespace FROM pg_class j WHERE j.oid = to_regclass('afterwork_journal')
@@ -61,7 +62,7 @@ RECURSIVE home AS (
         WHERE EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = relation.oid)
     UNION ALL SELECT watch, 'column', a.attname::text, concat_ws(' ', a.attnum, a.atttypid, a.atttypmod,
         a.attcollation, nullif(a.attgenerated::text, ''),
-        CASE WHEN a.attgenerated <> '' THEN pg_get_expr(d.adbin, d.adrelid) END), a.attname::text
+        CASE WHEN a.attgenerated <> '' THEN md5(d.adbin::text) END), a.attname::text
         FROM attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     UNION ALL SELECT watch, 'touch', attname::text, written, attname::text FROM attribute
     UNION ALL SELECT watch, 'setting', attname::text, md5(concat_ws(' ', settings, d.oid, d.xmin)), attname::text
