@@ -144,7 +144,7 @@ class ReadSession(RunSession):
         self.autoflush = False
 
     def end(self) -> None:
-        """Let go of all objects, and of what the calculation has noted with the connection, which the next one has, too."""
+        """Let go of all objects, and of what was noted with the connection, which the next calculation has, too."""
         self._info.clear()
         self._info.update(self._info_before)
         super().end()
