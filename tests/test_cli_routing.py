@@ -75,7 +75,7 @@ def test_a_drained_server_leaves(engine: Engine, address: str, servers: list[sub
     eventually(lambda: shop.app.insight(engine).at_work().servers, SOON)
     eventually(lambda: json.loads(told(run("lanes", APP, "--database", address, "--json")))["servers"][0]["knows"])
     (server,) = json.loads(told(run("lanes", APP, "--database", address, "--json")))["servers"]
-    assert server["serves"] == "lanes mail, main; only tickets, timers"
+    assert server["serves"] == {"lanes": ["mail", "main"], "except_lanes": [], "only": ["tickets", "timers"]}
     assert "lanes mail, main; only tickets, timers" in told(run("lanes", APP, "--database", address))
 
     said = told(run("drain", APP, str(server["id"]), "--database", address))

@@ -12,6 +12,7 @@ from afterwork.manifest.public import depends_on, passed
 from afterwork.model.derived import Derived, derived
 from afterwork.model.expression import eal, ocl
 from afterwork.model.external_id import external_id
+from afterwork.model.lane import Lane
 from afterwork.model.later import later, session
 from afterwork.model.machine.asking import while_in
 from afterwork.model.machine.declare import BoundMachine, machine
@@ -42,6 +43,7 @@ __all__ = [
     "Ended",
     "Every",
     "Identity",
+    "Lane",
     "ManualClock",
     "Model",
     "Once",

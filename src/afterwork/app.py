@@ -33,6 +33,7 @@ from afterwork.model.cache import MachineCache
 from afterwork.model.expression import evaluate
 from afterwork.model.external_id import external_id
 from afterwork.model.jobs_file.load import JobsFile, load, load_again
+from afterwork.model.lane import Lane, lanes_by_name
 from afterwork.model.later import session as session_of
 from afterwork.model.reading import ReadModel, read_model, registry_of
 from afterwork.server.health import Health, Prober, Sign, of_database
@@ -40,8 +41,9 @@ from afterwork.server.idle import run_until_idle
 from afterwork.server.loop import Server
 from afterwork.server.signals import Signals
 from afterwork.settings import Settings
-from afterwork.store import rights, schema
+from afterwork.store import abilities, rights, schema
 from afterwork.store.database import Database, database_of
+from afterwork.store.limits import Limits
 from afterwork.store.routing import routing_of
 from afterwork.store.tickets import Tickets, tickets_of
 from afterwork.triggers.assemble import matcher_of, recorder_of, stale_trigger
@@ -75,6 +77,7 @@ class Afterwork:
     The model is read once, at the first use. `settings` are the knobs of its servers, `clock` tells them the time, and
     `on_event` is told what they do (see `afterwork.events`). `variables` are given, by name, to each view model that
     declares such a variable (`aw.variable`); `server_started`, the moment at which the server began, is always one.
+    `lanes` are those with rules of their own (`aw.Lane`) that no work gives as its `lane=`.
     """
 
     def __init__(
@@ -85,8 +88,10 @@ class Afterwork:
         clock: Clock | None = None,
         on_event: Listener | None = None,
         variables: Mapping[str, Any] | None = None,
+        lanes: Iterable[Lane] = (),
     ) -> None:
         self.base = base
+        self.lanes = lanes_by_name(lanes)
         self.settings = settings or Settings()
         routing_of(self.settings)
         self.clock = clock or SystemClock()
@@ -103,7 +108,7 @@ class Afterwork:
     @cached_property
     def model(self) -> ReadModel:
         """The model. Raises `ModelError`, listing all that is wrong with it."""
-        return read_model(self.base)
+        return read_model(self.base, self.lanes)
 
     def load(self, path: str | Path, *, python: Iterable[Callable[..., Any]] = ()) -> list[str]:
         """Add the jobs of a TOML or YAML file to the model: view models, methods and calculated members, with what
@@ -348,7 +353,8 @@ class Afterwork:
         schema.check_installed(database, connection)
         installation = schema.installation(connection)
         variables = self._variables()
-        trigger, rounds = self._trigger(database, installation, tickets, variables, events, care)
+        limits, routing = Limits(self.model.lanes, self.model.lane_names), routing_of(self.settings)
+        trigger, rounds = self._trigger(database, installation, tickets, variables, events, care, limits)
         if rounds is not None:
             rounds.register(connection)
         refresher = stale_trigger(database, self.model, connection, self.clock, events, installation, care)
@@ -356,7 +362,8 @@ class Afterwork:
         upgrade = upgrade_of(database, self.model, installation, self.clock, events, variables, care)
         return Runner(
             database, trigger, self.clock, events, self.settings, history, care, refresher, rounds, upgrade, variables,
-            self.around, routing_of(self.settings), [*self.model.works], Timeouts(self.settings.abandon_after),
+            self.around, routing, limits, abilities.said(self.model.works, routing),
+            Timeouts(self.settings.abandon_after),
         )  # fmt: skip
 
     def _variables(self) -> dict[str, Any]:
@@ -370,12 +377,13 @@ class Afterwork:
         variables: Mapping[str, Any],
         events: Events,
         care: Care,
+        limits: Limits,
     ) -> tuple[Trigger, Rounds | None]:
-        own = TicketTrigger(self.model, tickets, installation, self.clock, routing_of(self.settings))
+        own = TicketTrigger(self.model, tickets, installation, self.clock, routing_of(self.settings), limits)
         if not self.model.timers:
             return own, None
         rounds = rounds_of(database, self.model, self.clock, events, variables, care)
         hits = HitTrigger(
-            self.model, database.dialect, installation, rounds.timers, self.clock, routing_of(self.settings)
+            self.model, database.dialect, installation, rounds.timers, self.clock, routing_of(self.settings), limits
         )
         return TicketsAndTimers(own, hits, rounds.timers), rounds

@@ -17,11 +17,16 @@ PENDING = "afterwork_sys_async_ticket_order"
 LOOKS: dict[str, Callable[[Tickets, Connection, Shop], object]] = {
     "groups": lambda tickets, connection, shop: tickets.groups(connection),
     "due of a priority": lambda tickets, connection, shop: tickets.claim_due(
-        connection, "main", 2147483647, shop.clock.now(), 100
+        connection, "main", 2147483647, shop.clock.now(), 100, "alone"
     ),
-    "due first": lambda tickets, connection, shop: tickets.claim_due(connection, "main", None, shop.clock.now(), 100),
+    "due first": lambda tickets, connection, shop: tickets.claim_due(
+        connection, "main", None, shop.clock.now(), 100, "alone"
+    ),
     "due in parallel": lambda tickets, connection, shop: tickets.claim_due(
-        connection, "parallel", 2147483647, shop.clock.now(), 1
+        connection, "parallel", 2147483647, shop.clock.now(), 1, "parallel"
+    ),
+    "due in a lane with slots": lambda tickets, connection, shop: tickets.claim_due(
+        connection, "main", None, shop.clock.now(), 1, "slots", is_paced=True
     ),
 }
 
@@ -105,7 +110,7 @@ def test_a_look_costs_the_same_with_ten_or_ten_thousand_pending(the_shop: Shop, 
     def look(connection: Connection) -> object:
         if name == "groups":
             return tickets.groups(connection)
-        return tickets.claim_due(connection, "main", None, the_shop.clock.now(), 10)
+        return tickets.claim_due(connection, "main", None, the_shop.clock.now(), 10, "alone")
 
     efforts = []
     for pending in (10, 10_000):

@@ -26,7 +26,7 @@ def lanes(app: Afterwork, url: URL, as_json: bool) -> None:
 
 def at_work_lines(found: AtWork) -> Iterator[str]:
     """What goes on, for people."""
-    head = ("lane", "now", "wait", "hits", "the first since (UTC)", "scheduled")
+    head = ("lane", "rule", "now", "wait", "hits", "the first since (UTC)", "scheduled")
     yield from table(head, [_lane_cells(one) for one in found.lanes])
     yield ""
     columns = ("server", "is", "process", "host", "started (UTC)", "last showed life (UTC)", "serves", "knows")
@@ -41,14 +41,23 @@ def at_work_lines(found: AtWork) -> Iterator[str]:
 def _server_cells(server: ServerView) -> tuple[str, ...]:
     mark = f"{server.mark}, draining" if server.draining else server.mark
     times = moment(server.started), moment(server.seen)
-    return str(server.id), mark, str(server.process), server.host, *times, server.serves, f"{len(server.knows):,} works"
+    return (
+        str(server.id),
+        mark,
+        str(server.process),
+        server.host,
+        *times,
+        str(server.serves),
+        f"{len(server.knows):,} works",
+    )
 
 
 def _lane_cells(lane: LaneView) -> tuple[str, ...]:
     busy = [run.work or run.ticket for run in lane.running]
     held = [] if lane.held_by is None else [f"a transaction (process {lane.held_by.process})"]
-    now = ", ".join([*(["paused"] if lane.paused else []), *busy, *held]) or "free"
-    return lane.name, now, str(lane.waiting), str(lane.hits), moment(lane.oldest), str(lane.scheduled)
+    rate = [] if lane.free_from is None else [f"its rate is used up until {moment(lane.free_from)}"]
+    now = ", ".join([*(["paused"] if lane.paused else []), *rate, *busy, *held]) or "free"
+    return lane.name, lane.rule, now, str(lane.waiting), str(lane.hits), moment(lane.oldest), str(lane.scheduled)
 
 
 @click.command()

@@ -7,7 +7,7 @@ from sqlalchemy import URL, Engine
 
 from afterwork.app import Afterwork
 from afterwork.cli.arguments import as_json, engine_at, the_app, the_database, twin
-from afterwork.cli.printing import say, spark
+from afterwork.cli.printing import moment, say, spark
 from afterwork.errors import MissingPackage
 from afterwork.insight import Attention, MinuteSums, Overview
 
@@ -77,6 +77,8 @@ def numbers(found: Overview) -> Iterator[tuple[str, str]]:
     yield "stale", f"{status.stale} caches{since}"
     yield "servers", ", ".join(status.servers) or "none"
     yield "paused", ", ".join(status.paused) or "none"
+    if status.paced:
+        yield "rates", ", ".join(f"{lane} used up until {moment(until)} UTC" for lane, until in status.paced.items())
     if latency.p50 is None or latency.p99 is None:
         yield "latency", "no run has ended within an hour"
     else:

@@ -1,16 +1,16 @@
 """What can be read of lanes: what runs there, who waits, and whether they are paused."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, select
 
 from afterwork.insight.running import RunningView
 from afterwork.insight.servers import ServerView
-from afterwork.model.lane import PARALLEL
+from afterwork.model.lane import PARALLEL, Rate
 from afterwork.model.reading import ReadModel
-from afterwork.store import tables
+from afterwork.store import limits, pace, tables
 from afterwork.store.count import Count
 from afterwork.store.database import Database, Holder
 from afterwork.store.ticket_columns import aware
@@ -22,7 +22,8 @@ from afterwork.store.ticket_walk import Walk
 class LaneView:
     """A lane. `waiting` and `scheduled` count its tickets, `hits` those hits of timers that wait in it; `oldest` is
     from when on the first one could have run. `running` are its runs outside of a transaction. `held_by` is the
-    transaction in which tickets of the lane run just now, as far as the database tells (PostgreSQL does)."""
+    transaction in which tickets of the lane run just now, as far as the database tells (PostgreSQL does). At most
+    `limit` of its works run at a time. With a `rate` that is used up, the next one may begin at `free_from`."""
 
     name: str
     paused: bool
@@ -32,10 +33,21 @@ class LaneView:
     oldest: datetime | None
     running: Sequence[RunningView]
     held_by: Holder | None
+    limit: int = 1
+    rate: Rate | None = None
+    free_from: datetime | None = None
+
+    @property
+    def rule(self) -> str:
+        """How many run at a time, and how many begin in which span, in words."""
+        if not self.is_exclusive:
+            return "beside each other"
+        limit = "one at a time" if self.limit == 1 else f"{self.limit:,} at a time"
+        return limit if self.rate is None else f"{limit}, {self.rate.most:,} in {self.rate.per}"
 
     @property
     def is_exclusive(self) -> bool:
-        """Whether its works run one at a time."""
+        """Whether its works run one at a time, or as many as its limit says."""
         return self.name != PARALLEL
 
 
@@ -62,10 +74,16 @@ class Lanes:
         rows = select(tables.lane.c.name, tables.lane.c.paused)
         paused = {row.name: row.paused for row in connection.execute(rows)}
         held = self.database.lane_holders(connection)
+        rules = limits.rules(connection)
         waiting = {lane for walk in (self.tickets, self.hits) for lane in walk.lanes(connection)}
         declared = {work.lane for work in self.model.works.values()} | {one.lane for one in self.model.timers.values()}
-        names = sorted({*paused, *waiting, *declared})
-        return [self._view(connection, name, paused.get(name, False), held, running) for name in names]
+        names = sorted({*paused, *waiting, *declared, *rules})
+        found = [self._view(connection, name, paused.get(name, False), held, running) for name in names]
+        return [self._with_rule(connection, one, *rules[one.name]) if one.name in rules else one for one in found]
+
+    def _with_rule(self, connection: Connection, lane: LaneView, slots: int | None, rate: Rate | None) -> LaneView:
+        free_from = None if rate is None else pace.free_from(connection, lane.name, self.tickets.now)
+        return replace(lane, limit=slots or 1, rate=rate, free_from=free_from)
 
     def _view(
         self,

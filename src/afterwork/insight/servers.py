@@ -9,6 +9,8 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, select
 
 from afterwork.insight.running import RunningView
+from afterwork.language.spelling import folded
+from afterwork.model.machine.within import base_of
 from afterwork.store import tables
 from afterwork.store.database import Database, ServerRow
 from afterwork.store.routing import Routing
@@ -21,8 +23,8 @@ or it is gone without having stopped, and another server will find that out."""
 @dataclass(frozen=True)
 class ServerView:
     """A server, where it runs, since when it is there, and when it last showed life (it does so every few minutes).
-    `running` is what it runs outside of a transaction. It `serves` lanes and ways to start, in words, and `knows` works
-    by their names, without underscores and in lower case. One that is `draining` leaves when its runs have ended."""
+    `running` is what it runs outside of a transaction. It `serves` lanes and ways to start, and `knows` works by
+    their names, without underscores and in lower case. One that is `draining` leaves when its runs have ended."""
 
     id: int
     host: str
@@ -31,9 +33,13 @@ class ServerView:
     seen: datetime
     mark: Mark
     running: Sequence[RunningView]
-    serves: str
+    serves: Routing
     knows: Sequence[str]
     draining: bool
+
+    def is_able(self, work: str) -> bool:
+        """Return whether it knows a work."""
+        return folded(base_of(work)) in self.knows
 
     def __str__(self) -> str:
         return f"{self.id} (process {self.process} on {self.host})"
@@ -58,7 +64,7 @@ def _view(
 ) -> ServerView:
     known = ServerRow(*(row._mapping[field.name] for field in fields(ServerRow)))
     mark = _mark(database, now - row.seen) if database.is_alive(connection, known) else "gone"
-    serves, knows = str(Routing.read(row.serves)), json.loads(row.knows or "[]")
+    serves, knows = Routing.read(row.serves), json.loads(row.knows or "[]")
     return ServerView(row.id, row.host, row.process, row.started, row.seen, mark, running, serves, knows, row.draining)
 
 

@@ -1,7 +1,7 @@
 """What goes on in a database, in a few numbers."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, CompoundSelect, Connection, SelectBase, bi
 from afterwork.insight import servers
 from afterwork.manifest.tables import definition as definitions
 from afterwork.manifest.tables import due as dues
-from afterwork.store import tables
+from afterwork.store import limits, pace, tables
 from afterwork.store.count import BOUND, NONE, Count
 from afterwork.store.database import Database
 from afterwork.store.ticket_columns import aware
@@ -22,7 +22,8 @@ from afterwork.store.ticket_walk import Walk
 class Status:
     """What goes on in a database. `waiting` counts pending tickets by lane; `oldest` is how long the first waits that
     could run by now. `stale` counts caches that are stale, `stale_for` is how long the first has been so. Of each, no
-    more than some thousands are counted."""
+    more than some thousands are counted. `paced` has the lanes in which something waits whose rate is used up, with the
+    moment from which on the next may begin."""
 
     waiting: dict[str, Count]
     running: int
@@ -31,6 +32,7 @@ class Status:
     paused: Sequence[str]
     stale: Count
     stale_for: timedelta | None
+    paced: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def waiting_in_all(self) -> Count:
@@ -45,7 +47,17 @@ def status(database: Database, connection: Connection, walk: Walk, now: datetime
     paused = connection.execute(select(tables.lane.c.name).where(tables.lane.c.paused)).scalars().all()
     stale, stale_for = _stale(connection, now)
     living = servers.living(database, connection, now)
-    return Status(waiting, running, _oldest(connection, walk, now), living, paused, stale, stale_for)
+    return Status(
+        waiting, running, _oldest(connection, walk, now), living, paused, stale, stale_for,
+        dict(_paced(connection, waiting, now)),
+    )  # fmt: skip
+
+
+def _paced(connection: Connection, waiting: Collection[str], now: datetime) -> Iterator[tuple[str, datetime]]:
+    paced = [name for name, (_, rate) in limits.rules(connection).items() if rate is not None and name in waiting]
+    for name in sorted(paced):
+        if (free_from := pace.free_from(connection, name, now)) is not None:
+            yield name, free_from
 
 
 def _oldest(connection: Connection, walk: Walk, now: datetime) -> timedelta | None:

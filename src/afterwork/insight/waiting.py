@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
+from afterwork.errors import shown
 from afterwork.insight.lanes import LaneView
 from afterwork.insight.running import RunningView
 from afterwork.insight.servers import ServerView
@@ -32,11 +33,11 @@ class Waiting:
                 yield from self._runs(ticket)
             case "scheduled":
                 yield from _until(ticket)
-                yield from self._nobody()
+                yield from self._nobody(ticket)
             case "waiting":
                 yield from self._in_lane(ticket)
                 yield from self._behind(connection, ticket, place)
-                yield from self._nobody()
+                yield from self._nobody(ticket)
 
     def _runs(self, ticket: TicketView) -> Iterator[str]:
         for run in self.running:
@@ -55,7 +56,11 @@ class Waiting:
             return
         if lane.paused:
             yield f"Its lane {lane.name} is paused."
-        for run in lane.running if lane.is_exclusive else ():
+        if lane.free_from is not None and lane.rate is not None:
+            used_up = f"The rate of its lane {lane.name} is used up, {lane.rate.most} in {lane.rate.per}"
+            yield f"{used_up}: the next may begin at {_moment(lane.free_from)}."
+        is_taken = lane.is_exclusive and len(lane.running) >= lane.limit
+        for run in lane.running if is_taken else ():
             yield f"Its lane {lane.name} is taken by {run.work or 'a run'} ({run.ticket}) since {_moment(run.since)}."
         if lane.held_by is not None:
             since = "" if lane.held_by.since is None else f" since {_moment(lane.held_by.since)}"
@@ -66,9 +71,14 @@ class Waiting:
         if ahead.number:
             yield f"{ahead} tickets of its lane {ticket.lane} come before it."
 
-    def _nobody(self) -> Iterator[str]:
-        if not any(server.mark == "alive" for server in self.servers):
+    def _nobody(self, ticket: TicketView) -> Iterator[str]:
+        there = [server for server in self.servers if server.mark == "alive" and not server.draining]
+        if not there:
             yield "No server is there to run it."
+        elif not any(server.serves.serves(ticket.lane, "ticket") for server in there):
+            yield f"No server that is there serves tickets of the lane {ticket.lane}."
+        elif ticket.work is not None and not any(server.is_able(ticket.work) for server in there):
+            yield f"No server that is there knows {shown(ticket.work)}."
 
 
 def _until(ticket: TicketView) -> Iterator[str]:

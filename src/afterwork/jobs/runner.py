@@ -58,7 +58,9 @@ from afterwork.model.retry import Retry, doubling
 from afterwork.model.timeout import NEVER
 from afterwork.model.work import ViewModelWork, Work
 from afterwork.settings import Settings
+from afterwork.store import pace
 from afterwork.store.database import Database
+from afterwork.store.limits import Limits
 from afterwork.store.progress import CANCELLED
 from afterwork.store.routing import ALL, Routing
 
@@ -105,8 +107,10 @@ class Runner:
     around: Around = nothing_around
     routing: Routing = ALL
     """What this server is there for."""
-    works: Sequence[str] = ()
-    """The names of all works that it knows."""
+    limits: Limits = field(default_factory=Limits)
+    """What it knows of lanes with limits and rates."""
+    says: Mapping[str, str] = field(default_factory=dict)
+    """What the row of this server says of what it knows and serves."""
     timeouts: Timeouts = field(default_factory=lambda: Timeouts(Settings().abandon_after))
     aside: Aside = field(default_factory=Aside)
 
@@ -115,12 +119,24 @@ class Runner:
         if self.upgrader is not None and self.upgrader.is_due(connection):
             return Due({ONCE: [0]}, None)
         now = self.clock.now()
-        found = self.trigger.due(connection, now)
+        found = self._paced(connection, self.trigger.due(connection, now), now)
         if self.refresher is None or not caches_too or not self.routing.does("caches"):
             return found
         caches = self.refresher.due(connection, now)
         moments = [moment for moment in (found.next_moment, caches.next_moment) if moment is not None]
         return Due({**caches.lanes, **found.lanes}, min(moments, default=None))
+
+    def _paced(self, connection: Connection, due: Due, now: datetime) -> Due:
+        """Return what is due without lanes whose rate is used up, which are due as soon as it isn't."""
+        waiting = {
+            lane: moment
+            for lane in due.lanes
+            if self.limits.rate(lane) is not None and (moment := pace.free_from(connection, lane, now)) is not None
+        }
+        if not waiting:
+            return due
+        lanes = {lane: priorities for lane, priorities in due.lanes.items() if lane not in waiting}
+        return Due(lanes, min(filter(None, (due.next_moment, *waiting.values()))))
 
     def execute(self, session: RunSession, claims: Sequence[Claim], give_up: GiveUp) -> Settled:
         """Perform claims one after the other. Raises what the first of them raises; nothing may be saved then.

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapper
 from afterwork.errors import BadDeclaration
 from afterwork.model.derived import Derived
 from afterwork.model.expression import expression_of, texts_of
+from afterwork.model.lane import lane_name
 from afterwork.model.machine.declare import Machine, declared_machines
 from afterwork.model.viewmodel import ViewModel
 from afterwork.model.when import WhenStale
@@ -90,7 +91,8 @@ class ViewModelCache(_Cache):
     def lane(self) -> str | None:
         """The lane that the view model names. Caches that name none run beside all lanes."""
         named = any("lane" in vars(cls) for cls in self.view_model.__mro__ if cls is not ViewModel)
-        return self.view_model.lane if named else None
+        lane = self.view_model.lane if named else None
+        return None if lane is None else lane_name(lane)
 
     @cached_property
     def checksum(self) -> str:

@@ -1,6 +1,11 @@
-"""Names of lanes. Jobs of one lane run one at a time over all servers; those of `PARALLEL` do not."""
+"""Lanes. Jobs of a lane run one at a time over all servers, unless it declares a limit; those of `PARALLEL` do not."""
 
+from collections.abc import Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass
+from datetime import timedelta
 from typing import Final
+
+from afterwork.errors import BadDeclaration, shown
 
 MAIN: Final = "main"
 """The lane of everything that names none."""
@@ -8,7 +13,73 @@ MAIN: Final = "main"
 PARALLEL: Final = "parallel"
 """What stands in a ticket's Lane for `lane=None`: no exclusive access, a pool of workers runs them."""
 
+MOST = 10_000
+"""The highest limit and rate."""
 
-def lane_name(lane: str | None) -> str:
+
+@dataclass(frozen=True)
+class Rate:
+    """At most so many runs begin in any span of this length."""
+
+    most: int
+    per: timedelta
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A lane with rules of its own: at most `limit` jobs run at a time, and at most `rate` begin in any span of `per`,
+    over all servers together.
+
+        MAIL = aw.Lane("mail", limit=5, rate=100, per=timedelta(minutes=1))
+
+    Give it as `lane=` to methods, view models and timers; or to `aw.Afterwork(Base, lanes=[MAIL])` where works name it
+    by "mail". Raises `BadDeclaration`.
+    """
+
+    name: str
+    _: KW_ONLY
+    limit: int = 1
+    rate: int | None = None
+    per: timedelta | None = None
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    @property
+    def paced(self) -> Rate | None:
+        """The rate, if it has one."""
+        return None if self.rate is None or self.per is None else Rate(self.rate, self.per)
+
+
+def _check(lane: Lane) -> None:
+    who = f"aw.Lane({shown(lane.name)})"
+    if not isinstance(lane.name, str) or not lane.name or "\0" in lane.name:
+        raise BadDeclaration(f"{who}: a lane needs a name.")
+    if lane.name == PARALLEL:
+        raise BadDeclaration(f"{who}: this is the name of no lane, for what runs in parallel. Give it another one.")
+    for name, value in (("limit", lane.limit), ("rate", 1 if lane.rate is None else lane.rate)):
+        if type(value) is not int or not 1 <= value <= MOST:
+            raise BadDeclaration(f"{who}: its {name} is {shown(value)}. Give a whole number from 1 to {MOST:,}.")
+    if (lane.rate is None) != (lane.per is None):
+        raise BadDeclaration(f"{who}: rate= and per= belong together: rate=100, per=timedelta(minutes=1).")
+    if lane.per is not None and (not isinstance(lane.per, timedelta) or lane.per <= timedelta(0)):
+        raise BadDeclaration(f"{who}: its per is {shown(lane.per)}. Give a span above zero: per=timedelta(minutes=1).")
+
+
+def lane_name(lane: str | Lane | None) -> str:
     """The name that stands in a row for a declared lane, where None is "in parallel"."""
-    return PARALLEL if lane is None else lane
+    return lane.name if isinstance(lane, Lane) else PARALLEL if lane is None else lane
+
+
+def lanes_by_name(lanes: Iterable[Lane]) -> Mapping[str, Lane]:
+    """Return lanes by their names. Raises `BadDeclaration` for two of a name that differ."""
+    found: dict[str, Lane] = {}
+    for lane in lanes:
+        if not isinstance(lane, Lane):
+            raise BadDeclaration(f'lanes=[{shown(lane)}]: give lanes, such as aw.Lane("mail", limit=5).')
+        if found.setdefault(lane.name, lane) != lane:
+            raise BadDeclaration(
+                f"The lane {shown(lane.name)} is declared twice: as {found[lane.name]} and as {lane}. Declare it once, "
+                "and use that everywhere."
+            )
+    return found

@@ -13,7 +13,7 @@ from afterwork.clock import now
 from afterwork.errors import BadRequest, ModelError, NoSession, shown
 from afterwork.model.contract import CLASS_NAME, Attribute, Contract, moment_for
 from afterwork.model.external_id import external_id_or_none
-from afterwork.model.lane import MAIN, lane_name
+from afterwork.model.lane import MAIN, Lane, lane_name
 from afterwork.model.method import BoundMethod
 from afterwork.model.moment import aware
 from afterwork.model.ticket import ROOT, AsyncTicket, forget_not_saved, ticket_contract
@@ -55,7 +55,7 @@ def later(
     after: timedelta | None = None,
     keep: timedelta | None = None,
     priority: int | None = None,
-    lane: str | Declared | None = Declared.LANE,
+    lane: str | Lane | Declared | None = Declared.LANE,
     unique: bool = False,
     not_after: datetime | None = None,
 ) -> AsyncTicket:
@@ -103,7 +103,7 @@ def later(
     return ticket  # type: ignore[no-any-return]
 
 
-def _request(work: BoundMethod[Any] | ViewModel[Any], lane: str | Declared | None) -> Request:
+def _request(work: BoundMethod[Any] | ViewModel[Any], lane: str | Lane | Declared | None) -> Request:
     match work:
         case BoundMethod(target=root, method=method):
             name, declared = name_of_method(inspect(root).mapper, method), method.lane
@@ -117,7 +117,8 @@ def _request(work: BoundMethod[Any] | ViewModel[Any], lane: str | Declared | Non
     if lane == "":
         raise BadRequest("A lane needs a name. lane=None means: in parallel, in no lane.")
     if isinstance(lane, Declared):
-        return Request(name, root, None if declared == MAIN else lane_name(declared))
+        own = lane_name(declared)
+        return Request(name, root, None if own == MAIN else own)
     return Request(name, root, lane_name(lane))
 
 

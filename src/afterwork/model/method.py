@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, Generic, Self, TypeVar, overload
 
 from afterwork.errors import BadDeclaration, shown
-from afterwork.model.lane import MAIN
+from afterwork.model.lane import MAIN, Lane
 from afterwork.model.retry import Retry
 from afterwork.model.timeout import checked_timeout
 from afterwork.model.when import Timer
@@ -40,7 +40,7 @@ class Method(Generic[Owner, Result]):
         function: Callable[[Owner], Result],
         *,
         precondition: Callable[[Any], object] | None,
-        lane: str | None,
+        lane: str | Lane | None,
         external: bool,
         retry: Retry | None,
         when: Timer | None = None,
@@ -101,7 +101,7 @@ def method(function: Callable[[Owner], Result], /) -> Method[Owner, Result]: ...
 def method(
     *,
     precondition: Callable[[Any], object] | None = None,
-    lane: str | None = MAIN,
+    lane: str | Lane | None = MAIN,
     external: bool = False,
     retry: Retry | None = None,
     when: Timer | None = None,
@@ -112,7 +112,7 @@ def method(
     /,
     *,
     precondition: Callable[[Any], object] | None = None,
-    lane: str | None = MAIN,
+    lane: str | Lane | None = MAIN,
     external: bool = False,
     retry: Retry | None = None,
     when: Timer | None = None,

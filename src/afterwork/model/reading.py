@@ -15,7 +15,7 @@ from afterwork.language.spelling import folded
 from afterwork.model.cache import Cache, caches_of
 from afterwork.model.contract import CLASS_NAME, Contract
 from afterwork.model.external_id import parse
-from afterwork.model.lane import MAIN
+from afterwork.model.lane import MAIN, Lane, lanes_by_name
 from afterwork.model.later import HOW_TO_HAVE_TICKETS
 from afterwork.model.machine.declare import declared_machines
 from afterwork.model.machine.within import IS_IN, WHILE, base_of
@@ -36,6 +36,7 @@ class ReadModel:
     caches: Mapping[str, Cache]
     timers: Mapping[str, TimedWork]
     once: Mapping[str, Sequence[OnceAction]]
+    lanes: Mapping[str, Lane]
     contract: Contract
     _spellings: Mapping[str, Work]
 
@@ -63,6 +64,11 @@ class ReadModel:
             if one.name == machine and one.states.named(state) is not None:
                 return WhileWork(name, work.root, work.method, machine, state)
         return None
+
+    @property
+    def lane_names(self) -> set[str]:
+        """The names of all lanes that its works and timers name."""
+        return {work.lane for work in self.works.values()} | {timer.lane for timer in self.timers.values()}
 
     @property
     def tables(self) -> list[Table]:
@@ -115,8 +121,8 @@ def _works_by_lane(works: Mapping[str, Work]) -> dict[str, list[str]]:
     return found
 
 
-def read_model(base: object) -> ReadModel:
-    """Read the model of a declarative base, an automap base or a `registry`.
+def read_model(base: object, lanes: Mapping[str, Lane] | None = None) -> ReadModel:
+    """Read the model of a declarative base, an automap base or a `registry`. `lanes` are declared beside it.
 
     Raises `ModelError` with all that is wrong with it, at once.
     """
@@ -128,13 +134,14 @@ def read_model(base: object) -> ReadModel:
     caches = caches_of(mappers, view_models, problems)
     timers = timers_of(works, classes, problems)
     once = once_of(works, problems)
+    declared = _lanes(works, timers, lanes or {}, problems)
     contract = _contract(mappers, problems)
     if problems or contract is None:
         raise ModelError(problems)
     if contract.lane is None:
         contract = replace(contract, lanes=_works_by_lane(works))
     spellings = {folded(name): work for name, work in works.items()}
-    return ReadModel(classes, works, caches, timers, once, contract, spellings)
+    return ReadModel(classes, works, caches, timers, once, declared, contract, spellings)
 
 
 def from_external_id(session: Session, text: str, base: object) -> Any | None:
@@ -195,6 +202,21 @@ def _works(
             problems.append(f"2 view models are named {name}. A ticket says the name only, so rename one.")
         works[name] = ViewModelWork(name, view_model.root_class, view_model)
     return works
+
+
+def _lanes(
+    works: Mapping[str, Work], timers: Mapping[str, TimedWork], beside: Mapping[str, Lane], problems: list[str]
+) -> Mapping[str, Lane]:
+    found = [
+        *beside.values(),
+        *(work.declared_lane for work in works.values()),
+        *(one.when.lane for one in timers.values()),
+    ]
+    try:
+        return lanes_by_name(lane for lane in found if isinstance(lane, Lane))
+    except BadDeclaration as error:
+        problems.append(str(error))
+        return {}
 
 
 def _view_models(base: object, mapped: set[type], problems: list[str]) -> Iterator[type[ViewModel[Any]]]:

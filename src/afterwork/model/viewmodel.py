@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from typing_extensions import TypeVar
 
 from afterwork.errors import BadDeclaration
-from afterwork.model.lane import MAIN
+from afterwork.model.lane import MAIN, Lane
 from afterwork.model.method import Method, check_callable_alone
 from afterwork.model.retry import Retry
 from afterwork.model.timeout import checked_timeout
@@ -117,7 +117,7 @@ class ViewModel(Generic[Root]):
     `timeout` mean what they mean for `@aw.method`. In `on_exception`, `self.error_text` has the text of the exception.
     """
 
-    lane: ClassVar[str | None] = MAIN
+    lane: ClassVar[str | Lane | None] = MAIN
     external: ClassVar[bool] = False
     retry: ClassVar[Retry | None] = None
     timeout: ClassVar[timedelta | None] = None

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cronsim import CronSim, CronSimError
 
 from afterwork.errors import BadCron, BadDeclaration, shown
+from afterwork.model.lane import Lane
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +50,7 @@ class Others(TypedDict, total=False):
     criteria: Any
     max_answers: int | None
     before: Callable[[Any], object] | None
-    lane: str | None
+    lane: str | Lane | None
     misfire: Misfire
     late: timedelta
     most_missed: int
@@ -69,7 +70,7 @@ class Timer:
     criteria: Any = None
     max_answers: int | None = None
     before: Callable[[Any], object] | None = None
-    lane: str | None = DECLARED
+    lane: str | Lane | None = DECLARED
     misfire: Misfire = "once"
     late: timedelta = timedelta(minutes=1)
     most_missed: int = 100

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from sqlalchemy.orm import Mapper
 
-from afterwork.model.lane import lane_name
+from afterwork.model.lane import Lane, lane_name
 from afterwork.model.machine.declare import EventMethod, Machine, declared_machines
 from afterwork.model.method import Method
 from afterwork.model.retry import Retry
@@ -18,7 +18,7 @@ class _Declared(Protocol):
     """What methods and view models declare in the same way."""
 
     @property
-    def lane(self) -> str | None: ...
+    def lane(self) -> str | Lane | None: ...
     @property
     def external(self) -> bool: ...
     @property
@@ -40,6 +40,11 @@ class _Work:
     def lane(self) -> str:
         """The lane that a ticket without one of its own belongs to, as its row says it."""
         return lane_name(self._declared.lane)
+
+    @property
+    def declared_lane(self) -> str | Lane | None:
+        """The lane as it is declared."""
+        return self._declared.lane
 
     @property
     def external(self) -> bool:

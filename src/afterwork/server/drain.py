@@ -9,11 +9,11 @@ from sqlalchemy import Connection
 from afterwork.jobs.batch import Batched, BatchSize, Done, Undone
 from afterwork.jobs.inside import run_batch
 from afterwork.jobs.leased import begin, run_leased
+from afterwork.jobs.outcome import Rejected
 from afterwork.jobs.runner import Runner, Settled
 from afterwork.jobs.trigger import Claim
 from afterwork.model.key import key_text
-from afterwork.model.lane import PARALLEL
-from afterwork.store import leases
+from afterwork.store import leases, pace
 from afterwork.store.leases import Lease
 
 
@@ -32,7 +32,7 @@ class Drainer:
     def drain(self, connection: Connection, lane: str, priority: int | None) -> Iterator[Batched]:
         """Run what is due in a lane, beginning with a priority, as far as it can be had. Yields after each transaction.
         Without a priority, it begins with the lane's first ticket."""
-        size = self.sizes.get(lane) or BatchSize.of(1 if lane == PARALLEL else self.runner.settings.batch)
+        size = self.sizes.get(lane) or BatchSize.of(self._most(lane))
         while True:
             batched = self._next(connection, lane, priority, size.next)
             self._remember(lane, size.note(batched))
@@ -58,7 +58,27 @@ class Drainer:
                 leases.begin_again(self.runner.database, connection, lease)
             return run_leased(self.runner, connection, lease)
 
+    def _most(self, lane: str) -> int:
+        return 1 if self.runner.limits.is_one_by_one(lane) else self.runner.settings.batch
+
     def _next(self, connection: Connection, lane: str, priority: int | None, most: int) -> Batched:
+        paced = self.runner.limits.rate(lane) is not None
+        return (self._paced if paced else self._some)(connection, lane, priority, most)
+
+    def _paced(self, connection: Connection, lane: str, priority: int | None, most: int) -> Batched:
+        """Run the next of a lane that has a rate. It is noted before it begins."""
+        database, clock = self.runner.database, self.runner.clock
+        if not pace.take(database, connection, lane, clock.now()):
+            return Done([], more=False)
+        batched = self._some(connection, lane, priority, 1)
+        match batched:
+            case Done(settled=settled) if all(isinstance(outcome, Rejected) for _, outcome in settled):
+                pace.give_back(database, connection, lane, clock.now())  # also if there was none
+            case _:
+                pass
+        return batched
+
+    def _some(self, connection: Connection, lane: str, priority: int | None, most: int) -> Batched:
         again = self.runner.database.again_if_outdated
         first = again(lambda: self._first(connection, lane, priority)) if self.runner.care.take(lane) else None
         found = first or again(lambda: self._batch(connection, lane, priority, most))

@@ -11,16 +11,15 @@ from afterwork.server.drain import Drainer
 from afterwork.server.history import write_at_end
 from afterwork.server.presence import Presence
 from afterwork.server.prune import prune
-from afterwork.store import abilities
 from afterwork.store.leases import ensure_lanes
 
 
 def run_until_idle(runner: Runner, connection: Connection) -> Iterator[Ran]:
     """Run until nothing more is due that this thread can have. Yields what came of it, in order."""
-    presence = Presence.enter(connection, runner.database, runner.clock, runner.events)
+    presence = Presence.enter(connection, runner.database, runner.clock, runner.events, runner.says)
     drainer = Drainer(runner, presence.id, lambda lease, begun: None, may_go_outside=lambda: True)
     runner.care.enter(presence.id, drainer.holding)
-    abilities.announce(connection, presence.id, runner.works, runner.routing)
+    runner.limits.declare(runner.database, connection)
     try:
         presence.crashed(connection)
         presence.heed(connection, runner.care)

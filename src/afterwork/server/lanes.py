@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from afterwork.model.lane import MAIN, PARALLEL
 from afterwork.store import leases
 from afterwork.store.leases import Lease
+from afterwork.store.limits import Limits
 
 MOST_KNOWN = 10_000
 """Lanes that are known to have a row, at most; then that is asked again."""
@@ -18,9 +19,10 @@ MOST_KNOWN = 10_000
 class Lanes:
     """Shared by the loop and its workers."""
 
-    def __init__(self, standby: float, first: str = MAIN) -> None:
+    def __init__(self, standby: float, first: str = MAIN, limits: Limits | None = None) -> None:
         self._lock = threading.Lock()
         self._standby = standby
+        self.limits = limits or Limits()
         self._held: Counter[str] = Counter()
         self._claims: set[str] = set()
         self._elsewhere: dict[str, float] = {}

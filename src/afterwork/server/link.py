@@ -6,7 +6,7 @@ from afterwork.events import Broken, CantBeWoken
 from afterwork.jobs.runner import Runner
 from afterwork.server.presence import Presence
 from afterwork.server.wake import Waker, notifying_would_fail, waker_for
-from afterwork.store import abilities, schema
+from afterwork.store import schema
 
 
 class Link:
@@ -41,12 +41,12 @@ class Link:
             schema.check_installed(runner.database, connection)
             connection.commit()
             if self._presence is None:
-                self._presence = Presence.enter(connection, runner.database, runner.clock, runner.events)
+                self._presence = Presence.enter(connection, runner.database, runner.clock, runner.events, runner.says)
                 if notifying_would_fail(runner.database, connection):
                     runner.events.emit(CantBeWoken(self._presence.id, runner.settings.standby_poll))
             else:
                 self._presence.enter_again(connection)
-            abilities.announce(connection, self._presence.id, runner.works, runner.routing)
+            runner.limits.declare(runner.database, connection)
             self._waker = waker_for(runner.database, connection)
         except BaseException:
             runner.database.discard(connection)

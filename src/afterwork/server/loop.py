@@ -75,7 +75,7 @@ class Server:
         self._ready = threading.Event()
         # What runs once comes before all else, also if the server is woken before it has looked.
         first = MAIN if runner.upgrader is None else ONCE
-        self._lanes = Lanes(self._settings.standby_poll.total_seconds(), first)
+        self._lanes = Lanes(self._settings.standby_poll.total_seconds(), first, runner.limits)
         self._care = runner.care
         self._scheduler = Scheduler(
             self._settings.workers,

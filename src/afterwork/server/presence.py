@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -31,13 +31,25 @@ class Presence:
     database: Database
     clock: Clock
     events: Events
+    says: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def enter(cls, connection: Connection, database: Database, clock: Clock, events: Events) -> "Presence":
-        """Become one of the servers of a database. `connection` must stay open as long as the server is there."""
+    def enter(
+        cls,
+        connection: Connection,
+        database: Database,
+        clock: Clock,
+        events: Events,
+        says: Mapping[str, str] | None = None,
+    ) -> "Presence":
+        """Become one of the servers of a database. `connection` must stay open as long as the server is there. Its row
+        `says` what it knows and serves."""
+        says = says or {}
         with database.transaction(connection):
-            (number,) = connection.execute(servers.insert().values(_row(database, clock))).inserted_primary_key or (0,)
-        presence = cls(int(number), database, clock, events)
+            (number,) = connection.execute(
+                servers.insert().values({**_row(database, clock), **says})
+            ).inserted_primary_key or (0,)
+        presence = cls(int(number), database, clock, events, says)
         presence.announce(connection)
         return presence
 
@@ -70,7 +82,7 @@ class Presence:
         return kind.insert(servers).values(id=self.id, **row)
 
     def _row(self) -> dict[str, Any]:
-        return _row(self.database, self.clock)
+        return {**_row(self.database, self.clock), **self.says}
 
     def stop(self, connection: Connection) -> None:
         """Say that this server stops in order. What it has not ended when it is gone was not the end of it."""

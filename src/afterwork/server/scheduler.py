@@ -86,7 +86,10 @@ class Scheduler:
 
     def _may_wait(self, lane: str, active: set[str]) -> bool:
         if lane in active and lane != PARALLEL:
-            return lane in BESIDE and self._has_room(BESIDE[lane])
+            if lane in BESIDE:
+                return self._has_room(BESIDE[lane])
+            if sum(lane in turn.lanes for turn in self._running) >= self._lanes.limits.slots(lane):
+                return False
         return self._lanes.may_start(lane)
 
     def _active(self) -> set[str]:

@@ -8,7 +8,6 @@ from sqlalchemy import Connection
 from afterwork.jobs.batch import BatchSize, Done
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.trigger import CACHES, ONCE, TIMERS
-from afterwork.model.lane import PARALLEL
 from afterwork.server.drain import Drainer
 from afterwork.server.lanes import Lanes
 from afterwork.server.link import Link
@@ -78,7 +77,7 @@ class Tasks:
         try:
             for batched in self._drainer(turn).drain(connection, lane, priority):
                 ran = ran or not (isinstance(batched, Done) and not batched.settled and not batched.more)
-                if ran and lane == PARALLEL:
+                if ran and self._lanes.limits.is_one_by_one(lane):
                     self._link.wake()  # there may be more, for another worker
                 if self._ends(turn):
                     break
@@ -98,6 +97,7 @@ class Tasks:
             if leases.ensure_lanes(connection, [lane]):
                 return  # another server had forgotten it, since nobody used it
             self._lanes.is_elsewhere(lane)
+            self._lanes.limits.refresh(connection)  # others may have declared rules for it
             if lane in leases.paused(connection):
                 self._lanes.paused.add(lane)
 

@@ -1,7 +1,7 @@
 """What each server that is there knows and serves, as it has written it down; and whether it is to leave."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection, select, update
 
@@ -11,12 +11,9 @@ from afterwork.store.routing import Routing
 from afterwork.store.tables import server as servers
 
 
-def announce(connection: Connection, server: int, works: Iterable[str], routing: Routing) -> None:
-    """Write which works a server knows, and what it serves."""
-    known = json.dumps(sorted({folded(name) for name in works}))
-    said = {"knows": known, "serves": routing.written()}
-    connection.execute(update(servers).where(servers.c.id == server).values(said))
-    connection.commit()
+def said(works: Iterable[str], routing: Routing) -> Mapping[str, str]:
+    """Return what a server writes into its row of the works that it knows, and of what it serves."""
+    return {"knows": json.dumps(sorted({folded(name) for name in works})), "serves": routing.written()}
 
 
 def somebody_runs(connection: Connection, work: str, lane: str | None, kind: TriggerKind) -> bool:

@@ -3,13 +3,15 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, exists, func, or_, select, text, update
 
 from afterwork.model.lane import MAIN, PARALLEL
 from afterwork.store.database import Database
 from afterwork.store.tables import lane as lanes
 from afterwork.store.tables import lease as leases
+from afterwork.store.tables import slot as slots
 from afterwork.store.tables import suspect as suspects
 
 AT_ONCE = 1000
@@ -45,15 +47,38 @@ def ensure_lanes(connection: Connection, names: Iterable[str]) -> bool:
 def forget_lanes(connection: Connection, is_used: ColumnElement[bool], most: int) -> int:
     """Delete the rows of some lanes that nobody uses. Whoever needs one of them makes it again. Returns how many."""
     c = lanes.c
-    # A row that is locked is just being used; one whose lease or pause is set has something to say.
-    free = select(c.name).where(~c.paused, c.lease.is_(None), c.name.not_in([MAIN, PARALLEL]), ~is_used).limit(most)
+    # A row that is locked is just being used; one with a lease, a pause or rules has something to say.
+    says_nothing = ~c.paused, c.lease.is_(None), c.slots.is_(None), ~c.paced, c.name.not_in([MAIN, PARALLEL])
+    free = select(c.name).where(*says_nothing, ~is_used).limit(most)
     return connection.execute(delete(lanes).where(c.name.in_(free.with_for_update(skip_locked=True)))).rowcount
 
 
 def lock_lane(connection: Connection, name: str) -> bool:
     """Have a lane until this transaction ends. False if somebody else has it, or it is paused."""
-    free = select(lanes.c.name).where(lanes.c.name == name, lanes.c.lease.is_(None), ~lanes.c.paused)
-    return connection.execute(free.with_for_update(skip_locked=True)).scalar() is not None
+    free = select(lanes.c.name).where(*_is_alone(name), lanes.c.lease.is_(None), ~lanes.c.paused)
+    if connection.execute(free.with_for_update(skip_locked=True)).scalar() is not None:
+        return True
+    return connection.execute(free_slot(name).with_for_update(of=slots, skip_locked=True)).first() is not None
+
+
+def _is_alone(name: object) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Return the conditions of a lane of a name that is had by its own row."""
+    return lanes.c.name == name, lanes.c.slots.is_(None)
+
+
+def free_slot(name: object) -> Select[Any]:
+    """Return the query for a free slot of a lane that has slots. Leases that it has no slots for any more count."""
+    beyond = slots.alias("beyond")
+    too_many = exists().where(
+        beyond.c.lane == slots.c.lane, beyond.c.number > lanes.c.slots, beyond.c.lease.is_not(None)
+    )
+    is_free = lanes.c.lease.is_(None), ~lanes.c.paused, slots.c.lease.is_(None), slots.c.number <= lanes.c.slots
+    return (
+        select(slots.c.lane.label("name"), slots.c.number)
+        .join(lanes, lanes.c.name == slots.c.lane)
+        .where(slots.c.lane == name, *is_free, ~too_many)
+        .limit(1)
+    )
 
 
 def take(database: Database, connection: Connection, lease: Lease) -> None:
@@ -67,7 +92,18 @@ def take(database: Database, connection: Connection, lease: Lease) -> None:
     }
     connection.execute(leases.insert().values(values | _from_now(database)))
     if lease.lane != PARALLEL:
-        connection.execute(update(lanes).where(lanes.c.name == lease.lane).values(lease=lease.run))
+        alone = update(lanes).where(*_is_alone(lease.lane)).values(lease=lease.run)
+        if not connection.execute(alone).rowcount:
+            _take_slot(connection, lease)
+
+
+def _take_slot(connection: Connection, lease: Lease) -> None:
+    """Have a slot: this transaction has locked one."""
+    free = free_slot(lease.lane).with_for_update(of=slots, skip_locked=True)
+    row = connection.execute(free).first()
+    if row is not None:  # else the lane has been paused just now
+        mine = slots.c.lane == lease.lane, slots.c.number == row.number
+        connection.execute(update(slots).where(*mine).values(lease=lease.run))
 
 
 def holds(connection: Connection, lease: Lease) -> bool:
@@ -93,7 +129,8 @@ def release(connection: Connection, lease: Lease) -> None:
     """End a lease, in the transaction that settles its run."""
     connection.execute(delete(leases).where(leases.c.run == lease.run))
     if lease.lane != PARALLEL:
-        connection.execute(update(lanes).where(lanes.c.lease == lease.run).values(lease=None))
+        for table in (lanes, slots):
+            connection.execute(update(table).where(table.c.lease == lease.run).values(lease=None))
 
 
 def renew(database: Database, connection: Connection, server: int, runs: Collection[str]) -> None:

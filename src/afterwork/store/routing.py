@@ -1,6 +1,7 @@
 """What a server is there for: which lanes it serves, and which ways in which work starts."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -21,22 +22,20 @@ class Routing:
     """The lanes that a server serves, all if `lanes` is None, without those of `except_lanes`; and the ways in which
     the work starts that it runs, all if `only` is empty. Caches run beside lanes."""
 
-    lanes: frozenset[str] | None = None
-    except_lanes: frozenset[str] = frozenset()
-    only: frozenset[str] = frozenset()
+    lanes: tuple[str, ...] | None = None
+    except_lanes: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, text: str | None) -> "Routing":
         """Return the routing that a server has written down; that of a server which serves all if it has not."""
         said: dict[str, Any] = json.loads(text) if text else {}
         lanes = said.get("lanes")
-        found = frozenset(said.get("except", ())), frozenset(said.get("only", ()))
-        return cls(None if lanes is None else frozenset(lanes), *found)
+        return cls(None if lanes is None else tuple(lanes), tuple(said.get("except", ())), tuple(said.get("only", ())))
 
     def written(self) -> str:
         """Return the text that `read` reads."""
-        lanes = None if self.lanes is None else sorted(self.lanes)
-        return json.dumps({"lanes": lanes, "except": sorted(self.except_lanes), "only": sorted(self.only)})
+        return json.dumps({"lanes": self.lanes, "except": self.except_lanes, "only": self.only})
 
     def does(self, start: Starts) -> bool:
         """Return whether work runs that starts in a way."""
@@ -48,9 +47,9 @@ class Routing:
         return is_served and self.does(_BY.get(kind, "tickets"))
 
     def __str__(self) -> str:
-        lanes = "" if self.lanes is None else f"lanes {', '.join(sorted(self.lanes))}"
-        others = f"all lanes but {', '.join(sorted(self.except_lanes))}" if self.except_lanes else ""
-        only = f"only {', '.join(sorted(self.only))}" if self.only else ""
+        lanes = "" if self.lanes is None else f"lanes {', '.join(self.lanes)}"
+        others = f"all lanes but {', '.join(self.except_lanes)}" if self.except_lanes else ""
+        only = f"only {', '.join(self.only)}" if self.only else ""
         return "; ".join(filter(None, (lanes, others, only))) or "all"
 
 
@@ -70,4 +69,8 @@ def routing_of(settings: Settings) -> Routing:
         raise BadDeclaration("Settings: lanes= names those to serve, except_lanes= those to leave to others. Say one.")
     if lanes is not None and not lanes:
         raise BadDeclaration("Settings(lanes=[]) is a server without a lane. For one of caches: only=['caches'].")
-    return Routing(None if lanes is None else frozenset(lanes), frozenset(except_lanes), frozenset(only))
+    return Routing(None if lanes is None else _in_order(lanes), _in_order(except_lanes), _in_order(only))
+
+
+def _in_order(names: Collection[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(names)))

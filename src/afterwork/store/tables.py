@@ -50,8 +50,31 @@ lane = Table(
     Column("name", Text, primary_key=True),
     Column("lease", String(36)),
     Column("paused", Boolean, nullable=False, server_default=false()),
+    Column("slots", Integer),
+    Column("paced", Boolean, nullable=False, server_default=false()),
 )
-"""One row for each lane. A transaction that runs jobs of it locks the row; `lease` is the outside run that has it."""
+"""One row for each lane. A transaction that runs jobs of it locks the row; `lease` is the outside run that has it. One
+with `slots` is had by its slots instead, and `afterwork_pace` says how often runs of one that is `paced` begin."""
+
+slot = Table(
+    "afterwork_slot",
+    metadata,
+    Column("lane", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("lease", String(36)),
+)
+"""The slots of lanes in which several jobs run at a time. Each is had as a lane is; those of higher numbers than the
+lane has slots are had no more."""
+
+pace = Table(
+    "afterwork_pace",
+    metadata,
+    Column("lane", Text, primary_key=True),
+    Column("most", Integer, nullable=False),
+    Column("per", Float, nullable=False),
+    Column("starts", Text, nullable=False),
+)
+"""How many runs of a lane may begin in how many seconds, and when the last ones began, as `store/pace.py` writes it."""
 
 lease = Table(
     "afterwork_lease",

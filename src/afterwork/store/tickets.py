@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from sqlalchemy import (
     ARRAY,
+    Boolean,
     ColumnElement,
     Connection,
     Select,
@@ -22,11 +23,12 @@ from sqlalchemy import (
 )
 
 from afterwork.model.contract import Contract, moment_for
-from afterwork.model.lane import PARALLEL
 from afterwork.model.readable import Damaged, any_text
 from afterwork.model.unique import has_begun
 from afterwork.store import tables
 from afterwork.store.direct import Direct
+from afterwork.store.leases import free_slot
+from afterwork.store.limits import MODES, Mode
 from afterwork.store.texts import fitted
 from afterwork.store.ticket_columns import Columns, aware, one_more
 from afterwork.store.ticket_forms import AS_ASKED, Form, write_in_form
@@ -109,18 +111,18 @@ class Tickets:
         return self._groups_statement()
 
     @cached_property
-    def _due(self) -> dict[bool, Direct]:
+    def _due(self) -> dict[Mode, Direct]:
         asked: ColumnElement[int] = bindparam("priority")
-        return {exclusive: Direct(self._due_statement(exclusive, asked)) for exclusive in (True, False)}
+        return {mode: Direct(self._due_statement(mode, asked)) for mode in MODES}
 
     @cached_property
-    def _first(self) -> dict[bool, Direct]:
+    def _first(self) -> dict[Mode, Direct]:
         first = self._first_priority()
-        return {exclusive: Direct(self._due_statement(exclusive, first)) for exclusive in (True, False)}
+        return {mode: Direct(self._due_statement(mode, first)) for mode in MODES}
 
     @cached_property
-    def _one(self) -> dict[bool, Select[Any]]:
-        return {exclusive: self._one_statement(exclusive) for exclusive in (True, False)}
+    def _one(self) -> dict[Mode, Select[Any]]:
+        return {mode: self._one_statement(mode) for mode in MODES}
 
     @cached_property
     def _end(self) -> dict[tuple[bool, bool, Still], Direct]:
@@ -142,27 +144,36 @@ class Tickets:
         ]
 
     def claim_due(
-        self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int
+        self,
+        connection: Connection,
+        lane: str,
+        priority: int | None,
+        now: datetime,
+        most: int,
+        mode: Mode,
+        is_paced: bool = False,
     ) -> list[TicketRow]:
         """Lock and return the first due tickets of a lane and priority, if this transaction can have the lane; else
-        none. Without a priority, that of the lane's first ticket is taken, whether it is due or not."""
+        none. Without a priority, that of the lane's first ticket is taken, whether it is due or not. `is_paced` says
+        that the rate of the lane, if it has one, is seen to."""
         values = {
             "lane": lane,
             "now": self.moment(now),
             "bound": self.moment(now + CLOCK_SLACK),
             "most": most,
+            "paced": is_paced,
         }
         if priority is None:
-            statement = self._first[lane != PARALLEL]
+            statement = self._first[mode]
         else:
-            statement, values["priority"] = self._due[lane != PARALLEL], priority
+            statement, values["priority"] = self._due[mode], priority
         with any_text(connection):
             return [found for row in statement.execute(connection, values) for found in TicketRow.of(row)]
 
-    def claim_one(self, connection: Connection, lane: str, key: Any) -> TicketRow | None:
+    def claim_one(self, connection: Connection, lane: str, key: Any, mode: Mode) -> TicketRow | None:
         """Lock and return one pending ticket, if this transaction can have it and its lane; else None."""
         with any_text(connection):
-            rows = connection.execute(self._one[lane != PARALLEL], {"lane": lane, "key": key}).all()
+            rows = connection.execute(self._one[mode], {"lane": lane, "key": key, "paced": True}).all()
         return next((found for row in rows for found in TicketRow.of(row)), None)
 
     def row(self, connection: Connection, key: Any) -> TicketRow | None:
@@ -316,13 +327,21 @@ class Tickets:
         """Return the condition of tickets that wait for a run."""
         return c.pending & ~has_begun(c.key)
 
-    def _guarded(self, statement: Select[Any], exclusive: bool) -> Select[Any]:
+    def _guarded(self, statement: Select[Any], mode: Mode) -> Select[Any]:
         """A statement that finds rows only if the lane is free, and locks both. Both are read as of the lock, not of
         the statement's beginning, so nothing that another server has just committed is missed."""
         lane = tables.lane
-        free = select(lane.c.name).where(lane.c.name == bindparam("lane"), ~lane.c.paused)
-        if exclusive:
-            free = free.where(lane.c.lease.is_(None)).with_for_update(skip_locked=True)
+        name: Any = bindparam("lane")
+        is_paced: Any = bindparam("paced", type_=Boolean())
+        free: Select[Any] = select(lane.c.name).where(lane.c.name == name, ~lane.c.paused)
+        match mode:
+            case "alone":
+                is_alone = lane.c.lease.is_(None), lane.c.slots.is_(None), ~lane.c.paced | is_paced
+                free = free.where(*is_alone).with_for_update(skip_locked=True)
+            case "slots":
+                free = free_slot(name).where(~lane.c.paced | is_paced).with_for_update(of=tables.slot, skip_locked=True)
+            case "parallel":
+                pass  # neither a lane nor a rate
         held = free.cte("held")
         return statement.where(exists(select(held.c.name))).with_for_update(of=self.contract.table, skip_locked=True)
 
@@ -336,7 +355,7 @@ class Tickets:
             .scalar_subquery()
         )
 
-    def _due_statement(self, exclusive: bool, priority: ColumnElement[int]) -> Select[Any]:
+    def _due_statement(self, mode: Mode, priority: ColumnElement[int]) -> Select[Any]:
         c = self.columns
         due = (
             self._select()
@@ -347,11 +366,11 @@ class Tickets:
             .order_by(c.moment, c.key)
             .limit(bindparam("most"))
         )
-        return self._guarded(due, exclusive)
+        return self._guarded(due, mode)
 
-    def _one_statement(self, exclusive: bool) -> Select[Any]:
+    def _one_statement(self, mode: Mode) -> Select[Any]:
         c = self.columns
-        return self._guarded(self._select().where(c.key == bindparam("key"), c.pending, ~has_begun(c.key)), exclusive)
+        return self._guarded(self._select().where(c.key == bindparam("key"), c.pending, ~has_begun(c.key)), mode)
 
     def _groups_statement(self) -> Select[Any]:
         """A loose index scan: from the first ticket of each group straight to the first of the next."""

@@ -23,6 +23,7 @@ from afterwork.model.machine.within import base_of
 from afterwork.model.reading import ReadModel
 from afterwork.model.work import Work
 from afterwork.store import abilities
+from afterwork.store.limits import Limits
 from afterwork.store.routing import ALL, Routing
 from afterwork.store.ticket_columns import aware, most_attempts
 from afterwork.store.tickets import Ended, TicketRow, Tickets, TicketsBut
@@ -35,13 +36,20 @@ class TicketTrigger:
     name: TriggerKind = "ticket"
 
     def __init__(
-        self, model: ReadModel, tickets: Tickets, installation: uuid.UUID, clock: Clock, routing: Routing = ALL
+        self,
+        model: ReadModel,
+        tickets: Tickets,
+        installation: uuid.UUID,
+        clock: Clock,
+        routing: Routing = ALL,
+        limits: Limits | None = None,
     ) -> None:
         self.model = model
         self.tickets = tickets
         self.installation = installation
         self.clock = clock
         self.routing = routing
+        self.limits = limits or Limits()
         self._left: frozenset[str] = frozenset()
         """Works that the model doesn't know, and that are left to servers which do."""
         self._claimable = tickets
@@ -70,7 +78,8 @@ class TicketTrigger:
     def claim(self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int) -> Found:
         if not self.routing.serves(lane, self.name):
             return Found([])
-        rows = self._claimable.claim_due(connection, lane, priority, now, most)
+        mode, is_paced = self.limits.mode(lane), self.limits.rate(lane) is not None
+        rows = self._claimable.claim_due(connection, lane, priority, now, most, mode, is_paced)
         own = [self._claim(row, lane, now) for row in rows if not self._leaves(connection, row, lane)]
         kept = self._in_their_lane(connection, own)
         return Found(kept, moved=len(kept) < len(rows))
@@ -98,7 +107,8 @@ class TicketTrigger:
         self._claimable = TicketsBut(contract, dialect, works) if works else self.tickets
 
     def claim_again(self, connection: Connection, claim: Claim) -> Claim | None:
-        row = self.tickets.claim_one(connection, claim.run.lane, claim.key)
+        lane = claim.run.lane
+        row = self.tickets.claim_one(connection, lane, claim.key, self.limits.mode(lane))
         return None if row is None else self._claim(row, claim.run.lane, self.clock.now())
 
     def held(self, connection: Connection, key: str, lane: str) -> Claim | None:

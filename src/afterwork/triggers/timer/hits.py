@@ -18,6 +18,7 @@ from afterwork.model.reading import ReadModel
 from afterwork.model.variable import DUE
 from afterwork.store import progress
 from afterwork.store.hits import HITS
+from afterwork.store.limits import Limits
 from afterwork.store.routing import ALL, Routing
 from afterwork.store.tickets import tickets_of
 from afterwork.store.timers import Hits, Timers
@@ -40,8 +41,9 @@ class HitTrigger(TicketTrigger):
         timers: Timers,
         clock: Clock,
         routing: Routing = ALL,
+        limits: Limits | None = None,
     ) -> None:
-        super().__init__(model, tickets_of(HITS, dialect), installation, clock, routing)
+        super().__init__(model, tickets_of(HITS, dialect), installation, clock, routing, limits)
         self._timers = timers
         self._hits = Hits()
 

@@ -1,0 +1,106 @@
+"""Lanes with a limit above one, and lanes with a rate: what the model declares of them, over all servers.
+
+The database has the rules, as whoever was started last declares them. So all servers go by the same, also those whose
+code knows others; and a server that knows of no limit or rate can't have a lane that has one.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import timedelta
+from typing import Literal, get_args
+
+from sqlalchemy import Connection, bindparam, delete, or_, select, text, update
+
+from afterwork.model.lane import PARALLEL, Lane, Rate
+from afterwork.store.database import Database
+from afterwork.store.leases import ensure_lanes
+from afterwork.store.tables import lane as lanes
+from afterwork.store.tables import pace as paces
+from afterwork.store.tables import slot as slots
+
+Mode = Literal["alone", "slots", "parallel"]
+"""How works of a lane run: one at a time; at most as many as it has slots; or beside each other."""
+
+MODES: tuple[Mode, ...] = get_args(Mode)
+
+Rule = tuple[int | None, Rate | None]
+
+_SLOT = text("INSERT INTO afterwork_slot (lane, number) VALUES (:lane, :number) ON CONFLICT (lane, number) DO NOTHING")
+_PACE = text(
+    "INSERT INTO afterwork_pace (lane, most, per, starts) VALUES (:lane, :most, :per, '[]')"
+    " ON CONFLICT (lane) DO UPDATE SET most = excluded.most, per = excluded.per"
+)
+
+
+class Limits:
+    """What one server knows of the rules of lanes. `declared` are those of its model, `used` the names of all lanes
+    that its works name."""
+
+    def __init__(self, declared: Mapping[str, Lane] | None = None, used: Collection[str] = ()) -> None:
+        self._declared = declared or {}
+        self._used = used
+        self._rules: Mapping[str, Rule] = {}
+
+    def slots(self, lane: str) -> int:
+        """Return how many jobs of a lane may run at a time."""
+        return self._rules.get(lane, (None, None))[0] or 1
+
+    def rate(self, lane: str) -> Rate | None:
+        """Return the rate of a lane, if it has one."""
+        return self._rules.get(lane, (None, None))[1]
+
+    def mode(self, lane: str) -> Mode:
+        """Return how works of a lane run."""
+        if lane == PARALLEL:
+            return "parallel"
+        return "alone" if self._rules.get(lane, (None, None))[0] is None else "slots"
+
+    def is_one_by_one(self, lane: str) -> bool:
+        """Return whether each job of a lane is claimed for itself, since others share the lane with it."""
+        return lane == PARALLEL or lane in self._rules
+
+    def refresh(self, connection: Connection) -> None:
+        """Learn the rules anew: others may have declared them meanwhile."""
+        self._rules = rules(connection)
+
+    def declare(self, database: Database, connection: Connection) -> None:
+        """Have the database go by what the model declares, where it doesn't already."""
+        found = rules(connection)
+        for name, lane in self._declared.items():
+            slots_now, rate_now = found.get(name, (None, None))
+            if ((slots_now or 1), rate_now) != (lane.limit, lane.paced):
+                _declare(database, connection, name, lane.limit, lane.paced)
+        for name in found.keys() & set(self._used) - self._declared.keys():
+            if found[name] != (1, None):
+                _declare(database, connection, name, 1, None)
+        self.refresh(connection)
+
+
+def rules(connection: Connection) -> dict[str, Rule]:
+    """Return the slots and rates of the lanes that have any."""
+    c, p = lanes.c, paces.c
+    some = select(c.name, c.slots, p.most, p.per).join(paces, p.lane == c.name, isouter=True)
+    found = connection.execute(some.where(or_(c.slots.is_not(None), c.paced))).all()
+    connection.commit()
+    return {
+        name: (slots, None if most is None else Rate(most, timedelta(seconds=per))) for name, slots, most, per in found
+    }
+
+
+def _declare(database: Database, connection: Connection, name: str, limit: int, rate: Rate | None) -> None:
+    ensure_lanes(connection, [name])
+    connection.commit()
+    with database.transaction(connection):
+        # Waits for a run that has the lane for itself.
+        row = connection.execute(select(lanes.c.slots).where(lanes.c.name == name).with_for_update()).one()
+        wanted = limit if limit > 1 or row.slots is not None else None
+        if wanted is not None:
+            connection.execute(_SLOT, [{"lane": name, "number": number} for number in range(1, wanted + 1)])
+            # Waits for runs inside that have a slot which there will be no more. Those outside are seen by their lease.
+            beyond = select(slots.c.number).where(slots.c.lane == name, slots.c.number > wanted)
+            connection.execute(beyond.order_by(slots.c.number).with_for_update()).all()
+        if rate is None:
+            connection.execute(delete(paces).where(paces.c.lane == name))
+        else:
+            connection.execute(_PACE, {"lane": name, "most": rate.most, "per": rate.per.total_seconds()})
+        mine = update(lanes).where(lanes.c.name == bindparam("lane"))
+        connection.execute(mine.values(slots=wanted, paced=rate is not None), {"lane": name})

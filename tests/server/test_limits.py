@@ -1,0 +1,418 @@
+"""Lanes with a limit above one, and lanes with a rate, over all servers."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, Engine, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+import afterwork as aw
+from afterwork.errors import BadDeclaration, ModelError
+from afterwork.model.lane import Rate
+from afterwork.store import leases, limits, pace
+from afterwork.store.database import Database, database_of
+from afterwork.store.tables import lane as lanes
+from afterwork.store.tables import slot as slots
+from tests.support.waiting import eventually
+from tests.support.world import World
+
+MAIL = aw.Lane("mail", limit=3)
+SMS = aw.Lane("sms", rate=2, per=timedelta(minutes=1))
+BOTH = aw.Lane("both", limit=2, rate=3, per=timedelta(minutes=1))
+MINUTE = timedelta(minutes=1)
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class SysAsyncTicket(aw.AsyncTicket, Base):
+    pass
+
+
+class Letter(Base):
+    """Counts how many of it go on at the same time; each waits until a test lets it go on."""
+
+    __tablename__ = "letter"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sent: Mapped[bool] = mapped_column(default=False)
+
+    @aw.method(lane=MAIL, external=True)
+    def mail(self) -> None:
+        OFFICE.visit()
+        self.sent = True
+
+    @aw.method(lane=MAIL)
+    def mail_inside(self) -> None:
+        OFFICE.visit()
+        self.sent = True
+
+    @aw.method(lane=SMS, external=True)
+    def sms(self) -> None:
+        self.sent = True
+
+    @aw.method(lane=SMS)
+    def sms_inside(self) -> None:
+        self.sent = True
+
+    @aw.method(lane=SMS)
+    def fail(self) -> None:
+        TRIES.append(self.id)
+        raise ValueError("not today")
+
+    @aw.method(lane=BOTH, external=True)
+    def both(self) -> None:
+        OFFICE.visit()
+        self.sent = True
+
+
+TRIES: list[int] = []
+
+
+class Office:
+    """Where letters are sent; how many are there, and how many at most."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.now = self.most = self.visits = 0
+        self.gate = threading.Event()
+
+    def visit(self) -> None:
+        with self._lock:
+            self.now += 1
+            self.visits += 1
+            self.most = max(self.most, self.now)
+        self.gate.wait(20)
+        with self._lock:
+            self.now -= 1
+
+
+OFFICE = Office()
+
+
+@pytest.fixture
+def office(monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+    made = Office()
+    monkeypatch.setitem(globals(), "OFFICE", made)
+    TRIES.clear()
+    yield made
+    made.gate.set()
+
+
+@pytest.fixture
+def world(engine: Engine) -> World:
+    return World(engine, Base, settings=aw.Settings(workers=8, standby_poll=timedelta(milliseconds=50)))
+
+
+def ask(world: World, work: str, count: int = 1, **asked: Any) -> None:
+    with world.session() as session, session.begin():
+        for _ in range(count):
+            letter = Letter()
+            session.add(letter)
+            aw.later(getattr(letter, work), **asked)
+
+
+def sent(world: World) -> int:
+    return sum(letter.sent for letter in world.all(Letter))
+
+
+# Limits.
+
+
+@pytest.mark.parametrize("servers", [1, 2])
+def test_as_many_run_at_a_time_as_the_limit_says_over_all_servers(world: World, office: Office, servers: int) -> None:
+    ask(world, "mail", 8)
+    other = World(world.engine, Base, settings=world.settings)
+    with world.app.serving(world.engine):
+        if servers == 2:
+            with other.app.serving(world.engine):
+                eventually(lambda: office.now == 3)
+                office.gate.set()
+                eventually(lambda: sent(world) == 8)
+        else:
+            eventually(lambda: office.now == 3)
+            office.gate.set()
+            eventually(lambda: sent(world) == 8)
+
+    assert office.most == 3
+    with world.engine.connect() as connection:
+        assert not connection.execute(select(slots.c.lease).where(slots.c.lease.is_not(None))).all()
+
+
+def test_runs_inside_of_a_limited_lane_run_beside_each_other(world: World, office: Office) -> None:
+    ask(world, "mail_inside", 5)
+    most = 1 if world.engine.dialect.name == "sqlite" else 3  # a file has one writer
+    with world.app.serving(world.engine):
+        eventually(lambda: office.now == most)
+        office.gate.set()
+        eventually(lambda: sent(world) == 5)
+
+    assert office.most == most
+
+
+def test_a_slot_is_had_once_whoever_asks(world: World) -> None:
+    """All ways to have a lane count: claims, locks and leases; and no other lane is touched."""
+    database = database_of(world.engine, world.settings)
+    world.run()
+    ask(world, "mail", 9)
+    if database.has_one_writer:
+        pytest.skip("one transaction writes at a time")
+    with world.engine.connect() as connection:
+        runner = world.app._runner(database, connection)
+        runner.limits.declare(database, connection)
+    connections = [database.connect() for _ in range(5)]
+    try:
+        for connection in connections:
+            database.execute_begin(connection)
+        had = [leases.lock_lane(connection, "mail") for connection in connections[:2]]
+        claims = [
+            len(runner.trigger.claim(connection, "mail", None, world.clock.now(), 1).claims)
+            for connection in connections[2:]
+        ]
+        assert (had, claims) == ([True, True], [1, 0, 0])
+        assert leases.lock_lane(connections[4], "main")
+    finally:
+        for connection in connections:
+            database.give_up(connection)
+            connection.close()
+
+
+def test_a_paused_lane_has_no_slots(world: World) -> None:
+    ask(world, "mail", 2)
+    OFFICE.gate.set()
+    world.app.control(world.engine).pause_lane("mail")
+    assert world.run() == []
+    world.app.control(world.engine).resume_lane("mail")
+    assert len(world.run()) == 2
+
+
+@pytest.fixture
+def connection(world: World) -> Iterator[Connection]:
+    with closing(database_of(world.engine, world.settings).connect()) as made:
+        yield made
+
+
+def declared(world: World, connection: Connection, limit: int | None, rate: Rate | None = None) -> Database:
+    """As if a server were started whose code declares this for the lane; None for a lane without rules."""
+    database = database_of(world.engine, world.settings)
+    per = None if rate is None else rate.per
+    lane = None if limit is None else aw.Lane("x", limit=limit, rate=None if rate is None else rate.most, per=per)
+    limits.Limits({} if lane is None else {"x": lane}, ["x"]).declare(database, connection)
+    return database
+
+
+def how_many(world: World, database: Database) -> int:
+    """How many can have the lane at the same time."""
+    if database.has_one_writer:
+        return len(slots_of(world))
+    connections = [database.connect() for _ in range(8)]
+    try:
+        found = 0
+        for connection in connections:
+            database.execute_begin(connection)
+            found += leases.lock_lane(connection, "x")
+        return found
+    finally:
+        for connection in connections:
+            database.give_up(connection)
+            connection.close()
+
+
+def slots_of(world: World) -> list[int]:
+    with world.engine.connect() as connection:
+        found = connection.execute(select(lanes.c.slots).where(lanes.c.name == "x")).scalar()
+        return list(range(found or 1))
+
+
+def test_whoever_was_started_last_declares_how_many_run(world: World, connection: Connection) -> None:
+    leases.ensure_lanes(connection, ["x"])
+    for limit in (None, 3, 5, 2, 1, 4, None, 2):
+        database = declared(world, connection, limit)
+        assert how_many(world, database) == (limit or 1)
+
+
+def test_a_limit_that_was_lowered_holds_for_what_runs_already(world: World, connection: Connection) -> None:
+    """Leases of slots which there are no more count: nothing begins before they have ended."""
+    database = declared(world, connection, 3)
+    own = [leases.Lease(f"run {number}", f"t{number}", "x", 1, 1) for number in range(3)]
+    for lease in own:
+        with database.transaction(connection):
+            assert leases.lock_lane(connection, "x")
+            leases.take(database, connection, lease)
+    declared(world, connection, 1)
+    for lease in own:
+        with database.transaction(connection):
+            assert not leases.lock_lane(connection, "x")
+            leases.release(connection, lease)
+    with database.transaction(connection):
+        assert leases.lock_lane(connection, "x")
+
+
+def test_a_run_that_had_the_lane_alone_counts_when_the_limit_is_raised(world: World, connection: Connection) -> None:
+    database = declared(world, connection, None)
+    leases.ensure_lanes(connection, ["x"])
+    alone = leases.Lease("run", "t", "x", 1, 1)
+    with database.transaction(connection):
+        leases.take(database, connection, alone)
+    declared(world, connection, 3)
+    with database.transaction(connection):
+        assert not leases.lock_lane(connection, "x")
+        leases.release(connection, alone)
+    assert how_many(world, database) == 3
+
+
+def test_a_server_that_knows_of_no_rule_can_not_have_the_lane(world: World, connection: Connection) -> None:
+    declared(world, connection, 1, Rate(1, MINUTE))
+    with world.session() as session, session.begin():
+        letter = Letter()
+        session.add(letter)
+        aw.later(letter.sms_inside, lane="x")
+    runner = world.app._runner(database_of(world.engine, world.settings), connection)
+
+    assert runner.trigger.claim(connection, "x", None, world.clock.now(), 1).claims == []
+    runner.limits.refresh(connection)
+    assert len(runner.trigger.claim(connection, "x", None, world.clock.now(), 1).claims) == 1
+    connection.rollback()
+
+
+# Rates.
+
+
+@pytest.mark.parametrize("work", ["sms", "sms_inside"])
+def test_no_more_begin_in_a_span_than_the_rate_says(world: World, work: str) -> None:
+    ask(world, work, 5)
+
+    assert [len(world.run()), len(world.run())] == [2, 0]
+    world.clock.advance(MINUTE - timedelta(microseconds=1))
+    assert len(world.run()) == 0
+    world.clock.advance(timedelta(microseconds=1))
+    assert [len(world.run()), len(world.run())] == [2, 0]
+    world.clock.advance(MINUTE)
+    assert [len(world.run()), sent(world)] == [1, 5]
+
+
+def test_the_next_moment_to_look_is_known(world: World, connection: Connection) -> None:
+    ask(world, "sms", 3)
+    world.run()
+    runner = world.app._runner(database_of(world.engine, world.settings), connection)
+    runner.limits.refresh(connection)
+
+    due = runner.due(connection)
+    assert (due.lanes, due.next_moment) == ({}, world.clock.now() + MINUTE)
+    world.clock.advance(MINUTE)
+    assert [*runner.due(connection).lanes] == ["sms"]
+
+
+def test_a_run_that_fails_counts_and_one_that_does_not_begin_does_not(world: World, office: Office) -> None:
+    ask(world, "fail", 1)
+    ask(world, "sms", 2, not_after=world.clock.now() - timedelta(hours=1))
+    ask(world, "sms", 2)
+
+    world.run()
+
+    assert TRIES == [1]
+    assert sent(world) == 1
+    assert [letter.sent for letter in world.all(Letter)] == [False, False, False, True, False]
+
+
+def test_a_lane_may_have_both(world: World, office: Office) -> None:
+    ask(world, "both", 5)
+    with world.app.serving(world.engine):
+        eventually(lambda: office.now == 2)
+        office.gate.set()
+        eventually(lambda: sent(world) == 3)
+        assert world.app.insight(world.engine).lane("both").free_from is not None
+
+    assert (office.most, office.visits) == (2, 3)
+
+
+MOMENT = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+@given(
+    st.lists(st.integers(0, 2_000), min_size=1, max_size=60),
+    st.integers(1, 5),
+    st.integers(1, 500),
+    st.integers(2, 100),
+)
+@settings(max_examples=60, deadline=None)
+def test_in_any_span_of_the_length_no_more_begin(steps: list[int], most: int, per: int, noted: int) -> None:
+    """By the log alone, which knows no database: what is noted apart, or together, never lets more begin."""
+    rate, moment = Rate(most, timedelta(microseconds=per)), 0
+    began: list[int] = []
+    starts: pace.Starts = []
+    before, pace.MOST_NOTED = pace.MOST_NOTED, noted
+    try:
+        for step in steps:
+            moment += step
+            starts = pace._recent(json.dumps(starts), rate, moment)
+            if sum(count for _, count in starts) < most:
+                starts = pace._joined([*starts, (moment, 1)])
+                began.append(moment)
+    finally:
+        pace.MOST_NOTED = before
+
+    for first in began:
+        assert sum(first <= other < first + per for other in began) <= most
+    if noted > most:  # and whoever may begin does
+        assert began[0] == steps[0]
+
+
+# Declarations.
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (lambda: aw.Lane(""), "needs a name"),
+        (lambda: aw.Lane("parallel", limit=2), "for what runs in parallel"),
+        (lambda: aw.Lane("mail", limit=0), "its limit is 0"),
+        (lambda: aw.Lane("mail", limit=True), "its limit is True"),
+        (lambda: aw.Lane("mail", rate=0, per=MINUTE), "its rate is 0"),
+        (lambda: aw.Lane("mail", rate=5), "belong together"),
+        (lambda: aw.Lane("mail", per=MINUTE), "belong together"),
+        (lambda: aw.Lane("mail", rate=5, per=timedelta(0)), "its per is"),
+        (lambda: aw.Lane("mail", rate=5, per=60), "its per is 60"),  # type: ignore[arg-type]
+        (lambda: aw.Afterwork(Base, lanes=["mail"]), "give lanes"),  # type: ignore[list-item]
+        (lambda: aw.Afterwork(Base, lanes=[aw.Lane("a"), aw.Lane("a", limit=2)]), "declared twice"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(make: Callable[[], object], problem: str) -> None:
+    with pytest.raises(BadDeclaration, match=problem):
+        make()
+
+
+def test_two_lanes_of_a_name_that_differ_are_refused_when_the_model_is_read() -> None:
+    app = aw.Afterwork(Base, lanes=[aw.Lane("mail", limit=7)])
+    with pytest.raises(ModelError, match="The lane 'mail' is declared twice"):
+        _ = app.model
+
+
+def test_a_lane_that_works_name_by_its_name_is_declared_beside_them(engine: Engine) -> None:
+    app = aw.Afterwork(Base, lanes=[aw.Lane("x", limit=2)])
+    assert {name: lane.limit for name, lane in app.model.lanes.items()} == {"mail": 3, "sms": 1, "both": 2, "x": 2}
+
+
+# What an operator sees.
+
+
+def test_limits_and_rates_are_shown(world: World) -> None:
+    ask(world, "sms", 4)
+    world.run()
+
+    insight = world.app.insight(world.engine)
+    found = {one.name: one for one in insight.at_work().lanes}
+    assert (found["mail"].limit, found["mail"].rate) == (3, None)
+    assert (found["sms"].limit, found["sms"].rate) == (1, Rate(2, MINUTE))
+    assert found["sms"].free_from == world.clock.now() + MINUTE
+    assert found["main"].limit == 1
+    key = world.all(SysAsyncTicket)[3].id
+    assert any("rate of its lane sms" in why for why in insight.ticket(str(key)).waits)
+    assert insight.status().paced == {"sms": world.clock.now() + MINUTE}
