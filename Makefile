@@ -41,7 +41,7 @@ check: $(DEV)        ## ruff, mypy, basedpyright, import-linter, and the tests
 prove: $(DEV)        ## 10,000 random histories of caches, and as many as it takes of the rest, on each database; a minute of chaos (EXAMPLES=10000)
 	@EXAMPLES='$(EXAMPLES)' DATABASE_URL='$(DATABASE_URL)' $(BIN)/python -m pytest -n auto --dist worksteal \
 		tests/properties/test_caches.py tests/properties/test_machines.py \
-		tests/properties/test_installation.py tests/properties/test_values_and_keys.py tests/faults/test_chaos.py
+		tests/properties/test_installation.py tests/properties/test_values_and_keys.py tests/properties/test_whatever_is_raised.py tests/faults/test_chaos.py
 
 bench: $(DEV)        ## how fast it is (benchmarks/tickets.py; add --peers there for the peers)
 	@$(BIN)/python benchmarks/tickets.py
