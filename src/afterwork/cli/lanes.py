@@ -36,6 +36,9 @@ def at_work_lines(found: AtWork) -> Iterator[str]:
     for run in found.running:
         said = "" if run.said is None else f", {far(run.said)}"
         yield f"server {run.server} runs {run.work or run.ticket} on {run.root_id} since {moment(run.since)} UTC{said}"
+    for one in found.suspects:
+        what = "is not tried any more" if one.is_given_up else "is tried alone"
+        yield f"{one.what} {what}: its {one.cause} ended {one.times} times, the last time at {moment(one.at)} UTC"
 
 
 def _server_cells(server: ServerView) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from afterwork.insight.running import RunningView
 from afterwork.insight.servers import ServerView
 from afterwork.insight.service import Insight
 from afterwork.insight.status import Status
+from afterwork.insight.suspects import SuspectView
 from afterwork.insight.ticket import Step, TicketDetail
 from afterwork.insight.tickets import TicketPage, TicketView
 from afterwork.insight.timers import TimerDetail, TimerView
@@ -48,6 +49,7 @@ __all__ = [
     "StateView",
     "Status",
     "Step",
+    "SuspectView",
     "TicketDetail",
     "TicketFilter",
     "TicketPage",

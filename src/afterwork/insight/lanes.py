@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 
 from afterwork.insight.running import RunningView
 from afterwork.insight.servers import ServerView
+from afterwork.insight.suspects import SuspectView
 from afterwork.model.lane import PARALLEL, Rate
 from afterwork.model.reading import ReadModel
 from afterwork.store import limits, pace, tables
@@ -53,11 +54,13 @@ class LaneView:
 
 @dataclass(frozen=True)
 class AtWork:
-    """What goes on just now: lanes by name, servers by number, and runs outside of a transaction, oldest first."""
+    """What goes on just now: lanes by name, servers by number, and runs outside of a transaction, oldest first; and
+    what has ended its process, connection or worker."""
 
     lanes: Sequence[LaneView]
     servers: Sequence[ServerView]
     running: Sequence[RunningView]
+    suspects: Sequence[SuspectView] = ()
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from afterwork.insight import tickets as ticket_views
 from afterwork.insight.lanes import AtWork, Lanes, LaneView
 from afterwork.insight.reading import Reading
 from afterwork.insight.running import running
+from afterwork.insight.suspects import views as views_of_suspects
 from afterwork.insight.ticket import Looking, TicketDetail
 from afterwork.insight.tickets import TicketPage
 from afterwork.insight.waiting import Waiting
@@ -51,7 +52,8 @@ class OfTickets(Reading):
         """Lanes, servers, and what runs outside of transactions."""
         with self._reading() as connection:
             found = self._waiting(connection)
-            return AtWork(found.lanes, found.servers, found.running)
+            suspects = views_of_suspects(connection, self._database.settings)
+            return AtWork(found.lanes, found.servers, found.running, suspects)
 
     def lane(self, name: str) -> LaneView:
         """One lane. Raises `NotThere` if nothing is in it, and neither the model nor anybody else has named it."""

@@ -1,0 +1,105 @@
+"""Whatever kind of run ends its process or its connection again and again is given up, and all the rest goes on."""
+
+import json
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, Engine, create_engine, select
+from sqlalchemy.orm import Session
+
+import afterwork as aw
+from afterwork.errors import BadRequest
+from tests.support import poison
+from tests.support.poison import INSIDE_LIMIT, SysAsyncTicket, Thing
+from tests.support.processes import Process, Processes
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.faults
+
+LIMIT = 2
+SETTINGS = {"standby_poll": 0.1, "lock_limit": 1.0, "lease": 2.0, "crash_limit": LIMIT, "inside_limit": INSIDE_LIMIT}
+PATIENCE = 40.0
+
+KINDS = ["ticket", "outside", "hit", "criteria", "value", "view model", "once"]
+
+
+def start(started: Processes, url: URL) -> Process:
+    given = {"url": url.render_as_string(hide_password=False), "settings": SETTINGS, "model": "tests.support.poison"}
+    return started.start("tests.support.server_main", json.dumps(given))
+
+
+def prepared(url: URL) -> tuple[Engine, aw.Afterwork]:
+    """One good thing and one bad, each with tickets."""
+    engine, app = create_engine(url), aw.Afterwork(poison.Base)
+    poison.create(engine)
+    app.install(engine)
+    with Session(engine) as session, session.begin():
+        for thing in (Thing(id=1, bad=True), Thing(id=2)):
+            session.add(thing)
+            aw.later(thing.work)
+            aw.later(thing.work_outside)
+    return engine, app
+
+
+def error_of(kind: str, engine: Engine, app: aw.Afterwork) -> str | None:
+    """What the page and the command line show of the run that is poison."""
+    insight = app.insight(engine)
+    with Session(engine) as session:
+        match kind:
+            case "ticket" | "outside":
+                return session.scalars(select(SysAsyncTicket.error).where(SysAsyncTicket.error.is_not(None))).first()
+            case "hit" | "criteria":
+                return insight.timer("Hitting" if kind == "hit" else "Finding").timer.error
+            case "value" | "view model":
+                name = "total" if kind == "value" else "Renewing"
+                with suppress(BadRequest):  # no server has been there yet
+                    return app.explain(session.get_one(Thing, 1), name).error
+                return None
+            case _:
+                return insight.once()[0].error
+
+
+def rest_is_done(engine: Engine) -> bool:
+    with Session(engine) as session:
+        good = session.get_one(Thing, 2)
+        return (good.done, good.total, good.seen) == (2, 1, 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_ends_its_process_each_time_is_given_up(url: URL, started: Processes, tmp_path: Path, kind: str) -> None:
+    """The first death tells that something is wrong, if it left no trace; the others which one it is."""
+    engine, app = prepared(url)
+    (tmp_path / f"kill.{kind}").touch()
+
+    deaths = 0
+    while True:
+        server = start(started, url)
+        eventually(lambda: not server.lives or (error_of(kind, engine, app) and rest_is_done(engine)), PATIENCE)
+        if server.lives:
+            break
+        deaths += 1
+        assert deaths <= LIMIT + 1, "it isn't given up"
+    server.send(signal.SIGKILL)
+
+    assert deaths >= LIMIT
+    assert f"died {LIMIT} times" in str(error_of(kind, engine, app))
+    engine.dispose()
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "outside"])
+def test_what_is_silent_for_too_long_each_time_is_given_up(
+    url: URL, started: Processes, tmp_path: Path, kind: str
+) -> None:
+    """PostgreSQL ends the connection, and the server lives on. What there is elsewhere is done."""
+    engine, app = prepared(url)
+    (tmp_path / f"silence.{kind}").touch()
+
+    server = start(started, url)
+    eventually(lambda: error_of(kind, engine, app) and rest_is_done(engine), PATIENCE)
+
+    assert server.lives
+    assert f"inside_limit of {INSIDE_LIMIT:g} s: make it external" in str(error_of(kind, engine, app))
+    engine.dispose()

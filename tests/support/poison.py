@@ -1,0 +1,109 @@
+"""A model in which each kind of run can be poison: it ends its process, or is silent for longer than it may be.
+
+What is named by a file beside the journal does so: `kill.value` has the calculation end the process.
+"""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+import afterwork as aw
+from tests.support.numbers import JOURNAL
+
+INSIDE_LIMIT = 0.4
+"""Seconds that a transaction may be silent, in the tests with this model."""
+
+
+class Base(aw.Model, DeclarativeBase):
+    pass
+
+
+class SysAsyncTicket(aw.AsyncTicket, Base):
+    pass
+
+
+def folder() -> Path:
+    return Path(os.environ[JOURNAL]).parent
+
+
+def suffer(kind: str) -> None:
+    """Come to grief, if this kind of run is to."""
+    if (folder() / f"kill.{kind}").exists():
+        os._exit(9)
+    if (folder() / f"silence.{kind}").exists():
+        time.sleep(INSIDE_LIMIT * 2)
+
+
+class Thing(Base):
+    __tablename__ = "thing"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    bad: Mapped[bool] = mapped_column(default=False)
+    n: Mapped[int] = mapped_column(default=1)
+    total: Mapped[int | None] = mapped_column()
+    seen: Mapped[int | None]
+    done: Mapped[int] = mapped_column(default=0)
+
+    @aw.derived(total)
+    def compute_total(self) -> int:
+        if self.bad:
+            suffer("value")
+        return self.n
+
+    @aw.method
+    def work(self) -> None:
+        if self.bad:
+            suffer("ticket")
+        self.done += 1
+
+    @aw.method(external=True, lane="outside")
+    def work_outside(self) -> None:
+        if self.bad:
+            suffer("outside")
+        self.done += 1
+
+
+class Renewing(aw.ViewModel[Thing]):
+    when = aw.WhenStale()
+
+    @aw.action
+    def see(self) -> None:
+        if self.root.bad:
+            suffer("view model")
+        self.root.seen = self.root.n
+
+
+class Hitting(aw.ViewModel[Thing]):
+    when = aw.Every(seconds=0.2, criteria=select(Thing).where(Thing.bad))
+
+    @aw.action
+    def go(self) -> None:
+        suffer("hit")
+
+
+def fatal() -> Any:
+    suffer("criteria")
+    return select(Thing).where(Thing.bad)
+
+
+class Finding(aw.ViewModel[Thing]):
+    when = aw.Every(seconds=0.2, criteria=fatal)
+
+    @aw.action
+    def go(self) -> None:
+        pass
+
+
+class Upgrading(aw.ViewModel, model=Base):
+    when = aw.Once()
+
+    @aw.action
+    def upgrade(self) -> None:
+        suffer("once")
+
+
+def create(engine: Engine) -> None:
+    Base.metadata.create_all(engine)
