@@ -221,3 +221,18 @@ def test_a_server_that_has_had_enough_begins_anew(the_shop: Shop, setting: dict[
     assert server.leaving.to_begin_anew
     why = next(one.why for one in other.seen if isinstance(one, ServerStopping))
     assert why.startswith("it has run 5 jobs" if "max_jobs" in setting else "it uses ")
+
+
+def test_check_names_what_no_server_serves(the_shop: Shop) -> None:
+    def found() -> list[str]:
+        return [
+            one.what for one in the_shop.app.insight(the_shop.engine).check() if one.topic == "servers" and one.is_fault
+        ]
+
+    ask(the_shop, *WORKS)
+    assert found() == []
+    with Shop(the_shop.engine, settings=aw.Settings(lanes=["nobody's"], only=["tickets"])).app.serving(the_shop.engine):
+        unserved = [f"tickets wait in the lane {lane}, which no server serves" for lane in ("mail", "main", "parallel")]
+        assert found() == unserved
+        waits = the_shop.app.insight(the_shop.engine).ticket("2").waits
+        assert waits == ["No server that is there serves tickets of the lane mail."]
