@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import pytest
 from sqlalchemy import Engine, ForeignKey, delete, select, text, update
@@ -14,6 +14,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 import afterwork as aw
 from afterwork.events import Reached
 from afterwork.jobs import aside, inside
+from afterwork.jobs.batch import BatchSize, Done
+from afterwork.jobs.outcome import Succeeded
+from afterwork.jobs.runner import Settled
 from afterwork.server.idle import run_until_idle
 from afterwork.store.database import database_of
 from tests.support.world import World, errors, everything, statements, works
@@ -352,3 +355,13 @@ def test_it_is_the_batch_that_gives_way_to_a_user(on_postgresql: World) -> None:
     ask(world, "work", "disturb", "work", "disturb")
     world.run()
     assert seen == ["100ms", "100ms"]
+
+
+def test_a_batch_takes_as_many_as_fit_into_its_time() -> None:
+    """Others are claimed in vain, and their roots loaded."""
+    size, done = BatchSize.of(300), cast("Settled", [(None, Succeeded())] * 100)
+    size.note(Done(done, more=True, full=False))
+    assert size.next == 100
+    sizes = [size.note(Done(done, more=True)).next for _ in range(7)]
+    assert sizes == [126, 158, 198, 248, 300, 300, 300]
+    assert size.is_usual

@@ -39,12 +39,14 @@ class BatchSize:
 
     allowed: int
     size: int
+    in_time: int
+    """So many are thought to run within a batch's time: what is claimed beyond that is claimed in vain."""
     singly: int = 0
     """So many are to run one at a time, in the order that the lane has by then."""
 
     @classmethod
     def of(cls, allowed: int) -> "BatchSize":
-        return cls(allowed, allowed)
+        return cls(allowed, allowed, allowed)
 
     @property
     def next(self) -> int:
@@ -65,11 +67,12 @@ class BatchSize:
                 self.size = max(1, count // 2 if good is None else good)
             case Done(settled=settled, full=True) if settled:
                 self.singly = max(0, self.singly - len(settled))
-                self.size = min(self.allowed, 2 * self.size)
+                self.in_time = min(self.allowed, self.in_time * 5 // 4 + 1)
+                self.size = min(self.in_time, 2 * self.size)
             case Done(settled=settled) if any(isinstance(outcome, Raised | Hindered) for _, outcome in settled):
                 self.singly = max(0, self.singly - len(settled))
             case Done(settled=settled) if settled:
-                self.size = min(self.allowed, 2 * len(settled))
+                self.size = self.in_time = len(settled)
             case _:
                 pass
         return self
