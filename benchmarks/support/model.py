@@ -37,6 +37,14 @@ class Customer(Base):
         self.number = series.last
         self.at = time.time()
 
+    @aw.method
+    def touch(self) -> None:
+        self.at = time.time()
+
+    @aw.method
+    def fail(self) -> None:
+        raise ValueError("This one fails.")
+
 
 class Note(Base):
     """A row with the columns of a ticket, that means nothing."""

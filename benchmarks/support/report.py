@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import URL
 
-from benchmarks.rows import drain, ended, idle, latency, memory, saving
+from benchmarks.rows import drain, ended, fair, idle, latency, memory, saving
 from benchmarks.support.bench import KINDS, Bench
 from benchmarks.support.postgres import admin
 from benchmarks.support.table import HEADINGS, PEER_HEADINGS, Row, printed, rate
@@ -38,6 +38,8 @@ def measure(bench: Bench, wanted: Sequence[str]) -> Result:
                 result.rows += saving.rows(bench, kind)
             if "ended" in wanted:
                 result.rows += ended.rows(bench, kind)
+            if "fair" in wanted:
+                result.rows += fair.rows(bench, kind)
             if "memory" in wanted:
                 result.rows += memory.rows(bench, kind)
             if "idle" in wanted:
