@@ -12,7 +12,11 @@ FALL_ASLEEP = text(f"SELECT pg_try_advisory_lock({SPACE}, 0)")
 
 BE_AWAKE = text(f"SELECT pg_advisory_unlock({SPACE}, 0)")
 
-SHOW_LIFE = text(f"SELECT pg_try_advisory_lock({SPACE}, :server)")
+SHOW_LIFE = text(
+    f"SELECT pg_try_advisory_lock({SPACE}, :server), set_config('tcp_keepalives_idle', '30', false),"
+    " set_config('tcp_keepalives_interval', '10', false), set_config('tcp_keepalives_count', '3', false)"
+)
+"""The lock says that the server lives. So PostgreSQL has to notice if the server's machine is gone without a word."""
 
 _HELD = (
     "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND mode = 'ExclusiveLock'"
