@@ -26,12 +26,14 @@ precondition = "not self.seen"
 lane = "eyes"
 external = true
 retry = { attempts = 3, backoff = { minutes = 2 }, on = ["NoAnswer"] }
+timeout = { minutes = 5 }
 when = { cron = "0 3 * * *", tz = "Europe/Stockholm", criteria = "Order.allInstances", max_answers = 5, lane = "" }
 """)
 
     work = app.model.works["Order.see"]
     assert (work.lane, work.external) == ("eyes", True)
     assert work.retry == aw.Retry(attempts=3, backoff=timedelta(minutes=2), on=(NoAnswer,))
+    assert work.timeout == timedelta(minutes=5)
     timer = app.model.timers["Order.see"]
     assert timer.when.words() == "At 03:00 every day (Europe/Stockholm)"
     assert (timer.when.max_answers, timer.lane) == (5, "parallel")

@@ -53,6 +53,7 @@ WRONG = {
         f'{SEE}[methods."Order.see".retry]\nattempts = 3\non = ["Answer"]',
         "line 5: Order.see, retry: the application gives no exception 'Answer'. It gives: NoAnswer.",
     ),
+    "no time": (f"{SEE}timeout = {{ minutes = 0 }}", "line 3: Order.see: its timeout is datetime.timedelta(0). Give a"),
     "no attempts": (f"{SEE}retry = {{}}", "line 3: Order.see, retry: it needs 'attempts'"),
     "too few attempts": (
         f"{SEE}retry = {{ attempts = 0 }}",

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import afterwork as aw
 from afterwork.errors import BadDeclaration, ModelError
+from afterwork.jobs.leased import begin
 from afterwork.model.lane import Rate
 from afterwork.store import leases, limits, pace
 from afterwork.store.database import Database, database_of
@@ -182,6 +184,34 @@ def test_a_slot_is_had_once_whoever_asks(world: World) -> None:
         for connection in connections:
             database.give_up(connection)
             connection.close()
+
+
+def test_a_ticket_that_another_server_has_just_begun_is_left_to_it(
+    world: World, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lease may be there by then, though the statement that has claimed the ticket doesn't see it."""
+    ask(world, "mail")
+    database = database_of(world.engine, world.settings)
+    runner = world.app._runner(database, connection)
+    runner.limits.declare(database, connection)
+    with database.transaction(connection):
+        (claim,) = runner.trigger.claim(connection, "mail", None, world.clock.now(), 1).claims
+    monkeypatch.setattr(type(runner.trigger), "claim_again", lambda *_: claim)
+    lease = leases.Lease("one", str(claim.key), "mail", 1, epoch=1)
+
+    assert begin(runner, connection, claim, lease)
+    assert not begin(runner, connection, claim, replace(lease, run="other"))
+    assert connection.execute(select(slots.c.lease).where(slots.c.lease.is_not(None))).scalars().all() == ["one"]
+
+
+def test_a_run_that_begins_while_its_lane_is_paused_has_its_slot(world: World, connection: Connection) -> None:
+    database = declared(world, connection, 2)
+    with database.transaction(connection):
+        assert leases.lock_lane(connection, "x")
+        leases.pause(connection, "x", True)
+        leases.take(database, connection, leases.Lease("run", "t", "x", 1, 1))
+
+    assert connection.execute(select(slots.c.lease).where(slots.c.lease.is_not(None))).scalars().all() == ["run"]
 
 
 def test_a_paused_lane_has_no_slots(world: World) -> None:

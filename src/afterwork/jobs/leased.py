@@ -9,6 +9,7 @@ import time
 from functools import partial
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 from afterwork.boundary import CONTAINED
 from afterwork.errors import Cancelled, TimedOut
@@ -26,10 +27,13 @@ from afterwork.store.progress import CANCELLED
 
 def begin(runner: Runner, connection: Connection, claim: Claim, lease: Lease) -> bool:
     """Claim a ticket again and lease it, in a transaction of its own. False if somebody else has it by now."""
-    with runner.database.transaction(connection):
-        if runner.trigger.claim_again(connection, claim) is None:
-            return False
-        leases.take(runner.database, connection, lease)
+    try:
+        with runner.database.transaction(connection):
+            if runner.trigger.claim_again(connection, claim) is None:
+                return False
+            leases.take(runner.database, connection, lease)
+    except IntegrityError:
+        return False  # where several jobs of a lane run at a time, another server has begun it since the statement did
     runner.reached("claimed", [claim])
     return True
 

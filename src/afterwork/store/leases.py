@@ -99,11 +99,15 @@ def take(database: Database, connection: Connection, lease: Lease) -> None:
 
 def _take_slot(connection: Connection, lease: Lease) -> None:
     """Have a slot: this transaction has locked one."""
-    free = free_slot(lease.lane).with_for_update(of=slots, skip_locked=True)
-    row = connection.execute(free).first()
-    if row is not None:  # else the lane has been paused just now
-        mine = slots.c.lane == lease.lane, slots.c.number == row.number
-        connection.execute(update(slots).where(*mine).values(lease=lease.run))
+    there = select(lanes.c.slots).where(lanes.c.name == lease.lane).scalar_subquery()
+    free = (
+        select(slots.c.number)
+        .where(slots.c.lane == lease.lane, slots.c.lease.is_(None), slots.c.number <= there)
+        .limit(1)
+        .with_for_update(of=slots, skip_locked=True)
+    )
+    mine = slots.c.lane == lease.lane, slots.c.number == connection.execute(free).scalar()
+    connection.execute(update(slots).where(*mine).values(lease=lease.run))
 
 
 def holds(connection: Connection, lease: Lease) -> bool:
@@ -129,8 +133,9 @@ def release(connection: Connection, lease: Lease) -> None:
     """End a lease, in the transaction that settles its run."""
     connection.execute(delete(leases).where(leases.c.run == lease.run))
     if lease.lane != PARALLEL:
-        for table in (lanes, slots):
-            connection.execute(update(table).where(table.c.lease == lease.run).values(lease=None))
+        alone = update(lanes).where(lanes.c.lease == lease.run).values(lease=None)
+        if not connection.execute(alone).rowcount:
+            connection.execute(update(slots).where(slots.c.lease == lease.run).values(lease=None))
 
 
 def renew(database: Database, connection: Connection, server: int, runs: Collection[str]) -> None:

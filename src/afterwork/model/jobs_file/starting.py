@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapper
 from afterwork.model.expression import expression_of
 from afterwork.model.jobs_file.table import Table
 from afterwork.model.retry import Retry
+from afterwork.model.timeout import checked_timeout
 from afterwork.model.timer import wrong_criteria
 from afterwork.model.variable import DUE
 from afterwork.model.when import Cron, Every, Once, Timer, WhenStale
@@ -44,7 +45,12 @@ EXAMPLES = 'every = { minutes = 10 }, cron = "0 3 * * *", stale = true or once =
 def way(job: Table) -> dict[str, Any]:
     """How a job runs: what it says of that. A cache that names no lane runs beside all."""
     found: dict[str, Any] = {"lane": job.said["lane"] or None} if "lane" in job.said else {}
-    return {**found, "external": job.said.get("external", False), "retry": _retry(job), "timeout": job.span("timeout")}
+    return {**found, "external": job.said.get("external", False), "retry": _retry(job), "timeout": _timeout(job)}
+
+
+def _timeout(job: Table) -> timedelta | None:
+    with job.at("timeout"):
+        return checked_timeout("", job.span("timeout"))
 
 
 def _retry(job: Table) -> Retry | None:
