@@ -60,9 +60,12 @@ from afterwork.model.work import ViewModelWork, Work
 from afterwork.settings import Settings
 from afterwork.store import pace
 from afterwork.store.database import Database
+from afterwork.store.leases import Lease
 from afterwork.store.limits import Limits
+from afterwork.store.once import KEY as ONCE_KEY
 from afterwork.store.progress import CANCELLED
 from afterwork.store.routing import ALL, Routing
+from afterwork.store.suspects import ROUND
 
 Settled = list[tuple[Claim, Outcome]]
 
@@ -125,6 +128,12 @@ class Runner:
         caches = self.refresher.due(connection, now)
         moments = [moment for moment in (found.next_moment, caches.next_moment) if moment is not None]
         return Due({**caches.lanes, **found.lanes}, min(moments, default=None))
+
+    def takes(self, connection: Connection, lease: Lease) -> bool:
+        """Return whether this server takes over a lease that nobody works on, rather than to leave it to others."""
+        if lease.ticket.startswith((ROUND, ONCE_KEY)):
+            return True  # a mere trace, which anybody clears away
+        return not self.trigger.is_for_others(connection, lease.ticket, lease.lane)
 
     def _paced(self, connection: Connection, due: Due, now: datetime) -> Due:
         """Return what is due without lanes whose rate is used up, which are due as soon as it isn't."""

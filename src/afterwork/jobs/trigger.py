@@ -68,6 +68,9 @@ class Trigger(Protocol):
     def held(self, connection: Connection, key: str, lane: str) -> Claim | None:
         """What a lease holds, read again; None if it is not there any more."""
 
+    def is_for_others(self, connection: Connection, key: str, lane: str) -> bool:
+        """Whether what a lease holds is left to servers whose code knows it, or which serve its lane."""
+
     def roots(self, session: RunSession, claims: Sequence[Claim]) -> dict[Any, object | None | str]:
         """The root of each claim by key, one query for each class; or the reason why there is none."""
 

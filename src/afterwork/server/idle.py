@@ -1,6 +1,7 @@
 """Running all that is due in this thread, and then stopping: for tests and scripts."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -36,8 +37,9 @@ def run_until_idle(runner: Runner, connection: Connection) -> Iterator[Ran]:
 
 def _run(runner: Runner, connection: Connection, presence: Presence, drainer: Drainer) -> Iterator[Ran]:
     unavailable: set[str] = set()
+    takes = partial(runner.takes, connection)
     while True:
-        for lease in presence.adopt_orphans(connection, mine=list):
+        for lease in presence.adopt_orphans(connection, list, None, takes):
             yield [(claim.run, outcome) for claim, outcome in drainer.resume(connection, lease)]
         due = runner.due(connection)
         connection.commit()

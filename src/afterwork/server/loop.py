@@ -37,10 +37,6 @@ from afterwork.server.tasks import Tasks
 from afterwork.server.turn import BESIDE, SWEEP, Turn
 from afterwork.server.workers import Workers
 from afterwork.store import leases
-from afterwork.store.hits import HIT
-from afterwork.store.leases import Lease
-from afterwork.store.once import KEY as ONCE_KEY
-from afterwork.store.suspects import ROUND
 
 BUSY_LOOK = 0.01
 """While lanes are being drained, the server looks for other work at least this often, in seconds."""
@@ -356,15 +352,11 @@ class Server:
 
     def _adopt(self, connection: Connection) -> None:
         most = int(not self._scheduler.has_leases) if self._care.is_alone else None
-        for lease in self._link.presence.adopt_orphans(connection, self._lanes.runs, most, self._serves):
+        takes = partial(self._runner.takes, connection)
+        for lease in self._link.presence.adopt_orphans(connection, self._lanes.runs, most, takes):
             self._lanes.hold(lease, True)
             self._scheduler.add(lease)
         self._start()
-
-    def _serves(self, lease: Lease) -> bool:
-        if lease.ticket.startswith((ROUND, ONCE_KEY)):
-            return True  # a mere trace, which anybody clears away
-        return self._runner.routing.serves(lease.lane, "timer" if lease.ticket.startswith(HIT) else "ticket")
 
     # What goes wrong.
 

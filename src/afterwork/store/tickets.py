@@ -176,6 +176,11 @@ class Tickets:
             rows = connection.execute(self._one[mode], {"lane": lane, "key": key, "paced": True}).all()
         return next((found for row in rows for found in TicketRow.of(row)), None)
 
+    def work(self, connection: Connection, key: Any) -> str | None:
+        """Return what a ticket asks for, by its name; None if it is not there."""
+        work: str | None = connection.execute(select(self.columns.work).where(self.columns.key == key)).scalar()
+        return work
+
     def row(self, connection: Connection, key: Any) -> TicketRow | None:
         """A pending ticket that this transaction's run holds already, or None if it is not there."""
         held = self._select().where(self.columns.key == key, self.columns.pending).with_for_update()

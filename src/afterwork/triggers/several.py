@@ -62,6 +62,9 @@ class TicketsAndTimers:
     def held(self, connection: Connection, key: str, lane: str) -> Claim | None:
         return self._of(key).held(connection, key, lane)
 
+    def is_for_others(self, connection: Connection, key: str, lane: str) -> bool:
+        return self._of(key).is_for_others(connection, key, lane)
+
     def roots(self, session: RunSession, claims: Sequence[Claim]) -> dict[Any, object | None | str]:
         return self.tickets.roots(session, claims)
 

@@ -86,6 +86,16 @@ class TicketTrigger:
 
     # What this server doesn't know is for those that do.
 
+    def is_for_others(self, connection: Connection, key: str, lane: str) -> bool:
+        if not self.routing.serves(lane, self.name):
+            return True
+        try:
+            work = self.tickets.work(connection, key_of(key, self.tickets.columns.key))
+        except ValueError:
+            return False  # the lease of something that is no ticket
+        known = work is None or self.model.knows(work)
+        return not known and abilities.somebody_runs(connection, base_of(str(work)), lane, self.name)
+
     def _leaves(self, connection: Connection, row: TicketRow, lane: str) -> bool:
         """Return whether a ticket is left to a server that knows its work. From then on, all of that work are."""
         if row.work is None or self.model.knows(row.work):
