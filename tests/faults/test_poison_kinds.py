@@ -1,6 +1,7 @@
 """Whatever kind of run ends its process or its connection again and again is given up, and all the rest goes on."""
 
 import json
+import re
 import signal
 from contextlib import suppress
 from pathlib import Path
@@ -83,8 +84,10 @@ def test_what_ends_its_process_each_time_is_given_up(url: URL, started: Processe
         assert deaths <= LIMIT + 1, "it isn't given up"
     server.send(signal.SIGKILL)
 
-    assert deaths >= LIMIT
-    assert f"died {LIMIT} times" in str(error_of(kind, engine, app))
+    # The first death may have left a trace, or not.
+    told = re.search(r"died (\d+) times", str(error_of(kind, engine, app)))
+    assert told is not None
+    assert LIMIT <= int(told[1]) <= deaths
     engine.dispose()
 
 
