@@ -36,6 +36,7 @@ from afterwork.model.jobs_file.load import JobsFile, load, load_again
 from afterwork.model.lane import Lane, lanes_by_name
 from afterwork.model.later import session as session_of
 from afterwork.model.reading import ReadModel, read_model, registry_of
+from afterwork.model.timeout import checked_timeout
 from afterwork.server.health import Health, Prober, Sign, of_database
 from afterwork.server.idle import run_until_idle
 from afterwork.server.loop import Server
@@ -94,6 +95,7 @@ class Afterwork:
         self.lanes = lanes_by_name(lanes)
         self.settings = settings or Settings()
         routing_of(self.settings)
+        checked_timeout("Settings", self.settings.timeout)
         self.clock = clock or SystemClock()
         self.events = Events([on_event] if on_event is not None else [])
         self.variables = dict(variables or {})

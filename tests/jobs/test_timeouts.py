@@ -274,3 +274,5 @@ def test_a_time_out_is_a_span_above_zero(wrong: Any) -> None:
         aw.method(timeout=wrong)(lambda self: None)
     with pytest.raises(BadDeclaration, match="Wrong: its timeout is"):
         type("Wrong", (aw.ViewModel,), {"timeout": wrong})
+    with pytest.raises(BadDeclaration, match="Settings: its timeout is"):
+        aw.Afterwork(Base, settings=aw.Settings(timeout=wrong))
