@@ -25,7 +25,8 @@ def name_dependency(plans: Plans, reads: Reads, thing: Any) -> None:
     if isinstance(thing, Table):
         _on_rows(reads, [_whole(places.watch(thing, thing.fullname))])
     elif isinstance(found, Mapper):
-        _on_rows(reads, [_whole(part.watch) for part in places.tables_of(found)])
+        parts = [part for kind in places.kinds_of(found) for part in places.tables_of(kind)]
+        _on_rows(reads, [_whole(part.watch) for part in parts])
     elif isinstance(found, QueryableAttribute) and isinstance(found.parent, Mapper):
         _on_rows(reads, places.tables_of(found.parent))
         _on_rows(reads, places.parts(columns_in(*_clauses(found)), str(found)))

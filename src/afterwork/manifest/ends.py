@@ -16,7 +16,16 @@ from sqlalchemy.sql.selectable import SelectBase
 
 from afterwork.journal.watch import Watch
 from afterwork.manifest.links import Links, Question, values_of
-from afterwork.manifest.places import Part, Places, as_inherited, columns_in, equal_columns, kind_columns, tables_in
+from afterwork.manifest.places import (
+    Part,
+    Places,
+    as_inherited,
+    columns_in,
+    equal_columns,
+    is_query,
+    kind_columns,
+    tables_in,
+)
 from afterwork.manifest.reads import Reads
 from afterwork.manifest.shape import Where
 
@@ -145,6 +154,10 @@ class _Analysis:
             clauses.append(self.prop.secondaryjoin)
         if any(isinstance(found, SelectBase) for clause in clauses for found in visitors.iterate(clause)):
             return None
+        if is_query(self.mapper.persist_selectable):
+            return None
+        if is_query(self.prop.mapper.selectable):
+            return self._to_query()
         return self._direct() if self.prop.secondary is None else self._by_link(self.prop.secondary)
 
     def _direct(self) -> End | None:
@@ -168,6 +181,16 @@ class _Analysis:
             return None
         other = self.places.parts([column for column in columns if column.table is not table], self.what)
         return End(self.prop, own=self._own(near), questions=[question], far=other, links=halves)
+
+    def _to_query(self) -> End:
+        """An end to objects that come from a query: whatever changes in its tables may bring others."""
+        near = [column for column in columns_in(*clauses_of(self.prop)) if column.table in self.mapper.tables]
+        far = [self.prop.mapper.selectable] + ([] if self.prop.secondary is None else [self.prop.secondary])
+        return End(
+            self.prop,
+            own=self._own([column for column in near if not _is_remote(column)]),
+            questions=_all_of(tables_in(*far), self.places, self.what),
+        )
 
     def _by_link(self, link: Any) -> End | None:
         near_pairs, near_rest = _pairs(self.prop.primaryjoin)
@@ -305,8 +328,12 @@ class _Analysis:
 def _unclear(prop: RelationshipProperty[Any], places: Places) -> End:
     """An end that is not understood depends on all rows, and all columns, of all tables that it has to do with."""
     what = f"{prop.parent.class_.__name__}.{prop.key}"
-    watches = [places.watch(table, what) for table in tables_in(prop.entity.selectable, *clauses_of(prop))]
-    return End(prop, questions=[Question(Where(watch.id, (), watch.mask(watch.columns))) for watch in watches])
+    return End(prop, questions=_all_of(tables_in(prop.entity.selectable, *clauses_of(prop)), places, what))
+
+
+def _all_of(tables: Iterable[FromClause], places: Places, what: str) -> list[Question]:
+    watches = [places.watch(table, what) for table in tables]
+    return [Question(Where(watch.id, (), watch.mask(watch.columns))) for watch in watches]
 
 
 def _pairs(condition: ColumnElement[bool]) -> tuple[Pairs | None, list[ColumnClause[Any]]]:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import InstanceState, Mapper
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import BinaryExpression, ColumnClause, ColumnElement
 from sqlalchemy.sql.operators import eq
+from sqlalchemy.sql.selectable import AliasedReturnsRows, SelectBase
 
 from afterwork.errors import NotWatched
 from afterwork.journal.values import BAD_VALUE, key_of, text_of
@@ -33,6 +34,7 @@ class Places:
     dialect: Dialect
     _key_places: dict[tuple[Mapper[Any], Watch], tuple[int, ...] | None] = field(default_factory=dict)
     _tables: dict[Mapper[Any], tuple[Part, ...]] = field(default_factory=dict)
+    _kinds: dict[Mapper[Any], tuple[Mapper[Any], ...]] = field(default_factory=dict)
 
     def watch(self, table: FromClause | None, what: str) -> Watch:
         """The watch of a table. Raises `NotWatched`, saying that `what` was read."""
@@ -55,18 +57,29 @@ class Places:
         return parts
 
     def tables_of(self, mapper: Mapper[Any]) -> tuple[Part, ...]:
-        """The tables in which an object of a class has a row, with the column that says what class it is of."""
+        """The tables in which an object of a class has a row, with the columns that say whether it is one of it."""
         if mapper not in self._tables:
             what = mapper.class_.__name__
             kinds = {part.watch: part.mask for part in self.parts(kind_columns(mapper), what)}
             watches = [self.watch(table, what) for table in mapper.tables]
+            if is_query(mapper.persist_selectable):  # any column may decide which rows it brings
+                kinds = {watch: watch.mask(watch.columns) for watch in watches}
             self._tables[mapper] = tuple(Part(watch, kinds.get(watch, 0)) for watch in watches)
         return self._tables[mapper]
 
+    def kinds_of(self, mapper: Mapper[Any]) -> tuple[Mapper[Any], ...]:
+        """The classes in whose tables an object of a class may be: itself, and those with tables of their own that are
+        loaded with it."""
+        if mapper not in self._kinds:
+            below = mapper.self_and_descendants if is_query(mapper.selectable) else ()
+            self._kinds[mapper] = (mapper, *(one for one in below if one.concrete and one is not mapper))
+        return self._kinds[mapper]
+
     def exists(self, reads: Reads, mapper: Mapper[Any], identity: Sequence[Any]) -> None:
         """Note that it was read whether a class has an object with this primary key."""
-        for part in self.tables_of(mapper):
-            self.row(reads, part, mapper, identity)
+        for one in self.kinds_of(mapper):
+            for part in self.tables_of(one):
+                self.row(reads, part, one, identity)
 
     def rows(self, reads: Reads, part: Part, mapper: Mapper[Any], states: Iterable[InstanceState[Any]]) -> None:
         """Note that some columns of the rows of many objects of one class were read."""
@@ -125,8 +138,15 @@ class Places:
 
 
 def kind_columns(mapper: Mapper[Any]) -> Iterator[ColumnClause[Any]]:
-    """The columns that say of which class an object is."""
-    return iter(()) if mapper.polymorphic_on is None else columns_in(mapper.polymorphic_on)
+    """The columns of tables that say of which class an object is. Those of a query over several tables say no more than
+    in which table it is."""
+    found = () if mapper.polymorphic_on is None else columns_in(mapper.polymorphic_on)
+    return (column for column in found if isinstance(column.table, Table))
+
+
+def is_query(selectable: FromClause) -> bool:
+    """Return whether a class that is mapped to this comes from a query rather than from rows of tables."""
+    return any(isinstance(found, AliasedReturnsRows | SelectBase) for found in visitors.iterate(selectable))
 
 
 def columns_in(*clauses: ClauseElement) -> Iterator[ColumnClause[Any]]:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import ColumnProperty, Mapper, RelationshipProperty
 
 from afterwork.journal.watch import Watches
 from afterwork.manifest.ends import End, end_of
-from afterwork.manifest.places import Part, Places, columns_in, tables_in
+from afterwork.manifest.places import Part, Places, columns_in, is_query, tables_in
 from afterwork.manifest.siblings import Siblings, siblings_of
 
 
@@ -62,6 +62,6 @@ class Plans:
         # The key of an object is the same in each table of its class.
         expressions = prop.columns[:1] if prop.columns[0].primary_key else prop.columns
         own = [column for column in columns_in(*expressions) if column.table in mapper.tables]
-        more = tables_in(*expressions) - set(mapper.tables)
+        more = tables_in(*expressions) - set(mapper.tables) or is_query(mapper.persist_selectable)
         parts = self.places.parts(own, f"{mapper.class_.__name__}.{key}")
         return Member(parts, prop.columns[0] if more else None)

@@ -148,8 +148,9 @@ def _derived(mappers: Iterable[Mapper[Any]], problems: list[str]) -> Iterator[De
     for mapper in mappers:
         for name in dict.fromkeys(name for base in mapper.class_.__mro__ for name in vars(base)):
             declared = _declared(mapper, name)
-            if isinstance(declared, Derived) and not _is_inherited(mapper, name):
+            if isinstance(declared, Derived) and not _is_inherited(mapper, name) and not _is_all_below(mapper):
                 try:
+                    _check_table(mapper, name)
                     member = declared.member_of(mapper)
                 except BadDeclaration as error:
                     problems.append(str(error))
@@ -161,12 +162,29 @@ def _machines(mappers: Iterable[Mapper[Any]], problems: list[str]) -> Iterator[M
     for mapper in mappers:
         for machine in declared_machines(mapper.class_):
             try:
+                _check_table(mapper, machine.name)
                 machine.check(mapper)
             except BadDeclaration as error:
                 problems.append(str(error))
             else:
                 if machine.eventless and not _is_inherited(mapper, machine.name):
                     yield MachineCache(f"{mapper.class_.__name__}.{machine.name}", mapper, WhenStale(), machine)
+
+
+def _check_table(mapper: Mapper[Any], name: str) -> None:
+    """Raise `BadDeclaration` unless objects of a class are rows of a table."""
+    if problem := _lacks_table(mapper, name):
+        raise BadDeclaration(problem)
+
+
+def _lacks_table(mapper: Mapper[Any], name: str) -> str:
+    """Why objects of a class can't have a cache; "" if they can."""
+    if isinstance(mapper.local_table, Table):
+        return ""
+    return (
+        f"{name} is a cache of {mapper.class_.__name__}, which is mapped to a query or a join. A cache belongs to the "
+        "rows of a table: declare it on a class that is mapped to one, and read the other class there."
+    )
 
 
 def _declared(mapper: Mapper[Any], name: str) -> object:
@@ -185,11 +203,18 @@ def _is_inherited(mapper: Mapper[Any], name: str) -> bool:
     return above is not None and not mapper.concrete and isinstance(vars_lookup(above.class_, name), Derived | Machine)
 
 
+def _is_all_below(mapper: Mapper[Any]) -> bool:
+    """Whether each object of a class is one of a class below, which has a table and caches of its own."""
+    return not isinstance(mapper.local_table, Table) and any(one.concrete for one in mapper.self_and_descendants)
+
+
 def unfit(view_model: type[ViewModel[Any]], root: Mapper[Any] | None) -> str:
     """Why a view model can't be a cache; "" if it can."""
     name = view_model.__name__
     if root is None:
         return f"{name} has when = aw.WhenStale(…) but no root class. A cache belongs to objects."
+    if problem := _lacks_table(root, name):
+        return problem
     if view_model.external:
         return (
             f"{name} has when = aw.WhenStale(…) and external = True. What a cache does must be undone with its "

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Integer, Select, bindparam, select, tuple_, type_coerce
 from sqlalchemy.orm import Mapper, Session
+from sqlalchemy.orm.attributes import instance_state
 
 from afterwork.model.accounted import ACCOUNTED, ROOT
 from afterwork.model.external_id import ExternalId
@@ -38,6 +39,7 @@ class Roots:
             ExternalId(mapper, tuple(mapper.primary_key_from_instance(obj))): obj
             for mapper, keys in by_class.items()
             for obj in self._objects(session, mapper, list(keys))
+            if _is_of(mapper, obj)
         }
 
     def _objects(self, session: Session, mapper: Mapper[Any], keys: list[tuple[Any, ...]]) -> Iterable[object]:
@@ -46,6 +48,12 @@ class Roots:
             return session.scalars(self._one(mapper), values, execution_options=OWN).unique()
         values = {"keys": [key[0] for key in keys] if len(mapper.primary_key) == 1 else keys}
         return session.scalars(self._many(mapper), values, execution_options=OWN).unique()
+
+
+def _is_of(mapper: Mapper[Any], obj: object) -> bool:
+    """Return whether an object has the keys of a class. Subclasses with tables of their own have others."""
+    own: Any = instance_state(obj).key
+    return bool(own[0] is mapper.identity_key_from_primary_key(())[0])
 
 
 def _name(part: int) -> str:
