@@ -391,6 +391,26 @@ class BatchDisturbed(AfterworkError):
         super().__init__("A job has changed another ticket of its batch, so these tickets are run one at a time.")
 
 
+class NotWritten(AfterworkError):
+    """A trigger of the application's has passed over a change of a ticket in silence."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__(
+            f"The end of a ticket was written, and its row is as before. A trigger or a rule of table {table} passes "
+            "over the change. Let it pass changes of Done, Error and ExecuteEarliest."
+        )
+
+
+class TicketIsHidden(AfterworkError):
+    """Policies of the ticket table let a server read a row and not lock it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Policies of row-level security let the server's role read the ticket and not change it. Give the role a "
+            "policy FOR UPDATE that has the row in USING and in WITH CHECK, or one FOR SELECT that has it not."
+        )
+
+
 class Refused(AfterworkError):
     """Why a ticket ends without having run: the text stands in its Error."""
 

@@ -219,6 +219,17 @@ class DatabaseBack:
 
 
 @dataclass(frozen=True)
+class Unwritable:
+    """The table of a ticket refuses every change of its row. Nothing of the run was saved; it is tried again, later
+    each time. Said once for each ticket."""
+
+    work: str
+    root_id: str | None
+    run: str
+    error: str
+
+
+@dataclass(frozen=True)
 class InTheWay:
     """Others hold what a run needs; it is tried again a little later."""
 
@@ -348,7 +359,7 @@ class FellAsleep:
 
 
 Event = (
-    Reached | Ran | Failed | WasCancelled | Expired | PutOff | BackOffFailed | WrittenInPart
+    Reached | Ran | Failed | WasCancelled | Expired | PutOff | BackOffFailed | WrittenInPart | Unwritable
     | WasWithdrawn | Lost | TookOver
     | ServerStarted | ServerStopping | ServerStopped | ServerCrashed | DatabaseLost | ConnectionLost | DatabaseBack
     | InTheWay | Broken | WorkerLost | ListenerRaised | Pruned | NotInSql | OtherCode | Missed | Reloaded | HeldUp
@@ -453,6 +464,18 @@ def log(event: Event) -> None:  # noqa: PLR0912, PLR0915 - one case for each eve
                 root_id,
                 run,
                 written,
+                error,
+            )
+        case Unwritable(work, root_id, run, error):
+            _say(
+                event,
+                logging.ERROR,
+                "%s on %s can't end (run %s): its ticket's table refuses every change of that row. Nothing of the run "
+                "was saved, and it is tried again, later each time; others go on. Look at the triggers, checks and "
+                "policies of the table: %s",
+                work,
+                root_id,
+                run,
                 error,
             )
         case Lost(work, root_id, run):

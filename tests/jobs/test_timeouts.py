@@ -14,6 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 import afterwork as aw
 from afterwork.errors import BadDeclaration
 from afterwork.events import Abandoned, Failed, PutOff
+from afterwork.store.ticket_forms import FIXED
 from tests.support.waiting import eventually
 from tests.support.world import World, the_only
 
@@ -255,6 +256,25 @@ def test_a_run_that_hears_of_nothing_is_abandoned_and_frees_its_lane_and_worker(
     assert world.all(Job)[0].trace == ""
     assert world.all(SysAsyncTicket)[0].error.startswith("TimedOut: ")
     assert [type(one) for one in world.seen if isinstance(one, Abandoned | Failed)] == [Abandoned, Failed]
+
+
+REFUSES = {
+    "sqlite": "CREATE TRIGGER refuse BEFORE UPDATE ON sys_async_ticket WHEN new.error LIKE '%TimedOut%'"
+    " BEGIN SELECT raise(ABORT, 'no such error'); END",
+    "postgresql": "ALTER TABLE sys_async_ticket ADD CHECK (error NOT LIKE '%TimedOut%')",
+}
+
+
+@pytest.mark.parametrize("work", ["inside", "parallel", "external"])
+def test_an_abandoned_run_ends_as_well_as_its_table_takes_it(engine: Engine, stuck: threading.Event, work: str) -> None:
+    world = World(engine, Base, settings=aw.Settings(abandon_after=SHORT, workers=1))
+    ask(world, work)
+    with engine.begin() as connection:
+        connection.execute(text(REFUSES[engine.dialect.name]))
+    with world.app.serving(engine):
+        eventually(lambda: world.all(SysAsyncTicket)[0].done is not None)
+        stuck.set()
+    assert world.all(SysAsyncTicket)[0].error == FIXED
 
 
 def test_what_is_abandoned_is_told_and_does_not_keep_a_server_from_stopping(

@@ -1,5 +1,6 @@
 """The contract: a class of the name SysAsyncTicket, however it is written and mapped."""
 
+import enum
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,11 +11,13 @@ from sqlalchemy import (
     Column,
     DateTime,
     Engine,
+    Enum,
     Integer,
     MetaData,
     String,
     Table,
     Text,
+    TypeDecorator,
     Uuid,
     inspect,
     select,
@@ -27,6 +30,18 @@ import afterwork as aw
 from afterwork.errors import BadRequest, ModelError
 from afterwork.insight import TicketFilter
 from tests.support.world import World, everything, the_only
+
+
+class Shade(enum.StrEnum):
+    LIGHT = "light"
+
+
+class Wrapped(TypeDecorator[str]):
+    """A type of the application's own."""
+
+    impl = Enum("no", "yes")
+    cache_ok = True
+
 
 NAIVE = DateTime()
 ZONED = DateTime(timezone=True)
@@ -314,6 +329,17 @@ def test_all_that_is_missing_or_mistyped_is_said_at_once() -> None:
     assert "SysAsyncTicket.priority is String(). The contract needs int, null allowed." in problems
     assert len(caught.value.problems) == 9
     assert "9 things are wrong with the model" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [Enum("no", "yes"), Enum(Shade), Uuid(), Uuid(as_uuid=False), Wrapped()], ids=repr)
+def test_an_error_column_that_takes_no_sentence_is_refused(kind: Any) -> None:
+    class Base(DeclarativeBase): ...
+
+    class SysAsyncTicket(aw.AsyncTicket, Base):
+        error: Mapped[Any] = mapped_column(kind, nullable=True)
+
+    with pytest.raises(ModelError, match=r"SysAsyncTicket.error is .*(declare it as Text|needs str)"):
+        _ = aw.Afterwork(Base).model
 
 
 def test_half_of_the_class_is_refused_by_every_way_to_start(engine: Engine) -> None:

@@ -1,4 +1,5 @@
-"""Tickets that are put aside, since somebody else has locked what they need: for longer each time."""
+"""Tickets that are put aside, since somebody else has locked what they need, or nothing can be written of them: for
+longer each time."""
 
 from datetime import timedelta
 from typing import Any
@@ -14,6 +15,7 @@ class Aside:
 
     def __init__(self) -> None:
         self._pauses: dict[Any, timedelta] = {}
+        self._told: set[Any] = set()
 
     def pause(self, key: Any) -> timedelta:
         """Return how long a ticket waits now: twice as long as the last time."""
@@ -22,6 +24,14 @@ class Aside:
             self._pauses.clear()
         self._pauses[key] = pause
         return pause
+
+    def is_news(self, key: Any) -> bool:
+        """Return whether it is to be said of a ticket that nothing can be written of it. It is said once."""
+        if len(self._told) >= MOST:
+            self._told.clear()
+        is_news = key not in self._told
+        self._told.add(key)
+        return is_news
 
     def forget(self, key: Any) -> None:
         """A ticket has run."""

@@ -14,10 +14,10 @@ from sqlalchemy import Connection
 from sqlalchemy.orm.exc import StaleDataError
 
 from afterwork.boundary import CONTAINED
-from afterwork.errors import BatchDisturbed, Cancelled, TimedOut
+from afterwork.errors import BatchDisturbed, Cancelled, TicketIsHidden, TimedOut
 from afterwork.events import Abandoned, InTheWay
 from afterwork.jobs.batch import Batched, Done, Undone
-from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, text_of
+from afterwork.jobs.outcome import Outcome, Raised, Rejected, text_of
 from afterwork.jobs.runner import Runner, Settled
 from afterwork.jobs.session import RunSession
 from afterwork.jobs.settling import settled_somehow
@@ -54,6 +54,8 @@ def run_batch(runner: Runner, connection: Connection, lane: str, priority: int |
     try:
         with CONTAINED, runner.database.transaction(connection, (NOT_LONG,)):
             found = runner.trigger.claim(connection, lane, priority, runner.clock.now(), most)
+            for claim in found.hidden:
+                runner.leave(claim, TicketIsHidden())
             if found.claims and found.claims[0].external:
                 return found.claims[0]
             batch.claims = list(takewhile(lambda claim: not claim.external, found.claims))
@@ -67,8 +69,8 @@ def run_batch(runner: Runner, connection: Connection, lane: str, priority: int |
     if batch.settled:
         runner.report(batch.settled)
     full = len(batch.settled) == len(batch.claims)
-    more = not full or found.moved or len(found.claims) == most
-    return Done(batch.settled, more and bool(batch.settled or found.moved), full)
+    more = not full or found.goes_on or len(found.claims) == most
+    return Done(batch.settled, more and bool(batch.settled or found.goes_on), full)
 
 
 def _run(runner: Runner, connection: Connection, batch: _Batch) -> None:
@@ -137,7 +139,7 @@ def _run_again(runner: Runner, connection: Connection, claim: Claim, tries: int)
 
 def _put_aside(runner: Runner, connection: Connection, claim: Claim, error: Exception) -> Settled:
     """Let a ticket wait whose rows somebody else has locked, so that the rest of its lane goes on."""
-    return _end(runner, connection, claim, Hindered(text_of(error), runner.aside.pause(claim.key)))
+    return _end(runner, connection, claim, runner.hindered(claim, error))
 
 
 def _fail(runner: Runner, connection: Connection, claim: Claim, error: Exception, began: float) -> Settled:
@@ -184,14 +186,27 @@ def _give_up(runner: Runner, claim: Claim, driver: object, error: TimedOut, bega
 
 
 def _end_abandoned(runner: Runner, connection: Connection, claim: Claim, raised: Raised, error: TimedOut) -> Settled:
-    with runner.database.transaction(connection):
+    try:
+        return _end_held(runner, connection, claim, raised, telling=error)
+    except Exception as second:
+        if runner.database.is_its_own(second):
+            raise
+        both = raised.with_second(second) if runner.tells(claim) else raised
+        return settled_somehow(runner, connection, claim, both, lambda some: _end_held(runner, connection, claim, some))
+
+
+def _end_held(
+    runner: Runner, connection: Connection, claim: Claim, outcome: Outcome, telling: Exception | None = None
+) -> Settled:
+    with CONTAINED, runner.database.transaction(connection):
         # Waits until the transaction of the run is gone.
         again = runner.trigger.held(connection, key_text(claim.key), claim.run.lane)
         if again is None:
             return []
-        if claim.run.lane == PARALLEL or leases.lock_lane(connection, claim.run.lane):
-            runner.tell(connection, again, error, raised.text)
-        settled: Settled = [(again, raised)]
+        has_lane = claim.run.lane == PARALLEL or leases.lock_lane(connection, claim.run.lane)
+        if has_lane and telling is not None and isinstance(outcome, Raised):
+            runner.tell(connection, again, telling, outcome.text)
+        settled: Settled = [(again, outcome)]
         runner.settle(connection, settled)
     runner.report(settled)
     return settled

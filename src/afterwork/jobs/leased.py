@@ -58,7 +58,7 @@ def run_leased(runner: Runner, connection: Connection, lease: Lease) -> Settled:
         if runner.database.has_lost(connection, error):
             raise
         if runner.database.is_contended(error):
-            return _settle(runner, connection, lease, claim, runner.hindered(error))
+            return _settle(runner, connection, lease, claim, runner.hindered(claim, error))
         return _fail(runner, connection, lease, claim, error, began)
 
 
@@ -122,7 +122,12 @@ def _fail(
 
 def _settle(runner: Runner, connection: Connection, lease: Lease, claim: Claim, outcome: Outcome) -> Settled:
     return settled_somehow(
-        runner, connection, claim, outcome, lambda some: _settle_as_asked(runner, connection, lease, claim, some)
+        runner,
+        connection,
+        claim,
+        outcome,
+        lambda some: _settle_as_asked(runner, connection, lease, claim, some),
+        partial(_forget, runner, connection, lease),
     )
 
 

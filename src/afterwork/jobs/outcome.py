@@ -52,7 +52,8 @@ class Raised:
 
 @dataclass(frozen=True)
 class Hindered:
-    """Others held what the run needed; nothing of it was saved. It is tried again, and this is not counted."""
+    """Others held what the run needed, or nothing could be written of its ticket; nothing of the run was saved. It is
+    tried again, and this is not counted."""
 
     text: str
     again_after: timedelta

@@ -29,6 +29,7 @@ from afterwork.events import (
     PutOff,
     Ran,
     Reached,
+    Unwritable,
     WasCancelled,
     WasWithdrawn,
 )
@@ -83,7 +84,7 @@ def nothing_around(run: Run) -> AbstractContextManager[object]:
 
 
 PAUSE_WHEN_CONTENDED = timedelta(seconds=5)
-"""How long a ticket is put off whose rows somebody else has locked, or changed, again and again."""
+"""How long a ticket is put off whose rows somebody else has changed again and again."""
 
 TRIES_WHEN_CHANGED = 3
 """Attempts of a run that finds, when it writes, other versions of what it has read. They are counted, since it may be
@@ -253,10 +254,21 @@ class Runner:
             self.events.emit(BackOffFailed(run.work, text_of(wrong), pause.total_seconds()))
             return pause
 
-    def hindered(self, error: Exception) -> Hindered:
-        """What it means that others were in the way: the next try is a little later, or at once after a migration."""
-        pause = timedelta(0) if self.database.is_outdated(error) else PAUSE_WHEN_CONTENDED
+    def hindered(self, claim: Claim, error: Exception) -> Hindered:
+        """Return what it means that others were in the way: the next try is later each time, or at once after a
+        migration."""
+        pause = timedelta(0) if self.database.is_outdated(error) else self.aside.pause(claim.key)
         return Hindered(text_of(error), pause)
+
+    def leave(self, claim: Claim, why: Exception) -> Settled:
+        """Look past a claim for longer each time, since nothing can be written of it. Nothing of its run was saved."""
+        run, pause = claim.run, self.aside.pause(claim.key)
+        self.trigger.leave(claim, self.clock.now() + pause)
+        if self.database.is_contended(why):
+            self.events.emit(InTheWay(text_of(why)))
+        elif self.aside.is_news(claim.key):
+            self.events.emit(Unwritable(run.work, run.root_id, str(run.id), text_of(why)))
+        return [(claim, Hindered(text_of(why), pause))]
 
     def tells(self, claim: Claim) -> bool:
         """Return whether the view model of a claim has an `on_exception`."""

@@ -13,25 +13,34 @@ from afterwork.store.ticket_forms import LESSER, Form
 
 
 def settled_somehow(
-    runner: Runner, connection: Connection, claim: Claim, outcome: Outcome, settle: Callable[[Outcome], Settled]
+    runner: Runner,
+    connection: Connection,
+    claim: Claim,
+    outcome: Outcome,
+    settle: Callable[[Outcome], Settled],
+    free: Callable[[], None] = lambda: None,
 ) -> Settled:
     """Settle a claim with an outcome, by a function that does so in a transaction; if the database refuses that, with
-    less and less of it. Raises errors that say nothing of the ticket, and the last one, if nothing can be written."""
+    less and less of it. If it refuses all, or others are in the way, the ticket is left for a while, and what its run
+    held is freed. Raises the error of a connection that is lost."""
     try:
         return settle(outcome)
     except Exception as error:
-        _unless_it_is_the_tickets(runner, connection, error)
-        why = error
+        last = why = _of_the_ticket(runner, connection, error)
     for form in LESSER:
+        if runner.database.is_contended(last):
+            break
         try:
             settled = settle(in_form(outcome, form))
         except Exception as error:
-            _unless_it_is_the_tickets(runner, connection, error)
+            last = _of_the_ticket(runner, connection, error)
         else:
             run = claim.run
             runner.events.emit(WrittenInPart(run.work, run.root_id, str(run.id), str(form), text_of(why)))
             return settled
-    raise why
+    left = runner.leave(claim, last)
+    free()
+    return left
 
 
 def in_form(outcome: Outcome, form: Form) -> Outcome:
@@ -47,7 +56,8 @@ def in_form(outcome: Outcome, form: Form) -> Outcome:
             return outcome
 
 
-def _unless_it_is_the_tickets(runner: Runner, connection: Connection, error: Exception) -> None:
-    """Raise an error of the database that comes whatever is written."""
-    if runner.database.has_lost(connection, error) or runner.database.is_contended(error):
+def _of_the_ticket(runner: Runner, connection: Connection, error: Exception) -> Exception:
+    """Return an error that tells of the ticket. Raises it, if it tells of the connection."""
+    if runner.database.has_lost(connection, error):
         raise error
+    return error

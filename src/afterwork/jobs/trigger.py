@@ -41,10 +41,17 @@ class Claim:
 
 @dataclass(frozen=True)
 class Found:
-    """What a transaction has claimed. It may also have `moved` tickets that stood in a lane which is not theirs."""
+    """What a transaction has claimed. It may also have `moved` tickets that stood in a lane which is not theirs, or
+    have met with `hidden` ones, which the database lets it read and not lock."""
 
     claims: Sequence[Claim]
     moved: bool = False
+    hidden: Sequence[Claim] = ()
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether others are to be looked for in the lane, though there may be no claim."""
+        return self.moved or bool(self.hidden)
 
 
 class Trigger(Protocol):
@@ -64,6 +71,9 @@ class Trigger(Protocol):
 
     def claim_again(self, connection: Connection, claim: Claim) -> Claim | None:
         """Claim the same once more in a new transaction, if nobody else has it by now."""
+
+    def leave(self, claim: Claim, until: datetime) -> None:
+        """Look past a claim until a moment, since its row can't be written."""
 
     def held(self, connection: Connection, key: str, lane: str) -> Claim | None:
         """What a lease holds, read again; None if it is not there any more."""

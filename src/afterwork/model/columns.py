@@ -10,8 +10,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 def python_type(column: ColumnElement[Any]) -> type | None:
     """The class of a column's values, or None where its type doesn't say. A decorated type is what is inside."""
-    kind = column.type
-    for candidate in (kind, *_behind(kind)):
+    for candidate in kinds(column):
         try:
             found = candidate.python_type
         except NotImplementedError:  # SQLAlchemy 2.0's way to say that it doesn't know; 2.1 says `object`
@@ -19,6 +18,12 @@ def python_type(column: ColumnElement[Any]) -> type | None:
         if found is not object:
             return found
     return None
+
+
+def kinds(column: ColumnElement[Any]) -> Iterator[TypeEngine[Any]]:
+    """Give the type of a column, and those that it is made of."""
+    yield column.type
+    yield from _behind(column.type)
 
 
 def _behind(kind: TypeEngine[Any]) -> Iterator[TypeEngine[Any]]:

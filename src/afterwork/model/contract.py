@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Column, Table
+from sqlalchemy import Column, Enum, Table, Uuid
 from sqlalchemy.orm import Mapper
 
 from afterwork.errors import ModelError
 from afterwork.language.spelling import folded
-from afterwork.model.columns import has_zone, python_type
+from afterwork.model.columns import has_zone, kinds, python_type
 from afterwork.model.moment import UtcDateTime
 
 CLASS_NAME = "SysAsyncTicket"
@@ -127,6 +127,8 @@ def _mismatches(where: str, column: Column[Any], expected: Expected) -> Iterator
     actual = python_type(column)
     if actual is None or not issubclass(actual, expected.type) or (actual is bool and expected.type is int):
         yield f"{where} is {column.type!r}. The contract needs {_described(expected)}."
+    elif expected is EXPECTED["error"] and any(isinstance(kind, Enum | Uuid) for kind in kinds(column)):
+        yield f"{where} is {column.type!r}. The server writes sentences of its own there: declare it as Text or String."
     elif expected.nullable and not column.nullable and expected.required:
         yield f"{where} can't be null. The contract needs {_described(expected)}."
 

@@ -105,7 +105,9 @@ def parse(text: str | None, classes: Mapping[str, Mapper[Any]]) -> ExternalId:
             f"{shown(text)} begins with no class of the model. An external id looks like Customer!42."
         )
     if parts[:1] and parts[0].startswith(UNNAMED):
-        raise MalformedExternalId(f"{shown(text)} stands for a {name} whose key can't be written as an external id.")
+        raise MalformedExternalId(
+            f"{shown(text)} stands for a {name} whose key can't be read, or not be written as an external id."
+        )
     if len(parts) != len(mapper.primary_key):
         raise MalformedExternalId(
             f"{shown(text)} has {len(parts)} key parts, the primary key of {name} has {len(mapper.primary_key)}."

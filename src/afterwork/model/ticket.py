@@ -25,6 +25,7 @@ from afterwork.model.external_id import external_id, external_id_or_none
 from afterwork.model.moment import UtcDateTime, aware
 
 ROOT = "_afterwork_root"
+ROOT_OBJECT = "root_object"
 CONTRACT = "afterwork.contract"
 WITHOUT_ROOT_ID = "afterwork.without_root_id"
 
@@ -117,10 +118,32 @@ def adopt(mapper: Mapper[Any], cls: type) -> None:
         return
     if not hasattr(cls, "root_object"):
         cls.root_object = RootObject()  # type: ignore[attr-defined]
+    event.listen(mapper, "mapper_configured", refuse_in_bulk)
     event.listen(mapper, "before_insert", resolve_root)
     event.listen(mapper, "before_update", resolve_changed_root)
     for name in root_id_names(mapper):
         carry_root(mapper, name)
+
+
+class NotInBulk(dict[str, Any]):
+    """The columns of a ticket class by their attributes. In bulk, where there are no objects but mappings, SQLAlchemy
+    looks up each key of a mapping that is here, and drops the others in silence."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name == ROOT_OBJECT and ROOT_OBJECT in self:
+            raise BadRequest(
+                "Tickets that are saved in bulk, by bulk_insert_mappings or insert(), have no root_object. Flush the "
+                "root, and give its external id: root_id=aw.external_id(root)."
+            )
+        return super().__getitem__(name)
+
+
+def refuse_in_bulk(mapper: Mapper[Any], cls: type) -> None:
+    """Refuse a mapping that names `root_object`: nothing would be made of it."""
+    columns = mapper._propkey_to_col
+    mapper.__dict__["_propkey_to_col"] = {
+        table: NotInBulk(found, **{ROOT_OBJECT: None}) for table, found in columns.items()
+    }
 
 
 def carry_root(mapper: Mapper[Any], name: str) -> None:

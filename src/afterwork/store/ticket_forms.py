@@ -41,8 +41,8 @@ LESSER = (
 
 def write_in_form(
     connection: Connection, contract: Contract, form: Form, key: Any, error: str | None, ended: datetime, keep: int
-) -> None:
-    """End one ticket in a form. `ended` is as the columns hold moments."""
+) -> int:
+    """End one ticket in a form. `ended` is as the columns hold moments. Returns how many rows were changed."""
     asked = {"done": ended, "delete_time": ended + timedelta(minutes=keep), "error": error}
     if error is not None:
         text = FIXED if form.most == 0 else error
@@ -50,7 +50,7 @@ def write_in_form(
         if form.most:
             asked["error"] = cut(connection, ascii(asked["error"])[1:-1], form.most)
     values = {_column(contract, name): value for name, value in asked.items() if name in form.attributes}
-    connection.execute(update(contract.table).where(contract.key.column == key).values(values))
+    return connection.execute(update(contract.table).where(contract.key.column == key).values(values)).rowcount
 
 
 def _column(contract: Contract, name: str) -> Any:

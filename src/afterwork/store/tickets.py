@@ -22,6 +22,7 @@ from sqlalchemy import (
     update,
 )
 
+from afterwork.errors import NotWritten
 from afterwork.model.contract import Contract, moment_for
 from afterwork.model.readable import Damaged, any_text
 from afterwork.model.unique import has_begun
@@ -29,6 +30,7 @@ from afterwork.store import tables
 from afterwork.store.direct import Direct
 from afterwork.store.leases import free_slot
 from afterwork.store.limits import MODES, Mode
+from afterwork.store.locking import lockable
 from afterwork.store.texts import fitted
 from afterwork.store.ticket_columns import Columns, aware, one_more
 from afterwork.store.ticket_forms import AS_ASKED, Form, write_in_form
@@ -181,6 +183,21 @@ class Tickets:
         work: str | None = connection.execute(select(self.columns.work).where(self.columns.key == key)).scalar()
         return work
 
+    def hidden(
+        self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int
+    ) -> list[TicketRow]:
+        """Return the first due tickets of a lane and priority that policies of the table let this role read and not
+        lock. [] while others have some of them locked."""
+        if self.dialect != "postgresql":
+            return []
+        asked: Any = self._first_priority() if priority is None else bindparam("priority", priority)
+        values = {"lane": lane, "now": self.moment(now), "bound": self.moment(now + CLOCK_SLACK), "most": most}
+        name = connection.dialect.identifier_preparer.format_table(self.contract.table)
+        rows = connection.execute(self._due_rows(asked).where(func.row_security_active(name)), values).all()
+        found = [one for row in rows for one in TicketRow.of(row)]
+        seen = lockable(connection, self.columns.key, [one.key for one in found])
+        return [one for one in found if seen is not None and one.key not in seen]
+
     def row(self, connection: Connection, key: Any) -> TicketRow | None:
         """A pending ticket that this transaction's run holds already, or None if it is not there."""
         held = self._select().where(self.columns.key == key, self.columns.pending).with_for_update()
@@ -189,8 +206,16 @@ class Tickets:
         return next((found for row in rows for found in TicketRow.of(row)), None)
 
     def end(self, connection: Connection, ended: Sequence[Ended], now: datetime) -> None:
-        """Write Done, DeleteTime, Error and Attempts. Tickets that end alike take one statement."""
-        self._end_all(connection, ended, now, "whatever", {})
+        """Write Done, DeleteTime, Error and Attempts. Raises `NotWritten` if a trigger has passed over that in
+        silence."""
+        if self._end_all(connection, ended, now, "whatever", {}) < len(ended):
+            self._check_ended(connection, ended)
+
+    def _check_ended(self, connection: Connection, ended: Sequence[Ended]) -> None:
+        c = self.columns
+        left = select(c.key).where(c.key.in_([one.row.key for one in ended]), c.pending)
+        if connection.execute(left.limit(1)).first() is not None:
+            raise NotWritten(self.contract.table.name)
 
     def end_batch(self, connection: Connection, ended: Sequence[Ended], now: datetime, lane: str | None) -> int:
         """Write the same of several tickets as far as they are still to run, in the same place of the lane, if they
@@ -225,10 +250,9 @@ class Tickets:
                 error = None if one.error is None else fitted(connection, self.contract.error.column, one.error)
                 alike.setdefault((one.keep_minutes, error), []).append(one.row.key)
             else:
-                write_in_form(
+                count += write_in_form(
                     connection, self.contract, one.form, one.row.key, one.error, self.moment(now), one.keep_minutes
                 )
-                count += 1
         for (keep, error), keys in alike.items():
             many = len(keys) > 1
             values = {
@@ -252,7 +276,10 @@ class Tickets:
 
     def _set_earliest(self, connection: Connection, statement: Update, row: TicketRow, until: datetime) -> None:
         moment = {self.contract.execute_earliest.column: self.moment(until)}
-        connection.execute(statement.where(self.columns.key == row.key).values(moment))
+        of_row = self.columns.key == row.key
+        changed = connection.execute(statement.where(of_row).values(moment)).rowcount
+        if not changed and connection.execute(select(self.columns.key).where(of_row)).first() is not None:
+            raise NotWritten(self.contract.table.name)
 
     def move(self, connection: Connection, keys: Sequence[Any], lane: str) -> None:
         """Put tickets into the lane that their work declares."""
@@ -361,8 +388,11 @@ class Tickets:
         )
 
     def _due_statement(self, mode: Mode, priority: ColumnElement[int]) -> Select[Any]:
+        return self._guarded(self._due_rows(priority), mode)
+
+    def _due_rows(self, priority: ColumnElement[int]) -> Select[Any]:
         c = self.columns
-        due = (
+        return (
             self._select()
             .where(self._waiting(c))
             .where(c.lane == bindparam("lane"), c.priority == priority)
@@ -371,7 +401,6 @@ class Tickets:
             .order_by(c.moment, c.key)
             .limit(bindparam("most"))
         )
-        return self._guarded(due, mode)
 
     def _one_statement(self, mode: Mode) -> Select[Any]:
         c = self.columns
@@ -421,14 +450,17 @@ class Tickets:
 
 
 class TicketsBut(Tickets):
-    """The same without tickets of some works, by the names that stand in their rows."""
+    """The same without tickets of some works, by the names that stand in their rows, and without some by their keys."""
 
-    def __init__(self, contract: Contract, dialect: str, works: Collection[str]) -> None:
+    def __init__(self, contract: Contract, dialect: str, works: Collection[str], keys: Collection[Any] = ()) -> None:
         super().__init__(contract, dialect)
-        self._works = sorted(works)
+        self._works, self._keys = sorted(works), keys
 
     def _waiting(self, c: Columns) -> ColumnElement[bool]:
-        return super()._waiting(c) & (c.work.is_(None) | c.work.not_in(self._works))
+        waiting = super()._waiting(c)
+        if self._works:
+            waiting &= c.work.is_(None) | c.work.not_in(self._works)
+        return waiting & c.key.not_in(self._keys) if self._keys else waiting
 
 
 @lru_cache(maxsize=64)

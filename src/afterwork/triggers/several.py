@@ -51,13 +51,16 @@ class TicketsAndTimers:
         order = [self.tickets, self.hits]
         for trigger in order[::-1] if self._last.get(lane) is self.tickets else order:
             found = trigger.claim(connection, lane, priority, now, most)
-            if found.claims or found.moved:
+            if found.claims or found.goes_on:
                 self._last[lane] = trigger
                 return found
         return Found([])
 
     def claim_again(self, connection: Connection, claim: Claim) -> Claim | None:
         return self._of(claim.key).claim_again(connection, claim)
+
+    def leave(self, claim: Claim, until: datetime) -> None:
+        self._of(claim.key).leave(claim, until)
 
     def held(self, connection: Connection, key: str, lane: str) -> Claim | None:
         return self._of(key).held(connection, key, lane)

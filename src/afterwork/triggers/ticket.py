@@ -26,7 +26,8 @@ from afterwork.store import abilities
 from afterwork.store.limits import Limits
 from afterwork.store.routing import ALL, Routing
 from afterwork.store.ticket_columns import aware, most_attempts
-from afterwork.store.tickets import Ended, TicketRow, Tickets, TicketsBut
+from afterwork.store.tickets import Ended, TicketRow, Tickets
+from afterwork.triggers.left import Left
 from afterwork.triggers.roots import Roots
 
 
@@ -50,9 +51,7 @@ class TicketTrigger:
         self.clock = clock
         self.routing = routing
         self.limits = limits or Limits()
-        self._left: frozenset[str] = frozenset()
-        """Works that the model doesn't know, and that are left to servers which do."""
-        self._claimable = tickets
+        self._left = Left(tickets)
         self._roots = Roots()
 
     def counts_attempts(self, claim: Claim) -> bool:
@@ -64,9 +63,10 @@ class TicketTrigger:
 
     def due(self, connection: Connection, now: datetime) -> Due:
         lanes: dict[str, list[int]] = {}
-        moments = []
+        moments: list[datetime] = []
         self._see_who_is_left(connection)
-        for group in self._claimable.groups(connection):
+        moments.extend(filter(None, [self._left.next_moment(now)]))
+        for group in self._left.rest.groups(connection):
             if not self.routing.serves(group.lane, self.name):
                 continue
             if group.earliest is None or group.earliest <= now:
@@ -79,7 +79,10 @@ class TicketTrigger:
         if not self.routing.serves(lane, self.name):
             return Found([])
         mode, is_paced = self.limits.mode(lane), self.limits.rate(lane) is not None
-        rows = self._claimable.claim_due(connection, lane, priority, now, most, mode, is_paced)
+        rest = self._left.rest
+        rows = rest.claim_due(connection, lane, priority, now, most, mode, is_paced)
+        if not rows and (hidden := rest.hidden(connection, lane, priority, now, most)):
+            return Found([], moved=False, hidden=[self._claim(row, lane, now) for row in hidden])
         own = [self._claim(row, lane, now) for row in rows if not self._leaves(connection, row, lane)]
         kept = self._in_their_lane(connection, own)
         return Found(kept, moved=len(kept) < len(rows))
@@ -100,21 +103,19 @@ class TicketTrigger:
         """Return whether a ticket is left to a server that knows its work. From then on, all of that work are."""
         if row.work is None or self.model.knows(row.work):
             return False
-        if row.work not in self._left and abilities.somebody_runs(connection, base_of(row.work), lane, self.name):
-            self._leave(self._left | {row.work})
-        return row.work in self._left
+        if row.work not in self._left.works and abilities.somebody_runs(connection, base_of(row.work), lane, self.name):
+            self._left.leave_works(self._left.works | {row.work})
+        return row.work in self._left.works
 
     def _see_who_is_left(self, connection: Connection) -> None:
         """Leave nothing to servers that are gone."""
-        if self._left:
-            known = {one for one in self._left if abilities.somebody_runs(connection, base_of(one), None, self.name)}
-            if known != self._left:
-                self._leave(frozenset(known))
+        if works := self._left.works:
+            known = {one for one in works if abilities.somebody_runs(connection, base_of(one), None, self.name)}
+            if known != works:
+                self._left.leave_works(known)
 
-    def _leave(self, works: frozenset[str]) -> None:
-        self._left = works
-        contract, dialect = self.tickets.contract, self.tickets.dialect
-        self._claimable = TicketsBut(contract, dialect, works) if works else self.tickets
+    def leave(self, claim: Claim, until: datetime) -> None:
+        self._left.leave(claim.key, until)
 
     def claim_again(self, connection: Connection, claim: Claim) -> Claim | None:
         lane = claim.run.lane

@@ -20,7 +20,6 @@ from afterwork.events import Events, Fired, Reached, RoundFailed, TimerIsGone
 from afterwork.jobs.care import ROUNDS, Care, given_up
 from afterwork.jobs.outcome import text_of
 from afterwork.jobs.session import RunSession
-from afterwork.model.external_id import ExternalId
 from afterwork.model.kept import keep
 from afterwork.model.reading import ReadModel
 from afterwork.model.timer import TimedWork
@@ -31,6 +30,7 @@ from afterwork.store.hits import HIT
 from afterwork.store.suspects import ROUND as ROUND_KEY
 from afterwork.store.suspects import Suspect
 from afterwork.store.timers import Cancellation, Hits, Timers, larger_round, new_round
+from afterwork.triggers.timer.objects import found_by
 from afterwork.triggers.timer.plan import changed, plan, resumed
 
 ROUND = "round of "
@@ -207,8 +207,8 @@ class Rounds:
         enough = None if most is None else most + len(failed) + len(going_on)
         keys = _only_keys(timed.criteria(variables), timed, enough)
         roots: dict[str, None] = {}
-        for row in session.execute(keys):
-            roots[str(ExternalId(timed.root, tuple(row)))] = None
+        for root in found_by(session, keys, timed.root):
+            roots[root] = None
             if len(roots) == enough:
                 break
         free = [root for root in roots if root not in going_on]
