@@ -21,6 +21,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql
 
 from afterwork.errors import NotWritten
 from afterwork.model.contract import Contract, moment_for
@@ -127,6 +128,13 @@ class Tickets:
         return {mode: self._one_statement(mode) for mode in MODES}
 
     @cached_property
+    def _policies(self) -> Direct:
+        """Asks whether policies of the table are for this role."""
+        preparer: Any = postgresql.dialect().identifier_preparer  # type: ignore[no-untyped-call]
+        name = preparer.format_table(self.contract.table)
+        return Direct(select(func.row_security_active(name)))
+
+    @cached_property
     def _end(self) -> dict[tuple[bool, bool, Still], Direct]:
         return {
             (error, many, still): Direct(self._end_statement(error, many, still))
@@ -188,12 +196,11 @@ class Tickets:
     ) -> list[TicketRow]:
         """Return the first due tickets of a lane and priority that policies of the table let this role read and not
         lock. [] while others have some of them locked."""
-        if self.dialect != "postgresql":
+        if self.dialect != "postgresql" or not self._policies.execute(connection)[0][0]:
             return []
         asked: Any = self._first_priority() if priority is None else bindparam("priority", priority)
         values = {"lane": lane, "now": self.moment(now), "bound": self.moment(now + CLOCK_SLACK), "most": most}
-        name = connection.dialect.identifier_preparer.format_table(self.contract.table)
-        rows = connection.execute(self._due_rows(asked).where(func.row_security_active(name)), values).all()
+        rows = connection.execute(self._due_rows(asked), values).all()
         found = [one for row in rows for one in TicketRow.of(row)]
         seen = lockable(connection, self.columns.key, [one.key for one in found])
         return [one for one in found if seen is not None and one.key not in seen]
