@@ -367,6 +367,9 @@ Event = (
     | Fired | RoundFailed | TimerIsGone | Acted | FellAsleep | CantBeWoken
 )  # fmt: skip
 
+MOST_NAMED = 3
+"""Lanes that a message names, at most."""
+
 Listener = Callable[[Event], None]
 
 
@@ -544,7 +547,7 @@ def log(event: Event) -> None:  # noqa: PLR0912, PLR0915 - one case for each eve
                 event,
                 logging.WARNING,
                 "a run in lane %s has gone on for %g s: another worker takes the place of its own",
-                ", ".join(lanes),
+                _some(lanes),
                 seconds,
             )
         case Broken(where, error):
@@ -590,6 +593,12 @@ def log(event: Event) -> None:  # noqa: PLR0912, PLR0915 - one case for each eve
             _say(event, logging.INFO, "%s %s %s", who, what, on)
         case Pruned(count):
             _say(event, logging.DEBUG, "%d receipts deleted", count)
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return the first of several names, and how many others there are."""
+    first, others = names[:MOST_NAMED], len(names) - MOST_NAMED
+    return f"{', '.join(first)} or {others} others" if others > 0 else " or ".join(first)
 
 
 def _say(event: Event, level: int, words: str, *values: object, exc_info: BaseException | None = None) -> None:

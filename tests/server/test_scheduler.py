@@ -8,7 +8,7 @@ import pytest
 
 from afterwork.jobs.trigger import CACHES, ONCE, TIMERS
 from afterwork.server.lanes import Lanes
-from afterwork.server.scheduler import REPLACED, SHORT, SLICE, Scheduler
+from afterwork.server.scheduler import MANY, REPLACED, SHORT, SLICE, MostWith, Scheduler
 from afterwork.server.turn import SWEEP, Turn
 from afterwork.store.leases import Lease
 
@@ -249,6 +249,54 @@ def test_a_turn_goes_on_with_the_next_lanes_while_its_slice_lasts(scene: Scene) 
     assert taken == ["c", "d"]
     scene.look("a", "b", "c", "d")
     assert list(scene.scheduler._queue) == ["a", "c"]  # b and d are being drained
+
+
+def names(count: int) -> list[str]:
+    return [f"lane {number:03}" for number in range(count)]
+
+
+def begun(scene: Scene, most_with: MostWith) -> Turn:
+    turn = scene.scheduler.next(most_with)
+    assert turn is not None
+    return turn
+
+
+def test_if_there_are_far_more_lanes_than_workers_each_turn_has_its_share(scene: Scene) -> None:
+    lanes = names(MANY * WORKERS)
+    scene.look(*lanes)
+    first, second = begun(scene, lambda lane: 100), begun(scene, lambda lane: 100)
+
+    assert [*first.lanes] == lanes[:4]
+    assert [*second.lanes] == lanes[4:5]  # fewer wait by now, so it is one first
+    assert scene.scheduler.takes_another(second, lambda lane: 100)
+    assert [*second.lanes] == lanes[5:7]  # half of them, since there is another worker
+
+
+def test_a_lane_that_shares_with_few_or_with_none_is_not_in_the_way_of_others(scene: Scene) -> None:
+    lanes = names(20)
+    most = {lanes[1]: 1, lanes[2]: 3, lanes[4]: 2}
+    scene.look(*lanes)
+    shares = []
+    for _ in range(3):
+        turn = begun(scene, lambda lane: most.get(lane, 100))
+        shares.append([*turn.lanes])
+        scene.scheduler.end(turn)
+
+    assert shares[0] == [lanes[0], lanes[2], lanes[3]]
+    assert shares[1] == [lanes[1]]
+    assert shares[2] == [lanes[4], lanes[5]]
+
+
+def test_lanes_that_have_not_run_wait_in_front_of_all_others_in_their_order(scene: Scene) -> None:
+    lanes = names(20)
+    scene.look(*lanes)
+    turn = begun(scene, lambda lane: 100)
+    assert len(turn.lanes) == 10
+
+    scene.scheduler.give_back(turn, [lanes[7], lanes[2]])
+
+    assert [*turn.lanes] == [lane for lane in lanes[:10] if lane not in (lanes[2], lanes[7])]
+    assert [*scene.scheduler._queue] == [lanes[2], lanes[7], *lanes[10:]]
 
 
 def test_a_turn_that_takes_long_takes_no_other_lane(scene: Scene) -> None:

@@ -1,5 +1,6 @@
 """Batches: what came of one, and how many tickets the next one takes."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -28,6 +29,20 @@ class Undone:
 
 
 Batched = Done | Undone
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """What came of the first tickets of many lanes that shared a transaction. `found` are the lanes that it had. Of
+    these, `left` have not run, each with how many may share the next transaction with it, itself included; None if
+    nothing speaks against it. `unfit` are those of them whose first ticket is to run alone, with its work. Works that
+    are `hindered` have waited for a row in vain."""
+
+    batched: Batched
+    found: Collection[str]
+    left: Mapping[str, int | None]
+    unfit: Mapping[str, str]
+    hindered: Collection[str] = ()
 
 
 @dataclass

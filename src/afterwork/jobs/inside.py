@@ -4,7 +4,7 @@ When something goes wrong with a batch, all of it is rolled back, and fewer are 
 fails alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import takewhile
@@ -16,7 +16,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from afterwork.boundary import CONTAINED
 from afterwork.errors import BatchDisturbed, Cancelled, TicketIsHidden, TimedOut
 from afterwork.events import Abandoned, InTheWay
-from afterwork.jobs.batch import Batched, Done, Undone
+from afterwork.jobs.batch import Batched, Done, Mixed, Undone
 from afterwork.jobs.outcome import Outcome, Raised, Rejected, text_of
 from afterwork.jobs.runner import Runner, Settled
 from afterwork.jobs.session import RunSession
@@ -73,7 +73,88 @@ def run_batch(runner: Runner, connection: Connection, lane: str, priority: int |
     return Done(batch.settled, more and bool(batch.settled or found.goes_on), full)
 
 
-def _run(runner: Runner, connection: Connection, batch: _Batch) -> None:
+def run_mixed(
+    runner: Runner,
+    connection: Connection,
+    lanes: Mapping[str, int | None],
+    each: int,
+    may_share: Callable[[Claim], bool],
+) -> Mixed:
+    """Run up to so many of the first due tickets of each of several lanes in one transaction, as far as they
+    `may_share` it. Lanes that cannot be had are left out."""
+    batch, had = _Batch(), _Had({}, {})
+    try:
+        with CONTAINED, runner.database.transaction(connection, (NOT_LONG,)):
+            had = _have(runner, connection, lanes, each, may_share)
+            batch.claims = [claim for claims in had.claims.values() for claim in claims]
+            _run(runner, connection, batch, _settle_mixed)
+    except Exception as error:
+        if not batch.claims or runner.database.has_lost(connection, error):
+            raise
+        return _mixed_undone(runner, had, batch, error)
+    if batch.settled:
+        runner.report(batch.settled)
+    ran = {claim.run.lane for claim, _ in batch.settled}
+    left = {lane: None for lane, claims in had.claims.items() if lane in had.unfit or (claims and lane not in ran)}
+    done = Done(batch.settled, more=False, full=len(batch.settled) == len(batch.claims))
+    return Mixed(done, had.claims.keys(), left, had.unfit)
+
+
+@dataclass(frozen=True)
+class _Had:
+    """The claims of each lane that a transaction has, and the works of the tickets that may not share it."""
+
+    claims: dict[str, list[Claim]]
+    unfit: dict[str, str]
+
+
+def _have(
+    runner: Runner,
+    connection: Connection,
+    lanes: Mapping[str, int | None],
+    each: int,
+    may_share: Callable[[Claim], bool],
+) -> _Had:
+    had, now = _Had({}, {}), runner.clock.now()
+    for lane, priority in lanes.items():
+        found = runner.trigger.claim(connection, lane, priority, now, each)
+        if found.claims or found.moved:
+            had.claims[lane] = list(takewhile(may_share, found.claims))
+        if found.claims and not had.claims[lane]:
+            had.unfit[lane] = found.claims[0].run.work
+    return had
+
+
+def _mixed_undone(runner: Runner, had: _Had, batch: _Batch, error: Exception) -> Mixed:
+    """Return who may share what next: the culprit nothing, if it is known; else each with half as many."""
+    undone = _undone(runner, batch, error)
+    if undone.good is not None:
+        suspects = [batch.claims[undone.good].run]
+        left: dict[str, int | None] = {**dict.fromkeys(had.claims), suspects[0].lane: 1}
+    else:
+        suspects = [claim.run for claim in batch.claims]
+        most = 1 if undone.is_disturbed else max(1, len(had.claims) // 2)
+        left = dict.fromkeys(had.claims, most)
+    hindered = {run.work for run in suspects} if runner.database.is_contended(error) else ()
+    return Mixed(undone, had.claims.keys(), left, had.unfit, hindered)
+
+
+def _settle_mixed(runner: Runner, connection: Connection, batch: _Batch) -> None:
+    runner.database.check_in_transaction(connection)
+    runner.trigger.check(connection, batch.claims, runner.clock.now())
+    runner.settle(connection, batch.settled)
+
+
+def _settle(runner: Runner, connection: Connection, batch: _Batch) -> None:
+    runner.settle(connection, batch.settled, batch.claims[len(batch.settled) :])
+
+
+def _run(
+    runner: Runner,
+    connection: Connection,
+    batch: _Batch,
+    settle: Callable[[Runner, Connection, _Batch], None] = _settle,
+) -> None:
     if not batch.claims:
         return
     runner.reached("claimed", batch.claims)
@@ -89,7 +170,7 @@ def _run(runner: Runner, connection: Connection, batch: _Batch) -> None:
     finally:
         session.end()
     runner.reached("ran", batch.claims)
-    runner.settle(connection, batch.settled, batch.claims[len(batch.settled) :])
+    settle(runner, connection, batch)
     runner.reached("before commit", batch.claims)
 
 

@@ -92,7 +92,7 @@ class Trigger(Protocol):
         changed another one's ticket."""
 
     def check(self, connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
-        """Raise `BatchDisturbed` if claims of one lane are not any more what they were when they were claimed."""
+        """Raise `BatchDisturbed` if claims are not any more what, and where, they were when they were claimed."""
 
     def is_used(self, lane: ColumnElement[str]) -> ColumnElement[bool]:
         """Whether something waits in a lane, due or not."""

@@ -257,7 +257,7 @@ class Server:
     def _start(self) -> bool:
         """Give what waits to workers, as far as there are any for it. Returns whether there was something."""
         started = False
-        while (turn := self._scheduler.next()) is not None:
+        while (turn := self._scheduler.next(self._tasks.most_with)) is not None:
             self._give(turn)
             started = True
         return started

@@ -8,7 +8,7 @@ import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from afterwork.jobs.care import SURVIVED
 from afterwork.model.lane import PARALLEL
@@ -26,9 +26,20 @@ kind's own."""
 SHARED: Sequence[Kind] = ("short", "long")
 """The kinds that share the workers."""
 
+MANY = 4
+"""Lanes that wait for each worker, from which on a turn begins with several."""
+
+MostWith = Callable[[str], int]
+"""Says how many lanes may share a transaction with one, itself included."""
+
 REPLACED = 2
 """So many workers for each that is there by right may be in the place of others which have been with one run for
 long."""
+
+
+def alone(lane: str) -> int:
+    """Say that a lane shares its transactions with no other."""
+    return 1
 
 
 class Scheduler:
@@ -102,8 +113,9 @@ class Scheduler:
 
     # Whose turn it is.
 
-    def next(self) -> Turn | None:
-        """Begin the next turn; None if nothing waits that there is a worker for."""
+    def next(self, most_with: MostWith = alone) -> Turn | None:
+        """Begin the next turn; None if nothing waits that there is a worker for. `most_with` says how many lanes may
+        share a transaction with one, itself included, which they do if there are far more than workers."""
         with self._lock:
             if self._leases and self._has_room("long"):
                 lease = self._leases.popleft()
@@ -114,23 +126,25 @@ class Scheduler:
                 if kind not in rooms:
                     rooms[kind] = self._has_room(kind)
                 if rooms[kind]:
-                    return self._take(kind, lane, priority)
+                    few = kind == "short" and len(self._queue) >= MANY * self._workers
+                    return self._take(kind, self._next_few(most_with) if few else {lane: priority})
             return None
 
     def begin(self, lane: str) -> Turn | None:
         """Begin a turn of a lane that may have something due, without a look; None if there is no worker for it."""
         with self._lock:
             kind = self._kind(lane, None)
-            return self._take(kind, lane, None) if self.is_free(lane) and self._has_room(kind) else None
+            return self._take(kind, {lane: None}) if self.is_free(lane) and self._has_room(kind) else None
 
-    def _take(self, kind: Kind, lane: str, priority: int | None) -> Turn:
-        self._leave_queue(lane)
-        return self._begin(Turn(kind, {lane: priority}, self._clock()))
+    def _take(self, kind: Kind, lanes: Mapping[str, int | None]) -> Turn:
+        self._leave_queue(lanes)
+        return self._begin(Turn(kind, lanes, self._clock()))
 
-    def _leave_queue(self, lane: str) -> None:
-        self._queue.pop(lane, None)
-        self._external.pop(lane, None)
-        self._last[lane] = next(self._turns)
+    def _leave_queue(self, lanes: Iterable[str]) -> None:
+        for lane in lanes:
+            self._queue.pop(lane, None)
+            self._external.pop(lane, None)
+            self._last[lane] = next(self._turns)
 
     def _begin(self, turn: Turn) -> Turn:
         self._running.append(turn)
@@ -191,19 +205,35 @@ class Scheduler:
             turn.since, turn.is_outside, turn.is_told = self._clock(), False, False
             return not self.is_waiting or turn.since - turn.began < SLICE
 
-    def takes_another(self, turn: Turn) -> bool:
-        """Let a turn of short runs whose lane has nothing more go on with the next lane that waits, while its slice
-        lasts. Where many lanes have little to do, that saves their way through the loop."""
+    def takes_another(self, turn: Turn, most_with: MostWith = alone) -> bool:
+        """Let a turn of short runs whose lane has nothing more go on with the next that wait, while its slice lasts.
+        Where many lanes have little to do, that saves their way through the loop."""
         with self._lock:
             if turn.kind != "short" or self._clock() - turn.began >= SLICE:
                 return False
-            found = next((waiting for waiting in self._queue.items() if self._kind(*waiting) == "short"), None)
-            if found is None:
-                return False
-            lane, priority = found
-            self._leave_queue(lane)
-            turn.lanes, turn.since = {lane: priority}, self._clock()
-            return True
+            found = self._next_few(most_with)
+            self._leave_queue(found)
+            turn.lanes, turn.since = found or turn.lanes, self._clock()
+            return bool(found)
+
+    def _next_few(self, most_with: MostWith) -> dict[str, int | None]:
+        """Return the next lane that waits for a short run, and those that may share its transaction. Something is left
+        for each of the other workers."""
+        found: dict[str, int | None] = {}
+        room = -(-len(self._queue) // self._workers)
+        for lane, priority in self._queue.items():
+            if len(found) >= room:
+                break
+            if self._kind(lane, priority) == "short" and (most := most_with(lane)) > len(found):
+                found[lane] = priority
+                room = min(room, most)
+        return found
+
+    def give_back(self, turn: Turn, lanes: Collection[str]) -> None:
+        """Let lanes of a turn that have not run wait again, in front of all others."""
+        with self._lock:
+            self._queue = {lane: turn.lanes[lane] for lane in turn.lanes if lane in lanes} | self._queue
+            turn.lanes = {lane: first for lane, first in turn.lanes.items() if lane not in lanes}
 
     def may_go_outside(self, turn: Turn) -> bool:
         """Whether the first ticket of a turn's lane can begin outside of a transaction, which may take long. If not,

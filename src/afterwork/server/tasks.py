@@ -1,6 +1,7 @@
 """What the workers of a server do in their turns."""
 
 import threading
+from collections.abc import Collection
 from functools import partial
 
 from sqlalchemy import Connection
@@ -11,6 +12,7 @@ from afterwork.jobs.trigger import CACHES, ONCE, TIMERS
 from afterwork.server.drain import Drainer
 from afterwork.server.lanes import Lanes
 from afterwork.server.link import Link
+from afterwork.server.mixing import Mixing
 from afterwork.server.prune import Sweep
 from afterwork.server.scheduler import Scheduler
 from afterwork.server.turn import Turn
@@ -31,6 +33,8 @@ class Tasks:
         self._scheduler = scheduler
         self._stopping = stopping
         self._sizes: dict[str, BatchSize] = {}
+        self._mixing = Mixing(runner, self._sizes)
+        self.most_with = self._mixing.most_with
 
     def of(self, turn: Turn) -> Task:
         """Return the task of a turn."""
@@ -66,9 +70,12 @@ class Tasks:
     # Lanes.
 
     def _drain(self, turn: Turn, connection: Connection) -> None:
-        self._drain_lane(turn, connection)
-        while not self._stopping.is_set() and self._scheduler.takes_another(turn):
-            self._drain_lane(turn, connection)
+        self._drain_some(turn, connection)
+        while not self._stopping.is_set() and self._scheduler.takes_another(turn, self.most_with):
+            self._drain_some(turn, connection)
+
+    def _drain_some(self, turn: Turn, connection: Connection) -> None:
+        (self._drain_lane if len(turn.lanes) == 1 else self._drain_lanes)(turn, connection)
 
     def _drain_lane(self, turn: Turn, connection: Connection) -> None:
         lane, priority = turn.lane, turn.lanes[turn.lane]
@@ -77,6 +84,8 @@ class Tasks:
         try:
             for batched in self._drainer(turn).drain(connection, lane, priority):
                 ran = ran or not (isinstance(batched, Done) and not batched.settled and not batched.more)
+                if isinstance(batched, Done):
+                    self._mixing.ran_alone(lane, batched.settled)
                 if ran and self._lanes.limits.is_one_by_one(lane):
                     self._link.wake()  # there may be more, for another worker
                 if self._ends(turn):
@@ -84,22 +93,43 @@ class Tasks:
         finally:
             self._note(turn, connection, ran)
 
+    def _drain_lanes(self, turn: Turn, connection: Connection) -> None:
+        """Run the first tickets of several lanes in one transaction."""
+        lanes, found = turn.lanes, frozenset[str]()
+        self._lanes.ensure(connection, *lanes)
+        try:
+            mixed = self._mixing.run(connection, lanes)
+            found = frozenset(mixed.found)
+            self._scheduler.give_back(turn, mixed.left)
+        finally:
+            for lane in found:
+                self._lanes.obtained(lane)
+            self._note_missed(connection, [lane for lane in lanes if lane not in found])
+
     def _note(self, turn: Turn, connection: Connection, ran: bool) -> None:
         lane = turn.lane
         if ran:
             self._lanes.obtained(lane)
-        elif connection.invalidated:
-            self._lanes.is_elsewhere(lane)
-        elif turn.lanes[lane] is None or self._scheduler.waits_for_outside(lane):
+        elif not connection.invalidated and (turn.lanes[lane] is None or self._scheduler.waits_for_outside(lane)):
             pass  # nobody knew whether something is due, or it can't begin yet
+        else:
+            self._note_missed(connection, [lane])
+
+    def _note_missed(self, connection: Connection, lanes: Collection[str]) -> None:
+        """Take note of lanes in which there was nothing to be had."""
+        if connection.invalidated:
+            for lane in lanes:
+                self._lanes.is_elsewhere(lane)
+            return
         # What was due at the last look may have been done since, by this server itself.
-        elif lane in self._runner.due(connection).lanes:
-            if leases.ensure_lanes(connection, [lane]):
-                return  # another server had forgotten it, since nobody used it
+        due = self._runner.due(connection).lanes if lanes else {}
+        still = [lane for lane in lanes if lane in due]
+        if not still or leases.ensure_lanes(connection, still):
+            return  # another server had forgotten one, since nobody used it
+        for lane in still:
             self._lanes.is_elsewhere(lane)
-            self._lanes.limits.refresh(connection)  # others may have declared rules for it
-            if lane in leases.paused(connection):
-                self._lanes.paused.add(lane)
+        self._lanes.limits.refresh(connection)  # others may have declared rules for it
+        self._lanes.paused |= leases.paused(connection) & set(still)
 
     def _resume(self, turn: Turn, connection: Connection) -> None:
         assert turn.lease is not None

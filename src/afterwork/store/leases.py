@@ -1,6 +1,6 @@
 """Lanes and leases: who has what, over all servers."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,19 +29,23 @@ class Lease:
     epoch: int
 
 
-_ENSURE = text("INSERT INTO afterwork_lane (name) VALUES (:name) ON CONFLICT (name) DO NOTHING")
-
-
 def ensure_lanes(connection: Connection, names: Iterable[str]) -> bool:
     """Have a row for each lane. Returns whether one was missing, so that something had to be written."""
     wanted, wrote = sorted(names), False
     for some in (wanted[start : start + AT_ONCE] for start in range(0, len(wanted), AT_ONCE)):
         there = set(connection.execute(select(lanes.c.name).where(lanes.c.name.in_(some))).scalars())
         if missing := [name for name in some if name not in there]:
-            connection.execute(_ENSURE, [{"name": name} for name in missing])
+            _add_lanes(connection, missing)
             connection.commit()
             wrote = True
     return wrote
+
+
+def _add_lanes(connection: Connection, names: Sequence[str]) -> None:
+    """Add rows by one statement: with one for each, on SQLite, a busy process lets other threads go on after each."""
+    values = {f"name_{number}": name for number, name in enumerate(names)}
+    rows = ", ".join(f"(:{parameter})" for parameter in values)
+    connection.execute(text(f"INSERT INTO afterwork_lane (name) VALUES {rows} ON CONFLICT (name) DO NOTHING"), values)
 
 
 def forget_lanes(connection: Connection, is_used: ColumnElement[bool], most: int) -> int:

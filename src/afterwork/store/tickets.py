@@ -247,6 +247,14 @@ class Tickets:
             count += connection.execute(found, place).scalar_one()
         return count
 
+    def in_places(self, connection: Connection, places: Mapping[Any, tuple[str, int]], now: datetime) -> int:
+        """Count those tickets, by their keys, that are still to run, in the same places of several lanes."""
+        c = self.columns
+        found = select(c.key, c.lane, c.priority).where(self._is_among(many=True), *self._is_still("due"))
+        with any_text(connection):
+            rows = connection.execute(found, {"which": [*places], "at": self.moment(now)}).all()
+        return sum(places[key] == (lane, priority) for key, lane, priority in rows)
+
     def _end_all(
         self, connection: Connection, ended: Sequence[Ended], now: datetime, still: Still, place: Mapping[str, object]
     ) -> int:

@@ -81,7 +81,10 @@ class TicketsAndTimers:
                 trigger.settle(connection, own, now)
 
     def check(self, connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
-        self._of(claims[0].key).check(connection, claims, now)
+        for trigger in (self.tickets, self.hits):
+            own = [claim for claim in claims if self._of(claim.key) is trigger]
+            if own:
+                trigger.check(connection, own, now)
 
     def is_used(self, lane: ColumnElement[str]) -> ColumnElement[bool]:
         return self.tickets.is_used(lane) | self.hits.is_used(lane)

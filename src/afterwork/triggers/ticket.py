@@ -169,7 +169,13 @@ class TicketTrigger:
             raise BatchDisturbed()
 
     def check(self, connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
-        if self.tickets.in_place(connection, [claim.row for claim in claims], now, claims[0].run.lane) < len(claims):
+        lanes = {claim.run.lane for claim in claims}
+        if len(lanes) == 1:
+            found = self.tickets.in_place(connection, [claim.row for claim in claims], now, lanes.pop())
+        else:
+            places = {claim.key: (claim.run.lane, claim.row.priority) for claim in claims}
+            found = self.tickets.in_places(connection, places, now)
+        if found < len(claims):
             raise BatchDisturbed()
 
     def kept_minutes(self, keep: int, error: str | None) -> int:
