@@ -33,10 +33,10 @@ Batched = Done | Undone
 
 @dataclass(frozen=True)
 class Mixed:
-    """What came of the first tickets of many lanes that shared a transaction. `found` are the lanes that it had. Of
-    these, `left` have not run, each with how many may share the next transaction with it, itself included; None if
-    nothing speaks against it. `unfit` are those of them whose first ticket is to run alone, with its work. Works that
-    are `hindered` have waited for a row in vain."""
+    """What came of the first tickets of many lanes that shared a transaction. `found` are the lanes that it had. Those
+    that are `left` may be had and have not run, each with how many may share the next transaction with it, itself
+    included; None if nothing speaks against it. `unfit` are those whose first ticket is to run alone, with its work.
+    Works that are `hindered` have waited for a row in vain."""
 
     batched: Batched
     found: Collection[str]

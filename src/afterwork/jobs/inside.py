@@ -82,7 +82,7 @@ def run_mixed(
 ) -> Mixed:
     """Run up to so many of the first due tickets of each of several lanes in one transaction, as far as they
     `may_share` it. Lanes that cannot be had are left out."""
-    batch, had = _Batch(), _Had({}, {})
+    batch, had = _Batch(), _Had()
     try:
         with CONTAINED, runner.database.transaction(connection, (NOT_LONG,)):
             had = _have(runner, connection, lanes, each, may_share)
@@ -96,16 +96,19 @@ def run_mixed(
         runner.report(batch.settled)
     ran = {claim.run.lane for claim, _ in batch.settled}
     left = {lane: None for lane, claims in had.claims.items() if lane in had.unfit or (claims and lane not in ran)}
+    left |= dict.fromkeys(had.unasked)
     done = Done(batch.settled, more=False, full=len(batch.settled) == len(batch.claims))
     return Mixed(done, had.claims.keys(), left, had.unfit)
 
 
 @dataclass(frozen=True)
 class _Had:
-    """The claims of each lane that a transaction has, and the works of the tickets that may not share it."""
+    """The claims of each lane that a transaction has, the works of the tickets that may not share it, and the lanes
+    for which there was no time."""
 
-    claims: dict[str, list[Claim]]
-    unfit: dict[str, str]
+    claims: dict[str, list[Claim]] = field(default_factory=dict)
+    unfit: dict[str, str] = field(default_factory=dict)
+    unasked: list[str] = field(default_factory=list)
 
 
 def _have(
@@ -115,8 +118,11 @@ def _have(
     each: int,
     may_share: Callable[[Claim], bool],
 ) -> _Had:
-    had, now = _Had({}, {}), runner.clock.now()
+    had, now, until = _Had(), runner.clock.now(), perf_counter() + SLICE
     for lane, priority in lanes.items():
+        if had.claims and perf_counter() >= until:
+            had.unasked.append(lane)
+            continue
         found = runner.trigger.claim(connection, lane, priority, now, each)
         if found.claims or found.moved:
             had.claims[lane] = list(takewhile(may_share, found.claims))
@@ -135,6 +141,7 @@ def _mixed_undone(runner: Runner, had: _Had, batch: _Batch, error: Exception) ->
         suspects = [claim.run for claim in batch.claims]
         most = 1 if undone.is_disturbed else max(1, len(had.claims) // 2)
         left = dict.fromkeys(had.claims, most)
+    left |= dict.fromkeys(had.unasked)
     hindered = {run.work for run in suspects} if runner.database.is_contended(error) else ()
     return Mixed(undone, had.claims.keys(), left, had.unfit, hindered)
 

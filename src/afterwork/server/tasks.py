@@ -95,16 +95,16 @@ class Tasks:
 
     def _drain_lanes(self, turn: Turn, connection: Connection) -> None:
         """Run the first tickets of several lanes in one transaction."""
-        lanes, found = turn.lanes, frozenset[str]()
+        lanes, found, left = turn.lanes, frozenset[str](), frozenset[str]()
         self._lanes.ensure(connection, *lanes)
         try:
             mixed = self._mixing.run(connection, lanes)
-            found = frozenset(mixed.found)
+            found, left = frozenset(mixed.found), frozenset(mixed.left)
             self._scheduler.give_back(turn, mixed.left)
         finally:
             for lane in found:
                 self._lanes.obtained(lane)
-            self._note_missed(connection, [lane for lane in lanes if lane not in found])
+            self._note_missed(connection, [lane for lane in lanes if lane not in found | left])
 
     def _note(self, turn: Turn, connection: Connection, ran: bool) -> None:
         lane = turn.lane
