@@ -53,9 +53,7 @@ def run_batch(runner: Runner, connection: Connection, lane: str, priority: int |
     found = Found([])
     try:
         with CONTAINED, runner.database.transaction(connection, (NOT_LONG,)):
-            found = runner.trigger.claim(connection, lane, priority, runner.clock.now(), most)
-            for claim in found.hidden:
-                runner.leave(claim, TicketIsHidden())
+            found = _claim(runner, connection, lane, priority, most)
             if found.claims and found.claims[0].external:
                 return found.claims[0]
             batch.claims = list(takewhile(lambda claim: not claim.external, found.claims))
@@ -71,6 +69,13 @@ def run_batch(runner: Runner, connection: Connection, lane: str, priority: int |
     full = len(batch.settled) == len(batch.claims)
     more = not full or found.goes_on or len(found.claims) == most
     return Done(batch.settled, more and bool(batch.settled or found.goes_on), full)
+
+
+def _claim(runner: Runner, connection: Connection, lane: str, priority: int | None, most: int) -> Found:
+    found = runner.trigger.claim(connection, lane, priority, runner.clock.now(), most)
+    for claim in found.hidden:
+        runner.leave(claim, TicketIsHidden())
+    return found
 
 
 def run_mixed(
@@ -118,13 +123,13 @@ def _have(
     each: int,
     may_share: Callable[[Claim], bool],
 ) -> _Had:
-    had, now, until = _Had(), runner.clock.now(), perf_counter() + SLICE
+    had, until = _Had(), perf_counter() + SLICE
     for lane, priority in lanes.items():
         if had.claims and perf_counter() >= until:
             had.unasked.append(lane)
             continue
-        found = runner.trigger.claim(connection, lane, priority, now, each)
-        if found.claims or found.moved:
+        found = _claim(runner, connection, lane, priority, each)
+        if found.claims or found.goes_on:
             had.claims[lane] = list(takewhile(may_share, found.claims))
         if found.claims and not had.claims[lane]:
             had.unfit[lane] = found.claims[0].run.work
