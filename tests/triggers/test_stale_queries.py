@@ -40,9 +40,19 @@ class Living(Base):
     """The documents that are not gone, each with a number of tags."""
 
     __table__ = select(Document.__table__, _count.label("tags")).where(_documents.gone.is_(False)).subquery("living")
+    marks = relationship(
+        Tag, primaryjoin=lambda: foreign(_tags.document_id) == _living.id, order_by=Tag.id, viewonly=True
+    )
+    folder = relationship("Folder", primaryjoin=lambda: foreign(_living.folder_id) == Folder.id, viewonly=True)
 
 
-_living = Living.__table__.c
+class Twin(Base):
+    """The documents by another name of their table."""
+
+    __table__ = Document.__table__.alias("twin")
+
+
+_living: Any = Living.__table__.c
 
 
 class Shape(ConcreteBase, Base):
@@ -129,6 +139,10 @@ def all_of(folder: Folder, cls: type[Any], *members: str) -> Sequence[Any]:
     return sorted([getattr(one, member) for member in members] for one in found)
 
 
+def living(folder: Folder) -> Sequence[Any]:
+    return aw.session(folder).scalars(select(Living).order_by(_living.id)).all()
+
+
 def named(folder: Folder) -> list[Any]:
     aw.depends_on(Living, Shape)
     with aw.untracked():
@@ -140,6 +154,10 @@ WAYS: dict[str, Seen] = {
     "a living one": lambda folder: getattr(aw.session(folder).get(Living, 2), "name", None),
     "their end": lambda folder: [(getattr(one, "name"), getattr(one, "tags")) for one in folder.living],
     "its end": lambda folder: None if folder.favourite is None else folder.favourite.name,
+    "ends of theirs": lambda folder: [[mark.id for mark in one.marks] for one in folder.living],
+    "an end of theirs": lambda folder: [getattr(one.folder, "way", None) for one in living(folder)],
+    "all twins": lambda folder: all_of(folder, Twin, "name", "gone"),
+    "a twin": lambda folder: getattr(aw.session(folder).get(Twin, 2), "name", None),
     "what is named": named,
     "all shapes": lambda folder: all_of(folder, Shape, "size"),
     "a shape": lambda folder: getattr(aw.session(folder).get(Shape, 7), "size", None),
@@ -152,6 +170,8 @@ CHANGES = [
     "UPDATE document SET gone = false",
     "INSERT INTO tag (id, document_id) VALUES (1, 2)",
     "UPDATE document SET name = 'z' WHERE id = 2",
+    "UPDATE document SET folder_id = 5",
+    "UPDATE tag SET document_id = 1",
     "UPDATE document SET folder_id = 2",
     "DELETE FROM tag",
     "UPDATE folder SET favourite_id = 1",
@@ -171,11 +191,13 @@ def test_values_follow_what_classes_show_that_come_from_queries(engine: Engine) 
     Base.metadata.create_all(engine)
     app = aw.Afterwork(Base)
     app.install(engine)
-    for number, way in enumerate(WAYS, 1):
+    numbers = {way: number for number, way in enumerate(WAYS, 1)}
+    for way, number in numbers.items():
         change(engine, f"INSERT INTO folder (id, way, favourite_id) VALUES ({number}, '{way}', 2)")
     change(engine, "INSERT INTO document (id, folder_id, name, gone) VALUES (1, 3, 'a', false), (2, 3, 'b', true)")
-    change(engine, "INSERT INTO shape (id, folder_id, size) VALUES (1, 8, 2)")
-    change(engine, "INSERT INTO square (id, folder_id, size) VALUES (1, 8, 5)")
+    both = numbers["the end with both"]
+    change(engine, f"INSERT INTO shape (id, folder_id, size) VALUES (1, {both}, 2)")
+    change(engine, f"INSERT INTO square (id, folder_id, size) VALUES (1, {both}, 5)")
     change(engine, "INSERT INTO horse (id, legs) VALUES (1, 4)")
     change(engine, "INSERT INTO bird (id, legs) VALUES (1, 2)")
     for statement in ("SELECT 1", *CHANGES):

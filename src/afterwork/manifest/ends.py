@@ -39,13 +39,15 @@ ASKED_BY_THEMSELVES = ("dynamic", "write_only")
 class End:
     """What one association end of the objects of a class depends on, whichever object it is read of.
 
-    `own`: columns of that object. `target`: where the end goes by the primary key of the other class, the members that
-    have it. `questions`: which rows there are. `far`: columns of each object found; `far_rows`: also that it exists.
-    `links`: the rows between, where they alone don't say which far rows there are.
+    `own`: columns of that object; `near`: its members, where it comes from a query. `target`: where the end goes by the
+    primary key of the other class, the members that have it. `questions`: which rows there are. `far`: columns of each
+    object found; `far_rows`: also that it exists. `links`: the rows between, where they alone don't say which far rows
+    there are.
     """
 
     prop: RelationshipProperty[Any]
     own: Sequence[Part] = ()
+    near: Sequence[str] = ()
     target: Sequence[str] = ()
     questions: Sequence[Question] = ()
     far: Sequence[Part] = ()
@@ -154,8 +156,13 @@ class _Analysis:
             clauses.append(self.prop.secondaryjoin)
         if any(isinstance(found, SelectBase) for clause in clauses for found in visitors.iterate(clause)):
             return None
-        if is_query(self.mapper.persist_selectable):
-            return None
+        if not is_query(self.mapper.persist_selectable):
+            return self._found()
+        near = self._members(column for column in columns_in(self.prop.primaryjoin) if not _is_remote(column))
+        found = None if near is None else self._found()
+        return None if found is None or near is None else replace(found, near=near)
+
+    def _found(self) -> End | None:
         if is_query(self.prop.mapper.selectable):
             return self._to_query()
         return self._direct() if self.prop.secondary is None else self._by_link(self.prop.secondary)
@@ -272,6 +279,8 @@ class _Analysis:
 
     def _own(self, columns: Sequence[ColumnClause[Any]]) -> list[Part]:
         """Columns of the object at hand. Those of its key are what it is; they can't change."""
+        if is_query(self.mapper.persist_selectable):
+            return []
         return self.places.parts([column for column in columns if not _is_key(column)], self.what)
 
     def _target(self, pairs: Sequence[tuple[Any, Any]]) -> Sequence[str] | None:

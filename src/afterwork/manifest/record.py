@@ -141,6 +141,8 @@ class Recorder:
         end = self._plans.end(state.mapper, key)
         self._ends.add((state, key))
         end.record(self._plans.places, self._reads, state, value)
+        for name in end.near:
+            self.first_of(state.manager[name]).add(state)
         if state.load_options and end.prop.lazy not in ASKED_BY_THEMSELVES:
             narrowed = asked_of_end(end.prop, state, end.tables)
             if narrowed is not None:
