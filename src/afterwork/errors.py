@@ -338,6 +338,19 @@ class NotInstalled(AfterworkError):
         )
 
 
+class NotInPath(NotInstalled):
+    """The database has tables of Afterwork, and the search path of the role leads to none."""
+
+    def __init__(self, database: str, path: str, schemas: Sequence[str]) -> None:
+        there = " and ".join(schemas)
+        AfterworkError.__init__(
+            self,
+            f"The search_path of the server's role in {database} is {path!r}, and leads to no tables of Afterwork. "
+            f"There are some in schema {there}. Let the path lead there (ALTER ROLE … SET search_path = …, "
+            f"{schemas[0]}), or install into a schema of the path, by app.install.",
+        )
+
+
 class NotGranted(AfterworkError):
     """The installing role lacks the right to grant what another role needs."""
 

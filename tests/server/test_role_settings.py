@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 import afterwork as aw
+from afterwork.errors import NotInstalled
 from afterwork.store.database import database_of
 from tests.support.kinds import KINDS, Base, SysAsyncTicket, Thing, nothing
 from tests.support.settings import for_this_database
@@ -160,3 +161,40 @@ def test_a_job_that_takes_too_long_for_its_role_fails_alone(world: World, kind: 
     found = errors(world.engine, SysAsyncTicket)
     assert sorted("statement timeout" in (error or "") for error in found) == [False] * 5 + [True]
     assert sorted(done(world)) == sorted([ALL_DONE, ALL_DONE, FAILED[kind]])
+
+
+PATHS = ["other", "public", "''", "other, pg_catalog", '"$user"']
+"""Search paths that a role may be given while a server runs."""
+
+
+def give_path(engine: Engine, path: str) -> None:
+    """New connections to the database have a search path."""
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE {engine.url.database} SET search_path = {path}")
+    engine.dispose()
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_server_keeps_the_search_path_that_it_has_begun_with(world: World, path: str) -> None:
+    ask(world, 1)
+    with world.engine.begin() as connection:
+        connection.exec_driver_sql("CREATE SCHEMA other")
+        connection.exec_driver_sql("CREATE TABLE other.afterwork_lane (name text)")
+    database = database_of(world.engine, world.settings)
+    with closing(database.connect()) as first:
+        began_with = shown(first, "search_path")
+    give_path(world.engine, path)
+    with closing(database.connect()) as later:
+        assert shown(later, "search_path") == began_with
+        assert later.exec_driver_sql("SELECT count(*) FROM afterwork_lane WHERE NOT paused").scalar()
+
+
+@pytest.mark.parametrize("path", ["other", "''", "other, pg_catalog"])
+def test_a_search_path_that_leads_to_no_installation_is_refused_with_what_to_do(world: World, path: str) -> None:
+    with world.engine.begin() as connection:
+        connection.exec_driver_sql("CREATE SCHEMA other")
+    give_path(world.engine, path)
+    with pytest.raises(NotInstalled, match=r"There are some in schema public\. .*ALTER ROLE … SET search_path"):
+        world.run()
+    give_path(world.engine, "other, public")
+    assert world.run()

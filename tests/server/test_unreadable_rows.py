@@ -4,8 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
-from sqlalchemy.orm import Session
+from sqlalchemy import Engine, Text, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import afterwork as aw
 from afterwork.insight import TicketFilter
@@ -14,13 +14,21 @@ from tests.support.kinds import Base, Thing
 from tests.support.world import World
 
 ALWAYS = {"postgresql": ["-infinity", "0044-03-15 00:00:00+00 BC"], "sqlite": ["0001-01-01 00:00:00"]}
-NEVER = {"postgresql": ["infinity", "12000-01-01 00:00:00+00"], "sqlite": ["9999-12-31 23:59:59.999999"]}
+NEVER = {
+    "postgresql": ["infinity", "12000-01-01 00:00:00+00"],
+    "sqlite": [
+        "9999-12-31 23:59:59.999999", "2996-02-29", "2400-02-29 10:00", "2999-01-01T10:00:00Z",
+        "2999-01-01 10:00:00+02:00", "2999-01-01 10:00:00.5", "2999-01-01",
+    ],
+}  # fmt: skip
 NOTHING: dict[str, list[Any]] = {
     "postgresql": [],
     "sqlite": [
         "tomorrow", "now", "", "12:30", "2026-13-45 10:00:00", "2026-02-30", "2026-04-31 10:00:00",
         "2026-01-01 25:00:00", "2026-01-01 nonsense", 1700000000, 2460000.5, b"\xff", "-4712-01-01",
-        "10000-01-01 00:00:00",
+        "10000-01-01 00:00:00", "2027-02-29", "2999-02-29 10:00:00", "2900-02-29", "2025-02-29 10:00:00",
+        "2026-01-01 10:00 nonsense", "2026-01-01 10:00:00x", "2999-01-01 10:00:00.5.5", "2999-01-01 10:00:00+2",
+        "2999-01-01 10:00:77",
     ],
 }  # fmt: skip
 """What can stand in ExecuteEarliest: moments long ago, moments that never come, and what is no moment."""
@@ -127,6 +135,41 @@ def test_a_text_that_is_none_harms_no_other_ticket(world: World, column: str) ->
             text("SELECT count(*) FROM sys_async_ticket WHERE done IS NOT NULL AND id = 2")
         ).scalar()
     looked_at(world)
+
+
+@pytest.mark.parametrize("most", [1, 2, 300])
+def test_a_lane_or_key_that_is_no_text_ends_its_ticket_and_stops_nobody(engine: Engine, most: int) -> None:
+    if engine.dialect.name == "postgresql":
+        pytest.skip("PostgreSQL keeps no such text")
+
+    class Base(DeclarativeBase): ...
+
+    class SysAsyncTicket(aw.AsyncTicket, Base):
+        id: Mapped[str] = mapped_column(Text, primary_key=True)  # type: ignore[assignment]
+        __table_args__ = ()
+
+    class Thing(Base):
+        __tablename__ = "thing"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+        @aw.method
+        def work(self) -> None: ...
+
+    world = World(engine, Base, settings=aw.Settings(batch=most))
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO thing (id) VALUES (1)"))
+        for key, lane in [("CAST(x'ff' AS TEXT)", "NULL"), ("CAST(x'61ff' AS TEXT)", "NULL"), ("'b'", "NULL"),
+                          ("'c'", "CAST(x'ff' AS TEXT)"), ("'d'", "CAST(x'ff' AS TEXT)"), ("'e'", "'other'"),
+                          ("CAST(x'63ff' AS TEXT)", "CAST(x'62ff' AS TEXT)")]:  # fmt: skip
+            row = f"({key}, {lane}, 'Thing.work', 'Thing!1', 10, 0, CURRENT_TIMESTAMP)"
+            columns = "(id, lane, view_model, root_id, keep_receipt_minutes, attempts, created)"
+            connection.execute(text(f"INSERT INTO sys_async_ticket {columns} VALUES {row}"))
+    world.run()
+    world.run()
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT done IS NOT NULL, error FROM sys_async_ticket ORDER BY rowid")).all()
+    assert [done for done, _ in found] == [1] * 7
+    assert ["no UTF-8" in str(error) for _, error in found] == [True, True, False, True, True, False, True]
 
 
 @pytest.mark.parametrize("column", ["priority", "attempts", "keep_receipt_minutes"])

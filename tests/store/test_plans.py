@@ -12,7 +12,7 @@ from afterwork.store.tickets import Tickets
 from tests.conftest import Shop
 from tests.support.shop import SysAsyncTicket
 
-PENDING = "afterwork_sys_async_ticket_order"
+PENDING = "afterwork_sys_async_ticket_place"
 
 LOOKS: dict[str, Callable[[Tickets, Connection, Shop], object]] = {
     "groups": lambda tickets, connection, shop: tickets.groups(connection),

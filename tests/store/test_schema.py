@@ -27,7 +27,7 @@ def test_installing_says_what_it_did_and_does_nothing_twice(engine: Engine, app:
 
     done = app.install(engine)
 
-    assert {"table afterwork_lease created", "index afterwork_sys_async_ticket_order created"} < set(done)
+    assert {"table afterwork_lease created", "index afterwork_sys_async_ticket_place created"} < set(done)
     assert "schema version 9 set" in done
     if engine.dialect.name == "sqlite":
         assert "journal mode of the file set to WAL" in done
@@ -109,17 +109,17 @@ def test_check_finds_indexes_that_are_missing_and_installing_brings_them_back(th
     app, engine = the_shop.app, the_shop.engine
     assert not [finding.what for finding in app.insight(engine).check() if finding.is_fault]
     with engine.begin() as connection:
-        connection.execute(text("DROP INDEX afterwork_sys_async_ticket_order"))
+        connection.execute(text("DROP INDEX afterwork_sys_async_ticket_place"))
         connection.execute(text("DROP INDEX afterwork_sys_async_ticket_ended"))
 
     (fault,) = [finding for finding in app.insight(engine).check() if finding.is_fault]
 
     assert fault.what == "indexes on sys_async_ticket"
     assert "afterwork_sys_async_ticket_ended" in fault.advice
-    assert "afterwork_sys_async_ticket_order" in fault.advice
+    assert "afterwork_sys_async_ticket_place" in fault.advice
     assert sorted(app.install(engine)) == [
         "index afterwork_sys_async_ticket_ended created",
-        "index afterwork_sys_async_ticket_order created",
+        "index afterwork_sys_async_ticket_place created",
     ]
     assert not [finding for finding in app.insight(engine).check() if finding.is_fault]
 

@@ -14,9 +14,11 @@ from sqlalchemy import (
     Connection,
     Dialect,
     FromClause,
+    Integer,
     String,
     and_,
     case,
+    cast,
     func,
     literal_column,
     or_,
@@ -35,9 +37,10 @@ DAY_AND_TIME = "??????????[ T][0-2][0-9]:[0-5][0-9]*"
 
 
 class Damaged(str):
-    """A text that is no UTF-8, with its odd bytes written out. Nothing can be found by it."""
+    """A text that is no UTF-8, with its odd bytes written out. Its row can be found by `raw` alone."""
 
-    __slots__ = ()
+    __slots__ = ("raw",)
+    raw: bytes
 
 
 class _AnyMoment(TypeDecorator[datetime]):
@@ -91,16 +94,35 @@ def in_calendar(moment: ColumnElement[Any], dialect: str) -> ColumnElement[bool]
     # Without functions of SQLite for moments: "now" in such a column would make them fail in an index.
     month, day, hour = (func.substr(moment, literal_column(str(at)), literal_column("2")) for at in (6, 9, 12))
     short = month.in_([literal_column(f"'{one}'") for one in ("04", "06", "09", "11")])
-    last = case((short, _text("30")), (month == _text("02"), _text("29")), else_=_text("31"))
+    last = case((short, _text("30")), (month == _text("02"), _last_of_february(moment)), else_=_text("31"))
     return and_(
         moment.bool_op("GLOB")(_text(DAY)),
         month.between(_text("01"), _text("12")),
         day.between(_text("01"), last),
         or_(
             func.length(moment) == literal_column("10"),
-            and_(moment.bool_op("GLOB")(_text(DAY_AND_TIME)), hour <= _text("23")),
+            and_(moment.bool_op("GLOB")(_text(DAY_AND_TIME)), hour <= _text("23"), _is_rest_of_time(moment)),
         ),
     )
+
+
+def _last_of_february(moment: ColumnElement[Any]) -> ColumnElement[str]:
+    year = cast(func.substr(moment, literal_column("1"), literal_column("4")), Integer)
+    hundred = year % literal_column("100") == literal_column("0")
+    leaps = case((hundred, year % literal_column("400")), else_=year % literal_column("4")) == literal_column("0")
+    return case((leaps, _text("29")), else_=_text("28"))
+
+
+def _is_rest_of_time(moment: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that after hour and minute come at most seconds, with a fraction, and a time zone."""
+    rest = func.substr(moment, literal_column("17"))
+    zone = func.ltrim(rest, _text(":.0123456789"))
+    time = func.substr(rest, literal_column("1"), func.length(rest) - func.length(zone))
+    fraction = func.substr(time, literal_column("5"))
+    seconds = or_(time.bool_op("GLOB")(_text(":[0-5][0-9]")), time.bool_op("GLOB")(_text(":[0-5][0-9].[0-9]*")))
+    is_time = or_(time == _text(""), and_(seconds, ~fraction.bool_op("GLOB")(_text("*[^0-9]*"))))
+    is_zone = or_(zone.in_([_text(""), _text("Z")]), zone.bool_op("GLOB")(_text("[+-][0-2][0-9]:[0-5][0-9]")))
+    return and_(is_time, is_zone)
 
 
 def _text(value: str) -> ColumnElement[str]:
@@ -130,4 +152,6 @@ def _decoded(value: bytes) -> str:
     try:
         return value.decode()
     except UnicodeDecodeError:
-        return Damaged(value.decode(errors="backslashreplace"))
+        damaged = Damaged(value.decode(errors="backslashreplace"))
+        damaged.raw = value
+        return damaged

@@ -77,6 +77,8 @@ class PostgreSQL(Database):
     def __init__(self, engine: Engine, settings: Settings) -> None:
         super().__init__(engine, settings)
         self.columns = PostgreSQLColumns(engine.dialect)
+        # A role that is given another one meanwhile would find other tables by the same names, or none.
+        self._path: str | None = None
         bound(engine)
 
     def connecting(self) -> AbstractContextManager[None]:
@@ -98,7 +100,11 @@ class PostgreSQL(Database):
             # What ends the transaction of a stopped process, and so frees its lane.
             "idle_in_transaction_session_timeout": _milliseconds(self.settings.inside_limit),
         }
-        role.remember(connection, self._set(connection, {**OWN, **limits}))
+        path = {} if self._path is None else {"search_path": self._path}
+        role.remember(connection, self._set(connection, {**OWN, **limits, **path}))
+        if self._path is None:
+            self._path = connection.exec_driver_sql("SELECT current_setting('search_path')").scalar_one()
+            connection.commit()
 
     def be_impatient(self, connection: Connection) -> None:
         self._set(connection, {"lock_timeout": "1", "synchronous_commit": "off"})

@@ -7,14 +7,14 @@ from sqlalchemy import Connection, Index, Table, inspect, select, text
 from sqlalchemy.exc import NoSuchTableError
 from sqlalchemy.schema import CreateColumn, CreateIndex
 
-from afterwork.errors import NotInstalled, WrongSchema
+from afterwork.errors import NotInPath, NotInstalled, WrongSchema
 from afterwork.model.contract import Contract
 from afterwork.model.lane import MAIN, PARALLEL
 from afterwork.store import tables
 from afterwork.store.database import Database
 from afterwork.store.hits import HITS
 from afterwork.store.sleep import create_wake_function
-from afterwork.store.ticket_columns import former_index, indexes
+from afterwork.store.ticket_columns import former_indexes, indexes
 
 
 def install(database: Database, contract: Contract) -> list[str]:
@@ -35,9 +35,18 @@ def check_installed(database: Database, connection: Connection) -> None:
     """Raises `NotInstalled` or `WrongSchema` if the database is not as this program needs it."""
     found = version(connection)
     if found is None:
-        raise NotInstalled(str(database))
+        raise _not_installed(database, connection)
     if found != tables.SCHEMA_VERSION:
         raise WrongSchema(str(database), found, tables.SCHEMA_VERSION)
+
+
+def _not_installed(database: Database, connection: Connection) -> NotInstalled:
+    if database.dialect == "postgresql":
+        path: str = connection.execute(text("SELECT current_setting('search_path')")).scalar_one()
+        named = text("SELECT relnamespace::regnamespace::text FROM pg_class WHERE relname = :about AND relkind = 'r'")
+        if schemas := connection.execute(named, {"about": tables.about.name}).scalars().all():
+            return NotInPath(str(database), path, sorted(schemas))
+    return NotInstalled(str(database))
 
 
 def version(connection: Connection) -> int | None:
@@ -120,7 +129,7 @@ def _steps(database: Database, connection: Connection, contract: Contract, found
             connection.execute(CreateIndex(index))
             yield f"index {index.name} created"
     for one in (contract, HITS):
-        _drop_former_index(connection, one)
+        _drop_former_indexes(connection, one)
         for index in _missing(database, connection, one):
             connection.execute(CreateIndex(index))
             yield f"index {index.name} created"
@@ -128,11 +137,11 @@ def _steps(database: Database, connection: Connection, contract: Contract, found
             yield from _wake_trigger(connection, one)
 
 
-def _drop_former_index(connection: Connection, contract: Contract) -> None:
-    preparer = connection.dialect.identifier_preparer
-    schema, name = contract.table.schema, preparer.quote(former_index(contract))
+def _drop_former_indexes(connection: Connection, contract: Contract) -> None:
+    preparer, schema = connection.dialect.identifier_preparer, contract.table.schema
     within = f"{preparer.quote_schema(schema)}." if schema else ""
-    connection.exec_driver_sql(f"DROP INDEX IF EXISTS {within}{name}")
+    for name in former_indexes(contract):
+        connection.exec_driver_sql(f"DROP INDEX IF EXISTS {within}{preparer.quote(name)}")
 
 
 def _tables(connection: Connection, found: int | None) -> Iterator[str]:

@@ -93,9 +93,9 @@ class Columns:
         return self.moment, cast(literal(stored, Text), self.moment.type)
 
 
-def former_index(contract: Contract) -> str:
-    """Return the name of an index that older versions made, and that nothing uses any more."""
-    return f"afterwork_{contract.table.name.removeprefix('afterwork_')}_pending"
+def former_indexes(contract: Contract) -> Sequence[str]:
+    """Return the names of indexes that older versions made, and that nothing uses any more."""
+    return [f"afterwork_{contract.table.name.removeprefix('afterwork_')}_{name}" for name in ("pending", "order")]
 
 
 def _lane_of_work(work: ColumnElement[Any], contract: Contract, main: ColumnElement[str]) -> ColumnElement[str]:
@@ -151,7 +151,7 @@ def indexes(contract: Contract, dialect: str) -> Sequence[Index]:
     # Of works and lanes, an index is good for those that it was made for.
     lanes = f"_{blake2b(repr(contract.lanes).encode(), digest_size=4).hexdigest()}" if contract.lanes else ""
     wanted = {
-        f"order{lanes}": (c.order, c.pending),
+        f"place{lanes}": (c.order, c.pending),
         "root": ((c.root_id, c.work), c.pending),
         "ended": ((c.delete_time,), c.delete_time.is_not(None)),
         "failed": ((c.key,), c.failed),

@@ -1,6 +1,6 @@
 """The statements on the ticket table. Each is built once; none costs more because many tickets have ended."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
@@ -12,19 +12,22 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    Text,
     Update,
     any_,
     bindparam,
+    cast,
     delete,
     exists,
     func,
+    literal,
     select,
     update,
 )
 from sqlalchemy.dialects import postgresql
 
 from afterwork.errors import NotWritten
-from afterwork.model.contract import Contract, moment_for
+from afterwork.model.contract import DEFAULT_KEEP_MINUTES, Contract, moment_for
 from afterwork.model.readable import Damaged, any_text
 from afterwork.model.unique import has_begun
 from afterwork.store import tables
@@ -49,8 +52,10 @@ STILL: Sequence[Still] = ("whatever", "due", "in place")
 
 @dataclass(frozen=True)
 class Group:
-    """The pending tickets of one lane and priority: the first one's ExecuteEarliest, None if it waits for no moment."""
+    """The pending tickets of one lane and priority: the first one's key, and its ExecuteEarliest, None if it waits for
+    no moment."""
 
+    key: Any
     lane: str
     priority: int
     earliest: datetime | None
@@ -76,12 +81,11 @@ class TicketRow:
     """What stands in ExecuteEarliest, if it is no moment."""
 
     @classmethod
-    def of(cls, row: Sequence[Any]) -> "Iterator[TicketRow]":
-        """The ticket of a row, unless nothing could find it again by its key."""
+    def of(cls, row: Sequence[Any]) -> "TicketRow":
+        """Return the ticket of a row."""
         found = cls(*row)
-        if not isinstance(found.key, Damaged):
-            # A program may have written no number there, which SQLite allows.
-            yield found if isinstance(found.attempts, int) else replace(found, attempts=0)
+        # A program may have written no number there, which SQLite allows.
+        return found if isinstance(found.attempts, int) else replace(found, attempts=0)
 
     @property
     def due(self) -> datetime | None:
@@ -147,11 +151,7 @@ class Tickets:
         """Every lane and priority with pending tickets, in the order in which they run. Touches one row for each."""
         with any_text(connection):
             found = connection.execute(self._groups).all()
-        return [
-            Group(lane, priority, aware(earliest))
-            for _, lane, priority, earliest in found
-            if not isinstance(lane, Damaged)
-        ]
+        return [Group(key, lane, priority, aware(earliest)) for key, lane, priority, earliest in found]
 
     def claim_due(
         self,
@@ -178,13 +178,13 @@ class Tickets:
         else:
             statement, values["priority"] = self._due[mode], priority
         with any_text(connection):
-            return [found for row in statement.execute(connection, values) for found in TicketRow.of(row)]
+            return [TicketRow.of(row) for row in statement.execute(connection, values)]
 
     def claim_one(self, connection: Connection, lane: str, key: Any, mode: Mode) -> TicketRow | None:
         """Lock and return one pending ticket, if this transaction can have it and its lane; else None."""
         with any_text(connection):
             rows = connection.execute(self._one[mode], {"lane": lane, "key": key, "paced": True}).all()
-        return next((found for row in rows for found in TicketRow.of(row)), None)
+        return next(map(TicketRow.of, rows), None)
 
     def work(self, connection: Connection, key: Any) -> str | None:
         """Return what a ticket asks for, by its name; None if it is not there."""
@@ -201,7 +201,7 @@ class Tickets:
         asked: Any = self._first_priority() if priority is None else bindparam("priority", priority)
         values = {"lane": lane, "now": self.moment(now), "bound": self.moment(now + CLOCK_SLACK), "most": most}
         rows = connection.execute(self._due_rows(asked), values).all()
-        found = [one for row in rows for one in TicketRow.of(row)]
+        found = [TicketRow.of(row) for row in rows]
         seen = lockable(connection, self.columns.key, [one.key for one in found])
         return [one for one in found if seen is not None and one.key not in seen]
 
@@ -210,7 +210,7 @@ class Tickets:
         held = self._select().where(self.columns.key == key, self.columns.pending).with_for_update()
         with any_text(connection):
             rows = connection.execute(held).all()
-        return next((found for row in rows for found in TicketRow.of(row)), None)
+        return next(map(TicketRow.of, rows), None)
 
     def end(self, connection: Connection, ended: Sequence[Ended], now: datetime) -> None:
         """Write Done, DeleteTime, Error and Attempts. Raises `NotWritten` if a trigger has passed over that in
@@ -223,6 +223,18 @@ class Tickets:
         left = select(c.key).where(c.key.in_([one.row.key for one in ended]), c.pending)
         if connection.execute(left.limit(1)).first() is not None:
             raise NotWritten(self.contract.table.name)
+
+    def end_odd(self, connection: Connection, keys: Collection[Any], why: str, now: datetime) -> None:
+        """End tickets with an Error, on SQLite, which no claim could name: by their keys, which may be `Damaged`."""
+        c, key = self.contract, self.columns.key
+        values = {
+            c.done.column: self.moment(now),
+            c.delete_time.column: self.moment(now + timedelta(minutes=DEFAULT_KEEP_MINUTES)),
+            c.error.column: fitted(connection, c.error.column, why),
+        }
+        for one in keys:
+            is_it = key == (cast(literal(one.raw), Text) if isinstance(one, Damaged) else one)
+            connection.execute(update(c.table).where(is_it, self.columns.pending).values(values))
 
     def end_batch(self, connection: Connection, ended: Sequence[Ended], now: datetime, lane: str | None) -> int:
         """Write the same of several tickets as far as they are still to run, in the same place of the lane, if they

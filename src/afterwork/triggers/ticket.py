@@ -20,15 +20,18 @@ from afterwork.model.external_id import ExternalId, parse
 from afterwork.model.key import key_of
 from afterwork.model.lane import MAIN
 from afterwork.model.machine.within import base_of
+from afterwork.model.readable import Damaged
 from afterwork.model.reading import ReadModel
 from afterwork.model.work import Work
 from afterwork.store import abilities
 from afterwork.store.limits import Limits
 from afterwork.store.routing import ALL, Routing
 from afterwork.store.ticket_columns import aware, most_attempts
-from afterwork.store.tickets import Ended, TicketRow, Tickets
+from afterwork.store.tickets import Ended, Group, TicketRow, Tickets
 from afterwork.triggers.left import Left
 from afterwork.triggers.roots import Roots
+
+NO_TEXT = "The ticket's {} is no UTF-8: {}. Write the ticket anew."
 
 
 class TicketTrigger:
@@ -52,6 +55,8 @@ class TicketTrigger:
         self.routing = routing
         self.limits = limits or Limits()
         self._left = Left(tickets)
+        self._odd: dict[Any, str] = {}
+        """The keys of tickets that can't run in their lane, as the last look has found them, and why."""
         self._roots = Roots()
 
     def counts_attempts(self, claim: Claim) -> bool:
@@ -67,10 +72,11 @@ class TicketTrigger:
         self._see_who_is_left(connection)
         moments.extend(filter(None, [self._left.next_moment(now)]))
         for group in self._left.rest.groups(connection):
-            if not self.routing.serves(group.lane, self.name):
+            lane = self._lane(group)
+            if not self.routing.serves(lane, self.name):
                 continue
             if group.earliest is None or group.earliest <= now:
-                lanes.setdefault(group.lane, []).append(group.priority)
+                lanes.setdefault(lane, []).append(group.priority)
             else:
                 moments.append(group.earliest)
         return Due(lanes, min(moments, default=None))
@@ -78,14 +84,30 @@ class TicketTrigger:
     def claim(self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int) -> Found:
         if not self.routing.serves(lane, self.name):
             return Found([])
+        if lane == MAIN and (odd := self._odd):
+            self._odd = {}
+            for key, why in odd.items():
+                self.tickets.end_odd(connection, [key], why, now)
+            return Found([], moved=True)
         mode, is_paced = self.limits.mode(lane), self.limits.rate(lane) is not None
         rest = self._left.rest
         rows = rest.claim_due(connection, lane, priority, now, most, mode, is_paced)
         if not rows and (hidden := rest.hidden(connection, lane, priority, now, most)):
             return Found([], moved=False, hidden=[self._claim(row, lane, now) for row in hidden])
+        if odd_keys := [row.key for row in rows if isinstance(row.key, Damaged)]:
+            self.tickets.end_odd(connection, odd_keys, NO_TEXT.format("key", ", ".join(odd_keys)), now)
+            return Found([], moved=True)
         own = [self._claim(row, lane, now) for row in rows if not self._leaves(connection, row, lane)]
         kept = self._in_their_lane(connection, own)
         return Found(kept, moved=len(kept) < len(rows))
+
+    def _lane(self, group: Group) -> str:
+        """Return the lane of a group. Nothing can be asked for a lane whose name is no text, so its tickets are ended
+        in `main`."""
+        if isinstance(group.lane, Damaged):
+            self._odd = {**self._odd, group.key: NO_TEXT.format("Lane", group.lane)}
+            return MAIN
+        return group.lane
 
     # What this server doesn't know is for those that do.
 
