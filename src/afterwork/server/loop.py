@@ -159,7 +159,7 @@ class Server:
             self._link.stop()
             self._wait_in_peace()
             deadline = time.monotonic() + self._settings.grace.total_seconds()
-            unfinished = self._workers.wait_until_idle(deadline - time.monotonic())
+            unfinished = min(self._workers.wait_until_idle(deadline - time.monotonic()), self._scheduler.runs)
             heartbeat.stop(max(0.0, deadline - time.monotonic()))
             keeper.stop(max(SOON, deadline - time.monotonic()))
             self._workers.stop()

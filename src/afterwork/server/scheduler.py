@@ -111,6 +111,12 @@ class Scheduler:
         """Whether something is due that has no worker."""
         return bool(self._queue or self._leases)
 
+    @property
+    def runs(self) -> int:
+        """How many workers are at what somebody waits for, unlike the deletion of what has had its time."""
+        with self._lock:
+            return sum(turn.kind != "sweep" for turn in self._running)
+
     # Whose turn it is.
 
     def next(self, most_with: MostWith = alone) -> Turn | None:
