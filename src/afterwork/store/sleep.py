@@ -68,8 +68,8 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION afterwork_wake_again() FROM PUBLIC
 """
-"""The second one is for a ticket that is set back; its arguments are the columns Done and Error. It reads them by name, as
-values of JSON, so a migration may give them other types or names, and writers don't fail because of it."""
+"""The second one is for a ticket that is set back; its arguments are the columns Done and Error. It reads them by name,
+as values of JSON, so a migration may give them other types or names, and writers don't fail because of it."""
 
 
 def create_wake_function(connection: Connection) -> None:
