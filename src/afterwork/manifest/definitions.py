@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Dialect, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from afterwork.errors import BadRequest, MalformedExternalId, UnnamedObject, shown
-from afterwork.journal.values import identity_of, is_written_otherwise
+from afterwork.journal.values import is_written_otherwise
 from afterwork.journal.watch import Watch, Watches
 from afterwork.manifest.objects import Objects
 from afterwork.manifest.shapes import Shapes
@@ -48,9 +48,9 @@ class Definition:
         if is_written_otherwise(watch or self.watch, key, dialect):
             raise self.unfound(key, watch or self.watch)
         try:
-            if watch is not None and watch is not self.watch:
-                return root_id(mapper, self.objects.identity(watch, key, dialect))
-            return root_id(mapper, (key,) if self._is_plain(key) else identity_of(self.watch, key, dialect))
+            if (watch is None or watch is self.watch) and self._is_plain(key):
+                return root_id(mapper, (key,))
+            return root_id(mapper, self.objects.identity(watch or self.watch, key, dialect))
         except Exception as error:  # whatever the types of the model raise
             why = f"A row of {self.watch.table.fullname} has the key {shown(key)}: {error}"
             raise UnnamedObject(unnamed(mapper, key), why) from error

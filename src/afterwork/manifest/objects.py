@@ -1,11 +1,11 @@
 """The objects of a class, by what is in the database, whatever sessions are made to see of it."""
 
-from collections.abc import Collection, Iterator, Mapping, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Select, select
+from sqlalchemy import Column, ColumnElement, Connection, Dialect, Select, select
 from sqlalchemy.orm import Mapper
 
 from afterwork.journal.values import identity_of, key_of
@@ -80,10 +80,19 @@ class Objects:
         """The primary key of the object whose row in a table has this key in the journal. Raises whatever the types of
         the model raise, and `LookupError` for a table whose key is another one."""
         places = self._places_in(watch)
+        if places is None and watch.table is self.mapper.local_table:
+            return identity_of(watch, key, dialect)
         if places is None or len(places) != len(self.mapper.primary_key):
             raise LookupError("The key of this table is not that of the class.")
         values = identity_of(watch, key, dialect)
         return tuple(values[places.index(place)] for place in range(len(values)))
+
+    def columns_in(self, watch: Watch) -> Sequence[Column[Any]]:
+        """The key of one of its tables, in the order in which the primary key of the class has its parts."""
+        places = self._places_in(watch)
+        if places is None:
+            return watch.key
+        return [watch.key[places.index(place)] for place in sorted(places)]
 
     def _places_in(self, watch: Watch) -> tuple[int, ...] | None:
         if watch not in self._places:

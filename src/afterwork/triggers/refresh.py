@@ -216,7 +216,7 @@ class Storer:
             return ()
         keys = {one.root.key: one.claimed.cache for one in new if one.root is not None}
         assert definition.target is not None
-        columns = definition.target.key
+        columns = definition.objects.columns_in(definition.target)
         free = select(*columns).where(is_one_of(columns, keys)).with_for_update(key_share=True, skip_locked=True)
         found = {tuple(row) for row in connection.execute(free)}
         return {cache for key, cache in keys.items() if key not in found}
@@ -231,7 +231,8 @@ class Storer:
         rows = [(one.root.key, one.value) for one in sorted(new, key=lambda one: str(one.root)) if one.root is not None]
         writer = self._writers.get(definition.id)
         if writer is None:
-            writer = self._writers[definition.id] = ColumnWriter(definition.target, definition.cache.column)
+            key = definition.objects.columns_in(definition.target)
+            writer = self._writers[definition.id] = ColumnWriter(definition.target, key, definition.cache.column)
         writer.write(connection, rows)
 
     def _leave(

@@ -21,11 +21,12 @@ ITEMS = {bool, int, float, Decimal, str, bytes, UUID, date, datetime, time, time
 
 
 class ColumnWriter:
-    """Sets a column of the rows with certain keys. What the model writes with every update is not written."""
+    """Sets a column of the rows with certain keys, which have their parts in the order of the columns `key`. What the
+    model writes with every update is not written."""
 
-    def __init__(self, target: Watch, member: Column[Any]) -> None:
-        self._target, self._member = target, member
-        self._one = Direct(_by_key(target, member).returning(literal_column("1")))
+    def __init__(self, target: Watch, key: Sequence[Column[Any]], member: Column[Any]) -> None:
+        self._target, self._key, self._member = target, key, member
+        self._one = Direct(_by_key(target, key, member).returning(literal_column("1")))
 
     def write(self, connection: Connection, rows: Rows) -> None:
         """Write values. Raises `RowNotFound` if there is no row for one of them."""
@@ -36,9 +37,11 @@ class ColumnWriter:
         """Write values. Returns the number of rows that were found."""
         if len(rows) == 1:
             return len(self._one.execute(connection, _parameters(*rows[0])))
-        if connection.dialect.name == "postgresql" and len(self._target.key) == 1 and _fit_in_array(self._member, rows):
+        if connection.dialect.name == "postgresql" and len(self._key) == 1 and _fit_in_array(self._member, rows):
             return _write_arrays(connection, self._target, self._member, rows)
-        return connection.execute(_by_key(self._target, self._member), [_parameters(*row) for row in rows]).rowcount
+        return connection.execute(
+            _by_key(self._target, self._key, self._member), [_parameters(*row) for row in rows]
+        ).rowcount
 
 
 def _fit_in_array(member: Column[Any], rows: Rows) -> bool:
@@ -67,9 +70,9 @@ def _write_arrays(connection: Connection, target: Watch, member: Column[Any], ro
     return connection.execute(written).rowcount
 
 
-def _by_key(target: Watch, member: Column[Any]) -> Update:
+def _by_key(target: Watch, columns: Sequence[Column[Any]], member: Column[Any]) -> Update:
     bare = _bare(target, member)
-    keys = (bare.c[key.name] == bindparam(f"key_{n}", type_=key.type) for n, key in enumerate(target.key))
+    keys = (bare.c[key.name] == bindparam(f"key_{n}", type_=key.type) for n, key in enumerate(columns))
     return update(bare).where(*keys).values({member.name: bindparam("new_value", type_=member.type)})
 
 
