@@ -31,6 +31,7 @@ class RunSession(WatchedSession):
         self._info[RUNNING] = True
         self._limits = LimitsOfRole(connection)
         self._may_be_old = False
+        self._failed: Exception | None = None
 
     def _execute_internal(self, statement: Any, *others: Any, **options: Any) -> Any:
         self._may_be_old = self._may_be_old or not getattr(statement, "is_select", False)
@@ -79,8 +80,13 @@ class RunSession(WatchedSession):
 
     def flush(self, objects: Any = None) -> None:
         if self._is_rolled_back:
-            raise TransactionIsTheRuns(ROLLED_BACK)
-        super().flush(objects)
+            # It may have been a flush that failed, which code on the exception's way comes upon once more.
+            raise self._failed or TransactionIsTheRuns(ROLLED_BACK)
+        try:
+            super().flush(objects)
+        except Exception as error:
+            self._failed = error
+            raise
 
     @property
     def _is_rolled_back(self) -> bool:
