@@ -373,8 +373,8 @@ MOST_NAMED = 3
 Listener = Callable[[Event], None]
 
 
-class Once:
-    """Remembers which listeners have raised."""
+class ListenersThatRaised:
+    """Remembers which listeners have raised, so that each is named in the log once."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -392,9 +392,9 @@ class Once:
 class Events:
     """Tells listeners what happens."""
 
-    def __init__(self, listeners: Sequence[Listener] = (), raised: Once | None = None) -> None:
+    def __init__(self, listeners: Sequence[Listener] = (), raised: ListenersThatRaised | None = None) -> None:
         self._listeners = (log, *listeners)
-        self._raised = raised or Once()
+        self._raised = raised or ListenersThatRaised()
 
     def also(self, listener: Listener) -> "Events":
         """The same, and one more listener."""

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from afterwork.journal.capture import columns_of_all
 from afterwork.journal.change import Change
@@ -16,6 +15,7 @@ from afterwork.journal.watch import NULL, Columns, Watch, Watches, joined
 from afterwork.manifest.reads import Reads
 from afterwork.manifest.shape import Key, Row, Shape, Where, token
 from afterwork.manifest.tables import shape as shapes
+from afterwork.store.upsert import insert_into
 
 Touched = tuple[list[int], list[tuple[int, Where, list[int]]], list[int]]
 """The numbers of shapes of rows, the shapes of questions, and the numbers of shapes of rows that were written."""
@@ -116,8 +116,8 @@ class Shapes:
         found = connection.execute(number).scalar()
         if found is None:
             # Another server may be quicker, which must not fail the transaction of a run.
-            kind: Any = postgresql if self._dialect.name == "postgresql" else sqlite
-            connection.execute(kind.insert(shapes).values(values).on_conflict_do_nothing())
+            insert = insert_into(self._dialect.name, shapes).values(values)
+            connection.execute(insert.on_conflict_do_nothing())
             found = connection.execute(number).scalar_one()
         return int(found)
 

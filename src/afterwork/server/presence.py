@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, delete, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from afterwork.clock import Clock
 from afterwork.events import Events, ServerCrashed, TookOver
@@ -21,6 +20,7 @@ from afterwork.store.leases import Lease
 from afterwork.store.process import machine, process_start
 from afterwork.store.suspects import is_cache
 from afterwork.store.tables import server as servers
+from afterwork.store.upsert import insert_into
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,7 @@ class Presence:
         connection.commit()
 
     def _insert(self, row: Mapping[str, Any]) -> Any:
-        kind: Any = postgresql if self.database.dialect == "postgresql" else sqlite
-        return kind.insert(servers).values(id=self.id, **row)
+        return insert_into(self.database.dialect, servers).values(id=self.id, **row)
 
     def _row(self) -> dict[str, Any]:
         return {**_row(self.database, self.clock), **self.says}

@@ -7,14 +7,14 @@ before it begins. When its server is buried, these say what it was trying.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import Connection, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from afterwork.store.database import Database
 from afterwork.store.tables import caution as cautions
 from afterwork.store.tables import suspect as suspects
+from afterwork.store.upsert import insert_into
 
 Cause = Literal["process", "silent", "transaction", "connection", "worker"]
 """What ended: the process; the connection, for silence, for too long a transaction, or for another reason; the worker
@@ -98,7 +98,7 @@ def blame(
     database: Database, connection: Connection, key: str, cause: Cause, detail: str | None = None, near: bool = False
 ) -> None:
     """Count that something ended while a key was being tried; or while another one was that had begun later."""
-    insert = _insert(database, suspects)
+    insert = insert_into(database.dialect, suspects)
     last = {"cause": cause, "detail": detail, "at": database.after(timedelta(0))}
     counts = {"deaths": int(not near), "near": int(near)}
     more = {name: suspects.c[name] + number for name, number in counts.items()}
@@ -117,7 +117,7 @@ def be_careful(database: Database, connection: Connection, scope: str = EVERYWHE
     """Have all servers be careful in a scope."""
     _forget_old(database, connection)
     at = database.after(timedelta(0))
-    noted = _insert(database, cautions).values(scope=scope, at=at)
+    noted = insert_into(database.dialect, cautions).values(scope=scope, at=at)
     connection.execute(noted.on_conflict_do_update(index_elements=["scope"], set_={"at": at}))
 
 
@@ -132,8 +132,3 @@ def _forget_old(database: Database, connection: Connection) -> None:
     """Forget what was long ago. Something has died, so that this is no time to count statements."""
     for table, span in ((suspects, REMEMBERED), (cautions, CAREFUL_FOR)):
         connection.execute(delete(table).where(table.c.at < database.after(-span)))
-
-
-def _insert(database: Database, table: Any) -> Any:
-    kind: Any = postgresql if database.dialect == "postgresql" else sqlite
-    return kind.insert(table)
