@@ -8,6 +8,7 @@ from sqlalchemy import Engine, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import afterwork as aw
+from afterwork.events import Failed
 from afterwork.insight import TicketFilter
 from afterwork.store.ticket_filter import WANTED
 from tests.support.kinds import Base, Thing
@@ -170,6 +171,19 @@ def test_a_lane_or_key_that_is_no_text_ends_its_ticket_and_stops_nobody(engine: 
         found = connection.execute(text("SELECT done IS NOT NULL, error FROM sys_async_ticket ORDER BY rowid")).all()
     assert [done for done, _ in found] == [1] * 7
     assert ["no UTF-8" in str(error) for _, error in found] == [True, True, False, True, True, False, True]
+    _is_told(world, [error for _, error in found if error is not None])
+
+
+def _is_told(world: World, errors: list[str]) -> None:
+    """Such an end is seen wherever failures are: as an event, in history, and by `check`."""
+    told = [event for event in world.seen if isinstance(event, Failed)]
+    assert sorted(event.error for event in told) == sorted(errors)
+    assert {(event.work, event.root_id) for event in told} == {("Thing.work", "Thing!1")}
+    insight = world.app.insight(world.engine)
+    assert sum(one.sums.failed for one in insight.totals()) == len(errors)
+    (finding,) = [one for one in insight.check() if "no UTF-8" in one.what]
+    assert finding.what.startswith(f"{len(errors)} tickets")
+    assert finding.is_note
 
 
 @pytest.mark.parametrize("column", ["priority", "attempts", "keep_receipt_minutes"])

@@ -18,6 +18,7 @@ from afterwork.errors import BatchDisturbed, Cancelled, TicketIsHidden, TimedOut
 from afterwork.events import Abandoned, InTheWay
 from afterwork.jobs.batch import Batched, Done, Mixed, Undone
 from afterwork.jobs.outcome import Outcome, Raised, Rejected, text_of
+from afterwork.jobs.run import Run
 from afterwork.jobs.runner import Runner, Settled
 from afterwork.jobs.session import RunSession
 from afterwork.jobs.settling import settled_somehow
@@ -64,6 +65,7 @@ def run_batch(runner: Runner, connection: Connection, lane: str, priority: int |
         if len(batch.claims) > 1:
             return _undone(runner, batch, error)
         return Done(_went_wrong(runner, connection, batch.claims[0], error, began), more=True, full=False)
+    runner.report_runs(found.ended)
     if batch.settled:
         runner.report(batch.settled)
     full = len(batch.settled) == len(batch.claims)
@@ -97,6 +99,7 @@ def run_mixed(
         if not batch.claims or runner.database.has_lost(connection, error):
             raise
         return _mixed_undone(runner, had, batch, error)
+    runner.report_runs(had.ended)
     if batch.settled:
         runner.report(batch.settled)
     ran = {claim.run.lane for claim, _ in batch.settled}
@@ -108,12 +111,13 @@ def run_mixed(
 
 @dataclass(frozen=True)
 class _Had:
-    """The claims of each lane that a transaction has, the works of the tickets that may not share it, and the lanes
-    for which there was no time."""
+    """The claims of each lane that a transaction has, the works of the tickets that may not share it, the lanes
+    for which there was no time, and the runs that have ended with the claim."""
 
     claims: dict[str, list[Claim]] = field(default_factory=dict)
     unfit: dict[str, str] = field(default_factory=dict)
     unasked: list[str] = field(default_factory=list)
+    ended: list[tuple[Run, Outcome]] = field(default_factory=list)
 
 
 def _have(
@@ -129,6 +133,7 @@ def _have(
             had.unasked.append(lane)
             continue
         found = _claim(runner, connection, lane, priority, each)
+        had.ended.extend(found.ended)
         if found.claims or found.goes_on:
             had.claims[lane] = list(takewhile(may_share, found.claims))
         if found.claims and not had.claims[lane]:

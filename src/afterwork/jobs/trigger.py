@@ -42,16 +42,18 @@ class Claim:
 @dataclass(frozen=True)
 class Found:
     """What a transaction has claimed. It may also have `moved` tickets that stood in a lane which is not theirs, or
-    have met with `hidden` ones, which the database lets it read and not lock."""
+    have met with `hidden` ones, which the database lets it read and not lock. Those that no claim could name have
+    `ended`; then there are no claims."""
 
     claims: Sequence[Claim]
     moved: bool = False
     hidden: Sequence[Claim] = ()
+    ended: Sequence[tuple[Run, Outcome]] = ()
 
     @property
     def goes_on(self) -> bool:
         """Whether others are to be looked for in the lane, though there may be no claim."""
-        return self.moved or bool(self.hidden)
+        return self.moved or bool(self.hidden or self.ended)
 
 
 class Trigger(Protocol):

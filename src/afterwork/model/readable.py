@@ -32,6 +32,9 @@ from afterwork.model.moment import UtcDateTime
 FIRST = datetime(1, 1, 2, tzinfo=UTC)
 """The first moment that is read, whatever the time zone of a connection."""
 
+NO_UTF_8 = "is no UTF-8, so no run can name it"
+"""Stands in the Error of a ticket with such a key or lane."""
+
 DAY = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"
 DAY_AND_TIME = "??????????[ T][0-2][0-9]:[0-5][0-9]*"
 

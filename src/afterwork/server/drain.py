@@ -94,7 +94,8 @@ class Drainer:
     def _first(self, connection: Connection, lane: str, priority: int | None) -> Claim | None:
         with self.runner.database.transaction(connection):
             found = self.runner.trigger.claim(connection, lane, priority, self.runner.clock.now(), 1)
-            return next(iter(found.claims), None)
+        self.runner.report_runs(found.ended)
+        return next(iter(found.claims), None)
 
     def _leased(self, connection: Connection, claim: Claim) -> Done:
         if claim.external and not self.may_go_outside():

@@ -207,7 +207,7 @@ class Tickets:
 
     def row(self, connection: Connection, key: Any) -> TicketRow | None:
         """A pending ticket that this transaction's run holds already, or None if it is not there."""
-        held = self._select().where(self.columns.key == key, self.columns.pending).with_for_update()
+        held = self._select().where(self._has_key(key), self.columns.pending).with_for_update()
         with any_text(connection):
             rows = connection.execute(held).all()
         return next(map(TicketRow.of, rows), None)
@@ -224,17 +224,18 @@ class Tickets:
         if connection.execute(left.limit(1)).first() is not None:
             raise NotWritten(self.contract.table.name)
 
-    def end_odd(self, connection: Connection, keys: Collection[Any], why: str, now: datetime) -> None:
-        """End tickets with an Error, on SQLite, which no claim could name: by their keys, which may be `Damaged`."""
-        c, key = self.contract, self.columns.key
+    def end_odd(self, connection: Connection, key: Any, why: str, now: datetime) -> None:
+        """End a ticket with an Error, on SQLite, which no claim could name: by its key, which may be `Damaged`."""
+        c = self.contract
         values = {
             c.done.column: self.moment(now),
             c.delete_time.column: self.moment(now + timedelta(minutes=DEFAULT_KEEP_MINUTES)),
             c.error.column: fitted(connection, c.error.column, why),
         }
-        for one in keys:
-            is_it = key == (cast(literal(one.raw), Text) if isinstance(one, Damaged) else one)
-            connection.execute(update(c.table).where(is_it, self.columns.pending).values(values))
+        connection.execute(update(c.table).where(self._has_key(key), self.columns.pending).values(values))
+
+    def _has_key(self, key: Any) -> ColumnElement[bool]:
+        return self.columns.key == (cast(literal(key.raw), Text) if isinstance(key, Damaged) else key)
 
     def end_batch(self, connection: Connection, ended: Sequence[Ended], now: datetime, lane: str | None) -> int:
         """Write the same of several tickets as far as they are still to run, in the same place of the lane, if they

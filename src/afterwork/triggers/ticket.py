@@ -20,7 +20,7 @@ from afterwork.model.external_id import ExternalId, parse
 from afterwork.model.key import key_of
 from afterwork.model.lane import MAIN
 from afterwork.model.machine.within import base_of
-from afterwork.model.readable import Damaged
+from afterwork.model.readable import NO_UTF_8, Damaged
 from afterwork.model.reading import ReadModel
 from afterwork.model.work import Work
 from afterwork.store import abilities
@@ -31,7 +31,7 @@ from afterwork.store.tickets import Ended, Group, TicketRow, Tickets
 from afterwork.triggers.left import Left
 from afterwork.triggers.roots import Roots
 
-NO_TEXT = "The ticket's {} is no UTF-8: {}. Write the ticket anew."
+NO_TEXT = f"The ticket's {{}} {NO_UTF_8}: {{}}. Write the ticket anew."
 
 
 class TicketTrigger:
@@ -86,17 +86,15 @@ class TicketTrigger:
             return Found([])
         if lane == MAIN and (odd := self._odd):
             self._odd = {}
-            for key, why in odd.items():
-                self.tickets.end_odd(connection, [key], why, now)
-            return Found([], moved=True)
+            found = [(self.tickets.row(connection, key), why) for key, why in odd.items()]
+            return self._end_odd(connection, [(row, why) for row, why in found if row is not None], now)
         mode, is_paced = self.limits.mode(lane), self.limits.rate(lane) is not None
         rest = self._left.rest
         rows = rest.claim_due(connection, lane, priority, now, most, mode, is_paced)
         if not rows and (hidden := rest.hidden(connection, lane, priority, now, most)):
             return Found([], moved=False, hidden=[self._claim(row, lane, now) for row in hidden])
-        if odd_keys := [row.key for row in rows if isinstance(row.key, Damaged)]:
-            self.tickets.end_odd(connection, odd_keys, NO_TEXT.format("key", ", ".join(odd_keys)), now)
-            return Found([], moved=True)
+        if odd_keys := [(row, NO_TEXT.format("key", row.key)) for row in rows if isinstance(row.key, Damaged)]:
+            return self._end_odd(connection, odd_keys, now)
         own = [self._claim(row, lane, now) for row in rows if not self._leaves(connection, row, lane)]
         kept = self._in_their_lane(connection, own)
         return Found(kept, moved=len(kept) < len(rows))
@@ -108,6 +106,13 @@ class TicketTrigger:
             self._odd = {**self._odd, group.key: NO_TEXT.format("Lane", group.lane)}
             return MAIN
         return group.lane
+
+    def _end_odd(self, connection: Connection, rows: Sequence[tuple[TicketRow, str]], now: datetime) -> Found:
+        for row, why in rows:
+            self.tickets.end_odd(connection, row.key, why, now)
+        # The lane and root of a run are for people to read, so any text will do.
+        ended = [(self._claim(row, row.lane or MAIN, None).run, Rejected(why)) for row, why in rows]
+        return Found([], moved=True, ended=ended)
 
     # What this server doesn't know is for those that do.
 

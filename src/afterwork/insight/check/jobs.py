@@ -1,4 +1,5 @@
-"""What stands in the way of jobs: states that are gone, what runs once and failed, timers that were taken out."""
+"""What stands in the way of jobs: states that are gone, what runs once and failed, timers that were taken out, and
+tickets that could not be named."""
 
 from collections.abc import Iterator
 
@@ -7,14 +8,19 @@ from sqlalchemy import select
 from afterwork.insight import machines
 from afterwork.insight import once as once_views
 from afterwork.insight.check.finding import Finding, Scene
+from afterwork.model.readable import NO_UTF_8
 from afterwork.store import once, tables
+from afterwork.store.ticket_filter import TicketFilter
+from afterwork.store.ticket_walk import Walk
+from afterwork.store.tickets import tickets_of
 
 
 def look(scene: Scene) -> Iterator[Finding]:
-    """Machines, what runs once, and timers."""
+    """Machines, what runs once, timers, and tickets."""
     yield from _machines(scene)
     yield from _failed_once(scene)
     yield from _gone_timers(scene)
+    yield from _unnamed_tickets(scene)
 
 
 def _machines(scene: Scene) -> Iterator[Finding]:
@@ -47,3 +53,14 @@ def _gone_timers(scene: Scene) -> Iterator[Finding]:
     for name in sorted(there - scene.model.timers.keys()):
         advice = "It was renamed or taken out, and does not fire. A timer of a new name is a new timer."
         yield Finding(f"timer {name}: the model does not have it", False, advice, is_note=True)
+
+
+def _unnamed_tickets(scene: Scene) -> Iterator[Finding]:
+    """Say how many receipts are there of tickets with a key or lane that is no text. Only SQLite keeps such texts."""
+    if scene.database.dialect != "sqlite":
+        return
+    walk = Walk(tickets_of(scene.model.contract, scene.database.dialect), scene.now)
+    count = walk.count(scene.connection, TicketFilter(state="failed", error=NO_UTF_8))
+    if count.number:
+        advice = "Their Errors show what stands there. Have the program that writes them write UTF-8."
+        yield Finding(f"{count} tickets have failed since their key or lane {NO_UTF_8}", False, advice, is_note=True)
