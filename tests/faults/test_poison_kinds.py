@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, Engine, create_engine, select
+from sqlalchemy import URL, Engine, create_engine, select, update
 from sqlalchemy.orm import Session
 
 import afterwork as aw
@@ -23,7 +23,9 @@ LIMIT = 2
 SETTINGS = {"standby_poll": 0.1, "lock_limit": 1.0, "lease": 2.0, "crash_limit": LIMIT, "inside_limit": INSIDE_LIMIT}
 PATIENCE = 40.0
 
-KINDS = ["ticket", "outside", "hit", "criteria", "value", "view model", "once"]
+KINDS = ["ticket", "outside", "hit", "criteria", "value", "view model", "guard", "entry", "once"]
+
+CACHES = {"value": "total", "view model": "Renewing", "guard": "flow", "entry": "flow"}
 
 
 def start(started: Processes, url: URL) -> Process:
@@ -41,6 +43,8 @@ def prepared(url: URL) -> tuple[Engine, aw.Afterwork]:
             session.add(thing)
             aw.later(thing.work)
             aw.later(thing.work_outside)
+    with engine.begin() as connection:  # as another program would, so that only a server moves the machines
+        connection.execute(update(Thing).values(may_move=True))
     return engine, app
 
 
@@ -53,10 +57,9 @@ def error_of(kind: str, engine: Engine, app: aw.Afterwork) -> str | None:
                 return session.scalars(select(SysAsyncTicket.error).where(SysAsyncTicket.error.is_not(None))).first()
             case "hit" | "criteria":
                 return insight.timer("Hitting" if kind == "hit" else "Finding").timer.error
-            case "value" | "view model":
-                name = "total" if kind == "value" else "Renewing"
+            case "value" | "view model" | "guard" | "entry":
                 with suppress(BadRequest):  # no server has been there yet
-                    return app.explain(session.get_one(Thing, 1), name).error
+                    return app.explain(session.get_one(Thing, 1), CACHES[kind]).error
                 return None
             case _:
                 return insight.once()[0].error
@@ -65,7 +68,7 @@ def error_of(kind: str, engine: Engine, app: aw.Afterwork) -> str | None:
 def rest_is_done(engine: Engine) -> bool:
     with Session(engine) as session:
         good = session.get_one(Thing, 2)
-        return (good.done, good.total, good.seen) == (2, 1, 1)
+        return (good.done, good.total, good.seen, good.state) == (2, 1, 1, "moved")
 
 
 @pytest.mark.parametrize("kind", KINDS)

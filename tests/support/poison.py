@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from statemachine import State, StateChart
 
 import afterwork as aw
 from tests.support.numbers import JOURNAL
@@ -38,6 +39,23 @@ def suffer(kind: str) -> None:
         time.sleep(INSIDE_LIMIT * 2)
 
 
+class Flow(StateChart[Any]):
+    """Moves by itself as soon as its object may."""
+
+    resting = State(initial=True)
+    moved = State(final=True)
+    resting.to(moved, cond="may_move")
+
+    def may_move(self, model: "Thing") -> bool:
+        if model.may_move and model.bad:
+            suffer("guard")
+        return model.may_move
+
+    def on_enter_moved(self, model: "Thing") -> None:
+        if model.bad:
+            suffer("entry")
+
+
 class Thing(Base):
     __tablename__ = "thing"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -46,6 +64,9 @@ class Thing(Base):
     total: Mapped[int | None] = mapped_column()
     seen: Mapped[int | None]
     done: Mapped[int] = mapped_column(default=0)
+    may_move: Mapped[bool] = mapped_column(default=False)
+    state: Mapped[str | None] = mapped_column()
+    flow = aw.machine(Flow, state=state)
 
     @aw.derived(total)
     def compute_total(self) -> int:
