@@ -62,3 +62,13 @@ def test_its_external_id_is_saved(engine: Engine, way: str) -> None:
         WAYS[way](session, {"view_model": "work", "root_id": aw.external_id(thing)})
         saved = select(SysAsyncTicket.root_id).where(SysAsyncTicket.view_model == "work")
         assert session.scalars(saved).all() == ["Thing!1"]
+
+
+def test_a_root_is_not_lost_after_the_class_was_given_another_attribute(engine: Engine) -> None:
+    """SQLAlchemy then forgets what it has found out about a class."""
+    with World(engine, Base).session() as session:
+        SysAsyncTicket.remark = "of the application"
+        for way in WAYS.values():
+            with pytest.raises((BadRequest, CompileError), match="root_object"):
+                way(session, {"view_model": "work", "root_object": Thing()})
+            session.rollback()

@@ -1,7 +1,9 @@
 """RootObject to RootId: any object of the model, new or old, in any order, in the same transaction."""
 
+import pickle
 import uuid
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from sqlalchemy import Engine, ForeignKey, ForeignKeyConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 import afterwork as aw
-from afterwork.errors import MalformedExternalId
+from afterwork.errors import BadRequest
 from tests.support.world import World, errors, everything, the_only
 
 
@@ -197,18 +199,34 @@ def test_another_root_can_be_given_before_the_ticket_is_saved(engine: Engine, wo
     assert the_only(engine, SysAsyncTicket).root_id == aw.external_id(second)
 
 
-def test_the_root_of_a_pending_ticket_can_be_changed(engine: Engine, world: World) -> None:
+@pytest.mark.parametrize("is_added", [True, False])
+def test_the_root_of_a_pending_ticket_can_be_changed(engine: Engine, world: World, is_added: bool) -> None:
+    """The new one comes along, as with a relationship."""
     with world.session() as session, session.begin():
         session.add(ticket_for(Zebra()))
     with world.session() as session, session.begin():
         ticket = session.get_one(SysAsyncTicket, 1)
         ticket.root_object = Zebra()
-        session.add(ticket.root_object)
+        if is_added:
+            session.add(ticket.root_object)
 
     world.run()
 
     assert the_only(engine, SysAsyncTicket).root_id == "Zebra!2"
     assert [zebra.seen for zebra in everything(engine, Zebra)] == ["", "seen"]
+
+
+@pytest.mark.parametrize("way", [lambda ticket: pickle.loads(pickle.dumps(ticket)), deepcopy])
+def test_a_copy_of_a_ticket_brings_its_new_root_along(
+    engine: Engine, world: World, way: Callable[[SysAsyncTicket], SysAsyncTicket]
+) -> None:
+    with world.session() as session, session.begin():
+        session.add(way(ticket_for(Zebra())))
+
+    world.run()
+
+    assert errors(engine, SysAsyncTicket) == [None]
+    assert the_only(engine, Zebra).seen == "seen"
 
 
 def test_no_root_stays_no_root(engine: Engine, world: World) -> None:
@@ -311,5 +329,5 @@ def test_a_root_that_is_new_in_another_session_is_refused(world: World) -> None:
         one.add(zebra)
         other.add(ticket_for(zebra))
 
-        with pytest.raises(MalformedExternalId, match="Zebra has no primary key yet"):
+        with pytest.raises(BadRequest, match="a new Zebra, was not saved together with it: it is in another session"):
             other.flush()

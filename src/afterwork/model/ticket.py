@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import BigInteger, FetchedValue, Integer, MetaData, Text, event, func, inspect, update
 from sqlalchemy.orm import Mapped, Mapper, Session, mapped_column, object_session
 from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.util import HasMemoized
 
 from afterwork.errors import BadRequest, shown
 from afterwork.model.contract import (
@@ -21,7 +22,7 @@ from afterwork.model.contract import (
     Contract,
     root_id_names,
 )
-from afterwork.model.external_id import external_id, external_id_or_none
+from afterwork.model.external_id import external_id_or_none
 from afterwork.model.moment import UtcDateTime, aware
 
 ROOT = "_afterwork_root"
@@ -38,6 +39,7 @@ class RootObject:
 
     def __set__(self, ticket: object, root: object | None) -> None:
         vars(ticket)[ROOT] = root
+        _bring_along(root, object_session(ticket))
         attribute = contract_of(type(ticket)).root_id.name
         setattr(ticket, attribute, None if root is None else external_id_or_none(root) or ROOT_NOT_SAVED)
 
@@ -52,8 +54,17 @@ class RootNotSaved:
     def __repr__(self) -> str:
         return "(the ticket's root is not saved yet: flush it first, or save the ticket by session.add)"
 
+    def __reduce__(self) -> str:
+        return "ROOT_NOT_SAVED"  # there is one of it, also after a ticket was pickled or copied
+
 
 ROOT_NOT_SAVED: Any = RootNotSaved()
+
+
+def _bring_along(root: object | None, session: Session | None) -> None:
+    """Add the root of a ticket to its session, as a relationship would, unless it is in one."""
+    if root is not None and session is not None and object_session(root) is None:
+        session.add(root)
 
 
 class AsyncTicket:
@@ -118,7 +129,7 @@ def adopt(mapper: Mapper[Any], cls: type) -> None:
         return
     if not hasattr(cls, "root_object"):
         cls.root_object = RootObject()  # type: ignore[attr-defined]
-    event.listen(mapper, "mapper_configured", refuse_in_bulk)
+    mapper.__class__ = TicketMapper
     event.listen(mapper, "before_insert", resolve_root)
     event.listen(mapper, "before_update", resolve_changed_root)
     for name in root_id_names(mapper):
@@ -138,12 +149,15 @@ class NotInBulk(dict[str, Any]):
         return super().__getitem__(name)
 
 
-def refuse_in_bulk(mapper: Mapper[Any], cls: type) -> None:
-    """Refuse a mapping that names `root_object`: nothing would be made of it."""
-    columns = mapper._propkey_to_col
-    mapper.__dict__["_propkey_to_col"] = {
-        table: NotInBulk(found, **{ROOT_OBJECT: None}) for table, found in columns.items()
-    }
+class TicketMapper(Mapper[Any]):
+    """The mapper of a ticket class. It refuses a mapping that names `root_object`: nothing would be made of it."""
+
+    inherit_cache = True
+
+    @HasMemoized.memoized_attribute
+    def _propkey_to_col(self) -> Any:  # SQLAlchemy forgets it whenever the class is given another attribute
+        columns = Mapper._propkey_to_col.fget(self)
+        return {table: NotInBulk(found, **{ROOT_OBJECT: None}) for table, found in columns.items()}
 
 
 def carry_root(mapper: Mapper[Any], name: str) -> None:
@@ -169,9 +183,7 @@ def complete(session: Session, flush: object, instances: object) -> None:
         contract = contract_of(type(ticket))
         check_row(ticket, contract)
         forget_not_saved(ticket, contract)
-        root = vars(ticket).get(ROOT)
-        if root is not None and object_session(root) is None:
-            session.add(root)
+        _bring_along(vars(ticket).get(ROOT), session)
 
 
 def _tickets(states: Iterable[Any]) -> list[Any]:
@@ -248,7 +260,17 @@ def resolve_late_roots(session: Session, flush: object) -> None:
         contract = contract_of(cls)
         rows = []
         for ticket in tickets:
-            text = external_id(vars(ticket)[ROOT])
+            text = _late_root_id(vars(ticket)[ROOT])
             set_committed_value(ticket, contract.root_id.name, text)
             rows.append({contract.key.name: getattr(ticket, contract.key.name), contract.root_id.name: text})
         session.execute(update(cls), rows)
+
+
+def _late_root_id(root: object) -> str:
+    text = external_id_or_none(root)
+    if text is None:
+        raise BadRequest(
+            f"The root of a ticket, a new {type(root).__name__}, was not saved together with it: it is in another "
+            "session, or not among the objects that were to be flushed. Flush it first."
+        )
+    return text
