@@ -28,6 +28,8 @@ MIGRATIONS = [
     "ALTER TABLE thing ADD COLUMN another int",
     "ALTER TABLE sys_async_ticket ALTER COLUMN error TYPE varchar(4000)",
     "ALTER TABLE sys_async_ticket ALTER COLUMN id TYPE bigint",
+    "ALTER TABLE sys_async_ticket ALTER COLUMN view_model TYPE varchar(300), ALTER COLUMN root_id TYPE varchar(300),"
+    " ALTER COLUMN lane TYPE varchar(100), ALTER COLUMN priority TYPE smallint",
 ]
 
 

@@ -96,10 +96,11 @@ def _missing(database: Database, connection: Connection, contract: Contract) -> 
 
 def has_wake_trigger(connection: Connection, contract: Contract) -> bool:
     """Whether PostgreSQL tells sleeping servers of new tickets, whoever writes them."""
+    # Those of an earlier version name columns, so that no migration could give these another type.
     enabled = text(
         "SELECT count(*) = 2 FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid"
         " WHERE tgname IN ('afterwork_wake', 'afterwork_wake_again') AND tgrelid = to_regclass(:table)"
-        " AND tgenabled <> 'D' AND prosecdef"
+        " AND tgenabled <> 'D' AND prosecdef AND CAST(tgattr AS text) = ''"
     )
     return bool(connection.execute(enabled, {"table": _quoted(connection, contract)}).scalar())
 
@@ -185,24 +186,24 @@ def _columns(connection: Connection, table: Table) -> Iterator[str]:
 
 
 def _wake_trigger(connection: Connection, contract: Contract) -> Iterator[str]:
-    """Tell a sleeping server of new tickets, and of those that somebody sets back. What the server itself writes to end
-    a ticket fires nothing."""
-    quote = connection.dialect.identifier_preparer.quote
-    watched = [contract.execute_earliest, contract.view_model, contract.root_id, contract.lane, contract.priority]
-    columns = ", ".join(quote(attribute.column.name) for attribute in watched if attribute is not None)
+    """Tell a sleeping server of new tickets, and of pending ones that somebody sets back or changes. What the server
+    itself writes to end a ticket wakes nobody."""
     table = _quoted(connection, contract)
     create_wake_function(connection)
     connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS afterwork_wake ON {table}")
     connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS afterwork_wake_again ON {table}")
     connection.exec_driver_sql(
-        f"CREATE TRIGGER afterwork_wake AFTER INSERT OR UPDATE OF {columns} ON {table} "
-        "FOR EACH STATEMENT EXECUTE FUNCTION afterwork_wake()"
+        f"CREATE TRIGGER afterwork_wake AFTER INSERT ON {table} FOR EACH STATEMENT EXECUTE FUNCTION afterwork_wake()"
     )
     # Without a list of columns or a condition, on which a migration that gives the columns other types would founder.
-    done, error = (_text(attribute.column.name) for attribute in (contract.done, contract.error))
+    watched = (
+        *(contract.done, contract.error, contract.execute_earliest, contract.view_model, contract.root_id),
+        *(contract.lane, contract.priority),
+    )
+    columns = ", ".join(_text(attribute.column.name) for attribute in watched if attribute is not None)
     connection.exec_driver_sql(
         f"CREATE TRIGGER afterwork_wake_again AFTER UPDATE ON {table} FOR EACH ROW "
-        f"EXECUTE FUNCTION afterwork_wake_again({done}, {error})"
+        f"EXECUTE FUNCTION afterwork_wake_again({columns})"
     )
     yield f"trigger afterwork_wake on {contract.table.fullname} created"
 

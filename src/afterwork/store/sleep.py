@@ -62,14 +62,18 @@ DECLARE
 BEGIN
     IF now_has ->> TG_ARGV[0] IS NULL AND now_has ->> TG_ARGV[1] IS NULL THEN
         had := to_jsonb(OLD);
-        IF had ->> TG_ARGV[0] IS NOT NULL OR had ->> TG_ARGV[1] IS NOT NULL THEN{{wake}}        END IF;
+        FOR place IN 0 .. TG_NARGS - 1 LOOP
+            IF had ->> TG_ARGV[place] IS DISTINCT FROM now_has ->> TG_ARGV[place] THEN{{wake}}                EXIT;
+            END IF;
+        END LOOP;
     END IF;
     RETURN NULL;
 END $$;
 REVOKE ALL ON FUNCTION afterwork_wake_again() FROM PUBLIC
 """
-"""The second one is for a ticket that is set back; its arguments are the columns Done and Error. It reads them by name,
-as values of JSON, so a migration may give them other types or names, and writers don't fail because of it."""
+"""The second one is for a pending ticket that was set back or changed; its arguments are the columns Done, Error, and
+those by which it is found. It reads them by name, as values of JSON, so a migration may give them other types or names,
+and writers don't fail because of it."""
 
 
 def create_wake_function(connection: Connection) -> None:
