@@ -378,10 +378,20 @@ def test_a_database_of_a_newer_afterwork_is_told_as_such(engine: Engine, ann: Cu
 def test_a_server_that_can_not_be_reached_is_told_without_its_password() -> None:
     url = "postgresql+psycopg://ann:secret@127.0.0.1:1/shop"
 
-    for command in ("status", "serve"):
+    for command in ("status", "install"):
         said = told(run(command, APP, "--database", url), exit_code=1)
         assert "The database says: connection failed" in said
         assert "secret" not in said
+
+
+def test_a_server_is_told_that_its_database_does_not_let_it_in(url: URL) -> None:
+    if url.get_backend_name() == "sqlite":
+        pytest.skip("it has no names of databases")
+
+    said = told(run("serve", APP, "--database", text_of(url.set(database="no_such", password="secret"))), exit_code=1)
+
+    assert 'database "no_such" does not exist. Waiting would not help. See whether' in said
+    assert "secret" not in said
 
 
 def test_the_usual_short_form_of_a_postgresql_url_is_understood(url: URL, ann: Customer) -> None:

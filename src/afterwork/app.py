@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from afterwork.model.lane import Lane, lanes_by_name
 from afterwork.model.later import session as session_of
 from afterwork.model.reading import ReadModel, read_model, registry_of
 from afterwork.model.timeout import checked_timeout
+from afterwork.server.arrival import Arrival
 from afterwork.server.health import Health, Prober, Sign, of_database
 from afterwork.server.idle import run_until_idle
 from afterwork.server.loop import Server
@@ -177,22 +178,38 @@ class Afterwork:
         """Run jobs until SIGTERM or Ctrl-C; then let those that run end within `settings.grace`. A second one ends the
         process at once. SIGHUP lets jobs end, reads the files of jobs again (see `load`), and goes on.
 
-        Returns how many did not. Call it in the main thread.
-        Raises `ModelError`, `NotInstalled`, `WrongSchema` or `UnsupportedDatabase` at once.
+        Returns how many did not. Call it in the main thread. A database that can't be reached yet is waited for.
+        Raises `ModelError`, `NotInstalled`, `WrongSchema`, `UnsupportedDatabase` or `DatabaseRefuses` at once.
         """
+        opened = partial(self._server, engine)
         with Signals() as signals:
             while True:
-                server = self._server(engine)
-                server.leaving.may_begin_anew = True
-                signals.listen(server.stop)
-                with self._in_this_process(engine, server):
-                    unfinished = server.run()
-                self.is_to_begin_anew = server.leaving.to_begin_anew and not signals.told
+                server = self._arrived(engine, opened, signals)
+                unfinished = 0 if server is None else self._served(engine, server, signals)
                 if not signals.reload:
                     return unfinished
-                self._reload(engine)
+                self._read_again()
+                opened = partial(self._installed_server, engine)
 
-    def _reload(self, engine: Engine) -> None:
+    def _arrived(self, engine: Engine, opened: Callable[[], Server], signals: Signals) -> Server | None:
+        """Return a server as soon as its database can be reached; None if a signal has come before."""
+        arrival = Arrival(self._database(engine), self.events)
+        signals.listen(arrival.stop)
+        return arrival.at_last(opened)
+
+    def _served(self, engine: Engine, server: Server, signals: Signals) -> int:
+        server.leaving.may_begin_anew = True
+        signals.listen(server.stop)
+        with self._in_this_process(engine, server):
+            unfinished = server.run()
+        self.is_to_begin_anew = server.leaving.to_begin_anew and not signals.told
+        return unfinished
+
+    def _installed_server(self, engine: Engine) -> Server:
+        self.install(engine)  # what is calculated by now may be of tables that nobody watched before
+        return self._server(engine)
+
+    def _read_again(self) -> None:
         """Read all files of jobs again. What is wrong with one leaves its earlier jobs as they are."""
         for path, file in list(self._files.items()):
             try:
@@ -201,7 +218,6 @@ class Afterwork:
                 self.events.emit(Broken("reloading", error))
             else:
                 self.events.emit(Reloaded(str(path), len(jobs)))
-        self.install(engine)  # what is calculated by now may be of tables that nobody watched before
 
     @contextmanager
     def serving(self, engine: Engine) -> Iterator[None]:

@@ -328,6 +328,16 @@ class CircularCaches(AfterworkError):
         )
 
 
+class DatabaseRefuses(AfterworkError):
+    """The database can't be used as it is asked for, and waiting would change nothing. `said` is what it says."""
+
+    def __init__(self, database: str, said: str) -> None:
+        super().__init__(
+            f"{database} does not let this server in: {said}. Waiting would not help. See whether the user, the "
+            "password and the name in its URL are right, and whether it may be used from here."
+        )
+
+
 class NotInstalled(AfterworkError):
     """The database has no tables of Afterwork."""
 

@@ -25,6 +25,7 @@ from afterwork.jobs.outcome import text_of
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.trigger import CACHES, ONCE, Due
 from afterwork.model.lane import MAIN, PARALLEL
+from afterwork.server.arrival import FIRST_RETRY, LONGEST_RETRY
 from afterwork.server.health import Health, Prober, Sign, loop_sign, of_server
 from afterwork.server.heartbeat import Heartbeat
 from afterwork.server.history import HistoryKeeper
@@ -56,9 +57,6 @@ SOON_IDLE = 0.03
 meanwhile. What is calculated at once takes up to `Settings.at_once`, and half as long to be taken and stored."""
 
 LONG_AGO = float("-inf")
-
-FIRST_RETRY, LONGEST_RETRY = 0.1, 5.0
-"""Seconds between attempts to reach a lost database."""
 
 
 class Server:
@@ -124,11 +122,14 @@ class Server:
         self._link.presence.heed(connection, self._care)
 
     def _open_first(self) -> bool:
-        """Open; wait for those who are in the way. False if told to stop meanwhile."""
+        """Open; wait for those who are in the way, or for the database. False if told to stop meanwhile."""
         while not self._stopping.is_set():
             try:
                 self._open()
             except Exception as error:
+                if self._runner.database.is_lost(error):
+                    self._runner.events.emit(DatabaseLost(text_of(error)))
+                    return self._come_back()
                 if not self._runner.database.is_contended(error):
                     raise
                 self._runner.events.emit(InTheWay(text_of(error)))
@@ -379,11 +380,17 @@ class Server:
             self._runner.events.emit(DatabaseLost(text_of(error)))
         else:
             self._runner.events.emit(Broken("the server's loop", error))
+        self._come_back()
+
+    def _come_back(self) -> bool:
+        """Wait for the database, and go on. False if told to stop meanwhile."""
         began = time.monotonic()
         self._bury_from = began + self._settings.lease.total_seconds()
-        if self._open_again():
-            self._workers.reconnect()
-            self._runner.events.emit(DatabaseBack(time.monotonic() - began))
+        if not self._open_again():
+            return False
+        self._workers.reconnect()
+        self._runner.events.emit(DatabaseBack(time.monotonic() - began))
+        return True
 
     def _open_again(self) -> bool:
         """Wait for the database, saying nothing more until it is back, or the server is told to stop: then False."""

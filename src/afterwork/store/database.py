@@ -185,6 +185,10 @@ class Database(ABC):
             return True
         return isinstance(error, DBAPIError) and (error.connection_invalidated or self.says_unreachable(error))
 
+    def refuses(self, error: BaseException) -> bool:
+        """Whether an error that says that the database can't be reached will not pass with time."""
+        return True
+
     def is_its_own(self, error: BaseException) -> bool:
         """Whether an error says nothing of what a job has done: the database is lost, or others were in the way."""
         return self.is_lost(error) or self.is_contended(error)

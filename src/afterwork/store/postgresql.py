@@ -20,7 +20,7 @@ from afterwork.store import role, sleep
 from afterwork.store.database import NOT_LONG, Database, Holder, ServerRow
 from afterwork.store.direct import Direct, send_together
 from afterwork.store.postgresql_column import PostgreSQLColumns
-from afterwork.store.postgresql_connecting import bound, own_connection
+from afterwork.store.postgresql_connecting import answers_with_refusal, bound, own_connection
 from afterwork.store.postgresql_plans import is_outdated, mend
 
 IN_TRANSACTION = {TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR}
@@ -150,6 +150,9 @@ class PostgreSQL(Database):
         state = _state(error)
         # Without a state, the error is the driver's own: it could not connect, or the connection broke.
         return state.startswith(SHUTDOWN) if state else type(error.orig).__name__ == "OperationalError"
+
+    def refuses(self, error: BaseException) -> bool:
+        return answers_with_refusal(error)
 
     def is_contended(self, error: BaseException) -> bool:
         if isinstance(error, DBAPIError):
