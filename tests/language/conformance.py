@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 
 from afterwork.errors import NotInSQL
 from afterwork.language import compile_query, to_select
-from afterwork.language.members import of_value
-from afterwork.language.types import CollectionType, ObjectType
-from afterwork.language.values import moment
+from afterwork.language.run.values import moment
+from afterwork.language.typed.members import of_value
+from afterwork.language.typed.types import CollectionType, ObjectType
 from tests.language.model import Customer, names
 
 FOLDER = Path(__file__).parent / "cases"

@@ -11,7 +11,7 @@ from sqlalchemy.types import TypeDecorator
 
 from afterwork.clock import ManualClock
 from afterwork.language import ModelMethod, Names
-from afterwork.language.types import INTEGER, STRING
+from afterwork.language.typed.types import INTEGER, STRING
 from afterwork.model.moment import UtcDateTime
 
 

@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 
 from afterwork.errors import NotInSQL
 from afterwork.language import compile_action, compile_query, to_select
-from afterwork.language.members import of_value
-from afterwork.language.operator import Operator
 from afterwork.language.operators.table import table
-from afterwork.language.signature import Wanted
-from afterwork.language.types import ANY, NULL, CollectionType, Type
+from afterwork.language.typed.members import of_value
+from afterwork.language.typed.operator import Operator
+from afterwork.language.typed.signature import Wanted
+from afterwork.language.typed.types import ANY, NULL, CollectionType, Type
 from tests.language.model import Customer, names
 
 

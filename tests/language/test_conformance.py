@@ -5,8 +5,8 @@ from sqlalchemy.orm import Session
 
 from afterwork.errors import LanguageError
 from afterwork.language import compile_action, compile_query
-from afterwork.language.operator import Operator
 from afterwork.language.operators.table import table
+from afterwork.language.typed.operator import Operator
 from tests.language.conformance import Case, cases, in_order, plain, sql_or_none, value
 from tests.language.model import Customer, names
 

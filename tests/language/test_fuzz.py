@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from afterwork.errors import LanguageError
 from afterwork.language import check, compile_action, compile_query, parse, to_select
 from afterwork.language.operators.table import table
-from afterwork.language.run import Budget
+from afterwork.language.run.evaluation import Budget
 from tests.language.model import Base, Customer, fill, names
 from tests.language.wellmade import LEAVES, OPERATORS, Maker
 

@@ -10,8 +10,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, column_property, ma
 
 from afterwork.errors import UnknownName, WrongType
 from afterwork.language import Names, compile_action, compile_query, to_select
-from afterwork.language.members import of_value
-from afterwork.language.types import ANY, INTEGER, NULL, STRING, CollectionType, ObjectType
+from afterwork.language.typed.members import of_value
+from afterwork.language.typed.types import ANY, INTEGER, NULL, STRING, CollectionType, ObjectType
 
 
 class Base(DeclarativeBase): ...

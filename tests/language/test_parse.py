@@ -3,9 +3,22 @@
 import pytest
 
 from afterwork.errors import BadSyntax
-from afterwork.language.parse import parse
-from afterwork.language.precedence import Dialect
-from afterwork.language.tree import Assign, Binary, Block, If, Lambda, Let, Literal, MayRun, Name, Node, Place, Unary
+from afterwork.language.syntax.parse import parse
+from afterwork.language.syntax.precedence import Dialect
+from afterwork.language.syntax.tree import (
+    Assign,
+    Binary,
+    Block,
+    If,
+    Lambda,
+    Let,
+    Literal,
+    MayRun,
+    Name,
+    Node,
+    Place,
+    Unary,
+)
 
 
 def shape(node: Node) -> str:

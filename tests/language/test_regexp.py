@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from afterwork.errors import CantEvaluate, LanguageError
 from afterwork.language import compile_query
-from afterwork.language.regexp import MOST_STEPS, One, matches, steps_of
+from afterwork.language.run.regexp import MOST_STEPS, One, matches, steps_of
 from tests.language.model import Customer, names
 
 SIMPLE = ["a", "b", "é", ".", "[ab]", "[^a]", "[a-b1]", "[]x]", "\\d", "\\W", "\\.", "\\n", "^", "$"]

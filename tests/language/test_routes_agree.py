@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from afterwork.errors import LanguageError
 from afterwork.language import compile_query, to_select
-from afterwork.language.types import CollectionType
+from afterwork.language.typed.types import CollectionType
 from tests.language.conformance import in_order, plain
 from tests.language.model import Base, Customer, Kind, Line, Order, Tag, names
 from tests.language.wellmade import OPERATORS, WITH_SQL, Maker

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from afterwork.clock import ManualClock
 from afterwork.errors import NotInSQL
 from afterwork.language import Names, to_select, to_values
-from afterwork.language.types import INTEGER, ObjectType
+from afterwork.language.typed.types import INTEGER, ObjectType
 from tests.language.model import NOON, Base, Customer, Order, names
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from random import Random
 
-from afterwork.language.operator import Operator
 from afterwork.language.operators.table import table
-from afterwork.language.signature import Pattern, Wanted
+from afterwork.language.typed.operator import Operator
+from afterwork.language.typed.signature import Pattern, Wanted
 
 LEAVES = {
     "Integer": ["c.number", "0", "2", "c.orders->size", "null", "c.referrer.number", "(-3)"],

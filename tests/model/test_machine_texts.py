@@ -13,7 +13,7 @@ from statemachine.states import States
 import afterwork as aw
 from afterwork.errors import LanguageError
 from afterwork.language import Names, compile_query, to_select
-from afterwork.language.types import ANY
+from afterwork.language.typed.types import ANY
 
 
 class Base(DeclarativeBase): ...

@@ -1,16 +1,12 @@
 """The command line on the languages of the model."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import click
 from sqlalchemy import URL
 from sqlalchemy.orm import Session
 
 from afterwork.app import Afterwork
 from afterwork.cli.arguments import as_json, engine_at, object_at, the_app, the_database
-from afterwork.cli.printing import say
-from afterwork.model.external_id import external_id
+from afterwork.cli.printing import say, value_lines, value_view
 
 
 @click.command("eval")
@@ -27,33 +23,12 @@ def evaluate(app: Afterwork, text: str, url: URL, root: str | None, as_json: boo
     say("\n".join(value_lines(value)), value, as_json)
 
 
-def value_view(value: Any) -> Any:
-    """A value of an expression as JSON has it: objects by their external ids."""
-    match value:
-        case list() | set() | frozenset():
-            return [value_view(one) for one in value]
-        case tuple() if hasattr(value, "_asdict"):
-            return {name: value_view(one) for name, one in value._asdict().items()}
-        case tuple():
-            return [value_view(one) for one in value]
-        case None | bool() | int() | float() | str():
-            return value
-        case _:
-            return external_id(value) if hasattr(value, "_sa_instance_state") else str(value)
-
-
-def value_lines(value: Any) -> Iterator[str]:
-    """A value, for people: a line for each element of a collection."""
-    for one in value if isinstance(value, list) else [value]:
-        yield "null" if one is None else str(one).lower() if isinstance(one, bool) else str(one)
-
-
 @click.command("shell")
 @the_app
 @the_database()
 def open_shell(app: Afterwork, url: URL) -> None:
     """Evaluate expressions in OCL, one after the other, with completion and a history. Changes nothing."""
-    from afterwork.cli.shell import Shell
+    from afterwork.cli.shell import Shell  # which needs readline, and not every system has it
 
     with engine_at(url) as engine:
         Shell(app, engine).run()

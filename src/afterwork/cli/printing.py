@@ -4,10 +4,12 @@ import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import click
 from sqlalchemy.exc import DBAPIError
 
+from afterwork.model.external_id import external_id
 from afterwork.store.progress import Said
 
 SPARKS = "▁▂▃▄▅▆▇█"
@@ -70,3 +72,24 @@ def spark(values: Sequence[int], width: int) -> str:
 def plainly(error: Exception) -> str:
     """What an error says, without a traceback, a statement or its parameters."""
     return f"The database says: {str(error.orig).strip()}" if isinstance(error, DBAPIError) else str(error)
+
+
+def value_view(value: Any) -> Any:
+    """Return a value of an expression as JSON, with objects as their external ids."""
+    match value:
+        case list() | set() | frozenset():
+            return [value_view(element) for element in value]
+        case tuple() if hasattr(value, "_asdict"):
+            return {name: value_view(part) for name, part in value._asdict().items()}
+        case tuple():
+            return [value_view(element) for element in value]
+        case None | bool() | int() | float() | str():
+            return value
+        case _:
+            return external_id(value) if hasattr(value, "_sa_instance_state") else str(value)
+
+
+def value_lines(value: Any) -> Iterator[str]:
+    """Yield a value as text, with a line for each element of a collection."""
+    for element in value if isinstance(value, list) else [value]:
+        yield "null" if element is None else str(element).lower() if isinstance(element, bool) else str(element)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from afterwork.app import Afterwork
 from afterwork.cli.arguments import object_at
-from afterwork.cli.language import value_lines, value_view
+from afterwork.cli.printing import value_lines, value_view
 from afterwork.errors import AfterworkError
 from afterwork.language.operators.table import table
 from afterwork.model.expression import names_of

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, select
 
 from afterwork.insight.running import RunningView
-from afterwork.language.spelling import folded
+from afterwork.language.syntax.spelling import folded
 from afterwork.model.machine.within import base_of
 from afterwork.store import tables
 from afterwork.store.database import Database, ServerRow

@@ -4,8 +4,8 @@ exceeds = compile_query("self.Orders->exists(o | o.Total > 100)", Names.of(Base)
 exceeds(customer)
 """
 
-from afterwork.language.names import ModelMethod, Names
-from afterwork.language.parse import parse
 from afterwork.language.query import check, compile_action, compile_query, to_select, to_values
+from afterwork.language.syntax.parse import parse
+from afterwork.language.typed.names import ModelMethod, Names
 
 __all__ = ["ModelMethod", "Names", "check", "compile_action", "compile_query", "parse", "to_select", "to_values"]

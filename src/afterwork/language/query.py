@@ -8,14 +8,10 @@ from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
 from afterwork.errors import BadRequest, CantEvaluate, HasEffects, NotInSQL, TooMuch
-from afterwork.language.check import SELF, Checked
-from afterwork.language.check import check as check_with
-from afterwork.language.compile import compiled
-from afterwork.language.names import Names
+from afterwork.language.check.checker import check as check_with
 from afterwork.language.operators.table import table
-from afterwork.language.parse import Parsed, parse
-from afterwork.language.precedence import Dialect
-from afterwork.language.run import (
+from afterwork.language.run.compile import compiled
+from afterwork.language.run.evaluation import (
     DEFAULT_BUDGET,
     Budget,
     Code,
@@ -27,8 +23,12 @@ from afterwork.language.run import (
     session_of,
 )
 from afterwork.language.sql.statement import not_in_sql, select_of, values_of
-from afterwork.language.typed import effect_in
-from afterwork.language.types import CollectionType, Type
+from afterwork.language.syntax.parse import Parsed, parse
+from afterwork.language.syntax.precedence import Dialect
+from afterwork.language.typed.expression import SELF_SLOT, TypedExpression
+from afterwork.language.typed.names import Names
+from afterwork.language.typed.nodes import effect_in
+from afterwork.language.typed.types import CollectionType, Type
 
 NO_VARIABLES: Mapping[str, Type] = {}
 NO_VALUES: Mapping[str, Any] = {}
@@ -38,7 +38,7 @@ NO_VALUES: Mapping[str, Any] = {}
 class Query:
     """An expression without side effects. Call it with its self, and by name with its variables."""
 
-    checked: Checked
+    checked: TypedExpression
     code: Code
     budget: Budget
 
@@ -55,7 +55,7 @@ class Query:
 class Action:
     """Statements that change the model. Call it as a `Query`; its value is that of the last statement."""
 
-    checked: Checked
+    checked: TypedExpression
     code: Code
     budget: Budget
 
@@ -70,7 +70,7 @@ class Action:
 
 def check(
     parsed: Parsed, names: Names, self_class: type | None = None, variables: Mapping[str, Type] = NO_VARIABLES
-) -> Checked:
+) -> TypedExpression:
     """What a text means in a model, with the types of all parts. Raises `UnknownName` and `WrongType`."""
     return check_with(parsed, names, self_class, variables, table())
 
@@ -105,7 +105,7 @@ def compile_action(
     return Action(checked, compiled(checked.tree), budget)
 
 
-def refuse_effects(checked: Checked) -> None:
+def refuse_effects(checked: TypedExpression) -> None:
     """Raise `HasEffects` where an expression would change something."""
     effect = effect_in(checked.tree)
     if effect is not None:
@@ -117,7 +117,7 @@ def _evaluate(query: Query | Action, itself: object, session: Session | None, va
     checked = query.checked
     frame: list[Any] = [None] * checked.slots
     frame[0] = Run(checked.names, session, query.budget, itself)
-    frame[SELF] = itself
+    frame[SELF_SLOT] = itself
     if variables or checked.variables:
         _give(checked, frame, variables)
     try:
@@ -131,7 +131,7 @@ def _evaluate(query: Query | Action, itself: object, session: Session | None, va
     return list(value) if isinstance(value, list) else value  # its own, not the model's
 
 
-def _give(checked: Checked, frame: list[Any], variables: Mapping[str, Any]) -> None:
+def _give(checked: TypedExpression, frame: list[Any], variables: Mapping[str, Any]) -> None:
     missing = [name for name in checked.variables if name not in variables]
     foreign = [name for name in variables if name not in checked.variables]
     if missing or foreign:
@@ -141,7 +141,7 @@ def _give(checked: Checked, frame: list[Any], variables: Mapping[str, Any]) -> N
         frame[variable.slot] = list(value) if isinstance(variable.type, CollectionType) else value
 
 
-def told(checked: Checked, trouble: Trouble) -> CantEvaluate | TooMuch | NotInSQL:
+def told(checked: TypedExpression, trouble: Trouble) -> CantEvaluate | TooMuch | NotInSQL:
     """What went wrong, with the text and the place."""
     if isinstance(trouble, Untranslatable):
         return not_in_sql(checked.text, trouble)

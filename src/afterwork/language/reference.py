@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from afterwork.language.instead import BY_NAME
-from afterwork.language.operator import Operator
+from afterwork.language.check.omitted_operators import BY_NAME
 from afterwork.language.operators.table import CHAPTERS
+from afterwork.language.typed.operator import Operator
 
 BEGIN, END = "<!-- operators -->", "<!-- end of operators -->"
 

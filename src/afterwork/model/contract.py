@@ -13,7 +13,7 @@ from sqlalchemy import Column, Enum, Table, Uuid
 from sqlalchemy.orm import Mapper
 
 from afterwork.errors import ModelError
-from afterwork.language.spelling import folded
+from afterwork.language.syntax.spelling import folded
 from afterwork.model.columns import has_zone, kinds, python_type
 from afterwork.model.moment import UtcDateTime
 

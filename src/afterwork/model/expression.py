@@ -12,10 +12,10 @@ from sqlalchemy.orm import Mapper, Session, registry
 from afterwork.clock import CurrentClock
 from afterwork.errors import BadDeclaration, BadRequest, NotInSQL, shown
 from afterwork.language import ModelMethod, Names, compile_action, compile_query, to_select, to_values
-from afterwork.language.precedence import Dialect
 from afterwork.language.query import Action, Query
-from afterwork.language.spelling import find, folded
-from afterwork.language.types import ANY, STRING
+from afterwork.language.syntax.precedence import Dialect
+from afterwork.language.syntax.spelling import find, folded
+from afterwork.language.typed.types import ANY, STRING
 from afterwork.model.external_id import external_id_or_none, parse
 from afterwork.model.later import later
 from afterwork.model.method import BoundMethod, Method

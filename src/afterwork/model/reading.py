@@ -11,7 +11,7 @@ from sqlalchemy.exc import NoInspectionAvailable
 from sqlalchemy.orm import Mapper, Session, configure_mappers, registry
 
 from afterwork.errors import BadDeclaration, ModelError, NotThere, UnknownWork, shown
-from afterwork.language.spelling import folded
+from afterwork.language.syntax.spelling import folded
 from afterwork.model.cache import Cache, caches_of
 from afterwork.model.contract import CLASS_NAME, Contract
 from afterwork.model.external_id import parse

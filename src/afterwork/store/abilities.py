@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy import Connection, select, update
 
 from afterwork.events import TriggerKind
-from afterwork.language.spelling import folded
+from afterwork.language.syntax.spelling import folded
 from afterwork.store.routing import Routing
 from afterwork.store.tables import server as servers
 

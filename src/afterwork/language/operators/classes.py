@@ -6,9 +6,9 @@ from typing import Any
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Mapper, object_session
 
-from afterwork.language.operator import InRun, OnEnd, Operator, Plain, Rows
-from afterwork.language.run import Run
-from afterwork.language.sql import sources
+from afterwork.language.run.evaluation import Run
+from afterwork.language.sql import classes
+from afterwork.language.typed.operator import InRun, OnEnd, Operator, Plain, Rows
 
 
 def all_instances(run: Run, cls: type) -> list[Any]:
@@ -86,7 +86,7 @@ ROWS = (
         InRun(all_instances),
         "All objects of a class and its subclasses, by key.",
         ("Customer.allInstances->size", "3"),
-        Rows(sources.all_instances),
+        Rows(classes.all_instances),
     ),
     Operator(
         "Type(O).oclSingleton : O",
@@ -114,7 +114,7 @@ ROWS = (
         Plain(of_kind),
         "The elements that are of a class.",
         ("Customer.allInstances->filterOnType(VipCustomer)->size", "1"),
-        Rows(sources.of_kind),
+        Rows(classes.of_kind),
     ),
     Operator(
         "Type(O).create : O",

@@ -7,11 +7,11 @@ import urllib.parse
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from afterwork.language.numerals import Number, formatted
-from afterwork.language.operator import InRun, Operator, Plain
-from afterwork.language.regexp import matches, steps_of
-from afterwork.language.run import Run
-from afterwork.language.values import text_of
+from afterwork.language.run.evaluation import Run
+from afterwork.language.run.number_format import Number, formatted
+from afterwork.language.run.regexp import matches, steps_of
+from afterwork.language.run.values import text_of
+from afterwork.language.typed.operator import InRun, Operator, Plain
 
 
 def whole_number(text: str) -> int | None:

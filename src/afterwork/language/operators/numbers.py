@@ -4,9 +4,9 @@ import math
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from afterwork.language.operator import Columns, Operator, Plain
+from afterwork.language.run.values import rounded, text_of
 from afterwork.language.sql import columns
-from afterwork.language.values import rounded, text_of
+from afterwork.language.typed.operator import Columns, Operator, Plain
 
 MOST_DIGITS = 100
 """Digits before the point of a decimal that is calculated."""

@@ -5,10 +5,10 @@ from typing import Any
 
 from sqlalchemy import inspect
 
-from afterwork.language.operator import Columns, InRun, Loop, Operator, Plain, Rows
-from afterwork.language.run import Code, Frame, Run
-from afterwork.language.sql import asking, being, columns
-from afterwork.language.values import elements, text_of
+from afterwork.language.run.evaluation import Code, Frame, Run
+from afterwork.language.run.values import elements, text_of
+from afterwork.language.sql import classes, columns, object_states, objects
+from afterwork.language.typed.operator import Columns, InRun, Loop, Operator, Plain, Rows
 
 Lazy = tuple[int, Code]
 """An operand that is asked for only where it matters."""
@@ -79,49 +79,49 @@ ROWS = (
         Plain(lambda value: value is None),
         "Whether it is null.",
         ("null.isNull", "true"),
-        Rows(asking.is_null),
+        Rows(objects.is_null),
     ),
     Operator(
         "Any?.notNull : Boolean",
         Plain(not_null),
         "Whether it is not null.",
         ("1.notNull", "true"),
-        Rows(asking.not_null),
+        Rows(objects.not_null),
     ),
     Operator(
         "Any?.oclIsUndefined : Boolean",
         Plain(lambda value: value is None),
         "As `isNull`; the OMG's name.",
         ("null.oclIsUndefined", "true"),
-        Rows(asking.is_null),
+        Rows(objects.is_null),
     ),
     Operator(
         "Any?->isNullOrEmpty : Boolean",
         Plain(is_null_or_empty),
         "Whether it is null or has no characters.",
         ("''->isNullOrEmpty", "true"),
-        Rows(asking.is_null_or_empty),
+        Rows(objects.is_null_or_empty),
     ),
     Operator(
         "Any?.isNullOrEmpty : Boolean",
         Plain(is_null_or_empty),
         "Whether it is null or has no characters.",
         ("''.isNullOrEmpty", "true"),
-        Rows(asking.is_null_or_empty),
+        Rows(objects.is_null_or_empty),
     ),
     Operator(
         "Boolean?.whenTrue(T?) : T",
         Loop(when_true),
         "The value, or the action, if it is true; else null.",
         ("true.whenTrue(1)", "1"),
-        Rows(asking.when_true),
+        Rows(objects.when_true),
     ),
     Operator(
         "Boolean?.caseTrueFalse(T?, T?) : T",
         Loop(case_true_false),
         "The first value if it is true, else the second.",
         ("false.caseTrueFalse(1, 2)", "2"),
-        Rows(asking.case_true_false),
+        Rows(objects.case_true_false),
     ),
     Operator("Value?.asString : String", Plain(text_of), "As a text; null is an empty one.", ("1.5.asString", "'1.5'")),
     Operator("Value?.toString : String", Plain(text_of), "As `asString`.", ("true.toString", "'true'")),
@@ -136,14 +136,14 @@ ROWS = (
         Plain(isinstance),
         "Whether an object is of a class or of a subclass of it.",
         ("self.oclIsKindOf(Customer)", "true"),
-        Rows(asking.is_kind_of),
+        Rows(classes.is_kind_of),
     ),
     Operator(
         "Object.oclIsTypeOf(Type(O)) : Boolean",
         Plain(is_exactly),
         "Whether an object is of exactly a class.",
         ("self.oclIsTypeOf(VipCustomer)", "false"),
-        Rows(asking.is_type_of),
+        Rows(classes.is_type_of),
     ),
     Operator(
         "Object.oclAsType(Type(O)) : O",
@@ -163,7 +163,7 @@ ROWS = (
         "Whether an object is in a state, or in one within it: `#Active`, `#Machine.Active`, `#Outer.Active`. A state "
         "that no machine of its class has is an error.",
         ("self.oclIsInState(#Active)", "true"),
-        Rows(being.in_state),
+        Rows(object_states.in_state),
     ),
     Operator(
         "Object.isDirty : Boolean",

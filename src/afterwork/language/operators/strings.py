@@ -3,10 +3,10 @@
 import re
 from typing import Any
 
-from afterwork.language.operator import Columns, InRun, Operator, Plain
-from afterwork.language.run import Run
+from afterwork.language.run.evaluation import Run
+from afterwork.language.run.values import text_of
 from afterwork.language.sql import columns
-from afterwork.language.values import text_of
+from afterwork.language.typed.operator import Columns, InRun, Operator, Plain
 
 ASCII_UPPER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 

@@ -3,32 +3,32 @@
 import functools
 from collections.abc import Iterable, Mapping
 
-from afterwork.language.operator import Operator
 from afterwork.language.operators import (
-    asked,
+    class_metadata,
     classes,
-    collections,
+    collection_operations,
+    collection_queries,
+    database_queries,
+    durations,
     formats,
-    loops,
-    making,
-    moments,
+    iterators,
     numbers,
     objects,
-    spans,
     strings,
-    types,
+    timestamps,
 )
-from afterwork.language.spelling import folded
+from afterwork.language.syntax.spelling import folded
+from afterwork.language.typed.operator import Operator
 
 CHAPTERS: Mapping[str, Iterable[Operator]] = {
     "Numbers": numbers.ROWS,
     "Texts": (*strings.ROWS, *formats.ROWS),
-    "Moments, dates and spans": (*moments.ROWS, *spans.ROWS),
-    "Asking collections": collections.ROWS,
-    "With each element": loops.ROWS,
-    "Making collections": making.ROWS,
+    "Moments, dates and spans": (*timestamps.ROWS, *durations.ROWS),
+    "Asking collections": collection_queries.ROWS,
+    "With each element": iterators.ROWS,
+    "Making collections": collection_operations.ROWS,
     "Values and objects": objects.ROWS,
-    "Classes and changes": (*types.ROWS, *asked.ROWS, *classes.ROWS),
+    "Classes and changes": (*class_metadata.ROWS, *database_queries.ROWS, *classes.ROWS),
 }
 """The operators as the reference lists them."""
 

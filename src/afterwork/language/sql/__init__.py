@@ -1,1 +1,1 @@
-"""OCLps: the part of the language that becomes SQL, with the same meaning on SQLite and PostgreSQL."""
+"""OCLps: typed tree → SELECT, for the part of the language that means the same on SQLite and PostgreSQL."""

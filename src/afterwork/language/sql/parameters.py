@@ -9,13 +9,13 @@ from typing import Any
 from sqlalchemy import cast, literal, null
 from sqlalchemy.types import BigInteger, Boolean, Double, Enum, String, TypeEngine
 
-from afterwork.language import types
-from afterwork.language.signature import Pattern
+from afterwork.language.run.values import as_kept, moment
 from afterwork.language.sql.dialects import Exact
-from afterwork.language.sql.moments import Moment, Span
 from afterwork.language.sql.rowset import Column, Term
-from afterwork.language.types import EnumType, Type
-from afterwork.language.values import as_kept, moment
+from afterwork.language.sql.timestamps import Moment, Span
+from afterwork.language.typed import types
+from afterwork.language.typed.signature import Pattern
+from afterwork.language.typed.types import EnumType, Type
 
 SINGLE = (bool, int, float, Decimal, str, date, time, timedelta, uuid.UUID, bytes, enum.Enum)
 """What can be a parameter."""

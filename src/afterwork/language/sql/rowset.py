@@ -9,8 +9,8 @@ from sqlalchemy.sql.elements import False_
 from sqlalchemy.sql.util import ClauseAdapter
 from sqlalchemy.types import TypeEngine
 
-from afterwork.language.members import End
-from afterwork.language.types import Type
+from afterwork.language.typed.members import End
+from afterwork.language.typed.types import Type
 
 Column = ColumnElement[Any]
 

@@ -7,14 +7,15 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import aliased
 
 from afterwork.errors import NotInSQL
-from afterwork.language.check import SELF, Checked
-from afterwork.language.run import DEFAULT_BUDGET, Frame, Run, Trouble, Untranslatable
+from afterwork.language.run.evaluation import DEFAULT_BUDGET, Frame, Run, Trouble, Untranslatable
+from afterwork.language.sql.node_translator import NodeTranslator
 from afterwork.language.sql.rowset import Entity, Known, Root, RowSet, Term, keys
-from afterwork.language.sql.translator import Found, Translator
-from afterwork.language.typed import Typed
+from afterwork.language.sql.translator import Translated, Translator
+from afterwork.language.typed.expression import SELF_SLOT, TypedExpression
+from afterwork.language.typed.nodes import Typed
 
 
-def select_of(checked: Checked, values: Mapping[str, Any]) -> Select[Any]:
+def select_of(checked: TypedExpression, values: Mapping[str, Any]) -> Select[Any]:
     """One SELECT of what an expression gives: objects, or values; of a single value, one row.
 
     `values` are those of the variables, and of `self` where there is one. What time it is is asked for now.
@@ -34,10 +35,10 @@ def not_in_sql(text: str, trouble: Trouble) -> NotInSQL:
     return NotInSQL(text, start, f"{part if len(part) < 80 else 'This'} can't become SQL: {trouble}.", end=end)
 
 
-def _frame(checked: Checked, values: Mapping[str, Any]) -> Frame:
+def _frame(checked: TypedExpression, values: Mapping[str, Any]) -> Frame:
     frame: Frame = [None] * checked.slots
     frame[0] = Run(checked.names, None, DEFAULT_BUDGET)
-    frame[SELF] = values.get("self")
+    frame[SELF_SLOT] = values.get("self")
     for name, variable in checked.variables.items():
         frame[variable.slot] = values[name]
     return frame
@@ -46,8 +47,8 @@ def _frame(checked: Checked, values: Mapping[str, Any]) -> Frame:
 def statement_of(tree: Typed, frame: Frame, most: int | None = None, after: int | None = None) -> Select[Any]:
     """One SELECT of what a tree gives, where a frame has what is known: of collections at most so many elements, after
     so many. Raises `Trouble`."""
-    translator = Translator(frame)
-    match translator.found(tree):
+    translator = NodeTranslator(frame)
+    match translator.translated(tree):
         case RowSet() as rows:
             return _section(translator, tree, rows, most, after)
         case Entity(alias=alias, picked=RowSet() as rows):
@@ -67,25 +68,25 @@ def _section(translator: Translator, tree: Typed, rows: RowSet, most: int | None
     return statement.limit(most).offset(after)
 
 
-def values_of(checked: Checked, values: Mapping[str, Any]) -> Select[Any]:
+def values_of(checked: TypedExpression, values: Mapping[str, Any]) -> Select[Any]:
     """The value of an expression for each object of its class: a SELECT of the class's key, and of `value`.
 
     It is what recalculates many at once: put a condition on the key's columns to have some.
     """
     assert checked.self_type is not None, "an expression without self has no value for each object"
-    translator = Translator(_frame(checked, values))
+    translator = NodeTranslator(_frame(checked, values))
     alias = aliased(checked.self_type.cls)  # type: ignore[attr-defined]
     root = Root.of(alias)
     itself = Entity(alias, checked.self_type.cls, root)  # type: ignore[attr-defined]
-    translator.within(SELF, itself)
+    translator.bind(SELF_SLOT, itself)
     try:
-        term = _single(checked, translator, translator.found(checked.tree))
+        term = _single(checked, translator, translator.translated(checked.tree))
     except Trouble as trouble:
         raise not_in_sql(checked.text, trouble) from trouble
     return RowSet(itself, [root], "Set").select(*keys(alias, itself.cls), term.column.label("value"), inner=False)
 
 
-def _single(checked: Checked, translator: Translator, found: Found) -> Term:
+def _single(checked: TypedExpression, translator: Translator, found: Translated) -> Term:
     match found:
         case Term():
             return found

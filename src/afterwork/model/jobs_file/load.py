@@ -8,7 +8,7 @@ from typing import Any, get_args
 from sqlalchemy.orm import configure_mappers, registry
 
 from afterwork.errors import BadRequest, shown
-from afterwork.language.precedence import Dialect
+from afterwork.language.syntax.precedence import Dialect
 from afterwork.model.jobs_file.making import Made, make_derived, make_method, make_query, make_view_model
 from afterwork.model.jobs_file.source import Source
 from afterwork.model.jobs_file.table import Reading, Table

@@ -9,8 +9,8 @@ from typing import Any, NoReturn
 from sqlalchemy.orm import Mapper, registry
 
 from afterwork.errors import BadDeclaration, BadJobsFile, BadRequest, LanguageError, shown
-from afterwork.language.precedence import Dialect
-from afterwork.language.spelling import nearest
+from afterwork.language.syntax.precedence import Dialect
+from afterwork.language.syntax.spelling import nearest
 from afterwork.model.expression import Expression, eal, expression_of, ocl
 from afterwork.model.jobs_file.source import Keys, Source
 

@@ -13,7 +13,7 @@ from statemachine import StateChart
 from statemachine.transition import Transition
 
 from afterwork.errors import BadDeclaration
-from afterwork.language.states import HasStates, MachineStates
+from afterwork.language.typed.states import HasStates, MachineStates
 from afterwork.model.derived import key_of, name_of
 from afterwork.model.lane import MAIN
 from afterwork.model.machine.chart import Play, eventless, usable

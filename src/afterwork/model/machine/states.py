@@ -8,7 +8,7 @@ from statemachine import State, StateChart
 from statemachine.orderedset import OrderedSet
 
 from afterwork.errors import BadDeclaration, UnknownState, shown
-from afterwork.language.states import KnownState, MachineStates
+from afterwork.language.typed.states import KnownState, MachineStates
 
 BETWEEN = ","
 """Stands between the states of regions that are parallel."""

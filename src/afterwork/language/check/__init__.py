@@ -1,0 +1,1 @@
+"""Tree → typed tree: names and operators are resolved, and types checked, against a model."""

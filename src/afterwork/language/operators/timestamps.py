@@ -1,0 +1,231 @@
+"""Moments and dates. Moments are in UTC; one without a time zone is meant in UTC."""
+
+import re
+from datetime import date, datetime
+
+from afterwork.clock import passed
+from afterwork.language.run.timestamps import DAY, SECOND, between, earlier, later, months_later, span, time_of_day
+from afterwork.language.run.values import moment
+from afterwork.language.sql import columns, timestamp_arithmetic
+from afterwork.language.typed.operator import Columns, InRun, Operator, Plain
+
+DOTNET = {
+    "yyyy": "%Y",
+    "yy": "%y",
+    "MMMM": "%B",
+    "MMM": "%b",
+    "MM": "%m",
+    "dddd": "%A",
+    "ddd": "%a",
+    "dd": "%d",
+    "HH": "%H",
+    "hh": "%I",
+    "mm": "%M",
+    "ss": "%S",
+    "fff": "%f",
+    "tt": "%p",
+}
+"""The parts of .NET's formats, as Python writes them."""
+
+FORMAT = re.compile("|".join(sorted(DOTNET, key=len, reverse=True)))
+MICROSECONDS, MILLISECONDS = 6, 3
+
+
+def formatted(value: date, pattern: str) -> str:
+    """As .NET formats it."""
+    found: datetime = moment(value)
+
+    def part(match: re.Match[str]) -> str:
+        written = found.strftime(DOTNET[match[0]])
+        return written[:MILLISECONDS] if match[0] == "fff" else written
+
+    return FORMAT.sub(part, pattern)
+
+
+def read(text: str) -> datetime:
+    return moment(datetime.fromisoformat(text.strip()))  # type: ignore[no-any-return]
+
+
+def read_or_null(text: str) -> datetime | None:
+    try:
+        return read(text)
+    except ValueError:
+        return None
+
+
+AT = "DateTime.parse('2024-02-29 13:45:10')"
+
+
+def _adding(name: str, unit: int, example: str) -> Operator:
+    units = name.removeprefix("add").lower()
+    return Operator(
+        f"DateTime.{name}(N) : DateTime",
+        Plain(lambda value, count: later(value, span(count, unit))),
+        f"So many {units} later; a negative number is earlier.",
+        (f"{AT}.{name}(1)", f"DateTime.parse('{example}')"),
+        Columns(timestamp_arithmetic.adding(unit)),
+    )
+
+
+def _reading(name: str, doc: str, example: int, sql: Columns) -> Operator:
+    value = Plain(lambda found: getattr(moment(found), name))
+    return Operator(f"DateTime.{name} : Integer", value, doc, (f"{AT}.{name}", str(example)), sql)
+
+
+ROWS = (
+    Operator(
+        "DateTime + TimeSpan : DateTime",
+        Plain(later),
+        "The moment that lies a span later.",
+        (f"{AT} + TimeSpan.fromHours(1)", "DateTime.parse('2024-02-29 14:45:10')"),
+        Columns(timestamp_arithmetic.later),
+    ),
+    Operator(
+        "DateTime - TimeSpan : DateTime",
+        Plain(earlier),
+        "The moment that lies a span earlier.",
+        (f"{AT} - TimeSpan.fromHours(1)", "DateTime.parse('2024-02-29 12:45:10')"),
+        Columns(timestamp_arithmetic.earlier),
+    ),
+    Operator(
+        "DateTime - DateTime : TimeSpan",
+        Plain(between),
+        "The span between two moments.",
+        (f"({AT} - {AT}.date).totalHours.floor", "13"),
+        Columns(timestamp_arithmetic.between),
+    ),
+    Operator(
+        "Type(DateTime).now : DateTime",
+        InRun(lambda run, kind: run.now),
+        "The moment; it stands still while an expression is evaluated.",
+        ("DateTime.now = DateTime.now", "true"),
+    ),
+    Operator(
+        "Type(DateTime).utcNow : DateTime",
+        InRun(lambda run, kind: run.now),
+        "As `now`: all moments are in UTC.",
+        ("DateTime.utcNow = DateTime.now", "true"),
+    ),
+    Operator(
+        "Type(DateTime).today : Date",
+        InRun(lambda run, kind: moment(run.now).date()),
+        "The date, in UTC.",
+        ("DateTime.today = DateTime.now.date", "true"),
+    ),
+    Operator(
+        "Type(Date).today : Date",
+        InRun(lambda run, kind: moment(run.now).date()),
+        "The date, in UTC.",
+        ("Date.today = DateTime.today", "true"),
+    ),
+    Operator(
+        "DateTime.passed : Boolean",
+        InRun(lambda run, value: passed(moment(value), run.names.clock)),
+        "Whether a moment has passed. What is calculated with it is calculated again at that moment.",
+        ("DateTime.parse('2024-02-29').passed", "true"),
+    ),
+    Operator(
+        "Type(DateTime).parse(String) : DateTime",
+        Plain(lambda kind, text: read(text)),
+        "The moment that a text in ISO 8601 names. Another text is an error.",
+        ("DateTime.parse('2024-02-29').year", "2024"),
+    ),
+    Operator(
+        "Type(DateTime).tryParse(String) : DateTime",
+        Plain(lambda kind, text: read_or_null(text)),
+        "As `parse`, but another text gives null.",
+        ("DateTime.tryParse('soon')", "null"),
+    ),
+    Operator(
+        "Type(Date).parse(String) : Date",
+        Plain(lambda kind, text: read(text).date()),
+        "The date that a text in ISO 8601 names.",
+        ("Date.parse('2024-02-29').day", "29"),
+    ),
+    _adding("addDays", DAY, "2024-03-01 13:45:10"),
+    _adding("addHours", 3_600 * SECOND, "2024-02-29 14:45:10"),
+    _adding("addMinutes", 60 * SECOND, "2024-02-29 13:46:10"),
+    _adding("addSeconds", SECOND, "2024-02-29 13:45:11"),
+    _adding("addMilliseconds", SECOND // 1_000, "2024-02-29 13:45:10.001"),
+    Operator(
+        "DateTime.addMonths(Integer) : DateTime",
+        Plain(months_later),
+        "The same day so many months later, or the last one of that month.",
+        (f"{AT}.addMonths(12).day", "28"),
+        Columns(timestamp_arithmetic.months_later),
+    ),
+    Operator(
+        "DateTime.addYears(Integer) : DateTime",
+        Plain(lambda value, years: months_later(value, years * 12)),
+        "The same day so many years later.",
+        (f"{AT}.addYears(4).year", "2028"),
+        Columns(timestamp_arithmetic.years_later),
+    ),
+    Operator(
+        "DateTime.add(TimeSpan) : DateTime",
+        Plain(later),
+        "As `+`.",
+        (f"{AT}.add(TimeSpan.fromHours(1)).hour", "14"),
+        Columns(timestamp_arithmetic.later),
+    ),
+    Operator(
+        "DateTime.subtract(TimeSpan) : DateTime",
+        Plain(earlier),
+        "As `-`.",
+        (f"{AT}.subtract(TimeSpan.fromHours(1)).hour", "12"),
+        Columns(timestamp_arithmetic.earlier),
+    ),
+    Operator(
+        "DateTime.subtract(DateTime) : TimeSpan",
+        Plain(between),
+        "As `-`.",
+        (f"{AT}.subtract({AT}).totalDays", "0.toReal"),
+        Columns(timestamp_arithmetic.between),
+    ),
+    Operator(
+        "DateTime.date : Date",
+        Plain(lambda value: moment(value).date()),
+        "The date of a moment.",
+        (f"{AT}.date", "Date.parse('2024-02-29')"),
+        Columns(timestamp_arithmetic.date_of),
+    ),
+    Operator(
+        "DateTime.timeOfDay : TimeSpan",
+        Plain(time_of_day),
+        "The span since midnight.",
+        (f"{AT}.timeOfDay.totalHours.floor", "13"),
+        Columns(timestamp_arithmetic.time_of_day),
+    ),
+    _reading("year", "The year.", 2024, Columns(columns.part_of_moment("year"))),
+    _reading("month", "The month, from 1.", 2, Columns(columns.part_of_moment("month"))),
+    _reading("day", "The day of the month.", 29, Columns(columns.part_of_moment("day"))),
+    _reading("hour", "The hour.", 13, Columns(columns.part_of_moment("hour"))),
+    _reading("minute", "The minute.", 45, Columns(columns.part_of_moment("minute"))),
+    _reading("second", "The second.", 10, Columns(timestamp_arithmetic.second)),
+    Operator(
+        "DateTime.dayOfWeek : Integer",
+        Plain(lambda value: moment(value).isoweekday() % 7),
+        "The day of the week, from Sunday, which is 0.",
+        (f"{AT}.dayOfWeek", "4"),
+        Columns(timestamp_arithmetic.day_of_week),
+    ),
+    Operator(
+        "DateTime.dayOfYear : Integer",
+        Plain(lambda value: moment(value).timetuple().tm_yday),
+        "The day of the year, from 1.",
+        (f"{AT}.dayOfYear", "60"),
+        Columns(columns.part_of_moment("doy")),
+    ),
+    Operator(
+        "DateTime.formatDateTime(String) : String",
+        Plain(formatted),
+        "As .NET's formats write it: `yyyy-MM-dd HH:mm:ss`.",
+        (f"{AT}.formatDateTime('dd/MM yyyy HH:mm')", "'29/02 2024 13:45'"),
+    ),
+    Operator(
+        "DateTime.toString(String) : String",
+        Plain(formatted),
+        "As `formatDateTime`.",
+        (f"{AT}.toString('yyyyMMdd')", "'20240229'"),
+    ),
+)

@@ -1,0 +1,1 @@
+"""Typed tree → closures, and what they need while they run."""

@@ -1,0 +1,74 @@
+"""What changes the model, as closures. On null, nothing is changed."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from afterwork.language.run.evaluation import Code, Frame, Passing
+from afterwork.language.run.values import as_kept, moment
+from afterwork.language.typed import types
+from afterwork.language.typed.members import Attribute, End
+from afterwork.language.typed.nodes import Invoke, May, SetMember, Typed
+
+
+def assigned(node: SetMember, compiled: Callable[[Typed], Code]) -> Code:
+    """The closure of `source.member := value`; its value is what was set."""
+    source, value, key = compiled(node.source), compiled(node.value), node.member.key
+    convert = _conversion(node.member)
+
+    def assign(frame: Frame) -> Any:
+        obj, wanted = source(frame), value(frame)
+        if obj is not None:
+            setattr(obj, key, convert(obj, wanted))
+        return wanted
+
+    return assign
+
+
+def _conversion(member: Attribute | End) -> Callable[[Any, Any], Any]:
+    """How a value becomes what its member takes. Null is no objects for an end with many."""
+    match member:
+        case End(many=True, key=key):
+            return lambda obj, wanted: set(wanted or ()) if isinstance(getattr(obj, key), set) else list(wanted or ())
+        case Attribute(type=types.DATETIME, kept_as=kept_as):
+            return _unless_null(lambda wanted: as_kept(moment(wanted), kept_as))
+        case Attribute(type=types.DECIMAL):
+            return _unless_null(lambda wanted: Decimal(str(wanted)) if isinstance(wanted, float) else Decimal(wanted))
+        case Attribute(type=types.REAL):
+            return _unless_null(float)
+    return lambda obj, wanted: wanted
+
+
+def _unless_null(convert: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
+    return lambda obj, wanted: None if wanted is None else convert(wanted)
+
+
+def invoked(node: Invoke | May, compiled: Callable[[Typed], Code]) -> Code:
+    """The closure of a method of the model, or of whether it may run. What the method raises is not the language's."""
+    source = compiled(node.source)
+    match node:
+        case May(method=method):
+            may_run = method.may_run
+
+            def may(frame: Frame) -> bool:
+                obj = source(frame)
+                try:
+                    return obj is not None and bool(may_run(obj))
+                except Exception as error:
+                    raise Passing(error) from error
+
+            return may
+        case Invoke(method=method):
+            call, given = method.call, [compiled(argument) for argument in node.arguments]
+
+            def invoke(frame: Frame) -> Any:
+                obj = source(frame)
+                if obj is None:
+                    return None
+                values = [one(frame) for one in given]
+                try:
+                    return call(obj, *values)
+                except Exception as error:
+                    raise Passing(error) from error
+
+            return invoke

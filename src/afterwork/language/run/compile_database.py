@@ -1,0 +1,48 @@
+"""`PSEval` and `PSEvalValue` as closures: each SELECT is made when the expression runs, with the values known then."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Select
+
+from afterwork.language.run.evaluation import Code, Frame, Trouble
+from afterwork.language.typed.nodes import Call, Typed, effect_in
+from afterwork.language.typed.types import CollectionType
+
+LIMITS = slice(2, 4)
+"""The operands that hold the limit and the offset."""
+
+
+def in_database(statement_of: Callable[..., Select[Any]], node: Call, compiled: Callable[[Typed], Code]) -> Code:
+    """Return the closure of a call. `statement_of` makes a SELECT of a node, a frame, a limit and an offset."""
+    query = _Query(statement_of, node.arguments[1])
+    if isinstance(query.wanted.type, CollectionType):
+        return _elements(query, [compiled(limit) for limit in node.arguments[LIMITS]])
+    return lambda frame: frame[0].session.scalars(query.statement(frame)).first()
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    statement_of: Callable[..., Select[Any]]
+    wanted: Typed
+
+    def statement(self, frame: Frame, *section: int | None) -> Select[Any]:
+        if effect_in(self.wanted) is not None:
+            raise Trouble("This changes the model, which a query of the database can't do.", self.wanted.at)
+        return self.statement_of(self.wanted, frame, *section)
+
+
+def _elements(query: _Query, limits: list[Code]) -> Code:
+    def elements(frame: Frame) -> list[Any]:
+        section = [limit(frame) for limit in limits]
+        if any(number is not None and number < 0 for number in section):
+            raise Trouble("How many, and after how many, are no negative numbers.")
+        run = frame[0]
+        rows = run.session.scalars(query.statement(frame, *section))
+        items = [item for item in islice(rows, run.budget.size + 1) if item is not None]
+        run.spend(len(items))
+        return items
+
+    return elements

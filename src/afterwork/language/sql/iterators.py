@@ -1,0 +1,141 @@
+"""The SQL of what is done with each element: a lambda's variable stands for the rows."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import SelectBase, not_
+from sqlalchemy.sql.visitors import iterate
+
+from afterwork.language.sql import dialects
+from afterwork.language.sql.comparisons import is_missing
+from afterwork.language.sql.rowset import Column, Entity, Known, RowSet, Term
+from afterwork.language.sql.single_values import refuse_if_several
+from afterwork.language.sql.translator import Translator
+from afterwork.language.typed import types
+from afterwork.language.typed.nodes import Bind, Call, Lambda, MakeTuple, Single, Typed, Variable, walk
+from afterwork.language.typed.types import CollectionType, EnumType
+
+
+def select(translator: Translator, call: Call) -> RowSet:
+    rows, condition = _with_condition(translator, call)
+    rows.where.append(condition)
+    return rows
+
+
+def reject(translator: Translator, call: Call) -> RowSet:
+    rows, condition = _with_condition(translator, call)
+    rows.where.append(not_(condition))
+    return rows
+
+
+def exists(translator: Translator, call: Call) -> Term:
+    rows, condition = _with_condition(translator, call)
+    return Term(rows.exists(condition), types.BOOLEAN, False)
+
+
+def for_all(translator: Translator, call: Call) -> Term:
+    rows, condition = _with_condition(translator, call)
+    return Term(not_(rows.exists(not_(condition))), types.BOOLEAN, False)
+
+
+def one(translator: Translator, call: Call) -> Term:
+    rows, condition = _with_condition(translator, call)
+    rows.where.append(condition)
+    return Term(rows.count() == 1, types.BOOLEAN, False)
+
+
+def _with_condition(translator: Translator, call: Call) -> tuple[RowSet, Column]:
+    rows = translator.unlimited(call.arguments[0])
+    return rows, translator.condition(_body(translator, rows, call.arguments[1]))
+
+
+def _body(translator: Translator, rows: RowSet, each: Typed) -> Typed:
+    assert isinstance(each, Lambda)
+    translator.bind(each.variables[0].slot, rows.element)
+    return each.body
+
+
+def _asks_beyond(translator: Translator, node: Typed, each: Typed) -> bool:
+    """Whether what is said of each row mentions rows other than that."""
+    mentioned = {part.slot for part in walk(node) if isinstance(part, Variable)}
+    inside = {variable.slot for part in (each, *walk(node)) for variable in _bound_by(part)}
+    return any(slot in translator.variables for slot in mentioned - inside)
+
+
+def _bound_by(node: Typed) -> Sequence[Variable]:
+    """The variables that a node brings in for what is within it."""
+    match node:
+        case Lambda(variables=variables):
+            return variables
+        case Bind(variable=variable):
+            return (variable,)
+    return ()
+
+
+def collect(translator: Translator, call: Call) -> RowSet:
+    """Values, the objects at an end with one, or, joined, those at an end with many. Nulls are left out."""
+    rows = translator.unlimited(call.arguments[0])
+    if rows.distinct:
+        translator.refuse(call, "nothing can be collected of a Set of values")
+    body = _body(translator, rows, call.arguments[1])
+    if isinstance(body, Single):  # nulls are left out in any case
+        refuse_if_several(translator, body)
+        body = body.source
+    if translator.is_known(body):
+        translator.refuse(body, "it is the same for each row")
+    assert isinstance(call.type, CollectionType)
+    rows.kind = call.type.kind
+    match translator.translated(body):
+        case RowSet() as inner:
+            return _joined(translator, call, rows, inner)
+        case Entity() as entity:
+            if entity.picked is not None:
+                translator.refuse(body, "one of many is picked for each row")
+            if entity.nullable:
+                rows.where.append(not_(is_missing(entity)))
+            rows.element = Entity(entity.alias, entity.cls, entity.root)
+        case Term() as term:
+            rows.where.append(term.column.is_not(None))
+            rows.element = Term(term.column, term.type, False, term.kept_as, term.encoded, term.calculated)
+        case Known():
+            translator.refuse(body, "it is the same for each row")
+    return rows
+
+
+def _joined(translator: Translator, call: Call, rows: RowSet, inner: RowSet) -> RowSet:
+    """Rows beside rows. The conditions of the inner ones name the outer ones already."""
+    if inner.limited or inner.distinct:
+        translator.refuse(call, "it takes a section, or a Set, for each row")
+    order = None if rows.order is None or inner.order is None else [*rows.order, *inner.order]
+    roots = [root for root in (*rows.roots, *inner.roots) if root.aliases] or rows.roots
+    return RowSet(inner.element, roots, rows.kind, [*rows.where, *inner.where], order)
+
+
+def order_by(translator: Translator, call: Call) -> RowSet:
+    return _sorted(translator, call, descending=False)
+
+
+def order_descending(translator: Translator, call: Call) -> RowSet:
+    return _sorted(translator, call, descending=True)
+
+
+def _sorted(translator: Translator, call: Call, *, descending: bool) -> RowSet:
+    rows = translator.unlimited(call.arguments[0])
+    if rows.distinct:
+        translator.refuse(call, "a Set of values can't be sorted there")
+    each = call.arguments[1]
+    body = _body(translator, rows, each)
+    parts = body.parts if isinstance(body, MakeTuple) else (body,)
+    by = [_sorting(translator, part, each, descending=descending) for part in parts]
+    rows.order, rows.kind = [*by, *(rows.order or [])], "Sequence"
+    return rows
+
+
+def _sorting(translator: Translator, node: Typed, each: Typed, *, descending: bool) -> Column:
+    term = translator.term(node)
+    if _asks_beyond(translator, node, each) and any(isinstance(part, SelectBase) for part in iterate(term.column)):
+        # SQLite does not see the columns of an outer row from a SELECT in the ORDER BY of an inner one.
+        translator.refuse(node, "it asks, for each row of a list, what belongs to a row outside of it")
+    if term.encoded or isinstance(term.type, EnumType):
+        translator.refuse(node, "the database holds it in a form of its own, which can only be compared")
+    column = dialects.by_code_point(term.column) if term.type == types.STRING else term.column
+    return column.desc().nulls_last() if descending else column.asc().nulls_first()

@@ -1,0 +1,252 @@
+"""Moments and spans that are calculated: whole microseconds, since the year 1 began or of a span, on every database.
+
+So all arithmetic is that of whole numbers. What the databases write differently stands below, each operand once: a
+text that took one twice would double with each operator around it.
+"""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Date, DateTime, Dialect, Interval
+from sqlalchemy.dialects.postgresql import INTERVAL
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import GenericFunction
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from afterwork.language.run.values import moment
+
+Column = ColumnElement[Any]
+
+
+class Moment(TypeDecorator[datetime]):
+    """A calculated moment: `timestamptz` on PostgreSQL, on SQLite a text as SQLAlchemy's columns have them."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(DateTime(timezone=dialect.name != "sqlite"))
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        found: datetime | None = moment(value)
+        return found
+
+
+class Span(TypeDecorator[timedelta]):
+    """A calculated span: whole microseconds."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: timedelta | None, dialect: Dialect) -> int | None:
+        return None if value is None else value // timedelta(microseconds=1)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> timedelta | None:
+        return None if value is None else timedelta(microseconds=value)
+
+
+class micros(GenericFunction[int]):
+    """A moment or a date as microseconds."""
+
+    type = BigInteger()
+    name = "afterwork_micros"
+    inherit_cache = True
+
+
+class moment_of(GenericFunction[datetime]):
+    """Microseconds as a moment. They lie in the years 1 to 9999, or are null."""
+
+    type = Moment()
+    name = "afterwork_moment_of"
+    inherit_cache = True
+
+
+class months_later(GenericFunction[datetime]):
+    """A moment so many months later, on the last day where the month has no such day; null beyond the years."""
+
+    type = Moment()
+    name = "afterwork_months_later"
+    inherit_cache = True
+
+
+class span_of(GenericFunction[timedelta]):
+    """What a column of spans holds, as microseconds."""
+
+    type = Span()
+    name = "afterwork_span_of"
+    inherit_cache = True
+
+
+class at_utc(GenericFunction[datetime]):
+    """A moment without time zone, or a date, as a moment."""
+
+    type = Moment()
+    name = "afterwork_at_utc"
+    inherit_cache = True
+
+
+class day_of(GenericFunction[date]):
+    """The date of a moment, in UTC."""
+
+    type = Date()
+    name = "afterwork_day_of"
+    inherit_cache = True
+
+
+class within(GenericFunction[int]):
+    """A whole number that lies between two others, or null: what is too large is never calculated with."""
+
+    type = BigInteger()
+    name = "afterwork_within"
+    inherit_cache = True
+
+
+def form(column: Column) -> str:
+    """How the database keeps a moment, a date or a span: those of one form can be compared as they are."""
+    kept = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
+    match column.type, kept:
+        case (Interval(), _) | (_, Interval() | INTERVAL()):
+            return "interval"
+        case Span(), _:
+            return "span"
+        case _, DateTime(timezone=zoned):
+            return "moment" if zoned else "moment without time zone"
+        case _, Date():
+            return "date"
+    return "other"
+
+
+def calculable(column: Column) -> Column:
+    """A moment or a span in the form in which it is calculated; all else as it is."""
+    match form(column):
+        case "interval":
+            return span_of(column)
+        case "moment without time zone":
+            return at_utc(column)
+    return column
+
+
+def as_moment(column: Column) -> Column:
+    """A date as the moment at which it begins; a moment as it is calculated."""
+    return at_utc(column) if form(column) == "date" else calculable(column)
+
+
+def as_micros(column: Column) -> Column:
+    """A moment, a date or a span as a whole number. What was just made of one isn't made back."""
+    if isinstance(column, moment_of):
+        (number,) = column.clauses
+        return number
+    return column if isinstance(column.type, Span) else micros(as_moment(column))
+
+
+# Each operand once
+
+
+def _written(element: Any, compiler: SQLCompiler, **kw: Any) -> list[str]:
+    return [compiler.process(clause, **kw) for clause in element.clauses]
+
+
+YEAR_1 = 62_135_596_800
+"""Seconds from the beginning of the year 1 to that of 1970."""
+
+
+@compiles(micros)
+def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
+    (moment,) = _written(element, compiler, **kw)
+    return f"(CAST(extract(epoch FROM {moment}) * 1000000 AS bigint) + {YEAR_1 * 1_000_000})"
+
+
+@compiles(micros, "sqlite")
+def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
+    """The fraction stands apart: SQLite's own functions would round it."""
+    (moment,) = _written(element, compiler, **kw)
+    seconds = f"(strftime('%s', substr(m, 1, 19)) + {YEAR_1})"
+    return f"(SELECT {seconds} * 1000000 + substr(substr(m, 21) || '000000', 1, 6) FROM (SELECT {moment} AS m))"
+
+
+@compiles(moment_of)
+def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
+    (number,) = _written(element, compiler, **kw)
+    days = "make_interval(days => CAST(m / 86400000000 AS integer))"
+    rest = "mod(m, 86400000000) * interval '1 microsecond'"  # a driver would take % for a parameter's
+    moment = f"(timestamp '0001-01-01' + {days} + {rest}) AT TIME ZONE 'UTC'"
+    return f"(SELECT {moment} FROM (SELECT {number} AS m) AS it)"
+
+
+@compiles(moment_of, "sqlite")
+def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
+    (number,) = _written(element, compiler, **kw)
+    seconds = f"strftime('%Y-%m-%d %H:%M:%S', m / 1000000 - {YEAR_1}, 'unixepoch')"
+    return f"(SELECT {seconds} || printf('.%06d', m % 1000000) FROM (SELECT {number} AS m))"
+
+
+@compiles(months_later)
+def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
+    moment, months = _written(element, compiler, **kw)
+    month = "extract(year FROM m) * 12 + extract(month FROM m) - 1 + n"
+    later = "(m + make_interval(months => CAST(n AS integer))) AT TIME ZONE 'UTC'"
+    given = f"(SELECT {moment} AT TIME ZONE 'UTC' AS m, {months} AS n) AS it"
+    return f"(SELECT CASE WHEN {month} BETWEEN 12 AND 119999 THEN {later} END FROM {given})"
+
+
+@compiles(months_later, "sqlite")
+def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
+    """SQLite's months run over into the next one where there is no such day."""
+    moment, months = _written(element, compiler, **kw)
+    month = "strftime('%Y', m) * 12 + strftime('%m', m) - 1 + n"
+    first = "printf('%04d-%02d-01', k / 12, k % 12 + 1)"
+    day = f"min(CAST(substr(m, 9, 2) AS INTEGER), CAST(strftime('%d', {first}, '+1 month', '-1 day') AS INTEGER))"
+    later = f"substr({first}, 1, 8) || printf('%02d', {day}) || substr(m, 11)"
+    given = f"(SELECT m, {month} AS k FROM (SELECT {moment} AS m, {months} AS n))"
+    return f"(SELECT CASE WHEN k BETWEEN 12 AND 119999 THEN {later} END FROM {given})"
+
+
+@compiles(span_of)
+def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
+    return "CAST(extract(epoch FROM {}) * 1000000 AS bigint)".format(*_written(element, compiler, **kw))
+
+
+@compiles(span_of, "sqlite")
+def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
+    """SQLAlchemy keeps a span as the moment that lies so far from 1970."""
+    (span,) = _written(element, compiler, **kw)
+    seconds = "CAST(strftime('%s', substr(m, 1, 19)) AS INTEGER)"
+    return f"(SELECT {seconds} * 1000000 + substr(substr(m, 21) || '000000', 1, 6) FROM (SELECT {span} AS m))"
+
+
+@compiles(at_utc)
+def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
+    return "(CAST({} AS timestamp) AT TIME ZONE 'UTC')".format(*_written(element, compiler, **kw))
+
+
+@compiles(at_utc, "sqlite")
+def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
+    """A date with a time of day, as the columns of moments have one: they are compared as texts."""
+    (moment,) = _written(element, compiler, **kw)
+    if form(element.clauses.clauses[0]) != "date":
+        return moment
+    return f"(SELECT m || substr(' 00:00:00.000000', length(m) - 9) FROM (SELECT {moment} AS m))"
+
+
+@compiles(day_of)
+def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
+    return "CAST({} AT TIME ZONE 'UTC' AS date)".format(*_written(element, compiler, **kw))
+
+
+@compiles(day_of, "sqlite")
+def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
+    return "substr({}, 1, 10)".format(*_written(element, compiler, **kw))
+
+
+@compiles(within)
+def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
+    """PostgreSQL's functions leave nulls out: null becomes what is too small, which becomes null."""
+    number, low, high = _written(element, compiler, **kw)
+    return f"nullif(nullif(least(greatest({number}, {low} - 1), {high} + 1), {low} - 1), {high} + 1)"
+
+
+@compiles(within, "sqlite")
+def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
+    number, low, high = _written(element, compiler, **kw)
+    return f"nullif(nullif(min(max({number}, {low} - 1), {high} + 1), {low} - 1), {high} + 1)"

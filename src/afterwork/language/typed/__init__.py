@@ -1,0 +1,1 @@
+"""What expressions mean: the types, the members of a model, the signatures of operators, and the typed tree."""

@@ -1,0 +1,23 @@
+"""An expression that has been checked: the result of `check/`, and what `run/` and `sql/` take."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from afterwork.language.typed.names import Names
+from afterwork.language.typed.nodes import Typed, Variable
+from afterwork.language.typed.types import Type
+
+SELF_SLOT = 1
+"""The slot of `self` in a frame; slot 0 holds the evaluation."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypedExpression:
+    """An expression that means something in a model. An evaluation needs a frame of `slots` slots."""
+
+    text: str
+    tree: Typed
+    names: Names
+    self_type: Type | None
+    variables: Mapping[str, Variable]
+    slots: int

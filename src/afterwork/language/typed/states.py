@@ -1,0 +1,108 @@
+"""The states that objects may be in, and what their attributes hold while they are."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+from sqlalchemy import inspect
+from sqlalchemy.orm import Mapper
+
+from afterwork.language.syntax.spelling import folded
+
+
+@dataclass(frozen=True, slots=True)
+class AnyState:
+    """An attribute whose states nobody has listed: each text may be one."""
+
+    key: str
+
+    def knows(self, text: str) -> bool:
+        """Return whether a text may name a state."""
+        return True
+
+    def spellings(self, text: str) -> tuple[str, ...]:
+        """Return what the attribute may hold, folded: `#Life.Active` is Life.Active or Active."""
+        return folded(text), folded(text.rpartition(".")[2])
+
+    def is_in(self, held: Any, text: str) -> bool:
+        """Return whether what the attribute holds is a state."""
+        return isinstance(held, str) and folded(held) in self.spellings(text)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownState:
+    """One state of a machine. It goes by `names` and lies within the states named `outer`; an object is in it while its
+    attribute holds one of `held`."""
+
+    names: tuple[str, ...]
+    outer: tuple[str, ...]
+    held: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class MachineStates:
+    """An attribute that holds the state of a machine, which goes by `names`. `between` stands between states that are
+    held side by side; None where there is always one."""
+
+    key: str
+    names: tuple[str, ...]
+    states: tuple[KnownState, ...]
+    between: str | None = None
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, list[KnownState]]:
+        found: dict[str, list[KnownState]] = {}
+        for state in self.states:
+            for name in {*state.names, *map(folded, state.names)}:
+                found.setdefault(name, []).append(state)
+        return found
+
+    def held(self, text: str) -> tuple[Any, ...]:
+        """Return what the attribute may hold while its object is in a state, `#State`, `#Outer.State` or
+        `#Machine.State`; nothing if there is no such state."""
+        *before, name = text.split(".")
+        found = self._by_name.get(name) or self._by_name.get(folded(name)) or []
+        return tuple(dict.fromkeys(one for state in found if self._lies_in(state, before) for one in state.held))
+
+    def _lies_in(self, state: KnownState, before: Iterable[str]) -> bool:
+        within = {folded(name) for name in (*self.names, *state.outer)}
+        return all(folded(word) in within for word in before)
+
+    def knows(self, text: str) -> bool:
+        """Return whether a text names a state."""
+        return bool(self.held(text))
+
+    def is_in(self, held: Any, text: str) -> bool:
+        """Return whether what the attribute holds means a state."""
+        several = held.split(self.between) if self.between and isinstance(held, str) else (held,)
+        wanted = self.held(text)
+        return any(one in wanted for one in several)
+
+
+StateAttribute = AnyState | MachineStates
+
+
+class HasStates(ABC):
+    """What a class has as an attribute that knows its states: a state machine."""
+
+    @abstractmethod
+    def states_in(self, mapper: Mapper[Any]) -> MachineStates:
+        """Return the states that objects of a mapped class may be in."""
+
+
+@lru_cache(maxsize=1024)
+def states_in(cls: type) -> Sequence[StateAttribute]:
+    """Return the attributes of a mapped class that hold states: those of its machines, else a text named `state`."""
+    mapper: Mapper[Any] = inspect(cls)
+    machines = dict.fromkeys(one for base in cls.__mro__ for one in vars(base).values() if isinstance(one, HasStates))
+    if machines:
+        return tuple(machine.states_in(mapper) for machine in machines)
+    return tuple(AnyState(attribute.key) for attribute in mapper.column_attrs if folded(attribute.key) == "state")
+
+
+def state_names(attributes: Iterable[StateAttribute]) -> list[str]:
+    """Return the names of all states that are listed."""
+    machines = [attribute for attribute in attributes if isinstance(attribute, MachineStates)]
+    return list(dict.fromkeys(state.names[0] for machine in machines for state in machine.states))
