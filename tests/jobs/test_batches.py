@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, cast
 
 import pytest
-from sqlalchemy import Engine, ForeignKey, delete, select, text, update
+from sqlalchemy import Engine, ForeignKey, delete, insert, select, text, update
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import afterwork as aw
@@ -75,6 +75,10 @@ class Thing(Base):
 
     @aw.method(lane="aside")
     def aside(self) -> None:
+        pass
+
+    @aw.method(external=True)
+    def outside(self) -> None:
         pass
 
     @aw.method
@@ -209,6 +213,87 @@ def test_a_ticket_that_a_job_before_it_has_moved_runs_in_its_new_lane(world: Wor
     ask(world, "work", "disturb", "work")
 
     assert [ended.run.lane for ended in world.run()] == ["main", "main", "other"]
+
+
+YESTERDAY = datetime.now(UTC) - timedelta(days=1)
+REWRITES: dict[str, tuple[dict[str, Any], list[tuple[str, str]]]] = {
+    "its root": ({"root_id": "Thing!1"}, [("work", "Thing!4"), ("work", "Thing!1")]),
+    "its work": ({"view_model": "Thing.aside"}, [("work", "Thing!4"), ("aside", "Thing!5")]),
+    "its work, which is outside": ({"view_model": "Thing.outside"}, [("work", "Thing!4"), ("outside", "Thing!5")]),
+    "its last moment": ({"not_after": YESTERDAY}, [("work", "Thing!4"), ("work", "Thing!5")]),
+    "its moment": ({"execute_earliest": YESTERDAY}, [("work", "Thing!5"), ("work", "Thing!4")]),
+}
+"""What a job may write into the last ticket of its lane, and what runs then."""
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("what", REWRITES)
+def test_a_ticket_that_a_job_before_it_has_rewritten_runs_as_it_says_then(world: World, way: Any, what: str) -> None:
+    values, expected = REWRITES[what]
+    Thing.act = staticmethod(lambda session, behind: way(session, SysAsyncTicket.id == 4, values))
+    ask(world, "work", "disturb", "work", "work")
+
+    assert [(work.removeprefix("Thing."), root) for work, root in works(world.run())[2:]] == expected
+    assert [bool(error) for error in errors(world.engine, SysAsyncTicket)] == [*[False] * 3, "not_after" in values]
+    assert sum(thing.n for thing in world.all(Thing)) == (3 if values.keys() & {"root_id", "execute_earliest"} else 2)
+
+
+def _save(session: Any, **values: Any) -> None:
+    session.add(SysAsyncTicket(view_model="Thing.work", root_id="Thing!1", **values))
+
+
+def _insert(session: Any, **values: Any) -> None:
+    session.connection().execute(insert(TICKETS).values(view_model="Thing.work", root_id="Thing!1", **values))
+
+
+@pytest.mark.parametrize("way", [_save, _insert])
+@pytest.mark.parametrize("values", [{"priority": 1}, {"execute_earliest": YESTERDAY}], ids=["priority", "moment"])
+def test_a_more_urgent_ticket_that_a_job_asks_for_runs_next(world: World, way: Any, values: dict[str, Any]) -> None:
+    Thing.act = staticmethod(lambda session, behind: way(session, **values))
+    ask(world, "work", "disturb", "work", "work")
+
+    assert [root for _, root in works(world.run())] == [f"Thing!{number}" for number in (2, 3, 1, 4, 5)]
+
+
+@pytest.mark.parametrize("way", [_save, _insert])
+def test_a_ticket_that_a_job_asks_for_and_that_comes_behind_disturbs_no_batch(world: World, way: Any) -> None:
+    Thing.act = staticmethod(lambda session, behind: way(session))
+    ask(world, *["disturb"] * 5)
+    world.run()
+
+    assert batches(world) == 2
+
+
+def test_what_others_ask_for_meanwhile_disturbs_no_batch(on_postgresql: World) -> None:
+    def by_another(session: Any, behind: Any) -> None:
+        _insert(session)
+        with on_postgresql.session() as other, other.begin():
+            _save(other, priority=1)
+
+    Thing.act = staticmethod(by_another)
+    ask(on_postgresql, "disturb", "work", "work")
+    on_postgresql.run()
+
+    assert batches(on_postgresql) == 3
+
+
+def _make(session: Any, behind: Any) -> None:
+    session.add(Thing(id=77))
+
+
+def _make_by_sql(session: Any, behind: Any) -> None:
+    session.connection().execute(insert(Thing).values(id=77, n=0))
+
+
+@pytest.mark.parametrize("way", [_make, _make_by_sql])
+def test_a_job_finds_the_root_that_one_before_it_has_made(world: World, way: Any) -> None:
+    Thing.act = staticmethod(way)
+    ask(world, "disturb")
+    with world.session() as session, session.begin():
+        session.add(SysAsyncTicket(view_model="Thing.work", root_id="Thing!77"))
+
+    assert works(world.run()) == [("Thing.disturb", "Thing!2"), ("Thing.work", "Thing!77")]
+    assert errors(world.engine, SysAsyncTicket) == [None, None]
 
 
 @pytest.mark.parametrize("name", ["raise_by_sql", "raise_past_the_session"])

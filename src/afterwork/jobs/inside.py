@@ -184,6 +184,8 @@ def _run(
                 break
         batch.is_executed = True
         session.flush()
+        if len(batch.claims) > 1 and session.may_have_written_tickets:
+            runner.trigger.check_unchanged(connection, batch.claims, runner.clock.now())
     finally:
         session.end()
     runner.reached("ran", batch.claims)

@@ -164,7 +164,10 @@ class Runner:
         def execute(one: Claim) -> tuple[Claim, Outcome]:
             session.begin_next()
             own = self._given(session, given.get(one.key, {}))
-            return one, self._execute_one(one, roots[one.key], own, give_up)
+            root = roots[one.key]
+            if isinstance(root, str) and one is not claims[0]:
+                root = self.trigger.roots(session, [one])[one.key]  # a run before this one may have made it
+            return one, self._execute_one(one, root, own, give_up)
 
         return execute
 

@@ -1,6 +1,7 @@
 """The session that a run's code works in. Its transaction is the run's: Afterwork begins and ends it."""
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any, NoReturn
 
 from sqlalchemy import Connection, event
@@ -9,6 +10,7 @@ from sqlalchemy.orm import ORMExecuteState, Session
 from afterwork.errors import CalculationWrites, TransactionIsTheRuns
 from afterwork.manifest.watching import WatchedSession
 from afterwork.model.machine.within import AT_THE_END
+from afterwork.model.ticket import is_ticket_class
 from afterwork.store.database import RUNNING, WHO_ENDS_IT
 from afterwork.store.direct import own
 from afterwork.store.role import LimitsOfRole
@@ -32,13 +34,16 @@ class RunSession(WatchedSession):
         self._limits = LimitsOfRole(connection)
         self._may_be_old = False
         self._failed: Exception | None = None
+        self.may_have_written_tickets = False
+        """Whether a job has saved a ticket, or has written something past the objects."""
 
     def _execute_internal(self, statement: Any, *others: Any, **options: Any) -> Any:
-        self._may_be_old = self._may_be_old or not getattr(statement, "is_select", False)
+        if not getattr(statement, "is_select", False):
+            self._may_be_old = self.may_have_written_tickets = True
         return super()._execute_internal(statement, *others, **options)
 
     def connection(self, *others: Any, **options: Any) -> Connection:
-        self._may_be_old = True
+        self._may_be_old = self.may_have_written_tickets = True
         if not self._flushing:
             self._save_changes()  # of others, which would be in the database by now if they had run alone
         return super().connection(*others, **options)
@@ -82,11 +87,18 @@ class RunSession(WatchedSession):
         if self._is_rolled_back:
             # It may have been a flush that failed, which code on the exception's way comes upon once more.
             raise self._failed or TransactionIsTheRuns(ROLLED_BACK)
+        self._note_tickets()
         try:
             super().flush(objects)
         except Exception as error:
             self._failed = error
             raise
+
+    def _note_tickets(self) -> None:
+        if self.may_have_written_tickets or self._is_clean():
+            return
+        changed = chain(self._new.values(), self.dirty, self.deleted)  # self.new would copy what may be large
+        self.may_have_written_tickets = any(is_ticket_class(type(obj)) for obj in changed)
 
     @property
     def _is_rolled_back(self) -> bool:

@@ -96,6 +96,10 @@ class Trigger(Protocol):
     def check(self, connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
         """Raise `BatchDisturbed` if claims are not any more what, and where, they were when they were claimed."""
 
+    def check_unchanged(self, connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
+        """Raise `BatchDisturbed` if one of several claims, none of which is settled, would be another one by now, or if
+        something that this transaction has written comes before it."""
+
     def is_used(self, lane: ColumnElement[str]) -> ColumnElement[bool]:
         """Whether something waits in a lane, due or not."""
 

@@ -212,6 +212,18 @@ class Tickets:
             rows = connection.execute(held).all()
         return next(map(TicketRow.of, rows), None)
 
+    def rows(
+        self, connection: Connection, keys: Sequence[Any], now: datetime, lane: str, priority: int
+    ) -> list[TicketRow]:
+        """Those of some tickets that are still to run, in the same place of a lane, in its order."""
+        place = {"which": [*keys], "at": self.moment(now), "its_lane": lane, "its_priority": priority}
+        found = self._select().where(self._is_among(many=True), *self._is_still("in place"))
+        with any_text(connection):
+            return [
+                TicketRow.of(row)
+                for row in connection.execute(found.order_by(self.columns.moment, self.columns.key), place)
+            ]
+
     def end(self, connection: Connection, ended: Sequence[Ended], now: datetime) -> None:
         """Write Done, DeleteTime, Error and Attempts. Raises `NotWritten` if a trigger has passed over that in
         silence."""

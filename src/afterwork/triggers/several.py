@@ -86,6 +86,10 @@ class TicketsAndTimers:
             if own:
                 trigger.check(connection, own, now)
 
+    def check_unchanged(self, connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
+        own = [claim for claim in claims if self._of(claim.key) is self.tickets]
+        self.tickets.check_unchanged(connection, own, now)
+
     def is_used(self, lane: ColumnElement[str]) -> ColumnElement[bool]:
         return self.tickets.is_used(lane) | self.hits.is_used(lane)
 

@@ -27,6 +27,7 @@ from afterwork.store import abilities
 from afterwork.store.limits import Limits
 from afterwork.store.routing import ALL, Routing
 from afterwork.store.ticket_columns import aware, most_attempts
+from afterwork.store.ticket_order import are_as_claimed
 from afterwork.store.tickets import Ended, Group, TicketRow, Tickets
 from afterwork.triggers.left import Left
 from afterwork.triggers.roots import Roots
@@ -204,6 +205,14 @@ class TicketTrigger:
             found = self.tickets.in_places(connection, places, now)
         if found < len(claims):
             raise BatchDisturbed()
+
+    def check_unchanged(self, connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
+        lanes: dict[str, list[TicketRow]] = {}
+        for claim in claims:
+            lanes.setdefault(claim.run.lane, []).append(claim.row)
+        for lane, rows in lanes.items():
+            if not are_as_claimed(self.tickets, connection, rows, now, lane):
+                raise BatchDisturbed()
 
     def kept_minutes(self, keep: int, error: str | None) -> int:
         """How long what is left of a run is kept."""

@@ -1,0 +1,49 @@
+"""Whether tickets that were claimed together are as they were claimed, and still the first of their lane."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Boolean, ColumnElement, Connection, and_, bindparam, func, literal_column, or_, select, true
+
+from afterwork.store.ticket_columns import Columns
+from afterwork.store.tickets import TicketRow, Tickets
+
+OTHER = "other_ticket"
+
+
+def are_as_claimed(
+    tickets: Tickets, connection: Connection, rows: Sequence[TicketRow], now: datetime, lane: str
+) -> bool:
+    """Return whether the first tickets of a lane are these, in their order, each as it was. They have one priority."""
+    keys, priority = [row.key for row in rows], rows[0].priority
+    if tickets.rows(connection, keys, now, lane, priority) != [*rows]:
+        return False
+    return not _are_overtaken(tickets, connection, keys, now, lane, priority)
+
+
+def _are_overtaken(
+    tickets: Tickets, connection: Connection, keys: Sequence[Any], now: datetime, lane: str, priority: int
+) -> bool:
+    """Return whether this transaction has put another ticket in front of the last of these."""
+    table = tickets.contract.table
+    other, one = (Columns(tickets.contract, table.alias(name), tickets.dialect) for name in (OTHER, "one_ticket"))
+    among: Any = bindparam("keys", keys, expanding=True)
+    last = select(func.max(one.moment)).where(one.key.in_(among)).scalar_subquery()
+    found = select(other.key).where(
+        other.pending,
+        other.lane == lane,
+        or_(other.priority < priority, and_(other.priority == priority, other.moment < last)),
+        other.key.not_in(among),
+        other.is_due_at(bindparam("at", tickets.moment(now), type_=other.earliest.type)),
+        _is_own(tickets.dialect),
+    )
+    return connection.execute(found.limit(1)).first() is not None
+
+
+def _is_own(dialect: str) -> ColumnElement[bool]:
+    """Return the condition that this transaction has written a row. What others have committed since is none of its
+    doing. On SQLite nobody else writes meanwhile."""
+    if dialect == "sqlite":
+        return true()
+    return literal_column(f"{OTHER}.xmin = CAST(pg_current_xact_id() AS xid)", Boolean())
