@@ -2,14 +2,17 @@
 should."""
 
 from collections.abc import Collection
+from datetime import timedelta
 from itertools import combinations
 from typing import Any
 from xml.etree import ElementTree
 
+import pytest
 from sqlalchemy import Column, ForeignKey, Table
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 import afterwork as aw
+from afterwork.cli.model import declared_lines
 from afterwork.insight import model as views
 from afterwork.insight.classes_picture import picture as of_classes
 from afterwork.insight.drawing import styled
@@ -167,6 +170,34 @@ def test_the_model_is_told_with_its_conditions_in_words() -> None:
     (packing,) = MODEL.view_models
     assert [(one.name, one.enabled) for one in packing.actions] == [("pack", "self.root.size > 0")]
     assert list(packing.work.starts) == ["When something that it has read changes", "By a ticket"]
+
+
+@pytest.mark.parametrize(
+    ("timeout", "said"),
+    [
+        (None, None),
+        (timedelta(minutes=5), "time-out 300 s"),
+        (timedelta(milliseconds=200), "time-out 0.2 s"),
+        (timedelta.max, "no time-out"),
+    ],
+)
+def test_the_model_tells_how_long_a_run_may_take(timeout: timedelta | None, said: str | None) -> None:
+    class Own(DeclarativeBase): ...
+
+    class SysAsyncTicket(aw.AsyncTicket, Own): ...
+
+    class Item(Own):
+        __tablename__ = "item"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+        @aw.method(timeout=timeout)
+        def shrink(self) -> None: ...
+
+    found = views.view(aw.Afterwork(Own).model)
+
+    (item,) = (one for one in found.classes if one.name == "Item")
+    assert item.methods[0].timeout == said
+    assert f"By a ticket; lane main{f'; {said}' if said else ''}" in "\n".join(declared_lines(found))
 
 
 def test_the_fewer_ones_come_first_in_an_association() -> None:

@@ -57,6 +57,7 @@ def test_what_has_expired_is_told_apart_from_what_has_failed(the_shop: Shop) -> 
 
     assert [type(one) for one in the_shop.seen if isinstance(one, Failed | Expired)] == [Expired, Failed]
     insight = the_shop.app.insight(the_shop.engine)
+    assert insight.gauges().expired == 1
     counts = insight.ticket_counts(TicketFilter())
     assert (counts["expired"].number, counts["failed"].number) == (1, 1)
     for state, key in (("expired", "1"), ("failed", "2")):

@@ -2,14 +2,19 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import text
+from sqlalchemy import insert, select, text
 from starlette.testclient import TestClient
 
 import afterwork as aw
 from afterwork.events import FellAsleep
+from afterwork.manifest.due import HELD, WAITING
+from afterwork.manifest.tables import definition as definitions
+from afterwork.manifest.tables import due as dues
 from tests.conftest import Shop, Trade
 from tests.support import trade
 from tests.support.shop import SysAsyncTicket, add_customer
@@ -102,6 +107,24 @@ def test_metrics_tell_of_caches_and_the_journal(the_trade: Trade) -> None:
     assert before["afterwork_journal_changes"] > 0
     assert after["afterwork_journal_changes"] == 0
     assert after["afterwork_caches_stale"] == 0
+    assert after["afterwork_tickets_expired"] == 0
+
+
+@pytest.mark.parametrize(("due", "count"), [(HELD, 1), (WAITING, 1), (datetime(2999, 1, 1, tzinfo=UTC), 0)])
+def test_what_waits_for_other_caches_is_stale_and_what_waits_for_a_moment_is_not(
+    the_trade: Trade, due: datetime, count: int
+) -> None:
+    with the_trade.session() as session, session.begin():
+        session.add(trade.Customer(name="Ann"))
+    the_trade.run()
+    with the_trade.engine.begin() as connection:
+        number = connection.execute(select(definitions.c.id).limit(1)).scalar_one()
+        waiting = {"cache": 1, "definition": number, "due": due, "since": the_trade.clock.now(), "cause": "new"}
+        connection.execute(insert(dues).values(waiting))
+
+    found = the_trade.app.insight(the_trade.engine).gauges()
+
+    assert (found.stale, found.stale_for) == (count, 0)
 
 
 def test_a_long_transaction_is_told_with_its_process(client: TestClient, the_shop: Shop) -> None:

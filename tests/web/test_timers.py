@@ -150,7 +150,7 @@ def test_runs_and_servers_are_shown_with_marks(office: Office, client: TestClien
     (run,) = found["running"]
     assert (run["kind"], run["work"], run["root_id"], run["taken_over"]) == ("timer", "Work", "Task!1", 1)
     assert "40 of 100" in page
-    assert "after 1 that died" in page
+    assert "taken over once" in page
 
 
 def test_a_lane_is_paused_and_resumed(office: Office, client: TestClient, program: TestClient, act: Act) -> None:

@@ -96,6 +96,7 @@ def _view_model_lines(found: ViewModelView) -> Iterator[str]:
 
 
 def _work_lines(work: WorkView, indent: str, after: str) -> Iterator[str]:
-    yield f"{indent}{work.name}{after}: {'; '.join(work.starts)}; lane {work.lane}"
+    parts = [*work.starts, f"lane {work.lane}", *([work.timeout] if work.timeout else [])]
+    yield f"{indent}{work.name}{after}: {'; '.join(parts)}"
     if work.precondition:
         yield f"{indent}  only if {work.precondition}"

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Executable, Select, bindparam, func, select, 
 from afterwork.insight import servers
 from afterwork.journal.change import moment_of
 from afterwork.journal.tables import journal as entries
+from afterwork.manifest.due import HELD
 from afterwork.manifest.tables import definition as definitions
 from afterwork.manifest.tables import due as dues
 from afterwork.model.readable import readable
@@ -21,6 +22,8 @@ from afterwork.model.unique import has_begun
 from afterwork.store import tables
 from afterwork.store.database import Database
 from afterwork.store.ticket_columns import Columns, aware
+from afterwork.store.ticket_filter import TicketFilter
+from afterwork.store.ticket_walk import Walk
 from afterwork.store.tickets import Group, tickets_of
 
 MOST = 100_000
@@ -54,11 +57,13 @@ class Transaction:
 
 @dataclass(frozen=True)
 class Gauges:
-    """Numbers of this moment. `stale` counts caches that are due, the first of them for `stale_for` seconds; `journal`
-    counts changes that no server has taken, the first of them `journal_for` seconds old. `late` has the timers that are
-    late, with the seconds. `longest` is None where there is none, or the database does not tell."""
+    """Numbers of this moment. `expired` counts receipts of tickets whose turn came too late. `stale` counts caches that
+    are due, the first of them for `stale_for` seconds, and those that wait for others; `journal` counts changes that no
+    server has taken, the first of them `journal_for` seconds old. `late` has the timers that are late, with the
+    seconds. `longest` is None where there is none, or the database does not tell."""
 
     lanes: Sequence[LaneGauge]
+    expired: int
     stale: int
     stale_for: float
     journal: int
@@ -74,6 +79,7 @@ def gauges(database: Database, model: ReadModel, connection: Connection, now: da
     journal, journal_for = _journal(connection, now) if model.caches else (0, 0.0)
     return Gauges(
         list(_lanes(database, model, connection, now)),
+        _expired(database, model, connection, now),
         stale,
         stale_for,
         journal,
@@ -94,6 +100,11 @@ def _lanes(database: Database, model: ReadModel, connection: Connection, now: da
             one.lane, one.waiting + other.waiting, max(one.oldest, other.oldest), one.later + other.later
         )
     return list(found.values())
+
+
+def _expired(database: Database, model: ReadModel, connection: Connection, now: datetime) -> int:
+    walk = Walk(tickets_of(model.contract, database.dialect), now)
+    return walk.count(connection, TicketFilter(state="expired")).number
 
 
 def _lane(c: Columns, connection: Connection, group: Group, bound: datetime, now: datetime) -> LaneGauge:
@@ -117,9 +128,10 @@ def _stale(connection: Connection, now: datetime) -> tuple[int, float]:
     for definition in connection.execute(select(definitions.c.id)).scalars().all():
         due = dues.c.due
         own = dues.c.definition == definition, dues.c.claim.is_(None), ~dues.c.fill
-        rows = select(due.label("moment")).where(*own, due <= bindparam("now", now, type_=due.type)).order_by(due)
-        found, first = connection.execute(_counted(rows)).one()
-        count, longest = count + found, max(longest, _since(first, now))
+        rows = select(due.label("moment")).where(*own).order_by(due)
+        found, first = connection.execute(_counted(rows.where(due <= bindparam("now", now, type_=due.type)))).one()
+        held, _ = connection.execute(_counted(rows.where(due >= HELD))).one()
+        count, longest = count + found + held, max(longest, _since(first, now))
     return count, longest
 
 

@@ -14,6 +14,7 @@ from afterwork.model.cache import DerivedCache
 from afterwork.model.columns import python_type
 from afterwork.model.machine.declare import EventMethod
 from afterwork.model.reading import ReadModel
+from afterwork.model.timeout import NEVER
 from afterwork.model.work import MethodWork, ViewModelWork, Work
 
 
@@ -48,7 +49,8 @@ class AssociationView:
 
 @dataclass(frozen=True)
 class WorkView:
-    """What a ticket or a timer can start. `precondition` and `starts` are in words."""
+    """What a ticket or a timer can start. `precondition`, `timeout` (None if it declares none) and `starts` are in
+    words."""
 
     name: str
     doc: str
@@ -56,6 +58,7 @@ class WorkView:
     lane: str
     external: bool
     attempts: int
+    timeout: str | None
     starts: Sequence[str]
 
 
@@ -202,7 +205,19 @@ def _work(model: ReadModel, work: Work) -> WorkView:
         case ViewModelWork(view_model=view_model):
             doc, precondition = summary(view_model), None
     attempts = work.retry.attempts if work.retry else 1
-    return WorkView(work.name, doc, precondition, work.lane, work.external, attempts, list(_starts(model, work)))
+    starts, timeout = list(_starts(model, work)), _timeout(work)
+    return WorkView(work.name, doc, precondition, work.lane, work.external, attempts, timeout, starts)
+
+
+def _timeout(work: Work) -> str | None:
+    """Return how long a run may take, as its work declares it."""
+    match work.timeout:
+        case None:
+            return None
+        case timeout if timeout == NEVER:
+            return "no time-out"
+        case timeout:
+            return f"time-out {timeout.total_seconds():g} s"
 
 
 def _starts(model: ReadModel, work: Work) -> Iterator[str]:

@@ -22,7 +22,8 @@ MOST = 1000
 @dataclass(frozen=True)
 class RunningView:
     """A run that goes on, since a moment in UTC. `kind` says what `ticket` is the key of: a ticket, a hit of a timer,
-    or an action that runs once. `taken_over` counts servers that have died at it; `said` is how far it says to be."""
+    or an action that runs once. `taken_over` counts how often it was begun anew, since a server had died, was stopped,
+    or had lost it. `said` is how far it says to be."""
 
     run: str
     kind: Kind

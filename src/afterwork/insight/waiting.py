@@ -42,7 +42,8 @@ class Waiting:
     def _runs(self, ticket: TicketView) -> Iterator[str]:
         for run in self.running:
             if run.ticket == ticket.key:
-                again = f" {run.taken_over} servers have died at it before." if run.taken_over else ""
+                times = "once" if run.taken_over == 1 else f"{run.taken_over} times"
+                again = f" It was taken over {times}." if run.taken_over else ""
                 yield f"It runs on server {run.server} since {_moment(run.since)}, outside of a transaction.{again}"
         if ticket.said is not None and ticket.said.stopping:
             yield "It was asked to stop: nothing of it will be saved."

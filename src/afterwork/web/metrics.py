@@ -54,6 +54,7 @@ def _of_moment(found: Gauges) -> Iterator[Metric]:
         for name, metric in lanes.items():
             metric.add_metric([lane.lane], getattr(lane, name))
     yield from lanes.values()
+    yield GaugeMetricFamily("afterwork_tickets_expired", "Receipts of tickets that came too late.", found.expired)
     yield GaugeMetricFamily("afterwork_caches_stale", "Caches that are stale.", found.stale)
     yield GaugeMetricFamily("afterwork_caches_oldest_seconds", "How long the first has been stale.", found.stale_for)
     yield GaugeMetricFamily("afterwork_journal_changes", "Changes that no server has taken.", found.journal)
