@@ -99,8 +99,10 @@ def views(connection: Connection, model: ReadModel) -> list[TimerView]:
     c, h = tables.timer.c, tables.hit.c
     own = select(h.view_model).where(h.view_model == c.name, h.done.is_(None), h.error.is_(None)).limit(BOUND + 1)
     left = select(func.count()).select_from(own.correlate(tables.timer).subquery()).scalar_subquery()
+    f = tables.found.c
+    to_note = select(func.coalesce(func.sum(f.size), 0)).where(f.timer == c.name).scalar_subquery()
     own_columns = readable_columns(tables.timer, connection.dialect.name)
-    rows = {row.name: row for row in connection.execute(select(*own_columns, left.label("left")))}
+    rows = {row.name: row for row in connection.execute(select(*own_columns, (left + to_note).label("left")))}
     said = progress.of_hits(connection)
     names = sorted(rows.keys() | model.timers.keys())
     return [replace(_view(model, name, rows.get(name)), running=said.get(name, ())) for name in names]

@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaD
 
 from afterwork.model.moment import UtcDateTime
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 
 metadata = MetaData()
 
@@ -153,6 +153,19 @@ hit = Table(
 )
 """The objects that rounds of timers have hit, each with a row like a ticket's. One that failed keeps its row, and with
 it the id of its run, until it is hit again or has been forgotten. `due` and `variables` are those of the round."""
+
+found = Table(
+    "afterwork_found",
+    metadata,
+    Column("timer", Text, primary_key=True),
+    Column("first", UtcDateTime, primary_key=True),
+    Column("size", Integer, nullable=False),
+    Column("roots", Text, nullable=False),
+    Column("due", UtcDateTime, nullable=False),
+    Column("variables", Text),
+)
+"""The objects that rounds have found, beyond a first slice, until they are noted as hits: a slice of `size` in each
+row. `first` is the moment of the first hit in it; `due` and `variables` are those of the round."""
 
 once = Table(
     "afterwork_once",

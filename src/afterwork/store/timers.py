@@ -7,14 +7,29 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, column, func, insert, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    column,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 
 from afterwork.model.moment import UtcDateTime
 from afterwork.model.readable import readable
 from afterwork.store.direct import Direct
 from afterwork.store.progress import CANCELLED, ask_to_stop, let_go_on
+from afterwork.store.tables import found
 from afterwork.store.tables import hit as hits
 from afterwork.store.tables import lease as leases
+from afterwork.store.tables import suspect as suspects
 from afterwork.store.tables import timer as timers
 from afterwork.store.texts import storable, storable_or_none
 
@@ -39,12 +54,17 @@ _END = {"postgresql": "TIMESTAMPTZ '9999-12-30 00:00:00+00'", "sqlite": "'9999-1
 _READY = (
     "SELECT timer.name AS name FROM afterwork_timer AS timer WHERE {ours} AND NOT timer.paused"
     " AND (timer.due <= :now OR timer.set_at > :later)"
+    " AND NOT EXISTS (SELECT 1 FROM afterwork_found AS found WHERE found.timer = timer.name)"
     f" AND NOT EXISTS (SELECT 1 FROM afterwork_hit AS hit WHERE {_PENDING}) ORDER BY timer.due LIMIT {AT_ONCE}"
 )
+_TO_NOTE = (
+    "SELECT timer.name AS name FROM afterwork_timer AS timer WHERE {ours}"
+    f" AND timer.name IN (SELECT timer FROM afterwork_found) ORDER BY timer.name LIMIT {AT_ONCE}"
+)
 _DUE = (
-    f"SELECT name, NULL AS due FROM ({_READY}) AS ready UNION ALL"
-    " SELECT NULL, min(timer.due) FROM afterwork_timer AS timer WHERE {ours} AND NOT timer.paused AND timer.due > :now"
-    " AND timer.due < {end}"
+    "SELECT NULL AS name, min(timer.due) AS due, false AS to_note FROM afterwork_timer AS timer WHERE {ours}"
+    " AND NOT timer.paused AND timer.due > :now AND timer.due < {end} UNION ALL"
+    f" SELECT name, NULL, false FROM ({_READY}) AS ready UNION ALL SELECT name, NULL, true FROM ({_TO_NOTE}) AS noting"
 )
 
 
@@ -83,10 +103,11 @@ class Cancellation:
 
 @dataclass(frozen=True)
 class Next:
-    """The timers that are due, and when another one will be."""
+    """The timers that are due, when another one will be, and those that have found what is still to be noted."""
 
-    ready: Sequence[str]
-    moment: datetime | None
+    ready: Sequence[str] = ()
+    moment: datetime | None = None
+    to_note: Sequence[str] = ()
 
 
 class Timers:
@@ -96,27 +117,34 @@ class Timers:
         self._names = json.dumps(list(names))
         moments = (bindparam("now", type_=UtcDateTime()), bindparam("later", type_=UtcDateTime()))
         due = text(_DUE.format(ours=_OURS[dialect], end=_END[dialect])).bindparams(*moments)
-        self._due = Direct(due.columns(column("name"), column("due", UtcDateTime())))
+        self._due = Direct(due.columns(column("name"), column("due", UtcDateTime()), column("to_note")))
 
     def next(self, connection: Connection, now: datetime) -> Next:
         """What is due now, and what comes next. One statement, however many timers there are."""
-        found = self._due.execute(connection, {"names": self._names, "now": now, "later": now + CLOCK_SLACK})
-        ready = [name for name, _ in found if name is not None]
-        return Next(ready, next((due for name, due in found if name is None), None))
+        rows = self._due.execute(connection, {"names": self._names, "now": now, "later": now + CLOCK_SLACK})
+        ready = [name for name, _, to_note in rows if name is not None and not to_note]
+        noting = [name for name, _, to_note in rows if to_note]
+        return Next(ready, next((due for name, due, _ in rows if name is None), None), noting)
 
     def lock(self, connection: Connection, name: str, now: datetime) -> TimerRow | None:
         """Lock the row of a timer that is due, for the transaction that is open; None if another server has it."""
         c = timers.c
-        going_on = select(hits.c.id).where(_is_pending(name), hits.c.execute_earliest <= now)
-        is_due = c.name == name, ~c.paused, (c.due <= now) | (c.set_at > now + CLOCK_SLACK), ~going_on.exists()
-        found = _rows(connection.dialect.name).where(*is_due).with_for_update(skip_locked=True)
-        row = connection.execute(found).one_or_none()
+        going_on = select(hits.c.id).where(_is_pending(name), hits.c.execute_earliest <= now).exists()
+        to_note = select(found.c.timer).where(found.c.timer == name).exists()
+        is_due = c.name == name, ~c.paused, (c.due <= now) | (c.set_at > now + CLOCK_SLACK), ~going_on, ~to_note
+        due = _rows(connection.dialect.name).where(*is_due).with_for_update(skip_locked=True)
+        row = connection.execute(due).one_or_none()
         return None if row is None else TimerRow(*row)
 
     def hold(self, connection: Connection, name: str) -> TimerRow:
         """Lock the row of a timer, whether it is due or not, for the transaction that is open."""
-        found = _rows(connection.dialect.name).where(timers.c.name == name).with_for_update()
-        return TimerRow(*connection.execute(found).one())
+        own = _rows(connection.dialect.name).where(timers.c.name == name).with_for_update()
+        return TimerRow(*connection.execute(own).one())
+
+    def get(self, connection: Connection, name: str) -> TimerRow | None:
+        """Read the row of a timer."""
+        row = connection.execute(_rows(connection.dialect.name).where(timers.c.name == name)).one_or_none()
+        return None if row is None else TimerRow(*row)
 
     def rows(self, connection: Connection) -> dict[str, TimerRow]:
         """All timers that the database knows of, by name."""
@@ -161,8 +189,8 @@ class Hits:
     def rounds(self, connection: Connection, keys: Collection[str]) -> dict[str, tuple[datetime | None, str | None]]:
         """The due time and the variables of the rounds that hits belong to, by the keys of the hits."""
         c = hits.c
-        found = select(c.id, c.due, c.variables).where(c.id.in_(keys))
-        return {row.id: (row.due, row.variables) for row in connection.execute(found)}
+        own = select(c.id, c.due, c.variables).where(c.id.in_(keys))
+        return {row.id: (row.due, row.variables) for row in connection.execute(own)}
 
     def pending(self, connection: Connection, name: str) -> set[str | None]:
         """The objects whose hits by a timer have not ended."""
@@ -173,6 +201,21 @@ class Hits:
         c = hits.c
         own = select(c.root_id, c.id).where(c.view_model == name, c.error != CANCELLED)
         return {row.root_id: row.id for row in connection.execute(own)}
+
+    def there(self, connection: Connection, name: str, roots: Collection[str | None]) -> dict[str | None, str | None]:
+        """The hits of a timer that some objects have already. Those that have failed stand with their keys, to be hit
+        again; those that have not ended with None."""
+        c = hits.c
+        ours = c.root_id.is_(None) if None in roots else c.root_id.in_(roots)
+        is_there = _is_pending(name) | and_(c.view_model == name, c.error != CANCELLED)
+        own = select(c.root_id, c.id, c.error).where(is_there, ours)
+        rows = connection.execute(own.order_by(c.error.is_(None)))  # what is pending counts, if an object has both
+        return {row.root_id: None if row.error is None else row.id for row in rows}
+
+    def forgive(self, connection: Connection, name: str) -> None:
+        """Let the hits of a timer that were given up be tried again."""
+        own = select(hits.c.id).where(hits.c.view_model == name, hits.c.error.is_not(None))
+        connection.execute(delete(suspects).where(suspects.c.key.in_(own)))
 
     def cancel(self, connection: Connection, name: str, now: datetime) -> Cancellation:
         """End the hits of a timer that have not begun, and ask the runs of the others to stop."""

@@ -41,8 +41,8 @@ class TicketsAndTimers:
             lane: sorted({priority for one in found for priority in one.lanes.get(lane, ())}, key=_rank)
             for lane in (name for one in found for name in one.lanes)
         }
-        coming = self.timers.next(connection, now) if self.hits.routing.does("timers") else Next((), None)
-        if coming.ready:
+        coming = self.timers.next(connection, now) if self.hits.routing.does("timers") else Next()
+        if coming.ready or coming.to_note:
             lanes[TIMERS] = [0]
         moments = [moment for moment in (coming.moment, *(one.next_moment for one in found)) if moment is not None]
         return Due(lanes, min(moments, default=None))

@@ -1,15 +1,14 @@
 """A round of a timer: at a due time, once over all servers, the objects are found for which its job is to run.
 
-What is found is noted, in the transaction that also says when the timer is due next. From then on the hits are run as
-tickets are: in lanes, batched or by lease, with retries, by any server.
+What is found is kept, in the transaction that also says when the timer is due next, and noted a slice at a time. From
+then on the hits are run as tickets are: in lanes, batched or by lease, with retries, by any server.
 """
 
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Alias, Connection, Select, Table
 
@@ -26,23 +25,15 @@ from afterwork.model.timer import TimedWork
 from afterwork.model.variable import DUE, Variables
 from afterwork.store import suspects
 from afterwork.store.database import Database
-from afterwork.store.hits import HIT
 from afterwork.store.suspects import ROUND as ROUND_KEY
-from afterwork.store.suspects import Suspect
-from afterwork.store.timers import Cancellation, Hits, Timers, larger_round, new_round
+from afterwork.store.timers import Cancellation, TimerRow, Timers, larger_round, new_round
+from afterwork.triggers.timer.noting import Noting
 from afterwork.triggers.timer.objects import found_by
-from afterwork.triggers.timer.plan import changed, plan, resumed
+from afterwork.triggers.timer.plan import Plan, changed, plan, resumed
+
+Some = TypeVar("Some")
 
 ROUND = "round of "
-STEP = timedelta(microseconds=1)
-"""What tells the moments of two hits apart, of which one comes after the other."""
-
-ROOM = timedelta(seconds=1)
-"""In so long before the moment of a round its hits are put, so that those of another one at the same moment have room
-behind them."""
-
-KEPT_MINUTES = 0
-"""How long the row of a hit is kept that has ended well."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +46,8 @@ class Rounds:
     clock: Clock
     events: Events
     variables: Mapping[str, Any]
-    hits: Hits = field(default_factory=Hits)
-    care: Care = field(default_factory=Care)
+    noting: Noting
+    care: Care
 
     def register(self, connection: Connection) -> None:
         """Note timers that are new, and those whose schedule has changed."""
@@ -74,9 +65,14 @@ class Rounds:
             self.events.emit(TimerIsGone(name))
 
     def fire(self, connection: Connection) -> Iterator[str]:
-        """Fire what is due, each in a transaction of its own. Yields the names of the timers that had a round."""
-        ready = self.timers.next(connection, self.clock.now()).ready
+        """Fire what is due, each in a transaction of its own, after a further slice of each round that has found more.
+        Yields the names of the timers that had a round, or a slice."""
+        coming = self.timers.next(connection, self.clock.now())
         connection.commit()
+        yield from self.noting.go_on(connection, coming.to_note)
+        yield from self._fire_all(connection, coming.ready)
+
+    def _fire_all(self, connection: Connection, ready: Sequence[str]) -> Iterator[str]:
         beyond = suspects.beyond(self.database, connection, [ROUND_KEY + name for name in ready])
         connection.commit()
         for name in ready:
@@ -115,94 +111,99 @@ class Rounds:
         """End what is left of a round: hits that have not begun at once, runs that go on when they next look."""
         with self.database.transaction(connection):
             self.timers.hold(connection, name)
-            return self.hits.cancel(connection, name, self.clock.now())
+            return self.noting.cancel(connection, name)
 
     def dry(self, connection: Connection, name: str) -> Sequence[str | None]:
         """The objects that a round would hit now, in order; nothing is run, noted or changed. [None] stands for the one
         run of a job without a root."""
         timed, now = self.works[name], self.clock.now()
-        self.database.execute_begin(connection)
-        try:
-            with CONTAINED:
-                return self._found(connection, timed, self._begun(timed, now), RunSession(connection)).objects
-        except _CalledOff:
-            return []
-        finally:
-            self.database.give_up(connection)
+        with self.database.snapshot(connection):
+            found = self._search(connection, timed, self.timers.get(connection, name), now)
+            return found.objects or []
 
     def now(self, connection: Connection, name: str) -> int:
         """Have a round now, besides those at due times. Returns how many objects it has hit. If a round goes on, they
         are added to it."""
         timed, now = self.works[name], self.clock.now()
+        ahead = self._ahead(connection, lambda: self._search(connection, timed, self.timers.get(connection, name), now))
         with self.database.transaction(connection):
             self._forgive(connection, name)
             row = self.timers.hold(connection, name)
-            going_on = self.hits.last_pending(connection, name, now) is not None
-            hit = self._hit(connection, timed, now, now)
-            count = 0 if hit is None else hit.count
-            others = {} if hit is None else larger_round(count) if going_on else new_round(count, now)
+            found = ahead if ahead and ahead.row == row else self._search(connection, timed, row, now)
+            going_on = self.noting.last(connection, name, now) is not None
+            count = len(found.objects or ())
+            others = {} if found.objects is None else larger_round(count) if going_on else new_round(count, now)
             self.timers.set_due(connection, name, row.due, row.set_at, last_due=now, **others)
+            self.noting.begin(connection, name, found.objects or [], now, found.variables)
             return count
-
-    def _count_given_up(self, connection: Connection, name: str, beyond: Sequence[Suspect], now: datetime) -> None:
-        """Hits that are not tried any more have failed as soon as their object is hit."""
-        if beyond:
-            why = str(given_up(beyond[-1], self.database.settings))
-            self.timers.count(connection, name, len(beyond), why, now)
 
     def _forgive(self, connection: Connection, name: str) -> None:
         """Somebody wants a timer to be tried: what was given up is tried again."""
-        suspects.clear(connection, [ROUND_KEY + name, *self.hits.failed(connection, name).values()])
+        suspects.clear(connection, [ROUND_KEY + name])
+        self.noting.hits.forgive(connection, name)
 
     def _fire(self, connection: Connection, timed: TimedWork) -> int | None:
         now = self.clock.now()
+        ahead = self._ahead(connection, lambda: self._look(connection, timed, now))
         with self.database.transaction(connection):
             row = self.timers.lock(connection, timed.name, now)
             if row is None:
                 return None
-            planned = plan(timed.when, row.due, row.set_at, row.last_due, now)
+            planned = _plan(timed, row, now)
             if planned.fire is None:
                 self.timers.set_due(connection, timed.name, planned.due, now)
                 return None
-            hit = self._hit(connection, timed, planned.fire, now)
-            others = {} if hit is None else new_round(hit.count, now)
+            found = ahead if ahead and ahead.row == row else self._search(connection, timed, row, planned.fire)
+            others = {} if found.objects is None else new_round(len(found.objects), now)
             self.timers.set_due(connection, timed.name, planned.due, now, last_due=planned.fire, **others)
-            if hit is not None:
-                self._count_given_up(connection, timed.name, hit.given_up, now)
+            self.noting.begin(connection, timed.name, found.objects or [], planned.fire, found.variables)
             self.events.emit(Reached("before commit", ROUND + timed.name))
         self.events.emit(Reached("after commit", ROUND + timed.name))
-        if hit is None:
+        if found.objects is None:
             return None
-        self.events.emit(Fired(timed.name, planned.fire.isoformat(), hit.count))
-        return hit.count
+        self.events.emit(Fired(timed.name, planned.fire.isoformat(), len(found.objects)))
+        return len(found.objects)
 
-    def _hit(self, connection: Connection, timed: TimedWork, moment: datetime, now: datetime) -> "_Hit | None":
-        """Note the hits of a round for the due time `moment`. Returns None if `before` has called it off."""
-        session = RunSession(connection)
-        try:
-            variables = self._begun(timed, moment)
-            with CONTAINED:
-                found = self._found(connection, timed, variables, session)
-                session.flush()
-        except _CalledOff:
+    def _ahead(self, connection: Connection, search: Callable[[], Some]) -> Some | None:
+        """What a round finds, searched for before its transaction begins if that keeps others from writing. It counts
+        as long as the timer's row is the same: no other round has been there since."""
+        if not self.database.has_one_writer:
             return None
+        with self.database.snapshot(connection):
+            return search()
+
+    def _look(self, connection: Connection, timed: TimedWork, now: datetime) -> "_Found | None":
+        """What the round finds that is due; None if none is."""
+        row = self.timers.lock(connection, timed.name, now)
+        fire = None if row is None else _plan(timed, row, now).fire
+        return None if row is None or fire is None else self._search(connection, timed, row, fire)
+
+    def _search(self, connection: Connection, timed: TimedWork, row: TimerRow | None, moment: datetime) -> "_Found":
+        """Find the objects of a round for the due time `moment`."""
+        session, variables = RunSession(connection), self._begun(timed, moment)
+        try:
+            with CONTAINED:
+                objects = self._objects(connection, timed, variables, session)
+                session.flush()
         finally:
             session.end()
-        own = {"due": moment, "variables": keep(variables.changed())}
-        return _Hit(len(found.objects), self._note(connection, timed, found, now, own))
+        return _Found(row, objects, keep(variables.changed()))
 
     def _begun(self, timed: TimedWork, moment: datetime) -> Variables:
         given = {name: value for name, value in self.variables.items() if name in timed.variables}
         return Variables(timed.variables, {**timed.variables, **given, DUE: moment})
 
-    def _found(self, connection: Connection, timed: TimedWork, variables: Variables, session: RunSession) -> "_Found":
-        """The objects of a round, in order. Those that have failed come last, so that they never take the places of
-        others; those that a run goes on for are left out."""
+    def _objects(
+        self, connection: Connection, timed: TimedWork, variables: Variables, session: RunSession
+    ) -> Sequence[str | None] | None:
+        """The objects of a round, in order; None if `before` has called it off. Those that have failed come last, so
+        that they never take the places of others; those that a run goes on for are left out."""
         if timed.when.before is not None and timed.when.before(variables) is False:
-            raise _CalledOff
-        failed, going_on = self.hits.failed(connection, timed.name), self.hits.pending(connection, timed.name)
+            return None
+        going_on = self.noting.going_on(connection, timed.name)
         if timed.root is None:
-            return _Found([] if None in going_on else [None], failed)
+            return [] if None in going_on else [None]
+        failed = self.noting.hits.failed(connection, timed.name)
         most = timed.when.max_answers
         enough = None if most is None else most + len(failed) + len(going_on)
         keys = _only_keys(timed.criteria(variables), timed, enough)
@@ -212,33 +213,7 @@ class Rounds:
             if len(roots) == enough:
                 break
         free = [root for root in roots if root not in going_on]
-        return _Found(sorted(free, key=failed.__contains__)[:most], failed)
-
-    def _note(
-        self, connection: Connection, timed: TimedWork, found: "_Found", now: datetime, own: Mapping[str, Any]
-    ) -> Sequence[Suspect]:
-        """Note hits, but for those that have been given up, which are returned."""
-        count = len(found.objects)
-        first = _first_moment(self.hits.last_pending(connection, timed.name, now), count, now)
-        rows = [
-            {
-                "id": found.failed.get(root) or f"{HIT}{uuid.uuid4().hex}",
-                "view_model": timed.name,
-                "root_id": root,
-                # In this order, and all of them due.
-                "execute_earliest": first + place * STEP,
-                "keep_receipt_minutes": KEPT_MINUTES,
-                "lane": timed.lane,
-                "created": now,
-                **own,
-            }
-            for place, root in enumerate(found.objects)
-        ]
-        beyond = suspects.beyond(self.database, connection, found.failed.values())
-        again = [row for row in rows if row["root_id"] in found.failed]
-        self.hits.again(connection, [row for row in again if row["id"] not in beyond])
-        self.hits.add(connection, [row for row in rows if row["root_id"] not in found.failed])
-        return [beyond[row["id"]] for row in again if row["id"] in beyond]
+        return sorted(free, key=failed.__contains__)[:most]
 
     def _failed(self, connection: Connection, timed: TimedWork, error: Exception) -> None:
         """The criteria, or what runs before it, has raised: the timer says so, and is due again at its next time."""
@@ -247,7 +222,7 @@ class Rounds:
             row = self.timers.lock(connection, timed.name, now)
             if row is None:
                 return
-            planned = plan(timed.when, row.due, row.set_at, row.last_due, now)
+            planned = _plan(timed, row, now)
             self.timers.set_due(
                 connection, timed.name, planned.due, now,
                 last_due=planned.fire or row.last_due, fired=now, ended=now, hits=0, failed=0, error=text,
@@ -257,24 +232,16 @@ class Rounds:
 
 @dataclass(frozen=True)
 class _Found:
-    """The objects of a round, and the hits that have failed, by object."""
+    """The objects of a round, None if it was called off; its variables, as they are kept; and the row of its timer as
+    it was then."""
 
-    objects: Sequence[str | None]
-    failed: Mapping[str | None, str]
-
-
-@dataclass(frozen=True)
-class _Hit:
-    """How many objects a round has hit, and those hits that are not tried any more."""
-
-    count: int
-    given_up: Sequence[Suspect]
+    row: TimerRow | None
+    objects: Sequence[str | None] | None
+    variables: str | None
 
 
-def _first_moment(last: datetime | None, count: int, now: datetime) -> datetime:
-    """The moment of the first of so many hits, all of which are due now, and stand behind those that are pending."""
-    first = now - max(ROOM, count * STEP)
-    return first if last is None else max(first, last + STEP)
+def _plan(timed: TimedWork, row: TimerRow, now: datetime) -> Plan:
+    return plan(timed.when, row.due, row.set_at, row.last_due, now)
 
 
 def rounds_of(
@@ -287,11 +254,8 @@ def rounds_of(
 ) -> Rounds:
     """The rounds of a model's timers in a database."""
     timers = Timers(database.dialect, model.timers)
-    return Rounds(database, model.timers, timers, clock, events, variables, care=care or Care())
-
-
-class _CalledOff(Exception):
-    """`before` has returned False."""
+    noting = Noting(database, model.timers, timers, clock, events)
+    return Rounds(database, model.timers, timers, clock, events, variables, noting, care or Care())
 
 
 def _only_keys(query: Select[Any], timed: TimedWork, most: int | None) -> Select[Any]:

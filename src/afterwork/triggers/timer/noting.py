@@ -1,0 +1,140 @@
+"""Noting which objects a round has hit: a slice of them in each transaction, so that nobody waits for all of them."""
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+
+from sqlalchemy import Connection
+
+from afterwork.clock import Clock
+from afterwork.events import Events, Reached
+from afterwork.jobs.care import given_up
+from afterwork.jobs.outcome import text_of
+from afterwork.model.timer import TimedWork
+from afterwork.store import found, suspects
+from afterwork.store.database import Database
+from afterwork.store.found import STEP, Slice
+from afterwork.store.hits import HIT
+from afterwork.store.timers import Cancellation, Hits, Timers
+
+SLICE = 500
+"""So many hits one transaction notes at most."""
+
+NOTED = "slice of "
+"""What stands before the name of a timer where a further slice of its round is noted."""
+
+ROOM = timedelta(seconds=1)
+"""In so long before the moment of a round its hits are put, so that those of another one at the same moment have room
+behind them."""
+
+KEPT_MINUTES = 0
+"""How long the row of a hit is kept that has ended well."""
+
+
+@dataclass(frozen=True)
+class Noting:
+    """Notes the hits of the timers of one model in one database."""
+
+    database: Database
+    works: Mapping[str, TimedWork]
+    timers: Timers
+    clock: Clock
+    events: Events
+    hits: Hits = field(default_factory=Hits)
+
+    def going_on(self, connection: Connection, name: str) -> set[str | None]:
+        """Return the objects of a timer whose hits have not ended, or are still to be noted."""
+        # In this order: what another server notes meanwhile is there twice, and never missed.
+        return found.roots(connection, name) | self.hits.pending(connection, name)
+
+    def last(self, connection: Connection, name: str, now: datetime) -> datetime | None:
+        """Return the moment of the last hit of the round that goes on; None if none does."""
+        moments = found.last(connection, name), self.hits.last_pending(connection, name, now)
+        return max((one for one in moments if one is not None), default=None)
+
+    def begin(
+        self, connection: Connection, name: str, roots: Sequence[str | None], due: datetime, variables: str | None
+    ) -> None:
+        """Note the first slice of what a round has found, and keep the others, for the transaction that is open."""
+        now = self.clock.now()
+        first = _first_moment(self.last(connection, name, now), len(roots), now)
+        slices = [
+            Slice(name, first + place * STEP, roots[place : place + SLICE], due, variables)
+            for place in range(0, len(roots), SLICE)
+        ]
+        found.add(connection, slices[1:])
+        for one in slices[:1]:
+            self._note(connection, one)
+
+    def go_on(self, connection: Connection, names: Sequence[str]) -> Iterator[str]:
+        """Note a further slice for each of some timers, each in a transaction of its own. Yields the names of those
+        for which it was had."""
+        for name in names:
+            try:
+                had = self.database.again_if_outdated(partial(self._note_next, connection, name))
+            except Exception as error:
+                if self.database.has_lost(connection, error) or self.database.is_contended(error):
+                    raise
+                had = self._leave_out(connection, name, text_of(error))
+            if had:
+                yield name
+
+    def _note_next(self, connection: Connection, name: str) -> bool:
+        with self.database.transaction(connection):
+            one = found.take(connection, name)
+            if one is None:
+                return False
+            self._note(connection, one)
+            self.events.emit(Reached("before commit", NOTED + name))
+        self.events.emit(Reached("after commit", NOTED + name))
+        return True
+
+    def _leave_out(self, connection: Connection, name: str, why: str) -> bool:
+        """Count the objects of a slice that can't be noted as failed. They may be hit by the next round."""
+        with self.database.transaction(connection):
+            one = found.take(connection, name)
+            if one is not None:
+                self.timers.count(connection, name, len(one.roots), why, self.clock.now())
+        return one is not None
+
+    def cancel(self, connection: Connection, name: str) -> Cancellation:
+        """End the hits of a timer that have not begun, for the transaction that is open, and forget those that are
+        still to be noted."""
+        dropped = found.drop(connection, name)
+        ended = self.hits.cancel(connection, name, self.clock.now())
+        return Cancellation(dropped + ended.ended, ended.asked_to_stop)
+
+    def _note(self, connection: Connection, these: Slice) -> None:
+        """Note hits, but for those that have been given up: they have failed as soon as their object is hit."""
+        now, there = self.clock.now(), self.hits.there(connection, these.timer, these.roots)
+        rows = [
+            {
+                "id": there.get(root) or f"{HIT}{uuid.uuid4().hex}",
+                "view_model": these.timer,
+                "root_id": root,
+                # In this order, and all of them due.
+                "execute_earliest": these.first + place * STEP,
+                "keep_receipt_minutes": KEPT_MINUTES,
+                "lane": self.works[these.timer].lane,
+                "created": now,
+                "due": these.due,
+                "variables": these.variables,
+            }
+            for place, root in enumerate(these.roots)
+            if root not in there or there[root] is not None
+        ]
+        self.hits.add(connection, [row for row in rows if row["root_id"] not in there])
+        again = [row for row in rows if row["root_id"] in there]
+        beyond = suspects.beyond(self.database, connection, [str(row["id"]) for row in again])
+        self.hits.again(connection, [row for row in again if row["id"] not in beyond])
+        if beyond:
+            why = str(given_up(list(beyond.values())[-1], self.database.settings))
+            self.timers.count(connection, these.timer, len(beyond), why, now)
+
+
+def _first_moment(last: datetime | None, count: int, now: datetime) -> datetime:
+    """The moment of the first of so many hits, all of which are due now, and stand behind those that are pending."""
+    first = now - max(ROOM, count * STEP)
+    return first if last is None else max(first, last + STEP)
