@@ -47,7 +47,7 @@ def rows_by_transaction(engine: Engine) -> Iterator[list[int]]:
     def end(connection: Any) -> None:
         found.append(0)
 
-    heard = [("before_cursor_execute", note), ("commit", end), ("rollback", end)]
+    heard: list[tuple[str, Any]] = [("before_cursor_execute", note), ("commit", end), ("rollback", end)]
     for name, listener in heard:
         event.listen(engine, name, listener)
     try:
