@@ -277,6 +277,22 @@ def test_what_others_ask_for_meanwhile_disturbs_no_batch(on_postgresql: World) -
     assert batches(on_postgresql) == 3
 
 
+def test_a_more_urgent_ticket_that_others_ask_for_meanwhile_waits_for_the_runs_of_one_batch(
+    on_postgresql: World,
+) -> None:
+    def by_another(session: Any, behind: Any) -> None:
+        with on_postgresql.session() as other, other.begin():
+            _save(other, priority=1)
+
+    Thing.act = staticmethod(by_another)
+    ask(on_postgresql, "disturb", *["work"] * 11)
+    small = aw.Afterwork(Base, clock=on_postgresql.clock, settings=aw.Settings(batch=4))
+
+    ran = [root for _, root in works(small.run_until_idle(on_postgresql.engine))]
+
+    assert ran.index("Thing!1") == 4
+
+
 def _make(session: Any, behind: Any) -> None:
     session.add(Thing(id=77))
 

@@ -1,4 +1,4 @@
-"""A real PgBouncer in front of PostgreSQL, which gives a connection to each transaction."""
+"""A real PgBouncer in front of PostgreSQL, which gives a connection to each transaction, or to each session."""
 
 import getpass
 import shutil
@@ -24,24 +24,25 @@ listen_addr =
 unix_socket_dir = {folder}
 listen_port = {own}
 auth_type = any
-pool_mode = transaction
+pool_mode = {mode}
 ignore_startup_parameters = extra_float_digits
 """
 
 
 @contextmanager
-def pooler(server: URL) -> Iterator[URL]:
+def pooler(server: URL, mode: str = "transaction") -> Iterator[URL]:
     """The URL of the same database, by way of a pooler. Skips the test where there is no PgBouncer."""
     with tempfile.TemporaryDirectory(prefix="afterwork-pooler-") as name:
-        yield from _pooled(server, Path(name))
+        yield from _pooled(server, Path(name), mode)
 
 
-def _pooled(server: URL, folder: Path) -> Iterator[URL]:
+def _pooled(server: URL, folder: Path, mode: str) -> Iterator[URL]:
     program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
     if program is None:
         pytest.skip("there is no pgbouncer: apt install pgbouncer")
     host = str(server.query.get("host", server.host))
     given = {"host": host, "port": server.port or 5432, "user": server.username, "folder": folder, "own": PORT}
+    given["mode"] = mode
     file = folder / "pgbouncer.ini"
     file.write_text(CONFIGURATION.format(**given))
     process = subprocess.Popen([program, *_as_somebody(folder, host), str(file)], stderr=subprocess.DEVNULL)
