@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 import afterwork as aw
 from afterwork.cli import main
 from afterwork.errors import BadDeclaration, BadRequest, ModelError
-from afterwork.events import Reached
+from afterwork.events import Event, Failed, InTheWay, Reached
 from afterwork.store import leases, tables
 from afterwork.store import once as log
 from afterwork.store.database import database_of
@@ -450,3 +451,38 @@ def test_an_action_that_is_added_between_others_runs_and_those_that_have_run_do_
     only_in_model(office, "first", "second", "third", "fourth")
 
     assert office.run() == [("Upgrade.second", None, True), ("Upgrade.fourth", None, True)]
+
+
+@pytest.mark.parametrize("writes", [False, True])
+def test_an_external_action_ends_well_though_others_are_in_the_way_of_its_end(office: Office, writes: bool) -> None:
+    """It runs once: only its end is written anew. On PostgreSQL, changes that were refused can't be sent again."""
+    is_file = office.engine.dialect.name == "sqlite"
+    if writes and not is_file:
+        pytest.skip("its changes come before the row that others have, and are refused with it")
+    others = office.engine.connect()
+
+    def work(self: Any) -> str:
+        office.log.append("work")
+        if writes:
+            aw.session(self).add(office.task(id=100))
+        others.execution_options(isolation_level="AUTOCOMMIT")
+        others.exec_driver_sql("BEGIN IMMEDIATE" if is_file else "BEGIN")
+        others.exec_driver_sql("SELECT * FROM afterwork_once" + ("" if is_file else " FOR UPDATE"))
+        return "done elsewhere"
+
+    def give_way(event: Event) -> None:
+        if isinstance(event, InTheWay | Failed) and not others.closed:
+            others.exec_driver_sql("ROLLBACK")
+            others.close()
+
+    office.timer("Upgrade", root=False, when=aw.Once(), work=aw.action(work), external=True)
+    office.open()
+    app = office.app
+    app.settings = replace(app.settings, lock_limit=timedelta(milliseconds=200))
+    app.events = app.events.also(give_way)
+
+    app.run_until_idle(office.engine)
+
+    (one,) = app.insight(office.engine).once()
+    assert (one.state, one.result, office.log) == ("done", "done elsewhere", ["work"])
+    assert tasks(office) == writes

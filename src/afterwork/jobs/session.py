@@ -1,6 +1,7 @@
 """The session that a run's code works in. Its transaction is the run's: Afterwork begins and ends it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 from typing import Any, NoReturn
 
@@ -131,7 +132,7 @@ class OutsideSession(RunSession):
         super().__init__(connection)
         self.autoflush = False
         self.info[AT_THE_END] = []
-        self._writing = False
+        self._writing = self._sent = False
 
     def flush(self, objects: Any = None) -> None:
         if not self._writing:
@@ -144,11 +145,29 @@ class OutsideSession(RunSession):
     def write(self) -> None:
         """Flush what the run changed, in the transaction that the connection has by now."""
         self._writing = True
-        for statement in self.info.pop(AT_THE_END):
+        statements = self.info.pop(AT_THE_END, ())
+        self._sent = bool(statements or self.new or self.dirty or self.deleted)
+        for statement in statements:
             self.connection().execute(statement)
         self.flush()
         self._info.pop(RUNNING, None)
         self._limits.take_off()
+
+    @property
+    def can_write_again(self) -> bool:
+        """Whether a transaction that has failed had none of the changes: what was flushed can't be flushed twice."""
+        return not self._sent
+
+    @contextmanager
+    def unless_sent(self) -> Iterator[None]:
+        """Be as before if the block raises before any change was sent."""
+        before = self._info.get(RUNNING)
+        try:
+            yield
+        except Exception:
+            if not self._sent and before is not None:
+                self._info[RUNNING] = before
+            raise
 
 
 class ReadSession(RunSession):

@@ -38,6 +38,9 @@ SomeSession = TypeVar("SomeSession", bound=RunSession)
 
 GONE = "It had begun, and its server was lost before it ended. What it did outside of the database may have been done."
 
+FIRST_PAUSE, LONGEST_PAUSE, WRITES_FOR = 0.05, 1.0, 300.0
+"""Seconds between attempts to write the end of an external action while others are in the way, and of all of them."""
+
 
 @dataclass(frozen=True)
 class Upgrade:
@@ -168,15 +171,9 @@ class Upgrade:
                 with self.database.reading_only(connection):
                     result = self._perform(one, session)
                 self._reached("ran", one)
-                with self.database.transaction(connection):
-                    if not leases.holds(connection, lease):
-                        return Superseded()
-                    with self.database.unprepared(connection):
-                        session.write()
-                    seconds = time.monotonic() - began
-                    log.end(connection, one.name, Ending(self.clock.now(), seconds, result=result))
-                    leases.release(connection, lease)
-                    self._reached("before commit", one)
+                ending = Ending(self.clock.now(), time.monotonic() - began, result=result)
+                if not self._written(connection, one, lease, session, ending):
+                    return Superseded()
         except Exception as error:
             if self.database.has_lost(connection, error):
                 raise
@@ -187,7 +184,38 @@ class Upgrade:
                 leases.release(connection, lease)
             return outcome
         self._reached("after commit", one)
-        return Succeeded(seconds)
+        return Succeeded(ending.seconds)
+
+    def _written(
+        self, connection: Connection, one: OnceAction, lease: Lease, session: OutsideSession, ending: Ending
+    ) -> bool:
+        """Write what an action has changed, and its end. What it did elsewhere is done, so if others are in the way,
+        that is tried again, as long as it can be. False if another server has taken it over."""
+        pause, until = FIRST_PAUSE, time.monotonic() + WRITES_FOR
+        while True:
+            try:
+                with session.unless_sent():
+                    return self._write(connection, one, lease, session, ending)
+            except Exception as error:
+                in_vain = not session.can_write_again or time.monotonic() > until
+                if in_vain or not self.database.is_contended(error):
+                    raise
+                self.events.emit(InTheWay(text_of(error)))
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _write(
+        self, connection: Connection, one: OnceAction, lease: Lease, session: OutsideSession, ending: Ending
+    ) -> bool:
+        with self.database.transaction(connection):
+            if not leases.holds(connection, lease):
+                return False
+            with self.database.unprepared(connection):
+                session.write()
+            log.end(connection, one.name, ending)
+            leases.release(connection, lease)
+            self._reached("before commit", one)
+        return True
 
     def _lost(self, connection: Connection, one: OnceAction, row: OnceRow) -> Iterator[Ran]:
         """Note of an action that had begun that its server is gone, if it is; else others are waited for."""
