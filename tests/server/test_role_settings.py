@@ -47,6 +47,19 @@ WATCHED = ["sys_async_ticket", "afterwork_hit", "afterwork_once", "afterwork_lan
 """Tables whose rows only servers change."""
 
 
+def test_an_installation_takes_its_time_whatever_limits_the_role_has(engine: Engine) -> None:
+    Base.metadata.create_all(engine)
+    with engine.begin() as connection:
+        for statement in (
+            "CREATE FUNCTION slowly() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(0.06); END$$",
+            "CREATE EVENT TRIGGER slowly ON ddl_command_end WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION slowly()",
+        ):
+            connection.execute(text(statement))
+
+    with for_this_database(engine, "statement_timeout=50ms"):
+        assert any(line.startswith("index ") for line in aw.Afterwork(Base).install(engine))
+
+
 @pytest.fixture
 def world(engine: Engine) -> Iterator[World]:
     yield World(engine, Base)

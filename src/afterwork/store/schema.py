@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 
 from sqlalchemy import Connection, Index, Table, inspect, select, text
 from sqlalchemy.exc import NoSuchTableError
@@ -22,7 +23,7 @@ def install(database: Database, contract: Contract) -> list[str]:
 
     Raises `WrongSchema` if a newer Afterwork has been here.
     """
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with closing(database.connect()) as connection:
         found = version(connection)
         if found is not None and found > tables.SCHEMA_VERSION:
             raise WrongSchema(str(database), found, tables.SCHEMA_VERSION)
