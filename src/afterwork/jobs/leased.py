@@ -67,6 +67,7 @@ def _outside(runner: Runner, connection: Connection, lease: Lease, claim: Claim)
     try:
         with runner.database.reading_only(connection):
             settled = runner.execute(session, [claim], partial(_give_up, runner, lease))
+            session.put_back_settings()
         runner.reached("ran", [claim])
         with runner.database.transaction(connection):
             lost = _lost(runner, connection, lease)

@@ -14,7 +14,7 @@ from afterwork.model.machine.within import AT_THE_END
 from afterwork.model.ticket import is_ticket_class
 from afterwork.store.database import RUNNING, WHO_ENDS_IT
 from afterwork.store.direct import own
-from afterwork.store.role import LimitsOfRole
+from afterwork.store.role import SettingsOfJobs
 
 ROLLED_BACK = f"A job has rolled back its connection. {WHO_ENDS_IT}"
 
@@ -32,7 +32,7 @@ class RunSession(WatchedSession):
         self._ended = False
         self._info = connection.info
         self._info[RUNNING] = True
-        self._limits = LimitsOfRole(connection)
+        self._settings = SettingsOfJobs(connection)
         self._may_be_old = False
         self._failed: Exception | None = None
         self.may_have_written_tickets = False
@@ -115,14 +115,18 @@ class RunSession(WatchedSession):
         if self._may_be_old:
             self.expire_all()
             self._may_be_old = False
-        self._limits.begin_again()
+        self._settings.begin_again()
+
+    def put_back_settings(self) -> None:
+        """Undo what the job has set on its connection, since what follows is not of the job."""
+        self._settings.begin_again()
 
     def end(self) -> None:
         """Let go of all objects. The connection's transaction is not touched."""
         self._ended = True
         self._info.pop(RUNNING, None)
         super().close()
-        self._limits.take_off()
+        self._settings.take_off()
 
 
 class OutsideSession(RunSession):
@@ -151,7 +155,7 @@ class OutsideSession(RunSession):
             self.connection().execute(statement)
         self.flush()
         self._info.pop(RUNNING, None)
-        self._limits.take_off()
+        self._settings.take_off()
 
     @property
     def can_write_again(self) -> bool:
@@ -211,7 +215,7 @@ class LoadSession(ReadSession):
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
-        self._limits.take_off()
+        self._settings.take_off()
 
     def expunge_all(self) -> None:
         Session.expunge_all(self)

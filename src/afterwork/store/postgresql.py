@@ -40,12 +40,16 @@ OWN = {
     # The driver reads no other.
     "DateStyle": "ISO",
     "IntervalStyle": "postgres",
+    # Caches are found by an index that would give a random choice of them.
+    "gin_fuzzy_search_limit": "0",
 }
 """What servers set for connections of their own, whatever their role or database has."""
 
 _SET = text(
     "SELECT name, current_setting(name), set_config(name, value, false)"
     " FROM json_each_text(CAST(:values AS json)) AS own (name, value) WHERE current_setting(name, true) IS NOT NULL"
+    " UNION ALL SELECT name, setting, NULL FROM pg_settings WHERE source = 'session'"
+    " UNION ALL SELECT 'role', current_setting('role'), NULL"
 )
 
 CANCELS_WITHIN = 2.0
@@ -101,7 +105,7 @@ class PostgreSQL(Database):
             "idle_in_transaction_session_timeout": _milliseconds(self.settings.inside_limit),
         }
         path = {} if self._path is None else {"search_path": self._path}
-        role.remember(connection, self._set(connection, {**OWN, **limits, **path}))
+        self._set(connection, {**OWN, **limits, **path})
         if self._path is None:
             self._path = connection.exec_driver_sql("SELECT current_setting('search_path')").scalar_one()
             connection.commit()
@@ -115,14 +119,16 @@ class PostgreSQL(Database):
         who comes."""
         return self.settings.listen
 
-    def _set(self, connection: Connection, values: Mapping[str, str]) -> Mapping[str, str]:
+    def _set(self, connection: Connection, values: Mapping[str, str]) -> None:
         """Set what this PostgreSQL knows of settings for as long as a connection lasts, if it has a session of its own.
-        Returns what was set before."""
+        What was set before, and is from now on, is remembered."""
         if not self._has_session:
-            return {}
-        before = {name: was for name, was, _ in connection.execute(_SET, {"values": json.dumps(values)})}
+            return
+        rows = connection.execute(_SET, {"values": json.dumps(values)}).all()
         connection.commit()
-        return before
+        of_session = {name: was for name, was, now in rows if now is None}
+        own = {name: now for name, _, now in rows if now is not None}
+        role.remember(connection, {name: was for name, was, now in rows if now is not None}, {**of_session, **own})
 
     def is_in_transaction(self, connection: Connection) -> bool:
         return self._status(connection) in IN_TRANSACTION
@@ -197,9 +203,10 @@ class PostgreSQL(Database):
             self.reconnect(connection)  # it was cut while nobody needed it
 
     def _read_only(self, connection: Connection, setting: str) -> None:
-        connection.exec_driver_sql(
-            f"SET default_transaction_read_only = {setting}" if self._has_session else "SELECT 1"
-        )
+        with role.unnoticed(connection):
+            connection.exec_driver_sql(
+                f"SET default_transaction_read_only = {setting}" if self._has_session else "SELECT 1"
+            )
 
     @contextmanager
     def light_transaction(self, connection: Connection, first: Sequence[str]) -> Iterator[None]:

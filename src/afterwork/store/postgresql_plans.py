@@ -10,6 +10,8 @@ from psycopg import Connection, Cursor
 from psycopg.errors import FeatureNotSupported
 from psycopg.pq import TransactionStatus
 
+from afterwork.store.role import CHANGED
+
 REFUSES = "RevalidateCachedQuery"
 """The function of PostgreSQL that refuses; unlike its message, the name is the same in all languages."""
 
@@ -20,17 +22,25 @@ def is_outdated(error: BaseException | None) -> bool:
 
 
 def mend(connection: Connection[Any]) -> None:
-    """Let a connection of a server's own send a statement again that a migration has outdated."""
+    """Let a connection of a server's own send a statement again that a migration has outdated, and note who sets
+    something there."""
     if connection.cursor_factory is Cursor:
-        connection.cursor_factory = _FreshCursor
+        connection.cursor_factory = _OwnCursor
 
 
-class _FreshCursor(Cursor[Any]):
+SETS = ("SET", "RESET", "DISCARD ALL")
+"""What PostgreSQL answers to a statement that changes settings."""
+
+
+class _OwnCursor(Cursor[Any]):
     def execute(self, query: Any, params: Any = None, *, prepare: bool | None = None, **others: Any) -> Self:
         try:
-            return super().execute(query, params, prepare=prepare, **others)
+            super().execute(query, params, prepare=prepare, **others)
         except FeatureNotSupported as error:
             if not is_outdated(error) or self.connection.info.transaction_status != TransactionStatus.IDLE:
                 raise
-        super().execute("DEALLOCATE ALL")
-        return super().execute(query, params, prepare=prepare, **others)
+            super().execute("DEALLOCATE ALL")
+            super().execute(query, params, prepare=prepare, **others)
+        if self.statusmessage in SETS or (isinstance(query, str) and "set_config" in query):
+            setattr(self.connection, CHANGED, True)
+        return self

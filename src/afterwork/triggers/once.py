@@ -170,6 +170,7 @@ class Upgrade:
             with CONTAINED, _ended(OutsideSession(connection)) as session:
                 with self.database.reading_only(connection):
                     result = self._perform(one, session)
+                    session.put_back_settings()
                 self._reached("ran", one)
                 ending = Ending(self.clock.now(), time.monotonic() - began, result=result)
                 if not self._written(connection, one, lease, session, ending):
