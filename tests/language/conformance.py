@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from afterwork.errors import NotInSQL
 from afterwork.language import compile_query, to_select
-from afterwork.language.run.values import moment
-from afterwork.language.typed.members import of_value
+from afterwork.language.run.values import as_timestamp
+from afterwork.language.typed.members import type_of_value
 from afterwork.language.typed.types import CollectionType, ObjectType
 from tests.language.model import Customer, names
 
@@ -52,7 +52,7 @@ def by_sql(case: Case, session: Session) -> Any:
     ada = session.get_one(Customer, 1)
     statement = to_select(case.expression, names(), Customer, values={"self": ada}, dialect=case.dialect)
     found = list(session.scalars(statement))
-    kind = compile_query(case.expression, names(), Customer, dialect=case.dialect).checked.tree.type
+    kind = compile_query(case.expression, names(), Customer, dialect=case.dialect).expression.tree.type
     if isinstance(kind, CollectionType):
         return plain(found)
     return plain(found[0] if found else None)
@@ -68,12 +68,12 @@ def plain(value: Any) -> Any:
         case Enum():
             return f"#{value.name}"
         case datetime():
-            return str(moment(value))
+            return str(as_timestamp(value))
         case Decimal():
             return float(value)
         case None | bool() | int() | float() | str():
             return value
-    if isinstance(of_value(value), ObjectType):
+    if isinstance(type_of_value(value), ObjectType):
         return f"{type(value).__name__} {value.id}"
     return str(value)
 

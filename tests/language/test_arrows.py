@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from afterwork.errors import NotInSQL
 from afterwork.language import compile_action, compile_query, to_select
 from afterwork.language.operators.table import table
-from afterwork.language.typed.members import of_value
+from afterwork.language.typed.members import type_of_value
 from afterwork.language.typed.operator import Operator
-from afterwork.language.typed.signature import Wanted
+from afterwork.language.typed.signature import ParameterPattern
 from afterwork.language.typed.types import ANY, NULL, CollectionType, Type
 from tests.language.model import Customer, names
 
@@ -40,7 +40,7 @@ CASES = [
 ]
 
 
-def argument(wanted: Wanted, word: str) -> str:
+def argument(wanted: ParameterPattern, word: str) -> str:
     """Return an operand that an operator takes, made of the word that it is asked of."""
     match wanted.pattern.name:
         case "Boolean" if wanted.variables:
@@ -58,7 +58,7 @@ def argument(wanted: Wanted, word: str) -> str:
 
 def asked(operator: Operator, word: str, kind: Type, value: Any, session: Session) -> Any:
     """Return what an operator gives of a variable of a type."""
-    given = ", ".join(argument(one, "v") for one in operator.signature.wanted)
+    given = ", ".join(argument(one, "v") for one in operator.signature.parameters)
     query = compile_query(f"{word}->{operator.name}({given})", names(), variables={"v": kind})
     return query(session=session, v=value)
 
@@ -67,10 +67,10 @@ def asked(operator: Operator, word: str, kind: Type, value: Any, session: Sessio
 def test_each_operator_of_collections_takes_a_value_as_a_set_of_itself(
     sqlite: Session, operator: Operator, value: Any
 ) -> None:
-    kind = of_value(value)
+    kind = type_of_value(value)
     element = ANY if kind == NULL else kind
     as_set = [] if value is None else [value]
-    takes_a_collection = any(one.pattern.name == "Collection" for one in operator.signature.wanted)
+    takes_a_collection = any(one.pattern.name == "Collection" for one in operator.signature.parameters)
 
     of_unknown = asked(operator, "v", ANY, value, sqlite)
 

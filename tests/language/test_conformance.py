@@ -20,7 +20,7 @@ def test_a_case_gives_what_it_says(case: Case, session: Session) -> None:
             value(case, session)
         assert case.error in f"{type(caught.value).__name__}: {caught.value}"
         return
-    kind = compile_query(case.expression, names(), Customer, dialect=case.dialect).checked.tree.type
+    kind = compile_query(case.expression, names(), Customer, dialect=case.dialect).expression.tree.type
 
     assert in_order(value(case, session), kind) == in_order(case.result, kind)
 
@@ -38,7 +38,7 @@ def test_the_example_of_an_operator_is_right(operator: Operator, session: Sessio
     compiled = compile_action(f"let it = ({expression}) in it", names(), Customer)
     expected = compile_action(f"let it = ({result}) in it", names(), Customer)
     ada = session.get_one(Customer, 1)
-    kind = compiled.checked.tree.type
+    kind = compiled.expression.tree.type
 
     assert in_order(plain(compiled(ada, session=session)), kind) == in_order(
         plain(expected(ada, session=session)), kind

@@ -10,7 +10,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, column_property, ma
 
 from afterwork.errors import UnknownName, WrongType
 from afterwork.language import Names, compile_action, compile_query, to_select
-from afterwork.language.typed.members import of_value
+from afterwork.language.typed.members import type_of_value
 from afterwork.language.typed.types import ANY, INTEGER, NULL, STRING, CollectionType, ObjectType
 
 
@@ -113,10 +113,10 @@ def test_imperative_mapping_will_do() -> None:
 
 
 def test_the_types_of_values() -> None:
-    assert of_value(None) == NULL
-    assert of_value([1, None, 2]) == CollectionType("Sequence", INTEGER)
-    assert of_value("x") == STRING
-    assert of_value(Node()) == ObjectType(Node)
+    assert type_of_value(None) == NULL
+    assert type_of_value([1, None, 2]) == CollectionType("Sequence", INTEGER)
+    assert type_of_value("x") == STRING
+    assert type_of_value(Node()) == ObjectType(Node)
 
 
 def test_variables_are_given_by_name(session: Session) -> None:

@@ -40,7 +40,7 @@ def theirs(objects: list[Any]) -> dict[str, Any]:
 def ours(text: str, objects: list[Any]) -> tuple[Any, Any]:
     """The value, and its type."""
     query = compile_query(text, model.names(), Customer, dialect="omg")
-    kind = query.checked.tree.type
+    kind = query.expression.tree.type
     return in_order(plain(query(objects[0])), kind), kind
 
 

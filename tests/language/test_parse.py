@@ -16,7 +16,7 @@ from afterwork.language.syntax.tree import (
     MayRun,
     Name,
     Node,
-    Place,
+    TextRange,
     Unary,
 )
 
@@ -65,7 +65,7 @@ def test_there_is_a_warning_exactly_where_the_dialects_differ(text: str, origina
     warnings = parse(text).warnings
 
     assert bool(warnings) == (original != omg)
-    assert all(warning.at == Place(0, len(text)) for warning in warnings)
+    assert all(warning.at == TextRange(0, len(text)) for warning in warnings)
 
 
 def test_what_is_in_brackets_reads_alike() -> None:

@@ -24,6 +24,6 @@ def test_the_operators_are_those_of_the_table() -> None:
 def test_an_example_gives_what_stands_beside_it(expression: str, result: str, sqlite: Session) -> None:
     ada = sqlite.get_one(Customer, 1)
     query, expected = compile_query(expression, names(), Customer), compile_query(result, names(), Customer)
-    kind = query.checked.tree.type
+    kind = query.expression.tree.type
 
     assert in_order(plain(query(ada)), kind) == in_order(plain(expected(ada)), kind)

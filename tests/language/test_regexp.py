@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from afterwork.errors import CantEvaluate, LanguageError
 from afterwork.language import compile_query
-from afterwork.language.run.regexp import MOST_STEPS, One, matches, steps_of
+from afterwork.language.run.regexp import MAX_STEPS, CharacterStep, matches, parse_pattern
 from tests.language.model import Customer, names
 
 SIMPLE = ["a", "b", "é", ".", "[ab]", "[^a]", "[a-b1]", "[]x]", "\\d", "\\W", "\\.", "\\n", "^", "$"]
@@ -26,7 +26,7 @@ def larger(below: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 @settings(max_examples=300, derandomize=True, deadline=None)
 def test_a_pattern_matches_what_pythons_own_matches(pattern: str, text: str) -> None:
     """But for `$`, which is the end here, not also what stands before a last line break."""
-    assert matches(text, steps_of(pattern)) == bool(re.search(pattern.replace("$", r"\Z"), text))
+    assert matches(text, parse_pattern(pattern)) == bool(re.search(pattern.replace("$", r"\Z"), text))
 
 
 @pytest.mark.parametrize("pattern", ["^(a+)+$", "^(a|a)*$", "(a*)*b", "^(a?){30}a{30}$"])
@@ -38,9 +38,9 @@ def test_each_character_looks_at_each_step_once_at_most(pattern: str) -> None:
             looked.append(one)
             return bool(step.test(one))
 
-        return One(test) if isinstance(step, One) else step
+        return CharacterStep(test) if isinstance(step, CharacterStep) else step
 
-    text, steps = "a" * 200 + "!", steps_of(pattern)
+    text, steps = "a" * 200 + "!", parse_pattern(pattern)
 
     matches(text, tuple(counted(step) for step in steps))
 
@@ -59,13 +59,13 @@ def test_each_character_looks_at_each_step_once_at_most(pattern: str) -> None:
         "a{3,1}",
         "(a{100}){100}",
         "\\b",
-        "a" * (MOST_STEPS + 1),
+        "a" * (MAX_STEPS + 1),
         "(" * 60 + ")" * 60,
     ],
 )
 def test_what_is_no_pattern_is_told(pattern: str) -> None:
     with pytest.raises(ValueError, match="is no pattern"):
-        steps_of(pattern)
+        parse_pattern(pattern)
 
 
 def test_a_pattern_over_a_long_text_counts(sqlite: Session) -> None:

@@ -314,7 +314,7 @@ def test_both_routes_agree_on_random_expressions(session: Session, objects: list
     except LanguageError as refused:
         event(type(refused).__name__)
         return
-    kind = compiled.checked.tree.type
+    kind = compiled.expression.tree.type
     found = list(session.scalars(statement))
     by_sql = plain(found) if isinstance(kind, CollectionType) else plain(found[0] if found else None)
     event("compared")

@@ -5,7 +5,7 @@ from random import Random
 
 from afterwork.language.operators.table import table
 from afterwork.language.typed.operator import Operator
-from afterwork.language.typed.signature import Pattern, Wanted
+from afterwork.language.typed.signature import ParameterPattern, TypePattern
 
 LEAVES = {
     "Integer": ["c.number", "0", "2", "c.orders->size", "null", "c.referrer.number", "(-3)"],
@@ -88,7 +88,7 @@ class Maker:
                 return operator, bound
         return None, {}
 
-    def _kind(self, pattern: Pattern, bound: dict[str, str]) -> str:
+    def _kind(self, pattern: TypePattern, bound: dict[str, str]) -> str:
         if pattern.name in COLLECTIONS:
             return f"Collection({self._kind(pattern.inside[0], bound)})"
         if pattern.name in ("Any", "Value"):
@@ -100,20 +100,22 @@ class Maker:
     def _call(self, operator: Operator, bound: dict[str, str], depth: int, near: str) -> str:
         signature = operator.signature
         source = self._operand(signature.source, bound, depth, near)
-        if not signature.wanted and not signature.mark:
+        if not signature.parameters and not signature.mark:
             return f"({signature.name} ({source}))"
-        given = [self._argument(one, signature.source, bound, depth, near) for one in signature.wanted]
+        given = [self._argument(one, signature.source, bound, depth, near) for one in signature.parameters]
         if not signature.mark:
             return f"(({source}) {signature.name} ({given[0]}))"
         return f"({source}){signature.mark}{signature.name}({', '.join(given)})"
 
-    def _argument(self, wanted: Wanted, source: Pattern, bound: dict[str, str], depth: int, near: str) -> str:
+    def _argument(
+        self, wanted: ParameterPattern, source: TypePattern, bound: dict[str, str], depth: int, near: str
+    ) -> str:
         if not wanted.variables:
             return self._operand(wanted.pattern, bound, depth, near)
         variable = ROWS[self._kind(wanted.variables[0], bound)]
         return f"{variable} | {self._operand(wanted.pattern, bound, depth, variable)}"
 
-    def _operand(self, pattern: Pattern, bound: dict[str, str], depth: int, near: str) -> str:
+    def _operand(self, pattern: TypePattern, bound: dict[str, str], depth: int, near: str) -> str:
         if pattern.name == "Type":
             return bound.get(pattern.inside[0].name, pattern.inside[0].name)
         return self.make(self._kind(pattern, bound), depth, near)

@@ -14,20 +14,20 @@ from afterwork.language.run.compile import compiled
 from afterwork.language.run.evaluation import (
     DEFAULT_BUDGET,
     Budget,
-    Code,
-    Exhausted,
-    Passing,
-    Run,
-    Trouble,
+    BudgetExhausted,
+    Closure,
+    Evaluation,
+    LocatedError,
+    MethodRaised,
     Untranslatable,
     session_of,
 )
 from afterwork.language.sql.statement import not_in_sql, select_of, values_of
-from afterwork.language.syntax.parse import Parsed, parse
+from afterwork.language.syntax.parse import ParsedText, parse
 from afterwork.language.syntax.precedence import Dialect
 from afterwork.language.typed.expression import SELF_SLOT, TypedExpression
 from afterwork.language.typed.names import Names
-from afterwork.language.typed.nodes import effect_in
+from afterwork.language.typed.nodes import first_effect
 from afterwork.language.typed.types import CollectionType, Type
 
 NO_VARIABLES: Mapping[str, Type] = {}
@@ -35,11 +35,11 @@ NO_VALUES: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class CompiledQuery:
     """An expression without side effects. Call it with its self, and by name with its variables."""
 
-    checked: TypedExpression
-    code: Code
+    expression: TypedExpression
+    closure: Closure
     budget: Budget
 
     def __call__(self, itself: object = None, *, session: Session | None = None, **variables: Any) -> Any:
@@ -52,11 +52,11 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+class CompiledAction:
     """Statements that change the model. Call it as a `Query`; its value is that of the last statement."""
 
-    checked: TypedExpression
-    code: Code
+    expression: TypedExpression
+    closure: Closure
     budget: Budget
 
     def __call__(self, itself: object = None, *, session: Session | None = None, **variables: Any) -> Any:
@@ -69,7 +69,7 @@ class Action:
 
 
 def check(
-    parsed: Parsed, names: Names, self_class: type | None = None, variables: Mapping[str, Type] = NO_VARIABLES
+    parsed: ParsedText, names: Names, self_class: type | None = None, variables: Mapping[str, Type] = NO_VARIABLES
 ) -> TypedExpression:
     """What a text means in a model, with the types of all parts. Raises `UnknownName` and `WrongType`."""
     return check_with(parsed, names, self_class, variables, table())
@@ -83,12 +83,12 @@ def compile_query(
     variables: Mapping[str, Type] = NO_VARIABLES,
     dialect: Dialect = "original",
     budget: Budget = DEFAULT_BUDGET,
-) -> Query:
+) -> CompiledQuery:
     """An expression as a callable. Raises `BadSyntax`, `UnknownName`, `WrongType`, and `HasEffects` with the place of
     what would change something."""
     checked = check(parse(text, dialect), names, self_class, variables)
     refuse_effects(checked)
-    return Query(checked, compiled(checked.tree), budget)
+    return CompiledQuery(checked, compiled(checked.tree), budget)
 
 
 def compile_action(
@@ -99,32 +99,34 @@ def compile_action(
     variables: Mapping[str, Type] = NO_VARIABLES,
     dialect: Dialect = "original",
     budget: Budget = DEFAULT_BUDGET,
-) -> Action:
+) -> CompiledAction:
     """Statements as a callable. Raises `BadSyntax`, `UnknownName` and `WrongType`."""
     checked = check(parse(text, dialect), names, self_class, variables)
-    return Action(checked, compiled(checked.tree), budget)
+    return CompiledAction(checked, compiled(checked.tree), budget)
 
 
 def refuse_effects(checked: TypedExpression) -> None:
     """Raise `HasEffects` where an expression would change something."""
-    effect = effect_in(checked.tree)
+    effect = first_effect(checked.tree)
     if effect is not None:
         problem = "This changes the model, which only actions and bodies of methods may do."
         raise HasEffects(checked.text, effect.at.start, problem, end=effect.at.end)
 
 
-def _evaluate(query: Query | Action, itself: object, session: Session | None, variables: Mapping[str, Any]) -> Any:
-    checked = query.checked
+def _evaluate(
+    query: CompiledQuery | CompiledAction, itself: object, session: Session | None, variables: Mapping[str, Any]
+) -> Any:
+    checked = query.expression
     frame: list[Any] = [None] * checked.slots
-    frame[0] = Run(checked.names, session, query.budget, itself)
+    frame[0] = Evaluation(checked.names, session, query.budget, itself)
     frame[SELF_SLOT] = itself
     if variables or checked.variables:
         _give(checked, frame, variables)
     try:
-        value = query.code(frame)
-    except Trouble as trouble:
-        raise told(checked, trouble) from trouble.__cause__
-    except Passing as passing:
+        value = query.closure(frame)
+    except LocatedError as trouble:
+        raise language_error(checked, trouble) from trouble.__cause__
+    except MethodRaised as passing:
         raise passing.error from passing.error.__cause__
     except RecursionError:
         raise TooMuch(checked.text, 0, "It is nested too deeply for what it is called from.") from None
@@ -141,12 +143,12 @@ def _give(checked: TypedExpression, frame: list[Any], variables: Mapping[str, An
         frame[variable.slot] = list(value) if isinstance(variable.type, CollectionType) else value
 
 
-def told(checked: TypedExpression, trouble: Trouble) -> CantEvaluate | TooMuch | NotInSQL:
+def language_error(checked: TypedExpression, trouble: LocatedError) -> CantEvaluate | TooMuch | NotInSQL:
     """What went wrong, with the text and the place."""
     if isinstance(trouble, Untranslatable):
         return not_in_sql(checked.text, trouble)
     start, end = (0, None) if trouble.at is None else (trouble.at.start, trouble.at.end)
-    kind = TooMuch if isinstance(trouble, Exhausted) else CantEvaluate
+    kind = TooMuch if isinstance(trouble, BudgetExhausted) else CantEvaluate
     return kind(checked.text, start, str(trouble), end=end)
 
 

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from afterwork.language.check.omitted_operators import BY_NAME
+from afterwork.language.check.omitted_operators import OMITTED
 from afterwork.language.operators.table import CHAPTERS
 from afterwork.language.typed.operator import Operator
 
@@ -16,7 +16,7 @@ def operators() -> str:
         f"### {title}\n\n" + "\n".join(_entry(operator) for operator in operators)
         for title, operators in CHAPTERS.items()
     )
-    instead = "### Not here\n\n" + "\n".join(f"- `{name}`<br>{text}" for name, text in BY_NAME.items())
+    instead = "### Not here\n\n" + "\n".join(f"- `{name}`<br>{text}" for name, text in OMITTED.items())
     return "\n\n".join([*chapters, instead])
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapper, Session, registry
 from afterwork.clock import CurrentClock
 from afterwork.errors import BadDeclaration, BadRequest, NotInSQL, shown
 from afterwork.language import ModelMethod, Names, compile_action, compile_query, to_select, to_values
-from afterwork.language.query import Action, Query
+from afterwork.language.query import CompiledAction, CompiledQuery
 from afterwork.language.syntax.precedence import Dialect
 from afterwork.language.syntax.spelling import find, folded
 from afterwork.language.typed.types import ANY, STRING
@@ -23,7 +23,7 @@ from afterwork.model.ticket import is_ticket_class
 from afterwork.model.viewmodel import ViewModel
 from afterwork.model.work import methods_of, vars_lookup
 
-Compile = Callable[..., Query | Action]
+Compile = Callable[..., CompiledQuery | CompiledAction]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class Expression:
     text: str
     dialect: Dialect
     compile: Compile
-    _compiled: dict[type, Query | Action] = field(default_factory=dict)
+    _compiled: dict[type, CompiledQuery | CompiledAction] = field(default_factory=dict)
     _translated: dict[type, Any | None] = field(default_factory=dict)
 
     def __call__(self, target: Any, **others: Any) -> Any:
@@ -57,7 +57,7 @@ class Expression:
             compiled = self._compiled[type(None)] = self.compiled(base, None, variables)
         return compiled(**variables)
 
-    def compiled(self, base: registry, cls: type | None, variables: Collection[str]) -> Query | Action:
+    def compiled(self, base: registry, cls: type | None, variables: Collection[str]) -> CompiledQuery | CompiledAction:
         """What the text means where `self` is of a class, or is not there. Raises `LanguageError`."""
         types = dict.fromkeys(variables, ANY)
         return self.compile(self.text, names_of(base), cls, variables=types, dialect=self.dialect)

@@ -3,31 +3,41 @@
 from collections.abc import Iterable, Sequence
 
 from afterwork.errors import WrongType
-from afterwork.language.check.call_resolver import Calls, collected_if, single
-from afterwork.language.check.context import Context, Scope
+from afterwork.language.check.call_resolver import CallResolver, as_expected_collection, set_of_itself
+from afterwork.language.check.context import CheckContext, VariableScope
 from afterwork.language.syntax import tree
 from afterwork.language.syntax.spelling import folded
-from afterwork.language.syntax.tree import Node, Place, TypeName
+from afterwork.language.syntax.tree import Node, TextRange, TypeName
 from afterwork.language.typed import types
-from afterwork.language.typed.members import Attribute, Member
+from afterwork.language.typed.members import AttributeMember, Member
 from afterwork.language.typed.names import ModelMethod
-from afterwork.language.typed.nodes import Constant, Fold, Follow, Invoke, May, Part, Read, Typed, Variable
+from afterwork.language.typed.nodes import (
+    AttributeRead,
+    Fold,
+    MayRunMethod,
+    MethodCall,
+    Navigation,
+    TuplePart,
+    TypedConstant,
+    TypedNode,
+    VariableRead,
+)
 from afterwork.language.typed.types import CollectionType, EnumType, ObjectType, TupleType, Type, TypeOf, ViewModelsOf
 
 Arguments = tuple[Node, ...] | None
 
 
-class Naming:
+class NameResolver:
     """Finds what names mean in one check."""
 
-    def __init__(self, context: Context, calls: Calls) -> None:
+    def __init__(self, context: CheckContext, calls: CallResolver) -> None:
         self.context = context
         self.names = context.names
         self.calls = calls
 
     # Words on their own
 
-    def word(self, node: tree.Name, scope: Scope) -> Typed:
+    def word(self, node: tree.Name, scope: VariableScope) -> TypedNode:
         """An exact name goes first: in an Order, `Customer` is the class and `customer` the member."""
         name, at = node.name, node.at
         if name in scope.variables:
@@ -35,7 +45,7 @@ class Naming:
         kind, exact = self._kind(name), self._exact_member(name, scope)
         if kind is not None and str(kind) == name and exact is None:
             return self._type(kind, at)
-        variable = scope.variable(name)
+        variable = scope.find_variable(name)
         if variable is not None and exact is None:
             return self._used(variable, at)
         member = self._of_implicit(name, None, scope, at)
@@ -43,72 +53,76 @@ class Naming:
             return member
         return self._no_word(node, scope) if kind is None else self._type(kind, at)
 
-    def _used(self, variable: Variable, at: Place) -> Variable:
-        return Variable(at, variable.type, variable.name, variable.slot)
+    def _used(self, variable: VariableRead, at: TextRange) -> VariableRead:
+        return VariableRead(at, variable.type, variable.name, variable.slot)
 
-    def _exact_member(self, name: str, scope: Scope) -> Variable | None:
+    def _exact_member(self, name: str, scope: VariableScope) -> VariableRead | None:
         for variable in scope.implicit:
             if isinstance(variable.type, ObjectType) and name in self.names.members(variable.type.cls):
                 return variable
         return None
 
-    def _of_implicit(self, name: str, arguments: Arguments, scope: Scope, at: Place) -> Typed | None:
+    def _of_implicit(self, name: str, arguments: Arguments, scope: VariableScope, at: TextRange) -> TypedNode | None:
         for variable in scope.implicit:
             found = self.access(self._used(variable, at), name, arguments, scope, at)
             if found is not None:
                 return found
         return None
 
-    def _type(self, kind: Type, at: Place) -> Constant:
-        return Constant(at, TypeOf(kind), kind.cls if isinstance(kind, ObjectType) else kind)
+    def _type(self, kind: Type, at: TextRange) -> TypedConstant:
+        return TypedConstant(at, TypeOf(kind), kind.cls if isinstance(kind, ObjectType) else kind)
 
     def _kind(self, name: str) -> Type | None:
         """The type of a name."""
-        cls = self.names.cls(name)
-        return ObjectType(cls) if cls is not None else types.NAMED.get(name.lower()) or self.names.enumeration(name)
+        cls = self.names.find_class(name)
+        return (
+            ObjectType(cls)
+            if cls is not None
+            else types.BASIC_TYPES.get(name.lower()) or self.names.find_enumeration(name)
+        )
 
-    def type_named(self, node: Node) -> Constant | None:
+    def type_named(self, node: Node) -> TypedConstant | None:
         """Return the type that a word names, whatever else goes by it; None if there is none."""
         match node:
-            case tree.MayRun(asked=tree.Name() as asked):
+            case tree.MayRun(operand=tree.Name() as asked):
                 return self.type_named(asked)
             case tree.Name(name=name, at=at):
                 kind = self._kind(name)
                 return None if kind is None else self._type(kind, at)
         return None
 
-    def as_type(self, typed: Typed, node: Node) -> Typed:
+    def as_type(self, typed: TypedNode, node: Node) -> TypedNode:
         """Return the type that a word names where a type is wanted; all else as it is."""
         return typed if isinstance(typed.type, TypeOf) else self.type_named(node) or typed
 
-    def path(self, node: tree.Path, scope: Scope) -> Typed:
+    def path(self, node: tree.PathName, scope: VariableScope) -> TypedNode:
         """Return what a type is asked for: `Kind::Large`. Before `::`, a word can be nothing else."""
         kind = self.type_named(node.source)
         if kind is None:
             known = [*self.names.classes, *map(str, self.names.enumerations)]
             name = self.context.text[node.source.at.start : node.source.at.end]
-            self.context.unknown(node.source.at.start, name, f"There is no type {name}.", known)
+            self.context.raise_unknown(node.source.at.start, name, f"There is no type {name}.", known)
         found = self.access(kind, node.name, node.arguments, scope, node.at)
         if found is None:
             problem = f"{kind.type} has no {node.name}."
-            self.context.unknown(node.source.at.end, node.name, problem, self.known(kind.type))
+            self.context.raise_unknown(node.source.at.end, node.name, problem, self.known(kind.type))
         return found
 
-    def _no_word(self, node: tree.Name, scope: Scope) -> Typed:
+    def _no_word(self, node: tree.Name, scope: VariableScope) -> TypedNode:
         known = [*scope.variables, *self.names.classes]
         for variable in scope.implicit:
             known += self.known(variable.type)
-        self.context.unknown(node.at.start, node.name, f"There is no {node.name} here.", known)
+        self.context.raise_unknown(node.at.start, node.name, f"There is no {node.name} here.", known)
 
     # After a dot or an arrow
 
-    def dot(self, node: tree.Dot, scope: Scope) -> Typed:
+    def dot(self, node: tree.Dot, scope: VariableScope) -> TypedNode:
         """A member, a method or an operator of what stands before the dot; without that, of self or the element."""
         if node.source is None:
             found = self._of_implicit(node.name, node.arguments, scope, node.at)
             if found is None:
                 known = [one for variable in scope.implicit for one in self.known(variable.type)]
-                self.context.unknown(node.at.start, node.name, f"There is no operator {node.name} here.", known)
+                self.context.raise_unknown(node.at.start, node.name, f"There is no operator {node.name} here.", known)
             return found
         source = self.context.check(node.source, scope)
         found = self.access(source, node.name, node.arguments, scope, node.at)
@@ -116,10 +130,10 @@ class Naming:
             found = self.access(kind, node.name, node.arguments, scope, node.at)
         if found is None:
             problem = f"{source.type} has no {node.name}."
-            self.context.unknown(node.source.at.end, node.name, problem, self.known(source.type))
+            self.context.raise_unknown(node.source.at.end, node.name, problem, self.known(source.type))
         return found
 
-    def arrow(self, node: tree.Arrow, scope: Scope) -> Typed:
+    def arrow(self, node: tree.Arrow, scope: VariableScope) -> TypedNode:
         """An operator of a collection; what is no collection becomes a Set of itself."""
         source = self.context.check(node.source, scope)
         if folded(node.name) == "iterate":
@@ -131,10 +145,12 @@ class Naming:
             found = self.access(kind, node.name, node.arguments, scope, node.at)
         if found is None:
             problem = f"{source.type} has no operator {node.name}."
-            self.context.unknown(node.source.at.end, node.name, problem, self._operators())
+            self.context.raise_unknown(node.source.at.end, node.name, problem, self._operators())
         return found
 
-    def access(self, source: Typed, name: str, arguments: Arguments, scope: Scope, at: Place) -> Typed | None:
+    def access(
+        self, source: TypedNode, name: str, arguments: Arguments, scope: VariableScope, at: TextRange
+    ) -> TypedNode | None:
         """`source.name` or `source.name(arguments)`, or None where there is no such thing."""
         if arguments is None:
             member = self._member(source, name, at)
@@ -144,111 +160,121 @@ class Naming:
             source, ".", name, arguments or (), scope, at
         )
 
-    def _member(self, source: Typed, name: str, at: Place) -> Typed | None:
+    def _member(self, source: TypedNode, name: str, at: TextRange) -> TypedNode | None:
         match source.type:
             case ObjectType(cls=cls):
-                member = self.names.member(cls, name)
-                return None if member is None else reading(source, member, at)
+                member = self.names.find_member(cls, name)
+                return None if member is None else member_access(source, member, at)
             case TupleType(parts=parts):
                 found = [index for index, (part, _) in enumerate(parts) if folded(part) == folded(name)]
-                return Part(at, parts[found[0]][1], source, found[0]) if found else None
+                return TuplePart(at, parts[found[0]][1], source, found[0]) if found else None
             case CollectionType(element=ObjectType() | TupleType() as element):
-                variable = self.context.variable("", element, source.at)
+                variable = self.context.new_variable("", element, source.at)
                 body = self._member(variable, name, at)
                 return None if body is None else self.calls.collected(source, variable, body, at)
             case TypeOf(of=of):
                 return self._of_type(of, name, at)
             case ViewModelsOf(cls=cls):
-                view_model = self.names.view_model(cls, name)
-                return None if view_model is None else Constant(at, types.STRING, view_model)
+                view_model = self.names.find_view_model(cls, name)
+                return None if view_model is None else TypedConstant(at, types.STRING, view_model)
         return None
 
-    def _of_type(self, of: Type, name: str, at: Place) -> Typed | None:
+    def _of_type(self, of: Type, name: str, at: TextRange) -> TypedNode | None:
         match of:
             case ObjectType(cls=cls) if folded(name) == "viewmodels":
-                return Constant(at, ViewModelsOf(cls), None)
+                return TypedConstant(at, ViewModelsOf(cls), None)
             case EnumType(cls=enumeration):
                 found = [one for key, one in enumeration.__members__.items() if folded(key) == folded(name)]
-                return Constant(at, of, found[0]) if found else None
+                return TypedConstant(at, of, found[0]) if found else None
         return None
 
-    def _method(self, source: Typed, name: str, arguments: Sequence[Node], scope: Scope, at: Place) -> Typed | None:
+    def _method(
+        self, source: TypedNode, name: str, arguments: Sequence[Node], scope: VariableScope, at: TextRange
+    ) -> TypedNode | None:
         match source.type:
             case ObjectType(cls=cls):
-                method = self.names.method(cls, name)
+                method = self.names.find_method(cls, name)
                 return None if method is None else self._invoked(source, method, arguments, scope, at)
             case CollectionType(element=ObjectType() as element):
-                variable = self.context.variable("", element, source.at)
+                variable = self.context.new_variable("", element, source.at)
                 body = self._method(variable, name, arguments, scope, at)
                 return None if body is None else self.calls.collected(source, variable, body, at)
         return None
 
-    def _invoked(self, source: Typed, method: ModelMethod, arguments: Sequence[Node], scope: Scope, at: Place) -> Typed:
+    def _invoked(
+        self, source: TypedNode, method: ModelMethod, arguments: Sequence[Node], scope: VariableScope, at: TextRange
+    ) -> TypedNode:
         given = [self.calls.settled(self.context.check(argument, scope), types.STRING) for argument in arguments]
         if len(given) == len(method.parameters):
-            given = [collected_if(one, wanted) for one, wanted in zip(given, method.parameters, strict=True)]
+            given = [as_expected_collection(one, wanted) for one, wanted in zip(given, method.parameters, strict=True)]
         fits = len(given) == len(method.parameters) and all(
             types.conforms(one.type, wanted) for one, wanted in zip(given, method.parameters, strict=True)
         )
         if not fits:
             wanted = ", ".join(map(str, method.parameters))
             raise WrongType(self.context.text, at.start, f"It is written as {method.name}({wanted}).", end=at.end)
-        return Invoke(at, method.result, source, method, tuple(given))
+        return MethodCall(at, method.result, source, method, tuple(given))
 
-    def _fold(self, node: tree.Arrow, source: Typed, scope: Scope) -> Typed:
-        source = source if isinstance(source.type, CollectionType) else single(source)
+    def _fold(self, node: tree.Arrow, source: TypedNode, scope: VariableScope) -> TypedNode:
+        source = source if isinstance(source.type, CollectionType) else set_of_itself(source)
         match source.type, node.arguments:
             case CollectionType(element=kind), (
                 tree.Lambda(parameters=(element, tree.Parameter(value=tree.Node() as start) as result), body=body),
             ):
                 first = self.calls.settled(self.context.check(start, scope), types.STRING)
-                variable = self.context.variable(element.name, kind, element.at)
+                variable = self.context.new_variable(element.name, kind, element.at)
                 declared = first.type if result.declared is None else self.declared(result.declared)
-                first = collected_if(first, declared)
-                so_far = self.context.variable(result.name, declared, result.at)
-                typed = collected_if(self.context.check(body, scope.having(variable).having(so_far)), declared)
+                first = as_expected_collection(first, declared)
+                so_far = self.context.new_variable(result.name, declared, result.at)
+                typed = as_expected_collection(
+                    self.context.check(body, scope.with_variable(variable).with_variable(so_far)), declared
+                )
                 if not types.conforms(typed.type, declared):
-                    raise self.context.wrong(body, f"{result.name} is {declared}, and this is {typed.type}.")
+                    raise self.context.wrong_type(body, f"{result.name} is {declared}, and this is {typed.type}.")
                 return Fold(node.at, declared, source, variable, so_far, first, typed)
-        raise self.context.wrong(node, "It is written as Collection(T)->iterate(element; result : U = first | …).")
+        raise self.context.wrong_type(node, "It is written as Collection(T)->iterate(element; result : U = first | …).")
 
     # Methods that may run, types
 
-    def may_run(self, node: tree.MayRun, scope: Scope) -> Typed:
+    def may_run(self, node: tree.MayRun, scope: VariableScope) -> TypedNode:
         """`self.Method?`; after the name of a type, that type."""
-        found = self._asked_method(node.asked, scope)
+        found = self._asked_method(node.operand, scope)
         if found is not None:
-            return May(node.at, types.BOOLEAN, *found)
-        if isinstance(node.asked, tree.Name):
-            kind = self.type_named(node.asked)
+            return MayRunMethod(node.at, types.BOOLEAN, *found)
+        if isinstance(node.operand, tree.Name):
+            kind = self.type_named(node.operand)
             if kind is not None:
                 return kind
-        raise self.context.wrong(node, "? asks whether a method may run now: self.Method?")
+        raise self.context.wrong_type(node, "? asks whether a method may run now: self.Method?")
 
-    def _asked_method(self, asked: Node, scope: Scope) -> tuple[Typed, ModelMethod] | None:
+    def _asked_method(self, asked: Node, scope: VariableScope) -> tuple[TypedNode, ModelMethod] | None:
         match asked:
             case tree.Name(name=name):
-                sources: Iterable[Typed] = [self._used(variable, asked.at) for variable in scope.implicit]
+                sources: Iterable[TypedNode] = [self._used(variable, asked.at) for variable in scope.implicit]
             case tree.Dot(source=tree.Node() as source, name=name, arguments=None):
                 sources = [self.context.check(source, scope)]
             case _:
                 return None
         for typed in sources:
             if isinstance(typed.type, ObjectType):
-                method = self.names.method(typed.type.cls, name)
+                method = self.names.find_method(typed.type.cls, name)
                 if method is not None:
                     return typed, method
         return None
 
     def declared(self, name: TypeName) -> Type:
         """The type that a declaration names."""
-        kind = types.KINDS.get(name.name.lower())
+        kind = types.COLLECTION_KINDS.get(name.name.lower())
         if kind is not None:
             return CollectionType(kind, types.ANY if name.element is None else self.declared(name.element))
         found = self._kind(name.name)
         if found is None:
-            known = [*self.names.classes, *(one.name for one in set(types.NAMED.values())), *types.KINDS.values()]
-            self.context.unknown(name.at.start, name.name, f"There is no type {name.name}.", known)
+            known = [
+                *self.names.classes,
+                *(one.name for one in set(types.BASIC_TYPES.values())),
+                *types.COLLECTION_KINDS.values(),
+            ]
+            self.context.raise_unknown(name.at.start, name.name, f"There is no type {name.name}.", known)
         return found
 
     # Suggestions
@@ -272,8 +298,8 @@ class Naming:
         return [operators[0].name for operators in self.calls.table.values()]
 
 
-def reading(source: Typed, member: Member, at: Place) -> Typed:
+def member_access(source: TypedNode, member: Member, at: TextRange) -> TypedNode:
     """A member of an object."""
-    if isinstance(member, Attribute):
-        return Read(at, member.type, source, member)
-    return Follow(at, member.type, source, member)
+    if isinstance(member, AttributeMember):
+        return AttributeRead(at, member.type, source, member)
+    return Navigation(at, member.type, source, member)

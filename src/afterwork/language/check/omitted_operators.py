@@ -5,7 +5,7 @@ from collections.abc import Mapping
 REPORTS = "What writes a document is a method of the model, in Python, that an expression calls."
 META = "It is no part of a SQLAlchemy model."
 
-BY_NAME: Mapping[str, str] = {
+OMITTED: Mapping[str, str] = {
     "dictionary": "Use groupBy(x | x.key), which gives tuples of key and items, or any(x | x.key = …).",
     "orderGeneric": "Use orderBy and orderDescending, which take several expressions. What sorts alike keeps its "
     "order, so that orderDescending(b)->orderBy(a) sorts by a, and then by b from the largest.",
@@ -24,5 +24,5 @@ BY_NAME: Mapping[str, str] = {
 }
 """What to use, by the names of operators as the original writes them."""
 
-INSTEAD: Mapping[str, str] = {name.lower(): text for name, text in BY_NAME.items()}
+REPLACEMENTS: Mapping[str, str] = {name.lower(): text for name, text in OMITTED.items()}
 """The same by folded names."""

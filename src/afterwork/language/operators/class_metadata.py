@@ -5,17 +5,17 @@ from typing import Any
 from sqlalchemy import inspect
 from sqlalchemy.orm import Mapper
 
-from afterwork.language.run.evaluation import Run
-from afterwork.language.typed.members import Attribute
-from afterwork.language.typed.operator import InRun, Operator, Plain
+from afterwork.language.run.evaluation import Evaluation
+from afterwork.language.typed.members import AttributeMember
+from afterwork.language.typed.operator import EvaluationFunction, Operator, ValueFunction
 
 
-def attributes(run: Run, cls: type) -> list[str]:
-    return [key for key, member in run.names.members(cls).items() if isinstance(member, Attribute)]
+def attributes(run: Evaluation, cls: type) -> list[str]:
+    return [key for key, member in run.names.members(cls).items() if isinstance(member, AttributeMember)]
 
 
-def ends(run: Run, cls: type) -> list[str]:
-    return [key for key, member in run.names.members(cls).items() if not isinstance(member, Attribute)]
+def ends(run: Evaluation, cls: type) -> list[str]:
+    return [key for key, member in run.names.members(cls).items() if not isinstance(member, AttributeMember)]
 
 
 def super_types(cls: type) -> list[str]:
@@ -33,37 +33,37 @@ def sub_classes(cls: type) -> list[str]:
 ROWS = (
     Operator(
         "Type(O).typeName : String",
-        Plain(lambda cls: cls.__name__),
+        ValueFunction(lambda cls: cls.__name__),
         "The name of a class.",
         ("Customer.typeName", "'Customer'"),
     ),
     Operator(
         "Type(O).asString : String",
-        Plain(lambda cls: cls.__name__),
+        ValueFunction(lambda cls: cls.__name__),
         "As `typeName`.",
         ("self.oclType.asString", "'Customer'"),
     ),
     Operator(
         "Type(O).attributes : Sequence(String)",
-        InRun(attributes),
+        EvaluationFunction(attributes),
         "The names of a class's attributes.",
         ("Customer.attributes->includes('name')", "true"),
     ),
     Operator(
         "Type(O).associationEnds : Sequence(String)",
-        InRun(ends),
+        EvaluationFunction(ends),
         "The names of a class's association ends.",
         ("Customer.associationEnds->includes('orders')", "true"),
     ),
     Operator(
         "Type(O).allSuperTypes : Sequence(String)",
-        Plain(super_types),
+        ValueFunction(super_types),
         "The names of the classes that a class is made from, the nearest first.",
         ("VipCustomer.allSuperTypes", "Sequence{'Customer'}"),
     ),
     Operator(
         "Type(O).allSubClasses : Sequence(String)",
-        Plain(sub_classes),
+        ValueFunction(sub_classes),
         "The names of the classes that are made from a class, and of those that are made from them.",
         ("Customer.allSubClasses", "Sequence{'VipCustomer'}"),
     ),

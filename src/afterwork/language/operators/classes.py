@@ -6,12 +6,18 @@ from typing import Any
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Mapper, object_session
 
-from afterwork.language.run.evaluation import Run
+from afterwork.language.run.evaluation import Evaluation
 from afterwork.language.sql import classes
-from afterwork.language.typed.operator import InRun, OnEnd, Operator, Plain, Rows
+from afterwork.language.typed.operator import (
+    AssociationFunction,
+    CallTranslation,
+    EvaluationFunction,
+    Operator,
+    ValueFunction,
+)
 
 
-def all_instances(run: Run, cls: type) -> list[Any]:
+def all_instances(run: Evaluation, cls: type) -> list[Any]:
     """By key. Objects that are new in the session, or deleted, count as they will once it is saved."""
     session = run.session
     mapper: Mapper[Any] = inspect(cls)
@@ -25,7 +31,7 @@ def all_instances(run: Run, cls: type) -> list[Any]:
     return found
 
 
-def singleton(run: Run, cls: type) -> Any:
+def singleton(run: Evaluation, cls: type) -> Any:
     found = all_instances(run, cls)
     if len(found) > 1:
         raise ValueError(f"There are {len(found)} objects of {cls.__name__}, which should have one.")
@@ -36,11 +42,11 @@ def of_kind(items: list[Any], cls: type) -> list[Any]:
     return [item for item in items if isinstance(item, cls)]
 
 
-def from_external_id(run: Run, cls: type, text: str) -> Any:
+def from_external_id(run: Evaluation, cls: type, text: str) -> Any:
     return run.names.find(run.session, cls, text)
 
 
-def create(run: Run, cls: type) -> Any:
+def create(run: Evaluation, cls: type) -> Any:
     made = cls()
     run.session.add(made)
     return made
@@ -83,94 +89,101 @@ def clear(obj: Any, key: str) -> None:
 ROWS = (
     Operator(
         "Type(O).allInstances : Set(O)",
-        InRun(all_instances),
+        EvaluationFunction(all_instances),
         "All objects of a class and its subclasses, by key.",
         ("Customer.allInstances->size", "3"),
-        Rows(classes.all_instances),
+        CallTranslation(classes.all_instances),
     ),
     Operator(
         "Type(O).oclSingleton : O",
-        InRun(singleton),
+        EvaluationFunction(singleton),
         "The only object of a class; null if there is none, an error if there are several.",
         ("Settings.oclSingleton->isNull", "true"),
     ),
     Operator(
         "Type(T).emptyList : Set(T)",
-        Plain(lambda kind: []),
+        ValueFunction(lambda kind: []),
         "No objects of a class, or no values of a type.",
         ("Customer.emptyList->size", "0"),
     ),
     Operator(
-        "Type(T).nullValue : T", Plain(lambda kind: None), "Null, of a type.", ("Customer.nullValue->isNull", "true")
+        "Type(T).nullValue : T",
+        ValueFunction(lambda kind: None),
+        "Null, of a type.",
+        ("Customer.nullValue->isNull", "true"),
     ),
     Operator(
         "Type(O).objectFromExternalId(String) : O",
-        InRun(from_external_id),
+        EvaluationFunction(from_external_id),
         "The object that a text names; null if there is none.",
         ("Customer.objectFromExternalId('Customer!1') = self", "true"),
     ),
     Operator(
         "Collection(T)->filterOnType(Type(O)) : Same(O)",
-        Plain(of_kind),
+        ValueFunction(of_kind),
         "The elements that are of a class.",
         ("Customer.allInstances->filterOnType(VipCustomer)->size", "1"),
-        Rows(classes.of_kind),
+        CallTranslation(classes.of_kind),
     ),
     Operator(
         "Type(O).create : O",
-        InRun(create),
+        EvaluationFunction(create),
         "A new object, which is saved with what the action changes.",
         ("Order.create.total.isNull", "true"),
         effects=True,
     ),
     Operator(
-        "Object.delete : Nothing", Plain(delete), "Deletes an object.", ("Order.create.delete", "null"), effects=True
+        "Object.delete : Nothing",
+        ValueFunction(delete),
+        "Deletes an object.",
+        ("Order.create.delete", "null"),
+        effects=True,
     ),
     Operator(
         "Collection(O)->delete : Nothing",
-        Plain(delete_all),
+        ValueFunction(delete_all),
         "Deletes all of the objects.",
         ("Order.emptyList->delete", "null"),
         effects=True,
     ),
     Operator(
         "Collection(T).add(T...) : Nothing",
-        OnEnd(add),
+        AssociationFunction(add),
         "Adds objects to an association end, unless they are there.",
         ("(self.orders.add(Order.create); self.orders->size)", "3"),
         effects=True,
     ),
     Operator(
         "Collection(T).remove(T...) : Nothing",
-        OnEnd(remove),
+        AssociationFunction(remove),
         "Takes objects out of an association end.",
         ("(self.orders.remove(self.orders->first); self.orders->size)", "1"),
         effects=True,
     ),
     Operator(
         "Collection(T).clear : Nothing",
-        OnEnd(clear),
+        AssociationFunction(clear),
         "Takes all objects out of an association end.",
         ("(self.orders.clear; self.orders->size)", "0"),
         effects=True,
     ),
     Operator(
         "Collection(T)->add(T...) : Nothing",
-        OnEnd(add),
+        AssociationFunction(add),
         "As `.add`.",
         ("(self.orders->add(Order.create); self.orders->size)", "3"),
         effects=True,
     ),
     Operator(
         "Collection(T)->remove(T...) : Nothing",
-        OnEnd(remove),
+        AssociationFunction(remove),
         "As `.remove`.",
         ("(self.orders->remove(self.orders->first); self.orders->size)", "1"),
         effects=True,
     ),
     Operator(
         "Collection(T)->clear : Nothing",
-        OnEnd(clear),
+        AssociationFunction(clear),
         "As `.clear`.",
         ("(self.orders->clear; self.orders->size)", "0"),
         effects=True,

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from afterwork.language.run.values import key, without_doubles
+from afterwork.language.run.values import equality_key, unique
 from afterwork.language.sql import collection_operations, ordered_access
-from afterwork.language.typed.operator import Operator, Plain, Rows
+from afterwork.language.typed.operator import CallTranslation, Operator, ValueFunction
 
 Items = list[Any]
 
@@ -14,26 +14,26 @@ def union(one: Items, other: Items) -> Items:
 
 
 def intersection(one: Items, other: Items) -> Items:
-    wanted = {key(item) for item in other}
-    return [item for item in one if key(item) in wanted]
+    wanted = {equality_key(item) for item in other}
+    return [item for item in one if equality_key(item) in wanted]
 
 
 def difference(one: Items, other: Items) -> Items:
-    unwanted = {key(item) for item in other}
-    return [item for item in one if key(item) not in unwanted]
+    unwanted = {equality_key(item) for item in other}
+    return [item for item in one if equality_key(item) not in unwanted]
 
 
 def symmetric_difference(one: Items, other: Items) -> Items:
-    return without_doubles([*difference(one, other), *difference(other, one)])
+    return unique([*difference(one, other), *difference(other, one)])
 
 
 def excluding(items: Items, unwanted: Any) -> Items:
-    return [item for item in items if key(item) != key(unwanted)]
+    return [item for item in items if equality_key(item) != equality_key(unwanted)]
 
 
 def unlike(items: Items, added: Any) -> Items:
     """With one more, unless it is there."""
-    return without_doubles([*items, added])
+    return unique([*items, added])
 
 
 def section(items: Items, first: int, last: int) -> Items:
@@ -51,166 +51,166 @@ SMALL, NEXT = "Set{1, 2}", "Set{2, 3}"
 ROWS = (
     Operator(
         "Set(T)->union(Set(T)) : Set(T)",
-        Plain(lambda one, other: without_doubles(union(one, other))),
+        ValueFunction(lambda one, other: unique(union(one, other))),
         "What is in one of two sets.",
         (f"{SMALL}->union({NEXT})", "Set{1, 2, 3}"),
-        Rows(collection_operations.union),
+        CallTranslation(collection_operations.union),
     ),
     Operator(
         "OrderedSet(T)->union(Collection(T)) : OrderedSet(T)",
-        Plain(lambda one, other: without_doubles(union(one, other))),
+        ValueFunction(lambda one, other: unique(union(one, other))),
         "What is in one of both, each once.",
         ("OrderedSet{1}->union(Bag{1, 2})", "OrderedSet{1, 2}"),
     ),
     Operator(
         "Sequence(T)->union(Collection(T)) : Sequence(T)",
-        Plain(union),
+        ValueFunction(union),
         "One after the other.",
         (f"Sequence{{1}}->union({BCD})", "Sequence{1, 2, 3, 4}"),
     ),
     Operator(
         "Set(T)->union(OrderedSet(T)) : Set(T)",
-        Plain(lambda one, other: without_doubles(union(one, other))),
+        ValueFunction(lambda one, other: unique(union(one, other))),
         "What is in one of two sets.",
         (f"{SMALL}->union(OrderedSet{{3}})", "Set{1, 2, 3}"),
-        Rows(collection_operations.union),
+        CallTranslation(collection_operations.union),
     ),
     Operator(
         "Collection(T)->union(Collection(T)) : Bag(T)",
-        Plain(union),
+        ValueFunction(union),
         "All of both, with doubles.",
         (f"{SMALL}->union(Bag{{2}})", "Bag{1, 2, 2}"),
     ),
     Operator(
         "Collection(T)->intersection(Collection(T)) : Self",
-        Plain(intersection),
+        ValueFunction(intersection),
         "What is there that others have, too.",
         (f"{ABC}->intersection({BCD})", "Sequence{2, 2, 3}"),
-        Rows(collection_operations.intersection),
+        CallTranslation(collection_operations.intersection),
     ),
     Operator(
         "Collection(T)->difference(Collection(T)) : Self",
-        Plain(difference),
+        ValueFunction(difference),
         "What is there that others don't have.",
         (f"{ABC}->difference({BCD})", "Sequence{1}"),
-        Rows(collection_operations.difference),
+        CallTranslation(collection_operations.difference),
     ),
     Operator(
         "Collection(T) - Collection(T) : Self",
-        Plain(difference),
+        ValueFunction(difference),
         "As `difference`.",
         (f"{SMALL} - {NEXT}", "Set{1}"),
-        Rows(collection_operations.difference),
+        CallTranslation(collection_operations.difference),
     ),
     Operator(
         "Collection(T)->symmetricDifference(Collection(T)) : Set(T)",
-        Plain(symmetric_difference),
+        ValueFunction(symmetric_difference),
         "What is in one of two, but not in both.",
         (f"{SMALL}->symmetricDifference({NEXT})", "Set{1, 3}"),
     ),
     Operator(
         "Set(T)->including(T) : Set(T)",
-        Plain(unlike),
+        ValueFunction(unlike),
         "With one more element.",
         (f"{SMALL}->including(2)", "Set{1, 2}"),
     ),
     Operator(
         "OrderedSet(T)->including(T) : OrderedSet(T)",
-        Plain(unlike),
+        ValueFunction(unlike),
         "With one more element at the end, unless it is there.",
         ("OrderedSet{2}->including(1)", "OrderedSet{2, 1}"),
     ),
     Operator(
         "Collection(T)->including(T) : Same(T)",
-        Plain(lambda items, added: [*items, added]),
+        ValueFunction(lambda items, added: [*items, added]),
         "With one more element at the end.",
         ("Bag{1}->including(1)", "Bag{1, 1}"),
     ),
     Operator(
         "Collection(T)->excluding(T) : Self",
-        Plain(excluding),
+        ValueFunction(excluding),
         "Without an element, however often it is there.",
         (f"{ABC}->excluding(2)", "Sequence{1, 3}"),
-        Rows(collection_operations.excluding),
+        CallTranslation(collection_operations.excluding),
     ),
     Operator(
         "OrderedSet(T)->append(T) : OrderedSet(T)",
-        Plain(unlike),
+        ValueFunction(unlike),
         "As `including`.",
         ("OrderedSet{2}->append(1)", "OrderedSet{2, 1}"),
     ),
     Operator(
         "Collection(T)->append(T) : Sequence(T)",
-        Plain(lambda items, added: [*items, added]),
+        ValueFunction(lambda items, added: [*items, added]),
         "With one more element at the end.",
         ("Sequence{2}->append(1)", "Sequence{2, 1}"),
     ),
     Operator(
         "Collection(T)->prepend(T) : Sequence(T)",
-        Plain(lambda items, added: [added, *items]),
+        ValueFunction(lambda items, added: [added, *items]),
         "With one more element at the beginning.",
         ("Sequence{2}->prepend(1)", "Sequence{1, 2}"),
     ),
     Operator(
         "Collection(T)->insertAt(Integer, T) : Sequence(T)",
-        Plain(inserted),
+        ValueFunction(inserted),
         "With one more element at a place.",
         ("Sequence{1, 3}->insertAt(2, 2)", "Sequence{1, 2, 3}"),
     ),
     Operator(
         "OrderedSet(T)->subSequence(Integer, Integer) : OrderedSet(T)",
-        Plain(section),
+        ValueFunction(section),
         "From one place to another, both included.",
         ("OrderedSet{3, 1, 2}->subSequence(1, 2)", "OrderedSet{3, 1}"),
-        Rows(ordered_access.section),
+        CallTranslation(ordered_access.section),
     ),
     Operator(
         "Collection(T)->subSequence(Integer, Integer) : Sequence(T)",
-        Plain(section),
+        ValueFunction(section),
         "From one place to another, both included.",
         (f"{ABC}->subSequence(2, 3)", "Sequence{2, 2}"),
-        Rows(ordered_access.section),
+        CallTranslation(ordered_access.section),
     ),
     Operator(
         "Collection(T)->reverse : Self",
-        Plain(lambda items: items[::-1]),
+        ValueFunction(lambda items: items[::-1]),
         "In the opposite order.",
         ("Sequence{1, 2}->reverse", "Sequence{2, 1}"),
-        Rows(ordered_access.reverse),
+        CallTranslation(ordered_access.reverse),
     ),
     Operator(
         "Collection(T)->asSet : Set(T)",
-        Plain(without_doubles),
+        ValueFunction(unique),
         "Each element once.",
         (f"{ABC}->asSet", "Set{1, 2, 3}"),
-        Rows(collection_operations.as_set),
+        CallTranslation(collection_operations.as_set),
     ),
     Operator(
         "Collection(T)->asOrderedSet : OrderedSet(T)",
-        Plain(without_doubles),
+        ValueFunction(unique),
         "Each element once, where it stood first.",
         ("Sequence{2, 1, 2}->asOrderedSet", "OrderedSet{2, 1}"),
-        Rows(collection_operations.as_ordered_set),
+        CallTranslation(collection_operations.as_ordered_set),
     ),
     Operator(
         "Collection(T)->asBag : Bag(T)",
-        Plain(list),
+        ValueFunction(list),
         "The elements without their order.",
         (f"{ABC}->asBag", "Bag{1, 2, 3, 2}"),
-        Rows(collection_operations.same),
+        CallTranslation(collection_operations.same),
     ),
     Operator(
         "Collection(T)->asSequence : Sequence(T)",
-        Plain(list),
+        ValueFunction(list),
         "The elements as they stand.",
         ("OrderedSet{2, 1}->asSequence", "Sequence{2, 1}"),
-        Rows(collection_operations.same),
+        CallTranslation(collection_operations.same),
     ),
     Operator(
         "Collection(T)->flatten : Gathered(T)",
-        Plain(list),
+        ValueFunction(list),
         "All that is in its collections. As those are flattened anyway, it changes nothing.",
         ("Bag{Set{1}, Set{2}}->flatten", "Bag{1, 2}"),
-        Rows(collection_operations.same),
+        CallTranslation(collection_operations.same),
     ),
 )

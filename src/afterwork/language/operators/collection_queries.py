@@ -4,28 +4,28 @@ from decimal import Decimal
 from typing import Any
 
 from afterwork.language.operators.numbers import add
-from afterwork.language.run.evaluation import Run
-from afterwork.language.run.values import Sorted, key, rounded, text_of
+from afterwork.language.run.evaluation import Evaluation
+from afterwork.language.run.values import SortKey, equality_key, rounded, text_of
 from afterwork.language.sql import aggregates, collection_queries, ordered_access
-from afterwork.language.typed.operator import InRun, Operator, Plain, Rows
+from afterwork.language.typed.operator import CallTranslation, EvaluationFunction, Operator, ValueFunction
 
 Items = list[Any]
 
 
 def count(items: Items, wanted: Any) -> int:
-    return sum(key(item) == key(wanted) for item in items)
+    return sum(equality_key(item) == equality_key(wanted) for item in items)
 
 
 def includes(items: Items, wanted: Any) -> bool:
-    return any(key(item) == key(wanted) for item in items)
+    return any(equality_key(item) == equality_key(wanted) for item in items)
 
 
 def includes_all(items: Items, wanted: Items) -> bool:
-    return {key(item) for item in wanted} <= {key(item) for item in items}
+    return {equality_key(item) for item in wanted} <= {equality_key(item) for item in items}
 
 
 def excludes_all(items: Items, wanted: Items) -> bool:
-    return {key(item) for item in wanted}.isdisjoint(key(item) for item in items)
+    return {equality_key(item) for item in wanted}.isdisjoint(equality_key(item) for item in items)
 
 
 def at(items: Items, place: int) -> Any:
@@ -33,8 +33,8 @@ def at(items: Items, place: int) -> Any:
 
 
 def index_of(items: Items, wanted: Any) -> int:
-    keys = [key(item) for item in items]
-    return keys.index(key(wanted)) + 1 if key(wanted) in keys else 0
+    keys = [equality_key(item) for item in items]
+    return keys.index(equality_key(wanted)) + 1 if equality_key(wanted) in keys else 0
 
 
 def total(items: Items) -> Any:
@@ -52,16 +52,16 @@ def average(items: Items) -> Any:
 
 
 def largest(items: Items) -> Any:
-    return max(items, key=Sorted, default=None)
+    return max(items, key=SortKey, default=None)
 
 
 def smallest(items: Items) -> Any:
-    return min(items, key=Sorted, default=None)
+    return min(items, key=SortKey, default=None)
 
 
-def separated(run: Run, items: Items, separator: str) -> str:
+def separated(run: Evaluation, items: Items, separator: str) -> str:
     written = [text_of(item) for item in items]
-    run.room(sum(map(len, written)) + len(separator) * len(items))
+    run.check_length(sum(map(len, written)) + len(separator) * len(items))
     return separator.join(written)
 
 
@@ -70,166 +70,166 @@ FOUR = "Sequence{3, 1, 2, 1}"
 ROWS = (
     Operator(
         "Collection(T)->size : Integer",
-        Plain(len),
+        ValueFunction(len),
         "How many elements there are.",
         (f"{FOUR}->size", "4"),
-        Rows(collection_queries.size),
+        CallTranslation(collection_queries.size),
     ),
     Operator(
         "Collection(T)->count(T?) : Integer",
-        Plain(count),
+        ValueFunction(count),
         "How often an element is there. Null never is.",
         (f"{FOUR}->count(1)", "2"),
-        Rows(collection_queries.count),
+        CallTranslation(collection_queries.count),
     ),
     Operator(
         "Collection(T)->isEmpty : Boolean",
-        Plain(lambda items: not items),
+        ValueFunction(lambda items: not items),
         "Whether there are no elements.",
         ("Set{}->isEmpty", "true"),
-        Rows(collection_queries.is_empty),
+        CallTranslation(collection_queries.is_empty),
     ),
     Operator(
         "Collection(T)->notEmpty : Boolean",
-        Plain(bool),
+        ValueFunction(bool),
         "Whether there are elements.",
         (f"{FOUR}->notEmpty", "true"),
-        Rows(collection_queries.not_empty),
+        CallTranslation(collection_queries.not_empty),
     ),
     Operator(
         "Collection(T)->isNullOrEmpty : Boolean",
-        Plain(lambda items: not items),
+        ValueFunction(lambda items: not items),
         "As `isEmpty`.",
         ("Set{}->isNullOrEmpty", "true"),
-        Rows(collection_queries.is_empty),
+        CallTranslation(collection_queries.is_empty),
     ),
     Operator(
         "Collection(T)->includes(T?) : Boolean",
-        Plain(includes),
+        ValueFunction(includes),
         "Whether an element is there. Null never is.",
         (f"{FOUR}->includes(2)", "true"),
-        Rows(collection_queries.includes),
+        CallTranslation(collection_queries.includes),
     ),
     Operator(
         "Collection(T)->excludes(T?) : Boolean",
-        Plain(lambda items, wanted: not includes(items, wanted)),
+        ValueFunction(lambda items, wanted: not includes(items, wanted)),
         "Whether an element is not there.",
         (f"{FOUR}->excludes(5)", "true"),
-        Rows(collection_queries.excludes),
+        CallTranslation(collection_queries.excludes),
     ),
     Operator(
         "Collection(T)->includesAll(Collection(T)) : Boolean",
-        Plain(includes_all),
+        ValueFunction(includes_all),
         "Whether all of others are there.",
         (f"{FOUR}->includesAll(Set{{1, 2}})", "true"),
-        Rows(collection_queries.includes_all),
+        CallTranslation(collection_queries.includes_all),
     ),
     Operator(
         "Collection(T)->excludesAll(Collection(T)) : Boolean",
-        Plain(excludes_all),
+        ValueFunction(excludes_all),
         "Whether none of others is there.",
         (f"{FOUR}->excludesAll(Set{{1, 5}})", "false"),
-        Rows(collection_queries.excludes_all),
+        CallTranslation(collection_queries.excludes_all),
     ),
     Operator(
         "Collection(T)->first : T",
-        Plain(lambda items: items[0] if items else None),
+        ValueFunction(lambda items: items[0] if items else None),
         "The first element; null if there is none.",
         (f"{FOUR}->first", "3"),
-        Rows(ordered_access.first),
+        CallTranslation(ordered_access.first),
     ),
     Operator(
         "Collection(T)->last : T",
-        Plain(lambda items: items[-1] if items else None),
+        ValueFunction(lambda items: items[-1] if items else None),
         "The last element; null if there is none.",
         (f"{FOUR}->last", "1"),
-        Rows(ordered_access.last),
+        CallTranslation(ordered_access.last),
     ),
     Operator(
         "Collection(T)->at(Integer) : T",
-        Plain(at),
+        ValueFunction(at),
         "The element at a place; null if there is none.",
         (f"{FOUR}->at(3)", "2"),
-        Rows(ordered_access.at),
+        CallTranslation(ordered_access.at),
     ),
     Operator(
         "Collection(T)->indexOf(T) : Integer",
-        Plain(index_of),
+        ValueFunction(index_of),
         "The first place of an element; 0 if it is not there.",
         (f"{FOUR}->indexOf(1)", "2"),
     ),
     Operator(
         "Collection(N)->sum : N",
-        Plain(total),
+        ValueFunction(total),
         "All elements together; 0 of none.",
         (f"{FOUR}->sum", "7"),
-        Rows(aggregates.total),
+        CallTranslation(aggregates.total),
     ),
     Operator(
         "Collection(Integer)->avg : Real",
-        Plain(average),
+        ValueFunction(average),
         "The mean; null of none.",
         (f"{FOUR}->avg", "7 / 4"),
-        Rows(aggregates.average),
+        CallTranslation(aggregates.average),
     ),
     Operator(
         "Collection(N)->avg : N",
-        Plain(average),
+        ValueFunction(average),
         "The mean; of decimals to 10 places.",
         ("Bag{1.5, 2.5}->avg", "2.0"),
-        Rows(aggregates.average),
+        CallTranslation(aggregates.average),
     ),
     Operator(
         "Collection(Integer)->average : Real",
-        Plain(average),
+        ValueFunction(average),
         "As `avg`.",
         (f"{FOUR}->average", "7 / 4"),
-        Rows(aggregates.average),
+        CallTranslation(aggregates.average),
     ),
     Operator(
         "Collection(N)->average : N",
-        Plain(average),
+        ValueFunction(average),
         "As `avg`.",
         ("Bag{1.5, 2.5}->average", "2.0"),
-        Rows(aggregates.average),
+        CallTranslation(aggregates.average),
     ),
     Operator(
         "Collection(T)->maxValue : T",
-        Plain(largest),
+        ValueFunction(largest),
         "The largest element; null of none.",
         (f"{FOUR}->maxValue", "3"),
-        Rows(aggregates.largest),
+        CallTranslation(aggregates.largest),
     ),
     Operator(
         "Collection(T)->minValue : T",
-        Plain(smallest),
+        ValueFunction(smallest),
         "The smallest element; null of none.",
         (f"{FOUR}->minValue", "1"),
-        Rows(aggregates.smallest),
+        CallTranslation(aggregates.smallest),
     ),
     Operator(
         "Collection(T)->max : T",
-        Plain(largest),
+        ValueFunction(largest),
         "As `maxValue`; the OMG's name.",
         (f"{FOUR}->max", "3"),
-        Rows(aggregates.largest),
+        CallTranslation(aggregates.largest),
     ),
     Operator(
         "Collection(T)->min : T",
-        Plain(smallest),
+        ValueFunction(smallest),
         "As `minValue`; the OMG's name.",
         (f"{FOUR}->min", "1"),
-        Rows(aggregates.smallest),
+        CallTranslation(aggregates.smallest),
     ),
     Operator(
         "Collection(T)->asCommaList : String",
-        InRun(lambda run, items: separated(run, items, ", ")),
+        EvaluationFunction(lambda run, items: separated(run, items, ", ")),
         "All elements as texts, with `, ` between them.",
         (f"{FOUR}->asCommaList", "'3, 1, 2, 1'"),
     ),
     Operator(
         "Collection(T)->asSeparatedList(String) : String",
-        InRun(separated),
+        EvaluationFunction(separated),
         "All elements as texts, with a separator between them.",
         (f"{FOUR}->asSeparatedList('-')", "'3-1-2-1'"),
     ),

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from afterwork.language.run.timestamps import DAY, SECOND, limited, span
+from afterwork.language.run.timestamps import MICROSECONDS_PER_DAY, MICROSECONDS_PER_SECOND, bounded, duration
 from afterwork.language.sql import timestamp_arithmetic
-from afterwork.language.typed.operator import Columns, Operator, Plain, Rows
+from afterwork.language.typed.operator import CallTranslation, ColumnTranslation, Operator, ValueFunction
 
 
 def _spanning(name: str, unit: int) -> tuple[Operator, Operator]:
@@ -12,17 +12,17 @@ def _spanning(name: str, unit: int) -> tuple[Operator, Operator]:
     return (
         Operator(
             f"Type(TimeSpan).from{name}(N) : TimeSpan",
-            Plain(lambda kind, count: span(count, unit)),
+            ValueFunction(lambda kind, count: duration(count, unit)),
             f"A span of so many {units}.",
             (f"{example}.total{name}", "2.toReal"),
-            Rows(timestamp_arithmetic.spanning(unit)),
+            CallTranslation(timestamp_arithmetic.spanning(unit)),
         ),
         Operator(
             f"TimeSpan.total{name} : Real",
-            Plain(lambda value: value / timedelta(microseconds=unit)),
+            ValueFunction(lambda value: value / timedelta(microseconds=unit)),
             f"The whole span in {units}.",
             (f"{example}.total{name}", "2.toReal"),
-            Columns(timestamp_arithmetic.total(unit)),
+            ColumnTranslation(timestamp_arithmetic.total(unit)),
         ),
     )
 
@@ -30,20 +30,20 @@ def _spanning(name: str, unit: int) -> tuple[Operator, Operator]:
 ROWS = (
     Operator(
         "TimeSpan + TimeSpan : TimeSpan",
-        Plain(lambda one, other: limited(one + other)),
+        ValueFunction(lambda one, other: bounded(one + other)),
         "Both spans.",
         ("(TimeSpan.fromHours(1) + TimeSpan.fromHours(2)).totalHours", "3.toReal"),
-        Columns(timestamp_arithmetic.longer),
+        ColumnTranslation(timestamp_arithmetic.longer),
     ),
     Operator(
         "TimeSpan - TimeSpan : TimeSpan",
-        Plain(lambda one, other: limited(one - other)),
+        ValueFunction(lambda one, other: bounded(one - other)),
         "What is left of a span.",
         ("(TimeSpan.fromHours(3) - TimeSpan.fromHours(2)).totalHours", "1.toReal"),
-        Columns(timestamp_arithmetic.shorter),
+        ColumnTranslation(timestamp_arithmetic.shorter),
     ),
-    *_spanning("Days", DAY),
-    *_spanning("Hours", 3_600 * SECOND),
-    *_spanning("Minutes", 60 * SECOND),
-    *_spanning("Seconds", SECOND),
+    *_spanning("Days", MICROSECONDS_PER_DAY),
+    *_spanning("Hours", 3_600 * MICROSECONDS_PER_SECOND),
+    *_spanning("Minutes", 60 * MICROSECONDS_PER_SECOND),
+    *_spanning("Seconds", MICROSECONDS_PER_SECOND),
 )

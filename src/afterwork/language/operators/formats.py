@@ -7,11 +7,11 @@ import urllib.parse
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from afterwork.language.run.evaluation import Run
-from afterwork.language.run.number_format import Number, formatted
-from afterwork.language.run.regexp import matches, steps_of
+from afterwork.language.run.evaluation import Evaluation
+from afterwork.language.run.number_format import Number, format_number
+from afterwork.language.run.regexp import matches, parse_pattern
 from afterwork.language.run.values import text_of
-from afterwork.language.typed.operator import InRun, Operator, Plain
+from afterwork.language.typed.operator import EvaluationFunction, Operator, ValueFunction
 
 
 def whole_number(text: str) -> int | None:
@@ -32,15 +32,15 @@ def needed(found: Any, text: str, kind: str) -> Any:
     return found
 
 
-def like_pattern(run: Run, text: str, pattern: str) -> bool:
-    steps = steps_of(pattern)
+def like_pattern(run: Evaluation, text: str, pattern: str) -> bool:
+    steps = parse_pattern(pattern)
     run.spend(len(text) * len(steps))
     return matches(text, steps)
 
 
-def number_as(run: Run, number: Number, pattern: str) -> str:
+def number_as(run: Evaluation, number: Number, pattern: str) -> str:
     run.spend(len(pattern))
-    return formatted(number, pattern)
+    return format_number(number, pattern)
 
 
 def json_property(text: str, name: str) -> str | None:
@@ -58,77 +58,80 @@ def json_property(text: str, name: str) -> str | None:
 ROWS = (
     Operator(
         "String.urlEncode : String",
-        Plain(lambda text: urllib.parse.quote(text, safe="")),
+        ValueFunction(lambda text: urllib.parse.quote(text, safe="")),
         "As a part of an address.",
         ("'a b&c'.urlEncode", "'a%20b%26c'"),
     ),
     Operator(
         "String.urlDecode : String",
-        Plain(urllib.parse.unquote),
+        ValueFunction(urllib.parse.unquote),
         "What `urlEncode` was given.",
         ("'a%20b'.urlDecode", "'a b'"),
     ),
     Operator(
-        "String.htmlEncode : String", Plain(html.escape), "As text in HTML.", ("'a < b'.htmlEncode", "'a &lt; b'")
+        "String.htmlEncode : String",
+        ValueFunction(html.escape),
+        "As text in HTML.",
+        ("'a < b'.htmlEncode", "'a &lt; b'"),
     ),
     Operator(
         "String.htmlDecode : String",
-        Plain(html.unescape),
+        ValueFunction(html.unescape),
         "What `htmlEncode` was given.",
         ("'a &lt; b'.htmlDecode", "'a < b'"),
     ),
     Operator(
         "String.toInteger : Integer",
-        Plain(whole_number),
+        ValueFunction(whole_number),
         "The whole number that it is; null if it is none.",
         ("'42'.toInteger", "42"),
     ),
     Operator(
         "String.toDecimal : Decimal",
-        Plain(decimal_number),
+        ValueFunction(decimal_number),
         "The number that it is; null if it is none.",
         ("'4.2'.toDecimal", "4.2"),
     ),
     Operator(
         "N.toString(String) : String",
-        InRun(number_as),
+        EvaluationFunction(number_as),
         "As .NET's formats write it: `D4`, `F2`, `N0`, `P1`, `X`, or a picture such as `000`, `#,##0.00` and `0.0%`.",
         ("7.toString('000')", "'007'"),
     ),
     Operator(
         "Type(Integer).parse(String) : Integer",
-        Plain(lambda kind, text: needed(whole_number(text), text, "Integer")),
+        ValueFunction(lambda kind, text: needed(whole_number(text), text, "Integer")),
         "The whole number that a text is. Another text is an error.",
         ("Integer.parse('42')", "42"),
     ),
     Operator(
         "Type(Integer).tryParse(String) : Integer",
-        Plain(lambda kind, text: whole_number(text)),
+        ValueFunction(lambda kind, text: whole_number(text)),
         "As `parse`, but another text gives null.",
         ("Integer.tryParse('x')", "null"),
     ),
     Operator(
         "Type(Decimal).parse(String) : Decimal",
-        Plain(lambda kind, text: needed(decimal_number(text), text, "Decimal")),
+        ValueFunction(lambda kind, text: needed(decimal_number(text), text, "Decimal")),
         "The number that a text is. Another text is an error.",
         ("Decimal.parse('4.2')", "4.2"),
     ),
     Operator(
         "Type(Decimal).tryParse(String) : Decimal",
-        Plain(lambda kind, text: decimal_number(text)),
+        ValueFunction(lambda kind, text: decimal_number(text)),
         "As `parse`, but another text gives null.",
         ("Decimal.tryParse('x')", "null"),
     ),
     Operator(
         "String.regExpMatch(String) : Boolean",
-        InRun(like_pattern),
+        EvaluationFunction(like_pattern),
         "Whether a part of it is as a pattern says: `. [a-z] [^a-z] \\d \\w \\s ^ $ ( ) * + ? {m,n}`, and `|` between "
         "patterns. It takes no longer than the lengths of both say.",
         ("'AB-12'.regExpMatch('^[A-Z]+-[0-9]{2}$')", "true"),
     ),
     Operator(
         "String.jsonGetProp(String) : String",
-        Plain(json_property),
+        ValueFunction(json_property),
         "A property of the object that it is in JSON, as a text; what has parts as JSON; null if there is none.",
         ("'{\"id\": 7}'.jsonGetProp('id')", "'7'"),
     ),

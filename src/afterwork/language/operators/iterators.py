@@ -3,13 +3,13 @@
 from collections import deque, namedtuple
 from typing import Any
 
-from afterwork.language.run.evaluation import Code, Frame
-from afterwork.language.run.values import Sorted, elements, key, without_doubles
+from afterwork.language.run.evaluation import Closure, Frame
+from afterwork.language.run.values import SortKey, as_elements, equality_key, unique
 from afterwork.language.sql import iterators, ordered_access
-from afterwork.language.typed.operator import Loop, Operator, Rows
+from afterwork.language.typed.operator import CallTranslation, FrameFunction, Operator
 
 Items = list[Any]
-Each = tuple[int, Code]
+Each = tuple[int, Closure]
 """A lambda: the slot of its variable, and its body."""
 
 Pair = namedtuple("Pair", ["key", "items"])
@@ -62,7 +62,7 @@ def collected(frame: Frame, items: Items, each: Each) -> Items:
         if isinstance(value, list):
             frame[0].spend(len(value))
             found.extend(value)
-            frame[0].sized(found)
+            frame[0].check_size(found)
         elif value is not None:
             found.append(value)
     return found
@@ -99,7 +99,7 @@ def values(frame: Frame, items: Items, each: Each) -> Items:
 
 
 def is_unique(frame: Frame, items: Items, each: Each) -> bool:
-    found = [key(value) for value in values(frame, items, each)]
+    found = [equality_key(value) for value in values(frame, items, each)]
     return len(set(found)) == len(found)
 
 
@@ -113,35 +113,35 @@ def descending(frame: Frame, items: Items, each: Each) -> Items:
 
 def _by(frame: Frame, items: Items, each: Each, *, reverse: bool) -> Items:
     """Stable: what sorts alike stays in the order that it had."""
-    by = [Sorted(value) for value in values(frame, items, each)]
+    by = [SortKey(value) for value in values(frame, items, each)]
     return [items[place] for place in sorted(range(len(items)), key=by.__getitem__, reverse=reverse)]
 
 
 def grouped(frame: Frame, items: Items, each: Each) -> Items:
     groups: dict[Any, tuple[Any, Items]] = {}
     for item, value in zip(items, values(frame, items, each), strict=True):
-        groups.setdefault(key(value), (value, []))[1].append(item)
+        groups.setdefault(equality_key(value), (value, []))[1].append(item)
     return [Pair(value, members) for value, members in groups.values()]
 
 
 def closure(frame: Frame, items: Items, each: Each) -> Items:
     """All that can be reached. What was seen is not looked at again, so circles end."""
     slot, body = each
-    found = {key(item): item for item in items}
+    found = {equality_key(item): item for item in items}
     waiting = deque(found.values())
     while waiting:
         frame[0].spend(1)
         frame[slot] = waiting.popleft()
         value = body(frame)
-        for item in elements(value):
-            if key(item) not in found:
-                found[key(item)] = item
+        for item in as_elements(value):
+            if equality_key(item) not in found:
+                found[equality_key(item)] = item
                 waiting.append(item)
     return list(found.values())
 
 
 def distinct(frame: Frame, items: Items, each: Each) -> Items:
-    return without_doubles(collected(frame, items, each))
+    return unique(collected(frame, items, each))
 
 
 FOUR = "Sequence{3, 1, 2, 1}"
@@ -149,96 +149,96 @@ FOUR = "Sequence{3, 1, 2, 1}"
 ROWS = (
     Operator(
         "Collection(T)->select(T | Boolean) : Self",
-        Loop(selected),
+        FrameFunction(selected),
         "The elements that meet a condition.",
         (f"{FOUR}->select(n | n < 3)", "Sequence{1, 2, 1}"),
-        Rows(iterators.select),
+        CallTranslation(iterators.select),
     ),
     Operator(
         "Collection(T)->reject(T | Boolean) : Self",
-        Loop(rejected),
+        FrameFunction(rejected),
         "The elements that don't meet a condition.",
         (f"{FOUR}->reject(n | n < 3)", "Sequence{3}"),
-        Rows(iterators.reject),
+        CallTranslation(iterators.reject),
     ),
     Operator(
         "Collection(T)->collect(T | U) : Gathered(U)",
-        Loop(collected),
+        FrameFunction(collected),
         "What an expression gives for each element: flat, without nulls. Several expressions give a tuple.",
         (f"{FOUR}->collect(n | n * 2)", "Sequence{6, 2, 4, 2}"),
-        Rows(iterators.collect),
+        CallTranslation(iterators.collect),
     ),
     Operator(
         "Collection(T)->exists(T | Boolean) : Boolean",
-        Loop(exists),
+        FrameFunction(exists),
         "Whether an element meets a condition.",
         (f"{FOUR}->exists(n | n > 2)", "true"),
-        Rows(iterators.exists),
+        CallTranslation(iterators.exists),
     ),
     Operator(
         "Collection(T)->forAll(T | Boolean) : Boolean",
-        Loop(for_all),
+        FrameFunction(for_all),
         "Whether all elements meet a condition.",
         (f"{FOUR}->forAll(n | n > 2)", "false"),
-        Rows(iterators.for_all),
+        CallTranslation(iterators.for_all),
     ),
     Operator(
         "Collection(T)->any(T | Boolean) : T",
-        Loop(any_of),
+        FrameFunction(any_of),
         "The first element that meets a condition; null if there is none.",
         (f"{FOUR}->any(n | n < 3)", "1"),
-        Rows(ordered_access.any_of),
+        CallTranslation(ordered_access.any_of),
     ),
     Operator(
         "Collection(T)->one(T | Boolean) : Boolean",
-        Loop(one),
+        FrameFunction(one),
         "Whether exactly one element meets a condition.",
         (f"{FOUR}->one(n | n = 1)", "false"),
-        Rows(iterators.one),
+        CallTranslation(iterators.one),
     ),
     Operator(
         "Collection(T)->isUnique(T | U) : Boolean",
-        Loop(is_unique),
+        FrameFunction(is_unique),
         "Whether an expression gives something else for each element.",
         (f"{FOUR}->isUnique(n | n)", "false"),
     ),
     Operator(
         "Collection(T)->orderBy(T | U) : Sequence(T)",
-        Loop(ascending),
+        FrameFunction(ascending),
         "Sorted by what an expression gives, or several, one after the other; null first. "
         "What sorts alike keeps its order.",
         (f"{FOUR}->orderBy(n | n)", "Sequence{1, 1, 2, 3}"),
-        Rows(iterators.order_by),
+        CallTranslation(iterators.order_by),
     ),
     Operator(
         "Collection(T)->orderDescending(T | U) : Sequence(T)",
-        Loop(descending),
+        FrameFunction(descending),
         "As `orderBy`, from the largest, null last.",
         (f"{FOUR}->orderDescending(n | n)", "Sequence{3, 2, 1, 1}"),
-        Rows(iterators.order_descending),
+        CallTranslation(iterators.order_descending),
     ),
     Operator(
         "Collection(T)->sortedBy(T | U) : Sequence(T)",
-        Loop(ascending),
+        FrameFunction(ascending),
         "As `orderBy`; the OMG's name.",
         (f"{FOUR}->sortedBy(n | 0 - n)", "Sequence{3, 2, 1, 1}"),
-        Rows(iterators.order_by),
+        CallTranslation(iterators.order_by),
     ),
     Operator(
         "Collection(T)->groupBy(T | U) : Sequence(Pair(U, Sequence(T)))",
-        Loop(grouped),
+        FrameFunction(grouped),
         "The elements by what an expression gives, as tuples of `key` and `items`.",
         (f"{FOUR}->groupBy(n | n > 1)->collect(g | g.items->size)", "Sequence{2, 2}"),
     ),
     Operator(
         "Collection(T)->closure(T | Any) : Set(T)",
-        Loop(closure),
+        FrameFunction(closure),
         "The elements, and all that can be reached from them.",
         ("Set{1}->closure(n | if n < 4 then n + 1 else null endif)", "Set{1, 2, 3, 4}"),
     ),
     Operator(
         "Collection(T)->foreach(T | Any) : Nothing",
-        Loop(for_each),
+        FrameFunction(for_each),
         "Does something with each element. It gives nothing.",
         (f"{FOUR}->foreach(n | n)", "null"),
     ),

@@ -6,7 +6,7 @@ from typing import Any
 
 from afterwork.language.run.values import rounded, text_of
 from afterwork.language.sql import columns
-from afterwork.language.typed.operator import Columns, Operator, Plain
+from afterwork.language.typed.operator import ColumnTranslation, Operator, ValueFunction
 
 MOST_DIGITS = 100
 """Digits before the point of a decimal that is calculated."""
@@ -106,117 +106,150 @@ def as_text(value: Any) -> str:
 
 
 ROWS = (
-    Operator("N + N : N", Plain(add), "The sum.", ("1 + 2.5", "3.5"), Columns(columns.add)),
-    Operator("N - N : N", Plain(subtract), "The difference.", ("5 - 7", "-2"), Columns(columns.subtract)),
-    Operator("N * N : N", Plain(multiply), "The product.", ("3 * 4", "12"), Columns(columns.multiply)),
+    Operator("N + N : N", ValueFunction(add), "The sum.", ("1 + 2.5", "3.5"), ColumnTranslation(columns.add)),
+    Operator(
+        "N - N : N", ValueFunction(subtract), "The difference.", ("5 - 7", "-2"), ColumnTranslation(columns.subtract)
+    ),
+    Operator(
+        "N * N : N", ValueFunction(multiply), "The product.", ("3 * 4", "12"), ColumnTranslation(columns.multiply)
+    ),
     Operator(
         "Integer / Integer : Real",
-        Plain(divide_floats),
+        ValueFunction(divide_floats),
         "The quotient, also of whole numbers. By zero it is null.",
         ("7 / 2", "3.5"),
-        Columns(columns.divide_floats),
+        ColumnTranslation(columns.divide_floats),
     ),
     Operator(
         "Decimal / Decimal : Decimal",
-        Plain(divide_decimals),
+        ValueFunction(divide_decimals),
         "The quotient, to 10 decimal places.",
         ("1.00 / 3", "0.3333333333"),
-        Columns(columns.divide_decimals),
+        ColumnTranslation(columns.divide_decimals),
     ),
     Operator(
         "Real / Real : Real",
-        Plain(divide_floats),
+        ValueFunction(divide_floats),
         "The quotient.",
         ("7.toReal / 2", "3.5"),
-        Columns(columns.divide_floats),
+        ColumnTranslation(columns.divide_floats),
     ),
     Operator(
         "Integer.divide(Integer) : Real",
-        Plain(divide_floats),
+        ValueFunction(divide_floats),
         "As `/` between its operands.",
         ("7.divide(2)", "3.5"),
-        Columns(columns.divide_floats),
+        ColumnTranslation(columns.divide_floats),
     ),
     Operator(
         "Decimal.divide(Decimal) : Decimal",
-        Plain(divide_decimals),
+        ValueFunction(divide_decimals),
         "As `/` between its operands.",
         ("1.5.divide(3)", "0.5"),
-        Columns(columns.divide_decimals),
+        ColumnTranslation(columns.divide_decimals),
     ),
     Operator(
         "Real.divide(Real) : Real",
-        Plain(divide_floats),
+        ValueFunction(divide_floats),
         "As `/` between its operands.",
         ("7.toReal.divide(2)", "3.5"),
-        Columns(columns.divide_floats),
+        ColumnTranslation(columns.divide_floats),
     ),
     Operator(
         "Integer div Integer : Integer",
-        Plain(whole_quotient),
+        ValueFunction(whole_quotient),
         "How often the second is in the first, towards zero.",
         ("-7 div 2", "-3"),
-        Columns(columns.whole_quotient),
+        ColumnTranslation(columns.whole_quotient),
     ),
     Operator(
         "Integer mod Integer : Integer",
-        Plain(remainder),
+        ValueFunction(remainder),
         "What `div` leaves, with the sign of the first.",
         ("-7 mod 2", "-1"),
-        Columns(columns.remainder),
+        ColumnTranslation(columns.remainder),
     ),
-    Operator("- N : N", Plain(lambda number: -number), "The negative.", ("-(3)", "0 - 3"), Columns(columns.negative)),
+    Operator(
+        "- N : N",
+        ValueFunction(lambda number: -number),
+        "The negative.",
+        ("-(3)", "0 - 3"),
+        ColumnTranslation(columns.negative),
+    ),
     Operator(
         "Integer.div(Integer) : Integer",
-        Plain(whole_quotient),
+        ValueFunction(whole_quotient),
         "As `div` between its operands.",
         ("7.div(2)", "3"),
-        Columns(columns.whole_quotient),
+        ColumnTranslation(columns.whole_quotient),
     ),
     Operator(
         "Integer.mod(Integer) : Integer",
-        Plain(remainder),
+        ValueFunction(remainder),
         "As `mod` between its operands.",
         ("7.mod(2)", "1"),
-        Columns(columns.remainder),
+        ColumnTranslation(columns.remainder),
     ),
-    Operator("N.abs : N", Plain(abs), "Without its sign.", ("(-3).abs", "3"), Columns(columns.absolute)),
+    Operator(
+        "N.abs : N", ValueFunction(abs), "Without its sign.", ("(-3).abs", "3"), ColumnTranslation(columns.absolute)
+    ),
     Operator(
         "N.floor : Integer",
-        Plain(floor),
+        ValueFunction(floor),
         "The largest whole number below.",
         ("(-1.5).floor", "-2"),
-        Columns(columns.floor),
+        ColumnTranslation(columns.floor),
     ),
     Operator(
         "N.ceiling : Integer",
-        Plain(ceiling),
+        ValueFunction(ceiling),
         "The smallest whole number above.",
         ("(-1.5).ceiling", "-1"),
-        Columns(columns.ceiling),
+        ColumnTranslation(columns.ceiling),
     ),
     Operator(
         "N.round : Integer",
-        Plain(nearest),
+        ValueFunction(nearest),
         "The nearest whole number, of two the larger.",
         ("2.5.round", "3"),
-        Columns(columns.nearest),
+        ColumnTranslation(columns.nearest),
     ),
     Operator(
         "N.round(Integer) : N",
-        Plain(to_places),
+        ValueFunction(to_places),
         "To so many decimal places, halves to even.",
         ("2.345.round(2)", "2.34"),
     ),
-    Operator("N.max(N) : N", Plain(larger), "The larger of two.", ("2.max(3)", "3"), Columns(columns.larger)),
-    Operator("N.min(N) : N", Plain(smaller), "The smaller of two.", ("2.min(3)", "2"), Columns(columns.smaller)),
     Operator(
-        "N.sqrt : Real", Plain(square_root), "The square root; of a negative number null.", ("9.sqrt", "3.toReal")
+        "N.max(N) : N",
+        ValueFunction(larger),
+        "The larger of two.",
+        ("2.max(3)", "3"),
+        ColumnTranslation(columns.larger),
     ),
-    Operator("N.toReal : Real", Plain(float), "As a Real.", ("1.toReal", "2 / 2"), Columns(columns.as_float)),
+    Operator(
+        "N.min(N) : N",
+        ValueFunction(smaller),
+        "The smaller of two.",
+        ("2.min(3)", "2"),
+        ColumnTranslation(columns.smaller),
+    ),
+    Operator(
+        "N.sqrt : Real",
+        ValueFunction(square_root),
+        "The square root; of a negative number null.",
+        ("9.sqrt", "3.toReal"),
+    ),
+    Operator(
+        "N.toReal : Real",
+        ValueFunction(float),
+        "As a Real.",
+        ("1.toReal", "2 / 2"),
+        ColumnTranslation(columns.as_float),
+    ),
     Operator(
         "N.toDecimal : Decimal",
-        Plain(lambda number: Decimal(str(number))),
+        ValueFunction(lambda number: Decimal(str(number))),
         "As a Decimal.",
         ("(1 / 2).toDecimal", "0.5"),
     ),

@@ -4,10 +4,19 @@ import re
 from datetime import date, datetime
 
 from afterwork.clock import passed
-from afterwork.language.run.timestamps import DAY, SECOND, between, earlier, later, months_later, span, time_of_day
-from afterwork.language.run.values import moment
+from afterwork.language.run.timestamps import (
+    MICROSECONDS_PER_DAY,
+    MICROSECONDS_PER_SECOND,
+    difference,
+    duration,
+    earlier,
+    later,
+    months_later,
+    time_of_day,
+)
+from afterwork.language.run.values import as_timestamp
 from afterwork.language.sql import columns, timestamp_arithmetic
-from afterwork.language.typed.operator import Columns, InRun, Operator, Plain
+from afterwork.language.typed.operator import ColumnTranslation, EvaluationFunction, Operator, ValueFunction
 
 DOTNET = {
     "yyyy": "%Y",
@@ -33,7 +42,7 @@ MICROSECONDS, MILLISECONDS = 6, 3
 
 def formatted(value: date, pattern: str) -> str:
     """As .NET formats it."""
-    found: datetime = moment(value)
+    found: datetime = as_timestamp(value)
 
     def part(match: re.Match[str]) -> str:
         written = found.strftime(DOTNET[match[0]])
@@ -43,7 +52,7 @@ def formatted(value: date, pattern: str) -> str:
 
 
 def read(text: str) -> datetime:
-    return moment(datetime.fromisoformat(text.strip()))  # type: ignore[no-any-return]
+    return as_timestamp(datetime.fromisoformat(text.strip()))  # type: ignore[no-any-return]
 
 
 def read_or_null(text: str) -> datetime | None:
@@ -60,171 +69,171 @@ def _adding(name: str, unit: int, example: str) -> Operator:
     units = name.removeprefix("add").lower()
     return Operator(
         f"DateTime.{name}(N) : DateTime",
-        Plain(lambda value, count: later(value, span(count, unit))),
+        ValueFunction(lambda value, count: later(value, duration(count, unit))),
         f"So many {units} later; a negative number is earlier.",
         (f"{AT}.{name}(1)", f"DateTime.parse('{example}')"),
-        Columns(timestamp_arithmetic.adding(unit)),
+        ColumnTranslation(timestamp_arithmetic.adding(unit)),
     )
 
 
-def _reading(name: str, doc: str, example: int, sql: Columns) -> Operator:
-    value = Plain(lambda found: getattr(moment(found), name))
+def _reading(name: str, doc: str, example: int, sql: ColumnTranslation) -> Operator:
+    value = ValueFunction(lambda found: getattr(as_timestamp(found), name))
     return Operator(f"DateTime.{name} : Integer", value, doc, (f"{AT}.{name}", str(example)), sql)
 
 
 ROWS = (
     Operator(
         "DateTime + TimeSpan : DateTime",
-        Plain(later),
+        ValueFunction(later),
         "The moment that lies a span later.",
         (f"{AT} + TimeSpan.fromHours(1)", "DateTime.parse('2024-02-29 14:45:10')"),
-        Columns(timestamp_arithmetic.later),
+        ColumnTranslation(timestamp_arithmetic.later),
     ),
     Operator(
         "DateTime - TimeSpan : DateTime",
-        Plain(earlier),
+        ValueFunction(earlier),
         "The moment that lies a span earlier.",
         (f"{AT} - TimeSpan.fromHours(1)", "DateTime.parse('2024-02-29 12:45:10')"),
-        Columns(timestamp_arithmetic.earlier),
+        ColumnTranslation(timestamp_arithmetic.earlier),
     ),
     Operator(
         "DateTime - DateTime : TimeSpan",
-        Plain(between),
+        ValueFunction(difference),
         "The span between two moments.",
         (f"({AT} - {AT}.date).totalHours.floor", "13"),
-        Columns(timestamp_arithmetic.between),
+        ColumnTranslation(timestamp_arithmetic.between),
     ),
     Operator(
         "Type(DateTime).now : DateTime",
-        InRun(lambda run, kind: run.now),
+        EvaluationFunction(lambda run, kind: run.now),
         "The moment; it stands still while an expression is evaluated.",
         ("DateTime.now = DateTime.now", "true"),
     ),
     Operator(
         "Type(DateTime).utcNow : DateTime",
-        InRun(lambda run, kind: run.now),
+        EvaluationFunction(lambda run, kind: run.now),
         "As `now`: all moments are in UTC.",
         ("DateTime.utcNow = DateTime.now", "true"),
     ),
     Operator(
         "Type(DateTime).today : Date",
-        InRun(lambda run, kind: moment(run.now).date()),
+        EvaluationFunction(lambda run, kind: as_timestamp(run.now).date()),
         "The date, in UTC.",
         ("DateTime.today = DateTime.now.date", "true"),
     ),
     Operator(
         "Type(Date).today : Date",
-        InRun(lambda run, kind: moment(run.now).date()),
+        EvaluationFunction(lambda run, kind: as_timestamp(run.now).date()),
         "The date, in UTC.",
         ("Date.today = DateTime.today", "true"),
     ),
     Operator(
         "DateTime.passed : Boolean",
-        InRun(lambda run, value: passed(moment(value), run.names.clock)),
+        EvaluationFunction(lambda run, value: passed(as_timestamp(value), run.names.clock)),
         "Whether a moment has passed. What is calculated with it is calculated again at that moment.",
         ("DateTime.parse('2024-02-29').passed", "true"),
     ),
     Operator(
         "Type(DateTime).parse(String) : DateTime",
-        Plain(lambda kind, text: read(text)),
+        ValueFunction(lambda kind, text: read(text)),
         "The moment that a text in ISO 8601 names. Another text is an error.",
         ("DateTime.parse('2024-02-29').year", "2024"),
     ),
     Operator(
         "Type(DateTime).tryParse(String) : DateTime",
-        Plain(lambda kind, text: read_or_null(text)),
+        ValueFunction(lambda kind, text: read_or_null(text)),
         "As `parse`, but another text gives null.",
         ("DateTime.tryParse('soon')", "null"),
     ),
     Operator(
         "Type(Date).parse(String) : Date",
-        Plain(lambda kind, text: read(text).date()),
+        ValueFunction(lambda kind, text: read(text).date()),
         "The date that a text in ISO 8601 names.",
         ("Date.parse('2024-02-29').day", "29"),
     ),
-    _adding("addDays", DAY, "2024-03-01 13:45:10"),
-    _adding("addHours", 3_600 * SECOND, "2024-02-29 14:45:10"),
-    _adding("addMinutes", 60 * SECOND, "2024-02-29 13:46:10"),
-    _adding("addSeconds", SECOND, "2024-02-29 13:45:11"),
-    _adding("addMilliseconds", SECOND // 1_000, "2024-02-29 13:45:10.001"),
+    _adding("addDays", MICROSECONDS_PER_DAY, "2024-03-01 13:45:10"),
+    _adding("addHours", 3_600 * MICROSECONDS_PER_SECOND, "2024-02-29 14:45:10"),
+    _adding("addMinutes", 60 * MICROSECONDS_PER_SECOND, "2024-02-29 13:46:10"),
+    _adding("addSeconds", MICROSECONDS_PER_SECOND, "2024-02-29 13:45:11"),
+    _adding("addMilliseconds", MICROSECONDS_PER_SECOND // 1_000, "2024-02-29 13:45:10.001"),
     Operator(
         "DateTime.addMonths(Integer) : DateTime",
-        Plain(months_later),
+        ValueFunction(months_later),
         "The same day so many months later, or the last one of that month.",
         (f"{AT}.addMonths(12).day", "28"),
-        Columns(timestamp_arithmetic.months_later),
+        ColumnTranslation(timestamp_arithmetic.months_later),
     ),
     Operator(
         "DateTime.addYears(Integer) : DateTime",
-        Plain(lambda value, years: months_later(value, years * 12)),
+        ValueFunction(lambda value, years: months_later(value, years * 12)),
         "The same day so many years later.",
         (f"{AT}.addYears(4).year", "2028"),
-        Columns(timestamp_arithmetic.years_later),
+        ColumnTranslation(timestamp_arithmetic.years_later),
     ),
     Operator(
         "DateTime.add(TimeSpan) : DateTime",
-        Plain(later),
+        ValueFunction(later),
         "As `+`.",
         (f"{AT}.add(TimeSpan.fromHours(1)).hour", "14"),
-        Columns(timestamp_arithmetic.later),
+        ColumnTranslation(timestamp_arithmetic.later),
     ),
     Operator(
         "DateTime.subtract(TimeSpan) : DateTime",
-        Plain(earlier),
+        ValueFunction(earlier),
         "As `-`.",
         (f"{AT}.subtract(TimeSpan.fromHours(1)).hour", "12"),
-        Columns(timestamp_arithmetic.earlier),
+        ColumnTranslation(timestamp_arithmetic.earlier),
     ),
     Operator(
         "DateTime.subtract(DateTime) : TimeSpan",
-        Plain(between),
+        ValueFunction(difference),
         "As `-`.",
         (f"{AT}.subtract({AT}).totalDays", "0.toReal"),
-        Columns(timestamp_arithmetic.between),
+        ColumnTranslation(timestamp_arithmetic.between),
     ),
     Operator(
         "DateTime.date : Date",
-        Plain(lambda value: moment(value).date()),
+        ValueFunction(lambda value: as_timestamp(value).date()),
         "The date of a moment.",
         (f"{AT}.date", "Date.parse('2024-02-29')"),
-        Columns(timestamp_arithmetic.date_of),
+        ColumnTranslation(timestamp_arithmetic.date_of),
     ),
     Operator(
         "DateTime.timeOfDay : TimeSpan",
-        Plain(time_of_day),
+        ValueFunction(time_of_day),
         "The span since midnight.",
         (f"{AT}.timeOfDay.totalHours.floor", "13"),
-        Columns(timestamp_arithmetic.time_of_day),
+        ColumnTranslation(timestamp_arithmetic.time_of_day),
     ),
-    _reading("year", "The year.", 2024, Columns(columns.part_of_moment("year"))),
-    _reading("month", "The month, from 1.", 2, Columns(columns.part_of_moment("month"))),
-    _reading("day", "The day of the month.", 29, Columns(columns.part_of_moment("day"))),
-    _reading("hour", "The hour.", 13, Columns(columns.part_of_moment("hour"))),
-    _reading("minute", "The minute.", 45, Columns(columns.part_of_moment("minute"))),
-    _reading("second", "The second.", 10, Columns(timestamp_arithmetic.second)),
+    _reading("year", "The year.", 2024, ColumnTranslation(columns.part_of_moment("year"))),
+    _reading("month", "The month, from 1.", 2, ColumnTranslation(columns.part_of_moment("month"))),
+    _reading("day", "The day of the month.", 29, ColumnTranslation(columns.part_of_moment("day"))),
+    _reading("hour", "The hour.", 13, ColumnTranslation(columns.part_of_moment("hour"))),
+    _reading("minute", "The minute.", 45, ColumnTranslation(columns.part_of_moment("minute"))),
+    _reading("second", "The second.", 10, ColumnTranslation(timestamp_arithmetic.second)),
     Operator(
         "DateTime.dayOfWeek : Integer",
-        Plain(lambda value: moment(value).isoweekday() % 7),
+        ValueFunction(lambda value: as_timestamp(value).isoweekday() % 7),
         "The day of the week, from Sunday, which is 0.",
         (f"{AT}.dayOfWeek", "4"),
-        Columns(timestamp_arithmetic.day_of_week),
+        ColumnTranslation(timestamp_arithmetic.day_of_week),
     ),
     Operator(
         "DateTime.dayOfYear : Integer",
-        Plain(lambda value: moment(value).timetuple().tm_yday),
+        ValueFunction(lambda value: as_timestamp(value).timetuple().tm_yday),
         "The day of the year, from 1.",
         (f"{AT}.dayOfYear", "60"),
-        Columns(columns.part_of_moment("doy")),
+        ColumnTranslation(columns.part_of_moment("doy")),
     ),
     Operator(
         "DateTime.formatDateTime(String) : String",
-        Plain(formatted),
+        ValueFunction(formatted),
         "As .NET's formats write it: `yyyy-MM-dd HH:mm:ss`.",
         (f"{AT}.formatDateTime('dd/MM yyyy HH:mm')", "'29/02 2024 13:45'"),
     ),
     Operator(
         "DateTime.toString(String) : String",
-        Plain(formatted),
+        ValueFunction(formatted),
         "As `formatDateTime`.",
         (f"{AT}.toString('yyyyMMdd')", "'20240229'"),
     ),

@@ -12,104 +12,104 @@ from typing import Any
 from afterwork.language.run.compile_call import called
 from afterwork.language.run.compile_change import assigned, invoked
 from afterwork.language.run.compile_comparison import compared
-from afterwork.language.run.evaluation import Code, Frame, Run, Trouble
-from afterwork.language.run.values import elements, moment, without_doubles
+from afterwork.language.run.evaluation import Closure, Evaluation, Frame, LocatedError
+from afterwork.language.run.values import as_elements, as_timestamp, unique
 from afterwork.language.typed import types
-from afterwork.language.typed.members import Attribute, End
+from afterwork.language.typed.members import AssociationEnd, AttributeMember
 from afterwork.language.typed.nodes import (
-    Bind,
-    Call,
-    Choose,
-    Collection,
-    Compare,
-    Constant,
+    AsSet,
+    AssignMember,
+    AssignVariable,
+    AttributeRead,
+    CollectionConstruction,
+    Comparison,
+    Conditional,
     Fold,
-    Follow,
-    Invoke,
-    Lambda,
-    Logic,
-    MakeTuple,
-    May,
-    Part,
-    Read,
-    SetMember,
-    SetVariable,
-    Single,
-    Span,
-    Steps,
-    Typed,
-    Variable,
+    IntegerRange,
+    LetBinding,
+    LogicalOperation,
+    MayRunMethod,
+    MethodCall,
+    Navigation,
+    OperatorCall,
+    TupleConstruction,
+    TuplePart,
+    TypedBlock,
+    TypedConstant,
+    TypedLambda,
+    TypedNode,
+    VariableRead,
 )
 from afterwork.language.typed.types import CollectionType, TupleType
 
 
-def compiled(node: Typed) -> Code:
+def compiled(node: TypedNode) -> Closure:
     """The closure of a node."""
     match node:
-        case Constant(value=value):
+        case TypedConstant(value=value):
             return lambda frame: value
-        case Variable(slot=slot):
+        case VariableRead(slot=slot):
             return lambda frame: frame[slot]
-        case Read(source=source, member=member):
+        case AttributeRead(source=source, member=member):
             return _read(compiled(source), source, member)
-        case Follow(source=source, member=end):
+        case Navigation(source=source, member=end):
             return _follow(compiled(source), source, end)
-        case Call():
+        case OperatorCall():
             return called(node, compiled)
-        case Compare():
+        case Comparison():
             return compared(node, compiled)
-        case Logic():
+        case LogicalOperation():
             return _logic(node.operator, compiled(node.left), compiled(node.right))
-        case Choose():
+        case Conditional():
             return _choose(compiled(node.condition), compiled(node.yes), compiled(node.no))
-        case Bind(variable=variable):
+        case LetBinding(variable=variable):
             return _bind(variable.slot, compiled(node.value), compiled(node.body))
-        case SetVariable(variable=variable, value=value):
+        case AssignVariable(variable=variable, value=value):
             return _bind(variable.slot, compiled(value), compiled(variable))
-        case SetMember():
+        case AssignMember():
             return assigned(node, compiled)
-        case Invoke() | May():
+        case MethodCall() | MayRunMethod():
             return invoked(node, compiled)
         case _:
             return _compound(node)
 
 
-def _compound(node: Typed) -> Code:
+def _compound(node: TypedNode) -> Closure:
     match node:
-        case Steps(statements=statements):
+        case TypedBlock(statements=statements):
             return _steps([compiled(statement) for statement in statements])
-        case Collection():
+        case CollectionConstruction():
             return _collection(node)
-        case Span(first=first, last=last):
+        case IntegerRange(first=first, last=last):
             return _span(compiled(first), compiled(last), node)
-        case MakeTuple():
+        case TupleConstruction():
             return _tuple(node)
-        case Part(source=source, index=index):
+        case TuplePart(source=source, index=index):
             return _part(compiled(source), index)
-        case Single(source=source):
+        case AsSet(source=source):
             return _elements(compiled(source)) if source.type == types.ANY else _single(compiled(source))
         case Fold():
             return _fold(node)
-        case Lambda(body=body):
+        case TypedLambda(body=body):
             return compiled(body)
         case _:
             raise AssertionError(f"{type(node).__name__} can't be compiled")
 
 
-def _read(source: Code, node: Typed, member: Attribute) -> Code:
+def _read(source: Closure, node: TypedNode, member: AttributeMember) -> Closure:
     get: Callable[[Any], Any] = attrgetter(member.key)
     if member.type == types.DATETIME:
         plain = get
 
         def get(obj: Any) -> Any:
-            return moment(plain(obj))
+            return as_timestamp(plain(obj))
 
     return _got(source, node, get)
 
 
-def _got(source: Code, node: Typed, get: Callable[[Any], Any]) -> Code:
+def _got(source: Closure, node: TypedNode, get: Callable[[Any], Any]) -> Closure:
     """What an object is asked for; null has nothing."""
-    if isinstance(node, Variable):  # spares a call for what is most frequent
+    if isinstance(node, VariableRead):  # spares a call for what is most frequent
         slot = node.slot
 
         def get_of_variable(frame: Frame) -> Any:
@@ -125,12 +125,12 @@ def _got(source: Code, node: Typed, get: Callable[[Any], Any]) -> Code:
     return get_of
 
 
-def _follow(source: Code, node: Typed, end: End) -> Code:
+def _follow(source: Closure, node: TypedNode, end: AssociationEnd) -> Closure:
     found = _got(source, node, attrgetter(end.key))
     return _several(found) if end.many else found
 
 
-def _several(found: Code) -> Code:
+def _several(found: Closure) -> Closure:
     """The objects of an end with many; null has none."""
 
     def several(frame: Frame) -> Any:
@@ -144,7 +144,7 @@ def _several(found: Code) -> Code:
     return several
 
 
-def _logic(operator: str, left: Code, right: Code) -> Code:
+def _logic(operator: str, left: Closure, right: Closure) -> Closure:
     match operator:
         case "and":
             return lambda frame: bool(left(frame) and right(frame))
@@ -156,11 +156,11 @@ def _logic(operator: str, left: Code, right: Code) -> Code:
             return lambda frame: bool(not left(frame) or right(frame))
 
 
-def _choose(condition: Code, yes: Code, no: Code) -> Code:
+def _choose(condition: Closure, yes: Closure, no: Closure) -> Closure:
     return lambda frame: yes(frame) if condition(frame) else no(frame)
 
 
-def _bind(slot: int, value: Code, body: Code) -> Code:
+def _bind(slot: int, value: Closure, body: Closure) -> Closure:
     def bind(frame: Frame) -> Any:
         frame[slot] = value(frame)
         return body(frame)
@@ -168,7 +168,7 @@ def _bind(slot: int, value: Code, body: Code) -> Code:
     return bind
 
 
-def _steps(statements: list[Code]) -> Code:
+def _steps(statements: list[Closure]) -> Closure:
     def steps(frame: Frame) -> Any:
         result = None
         for statement in statements:
@@ -178,9 +178,9 @@ def _steps(statements: list[Code]) -> Code:
     return steps
 
 
-def _collection(node: Collection) -> Code:
+def _collection(node: CollectionConstruction) -> Closure:
     items = [compiled(item) for item in node.items]
-    unique = isinstance(node.type, CollectionType) and node.type.kind in types.WITHOUT_DOUBLES
+    is_set = isinstance(node.type, CollectionType) and node.type.kind in types.UNIQUE_KINDS
 
     def collection(frame: Frame) -> list[Any]:
         found: list[Any] = []
@@ -190,25 +190,25 @@ def _collection(node: Collection) -> Code:
                 found.extend(value)
             elif value is not None:
                 found.append(value)
-            frame[0].sized(found)
-        return without_doubles(found) if unique else found
+            frame[0].check_size(found)
+        return unique(found) if is_set else found
 
     return collection
 
 
-def _span(first: Code, last: Code, node: Span) -> Code:
+def _span(first: Closure, last: Closure, node: IntegerRange) -> Closure:
     def span(frame: Frame) -> list[int]:
         low, high = first(frame), last(frame)
         if low is None or high is None:
-            raise Trouble("A range goes from one number to another, and one of these is null.", node.at)
-        run: Run = frame[0]
+            raise LocatedError("A range goes from one number to another, and one of these is null.", node.at)
+        run: Evaluation = frame[0]
         run.spend(max(0, high - low + 1))
-        return list(run.sized(range(low, high + 1)))
+        return list(run.check_size(range(low, high + 1)))
 
     return span
 
 
-def _tuple(node: MakeTuple) -> Code:
+def _tuple(node: TupleConstruction) -> Closure:
     assert isinstance(node.type, TupleType)
     parts = [compiled(part) for part in node.parts]
     make = tuple_class(node.type)
@@ -220,7 +220,7 @@ def tuple_class(kind: TupleType) -> type[Any]:
     return namedtuple("Tuple", [name for name, _ in kind.parts], rename=True)
 
 
-def _part(source: Code, index: int) -> Code:
+def _part(source: Closure, index: int) -> Closure:
     def part(frame: Frame) -> Any:
         found = source(frame)
         return None if found is None else found[index]
@@ -228,7 +228,7 @@ def _part(source: Code, index: int) -> Code:
     return part
 
 
-def _single(source: Code) -> Code:
+def _single(source: Closure) -> Closure:
     def single(frame: Frame) -> list[Any]:
         value = source(frame)
         return [] if value is None else [value]
@@ -236,11 +236,11 @@ def _single(source: Code) -> Code:
     return single
 
 
-def _elements(source: Code) -> Code:
-    return lambda frame: elements(source(frame))
+def _elements(source: Closure) -> Closure:
+    return lambda frame: as_elements(source(frame))
 
 
-def _fold(node: Fold) -> Code:
+def _fold(node: Fold) -> Closure:
     source, first, body = compiled(node.source), compiled(node.first), compiled(node.body)
     element, result = node.element.slot, node.result.slot
 

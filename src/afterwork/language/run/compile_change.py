@@ -4,14 +4,14 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from afterwork.language.run.evaluation import Code, Frame, Passing
-from afterwork.language.run.values import as_kept, moment
+from afterwork.language.run.evaluation import Closure, Frame, MethodRaised
+from afterwork.language.run.values import as_stored, as_timestamp
 from afterwork.language.typed import types
-from afterwork.language.typed.members import Attribute, End
-from afterwork.language.typed.nodes import Invoke, May, SetMember, Typed
+from afterwork.language.typed.members import AssociationEnd, AttributeMember
+from afterwork.language.typed.nodes import AssignMember, MayRunMethod, MethodCall, TypedNode
 
 
-def assigned(node: SetMember, compiled: Callable[[Typed], Code]) -> Code:
+def assigned(node: AssignMember, compiled: Callable[[TypedNode], Closure]) -> Closure:
     """The closure of `source.member := value`; its value is what was set."""
     source, value, key = compiled(node.source), compiled(node.value), node.member.key
     convert = _conversion(node.member)
@@ -25,16 +25,16 @@ def assigned(node: SetMember, compiled: Callable[[Typed], Code]) -> Code:
     return assign
 
 
-def _conversion(member: Attribute | End) -> Callable[[Any, Any], Any]:
+def _conversion(member: AttributeMember | AssociationEnd) -> Callable[[Any, Any], Any]:
     """How a value becomes what its member takes. Null is no objects for an end with many."""
     match member:
-        case End(many=True, key=key):
+        case AssociationEnd(many=True, key=key):
             return lambda obj, wanted: set(wanted or ()) if isinstance(getattr(obj, key), set) else list(wanted or ())
-        case Attribute(type=types.DATETIME, kept_as=kept_as):
-            return _unless_null(lambda wanted: as_kept(moment(wanted), kept_as))
-        case Attribute(type=types.DECIMAL):
+        case AttributeMember(type=types.DATETIME, column_type=kept_as):
+            return _unless_null(lambda wanted: as_stored(as_timestamp(wanted), kept_as))
+        case AttributeMember(type=types.DECIMAL):
             return _unless_null(lambda wanted: Decimal(str(wanted)) if isinstance(wanted, float) else Decimal(wanted))
-        case Attribute(type=types.REAL):
+        case AttributeMember(type=types.REAL):
             return _unless_null(float)
     return lambda obj, wanted: wanted
 
@@ -43,11 +43,11 @@ def _unless_null(convert: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
     return lambda obj, wanted: None if wanted is None else convert(wanted)
 
 
-def invoked(node: Invoke | May, compiled: Callable[[Typed], Code]) -> Code:
+def invoked(node: MethodCall | MayRunMethod, compiled: Callable[[TypedNode], Closure]) -> Closure:
     """The closure of a method of the model, or of whether it may run. What the method raises is not the language's."""
     source = compiled(node.source)
     match node:
-        case May(method=method):
+        case MayRunMethod(method=method):
             may_run = method.may_run
 
             def may(frame: Frame) -> bool:
@@ -55,10 +55,10 @@ def invoked(node: Invoke | May, compiled: Callable[[Typed], Code]) -> Code:
                 try:
                     return obj is not None and bool(may_run(obj))
                 except Exception as error:
-                    raise Passing(error) from error
+                    raise MethodRaised(error) from error
 
             return may
-        case Invoke(method=method):
+        case MethodCall(method=method):
             call, given = method.call, [compiled(argument) for argument in node.arguments]
 
             def invoke(frame: Frame) -> Any:
@@ -69,6 +69,6 @@ def invoked(node: Invoke | May, compiled: Callable[[Typed], Code]) -> Code:
                 try:
                     return call(obj, *values)
                 except Exception as error:
-                    raise Passing(error) from error
+                    raise MethodRaised(error) from error
 
             return invoke

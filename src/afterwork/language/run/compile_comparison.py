@@ -4,10 +4,10 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from afterwork.language.run.evaluation import Code, Frame, Trouble
-from afterwork.language.run.values import alike, alike_collections, moment, shared_kind
+from afterwork.language.run.evaluation import Closure, Frame, LocatedError
+from afterwork.language.run.values import as_timestamp, comparison_kind, equal, equal_collections
 from afterwork.language.typed import types
-from afterwork.language.typed.nodes import Compare, Constant, Typed
+from afterwork.language.typed.nodes import Comparison, TypedConstant, TypedNode
 from afterwork.language.typed.types import CollectionType, ObjectType
 
 ORDERS: dict[str, Callable[[Any, Any], Any]] = {
@@ -18,7 +18,7 @@ ORDERS: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def compared(node: Compare, compiled: Callable[[Typed], Code]) -> Code:
+def compared(node: Comparison, compiled: Callable[[TypedNode], Closure]) -> Closure:
     """The closure of a comparison."""
     left, right = _same_kind(node, compiled)
     if node.operator == "=":
@@ -29,18 +29,18 @@ def compared(node: Compare, compiled: Callable[[Typed], Code]) -> Code:
     return _ordered(node, left, right)
 
 
-def _same_kind(node: Compare, compiled: Callable[[Typed], Code]) -> tuple[Code, Code]:
+def _same_kind(node: Comparison, compiled: Callable[[TypedNode], Closure]) -> tuple[Closure, Closure]:
     """Both sides, brought to what Python can compare."""
     left, right = compiled(node.left), compiled(node.right)
-    match shared_kind(node.left.type, node.right.type):
+    match comparison_kind(node.left.type, node.right.type):
         case "moments":
-            return _converted(node.left, left, moment), _converted(node.right, right, moment)
+            return _converted(node.left, left, as_timestamp), _converted(node.right, right, as_timestamp)
         case "floats":
             return _converted(node.left, left, float), _converted(node.right, right, float)
     return left, right
 
 
-def _converted(node: Typed, code: Code, convert: Callable[[Any], Any]) -> Code:
+def _converted(node: TypedNode, code: Closure, convert: Callable[[Any], Any]) -> Closure:
     if node.type in (types.DATETIME, types.REAL, types.NULL):
         return code
 
@@ -51,21 +51,21 @@ def _converted(node: Typed, code: Code, convert: Callable[[Any], Any]) -> Code:
     return converted
 
 
-def _equal(node: Compare, left: Code, right: Code) -> Code:
+def _equal(node: Comparison, left: Closure, right: Closure) -> Closure:
     match node.left.type, node.right.type:
         case (ObjectType(), _) | (_, ObjectType()):
             return lambda frame: left(frame) is right(frame)
         case CollectionType(kind=one_kind), CollectionType(kind=other_kind):
             kinds = (one_kind, other_kind)
-            return lambda frame: alike_collections(left(frame) or [], right(frame) or [], kinds)
-        case one, other if types.ANY in (one, other) or not isinstance(one, types.Basic):
-            return lambda frame: alike(left(frame), right(frame))
+            return lambda frame: equal_collections(left(frame) or [], right(frame) or [], kinds)
+        case one, other if types.ANY in (one, other) or not isinstance(one, types.BasicType):
+            return lambda frame: equal(left(frame), right(frame))
     return lambda frame: left(frame) == right(frame)
 
 
-def _ordered(node: Compare, left: Code, right: Code) -> Code:
+def _ordered(node: Comparison, left: Closure, right: Closure) -> Closure:
     compare = ORDERS[node.operator]
-    if isinstance(node.right, Constant) and node.right.value is not None:
+    if isinstance(node.right, TypedConstant) and node.right.value is not None:
         constant = right([])
 
         def with_constant(frame: Frame) -> bool:
@@ -81,6 +81,6 @@ def _ordered(node: Compare, left: Code, right: Code) -> Code:
         try:
             return bool(compare(one, other))
         except TypeError as error:
-            raise Trouble(f"{node.operator} can't compare these: {error}.", node.at) from error
+            raise LocatedError(f"{node.operator} can't compare these: {error}.", node.at) from error
 
     return ordered

@@ -7,15 +7,17 @@ from typing import Any
 
 from sqlalchemy import Select
 
-from afterwork.language.run.evaluation import Code, Frame, Trouble
-from afterwork.language.typed.nodes import Call, Typed, effect_in
+from afterwork.language.run.evaluation import Closure, Frame, LocatedError
+from afterwork.language.typed.nodes import OperatorCall, TypedNode, first_effect
 from afterwork.language.typed.types import CollectionType
 
 LIMITS = slice(2, 4)
 """The operands that hold the limit and the offset."""
 
 
-def in_database(statement_of: Callable[..., Select[Any]], node: Call, compiled: Callable[[Typed], Code]) -> Code:
+def in_database(
+    statement_of: Callable[..., Select[Any]], node: OperatorCall, compiled: Callable[[TypedNode], Closure]
+) -> Closure:
     """Return the closure of a call. `statement_of` makes a SELECT of a node, a frame, a limit and an offset."""
     query = _Query(statement_of, node.arguments[1])
     if isinstance(query.wanted.type, CollectionType):
@@ -26,19 +28,19 @@ def in_database(statement_of: Callable[..., Select[Any]], node: Call, compiled: 
 @dataclass(frozen=True, slots=True)
 class _Query:
     statement_of: Callable[..., Select[Any]]
-    wanted: Typed
+    wanted: TypedNode
 
     def statement(self, frame: Frame, *section: int | None) -> Select[Any]:
-        if effect_in(self.wanted) is not None:
-            raise Trouble("This changes the model, which a query of the database can't do.", self.wanted.at)
+        if first_effect(self.wanted) is not None:
+            raise LocatedError("This changes the model, which a query of the database can't do.", self.wanted.at)
         return self.statement_of(self.wanted, frame, *section)
 
 
-def _elements(query: _Query, limits: list[Code]) -> Code:
+def _elements(query: _Query, limits: list[Closure]) -> Closure:
     def elements(frame: Frame) -> list[Any]:
         section = [limit(frame) for limit in limits]
         if any(number is not None and number < 0 for number in section):
-            raise Trouble("How many, and after how many, are no negative numbers.")
+            raise LocatedError("How many, and after how many, are no negative numbers.")
         run = frame[0]
         rows = run.session.scalars(query.statement(frame, *section))
         items = [item for item in islice(rows, run.budget.size + 1) if item is not None]

@@ -8,13 +8,13 @@ from typing import Any
 from sqlalchemy import inspect
 from sqlalchemy.orm import Session, object_session
 
-from afterwork.language.syntax.tree import Place
+from afterwork.language.syntax.tree import TextRange
 from afterwork.language.typed.names import Names
 
 Frame = list[Any]
 """The run, self, and then a slot for each variable of the expression."""
 
-Code = Callable[[Frame], Any]
+Closure = Callable[[Frame], Any]
 """A compiled node."""
 
 
@@ -32,19 +32,19 @@ class Budget:
 
 
 DEFAULT_BUDGET = Budget()
-LARGEST = 2**63 - 1
+MAX_INTEGER = 2**63 - 1
 """The largest whole number: what every database can hold."""
 
 
-class Trouble(Exception):
+class LocatedError(Exception):
     """Something went wrong at `at`. Never leaves the package; `query.py` makes an error with the text of it."""
 
-    def __init__(self, problem: str, at: Place | None = None) -> None:
+    def __init__(self, problem: str, at: TextRange | None = None) -> None:
         super().__init__(problem)
         self.at = at
 
 
-class Passing(Exception):
+class MethodRaised(Exception):
     """Carries what a method of the model raised past what knows the language's own troubles."""
 
     def __init__(self, error: Exception) -> None:
@@ -52,15 +52,15 @@ class Passing(Exception):
         self.error = error
 
 
-class Exhausted(Trouble):
+class BudgetExhausted(LocatedError):
     """More than the budget has."""
 
 
-class Untranslatable(Trouble):
+class Untranslatable(LocatedError):
     """A part that can't become SQL; the problem is why."""
 
 
-class Run:
+class Evaluation:
     """What operators may ask for while an expression is evaluated."""
 
     __slots__ = ("_itself", "_now", "_session", "budget", "left", "names")
@@ -79,7 +79,7 @@ class Run:
         if self._session is None:
             self._session = session_of(self._itself)
         if self._session is None:
-            raise Trouble("It reads from the database, so it needs self to be in a session, or session=…")
+            raise LocatedError("It reads from the database, so it needs self to be in a session, or session=…")
         return self._session
 
     @property
@@ -93,24 +93,24 @@ class Run:
         """Count elements that are looked at."""
         self.left -= steps
         if self.left < 0:
-            raise Exhausted(f"It looks at more than {self.budget.steps:,} elements.")
+            raise BudgetExhausted(f"It looks at more than {self.budget.steps:,} elements.")
 
-    def sized(self, items: Sequence[Any]) -> Sequence[Any]:
+    def check_size(self, items: Sequence[Any]) -> Sequence[Any]:
         """A collection that is not too large."""
         if len(items) > self.budget.size:
-            raise Exhausted(f"A collection in it has more than {self.budget.size:,} elements.")
+            raise BudgetExhausted(f"A collection in it has more than {self.budget.size:,} elements.")
         return items
 
-    def written(self, text: str | None) -> str | None:
+    def check_text(self, text: str | None) -> str | None:
         """A text that is not too long."""
         if text is not None:
-            self.room(len(text))
+            self.check_length(len(text))
         return text
 
-    def room(self, length: int) -> None:
+    def check_length(self, length: int) -> None:
         """Refuse to make a text that would be too long."""
         if length > self.budget.length:
-            raise Exhausted(f"A text in it has more than {self.budget.length:,} characters.")
+            raise BudgetExhausted(f"A text in it has more than {self.budget.length:,} characters.")
 
 
 def session_of(obj: object) -> Session | None:
@@ -118,8 +118,8 @@ def session_of(obj: object) -> Session | None:
     return object_session(obj) if obj is not None and inspect(obj, raiseerr=False) is not None else None
 
 
-def counted(number: int | None) -> int | None:
+def checked_integer(number: int | None) -> int | None:
     """A whole number that every database can hold."""
-    if number is not None and not -LARGEST <= number <= LARGEST:
-        raise Exhausted("A whole number in it is larger than 64 bits can hold.")
+    if number is not None and not -MAX_INTEGER <= number <= MAX_INTEGER:
+        raise BudgetExhausted("A whole number in it is larger than 64 bits can hold.")
     return number

@@ -5,20 +5,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 
-STANDARD = re.compile(r"([A-Za-z])([0-9]{0,2})")
-PART = re.compile(r"""\\[\s\S]|'[^']*'|"[^"]*"|[\s\S]""")
-EXACT = Context(prec=400, rounding=ROUND_HALF_UP)
+STANDARD_FORMAT = re.compile(r"([A-Za-z])([0-9]{0,2})")
+PICTURE_PART = re.compile(r"""\\[\s\S]|'[^']*'|"[^"]*"|[\s\S]""")
+EXACT_CONTEXT = Context(prec=400, rounding=ROUND_HALF_UP)
 """Enough digits for every number that an expression can have."""
 
 Number = int | float | Decimal
 
 
-def formatted(number: Number, pattern: str) -> str:
+def format_number(number: Number, pattern: str) -> str:
     """Return a number as a format writes it: `D4 F2 N0 P1 X G`, or a picture such as `000`, `#,##0.00` or `0.0%`."""
     value = Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
     if not value.is_finite():
         raise ValueError("It is no finite number.")
-    standard = STANDARD.fullmatch(pattern)
+    standard = STANDARD_FORMAT.fullmatch(pattern)
     if standard is not None:
         return _standard(value, standard[1].upper(), standard[2], whole=isinstance(number, int))
     return _pictured(value, _sections(pattern)) if pattern else format(value, "f")
@@ -46,7 +46,7 @@ def _standard(value: Decimal, letter: str, places: str, *, whole: bool) -> str:
 
 
 def _rounded(value: Decimal, places: int) -> Decimal:
-    found = EXACT.quantize(value, Decimal(1).scaleb(-places))
+    found = EXACT_CONTEXT.quantize(value, Decimal(1).scaleb(-places))
     return found if found else abs(found)
 
 
@@ -74,7 +74,7 @@ class _Picture:
 def _sections(pattern: str) -> list[list[str]]:
     """Return the parts of a picture; after `;` stands that of negative numbers, and then that of zero."""
     sections: list[list[str]] = [[]]
-    for part in PART.findall(pattern):
+    for part in PICTURE_PART.findall(pattern):
         if part == ";":
             sections.append([])
         else:
@@ -102,7 +102,7 @@ def _picture(parts: list[str]) -> _Picture:
 
 
 def _written(value: Decimal, picture: _Picture, sign: str) -> str:
-    found = abs(_rounded(EXACT.multiply(value, picture.scale), len(picture.decimals)))
+    found = abs(_rounded(EXACT_CONTEXT.multiply(value, picture.scale), len(picture.decimals)))
     whole, _, decimals = format(found, "f").partition(".")
     sign = sign if value < 0 and found else ""
     fewest = len(picture.places) - picture.places.find("0") if "0" in picture.places else 0

@@ -10,17 +10,17 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-MOST_STEPS = 2_000
+MAX_STEPS = 2_000
 """Steps that a pattern may have; `{m,n}` writes out what stands before it. And characters."""
 
-DEEPEST = 50
+MAX_GROUP_DEPTH = 50
 """How deep groups may stand in groups."""
 
 Test = Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class One:
+class CharacterStep:
     """One character that meets a test."""
 
     test: Test
@@ -30,28 +30,32 @@ class One:
 class Fork:
     """Goes on at all of several steps, counted from here."""
 
-    ways: tuple[int, ...]
+    offsets: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Border:
+class Anchor:
     """Goes on at the beginning of the text, or at its end."""
 
     at_end: bool
 
 
-Steps = tuple[One | Fork | Border, ...]
-CLASSES: dict[str, Test] = {"d": str.isdecimal, "s": str.isspace, "w": lambda one: one.isalnum() or one == "_"}
-CONTROLS = {"n": "\n", "r": "\r", "t": "\t"}
+PatternSteps = tuple[CharacterStep | Fork | Anchor, ...]
+CHARACTER_CLASSES: dict[str, Test] = {
+    "d": str.isdecimal,
+    "s": str.isspace,
+    "w": lambda one: one.isalnum() or one == "_",
+}
+CONTROL_CHARACTERS = {"n": "\n", "r": "\r", "t": "\t"}
 
 
 @functools.lru_cache(maxsize=256)
-def steps_of(pattern: str) -> Steps:
+def parse_pattern(pattern: str) -> PatternSteps:
     """A pattern as steps. Raises `ValueError` with what is wrong in it."""
-    return _Reader(pattern).all()
+    return _PatternParser(pattern).pattern_steps()
 
 
-def matches(text: str, steps: Steps) -> bool:
+def matches(text: str, steps: PatternSteps) -> bool:
     """Whether the text, or a part of it, is as the steps say."""
     alive: set[int] = set()
     for place in range(len(text) + 1):
@@ -63,19 +67,19 @@ def matches(text: str, steps: Steps) -> bool:
     return False
 
 
-def _takes(step: One | Fork | Border, character: str) -> bool:
-    return isinstance(step, One) and step.test(character)
+def _takes(step: CharacterStep | Fork | Anchor, character: str) -> bool:
+    return isinstance(step, CharacterStep) and step.test(character)
 
 
-def _reached(steps: Steps, begin: set[int], first: bool, last: bool) -> set[int]:
+def _reached(steps: PatternSteps, begin: set[int], first: bool, last: bool) -> set[int]:
     """All steps that can be reached without a character."""
     reached, waiting = set(begin), list(begin)
     while waiting:
         index = waiting.pop()
         match steps[index] if index < len(steps) else None:
-            case Fork(ways=ways):
+            case Fork(offsets=ways):
                 further = {index + way for way in ways}
-            case Border(at_end=at_end) if last if at_end else first:
+            case Anchor(at_end=at_end) if last if at_end else first:
                 further = {index + 1}
             case _:
                 continue
@@ -84,128 +88,128 @@ def _reached(steps: Steps, begin: set[int], first: bool, last: bool) -> set[int]
     return reached
 
 
-class _Reader:
+class _PatternParser:
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern
-        self.place = 0
+        self.index = 0
         self.depth = 0
 
-    def all(self) -> Steps:
-        found = self.either()
-        if self.place < len(self.pattern):
-            raise self.wrong("this bracket was never opened")
+    def pattern_steps(self) -> PatternSteps:
+        found = self.alternatives()
+        if self.index < len(self.pattern):
+            raise self.error("this bracket was never opened")
         return found
 
-    def either(self) -> Steps:
+    def alternatives(self) -> PatternSteps:
         found = self.sequence()
-        while self.took("|"):
+        while self.take_if("|"):
             other = self.sequence()
-            found = self.short((Fork((1, len(found) + 2)), *found, Fork((len(other) + 1,)), *other))
+            found = self.check_length((Fork((1, len(found) + 2)), *found, Fork((len(other) + 1,)), *other))
         return found
 
-    def sequence(self) -> Steps:
-        found: Steps = ()
-        while self.place < len(self.pattern) and self.pattern[self.place] not in "|)":
-            found = self.short((*found, *self.repeated()))
+    def sequence(self) -> PatternSteps:
+        found: PatternSteps = ()
+        while self.index < len(self.pattern) and self.pattern[self.index] not in "|)":
+            found = self.check_length((*found, *self.repeated()))
         return found
 
-    def short(self, steps: Steps) -> Steps:
+    def check_length(self, steps: PatternSteps) -> PatternSteps:
         """Steps that are not too many."""
-        if len(steps) > MOST_STEPS or len(self.pattern) > MOST_STEPS:
-            raise self.wrong(f"it has more than {MOST_STEPS:,} steps")
+        if len(steps) > MAX_STEPS or len(self.pattern) > MAX_STEPS:
+            raise self.error(f"it has more than {MAX_STEPS:,} steps")
         return steps
 
-    def repeated(self) -> Steps:
+    def repeated(self) -> PatternSteps:
         found = self.single()
         while True:
-            counted = re.compile(r"\{(\d{1,4})(,?)(\d{0,4})\}").match(self.pattern, self.place)
+            counted = re.compile(r"\{(\d{1,4})(,?)(\d{0,4})\}").match(self.pattern, self.index)
             if counted:
-                self.place = counted.end()
-                found = self.times(found, int(counted[1]), counted[3] if counted[2] else counted[1])
-            elif self.took("*"):
+                self.index = counted.end()
+                found = self.repeated_times(found, int(counted[1]), counted[3] if counted[2] else counted[1])
+            elif self.take_if("*"):
                 found = (Fork((1, len(found) + 2)), *found, Fork((-len(found) - 1,)))
-            elif self.took("+"):
+            elif self.take_if("+"):
                 found = (*found, Fork((-len(found), 1)))
-            elif self.took("?"):  # behind another sign, it says which match is meant: here any is
+            elif self.take_if("?"):  # behind another sign, it says which match is meant: here any is
                 found = (Fork((1, len(found) + 1)), *found)
             else:
                 return found
 
-    def times(self, once: Steps, least: int, most: str) -> Steps:
+    def repeated_times(self, once: PatternSteps, least: int, most: str) -> PatternSteps:
         if most and int(most) < least:
-            raise self.wrong("the second number is the smaller one")
-        if (int(most) if most else least + 1) * (len(once) + 1) > MOST_STEPS:
-            raise self.wrong(f"it has more than {MOST_STEPS:,} steps")
+            raise self.error("the second number is the smaller one")
+        if (int(most) if most else least + 1) * (len(once) + 1) > MAX_STEPS:
+            raise self.error(f"it has more than {MAX_STEPS:,} steps")
         if not most:
             return (*once * least, Fork((1, len(once) + 2)), *once, Fork((-len(once) - 1,)))
         return (*once * least, *(Fork((1, len(once) + 1)), *once) * (int(most) - least))
 
-    def single(self) -> Steps:
-        sign = self.pattern[self.place]
-        self.place += 1
+    def single(self) -> PatternSteps:
+        sign = self.pattern[self.index]
+        self.index += 1
         match sign:
             case "(":
                 return self.group()
             case "[":
-                return (One(self.one_of()),)
+                return (CharacterStep(self.character_set()),)
             case ".":
-                return (One(lambda one: one != "\n"),)
+                return (CharacterStep(lambda one: one != "\n"),)
             case "^" | "$":
-                return (Border(sign == "$"),)
+                return (Anchor(sign == "$"),)
             case "\\":
-                return (One(self.escaped()),)
+                return (CharacterStep(self.escaped()),)
             case "*" | "+" | "?":
-                raise self.wrong(f"there is nothing before {sign}")
-        return (One(sign.__eq__),)
+                raise self.error(f"there is nothing before {sign}")
+        return (CharacterStep(sign.__eq__),)
 
-    def group(self) -> Steps:
-        if self.took("?") and not self.took(":"):
-            raise self.wrong("of groups with ? only (?:…) is known")
+    def group(self) -> PatternSteps:
+        if self.take_if("?") and not self.take_if(":"):
+            raise self.error("of groups with ? only (?:…) is known")
         self.depth += 1
-        if self.depth > DEEPEST:
-            raise self.wrong(f"groups stand more than {DEEPEST} deep")
-        found = self.either()
-        if not self.took(")"):
-            raise self.wrong("a bracket is never closed")
+        if self.depth > MAX_GROUP_DEPTH:
+            raise self.error(f"groups stand more than {MAX_GROUP_DEPTH} deep")
+        found = self.alternatives()
+        if not self.take_if(")"):
+            raise self.error("a bracket is never closed")
         self.depth -= 1
         return found
 
     def escaped(self) -> Test:
-        if self.place == len(self.pattern):
-            raise self.wrong("nothing stands behind the last \\")
-        sign = self.pattern[self.place]
-        self.place += 1
-        if sign.lower() in CLASSES:
-            known = CLASSES[sign.lower()]
+        if self.index == len(self.pattern):
+            raise self.error("nothing stands behind the last \\")
+        sign = self.pattern[self.index]
+        self.index += 1
+        if sign.lower() in CHARACTER_CLASSES:
+            known = CHARACTER_CLASSES[sign.lower()]
             return known if sign.islower() else lambda one: not known(one)
-        if sign.isalnum() and sign not in CONTROLS:
-            raise self.wrong(f"\\{sign} is not known")
-        return CONTROLS.get(sign, sign).__eq__
+        if sign.isalnum() and sign not in CONTROL_CHARACTERS:
+            raise self.error(f"\\{sign} is not known")
+        return CONTROL_CHARACTERS.get(sign, sign).__eq__
 
-    def one_of(self) -> Test:
-        excluded, tests = self.took("^"), list[Test]()
-        while not (tests and self.took("]")):
-            if self.place >= len(self.pattern):
-                raise self.wrong("a [ is never closed")
-            tests.append(self.member())
+    def character_set(self) -> Test:
+        excluded, tests = self.take_if("^"), list[Test]()
+        while not (tests and self.take_if("]")):
+            if self.index >= len(self.pattern):
+                raise self.error("a [ is never closed")
+            tests.append(self.set_member())
         return lambda one: any(test(one) for test in tests) != excluded
 
-    def member(self) -> Test:
+    def set_member(self) -> Test:
         """One member of a class, or a range."""
-        if self.took("\\"):
+        if self.take_if("\\"):
             return self.escaped()
-        first = self.pattern[self.place]
-        range_to = self.pattern[self.place + 1 : self.place + 3]
+        first = self.pattern[self.index]
+        range_to = self.pattern[self.index + 1 : self.index + 3]
         if len(range_to) == 2 and range_to[0] == "-" and range_to[1] not in "]\\":
-            self.place += 3
+            self.index += 3
             return lambda one: first <= one <= range_to[1]
-        self.place += 1
+        self.index += 1
         return first.__eq__
 
-    def took(self, sign: str) -> bool:
-        found = self.pattern.startswith(sign, self.place)
-        self.place += found
+    def take_if(self, sign: str) -> bool:
+        found = self.pattern.startswith(sign, self.index)
+        self.index += found
         return found
 
-    def wrong(self, why: str) -> ValueError:
-        return ValueError(f"{self.pattern[:40]!r} is no pattern: {why} (place {self.place}).")
+    def error(self, why: str) -> ValueError:
+        return ValueError(f"{self.pattern[:40]!r} is no pattern: {why} (place {self.index}).")

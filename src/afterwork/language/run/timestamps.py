@@ -9,13 +9,13 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from afterwork.language.run.values import moment
+from afterwork.language.run.values import as_timestamp
 
-SECOND = 1_000_000
-DAY = 86_400 * SECOND
+MICROSECONDS_PER_SECOND = 1_000_000
+MICROSECONDS_PER_DAY = 86_400 * MICROSECONDS_PER_SECOND
 """In microseconds."""
 
-LONGEST = 3_660_000 * DAY
+MAX_DURATION_MICROSECONDS = 3_660_000 * MICROSECONDS_PER_DAY
 """Longer than all years together: no span is, in either direction."""
 
 FIRST_MONTH, LAST_MONTH = 12, 9999 * 12 + 11
@@ -24,21 +24,21 @@ FIRST_MONTH, LAST_MONTH = 12, 9999 * 12 + 11
 
 def microseconds(count: int | float | Decimal, unit: int) -> int | None:
     """So many units of so many microseconds, the nearest whole number; null for what is longer than `LONGEST`."""
-    most = LONGEST // unit + 1
+    most = MAX_DURATION_MICROSECONDS // unit + 1
     if not -most < count < most:
         return None
     return count * unit if isinstance(count, int) else math.floor(float(count) * unit + 0.5)
 
 
-def span(count: int | float | Decimal, unit: int) -> timedelta | None:
+def duration(count: int | float | Decimal, unit: int) -> timedelta | None:
     """A span of so many units."""
     found = microseconds(count, unit)
     return None if found is None else timedelta(microseconds=found)
 
 
-def limited(value: timedelta) -> timedelta | None:
+def bounded(value: timedelta) -> timedelta | None:
     """A span that is not too long."""
-    return value if abs(value) <= timedelta(microseconds=LONGEST) else None
+    return value if abs(value) <= timedelta(microseconds=MAX_DURATION_MICROSECONDS) else None
 
 
 def later(value: date, by: timedelta | None) -> datetime | None:
@@ -46,7 +46,7 @@ def later(value: date, by: timedelta | None) -> datetime | None:
     if by is None:
         return None
     try:
-        return moment(value) + by  # type: ignore[no-any-return]
+        return as_timestamp(value) + by  # type: ignore[no-any-return]
     except OverflowError:
         return None
 
@@ -56,14 +56,14 @@ def earlier(value: date, by: timedelta) -> datetime | None:
     return later(value, -by)
 
 
-def between(one: date, other: date) -> timedelta:
+def difference(one: date, other: date) -> timedelta:
     """The span from the second to the first."""
-    return moment(one) - moment(other)  # type: ignore[no-any-return]
+    return as_timestamp(one) - as_timestamp(other)  # type: ignore[no-any-return]
 
 
 def months_later(value: date, months: int) -> datetime | None:
     """The same day of another month, or its last one."""
-    found: datetime = moment(value)
+    found: datetime = as_timestamp(value)
     number = found.year * 12 + found.month - 1 + months
     if not FIRST_MONTH <= number <= LAST_MONTH:
         return None
@@ -74,5 +74,5 @@ def months_later(value: date, months: int) -> datetime | None:
 
 def time_of_day(value: date) -> timedelta:
     """The span since midnight."""
-    found: Any = moment(value)
+    found: Any = as_timestamp(value)
     return found - found.replace(hour=0, minute=0, second=0, microsecond=0)  # type: ignore[no-any-return]

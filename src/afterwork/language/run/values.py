@@ -16,11 +16,11 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from afterwork.language.typed import types
 from afterwork.language.typed.types import Type
 
-PLACES = Decimal(1).scaleb(-10)
+DECIMAL_QUANTUM = Decimal(1).scaleb(-10)
 """How exact a division of decimals is. Databases that keep them as floats compare as many places."""
 
 
-def moment(value: date | None) -> Any:
+def as_timestamp(value: date | None) -> Any:
     """A date or a moment as an aware moment in UTC. One without a time zone is meant in UTC."""
     if value is None:
         return None
@@ -29,7 +29,7 @@ def moment(value: date | None) -> Any:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def as_kept(value: datetime, kept_as: TypeEngine[Any] | None) -> datetime:
+def as_stored(value: datetime, kept_as: TypeEngine[Any] | None) -> datetime:
     """A moment as a column takes it: without a time zone where it has none."""
     if kept_as is None or isinstance(kept_as, TypeDecorator) or getattr(kept_as, "timezone", False):
         return value
@@ -38,62 +38,62 @@ def as_kept(value: datetime, kept_as: TypeEngine[Any] | None) -> datetime:
 
 def rounded(number: Decimal) -> Decimal:
     """A decimal to `PLACES`."""
-    return number.quantize(PLACES, ROUND_HALF_UP) if number.is_finite() and abs(number) < 10**17 else number
+    return number.quantize(DECIMAL_QUANTUM, ROUND_HALF_UP) if number.is_finite() and abs(number) < 10**17 else number
 
 
-def key(value: Any) -> Hashable:
+def equality_key(value: Any) -> Hashable:
     """Alike values have the same key: objects are alike if they are the same, `true` is not 1."""
     if isinstance(value, bool):
         return (bool, value)
     if isinstance(value, list):
-        return tuple(key(item) for item in value)
+        return tuple(equality_key(item) for item in value)
     if isinstance(value, tuple):
-        return (tuple, *(key(item) for item in value))
+        return (tuple, *(equality_key(item) for item in value))
     if isinstance(value, str | int | float | Decimal | date | enum.Enum) or value is None:
         return value
     return (id, id(value)) if inspect(type(value), raiseerr=False) is not None else value
 
 
-def elements(value: Any) -> list[Any]:
+def as_elements(value: Any) -> list[Any]:
     """Return a value of an unknown type as a collection: that of itself, flat, unless it is one; null has none."""
     match value:
         case None:
             return []
         case list() | set() | frozenset():
-            return [element for item in value for element in elements(item)]
+            return [element for item in value for element in as_elements(item)]
         case tuple() if not hasattr(value, "_fields"):
-            return [element for item in value for element in elements(item)]
+            return [element for item in value for element in as_elements(item)]
     return [value]
 
 
-def without_doubles(items: Iterable[Any]) -> list[Any]:
+def unique(items: Iterable[Any]) -> list[Any]:
     """Each value once, where it stood first."""
     found: dict[Hashable, Any] = {}
     for item in items:
-        found.setdefault(key(item), item)
+        found.setdefault(equality_key(item), item)
     return list(found.values())
 
 
-def alike(one: Any, other: Any) -> bool:
+def equal(one: Any, other: Any) -> bool:
     """Whether two values of unknown types are alike."""
     if isinstance(one, datetime) and isinstance(other, datetime):
-        return bool(moment(one) == moment(other))
+        return bool(as_timestamp(one) == as_timestamp(other))
     if isinstance(one, list) and isinstance(other, list):
-        return [key(item) for item in one] == [key(item) for item in other]
-    return bool(key(one) == key(other))
+        return [equality_key(item) for item in one] == [equality_key(item) for item in other]
+    return bool(equality_key(one) == equality_key(other))
 
 
-def alike_collections(one: Sequence[Any], other: Sequence[Any], kinds: tuple[str, str]) -> bool:
+def equal_collections(one: Sequence[Any], other: Sequence[Any], kinds: tuple[str, str]) -> bool:
     """Whether two collections are alike: in order if both have one, else by how often each element is there."""
-    left, right = [key(item) for item in one], [key(item) for item in other]
-    if all(kind in types.ORDERED for kind in kinds):
+    left, right = [equality_key(item) for item in one], [equality_key(item) for item in other]
+    if all(kind in types.ORDERED_KINDS for kind in kinds):
         return left == right
-    if all(kind in types.WITHOUT_DOUBLES for kind in kinds):
+    if all(kind in types.UNIQUE_KINDS for kind in kinds):
         return set(left) == set(right)
     return Counter(left) == Counter(right)
 
 
-class Sorted:
+class SortKey:
     """A value as a key to sort by: null comes before all others, tuples sort by their parts."""
 
     __slots__ = ("value",)
@@ -101,19 +101,19 @@ class Sorted:
     def __init__(self, value: Any) -> None:
         match value:
             case tuple():
-                self.value: Any = tuple(Sorted(part) for part in value)
+                self.value: Any = tuple(SortKey(part) for part in value)
             case enum.Enum():
                 self.value = value.name
             case _:
                 self.value = value
 
-    def __lt__(self, other: "Sorted") -> bool:
+    def __lt__(self, other: "SortKey") -> bool:
         if self.value is None or other.value is None:
             return self.value is None and other.value is not None
         return bool(self.value < other.value)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sorted) and bool(self.value == other.value)
+        return isinstance(other, SortKey) and bool(self.value == other.value)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -130,7 +130,7 @@ def text_of(value: Any) -> str:
         case enum.Enum():
             return value.name
         case datetime():
-            return moment(value).strftime("%Y-%m-%d %H:%M:%S")  # type: ignore[no-any-return]
+            return as_timestamp(value).strftime("%Y-%m-%d %H:%M:%S")  # type: ignore[no-any-return]
         case str() | int() | float() | date() | time():
             return str(value)
         case list():
@@ -138,7 +138,7 @@ def text_of(value: Any) -> str:
     return type(value).__name__ if inspect(type(value), raiseerr=False) is not None else str(value)
 
 
-def shared_kind(one: Type, other: Type) -> str:
+def comparison_kind(one: Type, other: Type) -> str:
     """In which way two types are compared."""
     kinds = {one, other}
     if types.DATETIME in kinds or types.ANY in kinds:

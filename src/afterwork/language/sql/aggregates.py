@@ -9,7 +9,7 @@ from afterwork.language.sql import dialects
 from afterwork.language.sql.rowset import Column, RowSet, Term
 from afterwork.language.sql.translator import Translator
 from afterwork.language.typed import types
-from afterwork.language.typed.nodes import Call
+from afterwork.language.typed.nodes import OperatorCall
 
 ORDERED_IN_SQL = (*types.NUMBERS, types.STRING, types.DATETIME, types.DATE)
 """The types whose elements SQL can find the largest and smallest of."""
@@ -17,15 +17,15 @@ ORDERED_IN_SQL = (*types.NUMBERS, types.STRING, types.DATETIME, types.DATE)
 KINDS: dict[types.Type, TypeEngine[Any]] = {types.INTEGER: BigInteger(), types.REAL: Double()}
 
 
-def total(translator: Translator, call: Call) -> Term:
+def total(translator: Translator, call: OperatorCall) -> Term:
     rows, column = _numbers(translator, call)
-    kind = KINDS.get(call.type, dialects.Exact())
+    kind = KINDS.get(call.type, dialects.ExactDecimal())
     summed = func.sum(column.distinct() if rows.distinct else column, type_=kind)
     result = rows.aggregate(func.coalesce(summed, 0, type_=kind))
     return Term(cast(result, BigInteger) if call.type == types.INTEGER else result, call.type, False)
 
 
-def average(translator: Translator, call: Call) -> Term:
+def average(translator: Translator, call: OperatorCall) -> Term:
     rows, column = _numbers(translator, call)
     if rows.distinct:
         translator.refuse(call, "the mean of a Set of values")
@@ -36,7 +36,7 @@ def average(translator: Translator, call: Call) -> Term:
     return Term(rows.aggregate(mean), call.type)
 
 
-def _numbers(translator: Translator, call: Call) -> tuple[RowSet, Column]:
+def _numbers(translator: Translator, call: OperatorCall) -> tuple[RowSet, Column]:
     rows = translator.unlimited(call.arguments[0])
     if not isinstance(rows.element, Term):
         translator.refuse(call, "objects are no numbers")
@@ -45,19 +45,19 @@ def _numbers(translator: Translator, call: Call) -> tuple[RowSet, Column]:
     return rows.apart(rows.element.column)
 
 
-def largest(translator: Translator, call: Call) -> Term:
+def largest(translator: Translator, call: OperatorCall) -> Term:
     return _extreme(translator, call, func.max)
 
 
-def smallest(translator: Translator, call: Call) -> Term:
+def smallest(translator: Translator, call: OperatorCall) -> Term:
     return _extreme(translator, call, func.min)
 
 
-def _extreme(translator: Translator, call: Call, function: Any) -> Term:
+def _extreme(translator: Translator, call: OperatorCall, function: Any) -> Term:
     rows = translator.unlimited(call.arguments[0])
     element = rows.element
     if not isinstance(element, Term) or element.encoded or element.type not in ORDERED_IN_SQL:
         translator.refuse(call, "these have no largest and smallest there")
     rows, value = rows.apart(element.column)
     column = dialects.by_code_point(value) if element.type == types.STRING else value
-    return Term(rows.aggregate(function(column, type_=element.column.type)), element.type, True, element.kept_as)
+    return Term(rows.aggregate(function(column, type_=element.column.type)), element.type, True, element.column_type)

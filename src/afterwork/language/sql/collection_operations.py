@@ -2,24 +2,24 @@
 
 from sqlalchemy import not_, or_
 
-from afterwork.language.sql.comparisons import same as the_same
+from afterwork.language.sql.comparisons import same_objects as the_same
 from afterwork.language.sql.rowset import Column, Entity, RowSet, all_rows
 from afterwork.language.sql.translator import Translator
 from afterwork.language.typed import types
-from afterwork.language.typed.nodes import Call
+from afterwork.language.typed.nodes import OperatorCall
 from afterwork.language.typed.types import CollectionType, ObjectType
 
 
-def same(translator: Translator, call: Call) -> RowSet:
+def same(translator: Translator, call: OperatorCall) -> RowSet:
     rows = translator.rows(call.arguments[0])
     assert isinstance(call.type, CollectionType)
     rows.kind = call.type.kind
     return rows
 
 
-def as_set(translator: Translator, call: Call) -> RowSet:
+def as_set(translator: Translator, call: OperatorCall) -> RowSet:
     rows = translator.rows(call.arguments[0])
-    if rows.kind in types.WITHOUT_DOUBLES:
+    if rows.kind in types.UNIQUE_KINDS:
         return rows
     if rows.limited:
         translator.refuse(call, "of a section of a collection only the size can be asked")
@@ -33,28 +33,28 @@ def as_set(translator: Translator, call: Call) -> RowSet:
     return found
 
 
-def as_ordered_set(translator: Translator, call: Call) -> RowSet:
+def as_ordered_set(translator: Translator, call: OperatorCall) -> RowSet:
     rows = translator.rows(call.arguments[0])
     source = call.arguments[0].type
-    if not (isinstance(source, CollectionType) and source.kind in types.WITHOUT_DOUBLES):
+    if not (isinstance(source, CollectionType) and source.kind in types.UNIQUE_KINDS):
         translator.refuse(call, "which of two doubles comes first")
     rows.kind = "OrderedSet"
     return rows
 
 
-def intersection(translator: Translator, call: Call) -> RowSet:
+def intersection(translator: Translator, call: OperatorCall) -> RowSet:
     rows, found = _both(translator, call)
     rows.where.append(found)
     return rows
 
 
-def difference(translator: Translator, call: Call) -> RowSet:
+def difference(translator: Translator, call: OperatorCall) -> RowSet:
     rows, found = _both(translator, call)
     rows.where.append(not_(found))
     return rows
 
 
-def _both(translator: Translator, call: Call) -> tuple[RowSet, Column]:
+def _both(translator: Translator, call: OperatorCall) -> tuple[RowSet, Column]:
     """The first rows, and the condition that one is among the second."""
     one, other = translator.unlimited(call.arguments[0]), translator.unlimited(call.arguments[1])
     if not (isinstance(one.element, Entity) and isinstance(other.element, Entity)):
@@ -62,7 +62,7 @@ def _both(translator: Translator, call: Call) -> tuple[RowSet, Column]:
     return one, other.exists(the_same(other.element, one.element))
 
 
-def union(translator: Translator, call: Call) -> RowSet:
+def union(translator: Translator, call: OperatorCall) -> RowSet:
     one, other = translator.unlimited(call.arguments[0]), translator.unlimited(call.arguments[1])
     kind = call.type.element if isinstance(call.type, CollectionType) else call.type
     if not (isinstance(kind, ObjectType) and isinstance(one.element, Entity) and isinstance(other.element, Entity)):
@@ -75,7 +75,7 @@ def union(translator: Translator, call: Call) -> RowSet:
     return found
 
 
-def excluding(translator: Translator, call: Call) -> RowSet:
+def excluding(translator: Translator, call: OperatorCall) -> RowSet:
     rows = translator.unlimited(call.arguments[0])
     if not isinstance(rows.element, Entity):
         translator.refuse(call, "only collections of objects can be combined there")

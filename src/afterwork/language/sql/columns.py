@@ -20,7 +20,9 @@ def _kind(one: Column, other: Column) -> TypeEngine[Any]:
     """The type of what two numbers make."""
     if isinstance(one.type, Double) or isinstance(other.type, Double):
         return Double()
-    return BigInteger() if isinstance(one.type, Integer) and isinstance(other.type, Integer) else dialects.Exact()
+    return (
+        BigInteger() if isinstance(one.type, Integer) and isinstance(other.type, Integer) else dialects.ExactDecimal()
+    )
 
 
 def _calculated(operator: str) -> Callable[[Column, Column], Column]:
@@ -126,11 +128,11 @@ def ends_with(column: Column, part: Column) -> Column:
 
 
 def contains(column: Column, part: Column) -> Column:
-    return dialects.place_of(column, part) > 0
+    return dialects.position_of(column, part) > 0
 
 
 def place_of(column: Column, part: Column) -> Column:
-    return cast(dialects.place_of(column, part), BigInteger)
+    return cast(dialects.position_of(column, part), BigInteger)
 
 
 def replaced(column: Column, old: Column, new: Column) -> Column:

@@ -9,11 +9,11 @@ from sqlalchemy import and_, case, false, not_, or_, true
 
 from afterwork.language.sql import dialects
 from afterwork.language.sql.columns import as_float
-from afterwork.language.sql.rowset import Column, Entity, Known, Term, is_object, keys, same_object
-from afterwork.language.sql.timestamps import as_moment, form
+from afterwork.language.sql.rowset import Column, Entity, KnownObject, Term, is_object, keys, same_object
+from afterwork.language.sql.timestamps import as_timestamp_column, storage_form
 from afterwork.language.sql.translator import Translator
 from afterwork.language.typed import types
-from afterwork.language.typed.nodes import Compare, Typed
+from afterwork.language.typed.nodes import Comparison, TypedNode
 from afterwork.language.typed.types import CollectionType, ObjectType, TupleType
 
 ORDERS: dict[str, Callable[[Any, Any], Any]] = {
@@ -24,41 +24,41 @@ ORDERS: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-TIMES = (types.DATETIME, types.DATE, types.TIMESPAN)
+TEMPORAL_TYPES = (types.DATETIME, types.DATE, types.TIMESPAN)
 
 
-def compared(translator: Translator, node: Compare) -> Column:
+def compared(translator: Translator, node: Comparison) -> Column:
     """The condition that a comparison is."""
     if isinstance(node.left.type, CollectionType | TupleType) or isinstance(
         node.right.type, CollectionType | TupleType
     ):
         translator.refuse(node, "collections can't be compared there")
     if isinstance(node.left.type, ObjectType) or isinstance(node.right.type, ObjectType):
-        equal = same(translator.entity(node.left), translator.entity(node.right))
+        equal = same_objects(translator.entity(node.left), translator.entity(node.right))
         return equal if node.operator == "=" else not_(equal)
     left, right = sides(translator, node, node.left, node.right)
     if node.operator == "=":
-        return equal_terms(left, right)
+        return equal_values(left, right)
     if node.operator == "<>":
-        return not_(equal_terms(left, right))
+        return not_(equal_values(left, right))
     if left.known_null or right.known_null:
         return false()
     return _ordered(node.operator, left, right)
 
 
-def sides(translator: Translator, node: Typed, one: Typed, other: Typed) -> tuple[Term, Term]:
+def sides(translator: Translator, node: TypedNode, one: TypedNode, other: TypedNode) -> tuple[Term, Term]:
     """Both sides of a comparison; what is known has the type of the column that it is compared with."""
     if translator.is_known(one):
         left, right = _beside(translator, other, one)[::-1]
     else:
         left, right = _beside(translator, one, other)
-    if (left.encoded or right.encoded) and type(left.kept_as) is not type(right.kept_as):
+    if (left.encoded or right.encoded) and type(left.column_type) is not type(right.column_type):
         translator.refuse(node, "the database holds one side in a form of its own")
     left, right = _of_one_form(left, right)
     return _settled(left, right), _settled(right, left)
 
 
-def _beside(translator: Translator, one: Typed, other: Typed) -> tuple[Term, Term]:
+def _beside(translator: Translator, one: TypedNode, other: TypedNode) -> tuple[Term, Term]:
     term = translator.term(one)
     if translator.is_known(other) and (term.encoded or not _numbers(term)):
         value = translator.value(other)
@@ -66,7 +66,7 @@ def _beside(translator: Translator, one: Typed, other: Typed) -> tuple[Term, Ter
     return term, translator.term(other)
 
 
-def _typed_as(node: Typed, term: Term) -> Typed:
+def _typed_as(node: TypedNode, term: Term) -> TypedNode:
     """A known date that is compared with a moment is one."""
     return replace(node, type=types.DATETIME) if term.type == types.DATETIME else node
 
@@ -77,9 +77,15 @@ def _numbers(term: Term) -> bool:
 
 def _of_one_form(left: Term, right: Term) -> tuple[Term, Term]:
     """Moments and spans that the database keeps in different forms, in the one in which they are calculated."""
-    if left.type not in TIMES or right.type not in TIMES or form(left.column) == form(right.column):
+    if (
+        left.type not in TEMPORAL_TYPES
+        or right.type not in TEMPORAL_TYPES
+        or storage_form(left.column) == storage_form(right.column)
+    ):
         return left, right
-    return replace(left, column=as_moment(left.column)), replace(right, column=as_moment(right.column))
+    return replace(left, column=as_timestamp_column(left.column)), replace(
+        right, column=as_timestamp_column(right.column)
+    )
 
 
 def _settled(term: Term, other: Term) -> Term:
@@ -88,11 +94,11 @@ def _settled(term: Term, other: Term) -> Term:
     if other.type == types.REAL and term.type == types.DECIMAL:
         column = as_float(column)
     elif term.type == types.DECIMAL and not term.encoded and (term.calculated or other.calculated):
-        column = dialects.settled(column)
+        column = dialects.rounded_for_comparison(column)
     return replace(term, column=column)
 
 
-def equal_terms(left: Term, right: Term) -> Column:
+def equal_values(left: Term, right: Term) -> Column:
     """Whether two values are alike: two nulls are."""
     if left.known_null or right.known_null:
         others = [term.column.is_(None) for term in (left, right) if not term.known_null]
@@ -116,14 +122,14 @@ def _never_null(condition: Column, *terms: Term) -> Column:
     return and_(condition, *[term.column.is_not(None) for term in terms if term.nullable])
 
 
-def same(left: Entity | Known, right: Entity | Known) -> Column:
+def same_objects(left: Entity | KnownObject, right: Entity | KnownObject) -> Column:
     """Whether two objects are the same: two nulls are."""
     match left, right:
-        case Known(value=one), Known(value=other):
+        case KnownObject(value=one), KnownObject(value=other):
             return true() if one is other else false()
-        case (Known(value=None), Entity() as entity) | (Entity() as entity, Known(value=None)):
+        case (KnownObject(value=None), Entity() as entity) | (Entity() as entity, KnownObject(value=None)):
             return is_missing(entity)
-        case (Known(value=value), Entity() as entity) | (Entity() as entity, Known(value=value)):
+        case (KnownObject(value=value), Entity() as entity) | (Entity() as entity, KnownObject(value=value)):
             return _certain(is_object(entity, value), entity)
         case Entity(), Entity():
             both_missing = and_(is_missing(left), is_missing(right))

@@ -10,7 +10,7 @@ from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import Boolean, TypeDecorator, TypeEngine
 
 
-class Exact(TypeDecorator[Decimal]):
+class ExactDecimal(TypeDecorator[Decimal]):
     """Decimals in expressions: `numeric` on PostgreSQL, floats on SQLite, which has nothing better."""
 
     impl = Numeric
@@ -26,10 +26,10 @@ class Exact(TypeDecorator[Decimal]):
         return None if value is None else Decimal(str(round(value, 10) if isinstance(value, float) else value))
 
 
-class settled(GenericFunction[Decimal]):
+class rounded_for_comparison(GenericFunction[Decimal]):
     """A calculated decimal as it is compared: SQLite's floats to 10 places, as exact as they are."""
 
-    type = Exact()
+    type = ExactDecimal()
     name = "afterwork_settled"
     inherit_cache = True
 
@@ -37,7 +37,7 @@ class settled(GenericFunction[Decimal]):
 class quotient(GenericFunction[Decimal]):
     """A quotient of decimals, to 10 places."""
 
-    type = Exact()
+    type = ExactDecimal()
     name = "afterwork_quotient"
     inherit_cache = True
 
@@ -57,7 +57,7 @@ class like(GenericFunction[bool]):
     inherit_cache = True
 
 
-class place_of(GenericFunction[int]):
+class position_of(GenericFunction[int]):
     """Where a text is in another, from 1; 0 if it is not there."""
 
     name = "afterwork_place_of"
@@ -98,12 +98,12 @@ def _written(element: Any, compiler: SQLCompiler, **kw: Any) -> list[str]:
     return [compiler.process(clause, **kw) for clause in element.clauses]
 
 
-@compiles(settled)
+@compiles(rounded_for_comparison)
 def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
     return f"({_written(element, compiler, **kw)[0]})"
 
 
-@compiles(settled, "sqlite")
+@compiles(rounded_for_comparison, "sqlite")
 def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
     return f"round({_written(element, compiler, **kw)[0]}, 10)"
 
@@ -145,12 +145,12 @@ def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
     return f"({text} GLOB {pattern})"
 
 
-@compiles(place_of)
+@compiles(position_of)
 def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
     return "strpos({}, {})".format(*_written(element, compiler, **kw))
 
 
-@compiles(place_of, "sqlite")
+@compiles(position_of, "sqlite")
 def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
     return "instr({}, {})".format(*_written(element, compiler, **kw))
 

@@ -7,77 +7,86 @@ from sqlalchemy.sql.visitors import iterate
 
 from afterwork.language.sql import dialects
 from afterwork.language.sql.comparisons import is_missing
-from afterwork.language.sql.rowset import Column, Entity, Known, RowSet, Term
+from afterwork.language.sql.rowset import Column, Entity, KnownObject, RowSet, Term
 from afterwork.language.sql.single_values import refuse_if_several
 from afterwork.language.sql.translator import Translator
 from afterwork.language.typed import types
-from afterwork.language.typed.nodes import Bind, Call, Lambda, MakeTuple, Single, Typed, Variable, walk
+from afterwork.language.typed.nodes import (
+    AsSet,
+    LetBinding,
+    OperatorCall,
+    TupleConstruction,
+    TypedLambda,
+    TypedNode,
+    VariableRead,
+    walk,
+)
 from afterwork.language.typed.types import CollectionType, EnumType
 
 
-def select(translator: Translator, call: Call) -> RowSet:
+def select(translator: Translator, call: OperatorCall) -> RowSet:
     rows, condition = _with_condition(translator, call)
     rows.where.append(condition)
     return rows
 
 
-def reject(translator: Translator, call: Call) -> RowSet:
+def reject(translator: Translator, call: OperatorCall) -> RowSet:
     rows, condition = _with_condition(translator, call)
     rows.where.append(not_(condition))
     return rows
 
 
-def exists(translator: Translator, call: Call) -> Term:
+def exists(translator: Translator, call: OperatorCall) -> Term:
     rows, condition = _with_condition(translator, call)
     return Term(rows.exists(condition), types.BOOLEAN, False)
 
 
-def for_all(translator: Translator, call: Call) -> Term:
+def for_all(translator: Translator, call: OperatorCall) -> Term:
     rows, condition = _with_condition(translator, call)
     return Term(not_(rows.exists(not_(condition))), types.BOOLEAN, False)
 
 
-def one(translator: Translator, call: Call) -> Term:
+def one(translator: Translator, call: OperatorCall) -> Term:
     rows, condition = _with_condition(translator, call)
     rows.where.append(condition)
     return Term(rows.count() == 1, types.BOOLEAN, False)
 
 
-def _with_condition(translator: Translator, call: Call) -> tuple[RowSet, Column]:
+def _with_condition(translator: Translator, call: OperatorCall) -> tuple[RowSet, Column]:
     rows = translator.unlimited(call.arguments[0])
     return rows, translator.condition(_body(translator, rows, call.arguments[1]))
 
 
-def _body(translator: Translator, rows: RowSet, each: Typed) -> Typed:
-    assert isinstance(each, Lambda)
+def _body(translator: Translator, rows: RowSet, each: TypedNode) -> TypedNode:
+    assert isinstance(each, TypedLambda)
     translator.bind(each.variables[0].slot, rows.element)
     return each.body
 
 
-def _asks_beyond(translator: Translator, node: Typed, each: Typed) -> bool:
+def _asks_beyond(translator: Translator, node: TypedNode, each: TypedNode) -> bool:
     """Whether what is said of each row mentions rows other than that."""
-    mentioned = {part.slot for part in walk(node) if isinstance(part, Variable)}
+    mentioned = {part.slot for part in walk(node) if isinstance(part, VariableRead)}
     inside = {variable.slot for part in (each, *walk(node)) for variable in _bound_by(part)}
     return any(slot in translator.variables for slot in mentioned - inside)
 
 
-def _bound_by(node: Typed) -> Sequence[Variable]:
+def _bound_by(node: TypedNode) -> Sequence[VariableRead]:
     """The variables that a node brings in for what is within it."""
     match node:
-        case Lambda(variables=variables):
+        case TypedLambda(variables=variables):
             return variables
-        case Bind(variable=variable):
+        case LetBinding(variable=variable):
             return (variable,)
     return ()
 
 
-def collect(translator: Translator, call: Call) -> RowSet:
+def collect(translator: Translator, call: OperatorCall) -> RowSet:
     """Values, the objects at an end with one, or, joined, those at an end with many. Nulls are left out."""
     rows = translator.unlimited(call.arguments[0])
     if rows.distinct:
         translator.refuse(call, "nothing can be collected of a Set of values")
     body = _body(translator, rows, call.arguments[1])
-    if isinstance(body, Single):  # nulls are left out in any case
+    if isinstance(body, AsSet):  # nulls are left out in any case
         refuse_if_several(translator, body)
         body = body.source
     if translator.is_known(body):
@@ -95,13 +104,13 @@ def collect(translator: Translator, call: Call) -> RowSet:
             rows.element = Entity(entity.alias, entity.cls, entity.root)
         case Term() as term:
             rows.where.append(term.column.is_not(None))
-            rows.element = Term(term.column, term.type, False, term.kept_as, term.encoded, term.calculated)
-        case Known():
+            rows.element = Term(term.column, term.type, False, term.column_type, term.encoded, term.calculated)
+        case KnownObject():
             translator.refuse(body, "it is the same for each row")
     return rows
 
 
-def _joined(translator: Translator, call: Call, rows: RowSet, inner: RowSet) -> RowSet:
+def _joined(translator: Translator, call: OperatorCall, rows: RowSet, inner: RowSet) -> RowSet:
     """Rows beside rows. The conditions of the inner ones name the outer ones already."""
     if inner.limited or inner.distinct:
         translator.refuse(call, "it takes a section, or a Set, for each row")
@@ -110,27 +119,27 @@ def _joined(translator: Translator, call: Call, rows: RowSet, inner: RowSet) -> 
     return RowSet(inner.element, roots, rows.kind, [*rows.where, *inner.where], order)
 
 
-def order_by(translator: Translator, call: Call) -> RowSet:
+def order_by(translator: Translator, call: OperatorCall) -> RowSet:
     return _sorted(translator, call, descending=False)
 
 
-def order_descending(translator: Translator, call: Call) -> RowSet:
+def order_descending(translator: Translator, call: OperatorCall) -> RowSet:
     return _sorted(translator, call, descending=True)
 
 
-def _sorted(translator: Translator, call: Call, *, descending: bool) -> RowSet:
+def _sorted(translator: Translator, call: OperatorCall, *, descending: bool) -> RowSet:
     rows = translator.unlimited(call.arguments[0])
     if rows.distinct:
         translator.refuse(call, "a Set of values can't be sorted there")
     each = call.arguments[1]
     body = _body(translator, rows, each)
-    parts = body.parts if isinstance(body, MakeTuple) else (body,)
+    parts = body.parts if isinstance(body, TupleConstruction) else (body,)
     by = [_sorting(translator, part, each, descending=descending) for part in parts]
     rows.order, rows.kind = [*by, *(rows.order or [])], "Sequence"
     return rows
 
 
-def _sorting(translator: Translator, node: Typed, each: Typed, *, descending: bool) -> Column:
+def _sorting(translator: Translator, node: TypedNode, each: TypedNode, *, descending: bool) -> Column:
     term = translator.term(node)
     if _asks_beyond(translator, node, each) and any(isinstance(part, SelectBase) for part in iterate(term.column)):
         # SQLite does not see the columns of an outer row from a SELECT in the ORDER BY of an inner one.

@@ -7,27 +7,27 @@ from sqlalchemy import and_, or_
 from sqlalchemy.sql.visitors import iterate
 
 from afterwork.language.sql.comparisons import compared
-from afterwork.language.sql.parameters import no_value
-from afterwork.language.sql.rowset import Column, Entity, Known, RowSet, Term, far_rows, known_rows
+from afterwork.language.sql.parameters import null_parameter
+from afterwork.language.sql.rowset import Column, Entity, KnownObject, RowSet, Term, association_rows, known_rows
 from afterwork.language.sql.single_values import single_row
 from afterwork.language.sql.translator import MAX_NODES, Translated, Translator
 from afterwork.language.typed import types
-from afterwork.language.typed.members import Attribute
+from afterwork.language.typed.members import AttributeMember
 from afterwork.language.typed.nodes import (
-    Bind,
-    Call,
-    Choose,
-    Compare,
-    Follow,
-    Invoke,
-    Logic,
-    May,
-    Read,
-    Single,
-    Typed,
-    Variable,
+    AsSet,
+    AttributeRead,
+    Comparison,
+    Conditional,
+    LetBinding,
+    LogicalOperation,
+    MayRunMethod,
+    MethodCall,
+    Navigation,
+    OperatorCall,
+    TypedNode,
+    VariableRead,
 )
-from afterwork.language.typed.operator import Columns, Operator, Rows
+from afterwork.language.typed.operator import CallTranslation, ColumnTranslation, Operator
 from afterwork.language.typed.types import CollectionType, ObjectType
 
 MAX_ELEMENTS = 5_000
@@ -37,7 +37,7 @@ MAX_ELEMENTS = 5_000
 class NodeTranslator(Translator):
     """Translates each kind of node."""
 
-    def translated(self, node: Typed) -> Translated:
+    def translated(self, node: TypedNode) -> Translated:
         """Translate any node, by its type."""
         if isinstance(node.type, CollectionType):
             return self.rows(node)
@@ -45,34 +45,34 @@ class NodeTranslator(Translator):
 
     # Values
 
-    def term(self, node: Typed) -> Term:
+    def term(self, node: TypedNode) -> Term:
         """Translate a node that is a single value."""
         if self.is_known(node):
             return self.parameter(node, self.value(node))
         match node:
-            case Read(source=source, member=member):
+            case AttributeRead(source=source, member=member):
                 return self._attribute(node, self.entity(source), member)
-            case Compare():
+            case Comparison():
                 return Term(compared(self, node), types.BOOLEAN, False)
-            case Logic():
+            case LogicalOperation():
                 return Term(self._logic(node), types.BOOLEAN, False)
-            case Choose():
+            case Conditional():
                 return self.conditional(node, node.condition, node.yes, node.no)
         term = self._common(node)
         if not isinstance(term, Term):
             self.refuse(node, "it is no single value")
         return term
 
-    def _attribute(self, node: Read, entity: Entity | Known, member: Attribute) -> Term:
-        if isinstance(entity, Known):  # the object is null: the rest is known, too
+    def _attribute(self, node: AttributeRead, entity: Entity | KnownObject, member: AttributeMember) -> Term:
+        if isinstance(entity, KnownObject):  # the object is null: the rest is known, too
             return self.parameter(node, None)
-        if member.kept_as is None:
+        if member.column_type is None:
             self.refuse(node, f"{member.key} is not in the database")
         column = entity.column(getattr(entity.alias, member.key))
         nullable = member.nullable or entity.nullable or entity.picked is not None
-        return Term(column, member.type, nullable, member.kept_as, not member.plain, calculated=False)
+        return Term(column, member.type, nullable, member.column_type, not member.stored_as_is, calculated=False)
 
-    def _logic(self, node: Logic) -> Column:
+    def _logic(self, node: LogicalOperation) -> Column:
         left, right = self.condition(node.left), self.condition(node.right)
         match node.operator:
             case "and":
@@ -86,38 +86,38 @@ class NodeTranslator(Translator):
 
     # Objects
 
-    def entity(self, node: Typed) -> Entity | Known:
+    def entity(self, node: TypedNode) -> Entity | KnownObject:
         """Translate a node that is a single object."""
         if self.is_known(node):
-            return Known(self.value(node))
-        if isinstance(node, Follow) and not node.member.many:
+            return KnownObject(self.value(node))
+        if isinstance(node, Navigation) and not node.member.many:
             source = self.entity(node.source)
-            return source if isinstance(source, Known) else source.follow(node.member)
+            return source if isinstance(source, KnownObject) else source.follow(node.member)
         entity = self._common(node)
-        if not isinstance(entity, Entity | Known):
+        if not isinstance(entity, Entity | KnownObject):
             self.refuse(node, "it is no single object")
         return entity
 
     # Collections
 
-    def rows(self, node: Typed) -> RowSet:
+    def rows(self, node: TypedNode) -> RowSet:
         """Translate a node that is a collection."""
         if self.is_known(node):
             return self._known_rows(node)
-        if isinstance(node, Single):
+        if isinstance(node, AsSet):
             return single_row(self, node)
-        if isinstance(node, Follow):
+        if isinstance(node, Navigation):
             source = self.entity(node.source)
-            if isinstance(source, Known):
+            if isinstance(source, KnownObject):
                 self.refuse(node, "its object is null")
             assert isinstance(node.type, CollectionType)
-            return far_rows(source, node.member, node.type.kind)
+            return association_rows(source, node.member, node.type.kind)
         rows = self._common(node)
         if not isinstance(rows, RowSet):
             self.refuse(node, "it is no collection")
         return rows
 
-    def _known_rows(self, node: Typed) -> RowSet:
+    def _known_rows(self, node: TypedNode) -> RowSet:
         assert isinstance(node.type, CollectionType)
         element = node.type.element
         if not isinstance(element, ObjectType):
@@ -126,23 +126,23 @@ class NodeTranslator(Translator):
 
     # Nodes of any type
 
-    def _common(self, node: Typed) -> Translated:
+    def _common(self, node: TypedNode) -> Translated:
         self.nodes += 1
         if self.nodes > MAX_NODES:
             self.refuse(node, "it is too long once let is written out")
         match node:
-            case Variable(slot=slot):
+            case VariableRead(slot=slot):
                 bound = self.variables[slot]
-                return self.translated(bound) if isinstance(bound, Typed) else bound
-            case Bind():
+                return self.translated(bound) if isinstance(bound, TypedNode) else bound
+            case LetBinding():
                 return self._bound(node)
-            case Call(operator=operator):
+            case OperatorCall(operator=operator):
                 return self._called(node, operator)
-            case Invoke() | May():
+            case MethodCall() | MayRunMethod():
                 self.refuse(node, "methods of the model run in Python")
         return self.refuse(node, "SQL has nothing like it")
 
-    def _bound(self, node: Bind) -> Translated:
+    def _bound(self, node: LetBinding) -> Translated:
         slot = node.variable.slot
         if self.is_known(node.value):
             self.frame[slot] = self.value(node.value)
@@ -150,23 +150,23 @@ class NodeTranslator(Translator):
             self.variables[slot] = node.value
         return self.translated(node.body)
 
-    def _called(self, node: Call, operator: Operator) -> Translated:
+    def _called(self, node: OperatorCall, operator: Operator) -> Translated:
         match operator.sql:
-            case Rows(function=function):
+            case CallTranslation(function=function):
                 return function(self, node)  # type: ignore[no-any-return]
-            case Columns(function=function):
+            case ColumnTranslation(function=function):
                 return self._calculated(function, node)
         return self.refuse(node, f"{operator.name} has no SQL")
 
-    def _calculated(self, function: Callable[..., Column], node: Call) -> Term:
+    def _calculated(self, function: Callable[..., Column], node: OperatorCall) -> Term:
         signature = node.operator.signature
-        patterns = [signature.source, *(wanted.pattern for wanted in signature.wanted)]
+        patterns = [signature.source, *(wanted.pattern for wanted in signature.parameters)]
         columns: list[Column] = []
         for pattern, argument in zip(patterns, node.arguments, strict=True):
             if not self.is_null(argument):
                 columns.append(self.column(argument))
             elif pattern.nullable:
-                columns.append(no_value(pattern))
+                columns.append(null_parameter(pattern))
             else:  # null is handed through
                 return self.parameter(node, None)
         result = function(*columns)

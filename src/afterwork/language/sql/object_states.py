@@ -4,18 +4,18 @@ from functools import partial
 
 from sqlalchemy import false, func, literal, or_
 
-from afterwork.language.run.evaluation import Trouble
+from afterwork.language.run.evaluation import LocatedError
 from afterwork.language.sql import columns
 from afterwork.language.sql.classes import narrowed
 from afterwork.language.sql.rowset import Column, Entity, Term
 from afterwork.language.sql.translator import Translator
 from afterwork.language.typed import types
 from afterwork.language.typed.names import Names
-from afterwork.language.typed.nodes import Call
+from afterwork.language.typed.nodes import OperatorCall
 from afterwork.language.typed.states import AnyState, MachineStates, StateAttribute
 
 
-def in_state(translator: Translator, call: Call) -> Term:
+def in_state(translator: Translator, call: OperatorCall) -> Term:
     """Ask each of the classes that an object may be of: each may have states of its own."""
     source, state = call.arguments
     entity, names = translator.entity(source), translator.frame[0].names
@@ -24,8 +24,8 @@ def in_state(translator: Translator, call: Call) -> Term:
     wanted = translator.value(state)
     if wanted is None:
         return translator.parameter(call, None)
-    if not names.have_state(entity.cls, wanted):
-        raise Trouble(f"{entity.cls.__name__} has no state {wanted[:40]}.", state.at)
+    if not names.has_state(entity.cls, wanted):
+        raise LocatedError(f"{entity.cls.__name__} has no state {wanted[:40]}.", state.at)
     found = or_(false(), *_conditions(names, entity, wanted))
     return Term(func.coalesce(found, false()), types.BOOLEAN, False)
 

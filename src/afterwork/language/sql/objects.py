@@ -7,22 +7,22 @@ from afterwork.language.sql.rowset import Column, Term
 from afterwork.language.sql.single_values import is_missing_in
 from afterwork.language.sql.translator import Translator
 from afterwork.language.typed import types
-from afterwork.language.typed.nodes import Call
+from afterwork.language.typed.nodes import OperatorCall
 
 
 def _boolean(condition: Column) -> Term:
     return Term(condition, types.BOOLEAN, False)
 
 
-def is_null(translator: Translator, call: Call) -> Term:
+def is_null(translator: Translator, call: OperatorCall) -> Term:
     return _boolean(is_missing_in(translator, call.arguments[0]))
 
 
-def not_null(translator: Translator, call: Call) -> Term:
+def not_null(translator: Translator, call: OperatorCall) -> Term:
     return _boolean(not_(is_missing_in(translator, call.arguments[0])))
 
 
-def is_null_or_empty(translator: Translator, call: Call) -> Term:
+def is_null_or_empty(translator: Translator, call: OperatorCall) -> Term:
     value = call.arguments[0]
     if value.type == types.STRING:
         return _boolean(columns.null_or_empty(translator.column(value)))
@@ -31,10 +31,10 @@ def is_null_or_empty(translator: Translator, call: Call) -> Term:
     return _boolean(is_missing_in(translator, value))
 
 
-def when_true(translator: Translator, call: Call) -> Term:
+def when_true(translator: Translator, call: OperatorCall) -> Term:
     condition, value = call.arguments
     return Term(case((translator.condition(condition), translator.column(value)), else_=None), call.type)
 
 
-def case_true_false(translator: Translator, call: Call) -> Term:
+def case_true_false(translator: Translator, call: OperatorCall) -> Term:
     return translator.conditional(call, *call.arguments)

@@ -3,40 +3,40 @@
 from sqlalchemy import UnaryExpression
 from sqlalchemy.sql import operators
 
-from afterwork.language.sql.rowset import Column, Entity, Known, RowSet, Term
+from afterwork.language.sql.rowset import Column, Entity, KnownObject, RowSet, Term
 from afterwork.language.sql.translator import Translator
-from afterwork.language.typed.nodes import Call, Lambda, Typed
+from afterwork.language.typed.nodes import OperatorCall, TypedLambda, TypedNode
 
 
-def first(translator: Translator, call: Call) -> Entity | Term:
+def first(translator: Translator, call: OperatorCall) -> Entity | Term:
     return _picked(_ordered(translator, call.arguments[0]), 0)
 
 
-def last(translator: Translator, call: Call) -> Entity | Term:
+def last(translator: Translator, call: OperatorCall) -> Entity | Term:
     rows = _ordered(translator, call.arguments[0])
     rows.order = _turned(rows.order or [])
     return _picked(rows, 0)
 
 
-def at(translator: Translator, call: Call) -> Entity | Term | Known:
+def at(translator: Translator, call: OperatorCall) -> Entity | Term | KnownObject:
     """Places are counted from 1; where there is none, there is null."""
     rows = _ordered(translator, call.arguments[0])
     place = _number(translator, call.arguments[1])
     if place is None or place < 1:
-        return Known(None) if isinstance(rows.element, Entity) else translator.parameter(call, None)
+        return KnownObject(None) if isinstance(rows.element, Entity) else translator.parameter(call, None)
     return _picked(rows, place - 1)
 
 
-def any_of(translator: Translator, call: Call) -> Entity | Term:
+def any_of(translator: Translator, call: OperatorCall) -> Entity | Term:
     rows = _ordered(translator, call.arguments[0])
     condition = call.arguments[1]
-    assert isinstance(condition, Lambda)
+    assert isinstance(condition, TypedLambda)
     translator.bind(condition.variables[0].slot, rows.element)
     rows.where.append(translator.condition(condition.body))
     return _picked(rows, 0)
 
 
-def section(translator: Translator, call: Call) -> RowSet:
+def section(translator: Translator, call: OperatorCall) -> RowSet:
     source, low, high = call.arguments
     rows = _ordered(translator, source)
     first_place, last_place = _number(translator, low), _number(translator, high)
@@ -47,13 +47,13 @@ def section(translator: Translator, call: Call) -> RowSet:
     return rows
 
 
-def reverse(translator: Translator, call: Call) -> RowSet:
+def reverse(translator: Translator, call: OperatorCall) -> RowSet:
     rows = _ordered(translator, call.arguments[0])
     rows.order = _turned(rows.order or [])
     return rows
 
 
-def _ordered(translator: Translator, node: Typed) -> RowSet:
+def _ordered(translator: Translator, node: TypedNode) -> RowSet:
     rows = translator.unlimited(node)
     if rows.order is None or rows.distinct:
         translator.refuse(node, "it has no order there, so nothing comes first. Use orderBy")
@@ -65,11 +65,11 @@ def _picked(rows: RowSet, place: int) -> Entity | Term:
     match rows.element:
         case Entity(alias=alias, cls=cls, root=root):
             return Entity(alias, cls, root, True, rows)
-        case Term(column=column, type=kind, kept_as=kept_as, encoded=encoded):
+        case Term(column=column, type=kind, column_type=kept_as, encoded=encoded):
             return Term(rows.select(column).limit(1).scalar_subquery(), kind, True, kept_as, encoded)
 
 
-def _number(translator: Translator, node: Typed) -> int | None:
+def _number(translator: Translator, node: TypedNode) -> int | None:
     if not translator.is_known(node):
         translator.refuse(node, "the place must be known beforehand")
     value = translator.value(node)

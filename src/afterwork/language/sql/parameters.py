@@ -9,47 +9,47 @@ from typing import Any
 from sqlalchemy import cast, literal, null
 from sqlalchemy.types import BigInteger, Boolean, Double, Enum, String, TypeEngine
 
-from afterwork.language.run.values import as_kept, moment
-from afterwork.language.sql.dialects import Exact
+from afterwork.language.run.values import as_stored, as_timestamp
+from afterwork.language.sql.dialects import ExactDecimal
 from afterwork.language.sql.rowset import Column, Term
-from afterwork.language.sql.timestamps import Moment, Span
+from afterwork.language.sql.timestamps import DurationType, TimestampType
 from afterwork.language.typed import types
-from afterwork.language.typed.signature import Pattern
+from afterwork.language.typed.signature import TypePattern
 from afterwork.language.typed.types import EnumType, Type
 
-SINGLE = (bool, int, float, Decimal, str, date, time, timedelta, uuid.UUID, bytes, enum.Enum)
+PARAMETER_CLASSES = (bool, int, float, Decimal, str, date, time, timedelta, uuid.UUID, bytes, enum.Enum)
 """What can be a parameter."""
 
-LITERALS: dict[Type, TypeEngine[Any]] = {
+COLUMN_TYPES: dict[Type, TypeEngine[Any]] = {
     types.BOOLEAN: Boolean(),
     types.INTEGER: BigInteger(),
-    types.DECIMAL: Exact(),
+    types.DECIMAL: ExactDecimal(),
     types.REAL: Double(),
     types.STRING: String(),
-    types.DATETIME: Moment(),
-    types.TIMESPAN: Span(),
+    types.DATETIME: TimestampType(),
+    types.TIMESPAN: DurationType(),
 }
 
 
 def parameter(kind: Type, value: Any, like: Term | None) -> Term | None:
     """A value of a type, kept as what it will be compared with is kept; None where it is no single value."""
-    kept_as = like.kept_as if like is not None and like.kept_as is not None else _kept_as(kind)
+    kept_as = like.column_type if like is not None and like.column_type is not None else _column_type(kind)
     if value is None:
         nothing = null() if kept_as is None else cast(null(), kept_as)  # PostgreSQL asks for the type of each null
         return Term(nothing, kind, True, kept_as, calculated=False, known_null=True)
-    if not isinstance(value, SINGLE):
+    if not isinstance(value, PARAMETER_CLASSES):
         return None
     if kind == types.DATETIME and isinstance(value, date):
-        value = as_kept(moment(value), kept_as)
-    written_as = None if isinstance(value, float) and isinstance(kept_as, Exact) else kept_as
+        value = as_stored(as_timestamp(value), kept_as)
+    written_as = None if isinstance(value, float) and isinstance(kept_as, ExactDecimal) else kept_as
     return Term(literal(value, written_as), kind, False, kept_as, calculated=False)
 
 
-def no_value(pattern: Pattern) -> Column:
+def null_parameter(pattern: TypePattern) -> Column:
     """Null for an operator that takes it, of the type that it wants."""
-    kept_as = LITERALS.get(types.NAMED[pattern.name.lower()])
+    kept_as = COLUMN_TYPES.get(types.BASIC_TYPES[pattern.name.lower()])
     return null() if kept_as is None else cast(null(), kept_as)
 
 
-def _kept_as(kind: Type) -> TypeEngine[Any] | None:
-    return Enum(kind.cls, native_enum=False) if isinstance(kind, EnumType) else LITERALS.get(kind)
+def _column_type(kind: Type) -> TypeEngine[Any] | None:
+    return Enum(kind.cls, native_enum=False) if isinstance(kind, EnumType) else COLUMN_TYPES.get(kind)

@@ -9,7 +9,7 @@ from sqlalchemy.sql.elements import False_
 from sqlalchemy.sql.util import ClauseAdapter
 from sqlalchemy.types import TypeEngine
 
-from afterwork.language.typed.members import End
+from afterwork.language.typed.members import AssociationEnd
 from afterwork.language.typed.types import Type
 
 Column = ColumnElement[Any]
@@ -23,14 +23,14 @@ class Term:
     column: Column
     type: Type
     nullable: bool = True
-    kept_as: TypeEngine[Any] | None = None
+    column_type: TypeEngine[Any] | None = None
     encoded: bool = False
     calculated: bool = True
     known_null: bool = False
 
 
 @dataclass(slots=True)
-class Root:
+class RowSource:
     """A class that rows are taken from, and what is joined to it."""
 
     source: Any
@@ -38,11 +38,11 @@ class Root:
     joined: dict[tuple[int, str], Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, alias: Any) -> "Root":
+    def of(cls, alias: Any) -> "RowSource":
         """The rows of one class."""
         return cls(alias, [alias])
 
-    def join(self, alias: Any, end: End, *, outer: bool) -> Any:
+    def join(self, alias: Any, end: AssociationEnd, *, outer: bool) -> Any:
         """The objects at the other end, joined once however often they are asked for."""
         place = (id(alias), end.key)
         if place not in self.joined:
@@ -59,7 +59,7 @@ class Entity:
 
     alias: Any
     cls: type
-    root: Root
+    root: RowSource
     nullable: bool = False
     picked: "RowSet | None" = None
 
@@ -67,14 +67,14 @@ class Entity:
         """A column of it, or of what is joined to it."""
         return column if self.picked is None else self.picked.select(column).limit(1).scalar_subquery()
 
-    def follow(self, end: End) -> "Entity":
+    def follow(self, end: AssociationEnd) -> "Entity":
         """The object at an end that has one or none."""
         target = self.root.join(self.alias, end, outer=True)
         return Entity(target, end.cls, self.root, True, self.picked)
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownObject:
     """An object that is known beforehand, or null."""
 
     value: Any
@@ -88,7 +88,7 @@ class RowSet:
     """
 
     element: Entity | Term
-    roots: list[Root]
+    roots: list[RowSource]
     kind: str
     where: list[Column] = field(default_factory=list)
     order: list[Column] | None = None
@@ -139,7 +139,7 @@ class RowSet:
         if not self.is_beside_outer:
             return self, column
         inside = self.select(column.label("value")).subquery()
-        return RowSet(self.element, [Root(inside, [])], self.kind), inside.c.value
+        return RowSet(self.element, [RowSource(inside, [])], self.kind), inside.c.value
 
     def count(self) -> Column:
         """How many rows there are."""
@@ -173,7 +173,7 @@ def is_object(one: Entity, value: Any) -> Column:
 def all_rows(cls: type, kind: str = "Set") -> RowSet:
     """All objects of a class, by key."""
     alias: Any = aliased(cls)
-    root = Root.of(alias)
+    root = RowSource.of(alias)
     return RowSet(Entity(alias, cls, root), [root], kind, order=list(keys(alias, cls)))
 
 
@@ -187,15 +187,15 @@ def known_rows(cls: type, objects: list[Any], kind: str) -> RowSet:
     return rows
 
 
-def far_rows(near: Entity, end: End, kind: str) -> RowSet:
+def association_rows(near: Entity, end: AssociationEnd, kind: str) -> RowSet:
     """The objects at an end that has many."""
     prop: RelationshipProperty[Any] = inspect(near.cls).relationships[end.key]
     alias: Any = aliased(end.cls)
     if _plain(prop):
-        root, where = Root.of(alias), _links(near, alias, prop)
+        root, where = RowSource.of(alias), _links(near, alias, prop)
     else:  # through the near object once more: right for each way to join
         again: Any = aliased(near.cls)
-        root = Root.of(again)
+        root = RowSource.of(again)
         root.source = join(again, alias, getattr(again, end.key).of_type(alias))
         root.aliases.append(alias)
         where = [same_object(Entity(again, near.cls, root), near)]
@@ -220,7 +220,7 @@ def _links(near: Entity, alias: Any, prop: RelationshipProperty[Any]) -> list[Co
     ]
 
 
-def _order(alias: Any, end: End, prop: RelationshipProperty[Any]) -> list[Column]:
+def _order(alias: Any, end: AssociationEnd, prop: RelationshipProperty[Any]) -> list[Column]:
     """As the end says, and then by key."""
     adapter = ClauseAdapter(inspect(alias).selectable)
     said = [adapter.traverse(column) for column in prop.order_by or ()]

@@ -17,45 +17,45 @@ from sqlalchemy import (
 )
 
 from afterwork.language.sql.comparisons import is_missing
-from afterwork.language.sql.rowset import Column, Entity, Known, Root, RowSet, Term
+from afterwork.language.sql.rowset import Column, Entity, KnownObject, RowSet, RowSource, Term
 from afterwork.language.sql.translator import Translator
 from afterwork.language.typed import types
-from afterwork.language.typed.nodes import Single, Typed
+from afterwork.language.typed.nodes import AsSet, TypedNode
 from afterwork.language.typed.types import ObjectType
 
 
-def single_row(translator: Translator, node: Single) -> RowSet:
+def single_row(translator: Translator, node: AsSet) -> RowSet:
     """Return a value as the only row of a collection; null as a collection without rows."""
     refuse_if_several(translator, node)
-    nowhere = Root(select(literal(1).label("one")).subquery(), [])
+    nowhere = RowSource(select(literal(1).label("one")).subquery(), [])
     there = not_(is_missing_in(translator, node.source))
     return RowSet(_element(translator, node.source), [nowhere], "Set", [there], order=[])
 
 
-def _element(translator: Translator, node: Typed) -> Entity | Term:
+def _element(translator: Translator, node: TypedNode) -> Entity | Term:
     if not isinstance(node.type, ObjectType):
         return translator.term(node)
     entity = translator.entity(node)
-    if isinstance(entity, Known) or entity.picked is not None:
+    if isinstance(entity, KnownObject) or entity.picked is not None:
         translator.refuse(node, "one of many is picked for each row")
     return Entity(entity.alias, entity.cls, entity.root)
 
 
-def refuse_if_several(translator: Translator, node: Single) -> None:
+def refuse_if_several(translator: Translator, node: AsSet) -> None:
     """Refuse a value that only a run can tell from a collection."""
     if node.source.type != types.ANY:
         return
-    kept_as = translator.term(node.source).kept_as
+    kept_as = translator.term(node.source).column_type
     if kept_as is None or isinstance(kept_as, JSON | ARRAY | PickleType | TypeDecorator):
         translator.refuse(node, "it may be a collection")
 
 
-def is_missing_in(translator: Translator, node: Typed) -> Column:
+def is_missing_in(translator: Translator, node: TypedNode) -> Column:
     """Return the condition that a value or an object is null."""
     if not isinstance(node.type, ObjectType):
         return _is_missing_value(translator.term(node))
     match translator.entity(node):
-        case Known(value=value):
+        case KnownObject(value=value):
             return true() if value is None else false()
         case entity:
             return is_missing(entity)
@@ -63,6 +63,6 @@ def is_missing_in(translator: Translator, node: Typed) -> Column:
 
 def _is_missing_value(term: Term) -> Column:
     """Null in JSON is a text, unless it is no JSON at all."""
-    if not isinstance(term.kept_as, JSON):
+    if not isinstance(term.column_type, JSON):
         return term.column.is_(None)
     return or_(term.column.is_(None), func.trim(cast(term.column, String)) == "null")

@@ -7,12 +7,12 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import aliased
 
 from afterwork.errors import NotInSQL
-from afterwork.language.run.evaluation import DEFAULT_BUDGET, Frame, Run, Trouble, Untranslatable
+from afterwork.language.run.evaluation import DEFAULT_BUDGET, Evaluation, Frame, LocatedError, Untranslatable
 from afterwork.language.sql.node_translator import NodeTranslator
-from afterwork.language.sql.rowset import Entity, Known, Root, RowSet, Term, keys
+from afterwork.language.sql.rowset import Entity, KnownObject, RowSet, RowSource, Term, keys
 from afterwork.language.sql.translator import Translated, Translator
 from afterwork.language.typed.expression import SELF_SLOT, TypedExpression
-from afterwork.language.typed.nodes import Typed
+from afterwork.language.typed.nodes import TypedNode
 
 
 def select_of(checked: TypedExpression, values: Mapping[str, Any]) -> Select[Any]:
@@ -22,11 +22,11 @@ def select_of(checked: TypedExpression, values: Mapping[str, Any]) -> Select[Any
     """
     try:
         return statement_of(checked.tree, _frame(checked, values))
-    except Trouble as trouble:
+    except LocatedError as trouble:
         raise not_in_sql(checked.text, trouble) from trouble
 
 
-def not_in_sql(text: str, trouble: Trouble) -> NotInSQL:
+def not_in_sql(text: str, trouble: LocatedError) -> NotInSQL:
     """Why a text can't become SQL, with the part."""
     start, end = (0, None) if trouble.at is None else (trouble.at.start, trouble.at.end)
     if not isinstance(trouble, Untranslatable):
@@ -37,14 +37,14 @@ def not_in_sql(text: str, trouble: Trouble) -> NotInSQL:
 
 def _frame(checked: TypedExpression, values: Mapping[str, Any]) -> Frame:
     frame: Frame = [None] * checked.slots
-    frame[0] = Run(checked.names, None, DEFAULT_BUDGET)
+    frame[0] = Evaluation(checked.names, None, DEFAULT_BUDGET)
     frame[SELF_SLOT] = values.get("self")
     for name, variable in checked.variables.items():
         frame[variable.slot] = values[name]
     return frame
 
 
-def statement_of(tree: Typed, frame: Frame, most: int | None = None, after: int | None = None) -> Select[Any]:
+def statement_of(tree: TypedNode, frame: Frame, most: int | None = None, after: int | None = None) -> Select[Any]:
     """One SELECT of what a tree gives, where a frame has what is known: of collections at most so many elements, after
     so many. Raises `Trouble`."""
     translator = NodeTranslator(frame)
@@ -59,7 +59,7 @@ def statement_of(tree: Typed, frame: Frame, most: int | None = None, after: int 
             return translator.refuse(tree, "it names one object that is known")
 
 
-def _section(translator: Translator, tree: Typed, rows: RowSet, most: int | None, after: int | None) -> Select[Any]:
+def _section(translator: Translator, tree: TypedNode, rows: RowSet, most: int | None, after: int | None) -> Select[Any]:
     statement = rows.select(*rows.columns(), inner=False)
     if most is None and after is None:
         return statement
@@ -76,12 +76,12 @@ def values_of(checked: TypedExpression, values: Mapping[str, Any]) -> Select[Any
     assert checked.self_type is not None, "an expression without self has no value for each object"
     translator = NodeTranslator(_frame(checked, values))
     alias = aliased(checked.self_type.cls)  # type: ignore[attr-defined]
-    root = Root.of(alias)
+    root = RowSource.of(alias)
     itself = Entity(alias, checked.self_type.cls, root)  # type: ignore[attr-defined]
     translator.bind(SELF_SLOT, itself)
     try:
         term = _single(checked, translator, translator.translated(checked.tree))
-    except Trouble as trouble:
+    except LocatedError as trouble:
         raise not_in_sql(checked.text, trouble) from trouble
     return RowSet(itself, [root], "Set").select(*keys(alias, itself.cls), term.column.label("value"), inner=False)
 
@@ -94,6 +94,6 @@ def _single(checked: TypedExpression, translator: Translator, found: Translated)
             key, *others = keys(alias, cls)
             if not others:
                 return Term(found.column(key), checked.tree.type)
-        case Known() | RowSet():
+        case KnownObject() | RowSet():
             pass
     return translator.refuse(checked.tree, "it is no single value for each object")

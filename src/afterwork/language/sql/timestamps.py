@@ -14,12 +14,12 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from afterwork.language.run.values import moment
+from afterwork.language.run.values import as_timestamp
 
 Column = ColumnElement[Any]
 
 
-class Moment(TypeDecorator[datetime]):
+class TimestampType(TypeDecorator[datetime]):
     """A calculated moment: `timestamptz` on PostgreSQL, on SQLite a text as SQLAlchemy's columns have them."""
 
     impl = DateTime(timezone=True)
@@ -29,11 +29,11 @@ class Moment(TypeDecorator[datetime]):
         return dialect.type_descriptor(DateTime(timezone=dialect.name != "sqlite"))
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        found: datetime | None = moment(value)
+        found: datetime | None = as_timestamp(value)
         return found
 
 
-class Span(TypeDecorator[timedelta]):
+class DurationType(TypeDecorator[timedelta]):
     """A calculated span: whole microseconds."""
 
     impl = BigInteger
@@ -46,7 +46,7 @@ class Span(TypeDecorator[timedelta]):
         return None if value is None else timedelta(microseconds=value)
 
 
-class micros(GenericFunction[int]):
+class microseconds_of(GenericFunction[int]):
     """A moment or a date as microseconds."""
 
     type = BigInteger()
@@ -54,10 +54,10 @@ class micros(GenericFunction[int]):
     inherit_cache = True
 
 
-class moment_of(GenericFunction[datetime]):
+class timestamp_of(GenericFunction[datetime]):
     """Microseconds as a moment. They lie in the years 1 to 9999, or are null."""
 
-    type = Moment()
+    type = TimestampType()
     name = "afterwork_moment_of"
     inherit_cache = True
 
@@ -65,15 +65,15 @@ class moment_of(GenericFunction[datetime]):
 class months_later(GenericFunction[datetime]):
     """A moment so many months later, on the last day where the month has no such day; null beyond the years."""
 
-    type = Moment()
+    type = TimestampType()
     name = "afterwork_months_later"
     inherit_cache = True
 
 
-class span_of(GenericFunction[timedelta]):
+class duration_of(GenericFunction[timedelta]):
     """What a column of spans holds, as microseconds."""
 
-    type = Span()
+    type = DurationType()
     name = "afterwork_span_of"
     inherit_cache = True
 
@@ -81,7 +81,7 @@ class span_of(GenericFunction[timedelta]):
 class at_utc(GenericFunction[datetime]):
     """A moment without time zone, or a date, as a moment."""
 
-    type = Moment()
+    type = TimestampType()
     name = "afterwork_at_utc"
     inherit_cache = True
 
@@ -94,7 +94,7 @@ class day_of(GenericFunction[date]):
     inherit_cache = True
 
 
-class within(GenericFunction[int]):
+class within_or_null(GenericFunction[int]):
     """A whole number that lies between two others, or null: what is too large is never calculated with."""
 
     type = BigInteger()
@@ -102,13 +102,13 @@ class within(GenericFunction[int]):
     inherit_cache = True
 
 
-def form(column: Column) -> str:
+def storage_form(column: Column) -> str:
     """How the database keeps a moment, a date or a span: those of one form can be compared as they are."""
     kept = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
     match column.type, kept:
         case (Interval(), _) | (_, Interval() | INTERVAL()):
             return "interval"
-        case Span(), _:
+        case DurationType(), _:
             return "span"
         case _, DateTime(timezone=zoned):
             return "moment" if zoned else "moment without time zone"
@@ -119,25 +119,25 @@ def form(column: Column) -> str:
 
 def calculable(column: Column) -> Column:
     """A moment or a span in the form in which it is calculated; all else as it is."""
-    match form(column):
+    match storage_form(column):
         case "interval":
-            return span_of(column)
+            return duration_of(column)
         case "moment without time zone":
             return at_utc(column)
     return column
 
 
-def as_moment(column: Column) -> Column:
+def as_timestamp_column(column: Column) -> Column:
     """A date as the moment at which it begins; a moment as it is calculated."""
-    return at_utc(column) if form(column) == "date" else calculable(column)
+    return at_utc(column) if storage_form(column) == "date" else calculable(column)
 
 
-def as_micros(column: Column) -> Column:
+def as_microseconds(column: Column) -> Column:
     """A moment, a date or a span as a whole number. What was just made of one isn't made back."""
-    if isinstance(column, moment_of):
+    if isinstance(column, timestamp_of):
         (number,) = column.clauses
         return number
-    return column if isinstance(column.type, Span) else micros(as_moment(column))
+    return column if isinstance(column.type, DurationType) else microseconds_of(as_timestamp_column(column))
 
 
 # Each operand once
@@ -151,13 +151,13 @@ YEAR_1 = 62_135_596_800
 """Seconds from the beginning of the year 1 to that of 1970."""
 
 
-@compiles(micros)
+@compiles(microseconds_of)
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
     (moment,) = _written(element, compiler, **kw)
     return f"(CAST(extract(epoch FROM {moment}) * 1000000 AS bigint) + {YEAR_1 * 1_000_000})"
 
 
-@compiles(micros, "sqlite")
+@compiles(microseconds_of, "sqlite")
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
     """The fraction stands apart: SQLite's own functions would round it."""
     (moment,) = _written(element, compiler, **kw)
@@ -165,7 +165,7 @@ def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
     return f"(SELECT {seconds} * 1000000 + substr(substr(m, 21) || '000000', 1, 6) FROM (SELECT {moment} AS m))"
 
 
-@compiles(moment_of)
+@compiles(timestamp_of)
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
     (number,) = _written(element, compiler, **kw)
     days = "make_interval(days => CAST(m / 86400000000 AS integer))"
@@ -174,7 +174,7 @@ def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
     return f"(SELECT {moment} FROM (SELECT {number} AS m) AS it)"
 
 
-@compiles(moment_of, "sqlite")
+@compiles(timestamp_of, "sqlite")
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
     (number,) = _written(element, compiler, **kw)
     seconds = f"strftime('%Y-%m-%d %H:%M:%S', m / 1000000 - {YEAR_1}, 'unixepoch')"
@@ -202,12 +202,12 @@ def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
     return f"(SELECT CASE WHEN k BETWEEN 12 AND 119999 THEN {later} END FROM {given})"
 
 
-@compiles(span_of)
+@compiles(duration_of)
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
     return "CAST(extract(epoch FROM {}) * 1000000 AS bigint)".format(*_written(element, compiler, **kw))
 
 
-@compiles(span_of, "sqlite")
+@compiles(duration_of, "sqlite")
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
     """SQLAlchemy keeps a span as the moment that lies so far from 1970."""
     (span,) = _written(element, compiler, **kw)
@@ -224,7 +224,7 @@ def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
     """A date with a time of day, as the columns of moments have one: they are compared as texts."""
     (moment,) = _written(element, compiler, **kw)
-    if form(element.clauses.clauses[0]) != "date":
+    if storage_form(element.clauses.clauses[0]) != "date":
         return moment
     return f"(SELECT m || substr(' 00:00:00.000000', length(m) - 9) FROM (SELECT {moment} AS m))"
 
@@ -239,14 +239,14 @@ def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
     return "substr({}, 1, 10)".format(*_written(element, compiler, **kw))
 
 
-@compiles(within)
+@compiles(within_or_null)
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
     """PostgreSQL's functions leave nulls out: null becomes what is too small, which becomes null."""
     number, low, high = _written(element, compiler, **kw)
     return f"nullif(nullif(least(greatest({number}, {low} - 1), {high} + 1), {low} - 1), {high} + 1)"
 
 
-@compiles(within, "sqlite")
+@compiles(within_or_null, "sqlite")
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
     number, low, high = _written(element, compiler, **kw)
     return f"nullif(nullif(min(max({number}, {low} - 1), {high} + 1), {low} - 1), {high} + 1)"

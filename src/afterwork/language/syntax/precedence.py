@@ -10,23 +10,23 @@ from typing import Literal, TypeVar
 
 Dialect = Literal["original", "omg"]
 Item = TypeVar("Item")
-Order = Mapping[str, int]
+Precedence = Mapping[str, int]
 
 
-def _order(*levels: str) -> Order:
+def _precedence(*levels: str) -> Precedence:
     return {operator: level for level, operators in enumerate(levels) for operator in operators.split()}
 
 
 ASSIGN = ":="
-ORDERS: Mapping[Dialect, Order] = {
-    "original": _order("* / div mod", "+ -", "and or xor", "implies", "< > <= >=", "= <>", ASSIGN),
-    "omg": _order("* / div mod", "+ -", "< > <= >=", "= <>", "and", "or", "xor", "implies", ASSIGN),
+PRECEDENCES: Mapping[Dialect, Precedence] = {
+    "original": _precedence("* / div mod", "+ -", "and or xor", "implies", "< > <= >=", "= <>", ASSIGN),
+    "omg": _precedence("* / div mod", "+ -", "< > <= >=", "= <>", "and", "or", "xor", "implies", ASSIGN),
 }
 """For each dialect, each operator's level: a smaller one binds stronger."""
 
 
-def join(
-    operands: Sequence[Item], operators: Sequence[str], order: Order, binary: Callable[[int, Item, Item], Item]
+def join_chain(
+    operands: Sequence[Item], operators: Sequence[str], order: Precedence, binary: Callable[[int, Item, Item], Item]
 ) -> Item:
     """Bring a chain of operands into a tree. `binary` takes the index of the operator, and both sides."""
     sides, waiting = [operands[0]], list[int]()
@@ -36,7 +36,7 @@ def join(
         sides.append(binary(waiting.pop(), left, right))
 
     for index, operator in enumerate(operators):
-        while waiting and _first(operators[waiting[-1]], operator, order):
+        while waiting and _left_binds_first(operators[waiting[-1]], operator, order):
             join_last()
         waiting.append(index)
         sides.append(operands[index + 1])
@@ -45,17 +45,17 @@ def join(
     return sides[0]
 
 
-def _first(left: str, right: str, order: Order) -> bool:
+def _left_binds_first(left: str, right: str, order: Precedence) -> bool:
     """Whether the left one of two operators beside an operand takes it."""
     return order[left] < order[right] or (order[left] == order[right] and left != ASSIGN)
 
 
-def reads_alike(operators: Sequence[str]) -> bool:
+def dialects_agree(operators: Sequence[str]) -> bool:
     """Whether a chain means the same in both dialects."""
-    return _shape(operators, ORDERS["original"]) == _shape(operators, ORDERS["omg"])
+    return _grouping(operators, PRECEDENCES["original"]) == _grouping(operators, PRECEDENCES["omg"])
 
 
-def _shape(operators: Sequence[str], order: Order) -> frozenset[tuple[int, int, int]]:
+def _grouping(operators: Sequence[str], order: Precedence) -> frozenset[tuple[int, int, int]]:
     """Which operator spans which operands; the order in which parts beside each other are joined doesn't matter."""
     spans: list[tuple[int, int, int]] = []
 
@@ -63,5 +63,5 @@ def _shape(operators: Sequence[str], order: Order) -> frozenset[tuple[int, int, 
         spans.append((index, left[0], right[1]))
         return left[0], right[1]
 
-    join([(index, index) for index in range(len(operators) + 1)], operators, order, note)
+    join_chain([(index, index) for index in range(len(operators) + 1)], operators, order, note)
     return frozenset(spans)

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TextRange:
     """Where a node stands in its text: from `start` up to, and without, `end`; characters, from 0."""
 
     start: int
@@ -18,17 +18,17 @@ class Place:
 class Node:
     """The base of all nodes."""
 
-    at: Place
+    at: TextRange
 
 
-Value = None | bool | int | Decimal | float | str | date | datetime | time | timedelta
+LiteralValue = None | bool | int | Decimal | float | str | date | datetime | time | timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class Literal(Node):
     """`1`, `2.5`, `'text'`, `true`, `null`."""
 
-    value: Value
+    value: LiteralValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Dot(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Path(Node):
+class PathName(Node):
     """`Type::name` or `Type::name(arguments)`."""
 
     source: Node
@@ -76,7 +76,7 @@ class Arrow(Node):
 class MayRun(Node):
     """`source.Method?`: whether a method may run now. After the name of a type: that type, or null."""
 
-    asked: Node
+    operand: Node
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,28 +11,28 @@ from lark.visitors import Transformer_NonRecursive
 
 from afterwork.errors import BadSyntax
 from afterwork.language.syntax import tree
-from afterwork.language.syntax.precedence import ASSIGN, ORDERS, Dialect, join, reads_alike
-from afterwork.language.syntax.tree import Node, Parameter, Place, TypeName
+from afterwork.language.syntax.precedence import ASSIGN, PRECEDENCES, Dialect, dialects_agree, join_chain
+from afterwork.language.syntax.tree import Node, Parameter, TextRange, TypeName
 
 Item = TypeVar("Item")
 
-MOST_DIGITS = 18
+MAX_NUMBER_DIGITS = 18
 """Digits of a number: so many fit into the whole numbers of every database."""
 
 ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class DialectDifference:
     """A part of a text that the original's OCL and the OMG's read differently."""
 
-    at: Place
+    at: TextRange
     message: str
 
 
 @dataclass(frozen=True, slots=True)
-class _Infix:
-    at: Place
+class _InfixOperator:
+    at: TextRange
     operator: str
 
 
@@ -46,20 +46,20 @@ class _Argument(Node):
 
 
 @v_args(meta=True)
-class Builder(Transformer_NonRecursive[Token, Any]):
+class TreeBuilder(Transformer_NonRecursive[Token, Any]):
     """One method for each rule of `grammar.lark`. It goes through the parser's tree without recursion."""
 
     def __init__(self, text: str, dialect: Dialect) -> None:
         super().__init__(visit_tokens=False)
         self.text = text
-        self.order = ORDERS[dialect]
-        self.warnings: list[Difference] = []
+        self.precedence = PRECEDENCES[dialect]
+        self.warnings: list[DialectDifference] = []
 
     def start(self, meta: Any, parts: list[Any]) -> Node:
         return parts[0]  # type: ignore[no-any-return]
 
     def block(self, meta: Any, parts: list[Any]) -> Node:
-        return parts[0] if len(parts) == 1 else tree.Block(place(meta), tuple(parts))
+        return parts[0] if len(parts) == 1 else tree.Block(text_range(meta), tuple(parts))
 
     bracketed = start
 
@@ -69,78 +69,82 @@ class Builder(Transformer_NonRecursive[Token, Any]):
         if len(parts) == 1:
             return parts[0]  # type: ignore[no-any-return]
         operands: list[Node] = parts[::2]
-        infixes: list[_Infix] = parts[1::2]
+        infixes: list[_InfixOperator] = parts[1::2]
         operators = [infix.operator for infix in infixes]
-        if not reads_alike(operators):
-            self.warnings.append(Difference(place(meta), _differs(operators)))
-        return join(operands, operators, self.order, lambda index, left, right: _infix(operators[index], left, right))
+        if not dialects_agree(operators):
+            self.warnings.append(DialectDifference(text_range(meta), _difference_message(operators)))
+        return join_chain(
+            operands, operators, self.precedence, lambda index, left, right: _infix_node(operators[index], left, right)
+        )
 
-    def infix(self, meta: Any, parts: list[Any]) -> _Infix:
-        return _Infix(place(meta), parts[0].lower())
+    def infix(self, meta: Any, parts: list[Any]) -> _InfixOperator:
+        return _InfixOperator(text_range(meta), parts[0].lower())
 
     def prefix(self, meta: Any, parts: list[Any]) -> Node:
-        return tree.Unary(place(meta), parts[0].lower(), parts[1])
+        return tree.Unary(text_range(meta), parts[0].lower(), parts[1])
 
     # After a source
 
     def dot(self, meta: Any, parts: list[Any]) -> Node:
-        return tree.Dot(place(meta), parts[0], str(parts[1]), None)
+        return tree.Dot(text_range(meta), parts[0], str(parts[1]), None)
 
     def dot_call(self, meta: Any, parts: list[Any]) -> Node:
-        return tree.Dot(place(meta), parts[0], str(parts[1]), parts[2] or ())
+        return tree.Dot(text_range(meta), parts[0], str(parts[1]), parts[2] or ())
 
     def path(self, meta: Any, parts: list[Any]) -> Node:
-        return tree.Path(place(meta), parts[0], str(parts[1]), None)
+        return tree.PathName(text_range(meta), parts[0], str(parts[1]), None)
 
     def path_call(self, meta: Any, parts: list[Any]) -> Node:
-        return tree.Path(place(meta), parts[0], str(parts[1]), parts[2] or ())
+        return tree.PathName(text_range(meta), parts[0], str(parts[1]), parts[2] or ())
 
     def arrow(self, meta: Any, parts: list[Any]) -> Node:
-        return tree.Arrow(place(meta), parts[0], str(parts[1]), None)
+        return tree.Arrow(text_range(meta), parts[0], str(parts[1]), None)
 
     def arrow_call(self, meta: Any, parts: list[Any]) -> Node:
-        return tree.Arrow(place(meta), parts[0], str(parts[1]), parts[2] or ())
+        return tree.Arrow(text_range(meta), parts[0], str(parts[1]), parts[2] or ())
 
     def may_run(self, meta: Any, parts: list[Any]) -> Node:
-        return tree.MayRun(place(meta), parts[0])
+        return tree.MayRun(text_range(meta), parts[0])
 
     # Words and literals
 
     def name(self, meta: Any, parts: list[Any]) -> Node:
-        return tree.Name(place(meta), str(parts[0]))
+        return tree.Name(text_range(meta), str(parts[0]))
 
     def call(self, meta: Any, parts: list[Any]) -> Node:
-        return tree.Dot(place(meta), None, str(parts[0]), parts[1] or ())
+        return tree.Dot(text_range(meta), None, str(parts[0]), parts[1] or ())
 
     def number(self, meta: Any, parts: list[Any]) -> Node:
         digits = str(parts[0])
-        if len(digits) > MOST_DIGITS:
-            raise BadSyntax(self.text, meta.start_pos, f"A number has at most {MOST_DIGITS} digits.", end=meta.end_pos)
-        return tree.Literal(place(meta), int(digits) if digits.isdigit() else Decimal(digits))
+        if len(digits) > MAX_NUMBER_DIGITS:
+            raise BadSyntax(
+                self.text, meta.start_pos, f"A number has at most {MAX_NUMBER_DIGITS} digits.", end=meta.end_pos
+            )
+        return tree.Literal(text_range(meta), int(digits) if digits.isdigit() else Decimal(digits))
 
     def string(self, meta: Any, parts: list[Any]) -> Node:
-        return tree.Literal(place(meta), unescaped(str(parts[0])[1:-1]))
+        return tree.Literal(text_range(meta), unescaped(str(parts[0])[1:-1]))
 
     def true(self, meta: Any, parts: list[Any]) -> Node:
-        return tree.Literal(place(meta), True)
+        return tree.Literal(text_range(meta), True)
 
     def false(self, meta: Any, parts: list[Any]) -> Node:
-        return tree.Literal(place(meta), False)
+        return tree.Literal(text_range(meta), False)
 
     def null(self, meta: Any, parts: list[Any]) -> Node:
-        return tree.Literal(place(meta), None)
+        return tree.Literal(text_range(meta), None)
 
     def label(self, meta: Any, parts: list[Any]) -> Node:
-        return tree.Label(place(meta), str(parts[0])[1:])
+        return tree.Label(text_range(meta), str(parts[0])[1:])
 
     def braces(self, meta: Any, parts: list[Any]) -> Node:
         kind, items = str(parts[0]), parts[1] or ()
         if kind.lower() == "tuple":
-            return tree.TupleLiteral(place(meta), tuple(self._part(item) for item in items))
+            return tree.TupleLiteral(text_range(meta), tuple(self._part(item) for item in items))
         for item in items:
             if isinstance(item, Parameter):
                 raise self._error(item, f"Only a Tuple has named parts, not a {kind}.")
-        return tree.CollectionLiteral(place(meta), kind, items)
+        return tree.CollectionLiteral(text_range(meta), kind, items)
 
     def items(self, meta: Any, parts: list[Any]) -> tuple[Node, ...]:
         return tuple(parts)
@@ -148,10 +152,10 @@ class Builder(Transformer_NonRecursive[Token, Any]):
     item = start
 
     def range(self, meta: Any, parts: list[Any]) -> Node:
-        return tree.Range(place(meta), parts[0], parts[1])
+        return tree.Range(text_range(meta), parts[0], parts[1])
 
     def part(self, meta: Any, parts: list[Any]) -> Parameter:
-        return Parameter(place(meta), str(parts[0]), parts[1], parts[2])
+        return Parameter(text_range(meta), str(parts[0]), parts[1], parts[2])
 
     def _part(self, item: Node) -> Parameter:
         match item:
@@ -166,34 +170,34 @@ class Builder(Transformer_NonRecursive[Token, Any]):
 
     def let(self, meta: Any, parts: list[Any]) -> Node:
         variables = tuple(part for part in parts if isinstance(part, Parameter))
-        return tree.Let(place(meta), variables, parts[-1])
+        return tree.Let(text_range(meta), variables, parts[-1])
 
     variable = part
 
     def if_(self, meta: Any, parts: list[Any]) -> Node:
         nodes = [part for part in parts if not isinstance(part, Token)]
-        return tree.If(place(meta), nodes[0], nodes[1], nodes[2])
+        return tree.If(text_range(meta), nodes[0], nodes[1], nodes[2])
 
     def type(self, meta: Any, parts: list[Any]) -> TypeName:
-        return TypeName(place(meta), str(parts[0]), parts[1])
+        return TypeName(text_range(meta), str(parts[0]), parts[1])
 
     # The brackets of a call
 
     def argument(self, meta: Any, parts: list[Any]) -> _Argument:
-        return _Argument(place(meta), parts[0], parts[1], parts[2])
+        return _Argument(text_range(meta), parts[0], parts[1], parts[2])
 
     def body(self, meta: Any, parts: list[Any]) -> Node:
         if len(parts) == 1:
             return parts[0]  # type: ignore[no-any-return]
         names = unique_names([_last_word(part, index) for index, part in enumerate(parts)])
         named = zip(names, parts, strict=True)
-        return tree.TupleLiteral(place(meta), tuple(Parameter(part.at, name, None, part) for name, part in named))
+        return tree.TupleLiteral(text_range(meta), tuple(Parameter(part.at, name, None, part) for name, part in named))
 
     def arguments(self, meta: Any, parts: list[Any]) -> tuple[Node, ...]:
         *given, body = parts
         if body is not None:
             parameters = tuple(parameter for argument in given for parameter in self._parameters(argument))
-            return (tree.Lambda(place(meta), parameters, body),)
+            return (tree.Lambda(text_range(meta), parameters, body),)
         for argument in given:
             if argument.declared is not None:
                 raise self._error(argument.declared, "A type is named before | only, where variables are.")
@@ -213,9 +217,9 @@ class Builder(Transformer_NonRecursive[Token, Any]):
         return BadSyntax(self.text, node.at.start, problem, end=node.at.end)
 
 
-def place(meta: Any) -> Place:
+def text_range(meta: Any) -> TextRange:
     """Where a rule of the grammar was found."""
-    return Place(meta.start_pos, meta.end_pos)
+    return TextRange(meta.start_pos, meta.end_pos)
 
 
 def unescaped(inside: str) -> str:
@@ -228,16 +232,16 @@ def unique_names(names: Sequence[str]) -> list[str]:
     return [name if name not in names[:index] else f"{name}{index + 1}" for index, name in enumerate(names)]
 
 
-def _infix(operator: str, left: Node, right: Node) -> Node:
-    at = Place(left.at.start, right.at.end)
+def _infix_node(operator: str, left: Node, right: Node) -> Node:
+    at = TextRange(left.at.start, right.at.end)
     return tree.Assign(at, left, right) if operator == ASSIGN else tree.Binary(at, operator, left, right)
 
 
 def _last_word(node: Node, index: int) -> str:
-    return node.name if isinstance(node, tree.Name | tree.Dot | tree.Path | tree.Arrow) else f"part{index + 1}"
+    return node.name if isinstance(node, tree.Name | tree.Dot | tree.PathName | tree.Arrow) else f"part{index + 1}"
 
 
-def _differs(operators: Sequence[str]) -> str:
+def _difference_message(operators: Sequence[str]) -> str:
     shown = " … ".join(operators)
     return (
         f"Standard OCL reads this differently ({shown}): here comparisons bind weaker than and, or, xor and implies. "

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from afterwork.language.typed.names import Names
-from afterwork.language.typed.nodes import Typed, Variable
+from afterwork.language.typed.nodes import TypedNode, VariableRead
 from afterwork.language.typed.types import Type
 
 SELF_SLOT = 1
@@ -16,8 +16,8 @@ class TypedExpression:
     """An expression that means something in a model. An evaluation needs a frame of `slots` slots."""
 
     text: str
-    tree: Typed
+    tree: TypedNode
     names: Names
     self_type: Type | None
-    variables: Mapping[str, Variable]
+    variables: Mapping[str, VariableRead]
     slots: int

@@ -17,12 +17,12 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from afterwork.language.typed import types
 from afterwork.language.typed.types import CollectionType, ObjectType, Type
 
-UNLOADED = ("dynamic", "write_only", "noload", "raise")
+UNREADABLE_LOADERS = ("dynamic", "write_only", "noload", "raise")
 """Ways to load an end that give no collection to look into."""
 
 
 @dataclass(frozen=True, slots=True)
-class Attribute:
+class AttributeMember:
     """One attribute. `kept_as` is its column's type, None where it has none; `plain` is False where the database holds
     something else than the value, so that it can be compared there but not calculated with."""
 
@@ -30,12 +30,12 @@ class Attribute:
     type: Type
     nullable: bool
     writable: bool
-    kept_as: TypeEngine[Any] | None
-    plain: bool
+    column_type: TypeEngine[Any] | None
+    stored_as_is: bool
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class AssociationEnd:
     """One association end: of `many` objects, or of one or none."""
 
     key: str
@@ -52,7 +52,7 @@ class End:
         return CollectionType("OrderedSet" if self.ordered else "Set", target)
 
 
-Member = Attribute | End
+Member = AttributeMember | AssociationEnd
 
 
 @functools.lru_cache(maxsize=1024)
@@ -63,42 +63,42 @@ def members_of(cls: type, transients: tuple[str, ...] = ()) -> Mapping[str, Memb
     for attribute in mapper.column_attrs:
         found[attribute.key] = _attribute(attribute)
     for end in mapper.relationships:
-        if end.lazy not in UNLOADED:
+        if end.lazy not in UNREADABLE_LOADERS:
             found[end.key] = _end(end)
     for key in transients:
-        found[key] = Attribute(key, types.ANY, True, True, None, False)
+        found[key] = AttributeMember(key, types.ANY, True, True, None, False)
     return found
 
 
-def _end(end: RelationshipProperty[Any]) -> End:
-    return End(end.key, end.mapper.class_, bool(end.uselist), bool(end.order_by), not end.viewonly)
+def _end(end: RelationshipProperty[Any]) -> AssociationEnd:
+    return AssociationEnd(end.key, end.mapper.class_, bool(end.uselist), bool(end.order_by), not end.viewonly)
 
 
-def _attribute(attribute: ColumnProperty[Any]) -> Attribute:
+def _attribute(attribute: ColumnProperty[Any]) -> AttributeMember:
     column = attribute.columns[0]
     real = isinstance(column, Column)
-    kind = _type(column.type)
+    kind = _value_type(column.type)
     nullable = bool(column.nullable) if real else True
-    return Attribute(attribute.key, kind, nullable, real, column.type, kind == _inner(column.type))
+    return AttributeMember(attribute.key, kind, nullable, real, column.type, kind == _stored_type(column.type))
 
 
-def _type(kept_as: TypeEngine[Any]) -> Type:
+def _value_type(kept_as: TypeEngine[Any]) -> Type:
     """The type of a column's values. A decorator that makes them of something else says what it makes."""
     if not isinstance(kept_as, TypeDecorator) or not _makes_values(kept_as):
-        return _inner(kept_as)
+        return _stored_type(kept_as)
     try:
         said = typing.get_type_hints(type(kept_as).process_result_value).get("return")
     except (NameError, TypeError):  # it names what only a type checker sees
         return types.ANY
     classes = [one for one in (typing.get_args(said) or (said,)) if isinstance(one, type) and one is not type(None)]
-    return of_python(classes[0]) if len(classes) == 1 else types.ANY
+    return type_of_class(classes[0]) if len(classes) == 1 else types.ANY
 
 
 def _makes_values(kept_as: TypeDecorator[Any]) -> bool:
     return type(kept_as).process_result_value is not TypeDecorator.process_result_value
 
 
-def _inner(kept_as: TypeEngine[Any]) -> Type:
+def _stored_type(kept_as: TypeEngine[Any]) -> Type:
     """The type of what the database holds. SQLAlchemy's spans are decorated moments where it has none."""
     if isinstance(kept_as, Interval):
         return types.TIMESPAN
@@ -106,12 +106,12 @@ def _inner(kept_as: TypeEngine[Any]) -> Type:
     if isinstance(inner, Enum) and inner.enum_class is None:
         return types.STRING
     try:
-        return of_python(inner.python_type)
+        return type_of_class(inner.python_type)
     except NotImplementedError:
         return types.ANY
 
 
-BY_CLASS: tuple[tuple[type, Type], ...] = (
+TYPES_BY_CLASS: tuple[tuple[type, Type], ...] = (
     (bool, types.BOOLEAN),
     (int, types.INTEGER),
     (float, types.REAL),
@@ -126,14 +126,14 @@ BY_CLASS: tuple[tuple[type, Type], ...] = (
 )
 
 
-def of_python(cls: type) -> Type:
+def type_of_class(cls: type) -> Type:
     """The type of a Python class's instances; Any for what the language knows nothing of."""
     if issubclass(cls, enum.Enum):
         return types.EnumType(cls)
-    return next((kind for base, kind in BY_CLASS if issubclass(cls, base)), types.ANY)
+    return next((kind for base, kind in TYPES_BY_CLASS if issubclass(cls, base)), types.ANY)
 
 
-def of_value(value: object) -> Type:
+def type_of_value(value: object) -> Type:
     """The type of a Python value: for variables that are given without one."""
     if value is None:
         return types.NULL
@@ -142,6 +142,6 @@ def of_value(value: object) -> Type:
     if isinstance(value, list | tuple):
         element: Type = types.NULL
         for item in value:
-            element = types.common(element, of_value(item))
+            element = types.common_type(element, type_of_value(item))
         return CollectionType("Sequence", element)
-    return of_python(type(value))
+    return type_of_class(type(value))

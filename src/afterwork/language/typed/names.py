@@ -76,7 +76,7 @@ class Names:
         mappers: Iterable[Mapper[Any]] = getattr(base, "registry", base).mappers
         return cls({mapper.class_.__name__: mapper.class_ for mapper in mappers}, **others)
 
-    def cls(self, name: str) -> type | None:
+    def find_class(self, name: str) -> type | None:
         """The class of a name."""
         found: type | None = find(self.classes, name)
         return found
@@ -87,7 +87,7 @@ class Names:
         kinds = [member.type for cls in self.classes.values() for member in self.members(cls).values()]
         return [kind for kind in kinds if isinstance(kind, EnumType)]
 
-    def enumeration(self, name: str) -> EnumType | None:
+    def find_enumeration(self, name: str) -> EnumType | None:
         """The enumeration of a name."""
         found: EnumType | None = find({str(kind): kind for kind in self.enumerations}, name)
         return found
@@ -100,7 +100,7 @@ class Names:
         """Return the attributes of classes that hold states, each once."""
         return list(dict.fromkeys(attribute for cls in classes for attribute in self.states(cls)))
 
-    def have_state(self, cls: type, text: str) -> bool:
+    def has_state(self, cls: type, text: str) -> bool:
         """Return whether a class, or one that is made from it, has a state of that name."""
         return any(attribute.knows(text) for attribute in self.states_of(self.subclasses(cls)))
 
@@ -108,17 +108,17 @@ class Names:
         """The attributes and association ends of a class, by their keys."""
         return members_of(cls, tuple(self.transients(cls)))
 
-    def member(self, cls: type, name: str) -> Member | None:
+    def find_member(self, cls: type, name: str) -> Member | None:
         """The attribute or association end of a name."""
         found: Member | None = find(self.members(cls), name)
         return found
 
-    def method(self, cls: type, name: str) -> ModelMethod | None:
+    def find_method(self, cls: type, name: str) -> ModelMethod | None:
         """The method of a name."""
         found: ModelMethod | None = find(self.methods(cls), name)
         return found
 
-    def view_model(self, cls: type, name: str) -> str | None:
+    def find_view_model(self, cls: type, name: str) -> str | None:
         """The view model of a name, as it is written in the model."""
         found: str | None = find({one: one for one in self.view_models(cls)}, name)
         return found

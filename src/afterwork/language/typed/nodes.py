@@ -7,30 +7,30 @@ implicit collect is a call of `collect`, a word is a variable, a member or a cla
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
-from afterwork.language.syntax.tree import Place
-from afterwork.language.typed.members import Attribute, End
+from afterwork.language.syntax.tree import TextRange
+from afterwork.language.typed.members import AssociationEnd, AttributeMember
 from afterwork.language.typed.names import ModelMethod
 from afterwork.language.typed.operator import Operator
 from afterwork.language.typed.types import Type
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
+class TypedNode:
     """The base of all typed nodes."""
 
-    at: Place
+    at: TextRange
     type: Type
 
 
 @dataclass(frozen=True, slots=True)
-class Constant(Typed):
+class TypedConstant(TypedNode):
     """A value that is known beforehand. For a `TypeOf`, the type or the mapped class that it is."""
 
     value: object
 
 
 @dataclass(frozen=True, slots=True)
-class Variable(Typed):
+class VariableRead(TypedNode):
     """`slot` is its place in the frame of a run."""
 
     name: str
@@ -38,173 +38,173 @@ class Variable(Typed):
 
 
 @dataclass(frozen=True, slots=True)
-class Read(Typed):
+class AttributeRead(TypedNode):
     """An attribute of an object; of null, null."""
 
-    source: Typed
-    member: Attribute
+    source: TypedNode
+    member: AttributeMember
 
 
 @dataclass(frozen=True, slots=True)
-class Follow(Typed):
+class Navigation(TypedNode):
     """An association end of an object; of null, null or an empty collection."""
 
-    source: Typed
-    member: End
+    source: TypedNode
+    member: AssociationEnd
 
 
 @dataclass(frozen=True, slots=True)
-class Lambda(Typed):
+class TypedLambda(TypedNode):
     """Its type is that of its body."""
 
-    variables: tuple[Variable, ...]
-    body: Typed
+    variables: tuple[VariableRead, ...]
+    body: TypedNode
 
 
 @dataclass(frozen=True, slots=True)
-class Call(Typed):
+class OperatorCall(TypedNode):
     """An operator with its operands, the source first."""
 
     operator: Operator
-    arguments: tuple[Typed, ...]
+    arguments: tuple[TypedNode, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Fold(Typed):
+class Fold(TypedNode):
     """`source->iterate(element; result = first | body)`."""
 
-    source: Typed
-    element: Variable
-    result: Variable
-    first: Typed
-    body: Typed
+    source: TypedNode
+    element: VariableRead
+    result: VariableRead
+    first: TypedNode
+    body: TypedNode
 
 
 @dataclass(frozen=True, slots=True)
-class Compare(Typed):
+class Comparison(TypedNode):
     """`=`, `<>`, `<`, `>`, `<=` or `>=`. Never null."""
 
     operator: str
-    left: Typed
-    right: Typed
+    left: TypedNode
+    right: TypedNode
 
 
 @dataclass(frozen=True, slots=True)
-class Logic(Typed):
+class LogicalOperation(TypedNode):
     """`and`, `or`, `xor` or `implies`. Null counts as false; the right side is asked for only where it matters."""
 
     operator: str
-    left: Typed
-    right: Typed
+    left: TypedNode
+    right: TypedNode
 
 
 @dataclass(frozen=True, slots=True)
-class Choose(Typed):
+class Conditional(TypedNode):
     """`if … then … else … endif`."""
 
-    condition: Typed
-    yes: Typed
-    no: Typed
+    condition: TypedNode
+    yes: TypedNode
+    no: TypedNode
 
 
 @dataclass(frozen=True, slots=True)
-class Bind(Typed):
+class LetBinding(TypedNode):
     """`let variable = value in body`."""
 
-    variable: Variable
-    value: Typed
-    body: Typed
+    variable: VariableRead
+    value: TypedNode
+    body: TypedNode
 
 
 @dataclass(frozen=True, slots=True)
-class Span(Typed):
+class IntegerRange(TypedNode):
     """`first..last` within a collection; its type is that of its numbers."""
 
-    first: Typed
-    last: Typed
+    first: TypedNode
+    last: TypedNode
 
 
 @dataclass(frozen=True, slots=True)
-class Collection(Typed):
+class CollectionConstruction(TypedNode):
     """A collection of what is listed. Nulls are left out, collections in it are flattened."""
 
-    items: tuple[Typed, ...]
+    items: tuple[TypedNode, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class MakeTuple(Typed):
+class TupleConstruction(TypedNode):
     """A tuple; the names of its parts are in its type."""
 
-    parts: tuple[Typed, ...]
+    parts: tuple[TypedNode, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Part(Typed):
+class TuplePart(TypedNode):
     """One part of a tuple."""
 
-    source: Typed
+    source: TypedNode
     index: int
 
 
 @dataclass(frozen=True, slots=True)
-class Single(Typed):
+class AsSet(TypedNode):
     """A value as a Set of itself, or of nothing if it is null: what `->` makes of what is no collection."""
 
-    source: Typed
+    source: TypedNode
 
 
 @dataclass(frozen=True, slots=True)
-class Invoke(Typed):
+class MethodCall(TypedNode):
     """A method of the model."""
 
-    source: Typed
+    source: TypedNode
     method: ModelMethod
-    arguments: tuple[Typed, ...]
+    arguments: tuple[TypedNode, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class May(Typed):
+class MayRunMethod(TypedNode):
     """Whether a method of the model may run now."""
 
-    source: Typed
+    source: TypedNode
     method: ModelMethod
 
 
 @dataclass(frozen=True, slots=True)
-class SetMember(Typed):
+class AssignMember(TypedNode):
     """`source.member := value`."""
 
-    source: Typed
-    member: Attribute | End
-    value: Typed
+    source: TypedNode
+    member: AttributeMember | AssociationEnd
+    value: TypedNode
 
 
 @dataclass(frozen=True, slots=True)
-class SetVariable(Typed):
+class AssignVariable(TypedNode):
     """`variable := value`."""
 
-    variable: Variable
-    value: Typed
+    variable: VariableRead
+    value: TypedNode
 
 
 @dataclass(frozen=True, slots=True)
-class Steps(Typed):
+class TypedBlock(TypedNode):
     """Statements, one after the other."""
 
-    statements: tuple[Typed, ...]
+    statements: tuple[TypedNode, ...]
 
 
-def children(node: Typed) -> Iterator[Typed]:
+def children(node: TypedNode) -> Iterator[TypedNode]:
     """The nodes right below a node, from left to right."""
     for part in fields(node):
         value = getattr(node, part.name)
-        if isinstance(value, Typed):
+        if isinstance(value, TypedNode):
             yield value
         elif isinstance(value, tuple):
-            yield from (item for item in value if isinstance(item, Typed))
+            yield from (item for item in value if isinstance(item, TypedNode))
 
 
-def walk(node: Typed) -> Iterator[Typed]:
+def walk(node: TypedNode) -> Iterator[TypedNode]:
     """A node and all below it."""
     waiting = [node]
     while waiting:
@@ -213,18 +213,18 @@ def walk(node: Typed) -> Iterator[Typed]:
         waiting.extend(children(found))
 
 
-def effect_in(node: Typed) -> Typed | None:
+def first_effect(node: TypedNode) -> TypedNode | None:
     """A node that would change something, or None: the one that stands first in the text."""
     changing = [found for found in walk(node) if _changes(found)]
     return min(changing, key=lambda found: found.at.start, default=None)
 
 
-def _changes(node: Typed) -> bool:
+def _changes(node: TypedNode) -> bool:
     match node:
-        case SetMember() | SetVariable():
+        case AssignMember() | AssignVariable():
             return True
-        case Call(operator=operator):
+        case OperatorCall(operator=operator):
             return operator.effects
-        case Invoke(method=method):
+        case MethodCall(method=method):
             return method.effects
     return False

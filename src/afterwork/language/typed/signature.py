@@ -14,20 +14,20 @@ TOKEN = re.compile(r"->|\.\.\.|[A-Za-z]+|<>|<=|>=|[-+*/=<>.()\[\],|:?]")
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
+class TypePattern:
     """A type with holes: `name` with `inside` in brackets. `nullable` where null is taken, not handed through."""
 
     name: str
-    inside: "tuple[Pattern, ...]" = ()
+    inside: "tuple[TypePattern, ...]" = ()
     nullable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ParameterPattern:
     """A parameter: a value of `pattern`, or, with `variables`, a lambda over them that gives one."""
 
-    pattern: Pattern
-    variables: tuple[Pattern, ...] = ()
+    pattern: TypePattern
+    variables: tuple[TypePattern, ...] = ()
     optional: bool = False
     repeated: bool = False
 
@@ -37,89 +37,89 @@ class Signature:
     """`text` is how it is written; `mark` is `.`, `->`, or `""` for what stands between or before its operands."""
 
     text: str
-    source: Pattern
+    source: TypePattern
     mark: str
     name: str
-    wanted: tuple[Wanted, ...]
-    result: Pattern
+    parameters: tuple[ParameterPattern, ...]
+    result: TypePattern
 
     @property
-    def least(self) -> int:
+    def min_arguments(self) -> int:
         """How many arguments it needs."""
-        return sum(not (one.optional or one.repeated) for one in self.wanted)
+        return sum(not (one.optional or one.repeated) for one in self.parameters)
 
     @property
-    def most(self) -> int:
+    def max_arguments(self) -> int:
         """How many arguments it takes."""
-        return 1_000 if any(one.repeated for one in self.wanted) else len(self.wanted)
+        return 1_000 if any(one.repeated for one in self.parameters) else len(self.parameters)
 
 
-def read(text: str) -> Signature:
+def parse_signature(text: str) -> Signature:
     """A signature from its text."""
-    return _Reader(text).signature()
+    return _SignatureParser(text).signature()
 
 
-class _Reader:
+class _SignatureParser:
     def __init__(self, text: str) -> None:
         self.text = text
         self.tokens: list[str] = [*TOKEN.findall(text), ""]
-        self.place = 0
+        self.index = 0
 
     def signature(self) -> Signature:
         if self.peek() in {"-", "not"}:  # before its only operand
             name = self.take()
-            source, mark, wanted = self.pattern(), "", tuple[Wanted, ...]()
+            source, mark, wanted = self.pattern(), "", tuple[ParameterPattern, ...]()
         else:
             source = self.pattern()
             mark = self.take() if self.peek() in {".", "->"} else ""
             name = self.take()
-            wanted = self.wanted() if mark else (Wanted(self.pattern()),)
-        self.need(":")
+            wanted = self.parameters() if mark else (ParameterPattern(self.pattern()),)
+        self.expect(":")
         return Signature(self.text, source, mark, name, wanted, self.pattern())
 
-    def pattern(self) -> Pattern:
-        name, inside = self.take(), list[Pattern]()
+    def pattern(self) -> TypePattern:
+        name, inside = self.take(), list[TypePattern]()
         if self.peek() == "(":
             self.take()
             inside.append(self.pattern())
             while self.peek() == ",":
                 self.take()
                 inside.append(self.pattern())
-            self.need(")")
-        return Pattern(name, tuple(inside), self.took("?"))
+            self.expect(")")
+        return TypePattern(name, tuple(inside), self.take_if("?"))
 
-    def wanted(self) -> tuple[Wanted, ...]:
-        found: list[Wanted] = []
-        if not self.took("("):
+    def parameters(self) -> tuple[ParameterPattern, ...]:
+        found: list[ParameterPattern] = []
+        if not self.take_if("("):
             return ()
-        while not self.took(")"):
-            optional = self.took("[")
+        while not self.take_if(")"):
+            optional = self.take_if("[")
             found.append(self.parameter(optional))
             if optional:
-                self.need("]")
-            self.took(",")
+                self.expect("]")
+            self.take_if(",")
         return tuple(found)
 
-    def parameter(self, optional: bool) -> Wanted:
+    def parameter(self, optional: bool) -> ParameterPattern:
         first = self.pattern()
-        if self.took("|"):
-            return Wanted(self.pattern(), (first,), optional)
-        if self.took("..."):
-            return Wanted(first, repeated=True)
-        return Wanted(first, optional=optional)
+        if self.take_if("|"):
+            return ParameterPattern(self.pattern(), (first,), optional)
+        if self.take_if("..."):
+            return ParameterPattern(first, repeated=True)
+        return ParameterPattern(first, optional=optional)
 
     def peek(self) -> str:
-        return self.tokens[self.place]
+        return self.tokens[self.index]
 
     def take(self) -> str:
-        self.place += 1
-        return self.tokens[self.place - 1]
+        self.index += 1
+        return self.tokens[self.index - 1]
 
-    def took(self, token: str) -> bool:
+    def take_if(self, token: str) -> bool:
         found = self.peek() == token
-        self.place += found
+        self.index += found
         return found
 
-    def need(self, token: str) -> None:
-        if not self.took(token):
+    def expect(self, token: str) -> None:
+        if not self.take_if(token):
             raise ValueError(f"{self.text!r}: {token!r} belongs before {self.peek()!r}")

@@ -10,7 +10,7 @@ class Type:
 
 
 @dataclass(frozen=True, slots=True)
-class Basic(Type):
+class BasicType(Type):
     """A type of plain values."""
 
     name: str
@@ -90,33 +90,33 @@ class ViewModelsOf(Type):
         return f"{self.cls.__name__}.ViewModels"
 
 
-ANY = Basic("Any")
-NULL = Basic("Null")
-NOTHING = Basic("Nothing")
-BOOLEAN = Basic("Boolean")
-INTEGER = Basic("Integer")
-DECIMAL = Basic("Decimal")
-REAL = Basic("Real")
-STRING = Basic("String")
-DATETIME = Basic("DateTime")
-DATE = Basic("Date")
-TIME = Basic("Time")
-TIMESPAN = Basic("TimeSpan")
-GUID = Basic("Guid")
-BYTES = Basic("Bytes")
+ANY = BasicType("Any")
+NULL = BasicType("Null")
+NOTHING = BasicType("Nothing")
+BOOLEAN = BasicType("Boolean")
+INTEGER = BasicType("Integer")
+DECIMAL = BasicType("Decimal")
+REAL = BasicType("Real")
+STRING = BasicType("String")
+DATETIME = BasicType("DateTime")
+DATE = BasicType("Date")
+TIME = BasicType("Time")
+TIMESPAN = BasicType("TimeSpan")
+GUID = BasicType("Guid")
+BYTES = BasicType("Bytes")
 
 NUMBERS = (INTEGER, DECIMAL, REAL)
 """From the narrowest to the widest."""
 
-NAMED = {
+BASIC_TYPES = {
     kind.name.lower(): kind
     for kind in (ANY, BOOLEAN, INTEGER, DECIMAL, REAL, STRING, DATETIME, DATE, TIME, TIMESPAN, GUID, BYTES)
 } | {"double": REAL, "float": REAL, "int32": INTEGER, "int64": INTEGER, "int": INTEGER, "bool": BOOLEAN}
 """The basic types by their names in lower case; .NET's names for them, too."""
 
-KINDS = {kind.lower(): kind for kind in ("Set", "Bag", "Sequence", "OrderedSet", "Collection")}
-WITHOUT_DOUBLES = ("Set", "OrderedSet")
-ORDERED = ("Sequence", "OrderedSet")
+COLLECTION_KINDS = {kind.lower(): kind for kind in ("Set", "Bag", "Sequence", "OrderedSet", "Collection")}
+UNIQUE_KINDS = ("Set", "OrderedSet")
+ORDERED_KINDS = ("Sequence", "OrderedSet")
 
 
 def conforms(given: Type, wanted: Type) -> bool:
@@ -124,9 +124,12 @@ def conforms(given: Type, wanted: Type) -> bool:
     if wanted in (given, ANY) or given in (ANY, NULL):
         return True
     match given, wanted:
-        case Basic(), Basic() if given in NUMBERS and wanted in NUMBERS:
+        case BasicType(), BasicType() if given in NUMBERS and wanted in NUMBERS:
             return NUMBERS.index(given) <= NUMBERS.index(wanted)
-        case (Basic(name="Date"), Basic(name="DateTime")) | (LabelType(), EnumType() | Basic(name="String")):
+        case (BasicType(name="Date"), BasicType(name="DateTime")) | (
+            LabelType(),
+            EnumType() | BasicType(name="String"),
+        ):
             return True
         case ObjectType(cls=one), ObjectType(cls=other):
             return issubclass(one, other)
@@ -141,39 +144,39 @@ def conforms(given: Type, wanted: Type) -> bool:
     return False
 
 
-def common(one: Type, other: Type) -> Type:
+def common_type(one: Type, other: Type) -> Type:
     """The narrowest type that both conform to; Any where there is no narrower one."""
     if one == NULL or conforms(one, other):
-        return plain(other)
+        return without_label(other)
     if other == NULL or conforms(other, one):
-        return plain(one)
+        return without_label(one)
     match one, other:
         case ObjectType(cls=left), ObjectType(cls=right):
             shared = [cls for cls in left.__mro__ if issubclass(right, cls) and "__mapper__" in vars(cls)]
             return ObjectType(shared[0]) if shared else ANY
         case CollectionType(kind=left_kind), CollectionType(kind=right_kind):
             kind = left_kind if left_kind == right_kind else "Collection"
-            return CollectionType(kind, common(one.element, other.element))
+            return CollectionType(kind, common_type(one.element, other.element))
         case LabelType(), LabelType():
             return STRING
     return ANY
 
 
-HEAVIEST = 200
+MAX_TYPE_PARTS = 200
 """Parts that a type may have, parts of parts included: what is made of a type twice would double without end."""
 
 
-def weight(kind: Type) -> int:
+def part_count(kind: Type) -> int:
     """How many parts a type has."""
     match kind:
         case CollectionType(element=element):
-            return 1 + weight(element)
+            return 1 + part_count(element)
         case TupleType(parts=parts):
-            return 1 + sum(weight(part) for _, part in parts)
+            return 1 + sum(part_count(part) for _, part in parts)
     return 1
 
 
-def plain(kind: Type) -> Type:
+def without_label(kind: Type) -> Type:
     """What a value is that nothing more is known of: a label that meets no enumeration is a text."""
     return STRING if isinstance(kind, LabelType) else kind
 
@@ -184,7 +187,7 @@ def comparable(one: Type, other: Type) -> bool:
         return True
     match one, other:
         case ObjectType(), ObjectType():
-            return common(one, other) != ANY
+            return common_type(one, other) != ANY
         case CollectionType(), CollectionType():
             return comparable(one.element, other.element)
         case TupleType(), TupleType():
