@@ -110,14 +110,14 @@ class Tasks:
         lane = turn.lane
         if ran:
             self._lanes.obtained(lane)
-        elif not connection.invalidated and (turn.lanes[lane] is None or self._scheduler.waits_for_outside(lane)):
+        elif not _is_gone(connection) and (turn.lanes[lane] is None or self._scheduler.waits_for_outside(lane)):
             pass  # nobody knew whether something is due, or it can't begin yet
         else:
             self._note_missed(connection, [lane])
 
     def _note_missed(self, connection: Connection, lanes: Collection[str]) -> None:
         """Take note of lanes in which there was nothing to be had."""
-        if connection.invalidated:
+        if _is_gone(connection):
             for lane in lanes:
                 self._lanes.is_elsewhere(lane)
             return
@@ -191,3 +191,8 @@ class Tasks:
             self._scheduler.goes_on(turn)
             if self._stopping.is_set():
                 break
+
+
+def _is_gone(connection: Connection) -> bool:
+    """Return whether nothing can be asked by a connection any more. A job may have closed it, too."""
+    return connection.invalidated or connection.closed
