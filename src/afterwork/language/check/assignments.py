@@ -1,8 +1,9 @@
-"""`:=`: what may be set, and to what."""
+"""Checks `:=`: whether its target can be set, and to this value."""
 
-from afterwork.language.check.call_resolver import CallResolver, as_expected_collection
+from dataclasses import dataclass
+
 from afterwork.language.check.context import CheckContext, VariableScope
-from afterwork.language.check.name_resolver import NameResolver
+from afterwork.language.check.conversions import as_expected_collection
 from afterwork.language.syntax import tree
 from afterwork.language.typed import types
 from afterwork.language.typed.nodes import (
@@ -13,19 +14,17 @@ from afterwork.language.typed.nodes import (
     TypedNode,
     VariableRead,
 )
-from afterwork.language.typed.types import Type
+from afterwork.language.typed.types import CollectionType, Type
 
 
+@dataclass(frozen=True, slots=True)
 class AssignmentChecker:
-    """Checks the assignments of one check."""
+    """Checks the assignments of one text."""
 
-    def __init__(self, context: CheckContext, calls: CallResolver, naming: NameResolver) -> None:
-        self.context = context
-        self.calls = calls
-        self.naming = naming
+    context: CheckContext
 
-    def assign(self, node: tree.Assign, scope: VariableScope) -> TypedNode:
-        """A member or a variable of let that is set."""
+    def checked(self, node: tree.Assign, scope: VariableScope) -> TypedNode:
+        """Return the assignment of a member, or of a variable of let. Raises `WrongType`."""
         target = self.context.check(node.target, scope)
         match target:
             case AttributeRead(source=source, member=member) | Navigation(source=source, member=member):
@@ -37,16 +36,17 @@ class AssignmentChecker:
             case _:
                 raise self.context.wrong_type(node.target, "Only members and variables can be set with :=.")
 
-    def _value(self, node: tree.Assign, wanted: Type, scope: VariableScope) -> TypedNode:
-        value = as_expected_collection(self.calls.settled(self.context.check(node.value, scope), wanted), wanted)
-        both_numbers = wanted == types.DECIMAL and value.type == types.REAL
-        if not (types.conforms(value.type, wanted) or both_numbers or _collections(value.type, wanted)):
-            raise self.context.wrong_type(node.value, f"{wanted} is wanted here, and this is {value.type}.")
+    def _value(self, node: tree.Assign, expected: Type, scope: VariableScope) -> TypedNode:
+        settled = self.context.settled(self.context.check(node.value, scope), expected)
+        value = as_expected_collection(settled, expected)
+        both_numbers = expected == types.DECIMAL and value.type == types.REAL
+        if not (types.conforms(value.type, expected) or both_numbers or _elements_conform(value.type, expected)):
+            raise self.context.wrong_type(node.value, f"{expected} is wanted here, and this is {value.type}.")
         return value
 
 
-def _collections(given: Type, wanted: Type) -> bool:
-    """Whether both are collections whose elements fit: which kind is assigned to an end doesn't matter."""
-    if not (isinstance(given, types.CollectionType) and isinstance(wanted, types.CollectionType)):
+def _elements_conform(given: Type, expected: Type) -> bool:
+    """Return whether both are collections whose elements fit: an association end takes any kind of collection."""
+    if not (isinstance(given, CollectionType) and isinstance(expected, CollectionType)):
         return False
-    return types.conforms(given.element, wanted.element)
+    return types.conforms(given.element, expected.element)

@@ -1,11 +1,12 @@
-"""Tree → types, checked against the model. Raises `UnknownName` and `WrongType`, with the place."""
+"""Tree → typed tree, checked against a model. Raises `UnknownName` and `WrongType` with their positions."""
 
 from collections.abc import Mapping
 
 from afterwork.errors import BadSyntax
 from afterwork.language.check.assignments import AssignmentChecker
-from afterwork.language.check.call_resolver import CallResolver, OperatorTable, as_expected_collection, flattenable
+from afterwork.language.check.call_resolver import CallResolver, OperatorTable
 from afterwork.language.check.context import CheckContext, VariableScope
+from afterwork.language.check.conversions import as_expected_collection, flattenable
 from afterwork.language.check.name_resolver import NameResolver
 from afterwork.language.check.type_patterns import flattened_type
 from afterwork.language.syntax import tree
@@ -43,51 +44,48 @@ def check(
     variables: Mapping[str, Type],
     table: OperatorTable,
 ) -> TypedExpression:
-    """What an expression means where self is a `self_class`, and `variables` are given when it runs."""
-    checker = Checker(parsed.text, names, table)
-    context = checker.context
-    no_place = TextRange(0, 0)
-    given = {name: context.new_variable(name, kind, no_place) for name, kind in variables.items()}
+    """Check a text whose self is a `self_class`, and whose `variables` get their values when it runs."""
+    context = Checker(parsed.text, names, table).context
+    nowhere = TextRange(0, 0)
+    given = {name: context.new_variable(name, kind, nowhere) for name, kind in variables.items()}
     scope = VariableScope(given)
     self_type = None
     if self_class is not None:
         self_type = ObjectType(self_class)
-        itself = VariableRead(no_place, self_type, "self", SELF_SLOT)
+        itself = VariableRead(nowhere, self_type, "self", SELF_SLOT)
         scope = scope.with_variable(itself).with_implicit(itself)
-    typed = checker.check(parsed.tree, scope)
-    return TypedExpression(
-        parsed.text, checker.calls.settled(typed, types.STRING), names, self_type, given, context.slots
-    )
+    typed = context.check_settled(parsed.tree, scope)
+    return TypedExpression(parsed.text, typed, names, self_type, given, context.slots)
 
 
 class Checker:
-    """One check of one text: what each kind of node means."""
+    """One check of one text, with a method for each kind of node."""
 
     def __init__(self, text: str, names: Names, table: OperatorTable) -> None:
         self.context = CheckContext(text, names, self.check, self._type_named, SELF_SLOT + 1)
         self.calls = CallResolver(self.context, table)
-        self.naming = NameResolver(self.context, self.calls)
-        self.assigning = AssignmentChecker(self.context, self.calls, self.naming)
+        self.names = NameResolver(self.context, self.calls)
+        self.assignments = AssignmentChecker(self.context)
 
     def check(self, node: Node, scope: VariableScope) -> TypedNode:
-        """A node with its type."""
+        """Return a node with its type. Raises what the module says."""
         match node:
             case tree.Literal():
                 return _literal(node)
             case tree.Label():
                 return TypedConstant(node.at, types.LabelType(node.name), node.name)
             case tree.Name():
-                return self.naming.word(node, scope)
+                return self.names.word(node, scope)
             case tree.Dot(source=tree.Node() as target, name=name) if folded(name) == "settonull":
-                return self.assigning.assign(tree.Assign(node.at, target, tree.Literal(node.at, None)), scope)
+                return self.assignments.checked(tree.Assign(node.at, target, tree.Literal(node.at, None)), scope)
             case tree.Dot():
-                return self.naming.dot(node, scope)
+                return self.names.dot(node, scope)
             case tree.Arrow():
-                return self.naming.arrow(node, scope)
+                return self.names.arrow(node, scope)
             case tree.PathName():
-                return self.naming.path(node, scope)
+                return self.names.path_name(node, scope)
             case tree.MayRun():
-                return self.naming.may_run(node, scope)
+                return self.names.may_run(node, scope)
             case tree.Unary():
                 return self._unary(node, scope)
             case tree.Binary():
@@ -101,7 +99,7 @@ class Checker:
             case tree.TupleLiteral():
                 return self._tuple(node, scope)
             case tree.Assign():
-                return self.assigning.assign(node, scope)
+                return self.assignments.checked(node, scope)
             case tree.Block():
                 statements = tuple(self.check(statement, scope) for statement in node.statements)
                 return TypedBlock(node.at, statements[-1].type, statements)
@@ -109,10 +107,7 @@ class Checker:
                 raise self.context.wrong_type(node, "It can't stand here.")
 
     def _type_named(self, node: Node) -> TypedNode | None:
-        return self.naming.type_named(node)
-
-    def _value(self, node: Node, scope: VariableScope) -> TypedNode:
-        return self.calls.settled(self.check(node, scope), types.STRING)
+        return self.names.type_named(node)
 
     # Operators between and before operands
 
@@ -129,11 +124,11 @@ class Checker:
         return self._call(node.operator, (left, right), node)
 
     def _call(self, operator: str, operands: tuple[TypedNode, ...], node: Node) -> TypedNode:
-        found = self.calls.infix(operator, operands, node.at)
-        if found is None:
+        call = self.calls.infix(operator, operands, node.at)
+        if call is None:
             given = " and ".join(str(operand.type) for operand in operands)
             raise self.context.wrong_type(node, f"{operator} can't take {given}.")
-        return found
+        return call
 
     def _logic(self, node: tree.Binary, left: TypedNode, right: TypedNode) -> TypedNode:
         for side, typed in ((node.left, left), (node.right, right)):
@@ -147,8 +142,8 @@ class Checker:
 
     def _compare(self, node: tree.Binary, left: TypedNode, right: TypedNode) -> TypedNode:
         if isinstance(left.type, TypeOf) != isinstance(right.type, TypeOf):
-            left, right = self.naming.as_type(left, node.left), self.naming.as_type(right, node.right)
-        left, right = self.calls.settled(left, right.type), self.calls.settled(right, left.type)
+            left, right = self.names.as_type(left, node.left), self.names.as_type(right, node.right)
+        left, right = self.context.settled(left, right.type), self.context.settled(right, left.type)
         if not types.comparable(left.type, right.type):
             raise self.context.wrong_type(node, f"{left.type} and {right.type} are never alike.")
         if node.operator not in EQUALITY:
@@ -165,7 +160,7 @@ class Checker:
             raise self.context.wrong_type(node.condition, f"if takes a Boolean, and this is {condition.type}.")
         yes = self.check(node.yes, scope)
         no = TypedConstant(node.at, types.NULL, None) if node.no is None else self.check(node.no, scope)
-        yes, no = self.calls.settled(yes, no.type), self.calls.settled(no, yes.type)
+        yes, no = self.context.settled(yes, no.type), self.context.settled(no, yes.type)
         return Conditional(node.at, types.common_type(yes.type, no.type), condition, yes, no)
 
     def _let(self, node: tree.Let, scope: VariableScope, index: int) -> TypedNode:
@@ -176,11 +171,11 @@ class Checker:
         value = self.check(parameter.value, scope)
         kind = types.without_label(value.type)
         if parameter.declared is not None:
-            kind = self.naming.declared(parameter.declared)
-            value = as_expected_collection(self.calls.settled(value, kind), kind)
+            kind = self.names.declared(parameter.declared)
+            value = as_expected_collection(self.context.settled(value, kind), kind)
             if not types.conforms(value.type, kind):
                 raise self.context.wrong_type(parameter.value, f"{parameter.name} is {kind}, and this is {value.type}.")
-        value = self.calls.settled(value, types.STRING)
+        value = self.context.settled(value, types.STRING)
         variable = self.context.new_variable(parameter.name, kind, parameter.at)
         body = self._let(node, scope.with_variable(variable), index + 1)
         return LetBinding(node.at, body.type, variable, value, body)
@@ -194,7 +189,7 @@ class Checker:
         element: Type = types.NULL
         for item in items:
             element = types.common_type(element, flattened_type(item.type))
-        items = tuple(flattenable(self.calls.settled(item, element)) for item in items)
+        items = tuple(flattenable(self.context.settled(item, element)) for item in items)
         return CollectionConstruction(
             node.at, CollectionType(kind, types.ANY if element == types.NULL else element), items
         )
@@ -213,7 +208,7 @@ class Checker:
         double = next((part for index, part in enumerate(node.parts) if part.name in names[:index]), None)
         if double is not None:
             raise BadSyntax(self.context.text, double.at.start, f"{double.name} is there twice.", end=double.at.end)
-        parts = tuple(self._value(part.value, scope) for part in node.parts if part.value is not None)
+        parts = tuple(self.context.check_settled(part.value, scope) for part in node.parts if part.value is not None)
         kind = TupleType(tuple((name, part.type) for name, part in zip(names, parts, strict=True)))
         return TupleConstruction(node.at, self.context.limited_type(kind, node), parts)
 

@@ -1,6 +1,6 @@
-"""What is known at a place of an expression while it is checked."""
+"""What the steps of one check share: the text, the model's names, the variables in scope, and the errors."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
@@ -8,36 +8,55 @@ from afterwork.errors import UnknownName, WrongType
 from afterwork.language.check.omitted_operators import REPLACEMENTS
 from afterwork.language.syntax.spelling import find, folded, nearest
 from afterwork.language.syntax.tree import Node, TextRange
+from afterwork.language.typed import types
 from afterwork.language.typed.names import Names
-from afterwork.language.typed.nodes import TypedNode, VariableRead
-from afterwork.language.typed.types import MAX_TYPE_PARTS, Type, part_count
+from afterwork.language.typed.nodes import TypedConstant, TypedNode, VariableRead
+from afterwork.language.typed.types import MAX_TYPE_PARTS, EnumType, LabelType, Type, part_count
 
 
 @dataclass(frozen=True)
 class VariableScope:
-    """`variables` by name; `implicit` are those whose members need no dot, the innermost first."""
+    """The variables at one position. The members of `implicit` ones need no dot; the innermost comes first."""
 
     variables: Mapping[str, VariableRead] = field(default_factory=dict)
     implicit: tuple[VariableRead, ...] = ()
 
     def with_variable(self, variable: VariableRead) -> "VariableScope":
-        """With one variable more."""
+        """Return the scope with one more named variable."""
         return replace(self, variables={**self.variables, variable.name: variable})
 
     def with_implicit(self, variable: VariableRead) -> "VariableScope":
-        """Within a variable that has no name: its members need no dot."""
+        """Return the scope within a variable without a name, whose members need no dot."""
         return replace(self, implicit=(variable, *self.implicit))
 
     def find_variable(self, name: str) -> VariableRead | None:
-        """The variable of a name."""
-        found: VariableRead | None = find(self.variables, name)
-        return found
+        """Return the variable that a name means; None if there is none."""
+        variable: VariableRead | None = find(self.variables, name)
+        return variable
+
+
+@dataclass(frozen=True, slots=True)
+class NameUse:
+    """A name that follows a source: `.name`, or `->name(arguments)`. `arguments` is None if it has no brackets."""
+
+    name: str
+    arguments: Sequence[Node] | None
+    scope: VariableScope
+    at: TextRange
+
+    @property
+    def given(self) -> Sequence[Node]:
+        """The arguments, empty also where there are no brackets."""
+        return self.arguments or ()
 
 
 @dataclass
 class CheckContext:
-    """One check: the text, the names, how a node within the one at hand is checked, and which type a word names
-    whatever else goes by it."""
+    """One check of one text.
+
+    `check` is how any node is checked within a scope; `type_named` returns the type that a word names, whatever else
+    has the name. `slots` counts the slots that the variables so far need.
+    """
 
     text: str
     names: Names
@@ -46,31 +65,46 @@ class CheckContext:
     slots: int
 
     def new_variable(self, name: str, kind: Type, at: TextRange) -> VariableRead:
-        """A new variable with a slot of its own."""
+        """Return a new variable with a slot of its own."""
         self.slots += 1
         return VariableRead(at, kind, name, self.slots - 1)
 
+    def check_settled(self, node: Node, scope: VariableScope) -> TypedNode:
+        """Check a node whose labels are texts, as nothing else is expected of them."""
+        return self.settled(self.check(node, scope), types.STRING)
+
+    def settled(self, typed: TypedNode, expected: Type) -> TypedNode:
+        """Return a label as the member of the expected enumeration, or as a text; any other node as it is."""
+        if not isinstance(typed.type, LabelType):
+            return typed
+        label = typed.type.name
+        if not isinstance(expected, EnumType):
+            return TypedConstant(typed.at, types.STRING, label)
+        members = expected.cls.__members__
+        member = next((member for name, member in members.items() if folded(name) == folded(label)), None)
+        if member is None:
+            self.raise_unknown(typed.at.start, label, f"{expected} has no member {label}.", list(members))
+        return TypedConstant(typed.at, expected, member)
+
     def limited_type(self, kind: Type, node: Node | TypedNode) -> Type:
-        """A type that is not too large."""
+        """Return a type unless it has too many parts."""
         if part_count(kind) > MAX_TYPE_PARTS:
             raise self.wrong_type(node, f"Its type has more than {MAX_TYPE_PARTS} parts.")
         return kind
 
     def wrong_type(self, node: Node | TypedNode, problem: str) -> WrongType:
-        """The error that a node is of a type that can't be meant."""
+        """Return the error that a node has a type that can't be meant."""
         return WrongType(self.text, node.at.start, problem, end=node.at.end)
 
     def raise_unknown(self, after: int, name: str, problem: str, known: Iterable[str]) -> NoReturn:
-        """Raise that nothing goes by a name that stands after a place, with the nearest names that there are; for what
-        only the original has, with what to use instead."""
-        instead = REPLACEMENTS.get(folded(name))
-        if instead is not None:
-            problem, known = f"{problem} {instead}", ()
+        """Raise that nothing has a name that stands at or after a character.
+
+        The error suggests the nearest of the `known` names; for an operator that only the original has, what to use
+        instead.
+        """
+        replacement = REPLACEMENTS.get(folded(name))
+        if replacement is not None:
+            problem, known = f"{problem} {replacement}", ()
         start = max(self.text.find(name, after), after)
-        raise UnknownName(
-            self.text,
-            start,
-            problem,
-            end=start + len(name),
-            nearest=nearest(name, [one for one in known if one != name]),
-        )
+        suggestions = nearest(name, [other for other in known if other != name])
+        raise UnknownName(self.text, start, problem, end=start + len(name), nearest=suggestions)
