@@ -1,4 +1,4 @@
-"""What classes say of themselves."""
+"""Operators that describe classes."""
 
 from typing import Any
 
@@ -19,18 +19,18 @@ def ends(run: Evaluation, cls: type) -> list[str]:
 
 
 def super_types(cls: type) -> list[str]:
-    """From the nearest one on."""
+    """Return the names of the superclasses, nearest first."""
     mapper: Mapper[Any] = inspect(cls)
-    return [one.class_.__name__ for one in mapper.iterate_to_root() if one is not mapper]
+    return [other.class_.__name__ for other in mapper.iterate_to_root() if other is not mapper]
 
 
 def sub_classes(cls: type) -> list[str]:
-    """From the nearest ones on."""
+    """Return the names of the subclasses, nearest first."""
     mapper: Mapper[Any] = inspect(cls)
-    return [one.class_.__name__ for one in mapper.self_and_descendants if one is not mapper]
+    return [other.class_.__name__ for other in mapper.self_and_descendants if other is not mapper]
 
 
-ROWS = (
+OPERATORS = (
     Operator(
         "Type(O).typeName : String",
         ValueFunction(lambda cls: cls.__name__),
@@ -58,13 +58,13 @@ ROWS = (
     Operator(
         "Type(O).allSuperTypes : Sequence(String)",
         ValueFunction(super_types),
-        "The names of the classes that a class is made from, the nearest first.",
+        "The names of a class's superclasses, nearest first.",
         ("VipCustomer.allSuperTypes", "Sequence{'Customer'}"),
     ),
     Operator(
         "Type(O).allSubClasses : Sequence(String)",
         ValueFunction(sub_classes),
-        "The names of the classes that are made from a class, and of those that are made from them.",
+        "The names of all subclasses of a class, nearest first.",
         ("Customer.allSubClasses", "Sequence{'VipCustomer'}"),
     ),
 )

@@ -1,4 +1,4 @@
-"""What classes are asked for, and what changes objects."""
+"""Operators of classes, and operators that create, change and delete objects."""
 
 from itertools import islice
 from typing import Any
@@ -18,24 +18,24 @@ from afterwork.language.typed.operator import (
 
 
 def all_instances(run: Evaluation, cls: type) -> list[Any]:
-    """By key. Objects that are new in the session, or deleted, count as they will once it is saved."""
+    """Return all objects of a class by key. Unsaved new and deleted ones of the session count as if it were saved."""
     session = run.session
     mapper: Mapper[Any] = inspect(cls)
     statement = select(mapper).order_by(*mapper.primary_key)
-    found = list(islice(session.scalars(statement), run.budget.size + 1))
+    objects = list(islice(session.scalars(statement), run.budget.size + 1))
     if session.new or session.deleted:
-        stored = {id(obj) for obj in found}
-        found += [obj for obj in session.new if isinstance(obj, cls) and id(obj) not in stored]
-        found = [obj for obj in found if obj not in session.deleted]
-    run.spend(len(found))
-    return found
+        stored = {id(obj) for obj in objects}
+        objects += [obj for obj in session.new if isinstance(obj, cls) and id(obj) not in stored]
+        objects = [obj for obj in objects if obj not in session.deleted]
+    run.spend(len(objects))
+    return objects
 
 
 def singleton(run: Evaluation, cls: type) -> Any:
-    found = all_instances(run, cls)
-    if len(found) > 1:
-        raise ValueError(f"There are {len(found)} objects of {cls.__name__}, which should have one.")
-    return found[0] if found else None
+    objects = all_instances(run, cls)
+    if len(objects) > 1:
+        raise ValueError(f"There are {len(objects)} objects of {cls.__name__}, which should have one.")
+    return objects[0] if objects else None
 
 
 def of_kind(items: list[Any], cls: type) -> list[Any]:
@@ -47,13 +47,13 @@ def from_external_id(run: Evaluation, cls: type, text: str) -> Any:
 
 
 def create(run: Evaluation, cls: type) -> Any:
-    made = cls()
-    run.session.add(made)
-    return made
+    obj = cls()
+    run.session.add(obj)
+    return obj
 
 
 def delete(obj: Any) -> None:
-    """An object that is not yet saved is only taken out of the session."""
+    """Delete an object. One that is not saved yet is only removed from the session."""
     session = object_session(obj)
     if session is None:
         return
@@ -86,11 +86,11 @@ def clear(obj: Any, key: str) -> None:
     getattr(obj, key).clear()
 
 
-ROWS = (
+OPERATORS = (
     Operator(
         "Type(O).allInstances : Set(O)",
         EvaluationFunction(all_instances),
-        "All objects of a class and its subclasses, by key.",
+        "All objects of a class and its subclasses, in the order of their keys.",
         ("Customer.allInstances->size", "3"),
         CallTranslation(classes.all_instances),
     ),
@@ -103,67 +103,67 @@ ROWS = (
     Operator(
         "Type(T).emptyList : Set(T)",
         ValueFunction(lambda kind: []),
-        "No objects of a class, or no values of a type.",
+        "An empty set of a type.",
         ("Customer.emptyList->size", "0"),
     ),
     Operator(
         "Type(T).nullValue : T",
         ValueFunction(lambda kind: None),
-        "Null, of a type.",
+        "Null of a type.",
         ("Customer.nullValue->isNull", "true"),
     ),
     Operator(
         "Type(O).objectFromExternalId(String) : O",
         EvaluationFunction(from_external_id),
-        "The object that a text names; null if there is none.",
+        "The object with an external id; null if there is none.",
         ("Customer.objectFromExternalId('Customer!1') = self", "true"),
     ),
     Operator(
         "Collection(T)->filterOnType(Type(O)) : Same(O)",
         ValueFunction(of_kind),
-        "The elements that are of a class.",
+        "The elements of a class.",
         ("Customer.allInstances->filterOnType(VipCustomer)->size", "1"),
         CallTranslation(classes.of_kind),
     ),
     Operator(
         "Type(O).create : O",
         EvaluationFunction(create),
-        "A new object, which is saved with what the action changes.",
+        "A new object, which is saved with the other changes of the action.",
         ("Order.create.total.isNull", "true"),
         effects=True,
     ),
     Operator(
         "Object.delete : Nothing",
         ValueFunction(delete),
-        "Deletes an object.",
+        "Deletes the object.",
         ("Order.create.delete", "null"),
         effects=True,
     ),
     Operator(
         "Collection(O)->delete : Nothing",
         ValueFunction(delete_all),
-        "Deletes all of the objects.",
+        "Deletes all the objects.",
         ("Order.emptyList->delete", "null"),
         effects=True,
     ),
     Operator(
         "Collection(T).add(T...) : Nothing",
         AssociationFunction(add),
-        "Adds objects to an association end, unless they are there.",
+        "Adds objects to an association end, unless they are there already.",
         ("(self.orders.add(Order.create); self.orders->size)", "3"),
         effects=True,
     ),
     Operator(
         "Collection(T).remove(T...) : Nothing",
         AssociationFunction(remove),
-        "Takes objects out of an association end.",
+        "Removes objects from an association end.",
         ("(self.orders.remove(self.orders->first); self.orders->size)", "1"),
         effects=True,
     ),
     Operator(
         "Collection(T).clear : Nothing",
         AssociationFunction(clear),
-        "Takes all objects out of an association end.",
+        "Removes all objects from an association end.",
         ("(self.orders.clear; self.orders->size)", "0"),
         effects=True,
     ),

@@ -1,4 +1,4 @@
-"""What collections are asked for. They hold no nulls; places are counted from 1."""
+"""Queries of collections. Collections hold no nulls; positions are counted from 1."""
 
 from decimal import Decimal
 from typing import Any
@@ -65,35 +65,35 @@ def separated(run: Evaluation, items: Items, separator: str) -> str:
     return separator.join(written)
 
 
-FOUR = "Sequence{3, 1, 2, 1}"
+EXAMPLE = "Sequence{3, 1, 2, 1}"
 
-ROWS = (
+OPERATORS = (
     Operator(
         "Collection(T)->size : Integer",
         ValueFunction(len),
-        "How many elements there are.",
-        (f"{FOUR}->size", "4"),
+        "The number of elements.",
+        (f"{EXAMPLE}->size", "4"),
         CallTranslation(collection_queries.size),
     ),
     Operator(
         "Collection(T)->count(T?) : Integer",
         ValueFunction(count),
-        "How often an element is there. Null never is.",
-        (f"{FOUR}->count(1)", "2"),
+        "The number of times that an element occurs; 0 for null.",
+        (f"{EXAMPLE}->count(1)", "2"),
         CallTranslation(collection_queries.count),
     ),
     Operator(
         "Collection(T)->isEmpty : Boolean",
         ValueFunction(lambda items: not items),
-        "Whether there are no elements.",
+        "True if there are no elements.",
         ("Set{}->isEmpty", "true"),
         CallTranslation(collection_queries.is_empty),
     ),
     Operator(
         "Collection(T)->notEmpty : Boolean",
         ValueFunction(bool),
-        "Whether there are elements.",
-        (f"{FOUR}->notEmpty", "true"),
+        "True if there are elements.",
+        (f"{EXAMPLE}->notEmpty", "true"),
         CallTranslation(collection_queries.not_empty),
     ),
     Operator(
@@ -106,76 +106,76 @@ ROWS = (
     Operator(
         "Collection(T)->includes(T?) : Boolean",
         ValueFunction(includes),
-        "Whether an element is there. Null never is.",
-        (f"{FOUR}->includes(2)", "true"),
+        "True if the collection contains an element; false for null.",
+        (f"{EXAMPLE}->includes(2)", "true"),
         CallTranslation(collection_queries.includes),
     ),
     Operator(
         "Collection(T)->excludes(T?) : Boolean",
         ValueFunction(lambda items, wanted: not includes(items, wanted)),
-        "Whether an element is not there.",
-        (f"{FOUR}->excludes(5)", "true"),
+        "True if the collection doesn't contain an element.",
+        (f"{EXAMPLE}->excludes(5)", "true"),
         CallTranslation(collection_queries.excludes),
     ),
     Operator(
         "Collection(T)->includesAll(Collection(T)) : Boolean",
         ValueFunction(includes_all),
-        "Whether all of others are there.",
-        (f"{FOUR}->includesAll(Set{{1, 2}})", "true"),
+        "True if the collection contains all elements of another.",
+        (f"{EXAMPLE}->includesAll(Set{{1, 2}})", "true"),
         CallTranslation(collection_queries.includes_all),
     ),
     Operator(
         "Collection(T)->excludesAll(Collection(T)) : Boolean",
         ValueFunction(excludes_all),
-        "Whether none of others is there.",
-        (f"{FOUR}->excludesAll(Set{{1, 5}})", "false"),
+        "True if the collection contains no element of another.",
+        (f"{EXAMPLE}->excludesAll(Set{{1, 5}})", "false"),
         CallTranslation(collection_queries.excludes_all),
     ),
     Operator(
         "Collection(T)->first : T",
         ValueFunction(lambda items: items[0] if items else None),
         "The first element; null if there is none.",
-        (f"{FOUR}->first", "3"),
+        (f"{EXAMPLE}->first", "3"),
         CallTranslation(ordered_access.first),
     ),
     Operator(
         "Collection(T)->last : T",
         ValueFunction(lambda items: items[-1] if items else None),
         "The last element; null if there is none.",
-        (f"{FOUR}->last", "1"),
+        (f"{EXAMPLE}->last", "1"),
         CallTranslation(ordered_access.last),
     ),
     Operator(
         "Collection(T)->at(Integer) : T",
         ValueFunction(at),
-        "The element at a place; null if there is none.",
-        (f"{FOUR}->at(3)", "2"),
+        "The element at a position; null if there is none.",
+        (f"{EXAMPLE}->at(3)", "2"),
         CallTranslation(ordered_access.at),
     ),
     Operator(
         "Collection(T)->indexOf(T) : Integer",
         ValueFunction(index_of),
-        "The first place of an element; 0 if it is not there.",
-        (f"{FOUR}->indexOf(1)", "2"),
+        "The first position of an element; 0 if there is none.",
+        (f"{EXAMPLE}->indexOf(1)", "2"),
     ),
     Operator(
         "Collection(N)->sum : N",
         ValueFunction(total),
-        "All elements together; 0 of none.",
-        (f"{FOUR}->sum", "7"),
+        "The sum; 0 for an empty collection.",
+        (f"{EXAMPLE}->sum", "7"),
         CallTranslation(aggregates.total),
     ),
     Operator(
         "Collection(Integer)->avg : Real",
         ValueFunction(average),
-        "The mean; null of none.",
-        (f"{FOUR}->avg", "7 / 4"),
+        "The mean; null for an empty collection.",
+        (f"{EXAMPLE}->avg", "7 / 4"),
         CallTranslation(aggregates.average),
     ),
     Operator(
         "Collection(N)->avg : N",
         ValueFunction(average),
-        "The mean; of decimals to 10 places.",
+        "The mean, of decimals to 10 places; null for an empty collection.",
         ("Bag{1.5, 2.5}->avg", "2.0"),
         CallTranslation(aggregates.average),
     ),
@@ -183,7 +183,7 @@ ROWS = (
         "Collection(Integer)->average : Real",
         ValueFunction(average),
         "As `avg`.",
-        (f"{FOUR}->average", "7 / 4"),
+        (f"{EXAMPLE}->average", "7 / 4"),
         CallTranslation(aggregates.average),
     ),
     Operator(
@@ -196,41 +196,41 @@ ROWS = (
     Operator(
         "Collection(T)->maxValue : T",
         ValueFunction(largest),
-        "The largest element; null of none.",
-        (f"{FOUR}->maxValue", "3"),
+        "The largest element; null for an empty collection.",
+        (f"{EXAMPLE}->maxValue", "3"),
         CallTranslation(aggregates.largest),
     ),
     Operator(
         "Collection(T)->minValue : T",
         ValueFunction(smallest),
-        "The smallest element; null of none.",
-        (f"{FOUR}->minValue", "1"),
+        "The smallest element; null for an empty collection.",
+        (f"{EXAMPLE}->minValue", "1"),
         CallTranslation(aggregates.smallest),
     ),
     Operator(
         "Collection(T)->max : T",
         ValueFunction(largest),
         "As `maxValue`; the OMG's name.",
-        (f"{FOUR}->max", "3"),
+        (f"{EXAMPLE}->max", "3"),
         CallTranslation(aggregates.largest),
     ),
     Operator(
         "Collection(T)->min : T",
         ValueFunction(smallest),
         "As `minValue`; the OMG's name.",
-        (f"{FOUR}->min", "1"),
+        (f"{EXAMPLE}->min", "1"),
         CallTranslation(aggregates.smallest),
     ),
     Operator(
         "Collection(T)->asCommaList : String",
         EvaluationFunction(lambda run, items: separated(run, items, ", ")),
-        "All elements as texts, with `, ` between them.",
-        (f"{FOUR}->asCommaList", "'3, 1, 2, 1'"),
+        "All elements as text, with `, ` between them.",
+        (f"{EXAMPLE}->asCommaList", "'3, 1, 2, 1'"),
     ),
     Operator(
         "Collection(T)->asSeparatedList(String) : String",
         EvaluationFunction(separated),
-        "All elements as texts, with a separator between them.",
-        (f"{FOUR}->asSeparatedList('-')", "'3-1-2-1'"),
+        "All elements as text, with a separator between them.",
+        (f"{EXAMPLE}->asSeparatedList('-')", "'3-1-2-1'"),
     ),
 )

@@ -1,4 +1,4 @@
-"""Texts in a form of their own: numbers, addresses, HTML, JSON, patterns."""
+"""Conversions of texts: numbers, URLs, HTML, JSON and patterns."""
 
 import html
 import json
@@ -44,7 +44,7 @@ def number_as(run: Evaluation, number: Number, pattern: str) -> str:
 
 
 def json_property(text: str, name: str) -> str | None:
-    """As a text, what is no text as JSON; null where there is no such property."""
+    """Return a property as text, and as JSON if it is no text; null where there is no such property."""
     try:
         found: Any = json.loads(text)
     except RecursionError:
@@ -55,84 +55,85 @@ def json_property(text: str, name: str) -> str | None:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else text_of(value)
 
 
-ROWS = (
+OPERATORS = (
     Operator(
         "String.urlEncode : String",
         ValueFunction(lambda text: urllib.parse.quote(text, safe="")),
-        "As a part of an address.",
+        "The text encoded as a part of a URL.",
         ("'a b&c'.urlEncode", "'a%20b%26c'"),
     ),
     Operator(
         "String.urlDecode : String",
         ValueFunction(urllib.parse.unquote),
-        "What `urlEncode` was given.",
+        "The text that `urlEncode` encoded.",
         ("'a%20b'.urlDecode", "'a b'"),
     ),
     Operator(
         "String.htmlEncode : String",
         ValueFunction(html.escape),
-        "As text in HTML.",
+        "The text escaped for HTML.",
         ("'a < b'.htmlEncode", "'a &lt; b'"),
     ),
     Operator(
         "String.htmlDecode : String",
         ValueFunction(html.unescape),
-        "What `htmlEncode` was given.",
+        "The text that `htmlEncode` escaped.",
         ("'a &lt; b'.htmlDecode", "'a < b'"),
     ),
     Operator(
         "String.toInteger : Integer",
         ValueFunction(whole_number),
-        "The whole number that it is; null if it is none.",
+        "The whole number that the text denotes; null if it denotes none.",
         ("'42'.toInteger", "42"),
     ),
     Operator(
         "String.toDecimal : Decimal",
         ValueFunction(decimal_number),
-        "The number that it is; null if it is none.",
+        "The number that the text denotes; null if it denotes none.",
         ("'4.2'.toDecimal", "4.2"),
     ),
     Operator(
         "N.toString(String) : String",
         EvaluationFunction(number_as),
-        "As .NET's formats write it: `D4`, `F2`, `N0`, `P1`, `X`, or a picture such as `000`, `#,##0.00` and `0.0%`.",
+        "The number in one of .NET's formats: `D4`, `F2`, `N0`, `P1`, `X`, or a picture such as `000`, `#,##0.00` "
+        "and `0.0%`.",
         ("7.toString('000')", "'007'"),
     ),
     Operator(
         "Type(Integer).parse(String) : Integer",
         ValueFunction(lambda kind, text: needed(whole_number(text), text, "Integer")),
-        "The whole number that a text is. Another text is an error.",
+        "The whole number that a text denotes; any other text is an error.",
         ("Integer.parse('42')", "42"),
     ),
     Operator(
         "Type(Integer).tryParse(String) : Integer",
         ValueFunction(lambda kind, text: whole_number(text)),
-        "As `parse`, but another text gives null.",
+        "As `parse`, but null for any other text.",
         ("Integer.tryParse('x')", "null"),
     ),
     Operator(
         "Type(Decimal).parse(String) : Decimal",
         ValueFunction(lambda kind, text: needed(decimal_number(text), text, "Decimal")),
-        "The number that a text is. Another text is an error.",
+        "The number that a text denotes; any other text is an error.",
         ("Decimal.parse('4.2')", "4.2"),
     ),
     Operator(
         "Type(Decimal).tryParse(String) : Decimal",
         ValueFunction(lambda kind, text: decimal_number(text)),
-        "As `parse`, but another text gives null.",
+        "As `parse`, but null for any other text.",
         ("Decimal.tryParse('x')", "null"),
     ),
     Operator(
         "String.regExpMatch(String) : Boolean",
         EvaluationFunction(like_pattern),
-        "Whether a part of it is as a pattern says: `. [a-z] [^a-z] \\d \\w \\s ^ $ ( ) * + ? {m,n}`, and `|` between "
-        "patterns. It takes no longer than the lengths of both say.",
+        "True if a part of the text matches a pattern: `. [a-z] [^a-z] \\d \\w \\s ^ $ ( ) * + ? {m,n}`, and `|` "
+        "between alternatives. The lengths of both bound the time.",
         ("'AB-12'.regExpMatch('^[A-Z]+-[0-9]{2}$')", "true"),
     ),
     Operator(
         "String.jsonGetProp(String) : String",
         ValueFunction(json_property),
-        "A property of the object that it is in JSON, as a text; what has parts as JSON; null if there is none.",
+        "A property of a JSON object as text, objects and arrays as JSON; null if there is none.",
         ("'{\"id\": 7}'.jsonGetProp('id')", "'7'"),
     ),
 )

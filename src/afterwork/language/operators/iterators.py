@@ -1,4 +1,4 @@
-"""What is done with each element of a collection. An element for which a condition is null doesn't meet it."""
+"""Operators that evaluate a lambda for each element. A condition that is null is not met."""
 
 from collections import deque, namedtuple
 from typing import Any
@@ -56,7 +56,7 @@ def rejected(frame: Frame, items: Items, each: Each) -> Items:
 def collected(frame: Frame, items: Items, each: Each) -> Items:
     slot, body = each
     found: Items = []
-    for item in list(items):  # the body of an action may change the end that it goes over
+    for item in list(items):  # the body of an action may change the association end that it goes over
         frame[slot] = item
         value = body(frame)
         if isinstance(value, list):
@@ -89,7 +89,7 @@ def one(frame: Frame, items: Items, each: Each) -> bool:
 
 
 def values(frame: Frame, items: Items, each: Each) -> Items:
-    """What a lambda gives for each element, nulls included."""
+    """Return the value of a lambda for each element, nulls included."""
     slot, body = each
     found = []
     for item in items:
@@ -112,7 +112,7 @@ def descending(frame: Frame, items: Items, each: Each) -> Items:
 
 
 def _by(frame: Frame, items: Items, each: Each, *, reverse: bool) -> Items:
-    """Stable: what sorts alike stays in the order that it had."""
+    """Sort stably: elements that sort alike keep their order."""
     by = [SortKey(value) for value in values(frame, items, each)]
     return [items[place] for place in sorted(range(len(items)), key=by.__getitem__, reverse=reverse)]
 
@@ -125,7 +125,7 @@ def grouped(frame: Frame, items: Items, each: Each) -> Items:
 
 
 def closure(frame: Frame, items: Items, each: Each) -> Items:
-    """All that can be reached. What was seen is not looked at again, so circles end."""
+    """Collect everything that can be reached. Elements seen before are not visited again, so cycles end."""
     slot, body = each
     found = {equality_key(item): item for item in items}
     waiting = deque(found.values())
@@ -144,102 +144,101 @@ def distinct(frame: Frame, items: Items, each: Each) -> Items:
     return unique(collected(frame, items, each))
 
 
-FOUR = "Sequence{3, 1, 2, 1}"
+EXAMPLE = "Sequence{3, 1, 2, 1}"
 
-ROWS = (
+OPERATORS = (
     Operator(
         "Collection(T)->select(T | Boolean) : Self",
         FrameFunction(selected),
         "The elements that meet a condition.",
-        (f"{FOUR}->select(n | n < 3)", "Sequence{1, 2, 1}"),
+        (f"{EXAMPLE}->select(n | n < 3)", "Sequence{1, 2, 1}"),
         CallTranslation(iterators.select),
     ),
     Operator(
         "Collection(T)->reject(T | Boolean) : Self",
         FrameFunction(rejected),
         "The elements that don't meet a condition.",
-        (f"{FOUR}->reject(n | n < 3)", "Sequence{3}"),
+        (f"{EXAMPLE}->reject(n | n < 3)", "Sequence{3}"),
         CallTranslation(iterators.reject),
     ),
     Operator(
         "Collection(T)->collect(T | U) : Gathered(U)",
         FrameFunction(collected),
-        "What an expression gives for each element: flat, without nulls. Several expressions give a tuple.",
-        (f"{FOUR}->collect(n | n * 2)", "Sequence{6, 2, 4, 2}"),
+        "The values of an expression for each element, flat and without nulls. Several expressions give a tuple.",
+        (f"{EXAMPLE}->collect(n | n * 2)", "Sequence{6, 2, 4, 2}"),
         CallTranslation(iterators.collect),
     ),
     Operator(
         "Collection(T)->exists(T | Boolean) : Boolean",
         FrameFunction(exists),
-        "Whether an element meets a condition.",
-        (f"{FOUR}->exists(n | n > 2)", "true"),
+        "True if an element meets a condition.",
+        (f"{EXAMPLE}->exists(n | n > 2)", "true"),
         CallTranslation(iterators.exists),
     ),
     Operator(
         "Collection(T)->forAll(T | Boolean) : Boolean",
         FrameFunction(for_all),
-        "Whether all elements meet a condition.",
-        (f"{FOUR}->forAll(n | n > 2)", "false"),
+        "True if all elements meet a condition.",
+        (f"{EXAMPLE}->forAll(n | n > 2)", "false"),
         CallTranslation(iterators.for_all),
     ),
     Operator(
         "Collection(T)->any(T | Boolean) : T",
         FrameFunction(any_of),
         "The first element that meets a condition; null if there is none.",
-        (f"{FOUR}->any(n | n < 3)", "1"),
+        (f"{EXAMPLE}->any(n | n < 3)", "1"),
         CallTranslation(ordered_access.any_of),
     ),
     Operator(
         "Collection(T)->one(T | Boolean) : Boolean",
         FrameFunction(one),
-        "Whether exactly one element meets a condition.",
-        (f"{FOUR}->one(n | n = 1)", "false"),
+        "True if exactly one element meets a condition.",
+        (f"{EXAMPLE}->one(n | n = 1)", "false"),
         CallTranslation(iterators.one),
     ),
     Operator(
         "Collection(T)->isUnique(T | U) : Boolean",
         FrameFunction(is_unique),
-        "Whether an expression gives something else for each element.",
-        (f"{FOUR}->isUnique(n | n)", "false"),
+        "True if an expression has a different value for each element.",
+        (f"{EXAMPLE}->isUnique(n | n)", "false"),
     ),
     Operator(
         "Collection(T)->orderBy(T | U) : Sequence(T)",
         FrameFunction(ascending),
-        "Sorted by what an expression gives, or several, one after the other; null first. "
-        "What sorts alike keeps its order.",
-        (f"{FOUR}->orderBy(n | n)", "Sequence{1, 1, 2, 3}"),
+        "The elements sorted by one or several expressions, null first. Elements that sort alike keep their order.",
+        (f"{EXAMPLE}->orderBy(n | n)", "Sequence{1, 1, 2, 3}"),
         CallTranslation(iterators.order_by),
     ),
     Operator(
         "Collection(T)->orderDescending(T | U) : Sequence(T)",
         FrameFunction(descending),
-        "As `orderBy`, from the largest, null last.",
-        (f"{FOUR}->orderDescending(n | n)", "Sequence{3, 2, 1, 1}"),
+        "As `orderBy`, in descending order, null last.",
+        (f"{EXAMPLE}->orderDescending(n | n)", "Sequence{3, 2, 1, 1}"),
         CallTranslation(iterators.order_descending),
     ),
     Operator(
         "Collection(T)->sortedBy(T | U) : Sequence(T)",
         FrameFunction(ascending),
         "As `orderBy`; the OMG's name.",
-        (f"{FOUR}->sortedBy(n | 0 - n)", "Sequence{3, 2, 1, 1}"),
+        (f"{EXAMPLE}->sortedBy(n | 0 - n)", "Sequence{3, 2, 1, 1}"),
         CallTranslation(iterators.order_by),
     ),
     Operator(
         "Collection(T)->groupBy(T | U) : Sequence(Pair(U, Sequence(T)))",
         FrameFunction(grouped),
-        "The elements by what an expression gives, as tuples of `key` and `items`.",
-        (f"{FOUR}->groupBy(n | n > 1)->collect(g | g.items->size)", "Sequence{2, 2}"),
+        "The elements grouped by an expression, as tuples of `key` and `items`.",
+        (f"{EXAMPLE}->groupBy(n | n > 1)->collect(g | g.items->size)", "Sequence{2, 2}"),
     ),
     Operator(
         "Collection(T)->closure(T | Any) : Set(T)",
         FrameFunction(closure),
-        "The elements, and all that can be reached from them.",
+        "The elements, and all others that an expression reaches from them.",
         ("Set{1}->closure(n | if n < 4 then n + 1 else null endif)", "Set{1, 2, 3, 4}"),
     ),
     Operator(
         "Collection(T)->foreach(T | Any) : Nothing",
         FrameFunction(for_each),
-        "Does something with each element. It gives nothing.",
-        (f"{FOUR}->foreach(n | n)", "null"),
+        "Evaluates an expression for each element, and gives nothing.",
+        (f"{EXAMPLE}->foreach(n | n)", "null"),
     ),
 )

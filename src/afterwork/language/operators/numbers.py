@@ -8,31 +8,31 @@ from afterwork.language.run.values import rounded, text_of
 from afterwork.language.sql import columns
 from afterwork.language.typed.operator import ColumnTranslation, Operator, ValueFunction
 
-MOST_DIGITS = 100
-"""Digits before the point of a decimal that is calculated."""
+MAX_WHOLE_DIGITS = 100
+"""The most digits before the point of a calculated decimal."""
 
 Number = Any  # int, float or Decimal: which of them, the signatures say
 
 
-def _alike(one: Number, other: Number) -> tuple[Number, Number]:
-    """Both as floats if one is: Python doesn't mix floats and decimals."""
+def _of_one_class(one: Number, other: Number) -> tuple[Number, Number]:
+    """Return both as floats if one is: Python doesn't mix floats and decimals."""
     if isinstance(one, float) != isinstance(other, float):
         return float(one), float(other)
     return one, other
 
 
 def add(one: Number, other: Number) -> Number:
-    one, other = _alike(one, other)
+    one, other = _of_one_class(one, other)
     return _finite(one + other)
 
 
 def subtract(one: Number, other: Number) -> Number:
-    one, other = _alike(one, other)
+    one, other = _of_one_class(one, other)
     return _finite(one - other)
 
 
 def multiply(one: Number, other: Number) -> Number:
-    one, other = _alike(one, other)
+    one, other = _of_one_class(one, other)
     return _finite(one * other)
 
 
@@ -40,7 +40,7 @@ def _finite(number: Number) -> Number:
     too_large = (
         not math.isfinite(number)
         if isinstance(number, float)
-        else isinstance(number, Decimal) and (number.adjusted() > MOST_DIGITS)
+        else isinstance(number, Decimal) and (number.adjusted() > MAX_WHOLE_DIGITS)
     )
     if too_large:
         raise ArithmeticError("A number is too large.")
@@ -56,7 +56,7 @@ def divide_decimals(one: Number, other: Number) -> Decimal | None:
 
 
 def whole_quotient(one: int, other: int) -> int | None:
-    """Towards zero, as OCL and the databases do it; Python's `//` goes down."""
+    """Round towards zero, as OCL and the databases do; Python's `//` rounds down."""
     if other == 0:
         return None
     quotient = abs(one) // abs(other)
@@ -77,7 +77,7 @@ def ceiling(number: Number) -> int:
 
 
 def nearest(number: Number) -> int:
-    """Of two that are as near, the larger one (OCL 2.4, 11.5.1)."""
+    """Round halves up (OCL 2.4, 11.5.1)."""
     return floor(number + (0.5 if isinstance(number, float) else Decimal("0.5")))
 
 
@@ -90,11 +90,11 @@ def to_places(number: Number, places: int) -> Number:
 
 
 def larger(one: Number, other: Number) -> Number:
-    return max(_alike(one, other))
+    return max(_of_one_class(one, other))
 
 
 def smaller(one: Number, other: Number) -> Number:
-    return min(_alike(one, other))
+    return min(_of_one_class(one, other))
 
 
 def square_root(number: Number) -> float | None:
@@ -105,7 +105,7 @@ def as_text(value: Any) -> str:
     return text_of(value)
 
 
-ROWS = (
+OPERATORS = (
     Operator("N + N : N", ValueFunction(add), "The sum.", ("1 + 2.5", "3.5"), ColumnTranslation(columns.add)),
     Operator(
         "N - N : N", ValueFunction(subtract), "The difference.", ("5 - 7", "-2"), ColumnTranslation(columns.subtract)
@@ -116,7 +116,7 @@ ROWS = (
     Operator(
         "Integer / Integer : Real",
         ValueFunction(divide_floats),
-        "The quotient, also of whole numbers. By zero it is null.",
+        "The quotient, a Real even of whole numbers; null for a division by zero.",
         ("7 / 2", "3.5"),
         ColumnTranslation(columns.divide_floats),
     ),
@@ -137,87 +137,87 @@ ROWS = (
     Operator(
         "Integer.divide(Integer) : Real",
         ValueFunction(divide_floats),
-        "As `/` between its operands.",
+        "As the operator `/`.",
         ("7.divide(2)", "3.5"),
         ColumnTranslation(columns.divide_floats),
     ),
     Operator(
         "Decimal.divide(Decimal) : Decimal",
         ValueFunction(divide_decimals),
-        "As `/` between its operands.",
+        "As the operator `/`.",
         ("1.5.divide(3)", "0.5"),
         ColumnTranslation(columns.divide_decimals),
     ),
     Operator(
         "Real.divide(Real) : Real",
         ValueFunction(divide_floats),
-        "As `/` between its operands.",
+        "As the operator `/`.",
         ("7.toReal.divide(2)", "3.5"),
         ColumnTranslation(columns.divide_floats),
     ),
     Operator(
         "Integer div Integer : Integer",
         ValueFunction(whole_quotient),
-        "How often the second is in the first, towards zero.",
+        "The whole quotient, rounded towards zero.",
         ("-7 div 2", "-3"),
         ColumnTranslation(columns.whole_quotient),
     ),
     Operator(
         "Integer mod Integer : Integer",
         ValueFunction(remainder),
-        "What `div` leaves, with the sign of the first.",
+        "The remainder of `div`, with the sign of the first operand.",
         ("-7 mod 2", "-1"),
         ColumnTranslation(columns.remainder),
     ),
     Operator(
         "- N : N",
         ValueFunction(lambda number: -number),
-        "The negative.",
+        "The negated number.",
         ("-(3)", "0 - 3"),
         ColumnTranslation(columns.negative),
     ),
     Operator(
         "Integer.div(Integer) : Integer",
         ValueFunction(whole_quotient),
-        "As `div` between its operands.",
+        "As the operator `div`.",
         ("7.div(2)", "3"),
         ColumnTranslation(columns.whole_quotient),
     ),
     Operator(
         "Integer.mod(Integer) : Integer",
         ValueFunction(remainder),
-        "As `mod` between its operands.",
+        "As the operator `mod`.",
         ("7.mod(2)", "1"),
         ColumnTranslation(columns.remainder),
     ),
     Operator(
-        "N.abs : N", ValueFunction(abs), "Without its sign.", ("(-3).abs", "3"), ColumnTranslation(columns.absolute)
+        "N.abs : N", ValueFunction(abs), "The absolute value.", ("(-3).abs", "3"), ColumnTranslation(columns.absolute)
     ),
     Operator(
         "N.floor : Integer",
         ValueFunction(floor),
-        "The largest whole number below.",
+        "The largest whole number that is not greater.",
         ("(-1.5).floor", "-2"),
         ColumnTranslation(columns.floor),
     ),
     Operator(
         "N.ceiling : Integer",
         ValueFunction(ceiling),
-        "The smallest whole number above.",
+        "The smallest whole number that is not less.",
         ("(-1.5).ceiling", "-1"),
         ColumnTranslation(columns.ceiling),
     ),
     Operator(
         "N.round : Integer",
         ValueFunction(nearest),
-        "The nearest whole number, of two the larger.",
+        "The nearest whole number; halves round up.",
         ("2.5.round", "3"),
         ColumnTranslation(columns.nearest),
     ),
     Operator(
         "N.round(Integer) : N",
         ValueFunction(to_places),
-        "To so many decimal places, halves to even.",
+        "The number rounded to decimal places; halves round to even.",
         ("2.345.round(2)", "2.34"),
     ),
     Operator(
@@ -237,20 +237,20 @@ ROWS = (
     Operator(
         "N.sqrt : Real",
         ValueFunction(square_root),
-        "The square root; of a negative number null.",
+        "The square root; null for a negative number.",
         ("9.sqrt", "3.toReal"),
     ),
     Operator(
         "N.toReal : Real",
         ValueFunction(float),
-        "As a Real.",
+        "The number as a Real.",
         ("1.toReal", "2 / 2"),
         ColumnTranslation(columns.as_float),
     ),
     Operator(
         "N.toDecimal : Decimal",
         ValueFunction(lambda number: Decimal(str(number))),
-        "As a Decimal.",
+        "The number as a Decimal.",
         ("(1 / 2).toDecimal", "0.5"),
     ),
 )

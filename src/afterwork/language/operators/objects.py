@@ -1,4 +1,4 @@
-"""What all values and objects can be asked for."""
+"""Operators of any value, and of any object."""
 
 import uuid
 from typing import Any
@@ -18,7 +18,7 @@ from afterwork.language.typed.operator import (
 )
 
 Lazy = tuple[int, Closure]
-"""An operand that is asked for only where it matters."""
+"""An operand that is evaluated only where it matters."""
 
 
 def when_true(frame: Frame, condition: Any, then: Lazy) -> Any:
@@ -30,7 +30,7 @@ def case_true_false(frame: Frame, condition: Any, yes: Lazy, no: Lazy) -> Any:
 
 
 def in_state(run: Evaluation, obj: Any, state: str) -> bool:
-    """An object of another class of its family may be in a state that this one has not."""
+    """Return whether an object is in a state of its own class or of another class of its family."""
     if any(attribute.is_in(getattr(obj, attribute.key), state) for attribute in run.names.states(type(obj))):
         return True
     if not run.names.has_state(inspect(obj).mapper.base_mapper.class_, state):
@@ -57,7 +57,7 @@ def is_dirty(obj: Any) -> bool:
 
 
 def is_dirty_member(run: Evaluation, obj: Any, name: str) -> bool:
-    """Whether it holds another value than the database, as far as is known."""
+    """Return whether a member has another value than the database, as far as the session knows."""
     member = run.names.find_member(type(obj), name)
     if member is None:
         raise ValueError(f"{type(obj).__name__} has no member {name[:40]!r}.")
@@ -73,25 +73,25 @@ def is_null_or_empty(value: Any) -> bool:
     return value == "" or not as_elements(value)
 
 
-ROWS = (
+OPERATORS = (
     Operator(
         "not Boolean? : Boolean",
         ValueFunction(lambda value: not value),
-        "True if it is false or null.",
+        "True if the operand is false or null.",
         ("not false", "true"),
         ColumnTranslation(columns.negated),
     ),
     Operator(
         "Any?.isNull : Boolean",
         ValueFunction(lambda value: value is None),
-        "Whether it is null.",
+        "True if the value is null.",
         ("null.isNull", "true"),
         CallTranslation(objects.is_null),
     ),
     Operator(
         "Any?.notNull : Boolean",
         ValueFunction(not_null),
-        "Whether it is not null.",
+        "True if the value is not null.",
         ("1.notNull", "true"),
         CallTranslation(objects.not_null),
     ),
@@ -105,62 +105,62 @@ ROWS = (
     Operator(
         "Any?->isNullOrEmpty : Boolean",
         ValueFunction(is_null_or_empty),
-        "Whether it is null or has no characters.",
+        "True if the value is null, or an empty text or collection.",
         ("''->isNullOrEmpty", "true"),
         CallTranslation(objects.is_null_or_empty),
     ),
     Operator(
         "Any?.isNullOrEmpty : Boolean",
         ValueFunction(is_null_or_empty),
-        "Whether it is null or has no characters.",
+        "True if the value is null, or an empty text or collection.",
         ("''.isNullOrEmpty", "true"),
         CallTranslation(objects.is_null_or_empty),
     ),
     Operator(
         "Boolean?.whenTrue(T?) : T",
         FrameFunction(when_true),
-        "The value, or the action, if it is true; else null.",
+        "The value of the operand, or the effect of the action, if the condition is true; else null.",
         ("true.whenTrue(1)", "1"),
         CallTranslation(objects.when_true),
     ),
     Operator(
         "Boolean?.caseTrueFalse(T?, T?) : T",
         FrameFunction(case_true_false),
-        "The first value if it is true, else the second.",
+        "The first value if the condition is true, else the second.",
         ("false.caseTrueFalse(1, 2)", "2"),
         CallTranslation(objects.case_true_false),
     ),
     Operator(
         "Value?.asString : String",
         ValueFunction(text_of),
-        "As a text; null is an empty one.",
+        "The value as text; an empty text for null.",
         ("1.5.asString", "'1.5'"),
     ),
     Operator("Value?.toString : String", ValueFunction(text_of), "As `asString`.", ("true.toString", "'true'")),
     Operator(
         "Object.externalId : String",
         EvaluationFunction(lambda run, obj: run.names.external_id(obj)),
-        "The text that names an object, `Customer!42`; null before it has its key.",
+        "The external id of the object, such as `Customer!42`; null before it has its key.",
         ("self.externalId", "'Customer!1'"),
     ),
     Operator(
         "Object.oclIsKindOf(Type(O)) : Boolean",
         ValueFunction(isinstance),
-        "Whether an object is of a class or of a subclass of it.",
+        "True if the object is of a class or of one of its subclasses.",
         ("self.oclIsKindOf(Customer)", "true"),
         CallTranslation(classes.is_kind_of),
     ),
     Operator(
         "Object.oclIsTypeOf(Type(O)) : Boolean",
         ValueFunction(is_exactly),
-        "Whether an object is of exactly a class.",
+        "True if the object is of exactly a class.",
         ("self.oclIsTypeOf(VipCustomer)", "false"),
         CallTranslation(classes.is_type_of),
     ),
     Operator(
         "Object.oclAsType(Type(O)) : O",
         ValueFunction(as_type),
-        "The object, known to be of a class. Another one is an error.",
+        "The object as one of a class; an object of another class is an error.",
         ("self.oclAsType(Customer) = self", "true"),
     ),
     Operator(
@@ -172,28 +172,30 @@ ROWS = (
     Operator(
         "Object.oclIsInState(State) : Boolean",
         EvaluationFunction(in_state),
-        "Whether an object is in a state, or in one within it: `#Active`, `#Machine.Active`, `#Outer.Active`. A state "
-        "that no machine of its class has is an error.",
+        "True if the object is in a state, or in one nested in it: `#Active`, `#Machine.Active`, `#Outer.Active`. A "
+        "state that no machine of its class has is an error.",
         ("self.oclIsInState(#Active)", "true"),
         CallTranslation(object_states.in_state),
     ),
     Operator(
         "Object.isDirty : Boolean",
         ValueFunction(is_dirty),
-        "Whether it has changes that are not yet saved.",
+        "True if the object has unsaved changes.",
         ("self.isDirty", "false"),
     ),
     Operator(
         "Object.isDirtyMember(String) : Boolean",
         EvaluationFunction(is_dirty_member),
-        "Whether one member has a change that is not yet saved.",
+        "True if a member has an unsaved change.",
         ("self.isDirtyMember('name')", "false"),
     ),
-    Operator("O.oclType : Type(O)", ValueFunction(type), "Its class.", ("self.oclType = Customer", "true")),
+    Operator(
+        "O.oclType : Type(O)", ValueFunction(type), "The class of the object.", ("self.oclType = Customer", "true")
+    ),
     Operator(
         "Object.typeName : String",
         ValueFunction(lambda obj: type(obj).__name__),
-        "The name of its class.",
+        "The name of the object's class.",
         ("self.typeName", "'Customer'"),
     ),
     Operator(

@@ -1,4 +1,4 @@
-"""Texts. Places are counted from 1; letters are compared by their code points, on every database."""
+"""Texts. Positions are counted from 1; letters are compared by their code points, on every database."""
 
 import re
 from typing import Any
@@ -26,16 +26,16 @@ def replaced(run: Evaluation, text: str, old: str, new: str) -> str:
     return text.replace(old, new)
 
 
-def place_of(text: str, part: str) -> int:
+def position_of(text: str, part: str) -> int:
     return text.find(part) + 1
 
 
 def padded_left(run: Evaluation, text: str, width: int, fill: str = " ") -> str:
-    return text.rjust(_width(run, width), _one(fill))
+    return text.rjust(_width(run, width), _single_character(fill))
 
 
 def padded_right(run: Evaluation, text: str, width: int, fill: str = " ") -> str:
-    return text.ljust(_width(run, width), _one(fill))
+    return text.ljust(_width(run, width), _single_character(fill))
 
 
 def _width(run: Evaluation, width: int) -> int:
@@ -43,7 +43,7 @@ def _width(run: Evaluation, width: int) -> int:
     return width
 
 
-def _one(fill: str) -> str:
+def _single_character(fill: str) -> str:
     if len(fill) != 1:
         raise ValueError("It pads with one character.")
     return fill
@@ -55,19 +55,19 @@ def parts(run: Evaluation, text: str, separator: str) -> list[str]:
 
 
 def like(text: str, pattern: str) -> bool:
-    """As LIKE does it: % is any text, _ one character. In time that the lengths bound, whatever the pattern."""
-    place, where, star, tried = 0, 0, -1, 0
-    while place < len(text):
-        if where < len(pattern) and pattern[where] == "%":
-            star, tried, where = where, place, where + 1
-        elif where < len(pattern) and pattern[where] in {"_", text[place]}:
-            place, where = place + 1, where + 1
-        elif star >= 0:
-            tried, where = tried + 1, star + 1
-            place = tried
+    """Match a pattern as LIKE does: % is any text, _ one character. The lengths bound the time."""
+    index, at, star, retry = 0, 0, -1, 0
+    while index < len(text):
+        if at < len(pattern) and pattern[at] == "%":
+            star, retry, at = at, index, at + 1
+        elif at < len(pattern) and pattern[at] in {"_", text[index]}:
+            index, at = index + 1, at + 1
+        elif star >= 0:  # let the last % take one more character
+            retry, at = retry + 1, star + 1
+            index = retry
         else:
             return False
-    return not pattern[where:].strip("%")
+    return not pattern[at:].strip("%")
 
 
 def like_in_run(run: Evaluation, text: str, pattern: str) -> bool:
@@ -96,37 +96,37 @@ def formatted(run: Evaluation, kind: object, pattern: str, *values: Any) -> str:
     return re.sub(r"\{([0-9]{1,3})\}", filled, pattern)
 
 
-ROWS = (
+OPERATORS = (
     Operator(
         "String? + String? : String",
         ValueFunction(concatenated),
-        "One after the other. Null is an empty text.",
+        "The concatenation; null counts as an empty text.",
         ("'a' + null + 'b'", "'ab'"),
         ColumnTranslation(columns.concatenated),
     ),
     Operator(
         "String? + Value? : String",
         ValueFunction(concatenated),
-        "A text, and any value as a text.",
+        "The concatenation of a text with any value as text.",
         ("'no ' + 1", "'no 1'"),
     ),
     Operator(
         "Value? + String? : String",
         ValueFunction(concatenated),
-        "Any value as a text, and a text.",
+        "The concatenation of any value as text with a text.",
         ("1 + ' of'", "'1 of'"),
     ),
     Operator(
         "String.concat(String) : String",
         ValueFunction(concatenated),
-        "One after the other; null if one is null.",
+        "The concatenation; null if either is null.",
         ("'a'.concat('b')", "'ab'"),
         ColumnTranslation(columns.joined),
     ),
     Operator(
         "String.length : Integer",
         ValueFunction(len),
-        "How many characters it has.",
+        "The number of characters.",
         ("'abc'.length", "3"),
         ColumnTranslation(columns.length),
     ),
@@ -140,72 +140,72 @@ ROWS = (
     Operator(
         "String.substring(Integer, Integer) : String",
         ValueFunction(part),
-        "From one place to another, both included.",
+        "The characters from one position to another, both included.",
         ("'hello'.substring(2, 3)", "'el'"),
         ColumnTranslation(columns.part),
     ),
     Operator(
         "String.at(Integer) : String",
         ValueFunction(lambda text, place: part(text, place, place) or None),
-        "The character at a place; null if there is none.",
+        "The character at a position; null if there is none.",
         ("'abc'.at(2)", "'b'"),
     ),
     Operator(
         "String.characters : Sequence(String)",
         ValueFunction(list),
-        "Its characters.",
+        "The characters of the text.",
         ("'ab'.characters", "Sequence{'a', 'b'}"),
     ),
     Operator(
         "String.startsWith(String) : Boolean",
         ValueFunction(str.startswith),
-        "Whether it begins with another.",
+        "True if the text begins with another.",
         ("'abc'.startsWith('ab')", "true"),
         ColumnTranslation(columns.starts_with),
     ),
     Operator(
         "String.endsWith(String) : Boolean",
         ValueFunction(str.endswith),
-        "Whether it ends with another.",
+        "True if the text ends with another.",
         ("'abc'.endsWith('bc')", "true"),
         ColumnTranslation(columns.ends_with),
     ),
     Operator(
         "String.contains(String) : Boolean",
         ValueFunction(lambda text, part: part in text),
-        "Whether another is in it.",
+        "True if the text contains another.",
         ("'abc'.contains('b')", "true"),
         ColumnTranslation(columns.contains),
     ),
     Operator(
         "String.indexOf(String) : Integer",
-        ValueFunction(place_of),
-        "The first place where another is; 0 if it is not there.",
+        ValueFunction(position_of),
+        "The first position of another text; 0 if there is none.",
         ("'abc'.indexOf('c')", "3"),
         ColumnTranslation(columns.place_of),
     ),
     Operator(
         "String.replace(String, String) : String",
         EvaluationFunction(replaced),
-        "With another text in place of each part.",
+        "The text with each occurrence of a part replaced.",
         ("'a-b-c'.replace('-', '+')", "'a+b+c'"),
         ColumnTranslation(columns.replaced),
     ),
     Operator(
         "String.split(String) : Sequence(String)",
         EvaluationFunction(parts),
-        "What lies between a separator.",
+        "The parts between the occurrences of a separator.",
         ("'a;b'.split(';')", "Sequence{'a', 'b'}"),
     ),
     Operator(
         "String.trim : String",
         ValueFunction(lambda text: text.strip(" ")),
-        "Without spaces at both ends.",
+        "The text without spaces at both ends.",
         ("' a '.trim", "'a'"),
         ColumnTranslation(columns.trimmed),
     ),
-    Operator("String.toUpper : String", ValueFunction(str.upper), "In capital letters.", ("'aé'.toUpper", "'AÉ'")),
-    Operator("String.toLower : String", ValueFunction(str.lower), "In small letters.", ("'AÉ'.toLower", "'aé'")),
+    Operator("String.toUpper : String", ValueFunction(str.upper), "The text in upper case.", ("'aé'.toUpper", "'AÉ'")),
+    Operator("String.toLower : String", ValueFunction(str.lower), "The text in lower case.", ("'AÉ'.toLower", "'aé'")),
     Operator(
         "String.toUpperCase : String",
         ValueFunction(str.upper),
@@ -221,45 +221,45 @@ ROWS = (
     Operator(
         "String.equalsIgnoreCase(String) : Boolean",
         ValueFunction(lambda one, other: one.casefold() == other.casefold()),
-        "Whether two differ in nothing but capitals.",
+        "True if the texts differ at most in case.",
         ("'Aé'.equalsIgnoreCase('aÉ')", "true"),
     ),
     Operator(
         "String.padLeft(Integer, [String]) : String",
         EvaluationFunction(padded_left),
-        "With spaces, or another character, before it up to a length.",
+        "The text padded on the left to a length, with spaces or another character.",
         ("'7'.padLeft(3, '0')", "'007'"),
     ),
     Operator(
         "String.padRight(Integer, [String]) : String",
         EvaluationFunction(padded_right),
-        "As `padLeft`, but after it.",
+        "As `padLeft`, on the right.",
         ("'7'.padRight(3, '0')", "'700'"),
     ),
     Operator(
         "String.sqlLike(String) : Boolean",
         EvaluationFunction(like_in_run),
-        "Whether it is like a pattern: `%` any text, `_` one character.",
+        "True if the text matches a pattern: `%` for any text, `_` for one character.",
         ("'hello'.sqlLike('h_l%')", "true"),
         ColumnTranslation(columns.like),
     ),
     Operator(
         "String.sqlLikeCaseInsensitive(String) : Boolean",
         EvaluationFunction(like_without_case),
-        "As `sqlLike`, whatever the case of the letters a to z.",
+        "As `sqlLike`, ignoring the case of the letters a to z.",
         ("'Hello'.sqlLikeCaseInsensitive('hELL%')", "true"),
         ColumnTranslation(columns.like_without_case),
     ),
     Operator(
         "Type(String).format(String, Value?...) : String",
         EvaluationFunction(formatted),
-        "A text with values in place of `{0}`, `{1}` …",
+        "The text with values in place of `{0}`, `{1}` …",
         ("String.format('{0} of {1}', 1, 2)", "'1 of 2'"),
     ),
     Operator(
         "Type(String).isNullOrEmpty(String?) : Boolean",
         ValueFunction(lambda kind, text: not text),
-        "Whether a text is null or has no characters.",
+        "True if the text is null or empty.",
         ("String.isNullOrEmpty(null)", "true"),
     ),
 )

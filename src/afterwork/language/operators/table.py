@@ -21,23 +21,23 @@ from afterwork.language.syntax.spelling import folded
 from afterwork.language.typed.operator import Operator
 
 CHAPTERS: Mapping[str, Iterable[Operator]] = {
-    "Numbers": numbers.ROWS,
-    "Texts": (*strings.ROWS, *formats.ROWS),
-    "Moments, dates and spans": (*timestamps.ROWS, *durations.ROWS),
-    "Asking collections": collection_queries.ROWS,
-    "With each element": iterators.ROWS,
-    "Making collections": collection_operations.ROWS,
-    "Values and objects": objects.ROWS,
-    "Classes and changes": (*class_metadata.ROWS, *database_queries.ROWS, *classes.ROWS),
+    "Numbers": numbers.OPERATORS,
+    "Texts": (*strings.OPERATORS, *formats.OPERATORS),
+    "Timestamps, dates and durations": (*timestamps.OPERATORS, *durations.OPERATORS),
+    "Queries of collections": collection_queries.OPERATORS,
+    "Iterators": iterators.OPERATORS,
+    "Collections of collections": collection_operations.OPERATORS,
+    "Values and objects": objects.OPERATORS,
+    "Classes and changes": (*class_metadata.OPERATORS, *database_queries.OPERATORS, *classes.OPERATORS),
 }
-"""The operators as the reference lists them."""
+"""The operators in the order of the reference."""
 
 
 @functools.cache
 def table() -> Mapping[str, tuple[Operator, ...]]:
-    """The operators by their folded names. Of several that fit, the first is meant."""
-    found: dict[str, list[Operator]] = {}
+    """Return the operators by their folded names. Of several that fit, the first is meant."""
+    by_name: dict[str, list[Operator]] = {}
     for rows in CHAPTERS.values():
         for operator in rows:
-            found.setdefault(folded(operator.name), []).append(operator)
-    return {name: tuple(operators) for name, operators in found.items()}
+            by_name.setdefault(folded(operator.name), []).append(operator)
+    return {name: tuple(operators) for name, operators in by_name.items()}

@@ -1,4 +1,4 @@
-"""Moments and dates. Moments are in UTC; one without a time zone is meant in UTC."""
+"""Timestamps and dates. Timestamps are in UTC; one without a time zone is meant in UTC."""
 
 import re
 from datetime import date, datetime
@@ -18,7 +18,7 @@ from afterwork.language.run.values import as_timestamp
 from afterwork.language.sql import columns, timestamp_arithmetic
 from afterwork.language.typed.operator import ColumnTranslation, EvaluationFunction, Operator, ValueFunction
 
-DOTNET = {
+PYTHON_FORMATS = {
     "yyyy": "%Y",
     "yy": "%y",
     "MMMM": "%B",
@@ -34,21 +34,21 @@ DOTNET = {
     "fff": "%f",
     "tt": "%p",
 }
-"""The parts of .NET's formats, as Python writes them."""
+"""The parts of .NET's formats, with those of Python."""
 
-FORMAT = re.compile("|".join(sorted(DOTNET, key=len, reverse=True)))
+FORMAT_PART = re.compile("|".join(sorted(PYTHON_FORMATS, key=len, reverse=True)))
 MICROSECONDS, MILLISECONDS = 6, 3
 
 
 def formatted(value: date, pattern: str) -> str:
-    """As .NET formats it."""
+    """Format a timestamp as .NET does."""
     found: datetime = as_timestamp(value)
 
     def part(match: re.Match[str]) -> str:
-        written = found.strftime(DOTNET[match[0]])
+        written = found.strftime(PYTHON_FORMATS[match[0]])
         return written[:MILLISECONDS] if match[0] == "fff" else written
 
-    return FORMAT.sub(part, pattern)
+    return FORMAT_PART.sub(part, pattern)
 
 
 def read(text: str) -> datetime:
@@ -62,7 +62,7 @@ def read_or_null(text: str) -> datetime | None:
         return None
 
 
-AT = "DateTime.parse('2024-02-29 13:45:10')"
+EXAMPLE = "DateTime.parse('2024-02-29 13:45:10')"
 
 
 def _adding(name: str, unit: int, example: str) -> Operator:
@@ -70,85 +70,85 @@ def _adding(name: str, unit: int, example: str) -> Operator:
     return Operator(
         f"DateTime.{name}(N) : DateTime",
         ValueFunction(lambda value, count: later(value, duration(count, unit))),
-        f"So many {units} later; a negative number is earlier.",
-        (f"{AT}.{name}(1)", f"DateTime.parse('{example}')"),
+        f"The timestamp a number of {units} later; earlier for a negative number.",
+        (f"{EXAMPLE}.{name}(1)", f"DateTime.parse('{example}')"),
         ColumnTranslation(timestamp_arithmetic.adding(unit)),
     )
 
 
 def _reading(name: str, doc: str, example: int, sql: ColumnTranslation) -> Operator:
     value = ValueFunction(lambda found: getattr(as_timestamp(found), name))
-    return Operator(f"DateTime.{name} : Integer", value, doc, (f"{AT}.{name}", str(example)), sql)
+    return Operator(f"DateTime.{name} : Integer", value, doc, (f"{EXAMPLE}.{name}", str(example)), sql)
 
 
-ROWS = (
+OPERATORS = (
     Operator(
         "DateTime + TimeSpan : DateTime",
         ValueFunction(later),
-        "The moment that lies a span later.",
-        (f"{AT} + TimeSpan.fromHours(1)", "DateTime.parse('2024-02-29 14:45:10')"),
+        "The timestamp a duration later.",
+        (f"{EXAMPLE} + TimeSpan.fromHours(1)", "DateTime.parse('2024-02-29 14:45:10')"),
         ColumnTranslation(timestamp_arithmetic.later),
     ),
     Operator(
         "DateTime - TimeSpan : DateTime",
         ValueFunction(earlier),
-        "The moment that lies a span earlier.",
-        (f"{AT} - TimeSpan.fromHours(1)", "DateTime.parse('2024-02-29 12:45:10')"),
+        "The timestamp a duration earlier.",
+        (f"{EXAMPLE} - TimeSpan.fromHours(1)", "DateTime.parse('2024-02-29 12:45:10')"),
         ColumnTranslation(timestamp_arithmetic.earlier),
     ),
     Operator(
         "DateTime - DateTime : TimeSpan",
         ValueFunction(difference),
-        "The span between two moments.",
-        (f"({AT} - {AT}.date).totalHours.floor", "13"),
+        "The duration between two timestamps.",
+        (f"({EXAMPLE} - {EXAMPLE}.date).totalHours.floor", "13"),
         ColumnTranslation(timestamp_arithmetic.between),
     ),
     Operator(
         "Type(DateTime).now : DateTime",
         EvaluationFunction(lambda run, kind: run.now),
-        "The moment; it stands still while an expression is evaluated.",
+        "The current time, which stands still while an expression is evaluated.",
         ("DateTime.now = DateTime.now", "true"),
     ),
     Operator(
         "Type(DateTime).utcNow : DateTime",
         EvaluationFunction(lambda run, kind: run.now),
-        "As `now`: all moments are in UTC.",
+        "As `now`: all timestamps are in UTC.",
         ("DateTime.utcNow = DateTime.now", "true"),
     ),
     Operator(
         "Type(DateTime).today : Date",
         EvaluationFunction(lambda run, kind: as_timestamp(run.now).date()),
-        "The date, in UTC.",
+        "The current date, in UTC.",
         ("DateTime.today = DateTime.now.date", "true"),
     ),
     Operator(
         "Type(Date).today : Date",
         EvaluationFunction(lambda run, kind: as_timestamp(run.now).date()),
-        "The date, in UTC.",
+        "The current date, in UTC.",
         ("Date.today = DateTime.today", "true"),
     ),
     Operator(
         "DateTime.passed : Boolean",
         EvaluationFunction(lambda run, value: passed(as_timestamp(value), run.names.clock)),
-        "Whether a moment has passed. What is calculated with it is calculated again at that moment.",
+        "True if the time has passed. A value derived from it is computed again at that time.",
         ("DateTime.parse('2024-02-29').passed", "true"),
     ),
     Operator(
         "Type(DateTime).parse(String) : DateTime",
         ValueFunction(lambda kind, text: read(text)),
-        "The moment that a text in ISO 8601 names. Another text is an error.",
+        "The timestamp that a text in ISO 8601 denotes; any other text is an error.",
         ("DateTime.parse('2024-02-29').year", "2024"),
     ),
     Operator(
         "Type(DateTime).tryParse(String) : DateTime",
         ValueFunction(lambda kind, text: read_or_null(text)),
-        "As `parse`, but another text gives null.",
+        "As `parse`, but null for any other text.",
         ("DateTime.tryParse('soon')", "null"),
     ),
     Operator(
         "Type(Date).parse(String) : Date",
         ValueFunction(lambda kind, text: read(text).date()),
-        "The date that a text in ISO 8601 names.",
+        "The date that a text in ISO 8601 denotes.",
         ("Date.parse('2024-02-29').day", "29"),
     ),
     _adding("addDays", MICROSECONDS_PER_DAY, "2024-03-01 13:45:10"),
@@ -159,50 +159,50 @@ ROWS = (
     Operator(
         "DateTime.addMonths(Integer) : DateTime",
         ValueFunction(months_later),
-        "The same day so many months later, or the last one of that month.",
-        (f"{AT}.addMonths(12).day", "28"),
+        "The same day a number of months later, or the last day of that month.",
+        (f"{EXAMPLE}.addMonths(12).day", "28"),
         ColumnTranslation(timestamp_arithmetic.months_later),
     ),
     Operator(
         "DateTime.addYears(Integer) : DateTime",
         ValueFunction(lambda value, years: months_later(value, years * 12)),
-        "The same day so many years later.",
-        (f"{AT}.addYears(4).year", "2028"),
+        "The same day a number of years later, or the last day of that month.",
+        (f"{EXAMPLE}.addYears(4).year", "2028"),
         ColumnTranslation(timestamp_arithmetic.years_later),
     ),
     Operator(
         "DateTime.add(TimeSpan) : DateTime",
         ValueFunction(later),
         "As `+`.",
-        (f"{AT}.add(TimeSpan.fromHours(1)).hour", "14"),
+        (f"{EXAMPLE}.add(TimeSpan.fromHours(1)).hour", "14"),
         ColumnTranslation(timestamp_arithmetic.later),
     ),
     Operator(
         "DateTime.subtract(TimeSpan) : DateTime",
         ValueFunction(earlier),
         "As `-`.",
-        (f"{AT}.subtract(TimeSpan.fromHours(1)).hour", "12"),
+        (f"{EXAMPLE}.subtract(TimeSpan.fromHours(1)).hour", "12"),
         ColumnTranslation(timestamp_arithmetic.earlier),
     ),
     Operator(
         "DateTime.subtract(DateTime) : TimeSpan",
         ValueFunction(difference),
         "As `-`.",
-        (f"{AT}.subtract({AT}).totalDays", "0.toReal"),
+        (f"{EXAMPLE}.subtract({EXAMPLE}).totalDays", "0.toReal"),
         ColumnTranslation(timestamp_arithmetic.between),
     ),
     Operator(
         "DateTime.date : Date",
         ValueFunction(lambda value: as_timestamp(value).date()),
-        "The date of a moment.",
-        (f"{AT}.date", "Date.parse('2024-02-29')"),
+        "The date of the timestamp.",
+        (f"{EXAMPLE}.date", "Date.parse('2024-02-29')"),
         ColumnTranslation(timestamp_arithmetic.date_of),
     ),
     Operator(
         "DateTime.timeOfDay : TimeSpan",
         ValueFunction(time_of_day),
-        "The span since midnight.",
-        (f"{AT}.timeOfDay.totalHours.floor", "13"),
+        "The duration since midnight.",
+        (f"{EXAMPLE}.timeOfDay.totalHours.floor", "13"),
         ColumnTranslation(timestamp_arithmetic.time_of_day),
     ),
     _reading("year", "The year.", 2024, ColumnTranslation(columns.part_of_moment("year"))),
@@ -214,27 +214,27 @@ ROWS = (
     Operator(
         "DateTime.dayOfWeek : Integer",
         ValueFunction(lambda value: as_timestamp(value).isoweekday() % 7),
-        "The day of the week, from Sunday, which is 0.",
-        (f"{AT}.dayOfWeek", "4"),
+        "The day of the week, from 0 for Sunday.",
+        (f"{EXAMPLE}.dayOfWeek", "4"),
         ColumnTranslation(timestamp_arithmetic.day_of_week),
     ),
     Operator(
         "DateTime.dayOfYear : Integer",
         ValueFunction(lambda value: as_timestamp(value).timetuple().tm_yday),
         "The day of the year, from 1.",
-        (f"{AT}.dayOfYear", "60"),
+        (f"{EXAMPLE}.dayOfYear", "60"),
         ColumnTranslation(columns.part_of_moment("doy")),
     ),
     Operator(
         "DateTime.formatDateTime(String) : String",
         ValueFunction(formatted),
-        "As .NET's formats write it: `yyyy-MM-dd HH:mm:ss`.",
-        (f"{AT}.formatDateTime('dd/MM yyyy HH:mm')", "'29/02 2024 13:45'"),
+        "The timestamp in a format of .NET's: `yyyy-MM-dd HH:mm:ss`.",
+        (f"{EXAMPLE}.formatDateTime('dd/MM yyyy HH:mm')", "'29/02 2024 13:45'"),
     ),
     Operator(
         "DateTime.toString(String) : String",
         ValueFunction(formatted),
         "As `formatDateTime`.",
-        (f"{AT}.toString('yyyyMMdd')", "'20240229'"),
+        (f"{EXAMPLE}.toString('yyyyMMdd')", "'20240229'"),
     ),
 )

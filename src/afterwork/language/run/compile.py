@@ -1,7 +1,7 @@
-"""Typed tree → Python closures. Each takes the frame of a run and gives the node's value.
+"""Typed tree → closures. Each takes the frame of an evaluation and returns the node's value.
 
-What is decided here is decided once; what is left for the run is little. Null is looked for at each step, since members
-of objects that are not yet saved may be null, whatever their columns say.
+Whatever can be decided here is decided once, so that little is left for the evaluation. Each step looks for null, since
+members of objects that are not saved yet may be null, whatever their columns say.
 """
 
 from collections import namedtuple
@@ -44,7 +44,7 @@ from afterwork.language.typed.types import CollectionType, TupleType
 
 
 def compiled(node: TypedNode) -> Closure:
-    """The closure of a node."""
+    """Return the closure of a node."""
     match node:
         case TypedConstant(value=value):
             return lambda frame: value
@@ -53,7 +53,7 @@ def compiled(node: TypedNode) -> Closure:
         case AttributeRead(source=source, member=member):
             return _read(compiled(source), source, member)
         case Navigation(source=source, member=end):
-            return _follow(compiled(source), source, end)
+            return _navigate(compiled(source), source, end)
         case OperatorCall():
             return called(node, compiled)
         case Comparison():
@@ -61,11 +61,11 @@ def compiled(node: TypedNode) -> Closure:
         case LogicalOperation():
             return _logic(node.operator, compiled(node.left), compiled(node.right))
         case Conditional():
-            return _choose(compiled(node.condition), compiled(node.yes), compiled(node.no))
+            return _conditional(compiled(node.condition), compiled(node.yes), compiled(node.no))
         case LetBinding(variable=variable):
-            return _bind(variable.slot, compiled(node.value), compiled(node.body))
+            return _store(variable.slot, compiled(node.value), compiled(node.body))
         case AssignVariable(variable=variable, value=value):
-            return _bind(variable.slot, compiled(value), compiled(variable))
+            return _store(variable.slot, compiled(value), compiled(variable))
         case AssignMember():
             return assigned(node, compiled)
         case MethodCall() | MayRunMethod():
@@ -77,17 +77,17 @@ def compiled(node: TypedNode) -> Closure:
 def _compound(node: TypedNode) -> Closure:
     match node:
         case TypedBlock(statements=statements):
-            return _steps([compiled(statement) for statement in statements])
+            return _block([compiled(statement) for statement in statements])
         case CollectionConstruction():
             return _collection(node)
         case IntegerRange(first=first, last=last):
-            return _span(compiled(first), compiled(last), node)
+            return _integer_range(compiled(first), compiled(last), node)
         case TupleConstruction():
             return _tuple(node)
         case TuplePart(source=source, index=index):
             return _part(compiled(source), index)
         case AsSet(source=source):
-            return _elements(compiled(source)) if source.type == types.ANY else _single(compiled(source))
+            return _elements(compiled(source)) if source.type == types.ANY else _set_of_itself(compiled(source))
         case Fold():
             return _fold(node)
         case TypedLambda(body=body):
@@ -104,12 +104,12 @@ def _read(source: Closure, node: TypedNode, member: AttributeMember) -> Closure:
         def get(obj: Any) -> Any:
             return as_timestamp(plain(obj))
 
-    return _got(source, node, get)
+    return _of_object(source, node, get)
 
 
-def _got(source: Closure, node: TypedNode, get: Callable[[Any], Any]) -> Closure:
-    """What an object is asked for; null has nothing."""
-    if isinstance(node, VariableRead):  # spares a call for what is most frequent
+def _of_object(source: Closure, node: TypedNode, get: Callable[[Any], Any]) -> Closure:
+    """Return a closure that gets something of an object; null for null."""
+    if isinstance(node, VariableRead):  # which spares a call in the most frequent case
         slot = node.slot
 
         def get_of_variable(frame: Frame) -> Any:
@@ -125,16 +125,16 @@ def _got(source: Closure, node: TypedNode, get: Callable[[Any], Any]) -> Closure
     return get_of
 
 
-def _follow(source: Closure, node: TypedNode, end: AssociationEnd) -> Closure:
-    found = _got(source, node, attrgetter(end.key))
-    return _several(found) if end.many else found
+def _navigate(source: Closure, node: TypedNode, end: AssociationEnd) -> Closure:
+    at_end = _of_object(source, node, attrgetter(end.key))
+    return _several(at_end) if end.many else at_end
 
 
-def _several(found: Closure) -> Closure:
-    """The objects of an end with many; null has none."""
+def _several(at_end: Closure) -> Closure:
+    """Return a closure of the objects at an association end with many; none for null."""
 
     def several(frame: Frame) -> Any:
-        objects = found(frame)
+        objects = at_end(frame)
         if isinstance(objects, list):
             return objects
         if objects is None:
@@ -156,26 +156,26 @@ def _logic(operator: str, left: Closure, right: Closure) -> Closure:
             return lambda frame: bool(not left(frame) or right(frame))
 
 
-def _choose(condition: Closure, yes: Closure, no: Closure) -> Closure:
+def _conditional(condition: Closure, yes: Closure, no: Closure) -> Closure:
     return lambda frame: yes(frame) if condition(frame) else no(frame)
 
 
-def _bind(slot: int, value: Closure, body: Closure) -> Closure:
-    def bind(frame: Frame) -> Any:
+def _store(slot: int, value: Closure, body: Closure) -> Closure:
+    def store(frame: Frame) -> Any:
         frame[slot] = value(frame)
         return body(frame)
 
-    return bind
+    return store
 
 
-def _steps(statements: list[Closure]) -> Closure:
-    def steps(frame: Frame) -> Any:
+def _block(statements: list[Closure]) -> Closure:
+    def block(frame: Frame) -> Any:
         result = None
         for statement in statements:
             result = statement(frame)
         return result
 
-    return steps
+    return block
 
 
 def _collection(node: CollectionConstruction) -> Closure:
@@ -183,29 +183,29 @@ def _collection(node: CollectionConstruction) -> Closure:
     is_set = isinstance(node.type, CollectionType) and node.type.kind in types.UNIQUE_KINDS
 
     def collection(frame: Frame) -> list[Any]:
-        found: list[Any] = []
+        elements: list[Any] = []
         for item in items:
             value = item(frame)
             if isinstance(value, list):
-                found.extend(value)
+                elements.extend(value)
             elif value is not None:
-                found.append(value)
-            frame[0].check_size(found)
-        return unique(found) if is_set else found
+                elements.append(value)
+            frame[0].check_size(elements)
+        return unique(elements) if is_set else elements
 
     return collection
 
 
-def _span(first: Closure, last: Closure, node: IntegerRange) -> Closure:
-    def span(frame: Frame) -> list[int]:
+def _integer_range(first: Closure, last: Closure, node: IntegerRange) -> Closure:
+    def integer_range(frame: Frame) -> list[int]:
         low, high = first(frame), last(frame)
         if low is None or high is None:
             raise LocatedError("A range goes from one number to another, and one of these is null.", node.at)
-        run: Evaluation = frame[0]
-        run.spend(max(0, high - low + 1))
-        return list(run.check_size(range(low, high + 1)))
+        evaluation: Evaluation = frame[0]
+        evaluation.spend(max(0, high - low + 1))
+        return list(evaluation.check_size(range(low, high + 1)))
 
-    return span
+    return integer_range
 
 
 def _tuple(node: TupleConstruction) -> Closure:
@@ -216,24 +216,24 @@ def _tuple(node: TupleConstruction) -> Closure:
 
 
 def tuple_class(kind: TupleType) -> type[Any]:
-    """The class of a type's tuples. Names that Python doesn't take get others: `_1`."""
+    """Return the class of a type's tuples. Names that Python refuses become others: `_1`."""
     return namedtuple("Tuple", [name for name, _ in kind.parts], rename=True)
 
 
 def _part(source: Closure, index: int) -> Closure:
     def part(frame: Frame) -> Any:
-        found = source(frame)
-        return None if found is None else found[index]
+        parts = source(frame)
+        return None if parts is None else parts[index]
 
     return part
 
 
-def _single(source: Closure) -> Closure:
-    def single(frame: Frame) -> list[Any]:
+def _set_of_itself(source: Closure) -> Closure:
+    def set_of_itself(frame: Frame) -> list[Any]:
         value = source(frame)
         return [] if value is None else [value]
 
-    return single
+    return set_of_itself
 
 
 def _elements(source: Closure) -> Closure:

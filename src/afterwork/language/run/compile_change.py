@@ -1,32 +1,32 @@
-"""What changes the model, as closures. On null, nothing is changed."""
+"""Changes of the model as closures. On null, nothing is changed."""
 
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from afterwork.language.run.evaluation import Closure, Frame, MethodRaised
+from afterwork.language.run.evaluation import Closure, Compiler, Frame, MethodRaised
 from afterwork.language.run.values import as_stored, as_timestamp
 from afterwork.language.typed import types
 from afterwork.language.typed.members import AssociationEnd, AttributeMember
-from afterwork.language.typed.nodes import AssignMember, MayRunMethod, MethodCall, TypedNode
+from afterwork.language.typed.nodes import AssignMember, MayRunMethod, MethodCall
 
 
-def assigned(node: AssignMember, compiled: Callable[[TypedNode], Closure]) -> Closure:
-    """The closure of `source.member := value`; its value is what was set."""
+def assigned(node: AssignMember, compiled: Compiler) -> Closure:
+    """Return the closure of `source.member := value`; its value is the one that was set."""
     source, value, key = compiled(node.source), compiled(node.value), node.member.key
     convert = _conversion(node.member)
 
     def assign(frame: Frame) -> Any:
-        obj, wanted = source(frame), value(frame)
+        obj, new = source(frame), value(frame)
         if obj is not None:
-            setattr(obj, key, convert(obj, wanted))
-        return wanted
+            setattr(obj, key, convert(obj, new))
+        return new
 
     return assign
 
 
 def _conversion(member: AttributeMember | AssociationEnd) -> Callable[[Any, Any], Any]:
-    """How a value becomes what its member takes. Null is no objects for an end with many."""
+    """Return how to convert a value to what its member takes. For an end with many, null is no objects."""
     match member:
         case AssociationEnd(many=True, key=key):
             return lambda obj, wanted: set(wanted or ()) if isinstance(getattr(obj, key), set) else list(wanted or ())
@@ -43,8 +43,9 @@ def _unless_null(convert: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
     return lambda obj, wanted: None if wanted is None else convert(wanted)
 
 
-def invoked(node: MethodCall | MayRunMethod, compiled: Callable[[TypedNode], Closure]) -> Closure:
-    """The closure of a method of the model, or of whether it may run. What the method raises is not the language's."""
+def invoked(node: MethodCall | MayRunMethod, compiled: Compiler) -> Closure:
+    """Return the closure of a call of a method, or of the question whether it may run. What it raises is not the
+    language's."""
     source = compiled(node.source)
     match node:
         case MayRunMethod(method=method):
@@ -59,13 +60,13 @@ def invoked(node: MethodCall | MayRunMethod, compiled: Callable[[TypedNode], Clo
 
             return may
         case MethodCall(method=method):
-            call, given = method.call, [compiled(argument) for argument in node.arguments]
+            call, arguments = method.call, [compiled(argument) for argument in node.arguments]
 
             def invoke(frame: Frame) -> Any:
                 obj = source(frame)
                 if obj is None:
                     return None
-                values = [one(frame) for one in given]
+                values = [argument(frame) for argument in arguments]
                 try:
                     return call(obj, *values)
                 except Exception as error:

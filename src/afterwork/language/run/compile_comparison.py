@@ -1,10 +1,10 @@
-"""Comparisons as closures. They are never null: `=` of two nulls is true, any other comparison with a null is false."""
+"""Comparisons as closures, never null: `=` of two nulls is true, any other comparison with a null is false."""
 
 import operator
 from collections.abc import Callable
 from typing import Any
 
-from afterwork.language.run.evaluation import Closure, Frame, LocatedError
+from afterwork.language.run.evaluation import Closure, Compiler, Frame, LocatedError
 from afterwork.language.run.values import as_timestamp, comparison_kind, equal, equal_collections
 from afterwork.language.typed import types
 from afterwork.language.typed.nodes import Comparison, TypedConstant, TypedNode
@@ -18,8 +18,8 @@ ORDERS: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def compared(node: Comparison, compiled: Callable[[TypedNode], Closure]) -> Closure:
-    """The closure of a comparison."""
+def compared(node: Comparison, compiled: Compiler) -> Closure:
+    """Return the closure of a comparison."""
     left, right = _same_kind(node, compiled)
     if node.operator == "=":
         return _equal(node, left, right)
@@ -29,11 +29,11 @@ def compared(node: Comparison, compiled: Callable[[TypedNode], Closure]) -> Clos
     return _ordered(node, left, right)
 
 
-def _same_kind(node: Comparison, compiled: Callable[[TypedNode], Closure]) -> tuple[Closure, Closure]:
-    """Both sides, brought to what Python can compare."""
+def _same_kind(node: Comparison, compiled: Compiler) -> tuple[Closure, Closure]:
+    """Return both sides converted to what Python can compare."""
     left, right = compiled(node.left), compiled(node.right)
     match comparison_kind(node.left.type, node.right.type):
-        case "moments":
+        case "timestamps":
             return _converted(node.left, left, as_timestamp), _converted(node.right, right, as_timestamp)
         case "floats":
             return _converted(node.left, left, float), _converted(node.right, right, float)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Select
 
-from afterwork.language.run.evaluation import Closure, Frame, LocatedError
+from afterwork.language.run.evaluation import Closure, Compiler, Frame, LocatedError
 from afterwork.language.typed.nodes import OperatorCall, TypedNode, first_effect
 from afterwork.language.typed.types import CollectionType
 
@@ -15,9 +15,7 @@ LIMITS = slice(2, 4)
 """The operands that hold the limit and the offset."""
 
 
-def in_database(
-    statement_of: Callable[..., Select[Any]], node: OperatorCall, compiled: Callable[[TypedNode], Closure]
-) -> Closure:
+def in_database(statement_of: Callable[..., Select[Any]], node: OperatorCall, compiled: Compiler) -> Closure:
     """Return the closure of a call. `statement_of` makes a SELECT of a node, a frame, a limit and an offset."""
     query = _Query(statement_of, node.arguments[1])
     if isinstance(query.wanted.type, CollectionType):

@@ -1,4 +1,4 @@
-"""One evaluation: its session, its clock, and how much it may still do."""
+"""One evaluation: its session, its clock, and its remaining budget."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,20 +10,24 @@ from sqlalchemy.orm import Session, object_session
 
 from afterwork.language.syntax.tree import TextRange
 from afterwork.language.typed.names import Names
+from afterwork.language.typed.nodes import TypedNode
 
 Frame = list[Any]
-"""The run, self, and then a slot for each variable of the expression."""
+"""The evaluation, self, and a slot for each variable of the expression."""
 
 Closure = Callable[[Frame], Any]
 """A compiled node."""
 
+Compiler = Callable[[TypedNode], Closure]
+"""What compiles the nodes below a node: `compile.compiled`, which the parts of the compiler get as an argument."""
+
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How much an evaluation may do.
+    """The bounds of one evaluation.
 
-    `steps` are elements that it looks at, all loops and nested loops together; loops are all that can take long.
-    `size` is the most elements of a collection, `length` the most characters of a text that it makes.
+    `steps` is the number of elements that all loops, nested ones included, may visit together; only loops can take
+    long. `size` is the most elements of a collection, `length` the most characters of a text that it makes.
     """
 
     steps: int = 1_000_000
@@ -33,11 +37,11 @@ class Budget:
 
 DEFAULT_BUDGET = Budget()
 MAX_INTEGER = 2**63 - 1
-"""The largest whole number: what every database can hold."""
+"""The largest whole number that every database can hold."""
 
 
 class LocatedError(Exception):
-    """Something went wrong at `at`. Never leaves the package; `query.py` makes an error with the text of it."""
+    """An error at `at`. It never leaves the package: `query.py` turns it into a public error that shows the text."""
 
     def __init__(self, problem: str, at: TextRange | None = None) -> None:
         super().__init__(problem)
@@ -45,7 +49,7 @@ class LocatedError(Exception):
 
 
 class MethodRaised(Exception):
-    """Carries what a method of the model raised past what knows the language's own troubles."""
+    """Carries an exception of a method of the model past the handlers of the language's own errors."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__()
@@ -53,20 +57,20 @@ class MethodRaised(Exception):
 
 
 class BudgetExhausted(LocatedError):
-    """More than the budget has."""
+    """The evaluation exceeded its budget."""
 
 
 class Untranslatable(LocatedError):
-    """A part that can't become SQL; the problem is why."""
+    """A part that can't become SQL; the problem says why."""
 
 
 class Evaluation:
-    """What operators may ask for while an expression is evaluated."""
+    """One evaluation of an expression, as operators see it."""
 
-    __slots__ = ("_itself", "_now", "_session", "budget", "left", "names")
+    __slots__ = ("_now", "_self_value", "_session", "budget", "left", "names")
 
     def __init__(self, names: Names, session: Session | None, budget: Budget, itself: object = None) -> None:
-        self._itself = itself
+        self._self_value = itself
         self.names = names
         self.budget = budget
         self.left = budget.steps
@@ -75,51 +79,51 @@ class Evaluation:
 
     @property
     def session(self) -> Session:
-        """The session that reads go through: one that was given, or that self is in."""
+        """The session for reads: the one that was given, or the one that self is in. Raises `LocatedError`."""
         if self._session is None:
-            self._session = session_of(self._itself)
+            self._session = session_of(self._self_value)
         if self._session is None:
             raise LocatedError("It reads from the database, so it needs self to be in a session, or session=…")
         return self._session
 
     @property
     def now(self) -> datetime:
-        """The moment. It stands still while an expression is evaluated."""
+        """The current time, which stands still during an evaluation."""
         if self._now is None:
             self._now = self.names.clock.now()
         return self._now
 
     def spend(self, steps: int) -> None:
-        """Count elements that are looked at."""
+        """Count elements that a loop visits. Raises `BudgetExhausted`."""
         self.left -= steps
         if self.left < 0:
             raise BudgetExhausted(f"It looks at more than {self.budget.steps:,} elements.")
 
     def check_size(self, items: Sequence[Any]) -> Sequence[Any]:
-        """A collection that is not too large."""
+        """Return a collection unless it is too large. Raises `BudgetExhausted`."""
         if len(items) > self.budget.size:
             raise BudgetExhausted(f"A collection in it has more than {self.budget.size:,} elements.")
         return items
 
     def check_text(self, text: str | None) -> str | None:
-        """A text that is not too long."""
+        """Return a text unless it is too long. Raises `BudgetExhausted`."""
         if text is not None:
             self.check_length(len(text))
         return text
 
     def check_length(self, length: int) -> None:
-        """Refuse to make a text that would be too long."""
+        """Refuse a text of a length before it is made. Raises `BudgetExhausted`."""
         if length > self.budget.length:
             raise BudgetExhausted(f"A text in it has more than {self.budget.length:,} characters.")
 
 
 def session_of(obj: object) -> Session | None:
-    """The session that an object is in, if it is one of the model."""
+    """Return the session that an object of the model is in; None for any other value."""
     return object_session(obj) if obj is not None and inspect(obj, raiseerr=False) is not None else None
 
 
 def checked_integer(number: int | None) -> int | None:
-    """A whole number that every database can hold."""
+    """Return a whole number unless it is too large for a database. Raises `BudgetExhausted`."""
     if number is not None and not -MAX_INTEGER <= number <= MAX_INTEGER:
         raise BudgetExhausted("A whole number in it is larger than 64 bits can hold.")
     return number

@@ -1,4 +1,4 @@
-"""Numbers as .NET's formats write them, with a point before decimals and commas between thousands."""
+"""Formats numbers as .NET does, with a point before decimals and commas between thousands."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ Number = int | float | Decimal
 
 
 def format_number(number: Number, pattern: str) -> str:
-    """Return a number as a format writes it: `D4 F2 N0 P1 X G`, or a picture such as `000`, `#,##0.00` or `0.0%`."""
+    """Return a number in a format: `D4 F2 N0 P1 X G`, or a picture such as `000`, `#,##0.00` or `0.0%`."""
     value = Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
     if not value.is_finite():
         raise ValueError("It is no finite number.")
@@ -46,8 +46,8 @@ def _standard(value: Decimal, letter: str, places: str, *, whole: bool) -> str:
 
 
 def _rounded(value: Decimal, places: int) -> Decimal:
-    found = EXACT_CONTEXT.quantize(value, Decimal(1).scaleb(-places))
-    return found if found else abs(found)
+    rounded = EXACT_CONTEXT.quantize(value, Decimal(1).scaleb(-places))
+    return rounded if rounded else abs(rounded)  # no -0
 
 
 # Pictures
@@ -55,7 +55,7 @@ def _rounded(value: Decimal, places: int) -> Decimal:
 
 @dataclass(frozen=True)
 class _Picture:
-    """A picture taken apart: digits before and after the point stand where `places` and `decimals` have 0 or #."""
+    """A parsed picture. 0 and # in `places` and `decimals` stand for the digits before and after the point."""
 
     before: list[str]
     after: list[str]
@@ -72,7 +72,7 @@ class _Picture:
 
 
 def _sections(pattern: str) -> list[list[str]]:
-    """Return the parts of a picture; after `;` stands that of negative numbers, and then that of zero."""
+    """Return the sections of a picture, which `;` separates: positive numbers, negative ones, zero."""
     sections: list[list[str]] = [[]]
     for part in PICTURE_PART.findall(pattern):
         if part == ";":
@@ -102,18 +102,18 @@ def _picture(parts: list[str]) -> _Picture:
 
 
 def _written(value: Decimal, picture: _Picture, sign: str) -> str:
-    found = abs(_rounded(EXACT_CONTEXT.multiply(value, picture.scale), len(picture.decimals)))
-    whole, _, decimals = format(found, "f").partition(".")
-    sign = sign if value < 0 and found else ""
-    fewest = len(picture.places) - picture.places.find("0") if "0" in picture.places else 0
-    digits = whole.lstrip("0").zfill(fewest) if picture.places else ""
+    magnitude = abs(_rounded(EXACT_CONTEXT.multiply(value, picture.scale), len(picture.decimals)))
+    whole, _, decimals = format(magnitude, "f").partition(".")
+    sign = sign if value < 0 and magnitude else ""
+    min_digits = len(picture.places) - picture.places.find("0") if "0" in picture.places else 0
+    digits = whole.lstrip("0").zfill(min_digits) if picture.places else ""
     kept = decimals[: picture.decimals.rfind("0") + 1] + decimals[picture.decimals.rfind("0") + 1 :].rstrip("0")
     after = "".join(_after(picture.after, kept))
     return sign + "".join(_before(picture, digits)) + ("." if kept else "") + after
 
 
 def _before(picture: _Picture, digits: str) -> Iterator[str]:
-    """Yield the literals with the digits between them: the first place takes all that the others leave."""
+    """Yield the literals with digits between them; the first place takes all digits that the others leave."""
     left = len(picture.places)
     for part in picture.before:
         if part in ("0", "#"):
@@ -126,9 +126,9 @@ def _before(picture: _Picture, digits: str) -> Iterator[str]:
 
 
 def _grouped(digits: str, first: int, last: int) -> Iterator[str]:
-    for place in range(first, last):
-        right = len(digits) - place - 1
-        yield digits[place] + ("," if right and right % 3 == 0 else "")
+    for index in range(first, last):
+        right = len(digits) - index - 1
+        yield digits[index] + ("," if right and right % 3 == 0 else "")
 
 
 def _after(parts: list[str], digits: str) -> Iterator[str]:
@@ -138,7 +138,7 @@ def _after(parts: list[str], digits: str) -> Iterator[str]:
 
 
 def _literal(part: str) -> str:
-    """Return what a part stands for that is no digit: a text in quotes, or after a backslash, is meant as it stands."""
+    """Return the text of a part that is no digit, without its quotes or backslash."""
     if part[0] in "'\"" and len(part) > 1:
         return part[1:-1]
     return part[1:] if part[0] == "\\" else part

@@ -1,8 +1,9 @@
-"""Regular expressions in time that the lengths of text and pattern bound, whatever they are.
+"""Regular expressions in time bounded by the lengths of text and pattern, whatever they are.
 
-Python's own try one way after the other, which a short pattern can make endless. Here all ways go on at once, through
-the text but once; so there is nothing that refers back to what was matched. Written are characters, `.`, `[a-z]`,
-`[^a-z]`, `\\d`, `\\w`, `\\s` and their capitals, `^`, `$`, `|`, groups, `*`, `+`, `?` and `{m,n}`.
+Python's own try one alternative after the other, which a short pattern can make endless. Here all alternatives advance
+together, in one pass over the text; so there are no references back to what was matched. Patterns consist of
+characters, `.`, `[a-z]`, `[^a-z]`, `\\d`, `\\w`, `\\s` and their capitals, `^`, `$`, `|`, groups, `*`, `+`, `?`
+and `{m,n}`.
 """
 
 import functools
@@ -11,31 +12,31 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 MAX_STEPS = 2_000
-"""Steps that a pattern may have; `{m,n}` writes out what stands before it. And characters."""
+"""The most steps of a pattern, where `{m,n}` repeats what stands before it; also its most characters."""
 
 MAX_GROUP_DEPTH = 50
-"""How deep groups may stand in groups."""
+"""The deepest nesting of groups."""
 
 Test = Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class CharacterStep:
-    """One character that meets a test."""
+    """Matches one character that passes a test."""
 
     test: Test
 
 
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """Goes on at all of several steps, counted from here."""
+    """Continues at several steps, as offsets from here."""
 
     offsets: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """Goes on at the beginning of the text, or at its end."""
+    """Continues only at the beginning of the text, or at its end."""
 
     at_end: bool
 
@@ -44,26 +45,26 @@ PatternSteps = tuple[CharacterStep | Fork | Anchor, ...]
 CHARACTER_CLASSES: dict[str, Test] = {
     "d": str.isdecimal,
     "s": str.isspace,
-    "w": lambda one: one.isalnum() or one == "_",
+    "w": lambda character: character.isalnum() or character == "_",
 }
 CONTROL_CHARACTERS = {"n": "\n", "r": "\r", "t": "\t"}
 
 
 @functools.lru_cache(maxsize=256)
 def parse_pattern(pattern: str) -> PatternSteps:
-    """A pattern as steps. Raises `ValueError` with what is wrong in it."""
+    """Parse a pattern. Raises `ValueError` that says what is wrong in it."""
     return _PatternParser(pattern).pattern_steps()
 
 
 def matches(text: str, steps: PatternSteps) -> bool:
-    """Whether the text, or a part of it, is as the steps say."""
+    """Return whether the text, or a part of it, matches."""
     alive: set[int] = set()
-    for place in range(len(text) + 1):
-        reached = _reached(steps, {*alive, 0}, place == 0, place == len(text))
+    for index in range(len(text) + 1):
+        reached = _reached(steps, {*alive, 0}, index == 0, index == len(text))
         if len(steps) in reached:
             return True
-        if place < len(text):
-            alive = {index + 1 for index in reached if _takes(steps[index], text[place])}
+        if index < len(text):
+            alive = {step + 1 for step in reached if _takes(steps[step], text[index])}
     return False
 
 
@@ -72,18 +73,18 @@ def _takes(step: CharacterStep | Fork | Anchor, character: str) -> bool:
 
 
 def _reached(steps: PatternSteps, begin: set[int], first: bool, last: bool) -> set[int]:
-    """All steps that can be reached without a character."""
-    reached, waiting = set(begin), list(begin)
-    while waiting:
-        index = waiting.pop()
+    """Return all steps that can be reached without consuming a character."""
+    reached, pending = set(begin), list(begin)
+    while pending:
+        index = pending.pop()
         match steps[index] if index < len(steps) else None:
-            case Fork(offsets=ways):
-                further = {index + way for way in ways}
+            case Fork(offsets=offsets):
+                further = {index + offset for offset in offsets}
             case Anchor(at_end=at_end) if last if at_end else first:
                 further = {index + 1}
             case _:
                 continue
-        waiting.extend(further - reached)
+        pending.extend(further - reached)
         reached |= further
     return reached
 
@@ -95,54 +96,54 @@ class _PatternParser:
         self.depth = 0
 
     def pattern_steps(self) -> PatternSteps:
-        found = self.alternatives()
+        steps = self.alternatives()
         if self.index < len(self.pattern):
             raise self.error("this bracket was never opened")
-        return found
+        return steps
 
     def alternatives(self) -> PatternSteps:
-        found = self.sequence()
+        steps = self.sequence()
         while self.take_if("|"):
             other = self.sequence()
-            found = self.check_length((Fork((1, len(found) + 2)), *found, Fork((len(other) + 1,)), *other))
-        return found
+            steps = self.check_length((Fork((1, len(steps) + 2)), *steps, Fork((len(other) + 1,)), *other))
+        return steps
 
     def sequence(self) -> PatternSteps:
-        found: PatternSteps = ()
+        steps: PatternSteps = ()
         while self.index < len(self.pattern) and self.pattern[self.index] not in "|)":
-            found = self.check_length((*found, *self.repeated()))
-        return found
+            steps = self.check_length((*steps, *self.repeated()))
+        return steps
 
     def check_length(self, steps: PatternSteps) -> PatternSteps:
-        """Steps that are not too many."""
+        """Return steps unless there are too many of them."""
         if len(steps) > MAX_STEPS or len(self.pattern) > MAX_STEPS:
             raise self.error(f"it has more than {MAX_STEPS:,} steps")
         return steps
 
     def repeated(self) -> PatternSteps:
-        found = self.single()
+        steps = self.single()
         while True:
             counted = re.compile(r"\{(\d{1,4})(,?)(\d{0,4})\}").match(self.pattern, self.index)
             if counted:
                 self.index = counted.end()
-                found = self.repeated_times(found, int(counted[1]), counted[3] if counted[2] else counted[1])
+                steps = self.repeated_times(steps, int(counted[1]), counted[3] if counted[2] else counted[1])
             elif self.take_if("*"):
-                found = (Fork((1, len(found) + 2)), *found, Fork((-len(found) - 1,)))
+                steps = (Fork((1, len(steps) + 2)), *steps, Fork((-len(steps) - 1,)))
             elif self.take_if("+"):
-                found = (*found, Fork((-len(found), 1)))
+                steps = (*steps, Fork((-len(steps), 1)))
             elif self.take_if("?"):  # behind another sign, it says which match is meant: here any is
-                found = (Fork((1, len(found) + 1)), *found)
+                steps = (Fork((1, len(steps) + 1)), *steps)
             else:
-                return found
+                return steps
 
-    def repeated_times(self, once: PatternSteps, least: int, most: str) -> PatternSteps:
-        if most and int(most) < least:
+    def repeated_times(self, once: PatternSteps, minimum: int, maximum: str) -> PatternSteps:
+        if maximum and int(maximum) < minimum:
             raise self.error("the second number is the smaller one")
-        if (int(most) if most else least + 1) * (len(once) + 1) > MAX_STEPS:
+        if (int(maximum) if maximum else minimum + 1) * (len(once) + 1) > MAX_STEPS:
             raise self.error(f"it has more than {MAX_STEPS:,} steps")
-        if not most:
-            return (*once * least, Fork((1, len(once) + 2)), *once, Fork((-len(once) - 1,)))
-        return (*once * least, *(Fork((1, len(once) + 1)), *once) * (int(most) - least))
+        if not maximum:
+            return (*once * minimum, Fork((1, len(once) + 2)), *once, Fork((-len(once) - 1,)))
+        return (*once * minimum, *(Fork((1, len(once) + 1)), *once) * (int(maximum) - minimum))
 
     def single(self) -> PatternSteps:
         sign = self.pattern[self.index]
@@ -153,7 +154,7 @@ class _PatternParser:
             case "[":
                 return (CharacterStep(self.character_set()),)
             case ".":
-                return (CharacterStep(lambda one: one != "\n"),)
+                return (CharacterStep(lambda character: character != "\n"),)
             case "^" | "$":
                 return (Anchor(sign == "$"),)
             case "\\":
@@ -168,11 +169,11 @@ class _PatternParser:
         self.depth += 1
         if self.depth > MAX_GROUP_DEPTH:
             raise self.error(f"groups stand more than {MAX_GROUP_DEPTH} deep")
-        found = self.alternatives()
+        steps = self.alternatives()
         if not self.take_if(")"):
             raise self.error("a bracket is never closed")
         self.depth -= 1
-        return found
+        return steps
 
     def escaped(self) -> Test:
         if self.index == len(self.pattern):
@@ -181,7 +182,7 @@ class _PatternParser:
         self.index += 1
         if sign.lower() in CHARACTER_CLASSES:
             known = CHARACTER_CLASSES[sign.lower()]
-            return known if sign.islower() else lambda one: not known(one)
+            return known if sign.islower() else lambda character: not known(character)
         if sign.isalnum() and sign not in CONTROL_CHARACTERS:
             raise self.error(f"\\{sign} is not known")
         return CONTROL_CHARACTERS.get(sign, sign).__eq__
@@ -192,24 +193,24 @@ class _PatternParser:
             if self.index >= len(self.pattern):
                 raise self.error("a [ is never closed")
             tests.append(self.set_member())
-        return lambda one: any(test(one) for test in tests) != excluded
+        return lambda character: any(test(character) for test in tests) != excluded
 
     def set_member(self) -> Test:
-        """One member of a class, or a range."""
+        """Return the test of one member of a set, or of a range."""
         if self.take_if("\\"):
             return self.escaped()
         first = self.pattern[self.index]
         range_to = self.pattern[self.index + 1 : self.index + 3]
         if len(range_to) == 2 and range_to[0] == "-" and range_to[1] not in "]\\":
             self.index += 3
-            return lambda one: first <= one <= range_to[1]
+            return lambda character: first <= character <= range_to[1]
         self.index += 1
         return first.__eq__
 
     def take_if(self, sign: str) -> bool:
-        found = self.pattern.startswith(sign, self.index)
-        self.index += found
-        return found
+        present = self.pattern.startswith(sign, self.index)
+        self.index += present
+        return present
 
     def error(self, why: str) -> ValueError:
         return ValueError(f"{self.pattern[:40]!r} is no pattern: {why} (place {self.index}).")

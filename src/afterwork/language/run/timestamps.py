@@ -1,6 +1,6 @@
-"""How moments and spans are calculated: in whole microseconds, from the year 1 to 9999; what lies beyond is null.
+"""Arithmetic of timestamps and durations in whole microseconds, from the year 1 to 9999; results beyond are null.
 
-The SQL of the same is in `sql/timing.py`. Moments are in UTC; one without a time zone is meant in UTC.
+`sql/timestamp_arithmetic.py` has the SQL of the same. Timestamps are in UTC; one without a time zone is meant in UTC.
 """
 
 import calendar
@@ -13,36 +13,35 @@ from afterwork.language.run.values import as_timestamp
 
 MICROSECONDS_PER_SECOND = 1_000_000
 MICROSECONDS_PER_DAY = 86_400 * MICROSECONDS_PER_SECOND
-"""In microseconds."""
 
 MAX_DURATION_MICROSECONDS = 3_660_000 * MICROSECONDS_PER_DAY
-"""Longer than all years together: no span is, in either direction."""
+"""The longest duration, in either direction: longer than all years together."""
 
 FIRST_MONTH, LAST_MONTH = 12, 9999 * 12 + 11
 """Months since the year 0."""
 
 
 def microseconds(count: int | float | Decimal, unit: int) -> int | None:
-    """So many units of so many microseconds, the nearest whole number; null for what is longer than `LONGEST`."""
-    most = MAX_DURATION_MICROSECONDS // unit + 1
-    if not -most < count < most:
+    """Return a number of units as microseconds, rounded to a whole number; null beyond `MAX_DURATION_MICROSECONDS`."""
+    limit = MAX_DURATION_MICROSECONDS // unit + 1
+    if not -limit < count < limit:
         return None
     return count * unit if isinstance(count, int) else math.floor(float(count) * unit + 0.5)
 
 
 def duration(count: int | float | Decimal, unit: int) -> timedelta | None:
-    """A span of so many units."""
-    found = microseconds(count, unit)
-    return None if found is None else timedelta(microseconds=found)
+    """Return the duration of a number of units."""
+    number = microseconds(count, unit)
+    return None if number is None else timedelta(microseconds=number)
 
 
 def bounded(value: timedelta) -> timedelta | None:
-    """A span that is not too long."""
+    """Return a duration, or null if it is too long."""
     return value if abs(value) <= timedelta(microseconds=MAX_DURATION_MICROSECONDS) else None
 
 
 def later(value: date, by: timedelta | None) -> datetime | None:
-    """A moment so much later."""
+    """Return the timestamp a duration later; null beyond the years."""
     if by is None:
         return None
     try:
@@ -52,27 +51,27 @@ def later(value: date, by: timedelta | None) -> datetime | None:
 
 
 def earlier(value: date, by: timedelta) -> datetime | None:
-    """A moment so much earlier."""
+    """Return the timestamp a duration earlier; null beyond the years."""
     return later(value, -by)
 
 
 def difference(one: date, other: date) -> timedelta:
-    """The span from the second to the first."""
+    """Return the duration from the second timestamp to the first."""
     return as_timestamp(one) - as_timestamp(other)  # type: ignore[no-any-return]
 
 
 def months_later(value: date, months: int) -> datetime | None:
-    """The same day of another month, or its last one."""
-    found: datetime = as_timestamp(value)
-    number = found.year * 12 + found.month - 1 + months
-    if not FIRST_MONTH <= number <= LAST_MONTH:
+    """Return the same day a number of months later, or the last day of that month; null beyond the years."""
+    timestamp: datetime = as_timestamp(value)
+    month_number = timestamp.year * 12 + timestamp.month - 1 + months
+    if not FIRST_MONTH <= month_number <= LAST_MONTH:
         return None
-    year, month = divmod(number, 12)
-    last = calendar.monthrange(year, month + 1)[1]
-    return found.replace(year=year, month=month + 1, day=min(found.day, last))
+    year, month = divmod(month_number, 12)
+    last_day = calendar.monthrange(year, month + 1)[1]
+    return timestamp.replace(year=year, month=month + 1, day=min(timestamp.day, last_day))
 
 
 def time_of_day(value: date) -> timedelta:
-    """The span since midnight."""
-    found: Any = as_timestamp(value)
-    return found - found.replace(hour=0, minute=0, second=0, microsecond=0)  # type: ignore[no-any-return]
+    """Return the duration since midnight."""
+    timestamp: Any = as_timestamp(value)
+    return timestamp - timestamp.replace(hour=0, minute=0, second=0, microsecond=0)  # type: ignore[no-any-return]

@@ -1,6 +1,6 @@
-"""What values have in common: when they are alike, how they sort, how they are written.
+"""Values of any type: when they are equal, how they sort, and how they are written as text.
 
-Collections are lists without nulls, tuples are named tuples, moments are aware and in UTC.
+Collections are lists without nulls, tuples are named tuples, timestamps are aware and in UTC.
 """
 
 import enum
@@ -17,11 +17,11 @@ from afterwork.language.typed import types
 from afterwork.language.typed.types import Type
 
 DECIMAL_QUANTUM = Decimal(1).scaleb(-10)
-"""How exact a division of decimals is. Databases that keep them as floats compare as many places."""
+"""The precision of divided decimals. Databases that keep them as floats compare this many places."""
 
 
 def as_timestamp(value: date | None) -> Any:
-    """A date or a moment as an aware moment in UTC. One without a time zone is meant in UTC."""
+    """Return a date or a timestamp as an aware timestamp in UTC. One without a time zone is meant in UTC."""
     if value is None:
         return None
     if not isinstance(value, datetime):
@@ -29,20 +29,20 @@ def as_timestamp(value: date | None) -> Any:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def as_stored(value: datetime, kept_as: TypeEngine[Any] | None) -> datetime:
-    """A moment as a column takes it: without a time zone where it has none."""
-    if kept_as is None or isinstance(kept_as, TypeDecorator) or getattr(kept_as, "timezone", False):
+def as_stored(value: datetime, column_type: TypeEngine[Any] | None) -> datetime:
+    """Return a timestamp as a column takes it: without a time zone where the column has none."""
+    if column_type is None or isinstance(column_type, TypeDecorator) or getattr(column_type, "timezone", False):
         return value
     return value.replace(tzinfo=None)
 
 
 def rounded(number: Decimal) -> Decimal:
-    """A decimal to `PLACES`."""
+    """Return a decimal rounded to `DECIMAL_QUANTUM`."""
     return number.quantize(DECIMAL_QUANTUM, ROUND_HALF_UP) if number.is_finite() and abs(number) < 10**17 else number
 
 
 def equality_key(value: Any) -> Hashable:
-    """Alike values have the same key: objects are alike if they are the same, `true` is not 1."""
+    """Return a key that equal values share. Objects are equal only to themselves, and `true` is not 1."""
     if isinstance(value, bool):
         return (bool, value)
     if isinstance(value, list):
@@ -55,7 +55,7 @@ def equality_key(value: Any) -> Hashable:
 
 
 def as_elements(value: Any) -> list[Any]:
-    """Return a value of an unknown type as a collection: that of itself, flat, unless it is one; null has none."""
+    """Return a value of an unknown type as a flat collection; a single value as one of itself, null as an empty one."""
     match value:
         case None:
             return []
@@ -67,15 +67,15 @@ def as_elements(value: Any) -> list[Any]:
 
 
 def unique(items: Iterable[Any]) -> list[Any]:
-    """Each value once, where it stood first."""
-    found: dict[Hashable, Any] = {}
+    """Return each value once, at its first position."""
+    by_key: dict[Hashable, Any] = {}
     for item in items:
-        found.setdefault(equality_key(item), item)
-    return list(found.values())
+        by_key.setdefault(equality_key(item), item)
+    return list(by_key.values())
 
 
 def equal(one: Any, other: Any) -> bool:
-    """Whether two values of unknown types are alike."""
+    """Return whether two values of unknown types are equal."""
     if isinstance(one, datetime) and isinstance(other, datetime):
         return bool(as_timestamp(one) == as_timestamp(other))
     if isinstance(one, list) and isinstance(other, list):
@@ -84,7 +84,7 @@ def equal(one: Any, other: Any) -> bool:
 
 
 def equal_collections(one: Sequence[Any], other: Sequence[Any], kinds: tuple[str, str]) -> bool:
-    """Whether two collections are alike: in order if both have one, else by how often each element is there."""
+    """Return whether two collections are equal: in the same order if both have one, else with the same counts."""
     left, right = [equality_key(item) for item in one], [equality_key(item) for item in other]
     if all(kind in types.ORDERED_KINDS for kind in kinds):
         return left == right
@@ -94,7 +94,7 @@ def equal_collections(one: Sequence[Any], other: Sequence[Any], kinds: tuple[str
 
 
 class SortKey:
-    """A value as a key to sort by: null comes before all others, tuples sort by their parts."""
+    """A value as a sort key: null sorts first, tuples sort by their parts."""
 
     __slots__ = ("value",)
 
@@ -119,7 +119,7 @@ class SortKey:
 
 
 def text_of(value: Any) -> str:
-    """A value as a text."""
+    """Return a value as text."""
     match value:
         case None:
             return ""
@@ -139,10 +139,10 @@ def text_of(value: Any) -> str:
 
 
 def comparison_kind(one: Type, other: Type) -> str:
-    """In which way two types are compared."""
+    """Return how values of two types are compared."""
     kinds = {one, other}
     if types.DATETIME in kinds or types.ANY in kinds:
-        return "moments" if types.ANY not in kinds else "any"
+        return "timestamps" if types.ANY not in kinds else "any"
     if types.REAL in kinds and types.DECIMAL in kinds:
         return "floats"
     return "plain"

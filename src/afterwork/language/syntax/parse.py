@@ -1,4 +1,4 @@
-"""Text → tree. Fails only with `BadSyntax`, whatever the text, in time that its length bounds."""
+"""Text → tree. Any text either parses or raises `BadSyntax`, in time bounded by its length."""
 
 import functools
 from collections.abc import Sequence
@@ -14,15 +14,15 @@ from afterwork.language.syntax.tree import Node, depth
 from afterwork.language.syntax.tree_builder import DialectDifference, TreeBuilder
 
 MAX_TEXT_LENGTH = 20_000
-"""Characters that a text may have."""
+"""The most characters of a text."""
 
 MAX_DEPTH = 100
-"""Nodes that may lie within each other."""
+"""The most nodes on the way from the root of a tree to a leaf."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedText:
-    """A text with its tree, and what it might mean elsewhere."""
+    """A text with its tree, and warnings where another dialect reads it differently."""
 
     text: str
     tree: Node
@@ -31,10 +31,10 @@ class ParsedText:
 
 @functools.lru_cache(maxsize=4096)
 def parse(text: str, dialect: Dialect = "original") -> ParsedText:
-    """The tree of an expression, or of the statements of an action. Trees are kept, so a text is read once.
+    """Return the tree of an expression, or of the statements of an action. Trees are cached.
 
-    `dialect="omg"` reads it with the precedence of the OCL 2.4 standard; the original's is another (see
-    `precedence.py`), and `warnings` has the places where the two differ. Raises `BadSyntax`.
+    `dialect="omg"` applies the precedence of the OCL 2.4 standard, which differs from the original's (see
+    `precedence.py`); `warnings` lists the parts that the two read differently. Raises `BadSyntax`.
     """
     _check_length(text)
     builder = TreeBuilder(text, dialect)
@@ -44,9 +44,9 @@ def parse(text: str, dialect: Dialect = "original") -> ParsedText:
     return ParsedText(text, tree, tuple(builder.warnings))
 
 
-def _build(builder: TreeBuilder, found: Tree[Token]) -> Node:
+def _build(builder: TreeBuilder, raw: Tree[Token]) -> Node:
     try:
-        return builder.transform(found)  # type: ignore[no-any-return]
+        return builder.transform(raw)  # type: ignore[no-any-return]
     except VisitError as error:
         raise error.orig_exc from None
 
@@ -72,14 +72,14 @@ def _parse(text: str) -> Tree[Token]:
 
 
 def _syntax_error(text: str, error: UnexpectedInput) -> BadSyntax:
-    place = error.pos_in_stream or 0
+    position = error.pos_in_stream or 0
     match error:
         case UnexpectedToken(token=token):
             return _unexpected_token(text, token, _expectation(error.accepts or error.expected))
-        case UnexpectedCharacters() if text[place] == "'":
+        case UnexpectedCharacters() if text[position] == "'":
             problem = "The text that begins here has no end. It ends with ', and \\' is a quote in it."
-            return BadSyntax(text, place, problem)
-    return BadSyntax(text, place, f"{shown(text[place : place + 1])} means nothing here.")
+            return BadSyntax(text, position, problem)
+    return BadSyntax(text, position, f"{shown(text[position : position + 1])} means nothing here.")
 
 
 def _unexpected_token(text: str, token: Token, expected: str) -> BadSyntax:
@@ -110,11 +110,11 @@ EXPRESSION_TERMINAL = "NUMBER"
 
 
 def _expectation(terminals: Sequence[str] | set[str]) -> str:
-    """What may stand at a place, in words: the many things that may begin an expression as one."""
+    """Say what may stand at a position; the many terminals that begin an expression count as one."""
     names = set(terminals)
     if EXPRESSION_TERMINAL in names:
         return "an expression belongs here"
     if "PLUS" in names:
         return "expected an operator or the end"
-    words = [shown_as for name, shown_as in TERMINALS_IN_WORDS.items() if name in names]
+    words = [word for name, word in TERMINALS_IN_WORDS.items() if name in names]
     return f"expected {' or '.join(words[:4])}" if words else "expected its end"

@@ -1,8 +1,8 @@
-"""How strongly infix operators bind.
+"""Joins chains of infix operators by their precedence.
 
-The original's table is its documentation's "OCL Precedence rules": comparisons bind weaker than `and` and `or`, so that
-`a = 1 and b = 2` is `a = (1 and b) = 2`. The OMG's is section 7.4.7 of the OCL 2.4 standard. Both give `:=` the last
-place. Operators of one level go from left to right, `:=` from right to left.
+The original's table is its documentation's "OCL Precedence rules": comparisons bind weaker than `and` and `or`, so
+`a = 1 and b = 2` is `a = (1 and b) = 2`. The OMG's is section 7.4.7 of the OCL 2.4 standard. Both put `:=` last.
+Operators of one level go from left to right, `:=` from right to left.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,41 +22,41 @@ PRECEDENCES: Mapping[Dialect, Precedence] = {
     "original": _precedence("* / div mod", "+ -", "and or xor", "implies", "< > <= >=", "= <>", ASSIGN),
     "omg": _precedence("* / div mod", "+ -", "< > <= >=", "= <>", "and", "or", "xor", "implies", ASSIGN),
 }
-"""For each dialect, each operator's level: a smaller one binds stronger."""
+"""The level of each operator, by dialect; a smaller level binds stronger."""
 
 
 def join_chain(
     operands: Sequence[Item], operators: Sequence[str], order: Precedence, binary: Callable[[int, Item, Item], Item]
 ) -> Item:
-    """Bring a chain of operands into a tree. `binary` takes the index of the operator, and both sides."""
-    sides, waiting = [operands[0]], list[int]()
+    """Join a chain of operands into a tree. `binary` takes the index of an operator and its two operands."""
+    stack, pending = [operands[0]], list[int]()
 
     def join_last() -> None:
-        right, left = sides.pop(), sides.pop()
-        sides.append(binary(waiting.pop(), left, right))
+        right, left = stack.pop(), stack.pop()
+        stack.append(binary(pending.pop(), left, right))
 
     for index, operator in enumerate(operators):
-        while waiting and _left_binds_first(operators[waiting[-1]], operator, order):
+        while pending and _left_binds_first(operators[pending[-1]], operator, order):
             join_last()
-        waiting.append(index)
-        sides.append(operands[index + 1])
-    while waiting:
+        pending.append(index)
+        stack.append(operands[index + 1])
+    while pending:
         join_last()
-    return sides[0]
+    return stack[0]
 
 
 def _left_binds_first(left: str, right: str, order: Precedence) -> bool:
-    """Whether the left one of two operators beside an operand takes it."""
+    """Return whether the left of two operators takes the operand between them."""
     return order[left] < order[right] or (order[left] == order[right] and left != ASSIGN)
 
 
 def dialects_agree(operators: Sequence[str]) -> bool:
-    """Whether a chain means the same in both dialects."""
+    """Return whether a chain of operators means the same in both dialects."""
     return _grouping(operators, PRECEDENCES["original"]) == _grouping(operators, PRECEDENCES["omg"])
 
 
 def _grouping(operators: Sequence[str], order: Precedence) -> frozenset[tuple[int, int, int]]:
-    """Which operator spans which operands; the order in which parts beside each other are joined doesn't matter."""
+    """Return which operator spans which operands, without the order in which neighbouring parts are joined."""
     spans: list[tuple[int, int, int]] = []
 
     def note(index: int, left: tuple[int, int], right: tuple[int, int]) -> tuple[int, int]:

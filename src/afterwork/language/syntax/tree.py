@@ -1,4 +1,4 @@
-"""What an expression says, before anything is known of the model: a tree of frozen nodes, each with its place."""
+"""The syntax tree: frozen nodes that know where they stand in the text, but nothing of the model."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -8,7 +8,7 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class TextRange:
-    """Where a node stands in its text: from `start` up to, and without, `end`; characters, from 0."""
+    """The characters of a text that a node spans, from `start` up to but excluding `end`, counted from 0."""
 
     start: int
     end: int
@@ -40,7 +40,7 @@ class Label(Node):
 
 @dataclass(frozen=True, slots=True)
 class Name(Node):
-    """A word on its own: a variable, a member of self or of the element at hand, or a class."""
+    """A word on its own: a variable, a member of self or of the current element, or a class."""
 
     name: str
 
@@ -74,7 +74,7 @@ class Arrow(Node):
 
 @dataclass(frozen=True, slots=True)
 class MayRun(Node):
-    """`source.Method?`: whether a method may run now. After the name of a type: that type, or null."""
+    """The question `source.Method?`, whether a method may run now. After the name of a type: that type, or null."""
 
     operand: Node
 
@@ -89,7 +89,7 @@ class TypeName(Node):
 
 @dataclass(frozen=True, slots=True)
 class Parameter(Node):
-    """A variable of a lambda or of `let`, with its declared type and first value where they are given."""
+    """A variable of a lambda or of `let`, with its declared type and its first value if given."""
 
     name: str
     declared: TypeName | None
@@ -171,15 +171,15 @@ class Assign(Node):
 
 @dataclass(frozen=True, slots=True)
 class Block(Node):
-    """Statements between `;`. Its value is that of the last."""
+    """Statements between `;`, with the value of the last."""
 
     statements: tuple[Node, ...]
 
 
 def children(node: Node) -> Iterator[Node]:
-    """The nodes right below a node, from left to right."""
-    for part in fields(node):
-        value = getattr(node, part.name)
+    """Yield the children of a node, from left to right."""
+    for child_field in fields(node):
+        value = getattr(node, child_field.name)
         if isinstance(value, Node):
             yield value
         elif isinstance(value, tuple):
@@ -187,9 +187,9 @@ def children(node: Node) -> Iterator[Node]:
 
 
 def depth(node: Node) -> int:
-    """How many nodes lie on the longest way down. Takes no more of the stack for a deep tree."""
-    found, level = 0, [node]
+    """Return the number of nodes on the longest way from a node to a leaf. Takes no stack for a deep tree."""
+    depth_so_far, level = 0, [node]
     while level:
-        found += 1
+        depth_so_far += 1
         level = [child for parent in level for child in children(parent)]
-    return found
+    return depth_so_far

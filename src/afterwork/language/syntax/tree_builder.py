@@ -1,4 +1,4 @@
-"""What the parser found → the nodes of `tree.py`."""
+"""The parser's raw tree → the nodes of `tree.py`."""
 
 import re
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from afterwork.language.syntax.tree import Node, Parameter, TextRange, TypeName
 Item = TypeVar("Item")
 
 MAX_NUMBER_DIGITS = 18
-"""Digits of a number: so many fit into the whole numbers of every database."""
+"""The most digits of a number: this many fit into the whole numbers of every database."""
 
 ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
@@ -38,7 +38,7 @@ class _InfixOperator:
 
 @dataclass(frozen=True, slots=True)
 class _Argument(Node):
-    """Between the brackets of a call, before it is known whether a `|` follows."""
+    """An argument between the brackets of a call, before the parser knows if a `|` follows."""
 
     node: Node
     declared: TypeName | None
@@ -47,7 +47,7 @@ class _Argument(Node):
 
 @v_args(meta=True)
 class TreeBuilder(Transformer_NonRecursive[Token, Any]):
-    """One method for each rule of `grammar.lark`. It goes through the parser's tree without recursion."""
+    """Builds the tree, with one method for each rule of `grammar.lark`, and without recursion."""
 
     def __init__(self, text: str, dialect: Dialect) -> None:
         super().__init__(visit_tokens=False)
@@ -204,7 +204,7 @@ class TreeBuilder(Transformer_NonRecursive[Token, Any]):
         return tuple(argument.node for argument in given)
 
     def _parameters(self, argument: _Argument) -> list[Parameter]:
-        """`a`, `a : Order`, or both of `element; result : Integer = 0`."""
+        """Return the parameters of `a`, `a : Order`, or `element; result : Integer = 0`."""
         statements = argument.node.statements if isinstance(argument.node, tree.Block) else (argument.node,)
         for statement in statements:
             if not isinstance(statement, tree.Name):
@@ -218,17 +218,17 @@ class TreeBuilder(Transformer_NonRecursive[Token, Any]):
 
 
 def text_range(meta: Any) -> TextRange:
-    """Where a rule of the grammar was found."""
+    """Return the characters that a rule of the grammar spans."""
     return TextRange(meta.start_pos, meta.end_pos)
 
 
 def unescaped(inside: str) -> str:
-    """What stands between the quotes of a text, as it is meant."""
+    """Return the text that stands between quotes, with its escapes resolved."""
     return re.sub(r"\\([\s\S])", lambda found: ESCAPES.get(found[1], found[1]), inside)
 
 
 def unique_names(names: Sequence[str]) -> list[str]:
-    """Names for the parts of a tuple, the second of the same name with its number."""
+    """Return unique names for the parts of a tuple, numbered where one occurs twice."""
     return [name if name not in names[:index] else f"{name}{index + 1}" for index, name in enumerate(names)]
 
 

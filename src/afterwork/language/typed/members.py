@@ -1,4 +1,4 @@
-"""The members of a mapped class, as its mapper tells of them."""
+"""The members of a mapped class: its attributes and association ends, with the types of the language."""
 
 import datetime as dt
 import enum
@@ -18,13 +18,16 @@ from afterwork.language.typed import types
 from afterwork.language.typed.types import CollectionType, ObjectType, Type
 
 UNREADABLE_LOADERS = ("dynamic", "write_only", "noload", "raise")
-"""Ways to load an end that give no collection to look into."""
+"""Loader strategies of association ends that give no collection to read."""
 
 
 @dataclass(frozen=True, slots=True)
 class AttributeMember:
-    """One attribute. `kept_as` is its column's type, None where it has none; `plain` is False where the database holds
-    something else than the value, so that it can be compared there but not calculated with."""
+    """An attribute of a class. `column_type` is None where it has no column.
+
+    `stored_as_is` is False where the database holds something other than the value, which can then be compared there,
+    but not computed with.
+    """
 
     key: str
     type: Type
@@ -36,7 +39,7 @@ class AttributeMember:
 
 @dataclass(frozen=True, slots=True)
 class AssociationEnd:
-    """One association end: of `many` objects, or of one or none."""
+    """An association end of a class: of `many` objects, or of one or none."""
 
     key: str
     cls: type
@@ -57,17 +60,17 @@ Member = AttributeMember | AssociationEnd
 
 @functools.lru_cache(maxsize=1024)
 def members_of(cls: type, transients: tuple[str, ...] = ()) -> Mapping[str, Member]:
-    """The members of a class by their keys. Transients are attributes of any type that have no column."""
+    """Return the members of a class by key. Transients are attributes of any type without a column."""
     mapper: Mapper[Any] = inspect(cls)
-    found: dict[str, Member] = {}
+    members: dict[str, Member] = {}
     for attribute in mapper.column_attrs:
-        found[attribute.key] = _attribute(attribute)
+        members[attribute.key] = _attribute(attribute)
     for end in mapper.relationships:
         if end.lazy not in UNREADABLE_LOADERS:
-            found[end.key] = _end(end)
+            members[end.key] = _end(end)
     for key in transients:
-        found[key] = AttributeMember(key, types.ANY, True, True, None, False)
-    return found
+        members[key] = AttributeMember(key, types.ANY, True, True, None, False)
+    return members
 
 
 def _end(end: RelationshipProperty[Any]) -> AssociationEnd:
@@ -76,33 +79,34 @@ def _end(end: RelationshipProperty[Any]) -> AssociationEnd:
 
 def _attribute(attribute: ColumnProperty[Any]) -> AttributeMember:
     column = attribute.columns[0]
-    real = isinstance(column, Column)
+    is_column = isinstance(column, Column)
     kind = _value_type(column.type)
-    nullable = bool(column.nullable) if real else True
-    return AttributeMember(attribute.key, kind, nullable, real, column.type, kind == _stored_type(column.type))
+    nullable = bool(column.nullable) if is_column else True
+    return AttributeMember(attribute.key, kind, nullable, is_column, column.type, kind == _stored_type(column.type))
 
 
-def _value_type(kept_as: TypeEngine[Any]) -> Type:
-    """The type of a column's values. A decorator that makes them of something else says what it makes."""
-    if not isinstance(kept_as, TypeDecorator) or not _makes_values(kept_as):
-        return _stored_type(kept_as)
+def _value_type(column_type: TypeEngine[Any]) -> Type:
+    """Return the type of a column's values: a decorator that converts them declares it by its return annotation."""
+    if not isinstance(column_type, TypeDecorator) or not _makes_values(column_type):
+        return _stored_type(column_type)
     try:
-        said = typing.get_type_hints(type(kept_as).process_result_value).get("return")
+        annotation = typing.get_type_hints(type(column_type).process_result_value).get("return")
     except (NameError, TypeError):  # it names what only a type checker sees
         return types.ANY
-    classes = [one for one in (typing.get_args(said) or (said,)) if isinstance(one, type) and one is not type(None)]
+    alternatives = typing.get_args(annotation) or (annotation,)
+    classes = [cls for cls in alternatives if isinstance(cls, type) and cls is not type(None)]
     return type_of_class(classes[0]) if len(classes) == 1 else types.ANY
 
 
-def _makes_values(kept_as: TypeDecorator[Any]) -> bool:
-    return type(kept_as).process_result_value is not TypeDecorator.process_result_value
+def _makes_values(column_type: TypeDecorator[Any]) -> bool:
+    return type(column_type).process_result_value is not TypeDecorator.process_result_value
 
 
-def _stored_type(kept_as: TypeEngine[Any]) -> Type:
-    """The type of what the database holds. SQLAlchemy's spans are decorated moments where it has none."""
-    if isinstance(kept_as, Interval):
+def _stored_type(column_type: TypeEngine[Any]) -> Type:
+    """Return the type of what the database holds. SQLAlchemy stores durations as timestamps where it must."""
+    if isinstance(column_type, Interval):
         return types.TIMESPAN
-    inner = kept_as.impl_instance if isinstance(kept_as, TypeDecorator) else kept_as
+    inner = column_type.impl_instance if isinstance(column_type, TypeDecorator) else column_type
     if isinstance(inner, Enum) and inner.enum_class is None:
         return types.STRING
     try:
@@ -127,14 +131,14 @@ TYPES_BY_CLASS: tuple[tuple[type, Type], ...] = (
 
 
 def type_of_class(cls: type) -> Type:
-    """The type of a Python class's instances; Any for what the language knows nothing of."""
+    """Return the type of the instances of a Python class; Any for an unknown class."""
     if issubclass(cls, enum.Enum):
         return types.EnumType(cls)
     return next((kind for base, kind in TYPES_BY_CLASS if issubclass(cls, base)), types.ANY)
 
 
 def type_of_value(value: object) -> Type:
-    """The type of a Python value: for variables that are given without one."""
+    """Return the type of a Python value, for variables that are given without one."""
     if value is None:
         return types.NULL
     if inspect(type(value), raiseerr=False) is not None:

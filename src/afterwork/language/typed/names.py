@@ -1,7 +1,7 @@
-"""What expressions may name: the mapped classes, their members, and what is given from outside.
+"""The names that expressions may use: mapped classes, their members, and what the application supplies.
 
-Names are matched without regard to case and underscores, `customer.Number` is `customer.number`; where two names of a
-class differ in nothing else, only the exact ones are found.
+Names are matched without regard to case and underscores: `customer.Number` is `customer.number`. Where names of one
+class differ in nothing else, only the exact ones match.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,9 +19,9 @@ from afterwork.language.typed.types import NOTHING, EnumType, Type
 
 @dataclass(frozen=True)
 class ModelMethod:
-    """A method of the model that expressions may call: `call` takes the object and the arguments.
+    """A method of the model that expressions may call. `call` takes the object and the arguments.
 
-    `effects` is False for a method that only answers; queries may call no other ones.
+    `effects` is False for a method that changes nothing; queries may call no others.
     """
 
     name: str
@@ -33,32 +33,32 @@ class ModelMethod:
 
 
 def no_methods(cls: type) -> Mapping[str, ModelMethod]:
-    """A model whose methods can't be called."""
+    """Return no methods, for a model whose methods can't be called."""
     return {}
 
 
 def no_names(cls: type) -> Sequence[str]:
-    """A class with nothing of a kind."""
+    """Return no names, for a class that has none of a sort."""
     return ()
 
 
 def no_external_id(obj: object) -> str | None:
-    """A model without external ids."""
+    """Return no external id, for a model without them."""
     return None
 
 
 def no_object(session: Session, cls: type, text: str) -> object | None:
-    """A model without external ids has no object of that id."""
+    """Return no object, for a model without external ids."""
     return None
 
 
 @dataclass(frozen=True)
 class Names:
-    """The world of an expression. `Names.of(Base)` knows mapped classes; the rest is given by who knows more.
+    """The names of a model. `Names.of(Base)` knows the mapped classes; the caller may supply the rest.
 
-    `methods` and `view_models` answer for a class; `transients` names attributes of instances that are not mapped but
-    may be read and set; `states` the attributes that hold the state of a state machine. `external_id` gives the text
-    that names an object, `find` the object of a class that a text names, `clock` the time.
+    `methods` and `view_models` answer for a class; `transients` names unmapped attributes of instances that may be read
+    and set; `states` are the attributes that hold the state of a state machine. `external_id` returns the text that
+    identifies an object, `find` the object of a class that a text identifies, `clock` the time.
     """
 
     classes: Mapping[str, type]
@@ -71,54 +71,54 @@ class Names:
     clock: Clock = field(default_factory=SystemClock)
 
     @classmethod
-    def of(cls, base: Any, **others: Any) -> "Names":
-        """The classes that are mapped below a declarative base, or in a registry."""
+    def of(cls, base: Any, **supplied: Any) -> "Names":
+        """Return the names of the classes that are mapped below a declarative base, or in a registry."""
         mappers: Iterable[Mapper[Any]] = getattr(base, "registry", base).mappers
-        return cls({mapper.class_.__name__: mapper.class_ for mapper in mappers}, **others)
+        return cls({mapper.class_.__name__: mapper.class_ for mapper in mappers}, **supplied)
 
     def find_class(self, name: str) -> type | None:
-        """The class of a name."""
-        found: type | None = find(self.classes, name)
-        return found
+        """Return the class of a name; None if there is none."""
+        cls: type | None = find(self.classes, name)
+        return cls
 
     @property
     def enumerations(self) -> list[EnumType]:
-        """The enumerations that attributes of the model have."""
+        """The enumerations that attributes of the model have as their types."""
         kinds = [member.type for cls in self.classes.values() for member in self.members(cls).values()]
         return [kind for kind in kinds if isinstance(kind, EnumType)]
 
     def find_enumeration(self, name: str) -> EnumType | None:
-        """The enumeration of a name."""
-        found: EnumType | None = find({str(kind): kind for kind in self.enumerations}, name)
-        return found
+        """Return the enumeration of a name; None if there is none."""
+        enumeration: EnumType | None = find({str(kind): kind for kind in self.enumerations}, name)
+        return enumeration
 
     def subclasses(self, cls: type) -> list[type]:
-        """Return a class and all that are made from it."""
-        return [one for one in self.classes.values() if issubclass(one, cls)]
+        """Return a class and all its subclasses."""
+        return [other for other in self.classes.values() if issubclass(other, cls)]
 
     def states_of(self, classes: Iterable[type]) -> list[StateAttribute]:
         """Return the attributes of classes that hold states, each once."""
         return list(dict.fromkeys(attribute for cls in classes for attribute in self.states(cls)))
 
     def has_state(self, cls: type, text: str) -> bool:
-        """Return whether a class, or one that is made from it, has a state of that name."""
+        """Return whether a class, or one of its subclasses, has a state of that name."""
         return any(attribute.knows(text) for attribute in self.states_of(self.subclasses(cls)))
 
     def members(self, cls: type) -> Mapping[str, Member]:
-        """The attributes and association ends of a class, by their keys."""
+        """Return the attributes and association ends of a class, by key."""
         return members_of(cls, tuple(self.transients(cls)))
 
     def find_member(self, cls: type, name: str) -> Member | None:
-        """The attribute or association end of a name."""
-        found: Member | None = find(self.members(cls), name)
-        return found
+        """Return the attribute or association end of a name; None if there is none."""
+        member: Member | None = find(self.members(cls), name)
+        return member
 
     def find_method(self, cls: type, name: str) -> ModelMethod | None:
-        """The method of a name."""
-        found: ModelMethod | None = find(self.methods(cls), name)
-        return found
+        """Return the method of a name; None if there is none."""
+        method: ModelMethod | None = find(self.methods(cls), name)
+        return method
 
     def find_view_model(self, cls: type, name: str) -> str | None:
-        """The view model of a name, as it is written in the model."""
-        found: str | None = find({one: one for one in self.view_models(cls)}, name)
-        return found
+        """Return the view model of a name as the model spells it; None if there is none."""
+        view_model: str | None = find({known: known for known in self.view_models(cls)}, name)
+        return view_model

@@ -1,7 +1,7 @@
-"""What an expression means in one model: a tree whose nodes know their types, members and operators.
+"""The typed tree: the meaning of an expression in one model. Its nodes know their types, members and operators.
 
-It is what gets compiled, and what becomes SQL. Shorthand has been written out: an implicit `self` is there, an
-implicit collect is a call of `collect`, a word is a variable, a member or a class.
+It is compiled to closures, or translated to SQL. Shorthand is written out: an implicit `self` is explicit, an implicit
+collect is a call of `collect`, and a word is a variable, a member or a class.
 """
 
 from collections.abc import Iterator
@@ -24,14 +24,14 @@ class TypedNode:
 
 @dataclass(frozen=True, slots=True)
 class TypedConstant(TypedNode):
-    """A value that is known beforehand. For a `TypeOf`, the type or the mapped class that it is."""
+    """A constant. For a `TypeOf`, its value is the type, or the mapped class."""
 
     value: object
 
 
 @dataclass(frozen=True, slots=True)
 class VariableRead(TypedNode):
-    """`slot` is its place in the frame of a run."""
+    """A use of a variable. `slot` is its index in the frame of an evaluation."""
 
     name: str
     slot: int
@@ -39,7 +39,7 @@ class VariableRead(TypedNode):
 
 @dataclass(frozen=True, slots=True)
 class AttributeRead(TypedNode):
-    """An attribute of an object; of null, null."""
+    """The value of an attribute of an object; null for null."""
 
     source: TypedNode
     member: AttributeMember
@@ -47,7 +47,7 @@ class AttributeRead(TypedNode):
 
 @dataclass(frozen=True, slots=True)
 class Navigation(TypedNode):
-    """An association end of an object; of null, null or an empty collection."""
+    """The objects at an association end of an object; for null, null or an empty collection."""
 
     source: TypedNode
     member: AssociationEnd
@@ -55,7 +55,7 @@ class Navigation(TypedNode):
 
 @dataclass(frozen=True, slots=True)
 class TypedLambda(TypedNode):
-    """Its type is that of its body."""
+    """A lambda, which has the type of its body."""
 
     variables: tuple[VariableRead, ...]
     body: TypedNode
@@ -63,7 +63,7 @@ class TypedLambda(TypedNode):
 
 @dataclass(frozen=True, slots=True)
 class OperatorCall(TypedNode):
-    """An operator with its operands, the source first."""
+    """A call of an operator with its operands, the source first."""
 
     operator: Operator
     arguments: tuple[TypedNode, ...]
@@ -91,7 +91,7 @@ class Comparison(TypedNode):
 
 @dataclass(frozen=True, slots=True)
 class LogicalOperation(TypedNode):
-    """`and`, `or`, `xor` or `implies`. Null counts as false; the right side is asked for only where it matters."""
+    """`and`, `or`, `xor` or `implies`. Null counts as false; the right side is evaluated only if it matters."""
 
     operator: str
     left: TypedNode
@@ -118,7 +118,7 @@ class LetBinding(TypedNode):
 
 @dataclass(frozen=True, slots=True)
 class IntegerRange(TypedNode):
-    """`first..last` within a collection; its type is that of its numbers."""
+    """`first..last` within a collection; its type is the type of its numbers."""
 
     first: TypedNode
     last: TypedNode
@@ -126,14 +126,14 @@ class IntegerRange(TypedNode):
 
 @dataclass(frozen=True, slots=True)
 class CollectionConstruction(TypedNode):
-    """A collection of what is listed. Nulls are left out, collections in it are flattened."""
+    """A collection of the listed items. Nulls are left out, collections in it are flattened."""
 
     items: tuple[TypedNode, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TupleConstruction(TypedNode):
-    """A tuple; the names of its parts are in its type."""
+    """A tuple; its type has the names of its parts."""
 
     parts: tuple[TypedNode, ...]
 
@@ -148,14 +148,14 @@ class TuplePart(TypedNode):
 
 @dataclass(frozen=True, slots=True)
 class AsSet(TypedNode):
-    """A value as a Set of itself, or of nothing if it is null: what `->` makes of what is no collection."""
+    """A value as a Set of itself, or an empty Set if it is null: what `->` makes of a single value."""
 
     source: TypedNode
 
 
 @dataclass(frozen=True, slots=True)
 class MethodCall(TypedNode):
-    """A method of the model."""
+    """A call of a method of the model."""
 
     source: TypedNode
     method: ModelMethod
@@ -164,7 +164,7 @@ class MethodCall(TypedNode):
 
 @dataclass(frozen=True, slots=True)
 class MayRunMethod(TypedNode):
-    """Whether a method of the model may run now."""
+    """The question whether a method of the model may run now."""
 
     source: TypedNode
     method: ModelMethod
@@ -189,15 +189,15 @@ class AssignVariable(TypedNode):
 
 @dataclass(frozen=True, slots=True)
 class TypedBlock(TypedNode):
-    """Statements, one after the other."""
+    """Statements that run one after the other."""
 
     statements: tuple[TypedNode, ...]
 
 
 def children(node: TypedNode) -> Iterator[TypedNode]:
-    """The nodes right below a node, from left to right."""
-    for part in fields(node):
-        value = getattr(node, part.name)
+    """Yield the children of a node, from left to right."""
+    for child_field in fields(node):
+        value = getattr(node, child_field.name)
         if isinstance(value, TypedNode):
             yield value
         elif isinstance(value, tuple):
@@ -205,18 +205,18 @@ def children(node: TypedNode) -> Iterator[TypedNode]:
 
 
 def walk(node: TypedNode) -> Iterator[TypedNode]:
-    """A node and all below it."""
-    waiting = [node]
-    while waiting:
-        found = waiting.pop()
-        yield found
-        waiting.extend(children(found))
+    """Yield a node and all its descendants."""
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        yield current
+        pending.extend(children(current))
 
 
 def first_effect(node: TypedNode) -> TypedNode | None:
-    """A node that would change something, or None: the one that stands first in the text."""
-    changing = [found for found in walk(node) if _changes(found)]
-    return min(changing, key=lambda found: found.at.start, default=None)
+    """Return the first node in the text that would change something; None if there is none."""
+    effects = filter(_changes, walk(node))
+    return min(effects, key=lambda effect: effect.at.start, default=None)
 
 
 def _changes(node: TypedNode) -> bool:

@@ -1,4 +1,4 @@
-"""What there is to say of an operator, in one place: its signature, its value, its SQL, and what it means.
+"""One operator: its signature, how it is evaluated, its SQL, and its documentation.
 
 Checks, compiling, SQL, completion and the reference (`docs/reference/language.md`) all read these rows.
 """
@@ -13,56 +13,56 @@ from afterwork.language.typed.signature import Signature, parse_signature
 
 @dataclass(frozen=True, slots=True)
 class ValueFunction:
-    """A function of the values. Where one is null that the signature has no `?` for, the result is null."""
+    """A function of the values. The result is null if an operand is whose pattern has no `?`."""
 
     function: Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationFunction:
-    """As `Plain`, but first it takes the run: for what needs the session, the clock or the names."""
+    """As `ValueFunction`, with the evaluation as first argument: for what needs the session, the clock or the names."""
 
     function: Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
 class FrameFunction:
-    """A function of the frame and the operands; lambdas come as (slot, body), for a loop with few calls."""
+    """A function of the frame and the operands. Lambdas come as (slot, closure), so that loops need few calls."""
 
     function: Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseQuery:
-    """A function that makes a SELECT of a typed tree and a frame, with a limit and an offset, the next two operands."""
+    """A function that makes a SELECT of a typed tree and a frame, with the next two operands as limit and offset."""
 
     function: Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
 class AssociationFunction:
-    """A function of an object, the key of one of its association ends, and the values; for what changes the end."""
+    """A function of an object, the key of one of its association ends, and values; it changes the end."""
 
     function: Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnTranslation:
-    """SQL of SQL: a function of column expressions. The result is null where an operand is, as with `Plain`."""
+    """A function of column expressions. As with `ValueFunction`, the result is null if an operand is."""
 
     function: Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
 class CallTranslation:
-    """SQL that a function of the translator and the call makes, for what takes collections, lambdas or types."""
+    """A function of the translator and the call, for operators that take collections, lambdas or types."""
 
     function: Callable[..., Any]
 
 
 @dataclass(frozen=True)
 class Operator:
-    """One operator of one type of source. `example` is an expression and what it gives, as an expression."""
+    """One operator of one type of source. `example` is an expression with its result, also an expression."""
 
     text: str
     value: ValueFunction | EvaluationFunction | FrameFunction | DatabaseQuery | AssociationFunction
@@ -73,10 +73,10 @@ class Operator:
 
     @cached_property
     def signature(self) -> Signature:
-        """What it takes and gives."""
+        """The types that it takes and returns."""
         return parse_signature(self.text)
 
     @property
     def name(self) -> str:
-        """Its name, as it is written in the reference."""
+        """Its name as the reference writes it."""
         return self.signature.name

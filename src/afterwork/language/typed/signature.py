@@ -1,21 +1,24 @@
-"""How operators say what they take and give: `Collection(T)->select(T | Boolean) : Self`.
+"""The signatures of operators: `Collection(T)->select(T | Boolean) : Self`.
 
-A small language: the names of types; `Value` for one that is no collection, tuple or type; T, U, V for any type, N for
-any number, O for any object's; `State` for the text that names one; `Self` for the source's own type; `?` after what
-may be null; `[…]` around what may be left out; `T...` for any number of them; `T | Boolean` for a lambda. `Same(U)` is
-the source's kind of collection with other elements, `Gathered(U)` what `collect` makes: a Sequence of an ordered
-source, else a Bag, flat.
+A small language: names of types; `Value` for a type that is no collection, tuple or type; T, U, V for any type, N for
+any number's, O for any object's; `State` for a text that names a state; `Self` for the type of the source; `?` after an
+operand that may be null; `[…]` around an optional one; `T...` for any number of them; `T | Boolean` for a lambda.
+`Same(U)` is the source's kind of collection with other elements; `Gathered(U)` is the result of `collect`: a flat
+Sequence of an ordered source, else a flat Bag.
 """
 
 import re
 from dataclasses import dataclass
+
+MAX_REPEATED_ARGUMENTS = 1_000
 
 TOKEN = re.compile(r"->|\.\.\.|[A-Za-z]+|<>|<=|>=|[-+*/=<>.()\[\],|:?]")
 
 
 @dataclass(frozen=True, slots=True)
 class TypePattern:
-    """A type with holes: `name` with `inside` in brackets. `nullable` where null is taken, not handed through."""
+    """A type with variables: `name` with `inside` in brackets. A `nullable` one takes null instead of passing it
+    through."""
 
     name: str
     inside: "tuple[TypePattern, ...]" = ()
@@ -24,7 +27,7 @@ class TypePattern:
 
 @dataclass(frozen=True, slots=True)
 class ParameterPattern:
-    """A parameter: a value of `pattern`, or, with `variables`, a lambda over them that gives one."""
+    """A parameter: a value of `pattern`, or, with `variables`, a lambda over them with such a value."""
 
     pattern: TypePattern
     variables: tuple[TypePattern, ...] = ()
@@ -34,7 +37,7 @@ class ParameterPattern:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """`text` is how it is written; `mark` is `.`, `->`, or `""` for what stands between or before its operands."""
+    """The parsed `text`. `mark` is `.` or `->` after the source, or `""` for infix and prefix operators."""
 
     text: str
     source: TypePattern
@@ -45,17 +48,18 @@ class Signature:
 
     @property
     def min_arguments(self) -> int:
-        """How many arguments it needs."""
-        return sum(not (one.optional or one.repeated) for one in self.parameters)
+        """The number of required arguments."""
+        return sum(not (parameter.optional or parameter.repeated) for parameter in self.parameters)
 
     @property
     def max_arguments(self) -> int:
-        """How many arguments it takes."""
-        return 1_000 if any(one.repeated for one in self.parameters) else len(self.parameters)
+        """The number of arguments that it takes at most."""
+        repeated = any(parameter.repeated for parameter in self.parameters)
+        return MAX_REPEATED_ARGUMENTS if repeated else len(self.parameters)
 
 
 def parse_signature(text: str) -> Signature:
-    """A signature from its text."""
+    """Parse the text of a signature. Raises `ValueError`."""
     return _SignatureParser(text).signature()
 
 
@@ -89,16 +93,16 @@ class _SignatureParser:
         return TypePattern(name, tuple(inside), self.take_if("?"))
 
     def parameters(self) -> tuple[ParameterPattern, ...]:
-        found: list[ParameterPattern] = []
+        parameters: list[ParameterPattern] = []
         if not self.take_if("("):
             return ()
         while not self.take_if(")"):
             optional = self.take_if("[")
-            found.append(self.parameter(optional))
+            parameters.append(self.parameter(optional))
             if optional:
                 self.expect("]")
             self.take_if(",")
-        return tuple(found)
+        return tuple(parameters)
 
     def parameter(self, optional: bool) -> ParameterPattern:
         first = self.pattern()
@@ -116,9 +120,9 @@ class _SignatureParser:
         return self.tokens[self.index - 1]
 
     def take_if(self, token: str) -> bool:
-        found = self.peek() == token
-        self.index += found
-        return found
+        present = self.peek() == token
+        self.index += present
+        return present
 
     def expect(self, token: str) -> None:
         if not self.take_if(token):

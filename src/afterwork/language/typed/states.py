@@ -1,4 +1,4 @@
-"""The states that objects may be in, and what their attributes hold while they are."""
+"""The states that objects may be in, and the values of their attributes while they are."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ from afterwork.language.syntax.spelling import folded
 
 @dataclass(frozen=True, slots=True)
 class AnyState:
-    """An attribute whose states nobody has listed: each text may be one."""
+    """A text attribute whose states nobody has listed, so that any text may be one."""
 
     key: str
 
@@ -23,18 +23,18 @@ class AnyState:
         return True
 
     def spellings(self, text: str) -> tuple[str, ...]:
-        """Return what the attribute may hold, folded: `#Life.Active` is Life.Active or Active."""
+        """Return the folded texts of a state: `#Life.Active` is Life.Active or Active."""
         return folded(text), folded(text.rpartition(".")[2])
 
     def is_in(self, held: Any, text: str) -> bool:
-        """Return whether what the attribute holds is a state."""
+        """Return whether the value of the attribute is a state."""
         return isinstance(held, str) and folded(held) in self.spellings(text)
 
 
 @dataclass(frozen=True, slots=True)
 class KnownState:
-    """One state of a machine. It goes by `names` and lies within the states named `outer`; an object is in it while its
-    attribute holds one of `held`."""
+    """One state of a machine. It has several `names`, and is nested in the states named `outer`; `held` are the
+    attribute's values while an object is in it."""
 
     names: tuple[str, ...]
     outer: tuple[str, ...]
@@ -43,8 +43,8 @@ class KnownState:
 
 @dataclass(frozen=True)
 class MachineStates:
-    """An attribute that holds the state of a machine, which goes by `names`. `between` stands between states that are
-    held side by side; None where there is always one."""
+    """An attribute that holds the state of a machine with these `names`. `between` separates parallel states; None if
+    there are none."""
 
     key: str
     names: tuple[str, ...]
@@ -53,18 +53,18 @@ class MachineStates:
 
     @cached_property
     def _by_name(self) -> Mapping[str, list[KnownState]]:
-        found: dict[str, list[KnownState]] = {}
+        by_name: dict[str, list[KnownState]] = {}
         for state in self.states:
             for name in {*state.names, *map(folded, state.names)}:
-                found.setdefault(name, []).append(state)
-        return found
+                by_name.setdefault(name, []).append(state)
+        return by_name
 
     def held(self, text: str) -> tuple[Any, ...]:
-        """Return what the attribute may hold while its object is in a state, `#State`, `#Outer.State` or
+        """Return the values of the attribute while its object is in a state, `#State`, `#Outer.State` or
         `#Machine.State`; nothing if there is no such state."""
         *before, name = text.split(".")
-        found = self._by_name.get(name) or self._by_name.get(folded(name)) or []
-        return tuple(dict.fromkeys(one for state in found if self._lies_in(state, before) for one in state.held))
+        named = self._by_name.get(name) or self._by_name.get(folded(name)) or []
+        return tuple(dict.fromkeys(value for state in named if self._lies_in(state, before) for value in state.held))
 
     def _lies_in(self, state: KnownState, before: Iterable[str]) -> bool:
         within = {folded(name) for name in (*self.names, *state.outer)}
@@ -75,17 +75,17 @@ class MachineStates:
         return bool(self.held(text))
 
     def is_in(self, held: Any, text: str) -> bool:
-        """Return whether what the attribute holds means a state."""
-        several = held.split(self.between) if self.between and isinstance(held, str) else (held,)
+        """Return whether a value of the attribute means a state."""
+        values = held.split(self.between) if self.between and isinstance(held, str) else (held,)
         wanted = self.held(text)
-        return any(one in wanted for one in several)
+        return any(value in wanted for value in values)
 
 
 StateAttribute = AnyState | MachineStates
 
 
 class HasStates(ABC):
-    """What a class has as an attribute that knows its states: a state machine."""
+    """An attribute of a class that knows its states: a state machine."""
 
     @abstractmethod
     def states_in(self, mapper: Mapper[Any]) -> MachineStates:
@@ -96,13 +96,15 @@ class HasStates(ABC):
 def states_in(cls: type) -> Sequence[StateAttribute]:
     """Return the attributes of a mapped class that hold states: those of its machines, else a text named `state`."""
     mapper: Mapper[Any] = inspect(cls)
-    machines = dict.fromkeys(one for base in cls.__mro__ for one in vars(base).values() if isinstance(one, HasStates))
+    machines = dict.fromkeys(
+        value for base in cls.__mro__ for value in vars(base).values() if isinstance(value, HasStates)
+    )
     if machines:
         return tuple(machine.states_in(mapper) for machine in machines)
     return tuple(AnyState(attribute.key) for attribute in mapper.column_attrs if folded(attribute.key) == "state")
 
 
 def state_names(attributes: Iterable[StateAttribute]) -> list[str]:
-    """Return the names of all states that are listed."""
+    """Return the names of all listed states."""
     machines = [attribute for attribute in attributes if isinstance(attribute, MachineStates)]
     return list(dict.fromkeys(state.names[0] for machine in machines for state in machine.states))

@@ -1,4 +1,4 @@
-"""The types that expressions have."""
+"""The types of expressions."""
 
 import enum
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class EnumType(Type):
 
 @dataclass(frozen=True, slots=True)
 class LabelType(Type):
-    """What `#Name` is until it meets an enumeration or a text."""
+    """The type of `#Name` until an enumeration or a text is expected."""
 
     name: str
 
@@ -51,7 +51,7 @@ class ObjectType(Type):
 
 @dataclass(frozen=True, slots=True)
 class CollectionType(Type):
-    """`kind` is Set, Bag, Sequence, OrderedSet or, where any of them will do, Collection. None holds nulls."""
+    """A collection without nulls. `kind` is Set, Bag, Sequence, OrderedSet, or Collection for any of these."""
 
     kind: str
     element: Type
@@ -106,13 +106,13 @@ GUID = BasicType("Guid")
 BYTES = BasicType("Bytes")
 
 NUMBERS = (INTEGER, DECIMAL, REAL)
-"""From the narrowest to the widest."""
+"""The types of numbers, from the narrowest to the widest."""
 
 BASIC_TYPES = {
     kind.name.lower(): kind
     for kind in (ANY, BOOLEAN, INTEGER, DECIMAL, REAL, STRING, DATETIME, DATE, TIME, TIMESPAN, GUID, BYTES)
 } | {"double": REAL, "float": REAL, "int32": INTEGER, "int64": INTEGER, "int": INTEGER, "bool": BOOLEAN}
-"""The basic types by their names in lower case; .NET's names for them, too."""
+"""The basic types by their names in lower case, with .NET's names for them."""
 
 COLLECTION_KINDS = {kind.lower(): kind for kind in ("Set", "Bag", "Sequence", "OrderedSet", "Collection")}
 UNIQUE_KINDS = ("Set", "OrderedSet")
@@ -120,7 +120,7 @@ ORDERED_KINDS = ("Sequence", "OrderedSet")
 
 
 def conforms(given: Type, wanted: Type) -> bool:
-    """Whether a value of one type can stand where another is wanted. Null can stand everywhere."""
+    """Return whether a value of one type can stand where another is expected. Null can stand everywhere."""
     if wanted in (given, ANY) or given in (ANY, NULL):
         return True
     match given, wanted:
@@ -145,7 +145,7 @@ def conforms(given: Type, wanted: Type) -> bool:
 
 
 def common_type(one: Type, other: Type) -> Type:
-    """The narrowest type that both conform to; Any where there is no narrower one."""
+    """Return the narrowest type that two types conform to; Any if there is no narrower one."""
     if one == NULL or conforms(one, other):
         return without_label(other)
     if other == NULL or conforms(other, one):
@@ -163,11 +163,11 @@ def common_type(one: Type, other: Type) -> Type:
 
 
 MAX_TYPE_PARTS = 200
-"""Parts that a type may have, parts of parts included: what is made of a type twice would double without end."""
+"""The most parts of a type, counting nested parts: tuples of tuples would double it without end."""
 
 
 def part_count(kind: Type) -> int:
-    """How many parts a type has."""
+    """Return the number of parts of a type, counting nested parts."""
     match kind:
         case CollectionType(element=element):
             return 1 + part_count(element)
@@ -177,12 +177,12 @@ def part_count(kind: Type) -> int:
 
 
 def without_label(kind: Type) -> Type:
-    """What a value is that nothing more is known of: a label that meets no enumeration is a text."""
+    """Return String for a label that met no enumeration; any other type as it is."""
     return STRING if isinstance(kind, LabelType) else kind
 
 
 def comparable(one: Type, other: Type) -> bool:
-    """Whether two values might ever be equal."""
+    """Return whether values of two types might ever be equal."""
     if conforms(one, other) or conforms(other, one):
         return True
     match one, other:
