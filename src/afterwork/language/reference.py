@@ -1,4 +1,4 @@
-"""The operators as the reference has them: `python -m afterwork.language.reference docs/reference/language.md`."""
+"""Renews the operators in the reference: `python -m afterwork.language.reference docs/reference/language.md`."""
 
 import sys
 from pathlib import Path
@@ -11,13 +11,13 @@ BEGIN, END = "<!-- operators -->", "<!-- end of operators -->"
 
 
 def operators() -> str:
-    """All operators as Markdown, chapter by chapter, and what the original has besides."""
+    """Return all operators as Markdown, chapter by chapter, and what the original has besides."""
     chapters = (
         f"### {title}\n\n" + "\n".join(_entry(operator) for operator in operators)
         for title, operators in CHAPTERS.items()
     )
-    instead = "### Not here\n\n" + "\n".join(f"- `{name}`<br>{text}" for name, text in OMITTED.items())
-    return "\n\n".join([*chapters, instead])
+    omitted = "### Not here\n\n" + "\n".join(f"- `{name}`<br>{text}" for name, text in OMITTED.items())
+    return "\n\n".join([*chapters, omitted])
 
 
 def _entry(operator: Operator) -> str:
@@ -27,7 +27,7 @@ def _entry(operator: Operator) -> str:
 
 
 def renewed(page: str) -> str:
-    """A page with the operators as they are now."""
+    """Return a page with the current operators."""
     before, rest = page.split(BEGIN)
     _, after = rest.split(END)
     return f"{before}{BEGIN}\n\n{operators()}\n\n{END}{after}"

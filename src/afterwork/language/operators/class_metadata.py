@@ -10,12 +10,12 @@ from afterwork.language.typed.members import AttributeMember
 from afterwork.language.typed.operator import EvaluationFunction, Operator, ValueFunction
 
 
-def attributes(run: Evaluation, cls: type) -> list[str]:
-    return [key for key, member in run.names.members(cls).items() if isinstance(member, AttributeMember)]
+def attributes(evaluation: Evaluation, cls: type) -> list[str]:
+    return [key for key, member in evaluation.names.members(cls).items() if isinstance(member, AttributeMember)]
 
 
-def ends(run: Evaluation, cls: type) -> list[str]:
-    return [key for key, member in run.names.members(cls).items() if not isinstance(member, AttributeMember)]
+def ends(evaluation: Evaluation, cls: type) -> list[str]:
+    return [key for key, member in evaluation.names.members(cls).items() if not isinstance(member, AttributeMember)]
 
 
 def super_types(cls: type) -> list[str]:

@@ -17,22 +17,22 @@ from afterwork.language.typed.operator import (
 )
 
 
-def all_instances(run: Evaluation, cls: type) -> list[Any]:
+def all_instances(evaluation: Evaluation, cls: type) -> list[Any]:
     """Return all objects of a class by key. Unsaved new and deleted ones of the session count as if it were saved."""
-    session = run.session
+    session = evaluation.session
     mapper: Mapper[Any] = inspect(cls)
     statement = select(mapper).order_by(*mapper.primary_key)
-    objects = list(islice(session.scalars(statement), run.budget.size + 1))
+    objects = list(islice(session.scalars(statement), evaluation.budget.size + 1))
     if session.new or session.deleted:
         stored = {id(obj) for obj in objects}
         objects += [obj for obj in session.new if isinstance(obj, cls) and id(obj) not in stored]
         objects = [obj for obj in objects if obj not in session.deleted]
-    run.spend(len(objects))
+    evaluation.spend(len(objects))
     return objects
 
 
-def singleton(run: Evaluation, cls: type) -> Any:
-    objects = all_instances(run, cls)
+def singleton(evaluation: Evaluation, cls: type) -> Any:
+    objects = all_instances(evaluation, cls)
     if len(objects) > 1:
         raise ValueError(f"There are {len(objects)} objects of {cls.__name__}, which should have one.")
     return objects[0] if objects else None
@@ -42,13 +42,13 @@ def of_kind(items: list[Any], cls: type) -> list[Any]:
     return [item for item in items if isinstance(item, cls)]
 
 
-def from_external_id(run: Evaluation, cls: type, text: str) -> Any:
-    return run.names.find(run.session, cls, text)
+def from_external_id(evaluation: Evaluation, cls: type, text: str) -> Any:
+    return evaluation.names.find(evaluation.session, cls, text)
 
 
-def create(run: Evaluation, cls: type) -> Any:
+def create(evaluation: Evaluation, cls: type) -> Any:
     obj = cls()
-    run.session.add(obj)
+    evaluation.session.add(obj)
     return obj
 
 

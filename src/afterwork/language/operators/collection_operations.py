@@ -9,22 +9,22 @@ from afterwork.language.typed.operator import CallTranslation, Operator, ValueFu
 Items = list[Any]
 
 
-def union(one: Items, other: Items) -> Items:
-    return [*one, *other]
+def union(left: Items, right: Items) -> Items:
+    return [*left, *right]
 
 
-def intersection(one: Items, other: Items) -> Items:
-    wanted = {equality_key(item) for item in other}
-    return [item for item in one if equality_key(item) in wanted]
+def intersection(left: Items, right: Items) -> Items:
+    wanted = {equality_key(item) for item in right}
+    return [item for item in left if equality_key(item) in wanted]
 
 
-def difference(one: Items, other: Items) -> Items:
-    unwanted = {equality_key(item) for item in other}
-    return [item for item in one if equality_key(item) not in unwanted]
+def difference(left: Items, right: Items) -> Items:
+    unwanted = {equality_key(item) for item in right}
+    return [item for item in left if equality_key(item) not in unwanted]
 
 
-def symmetric_difference(one: Items, other: Items) -> Items:
-    return unique([*difference(one, other), *difference(other, one)])
+def symmetric_difference(left: Items, right: Items) -> Items:
+    return unique([*difference(left, right), *difference(right, left)])
 
 
 def excluding(items: Items, unwanted: Any) -> Items:
@@ -40,8 +40,8 @@ def section(items: Items, first: int, last: int) -> Items:
     return items[max(first, 1) - 1 : max(last, 0)]
 
 
-def inserted(items: Items, place: int, added: Any) -> Items:
-    index = min(max(place, 1), len(items) + 1) - 1
+def inserted(items: Items, position: int, added: Any) -> Items:
+    index = min(max(position, 1), len(items) + 1) - 1
     return [*items[:index], added, *items[index:]]
 
 
@@ -51,14 +51,14 @@ SMALL, NEXT = "Set{1, 2}", "Set{2, 3}"
 OPERATORS = (
     Operator(
         "Set(T)->union(Set(T)) : Set(T)",
-        ValueFunction(lambda one, other: unique(union(one, other))),
+        ValueFunction(lambda left, right: unique(union(left, right))),
         "The elements of either set.",
         (f"{SMALL}->union({NEXT})", "Set{1, 2, 3}"),
         CallTranslation(collection_operations.union),
     ),
     Operator(
         "OrderedSet(T)->union(Collection(T)) : OrderedSet(T)",
-        ValueFunction(lambda one, other: unique(union(one, other))),
+        ValueFunction(lambda left, right: unique(union(left, right))),
         "The elements of either collection, each once.",
         ("OrderedSet{1}->union(Bag{1, 2})", "OrderedSet{1, 2}"),
     ),
@@ -70,7 +70,7 @@ OPERATORS = (
     ),
     Operator(
         "Set(T)->union(OrderedSet(T)) : Set(T)",
-        ValueFunction(lambda one, other: unique(union(one, other))),
+        ValueFunction(lambda left, right: unique(union(left, right))),
         "The elements of either set.",
         (f"{SMALL}->union(OrderedSet{{3}})", "Set{1, 2, 3}"),
         CallTranslation(collection_operations.union),
@@ -197,20 +197,20 @@ OPERATORS = (
         ValueFunction(list),
         "The elements without their order.",
         (f"{ABC}->asBag", "Bag{1, 2, 3, 2}"),
-        CallTranslation(collection_operations.same),
+        CallTranslation(collection_operations.as_they_are),
     ),
     Operator(
         "Collection(T)->asSequence : Sequence(T)",
         ValueFunction(list),
         "The elements in their present order.",
         ("OrderedSet{2, 1}->asSequence", "Sequence{2, 1}"),
-        CallTranslation(collection_operations.same),
+        CallTranslation(collection_operations.as_they_are),
     ),
     Operator(
         "Collection(T)->flatten : Gathered(T)",
         ValueFunction(list),
         "The elements of nested collections. As those are flattened anyway, it changes nothing.",
         ("Bag{Set{1}, Set{2}}->flatten", "Bag{1, 2}"),
-        CallTranslation(collection_operations.same),
+        CallTranslation(collection_operations.as_they_are),
     ),
 )

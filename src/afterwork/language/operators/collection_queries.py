@@ -28,8 +28,8 @@ def excludes_all(items: Items, wanted: Items) -> bool:
     return {equality_key(item) for item in wanted}.isdisjoint(equality_key(item) for item in items)
 
 
-def at(items: Items, place: int) -> Any:
-    return items[place - 1] if 1 <= place <= len(items) else None
+def at(items: Items, position: int) -> Any:
+    return items[position - 1] if 1 <= position <= len(items) else None
 
 
 def index_of(items: Items, wanted: Any) -> int:
@@ -59,9 +59,9 @@ def smallest(items: Items) -> Any:
     return min(items, key=SortKey, default=None)
 
 
-def separated(run: Evaluation, items: Items, separator: str) -> str:
+def separated(evaluation: Evaluation, items: Items, separator: str) -> str:
     written = [text_of(item) for item in items]
-    run.check_length(sum(map(len, written)) + len(separator) * len(items))
+    evaluation.check_length(sum(map(len, written)) + len(separator) * len(items))
     return separator.join(written)
 
 
@@ -223,7 +223,7 @@ OPERATORS = (
     ),
     Operator(
         "Collection(T)->asCommaList : String",
-        EvaluationFunction(lambda run, items: separated(run, items, ", ")),
+        EvaluationFunction(lambda evaluation, items: separated(evaluation, items, ", ")),
         "All elements as text, with `, ` between them.",
         (f"{EXAMPLE}->asCommaList", "'3, 1, 2, 1'"),
     ),

@@ -15,14 +15,14 @@ def _conversions(name: str, unit: int) -> tuple[Operator, Operator]:
             ValueFunction(lambda kind, count: duration(count, unit)),
             f"The duration of a number of {units}.",
             (f"{example}.total{name}", "2.toReal"),
-            CallTranslation(timestamp_arithmetic.spanning(unit)),
+            CallTranslation(timestamp_arithmetic.from_units(unit)),
         ),
         Operator(
             f"TimeSpan.total{name} : Real",
             ValueFunction(lambda value: value / timedelta(microseconds=unit)),
             f"The whole duration in {units}.",
             (f"{example}.total{name}", "2.toReal"),
-            ColumnTranslation(timestamp_arithmetic.total(unit)),
+            ColumnTranslation(timestamp_arithmetic.in_units(unit)),
         ),
     )
 
@@ -30,17 +30,17 @@ def _conversions(name: str, unit: int) -> tuple[Operator, Operator]:
 OPERATORS = (
     Operator(
         "TimeSpan + TimeSpan : TimeSpan",
-        ValueFunction(lambda one, other: bounded(one + other)),
+        ValueFunction(lambda left, right: bounded(left + right)),
         "The sum of the durations.",
         ("(TimeSpan.fromHours(1) + TimeSpan.fromHours(2)).totalHours", "3.toReal"),
-        ColumnTranslation(timestamp_arithmetic.longer),
+        ColumnTranslation(timestamp_arithmetic.sum_of_durations),
     ),
     Operator(
         "TimeSpan - TimeSpan : TimeSpan",
-        ValueFunction(lambda one, other: bounded(one - other)),
+        ValueFunction(lambda left, right: bounded(left - right)),
         "The difference of the durations.",
         ("(TimeSpan.fromHours(3) - TimeSpan.fromHours(2)).totalHours", "1.toReal"),
-        ColumnTranslation(timestamp_arithmetic.shorter),
+        ColumnTranslation(timestamp_arithmetic.difference_of_durations),
     ),
     *_conversions("Days", MICROSECONDS_PER_DAY),
     *_conversions("Hours", 3_600 * MICROSECONDS_PER_SECOND),

@@ -20,38 +20,38 @@ def whole_number(text: str) -> int | None:
 
 def decimal_number(text: str) -> Decimal | None:
     try:
-        found = Decimal(text.strip())
+        number = Decimal(text.strip())
     except InvalidOperation:
         return None
-    return found if found.is_finite() and abs(found.adjusted()) < 100 else None
+    return number if number.is_finite() and abs(number.adjusted()) < 100 else None
 
 
-def needed(found: Any, text: str, kind: str) -> Any:
-    if found is None:
+def needed(value: Any, text: str, kind: str) -> Any:
+    if value is None:
         raise ValueError(f"{text[:40]!r} is no {kind}.")
-    return found
+    return value
 
 
-def like_pattern(run: Evaluation, text: str, pattern: str) -> bool:
+def like_pattern(evaluation: Evaluation, text: str, pattern: str) -> bool:
     steps = parse_pattern(pattern)
-    run.spend(len(text) * len(steps))
+    evaluation.spend(len(text) * len(steps))
     return matches(text, steps)
 
 
-def number_as(run: Evaluation, number: Number, pattern: str) -> str:
-    run.spend(len(pattern))
+def number_as(evaluation: Evaluation, number: Number, pattern: str) -> str:
+    evaluation.spend(len(pattern))
     return format_number(number, pattern)
 
 
 def json_property(text: str, name: str) -> str | None:
     """Return a property as text, and as JSON if it is no text; null where there is no such property."""
     try:
-        found: Any = json.loads(text)
+        document: Any = json.loads(text)
     except RecursionError:
         raise ValueError("The JSON is nested too deeply.") from None
-    if not isinstance(found, dict) or found.get(name) is None:
+    if not isinstance(document, dict) or document.get(name) is None:
         return None
-    value = found[name]
+    value = document[name]
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else text_of(value)
 
 

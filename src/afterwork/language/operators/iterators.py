@@ -35,37 +35,37 @@ def for_all(frame: Frame, items: Items, each: Each) -> bool:
 
 def selected(frame: Frame, items: Items, each: Each) -> Items:
     slot, body = each
-    found = []
+    kept = []
     for item in items:
         frame[slot] = item
         if body(frame):
-            found.append(item)
-    return found
+            kept.append(item)
+    return kept
 
 
 def rejected(frame: Frame, items: Items, each: Each) -> Items:
     slot, body = each
-    found = []
+    kept = []
     for item in items:
         frame[slot] = item
         if not body(frame):
-            found.append(item)
-    return found
+            kept.append(item)
+    return kept
 
 
 def collected(frame: Frame, items: Items, each: Each) -> Items:
     slot, body = each
-    found: Items = []
+    results: Items = []
     for item in list(items):  # the body of an action may change the association end that it goes over
         frame[slot] = item
         value = body(frame)
         if isinstance(value, list):
             frame[0].spend(len(value))
-            found.extend(value)
-            frame[0].check_size(found)
+            results.extend(value)
+            frame[0].check_size(results)
         elif value is not None:
-            found.append(value)
-    return found
+            results.append(value)
+    return results
 
 
 def for_each(frame: Frame, items: Items, each: Each) -> None:
@@ -91,16 +91,16 @@ def one(frame: Frame, items: Items, each: Each) -> bool:
 def values(frame: Frame, items: Items, each: Each) -> Items:
     """Return the value of a lambda for each element, nulls included."""
     slot, body = each
-    found = []
+    results = []
     for item in items:
         frame[slot] = item
-        found.append(body(frame))
-    return found
+        results.append(body(frame))
+    return results
 
 
 def is_unique(frame: Frame, items: Items, each: Each) -> bool:
-    found = [equality_key(value) for value in values(frame, items, each)]
-    return len(set(found)) == len(found)
+    keys = [equality_key(value) for value in values(frame, items, each)]
+    return len(set(keys)) == len(keys)
 
 
 def ascending(frame: Frame, items: Items, each: Each) -> Items:
@@ -127,17 +127,17 @@ def grouped(frame: Frame, items: Items, each: Each) -> Items:
 def closure(frame: Frame, items: Items, each: Each) -> Items:
     """Collect everything that can be reached. Elements seen before are not visited again, so cycles end."""
     slot, body = each
-    found = {equality_key(item): item for item in items}
-    waiting = deque(found.values())
-    while waiting:
+    reached = {equality_key(item): item for item in items}
+    pending = deque(reached.values())
+    while pending:
         frame[0].spend(1)
-        frame[slot] = waiting.popleft()
+        frame[slot] = pending.popleft()
         value = body(frame)
         for item in as_elements(value):
-            if equality_key(item) not in found:
-                found[equality_key(item)] = item
-                waiting.append(item)
-    return list(found.values())
+            if equality_key(item) not in reached:
+                reached[equality_key(item)] = item
+                pending.append(item)
+    return list(reached.values())
 
 
 def distinct(frame: Frame, items: Items, each: Each) -> Items:

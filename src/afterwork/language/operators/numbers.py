@@ -14,26 +14,26 @@ MAX_WHOLE_DIGITS = 100
 Number = Any  # int, float or Decimal: which of them, the signatures say
 
 
-def _of_one_class(one: Number, other: Number) -> tuple[Number, Number]:
+def _of_one_class(left: Number, right: Number) -> tuple[Number, Number]:
     """Return both as floats if one is: Python doesn't mix floats and decimals."""
-    if isinstance(one, float) != isinstance(other, float):
-        return float(one), float(other)
-    return one, other
+    if isinstance(left, float) != isinstance(right, float):
+        return float(left), float(right)
+    return left, right
 
 
-def add(one: Number, other: Number) -> Number:
-    one, other = _of_one_class(one, other)
-    return _finite(one + other)
+def add(left: Number, right: Number) -> Number:
+    left, right = _of_one_class(left, right)
+    return _finite(left + right)
 
 
-def subtract(one: Number, other: Number) -> Number:
-    one, other = _of_one_class(one, other)
-    return _finite(one - other)
+def subtract(left: Number, right: Number) -> Number:
+    left, right = _of_one_class(left, right)
+    return _finite(left - right)
 
 
-def multiply(one: Number, other: Number) -> Number:
-    one, other = _of_one_class(one, other)
-    return _finite(one * other)
+def multiply(left: Number, right: Number) -> Number:
+    left, right = _of_one_class(left, right)
+    return _finite(left * right)
 
 
 def _finite(number: Number) -> Number:
@@ -47,25 +47,25 @@ def _finite(number: Number) -> Number:
     return number
 
 
-def divide_floats(one: Number, other: Number) -> float | None:
-    return None if other == 0 else float(_finite(float(one) / float(other)))
+def divide_floats(left: Number, right: Number) -> float | None:
+    return None if right == 0 else float(_finite(float(left) / float(right)))
 
 
-def divide_decimals(one: Number, other: Number) -> Decimal | None:
-    return None if other == 0 else rounded(Decimal(one) / Decimal(other))
+def divide_decimals(left: Number, right: Number) -> Decimal | None:
+    return None if right == 0 else rounded(Decimal(left) / Decimal(right))
 
 
-def whole_quotient(one: int, other: int) -> int | None:
+def whole_quotient(left: int, right: int) -> int | None:
     """Round towards zero, as OCL and the databases do; Python's `//` rounds down."""
-    if other == 0:
+    if right == 0:
         return None
-    quotient = abs(one) // abs(other)
-    return quotient if (one < 0) == (other < 0) else -quotient
+    quotient = abs(left) // abs(right)
+    return quotient if (left < 0) == (right < 0) else -quotient
 
 
-def remainder(one: int, other: int) -> int | None:
-    quotient = whole_quotient(one, other)
-    return None if quotient is None else one - quotient * other
+def remainder(left: int, right: int) -> int | None:
+    quotient = whole_quotient(left, right)
+    return None if quotient is None else left - quotient * right
 
 
 def floor(number: Number) -> int:
@@ -89,12 +89,12 @@ def to_places(number: Number, places: int) -> Number:
     return round(number, places)
 
 
-def larger(one: Number, other: Number) -> Number:
-    return max(_of_one_class(one, other))
+def larger(left: Number, right: Number) -> Number:
+    return max(_of_one_class(left, right))
 
 
-def smaller(one: Number, other: Number) -> Number:
-    return min(_of_one_class(one, other))
+def smaller(left: Number, right: Number) -> Number:
+    return min(_of_one_class(left, right))
 
 
 def square_root(number: Number) -> float | None:

@@ -29,11 +29,11 @@ def case_true_false(frame: Frame, condition: Any, yes: Lazy, no: Lazy) -> Any:
     return yes[1](frame) if condition else no[1](frame)
 
 
-def in_state(run: Evaluation, obj: Any, state: str) -> bool:
+def in_state(evaluation: Evaluation, obj: Any, state: str) -> bool:
     """Return whether an object is in a state of its own class or of another class of its family."""
-    if any(attribute.is_in(getattr(obj, attribute.key), state) for attribute in run.names.states(type(obj))):
+    if any(attribute.is_in(getattr(obj, attribute.key), state) for attribute in evaluation.names.states(type(obj))):
         return True
-    if not run.names.has_state(inspect(obj).mapper.base_mapper.class_, state):
+    if not evaluation.names.has_state(inspect(obj).mapper.base_mapper.class_, state):
         raise ValueError(f"{type(obj).__name__} has no state {state[:40]}.")
     return False
 
@@ -56,9 +56,9 @@ def is_dirty(obj: Any) -> bool:
     return bool(inspect(obj).modified)
 
 
-def is_dirty_member(run: Evaluation, obj: Any, name: str) -> bool:
+def is_dirty_member(evaluation: Evaluation, obj: Any, name: str) -> bool:
     """Return whether a member has another value than the database, as far as the session knows."""
-    member = run.names.find_member(type(obj), name)
+    member = evaluation.names.find_member(type(obj), name)
     if member is None:
         raise ValueError(f"{type(obj).__name__} has no member {name[:40]!r}.")
     attribute = inspect(obj).attrs.get(member.key)
@@ -139,7 +139,7 @@ OPERATORS = (
     Operator("Value?.toString : String", ValueFunction(text_of), "As `asString`.", ("true.toString", "'true'")),
     Operator(
         "Object.externalId : String",
-        EvaluationFunction(lambda run, obj: run.names.external_id(obj)),
+        EvaluationFunction(lambda evaluation, obj: evaluation.names.external_id(obj)),
         "The external id of the object, such as `Customer!42`; null before it has its key.",
         ("self.externalId", "'Customer!1'"),
     ),

@@ -11,18 +11,18 @@ from afterwork.language.typed.operator import ColumnTranslation, EvaluationFunct
 ASCII_UPPER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 
-def concatenated(one: Any, other: Any) -> str:
-    return text_of(one) + text_of(other)
+def concatenated(left: Any, right: Any) -> str:
+    return text_of(left) + text_of(right)
 
 
 def part(text: str, first: int, last: int) -> str:
     return text[max(first, 1) - 1 : max(last, 0)]
 
 
-def replaced(run: Evaluation, text: str, old: str, new: str) -> str:
+def replaced(evaluation: Evaluation, text: str, old: str, new: str) -> str:
     if not old:
         return text
-    run.check_length(text.count(old) * len(new))
+    evaluation.check_length(text.count(old) * len(new))
     return text.replace(old, new)
 
 
@@ -30,16 +30,16 @@ def position_of(text: str, part: str) -> int:
     return text.find(part) + 1
 
 
-def padded_left(run: Evaluation, text: str, width: int, fill: str = " ") -> str:
-    return text.rjust(_width(run, width), _single_character(fill))
+def padded_left(evaluation: Evaluation, text: str, width: int, fill: str = " ") -> str:
+    return text.rjust(_width(evaluation, width), _single_character(fill))
 
 
-def padded_right(run: Evaluation, text: str, width: int, fill: str = " ") -> str:
-    return text.ljust(_width(run, width), _single_character(fill))
+def padded_right(evaluation: Evaluation, text: str, width: int, fill: str = " ") -> str:
+    return text.ljust(_width(evaluation, width), _single_character(fill))
 
 
-def _width(run: Evaluation, width: int) -> int:
-    run.check_length(width)
+def _width(evaluation: Evaluation, width: int) -> int:
+    evaluation.check_length(width)
     return width
 
 
@@ -49,8 +49,8 @@ def _single_character(fill: str) -> str:
     return fill
 
 
-def parts(run: Evaluation, text: str, separator: str) -> list[str]:
-    run.spend(len(text))
+def parts(evaluation: Evaluation, text: str, separator: str) -> list[str]:
+    evaluation.spend(len(text))
     return text.split(separator) if separator else list(text)
 
 
@@ -70,29 +70,29 @@ def like(text: str, pattern: str) -> bool:
     return not pattern[at:].strip("%")
 
 
-def like_in_run(run: Evaluation, text: str, pattern: str) -> bool:
-    run.spend(len(text) * (pattern.count("%") + 1))
+def sql_like(evaluation: Evaluation, text: str, pattern: str) -> bool:
+    evaluation.spend(len(text) * (pattern.count("%") + 1))
     return like(text, pattern)
 
 
-def like_without_case(run: Evaluation, text: str, pattern: str) -> bool:
-    return like_in_run(run, text.translate(ASCII_UPPER), pattern.translate(ASCII_UPPER))
+def sql_like_without_case(evaluation: Evaluation, text: str, pattern: str) -> bool:
+    return sql_like(evaluation, text.translate(ASCII_UPPER), pattern.translate(ASCII_UPPER))
 
 
-def formatted(run: Evaluation, kind: object, pattern: str, *values: Any) -> str:
-    written = [text_of(value) for value in values]
-    left = run.budget.length
+def formatted(evaluation: Evaluation, kind: object, pattern: str, *values: Any) -> str:
+    texts = [text_of(value) for value in values]
+    remaining = evaluation.budget.length
 
-    def filled(found: re.Match[str]) -> str:
-        nonlocal left
-        index = int(found[1])
-        if index >= len(written):
+    def filled(match: re.Match[str]) -> str:
+        nonlocal remaining
+        index = int(match[1])
+        if index >= len(texts):
             raise ValueError(f"There is no value {{{index}}}.")
-        left -= len(written[index])
-        run.check_length(run.budget.length - left)
-        return written[index]
+        remaining -= len(texts[index])
+        evaluation.check_length(evaluation.budget.length - remaining)
+        return texts[index]
 
-    run.spend(len(pattern))
+    evaluation.spend(len(pattern))
     return re.sub(r"\{([0-9]{1,3})\}", filled, pattern)
 
 
@@ -182,7 +182,7 @@ OPERATORS = (
         ValueFunction(position_of),
         "The first position of another text; 0 if there is none.",
         ("'abc'.indexOf('c')", "3"),
-        ColumnTranslation(columns.place_of),
+        ColumnTranslation(columns.position_of),
     ),
     Operator(
         "String.replace(String, String) : String",
@@ -220,7 +220,7 @@ OPERATORS = (
     ),
     Operator(
         "String.equalsIgnoreCase(String) : Boolean",
-        ValueFunction(lambda one, other: one.casefold() == other.casefold()),
+        ValueFunction(lambda left, right: left.casefold() == right.casefold()),
         "True if the texts differ at most in case.",
         ("'Aé'.equalsIgnoreCase('aÉ')", "true"),
     ),
@@ -238,14 +238,14 @@ OPERATORS = (
     ),
     Operator(
         "String.sqlLike(String) : Boolean",
-        EvaluationFunction(like_in_run),
+        EvaluationFunction(sql_like),
         "True if the text matches a pattern: `%` for any text, `_` for one character.",
         ("'hello'.sqlLike('h_l%')", "true"),
         ColumnTranslation(columns.like),
     ),
     Operator(
         "String.sqlLikeCaseInsensitive(String) : Boolean",
-        EvaluationFunction(like_without_case),
+        EvaluationFunction(sql_like_without_case),
         "As `sqlLike`, ignoring the case of the letters a to z.",
         ("'Hello'.sqlLikeCaseInsensitive('hELL%')", "true"),
         ColumnTranslation(columns.like_without_case),

@@ -42,10 +42,10 @@ MICROSECONDS, MILLISECONDS = 6, 3
 
 def formatted(value: date, pattern: str) -> str:
     """Format a timestamp as .NET does."""
-    found: datetime = as_timestamp(value)
+    timestamp: datetime = as_timestamp(value)
 
     def part(match: re.Match[str]) -> str:
-        written = found.strftime(PYTHON_FORMATS[match[0]])
+        written = timestamp.strftime(PYTHON_FORMATS[match[0]])
         return written[:MILLISECONDS] if match[0] == "fff" else written
 
     return FORMAT_PART.sub(part, pattern)
@@ -77,7 +77,7 @@ def _adding(name: str, unit: int, example: str) -> Operator:
 
 
 def _reading(name: str, doc: str, example: int, sql: ColumnTranslation) -> Operator:
-    value = ValueFunction(lambda found: getattr(as_timestamp(found), name))
+    value = ValueFunction(lambda value: getattr(as_timestamp(value), name))
     return Operator(f"DateTime.{name} : Integer", value, doc, (f"{EXAMPLE}.{name}", str(example)), sql)
 
 
@@ -101,35 +101,35 @@ OPERATORS = (
         ValueFunction(difference),
         "The duration between two timestamps.",
         (f"({EXAMPLE} - {EXAMPLE}.date).totalHours.floor", "13"),
-        ColumnTranslation(timestamp_arithmetic.between),
+        ColumnTranslation(timestamp_arithmetic.difference),
     ),
     Operator(
         "Type(DateTime).now : DateTime",
-        EvaluationFunction(lambda run, kind: run.now),
+        EvaluationFunction(lambda evaluation, kind: evaluation.now),
         "The current time, which stands still while an expression is evaluated.",
         ("DateTime.now = DateTime.now", "true"),
     ),
     Operator(
         "Type(DateTime).utcNow : DateTime",
-        EvaluationFunction(lambda run, kind: run.now),
+        EvaluationFunction(lambda evaluation, kind: evaluation.now),
         "As `now`: all timestamps are in UTC.",
         ("DateTime.utcNow = DateTime.now", "true"),
     ),
     Operator(
         "Type(DateTime).today : Date",
-        EvaluationFunction(lambda run, kind: as_timestamp(run.now).date()),
+        EvaluationFunction(lambda evaluation, kind: as_timestamp(evaluation.now).date()),
         "The current date, in UTC.",
         ("DateTime.today = DateTime.now.date", "true"),
     ),
     Operator(
         "Type(Date).today : Date",
-        EvaluationFunction(lambda run, kind: as_timestamp(run.now).date()),
+        EvaluationFunction(lambda evaluation, kind: as_timestamp(evaluation.now).date()),
         "The current date, in UTC.",
         ("Date.today = DateTime.today", "true"),
     ),
     Operator(
         "DateTime.passed : Boolean",
-        EvaluationFunction(lambda run, value: passed(as_timestamp(value), run.names.clock)),
+        EvaluationFunction(lambda evaluation, value: passed(as_timestamp(value), evaluation.names.clock)),
         "True if the time has passed. A value derived from it is computed again at that time.",
         ("DateTime.parse('2024-02-29').passed", "true"),
     ),
@@ -189,7 +189,7 @@ OPERATORS = (
         ValueFunction(difference),
         "As `-`.",
         (f"{EXAMPLE}.subtract({EXAMPLE}).totalDays", "0.toReal"),
-        ColumnTranslation(timestamp_arithmetic.between),
+        ColumnTranslation(timestamp_arithmetic.difference),
     ),
     Operator(
         "DateTime.date : Date",
@@ -205,11 +205,11 @@ OPERATORS = (
         (f"{EXAMPLE}.timeOfDay.totalHours.floor", "13"),
         ColumnTranslation(timestamp_arithmetic.time_of_day),
     ),
-    _reading("year", "The year.", 2024, ColumnTranslation(columns.part_of_moment("year"))),
-    _reading("month", "The month, from 1.", 2, ColumnTranslation(columns.part_of_moment("month"))),
-    _reading("day", "The day of the month.", 29, ColumnTranslation(columns.part_of_moment("day"))),
-    _reading("hour", "The hour.", 13, ColumnTranslation(columns.part_of_moment("hour"))),
-    _reading("minute", "The minute.", 45, ColumnTranslation(columns.part_of_moment("minute"))),
+    _reading("year", "The year.", 2024, ColumnTranslation(columns.part_of_timestamp("year"))),
+    _reading("month", "The month, from 1.", 2, ColumnTranslation(columns.part_of_timestamp("month"))),
+    _reading("day", "The day of the month.", 29, ColumnTranslation(columns.part_of_timestamp("day"))),
+    _reading("hour", "The hour.", 13, ColumnTranslation(columns.part_of_timestamp("hour"))),
+    _reading("minute", "The minute.", 45, ColumnTranslation(columns.part_of_timestamp("minute"))),
     _reading("second", "The second.", 10, ColumnTranslation(timestamp_arithmetic.second)),
     Operator(
         "DateTime.dayOfWeek : Integer",
@@ -223,7 +223,7 @@ OPERATORS = (
         ValueFunction(lambda value: as_timestamp(value).timetuple().tm_yday),
         "The day of the year, from 1.",
         (f"{EXAMPLE}.dayOfYear", "60"),
-        ColumnTranslation(columns.part_of_moment("doy")),
+        ColumnTranslation(columns.part_of_timestamp("doy")),
     ),
     Operator(
         "DateTime.formatDateTime(String) : String",

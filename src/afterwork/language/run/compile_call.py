@@ -58,8 +58,8 @@ def _plain(function: Callable[..., Any], node: OperatorCall, compiled: Compiler)
         case [left, right] if nulls == [False, False]:
 
             def of_both_operands(frame: Frame) -> Any:
-                one, other = left(frame), right(frame)
-                return None if one is None or other is None else function(one, other)
+                left_value, right_value = left(frame), right(frame)
+                return None if left_value is None or right_value is None else function(left_value, right_value)
 
             return of_both_operands
     return _applied(lambda frame, *values: function(*values), node, compiled)

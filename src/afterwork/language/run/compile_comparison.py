@@ -69,17 +69,17 @@ def _ordered(node: Comparison, left: Closure, right: Closure) -> Closure:
         constant = right([])
 
         def with_constant(frame: Frame) -> bool:
-            one = left(frame)
-            return one is not None and compare(one, constant)
+            left_value = left(frame)
+            return left_value is not None and compare(left_value, constant)
 
         return with_constant
 
     def ordered(frame: Frame) -> bool:
-        one, other = left(frame), right(frame)
-        if one is None or other is None:
+        left_value, right_value = left(frame), right(frame)
+        if left_value is None or right_value is None:
             return False
         try:
-            return bool(compare(one, other))
+            return bool(compare(left_value, right_value))
         except TypeError as error:
             raise LocatedError(f"{node.operator} can't compare these: {error}.", node.at) from error
 

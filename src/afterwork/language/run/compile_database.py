@@ -39,10 +39,10 @@ def _elements(query: _Query, limits: list[Closure]) -> Closure:
         section = [limit(frame) for limit in limits]
         if any(number is not None and number < 0 for number in section):
             raise LocatedError("How many, and after how many, are no negative numbers.")
-        run = frame[0]
-        rows = run.session.scalars(query.statement(frame, *section))
-        items = [item for item in islice(rows, run.budget.size + 1) if item is not None]
-        run.spend(len(items))
+        evaluation = frame[0]
+        rows = evaluation.session.scalars(query.statement(frame, *section))
+        items = [item for item in islice(rows, evaluation.budget.size + 1) if item is not None]
+        evaluation.spend(len(items))
         return items
 
     return elements

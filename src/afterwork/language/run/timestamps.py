@@ -21,17 +21,21 @@ FIRST_MONTH, LAST_MONTH = 12, 9999 * 12 + 11
 """Months since the year 0."""
 
 
-def microseconds(count: int | float | Decimal, unit: int) -> int | None:
+def microseconds(count: int | float | Decimal, microseconds_per_unit: int) -> int | None:
     """Return a number of units as microseconds, rounded to a whole number; null beyond `MAX_DURATION_MICROSECONDS`."""
-    limit = MAX_DURATION_MICROSECONDS // unit + 1
+    limit = MAX_DURATION_MICROSECONDS // microseconds_per_unit + 1
     if not -limit < count < limit:
         return None
-    return count * unit if isinstance(count, int) else math.floor(float(count) * unit + 0.5)
+    return (
+        count * microseconds_per_unit
+        if isinstance(count, int)
+        else math.floor(float(count) * microseconds_per_unit + 0.5)
+    )
 
 
-def duration(count: int | float | Decimal, unit: int) -> timedelta | None:
+def duration(count: int | float | Decimal, microseconds_per_unit: int) -> timedelta | None:
     """Return the duration of a number of units."""
-    number = microseconds(count, unit)
+    number = microseconds(count, microseconds_per_unit)
     return None if number is None else timedelta(microseconds=number)
 
 
@@ -55,9 +59,9 @@ def earlier(value: date, by: timedelta) -> datetime | None:
     return later(value, -by)
 
 
-def difference(one: date, other: date) -> timedelta:
+def difference(end: date, start: date) -> timedelta:
     """Return the duration from the second timestamp to the first."""
-    return as_timestamp(one) - as_timestamp(other)  # type: ignore[no-any-return]
+    return as_timestamp(end) - as_timestamp(start)  # type: ignore[no-any-return]
 
 
 def months_later(value: date, months: int) -> datetime | None:

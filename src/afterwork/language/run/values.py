@@ -74,23 +74,23 @@ def unique(items: Iterable[Any]) -> list[Any]:
     return list(by_key.values())
 
 
-def equal(one: Any, other: Any) -> bool:
+def equal(left: Any, right: Any) -> bool:
     """Return whether two values of unknown types are equal."""
-    if isinstance(one, datetime) and isinstance(other, datetime):
-        return bool(as_timestamp(one) == as_timestamp(other))
-    if isinstance(one, list) and isinstance(other, list):
-        return [equality_key(item) for item in one] == [equality_key(item) for item in other]
-    return bool(equality_key(one) == equality_key(other))
+    if isinstance(left, datetime) and isinstance(right, datetime):
+        return bool(as_timestamp(left) == as_timestamp(right))
+    if isinstance(left, list) and isinstance(right, list):
+        return [equality_key(item) for item in left] == [equality_key(item) for item in right]
+    return bool(equality_key(left) == equality_key(right))
 
 
-def equal_collections(one: Sequence[Any], other: Sequence[Any], kinds: tuple[str, str]) -> bool:
+def equal_collections(left: Sequence[Any], right: Sequence[Any], kinds: tuple[str, str]) -> bool:
     """Return whether two collections are equal: in the same order if both have one, else with the same counts."""
-    left, right = [equality_key(item) for item in one], [equality_key(item) for item in other]
+    left_keys, right_keys = [equality_key(item) for item in left], [equality_key(item) for item in right]
     if all(kind in types.ORDERED_KINDS for kind in kinds):
-        return left == right
+        return left_keys == right_keys
     if all(kind in types.UNIQUE_KINDS for kind in kinds):
-        return set(left) == set(right)
-    return Counter(left) == Counter(right)
+        return set(left_keys) == set(right_keys)
+    return Counter(left_keys) == Counter(right_keys)
 
 
 class SortKey:
@@ -138,9 +138,9 @@ def text_of(value: Any) -> str:
     return type(value).__name__ if inspect(type(value), raiseerr=False) is not None else str(value)
 
 
-def comparison_kind(one: Type, other: Type) -> str:
+def comparison_kind(left: Type, right: Type) -> str:
     """Return how values of two types are compared."""
-    kinds = {one, other}
+    kinds = {left, right}
     if types.DATETIME in kinds or types.ANY in kinds:
         return "timestamps" if types.ANY not in kinds else "any"
     if types.REAL in kinds and types.DECIMAL in kinds:

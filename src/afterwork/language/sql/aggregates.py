@@ -12,7 +12,7 @@ from afterwork.language.typed import types
 from afterwork.language.typed.nodes import OperatorCall
 
 ORDERED_IN_SQL = (*types.NUMBERS, types.STRING, types.DATETIME, types.DATE)
-"""The types whose elements SQL can find the largest and smallest of."""
+"""The types whose largest and smallest element SQL can find."""
 
 KINDS: dict[types.Type, TypeEngine[Any]] = {types.INTEGER: BigInteger(), types.REAL: Double()}
 

@@ -1,4 +1,4 @@
-"""The SQL of classes: all their objects, and which objects are of them."""
+"""The SQL of classes: all their objects, and tests of an object's class."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +21,7 @@ def all_instances(translator: Translator, call: OperatorCall) -> RowSet:
 
 
 def of_kind(translator: Translator, call: OperatorCall) -> RowSet:
-    """The rows that the narrower class has, too, as objects of the class that they had."""
+    """Translate the rows that the narrower class has, too, as objects of the class that they had."""
     source, kind = call.arguments
     rows = translator.unlimited(source)
     if not isinstance(rows.element, Entity) or not isinstance(kind, TypedConstant) or not isinstance(kind.value, type):
@@ -41,7 +41,7 @@ def _boolean(condition: Column) -> Term:
 
 
 def is_kind_of(translator: Translator, call: OperatorCall) -> Term:
-    """Whether the class has a row of that key: right for each way to map inheritance."""
+    """Ask if the class has a row of the same key: right for each way to map inheritance."""
     entity, cls = _asked(translator, call)
     return _boolean(is_of(entity, cls))
 
@@ -50,8 +50,8 @@ def is_type_of(translator: Translator, call: OperatorCall) -> Term:
     entity, cls = _asked(translator, call)
     asked: Mapper[Any] = inspect(cls)
     below = [mapper.class_ for mapper in asked.self_and_descendants if mapper is not asked]
-    others = [not_(is_of(entity, other)) for other in below]
-    return _boolean(and_(is_of(entity, cls), *others))
+    narrower = [not_(is_of(entity, subclass)) for subclass in below]
+    return _boolean(and_(is_of(entity, cls), *narrower))
 
 
 def _asked(translator: Translator, call: OperatorCall) -> tuple[Entity, type]:
@@ -63,7 +63,7 @@ def _asked(translator: Translator, call: OperatorCall) -> tuple[Entity, type]:
 
 
 def is_of(entity: Entity, cls: type) -> Column:
-    """Whether an object is of a class."""
+    """Return the condition that an object is of a class."""
     if not issubclass(cls, entity.cls) and not issubclass(entity.cls, cls):
         return false()
     if issubclass(entity.cls, cls):
@@ -72,10 +72,10 @@ def is_of(entity: Entity, cls: type) -> Column:
 
 
 def narrowed(entity: Entity, cls: type, condition: Callable[[Entity], Column]) -> Column:
-    """Return the condition that an object is of a narrower class, and meets a condition as such."""
+    """Return the condition that an object is of a narrower class, and meets a condition as one of that class."""
     alias: Any = aliased(cls)
-    root = RowSource.of(alias)
-    narrower = Entity(alias, cls, root)
+    source = RowSource.of(alias)
+    narrower = Entity(alias, cls, source)
     pairs = zip(keys(alias, cls), keys(entity.alias, entity.cls), strict=True)
     same_key = [left == entity.column(right) for left, right in pairs]
-    return RowSet(narrower, [root], "Set").exists(*same_key, condition(narrower))
+    return RowSet(narrower, [source], "Set").exists(*same_key, condition(narrower))

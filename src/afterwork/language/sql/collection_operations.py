@@ -1,8 +1,8 @@
-"""The SQL of collections made of collections: of objects only, which their keys tell apart."""
+"""The SQL of operators that make collections of collections: of objects only, which their keys distinguish."""
 
 from sqlalchemy import not_, or_
 
-from afterwork.language.sql.comparisons import same_objects as the_same
+from afterwork.language.sql.comparisons import same_objects
 from afterwork.language.sql.rowset import Column, Entity, RowSet, all_rows
 from afterwork.language.sql.translator import Translator
 from afterwork.language.typed import types
@@ -10,7 +10,7 @@ from afterwork.language.typed.nodes import OperatorCall
 from afterwork.language.typed.types import CollectionType, ObjectType
 
 
-def same(translator: Translator, call: OperatorCall) -> RowSet:
+def as_they_are(translator: Translator, call: OperatorCall) -> RowSet:
     rows = translator.rows(call.arguments[0])
     assert isinstance(call.type, CollectionType)
     rows.kind = call.type.kind
@@ -26,11 +26,11 @@ def as_set(translator: Translator, call: OperatorCall) -> RowSet:
     if not isinstance(rows.element, Entity):
         rows.distinct, rows.order, rows.kind = True, None, "Set"
         return rows
-    found = all_rows(rows.element.cls)
-    assert isinstance(found.element, Entity)
-    found.where.append(rows.exists(the_same(rows.element, found.element)))
-    found.order = None
-    return found
+    objects = all_rows(rows.element.cls)
+    assert isinstance(objects.element, Entity)
+    objects.where.append(rows.exists(same_objects(rows.element, objects.element)))
+    objects.order = None
+    return objects
 
 
 def as_ordered_set(translator: Translator, call: OperatorCall) -> RowSet:
@@ -43,41 +43,41 @@ def as_ordered_set(translator: Translator, call: OperatorCall) -> RowSet:
 
 
 def intersection(translator: Translator, call: OperatorCall) -> RowSet:
-    rows, found = _both(translator, call)
-    rows.where.append(found)
+    rows, in_second = _both(translator, call)
+    rows.where.append(in_second)
     return rows
 
 
 def difference(translator: Translator, call: OperatorCall) -> RowSet:
-    rows, found = _both(translator, call)
-    rows.where.append(not_(found))
+    rows, in_second = _both(translator, call)
+    rows.where.append(not_(in_second))
     return rows
 
 
 def _both(translator: Translator, call: OperatorCall) -> tuple[RowSet, Column]:
-    """The first rows, and the condition that one is among the second."""
-    one, other = translator.unlimited(call.arguments[0]), translator.unlimited(call.arguments[1])
-    if not (isinstance(one.element, Entity) and isinstance(other.element, Entity)):
+    """Return the rows of the first collection, and the condition that a row is in the second."""
+    first, second = translator.unlimited(call.arguments[0]), translator.unlimited(call.arguments[1])
+    if not (isinstance(first.element, Entity) and isinstance(second.element, Entity)):
         translator.refuse(call, "only collections of objects can be combined there")
-    return one, other.exists(the_same(other.element, one.element))
+    return first, second.exists(same_objects(second.element, first.element))
 
 
 def union(translator: Translator, call: OperatorCall) -> RowSet:
-    one, other = translator.unlimited(call.arguments[0]), translator.unlimited(call.arguments[1])
+    first, second = translator.unlimited(call.arguments[0]), translator.unlimited(call.arguments[1])
     kind = call.type.element if isinstance(call.type, CollectionType) else call.type
-    if not (isinstance(kind, ObjectType) and isinstance(one.element, Entity) and isinstance(other.element, Entity)):
+    if not (isinstance(kind, ObjectType) and isinstance(first.element, Entity) and isinstance(second.element, Entity)):
         translator.refuse(call, "only collections of objects can be combined there")
-    found = all_rows(kind.cls)
-    assert isinstance(found.element, Entity)
-    among = [rows.exists(the_same(rows.element, found.element)) for rows in (one, other)]  # type: ignore[arg-type]
-    found.where.append(or_(*among))
-    found.order = None
-    return found
+    objects = all_rows(kind.cls)
+    assert isinstance(objects.element, Entity)
+    among = [rows.exists(same_objects(rows.element, objects.element)) for rows in (first, second)]  # type: ignore[arg-type]
+    objects.where.append(or_(*among))
+    objects.order = None
+    return objects
 
 
 def excluding(translator: Translator, call: OperatorCall) -> RowSet:
     rows = translator.unlimited(call.arguments[0])
     if not isinstance(rows.element, Entity):
         translator.refuse(call, "only collections of objects can be combined there")
-    rows.where.append(not_(the_same(rows.element, translator.entity(call.arguments[1]))))
+    rows.where.append(not_(same_objects(rows.element, translator.entity(call.arguments[1]))))
     return rows

@@ -1,4 +1,4 @@
-"""The SQL of operators on single values: column expressions of column expressions."""
+"""The SQL of operators on single values: functions of column expressions."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,51 +12,50 @@ Column = ColumnElement[Any]
 
 
 def wide(column: Column) -> Column:
-    """A whole number with 64 bits: PostgreSQL would calculate with fewer."""
+    """Return a whole number as one of 64 bits: PostgreSQL would calculate with fewer."""
     return cast(column, BigInteger) if isinstance(column.type, Integer) else column
 
 
-def _kind(one: Column, other: Column) -> TypeEngine[Any]:
-    """The type of what two numbers make."""
-    if isinstance(one.type, Double) or isinstance(other.type, Double):
+def _result_type(left: Column, right: Column) -> TypeEngine[Any]:
+    """Return the type of the result of two numbers."""
+    if isinstance(left.type, Double) or isinstance(right.type, Double):
         return Double()
-    return (
-        BigInteger() if isinstance(one.type, Integer) and isinstance(other.type, Integer) else dialects.ExactDecimal()
-    )
+    whole = isinstance(left.type, Integer) and isinstance(right.type, Integer)
+    return BigInteger() if whole else dialects.ExactDecimal()
 
 
-def _calculated(operator: str) -> Callable[[Column, Column], Column]:
-    def calculated(one: Column, other: Column) -> Column:
-        kind = _kind(one, other)
-        left, right = wide(one), wide(other)
-        if isinstance(kind, Double):
-            left, right = as_float(one), as_float(other)
-        return left.op(operator, return_type=kind)(right).self_group()
+def _arithmetic(operator: str) -> Callable[[Column, Column], Column]:
+    def calculated(left: Column, right: Column) -> Column:
+        result_type = _result_type(left, right)
+        left_operand, right_operand = wide(left), wide(right)
+        if isinstance(result_type, Double):
+            left_operand, right_operand = as_float(left), as_float(right)
+        return left_operand.op(operator, return_type=result_type)(right_operand).self_group()
 
     return calculated
 
 
-add, subtract, multiply = _calculated("+"), _calculated("-"), _calculated("*")
+add, subtract, multiply = _arithmetic("+"), _arithmetic("-"), _arithmetic("*")
 
 
 def as_float(column: Column) -> Column:
     return cast(column, Double)
 
 
-def divide_floats(one: Column, other: Column) -> Column:
-    return as_float(one).op("/", return_type=Double())(func.nullif(as_float(other), 0.0)).self_group()
+def divide_floats(left: Column, right: Column) -> Column:
+    return as_float(left).op("/", return_type=Double())(func.nullif(as_float(right), 0.0)).self_group()
 
 
-def divide_decimals(one: Column, other: Column) -> Column:
-    return dialects.quotient(one, other)
+def divide_decimals(left: Column, right: Column) -> Column:
+    return dialects.quotient(left, right)
 
 
-def whole_quotient(one: Column, other: Column) -> Column:
-    return wide(one).op("/", return_type=BigInteger())(func.nullif(wide(other), 0)).self_group()
+def whole_quotient(left: Column, right: Column) -> Column:
+    return wide(left).op("/", return_type=BigInteger())(func.nullif(wide(right), 0)).self_group()
 
 
-def remainder(one: Column, other: Column) -> Column:
-    return wide(one).op("%", return_type=BigInteger())(func.nullif(wide(other), 0)).self_group()
+def remainder(left: Column, right: Column) -> Column:
+    return wide(left).op("%", return_type=BigInteger())(func.nullif(wide(right), 0)).self_group()
 
 
 def negative(column: Column) -> Column:
@@ -81,26 +80,26 @@ def nearest(column: Column) -> Column:
     return dialects.floored(column.op("+", return_type=column.type)(0.5).self_group())
 
 
-def larger(one: Column, other: Column) -> Column:
-    return case((or_(one.is_(None), other.is_(None)), None), (one >= other, one), else_=other)
+def larger(left: Column, right: Column) -> Column:
+    return case((or_(left.is_(None), right.is_(None)), None), (left >= right, left), else_=right)
 
 
-def smaller(one: Column, other: Column) -> Column:
-    return case((or_(one.is_(None), other.is_(None)), None), (one <= other, one), else_=other)
+def smaller(left: Column, right: Column) -> Column:
+    return case((or_(left.is_(None), right.is_(None)), None), (left <= right, left), else_=right)
 
 
 def text(column: Column) -> Column:
-    """PostgreSQL wants to know that a parameter is a text."""
+    """Return a column as text: PostgreSQL needs to know that a parameter is one."""
     return cast(column, String) if not isinstance(column.type, String) else column
 
 
-def concatenated(one: Column, other: Column) -> Column:
-    return (func.coalesce(one, "", type_=String()) + func.coalesce(other, "", type_=String())).self_group()
+def concatenated(left: Column, right: Column) -> Column:
+    return (func.coalesce(left, "", type_=String()) + func.coalesce(right, "", type_=String())).self_group()
 
 
-def joined(one: Column, other: Column) -> Column:
-    """As `concatenated`, but null where one is null."""
-    return one.op("||", return_type=String())(other).self_group()
+def joined(left: Column, right: Column) -> Column:
+    """Concatenate two texts, but to null where one is null."""
+    return left.op("||", return_type=String())(right).self_group()
 
 
 def length(column: Column) -> Column:
@@ -112,7 +111,8 @@ def null_or_empty(column: Column) -> Column:
 
 
 def part(column: Column, first: Column, last: Column) -> Column:
-    """From place to place: both databases take a start and a length, and differ for those below 1."""
+    """Return the characters between two positions: the databases take a start and a length, and differ for those below
+    1."""
     start = case((first < 1, 1), else_=cast(first, Integer))
     count = case((last < start, 0), else_=cast(last, Integer).op("-", return_type=Integer())(start) + 1)
     return func.substr(column, start, count, type_=String())
@@ -131,7 +131,7 @@ def contains(column: Column, part: Column) -> Column:
     return dialects.position_of(column, part) > 0
 
 
-def place_of(column: Column, part: Column) -> Column:
+def position_of(column: Column, part: Column) -> Column:
     return cast(dialects.position_of(column, part), BigInteger)
 
 
@@ -155,8 +155,8 @@ def negated(column: Column) -> Column:
     return not_(func.coalesce(column, False))
 
 
-def part_of_moment(name: str) -> Callable[[Column], Column]:
-    """A part of a moment, in UTC."""
+def part_of_timestamp(name: str) -> Callable[[Column], Column]:
+    """Return a function that extracts a part of a timestamp, in UTC."""
 
     def part(column: Column) -> Column:
         zoned = bool(getattr(column.type, "timezone", getattr(getattr(column.type, "impl", None), "timezone", False)))

@@ -1,4 +1,4 @@
-"""Comparisons in SQL: never null, as they are in the language."""
+"""Comparisons in SQL, which are never null in the language."""
 
 import operator
 from collections.abc import Callable
@@ -28,7 +28,7 @@ TEMPORAL_TYPES = (types.DATETIME, types.DATE, types.TIMESPAN)
 
 
 def compared(translator: Translator, node: Comparison) -> Column:
-    """The condition that a comparison is."""
+    """Return the condition that a comparison means."""
     if isinstance(node.left.type, CollectionType | TupleType) or isinstance(
         node.right.type, CollectionType | TupleType
     ):
@@ -46,37 +46,37 @@ def compared(translator: Translator, node: Comparison) -> Column:
     return _ordered(node.operator, left, right)
 
 
-def sides(translator: Translator, node: TypedNode, one: TypedNode, other: TypedNode) -> tuple[Term, Term]:
-    """Both sides of a comparison; what is known has the type of the column that it is compared with."""
-    if translator.is_known(one):
-        left, right = _beside(translator, other, one)[::-1]
+def sides(translator: Translator, node: TypedNode, left: TypedNode, right: TypedNode) -> tuple[Term, Term]:
+    """Return both sides of a comparison; a known value gets the type of the column that it is compared with."""
+    if translator.is_known(left):
+        left_term, right_term = _beside(translator, right, left)[::-1]
     else:
-        left, right = _beside(translator, one, other)
-    if (left.encoded or right.encoded) and type(left.column_type) is not type(right.column_type):
+        left_term, right_term = _beside(translator, left, right)
+    if (left_term.encoded or right_term.encoded) and type(left_term.column_type) is not type(right_term.column_type):
         translator.refuse(node, "the database holds one side in a form of its own")
-    left, right = _of_one_form(left, right)
-    return _settled(left, right), _settled(right, left)
+    left_term, right_term = _of_one_form(left_term, right_term)
+    return _settled(left_term, right_term), _settled(right_term, left_term)
 
 
-def _beside(translator: Translator, one: TypedNode, other: TypedNode) -> tuple[Term, Term]:
-    term = translator.term(one)
-    if translator.is_known(other) and (term.encoded or not _numbers(term)):
-        value = translator.value(other)
-        return term, translator.parameter(_typed_as(other, term), value, term)
-    return term, translator.term(other)
+def _beside(translator: Translator, node: TypedNode, beside: TypedNode) -> tuple[Term, Term]:
+    term = translator.term(node)
+    if translator.is_known(beside) and (term.encoded or not _is_number(term)):
+        value = translator.value(beside)
+        return term, translator.parameter(_typed_as(beside, term), value, term)
+    return term, translator.term(beside)
 
 
 def _typed_as(node: TypedNode, term: Term) -> TypedNode:
-    """A known date that is compared with a moment is one."""
+    """Return a known date as a timestamp if it is compared with one."""
     return replace(node, type=types.DATETIME) if term.type == types.DATETIME else node
 
 
-def _numbers(term: Term) -> bool:
+def _is_number(term: Term) -> bool:
     return term.type in types.NUMBERS
 
 
 def _of_one_form(left: Term, right: Term) -> tuple[Term, Term]:
-    """Moments and spans that the database keeps in different forms, in the one in which they are calculated."""
+    """Return timestamps and durations that the database stores in different forms in the form for calculations."""
     if (
         left.type not in TEMPORAL_TYPES
         or right.type not in TEMPORAL_TYPES
@@ -89,7 +89,7 @@ def _of_one_form(left: Term, right: Term) -> tuple[Term, Term]:
 
 
 def _settled(term: Term, other: Term) -> Term:
-    """What is calculated in decimals is compared to 10 places; beside a Real it is one."""
+    """Return a calculated decimal rounded to 10 places; beside a Real, a decimal becomes one."""
     column = term.column
     if other.type == types.REAL and term.type == types.DECIMAL:
         column = as_float(column)
@@ -99,10 +99,10 @@ def _settled(term: Term, other: Term) -> Term:
 
 
 def equal_values(left: Term, right: Term) -> Column:
-    """Whether two values are alike: two nulls are."""
+    """Return the condition that two values are equal, as two nulls are."""
     if left.known_null or right.known_null:
-        others = [term.column.is_(None) for term in (left, right) if not term.known_null]
-        return and_(true(), *others)
+        checks = [term.column.is_(None) for term in (left, right) if not term.known_null]
+        return and_(true(), *checks)
     if left.nullable and right.nullable:
         both_null = and_(left.column.is_(None), right.column.is_(None))
         both = and_(left.column.is_not(None), right.column.is_not(None))
@@ -111,22 +111,22 @@ def equal_values(left: Term, right: Term) -> Column:
 
 
 def _ordered(name: str, left: Term, right: Term) -> Column:
-    one, other = left.column, right.column
+    left_column, right_column = left.column, right.column
     if types.STRING in (left.type, right.type):
-        one, other = dialects.by_code_point(one), dialects.by_code_point(other)
-    return _never_null(ORDERS[name](one, other), left, right)
+        left_column, right_column = dialects.by_code_point(left_column), dialects.by_code_point(right_column)
+    return _never_null(ORDERS[name](left_column, right_column), left, right)
 
 
 def _never_null(condition: Column, *terms: Term) -> Column:
-    """False where a side is null. Written so that an index on the side still serves."""
+    """Return false where a side is null, in a form that can still use an index on the side."""
     return and_(condition, *[term.column.is_not(None) for term in terms if term.nullable])
 
 
 def same_objects(left: Entity | KnownObject, right: Entity | KnownObject) -> Column:
-    """Whether two objects are the same: two nulls are."""
+    """Return the condition that two objects are the same, as two nulls are."""
     match left, right:
-        case KnownObject(value=one), KnownObject(value=other):
-            return true() if one is other else false()
+        case KnownObject(value=left_object), KnownObject(value=right_object):
+            return true() if left_object is right_object else false()
         case (KnownObject(value=None), Entity() as entity) | (Entity() as entity, KnownObject(value=None)):
             return is_missing(entity)
         case (KnownObject(value=value), Entity() as entity) | (Entity() as entity, KnownObject(value=value)):
@@ -138,11 +138,13 @@ def same_objects(left: Entity | KnownObject, right: Entity | KnownObject) -> Col
 
 
 def is_missing(entity: Entity) -> Column:
-    """Whether an object is null."""
+    """Return the condition that an object is null."""
     if not entity.nullable and entity.picked is None:
         return false()
     return entity.column(keys(entity.alias, entity.cls)[0]).is_(None)
 
 
 def _certain(condition: Column, *entities: Entity) -> Column:
-    return and_(condition, *[not_(is_missing(one)) for one in entities if one.nullable or one.picked is not None])
+    return and_(
+        condition, *[not_(is_missing(entity)) for entity in entities if entity.nullable or entity.picked is not None]
+    )

@@ -1,4 +1,4 @@
-"""What the two databases write differently."""
+"""SQL that the two databases write differently."""
 
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,7 @@ from sqlalchemy.types import Boolean, TypeDecorator, TypeEngine
 
 
 class ExactDecimal(TypeDecorator[Decimal]):
-    """Decimals in expressions: `numeric` on PostgreSQL, floats on SQLite, which has nothing better."""
+    """The type of decimals in expressions: `numeric` on PostgreSQL, floats on SQLite, which has nothing better."""
 
     impl = Numeric
     cache_ok = True
@@ -27,7 +27,7 @@ class ExactDecimal(TypeDecorator[Decimal]):
 
 
 class rounded_for_comparison(GenericFunction[Decimal]):
-    """A calculated decimal as it is compared: SQLite's floats to 10 places, as exact as they are."""
+    """A calculated decimal as it is compared: rounded to 10 places on SQLite, which has only floats."""
 
     type = ExactDecimal()
     name = "afterwork_settled"
@@ -43,14 +43,14 @@ class quotient(GenericFunction[Decimal]):
 
 
 class by_code_point(GenericFunction[str]):
-    """A text that is compared by its code points, whatever the database's collation."""
+    """A text compared by its code points, whatever the collation of the database."""
 
     name = "afterwork_by_code_point"
     inherit_cache = True
 
 
 class like(GenericFunction[bool]):
-    """LIKE without an escape character, which tells capitals from small letters."""
+    """LIKE without an escape character, and sensitive to case."""
 
     type = Boolean()
     name = "afterwork_like"
@@ -58,28 +58,28 @@ class like(GenericFunction[bool]):
 
 
 class position_of(GenericFunction[int]):
-    """Where a text is in another, from 1; 0 if it is not there."""
+    """The position of a text in another, from 1; 0 if there is none."""
 
     name = "afterwork_place_of"
     inherit_cache = True
 
 
 class ascii_lower(GenericFunction[str]):
-    """A text with small letters for A to Z, and all others as they are."""
+    """A text with A to Z in lower case, and all other letters as they are."""
 
     name = "afterwork_ascii_lower"
     inherit_cache = True
 
 
 class as_utc(GenericFunction[Any]):
-    """A moment without its time zone, in UTC."""
+    """A timestamp in UTC, without its time zone."""
 
     name = "afterwork_as_utc"
     inherit_cache = True
 
 
 class floored(GenericFunction[int]):
-    """The largest whole number below. Not every SQLite has a function for it."""
+    """The largest whole number that is not greater. Not every SQLite has a function for it."""
 
     type = BigInteger()
     name = "afterwork_floored"
@@ -87,59 +87,59 @@ class floored(GenericFunction[int]):
 
 
 class replaced(GenericFunction[str]):
-    """A text with another in place of each part; null if one of them is null."""
+    """A text with each occurrence of a part replaced; null if one of them is null."""
 
     type = String()
     name = "afterwork_replaced"
     inherit_cache = True
 
 
-def _written(element: Any, compiler: SQLCompiler, **kw: Any) -> list[str]:
+def _compiled(element: Any, compiler: SQLCompiler, **kw: Any) -> list[str]:
     return [compiler.process(clause, **kw) for clause in element.clauses]
 
 
 @compiles(rounded_for_comparison)
 def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    return f"({_written(element, compiler, **kw)[0]})"
+    return f"({_compiled(element, compiler, **kw)[0]})"
 
 
 @compiles(rounded_for_comparison, "sqlite")
 def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    return f"round({_written(element, compiler, **kw)[0]}, 10)"
+    return f"round({_compiled(element, compiler, **kw)[0]}, 10)"
 
 
 @compiles(quotient)
 def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    one, other = _written(element, compiler, **kw)
-    return f"round(CAST({one} AS numeric) / nullif(CAST({other} AS numeric), 0), 10)"
+    left, right = _compiled(element, compiler, **kw)
+    return f"round(CAST({left} AS numeric) / nullif(CAST({right} AS numeric), 0), 10)"
 
 
 @compiles(quotient, "sqlite")
 def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    one, other = _written(element, compiler, **kw)
-    return f"round(CAST({one} AS REAL) / nullif({other}, 0), 10)"
+    left, right = _compiled(element, compiler, **kw)
+    return f"round(CAST({left} AS REAL) / nullif({right}, 0), 10)"
 
 
 @compiles(by_code_point)
 def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    return f'({_written(element, compiler, **kw)[0]} COLLATE "C")'
+    return f'({_compiled(element, compiler, **kw)[0]} COLLATE "C")'
 
 
 @compiles(by_code_point, "sqlite")
 def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    return f"({_written(element, compiler, **kw)[0]} COLLATE BINARY)"
+    return f"({_compiled(element, compiler, **kw)[0]} COLLATE BINARY)"
 
 
 @compiles(like)
 def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    text, pattern = _written(element, compiler, **kw)
+    text, pattern = _compiled(element, compiler, **kw)
     return f"({text} LIKE {pattern} ESCAPE '')"
 
 
 @compiles(like, "sqlite")
 def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    """SQLite's LIKE takes small letters for capitals; GLOB doesn't, but has other signs."""
-    text, pattern = _written(element, compiler, **kw)
+    """Use GLOB, which is sensitive to case, unlike SQLite's LIKE, but has other wildcards."""
+    text, pattern = _compiled(element, compiler, **kw)
     for sign, written in (("[", "[[]"), ("*", "[*]"), ("?", "[?]"), ("%", "*"), ("_", "?")):
         pattern = f"replace({pattern}, '{sign}', '{written}')"
     return f"({text} GLOB {pattern})"
@@ -147,54 +147,54 @@ def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
 
 @compiles(position_of)
 def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    return "strpos({}, {})".format(*_written(element, compiler, **kw))
+    return "strpos({}, {})".format(*_compiled(element, compiler, **kw))
 
 
 @compiles(position_of, "sqlite")
 def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    return "instr({}, {})".format(*_written(element, compiler, **kw))
+    return "instr({}, {})".format(*_compiled(element, compiler, **kw))
 
 
 @compiles(ascii_lower)
 def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
     capitals = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    return f"translate({_written(element, compiler, **kw)[0]}, '{capitals}', '{capitals.lower()}')"
+    return f"translate({_compiled(element, compiler, **kw)[0]}, '{capitals}', '{capitals.lower()}')"
 
 
 @compiles(ascii_lower, "sqlite")
 def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    return f"lower({_written(element, compiler, **kw)[0]})"
+    return f"lower({_compiled(element, compiler, **kw)[0]})"
 
 
 @compiles(as_utc)
 def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    return f"({_written(element, compiler, **kw)[0]} AT TIME ZONE 'UTC')"
+    return f"({_compiled(element, compiler, **kw)[0]} AT TIME ZONE 'UTC')"
 
 
 @compiles(as_utc, "sqlite")
 def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    return _written(element, compiler, **kw)[0]
+    return _compiled(element, compiler, **kw)[0]
 
 
 @compiles(floored)
 def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    return f"CAST(floor({_written(element, compiler, **kw)[0]}) AS bigint)"
+    return f"CAST(floor({_compiled(element, compiler, **kw)[0]}) AS bigint)"
 
 
 @compiles(floored, "sqlite")
 def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    (number,) = _written(element, compiler, **kw)
+    (number,) = _compiled(element, compiler, **kw)
     return f"(SELECT CAST(x AS INTEGER) - (CAST(x AS INTEGER) > x) FROM (SELECT {number} AS x))"
 
 
 @compiles(replaced)
 def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    return "replace({}, {}, {})".format(*_written(element, compiler, **kw))
+    return "replace({}, {}, {})".format(*_compiled(element, compiler, **kw))
 
 
 @compiles(replaced, "sqlite")
 def _(element: ColumnElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    """SQLite doesn't look at what is to stand there where the part is empty."""
-    text, old, new = _written(element, compiler, **kw)
+    """Test the replacement for null: SQLite ignores it where the part is empty."""
+    text, old, new = _compiled(element, compiler, **kw)
     given = f"(SELECT {text} AS x, {old} AS y, {new} AS z)"
     return f"(SELECT CASE WHEN z IS NOT NULL THEN replace(x, y, z) END FROM {given})"

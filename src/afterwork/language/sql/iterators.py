@@ -1,6 +1,6 @@
-"""The SQL of what is done with each element: a lambda's variable stands for the rows."""
+"""The SQL of operators with lambdas: the variable of a lambda stands for the rows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import SelectBase, not_
 from sqlalchemy.sql.visitors import iterate
@@ -22,6 +22,8 @@ from afterwork.language.typed.nodes import (
     walk,
 )
 from afterwork.language.typed.types import CollectionType, EnumType
+
+Direction = Callable[[Column], Column]
 
 
 def select(translator: Translator, call: OperatorCall) -> RowSet:
@@ -63,15 +65,15 @@ def _body(translator: Translator, rows: RowSet, each: TypedNode) -> TypedNode:
     return each.body
 
 
-def _asks_beyond(translator: Translator, node: TypedNode, each: TypedNode) -> bool:
-    """Whether what is said of each row mentions rows other than that."""
+def _mentions_other_rows(translator: Translator, node: TypedNode, each: TypedNode) -> bool:
+    """Return whether an expression about each row mentions rows other than that one."""
     mentioned = {part.slot for part in walk(node) if isinstance(part, VariableRead)}
-    inside = {variable.slot for part in (each, *walk(node)) for variable in _bound_by(part)}
+    inside = {variable.slot for part in (each, *walk(node)) for variable in _introduced_by(part)}
     return any(slot in translator.variables for slot in mentioned - inside)
 
 
-def _bound_by(node: TypedNode) -> Sequence[VariableRead]:
-    """The variables that a node brings in for what is within it."""
+def _introduced_by(node: TypedNode) -> Sequence[VariableRead]:
+    """Return the variables that a node introduces for its descendants."""
     match node:
         case TypedLambda(variables=variables):
             return variables
@@ -81,7 +83,7 @@ def _bound_by(node: TypedNode) -> Sequence[VariableRead]:
 
 
 def collect(translator: Translator, call: OperatorCall) -> RowSet:
-    """Values, the objects at an end with one, or, joined, those at an end with many. Nulls are left out."""
+    """Collect values, the objects at an end with one, or, joined, those at an end with many. Nulls are left out."""
     rows = translator.unlimited(call.arguments[0])
     if rows.distinct:
         translator.refuse(call, "nothing can be collected of a Set of values")
@@ -101,7 +103,7 @@ def collect(translator: Translator, call: OperatorCall) -> RowSet:
                 translator.refuse(body, "one of many is picked for each row")
             if entity.nullable:
                 rows.where.append(not_(is_missing(entity)))
-            rows.element = Entity(entity.alias, entity.cls, entity.root)
+            rows.element = Entity(entity.alias, entity.cls, entity.source)
         case Term() as term:
             rows.where.append(term.column.is_not(None))
             rows.element = Term(term.column, term.type, False, term.column_type, term.encoded, term.calculated)
@@ -111,40 +113,40 @@ def collect(translator: Translator, call: OperatorCall) -> RowSet:
 
 
 def _joined(translator: Translator, call: OperatorCall, rows: RowSet, inner: RowSet) -> RowSet:
-    """Rows beside rows. The conditions of the inner ones name the outer ones already."""
+    """Join inner rows to outer ones, which the conditions of the inner ones mention already."""
     if inner.limited or inner.distinct:
         translator.refuse(call, "it takes a section, or a Set, for each row")
     order = None if rows.order is None or inner.order is None else [*rows.order, *inner.order]
-    roots = [root for root in (*rows.roots, *inner.roots) if root.aliases] or rows.roots
-    return RowSet(inner.element, roots, rows.kind, [*rows.where, *inner.where], order)
+    sources = [source for source in (*rows.sources, *inner.sources) if source.aliases] or rows.sources
+    return RowSet(inner.element, sources, rows.kind, [*rows.where, *inner.where], order)
 
 
 def order_by(translator: Translator, call: OperatorCall) -> RowSet:
-    return _sorted(translator, call, descending=False)
+    return _sorted(translator, call, lambda column: column.asc().nulls_first())
 
 
 def order_descending(translator: Translator, call: OperatorCall) -> RowSet:
-    return _sorted(translator, call, descending=True)
+    return _sorted(translator, call, lambda column: column.desc().nulls_last())
 
 
-def _sorted(translator: Translator, call: OperatorCall, *, descending: bool) -> RowSet:
+def _sorted(translator: Translator, call: OperatorCall, direction: Direction) -> RowSet:
     rows = translator.unlimited(call.arguments[0])
     if rows.distinct:
         translator.refuse(call, "a Set of values can't be sorted there")
     each = call.arguments[1]
     body = _body(translator, rows, each)
     parts = body.parts if isinstance(body, TupleConstruction) else (body,)
-    by = [_sorting(translator, part, each, descending=descending) for part in parts]
+    by = [direction(_sorting(translator, part, each)) for part in parts]
     rows.order, rows.kind = [*by, *(rows.order or [])], "Sequence"
     return rows
 
 
-def _sorting(translator: Translator, node: TypedNode, each: TypedNode, *, descending: bool) -> Column:
+def _sorting(translator: Translator, node: TypedNode, each: TypedNode) -> Column:
     term = translator.term(node)
-    if _asks_beyond(translator, node, each) and any(isinstance(part, SelectBase) for part in iterate(term.column)):
+    has_select = any(isinstance(part, SelectBase) for part in iterate(term.column))
+    if has_select and _mentions_other_rows(translator, node, each):
         # SQLite does not see the columns of an outer row from a SELECT in the ORDER BY of an inner one.
         translator.refuse(node, "it asks, for each row of a list, what belongs to a row outside of it")
     if term.encoded or isinstance(term.type, EnumType):
         translator.refuse(node, "the database holds it in a form of its own, which can only be compared")
-    column = dialects.by_code_point(term.column) if term.type == types.STRING else term.column
-    return column.desc().nulls_last() if descending else column.asc().nulls_first()
+    return dialects.by_code_point(term.column) if term.type == types.STRING else term.column

@@ -31,7 +31,7 @@ from afterwork.language.typed.operator import CallTranslation, ColumnTranslation
 from afterwork.language.typed.types import CollectionType, ObjectType
 
 MAX_ELEMENTS = 5_000
-"""Elements that an expression of SQL may have: what it mentions several times is written out each time."""
+"""The most elements of an SQL expression: what it mentions several times is written out each time."""
 
 
 class NodeTranslator(Translator):

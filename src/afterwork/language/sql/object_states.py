@@ -1,4 +1,4 @@
-"""The SQL of the states that objects are in."""
+"""The SQL of the states of objects."""
 
 from functools import partial
 
@@ -16,38 +16,38 @@ from afterwork.language.typed.states import AnyState, MachineStates, StateAttrib
 
 
 def in_state(translator: Translator, call: OperatorCall) -> Term:
-    """Ask each of the classes that an object may be of: each may have states of its own."""
+    """Translate `oclIsInState`: ask each class that the object may be of, as each may have states of its own."""
     source, state = call.arguments
     entity, names = translator.entity(source), translator.frame[0].names
     if not isinstance(entity, Entity) or not translator.is_known(state):
         translator.refuse(call, "the object is known beforehand")
-    wanted = translator.value(state)
-    if wanted is None:
+    text = translator.value(state)
+    if text is None:
         return translator.parameter(call, None)
-    if not names.has_state(entity.cls, wanted):
-        raise LocatedError(f"{entity.cls.__name__} has no state {wanted[:40]}.", state.at)
-    found = or_(false(), *_conditions(names, entity, wanted))
-    return Term(func.coalesce(found, false()), types.BOOLEAN, False)
+    if not names.has_state(entity.cls, text):
+        raise LocatedError(f"{entity.cls.__name__} has no state {text[:40]}.", state.at)
+    conditions = or_(false(), *_conditions(names, entity, text))
+    return Term(func.coalesce(conditions, false()), types.BOOLEAN, False)
 
 
-def _conditions(names: Names, entity: Entity, wanted: str) -> list[Column]:
+def _conditions(names: Names, entity: Entity, text: str) -> list[Column]:
     own = names.states(entity.cls)
-    found = [_holds(attribute, wanted, entity) for attribute in own]
+    conditions = [_holds(attribute, text, entity) for attribute in own]
     for cls in names.subclasses(entity.cls):
-        more = [attribute for attribute in names.states(cls) if attribute not in own]
-        found += [narrowed(entity, cls, partial(_holds, attribute, wanted)) for attribute in more]
-    return found
+        own_of_subclass = [attribute for attribute in names.states(cls) if attribute not in own]
+        conditions += [narrowed(entity, cls, partial(_holds, attribute, text)) for attribute in own_of_subclass]
+    return conditions
 
 
-def _holds(attribute: StateAttribute, wanted: str, entity: Entity) -> Column:
-    """Return the condition that what the attribute holds means a state."""
+def _holds(attribute: StateAttribute, text: str, entity: Entity) -> Column:
+    """Return the condition that the value of an attribute means a state."""
     column = entity.column(getattr(entity.alias, attribute.key))
     match attribute:
         case AnyState():
-            return func.replace(func.lower(column), "_", "").in_(attribute.spellings(wanted))
+            return func.replace(func.lower(column), "_", "").in_(attribute.spellings(text))
         case MachineStates(between=None):
-            return column.in_(attribute.held(wanted))
+            return column.in_(attribute.held(text))
         case MachineStates(between=between):
-            written = literal(between) + column + literal(between)
-            held = [literal(f"{between}{one}{between}") for one in attribute.held(wanted)]
-            return or_(false(), *[columns.contains(written, one) for one in held])
+            padded = literal(between) + column + literal(between)
+            values = [literal(f"{between}{value}{between}") for value in attribute.held(text)]
+            return or_(false(), *[columns.contains(padded, value) for value in values])

@@ -1,4 +1,4 @@
-"""The SQL of what any value can be asked for."""
+"""The SQL of operators of any value."""
 
 from sqlalchemy import case, not_
 

@@ -1,4 +1,4 @@
-"""The SQL of single elements and sections. They need an order that means something."""
+"""The SQL of single elements and of sections, which need a meaningful order."""
 
 from sqlalchemy import UnaryExpression
 from sqlalchemy.sql import operators
@@ -14,17 +14,17 @@ def first(translator: Translator, call: OperatorCall) -> Entity | Term:
 
 def last(translator: Translator, call: OperatorCall) -> Entity | Term:
     rows = _ordered(translator, call.arguments[0])
-    rows.order = _turned(rows.order or [])
+    rows.order = _reversed(rows.order or [])
     return _picked(rows, 0)
 
 
 def at(translator: Translator, call: OperatorCall) -> Entity | Term | KnownObject:
-    """Places are counted from 1; where there is none, there is null."""
+    """Translate `at`. Positions are counted from 1; beyond the elements is null."""
     rows = _ordered(translator, call.arguments[0])
-    place = _number(translator, call.arguments[1])
-    if place is None or place < 1:
+    position = _known_number(translator, call.arguments[1])
+    if position is None or position < 1:
         return KnownObject(None) if isinstance(rows.element, Entity) else translator.parameter(call, None)
-    return _picked(rows, place - 1)
+    return _picked(rows, position - 1)
 
 
 def any_of(translator: Translator, call: OperatorCall) -> Entity | Term:
@@ -39,17 +39,17 @@ def any_of(translator: Translator, call: OperatorCall) -> Entity | Term:
 def section(translator: Translator, call: OperatorCall) -> RowSet:
     source, low, high = call.arguments
     rows = _ordered(translator, source)
-    first_place, last_place = _number(translator, low), _number(translator, high)
-    if first_place is None or last_place is None:
+    first_position, last_position = _known_number(translator, low), _known_number(translator, high)
+    if first_position is None or last_position is None:
         return rows
-    start, end = max(first_place, 1), last_place
+    start, end = max(first_position, 1), last_position
     rows.limit, rows.offset, rows.kind = max(end - start + 1, 0), start - 1, "Sequence"
     return rows
 
 
 def reverse(translator: Translator, call: OperatorCall) -> RowSet:
     rows = _ordered(translator, call.arguments[0])
-    rows.order = _turned(rows.order or [])
+    rows.order = _reversed(rows.order or [])
     return rows
 
 
@@ -60,24 +60,24 @@ def _ordered(translator: Translator, node: TypedNode) -> RowSet:
     return rows
 
 
-def _picked(rows: RowSet, place: int) -> Entity | Term:
-    rows.offset = place or None
+def _picked(rows: RowSet, position: int) -> Entity | Term:
+    rows.offset = position or None
     match rows.element:
-        case Entity(alias=alias, cls=cls, root=root):
-            return Entity(alias, cls, root, True, rows)
-        case Term(column=column, type=kind, column_type=kept_as, encoded=encoded):
-            return Term(rows.select(column).limit(1).scalar_subquery(), kind, True, kept_as, encoded)
+        case Entity(alias=alias, cls=cls, source=source):
+            return Entity(alias, cls, source, True, rows)
+        case Term(column=column, type=kind, column_type=column_type, encoded=encoded):
+            return Term(rows.select(column).limit(1).scalar_subquery(), kind, True, column_type, encoded)
 
 
-def _number(translator: Translator, node: TypedNode) -> int | None:
+def _known_number(translator: Translator, node: TypedNode) -> int | None:
     if not translator.is_known(node):
-        translator.refuse(node, "the place must be known beforehand")
+        translator.refuse(node, "the position must be known beforehand")
     value = translator.value(node)
     return value if isinstance(value, int) else None
 
 
-def _turned(order: list[Column]) -> list[Column]:
-    """The opposite order; null is at the other end, too."""
+def _reversed(order: list[Column]) -> list[Column]:
+    """Return the opposite order, with null at the other end, too."""
     return [_opposite(column) for column in order]
 
 

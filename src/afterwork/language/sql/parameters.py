@@ -1,4 +1,4 @@
-"""Values that are known beforehand, as parameters of a statement."""
+"""Known values as parameters of a statement."""
 
 import enum
 import uuid
@@ -18,7 +18,7 @@ from afterwork.language.typed.signature import TypePattern
 from afterwork.language.typed.types import EnumType, Type
 
 PARAMETER_CLASSES = (bool, int, float, Decimal, str, date, time, timedelta, uuid.UUID, bytes, enum.Enum)
-"""What can be a parameter."""
+"""The classes of values that can be parameters."""
 
 COLUMN_TYPES: dict[Type, TypeEngine[Any]] = {
     types.BOOLEAN: Boolean(),
@@ -32,21 +32,22 @@ COLUMN_TYPES: dict[Type, TypeEngine[Any]] = {
 
 
 def parameter(kind: Type, value: Any, like: Term | None) -> Term | None:
-    """A value of a type, kept as what it will be compared with is kept; None where it is no single value."""
+    """Return a value with the column type of the term `like` that it will be compared with; None if it is no single
+    value."""
     kept_as = like.column_type if like is not None and like.column_type is not None else _column_type(kind)
     if value is None:
-        nothing = null() if kept_as is None else cast(null(), kept_as)  # PostgreSQL asks for the type of each null
-        return Term(nothing, kind, True, kept_as, calculated=False, known_null=True)
+        typed_null = null() if kept_as is None else cast(null(), kept_as)  # PostgreSQL asks for the type of each null
+        return Term(typed_null, kind, True, kept_as, calculated=False, known_null=True)
     if not isinstance(value, PARAMETER_CLASSES):
         return None
     if kind == types.DATETIME and isinstance(value, date):
         value = as_stored(as_timestamp(value), kept_as)
-    written_as = None if isinstance(value, float) and isinstance(kept_as, ExactDecimal) else kept_as
-    return Term(literal(value, written_as), kind, False, kept_as, calculated=False)
+    bound_as = None if isinstance(value, float) and isinstance(kept_as, ExactDecimal) else kept_as
+    return Term(literal(value, bound_as), kind, False, kept_as, calculated=False)
 
 
 def null_parameter(pattern: TypePattern) -> Column:
-    """Null for an operator that takes it, of the type that it wants."""
+    """Return null, with the type that an operator expects."""
     kept_as = COLUMN_TYPES.get(types.BASIC_TYPES[pattern.name.lower()])
     return null() if kept_as is None else cast(null(), kept_as)
 

@@ -1,4 +1,4 @@
-"""Collections as what a SELECT is made of."""
+"""Collections and objects as parts of a SELECT."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,8 +17,8 @@ Column = ColumnElement[Any]
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One value. `kept_as` is the type of its column. It is `encoded` where the database holds something else than the
-    value, and `calculated` where it is neither a column nor a parameter."""
+    """One value. `column_type` is the type of its column. It is `encoded` where the database holds something other than
+    the value, and `calculated` where it is neither a column nor a parameter."""
 
     column: Column
     type: Type
@@ -31,64 +31,64 @@ class Term:
 
 @dataclass(slots=True)
 class RowSource:
-    """A class that rows are taken from, and what is joined to it."""
+    """A class whose rows are selected, with everything joined to it."""
 
-    source: Any
+    from_clause: Any
     aliases: list[Any]
     joined: dict[tuple[int, str], Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, alias: Any) -> "RowSource":
-        """The rows of one class."""
+        """Return the rows of one class."""
         return cls(alias, [alias])
 
     def join(self, alias: Any, end: AssociationEnd, *, outer: bool) -> Any:
-        """The objects at the other end, joined once however often they are asked for."""
-        place = (id(alias), end.key)
-        if place not in self.joined:
+        """Return the objects at an association end, joined once however often they are mentioned."""
+        path = (id(alias), end.key)
+        if path not in self.joined:
             target: Any = aliased(end.cls)
-            self.source = join(self.source, target, getattr(alias, end.key).of_type(target), isouter=outer)
+            self.from_clause = join(self.from_clause, target, getattr(alias, end.key).of_type(target), isouter=outer)
             self.aliases.append(target)
-            self.joined[place] = target
-        return self.joined[place]
+            self.joined[path] = target
+        return self.joined[path]
 
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """One object: a row of `root`. Of those that were `picked` from, it is one row of a SELECT of its own."""
+    """One object: a row of `root`. If it was `picked` from rows, it is one row of a SELECT of its own."""
 
     alias: Any
     cls: type
-    root: RowSource
+    source: RowSource
     nullable: bool = False
     picked: "RowSet | None" = None
 
     def column(self, column: Column) -> Column:
-        """A column of it, or of what is joined to it."""
+        """Return a column of the object, or of an object joined to it."""
         return column if self.picked is None else self.picked.select(column).limit(1).scalar_subquery()
 
     def follow(self, end: AssociationEnd) -> "Entity":
-        """The object at an end that has one or none."""
-        target = self.root.join(self.alias, end, outer=True)
-        return Entity(target, end.cls, self.root, True, self.picked)
+        """Return the object at an association end with one or none."""
+        target = self.source.join(self.alias, end, outer=True)
+        return Entity(target, end.cls, self.source, True, self.picked)
 
 
 @dataclass(frozen=True, slots=True)
 class KnownObject:
-    """An object that is known beforehand, or null."""
+    """A known object, or null."""
 
     value: Any
 
 
 @dataclass(slots=True)
 class RowSet:
-    """A collection. What is asked of its elements may join more to its roots.
+    """A collection. Expressions about its elements may join more to its sources.
 
-    `order` is None where it has none that means something. `kind` is that of the collection.
+    `order` is None where the collection has no meaningful one. `kind` is the kind of collection.
     """
 
     element: Entity | Term
-    roots: list[RowSource]
+    sources: list[RowSource]
     kind: str
     where: list[Column] = field(default_factory=list)
     order: list[Column] | None = None
@@ -98,43 +98,40 @@ class RowSet:
 
     @property
     def limited(self) -> bool:
-        """Whether it is a section of something."""
+        """True for a section of another collection."""
         return self.limit is not None or self.offset is not None
 
     def columns(self) -> list[Any]:
-        """What is selected: the objects, or the values."""
+        """Return what a SELECT of the elements selects: objects, or values."""
         return [self.element.alias] if isinstance(self.element, Entity) else [self.element.column]
 
     def select(self, *columns: Any, inner: bool = True, ordered: bool = True) -> Select[Any]:
-        """The SELECT of columns. An inner one stands within another and sees the rows of that."""
-        statement = select(*columns).select_from(*[root.source for root in self.roots]).where(*map(_kept, self.where))
+        """Return a SELECT of columns. An inner one stands within another and sees its rows."""
+        sources = [source.from_clause for source in self.sources]
+        statement = select(*columns).select_from(*sources).where(*map(_combinable, self.where))
         if ordered and self.order:
             statement = statement.order_by(*self.order)
         if self.distinct:
             statement = statement.order_by(None).distinct()
         statement = statement.limit(self.limit).offset(self.offset)
-        return (
-            statement.correlate_except(*[alias for root in self.roots for alias in root.aliases])
-            if inner
-            else statement
-        )
+        aliases = [alias for source in self.sources for alias in source.aliases]
+        return statement.correlate_except(*aliases) if inner else statement
 
     def exists(self, *conditions: Column) -> Exists:
-        """Whether a row meets conditions."""
-        plain = self.select(literal(1), ordered=self.limited).where(*map(_kept, conditions))
-        return plain.exists()
+        """Return the condition that a row meets all these conditions."""
+        return self.select(literal(1), ordered=self.limited).where(*map(_combinable, conditions)).exists()
 
     def aggregate(self, aggregate: Column) -> Column:
-        """A value made of all rows."""
+        """Return an aggregate of all rows."""
         return self.select(aggregate, ordered=False).order_by(None).scalar_subquery()
 
     @property
     def is_beside_outer(self) -> bool:
-        """Return whether it has no rows of its own, but one value or object of an outer row."""
-        return not any(root.aliases for root in self.roots)
+        """True if it has no rows of its own, but one value or object of an outer row."""
+        return not any(source.aliases for source in self.sources)
 
     def apart(self, column: Column) -> "tuple[RowSet, Column]":
-        """Return the values of a column as rows to aggregate. SQL takes an aggregate of an outer row's column for one
+        """Return the values of a column as rows to aggregate: SQL takes an aggregate of an outer row's column for one
         of all outer rows."""
         if not self.is_beside_outer:
             return self, column
@@ -142,7 +139,7 @@ class RowSet:
         return RowSet(self.element, [RowSource(inside, [])], self.kind), inside.c.value
 
     def count(self) -> Column:
-        """How many rows there are."""
+        """Return the number of rows."""
         if not self.limited and not self.distinct:
             return self.aggregate(func.count())
         inside = self.select(*([literal(1).label("one")] if self.limited else self.columns())).subquery()
@@ -150,60 +147,60 @@ class RowSet:
 
 
 def keys(alias: Any, cls: type) -> list[Column]:
-    """The columns of an alias that are its class's primary key."""
+    """Return the columns of an alias that are its class's primary key."""
     mapper: Mapper[Any] = inspect(cls)
     return [getattr(alias, mapper.get_property_by_column(column).key) for column in mapper.primary_key]
 
 
-def same_object(one: Entity, other: Entity) -> Column:
-    """Whether two objects are the same. Null where one is null."""
-    pairs = zip(keys(one.alias, one.cls), keys(other.alias, other.cls), strict=True)
-    return and_(*[one.column(left) == other.column(right) for left, right in pairs])
+def same_object(left: Entity, right: Entity) -> Column:
+    """Return the condition that two objects are the same; null where one is null."""
+    pairs = zip(keys(left.alias, left.cls), keys(right.alias, right.cls), strict=True)
+    return and_(*[left.column(left_key) == right.column(right_key) for left_key, right_key in pairs])
 
 
-def is_object(one: Entity, value: Any) -> Column:
-    """Whether an object is one that is known."""
+def is_object(entity: Entity, value: Any) -> Column:
+    """Return the condition that an object is a known one."""
     identity = inspect(value).mapper.primary_key_from_instance(value)
-    columns = keys(one.alias, one.cls)
+    columns = keys(entity.alias, entity.cls)
     if len(identity) != len(columns) or None in identity:
         return false()
-    return and_(*[one.column(column) == part for column, part in zip(columns, identity, strict=True)])
+    return and_(*[entity.column(column) == part for column, part in zip(columns, identity, strict=True)])
 
 
 def all_rows(cls: type, kind: str = "Set") -> RowSet:
-    """All objects of a class, by key."""
+    """Return all objects of a class, by key."""
     alias: Any = aliased(cls)
-    root = RowSource.of(alias)
-    return RowSet(Entity(alias, cls, root), [root], kind, order=list(keys(alias, cls)))
+    source = RowSource.of(alias)
+    return RowSet(Entity(alias, cls, source), [source], kind, order=list(keys(alias, cls)))
 
 
 def known_rows(cls: type, objects: list[Any], kind: str) -> RowSet:
-    """Objects that are known beforehand."""
+    """Return known objects as rows."""
     rows = all_rows(cls, kind)
     assert isinstance(rows.element, Entity)
     element = rows.element
-    rows.where.append(or_(false(), *[is_object(element, one) for one in objects]))
+    rows.where.append(or_(false(), *[is_object(element, obj) for obj in objects]))
     rows.order = None
     return rows
 
 
 def association_rows(near: Entity, end: AssociationEnd, kind: str) -> RowSet:
-    """The objects at an end that has many."""
+    """Return the objects at an association end with many."""
     prop: RelationshipProperty[Any] = inspect(near.cls).relationships[end.key]
     alias: Any = aliased(end.cls)
-    if _plain(prop):
-        root, where = RowSource.of(alias), _links(near, alias, prop)
-    else:  # through the near object once more: right for each way to join
+    if _joined_by_foreign_keys(prop):
+        source, where = RowSource.of(alias), _links(near, alias, prop)
+    else:  # through the near object once more, which is right for each way to join
         again: Any = aliased(near.cls)
-        root = RowSource.of(again)
-        root.source = join(again, alias, getattr(again, end.key).of_type(alias))
-        root.aliases.append(alias)
-        where = [same_object(Entity(again, near.cls, root), near)]
-    return RowSet(Entity(alias, end.cls, root), [root], kind, where, _order(alias, end, prop))
+        source = RowSource.of(again)
+        source.from_clause = join(again, alias, getattr(again, end.key).of_type(alias))
+        source.aliases.append(alias)
+        where = [same_object(Entity(again, near.cls, source), near)]
+    return RowSet(Entity(alias, end.cls, source), [source], kind, where, _order(alias, end, prop))
 
 
-def _plain(prop: RelationshipProperty[Any]) -> bool:
-    """Whether an end is joined by foreign keys alone, without a table between."""
+def _joined_by_foreign_keys(prop: RelationshipProperty[Any]) -> bool:
+    """Return whether foreign keys alone join an association end, without a table between."""
     joined = prop.primaryjoin
     clauses = list(joined.clauses) if hasattr(joined, "clauses") else [joined]
     equal = all(getattr(getattr(clause, "operator", None), "__name__", "") == "eq" for clause in clauses)
@@ -211,23 +208,23 @@ def _plain(prop: RelationshipProperty[Any]) -> bool:
 
 
 def _links(near: Entity, alias: Any, prop: RelationshipProperty[Any]) -> list[Column]:
-    here: Mapper[Any] = inspect(near.cls)
-    there: Mapper[Any] = prop.mapper
+    near_mapper: Mapper[Any] = inspect(near.cls)
+    far_mapper: Mapper[Any] = prop.mapper
     return [
-        getattr(alias, there.get_property_by_column(remote).key)
-        == near.column(getattr(near.alias, here.get_property_by_column(local).key))
+        getattr(alias, far_mapper.get_property_by_column(remote).key)
+        == near.column(getattr(near.alias, near_mapper.get_property_by_column(local).key))
         for local, remote in prop.local_remote_pairs or ()
     ]
 
 
 def _order(alias: Any, end: AssociationEnd, prop: RelationshipProperty[Any]) -> list[Column]:
-    """As the end says, and then by key."""
+    """Return the declared order of an association end, with the key last."""
     adapter = ClauseAdapter(inspect(alias).selectable)
-    said = [adapter.traverse(column) for column in prop.order_by or ()]
-    return [*said, *keys(alias, end.cls)]
+    declared = [adapter.traverse(column) for column in prop.order_by or ()]
+    return [*declared, *keys(alias, end.cls)]
 
 
-def _kept(condition: Column) -> Column:
-    """A condition beside others. Beside one that is always false, SQLAlchemy would drop the others, and then warn that
-    nothing joins the tables any more."""
+def _combinable(condition: Column) -> Column:
+    """Return a condition to combine with others. With one that is always false, SQLAlchemy would drop the others, and
+    then warn that nothing joins the tables any more."""
     return literal(1) == literal(0) if isinstance(condition, False_) else condition

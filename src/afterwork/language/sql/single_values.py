@@ -1,4 +1,4 @@
-"""The SQL of a single value after an arrow: a row of itself, or none if it is null."""
+"""The SQL of a single value after an arrow: one row, or none if it is null."""
 
 from sqlalchemy import (
     ARRAY,
@@ -28,8 +28,8 @@ def single_row(translator: Translator, node: AsSet) -> RowSet:
     """Return a value as the only row of a collection; null as a collection without rows."""
     refuse_if_several(translator, node)
     nowhere = RowSource(select(literal(1).label("one")).subquery(), [])
-    there = not_(is_missing_in(translator, node.source))
-    return RowSet(_element(translator, node.source), [nowhere], "Set", [there], order=[])
+    not_missing = not_(is_missing_in(translator, node.source))
+    return RowSet(_element(translator, node.source), [nowhere], "Set", [not_missing], order=[])
 
 
 def _element(translator: Translator, node: TypedNode) -> Entity | Term:
@@ -38,11 +38,11 @@ def _element(translator: Translator, node: TypedNode) -> Entity | Term:
     entity = translator.entity(node)
     if isinstance(entity, KnownObject) or entity.picked is not None:
         translator.refuse(node, "one of many is picked for each row")
-    return Entity(entity.alias, entity.cls, entity.root)
+    return Entity(entity.alias, entity.cls, entity.source)
 
 
 def refuse_if_several(translator: Translator, node: AsSet) -> None:
-    """Refuse a value that only a run can tell from a collection."""
+    """Refuse a value that only an evaluation can tell from a collection."""
     if node.source.type != types.ANY:
         return
     kept_as = translator.term(node.source).column_type
@@ -62,7 +62,7 @@ def is_missing_in(translator: Translator, node: TypedNode) -> Column:
 
 
 def _is_missing_value(term: Term) -> Column:
-    """Null in JSON is a text, unless it is no JSON at all."""
+    """Return the condition that a value is null. In JSON, null is a text, or the column is null."""
     if not isinstance(term.column_type, JSON):
         return term.column.is_(None)
     return or_(term.column.is_(None), func.trim(cast(term.column, String)) == "null")

@@ -15,42 +15,44 @@ from afterwork.language.typed.expression import SELF_SLOT, TypedExpression
 from afterwork.language.typed.nodes import TypedNode
 
 
-def select_of(checked: TypedExpression, values: Mapping[str, Any]) -> Select[Any]:
-    """One SELECT of what an expression gives: objects, or values; of a single value, one row.
+def select_of(expression: TypedExpression, values: Mapping[str, Any]) -> Select[Any]:
+    """Return one SELECT of the objects or values of an expression; of a single value, one row.
 
-    `values` are those of the variables, and of `self` where there is one. What time it is is asked for now.
+    `values` are those of the variables, and of `self` where there is one. The clock is asked now.
     """
     try:
-        return statement_of(checked.tree, _frame(checked, values))
-    except LocatedError as trouble:
-        raise not_in_sql(checked.text, trouble) from trouble
+        return statement_of(expression.tree, _frame(expression, values))
+    except LocatedError as error:
+        raise not_in_sql(expression.text, error) from error
 
 
-def not_in_sql(text: str, trouble: LocatedError) -> NotInSQL:
-    """Why a text can't become SQL, with the part."""
-    start, end = (0, None) if trouble.at is None else (trouble.at.start, trouble.at.end)
-    if not isinstance(trouble, Untranslatable):
-        return NotInSQL(text, start, str(trouble))
+def not_in_sql(text: str, error: LocatedError) -> NotInSQL:
+    """Return the error that a part of a text can't become SQL."""
+    start, end = (0, None) if error.at is None else (error.at.start, error.at.end)
+    if not isinstance(error, Untranslatable):
+        return NotInSQL(text, start, str(error))
     part = text[start:end]
-    return NotInSQL(text, start, f"{part if len(part) < 80 else 'This'} can't become SQL: {trouble}.", end=end)
+    return NotInSQL(text, start, f"{part if len(part) < 80 else 'This'} can't become SQL: {error}.", end=end)
 
 
-def _frame(checked: TypedExpression, values: Mapping[str, Any]) -> Frame:
-    frame: Frame = [None] * checked.slots
-    frame[0] = Evaluation(checked.names, None, DEFAULT_BUDGET)
+def _frame(expression: TypedExpression, values: Mapping[str, Any]) -> Frame:
+    frame: Frame = [None] * expression.slots
+    frame[0] = Evaluation(expression.names, None, DEFAULT_BUDGET)
     frame[SELF_SLOT] = values.get("self")
-    for name, variable in checked.variables.items():
+    for name, variable in expression.variables.items():
         frame[variable.slot] = values[name]
     return frame
 
 
-def statement_of(tree: TypedNode, frame: Frame, most: int | None = None, after: int | None = None) -> Select[Any]:
-    """One SELECT of what a tree gives, where a frame has what is known: of collections at most so many elements, after
-    so many. Raises `Trouble`."""
+def statement_of(tree: TypedNode, frame: Frame, limit: int | None = None, offset: int | None = None) -> Select[Any]:
+    """Return one SELECT of a tree, with known values from a frame, and for a collection with a limit and an offset.
+
+    Raises `LocatedError`.
+    """
     translator = NodeTranslator(frame)
     match translator.translated(tree):
         case RowSet() as rows:
-            return _section(translator, tree, rows, most, after)
+            return _section(translator, tree, rows, limit, offset)
         case Entity(alias=alias, picked=RowSet() as rows):
             return rows.select(alias, inner=False).limit(1)
         case Term(column=column):
@@ -59,41 +61,43 @@ def statement_of(tree: TypedNode, frame: Frame, most: int | None = None, after: 
             return translator.refuse(tree, "it names one object that is known")
 
 
-def _section(translator: Translator, tree: TypedNode, rows: RowSet, most: int | None, after: int | None) -> Select[Any]:
+def _section(
+    translator: Translator, tree: TypedNode, rows: RowSet, limit: int | None, offset: int | None
+) -> Select[Any]:
     statement = rows.select(*rows.columns(), inner=False)
-    if most is None and after is None:
+    if limit is None and offset is None:
         return statement
     if rows.limited:
         translator.refuse(tree, "it is a section already")
-    return statement.limit(most).offset(after)
+    return statement.limit(limit).offset(offset)
 
 
-def values_of(checked: TypedExpression, values: Mapping[str, Any]) -> Select[Any]:
-    """The value of an expression for each object of its class: a SELECT of the class's key, and of `value`.
+def values_of(expression: TypedExpression, values: Mapping[str, Any]) -> Select[Any]:
+    """Return a SELECT of the value of an expression for each object of its class: of the class's key, and of `value`.
 
-    It is what recalculates many at once: put a condition on the key's columns to have some.
+    It computes many values at once: put a condition on the columns of the key to select some.
     """
-    assert checked.self_type is not None, "an expression without self has no value for each object"
-    translator = NodeTranslator(_frame(checked, values))
-    alias = aliased(checked.self_type.cls)  # type: ignore[attr-defined]
-    root = RowSource.of(alias)
-    itself = Entity(alias, checked.self_type.cls, root)  # type: ignore[attr-defined]
+    assert expression.self_type is not None, "an expression without self has no value for each object"
+    translator = NodeTranslator(_frame(expression, values))
+    alias: Any = aliased(expression.self_type.cls)
+    source = RowSource.of(alias)
+    itself = Entity(alias, expression.self_type.cls, source)
     translator.bind(SELF_SLOT, itself)
     try:
-        term = _single(checked, translator, translator.translated(checked.tree))
-    except LocatedError as trouble:
-        raise not_in_sql(checked.text, trouble) from trouble
-    return RowSet(itself, [root], "Set").select(*keys(alias, itself.cls), term.column.label("value"), inner=False)
+        term = _single(expression, translator, translator.translated(expression.tree))
+    except LocatedError as error:
+        raise not_in_sql(expression.text, error) from error
+    return RowSet(itself, [source], "Set").select(*keys(alias, itself.cls), term.column.label("value"), inner=False)
 
 
-def _single(checked: TypedExpression, translator: Translator, found: Translated) -> Term:
-    match found:
+def _single(expression: TypedExpression, translator: Translator, translated: Translated) -> Term:
+    match translated:
         case Term():
-            return found
+            return translated
         case Entity(alias=alias, cls=cls):
-            key, *others = keys(alias, cls)
-            if not others:
-                return Term(found.column(key), checked.tree.type)
+            key, *further_keys = keys(alias, cls)
+            if not further_keys:
+                return Term(translated.column(key), expression.tree.type)
         case KnownObject() | RowSet():
             pass
-    return translator.refuse(checked.tree, "it is no single value for each object")
+    return translator.refuse(expression.tree, "it is no single value for each object")

@@ -1,4 +1,4 @@
-"""The SQL of what is calculated with moments and spans, as `language/run/timestamps.py` calculates it."""
+"""The SQL of arithmetic with timestamps and durations, as `run/timestamps.py` evaluates it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,105 +26,105 @@ LAST_MICROSECOND = 3_652_059 * MICROSECONDS_PER_DAY - 1
 """The last microsecond of the year 9999, since the year 1 began."""
 
 MAX_MONTHS = 120_000
-"""More months than there are."""
+"""More months than the years 1 to 9999 have."""
 
 
 def _number(number: int) -> Column:
     return literal_column(str(number), BigInteger)
 
 
-def _calculated(operator: str, one: Column, other: Column, kind: Any = BigInteger) -> Column:
-    return one.op(operator, return_type=kind())(other).self_group()
+def _arithmetic(operator: str, left: Column, right: Column, kind: Any = BigInteger) -> Column:
+    return left.op(operator, return_type=kind())(right).self_group()
 
 
 def _in_years(number: Column) -> Column:
     return timestamp_of(within_or_null(number, _number(0), _number(LAST_MICROSECOND)))
 
 
-def _span(number: Column) -> Column:
+def _bounded_duration(number: Column) -> Column:
     return within_or_null(
         number, _number(-MAX_DURATION_MICROSECONDS), _number(MAX_DURATION_MICROSECONDS), type_=DurationType()
     )
 
 
 def _microseconds(count: Column, unit: int) -> Column:
-    most = MAX_DURATION_MICROSECONDS // unit
+    limit = MAX_DURATION_MICROSECONDS // unit
     if isinstance(count.type, Integer):
-        return _calculated("*", within_or_null(columns.wide(count), _number(-most), _number(most)), _number(unit))
-    some = within_or_null(columns.as_float(count), _number(-most), _number(most), type_=Double())
-    return columns.nearest(_calculated("*", some, literal(float(unit), Double), Double))
+        return _arithmetic("*", within_or_null(columns.wide(count), _number(-limit), _number(limit)), _number(unit))
+    bounded = within_or_null(columns.as_float(count), _number(-limit), _number(limit), type_=Double())
+    return columns.nearest(_arithmetic("*", bounded, literal(float(unit), Double), Double))
 
 
 def adding(unit: int) -> Callable[[Column, Column], Column]:
-    """A moment so many units later."""
-    return lambda moment, count: _in_years(_calculated("+", as_microseconds(moment), _microseconds(count, unit)))
+    """Return a function that adds a number of units to a timestamp."""
+    return lambda timestamp, count: _in_years(_arithmetic("+", as_microseconds(timestamp), _microseconds(count, unit)))
 
 
-def later(moment: Column, span: Column) -> Column:
-    return _in_years(_calculated("+", as_microseconds(moment), as_microseconds(span)))
+def later(timestamp: Column, duration: Column) -> Column:
+    return _in_years(_arithmetic("+", as_microseconds(timestamp), as_microseconds(duration)))
 
 
-def earlier(moment: Column, span: Column) -> Column:
-    return _in_years(_calculated("-", as_microseconds(moment), as_microseconds(span)))
+def earlier(timestamp: Column, duration: Column) -> Column:
+    return _in_years(_arithmetic("-", as_microseconds(timestamp), as_microseconds(duration)))
 
 
-def between(one: Column, other: Column) -> Column:
-    return _calculated("-", as_microseconds(one), as_microseconds(other), DurationType)
+def difference(end: Column, start: Column) -> Column:
+    return _arithmetic("-", as_microseconds(end), as_microseconds(start), DurationType)
 
 
-def longer(one: Column, other: Column) -> Column:
-    return _span(_calculated("+", as_microseconds(one), as_microseconds(other)))
+def sum_of_durations(left: Column, right: Column) -> Column:
+    return _bounded_duration(_arithmetic("+", as_microseconds(left), as_microseconds(right)))
 
 
-def shorter(one: Column, other: Column) -> Column:
-    return _span(_calculated("-", as_microseconds(one), as_microseconds(other)))
+def difference_of_durations(left: Column, right: Column) -> Column:
+    return _bounded_duration(_arithmetic("-", as_microseconds(left), as_microseconds(right)))
 
 
-def months_later(moment: Column, months: Column) -> Column:
-    return _months_later(moment, months, 1)
+def months_later(timestamp: Column, months: Column) -> Column:
+    return _months_later(timestamp, months, 1)
 
 
-def years_later(moment: Column, years: Column) -> Column:
-    return _months_later(moment, years, 12)
+def years_later(timestamp: Column, years: Column) -> Column:
+    return _months_later(timestamp, years, 12)
 
 
-def _months_later(moment: Column, count: Column, months: int) -> Column:
-    most = _number(MAX_MONTHS // months)
-    number = within_or_null(columns.wide(count), _number(-MAX_MONTHS // months), most)
-    return months_later_of(as_timestamp_column(moment), _calculated("*", number, _number(months)))
+def _months_later(timestamp: Column, count: Column, months: int) -> Column:
+    limit = _number(MAX_MONTHS // months)
+    number = within_or_null(columns.wide(count), _number(-MAX_MONTHS // months), limit)
+    return months_later_of(as_timestamp_column(timestamp), _arithmetic("*", number, _number(months)))
 
 
-def date_of(moment: Column) -> Column:
-    return day_of(as_timestamp_column(moment))
+def date_of(timestamp: Column) -> Column:
+    return day_of(as_timestamp_column(timestamp))
 
 
-def time_of_day(moment: Column) -> Column:
-    return _calculated("%", as_microseconds(moment), _number(MICROSECONDS_PER_DAY), DurationType)
+def time_of_day(timestamp: Column) -> Column:
+    return _arithmetic("%", as_microseconds(timestamp), _number(MICROSECONDS_PER_DAY), DurationType)
 
 
-def second(moment: Column) -> Column:
-    return _calculated("%", _calculated("/", as_microseconds(moment), _number(MICROSECONDS_PER_SECOND)), _number(60))
+def second(timestamp: Column) -> Column:
+    return _arithmetic("%", _arithmetic("/", as_microseconds(timestamp), _number(MICROSECONDS_PER_SECOND)), _number(60))
 
 
-def day_of_week(moment: Column) -> Column:
-    """The year 1 began on a Monday."""
-    return _calculated(
+def day_of_week(timestamp: Column) -> Column:
+    """Return the day of the week; the year 1 began on a Monday."""
+    return _arithmetic(
         "%",
-        _calculated("+", _calculated("/", as_microseconds(moment), _number(MICROSECONDS_PER_DAY)), _number(1)),
+        _arithmetic("+", _arithmetic("/", as_microseconds(timestamp), _number(MICROSECONDS_PER_DAY)), _number(1)),
         _number(7),
     )
 
 
-def spanning(unit: int) -> Callable[[Translator, OperatorCall], Term]:
-    """A span of so many units; the first operand is the type."""
+def from_units(unit: int) -> Callable[[Translator, OperatorCall], Term]:
+    """Return a function that translates a duration of a number of units; the first operand is the type."""
 
-    def spanning(translator: Translator, call: OperatorCall) -> Term:
+    def from_units(translator: Translator, call: OperatorCall) -> Term:
         count = translator.column(call.arguments[1])
-        return Term(_span(_microseconds(count, unit)), types.TIMESPAN)
+        return Term(_bounded_duration(_microseconds(count, unit)), types.TIMESPAN)
 
-    return spanning
+    return from_units
 
 
-def total(unit: int) -> Callable[[Column], Column]:
-    """A span in units."""
-    return lambda span: columns.divide_floats(as_microseconds(span), literal(float(unit), Double))
+def in_units(unit: int) -> Callable[[Column], Column]:
+    """Return a function that converts a duration to units."""
+    return lambda duration: columns.divide_floats(as_microseconds(duration), literal(float(unit), Double))

@@ -1,7 +1,8 @@
-"""Moments and spans that are calculated: whole microseconds, since the year 1 began or of a span, on every database.
+"""Timestamps and durations in calculations: whole microseconds, since the year 1 began or of a duration, on every
+database.
 
-So all arithmetic is that of whole numbers. What the databases write differently stands below, each operand once: a
-text that took one twice would double with each operator around it.
+So all arithmetic is that of whole numbers. The dialects are below; each mentions an operand once, since a text that
+took one twice would double with each operator around it.
 """
 
 from datetime import date, datetime, timedelta
@@ -20,7 +21,7 @@ Column = ColumnElement[Any]
 
 
 class TimestampType(TypeDecorator[datetime]):
-    """A calculated moment: `timestamptz` on PostgreSQL, on SQLite a text as SQLAlchemy's columns have them."""
+    """The type of a calculated timestamp: `timestamptz` on PostgreSQL, a text as in SQLAlchemy's columns on SQLite."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -29,12 +30,12 @@ class TimestampType(TypeDecorator[datetime]):
         return dialect.type_descriptor(DateTime(timezone=dialect.name != "sqlite"))
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        found: datetime | None = as_timestamp(value)
-        return found
+        timestamp: datetime | None = as_timestamp(value)
+        return timestamp
 
 
 class DurationType(TypeDecorator[timedelta]):
-    """A calculated span: whole microseconds."""
+    """The type of a calculated duration: whole microseconds."""
 
     impl = BigInteger
     cache_ok = True
@@ -47,7 +48,7 @@ class DurationType(TypeDecorator[timedelta]):
 
 
 class microseconds_of(GenericFunction[int]):
-    """A moment or a date as microseconds."""
+    """A timestamp or a date as microseconds."""
 
     type = BigInteger()
     name = "afterwork_micros"
@@ -55,7 +56,7 @@ class microseconds_of(GenericFunction[int]):
 
 
 class timestamp_of(GenericFunction[datetime]):
-    """Microseconds as a moment. They lie in the years 1 to 9999, or are null."""
+    """Microseconds as a timestamp. They lie in the years 1 to 9999, or are null."""
 
     type = TimestampType()
     name = "afterwork_moment_of"
@@ -63,7 +64,7 @@ class timestamp_of(GenericFunction[datetime]):
 
 
 class months_later(GenericFunction[datetime]):
-    """A moment so many months later, on the last day where the month has no such day; null beyond the years."""
+    """A timestamp a number of months later, on the last day where the month has no such day; null beyond the years."""
 
     type = TimestampType()
     name = "afterwork_months_later"
@@ -71,7 +72,7 @@ class months_later(GenericFunction[datetime]):
 
 
 class duration_of(GenericFunction[timedelta]):
-    """What a column of spans holds, as microseconds."""
+    """The duration that a column of durations holds, as microseconds."""
 
     type = DurationType()
     name = "afterwork_span_of"
@@ -79,7 +80,7 @@ class duration_of(GenericFunction[timedelta]):
 
 
 class at_utc(GenericFunction[datetime]):
-    """A moment without time zone, or a date, as a moment."""
+    """A timestamp without time zone, or a date, as a timestamp."""
 
     type = TimestampType()
     name = "afterwork_at_utc"
@@ -87,7 +88,7 @@ class at_utc(GenericFunction[datetime]):
 
 
 class day_of(GenericFunction[date]):
-    """The date of a moment, in UTC."""
+    """The date of a timestamp, in UTC."""
 
     type = Date()
     name = "afterwork_day_of"
@@ -95,7 +96,7 @@ class day_of(GenericFunction[date]):
 
 
 class within_or_null(GenericFunction[int]):
-    """A whole number that lies between two others, or null: what is too large is never calculated with."""
+    """A whole number between two others, or null: too large a number is never calculated with."""
 
     type = BigInteger()
     name = "afterwork_within"
@@ -103,47 +104,44 @@ class within_or_null(GenericFunction[int]):
 
 
 def storage_form(column: Column) -> str:
-    """How the database keeps a moment, a date or a span: those of one form can be compared as they are."""
-    kept = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
-    match column.type, kept:
+    """Return how the database stores a timestamp, a date or a duration: equal forms can be compared as they are."""
+    stored = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
+    match column.type, stored:
         case (Interval(), _) | (_, Interval() | INTERVAL()):
             return "interval"
         case DurationType(), _:
-            return "span"
+            return "duration"
         case _, DateTime(timezone=zoned):
-            return "moment" if zoned else "moment without time zone"
+            return "timestamp" if zoned else "timestamp without time zone"
         case _, Date():
             return "date"
     return "other"
 
 
 def calculable(column: Column) -> Column:
-    """A moment or a span in the form in which it is calculated; all else as it is."""
+    """Return a timestamp or a duration in the form for calculations; any other column as it is."""
     match storage_form(column):
         case "interval":
             return duration_of(column)
-        case "moment without time zone":
+        case "timestamp without time zone":
             return at_utc(column)
     return column
 
 
 def as_timestamp_column(column: Column) -> Column:
-    """A date as the moment at which it begins; a moment as it is calculated."""
+    """Return a date as the timestamp at which it begins; a timestamp in the form for calculations."""
     return at_utc(column) if storage_form(column) == "date" else calculable(column)
 
 
 def as_microseconds(column: Column) -> Column:
-    """A moment, a date or a span as a whole number. What was just made of one isn't made back."""
+    """Return a timestamp, a date or a duration as a whole number, without converting back what was just made of one."""
     if isinstance(column, timestamp_of):
         (number,) = column.clauses
         return number
     return column if isinstance(column.type, DurationType) else microseconds_of(as_timestamp_column(column))
 
 
-# Each operand once
-
-
-def _written(element: Any, compiler: SQLCompiler, **kw: Any) -> list[str]:
+def _compiled(element: Any, compiler: SQLCompiler, **kw: Any) -> list[str]:
     return [compiler.process(clause, **kw) for clause in element.clauses]
 
 
@@ -153,21 +151,21 @@ YEAR_1 = 62_135_596_800
 
 @compiles(microseconds_of)
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    (moment,) = _written(element, compiler, **kw)
+    (moment,) = _compiled(element, compiler, **kw)
     return f"(CAST(extract(epoch FROM {moment}) * 1000000 AS bigint) + {YEAR_1 * 1_000_000})"
 
 
 @compiles(microseconds_of, "sqlite")
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    """The fraction stands apart: SQLite's own functions would round it."""
-    (moment,) = _written(element, compiler, **kw)
+    """Take the fraction from the text: SQLite's own functions would round it."""
+    (moment,) = _compiled(element, compiler, **kw)
     seconds = f"(strftime('%s', substr(m, 1, 19)) + {YEAR_1})"
     return f"(SELECT {seconds} * 1000000 + substr(substr(m, 21) || '000000', 1, 6) FROM (SELECT {moment} AS m))"
 
 
 @compiles(timestamp_of)
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    (number,) = _written(element, compiler, **kw)
+    (number,) = _compiled(element, compiler, **kw)
     days = "make_interval(days => CAST(m / 86400000000 AS integer))"
     rest = "mod(m, 86400000000) * interval '1 microsecond'"  # a driver would take % for a parameter's
     moment = f"(timestamp '0001-01-01' + {days} + {rest}) AT TIME ZONE 'UTC'"
@@ -176,14 +174,14 @@ def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
 
 @compiles(timestamp_of, "sqlite")
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    (number,) = _written(element, compiler, **kw)
+    (number,) = _compiled(element, compiler, **kw)
     seconds = f"strftime('%Y-%m-%d %H:%M:%S', m / 1000000 - {YEAR_1}, 'unixepoch')"
     return f"(SELECT {seconds} || printf('.%06d', m % 1000000) FROM (SELECT {number} AS m))"
 
 
 @compiles(months_later)
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    moment, months = _written(element, compiler, **kw)
+    moment, months = _compiled(element, compiler, **kw)
     month = "extract(year FROM m) * 12 + extract(month FROM m) - 1 + n"
     later = "(m + make_interval(months => CAST(n AS integer))) AT TIME ZONE 'UTC'"
     given = f"(SELECT {moment} AT TIME ZONE 'UTC' AS m, {months} AS n) AS it"
@@ -192,8 +190,8 @@ def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
 
 @compiles(months_later, "sqlite")
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    """SQLite's months run over into the next one where there is no such day."""
-    moment, months = _written(element, compiler, **kw)
+    """Compute the last day of the month, as SQLite's months run over into the next one."""
+    moment, months = _compiled(element, compiler, **kw)
     month = "strftime('%Y', m) * 12 + strftime('%m', m) - 1 + n"
     first = "printf('%04d-%02d-01', k / 12, k % 12 + 1)"
     day = f"min(CAST(substr(m, 9, 2) AS INTEGER), CAST(strftime('%d', {first}, '+1 month', '-1 day') AS INTEGER))"
@@ -204,26 +202,26 @@ def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
 
 @compiles(duration_of)
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    return "CAST(extract(epoch FROM {}) * 1000000 AS bigint)".format(*_written(element, compiler, **kw))
+    return "CAST(extract(epoch FROM {}) * 1000000 AS bigint)".format(*_compiled(element, compiler, **kw))
 
 
 @compiles(duration_of, "sqlite")
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    """SQLAlchemy keeps a span as the moment that lies so far from 1970."""
-    (span,) = _written(element, compiler, **kw)
+    """Read the duration from a timestamp: SQLAlchemy stores it as one that is as far from 1970."""
+    (span,) = _compiled(element, compiler, **kw)
     seconds = "CAST(strftime('%s', substr(m, 1, 19)) AS INTEGER)"
     return f"(SELECT {seconds} * 1000000 + substr(substr(m, 21) || '000000', 1, 6) FROM (SELECT {span} AS m))"
 
 
 @compiles(at_utc)
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    return "(CAST({} AS timestamp) AT TIME ZONE 'UTC')".format(*_written(element, compiler, **kw))
+    return "(CAST({} AS timestamp) AT TIME ZONE 'UTC')".format(*_compiled(element, compiler, **kw))
 
 
 @compiles(at_utc, "sqlite")
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    """A date with a time of day, as the columns of moments have one: they are compared as texts."""
-    (moment,) = _written(element, compiler, **kw)
+    """Add a time of day to a date, as columns of timestamps have one: they are compared as texts."""
+    (moment,) = _compiled(element, compiler, **kw)
     if storage_form(element.clauses.clauses[0]) != "date":
         return moment
     return f"(SELECT m || substr(' 00:00:00.000000', length(m) - 9) FROM (SELECT {moment} AS m))"
@@ -231,22 +229,22 @@ def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
 
 @compiles(day_of)
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    return "CAST({} AT TIME ZONE 'UTC' AS date)".format(*_written(element, compiler, **kw))
+    return "CAST({} AT TIME ZONE 'UTC' AS date)".format(*_compiled(element, compiler, **kw))
 
 
 @compiles(day_of, "sqlite")
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    return "substr({}, 1, 10)".format(*_written(element, compiler, **kw))
+    return "substr({}, 1, 10)".format(*_compiled(element, compiler, **kw))
 
 
 @compiles(within_or_null)
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    """PostgreSQL's functions leave nulls out: null becomes what is too small, which becomes null."""
-    number, low, high = _written(element, compiler, **kw)
+    """Turn null into a number that is too small, which becomes null: PostgreSQL's functions ignore nulls."""
+    number, low, high = _compiled(element, compiler, **kw)
     return f"nullif(nullif(least(greatest({number}, {low} - 1), {high} + 1), {low} - 1), {high} + 1)"
 
 
 @compiles(within_or_null, "sqlite")
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    number, low, high = _written(element, compiler, **kw)
+    number, low, high = _compiled(element, compiler, **kw)
     return f"nullif(nullif(min(max({number}, {low} - 1), {high} + 1), {low} - 1), {high} + 1)"

@@ -20,10 +20,10 @@ from afterwork.language.typed.types import ObjectType, TypeOf
 Translated = Term | Entity | KnownObject | RowSet
 
 MAX_NODES = 2_000
-"""Nodes that a translation may visit: `let` is written out where it is used, so a short text may mean a long one."""
+"""The most nodes that it visits: `let` is written out where it is used, so a short text may mean a long one."""
 
 MAX_NODES_LOOKED_AT = MAX_NODES * 50
-"""Nodes that may be looked at to tell what depends on rows."""
+"""The most nodes that it looks at to tell which depend on rows."""
 
 
 class Translator(ABC):
@@ -69,8 +69,8 @@ class Translator(ABC):
     def conditional(self, node: TypedNode, condition: TypedNode, yes: TypedNode, no: TypedNode) -> Term:
         """Translate `node`, which chooses between two values."""
         values = self.column(yes), self.column(no)
-        one, other = map(as_timestamp_column, values) if node.type == types.DATETIME else values
-        return Term(case((self.condition(condition), one), else_=other), node.type)
+        yes_column, no_column = map(as_timestamp_column, values) if node.type == types.DATETIME else values
+        return Term(case((self.condition(condition), yes_column), else_=no_column), node.type)
 
     def unlimited(self, node: TypedNode) -> RowSet:
         """Translate a collection that is no section of another, so that conditions can be added to it."""

@@ -26,7 +26,10 @@ PRECEDENCES: Mapping[Dialect, Precedence] = {
 
 
 def join_chain(
-    operands: Sequence[Item], operators: Sequence[str], order: Precedence, binary: Callable[[int, Item, Item], Item]
+    operands: Sequence[Item],
+    operators: Sequence[str],
+    precedence: Precedence,
+    binary: Callable[[int, Item, Item], Item],
 ) -> Item:
     """Join a chain of operands into a tree. `binary` takes the index of an operator and its two operands."""
     stack, pending = [operands[0]], list[int]()
@@ -36,7 +39,7 @@ def join_chain(
         stack.append(binary(pending.pop(), left, right))
 
     for index, operator in enumerate(operators):
-        while pending and _left_binds_first(operators[pending[-1]], operator, order):
+        while pending and _left_binds_first(operators[pending[-1]], operator, precedence):
             join_last()
         pending.append(index)
         stack.append(operands[index + 1])
@@ -45,9 +48,9 @@ def join_chain(
     return stack[0]
 
 
-def _left_binds_first(left: str, right: str, order: Precedence) -> bool:
+def _left_binds_first(left: str, right: str, precedence: Precedence) -> bool:
     """Return whether the left of two operators takes the operand between them."""
-    return order[left] < order[right] or (order[left] == order[right] and left != ASSIGN)
+    return precedence[left] < precedence[right] or (precedence[left] == precedence[right] and left != ASSIGN)
 
 
 def dialects_agree(operators: Sequence[str]) -> bool:
@@ -55,7 +58,7 @@ def dialects_agree(operators: Sequence[str]) -> bool:
     return _grouping(operators, PRECEDENCES["original"]) == _grouping(operators, PRECEDENCES["omg"])
 
 
-def _grouping(operators: Sequence[str], order: Precedence) -> frozenset[tuple[int, int, int]]:
+def _grouping(operators: Sequence[str], precedence: Precedence) -> frozenset[tuple[int, int, int]]:
     """Return which operator spans which operands, without the order in which neighbouring parts are joined."""
     spans: list[tuple[int, int, int]] = []
 
@@ -63,5 +66,5 @@ def _grouping(operators: Sequence[str], order: Precedence) -> frozenset[tuple[in
         spans.append((index, left[0], right[1]))
         return left[0], right[1]
 
-    join_chain([(index, index) for index in range(len(operators) + 1)], operators, order, note)
+    join_chain([(index, index) for index in range(len(operators) + 1)], operators, precedence, note)
     return frozenset(spans)

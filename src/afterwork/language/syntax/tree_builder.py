@@ -224,7 +224,7 @@ def text_range(meta: Any) -> TextRange:
 
 def unescaped(inside: str) -> str:
     """Return the text that stands between quotes, with its escapes resolved."""
-    return re.sub(r"\\([\s\S])", lambda found: ESCAPES.get(found[1], found[1]), inside)
+    return re.sub(r"\\([\s\S])", lambda escape: ESCAPES.get(escape[1], escape[1]), inside)
 
 
 def unique_names(names: Sequence[str]) -> list[str]:

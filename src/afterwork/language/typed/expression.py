@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from afterwork.language.typed.names import Names
 from afterwork.language.typed.nodes import TypedNode, VariableRead
-from afterwork.language.typed.types import Type
+from afterwork.language.typed.types import ObjectType
 
 SELF_SLOT = 1
 """The slot of `self` in a frame; slot 0 holds the evaluation."""
@@ -18,6 +18,6 @@ class TypedExpression:
     text: str
     tree: TypedNode
     names: Names
-    self_type: Type | None
+    self_type: ObjectType | None
     variables: Mapping[str, VariableRead]
     slots: int

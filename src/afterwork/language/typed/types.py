@@ -119,44 +119,44 @@ UNIQUE_KINDS = ("Set", "OrderedSet")
 ORDERED_KINDS = ("Sequence", "OrderedSet")
 
 
-def conforms(given: Type, wanted: Type) -> bool:
+def conforms(given: Type, expected: Type) -> bool:
     """Return whether a value of one type can stand where another is expected. Null can stand everywhere."""
-    if wanted in (given, ANY) or given in (ANY, NULL):
+    if expected in (given, ANY) or given in (ANY, NULL):
         return True
-    match given, wanted:
-        case BasicType(), BasicType() if given in NUMBERS and wanted in NUMBERS:
-            return NUMBERS.index(given) <= NUMBERS.index(wanted)
+    match given, expected:
+        case BasicType(), BasicType() if given in NUMBERS and expected in NUMBERS:
+            return NUMBERS.index(given) <= NUMBERS.index(expected)
         case (BasicType(name="Date"), BasicType(name="DateTime")) | (
             LabelType(),
             EnumType() | BasicType(name="String"),
         ):
             return True
-        case ObjectType(cls=one), ObjectType(cls=other):
-            return issubclass(one, other)
+        case ObjectType(cls=narrow), ObjectType(cls=wide):
+            return issubclass(narrow, wide)
         case CollectionType(), CollectionType():
-            return wanted.kind in {given.kind, "Collection"} and conforms(given.element, wanted.element)
+            return expected.kind in {given.kind, "Collection"} and conforms(given.element, expected.element)
         case TupleType(), TupleType():
-            return [n for n, _ in given.parts] == [n for n, _ in wanted.parts] and all(
-                conforms(one, other) for (_, one), (_, other) in zip(given.parts, wanted.parts, strict=True)
+            return [n for n, _ in given.parts] == [n for n, _ in expected.parts] and all(
+                conforms(narrow, wide) for (_, narrow), (_, wide) in zip(given.parts, expected.parts, strict=True)
             )
-        case TypeOf(of=one), TypeOf(of=other):
-            return conforms(one, other)
+        case TypeOf(of=narrow), TypeOf(of=wide):
+            return conforms(narrow, wide)
     return False
 
 
-def common_type(one: Type, other: Type) -> Type:
+def common_type(left: Type, right: Type) -> Type:
     """Return the narrowest type that two types conform to; Any if there is no narrower one."""
-    if one == NULL or conforms(one, other):
-        return without_label(other)
-    if other == NULL or conforms(other, one):
-        return without_label(one)
-    match one, other:
-        case ObjectType(cls=left), ObjectType(cls=right):
-            shared = [cls for cls in left.__mro__ if issubclass(right, cls) and "__mapper__" in vars(cls)]
+    if left == NULL or conforms(left, right):
+        return without_label(right)
+    if right == NULL or conforms(right, left):
+        return without_label(left)
+    match left, right:
+        case ObjectType(cls=left_cls), ObjectType(cls=right_cls):
+            shared = [cls for cls in left_cls.__mro__ if issubclass(right_cls, cls) and "__mapper__" in vars(cls)]
             return ObjectType(shared[0]) if shared else ANY
         case CollectionType(kind=left_kind), CollectionType(kind=right_kind):
             kind = left_kind if left_kind == right_kind else "Collection"
-            return CollectionType(kind, common_type(one.element, other.element))
+            return CollectionType(kind, common_type(left.element, right.element))
         case LabelType(), LabelType():
             return STRING
     return ANY
@@ -181,15 +181,15 @@ def without_label(kind: Type) -> Type:
     return STRING if isinstance(kind, LabelType) else kind
 
 
-def comparable(one: Type, other: Type) -> bool:
+def comparable(left: Type, right: Type) -> bool:
     """Return whether values of two types might ever be equal."""
-    if conforms(one, other) or conforms(other, one):
+    if conforms(left, right) or conforms(right, left):
         return True
-    match one, other:
+    match left, right:
         case ObjectType(), ObjectType():
-            return common_type(one, other) != ANY
+            return common_type(left, right) != ANY
         case CollectionType(), CollectionType():
-            return comparable(one.element, other.element)
+            return comparable(left.element, right.element)
         case TupleType(), TupleType():
-            return [name for name, _ in one.parts] == [name for name, _ in other.parts]
+            return [name for name, _ in left.parts] == [name for name, _ in right.parts]
     return False
