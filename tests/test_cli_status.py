@@ -16,7 +16,7 @@ from afterwork.cli.printing import spark
 from afterwork.cli.status import status_lines, status_view
 from afterwork.insight import Attention, Latency, Overview, Status
 from afterwork.insight.overview import last_hour
-from afterwork.store.count import NONE, Count
+from afterwork.store.bounded_count import NONE, Count
 from tests.insight.test_overview import minute
 
 NOON = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)

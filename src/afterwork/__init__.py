@@ -2,30 +2,30 @@
 
 from afterwork.app import Afterwork, Ended
 from afterwork.clock import Clock, ManualClock, SystemClock
+from afterwork.derived.compute.fresh import fresh, is_stale
+from afterwork.derived.tracking.active_recorder import untracked
+from afterwork.derived.tracking.declared import depends_on, passed
 from afterwork.errors import Cancelled, TimedOut
 from afterwork.jobs.outcome import Outcome, Raised, Rejected, Succeeded, Superseded
 from afterwork.jobs.progress import progress
 from afterwork.jobs.run import Run, current_run
-from afterwork.journal.values import UNWATCHED
-from afterwork.manifest.active import untracked
-from afterwork.manifest.public import depends_on, passed
 from afterwork.model.derived import Derived, derived
 from afterwork.model.expression import eal, ocl
 from afterwork.model.external_id import external_id
+from afterwork.model.inspection import from_external_id
 from afterwork.model.lane import Lane
 from afterwork.model.later import later, session
 from afterwork.model.machine.asking import while_in
 from afterwork.model.machine.declare import BoundMachine, machine
 from afterwork.model.machine.moves import track_history
 from afterwork.model.method import BoundMethod, can, method
-from afterwork.model.reading import from_external_id
 from afterwork.model.retry import Retry
 from afterwork.model.ticket import AsyncTicket
 from afterwork.model.variable import variable
 from afterwork.model.viewmodel import Model, ViewModel, action, column, on_exception
 from afterwork.model.when import Cron, Every, Once, WhenStale
 from afterwork.settings import Settings
-from afterwork.triggers.fresh import fresh, is_stale
+from afterwork.store.journal.values import UNWATCHED
 from afterwork.web import Identity, web
 
 __version__ = "0.1.0"

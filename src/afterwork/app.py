@@ -14,48 +14,48 @@ from sqlalchemy.orm import Session
 
 from afterwork.clock import Clock, SystemClock
 from afterwork.control import Control
+from afterwork.derived.capture import requirements as caches
+from afterwork.derived.compute.verify import Verified, Verifier
+from afterwork.derived.explain.explainer import Explainer, Explanation, Reader
+from afterwork.derived.explain.transitions import Steps
+from afterwork.derived.queue.registry import Definition
 from afterwork.errors import AfterworkError, BadJobsFile
 from afterwork.events import Broken, Events, Listener, Reloaded
 from afterwork.insight import Insight
 from afterwork.interruption import interruptible
-from afterwork.jobs.care import Care
 from afterwork.jobs.history import History
 from afterwork.jobs.outcome import Outcome
+from afterwork.jobs.quarantine import Care
 from afterwork.jobs.run import Run
 from afterwork.jobs.runner import Around, Runner, nothing_around
+from afterwork.jobs.source import Trigger
 from afterwork.jobs.timeouts import Timeouts
-from afterwork.jobs.trigger import Trigger
-from afterwork.manifest import install as caches
-from afterwork.manifest.definitions import Definition
-from afterwork.manifest.explain import Explainer, Explanation, Reader
-from afterwork.manifest.steps import Steps
-from afterwork.model.cache import MachineCache
+from afterwork.model.derivation import MachineCache
 from afterwork.model.expression import evaluate
 from afterwork.model.external_id import external_id
+from afterwork.model.inspection import ReadModel, read_model, registry_of
 from afterwork.model.jobs_file.load import JobsFile, load, load_again
 from afterwork.model.lane import Lane, lanes_by_name
 from afterwork.model.later import session as session_of
-from afterwork.model.reading import ReadModel, read_model, registry_of
 from afterwork.model.timeout import checked_timeout
 from afterwork.server.arrival import Arrival
 from afterwork.server.health import Health, Prober, Sign, of_database
-from afterwork.server.idle import run_until_idle
 from afterwork.server.loop import Server
 from afterwork.server.signals import Signals
+from afterwork.server.until_idle import run_until_idle
 from afterwork.settings import Settings
-from afterwork.store import abilities, rights, schema
+from afterwork.sources.combined import TicketsAndTimers
+from afterwork.sources.derived.assembly import matcher_of, recorder_of, stale_trigger
+from afterwork.sources.derived.source import Stale
+from afterwork.sources.once import upgrade_of
+from afterwork.sources.ticket import TicketTrigger
+from afterwork.sources.timer.matches import HitTrigger
+from afterwork.sources.timer.rounds import Rounds, rounds_of
+from afterwork.store import rights, schema, server_abilities
 from afterwork.store.database import Database, database_of
-from afterwork.store.limits import Limits
+from afterwork.store.lane_limits import Limits
 from afterwork.store.routing import routing_of
-from afterwork.store.tickets import Tickets, tickets_of
-from afterwork.triggers.assemble import matcher_of, recorder_of, stale_trigger
-from afterwork.triggers.once import upgrade_of
-from afterwork.triggers.several import TicketsAndTimers
-from afterwork.triggers.stale import Stale
-from afterwork.triggers.ticket import TicketTrigger
-from afterwork.triggers.timer.hits import HitTrigger
-from afterwork.triggers.timer.rounds import Rounds, rounds_of
-from afterwork.triggers.verify import Verified, Verifier
+from afterwork.store.tickets.statements import Tickets, tickets_of
 
 SERVER_STARTED = "server_started"
 
@@ -380,7 +380,7 @@ class Afterwork:
         upgrade = upgrade_of(database, self.model, installation, self.clock, events, variables, care)
         return Runner(
             database, trigger, self.clock, events, self.settings, history, care, refresher, rounds, upgrade, variables,
-            self.around, routing, limits, abilities.said(self.model.works, routing),
+            self.around, routing, limits, server_abilities.said(self.model.works, routing),
             Timeouts(self.settings.abandon_after),
         )  # fmt: skip
 

@@ -8,12 +8,12 @@ from typing import get_args
 import pytest
 from sqlalchemy import Engine, text
 
+from afterwork.derived.explain.explainer import State
 from afterwork.errors import BadRequest
 from afterwork.events import Acted
 from afterwork.insight import page as pages
 from afterwork.insight.caches import CacheSummary
-from afterwork.manifest.explain import State
-from afterwork.store.count import Count
+from afterwork.store.bounded_count import Count
 from tests.conftest import Trade, begin_trade
 from tests.support.effort import effort
 from tests.support.prepared import begin_with

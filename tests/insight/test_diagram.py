@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 from statemachine import State, StateChart
 from statemachine.contrib.diagram.extract import extract
 
-from afterwork.insight.diagram import _placed, svg
-from afterwork.store.count import Count
+from afterwork.pictures.machine_diagram import _placed, svg
+from afterwork.store.bounded_count import Count
 
 SVG = "{http://www.w3.org/2000/svg}"
 

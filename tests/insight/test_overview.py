@@ -6,7 +6,7 @@ from afterwork.insight import Status, TimerView
 from afterwork.insight.history import Minute
 from afterwork.insight.once import OnceView
 from afterwork.insight.overview import attention, last_hour
-from afterwork.store.count import NONE, Count
+from afterwork.store.bounded_count import NONE, Count
 
 NOON = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
 

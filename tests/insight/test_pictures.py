@@ -14,13 +14,13 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 import afterwork as aw
 from afterwork.cli.model import declared_lines
 from afterwork.insight import model as views
-from afterwork.insight.classes_picture import picture as of_classes
-from afterwork.insight.drawing import styled
-from afterwork.insight.layers import layered
+from afterwork.insight.dependencies import Group, Neighbour, Neighbourhood
 from afterwork.insight.model import EndView
-from afterwork.insight.neighbours import Group, Neighbour, Neighbourhood
-from afterwork.insight.neighbours_picture import Hrefs, picture
-from afterwork.store.count import Count
+from afterwork.pictures.class_diagram import picture as of_classes
+from afterwork.pictures.dependency_diagram import Hrefs, picture
+from afterwork.pictures.drawing import styled
+from afterwork.pictures.layout import layered
+from afterwork.store.bounded_count import Count
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import Engine
 
 from afterwork.errors import BadRequest
+from afterwork.insight import object_states
 from afterwork.insight import page as pages
-from afterwork.insight import standing
-from afterwork.store import count
-from afterwork.store.count import Count
+from afterwork.store import bounded_count
+from afterwork.store.bounded_count import Count
 from tests.support.effort import effort
 from tests.support.orders import Orders, orders
 
@@ -40,7 +40,7 @@ def standing_in(scene: Orders, state: str, after: str | None = None) -> list[str
 
 def test_without_an_index_only_the_newest_of_many_are_counted(scene: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
     assert counts(scene)["placed"] == Count(2)
-    monkeypatch.setattr(standing, "BOUND", 4)
+    monkeypatch.setattr(object_states, "BOUND", 4)
 
     found = counts(scene)
 
@@ -67,7 +67,7 @@ def test_with_an_index_each_state_is_counted_and_the_oldest_comes_first(scene: O
 
 def test_objects_of_a_state_are_listed_a_page_at_a_time(scene: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "PAGE", 1)
-    monkeypatch.setattr(standing, "PAGE", 1)
+    monkeypatch.setattr(object_states, "PAGE", 1)
 
     assert standing_in(scene, "placed") == ["Order!1"]
     assert standing_in(scene, "placed", "Order!1") == ["Order!2"]
@@ -81,7 +81,7 @@ def test_objects_of_a_state_are_listed_a_page_at_a_time(scene: Orders, monkeypat
 def test_counting_costs_no_more_with_three_times_as_many(
     scene: Orders, indexed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (count, standing):
+    for module in (bounded_count, object_states):
         monkeypatch.setattr(module, "BOUND", 500)
     columns = "id, total, article_id, confirmed, hurried, escalated, told, state"
     if indexed:

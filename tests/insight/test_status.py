@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import afterwork as aw
-from afterwork.store.count import Count
+from afterwork.store.bounded_count import Count
 from tests.conftest import Shop
 from tests.support.shop import Customer
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, event, insert, text
 
 from afterwork.insight import TicketFilter
 from afterwork.insight.service import Insight
-from afterwork.store import ticket_walk
+from afterwork.store.tickets import walk
 from tests.conftest import Shop
 from tests.support.shop import SysAsyncTicket
 
@@ -76,7 +76,7 @@ def effort(engine: Engine, look: Callable[[], object]) -> int:
 
 def test_no_look_costs_more_because_there_are_more_tickets(the_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten times as many tickets cost a level of an index or two, not ten times as much."""
-    monkeypatch.setattr(ticket_walk, "LOOKED_AT", 200)
+    monkeypatch.setattr(walk, "LOOKED_AT", 200)
     insight = the_shop.app.insight(the_shop.engine)
     efforts = []
     for count in (500, 4_500):

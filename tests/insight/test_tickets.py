@@ -10,8 +10,9 @@ from sqlalchemy import insert
 from afterwork.errors import BadRequest
 from afterwork.insight import Count, TicketFilter
 from afterwork.insight.service import Insight
-from afterwork.store import tables, ticket_walk
-from afterwork.store.ticket_filter import Wanted
+from afterwork.store import tables
+from afterwork.store.tickets import walk
+from afterwork.store.tickets.filter import Wanted
 from tests.conftest import Shop
 from tests.support.shop import SysAsyncTicket
 
@@ -175,7 +176,7 @@ def test_a_page_begins_behind_a_ticket_that_is_there(busy: Shop) -> None:
 
 
 def test_a_search_looks_at_some_tickets_at_a_time_and_says_so(the_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ticket_walk, "LOOKED_AT", 10)
+    monkeypatch.setattr(walk, "LOOKED_AT", 10)
     add(the_shop, **failed(the_shop, "rare"))
     add(the_shop, 25, **failed(the_shop))
 
@@ -186,7 +187,7 @@ def test_a_search_looks_at_some_tickets_at_a_time_and_says_so(the_shop: Shop, mo
 
 
 def test_no_more_are_counted_than_people_want_to_know(the_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ticket_walk, "LOOKED_AT", 10)
+    monkeypatch.setattr(walk, "LOOKED_AT", 10)
     add(the_shop, 11)
     add(the_shop, 10, **done(the_shop))
     add(the_shop, 30, **failed(the_shop))

@@ -13,11 +13,11 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import afterwork as aw
 from afterwork.events import Reached
-from afterwork.jobs import aside, inside
+from afterwork.jobs import deferred, inside
 from afterwork.jobs.batch import BatchSize, Done
 from afterwork.jobs.outcome import Succeeded
 from afterwork.jobs.runner import Settled
-from afterwork.server.idle import run_until_idle
+from afterwork.server.until_idle import run_until_idle
 from afterwork.store.database import database_of
 from tests.support.world import World, errors, everything, statements, works
 
@@ -400,7 +400,7 @@ def test_a_row_that_a_user_has_locked_puts_only_its_own_ticket_aside(on_postgres
     assert len([root for _, root in ran if root != "Thing!8"]) == 19
     assert errors(world.engine, SysAsyncTicket) == [None] * 20
 
-    world.clock.advance(aside.FIRST)
+    world.clock.advance(deferred.FIRST)
     world.run()
     assert [thing.n for thing in world.all(Thing)][7] == 1
 
@@ -432,12 +432,12 @@ def test_the_pause_of_a_ticket_that_is_put_aside_grows(on_postgresql: World) -> 
 
 
 def test_a_pause_has_a_bound_and_begins_anew_after_a_run() -> None:
-    found = aside.Aside()
+    found = deferred.Aside()
     pauses = [found.pause("key") for _ in range(20)]
-    assert pauses[-1] == aside.LONGEST
+    assert pauses[-1] == deferred.LONGEST
 
     found.forget("key")
-    assert found.pause("key") == aside.FIRST
+    assert found.pause("key") == deferred.FIRST
 
 
 def test_it_is_the_batch_that_gives_way_to_a_user(on_postgresql: World) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 import afterwork as aw
 from afterwork.errors import BadDeclaration
 from afterwork.events import Abandoned, Failed, PutOff
-from afterwork.store.ticket_forms import FIXED
+from afterwork.store.tickets.end_forms import FIXED
 from tests.support.waiting import eventually
 from tests.support.world import World, the_only
 

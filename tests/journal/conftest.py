@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, Table, event, text
 
-from afterwork.journal import capture
-from afterwork.journal.change import Change, read
-from afterwork.journal.install import Installed, install
-from afterwork.journal.problems import Problem, problems
-from afterwork.journal.watch import Watches
+from afterwork.derived.capture.install import Installed, install
+from afterwork.derived.capture.problems import Problem, problems
 from afterwork.settings import Settings
 from afterwork.store.database import database_of
+from afterwork.store.journal import capture
+from afterwork.store.journal.change import Change, read
+from afterwork.store.journal.tracked_table import Watches
 from afterwork.store.tables import metadata
 
 

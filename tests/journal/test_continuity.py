@@ -9,9 +9,9 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 import afterwork as aw
+from afterwork.derived.capture.continuity import Continuity
 from afterwork.events import Event, Reached
-from afterwork.journal.postgresql_marks import MOVED
-from afterwork.manifest.continuity import Continuity
+from afterwork.store.postgresql.capture_marks import MOVED
 from tests.journal.continuity_scene import CHILDREN, PARTS, PLAIN, Place, opened
 from tests.support.postgres import Server
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Engine
 
-from afterwork.manifest.cause import Cause
+from afterwork.derived.cause import Cause
 from tests.journal.continuity_scene import Place, opened
 
 

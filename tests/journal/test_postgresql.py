@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from sqlalchemy import Column, Engine, ForeignKey, Integer, MetaData, Numeric, Table, Text, create_engine, text
 
-from afterwork.journal.postgresql_source import AT_ONCE
-from afterwork.store import sleep
+from afterwork.store.postgresql import sleep
+from afterwork.store.postgresql.capture_source import AT_ONCE
 from tests.journal.conftest import Captured
 from tests.support.postgres import Server
 

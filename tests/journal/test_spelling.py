@@ -10,8 +10,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeEngine
 
 import afterwork as aw
-from afterwork.journal.spelling import spelled
-from afterwork.journal.watch import PART
+from afterwork.store.journal.spelling import spelled
+from afterwork.store.journal.tracked_table import PART
 
 ID = uuid.UUID("3f2504e0-4f89-11d3-9a0c-0305e82c3301")
 SPELLINGS: dict[str, tuple[TypeEngine[Any], list[str]]] = {

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from afterwork.journal.values import UNWATCHED, key_of
+from afterwork.store.journal.values import UNWATCHED, key_of
 from tests.journal.conftest import Captured
 from tests.journal.model import Base, Customer
 

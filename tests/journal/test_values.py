@@ -39,9 +39,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import CITEXT, DOMAIN, INET, JSONB
 from sqlalchemy.orm import Session, registry
 
-from afterwork.journal.values import BAD_VALUE, identity_of, key_of, text_of
-from afterwork.manifest.shape import token
-from afterwork.model.moment import UtcDateTime
+from afterwork.derived.manifest.read_pattern import token
+from afterwork.model.utc_datetime import UtcDateTime
+from afterwork.store.journal.values import BAD_VALUE, identity_of, key_of, text_of
 from tests.journal.conftest import Captured
 
 Start = Callable[..., Captured]

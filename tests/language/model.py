@@ -12,7 +12,7 @@ from sqlalchemy.types import TypeDecorator
 from afterwork.clock import ManualClock
 from afterwork.language import ModelMethod, Names
 from afterwork.language.typed.types import INTEGER, STRING
-from afterwork.model.moment import UtcDateTime
+from afterwork.model.utc_datetime import UtcDateTime
 
 
 class Base(DeclarativeBase): ...

@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import event, inspect, select, text
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
+from afterwork.derived.tracking.prototypes import Originals
+from afterwork.derived.tracking.recorder import Recorder
 from afterwork.errors import NotWatched
+from afterwork.jobs.roots import OWN
 from afterwork.jobs.session import LoadSession, ReadSession
-from afterwork.manifest.originals import Originals
-from afterwork.manifest.record import Recorder
-from afterwork.triggers.roots import OWN
 from tests.manifest.test_tracking import ALL
 from tests.manifest.tracking_scene import NOW, Card, Clerk, Customer, Line, Log, Order, Person, Remark, Scene
 

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from afterwork.derived.tracking.active_recorder import WATCHED, untracked
 from afterwork.errors import OtherThread
-from afterwork.manifest.active import WATCHED, untracked
 from tests.manifest.tracking_scene import Customer, Scene
 
 READS: dict[str, Callable[[Session, Customer], object]] = {

@@ -19,9 +19,9 @@ from sqlalchemy.orm import (
     synonym,
 )
 
+from afterwork.derived.compute.root_visibility import Sight
+from afterwork.derived.tracking.plain_classes import hears_nobody, plain_class
 from afterwork.jobs.session import LoadSession, ReadSession
-from afterwork.manifest.plain import hears_nobody, plain_class
-from afterwork.manifest.sight import Sight
 
 
 class Base(DeclarativeBase): ...

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import Date, and_, bindparam, case, cast, exists, func, insert, literal, select, text, true, tuple_
 from sqlalchemy.orm import Query, Session, aliased, joinedload, with_polymorphic
 
+from afterwork.derived.manifest.reads import Reads
+from afterwork.derived.tracking.query import StatementReader, questions
+from afterwork.derived.tracking.query import statement_reader as reader_module
 from afterwork.errors import CantTrack, NotWatched, TextualSQL
-from afterwork.manifest.query import StatementReader, questions
-from afterwork.manifest.query import reader as reader_module
-from afterwork.manifest.reads import Reads
 from afterwork.store.tables import lane
 from tests.manifest.tracking_scene import Clerk, Customer, Guest, Line, Log, Order, Person, Remark, Scene, Tag
 

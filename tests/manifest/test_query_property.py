@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, Select, func, insert, inspect, select
 from sqlalchemy.orm import Session
 
-from afterwork.manifest.query import StatementReader
-from afterwork.manifest.reads import Reads
+from afterwork.derived.manifest.reads import Reads
+from afterwork.derived.tracking.query import StatementReader
 from tests.manifest.test_query_scene import (
     TABLES,
     Changed,

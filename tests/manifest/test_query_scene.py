@@ -27,9 +27,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column, relationship
 
-from afterwork.journal.values import key_of, text_of
-from afterwork.journal.watch import EVERY_COLUMN, Watches, joined
-from afterwork.manifest.reads import Reads
+from afterwork.derived.manifest.reads import Reads
+from afterwork.store.journal.tracked_table import EVERY_COLUMN, Watches, joined
+from afterwork.store.journal.values import key_of, text_of
 from tests.support.watching import watch_of
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, func, insert, inspect, select
 from sqlalchemy.orm import aliased
 
-from afterwork.manifest.query import SetBased
-from afterwork.manifest.reads import Reads
+from afterwork.derived.manifest.reads import Reads
+from afterwork.derived.tracking.query import SetBased
 from tests.manifest.test_query_scene import Customer, Line, Order, Tag, World, create, is_hit, watches_for
 
 Row = dict[str, Any]

@@ -5,9 +5,9 @@ import threading
 import pytest
 from sqlalchemy import Engine
 
-from afterwork.journal import capture
-from afterwork.manifest.reads import Reads
-from afterwork.manifest.shapes import Shapes
+from afterwork.derived.manifest.read_patterns import Shapes
+from afterwork.derived.manifest.reads import Reads
+from afterwork.store.journal import capture
 from tests.conftest import Trade
 from tests.support import trade
 from tests.support.waiting import eventually

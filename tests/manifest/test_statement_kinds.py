@@ -27,8 +27,8 @@ from sqlalchemy.orm import Session, aliased
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.sql.elements import ClauseElement
 
+from afterwork.derived.tracking.active_recorder import untracked
 from afterwork.errors import CantTrack, ConnectionOptions, DriverConnection, TextualSQL, UnknownStatement
-from afterwork.manifest.active import untracked
 from tests.manifest.tracking_scene import Customer, Line, Order, Scene
 
 Job = Callable[[Session], object]

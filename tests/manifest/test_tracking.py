@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session, defer, joinedload, selectinload
 
+from afterwork.derived.tracking.active_recorder import untracked
 from afterwork.errors import CantTrack, NotWatched, ReadsItself
-from afterwork.manifest.active import untracked
 from tests.manifest.tracking_scene import (
     Card,
     Clerk,

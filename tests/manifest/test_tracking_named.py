@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import func
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, column_property, mapped_column, relationship
 
+from afterwork.derived.tracking.attributes import TrackedEnd, TrackedMember, instrument
+from afterwork.derived.tracking.declared import depends_on, passed
 from afterwork.errors import BadRequest, NaiveDatetime, NotWatched
-from afterwork.manifest.attributes import TrackedEnd, TrackedMember, instrument
-from afterwork.manifest.public import depends_on, passed
 from tests.manifest.tracking_scene import NOW, Clerk, Customer, Log, Order, Place, Scene, order_tag
 
 MINUTE = timedelta(minutes=1)

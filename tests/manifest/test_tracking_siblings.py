@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event, inspect, select
 from sqlalchemy.orm import Session, lazyload, raiseload, selectinload
 
-from afterwork.manifest import siblings
+from afterwork.derived.tracking import batch_loading
 from tests.manifest.tracking_scene import Card, Clerk, Customer, Line, Order, Person, Remark, Scene, Tag
 
 CUSTOMERS, ORDERS, LINES = 4, 50, 5
@@ -79,7 +79,7 @@ def test_outside_of_a_cache_all_is_as_ever(shop: Scene) -> None:
 
 
 def test_so_many_at_once(shop: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(siblings, "AT_ONCE", 30)
+    monkeypatch.setattr(batch_loading, "AT_ONCE", 30)
     with shop.session() as session:
         orders = session.scalars(select(Order)).all()
         shop.statements.clear()

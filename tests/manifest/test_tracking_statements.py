@@ -20,9 +20,9 @@ from sqlalchemy import (
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session, aliased, selectinload, with_expression, with_loader_criteria
 
+from afterwork.derived.tracking.active_recorder import untracked
+from afterwork.derived.tracking.recorder import Recorder
 from afterwork.errors import NotWatched, OwnConnection, TextualSQL
-from afterwork.manifest.active import untracked
-from afterwork.manifest.record import Recorder
 from tests.manifest.tracking_scene import NOW, Base, Card, Clerk, Customer, Guest, Line, Log, Order, Scene, fill
 
 Job = Callable[[Session], object]

@@ -38,12 +38,12 @@ from sqlalchemy.orm import (
     synonym,
 )
 
-from afterwork.journal.values import UNWATCHED, is_unwatched
-from afterwork.journal.watch import Watches
-from afterwork.manifest.attributes import instrument
-from afterwork.manifest.plans import Plans
-from afterwork.manifest.reads import Reads
-from afterwork.manifest.record import Recorder
+from afterwork.derived.manifest.reads import Reads
+from afterwork.derived.tracking.attributes import instrument
+from afterwork.derived.tracking.member_plans import Plans
+from afterwork.derived.tracking.recorder import Recorder
+from afterwork.store.journal.tracked_table import Watches
+from afterwork.store.journal.values import UNWATCHED, is_unwatched
 from tests.support.watching import watch_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, rela
 from statemachine import State, StateChart
 
 import afterwork as aw
-from afterwork.model.moment import UtcDateTime
+from afterwork.model.utc_datetime import UtcDateTime
 
 GUARDS = ("is_high", "has_parts", "is_heavy", "is_due")
 LASTING = timedelta(hours=1)

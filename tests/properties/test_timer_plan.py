@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import afterwork as aw
-from afterwork.triggers.timer.plan import plan, resumed
+from afterwork.sources.timer.due_times import plan, resumed
 
 START = datetime(2026, 3, 27, 23, 59, 30, tzinfo=UTC)
 HORIZON = timedelta(days=5)

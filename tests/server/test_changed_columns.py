@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 import afterwork as aw
 from afterwork.events import Broken, Failed, RoundFailed
 from afterwork.jobs.runner import Runner
-from afterwork.server.idle import run_until_idle
+from afterwork.server.until_idle import run_until_idle
 from afterwork.store.database import database_of
 from tests.support.kinds import KINDS, Base, SysAsyncTicket, Thing, nothing
 from tests.support.world import World, errors

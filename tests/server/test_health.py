@@ -13,7 +13,7 @@ from afterwork.errors import AfterworkError
 from afterwork.events import Event, FellAsleep
 from afterwork.server import health, loop
 from afterwork.server.health import Health, Prober
-from afterwork.server.pulse import Pulse
+from afterwork.server.liveness import Pulse
 from afterwork.settings import Settings
 from afterwork.store.database import database_of
 from tests.conftest import Shop

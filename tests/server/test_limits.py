@@ -18,7 +18,7 @@ import afterwork as aw
 from afterwork.errors import BadDeclaration, ModelError
 from afterwork.jobs.leased import begin
 from afterwork.model.lane import Rate
-from afterwork.store import leases, limits, pace
+from afterwork.store import lane_limits, lane_rate, leases
 from afterwork.store.database import Database, database_of
 from afterwork.store.tables import lane as lanes
 from afterwork.store.tables import slot as slots
@@ -234,7 +234,7 @@ def declared(world: World, connection: Connection, limit: int | None, rate: Rate
     database = database_of(world.engine, world.settings)
     per = None if rate is None else rate.per
     lane = None if limit is None else aw.Lane("x", limit=limit, rate=None if rate is None else rate.most, per=per)
-    limits.Limits({} if lane is None else {"x": lane}, ["x"]).declare(database, connection)
+    lane_limits.Limits({} if lane is None else {"x": lane}, ["x"]).declare(database, connection)
     return database
 
 
@@ -377,17 +377,17 @@ def test_in_any_span_of_the_length_no_more_begin(steps: list[int], most: int, pe
     """By the log alone, which knows no database: what is noted apart, or together, never lets more begin."""
     rate, moment = Rate(most, timedelta(microseconds=per)), 0
     began: list[int] = []
-    starts: pace.Starts = []
-    before, pace.MOST_NOTED = pace.MOST_NOTED, noted
+    starts: lane_rate.Starts = []
+    before, lane_rate.MOST_NOTED = lane_rate.MOST_NOTED, noted
     try:
         for step in steps:
             moment += step
-            starts = pace._recent(json.dumps(starts), rate, moment)
+            starts = lane_rate._recent(json.dumps(starts), rate, moment)
             if sum(count for _, count in starts) < most:
-                starts = pace._joined([*starts, (moment, 1)])
+                starts = lane_rate._joined([*starts, (moment, 1)])
                 began.append(moment)
     finally:
-        pace.MOST_NOTED = before
+        lane_rate.MOST_NOTED = before
 
     for first in began:
         assert sum(first <= other < first + per for other in began) <= most

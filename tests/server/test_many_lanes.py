@@ -14,8 +14,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 import afterwork as aw
 from afterwork.events import Broken, Event, Reached
 from afterwork.jobs import inside
-from afterwork.server import mixing
-from afterwork.server.mixing import PROVEN
+from afterwork.server import shared_transactions
+from afterwork.server.shared_transactions import PROVEN
 from tests.support.waiting import eventually
 from tests.support.world import everything
 
@@ -129,7 +129,7 @@ class Hotel:
 @pytest.fixture
 def hotel(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hotel]:
     """However slow the machine is, its works are quick."""
-    for module, name in ((inside, "SLICE"), (mixing, "QUICK"), (mixing, "SLOW")):
+    for module, name in ((inside, "SLICE"), (shared_transactions, "QUICK"), (shared_transactions, "SLOW")):
         monkeypatch.setattr(module, name, 3600.0)
     Guest.during = staticmethod(lambda guest: None)
     made = Hotel(engine)

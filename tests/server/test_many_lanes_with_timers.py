@@ -8,7 +8,7 @@ from sqlalchemy import Engine, select
 
 import afterwork as aw
 from afterwork.jobs import inside
-from afterwork.server import mixing
+from afterwork.server import shared_transactions
 from afterwork.store.database import database_of
 from tests.support.office import Office, an_office
 from tests.support.waiting import eventually
@@ -17,12 +17,12 @@ LANES = 40
 
 
 def test_hits_and_tickets_of_many_lanes_run_once_each(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module, name in ((inside, "SLICE"), (mixing, "QUICK"), (mixing, "SLOW")):
+    for module, name in ((inside, "SLICE"), (shared_transactions, "QUICK"), (shared_transactions, "SLOW")):
         monkeypatch.setattr(module, name, 3600.0)
-    monkeypatch.setattr(mixing, "PROVEN", 1)
-    monkeypatch.setattr(mixing.Mixing, "_may_share", lambda self, claim: True)  # from the first run on
+    monkeypatch.setattr(shared_transactions, "PROVEN", 1)
+    monkeypatch.setattr(shared_transactions.Mixing, "_may_share", lambda self, claim: True)  # from the first run on
     shared = set[tuple[str, ...]]()
-    monkeypatch.setattr(mixing, "run_mixed", _noting(shared))
+    monkeypatch.setattr(shared_transactions, "run_mixed", _noting(shared))
     office = an_office(engine)
     for lane in range(LANES):
         criteria: Any = select(office.task).where(office.task.id == lane + 1)

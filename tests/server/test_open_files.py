@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from afterwork.server.readable import wait_for
+from afterwork.server.file_wait import wait_for
 from afterwork.server.wake import waker_for
 from afterwork.store.database import database_of
 from tests.conftest import Shop

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 import afterwork as aw
 from afterwork.errors import BadDeclaration, NotThere
 from afterwork.events import ServerStopped, ServerStopping
-from afterwork.store import abilities, leases
+from afterwork.store import leases, server_abilities
 from afterwork.store.database import database_of
 from afterwork.store.leases import Lease
 from afterwork.store.routing import Routing
@@ -108,7 +108,13 @@ def newer_server(engine: Engine, works: list[str], **settings: Any) -> Iterator[
     """As if a server were there whose code knows other works."""
     routing = Routing(**{name: tuple(value) for name, value in settings.items()})
     with engine.connect() as connection:
-        row = {"host": "x", "process": 0, "process_started": 0, "locked": False, **abilities.said(works, routing)}
+        row = {
+            "host": "x",
+            "process": 0,
+            "process_started": 0,
+            "locked": False,
+            **server_abilities.said(works, routing),
+        }
         clock = aw.SystemClock().now()
         (number,) = connection.execute(servers.insert().values(**row, started=clock, seen=clock)).inserted_primary_key  # type: ignore[misc]
         connection.commit()

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from afterwork.jobs.trigger import CACHES, ONCE, TIMERS
+from afterwork.jobs.source import CACHES, ONCE, TIMERS
+from afterwork.server.assignment import SWEEP, Turn
 from afterwork.server.lanes import Lanes
 from afterwork.server.scheduler import MANY, REPLACED, SHORT, SLICE, MostWith, Scheduler
-from afterwork.server.turn import SWEEP, Turn
 from afterwork.store.leases import Lease
 
 LIMIT = 60.0

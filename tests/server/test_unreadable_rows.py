@@ -10,7 +10,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 import afterwork as aw
 from afterwork.events import Failed
 from afterwork.insight import TicketFilter
-from afterwork.store.ticket_filter import WANTED
+from afterwork.store.tickets.filter import WANTED
 from tests.support.kinds import Base, Thing
 from tests.support.world import World
 

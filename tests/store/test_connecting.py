@@ -8,7 +8,7 @@ from sqlalchemy import Engine, create_engine
 
 from afterwork import Settings
 from afterwork.store.database import database_of
-from afterwork.store.postgresql_connecting import PATIENCE
+from afterwork.store.postgresql.connecting import PATIENCE
 
 pytestmark = pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 

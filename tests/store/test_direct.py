@@ -30,8 +30,8 @@ from sqlalchemy.schema import Column
 from sqlalchemy.types import TypeDecorator
 
 from afterwork import Settings
-from afterwork.manifest.watching import attach
-from afterwork.model.moment import UtcDateTime
+from afterwork.derived.tracking.session_hooks import attach
+from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.store.database import database_of
 from afterwork.store.direct import Direct
 from tests.support.world import statements

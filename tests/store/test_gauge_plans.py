@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from sqlalchemy import insert, text
 
+from afterwork.derived.tables import cache, definition, due
 from afterwork.insight import gauges
 from afterwork.insight.gauges import Gauges
-from afterwork.manifest.tables import cache, definition, due
 from tests.conftest import Shop, Trade
 from tests.store.test_plans import fill
 from tests.support.world import statements

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, insert, text
 
-from afterwork.store.tickets import Tickets
+from afterwork.store.tickets.statements import Tickets
 from tests.conftest import Shop
 from tests.support.shop import SysAsyncTicket
 

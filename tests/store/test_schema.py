@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 import afterwork as aw
 from afterwork.errors import NotInstalled, UnsupportedDatabase, WrongSchema
 from afterwork.insight import TicketFilter
-from afterwork.store.count import Count
-from afterwork.store.ticket_filter import STATES
+from afterwork.store.bounded_count import Count
+from afterwork.store.tickets.filter import STATES
 from tests.conftest import Shop
 from tests.support import shop
 from tests.support.shop import Base, SysAsyncTicket, add_customer, numbers

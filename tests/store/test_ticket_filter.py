@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from afterwork.errors import BadRequest
-from afterwork.store.ticket_filter import TicketFilter, state_of
+from afterwork.store.tickets.filter import TicketFilter, state_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

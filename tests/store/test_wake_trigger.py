@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from afterwork.store import sleep
+from afterwork.store.postgresql import sleep
 from tests.support.kinds import Base
 from tests.support.world import World
 

@@ -8,7 +8,7 @@ from sqlalchemy import Column, Engine, ForeignKey, Numeric, String, Table, func,
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 import afterwork as aw
-from afterwork.model.moment import UtcDateTime
+from afterwork.model.utc_datetime import UtcDateTime
 
 
 class Base(DeclarativeBase): ...

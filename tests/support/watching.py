@@ -2,10 +2,10 @@
 
 from sqlalchemy import Dialect, Table
 
-from afterwork.journal.columns import affinity
-from afterwork.journal.forms import forms_of
-from afterwork.journal.values import is_valued, watched_columns
-from afterwork.journal.watch import Watch
+from afterwork.store.journal.column_forms import affinity
+from afterwork.store.journal.text_forms import forms_of
+from afterwork.store.journal.tracked_table import Watch
+from afterwork.store.journal.values import is_valued, watched_columns
 
 ON_POSTGRESQL = {
     "SMALLINT": "integer",

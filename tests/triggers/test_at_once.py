@@ -16,10 +16,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import afterwork as aw
+from afterwork.derived.cause import Cause
+from afterwork.derived.explain.explainer import Explanation
 from afterwork.events import Event, Point, Reached
-from afterwork.manifest.cause import Cause
-from afterwork.manifest.explain import Explanation
-from afterwork.model.moment import UtcDateTime
+from afterwork.model.utc_datetime import UtcDateTime
 from tests.server.test_caches_live import WRONG, fill
 from tests.support.death import Death
 from tests.support.prepared import begin_with
@@ -165,7 +165,7 @@ def test_what_comes_in_several_parts_is_read_again_whatever_the_first_part_was(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene = deep_trade(engine)
-    monkeypatch.setattr("afterwork.journal.entries.TAKEN_AT_ONCE", 1)
+    monkeypatch.setattr("afterwork.store.journal.entries.TAKEN_AT_ONCE", 1)
     scene.sql("UPDATE customer SET vip = 1", *NEW_ORDER)
     scene.run()
     scene.sql("UPDATE line SET quantity = 10 WHERE id = 3")

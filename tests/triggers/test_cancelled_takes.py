@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import Engine, text
 
-from afterwork.journal.entries import TAKES_UNTIL_MORE, Portion
+from afterwork.store.journal.entries import TAKES_UNTIL_MORE, Portion
 from tests.support.kinds import Base, Thing
 from tests.support.world import World
 

@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 import afterwork as aw
 from afterwork.cli.caches import cache_lines
-from afterwork.server.idle import run_until_idle
+from afterwork.derived.compute import backfill
+from afterwork.server.until_idle import run_until_idle
 from afterwork.store.database import database_of
-from afterwork.triggers import fill
 from tests.triggers.stale_scene import Base, Scene, Shelf, first
 
 COUNT = 7
@@ -21,7 +21,7 @@ COUNT = 7
 @pytest.fixture
 def old(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Scene:
     """Shelves that were there before caches were, which are filled two at a time."""
-    monkeypatch.setattr(fill, "CHUNK", 2)
+    monkeypatch.setattr(backfill, "CHUNK", 2)
     Base.metadata.create_all(engine)
     with Session(engine) as session:
         session.add_all(Shelf(id=n, size=n) for n in range(1, COUNT + 1))

@@ -9,9 +9,9 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 import afterwork as aw
+from afterwork.derived.compute import backfill
+from afterwork.derived.queue.schedule import FILL_EVERY
 from afterwork.events import Event, Reached
-from afterwork.triggers import fill
-from afterwork.triggers.turns import FILL_EVERY
 from tests.triggers.stale_scene import Base, Scene, Shelf
 
 COUNT = 4
@@ -36,7 +36,7 @@ class Busy:
 
 @pytest.mark.parametrize("at_once", [timedelta(0), aw.Settings().at_once], ids=["claimed", "at once"])
 def test_filling_has_a_small_share(engine: Engine, monkeypatch: pytest.MonkeyPatch, at_once: timedelta) -> None:
-    monkeypatch.setattr(fill, "CHUNK", 2)
+    monkeypatch.setattr(backfill, "CHUNK", 2)
     busy = Busy()
     Base.metadata.create_all(engine)
     scene = Scene(engine, Base)

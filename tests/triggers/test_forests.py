@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Engine, select
 
 import afterwork as aw
-from afterwork.manifest.due import held_at
-from afterwork.manifest.tables import cache, due
+from afterwork.derived.queue.due import held_at
+from afterwork.derived.tables import cache, due
 from tests.support.world import statements
 from tests.triggers.forests import CHAIN, ORDERS, TREE, WAYS, Forest, above, forest, planted
 from tests.triggers.stale_scene import Scene

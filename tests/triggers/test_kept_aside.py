@@ -7,8 +7,8 @@ from datetime import timedelta
 import afterwork as aw
 from afterwork.events import Event, Reached
 from afterwork.insight import Limits
+from afterwork.sources.derived.source import FORGET_EVERY, Stale
 from afterwork.store.database import database_of
-from afterwork.triggers.stale import FORGET_EVERY, Stale
 from tests.triggers.stale_scene import Base, Scene, Shelf
 
 ROUNDS = 40

@@ -12,9 +12,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import afterwork as aw
 from afterwork.clock import SystemClock
+from afterwork.derived.manifest.manifest_store import digest, is_of_sql
 from afterwork.events import Event, Events, Reached
-from afterwork.manifest.keep import digest, is_of_sql
-from afterwork.model.moment import UtcDateTime
+from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.server.presence import Presence
 from tests.conftest import Trade
 from tests.support import trade
@@ -316,7 +316,7 @@ def test_a_database_whose_default_is_another_isolation_is_no_danger(engine: Engi
 def test_changes_are_taken_in_their_order_wherever_they_lie_on_the_disk(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("afterwork.journal.entries.TAKEN_AT_ONCE", 1)
+    monkeypatch.setattr("afterwork.store.journal.entries.TAKEN_AT_ONCE", 1)
     Deep.metadata.create_all(engine)
     app = aw.Afterwork(Deep, clock=aw.ManualClock())
     app.install(engine)

@@ -8,7 +8,7 @@ from sqlalchemy import create_engine
 from starlette.testclient import TestClient
 
 import afterwork as aw
-from afterwork.web.charts import Bar, bars
+from afterwork.pictures.charts import Bar, bars
 from tests.conftest import Shop
 from tests.support.shop import Customer
 from tests.web.conftest import client_of

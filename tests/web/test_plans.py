@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import Connection, DateTime, Engine, bindparam, text
 
 import afterwork as aw
-from afterwork.insight import caches, gauges, standing, status, timers
-from afterwork.manifest.shape import KEY_BITS
-from afterwork.store import count, ticket_walk
+from afterwork.derived.manifest.read_pattern import KEY_BITS
+from afterwork.insight import caches, gauges, object_states, status, timers
+from afterwork.store import bounded_count
+from afterwork.store.tickets import walk
 from examples.shop import app, create
 from tests.support.effort import effort
 from tests.web.browser import scenes
@@ -103,8 +104,8 @@ def shop(engine: Engine) -> Engine:
 
 def test_no_page_costs_more_because_there_is_more(shop: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gauges, "MOST", COUNTED)
-    monkeypatch.setattr(ticket_walk, "LOOKED_AT", COUNTED)
-    for module in (count, caches, standing, status, timers):
+    monkeypatch.setattr(walk, "LOOKED_AT", COUNTED)
+    for module in (bounded_count, caches, object_states, status, timers):
         monkeypatch.setattr(module, "BOUND", COUNTED)
     found, begun = list[Mapping[str, int]](), 0
     for more in (COUNTED * 5, COUNTED * 10):

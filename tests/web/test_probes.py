@@ -11,10 +11,10 @@ from sqlalchemy import insert, select, text
 from starlette.testclient import TestClient
 
 import afterwork as aw
+from afterwork.derived.queue.due import HELD, WAITING
+from afterwork.derived.tables import definition as definitions
+from afterwork.derived.tables import due as dues
 from afterwork.events import FellAsleep
-from afterwork.manifest.due import HELD, WAITING
-from afterwork.manifest.tables import definition as definitions
-from afterwork.manifest.tables import due as dues
 from tests.conftest import Shop, Trade
 from tests.support import trade
 from tests.support.shop import SysAsyncTicket, add_customer

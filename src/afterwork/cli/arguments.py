@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from afterwork.app import Afterwork
 from afterwork.jobs.outcome import text_of
-from afterwork.model.reading import from_external_id
+from afterwork.model.inspection import from_external_id
 
 THE_URLS = "Give one like sqlite:///shop.db or postgresql+psycopg://user@host/shop."
 

@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 from afterwork.app import Afterwork
 from afterwork.cli.arguments import as_json, engine_at, object_at, the_app, the_database
 from afterwork.cli.printing import moment, say, table
+from afterwork.derived.compute.verify import Verified
+from afterwork.derived.explain.explainer import Reader, State
 from afterwork.insight import CacheLine, CacheSummary, Filling, Page
-from afterwork.manifest.explain import Reader, State
-from afterwork.triggers.verify import Verified
 
 
 @click.command()

@@ -10,7 +10,7 @@ from afterwork.app import Afterwork
 from afterwork.cli.arguments import as_json, engine_at, the_app, the_database
 from afterwork.cli.printing import moment, say, table
 from afterwork.insight import MachineView, StateView
-from afterwork.insight.drawing import styled
+from afterwork.pictures.drawing import styled
 
 
 @click.command()

@@ -10,11 +10,11 @@ from afterwork.app import Afterwork
 from afterwork.cli.arguments import as_json, the_app
 from afterwork.cli.printing import say, table
 from afterwork.insight import model as views
-from afterwork.insight.classes_picture import picture
-from afterwork.insight.drawing import styled
 from afterwork.insight.model import ClassView, ModelView, ViewModelView, WorkView
-from afterwork.model.reading import ReadModel
+from afterwork.model.inspection import ReadModel
 from afterwork.model.work import Work
+from afterwork.pictures.class_diagram import picture
+from afterwork.pictures.drawing import styled
 
 
 def model_view(model: ReadModel) -> dict[str, Any]:

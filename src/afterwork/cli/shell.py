@@ -15,7 +15,7 @@ from afterwork.cli.printing import value_lines, value_view
 from afterwork.errors import AfterworkError
 from afterwork.language.operators.table import table
 from afterwork.model.expression import names_of
-from afterwork.model.reading import registry_of
+from afterwork.model.inspection import registry_of
 
 PROMPT = "ocl> "
 HISTORY = Path.home() / ".afterwork_history"

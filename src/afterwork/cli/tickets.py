@@ -11,7 +11,7 @@ from afterwork.app import Afterwork
 from afterwork.cli.arguments import as_json, engine_at, the_app, the_database
 from afterwork.cli.printing import far, moment, say, table
 from afterwork.insight import TicketDetail, TicketFilter, TicketPage, TicketView
-from afterwork.store.ticket_filter import QUALIFIERS, STATES
+from afterwork.store.tickets.filter import QUALIFIERS, STATES
 
 CHOICES = ("pending", "failed", "done", *(state for state in STATES if state not in ("failed", "done")))
 

@@ -11,18 +11,18 @@ from sqlalchemy import Connection, select
 
 from afterwork.clock import Clock
 from afterwork.control.tickets import CANCEL, RETRY, RUN_NOW, Act, Acts, Selected, TicketActs, in_words
+from afterwork.derived.queue.recompute import have_run
 from afterwork.errors import BadRequest, NotThere, shown
 from afterwork.events import Acted, Events
 from afterwork.interruption import interruptible
-from afterwork.manifest.by_hand import have_run
 from afterwork.model.external_id import parse
-from afterwork.model.reading import ReadModel
-from afterwork.store import abilities, leases, once, schema, tables
+from afterwork.model.inspection import ReadModel
+from afterwork.sources.timer.rounds import rounds_of
+from afterwork.store import leases, once, schema, server_abilities, tables
 from afterwork.store.database import Database
 from afterwork.store.process import process_start
-from afterwork.store.tickets import tickets_of
+from afterwork.store.tickets.statements import tickets_of
 from afterwork.store.timers import Cancellation
-from afterwork.triggers.timer.rounds import rounds_of
 
 BY_PROGRAM = "the application"
 """Who acts, where nobody is named."""
@@ -66,7 +66,7 @@ class Control:
         Raises `NotThere` if there is none of this number.
         """
         with self._acting() as connection:
-            found = 0 < server <= MOST_SERVERS and abilities.drain(connection, server)
+            found = 0 < server <= MOST_SERVERS and server_abilities.drain(connection, server)
             connection.commit()
             if not found:
                 known = ", ".join(map(str, connection.execute(select(tables.server.c.id)).scalars())) or "none"

@@ -13,12 +13,12 @@ from sqlalchemy import Connection, Row
 
 from afterwork.errors import CancelledByHand
 from afterwork.model.key import key_text
-from afterwork.store import ticket_acts
 from afterwork.store.database import Database
-from afterwork.store.ticket_columns import aware
-from afterwork.store.ticket_filter import State, TicketFilter, Wanted, state_of
-from afterwork.store.ticket_walk import Walk
-from afterwork.store.tickets import Tickets
+from afterwork.store.tickets import acts
+from afterwork.store.tickets.columns import aware
+from afterwork.store.tickets.filter import State, TicketFilter, Wanted, state_of
+from afterwork.store.tickets.statements import Tickets
+from afterwork.store.tickets.walk import Walk
 
 AT_ONCE = 500
 """Tickets that one transaction changes at most."""
@@ -74,15 +74,15 @@ class Act:
 
 
 def _retry(connection: Connection, tickets: Tickets, keys: Sequence[Any], who: str, now: datetime) -> None:
-    ticket_acts.begin_anew(connection, tickets, keys)
+    acts.begin_anew(connection, tickets, keys)
 
 
 def _run_now(connection: Connection, tickets: Tickets, keys: Sequence[Any], who: str, now: datetime) -> None:
-    ticket_acts.make_due(connection, tickets, keys)
+    acts.make_due(connection, tickets, keys)
 
 
 def _cancel(connection: Connection, tickets: Tickets, keys: Sequence[Any], who: str, now: datetime) -> None:
-    ticket_acts.end(connection, tickets, keys, str(CancelledByHand(who)), now)
+    acts.end(connection, tickets, keys, str(CancelledByHand(who)), now)
 
 
 RETRY = Act("retried", {"failed", "expired", "done", "scheduled", "waiting"}, "failed", _retry)
@@ -139,20 +139,20 @@ class TicketActs:
             yield keys[first : first + AT_ONCE]
 
     def _act(self, connection: Connection, act: Act, keys: Sequence[Any]) -> Acts:
-        rows = {row.key: row for row in ticket_acts.lock(connection, self.tickets, keys)}
+        rows = {row.key: row for row in acts.lock(connection, self.tickets, keys)}
         states = {key: self._state(row) for key, row in rows.items()}
         changed = [key for key, state in states.items() if state in act.is_for]
         asked = [key for key, state in states.items() if state in act.asks]
         others = [(key, state) for key, state in states.items() if state not in act.is_for | act.asks]
         if changed:
             act.change(connection, self.tickets, changed, self.who, self.now)
-        ticket_acts.ask_to_stop(connection, asked, self.now)
+        acts.ask_to_stop(connection, asked, self.now)
         left = [LeftAlone(key_text(key), AS_IT_IS[state]) for key, state in others]
         left += self._unlocked(connection, [key for key in keys if key not in rows])
         return Acts(len(changed), len(asked), len(left), left[:NAMED])
 
     def _unlocked(self, connection: Connection, keys: Sequence[Any]) -> list[LeftAlone]:
-        there = ticket_acts.there(connection, self.tickets, keys) if keys else set()
+        there = acts.there(connection, self.tickets, keys) if keys else set()
         return [LeftAlone(key_text(key), LOCKED if key in there else "there is no such ticket") for key in keys]
 
     def _state(self, row: Row[Any]) -> State:

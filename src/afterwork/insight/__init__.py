@@ -1,5 +1,6 @@
 """Everything that can be read of an installation, for the command line and whoever else shows it."""
 
+from afterwork.derived.explain.explainer import CacheLine
 from afterwork.insight.caches import CacheSummary, Filling
 from afterwork.insight.check import Finding, Limits
 from afterwork.insight.gauges import Gauges, LaneGauge, Transaction
@@ -17,10 +18,9 @@ from afterwork.insight.suspects import SuspectView
 from afterwork.insight.ticket import Step, TicketDetail
 from afterwork.insight.tickets import TicketPage, TicketView
 from afterwork.insight.timers import TimerDetail, TimerView
-from afterwork.manifest.explain import CacheLine
-from afterwork.store.count import Count
+from afterwork.store.bounded_count import Count
 from afterwork.store.history import RunRecord
-from afterwork.store.ticket_filter import State, TicketFilter
+from afterwork.store.tickets.filter import State, TicketFilter
 
 __all__ = [
     "AtWork",

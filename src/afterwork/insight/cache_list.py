@@ -6,13 +6,13 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, Select, literal, select, tuple_
 
+from afterwork.derived.explain.explainer import STANDING, CacheLine, State, line_of, state_in
+from afterwork.derived.tables import cache as caches
+from afterwork.derived.tables import definition as definitions
+from afterwork.derived.tables import due as dues
 from afterwork.errors import BadRequest, shown
 from afterwork.insight.page import WINDOW, Page, page
-from afterwork.manifest.explain import STANDING, CacheLine, State, line_of, state_in
-from afterwork.manifest.tables import cache as caches
-from afterwork.manifest.tables import definition as definitions
-from afterwork.manifest.tables import due as dues
-from afterwork.model.moment import UtcDateTime
+from afterwork.model.utc_datetime import UtcDateTime
 
 Value = TypeVar("Value")
 

@@ -9,15 +9,15 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Row, func, or_, select
 
-from afterwork.insight.naming import Naming
-from afterwork.manifest.cause import read_cause
-from afterwork.manifest.tables import cache as caches
-from afterwork.manifest.tables import definition as definitions
-from afterwork.manifest.tables import due as dues
-from afterwork.model.cache import Cache, DerivedCache, MachineCache, ViewModelCache
-from afterwork.model.reading import ReadModel
+from afterwork.derived.cause import read_cause
+from afterwork.derived.tables import cache as caches
+from afterwork.derived.tables import definition as definitions
+from afterwork.derived.tables import due as dues
+from afterwork.insight.member_names import Naming
+from afterwork.model.derivation import Cache, DerivedCache, MachineCache, ViewModelCache
+from afterwork.model.inspection import ReadModel
 from afterwork.store import history
-from afterwork.store.count import BOUND, Count, counted
+from afterwork.store.bounded_count import BOUND, Count, counted
 from afterwork.store.history import Sums
 
 SAMPLE = 300

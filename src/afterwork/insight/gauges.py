@@ -10,21 +10,21 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, Select, bindparam, func, select, text
 
+from afterwork.derived.queue.due import HELD
+from afterwork.derived.tables import definition as definitions
+from afterwork.derived.tables import due as dues
 from afterwork.insight import servers
-from afterwork.journal.change import moment_of
-from afterwork.journal.tables import journal as entries
-from afterwork.manifest.due import HELD
-from afterwork.manifest.tables import definition as definitions
-from afterwork.manifest.tables import due as dues
-from afterwork.model.readable import readable
-from afterwork.model.reading import ReadModel
+from afterwork.model.inspection import ReadModel
+from afterwork.model.lenient_types import readable
 from afterwork.model.unique import has_begun
 from afterwork.store import tables
 from afterwork.store.database import Database
-from afterwork.store.ticket_columns import Columns, aware
-from afterwork.store.ticket_filter import TicketFilter
-from afterwork.store.ticket_walk import Walk
-from afterwork.store.tickets import Group, tickets_of
+from afterwork.store.journal.change import moment_of
+from afterwork.store.journal.tables import journal as entries
+from afterwork.store.tickets.columns import Columns, aware
+from afterwork.store.tickets.filter import TicketFilter
+from afterwork.store.tickets.statements import Group, tickets_of
+from afterwork.store.tickets.walk import Walk
 
 MOST = 100_000
 """So many are counted of each, and not more."""

@@ -9,14 +9,14 @@ from sqlalchemy import Connection, select
 from afterwork.insight.running import RunningView
 from afterwork.insight.servers import ServerView
 from afterwork.insight.suspects import SuspectView
+from afterwork.model.inspection import ReadModel
 from afterwork.model.lane import PARALLEL, Rate
-from afterwork.model.reading import ReadModel
-from afterwork.store import limits, pace, tables
-from afterwork.store.count import Count
+from afterwork.store import lane_limits, lane_rate, tables
+from afterwork.store.bounded_count import Count
 from afterwork.store.database import Database, Holder
-from afterwork.store.ticket_columns import aware
-from afterwork.store.ticket_filter import TicketFilter
-from afterwork.store.ticket_walk import Walk
+from afterwork.store.tickets.columns import aware
+from afterwork.store.tickets.filter import TicketFilter
+from afterwork.store.tickets.walk import Walk
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Lanes:
         rows = select(tables.lane.c.name, tables.lane.c.paused)
         paused = {row.name: row.paused for row in connection.execute(rows)}
         held = self.database.lane_holders(connection)
-        rules = limits.rules(connection)
+        rules = lane_limits.rules(connection)
         waiting = {lane for walk in (self.tickets, self.hits) for lane in walk.lanes(connection)}
         declared = {work.lane for work in self.model.works.values()} | {one.lane for one in self.model.timers.values()}
         names = sorted({*paused, *waiting, *declared, *rules})
@@ -85,7 +85,7 @@ class Lanes:
         return [self._with_rule(connection, one, *rules[one.name]) if one.name in rules else one for one in found]
 
     def _with_rule(self, connection: Connection, lane: LaneView, slots: int | None, rate: Rate | None) -> LaneView:
-        free_from = None if rate is None else pace.free_from(connection, lane.name, self.tickets.now)
+        free_from = None if rate is None else lane_rate.free_from(connection, lane.name, self.tickets.now)
         return replace(lane, limit=slots or 1, rate=rate, free_from=free_from)
 
     def _view(

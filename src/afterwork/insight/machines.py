@@ -9,12 +9,12 @@ from sqlalchemy import Connection, select
 from sqlalchemy.orm import Mapper
 
 from afterwork.errors import NotThere, UnknownState, shown
-from afterwork.insight.standing import Objects
+from afterwork.insight.object_states import Objects
+from afterwork.model.inspection import ReadModel
 from afterwork.model.machine.declare import Machine, declared_machines
 from afterwork.model.machine.rivals import Rival, in_words
-from afterwork.model.reading import ReadModel
 from afterwork.store import tables
-from afterwork.store.count import Count
+from afterwork.store.bounded_count import Count
 from afterwork.store.database import Database
 
 

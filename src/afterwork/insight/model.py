@@ -9,11 +9,11 @@ from sqlalchemy.orm import Mapper, RelationshipDirection, RelationshipProperty
 from sqlalchemy.types import TypeDecorator
 
 from afterwork.insight.machines import machines_in
-from afterwork.insight.words import condition, summary
-from afterwork.model.cache import DerivedCache
-from afterwork.model.columns import python_type
+from afterwork.insight.source_text import condition, summary
+from afterwork.model.column_types import python_type
+from afterwork.model.derivation import DerivedCache
+from afterwork.model.inspection import ReadModel
 from afterwork.model.machine.declare import EventMethod
-from afterwork.model.reading import ReadModel
 from afterwork.model.timeout import NEVER
 from afterwork.model.work import MethodWork, ViewModelWork, Work
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
-from afterwork.model.reading import ReadModel
+from afterwork.model.inspection import ReadModel
 from afterwork.store import once, progress
 from afterwork.store.once import OnceRow
 from afterwork.store.progress import Said

@@ -13,7 +13,7 @@ from afterwork.insight.history import Latency, Minute
 from afterwork.insight.once import OnceView
 from afterwork.insight.status import Status
 from afterwork.insight.timers import TimerView
-from afterwork.store.count import NONE
+from afterwork.store.bounded_count import NONE
 
 HOUR = timedelta(hours=1)
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from afterwork.clock import Clock
 from afterwork.errors import NotThere
 from afterwork.model.external_id import parse
-from afterwork.model.reading import ReadModel
+from afterwork.model.inspection import ReadModel
 from afterwork.store import schema
 from afterwork.store.database import Database
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, select
 from afterwork.model.contract import Contract
 from afterwork.model.key import key_of, key_text
 from afterwork.store import once, progress, tables
-from afterwork.store.hits import HIT, HITS
+from afterwork.store.matches import HIT, HITS
 from afterwork.store.progress import Said
 
 Kind = Literal["ticket", "timer", "once"]

@@ -9,19 +9,19 @@ from afterwork.insight import check as checks
 from afterwork.insight import history, once, timers
 from afterwork.insight import model as model_views
 from afterwork.insight import status as statuses
+from afterwork.insight.cache_views import OfCaches
 from afterwork.insight.check import STANDARD, Finding, Limits, Scene
 from afterwork.insight.gauges import Gauges, gauges
 from afterwork.insight.history import Latency, Minute, Past, Total
+from afterwork.insight.machine_views import OfMachines
 from afterwork.insight.model import ModelView
-from afterwork.insight.of_caches import OfCaches
-from afterwork.insight.of_machines import OfMachines
-from afterwork.insight.of_tickets import OfTickets
 from afterwork.insight.once import OnceView
 from afterwork.insight.overview import HOUR, Overview, attention, last_hour
 from afterwork.insight.status import Status
+from afterwork.insight.ticket_views import OfTickets
 from afterwork.insight.timers import TimerDetail, TimerView
 from afterwork.store.history import RunOutcome, RunRecord, records
-from afterwork.store.ticket_walk import Walk
+from afterwork.store.tickets.walk import Walk
 
 
 class Insight(OfTickets, OfCaches, OfMachines):

@@ -7,15 +7,15 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, CompoundSelect, Connection, SelectBase, bindparam, func, or_, select, union_all
 
+from afterwork.derived.tables import definition as definitions
+from afterwork.derived.tables import due as dues
 from afterwork.insight import servers
-from afterwork.manifest.tables import definition as definitions
-from afterwork.manifest.tables import due as dues
-from afterwork.store import limits, pace, tables
-from afterwork.store.count import BOUND, NONE, Count
+from afterwork.store import lane_limits, lane_rate, tables
+from afterwork.store.bounded_count import BOUND, NONE, Count
 from afterwork.store.database import Database
-from afterwork.store.ticket_columns import aware
-from afterwork.store.ticket_filter import TicketFilter
-from afterwork.store.ticket_walk import Walk
+from afterwork.store.tickets.columns import aware
+from afterwork.store.tickets.filter import TicketFilter
+from afterwork.store.tickets.walk import Walk
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ def status(database: Database, connection: Connection, walk: Walk, now: datetime
 
 
 def _paced(connection: Connection, waiting: Collection[str], now: datetime) -> Iterator[tuple[str, datetime]]:
-    paced = [name for name, (_, rate) in limits.rules(connection).items() if rate is not None and name in waiting]
+    paced = [name for name, (_, rate) in lane_limits.rules(connection).items() if rate is not None and name in waiting]
     for name in sorted(paced):
-        if (free_from := pace.free_from(connection, name, now)) is not None:
+        if (free_from := lane_rate.free_from(connection, name, now)) is not None:
             yield name, free_from
 
 

@@ -6,11 +6,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from afterwork.manifest.tables import cache as caches
-from afterwork.manifest.tables import definition as definitions
+from afterwork.derived.tables import cache as caches
+from afterwork.derived.tables import definition as definitions
 from afterwork.settings import Settings
 from afterwork.store import once, suspects
-from afterwork.store.hits import HIT
+from afterwork.store.matches import HIT
 from afterwork.store.suspects import CACHE, ROUND, Cause, Suspect
 from afterwork.store.tables import hit as hits
 

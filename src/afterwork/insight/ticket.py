@@ -9,13 +9,13 @@ from sqlalchemy import Connection, exists, select
 
 from afterwork.errors import MalformedExternalId, NotThere, UnknownWork, shown
 from afterwork.insight.tickets import TicketView, views
-from afterwork.insight.waiting import Waiting
+from afterwork.insight.wait_reasons import Waiting
 from afterwork.model.external_id import parse
-from afterwork.model.reading import ReadModel
+from afterwork.model.inspection import ReadModel
 from afterwork.model.work import MethodWork, ViewModelWork, Work
 from afterwork.store import history
 from afterwork.store.history import RunRecord
-from afterwork.store.ticket_stretches import Place
+from afterwork.store.tickets.index_ranges import Place
 
 ATTEMPTS = 50
 """Attempts of a ticket that are shown at most."""

@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from afterwork.model.key import key_text
-from afterwork.store.count import Count
+from afterwork.store.bounded_count import Count
 from afterwork.store.progress import Said
-from afterwork.store.ticket_columns import aware
-from afterwork.store.ticket_filter import STATES, State, TicketFilter, state_of
-from afterwork.store.ticket_walk import Walk
+from afterwork.store.tickets.columns import aware
+from afterwork.store.tickets.filter import STATES, State, TicketFilter, state_of
+from afterwork.store.tickets.walk import Walk
 
 
 @dataclass(frozen=True)

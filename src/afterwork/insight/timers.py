@@ -12,11 +12,11 @@ from afterwork.errors import NotThere, shown
 from afterwork.insight import history
 from afterwork.insight.history import Minute
 from afterwork.model.expression import expression_of
-from afterwork.model.readable import readable_columns
-from afterwork.model.reading import ReadModel
+from afterwork.model.inspection import ReadModel
+from afterwork.model.lenient_types import readable_columns
 from afterwork.model.when import Timer
 from afterwork.store import progress, tables
-from afterwork.store.count import BOUND, NONE, Count
+from afterwork.store.bounded_count import BOUND, NONE, Count
 from afterwork.store.progress import Said
 
 UPCOMING = 5

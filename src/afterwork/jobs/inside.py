@@ -22,7 +22,7 @@ from afterwork.jobs.run import Run
 from afterwork.jobs.runner import Runner, Settled
 from afterwork.jobs.session import RunSession
 from afterwork.jobs.settling import settled_somehow
-from afterwork.jobs.trigger import Claim, Found
+from afterwork.jobs.source import Claim, Found
 from afterwork.model.key import key_text
 from afterwork.model.lane import PARALLEL
 from afterwork.store import leases

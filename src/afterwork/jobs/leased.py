@@ -14,12 +14,12 @@ from sqlalchemy.exc import IntegrityError
 from afterwork.boundary import CONTAINED
 from afterwork.errors import Cancelled, TimedOut
 from afterwork.events import Abandoned
-from afterwork.jobs.care import is_given_up
 from afterwork.jobs.outcome import Outcome, Raised, Rejected, Succeeded, Superseded, Withdrawn
+from afterwork.jobs.quarantine import is_given_up
 from afterwork.jobs.runner import Runner, Settled
 from afterwork.jobs.session import OutsideSession, RunSession
 from afterwork.jobs.settling import settled_somehow
-from afterwork.jobs.trigger import Claim
+from afterwork.jobs.source import Claim
 from afterwork.store import leases, progress, suspects
 from afterwork.store.leases import Lease
 from afterwork.store.progress import CANCELLED

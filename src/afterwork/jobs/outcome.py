@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from afterwork.boundary import failure_of
 from afterwork.errors import Escaped
-from afterwork.store.ticket_forms import AS_ASKED, Form
+from afterwork.store.tickets.end_forms import AS_ASKED, Form
 
 MOST = 4000
 """Characters of an exception that are kept in a ticket's Error."""

@@ -33,8 +33,7 @@ from afterwork.events import (
     WasCancelled,
     WasWithdrawn,
 )
-from afterwork.jobs.aside import Aside
-from afterwork.jobs.care import Care
+from afterwork.jobs.deferred import Aside
 from afterwork.jobs.history import History
 from afterwork.jobs.outcome import (
     Hindered,
@@ -49,20 +48,21 @@ from afterwork.jobs.outcome import (
 )
 from afterwork.jobs.perform import Given, check, is_gone, perform, tell
 from afterwork.jobs.progress import Reporter, reporting
+from afterwork.jobs.quarantine import Care
 from afterwork.jobs.run import Run
 from afterwork.jobs.session import RunSession
+from afterwork.jobs.source import ONCE, Claim, Due, Firer, Refresher, Trigger, Upgrader
 from afterwork.jobs.timeouts import Timeouts, Watched
-from afterwork.jobs.trigger import ONCE, Claim, Due, Firer, Refresher, Trigger, Upgrader
 from afterwork.model.expiry import EXPIRED
 from afterwork.model.key import key_text
 from afterwork.model.retry import Retry, doubling
 from afterwork.model.timeout import NEVER
 from afterwork.model.work import ViewModelWork, Work
 from afterwork.settings import Settings
-from afterwork.store import pace
+from afterwork.store import lane_rate
 from afterwork.store.database import Database
+from afterwork.store.lane_limits import Limits
 from afterwork.store.leases import Lease
-from afterwork.store.limits import Limits
 from afterwork.store.once import KEY as ONCE_KEY
 from afterwork.store.progress import CANCELLED
 from afterwork.store.routing import ALL, Routing
@@ -141,7 +141,7 @@ class Runner:
         waiting = {
             lane: moment
             for lane in due.lanes
-            if self.limits.rate(lane) is not None and (moment := pace.free_from(connection, lane, now)) is not None
+            if self.limits.rate(lane) is not None and (moment := lane_rate.free_from(connection, lane, now)) is not None
         }
         if not waiting:
             return due

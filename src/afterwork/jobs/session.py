@@ -8,13 +8,13 @@ from typing import Any, NoReturn
 from sqlalchemy import Connection, event
 from sqlalchemy.orm import ORMExecuteState, Session
 
+from afterwork.derived.tracking.session_hooks import WatchedSession
 from afterwork.errors import CalculationWrites, TransactionIsTheRuns
-from afterwork.manifest.watching import WatchedSession
 from afterwork.model.machine.within import AT_THE_END
 from afterwork.model.ticket import is_ticket_class
 from afterwork.store.database import RUNNING, WHO_ENDS_IT
 from afterwork.store.direct import own
-from afterwork.store.role import SettingsOfJobs
+from afterwork.store.postgresql.role_limits import SettingsOfJobs
 
 ROLLED_BACK = f"A job has rolled back its connection. {WHO_ENDS_IT}"
 

@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 from afterwork.events import WrittenInPart
 from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, Withdrawn, text_of
 from afterwork.jobs.runner import Runner, Settled
-from afterwork.jobs.trigger import Claim
-from afterwork.store.ticket_forms import LESSER, Form
+from afterwork.jobs.source import Claim
+from afterwork.store.tickets.end_forms import LESSER, Form
 
 
 def settled_somehow(

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Mapper
 
 from afterwork.errors import ModelError
 from afterwork.language.syntax.spelling import folded
-from afterwork.model.columns import has_zone, kinds, python_type
-from afterwork.model.moment import UtcDateTime
+from afterwork.model.column_types import has_zone, kinds, python_type
+from afterwork.model.utc_datetime import UtcDateTime
 
 CLASS_NAME = "SysAsyncTicket"
 DEFAULT_KEEP_MINUTES = 10

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Integer, inspect
 from sqlalchemy.orm import InstanceState, Mapper
 
 from afterwork.errors import MalformedExternalId, shown
-from afterwork.model.columns import python_type
+from afterwork.model.column_types import python_type
 from afterwork.model.key_part import key_part, reader_of
 
 MOST = 1000

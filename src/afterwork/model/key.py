@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Text, bindparam, cast, func, tuple_
 
-from afterwork.model.columns import python_type
+from afterwork.model.column_types import python_type
 from afterwork.model.key_part import READERS
 
 

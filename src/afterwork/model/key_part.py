@@ -25,7 +25,7 @@ from sqlalchemy.dialects.postgresql import (
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from afterwork.model.columns import python_type
+from afterwork.model.column_types import python_type
 
 WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 LARGEST = 2**63

@@ -15,9 +15,9 @@ from afterwork.model.contract import CLASS_NAME, Attribute, Contract, moment_for
 from afterwork.model.external_id import external_id_or_none
 from afterwork.model.lane import MAIN, Lane, lane_name
 from afterwork.model.method import BoundMethod
-from afterwork.model.moment import aware
 from afterwork.model.ticket import ROOT, AsyncTicket, forget_not_saved, ticket_contract
 from afterwork.model.unique import pending_ticket
+from afterwork.model.utc_datetime import aware
 from afterwork.model.viewmodel import ViewModel
 from afterwork.model.work import name_of_method
 

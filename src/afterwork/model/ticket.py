@@ -23,7 +23,7 @@ from afterwork.model.contract import (
     root_id_names,
 )
 from afterwork.model.external_id import external_id_or_none
-from afterwork.model.moment import UtcDateTime, aware
+from afterwork.model.utc_datetime import UtcDateTime, aware
 
 ROOT = "_afterwork_root"
 ROOT_OBJECT = "root_object"

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, undefer
 from afterwork.model.accounted import ACCOUNTED
 from afterwork.model.contract import Contract
 from afterwork.model.key import key_as_text
-from afterwork.model.readable import in_calendar
+from afterwork.model.lenient_types import in_calendar
 
 LEASE = table("afterwork_lease", column("ticket"))
 """Where tickets stand that have begun outside of a transaction. `store/tables.py` declares it in full."""

@@ -11,9 +11,9 @@ from afterwork.jobs.inside import run_batch
 from afterwork.jobs.leased import begin, run_leased
 from afterwork.jobs.outcome import Rejected
 from afterwork.jobs.runner import Runner, Settled
-from afterwork.jobs.trigger import Claim
+from afterwork.jobs.source import Claim
 from afterwork.model.key import key_text
-from afterwork.store import leases, pace
+from afterwork.store import lane_rate, leases
 from afterwork.store.leases import Lease
 
 
@@ -68,12 +68,12 @@ class Drainer:
     def _paced(self, connection: Connection, lane: str, priority: int | None, most: int) -> Batched:
         """Run the next of a lane that has a rate. It is noted before it begins."""
         database, clock = self.runner.database, self.runner.clock
-        if not pace.take(database, connection, lane, clock.now()):
+        if not lane_rate.take(database, connection, lane, clock.now()):
             return Done([], more=False)
         batched = self._some(connection, lane, priority, 1)
         match batched:
             case Done(settled=settled) if all(isinstance(outcome, Rejected) for _, outcome in settled):
-                pace.give_back(database, connection, lane, clock.now())  # also if there was none
+                lane_rate.give_back(database, connection, lane, clock.now())  # also if there was none
             case _:
                 pass
         return batched

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from afterwork.boundary import failure_of
 from afterwork.errors import AfterworkError
 from afterwork.jobs.outcome import text_of
-from afterwork.server.pulse import Pulse
+from afterwork.server.liveness import Pulse
 from afterwork.store import schema
 from afterwork.store.database import Database
 

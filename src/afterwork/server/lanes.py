@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 
 from afterwork.model.lane import MAIN, PARALLEL
 from afterwork.store import leases
+from afterwork.store.lane_limits import Limits
 from afterwork.store.leases import Lease
-from afterwork.store.limits import Limits
 
 MOST_KNOWN = 10_000
 """Lanes that are known to have a row, at most; then that is asked again."""

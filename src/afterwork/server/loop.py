@@ -23,19 +23,19 @@ from afterwork.events import (
 )
 from afterwork.jobs.outcome import text_of
 from afterwork.jobs.runner import Runner
-from afterwork.jobs.trigger import CACHES, ONCE, Due
+from afterwork.jobs.source import CACHES, ONCE, Due
 from afterwork.model.lane import MAIN, PARALLEL
 from afterwork.server.arrival import FIRST_RETRY, LONGEST_RETRY
+from afterwork.server.assignment import BESIDE, SWEEP, Turn
 from afterwork.server.health import Health, Prober, Sign, loop_sign, of_server
 from afterwork.server.heartbeat import Heartbeat
 from afterwork.server.history import HistoryKeeper
 from afterwork.server.lanes import Lanes
-from afterwork.server.leaving import Leaving
 from afterwork.server.link import Link
-from afterwork.server.pulse import TURN, Pulse
+from afterwork.server.liveness import TURN, Pulse
+from afterwork.server.retirement import Leaving
 from afterwork.server.scheduler import Scheduler
 from afterwork.server.tasks import Tasks
-from afterwork.server.turn import BESIDE, SWEEP, Turn
 from afterwork.server.workers import Workers
 from afterwork.store import leases
 

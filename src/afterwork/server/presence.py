@@ -11,9 +11,9 @@ from sqlalchemy import Connection, delete, update
 
 from afterwork.clock import Clock
 from afterwork.events import Events, ServerCrashed, TookOver
-from afterwork.jobs.care import Care, Loss, cause_of
 from afterwork.jobs.outcome import text_of
-from afterwork.server.burial import blame_for
+from afterwork.jobs.quarantine import Care, Loss, cause_of
+from afterwork.server.blame import blame_for
 from afterwork.store import leases, suspects
 from afterwork.store.database import Database, ServerRow
 from afterwork.store.leases import Lease

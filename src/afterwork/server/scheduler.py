@@ -10,10 +10,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from afterwork.jobs.care import SURVIVED
+from afterwork.jobs.quarantine import SURVIVED
 from afterwork.model.lane import PARALLEL
+from afterwork.server.assignment import BESIDE, Kind, Turn
 from afterwork.server.lanes import Lanes
-from afterwork.server.turn import BESIDE, Kind, Turn
 from afterwork.store.leases import Lease
 
 SLICE = 0.1

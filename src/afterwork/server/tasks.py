@@ -8,14 +8,14 @@ from sqlalchemy import Connection
 
 from afterwork.jobs.batch import BatchSize, Done
 from afterwork.jobs.runner import Runner
-from afterwork.jobs.trigger import CACHES, ONCE, TIMERS
+from afterwork.jobs.source import CACHES, ONCE, TIMERS
+from afterwork.server.assignment import Turn
 from afterwork.server.drain import Drainer
 from afterwork.server.lanes import Lanes
 from afterwork.server.link import Link
-from afterwork.server.mixing import Mixing
 from afterwork.server.prune import Sweep
 from afterwork.server.scheduler import Scheduler
-from afterwork.server.turn import Turn
+from afterwork.server.shared_transactions import Mixing
 from afterwork.server.workers import Task
 from afterwork.store import leases
 from afterwork.store.leases import Lease

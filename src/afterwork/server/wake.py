@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import Connection, TextClause, func, select, text
 
-from afterwork.server.pulse import Ear
-from afterwork.server.readable import wait_for
-from afterwork.server.watch import FileWatch
+from afterwork.server.file_wait import wait_for
+from afterwork.server.file_watch import FileWatch
+from afterwork.server.liveness import Ear
 from afterwork.settings import Settings
-from afterwork.store import sleep
 from afterwork.store.database import Database
+from afterwork.store.postgresql import sleep
 
 if TYPE_CHECKING:
     from psycopg import Notify  # not there where nobody needs it

@@ -380,12 +380,12 @@ def database_of(engine: Engine, settings: Settings) -> Database:
         )
     match engine.dialect.name, engine.dialect.driver:
         case "sqlite", "pysqlite":
-            from afterwork.store.sqlite import SQLite
+            from afterwork.store.sqlite.database import SQLite
 
             return SQLite(without_begin(engine), settings)
         case "postgresql", "psycopg":
             # Its driver is not there where nobody needs it.
-            from afterwork.store.postgresql import PostgreSQL
+            from afterwork.store.postgresql.database import PostgreSQL
 
             return PostgreSQL(engine, settings)
         case name, driver:

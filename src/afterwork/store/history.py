@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, text, tuple_, update
 
 from afterwork.events import TriggerKind
-from afterwork.model.moment import UtcDateTime
+from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.store.tables import minute as minutes
 from afterwork.store.tables import run as runs
 from afterwork.store.tables import total as totals

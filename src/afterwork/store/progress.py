@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, column, delete, select, text
 
-from afterwork.model.moment import UtcDateTime
+from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.store.tables import hit as hits
 from afterwork.store.tables import progress
 

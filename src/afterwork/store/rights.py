@@ -10,9 +10,9 @@ from sqlalchemy import Sequence as Numbers
 from sqlalchemy.exc import DBAPIError
 
 from afterwork.errors import BadRequest, NotGranted, shown
-from afterwork.model.cache import Cache, DerivedCache, MachineCache
+from afterwork.model.derivation import Cache, DerivedCache, MachineCache
+from afterwork.model.inspection import ReadModel
 from afterwork.model.machine.declare import declared_machines
-from afterwork.model.reading import ReadModel
 from afterwork.store import tables as own
 
 ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")

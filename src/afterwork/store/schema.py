@@ -13,9 +13,9 @@ from afterwork.model.contract import Contract
 from afterwork.model.lane import MAIN, PARALLEL
 from afterwork.store import tables
 from afterwork.store.database import Database
-from afterwork.store.hits import HITS
-from afterwork.store.sleep import create_wake_function
-from afterwork.store.ticket_columns import former_indexes, indexes
+from afterwork.store.matches import HITS
+from afterwork.store.postgresql.sleep import create_wake_function
+from afterwork.store.tickets.columns import former_indexes, indexes
 
 
 def install(database: Database, contract: Contract) -> list[str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, false
 
-from afterwork.model.moment import UtcDateTime
+from afterwork.model.utc_datetime import UtcDateTime
 
 SCHEMA_VERSION = 10
 
@@ -74,7 +74,7 @@ pace = Table(
     Column("per", Float, nullable=False),
     Column("starts", Text, nullable=False),
 )
-"""How many runs of a lane may begin in how many seconds, and when the last ones began, as `store/pace.py` writes it."""
+"""How many runs of a lane may begin in how many seconds, and when the last ones began, as `store/lane_rate.py` writes it."""
 
 lease = Table(
     "afterwork_lease",

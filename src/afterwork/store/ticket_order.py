@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Boolean, ColumnElement, Connection, and_, bindparam, func, literal_column, or_, select, true
 
-from afterwork.store.ticket_columns import Columns
-from afterwork.store.tickets import TicketRow, Tickets
+from afterwork.store.tickets.columns import Columns
+from afterwork.store.tickets.statements import TicketRow, Tickets
 
 OTHER = "other_ticket"
 

@@ -22,8 +22,8 @@ from sqlalchemy import (
     update,
 )
 
-from afterwork.model.moment import UtcDateTime
-from afterwork.model.readable import readable
+from afterwork.model.lenient_types import readable
+from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.store.direct import Direct
 from afterwork.store.progress import CANCELLED, ask_to_stop, let_go_on
 from afterwork.store.tables import found

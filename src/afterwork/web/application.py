@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from afterwork.app import Afterwork
 from afterwork.errors import BadRequest
-from afterwork.insight.drawing import RULES
+from afterwork.pictures.drawing import RULES
 from afterwork.web import login, routes
 from afterwork.web.access import Access
 from afterwork.web.api import api

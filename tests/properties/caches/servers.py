@@ -10,7 +10,7 @@ import afterwork as aw
 from afterwork.app import Ended
 from afterwork.events import Event, Reached
 from afterwork.jobs.runner import Runner
-from afterwork.server.idle import run_until_idle
+from afterwork.server.until_idle import run_until_idle
 from afterwork.store.database import Database
 from tests.properties.caches.model import EPOCH, Base
 from tests.support.death import Death

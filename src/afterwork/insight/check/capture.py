@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from afterwork.derived.capture.problems import problems
 from afterwork.insight.check.finding import INSTALL, Finding, Scene
-from afterwork.journal.problems import problems
 
 
 def look(scene: Scene) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from afterwork.model.reading import ReadModel
+from afterwork.model.inspection import ReadModel
 from afterwork.store.database import Database
 
 INSTALL = "Run: afterwork install MODULE:APP --database URL"

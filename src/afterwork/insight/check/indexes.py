@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import Column, Connection, Select, Table, func, inspect, select
 from sqlalchemy.sql import visitors
 
+from afterwork.derived.manifest.read_pattern import Where
+from afterwork.derived.manifest.read_patterns import Shapes
+from afterwork.derived.tables import definition as definitions
+from afterwork.derived.tables import use as uses
 from afterwork.insight.check.finding import Finding, Scene
-from afterwork.journal import capture
-from afterwork.manifest.shape import Where
-from afterwork.manifest.shapes import Shapes
-from afterwork.manifest.tables import definition as definitions
-from afterwork.manifest.tables import use as uses
+from afterwork.store.journal import capture
 
 Asked = Mapping[tuple[Table, frozenset[str]], set[str]]
 """Which jobs ask for the rows of a table by which of its columns."""

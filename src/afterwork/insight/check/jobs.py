@@ -8,11 +8,11 @@ from sqlalchemy import select
 from afterwork.insight import machines
 from afterwork.insight import once as once_views
 from afterwork.insight.check.finding import Finding, Scene
-from afterwork.model.readable import NO_UTF_8
+from afterwork.model.lenient_types import NO_UTF_8
 from afterwork.store import once, tables
-from afterwork.store.ticket_filter import TicketFilter
-from afterwork.store.ticket_walk import Walk
-from afterwork.store.tickets import tickets_of
+from afterwork.store.tickets.filter import TicketFilter
+from afterwork.store.tickets.statements import tickets_of
+from afterwork.store.tickets.walk import Walk
 
 
 def look(scene: Scene) -> Iterator[Finding]:

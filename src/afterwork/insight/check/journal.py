@@ -6,8 +6,8 @@ from datetime import timedelta
 from sqlalchemy import Table, func, select
 
 from afterwork.insight.check.finding import Finding, Scene
-from afterwork.journal import tables as own
-from afterwork.journal.change import moment_of
+from afterwork.store.journal import tables as own
+from afterwork.store.journal.change import moment_of
 
 
 def look(scene: Scene) -> Iterator[Finding]:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from afterwork.insight import servers
 from afterwork.insight.check.finding import Finding, Scene
 from afterwork.store.routing import STARTS
-from afterwork.store.ticket_walk import Walk
-from afterwork.store.tickets import tickets_of
+from afterwork.store.tickets.statements import tickets_of
+from afterwork.store.tickets.walk import Walk
 
 
 def look(scene: Scene) -> Iterator[Finding]:

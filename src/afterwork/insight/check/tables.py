@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from sqlalchemy import inspect, text
 
 from afterwork.insight.check.finding import INSTALL, Finding, Scene
-from afterwork.model.columns import has_zone
+from afterwork.model.column_types import has_zone
 from afterwork.model.contract import Contract
-from afterwork.model.moment import UtcDateTime
+from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.store import schema, tables
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import inspect
 from sqlalchemy.orm import Mapper
 
-from afterwork.model.cache import unfit
+from afterwork.model.derivation import unfit
 from afterwork.model.derived import Derived, derived
 from afterwork.model.expression import expression_of
 from afterwork.model.jobs_file.starting import JOB, way, when

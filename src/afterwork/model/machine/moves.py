@@ -15,7 +15,7 @@ from afterwork.errors import NotInstalled, StateHasChanged
 from afterwork.model.accounted import ACCOUNTED
 from afterwork.model.external_id import external_id
 from afterwork.model.machine.rivals import KEEP, Rival
-from afterwork.model.moment import UtcDateTime
+from afterwork.model.utc_datetime import UtcDateTime
 
 if TYPE_CHECKING:
     from afterwork.model.machine.declare import Machine

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, text
 from statemachine.event_data import TriggerData
 from statemachine.transition import Transition
 
-from afterwork.model.moment import UtcDateTime
+from afterwork.model.utc_datetime import UtcDateTime
 
 if TYPE_CHECKING:
     from afterwork.model.machine.chart import Play

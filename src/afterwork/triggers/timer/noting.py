@@ -10,13 +10,13 @@ from sqlalchemy import Connection
 
 from afterwork.clock import Clock
 from afterwork.events import Events, Reached
-from afterwork.jobs.care import given_up
 from afterwork.jobs.outcome import text_of
+from afterwork.jobs.quarantine import given_up
 from afterwork.model.timer import TimedWork
 from afterwork.store import found, suspects
 from afterwork.store.database import Database
 from afterwork.store.found import STEP, Slice
-from afterwork.store.hits import HIT
+from afterwork.store.matches import HIT
 from afterwork.store.timers import Cancellation, Hits, Timers
 
 SLICE = 500

@@ -6,7 +6,7 @@ from fastapi import Depends, HTTPException, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from afterwork.insight import TicketFilter
-from afterwork.store.ticket_filter import Wanted
+from afterwork.store.tickets.filter import Wanted
 from afterwork.web.gate import identity_of
 
 

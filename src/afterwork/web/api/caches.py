@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from afterwork.derived.explain.explainer import Explanation, Reader, State
 from afterwork.insight import CacheLine, CacheSummary, Page
-from afterwork.insight.neighbours import Neighbourhood
-from afterwork.manifest.explain import Explanation, Reader, State
+from afterwork.insight.dependencies import Neighbourhood
 from afterwork.web.api.asking import Who
 from afterwork.web.site import Site
 

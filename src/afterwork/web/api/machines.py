@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 
 from afterwork.insight import MachineView, Page
-from afterwork.insight.moves import ObjectInMachine
-from afterwork.insight.standing import Standing
+from afterwork.insight.machine_history import ObjectInMachine
+from afterwork.insight.object_states import Standing
 from afterwork.web.site import Site
 
 

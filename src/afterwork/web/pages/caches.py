@@ -7,9 +7,9 @@ from typing import get_args
 from markupsafe import Markup
 from starlette.requests import Request
 
+from afterwork.derived.explain.explainer import State
 from afterwork.errors import BadRequest, shown
-from afterwork.insight.neighbours_picture import Hrefs, picture
-from afterwork.manifest.explain import State
+from afterwork.pictures.dependency_diagram import Hrefs, picture
 from afterwork.web.links import NOTHING, href, opened
 from afterwork.web.page import Act, Asked, Page, Shown
 from afterwork.web.site import Site

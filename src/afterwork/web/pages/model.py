@@ -3,8 +3,8 @@
 from markupsafe import Markup
 from starlette.requests import Request
 
-from afterwork.insight.classes_picture import picture
 from afterwork.insight.model import ModelView
+from afterwork.pictures.class_diagram import picture
 from afterwork.web.links import href
 from afterwork.web.page import Page, Shown
 from afterwork.web.site import Site

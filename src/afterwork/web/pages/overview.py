@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from afterwork.events import TriggerKind
 from afterwork.insight import MinuteSums
-from afterwork.web.charts import Bar, bars
+from afterwork.pictures.charts import Bar, bars
 from afterwork.web.page import Page, Shown
 from afterwork.web.site import Site
 

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from afterwork.control import told
 from afterwork.errors import BadRequest, shown
 from afterwork.insight import TicketFilter
-from afterwork.store.ticket_filter import QUALIFIERS, WANTED, Wanted
+from afterwork.store.tickets.filter import QUALIFIERS, WANTED, Wanted
 from afterwork.web.page import Act, Asked, Page, Shown
 from afterwork.web.site import Site
 

@@ -6,7 +6,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 
 from afterwork.insight.history import Minute
-from afterwork.web.charts import Bar, bars
+from afterwork.pictures.charts import Bar, bars
 from afterwork.web.page import Act, Asked, Page, Shown
 from afterwork.web.render import seconds
 from afterwork.web.site import Site

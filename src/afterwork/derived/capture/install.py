@@ -1,0 +1,193 @@
+"""Having the tables of an application captured, and seeing whether those of all have been without a gap."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import Connection, Table, update
+
+from afterwork.store.journal import tables as own
+from afterwork.store.journal.capture import Capture, Made, Plan, Watched, capture_on, known_on, watchable
+from afterwork.store.journal.continuity import Interruption, Marks, Shown, is_restored, reasons
+
+LEFT = "they are captured no more"
+OLDER = "an older Afterwork has captured them"
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What was done, a line each, and the tables of which changes may have been missed before."""
+
+    lines: tuple[str, ...]
+    gaps: tuple[Interruption, ...]
+
+    @property
+    def missed(self) -> list[str]:
+        """The names of these tables."""
+        return [gap.table for gap in self.gaps]
+
+
+def install(connection: Connection, application: str, tables: Sequence[Table]) -> Installed:
+    """Capture these tables for an application, and no others for it, within the transaction that is open. What other
+    applications want goes on being captured."""
+    return _Installing(capture_on(connection), application).install(watchable(tables))
+
+
+def has_moved(connection: Connection) -> bool:
+    """Whether a captured table does not look as it did when it was looked at last. One statement for all of them."""
+    return capture_on(connection).has_moved()
+
+
+def look(connection: Connection) -> list[Interruption]:
+    """The captured tables of which changes may have been missed since they were looked at last, of all applications.
+    Each is told once: what they look like now is remembered, within the transaction that is open."""
+    capture, known = capture_on(connection), known_on(connection)
+    shown = capture.shown()
+    missed = (_interruption(one, shown.get(one.id, Shown())) for one in known.values() if one.marks is not None)
+    found = [one for one in missed if one is not None]
+    shown = capture.settle(shown) if found else shown
+    for watched in known.values():
+        _remember(connection, watched, shown.get(watched.id, Shown()))
+    return found
+
+
+def _interruption(watched: Watched, shown: Shown) -> Interruption | None:
+    """What has happened to a captured table since it was looked at last; None if nothing of interest."""
+    before = watched.marks or {}
+    found = reasons(before, shown.marks)
+    if not found:
+        return None
+    return Interruption(watched.id, watched.name, found, shown.faults, is_restored(before, shown.marks))
+
+
+def _remember(connection: Connection, watched: Watched, shown: Shown) -> None:
+    if watched.made is None or (watched.marks, watched.fingerprint) == (shown.marks, shown.fingerprint):
+        return
+    values = {"marks": _written(shown.marks), "fingerprint": shown.fingerprint}
+    connection.execute(update(own.watch).where(own.watch.c.id == watched.id).values(values))
+
+
+@dataclass
+class _Installing:
+    """One installation at work. `shown` is what each captured table looks like."""
+
+    capture: Capture
+    application: str
+    lines: list[str] = field(default_factory=list)
+    gaps: dict[int, Interruption] = field(default_factory=dict)
+    known: dict[str, Watched] = field(default_factory=dict)
+    shown: dict[int, Shown] = field(default_factory=dict)
+
+    def install(self, tables: Sequence[Table]) -> Installed:
+        """Do all of it, in order."""
+        self.lines += self.capture.prepare()
+        self.known = known_on(self.capture.connection)
+        self._look(self.known.values())
+        here = {table.fullname for table in tables if self._see_to(table)}
+        for watched in list(self.known.values()):
+            if watched.name not in here:
+                self._leave(watched)
+        self.lines += self.capture.close()
+        self._remember()
+        return Installed(tuple(self.lines), tuple(self.gaps.values()))
+
+    def _look(self, tables: Iterable[Watched]) -> None:
+        """See whether changes have been missed, whoever wants the tables."""
+        found = self.capture.shown()
+        for watched in tables:
+            self.shown[watched.id] = shown = found.get(watched.id, Shown())
+            if watched.made is None:
+                continue
+            if watched.marks is None:
+                self.gaps[watched.id] = Interruption(watched.id, watched.name, (OLDER,), everywhere=True)
+            elif (missed := _interruption(watched, shown)) is not None:
+                self.gaps[watched.id] = missed
+
+    def _miss(self, watched: Watched, reasons: tuple[str, ...]) -> None:
+        self.gaps.setdefault(watched.id, Interruption(watched.id, watched.name, reasons))
+
+    def _see_to(self, table: Table) -> bool:
+        """Have a table captured. False if there is no such table."""
+        known = self.known.get(table.fullname)
+        before = known or Watched(max((one.id for one in self.known.values()), default=0) + 1, table.fullname)
+        plan = self._plan(before, table)
+        if plan is None:
+            return False
+        if plan.is_done and before.id not in self.gaps:
+            self._write(before, plan.watched)
+        else:
+            self._make(before, table, is_new=known is None)
+        return True
+
+    def _plan(self, watched: Watched, table: Table) -> Plan | None:
+        return self.capture.plan(watched, self.application, table, self.shown.get(watched.id, Shown()))
+
+    def _make(self, before: Watched, table: Table, *, is_new: bool) -> None:
+        """Make what is to be there, as it is needed once nobody else is at the table."""
+        self.capture.lock(before, table)
+        self._look([before])
+        plan = self._plan(before, table)
+        assert plan is not None, "the table is locked"
+        if not is_new and (found := plan.gaps):
+            self._miss(before, found)
+        self.lines.append(f"changes of {table.fullname} {_done_to(plan, self.gaps.get(before.id))}")
+        self.lines += [f"changes of {table.fullname}: {limit}" for limit in plan.shown.limits]
+        self._write(before, replace(plan.watched, made=Made(plan.columns, plan.definition), marks=None), is_new=is_new)
+        self.capture.make(plan)
+
+    def _leave(self, watched: Watched) -> None:
+        """Capture no more for this application what it does not want, or what is not there."""
+        rest = watched.wanted_by_others(self.application)
+        if watched.made is None or (rest.wanted and rest == watched):
+            return
+        if rest.wanted:
+            others = ", ".join(sorted(rest.wanted))
+            self.lines.append(f"changes of {watched.name} go on being captured for the application of {others}")
+            self._write(watched, rest)
+            return
+        self.capture.drop(watched)
+        self._write(watched, replace(rest, made=None, marks=None, fingerprint=None))
+        self.lines.append(f"changes of {watched.name} captured no more")
+        self._miss(watched, (LEFT,))
+
+    def _write(self, before: Watched, after: Watched, *, is_new: bool = False) -> None:
+        if after == before and not is_new:
+            return
+        self.known[after.name] = after
+        execute = self.capture.connection.execute
+        if is_new:
+            execute(own.watch.insert().values(id=after.id, name=after.name, **_row(after)))
+        else:
+            execute(update(own.watch).where(own.watch.c.id == after.id).values(_row(after)))
+
+    def _remember(self) -> None:
+        """Remember what the tables look like: those that were made just now as they are, all others as they were when
+        they were compared."""
+        made = [one for one in self.known.values() if one.made is not None and one.marks is None]
+        found: Mapping[int, Shown] = self.capture.settle(self.capture.shown()) if made else {}
+        for watched in self.known.values():
+            now = found if watched in made else self.shown
+            _remember(self.capture.connection, watched, now.get(watched.id, Shown()))
+
+
+def _row(watched: Watched) -> dict[str, Any]:
+    return {
+        "columns": json.dumps(watched.columns, ensure_ascii=False),
+        "valued": json.dumps(watched.valued, ensure_ascii=False),
+        "forms": json.dumps({name: form.name for name, form in (watched.forms or {}).items()}, ensure_ascii=False),
+        "wanted": json.dumps(watched.wanted, ensure_ascii=False),
+        "installed": None if watched.made is None else watched.made.written(),
+        "marks": None if watched.marks is None else _written(watched.marks),
+        "fingerprint": watched.fingerprint,
+    }
+
+
+def _written(marks: Marks) -> str:
+    return json.dumps(marks, ensure_ascii=False)
+
+
+def _done_to(plan: Plan, gap: Interruption | None) -> str:
+    if plan.watched.made is None:
+        return "captured"
+    return f"captured anew: {gap.why if gap else 'the model or Afterwork has changed'}"

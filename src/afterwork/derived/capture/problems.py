@@ -1,0 +1,64 @@
+"""What is wrong with the capture of an application's tables."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Table
+
+from afterwork.store.journal.capture import Plan, Watched, capture_on, known_on, watchable
+from afterwork.store.journal.continuity import Shown, reasons
+
+INSTALL_AGAIN = "Install again, with app.install(engine) or: afterwork install MODULE:APP --database URL"
+NOT_CAPTURED = (
+    "Values that are made of its rows stay as they are when these change. Take it out of the table, or have the values "
+    "made again by hand: afterwork recompute"
+)
+SEEN_TO = (
+    "Changes may have been missed. A running server sees that within a minute, and makes again what was made of the "
+    "table; so does installing again"
+)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with the capture of a table, and what to do."""
+
+    table: str
+    what: str
+    advice: str
+
+
+def problems(connection: Connection, application: str, tables: Sequence[Table]) -> list[Problem]:
+    """What is wrong with the capture of these tables. [] if every change of them is written down."""
+    capture, known = capture_on(connection), known_on(connection)
+    shown = capture.shown()
+    found = []
+    for table in watchable(tables):
+        watched = known.get(table.fullname, Watched(0, table.fullname))
+        now = shown.get(watched.id, Shown())
+        plan = capture.plan(watched, application, table, now)
+        found += [Problem(table.fullname, what, advice) for what, advice in _problems(watched, plan, now)]
+    return found
+
+
+def _problems(watched: Watched, plan: Plan | None, shown: Shown) -> Iterator[tuple[str, str]]:
+    if plan is None:
+        if watched.made is not None:
+            yield "is gone or has another name", "Bring it back, or install again without it"
+        return
+    if watched.made is None:
+        yield "is not watched yet", INSTALL_AGAIN
+        return
+    for name in plan.lost:
+        yield f"has no column {name}", "Add the column, or take it out of the model; then install again"
+    for limit in shown.limits:
+        yield limit, NOT_CAPTURED
+    faults = plan.faults
+    for fault in faults:
+        yield fault, INSTALL_AGAIN
+    if faults:
+        return
+    for reason in reasons(watched.marks or {}, shown.marks):
+        yield reason, SEEN_TO
+    if not plan.is_enough:
+        yield "is watched as an older model or another version of Afterwork had it", INSTALL_AGAIN

@@ -1,0 +1,106 @@
+"""What caches need in the database: capture on the watched tables, and the function that finds readers."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, Table, delete, select, text, update
+
+from afterwork.derived.capture import install as capture
+from afterwork.derived.cause import Cause, missed_changes, written
+from afterwork.derived.manifest.manifest_store import READERS
+from afterwork.derived.queue.due import UNCLAIMED
+from afterwork.derived.queue.registry import after_all_runs, made_of
+from afterwork.derived.tables import cache as caches
+from afterwork.derived.tables import definition as definitions
+from afterwork.derived.tables import due as dues
+from afterwork.store.database import Database
+from afterwork.store.journal.continuity import Interruption
+from afterwork.store.journal.entries import Entries, seen_by_now
+from afterwork.store.journal.tables import journal, recent
+
+_READERS_SOURCE = text("SELECT prosrc FROM pg_proc WHERE oid = to_regproc('afterwork_readers')")
+
+REPAIR = Cause("hand", who="repair")
+
+
+def to_install(database: Database) -> Sequence[str]:
+    """What a transaction begins with to be the only one that installs."""
+    return ("LOCK TABLE afterwork_watch IN SHARE ROW EXCLUSIVE MODE",) if database.dialect == "postgresql" else ()
+
+
+def to_repair(database: Database) -> Sequence[str]:
+    """The same, and the only one that takes changes, claims caches or ends their calculations."""
+    return (*to_install(database), *Entries(database.dialect).to_change_code)
+
+
+def to_look(database: Database) -> Sequence[str]:
+    """The same, for one who has other things to do, too."""
+    return ("SET LOCAL lock_timeout = '1s'", *to_repair(database)) if database.dialect == "postgresql" else ()
+
+
+def install(
+    database: Database, connection: Connection, application: str, tables: Sequence[Table], now: datetime
+) -> list[str]:
+    """Make or update what is missing for an application, within the transaction that is open. Returns what it did, a
+    line each. Where changes may have been missed, what was made of these tables is made again."""
+    done = capture.install(connection, application, tables)
+    lines = list(done.lines)
+    if database.dialect == "postgresql" and not _has_readers(connection):
+        connection.exec_driver_sql(READERS)
+        lines.append("function afterwork_readers created")
+    for statement in Entries(database.dialect).to_change_code if done.gaps else ():
+        connection.exec_driver_sql(statement)
+    return lines + list(make_good(database, connection, done.gaps, now))
+
+
+def make_good(database: Database, connection: Connection, gaps: Sequence[Interruption], now: datetime) -> Iterator[str]:
+    """Let the caches run again that ever read of tables of which changes may have been missed, in a transaction that
+    has begun as `Entries.to_change_code` says. Yields what it did, a line each."""
+    everywhere = [gap for gap in gaps if gap.everywhere]
+    if everywhere:
+        yield from all_again(database, connection, now, missed_changes(everywhere, now))
+        return
+    of_each: dict[int, list[Interruption]] = defaultdict(list)
+    for gap in gaps:
+        found = made_of(connection, gap.watch)
+        for number in found:
+            of_each[number].append(gap)
+        names = again(database, connection, found, now)
+        if names:
+            yield f"changes of {gap.table} may have been missed ({gap.why}): to run again are {', '.join(names)}"
+    for number, some in of_each.items():
+        _note(connection, missed_changes(some, now), definitions.c.id == number)
+
+
+def _note(connection: Connection, cause: Cause, *which: ColumnElement[bool]) -> None:
+    """Note why caches of definitions run again on all objects."""
+    connection.execute(update(definitions).where(*which).values(gap=written(cause)))
+
+
+def again(database: Database, connection: Connection, numbers: Iterable[int], now: datetime) -> Sequence[str]:
+    """Let caches of some definitions run again, on all objects that there are by now. Returns their names."""
+    some = list(numbers)
+    began = after_all_runs(connection, now, caches.c.definition.in_(some))
+    values = {"filled": False, "next_root": None, "done": 0, "began": began}
+    changed = update(definitions).where(definitions.c.id.in_(some)).values(values).returning(definitions.c.name)
+    names = connection.execute(changed).scalars().all()
+    claimed = dues.c.definition.in_(some), dues.c.claim.is_not(None)
+    connection.execute(update(dues).where(*claimed).values(UNCLAIMED))
+    database.wake_all(connection)
+    return sorted(names)
+
+
+def all_again(database: Database, connection: Connection, now: datetime, cause: Cause = REPAIR) -> list[str]:
+    """Let all caches run again. What they have seen is forgotten: after a restore, it means nothing any more."""
+    again(database, connection, connection.execute(select(definitions.c.id)).scalars(), now)
+    _note(connection, cause)
+    for table in (journal, recent):
+        connection.execute(delete(table))
+    connection.execute(update(caches).values(snapshot=seen_by_now(database.dialect), own=None, wrote=None))
+    return ["all caches are to run again"]
+
+
+def _has_readers(connection: Connection) -> bool:
+    source = connection.execute(_READERS_SOURCE).scalar()
+    return source is not None and source.strip() in READERS

@@ -1,0 +1,108 @@
+"""What made a cache stale, as a text that can be kept and read again."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from afterwork.store.journal.change import Change
+from afterwork.store.journal.continuity import Interruption
+from afterwork.store.journal.tracked_table import Watch
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why a cache was to run. `kind` is a change's kind, or "new", "fill", "gap", "time" or "hand"; for a change, what
+    changed, with old and new values where they are known; for a gap, `why` changes of the table may have been missed,
+    and at which moment that was noticed; by hand, `who` asked for it."""
+
+    kind: str
+    table: str | None = None
+    key: str | None = None
+    columns: tuple[str, ...] = ()
+    old: dict[str, str | None] | None = None
+    new: dict[str, str | None] | None = None
+    tx: int | None = None
+    moment: datetime | None = None
+    who: str | None = None
+    why: str | None = None
+
+    def __str__(self) -> str:
+        others = {
+            "new": "the object was new",
+            "time": "a moment has passed",
+            "hand": f"{self.who} asked for it",
+            "fill": "it was new, or its code had changed",
+            "gap": f"changes of {self.table} may have been missed: {self.why} (noticed at {self.moment})",
+            "I": f"{self._row} was added",
+            "D": f"{self._row} was deleted",
+            "T": f"{self.table} was emptied, or changed after a migration",
+        }
+        return others.get(self.kind) or f"{self._row} was changed: {', '.join(self._changed)}"
+
+    @property
+    def _row(self) -> str:
+        return f"{self.table} {self.key}" if self.key is not None else f"a row of {self.table}"
+
+    @property
+    def _changed(self) -> list[str]:
+        old, new = self.old or {}, self.new or {}
+        return [
+            f"{name} from {old[name]} to {new[name]}" if name in old and name in new else name for name in self.columns
+        ]
+
+
+def cause_of(change: Change, watch: Watch | None) -> Cause:
+    """A change as a cause."""
+    if watch is None:
+        return Cause(change.kind, tx=change.tx, moment=change.moment)
+    columns = tuple(watch.names(change.columns)) if change.kind == "U" else ()
+    return Cause(
+        change.kind,
+        watch.table.fullname,
+        None if change.key is None else str(change.key),
+        columns,
+        _image(change.old, columns, watch),
+        _image(change.new, columns, watch),
+        change.tx,
+        change.moment,
+    )
+
+
+def missed_changes(gaps: Sequence[Interruption], now: datetime) -> Cause:
+    """Return as a cause that changes of some tables may have been missed, which was noticed now."""
+    if len(gaps) == 1:
+        return Cause("gap", gaps[0].table, why=gaps[0].why, moment=now)
+    tables = ", ".join(gap.table for gap in gaps)
+    return Cause("gap", tables, why="; ".join(f"{gap.table}: {gap.why}" for gap in gaps), moment=now)
+
+
+def written(cause: Cause) -> str:
+    """A cause as it is kept."""
+    known = {name: value for name, value in vars(cause).items() if value not in (None, (), {})}
+    # A key on SQLite need not be a text that can be written again.
+    return json.dumps(known, default=_plain, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+
+
+def read_cause(text: str | None) -> Cause | None:
+    """A cause as it was kept."""
+    if text is None:
+        return None
+    found: dict[str, Any] = json.loads(text)
+    moment = found.get("moment")
+    return Cause(
+        **found
+        | {"columns": tuple(found.get("columns", ())), "moment": datetime.fromisoformat(moment) if moment else None}
+    )
+
+
+def _image(values: tuple[str | None, ...] | None, columns: tuple[str, ...], watch: Watch) -> dict[str, str | None]:
+    if values is None:
+        return {}
+    known = dict(zip(watch.valued, values, strict=False))
+    return {name: known[name] for name in columns if name in known}
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

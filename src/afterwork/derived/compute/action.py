@@ -1,0 +1,279 @@
+"""Running view models that are caches, and moving machines: one transaction, which sees one state of the database, and
+writes.
+
+It can't be split as a calculation can: what such a run writes depends on what it has read, also of the rows that it
+writes. If somebody changes those meanwhile, the transaction is refused, and the run repeated.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.orm import Mapper
+
+from afterwork.boundary import CONTAINED
+from afterwork.clock import telling_time
+from afterwork.derived.cause import Cause, written
+from afterwork.derived.compute.root_visibility import Itself, Sight
+from afterwork.derived.compute.store import Storer, pause_after
+from afterwork.derived.manifest.manifest_store import digest
+from afterwork.derived.manifest.reads import Reads
+from afterwork.derived.matching.matcher import Matcher
+from afterwork.derived.queue.due import Batch, Claimed, Mark
+from afterwork.derived.queue.registry import Definition
+from afterwork.derived.queue.rows import Left
+from afterwork.derived.tracking.active_recorder import untracked
+from afterwork.derived.tracking.recorder import Recorder
+from afterwork.errors import LaneTaken
+from afterwork.jobs.outcome import Raised, text_of, trace_of
+from afterwork.jobs.perform import Given, perform, tell
+from afterwork.jobs.roots import Roots
+from afterwork.jobs.run import Run, running
+from afterwork.jobs.session import RunSession
+from afterwork.model.derivation import DerivedCache, MachineCache, ViewModelCache
+from afterwork.model.external_id import parse
+from afterwork.model.machine.chart import Play
+from afterwork.model.work import ViewModelWork
+from afterwork.store import leases
+
+
+@dataclass
+class Attempt:
+    """One attempt to run a view model on one object: what it has seen and read so far; of the object `itself`, too.
+    `is_loaded` says that the object can be loaded, as far as is known."""
+
+    definition: Definition
+    batch: Batch
+    run: Run
+    now: datetime
+    snapshot: Any = None
+    recorder: Recorder | None = None
+    itself: Reads = field(default_factory=Reads)
+    is_loaded: bool = True
+    began: float = field(default_factory=time.perf_counter)
+
+    @property
+    def claimed(self) -> Claimed:
+        return self.batch.caches[0]
+
+    @property
+    def cache(self) -> ViewModelCache | MachineCache:
+        assert not isinstance(self.definition.cache, DerivedCache)
+        return self.definition.cache
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken so far."""
+        return time.perf_counter() - self.began
+
+    @property
+    def reads(self) -> Reads:
+        found = Reads() if self.recorder is None else self.recorder.reads()
+        found.add(self.itself)
+        return found
+
+
+@dataclass(frozen=True)
+class Renewer:
+    """Runs view models, each on one object."""
+
+    matcher: Matcher
+    storer: Storer
+    classes: Mapping[str, Mapper[Any]]
+    roots: Roots
+    recorder: Callable[[RunSession], Recorder]
+    itself: Callable[[Definition], Itself]
+
+    def renew(self, connection: Connection, attempt: Attempt) -> Raised | None:
+        """Run the one cache of a batch. Returns what its code raised, once that is written down.
+
+        Raises errors of the database; the claim remains then.
+        """
+        try:
+            with CONTAINED:
+                tokens = self._transaction(connection, attempt)
+        except Exception as error:
+            if attempt.recorder is None or self.matcher.database.is_not_the_jobs(error):
+                raise
+            return self._fail(connection, attempt, error)
+        if tokens is not None:
+            self.matcher.shapes.load(connection)
+            self.storer.learn(connection, attempt.definition, tokens)
+            if self.matcher.database.dialect == "postgresql":
+                self.check(connection, attempt.batch.claim)
+        return None
+
+    def check(self, connection: Connection, claim: str) -> None:
+        """After the commit of a run: see whether something has changed while it ran, and end its claim."""
+        learned: list[tuple[Definition, set[int]]] = []
+        with self.matcher.database.transaction(connection, self.matcher.entries.to_end):
+            finished = self.matcher.dues.finish(connection, claim)
+            if finished:
+                self.matcher.shapes.load(connection)  # the run may have been another server's
+            for stored in finished:
+                seen = self.matcher.heads.seen(connection, stored.cache)
+                tokens = set(self.matcher.manifests.tokens(connection, [stored.cache]).get(stored.cache, ()))
+                stale = self.storer.born_stale(connection, seen.snapshot, {stored.cache: tokens}, seen.own)
+                definition = self.matcher.definitions.by_id.get(stored.definition)
+                if definition is None:  # a server with another model has left it
+                    mark = Mark(
+                        stored.cache, stored.definition, now := self.storer.clock.now(), now, written(Cause("new"))
+                    )
+                    self.matcher.dues.mark(connection, [mark])
+                else:
+                    why = stale.get(stored.cache, stored.marked)
+                    self._go_on(connection, definition, stored.cache, why, stored.until)
+                    learned.append((definition, tokens))
+        for definition, tokens in learned:
+            self.storer.learn(connection, definition, tokens)
+
+    def never_run(self, connection: Connection, definition: Definition, claimed: Claimed) -> Reads:
+        """Return why a cache that could never run is to be tried again: its object has changed."""
+        root = parse(claimed.root, self.classes)
+        with self._session(connection) as session:
+            recorder = self.recorder(session)
+            recorder.not_loaded(root.mapper, root.key)
+            reads = recorder.reads()
+            self.itself(definition).add(reads, root.key, connection)
+        return reads
+
+    def _transaction(self, connection: Connection, attempt: Attempt) -> set[int] | None:
+        """The run itself, with all that it leaves. Returns its manifest; None if the object is not there any more."""
+        lane = attempt.cache.lane
+        if lane is not None:
+            leases.ensure_lanes(connection, [lane])
+        with self.matcher.database.watched_transaction(connection) as attempt.snapshot:
+            if lane is not None and not leases.lock_lane(connection, lane):
+                raise LaneTaken(lane)
+            if not self._perform(connection, attempt) and self._is_gone(connection, attempt):
+                return None
+            reads = attempt.reads
+            tokens = self.matcher.shapes.tokens_within(connection, reads)
+            seen, own = self.matcher.entries.seen_by_writer(connection, attempt.snapshot)
+            self._leave(connection, attempt, seen, own, tokens, None)
+            if self.matcher.database.dialect == "postgresql":
+                self.matcher.dues.stored(connection, attempt.batch, reads.due)
+            else:  # nobody can have changed anything meanwhile
+                self.matcher.dues.end(connection, attempt.batch, [attempt.claimed.cache])
+                self._go_on(connection, attempt.definition, attempt.claimed.cache, None, reads.due)
+            self.matcher.reached("before commit", attempt.definition.name)
+        self.matcher.reached("after commit", attempt.definition.name)
+        return tokens
+
+    def _is_gone(self, connection: Connection, attempt: Attempt) -> bool:
+        """Whether an object that was not seen is gone. Its cache is, then. Of one that is hidden, it rests."""
+        key = attempt.definition.key_of(attempt.claimed.root)
+        if attempt.definition.objects.there(connection, [key]):
+            return False
+        self.matcher.heads.drop(connection, [attempt.claimed.cache])
+        return True
+
+    def _perform(self, connection: Connection, attempt: Attempt) -> bool:
+        with self._session(connection) as session:
+            sight = Sight(session, self.roots.is_plain)
+            attempt.recorder = self.recorder(session)
+            obj = self._loaded(attempt, session)
+            key = attempt.definition.key_of(attempt.claimed.root)
+            self.itself(attempt.definition).add(attempt.itself, key, connection, sight)
+            if obj is None:
+                return False
+            with telling_time(self.storer.clock), attempt.recorder.recording():
+                _act(attempt, obj, Given(session), attempt.recorder)
+            session.flush()
+        self.matcher.reached("ran", attempt.definition.name)
+        return True
+
+    def _loaded(self, attempt: Attempt, session: RunSession) -> object | None:
+        """The object, as far as it is seen. One that can't be loaded is tried again when its rows change."""
+        root = parse(attempt.claimed.root, self.classes)
+        try:
+            with CONTAINED:
+                return self.roots.load(session, [root]).get(root)
+        except Exception:
+            attempt.is_loaded = False
+            if attempt.recorder is not None:
+                attempt.recorder.not_loaded(root.mapper, root.key)
+            self.itself(attempt.definition).add(attempt.itself, root.key, session.connection())
+            raise
+
+    def _leave(
+        self, connection: Connection, attempt: Attempt, seen: Any, own: int | None, tokens: set[int], raised: str | None
+    ) -> None:
+        claimed, number = attempt.claimed, digest(tokens)
+        self.matcher.heads.ran(
+            connection, [Left.of_run(claimed, seen, own, number, attempt.now, attempt.seconds, raised)]
+        )
+        if number != claimed.digest:
+            self.matcher.manifests.save(connection, {claimed.cache: tokens})
+
+    def _go_on(
+        self, connection: Connection, definition: Definition, cache: int, stale: str | None, until: datetime | None
+    ) -> None:
+        marks = self.storer.next_marks(definition, cache, stale, until)
+        self.matcher.dues.mark(connection, marks)
+
+    def _fail(self, connection: Connection, attempt: Attempt, error: Exception) -> Raised:
+        """After the rollback: tell the view model, and write what it had read, so that changes of that run it again."""
+        raised = Raised(text_of(error), None, attempt.seconds, trace_of(error))
+        tokens = self.storer.tokens(connection, attempt.definition, attempt.reads)
+        try:
+            with CONTAINED:
+                self._write_failure(connection, attempt, tokens, raised, error if attempt.is_loaded else None)
+        except Exception as second:
+            if self.matcher.database.is_not_the_jobs(second):
+                raise
+            raised = raised.with_second(second)
+            self._write_failure(connection, attempt, tokens, raised, None)
+        return raised
+
+    def _write_failure(
+        self, connection: Connection, attempt: Attempt, tokens: set[int], raised: Raised, telling: Exception | None
+    ) -> None:
+        claimed, definition = attempt.claimed, attempt.definition
+        with self.matcher.database.transaction(connection, self.matcher.entries.to_end):
+            if telling is not None:
+                self._tell(connection, attempt, telling, raised.text)
+            if not self.matcher.dues.end(connection, attempt.batch, [claimed.cache]):
+                return
+            self._leave(connection, attempt, attempt.snapshot, None, tokens, raised.text)
+            stale = self.storer.born_stale(connection, attempt.snapshot, {claimed.cache: tokens})
+            later = attempt.now + pause_after(claimed.attempts)
+            until = attempt.reads.due
+            again = attempt.now if stale else later if until is None else min(later, until)
+            mark = Mark(claimed.cache, definition.id, again, attempt.now, claimed.cause, attempts=claimed.attempts + 1)
+            self.matcher.dues.mark(connection, [mark])
+
+    def _tell(self, connection: Connection, attempt: Attempt, error: Exception, text: str) -> None:
+        with self._session(connection) as session:
+            obj = self._loaded(attempt, session)
+            if obj is not None and isinstance(attempt.cache, ViewModelCache):
+                tell(_work(attempt.cache), obj, attempt.run, Given(session), error, text)
+                session.flush()
+
+    @contextmanager
+    def _session(self, connection: Connection) -> Iterator[RunSession]:
+        session = RunSession(connection)
+        try:
+            yield session
+        finally:
+            session.end()
+
+
+def _act(attempt: Attempt, obj: object, given: Given, recorder: Recorder) -> None:
+    match attempt.cache:
+        case ViewModelCache() as cache:
+            perform(_work(cache), obj, attempt.run, given)
+        case MachineCache(machine=machine):
+            with running(attempt.run):
+                play = Play(machine, obj, moving=untracked)
+                play.go_on()
+                recorder.restart()  # only why it stays where it has come to is a reason to look again
+                play.enabled()
+
+
+def _work(cache: ViewModelCache) -> ViewModelWork:
+    return ViewModelWork(cache.name, cache.root.class_, cache.view_model)

@@ -1,0 +1,98 @@
+"""Filling: a cache that is new, or whose code has changed, runs on all objects that are there, a chunk at a time.
+
+New objects come by the journal, and first. How far filling has come is a row of the database, so it goes on after a
+crash where it was.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select, update
+
+from afterwork.derived.cause import Cause, read_cause
+from afterwork.derived.matching.matcher import Matcher
+from afterwork.derived.queue.registry import Definition, after_all_runs
+from afterwork.derived.tables import cache as caches
+from afterwork.derived.tables import definition as definitions
+from afterwork.derived.tables import due as dues
+from afterwork.derived.tracking.unfound_rows import missed
+from afterwork.store.journal.key_walk import Walk
+
+CHUNK = 1000
+
+
+@dataclass(frozen=True)
+class Filler:
+    """Adds the caches of objects that were there before."""
+
+    matcher: Matcher
+
+    def begin(self, connection: Connection, now: datetime) -> None:
+        """Begin to fill each cache that is new, or whose code is not the one that its values come from."""
+        c = definitions.c
+        known = {row.id: row for row in connection.execute(select(c.id, c.checksum, c.root_watch))}
+        for definition in self.matcher.definitions:
+            checksum, watch = definition.cache.checksum, definition.watch.id
+            if known[definition.id].root_watch != watch:
+                connection.execute(update(definitions).where(c.id == definition.id).values(root_watch=watch))
+            if known[definition.id].checksum == checksum:
+                if self.matcher.heads.forget_unnamed(connection, definition):
+                    self.matcher.definitions.look_through(connection, definition)  # by newer code, they may have one
+                continue
+            total = connection.execute(
+                select(func.count()).select_from(definition.objects.keys.subquery())
+            ).scalar_one()
+            connection.commit()
+            # With nobody just storing what other code came to, and nobody doing so later.
+            with self.matcher.database.transaction(connection, self.matcher.entries.to_change_code):
+                began = after_all_runs(connection, now, caches.c.definition == definition.id)
+                other = update(definitions).where(c.id == definition.id, c.checksum.is_distinct_from(checksum))
+                start = other.values(checksum=checksum, codes=c.codes + 1, began=began, total=total, gap=None)
+                if connection.execute(start.values(next_root=None, filled=False, done=0)).rowcount:
+                    self.matcher.dues.release_all(connection, definition.id)
+        self.matcher.definitions.load(connection)
+        connection.commit()
+
+    def step(self, connection: Connection, definition: Definition, now: datetime) -> bool:
+        """Add the next chunk of one cache. False if somebody else is at it, or the end is reached."""
+        c = definitions.c
+        # With nobody just taking: who makes a cache at once counts on nobody claiming it meanwhile.
+        with self.matcher.database.transaction(connection, self.matcher.entries.to_end):
+            row = connection.execute(
+                select(c.next_root, c.done, c.began, c.gap)
+                .where(c.id == definition.id, ~c.filled)
+                .with_for_update(skip_locked=True)
+            ).one_or_none()
+            if row is None:
+                return False
+            keys, last = Walk(definition.watch).chunk(connection, row.next_root, CHUNK)
+            if keys:
+                roots, unnamed = definition.roots_of(
+                    keys, self.matcher.dialect, missed(connection, definition.watch, keys)
+                )
+                if not definition.objects.are_all_rows:
+                    there = definition.there(connection, roots)
+                    roots = [root for root in roots if root in there]
+                cause = read_cause(row.gap) or Cause("fill")
+                self.matcher.heads.add(connection, definition, roots, now, cause, fill_since=row.began)
+                self.matcher.heads.fail(connection, definition, unnamed, now)
+                progress = {"next_root": last, "done": row.done + len(roots) + len(unnamed)}
+            else:
+                self._drop_gone(connection, definition, row.began)
+                progress = {"filled": True, "gap": None}
+            connection.execute(update(definitions).where(c.id == definition.id).values(progress))
+        return bool(keys)
+
+    def _drop_gone(self, connection: Connection, definition: Definition, began: datetime) -> None:
+        """Drop the caches of objects that filling has not met, and that are not there: they were deleted while nobody
+        took note of it."""
+        c = caches.c
+        waits = select(dues.c.cache).where(dues.c.cache == c.id).exists()
+        old = select(c.id, c.root).where(
+            c.definition == definition.id, c.computed.is_(None) | (c.computed < began), ~waits
+        )
+        rows = connection.execute(old).all()
+        for start in range(0, len(rows), CHUNK):
+            some = {row.root: row.id for row in rows[start : start + CHUNK]}
+            there = definition.there(connection, some)
+            self.matcher.heads.drop(connection, [number for root, number in some.items() if root not in there])

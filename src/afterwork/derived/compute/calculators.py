@@ -1,0 +1,20 @@
+"""The calculators of a model's derived members."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from afterwork.derived.compute.python import Calculator
+from afterwork.derived.compute.sql import SqlCalculator
+from afterwork.derived.queue.registry import Definition
+
+
+@dataclass(frozen=True)
+class Calculators:
+    """How the value of each definition is calculated: all can in Python, some in SQL as well."""
+
+    python: Mapping[int, Calculator]
+    sql: Mapping[int, SqlCalculator]
+
+    def of(self, definition: Definition) -> Calculator | SqlCalculator:
+        """The quickest way."""
+        return self.sql.get(definition.id) or self.python[definition.id]

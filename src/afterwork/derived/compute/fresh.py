@@ -1,0 +1,215 @@
+"""`aw.fresh` and `aw.is_stale`: values that are right as of now, whatever the server has not come to yet."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Connection, Executable, select
+from sqlalchemy.orm import InstanceState, Mapper, QueryableAttribute, Session
+from sqlalchemy.orm.attributes import instance_state, set_committed_value
+
+from afterwork.clock import SystemClock
+from afterwork.derived.compute.column_limits import checked
+from afterwork.derived.compute.column_result import ResultColumn
+from afterwork.derived.manifest.manifest_store import is_own_write
+from afterwork.derived.manifest.read_pattern import Row, key_in, shape_of
+from afterwork.derived.matching.matcher import Matcher
+from afterwork.derived.queue.registry import Definition
+from afterwork.derived.tables import cache as caches
+from afterwork.derived.tables import due as dues
+from afterwork.derived.tracking.active_recorder import listening
+from afterwork.derived.tracking.attributes import instrument
+from afterwork.errors import BadRequest, CircularCaches, OtherThread
+from afterwork.model.derivation import DerivedCache
+from afterwork.model.external_id import external_id
+from afterwork.model.inspection import read_model
+from afterwork.model.later import session as session_of
+from afterwork.settings import Settings
+from afterwork.sources.derived.assembly import matcher_of
+from afterwork.store.database import database_of
+from afterwork.store.journal.change import Change
+
+
+def is_stale(obj: object, name: str) -> bool:
+    """Whether a calculated member of an object, or a view model that is a cache, is not right as of now: something that
+    it read has changed, also by way of others, or it has never run. In the transaction of the object's session, which
+    is flushed before.
+
+    Raises `BadRequest` if the object has no such cache, `NoSession` if it is in no session.
+    """
+    looking, definition = _looking(obj, name)
+    return looking.is_stale(definition, external_id(obj))
+
+
+def fresh(obj: object, name: str) -> Any:
+    """The value of a calculated member that is right as of now: the stored one if it is, else one that is calculated
+    here, with all stale values that it is made of. It is not stored; that is the server's. In the transaction of the
+    object's session, which is flushed before.
+
+    Raises `BadRequest` if the object has no such member, `NoSession` if it is in no session, `CircularCaches` if it is
+    made of itself, `BadValue` if it can't be stored, and what the calculation raises.
+    """
+    looking, definition = _looking(obj, name)
+    if not isinstance(definition.cache, DerivedCache):
+        raise BadRequest(f"{name} is a view model, which has no value. Ask aw.is_stale, or run it with aw.later.")
+    instrument(instance_state(obj).mapper.registry.mappers)
+    with Session(looking.connection, autoflush=False) as session:
+        twin = session.get_one(type(obj), instance_state(obj).identity)
+        with listening(_Freshening(looking)):
+            return getattr(twin, definition.cache.member)
+
+
+def _looking(obj: object, name: str) -> "tuple[_Looking, Definition]":
+    session = session_of(obj)
+    session.flush()
+    connection = session.connection()
+    model = read_model(instance_state(obj).mapper.registry)
+    cache = model.cache_of(obj, name)
+    matcher = matcher_of(database_of(connection.engine, Settings()), model, connection)
+    looking = _Looking(connection, matcher)
+    return looking, matcher.definitions.of(cache)
+
+
+@dataclass
+class _Looking:
+    """What one question needs to know, each asked once."""
+
+    connection: Connection
+    matcher: Matcher
+    _known: dict[int, bool] = field(default_factory=dict)
+    _values: dict[str, Any] = field(default_factory=dict)
+    _going_on: list[str] = field(default_factory=list)
+
+    def calculated(self, definition: Definition, cache: DerivedCache, obj: object) -> Any:
+        """Return what a stale member is as of now. It is calculated in a session of its own, as always, so that it
+        finds nothing on its objects that others have left there."""
+        name = f"{definition.name} of {external_id(obj)}"
+        if name in self._going_on:
+            raise CircularCaches([*self._going_on[self._going_on.index(name) :], name])
+        if name not in self._values:
+            self._going_on.append(name)
+            with Session(self.connection, autoflush=False) as session, listening(_Freshening(self)):
+                twin = session.get_one(type(obj), instance_state(obj).identity)
+                value = getattr(twin, cache.derived.name)()
+            self._values[name] = self._as_stored(definition, cache, value)
+            self._going_on.pop()
+        return self._values[name]
+
+    def _as_stored(self, definition: Definition, cache: DerivedCache, value: Any) -> Any:
+        """Return what would be read of a result if it were stored: what is made of it is made of that."""
+        fit = checked(cache.column, cache.name, value)
+        if definition.target is None:
+            return fit
+        column = ResultColumn(self.matcher.database, definition.target.table, cache.column, definition.name)
+        return column.come_back(self.connection, fit)
+
+    def is_stale(self, definition: Definition, root: str) -> bool:
+        numbers = self.matcher.heads.numbers(self.connection, definition, [root])
+        return root not in numbers or self._is_stale(numbers[root])
+
+    def _is_stale(self, number: int) -> bool:
+        if number not in self._known:
+            self._known[number] = False  # in a circle, the others decide
+            self._known[number] = self._is_due(number) or self._is_touched(number) or self._has_stale_feeder(number)
+        return self._known[number]
+
+    def _is_due(self, number: int) -> bool:
+        since = select(dues.c.cache).where(dues.c.cache == number, dues.c.since.is_not(None))
+        never = select(caches.c.id).where(caches.c.id == number, caches.c.computed.is_(None))
+        return self.connection.execute(since.union_all(never)).first() is not None
+
+    def _is_touched(self, number: int) -> bool:
+        tokens = self._tokens(number)
+        return not self._touched.isdisjoint(tokens) or self._is_overwritten(number, tokens)
+
+    def _is_overwritten(self, number: int, tokens: set[int]) -> bool:
+        """Whether somebody else has written the value."""
+        by = [tx for tx, some in self._overwritten if not tokens.isdisjoint(some)]
+        if not by:
+            return False
+        wrote = self.connection.execute(select(caches.c.wrote).where(caches.c.id == number)).scalar()
+        return not all(is_own_write(tx, wrote, self.matcher.dialect.name) for tx in by)
+
+    def _has_stale_feeder(self, number: int) -> bool:
+        return any(self.is_stale(definition, root) for definition, root in self._feeders(number))
+
+    @cached_property
+    def _touched(self) -> set[int]:
+        """What was changed and not matched yet."""
+        return {token for change in self._waiting for token in self.matcher.shapes.touched(change)}
+
+    @cached_property
+    def _overwritten(self) -> list[tuple[int, list[int]]]:
+        """The values that were written and not matched yet, each time by which transaction."""
+        return [(change.tx, self.matcher.shapes.overwritten(change)) for change in self._waiting]
+
+    @cached_property
+    def _waiting(self) -> Sequence[Change]:
+        return self.matcher.entries.waiting(self.connection)
+
+    def _tokens(self, number: int) -> set[int]:
+        return set(self.matcher.manifests.tokens(self.connection, [number]).get(number, ()))
+
+    def _feeders(self, number: int) -> Iterator[tuple[Definition, str]]:
+        """The caches that write what a cache has read."""
+        for token in self._tokens(number):
+            shape, key = self.matcher.shapes.shape(shape_of(token)), key_in(token)
+            if isinstance(shape, Row) and key is not None:
+                for definition in self.matcher.definitions.writing(shape.watch, shape.columns):
+                    for root in definition.roots_of([key], self.matcher.dialect)[0]:
+                        yield definition, root
+
+
+class _Freshening:
+    """Has stale members calculated at the moment in which they are read."""
+
+    def __init__(self, looking: _Looking) -> None:
+        self.members: dict[int, set[InstanceState[Any]]] = {}
+        self.watched: Collection[object] = ()
+        self._looking = looking
+
+    def first_of(self, attribute: QueryableAttribute[Any]) -> set[InstanceState[Any]]:
+        for definition in self._looking.matcher.definitions:
+            cache = definition.cache
+            if not isinstance(cache, DerivedCache) or cache.member != attribute.key:
+                continue
+            if issubclass(attribute.parent.mapper.class_, cache.root.class_):
+                return self.members.setdefault(id(attribute), _Calculating(self._looking, definition, cache))
+        return set()
+
+    def known(self, mapper: Mapper[Any], identity: object) -> object | None:
+        return None
+
+    def before_member(self, state: InstanceState[Any], key: str) -> None: ...
+    def before_end(self, state: InstanceState[Any], key: str) -> None: ...
+    def end(self, state: InstanceState[Any], key: str, value: Any) -> None: ...
+    def end_failed(self, state: InstanceState[Any], key: str) -> None: ...
+    def asked_for(self, mapper: Mapper[Any], identity: object, found: object | None) -> None: ...
+    def statement(
+        self, statement: Executable, parameters: Any, connection: Connection, *, entities: bool = True
+    ) -> None: ...
+    def depends_on(self, thing: object) -> None: ...
+    def missed(self, error: OtherThread) -> None: ...
+    def passed(self, moment: datetime) -> bool:
+        return moment <= SystemClock().now()
+
+
+class _Calculating(set[InstanceState[Any]]):
+    """The objects of which a calculated member was read, each right by now."""
+
+    def __init__(self, looking: _Looking, definition: Definition, cache: DerivedCache) -> None:
+        super().__init__()
+        self._looking, self._definition, self._cache = looking, definition, cache
+
+    def __bool__(self) -> bool:
+        return True
+
+    def add(self, state: InstanceState[Any]) -> None:
+        obj = state.obj()
+        if state in self or obj is None:
+            return
+        if self._looking.is_stale(self._definition, external_id(obj)):
+            set_committed_value(obj, self._cache.member, self._looking.calculated(self._definition, self._cache, obj))
+        super().add(state)

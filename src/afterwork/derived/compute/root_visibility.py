@@ -1,0 +1,73 @@
+"""What the object itself, that a run is about, adds to what the run has read: that it is there, is of its class and can
+be seen, and what others write into the column of the result."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, event
+from sqlalchemy.orm import ORMExecuteState, Session
+
+from afterwork.derived.manifest.reads import Reads
+from afterwork.derived.queue.registry import Definition
+from afterwork.derived.tracking.column_map import Part, Places
+from afterwork.derived.tracking.extent import Identity
+from afterwork.derived.tracking.query import StatementReader
+from afterwork.derived.tracking.statement_kinds import questions_beside
+from afterwork.store.direct import own
+
+
+class Sight:
+    """The statement by which a session has loaded objects, as the program's own listeners have made it: they may hide
+    some. None where they have left it alone."""
+
+    def __init__(self, session: Session, asks_plainly: Callable[[Any], bool]) -> None:
+        self.statement: Select[Any] | None = None
+        self.parameters: Mapping[str, Any] = {}
+        self._asks_plainly = asks_plainly
+        self._is_over = False
+        event.listen(session, "do_orm_execute", self._execute)
+
+    @own
+    def _execute(self, state: ORMExecuteState) -> None:
+        if self._is_over or state.is_relationship_load or state.is_column_load:
+            return
+        self._is_over = True
+        statement: Any = state.statement
+        if not self._asks_plainly(statement):
+            self.statement, self.parameters = statement, dict(state.parameters or {})  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Itself:
+    """What reading the object of a cache depends on, by whoever runs the cache."""
+
+    definition: Definition
+    places: Places
+    reader: StatementReader
+
+    def add(self, reads: Reads, key: Identity, connection: Connection, sight: Sight | None = None) -> None:
+        """Add to what a run has read of others. Raises `CantTrack` for what hides objects and can't be tracked."""
+        mapper, written = self.definition.cache.root, self.definition.written
+        for watch, kinds in self.definition.objects.tables.items():
+            number = self.places.key(watch, mapper, key)
+            if number is not None and written is not None and written[0] == watch.id and written[1]:
+                reads.of_itself(watch.id, number, kinds, written[1])
+            else:
+                self.places.row(reads, Part(watch, kinds), mapper, key)
+        if sight is not None and sight.statement is not None:
+            self._add_sight(reads, key, connection, sight.statement, sight.parameters)
+
+    def _add_sight(
+        self, reads: Reads, key: Identity, connection: Connection, statement: Any, parameters: Mapping[str, Any]
+    ) -> None:
+        """What decides whether this one object is found by the statement that has asked for many."""
+        columns = self.definition.cache.root.primary_key
+        mine = {f"own_{number}": value for number, value in enumerate(key)}
+        alone = statement.where(*(column == bindparam(name) for column, name in zip(columns, mine, strict=True)))
+        found = Reads()
+        keys = {name: [key[0] if len(key) == 1 else key] for name in parameters if name == "keys"}
+        self.reader.read(alone, {**parameters, **keys, **mine}, connection, found)
+        for beside in questions_beside(statement):
+            self.reader.read(beside, {}, connection, found)
+        reads.add(found)

@@ -1,0 +1,74 @@
+"""Why a machine stays where it is: its transitions without an event, and what each guard says and reads."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from statemachine.transition import Transition
+
+from afterwork.boundary import CONTAINED
+from afterwork.derived.manifest.reads import Reads
+from afterwork.derived.tracking.recorder import Recorder
+from afterwork.model.machine.chart import Play
+from afterwork.model.machine.declare import Machine
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A guard: whether it holds now, None if it raises `error`; and what it reads, in words."""
+
+    name: str
+    holds: bool | None
+    error: str | None
+    reads: tuple[str, ...]
+
+    def __str__(self) -> str:
+        says = f"raises {self.error}" if self.holds is None else "holds" if self.holds else "does not hold"
+        return f"{self.name} {says}" + (f" (it reads {'; '.join(self.reads)})" if self.reads else "")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A transition without an event, out of the state that the machine is in."""
+
+    target: str
+    guards: tuple[Guard, ...]
+
+    def __str__(self) -> str:
+        if not self.guards:
+            return f"It goes on to {self.target}, which nothing guards."
+        return f"It would go to {self.target}, but " + ", and ".join(map(str, self.guards)) + "."
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Finds the steps of an object. `words` says what was read."""
+
+    recorder: Callable[[], Recorder]
+    words: Callable[[Reads], Iterator[str]]
+
+    def of(self, machine: Machine, obj: Any) -> tuple[Step, ...]:
+        """The steps out of where the object is, the innermost state's first, as they are tried."""
+        stored = machine.stored(obj)
+        if stored is None:
+            return ()
+        play = Play(machine, obj)
+        active = {state.value: state for state in machine.states.active(stored)}
+        tried = [one for one in machine.eventless if one.source.value in active]
+        depth = {value: len(list(state.ancestors())) for value, state in active.items()}
+        tried.sort(key=lambda one: -depth[one.source.value])
+        return tuple(self._step(play, one) for one in tried)
+
+    def _step(self, play: Play, transition: Transition) -> Step:
+        target = ", ".join(one.id for one in transition.targets) or transition.source.id
+        return Step(target, tuple(self._guard(*guard) for guard in play.guards(transition)))
+
+    def _guard(self, name: str, ask: Callable[[], bool]) -> Guard:
+        recorder = self.recorder()
+        holds, error = None, None
+        try:
+            with CONTAINED, recorder.recording():
+                holds = ask()
+        except Exception as raised:
+            error = f"{type(raised).__name__}: {raised}"
+        return Guard(name, holds, error, tuple(self.words(recorder.reads())))

@@ -1,0 +1,310 @@
+"""The caches of the model as the database knows them, and the order in which they run."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Dialect, func, select, update
+from sqlalchemy.exc import IntegrityError
+
+from afterwork.derived.manifest.read_patterns import Shapes
+from afterwork.derived.tables import cache as caches
+from afterwork.derived.tables import definition as definitions
+from afterwork.derived.tables import shape as shapes
+from afterwork.derived.tables import use as uses
+from afterwork.derived.tracking.extent import Objects
+from afterwork.errors import BadRequest, MalformedExternalId, UnnamedObject, shown
+from afterwork.model.derivation import Cache, DerivedCache
+from afterwork.model.external_id import parse, root_id, unnamed
+from afterwork.store.journal.tracked_table import Watch, Watches
+from afterwork.store.journal.values import is_written_otherwise
+
+NO_PRIORITY = 2147483647
+
+
+@dataclass(frozen=True, eq=False)
+class Definition:
+    """A cache of the model, with its number in this database, and the watches of its root's table and of the one that
+    it writes to (None for a view model, which may write to any). `objects` are those that have the cache."""
+
+    id: int
+    cache: Cache
+    watch: Watch
+    target: Watch | None
+    objects: Objects
+
+    @property
+    def name(self) -> str:
+        return self.cache.name
+
+    def root_of(self, key: int | str, dialect: Dialect, watch: Watch | None = None) -> str:
+        """The external id of the object whose row, in its table or another one of its tables, has this key in the
+        journal. Raises `UnnamedObject`."""
+        mapper = self.cache.root
+        if is_written_otherwise(watch or self.watch, key, dialect):
+            raise self.unfound(key, watch or self.watch)
+        try:
+            if (watch is None or watch is self.watch) and self._is_plain(key):
+                return root_id(mapper, (key,))
+            return root_id(mapper, self.objects.identity(watch or self.watch, key, dialect))
+        except Exception as error:  # whatever the types of the model raise
+            why = f"A row of {self.watch.table.fullname} has the key {shown(key)}: {error}"
+            raise UnnamedObject(unnamed(mapper, key), why) from error
+
+    def unfound(self, key: int | str, watch: Watch) -> UnnamedObject:
+        """An object whose row the model does not find by the key that it reads of it."""
+        why = (
+            f"A row of {watch.table.fullname} has the key {shown(key)}, which is written in another way than the model "
+            "writes it, so that the model finds no such row."
+        )
+        return UnnamedObject(unnamed(self.cache.root, key), why)
+
+    def _is_plain(self, key: int | str) -> bool:
+        return type(key) is int and self.watch.has_plain_key
+
+    def roots_of(
+        self, keys: Iterable[int | str], dialect: Dialect, missed: Collection[int | str] = ()
+    ) -> tuple[list[str], list[UnnamedObject]]:
+        """The external ids of the objects with these keys, and those that have none, as those have that are missed."""
+        named: list[str] = []
+        unnamed: list[UnnamedObject] = []
+        for key in keys:
+            if key in missed:
+                unnamed.append(self.unfound(key, self.watch))
+                continue
+            try:
+                named.append(self.root_of(key, dialect))
+            except UnnamedObject as error:
+                unnamed.append(error)
+        return named, unnamed
+
+    def there(self, connection: Connection, roots: Iterable[str]) -> set[str]:
+        """Those of some external ids that are those of objects now. One that can't be read is none."""
+        keys: dict[tuple[Any, ...], str] = {}
+        for root in roots:
+            with suppress(MalformedExternalId):
+                keys[self.key_of(root)] = root
+        return {keys[key] for key in self.objects.there(connection, keys)}
+
+    def key_of(self, root: str) -> tuple[Any, ...]:
+        """The primary key of the object that has this external id."""
+        mapper = self.cache.root
+        return parse(root, {mapper.class_.__name__: mapper}).key
+
+    @cached_property
+    def written(self) -> tuple[int, int] | None:
+        """The watch and column that it writes. None for a view model."""
+        if not isinstance(self.cache, DerivedCache) or self.target is None:
+            return None
+        return self.target.id, self.target.mask([self.cache.column.name])
+
+
+class Definitions:
+    """All caches of a model. `order` is learned from what their runs read. `left` is told of each that this server runs
+    no more."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        caches: Iterable[Cache],
+        watches: Watches,
+        known: Shapes,
+        left: Callable[[str], None],
+    ) -> None:
+        self._shapes = known
+        self._left = left
+        self._order: Order | None = None
+        self._uses: dict[int, set[int]] = defaultdict(set)
+        self.version = 0
+        """A number that is another one as soon as the database knows of other definitions, or of other code."""
+        self.others = False
+        """Whether the database knows of definitions that this model has not."""
+        self.mine: Mapping[int, Definition] = {}
+        """Those that this server runs: the values of the others come from other code, which a server has brought that
+        was started later."""
+        numbers = {row.name: row.id for row in connection.execute(select(definitions.c.name, definitions.c.id))}
+        self.by_id: Mapping[int, Definition] = {
+            number: Definition(number, cache, watch, _target(cache, watches), Objects(cache.root, watches))
+            for cache in caches
+            if (number := numbers.get(cache.name)) is not None and (watch := watches.of(cache.table)) is not None
+        }
+        self.load(connection)
+
+    def __iter__(self) -> Iterator[Definition]:
+        return iter(self.by_id.values())
+
+    def of(self, cache: Cache) -> Definition:
+        """A cache of the model as the database knows it. Raises `BadRequest` if it does not."""
+        found = next((one for one in self if one.cache is cache), None)
+        if found is None:
+            raise BadRequest(f"The database does not know of {cache.name} yet: no server has run since it is there.")
+        return found
+
+    def writing(self, watch: int, columns: int) -> Iterator[Definition]:
+        """Those that write any of some columns of a watched table."""
+        for found in self:
+            if found.written is not None and found.written[0] == watch and found.written[1] & columns:
+                yield found
+
+    @property
+    def uses(self) -> int:
+        """How many kinds of reads are known, of all definitions."""
+        return sum(map(len, self._uses.values()))
+
+    def load(self, connection: Connection) -> None:
+        """Learn what the runs of other servers have read, and which code they have."""
+        c = definitions.c
+        codes = {row.id: row for row in connection.execute(select(c.id, c.checksum, c.codes))}
+        self.version = sum(1 + row.codes for row in codes.values())
+        self.others = not codes.keys() <= self.by_id.keys()
+        before = self.mine
+        self.mine = {number: one for number, one in self.by_id.items() if one.cache.checksum == codes[number].checksum}
+        for number in before.keys() - self.mine.keys():
+            self._left(before[number].name)
+        found = connection.execute(select(uses.c.definition, uses.c.shape)).all()
+        self._shapes.load(connection)  # at least those that are in use
+        for row in found:
+            self._uses[row.definition].add(row.shape)
+        self._order = None
+
+    def fill_others(self, connection: Connection) -> None:
+        """Have the caches looked through that this model has not: objects that are new to them have been taken note of
+        by a server that can't tell. Those that ran are right; the others will be added."""
+        c = definitions.c
+        others = c.filled, c.id.not_in(list(self.by_id))
+        connection.execute(update(definitions).where(*others).values(filled=False, next_root=None))
+
+    def look_through(self, connection: Connection, definition: Definition) -> None:
+        """Have all objects of a cache looked through: some may be new to it, and nobody can tell which. Those that ran
+        are right."""
+        mine = update(definitions).where(definitions.c.id == definition.id)
+        connection.execute(mine.values(filled=False, next_root=None, done=0))
+
+    def has_read(self, definition: int) -> bool:
+        """Whether it is known of any read of a definition's runs."""
+        return bool(self._uses[definition])
+
+    def knows(self, definition: int, shapes: Collection[int]) -> bool:
+        """Whether runs of a definition are known to have read such shapes."""
+        return self._uses[definition].issuperset(shapes)
+
+    def learn(self, connection: Connection, definition: int, shapes: Collection[int]) -> None:
+        """Note which shapes runs of a definition have read. In a transaction of its own."""
+        news = set(shapes) - self._uses[definition]
+        for number in news:
+            try:
+                connection.execute(uses.insert().values(definition=definition, shape=number))
+                connection.commit()
+            except IntegrityError:
+                connection.rollback()
+        if news:
+            self._uses[definition] |= news
+            self._order = None
+
+    def reads(self, reader: Definition, writer: Definition) -> bool:
+        """Whether runs of one ever read what the other writes."""
+        if writer.written is None:
+            return False
+        watch, column = writer.written
+        shapes = map(self._shapes.shape, self._uses[reader.id])
+        return any(shape.watch == watch and self._shapes.mask(shape) & column for shape in shapes)
+
+    @property
+    def order(self) -> "Order":
+        """The order by what has been learned so far."""
+        if self._order is None:
+            feeders = {d.id: {w.id for w in self if w is not d and self.reads(d, w)} for d in self}
+            priorities = {d.id: d.cache.when.priority for d in self}
+            self._order = Order(priorities, feeders, {d.id for d in self if self.reads(d, d)})
+        return self._order
+
+
+@dataclass(frozen=True)
+class Order:
+    """Which definitions feed which, directly; `looped` read what they write themselves, on other rows."""
+
+    priorities: Mapping[int, int | None]
+    direct: Mapping[int, Set[int]]
+    looped: Collection[int]
+
+    @cached_property
+    def feeders(self) -> Mapping[int, set[int]]:
+        """All definitions that must run before each, directly or not. Those of a circle don't wait for each other."""
+        above = {one: self._reached(one) for one in self.direct}
+        return {one: {other for other in found if one not in above[other]} for one, found in above.items()}
+
+    def circle(self, number: int) -> frozenset[int]:
+        """The definitions that read one another, in a circle that leads through this one; none if there is no such."""
+        return self._circles[number]
+
+    @cached_property
+    def _circles(self) -> Mapping[int, frozenset[int]]:
+        above = {one: self._reached(one) for one in self.direct}
+        mates = {one: {other for other in found if one in above.get(other, ())} for one, found in above.items()}
+        return {one: frozenset(found | {one} if one in self.circular else ()) for one, found in mates.items()}
+
+    @cached_property
+    def circular(self) -> set[int]:
+        """Those that may come to depend on themselves."""
+        return {one for one in self.direct if one in self.looped or one in self._reached(one)}
+
+    @cached_property
+    def rank(self) -> Mapping[int, tuple[int, int]]:
+        """What sorts definitions: urgency, which feeders inherit from those that they feed; then feeders first."""
+        own = {one: NO_PRIORITY if found is None else found for one, found in self.priorities.items()}
+        urgency = {
+            one: min([own[one], *(own[other] for other in self.direct if one in self.feeders[other])])
+            for one in self.direct
+        }
+        return {one: (urgency[one], len(self.feeders[one])) for one in self.direct}
+
+    def _reached(self, start: int) -> set[int]:
+        found: set[int] = set()
+        todo = list(self.direct[start])
+        while todo:
+            if (one := todo.pop()) not in found:
+                found.add(one)
+                todo += self.direct.get(one, ())
+        return found
+
+
+def _target(cache: Cache, watches: Watches) -> Watch | None:
+    return watches.of(cache.column.table) if isinstance(cache, DerivedCache) else None
+
+
+def after_all_runs(connection: Connection, now: datetime, *which: ColumnElement[bool]) -> datetime:
+    """A moment after all runs that there have been of some caches, also by the clocks of other servers."""
+    latest = connection.execute(select(func.max(caches.c.computed)).where(*which)).scalar()
+    return now if latest is None else max(now, latest + timedelta(microseconds=1))
+
+
+def using(connection: Connection, watch: int) -> Sequence[int]:
+    """Return the numbers of all definitions whose runs ever read something of a watched table, in this model or not."""
+    return connection.execute(_using(watch).distinct()).scalars().all()
+
+
+def made_of(connection: Connection, watch: int) -> Sequence[int]:
+    """Return the same, and those that have, or may have, their objects in the table."""
+    c = definitions.c
+    has_roots = c.root_watch.is_(None) | (c.root_watch == watch)
+    return connection.execute(select(c.id).where(c.id.in_(_using(watch)) | has_roots)).scalars().all()
+
+
+def _using(watch: int) -> Any:
+    return select(uses.c.definition).join(shapes, shapes.c.id == uses.c.shape).where(shapes.c.watch == watch)
+
+
+def register(connection: Connection, caches: Iterable[Cache]) -> None:
+    """Give each cache a number that has none yet, each in a transaction of its own."""
+    known = set(connection.execute(select(definitions.c.name)).scalars())
+    for cache in caches:
+        if cache.name not in known:
+            try:
+                connection.execute(definitions.insert().values(name=cache.name))
+                connection.commit()
+            except IntegrityError:  # another server was quicker
+                connection.rollback()

@@ -1,0 +1,286 @@
+"""Taking a statement apart."""
+
+from collections.abc import Iterable, Iterator
+from itertools import count
+from typing import Any
+
+from sqlalchemy import Alias, BindParameter, ColumnElement, Dialect, FromClause, Select, Table
+from sqlalchemy.sql import operators
+from sqlalchemy.sql.elements import (
+    BinaryExpression,
+    ColumnClause,
+    Grouping,
+    _textual_label_reference,
+)
+from sqlalchemy.sql.selectable import (
+    CTE,
+    AliasedReturnsRows,
+    Exists,
+    FromGrouping,
+    Join,
+    Lateral,
+    ScalarSelect,
+    SelectBase,
+    TableClause,
+    TableValuedAlias,
+    Values,
+)
+
+from afterwork.derived.tracking.loader_criteria import Criteria, criteria_in, within
+from afterwork.derived.tracking.query.clauses import (
+    conjuncts,
+    deciding,
+    is_plain,
+    refuse_writing,
+    selected,
+    table,
+    unlabelled,
+)
+from afterwork.derived.tracking.query.equalities import Meaning, links, single
+from afterwork.derived.tracking.query.flat_query import Condition, Nest, Parts, Place, Unclear, column_of
+from afterwork.derived.tracking.query.refused import refuse
+from afterwork.derived.tracking.query.scope import Inner, Origin, Scope, entities_by_key, resolved, selects_of
+from afterwork.errors import NotWatched
+from afterwork.store.journal.tracked_table import Watches
+from afterwork.store.tables import metadata as own_tables
+
+
+def take_apart(
+    statement: Any,
+    watches: Watches,
+    dialect: Dialect,
+    *,
+    entities: bool = True,
+    parameters: Iterable[BindParameter[Any]] = (),
+) -> Parts:
+    """The parts of a statement. With `entities`, classes that it selects are read as objects. `parameters` are those of
+    the statement: the parts refer to them, not to copies.
+
+    Raises `CantTrack` for what can't be tracked, `Unclear` for what can't be taken apart.
+    """
+    criteria = criteria_in(getattr(statement, "_with_options", ()))
+    work = _Flattening(watches, dialect, parameters, criteria)
+    if entities and isinstance(statement, Select):
+        statement, kinds = entities_by_key(statement)
+        work.select(statement, None, ())
+        for place in work.parts.places:
+            place.deciding |= {name for table, name in kinds if table is place.watch.table}
+    else:
+        work.subquery(None, (), statement)
+    return work.parts
+
+
+class _Flattening:
+    def __init__(
+        self, watches: Watches, dialect: Dialect, parameters: Iterable[BindParameter[Any]], criteria: Criteria
+    ) -> None:
+        self.parts = Parts()
+        self._meaning = Meaning(frozenset(parameters))
+        self._watches = watches
+        self._dialect = dialect
+        self._criteria = criteria
+        self._numbers = count(1)
+        self._seen: set[tuple[int, int]] = set()
+        self._kept: list[object] = []  # so that no id is given twice
+
+    # Selects and their FROM.
+
+    def select(
+        self,
+        statement: Any,
+        around: Scope | None,
+        nest: Nest,
+        *,
+        values: bool = True,
+        in_from: bool = False,
+        lateral: bool = False,
+    ) -> Scope:
+        """Add the parts of a select. `values`: what it selects counts."""
+        refuse(statement)
+        if not isinstance(statement, Select):
+            raise Unclear(type(statement).__name__)
+        for cte in statement._independent_ctes:
+            refuse_writing(cte.element)
+        criteria = within(self._criteria if around is None else around.criteria, statement)
+        core, froms = resolved(statement, around, criteria, self._dialect, in_from=in_from, lateral=lateral)
+        scope = Scope(nest, around, criteria=criteria)
+        scope.own = {member for found in froms for member in found._from_objects}
+        scope.all = scope.own | (around.all if around is not None else set())
+        pending: list[tuple[Nest, Any]] = []
+        for found in froms:
+            self._add(scope, found, nest, pending)
+        pending += [(nest, clause) for clause in core._where_criteria]
+        for inside, clause in pending:
+            for condition in conjuncts(clause):
+                self._condition(scope, inside, condition)
+        for clause in deciding(core):
+            if isinstance(clause, _textual_label_reference):
+                self._use(scope, nest, core._all_selected_columns, deciding=True)
+            else:
+                self._use(scope, nest, [clause], deciding=True)
+        if values:
+            self._use(scope, nest, core._all_selected_columns, deciding=False)
+        return scope
+
+    def subquery(self, around: Scope | None, nest: Nest, statement: Any, *, values: bool = True) -> None:
+        """Add what can't take rows away around it."""
+        for one in selects_of(statement):
+            key = id(one), id(around)
+            if key not in self._seen:
+                self._seen.add(key)
+                self._kept.append(one)
+                self.select(one, around, self._inside(nest), values=values)
+
+    def _inside(self, nest: Nest) -> Nest:
+        return (*nest, next(self._numbers))
+
+    def _add(
+        self, scope: Scope, member: Any, nest: Nest, pending: list[tuple[Nest, Any]], *, lateral: bool = False
+    ) -> None:
+        """Add a member of FROM."""
+        refuse(member)
+        match member:
+            case Join():
+                if member.full:
+                    raise Unclear("FULL JOIN")
+                right = self._inside(nest) if member.isouter else nest
+                self._add(scope, member.left, nest, pending)
+                self._add(scope, member.right, right, pending)
+                pending.append((right, member.onclause))
+            case FromGrouping():
+                self._add(scope, member.element, nest, pending)
+            case Table():
+                scope.origins[member] = self._place(member, nest)
+            case Alias() if isinstance(member.element, Table):
+                scope.origins[member] = self._place(member.element, nest)
+            case TableClause():
+                raise NotWatched("with a statement", str(member))
+            case TableValuedAlias() | Values():
+                scope.origins[member] = None
+                self._use(scope, nest, member.get_children(), deciding=True)
+            case AliasedReturnsRows():
+                scope.origins[member] = self._inner(scope, member, nest, lateral or isinstance(member, Lateral))
+            case _:
+                raise Unclear(type(member).__name__)
+
+    def _place(self, table: Table, nest: Nest) -> Origin:
+        watch = self._watches.of(table)
+        if watch is None:
+            if table.metadata is own_tables:
+                return None
+            raise NotWatched("with a statement", table.fullname)
+        place = Place(watch, nest, watch.table.alias())
+        self.parts.places.append(place)
+        return place
+
+    def _inner(self, scope: Scope, member: AliasedReturnsRows, nest: Nest, lateral: bool) -> Inner:
+        element: Any = member.element
+        if isinstance(member, CTE):
+            if member.recursive:
+                raise Unclear("WITH RECURSIVE")
+            refuse_writing(element)
+            element = member._cte_alias if member._cte_alias is not None else element
+        if isinstance(element, FromClause) and not isinstance(element, SelectBase):
+            pending: list[tuple[Nest, Any]] = []
+            inside = Scope(nest, scope, own=scope.own, all=scope.all, criteria=scope.criteria)
+            self._add(inside, element, nest, pending, lateral=lateral)
+            if pending:
+                raise Unclear("an alias of a join")
+            return Inner(inside, is_plain=True)
+        selects = selects_of(element)
+        if len(selects) > 1:
+            for one in selects:
+                self.select(one, scope, self._inside(nest), in_from=True, lateral=lateral)
+            return Inner(None, is_plain=False)
+        (one,) = selects
+        plain = is_plain(one)
+        where = nest if plain else self._inside(nest)
+        return Inner(self.select(one, scope, where, values=not plain, in_from=True, lateral=lateral), plain)
+
+    # Expressions.
+
+    def _use(self, scope: Scope, nest: Nest, expressions: Iterable[Any], *, deciding: bool) -> None:
+        for expression in expressions:
+            for place, name in self._columns(scope, nest, expression):
+                # What a subquery has from around it may decide there.
+                around = place.nest[: len(scope.nest)] != scope.nest
+                (place.deciding if deciding or around else place.valued).add(name)
+
+    def _columns(self, scope: Scope, nest: Nest, expression: Any) -> Iterator[tuple[Place, str]]:
+        """The columns that an expression reads. Subqueries in it are added as they are met."""
+        todo = [expression]
+        while todo:
+            element = todo.pop()
+            refuse(element)
+            match element:
+                case SelectBase():
+                    self.subquery(scope, nest, element)
+                case Exists():
+                    self.subquery(scope, nest, element.element, values=False)
+                case ColumnClause() if element.table is not None:
+                    yield from self._behind(scope, nest, element)
+                case FromClause() if not isinstance(element, ColumnElement):
+                    yield from self._all_of(scope, nest, element)
+                case _textual_label_reference():
+                    raise Unclear("a column by its label")
+                case _:
+                    todo += element.get_children()
+
+    def _behind(self, scope: Scope, nest: Nest, column: ColumnClause[Any]) -> Iterator[tuple[Place, str]]:
+        origin = scope.origin(table(column))
+        if isinstance(origin, Place):
+            yield origin, column.name
+        elif isinstance(origin, Inner) and origin.scope is not None and origin.is_plain:
+            for inner in selected(column):
+                yield from self._columns(origin.scope, nest, inner)
+        elif (found := single(scope, column)) is not None:
+            yield found
+
+    def _all_of(self, scope: Scope, nest: Nest, member: FromClause) -> Iterator[tuple[Place, str]]:
+        for column in member.c:
+            yield from self._columns(scope, nest, column)
+
+    # Conditions.
+
+    def _condition(self, scope: Scope, nest: Nest, condition: Any) -> None:
+        if self._half_join(scope, nest, condition):
+            return
+        columns = set(self._columns(scope, nest, condition))
+        for place, name in columns:
+            place.deciding.add(name)
+        places = frozenset(place for place, _ in columns)
+        clause = self._meaning.translated(scope, condition)
+        self.parts.conditions.append(Condition(nest, clause, places, tuple(self._meaning.equalities(scope, condition))))
+
+    def _half_join(self, scope: Scope, nest: Nest, condition: Any) -> bool:
+        """EXISTS and IN that must be true are joins, as far as it matters which rows take part."""
+        element: Any = condition
+        while isinstance(element, Grouping):
+            element = element.element
+        if type(element) is not Exists and not (
+            isinstance(element, BinaryExpression)
+            and element.operator is operators.in_op
+            and isinstance(element.right, ScalarSelect | SelectBase)
+        ):
+            return False
+        selects = selects_of(element.element if isinstance(element, Exists) else element.right)
+        if len(selects) != 1 or not isinstance(selects[0], Select) or not is_plain(selects[0]):
+            return False
+        if isinstance(element, Exists):
+            self.select(selects[0], scope, nest, values=False)
+            return True
+        (column, *more) = selects[0].selected_columns
+        if more or not isinstance(element.left, ColumnClause):
+            return False
+        inside = self.select(selects[0], scope, nest)
+        self._use(scope, nest, [element.left], deciding=True)
+        self._use(inside, nest, [column], deciding=True)
+        ends = single(scope, element.left), single(inside, unlabelled(column))
+        if ends[0] is not None and ends[1] is not None:
+            clause = column_of(*ends[0]) == column_of(*ends[1])
+            places = frozenset({ends[0][0], ends[1][0]})
+            self.parts.conditions.append(Condition(nest, clause, places, tuple(links(ends[0], ends[1]))))
+        else:
+            found = {*self._columns(scope, nest, element.left), *self._columns(inside, nest, column)}
+            self.parts.conditions.append(Condition(nest, None, frozenset(place for place, _ in found)))
+        return True

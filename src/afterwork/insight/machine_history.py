@@ -1,0 +1,79 @@
+"""One object and its machine: the moves that it has made, and what would move it next."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from afterwork.boundary import CONTAINED
+from afterwork.derived.explain.transitions import Step
+from afterwork.errors import BadRequest, shown
+from afterwork.insight.page import PAGE, Page
+from afterwork.model.machine.chart import Play
+from afterwork.model.machine.declare import Machine
+from afterwork.store import tables
+
+
+@dataclass(frozen=True)
+class MoveView:
+    """A move: from one state to another, by an event or, without one, because a guard came true; and the work that ran
+    then, None for the application's own code. `at` is in UTC."""
+
+    source: str | None
+    target: str | None
+    event: str | None
+    mover: str | None
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Possible:
+    """An event that the object's state has: whether it is possible now, None if a guard raised `error`."""
+
+    event: str
+    is_possible: bool | None
+    error: str | None
+
+
+@dataclass(frozen=True)
+class ObjectInMachine:
+    """An object and its machine: the state that it is in, None as long as it has not begun; the steps that it would
+    take by itself, the events of its state, and its moves, newest first, as far as a history is kept."""
+
+    machine: str
+    root_id: str
+    state: str | None
+    has_history: bool
+    steps: Sequence[Step]
+    events: Sequence[Possible]
+    moves: Page[MoveView]
+
+
+def moves_of(connection: Connection, machine: Machine, root_id: str, after: str | None) -> Page[MoveView]:
+    """A page of the moves of an object, newest first; `after` is the `next` of the page before."""
+    t = tables.transition.c
+    some = select(tables.transition).where(t.root_id == root_id, t.machine == machine.name).order_by(t.id.desc())
+    if after is not None:
+        if not after.isdecimal():
+            raise BadRequest(f"No page of this list begins after {shown(after)}. Begin with the first one.")
+        some = some.where(t.id < int(after))
+    rows = connection.execute(some.limit(PAGE + 1)).all()
+    views = [MoveView(row.source, row.target, row.event, row.mover, row.at) for row in rows[:PAGE]]
+    return Page(views, str(rows[PAGE - 1].id) if len(rows) > PAGE else None)
+
+
+def events_of(machine: Machine, obj: Any) -> Iterator[Possible]:
+    """The events that lead out of the state that an object is in, each with whether it is possible now. Asks guards."""
+    stored = machine.stored(obj)
+    active = [] if stored is None else machine.states.active(stored)
+    names = (str(event) for state in active for one in state.transitions for event in str(one.event).split())
+    for name in dict.fromkeys(name for name in names if name in machine.events):
+        try:
+            with CONTAINED:
+                can = Play(machine, obj).can(name)
+        except Exception as error:  # of the application's own guard
+            yield Possible(name, None, f"{type(error).__name__}: {error}")
+        else:
+            yield Possible(name, can, None)

@@ -1,0 +1,245 @@
+"""Reading a model: its classes, its ticket class, and all work that can be asked for by name."""
+
+import difflib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Table, inspect
+from sqlalchemy.exc import NoInspectionAvailable
+from sqlalchemy.orm import Mapper, Session, configure_mappers, registry
+
+from afterwork.errors import BadDeclaration, ModelError, NotThere, UnknownWork, shown
+from afterwork.language.syntax.spelling import folded
+from afterwork.model.contract import CLASS_NAME, Contract
+from afterwork.model.derivation import Cache, caches_of
+from afterwork.model.external_id import parse
+from afterwork.model.lane import MAIN, Lane, lanes_by_name
+from afterwork.model.later import HOW_TO_HAVE_TICKETS
+from afterwork.model.machine.declare import declared_machines
+from afterwork.model.machine.within import IS_IN, WHILE, base_of
+from afterwork.model.once import OnceAction, once_of
+from afterwork.model.ticket import contract_of, is_ticket_class
+from afterwork.model.timer import TimedWork, timers_of
+from afterwork.model.viewmodel import ViewModel
+from afterwork.model.work import MethodWork, ViewModelWork, WhileWork, Work, methods_of
+
+
+@dataclass(frozen=True)
+class ReadModel:
+    """What an application declares, as its server sees it. `classes`, `works`, `caches` and `timers` are by name;
+    `once` has, by the names of view models, their actions that run once per database."""
+
+    classes: Mapping[str, Mapper[Any]]
+    works: Mapping[str, Work]
+    caches: Mapping[str, Cache]
+    timers: Mapping[str, TimedWork]
+    once: Mapping[str, Sequence[OnceAction]]
+    lanes: Mapping[str, Lane]
+    contract: Contract
+    _spellings: Mapping[str, Work]
+
+    def work(self, name: str | None) -> Work:
+        """The work that a ticket names. Raises `UnknownWork`, naming what comes near."""
+        found = self.works.get(name or "") or self._spellings.get(folded(name or "")) or self._while(name or "")
+        if found is None:
+            raise UnknownWork(self._unknown(name))
+        if found.name in self.once:
+            raise UnknownWork(f"{found.name} runs once per database (aw.Once), so no ticket can ask for it.")
+        return found
+
+    def knows(self, name: str) -> bool:
+        """Return whether the model has a work of this name, whatever else is wrong with asking for it."""
+        base = base_of(name)
+        return base in self.works or folded(base) in self._spellings
+
+    def _while(self, name: str) -> Work | None:
+        """What `aw.while_in` asks for: `Order.escalate while flow is in shipped`."""
+        base, condition, (machine, _, state) = *name.partition(WHILE)[:2], name.partition(WHILE)[2].partition(IS_IN)
+        work = self.works.get(base) if condition else None
+        if not isinstance(work, MethodWork) or work.root is None:
+            return None
+        for one in declared_machines(work.root):
+            if one.name == machine and one.states.named(state) is not None:
+                return WhileWork(name, work.root, work.method, machine, state)
+        return None
+
+    @property
+    def lane_names(self) -> set[str]:
+        """The names of all lanes that its works and timers name."""
+        return {work.lane for work in self.works.values()} | {timer.lane for timer in self.timers.values()}
+
+    @property
+    def tables(self) -> list[Table]:
+        """The tables of all classes, and those that link them, without the one of tickets."""
+        mapped = {table for mapper in self.classes.values() for table in mapper.tables}
+        links = {rel.secondary for mapper in self.classes.values() for rel in mapper.relationships}
+        found = {table for table in mapped | links if isinstance(table, Table) and table is not self.contract.table}
+        return sorted(found, key=lambda table: table.fullname)
+
+    def cache_of(self, obj: object, name: str) -> Cache:
+        """The cache of an object that a member, or a view model, names. Raises `BadRequest` if there is none."""
+        return self.cache_in(type(obj), name)
+
+    def cache_in(self, cls: type, name: str) -> Cache:
+        """The same for the objects of a class."""
+        own = [cache for cache in self.caches.values() if issubclass(cls, cache.root.class_)]
+        for cache in own:
+            if name in (cache.name, cache.name.rpartition(".")[2]):
+                return cache
+        known = ", ".join(cache.name for cache in own) or "none"
+        raise NotThere(f"{cls.__name__} has no cache {shown(name)}. It has: {known}.")
+
+    def cache(self, name: str) -> Cache:
+        """The cache with a name. Raises `BadRequest`, naming what comes near."""
+        if name not in self.caches:
+            near = difflib.get_close_matches(name, self.caches, n=3, cutoff=0.4) if len(name) < 100 else []
+            known = f" Near to it: {', '.join(near)}." if near else " A cache is named like Customer.total."
+            raise NotThere(f"The model has no cache {shown(name)}.{known}")
+        return self.caches[name]
+
+    def _unknown(self, name: str | None) -> str:
+        if not name:
+            return "ViewModel is empty. It names a view model, or a method as Class.method."
+        # Nearness is looked for in short names only: its cost grows with their length.
+        near = difflib.get_close_matches(name, self.works, n=3) if len(name) < 100 else []
+        known = f" Near to it: {', '.join(near)}." if near else ""
+        cls, dot, method = name.partition(".")
+        if dot and cls in self.classes and hasattr(self.classes[cls].class_, method):
+            return f"{shown(name)} is not marked with @aw.method, so it can't be asked for.{known}"
+        if dot and cls not in self.classes:
+            return f"{shown(name)}: the model has no class {shown(cls)}.{known}"
+        return f"{shown(name)} is no view model and no method of this model.{known}"
+
+
+def _works_by_lane(works: Mapping[str, Work]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in sorted(works):
+        if works[name].lane != MAIN:
+            found.setdefault(works[name].lane, []).append(name)
+    return found
+
+
+def read_model(base: object, lanes: Mapping[str, Lane] | None = None) -> ReadModel:
+    """Read the model of a declarative base, an automap base or a `registry`. `lanes` are declared beside it.
+
+    Raises `ModelError` with all that is wrong with it, at once.
+    """
+    mappers = _mappers(base)
+    problems: list[str] = []
+    classes = _by_name(mappers, problems)
+    view_models = list(_view_models(base, {mapper.class_ for mapper in mappers}, problems))
+    works = _works(mappers, view_models, problems)
+    caches = caches_of(mappers, view_models, problems)
+    timers = timers_of(works, classes, problems)
+    once = once_of(works, problems)
+    declared = _lanes(works, timers, lanes or {}, problems)
+    contract = _contract(mappers, problems)
+    if problems or contract is None:
+        raise ModelError(problems)
+    if contract.lane is None:
+        contract = replace(contract, lanes=_works_by_lane(works))
+    spellings = {folded(name): work for name, work in works.items()}
+    return ReadModel(classes, works, caches, timers, once, declared, contract, spellings)
+
+
+def from_external_id(session: Session, text: str, base: object) -> Any | None:
+    """The object of a base's model that an external id names, or None if it is not there: inverse of `external_id`.
+
+    Raises `MalformedExternalId` if the text can't be the external id of any object.
+    """
+    found = parse(text, {mapper.class_.__name__: mapper for mapper in _mappers(base)})
+    return session.get(found.mapper.class_, found.key)
+
+
+def registry_of(base: object) -> registry:
+    """The registry of a declarative base, an automap base, or itself. Raises `BadDeclaration`."""
+    found = base if isinstance(base, registry) else getattr(base, "registry", None)
+    if not isinstance(found, registry):
+        raise BadDeclaration(f"{shown(base)} is no declarative base and no registry. Give aw.Afterwork(Base).")
+    return found
+
+
+def _mappers(base: object) -> list[Mapper[Any]]:
+    found = registry_of(base)
+    configure_mappers()
+    return sorted(found.mappers, key=lambda mapper: (mapper.class_.__module__, mapper.class_.__qualname__))
+
+
+def _by_name(mappers: Iterable[Mapper[Any]], problems: list[str]) -> dict[str, Mapper[Any]]:
+    groups: dict[str, list[Mapper[Any]]] = defaultdict(list)
+    for mapper in mappers:
+        groups[mapper.class_.__name__].append(mapper)
+    for name, same in groups.items():
+        if len(same) > 1:
+            where = " and ".join(f"{m.class_.__module__}.{m.class_.__qualname__}" for m in same)
+            problems.append(
+                f"{len(same)} classes are named {name}: {where}. A RootId says the name only, so rename one."
+            )
+    return {name: same[0] for name, same in groups.items()}
+
+
+def _contract(mappers: Iterable[Mapper[Any]], problems: list[str]) -> Contract | None:
+    for mapper in mappers:
+        if is_ticket_class(mapper.class_):
+            try:
+                return contract_of(mapper.class_)
+            except ModelError as error:
+                problems.extend(error.problems)
+                return None
+    problems.append(f"It has no class {CLASS_NAME}. {HOW_TO_HAVE_TICKETS}")
+    return None
+
+
+def _works(
+    mappers: Iterable[Mapper[Any]], view_models: Iterable[type[ViewModel[Any]]], problems: list[str]
+) -> dict[str, Work]:
+    works: dict[str, Work] = {work.name: work for mapper in mappers for work in methods_of(mapper)}
+    for view_model in view_models:
+        name = view_model.__name__
+        if name in works:
+            problems.append(f"2 view models are named {name}. A ticket says the name only, so rename one.")
+        works[name] = ViewModelWork(name, view_model.root_class, view_model)
+    return works
+
+
+def _lanes(
+    works: Mapping[str, Work], timers: Mapping[str, TimedWork], beside: Mapping[str, Lane], problems: list[str]
+) -> Mapping[str, Lane]:
+    found = [
+        *beside.values(),
+        *(work.declared_lane for work in works.values()),
+        *(one.when.lane for one in timers.values()),
+    ]
+    try:
+        return lanes_by_name(lane for lane in found if isinstance(lane, Lane))
+    except BadDeclaration as error:
+        problems.append(str(error))
+        return {}
+
+
+def _view_models(base: object, mapped: set[type], problems: list[str]) -> Iterator[type[ViewModel[Any]]]:
+    """The view models of this model: rooted in one of its classes, or unrooted and of this base or of none."""
+    for view_model in sorted(_descendants(ViewModel), key=lambda cls: (cls.__module__, cls.__qualname__)):
+        root = view_model.root_class
+        if root is None:
+            if view_model.model in (None, base) and view_model.actions:
+                yield view_model
+        elif any(issubclass(cls, root) for cls in mapped):
+            yield view_model
+        elif not any(map(_is_mapped, (root, *_descendants(root)))):
+            problems.append(f"View model {view_model.__name__}: its root {root.__name__} is no mapped class.")
+
+
+def _descendants(cls: type[ViewModel[Any]]) -> Iterator[type[ViewModel[Any]]]:
+    for child in cls.__subclasses__():
+        yield child
+        yield from _descendants(child)
+
+
+def _is_mapped(cls: type) -> bool:
+    try:
+        return inspect(cls) is not None
+    except NoInspectionAvailable:
+        return False

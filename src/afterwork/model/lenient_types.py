@@ -1,0 +1,160 @@
+"""Reading what others may have written: moments beyond the calendar, and on SQLite values of any kind.
+
+One value that the driver can't give would hide all rows of its statement. So such a moment is read as the first or the
+last one that there is, which comes as early, or as late, and a text as well as it can be.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Dialect,
+    FromClause,
+    Integer,
+    String,
+    and_,
+    case,
+    cast,
+    func,
+    literal_column,
+    or_,
+    type_coerce,
+)
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from afterwork.model.column_types import has_zone
+from afterwork.model.utc_datetime import UtcDateTime
+
+FIRST = datetime(1, 1, 2, tzinfo=UTC)
+"""The first moment that is read, whatever the time zone of a connection."""
+
+NO_UTF_8 = "is no UTF-8, so no run can name it"
+"""Stands in the Error of a ticket with such a key or lane."""
+
+DAY = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"
+DAY_AND_TIME = "??????????[ T][0-2][0-9]:[0-5][0-9]*"
+
+
+class Damaged(str):
+    """A text that is no UTF-8, with its odd bytes written out. Its row can be found by `raw` alone."""
+
+    __slots__ = ("raw",)
+    raw: bytes
+
+
+class _AnyMoment(TypeDecorator[datetime]):
+    """A moment on SQLite, where its column may hold any value. What is no moment is read as `FIRST`."""
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, kind: TypeEngine[Any]) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        write = self.kind.dialect_impl(dialect).bind_processor(dialect)
+        return value if write is None else write(value)
+
+    def coerce_compared_value(self, op: Any, value: Any) -> "_AnyMoment":
+        return self
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        read = self.kind.dialect_impl(dialect).result_processor(dialect, None)
+        try:
+            moment = value if read is None else read(value)
+        except (TypeError, ValueError, OverflowError):
+            return FIRST
+        if moment is None or isinstance(moment, datetime):
+            return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
+        return FIRST
+
+
+def readable(moment: ColumnElement[Any], dialect: str) -> ColumnElement[Any]:
+    """Return the moment of a column as the driver can give it in any case."""
+    if dialect == "sqlite":
+        return type_coerce(moment, _AnyMoment(moment.type))
+    first, last = (_constant(moment, text) for text in ("0001-01-02", "9999-12-30"))
+    return case((moment < first, first), (moment > last, last), else_=moment)
+
+
+def readable_columns(table: FromClause, dialect: str) -> list[ColumnElement[Any]]:
+    """Return the columns of a table, its moments as the driver can give them in any case."""
+    return [
+        readable(column, dialect).label(column.name) if isinstance(column.type, UtcDateTime) else column
+        for column in table.columns
+    ]
+
+
+def in_calendar(moment: ColumnElement[Any], dialect: str) -> ColumnElement[bool]:
+    """Return the condition that a column has a moment of this calendar. It can stand in an index."""
+    if dialect != "sqlite":
+        return and_(moment >= _constant(moment, "0001-01-02"), moment < _constant(moment, "9999-12-30"))
+    # Without functions of SQLite for moments: "now" in such a column would make them fail in an index.
+    month, day, hour = (func.substr(moment, literal_column(str(at)), literal_column("2")) for at in (6, 9, 12))
+    short = month.in_([literal_column(f"'{one}'") for one in ("04", "06", "09", "11")])
+    last = case((short, _text("30")), (month == _text("02"), _last_of_february(moment)), else_=_text("31"))
+    return and_(
+        moment.bool_op("GLOB")(_text(DAY)),
+        month.between(_text("01"), _text("12")),
+        day.between(_text("01"), last),
+        or_(
+            func.length(moment) == literal_column("10"),
+            and_(moment.bool_op("GLOB")(_text(DAY_AND_TIME)), hour <= _text("23"), _is_rest_of_time(moment)),
+        ),
+    )
+
+
+def _last_of_february(moment: ColumnElement[Any]) -> ColumnElement[str]:
+    year = cast(func.substr(moment, literal_column("1"), literal_column("4")), Integer)
+    hundred = year % literal_column("100") == literal_column("0")
+    leaps = case((hundred, year % literal_column("400")), else_=year % literal_column("4")) == literal_column("0")
+    return case((leaps, _text("29")), else_=_text("28"))
+
+
+def _is_rest_of_time(moment: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that after hour and minute come at most seconds, with a fraction, and a time zone."""
+    rest = func.substr(moment, literal_column("17"))
+    zone = func.ltrim(rest, _text(":.0123456789"))
+    time = func.substr(rest, literal_column("1"), func.length(rest) - func.length(zone))
+    fraction = func.substr(time, literal_column("5"))
+    seconds = or_(time.bool_op("GLOB")(_text(":[0-5][0-9]")), time.bool_op("GLOB")(_text(":[0-5][0-9].[0-9]*")))
+    is_time = or_(time == _text(""), and_(seconds, ~fraction.bool_op("GLOB")(_text("*[^0-9]*"))))
+    is_zone = or_(zone.in_([_text(""), _text("Z")]), zone.bool_op("GLOB")(_text("[+-][0-2][0-9]:[0-5][0-9]")))
+    return and_(is_time, is_zone)
+
+
+def _text(value: str) -> ColumnElement[str]:
+    return literal_column(f"'{value}'", String())
+
+
+def _constant(moment: ColumnElement[Any], day: str) -> ColumnElement[Any]:
+    zone = "+00" if has_zone(moment) else ""
+    return literal_column(f"TIMESTAMP{'TZ' if zone else ''} '{day} 00:00:00{zone}'", moment.type)
+
+
+@contextmanager
+def any_text(connection: Connection) -> Iterator[None]:
+    """Read also texts that are no UTF-8, which SQLite keeps, while the block lasts."""
+    driver: Any = connection.connection.dbapi_connection
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    before, driver.text_factory = driver.text_factory, _decoded
+    try:
+        yield
+    finally:
+        driver.text_factory = before
+
+
+def _decoded(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        damaged = Damaged(value.decode(errors="backslashreplace"))
+        damaged.raw = value
+        return damaged

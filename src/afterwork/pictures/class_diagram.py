@@ -1,0 +1,136 @@
+"""The class diagram of a model: classes with their members, what links them, and how many there can be at each end."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+
+from afterwork.insight.model import ClassView, MemberView, ModelView
+from afterwork.pictures.drawing import Frame, Line, drawn, height_of, stacked
+from afterwork.pictures.layout import layered
+
+MOST_LINES = 10
+"""Members that a class shows; the list below the picture has all."""
+
+GAP_X, GAP_Y, EDGE = 96.0, 26.0, 14.0
+LOOP = 34.0
+"""How far lines reach out that lead back to the same column."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A line between two classes, with what stands at its ends. `kind` is "association" or "inheritance"."""
+
+    source: str
+    target: str
+    at_source: str
+    at_target: str
+    kind: str
+
+
+@dataclass
+class Ports:
+    """Where lines meet the sides of frames: each at a height of its own."""
+
+    ends: dict[tuple[str, str], list[Link]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, cls: str, side: str, link: Link) -> None:
+        self.ends[cls, side].append(link)
+
+    def height(self, frame: Frame, cls: str, side: str, link: Link) -> float:
+        some = self.ends[cls, side]
+        return frame.y + frame.height * (some.index(link) + 1) / (len(some) + 1)
+
+
+def picture(model: ModelView, href: Callable[[str], str]) -> str:
+    """The diagram as an SVG without style; `href` is where a class leads."""
+    links = list(_links(model))
+    linked = {end for link in links for end in (link.source, link.target)}
+    by_name = {one.name: one for one in model.classes}
+    frames = {name: _frame(one, href(name)) for name, one in by_name.items()}
+    columns = layered(sorted(linked), [(link.source, link.target) for link in links if link.source != link.target])
+    width, height = _placed([[frames[name] for name in column] for column in columns])
+    alone = [frames[name] for name in sorted(by_name.keys() - linked)]
+    width, height = _beside(alone, max(width, 900.0), width, height)
+    boxes = (part for frame in frames.values() for part in frame.parts())
+    return drawn("The classes of the model", [*_edges(links, frames), *boxes], width, height)
+
+
+def _links(model: ModelView) -> Iterator[Link]:
+    for one in model.associations:
+        few, many = one.ends
+        yield Link(few.cls, many.cls, few.multiplicity, many.multiplicity, "association")
+    for cls in model.classes:
+        if cls.base is not None:
+            yield Link(cls.base, cls.name, "", "", "inheritance")
+
+
+def _frame(cls: ClassView, href: str) -> Frame:
+    shown = cls.members[:MOST_LINES]
+    lines = [_line(one) for one in shown]
+    rest = len(cls.members) - len(shown)
+    if rest:
+        lines.append(Line(f"and {rest} more"))
+    lines += [Line(f"{one.name.partition('.')[2]}()") for one in cls.methods]
+    return Frame(Line(cls.name, href=href), lines)
+
+
+def _line(member: MemberView) -> Line:
+    kind = member.type + ("?" if member.is_optional and not member.is_key else "")
+    return Line(f"/{member.name}" if member.cache else member.name, f"{kind}, key" if member.is_key else kind)
+
+
+def _placed(columns: Sequence[Sequence[Frame]]) -> tuple[float, float]:
+    """Put columns beside each other. Returns the size of it all."""
+    total = max((height_of(column, GAP_Y) for column in columns), default=0.0)
+    x = EDGE
+    for column in columns:
+        x += stacked(column, x, GAP_Y, total + 2 * EDGE) + GAP_X
+    return x - GAP_X + LOOP + EDGE if columns else EDGE, total + 2 * EDGE if columns else EDGE
+
+
+def _beside(frames: Sequence[Frame], most: float, width: float, height: float) -> tuple[float, float]:
+    """Put frames that nothing links in rows below. Returns the size of it all."""
+    x, y, row = EDGE, height, 0.0
+    for frame in frames:
+        if x > EDGE and x + frame.width + EDGE > most:
+            x, y, row = EDGE, y + row + GAP_Y, 0.0
+        frame.x, frame.y = x, y
+        x, row = x + frame.width + GAP_Y, max(row, frame.height)
+        width = max(width, x - GAP_Y + EDGE)
+    return width, y + row + EDGE if frames else height
+
+
+def _edges(links: Sequence[Link], frames: Mapping[str, Frame]) -> Iterator[str]:
+    ports = Ports()
+    for link in sorted(links, key=lambda link: frames[link.target].middle):
+        ports.add(link.source, "right", link)
+    for link in sorted(links, key=lambda link: frames[link.source].middle):
+        ports.add(link.target, "left" if _leads_on(link, frames) else "right", link)
+    for link in links:
+        yield from _edge(link, frames, ports)
+
+
+def _leads_on(link: Link, frames: Mapping[str, Frame]) -> bool:
+    return frames[link.target].x > frames[link.source].x
+
+
+def _edge(link: Link, frames: Mapping[str, Frame], ports: Ports) -> Iterator[str]:
+    source, target = frames[link.source], frames[link.target]
+    on = _leads_on(link, frames)
+    x1, x2 = source.x + source.width, target.x if on else target.x + target.width
+    y1 = ports.height(source, link.source, "right", link)
+    y2 = ports.height(target, link.target, "left" if on else "right", link)
+    if source is target:
+        y1, y2 = source.middle - 12, source.middle + 12
+    bend = (x1 + x2) / 2 if on else max(x1, x2) + LOOP
+    marker = ' marker-start="url(#base)"' if link.kind == "inheritance" else ""
+    curve = f"M{x1:.1f} {y1:.1f}C{bend:.1f} {y1:.1f} {bend:.1f} {y2:.1f} {x2:.1f} {y2:.1f}"
+    yield f'<path class="edge"{marker} d="{curve}"/>'
+    yield from _label(link.at_source, x1 + 5, y1 - 4, "start")
+    yield from _label(link.at_target, x2 - 5 if on else x2 + 5, y2 - 4, "end" if on else "start")
+
+
+def _label(text: str, x: float, y: float, anchor: str) -> Iterator[str]:
+    if text:
+        yield f'<text class="label" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'

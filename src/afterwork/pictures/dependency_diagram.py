@@ -1,0 +1,71 @@
+"""The picture of a cache: what it has read to its left, who reads it to its right."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from afterwork.insight.dependencies import Group, Neighbour, Neighbourhood
+from afterwork.pictures.drawing import Frame, Line, arrow, drawn, height_of, stacked
+
+GAP_X, GAP_Y, EDGE = 72.0, 18.0, 12.0
+
+FEW = 5
+"""Groups of no more than so many are open if nobody has said which are."""
+
+
+@dataclass(frozen=True)
+class Hrefs:
+    """Where the parts of a picture lead. `toggle` gets the groups that are to be open then."""
+
+    cache: Callable[[str, str], str]
+    toggle: Callable[[Collection[str]], str]
+
+
+def key_of(side: str, group: Group) -> str:
+    """What a group is called among those that are open."""
+    return group.name if side != "further" else f"further {group.name}"
+
+
+def picture(around: Neighbourhood, opened: Collection[str] | None, hrefs: Hrefs) -> str:
+    """The picture as an SVG; `opened` are the groups whose members are shown, None for those that are small."""
+    sides = {"reads": around.reads, "readers": around.readers, "further": around.further}
+    keys = {key_of(side, group): group for side, groups in sides.items() for group in groups}
+    shown = {key for key, group in keys.items() if group.count.number <= FEW} if opened is None else set(opened)
+    columns = {side: [_frame(key_of(side, one), one, shown, hrefs) for one in groups] for side, groups in sides.items()}
+    title = Line(around.name, "", None, around.state)
+    middle = Frame(title, [Line(around.root_id)], "middle")
+    return _laid_out(around, columns["reads"], middle, columns["readers"], columns["further"])
+
+
+def _laid_out(
+    around: Neighbourhood, reads: Sequence[Frame], middle: Frame, readers: Sequence[Frame], further: Sequence[Frame]
+) -> str:
+    columns = [column for column in (reads, [middle], readers, further) if column]
+    total = max(height_of(column, GAP_Y) for column in columns)
+    x = EDGE
+    for column in columns:
+        x += stacked(column, x, GAP_Y, total + 2 * EDGE) + GAP_X
+    edges = [arrow(one, middle) for one in reads] + [arrow(middle, one) for one in readers]
+    by_name = dict(zip((one.name for one in around.readers), readers, strict=True))
+    above = dict(zip((one.name for one in around.further), further, strict=True))
+    edges += [arrow(by_name[one], above[other]) for one, other in around.onward]
+    frames = (part for column in columns for frame in column for part in frame.parts())
+    return drawn(f"{around.name} of {around.root_id}", [*edges, *frames], x - GAP_X + EDGE, total + 2 * EDGE)
+
+
+def _frame(key: str, group: Group, shown: Collection[str], hrefs: Hrefs) -> Frame:
+    is_open = key in shown
+    href = hrefs.toggle(set(shown) ^ {key})
+    title = Line(f"{'▾' if is_open else '▸'} {group.name}", f"{group.count} ×", href)
+    return Frame(title, list(_lines(group, hrefs)) if is_open else [])
+
+
+def _lines(group: Group, hrefs: Hrefs) -> Iterator[Line]:
+    for one in group.some:
+        yield Line(one.label, ", ".join(one.members), _href(one, hrefs), one.state)
+    rest = group.count.number - len(group.some)
+    if rest or group.count.or_more:
+        yield Line(f"and {rest:,}{'+' if group.count.or_more else ''} more")
+
+
+def _href(one: Neighbour, hrefs: Hrefs) -> str | None:
+    return None if one.cache is None or one.root_id is None else hrefs.cache(one.cache, one.root_id)

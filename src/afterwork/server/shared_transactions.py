@@ -1,0 +1,118 @@
+"""Lanes that share a transaction, since there are more of them than workers, and each has little to do.
+
+Strangers wait for each other then. So only works share that have been quick so far; the others run as they always do.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+
+from sqlalchemy import Connection
+
+from afterwork.jobs.batch import BatchSize, Done, Mixed
+from afterwork.jobs.inside import run_mixed
+from afterwork.jobs.outcome import Hindered, Succeeded
+from afterwork.jobs.runner import Runner, Settled
+from afterwork.jobs.source import Claim
+
+QUICK, SLOW = 0.03, 0.1
+"""Seconds up to which a run is quick, and from which on its work has to prove again that it is."""
+
+PROVEN = 10
+"""So many runs of a work must have been quick, and none slow since, for it to share a transaction."""
+
+MOST_KNOWN = 10_000
+"""Lanes of which something is remembered, at most."""
+
+
+class Mixing:
+    """Which lanes may share a transaction, for the workers of one server. `sizes` are those of lanes in which something
+    has gone wrong."""
+
+    def __init__(self, runner: Runner, sizes: Mapping[str, BatchSize]) -> None:
+        self._runner = runner
+        self._sizes = sizes
+        self._size = BatchSize.of(runner.settings.batch)
+        self._most: dict[str, int] = {}
+        self._unfit: dict[str, str] = {}
+        self._quick: dict[str, int] = {}
+        """How many runs of a work have been quick since one was slow."""
+        self._needed: dict[str, int] = {}
+        """How many have to be, of works that have waited for rows of others."""
+        self._proven: frozenset[str] = frozenset()
+
+    def most_with(self, lane: str) -> int:
+        """Return how many lanes may share the next transaction of a lane, itself included."""
+        runner = self._runner
+        if runner.limits.is_one_by_one(lane) or lane in self._sizes or runner.care.is_needed(lane):
+            return 1
+        if not self._proven or (lane in self._unfit and self._unfit[lane] not in self._proven):
+            return 1
+        return min(self._size.next, self._most.get(lane, self._size.next))
+
+    def run(self, connection: Connection, lanes: Mapping[str, int | None]) -> Mixed:
+        """Run the first tickets of several lanes in one transaction, as far as they can be had and may share it."""
+        each = max(1, self._size.next // len(lanes))
+        attempt = partial(run_mixed, self._runner, connection, lanes, each, self._may_share)
+        try:
+            mixed = self._runner.database.again_if_outdated(attempt)
+        except BaseException as error:
+            self._note_lost(connection, lanes, error)
+            raise
+        self._note(mixed)
+        return mixed
+
+    def _learn(self, settled: Settled) -> None:
+        """Learn from runs how quick their works are."""
+        for claim, outcome in settled:
+            if isinstance(outcome, Succeeded) and not claim.external:
+                self._note_run(claim.run.work, outcome.seconds)
+
+    def _note_run(self, work: str, seconds: float) -> None:
+        if seconds >= SLOW:
+            self._doubt(work)
+        elif seconds <= QUICK:
+            self._quick[work] = runs = self._quick.get(work, 0) + 1
+            if runs >= self._needed.get(work, PROVEN) and work not in self._proven:
+                self._proven |= {work}
+
+    def _doubt(self, work: str) -> None:
+        self._quick[work] = 0
+        self._proven -= {work}
+
+    def ran_alone(self, lane: str, settled: Settled) -> None:
+        """Take note of a lane that has had a transaction for itself. As long as its ticket waits for a row, it remains
+        alone."""
+        self._learn(settled)
+        if any(isinstance(outcome, Hindered) for _, outcome in settled):
+            self._most[lane] = 1
+        else:
+            self._forget(lane)
+
+    def _forget(self, lane: str) -> None:
+        self._most.pop(lane, None)
+        self._unfit.pop(lane, None)
+
+    def _may_share(self, claim: Claim) -> bool:
+        return not claim.external and claim.run.work in self._proven
+
+    def _note(self, mixed: Mixed) -> None:
+        for lane in mixed.found:
+            self._forget(lane)
+        if len(self._most) + len(self._unfit) > MOST_KNOWN:
+            self._most, self._unfit = {}, {}
+        self._most |= {lane: most for lane, most in mixed.left.items() if most is not None}
+        self._unfit |= mixed.unfit
+        for work in mixed.hindered:
+            # Batches hold rows for longer than single runs, so such works get on better without.
+            self._needed[work] = 2 * self._needed.get(work, PROVEN)
+            self._doubt(work)
+        if isinstance(mixed.batched, Done):
+            self._size.note(mixed.batched)
+            self._learn(mixed.batched.settled)
+
+    def _note_lost(self, connection: Connection, lanes: Iterable[str], error: BaseException) -> None:
+        """Note what has ended its connection, or its worker: a ticket of one of these lanes."""
+        database = self._runner.database
+        if database.has_lost(connection, error) or not database.is_contended(error):
+            for lane in lanes:
+                self._runner.care.lost(lane, None, error)

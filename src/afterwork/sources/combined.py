@@ -1,0 +1,100 @@
+"""Tickets and hits of timers, as one trigger."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection
+
+from afterwork.jobs.outcome import Outcome
+from afterwork.jobs.session import RunSession
+from afterwork.jobs.source import TIMERS, Claim, Due, Found
+from afterwork.sources.ticket import TicketTrigger
+from afterwork.sources.timer.matches import HitTrigger
+from afterwork.store.matches import HIT
+from afterwork.store.timers import Next, Timers
+
+
+def _rank(priority: object) -> tuple[int, object]:
+    """Return by what priorities are sorted. SQLite keeps other values among them, and puts those last."""
+    return (0, priority) if isinstance(priority, int | float) else (1 + isinstance(priority, bytes), priority)
+
+
+@dataclass(frozen=True)
+class TicketsAndTimers:
+    """What starts jobs in a model that has timers. Where both have something due in a lane, they take turns."""
+
+    tickets: TicketTrigger
+    hits: HitTrigger
+    timers: Timers
+    _last: dict[str, TicketTrigger] = field(default_factory=dict)
+
+    name = "ticket or timer"
+
+    def counts_attempts(self, claim: Claim) -> bool:
+        return self._of(claim.key).counts_attempts(claim)
+
+    def due(self, connection: Connection, now: datetime) -> Due:
+        found = [self.tickets.due(connection, now), self.hits.due(connection, now)]
+        lanes = {
+            lane: sorted({priority for one in found for priority in one.lanes.get(lane, ())}, key=_rank)
+            for lane in (name for one in found for name in one.lanes)
+        }
+        coming = self.timers.next(connection, now) if self.hits.routing.does("timers") else Next()
+        if coming.ready or coming.to_note:
+            lanes[TIMERS] = [0]
+        moments = [moment for moment in (coming.moment, *(one.next_moment for one in found)) if moment is not None]
+        return Due(lanes, min(moments, default=None))
+
+    def claim(self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int) -> Found:
+        order = [self.tickets, self.hits]
+        for trigger in order[::-1] if self._last.get(lane) is self.tickets else order:
+            found = trigger.claim(connection, lane, priority, now, most)
+            if found.claims or found.goes_on:
+                self._last[lane] = trigger
+                return found
+        return Found([])
+
+    def claim_again(self, connection: Connection, claim: Claim) -> Claim | None:
+        return self._of(claim.key).claim_again(connection, claim)
+
+    def leave(self, claim: Claim, until: datetime) -> None:
+        self._of(claim.key).leave(claim, until)
+
+    def held(self, connection: Connection, key: str, lane: str) -> Claim | None:
+        return self._of(key).held(connection, key, lane)
+
+    def is_for_others(self, connection: Connection, key: str, lane: str) -> bool:
+        return self._of(key).is_for_others(connection, key, lane)
+
+    def roots(self, session: RunSession, claims: Sequence[Claim]) -> dict[Any, object | None | str]:
+        return self.tickets.roots(session, claims)
+
+    def variables(self, connection: Connection, claims: Sequence[Claim]) -> dict[Any, Mapping[str, Any]]:
+        return self.hits.variables(connection, [claim for claim in claims if self._of(claim.key) is self.hits])
+
+    def settle(self, connection: Connection, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> None:
+        for trigger in (self.tickets, self.hits):
+            own = [(claim, outcome) for claim, outcome in outcomes if self._of(claim.key) is trigger]
+            if own:
+                trigger.settle(connection, own, now)
+
+    def check(self, connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
+        for trigger in (self.tickets, self.hits):
+            own = [claim for claim in claims if self._of(claim.key) is trigger]
+            if own:
+                trigger.check(connection, own, now)
+
+    def check_unchanged(self, connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
+        own = [claim for claim in claims if self._of(claim.key) is self.tickets]
+        self.tickets.check_unchanged(connection, own, now)
+
+    def is_used(self, lane: ColumnElement[str]) -> ColumnElement[bool]:
+        return self.tickets.is_used(lane) | self.hits.is_used(lane)
+
+    def prune(self, connection: Connection, now: datetime, most: int) -> int:
+        return self.tickets.prune(connection, now, most) or self.hits.prune(connection, now, most)
+
+    def _of(self, key: object) -> TicketTrigger:
+        return self.hits if isinstance(key, str) and key.startswith(HIT) else self.tickets

@@ -1,0 +1,288 @@
+"""What runs once per database: the actions of an upgrade, each at most once ever, one after the other.
+
+An action that runs inside commits its effects together with its row in the log. One that is external is noted first and
+runs under a lease, so if its server dies it has failed. After one that has failed, those below it wait for a person.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from afterwork.boundary import CONTAINED
+from afterwork.clock import Clock
+from afterwork.errors import ClaimLost, ServerDied, TransactionIsTheRuns
+from afterwork.events import Events, InTheWay, Point, Reached
+from afterwork.jobs.outcome import Outcome, Raised, Succeeded, Superseded, text_of, trace_of
+from afterwork.jobs.perform import Given, perform_action, tell
+from afterwork.jobs.progress import Reporter, reporting
+from afterwork.jobs.quarantine import ONCE, Care, is_given_up
+from afterwork.jobs.run import Run
+from afterwork.jobs.session import OutsideSession, RunSession
+from afterwork.jobs.source import Ran
+from afterwork.model.inspection import ReadModel
+from afterwork.model.once import OnceAction
+from afterwork.store import leases
+from afterwork.store import once as log
+from afterwork.store.database import Database
+from afterwork.store.leases import Lease
+from afterwork.store.once import Ending, OnceRow
+
+SomeSession = TypeVar("SomeSession", bound=RunSession)
+
+GONE = "It had begun, and its server was lost before it ended. What it did outside of the database may have been done."
+
+FIRST_PAUSE, LONGEST_PAUSE, WRITES_FOR = 0.05, 1.0, 300.0
+"""Seconds between attempts to write the end of an external action while others are in the way, and of all of them."""
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """Runs the actions of one model that run once, in one database. `variables` are those of the server."""
+
+    database: Database
+    view_models: Sequence[Sequence[OnceAction]]
+    installation: uuid.UUID
+    clock: Clock
+    events: Events
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    care: Care = field(default_factory=Care)
+
+    def is_due(self, connection: Connection) -> bool:
+        return bool(self._due(connection))
+
+    def upgrade(self, connection: Connection, server: int, holding: Callable[[Lease, bool], None]) -> Iterator[Ran]:
+        due = self._due(connection)
+        leases.ensure_lanes(connection, {one.work.lane for one, _ in due})
+        connection.commit()
+        for one, row in due:
+            if row is not None:
+                yield from self._lost(connection, one, row)
+                continue
+            for following in self._from(one):
+                outcome = self._run(connection, following, server, holding)
+                if outcome is not None:
+                    yield [(self._run_of(following), outcome)]
+                if not isinstance(outcome, Succeeded):
+                    break
+
+    def _due(self, connection: Connection) -> list[tuple[OnceAction, OnceRow | None]]:
+        """Of each view model the first action that has not ended well, unless it has failed or its lane is paused; with
+        its row, if it has begun."""
+        rows = log.rows(connection)
+        found = []
+        for actions in self.view_models:
+            for one in actions:
+                row = rows.get(one.name)
+                if row is None or row.ended is None:
+                    found.append((one, row))
+                    break
+                if row.error is not None:
+                    break
+        paused = leases.paused(connection) if found else set()
+        return [(one, row) for one, row in found if row is not None or one.work.lane not in paused]
+
+    def _from(self, first: OnceAction) -> Sequence[OnceAction]:
+        (own,) = (actions for actions in self.view_models if first in actions)
+        return own[own.index(first) :]
+
+    def _run(
+        self, connection: Connection, one: OnceAction, server: int, holding: Callable[[Lease, bool], None]
+    ) -> Outcome | None:
+        """Run an action. None if it can't be had now."""
+        try:
+            if not one.work.external:
+                return self.database.again_if_outdated(lambda: self._inside_with_care(connection, one))
+            lease = Lease(str(self._run_of(one).id), f"{log.KEY}{one.name}", one.work.lane, server, epoch=1)
+            holding(lease, True)
+            try:
+                return self._outside(connection, one, lease)
+            finally:
+                holding(lease, False)
+        except (IntegrityError, ClaimLost) as error:  # another server was quicker to note it
+            self.events.emit(InTheWay(text_of(error)))
+        except Exception as error:
+            if not self.database.is_contended(error):
+                raise
+            self.events.emit(InTheWay(text_of(error)))
+        return None
+
+    # Inside: one transaction.
+
+    def _inside_with_care(self, connection: Connection, one: OnceAction) -> Outcome | None:
+        """Run an action, unless it has ended too much already. What has, leaves a trace before it is tried again."""
+        key = f"{log.KEY}{one.name}"
+        with self.care.trying(self.database, connection, ONCE, key) as careful:
+            why = is_given_up(connection, key, self.database.settings) if careful else None
+            connection.commit()
+            if why is None:
+                return self._inside(connection, one)
+            with self.database.transaction(connection):
+                return self._failed(connection, one, why, 0) if self._begin(connection, one) else None
+
+    def _inside(self, connection: Connection, one: OnceAction) -> Outcome | None:
+        try:
+            with self.database.transaction(connection):
+                if not self._begin(connection, one):
+                    return None
+                outcome = self._tried(connection, one)
+                self._reached("before commit", one)
+        except TransactionIsTheRuns as error:
+            # The action has ended the transaction in which it was noted.
+            with self.database.transaction(connection):
+                if not self._begin(connection, one):
+                    return None
+                outcome = self._failed(connection, one, error, 0)
+        self._reached("after commit", one)
+        return outcome
+
+    def _tried(self, connection: Connection, one: OnceAction) -> Outcome:
+        began = time.monotonic()
+        try:
+            with CONTAINED, self.database.part(connection), _ended(RunSession(connection)) as session:
+                result = self._perform(one, session)
+                session.flush()
+                self._reached("ran", one)
+        except Exception as error:
+            if connection.invalidated or self.database.is_contended(error):
+                raise
+            self.database.check_in_transaction(connection)
+            return self._failed(connection, one, error, time.monotonic() - began)
+        seconds = time.monotonic() - began
+        log.end(connection, one.name, Ending(self.clock.now(), seconds, result=result))
+        return Succeeded(seconds)
+
+    # Outside: noted first, then run with no transaction open, under a lease.
+
+    def _outside(self, connection: Connection, one: OnceAction, lease: Lease) -> Outcome | None:
+        with self.database.transaction(connection):
+            if not self._begin(connection, one):
+                return None
+            leases.take(self.database, connection, lease)
+        began = time.monotonic()
+        try:
+            with CONTAINED, _ended(OutsideSession(connection)) as session:
+                with self.database.reading_only(connection):
+                    result = self._perform(one, session)
+                    session.put_back_settings()
+                self._reached("ran", one)
+                ending = Ending(self.clock.now(), time.monotonic() - began, result=result)
+                if not self._written(connection, one, lease, session, ending):
+                    return Superseded()
+        except Exception as error:
+            if self.database.has_lost(connection, error):
+                raise
+            with self.database.transaction(connection):
+                if not leases.holds(connection, lease):
+                    return Superseded()
+                outcome = self._failed(connection, one, error, time.monotonic() - began)
+                leases.release(connection, lease)
+            return outcome
+        self._reached("after commit", one)
+        return Succeeded(ending.seconds)
+
+    def _written(
+        self, connection: Connection, one: OnceAction, lease: Lease, session: OutsideSession, ending: Ending
+    ) -> bool:
+        """Write what an action has changed, and its end. What it did elsewhere is done, so if others are in the way,
+        that is tried again, as long as it can be. False if another server has taken it over."""
+        pause, until = FIRST_PAUSE, time.monotonic() + WRITES_FOR
+        while True:
+            try:
+                with session.unless_sent():
+                    return self._write(connection, one, lease, session, ending)
+            except Exception as error:
+                in_vain = not session.can_write_again or time.monotonic() > until
+                if in_vain or not self.database.is_contended(error):
+                    raise
+                self.events.emit(InTheWay(text_of(error)))
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _write(
+        self, connection: Connection, one: OnceAction, lease: Lease, session: OutsideSession, ending: Ending
+    ) -> bool:
+        with self.database.transaction(connection):
+            if not leases.holds(connection, lease):
+                return False
+            with self.database.unprepared(connection):
+                session.write()
+            log.end(connection, one.name, ending)
+            leases.release(connection, lease)
+            self._reached("before commit", one)
+        return True
+
+    def _lost(self, connection: Connection, one: OnceAction, row: OnceRow) -> Iterator[Ran]:
+        """Note of an action that had begun that its server is gone, if it is; else others are waited for."""
+        with self.database.transaction(connection):
+            again = log.rows(connection).get(one.name)
+            if again != row or not row.is_lost:
+                return
+            now = self.clock.now()
+            seconds = max(timedelta(0), now - row.began).total_seconds()
+            error = text_of(ServerDied(GONE))
+            log.end(connection, one.name, Ending(now, seconds, error=error))
+        yield [(self._run_of(one), Raised(error))]
+
+    # What both have in common.
+
+    def _begin(self, connection: Connection, one: OnceAction) -> bool:
+        """Note an action, in its lane. False if the lane is taken, or another server has noted it."""
+        if not leases.lock_lane(connection, one.work.lane) or one.name in log.rows(connection):
+            return False
+        log.begin(connection, one.name, self.clock.now())
+        self._reached("claimed", one)
+        return True
+
+    def _perform(self, one: OnceAction, session: RunSession) -> str | None:
+        """Run the code of an action. Returns what it returned, as text."""
+        with reporting(Reporter(self.database, self.clock, f"{log.KEY}{one.name}", not one.work.external)):
+            return perform_action(one.work, one.action, self._run_of(one), Given(session, self.variables))
+
+    def _failed(self, connection: Connection, one: OnceAction, error: Exception, seconds: float) -> Raised:
+        """Note that an action has failed, once its view model's `on_exception` knows."""
+        raised = Raised(text_of(error), None, seconds, trace_of(error))
+        try:
+            with CONTAINED, self.database.part(connection), _ended(RunSession(connection)) as session:
+                tell(one.work, None, self._run_of(one), Given(session, self.variables), error, raised.text)
+                session.flush()
+        except Exception as second:
+            self.database.check_in_transaction(connection)
+            raised = raised.with_second(second)
+        log.end(connection, one.name, Ending(self.clock.now(), seconds, error=raised.text))
+        return raised
+
+    def _run_of(self, one: OnceAction) -> Run:
+        return Run((self.installation, f"once {one.name}"), one.name, None, one.work.lane, 1, trigger="once")
+
+    def _reached(self, point: Point, one: OnceAction) -> None:
+        self.events.emit(Reached(point, one.name))
+
+
+@contextmanager
+def _ended(session: SomeSession) -> Iterator[SomeSession]:
+    try:
+        yield session
+    finally:
+        session.end()
+
+
+def upgrade_of(
+    database: Database,
+    model: ReadModel,
+    installation: uuid.UUID,
+    clock: Clock,
+    events: Events,
+    variables: Mapping[str, Any],
+    care: Care,
+) -> Upgrade | None:
+    """What runs once per database of a model; None if nothing does."""
+    if not model.once:
+        return None
+    return Upgrade(database, [*model.once.values()], installation, clock, events, variables, care)

@@ -1,0 +1,276 @@
+"""Tickets start jobs: a row of SysAsyncTicket that is due."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection
+
+from afterwork.clock import Clock
+from afterwork.errors import BatchDisturbed, MalformedExternalId, UnknownWork, shown
+from afterwork.events import TriggerKind
+from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, Withdrawn, printable
+from afterwork.jobs.roots import Roots
+from afterwork.jobs.run import Run
+from afterwork.jobs.session import RunSession
+from afterwork.jobs.source import Claim, Due, Found
+from afterwork.model.contract import MOST_KEEP_MINUTES, receipt_minutes
+from afterwork.model.expiry import expired
+from afterwork.model.external_id import ExternalId, parse
+from afterwork.model.inspection import ReadModel
+from afterwork.model.key import key_of
+from afterwork.model.lane import MAIN
+from afterwork.model.lenient_types import NO_UTF_8, Damaged
+from afterwork.model.machine.within import base_of
+from afterwork.model.work import Work
+from afterwork.sources.skipped import Left
+from afterwork.store import server_abilities
+from afterwork.store.lane_limits import Limits
+from afterwork.store.routing import ALL, Routing
+from afterwork.store.ticket_order import are_as_claimed
+from afterwork.store.tickets.columns import aware, most_attempts
+from afterwork.store.tickets.statements import Ended, Group, TicketRow, Tickets
+
+NO_TEXT = f"The ticket's {{}} {NO_UTF_8}: {{}}. Write the ticket anew."
+
+
+class TicketTrigger:
+    """Looks for tickets that are due, and ends them."""
+
+    name: TriggerKind = "ticket"
+
+    def __init__(
+        self,
+        model: ReadModel,
+        tickets: Tickets,
+        installation: uuid.UUID,
+        clock: Clock,
+        routing: Routing = ALL,
+        limits: Limits | None = None,
+    ) -> None:
+        self.model = model
+        self.tickets = tickets
+        self.installation = installation
+        self.clock = clock
+        self.routing = routing
+        self.limits = limits or Limits()
+        self._left = Left(tickets)
+        self._odd: dict[Any, str] = {}
+        """The keys of tickets that can't run in their lane, as the last look has found them, and why."""
+        self._roots = Roots()
+
+    def counts_attempts(self, claim: Claim) -> bool:
+        attempts = self.tickets.contract.attempts
+        return attempts is not None and claim.run.attempt <= most_attempts(attempts.column)
+
+    def variables(self, connection: Connection, claims: Sequence[Claim]) -> dict[Any, Mapping[str, Any]]:
+        return {}
+
+    def due(self, connection: Connection, now: datetime) -> Due:
+        lanes: dict[str, list[int]] = {}
+        moments: list[datetime] = []
+        self._see_who_is_left(connection)
+        moments.extend(filter(None, [self._left.next_moment(now)]))
+        for group in self._left.rest.groups(connection):
+            lane = self._lane(group)
+            if not self.routing.serves(lane, self.name):
+                continue
+            if group.earliest is None or group.earliest <= now:
+                lanes.setdefault(lane, []).append(group.priority)
+            else:
+                moments.append(group.earliest)
+        return Due(lanes, min(moments, default=None))
+
+    def claim(self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int) -> Found:
+        if not self.routing.serves(lane, self.name):
+            return Found([])
+        if lane == MAIN and (odd := self._odd):
+            self._odd = {}
+            found = [(self.tickets.row(connection, key), why) for key, why in odd.items()]
+            return self._end_odd(connection, [(row, why) for row, why in found if row is not None], now)
+        mode, is_paced = self.limits.mode(lane), self.limits.rate(lane) is not None
+        rest = self._left.rest
+        rows = rest.claim_due(connection, lane, priority, now, most, mode, is_paced)
+        if not rows and (hidden := rest.hidden(connection, lane, priority, now, most)):
+            return Found([], moved=False, hidden=[self._claim(row, lane, now) for row in hidden])
+        if odd_keys := [(row, NO_TEXT.format("key", row.key)) for row in rows if isinstance(row.key, Damaged)]:
+            return self._end_odd(connection, odd_keys, now)
+        own = [self._claim(row, lane, now) for row in rows if not self._leaves(connection, row, lane)]
+        kept = self._in_their_lane(connection, own)
+        return Found(kept, moved=len(kept) < len(rows))
+
+    def _lane(self, group: Group) -> str:
+        """Return the lane of a group. Nothing can be asked for a lane whose name is no text, so its tickets are ended
+        in `main`."""
+        if isinstance(group.lane, Damaged):
+            self._odd = {**self._odd, group.key: NO_TEXT.format("Lane", group.lane)}
+            return MAIN
+        return group.lane
+
+    def _end_odd(self, connection: Connection, rows: Sequence[tuple[TicketRow, str]], now: datetime) -> Found:
+        for row, why in rows:
+            self.tickets.end_odd(connection, row.key, why, now)
+        # The lane and root of a run are for people to read, so any text will do.
+        ended = [(self._claim(row, row.lane or MAIN, None).run, Rejected(why)) for row, why in rows]
+        return Found([], moved=True, ended=ended)
+
+    # What this server doesn't know is for those that do.
+
+    def is_for_others(self, connection: Connection, key: str, lane: str) -> bool:
+        if not self.routing.serves(lane, self.name):
+            return True
+        try:
+            work = self.tickets.work(connection, key_of(key, self.tickets.columns.key))
+        except ValueError:
+            return False  # the lease of something that is no ticket
+        known = work is None or self.model.knows(work)
+        return not known and server_abilities.somebody_runs(connection, base_of(str(work)), lane, self.name)
+
+    def _leaves(self, connection: Connection, row: TicketRow, lane: str) -> bool:
+        """Return whether a ticket is left to a server that knows its work. From then on, all of that work are."""
+        if row.work is None or self.model.knows(row.work):
+            return False
+        if row.work not in self._left.works and server_abilities.somebody_runs(
+            connection, base_of(row.work), lane, self.name
+        ):
+            self._left.leave_works(self._left.works | {row.work})
+        return row.work in self._left.works
+
+    def _see_who_is_left(self, connection: Connection) -> None:
+        """Leave nothing to servers that are gone."""
+        if works := self._left.works:
+            known = {one for one in works if server_abilities.somebody_runs(connection, base_of(one), None, self.name)}
+            if known != works:
+                self._left.leave_works(known)
+
+    def leave(self, claim: Claim, until: datetime) -> None:
+        self._left.leave(claim.key, until)
+
+    def claim_again(self, connection: Connection, claim: Claim) -> Claim | None:
+        lane = claim.run.lane
+        row = self.tickets.claim_one(connection, lane, claim.key, self.limits.mode(lane))
+        return None if row is None else self._claim(row, claim.run.lane, self.clock.now())
+
+    def held(self, connection: Connection, key: str, lane: str) -> Claim | None:
+        try:
+            wanted = key_of(key, self.tickets.columns.key)
+        except ValueError:
+            return None  # the lease of something that is no ticket
+        row = self.tickets.row(connection, wanted)
+        return None if row is None else self._claim(row, lane, None)  # it has begun, so it can't expire
+
+    def roots(self, session: RunSession, claims: Sequence[Claim]) -> dict[Any, object | None | str]:
+        ids: dict[Any, ExternalId] = {}
+        found: dict[Any, object | str | None] = {}
+        for claim in claims:
+            if claim.run.root_id is None:
+                found[claim.key] = None
+                continue
+            try:
+                ids[claim.key] = parse(claim.run.root_id, self.model.classes)
+            except MalformedExternalId as error:
+                found[claim.key] = f"RootId: {error}"
+        objects = self._roots.load(session, ids.values())
+        for key, wanted in ids.items():
+            root = objects.get(wanted)
+            found[key] = f"The root {wanted} is not there (any more)." if root is None else root
+        return found
+
+    def settle(self, connection: Connection, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> None:
+        ended = []
+        for claim, outcome in outcomes:
+            row: TicketRow = claim.row
+            match outcome:
+                case Succeeded():
+                    ended.append(Ended(row, self.kept_minutes(receipt_minutes(row.keep_minutes), None), None))
+                case Raised(again_after=again_after) if again_after is not None:
+                    self.tickets.try_again(connection, row, now + again_after)
+                case Hindered(again_after=again_after):
+                    self.tickets.put_off(connection, row, now + again_after)
+                case Raised(text=reason, form=form) | Rejected(reason=reason, form=form):
+                    keep = self.kept_minutes(receipt_minutes(row.keep_minutes), reason)
+                    ended.append(Ended(row, keep, printable(reason), form))
+                case Superseded() | Withdrawn():
+                    pass  # the server that took it over settles it, or somebody has done so by hand
+        if len(outcomes) == 1:
+            self.tickets.end(connection, ended, now)
+        elif self.tickets.end_batch(connection, ended, now, _lane_of(outcomes)) < len(ended):
+            raise BatchDisturbed()
+
+    def check(self, connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
+        lanes = {claim.run.lane for claim in claims}
+        if len(lanes) == 1:
+            found = self.tickets.in_place(connection, [claim.row for claim in claims], now, lanes.pop())
+        else:
+            places = {claim.key: (claim.run.lane, claim.row.priority) for claim in claims}
+            found = self.tickets.in_places(connection, places, now)
+        if found < len(claims):
+            raise BatchDisturbed()
+
+    def check_unchanged(self, connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
+        lanes: dict[str, list[TicketRow]] = {}
+        for claim in claims:
+            lanes.setdefault(claim.run.lane, []).append(claim.row)
+        for lane, rows in lanes.items():
+            if not are_as_claimed(self.tickets, connection, rows, now, lane):
+                raise BatchDisturbed()
+
+    def kept_minutes(self, keep: int, error: str | None) -> int:
+        """How long what is left of a run is kept."""
+        return keep
+
+    def is_used(self, lane: ColumnElement[str]) -> ColumnElement[bool]:
+        return self.tickets.is_used(lane)
+
+    def prune(self, connection: Connection, now: datetime, most: int) -> int:
+        return self.tickets.prune(connection, now, most)
+
+    def _claim(self, row: TicketRow, lane: str, now: datetime | None) -> Claim:
+        source = self.installation, f"{self.tickets.contract.table.name} {row.key} {row.created}"
+        run = Run(
+            source, row.work or "", row.root_id, lane, _attempts(row) + 1, row.key, self.name, row.due, row.trace_parent
+        )
+        return Claim(row.key, run, self._too_late(row, now) or self._work(row), row, aware(row.not_after))
+
+    def _too_late(self, row: TicketRow, now: datetime | None) -> str | None:
+        not_after = aware(row.not_after)
+        return expired(not_after, now) if not_after is not None and now is not None and now > not_after else None
+
+    def _work(self, row: TicketRow) -> Work | str:
+        if row.odd_earliest is not None:
+            return f"ExecuteEarliest is {shown(row.odd_earliest)}. It must be a moment, like 2027-01-31 18:00:00."
+        keep = row.keep_minutes
+        if not isinstance(keep, int) or not 0 <= keep <= MOST_KEEP_MINUTES:
+            return f"KeepReceiptMinutes is {keep!r}. It must be 0 or more minutes, at most {MOST_KEEP_MINUTES:,}."
+        try:
+            return self.model.work(row.work)
+        except UnknownWork as error:
+            return str(error)
+
+    def _in_their_lane(self, connection: Connection, claims: Sequence[Claim]) -> Sequence[Claim]:
+        """A row that names no lane belongs to the one that its work declares. Whoever wrote it may not have known."""
+        if self.tickets.contract.lane is None:
+            return claims
+        kept: list[Claim] = []
+        strays: dict[str, list[Any]] = {}
+        for claim in claims:
+            declared = MAIN if isinstance(claim.work, str) else claim.work.lane
+            if claim.row.lane is None and declared != MAIN:
+                strays.setdefault(declared, []).append(claim.key)
+            else:
+                kept.append(claim)
+        for lane, keys in strays.items():
+            self.tickets.move(connection, keys, lane)
+        return kept
+
+
+def _attempts(row: TicketRow) -> int:
+    """The attempts that a ticket has had, whatever somebody has written there."""
+    return max(0, row.attempts) if isinstance(row.attempts, int) else 0
+
+
+def _lane_of(outcomes: Sequence[tuple[Claim, Outcome]]) -> str | None:
+    """Return the lane of runs that were claimed in the order of one lane; None if they are of several."""
+    lanes = {claim.run.lane for claim, _ in outcomes}
+    return lanes.pop() if len(lanes) == 1 else None

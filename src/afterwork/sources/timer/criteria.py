@@ -1,0 +1,60 @@
+"""The objects that a criteria finds, by their external ids, whatever stands in their keys.
+
+A key that the driver can't give (an infinite date, a text that is no UTF-8) would hide all others of its statement.
+Such an object is found by halves, and has an id that leads to none: its hit fails, and says so.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Select, Subquery, Text, cast, func, select
+from sqlalchemy.orm import Mapper, Session
+
+from afterwork.model.external_id import ExternalId, unnamed
+from afterwork.model.lenient_types import Damaged, any_text
+
+
+def found_by(session: Session, keys: Select[Any], root: Mapper[Any]) -> Iterator[str]:
+    """Give the external ids of the rows of a query for keys, in order. Some may come twice."""
+    with any_text(session.connection()):
+        result = session.execute(keys)
+        try:
+            for row in result:
+                yield _named(root, row)
+        except Exception:
+            yield from _by_halves(session, _numbered(keys), root)
+
+
+def _named(root: Mapper[Any], row: Sequence[Any]) -> str:
+    key = tuple(row)
+    is_damaged = any(isinstance(part, Damaged) for part in key)
+    return unnamed(root, key) if is_damaged else str(ExternalId(root, key))
+
+
+def _numbered(keys: Select[Any]) -> Subquery:
+    found = keys.subquery()
+    return select(*found.c, func.row_number().over().label("afterwork_place")).subquery()
+
+
+def _by_halves(session: Session, numbered: Subquery, root: Mapper[Any]) -> Iterator[str]:
+    *key, place = numbered.c
+    count = session.execute(select(func.count()).select_from(numbered)).scalar_one()
+    parts = [(1, count + 1)] if count else []
+    while parts:
+        first, end = parts.pop()
+        there = select(*key).where(place >= first, place < end).order_by(place)
+        try:
+            found = [_named(root, row) for row in session.execute(there)]
+        except Exception:
+            if end - first == 1:
+                found = [unnamed(root, _as_texts(session, there))]
+            else:
+                middle = (first + end) // 2
+                parts += [(middle, end), (first, middle)]
+                continue
+        yield from found
+
+
+def _as_texts(session: Session, there: Select[Any]) -> Sequence[Any]:
+    texts = [cast(column, Text) for column in there.selected_columns]
+    return tuple(session.execute(there.with_only_columns(*texts)).one())

@@ -1,0 +1,92 @@
+"""Hits of timers start jobs, as tickets do."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from afterwork.clock import Clock
+from afterwork.events import TriggerKind
+from afterwork.jobs.outcome import Outcome, Raised, Rejected, Succeeded
+from afterwork.jobs.source import Claim, Found
+from afterwork.model.inspection import ReadModel
+from afterwork.model.variable import DUE
+from afterwork.model.variable_json import kept
+from afterwork.sources.ticket import TicketTrigger
+from afterwork.store import progress
+from afterwork.store.lane_limits import Limits
+from afterwork.store.matches import HITS
+from afterwork.store.routing import ALL, Routing
+from afterwork.store.tickets.statements import tickets_of
+from afterwork.store.timers import Hits, Timers
+
+FAILED_KEPT_MINUTES = 60 * 24 * 30
+"""How long the row of a hit that failed is kept, so that the id of its run is the same when it is hit again."""
+
+
+class HitTrigger(TicketTrigger):
+    """Looks for hits that have not run, and ends them."""
+
+    name: TriggerKind = "timer"
+
+    def __init__(
+        self,
+        model: ReadModel,
+        dialect: str,
+        installation: uuid.UUID,
+        timers: Timers,
+        clock: Clock,
+        routing: Routing = ALL,
+        limits: Limits | None = None,
+    ) -> None:
+        super().__init__(model, tickets_of(HITS, dialect), installation, clock, routing, limits)
+        self._timers = timers
+        self._hits = Hits()
+
+    def claim(self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int) -> Found:
+        found = super().claim(connection, lane, priority, now, most)
+        return replace(found, claims=_unless_cancelled(connection, found.claims))
+
+    def claim_again(self, connection: Connection, claim: Claim) -> Claim | None:
+        return _one_unless_cancelled(connection, super().claim_again(connection, claim))
+
+    def held(self, connection: Connection, key: str, lane: str) -> Claim | None:
+        return _one_unless_cancelled(connection, super().held(connection, key, lane))
+
+    def variables(self, connection: Connection, claims: Sequence[Claim]) -> dict[Any, Mapping[str, Any]]:
+        timed = self.model.timers
+        asking = [one.key for one in claims if one.run.work in timed and timed[one.run.work].variables]
+        found = self._hits.rounds(connection, asking) if asking else {}
+        return {key: {DUE: due} | kept(text) for key, (due, text) in found.items()}
+
+    def settle(self, connection: Connection, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> None:
+        super().settle(connection, outcomes, now)
+        ended: dict[str, list[str | None]] = defaultdict(list)
+        for claim, outcome in outcomes:
+            match outcome:
+                case Succeeded() | Rejected(reason=progress.CANCELLED):
+                    ended[claim.run.work].append(None)
+                case Raised(text=reason, again_after=None) | Rejected(reason=reason):
+                    ended[claim.run.work].append(reason)
+                case _:
+                    pass  # it is tried again
+        for name, errors in sorted(ended.items()):
+            failed = [error for error in errors if error is not None]
+            self._timers.count(connection, name, len(failed), failed[-1] if failed else None, now)
+
+    def kept_minutes(self, keep: int, error: str | None) -> int:
+        return keep if error in (None, progress.CANCELLED) else FAILED_KEPT_MINUTES
+
+
+def _unless_cancelled(connection: Connection, claims: Sequence[Claim]) -> Sequence[Claim]:
+    """Claims of hits, of which those that were asked to stop are not to be run."""
+    stopping = progress.asked_to_stop(connection, [claim.key for claim in claims]) if claims else set()
+    return [replace(one, work=progress.CANCELLED) if one.key in stopping else one for one in claims]
+
+
+def _one_unless_cancelled(connection: Connection, claim: Claim | None) -> Claim | None:
+    return None if claim is None else _unless_cancelled(connection, [claim])[0]

@@ -1,0 +1,269 @@
+"""A round of a timer: at a due time, once over all servers, the objects are found for which its job is to run.
+
+What is found is kept, in the transaction that also says when the timer is due next, and noted a slice at a time. From
+then on the hits are run as tickets are: in lanes, batched or by lease, with retries, by any server.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
+
+from sqlalchemy import Alias, Connection, Select, Table
+
+from afterwork.boundary import CONTAINED
+from afterwork.clock import Clock
+from afterwork.errors import ClaimLost, GivenUp
+from afterwork.events import Events, Fired, Reached, RoundFailed, TimerIsGone
+from afterwork.jobs.outcome import text_of
+from afterwork.jobs.quarantine import ROUNDS, Care, given_up
+from afterwork.jobs.session import RunSession
+from afterwork.model.inspection import ReadModel
+from afterwork.model.timer import TimedWork
+from afterwork.model.variable import DUE, Variables
+from afterwork.model.variable_json import keep
+from afterwork.sources.timer.criteria import found_by
+from afterwork.sources.timer.due_times import Plan, changed, plan, resumed
+from afterwork.store import suspects
+from afterwork.store.database import Database
+from afterwork.store.suspects import ROUND as ROUND_KEY
+from afterwork.store.timers import Cancellation, TimerRow, Timers, larger_round, new_round
+from afterwork.triggers.timer.noting import Noting
+
+Some = TypeVar("Some")
+
+ROUND = "round of "
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """Fires the timers of one model in one database. `variables` are those of the server."""
+
+    database: Database
+    works: Mapping[str, TimedWork]
+    timers: Timers
+    clock: Clock
+    events: Events
+    variables: Mapping[str, Any]
+    noting: Noting
+    care: Care
+
+    def register(self, connection: Connection) -> None:
+        """Note timers that are new, and those whose schedule has changed."""
+        now = self.clock.now()
+        with self.database.transaction(connection):
+            known = self.timers.rows(connection)
+            for name, timed in self.works.items():
+                schedule, row = str(timed.when), known.get(name)
+                if row is None:
+                    self.timers.add(connection, name, schedule, timed.when.first(now), now)
+                elif row.schedule != schedule:
+                    due = changed(timed.when, row.last_due, now)
+                    self.timers.set_due(connection, name, due, now, schedule=schedule)
+        for name in known.keys() - self.works.keys():
+            self.events.emit(TimerIsGone(name))
+
+    def fire(self, connection: Connection) -> Iterator[str]:
+        """Fire what is due, each in a transaction of its own, after a further slice of each round that has found more.
+        Yields the names of the timers that had a round, or a slice."""
+        coming = self.timers.next(connection, self.clock.now())
+        connection.commit()
+        yield from self.noting.go_on(connection, coming.to_note)
+        yield from self._fire_all(connection, coming.ready)
+
+    def _fire_all(self, connection: Connection, ready: Sequence[str]) -> Iterator[str]:
+        beyond = suspects.beyond(self.database, connection, [ROUND_KEY + name for name in ready])
+        connection.commit()
+        for name in ready:
+            try:
+                if (suspect := beyond.get(ROUND_KEY + name)) is not None:
+                    raise given_up(suspect, self.database.settings)
+                with self.care.trying(self.database, connection, ROUNDS, ROUND_KEY + name):
+                    hit = self.database.again_if_outdated(partial(self._fire, connection, self.works[name]))
+            except ClaimLost:
+                continue  # another server is careful with it
+            except Exception as error:
+                if self.database.has_lost(connection, error) or self.database.is_contended(error):
+                    raise
+                self._failed(connection, self.works[name], error)
+                yield name
+            else:
+                if hit is not None:
+                    yield name
+
+    def pause(self, connection: Connection, name: str) -> None:
+        """Let a timer not fire until it is resumed. Hits that are noted already run."""
+        with self.database.transaction(connection):
+            row = self.timers.hold(connection, name)
+            self.timers.set_due(connection, name, row.due, row.set_at, paused=True)
+
+    def resume(self, connection: Connection, name: str) -> None:
+        """Let a timer fire again. Due times that have passed meanwhile are not made up for."""
+        now = self.clock.now()
+        with self.database.transaction(connection):
+            self._forgive(connection, name)
+            row = self.timers.hold(connection, name)
+            due = resumed(self.works[name].when, row.due, row.set_at, row.last_due, now)
+            self.timers.set_due(connection, name, due, now, paused=False)
+
+    def cancel(self, connection: Connection, name: str) -> Cancellation:
+        """End what is left of a round: hits that have not begun at once, runs that go on when they next look."""
+        with self.database.transaction(connection):
+            self.timers.hold(connection, name)
+            return self.noting.cancel(connection, name)
+
+    def dry(self, connection: Connection, name: str) -> Sequence[str | None]:
+        """The objects that a round would hit now, in order; nothing is run, noted or changed. [None] stands for the one
+        run of a job without a root."""
+        timed, now = self.works[name], self.clock.now()
+        with self.database.snapshot(connection):
+            found = self._search(connection, timed, self.timers.get(connection, name), now)
+            return found.objects or []
+
+    def now(self, connection: Connection, name: str) -> int:
+        """Have a round now, besides those at due times. Returns how many objects it has hit. If a round goes on, they
+        are added to it."""
+        timed, now = self.works[name], self.clock.now()
+        ahead = self._ahead(connection, lambda: self._search(connection, timed, self.timers.get(connection, name), now))
+        with self.database.transaction(connection):
+            self._forgive(connection, name)
+            row = self.timers.hold(connection, name)
+            found = ahead if ahead and ahead.row == row else self._search(connection, timed, row, now)
+            going_on = self.noting.last(connection, name, now) is not None
+            count = len(found.objects or ())
+            others = {} if found.objects is None else larger_round(count) if going_on else new_round(count, now)
+            self.timers.set_due(connection, name, row.due, row.set_at, last_due=now, **others)
+            self.noting.begin(connection, name, found.objects or [], now, found.variables)
+            return count
+
+    def _forgive(self, connection: Connection, name: str) -> None:
+        """Somebody wants a timer to be tried: what was given up is tried again."""
+        suspects.clear(connection, [ROUND_KEY + name])
+        self.noting.hits.forgive(connection, name)
+
+    def _fire(self, connection: Connection, timed: TimedWork) -> int | None:
+        now = self.clock.now()
+        ahead = self._ahead(connection, lambda: self._look(connection, timed, now))
+        with self.database.transaction(connection):
+            row = self.timers.lock(connection, timed.name, now)
+            if row is None:
+                return None
+            planned = _plan(timed, row, now)
+            if planned.fire is None:
+                self.timers.set_due(connection, timed.name, planned.due, now)
+                return None
+            found = ahead if ahead and ahead.row == row else self._search(connection, timed, row, planned.fire)
+            others = {} if found.objects is None else new_round(len(found.objects), now)
+            self.timers.set_due(connection, timed.name, planned.due, now, last_due=planned.fire, **others)
+            self.noting.begin(connection, timed.name, found.objects or [], planned.fire, found.variables)
+            self.events.emit(Reached("before commit", ROUND + timed.name))
+        self.events.emit(Reached("after commit", ROUND + timed.name))
+        if found.objects is None:
+            return None
+        self.events.emit(Fired(timed.name, planned.fire.isoformat(), len(found.objects)))
+        return len(found.objects)
+
+    def _ahead(self, connection: Connection, search: Callable[[], Some]) -> Some | None:
+        """What a round finds, searched for before its transaction begins if that keeps others from writing. It counts
+        as long as the timer's row is the same: no other round has been there since."""
+        if not self.database.has_one_writer:
+            return None
+        with self.database.snapshot(connection):
+            return search()
+
+    def _look(self, connection: Connection, timed: TimedWork, now: datetime) -> "_Found | None":
+        """What the round finds that is due; None if none is."""
+        row = self.timers.lock(connection, timed.name, now)
+        fire = None if row is None else _plan(timed, row, now).fire
+        return None if row is None or fire is None else self._search(connection, timed, row, fire)
+
+    def _search(self, connection: Connection, timed: TimedWork, row: TimerRow | None, moment: datetime) -> "_Found":
+        """Find the objects of a round for the due time `moment`."""
+        session, variables = RunSession(connection), self._begun(timed, moment)
+        try:
+            with CONTAINED:
+                objects = self._objects(connection, timed, variables, session)
+                session.flush()
+        finally:
+            session.end()
+        return _Found(row, objects, keep(variables.changed()))
+
+    def _begun(self, timed: TimedWork, moment: datetime) -> Variables:
+        given = {name: value for name, value in self.variables.items() if name in timed.variables}
+        return Variables(timed.variables, {**timed.variables, **given, DUE: moment})
+
+    def _objects(
+        self, connection: Connection, timed: TimedWork, variables: Variables, session: RunSession
+    ) -> Sequence[str | None] | None:
+        """The objects of a round, in order; None if `before` has called it off. Those that have failed come last, so
+        that they never take the places of others; those that a run goes on for are left out."""
+        if timed.when.before is not None and timed.when.before(variables) is False:
+            return None
+        going_on = self.noting.going_on(connection, timed.name)
+        if timed.root is None:
+            return [] if None in going_on else [None]
+        failed = self.noting.hits.failed(connection, timed.name)
+        most = timed.when.max_answers
+        enough = None if most is None else most + len(failed) + len(going_on)
+        keys = _only_keys(timed.criteria(variables), timed, enough)
+        roots: dict[str, None] = {}
+        for root in found_by(session, keys, timed.root):
+            roots[root] = None
+            if len(roots) == enough:
+                break
+        free = [root for root in roots if root not in going_on]
+        return sorted(free, key=failed.__contains__)[:most]
+
+    def _failed(self, connection: Connection, timed: TimedWork, error: Exception) -> None:
+        """The criteria, or what runs before it, has raised: the timer says so, and is due again at its next time."""
+        text, now = str(error) if isinstance(error, GivenUp) else text_of(error), self.clock.now()
+        with self.database.transaction(connection):
+            row = self.timers.lock(connection, timed.name, now)
+            if row is None:
+                return
+            planned = _plan(timed, row, now)
+            self.timers.set_due(
+                connection, timed.name, planned.due, now,
+                last_due=planned.fire or row.last_due, fired=now, ended=now, hits=0, failed=0, error=text,
+            )  # fmt: skip
+        self.events.emit(RoundFailed(timed.name, text))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The objects of a round, None if it was called off; its variables, as they are kept; and the row of its timer as
+    it was then."""
+
+    row: TimerRow | None
+    objects: Sequence[str | None] | None
+    variables: str | None
+
+
+def _plan(timed: TimedWork, row: TimerRow, now: datetime) -> Plan:
+    return plan(timed.when, row.due, row.set_at, row.last_due, now)
+
+
+def rounds_of(
+    database: Database,
+    model: ReadModel,
+    clock: Clock,
+    events: Events,
+    variables: Mapping[str, Any],
+    care: Care | None = None,
+) -> Rounds:
+    """The rounds of a model's timers in a database."""
+    timers = Timers(database.dialect, model.timers)
+    noting = Noting(database, model.timers, timers, clock, events)
+    return Rounds(database, model.timers, timers, clock, events, variables, noting, care or Care())
+
+
+def _only_keys(query: Select[Any], timed: TimedWork, most: int | None) -> Select[Any]:
+    """The same query for the keys of the objects alone. It gives no more than so many where each row is another object,
+    which with a join it may not be."""
+    assert timed.root is not None
+    entity: Any = query.column_descriptions[0]["entity"]  # the class, or an alias of it
+    members = [timed.root.get_property_by_column(key).key for key in timed.root.primary_key]
+    keys = query.with_only_columns(*(getattr(entity, member) for member in members), maintain_column_froms=True)
+    is_plain = [type(one) for one in query.get_final_froms()] in ([Table], [Alias])
+    return keys.limit(most) if most is not None and is_plain and query._limit_clause is None else keys

@@ -1,0 +1,260 @@
+"""Capture: triggers on the watched tables write each change into the journal, whoever makes it."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import Connection, Table, select
+
+from afterwork.store.journal import tables as own
+from afterwork.store.journal.continuity import Mark, Marks, Shown
+from afterwork.store.journal.text_forms import Forms, forms_of
+from afterwork.store.journal.tracked_table import Columns, Watch, Watches
+from afterwork.store.journal.values import is_unwatched, is_valued, watched_columns
+from afterwork.store.tables import metadata
+
+WAS_LEFT = "was not captured for a while"
+REPLACED = "what writes its changes down was replaced"
+OTHER_FORMS = "its values are written down in another way"
+OTHER_COLUMNS = "columns are captured that were not before"
+
+
+@dataclass(frozen=True)
+class Made:
+    """The capture of a table as it was last installed: its columns, and the definition of its triggers."""
+
+    columns: tuple[str, ...] = ()
+    definition: str = ""
+
+    @classmethod
+    def read(cls, text: str) -> "Made":
+        found = json.loads(text)
+        return cls(tuple(found["columns"]), found["definition"])
+
+    def written(self) -> str:
+        return json.dumps(vars(self), ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A table as `afterwork_watch` knows it. `made` is None if it is not captured now; `wanted` are the columns that
+    each application wants of it; `marks` are those that it had when it was looked at last. An older Afterwork has left
+    neither marks nor forms: they are None."""
+
+    id: int
+    name: str
+    columns: tuple[str, ...] = ()
+    valued: tuple[str, ...] = ()
+    made: Made | None = None
+    wanted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    marks: Marks | None = None
+    fingerprint: str | None = None
+    forms: Forms | None = None
+
+    def wanted_by(self, application: str, table: Table, forms: Forms) -> "Watched":
+        """As an application's model has it, with the forms that columns have now. Columns that there are keep their
+        places."""
+        columns = watched_columns(table)
+        names = tuple(column.name for column in columns)
+        return replace(
+            self,
+            columns=_more(self.columns, names),
+            valued=_more(self.valued, [column.name for column in columns if is_valued(column, forms)]),
+            forms={**(self.forms or {}), **forms},
+            wanted={**self.wanted, application: names},
+        )
+
+    def is_written_alike(self, before: "Watched") -> bool:
+        """Return whether the columns that were captured before are still written in the same way."""
+        forms = self.forms or {}
+        return before.forms is not None and all(forms.get(name) is form for name, form in before.forms.items())
+
+    def wanted_by_others(self, application: str) -> "Watched":
+        """Without what an application has wanted of it."""
+        return replace(self, wanted={one: names for one, names in self.wanted.items() if one != application})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What should be there for one table, and what is: `written` is what writes down its changes, empty if nothing
+    does. `columns` are those that applications want and the database has, `lost` those that only the model has;
+    `table` has all of the former."""
+
+    watched: Watched
+    table: Table
+    columns: tuple[str, ...]
+    lost: tuple[str, ...]
+    definition: str
+    written: str
+    shown: Shown
+    is_written_alike: bool
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Why changes are not captured as it is, in words."""
+        made = self.watched.made
+        if made is None:
+            return ()
+        if not self.written:
+            return self.shown.faults or ("nothing writes its changes down",)
+        return self.shown.faults if self.written == made.definition else (*self.shown.faults, REPLACED)
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """Why changes may have been missed of what is captured from now on, in words; if it was known before at all."""
+        made = self.watched.made
+        if made is None:
+            return (WAS_LEFT,)
+        if self.faults:
+            return self.faults
+        if not self.is_written_alike:
+            return (OTHER_FORMS,)
+        return () if set(self.columns) <= set(made.columns) else (OTHER_COLUMNS,)
+
+    @property
+    def is_enough(self) -> bool:
+        """Return whether all wanted changes are captured; unwanted ones may be, too."""
+        made = self.watched.made
+        is_wider = made is not None and set(made.columns) > set(self.columns)
+        return self.is_done or (is_wider and not self.faults and self.is_written_alike)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there is nothing to do."""
+        made = self.watched.made
+        asked, wanted = (self.columns, self.definition), None if made is None else (made.columns, made.definition)
+        return not self.faults and self.is_written_alike and asked == wanted
+
+
+class Capture(ABC):
+    """What differs between the databases. `connection` has the transaction in which all is done."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.dialect = connection.dialect
+
+    @abstractmethod
+    def prepare(self) -> Iterator[str]:
+        """Make the journal ready for all who write. Yields what was done."""
+
+    def close(self) -> Iterable[str]:
+        """Take away what an older Afterwork has granted, once nothing needs it. Returns what was done, a line each."""
+        return ()
+
+    @abstractmethod
+    def columns(self, table: Table) -> Sequence[str] | None:
+        """The columns that a table has in the database; None if there is no such table."""
+
+    @abstractmethod
+    def forms(self, table: Table) -> Mapping[str, str]:
+        """The names of the forms that the columns of a table have in the database."""
+
+    @abstractmethod
+    def definition(self, watched: Watched, table: Table, columns: Sequence[str]) -> str:
+        """What is to write down the changes of these columns."""
+
+    @abstractmethod
+    def written(self, watched: Watched, table: Table) -> str:
+        """What writes down the changes of a table now. Empty if nothing does, or only in parts."""
+
+    @abstractmethod
+    def lock(self, watched: Watched, table: Table) -> None:
+        """Keep everybody else from writing to a table, and from doing anything to what captures it."""
+
+    @abstractmethod
+    def make(self, plan: Plan) -> None:
+        """Make or replace what is to be there."""
+
+    @abstractmethod
+    def drop(self, watched: Watched) -> None:
+        """Take away whatever is there for a table."""
+
+    @abstractmethod
+    def settle(self, shown: Mapping[int, Shown]) -> Mapping[int, Shown]:
+        """Note that all that is there by now has been seen to. Returns what is shown from then on."""
+
+    @abstractmethod
+    def shown(self) -> Mapping[int, Shown]:
+        """What the database shows of each captured table, by number."""
+
+    @abstractmethod
+    def has_moved(self) -> bool:
+        """Whether that is anything else than what is remembered of it."""
+
+    def plan(self, watched: Watched, application: str, table: Table, shown: Shown) -> Plan | None:
+        """What should be there for a table, None if the table is not."""
+        there = self.columns(table)
+        if there is None:
+            return None
+        before = watched
+        watched = before.wanted_by(application, table, forms_of(self.forms(table), self.dialect.name))
+        wanted = {name for names in watched.wanted.values() for name in names}
+        columns = tuple(name for name in watched.columns if name in wanted and name in there)
+        lost = tuple(name for name in watched.wanted[application] if name not in there)
+        definition = self.definition(watched, table, columns)
+        is_alike = watched.is_written_alike(before)
+        return Plan(watched, table, columns, lost, definition, self.written(watched, table), shown, is_alike)
+
+
+def load(connection: Connection, tables: Sequence[Table]) -> Watches:
+    """The tables that are captured."""
+    known = known_on(connection)
+    return Watches(
+        Watch(watched.id, table, watched.columns, watched.valued, watched.forms or {})
+        for table in watchable(tables)
+        if (watched := known.get(table.fullname)) is not None and watched.made is not None
+    )
+
+
+def columns_of_all(connection: Connection) -> dict[int, Columns]:
+    """The columns of all tables that are or were captured, by number, as the database has them by now."""
+    return {found.id: Columns(found.columns, found.valued) for found in known_on(connection).values()}
+
+
+def capture_on(connection: Connection) -> Capture:
+    """The capture of a connection's database."""
+    if connection.dialect.name == "sqlite":
+        from afterwork.store.sqlite.capture import SQLiteCapture
+
+        return SQLiteCapture(connection)
+    from afterwork.store.postgresql.capture import PostgreSQLCapture
+
+    return PostgreSQLCapture(connection)
+
+
+def watchable(tables: Iterable[Table]) -> list[Table]:
+    """Those of a model's tables that can be captured and are to be."""
+    return [table for table in tables if _is_watchable(table)]
+
+
+def _is_watchable(table: Table) -> bool:
+    is_temporary = any("TEMP" in prefix.upper() for prefix in getattr(table, "_prefixes", ()))
+    return not is_unwatched(table) and table.metadata is not metadata and not is_temporary
+
+
+def known_on(connection: Connection) -> dict[str, Watched]:
+    """All tables that are or were captured, by name."""
+    rows = connection.execute(select(own.watch).order_by(own.watch.c.id))
+    return {
+        row.name: Watched(
+            row.id,
+            row.name,
+            tuple(json.loads(row.columns)),
+            tuple(json.loads(row.valued)),
+            None if row.installed is None else Made.read(row.installed),
+            {one: tuple(names) for one, names in json.loads(row.wanted or "{}").items()},
+            None if row.marks is None else _marks(row.marks),
+            row.fingerprint,
+            None if row.forms is None else forms_of(json.loads(row.forms), connection.dialect.name),
+        )
+        for row in rows
+    }
+
+
+def _marks(text: str) -> Marks:
+    return {kind: {key: Mark(*mark) for key, mark in marks.items()} for kind, marks in json.loads(text).items()}
+
+
+def _more(known: tuple[str, ...], names: Sequence[str]) -> tuple[str, ...]:
+    return (*known, *(name for name in names if name not in known))

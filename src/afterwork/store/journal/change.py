@@ -1,0 +1,159 @@
+"""Changes, read from the journal.
+
+SQLite's triggers write one row for each change. PostgreSQL's write the changes of a whole statement as one row, which
+costs writers a good deal less: its `kind` is a small letter, and `old` and `new` are lists of images. The column `key`
+then says where in an image the key is: at that place if it is a whole number; at the end if it is negative, as a text
+that is null for rows without a key. In an update, each old image has only the values that differ and is followed by the
+set of changed columns, for which `key_text` has the bits of the values. `MOVED` stands there for a row that has another
+key or none, whose old image is whole; `ADDED` or null where a row is on one side only.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+from afterwork.store.journal.tracked_table import EVERY_COLUMN
+
+_LITERAL = re.compile(r"'([^']*+(?:''[^']*+)*+)'|(NULL)")
+"""A text as SQL writes it, or none."""
+
+Kind = Literal["I", "U", "D", "T"]
+Image = tuple[str | None, ...]
+
+ADDED = -1
+"""In place of the changed columns of an update: the row has only the new image."""
+
+MOVED = -2
+"""In place of the changed columns of an update: the images are of two rows, one that is no more and one that is new."""
+
+
+class Change(NamedTuple):
+    """A row was inserted, updated or deleted, or nobody knows which ("T"): a table was emptied,
+    or columns have types by now that the triggers were not made for. `columns` is the set of changed columns, of
+    all columns but for an update; `old` and `new` are the values of the valued columns before and after."""
+
+    id: int
+    tx: int
+    moment: datetime
+    watch: int
+    kind: Kind
+    key: int | str | None
+    columns: int
+    old: Image | None
+    new: Image | None
+
+
+class Entry(NamedTuple):
+    """A row of the journal. What `kind`, `key`, `key_text`, `old` and `new` are differs, see above."""
+
+    id: int
+    tx: Any
+    moment: Any
+    watch: int
+    kind: Any
+    key: Any
+    key_text: Any
+    columns: int
+    old: Any
+    new: Any
+
+
+def read(rows: Iterable[Any]) -> list[Change]:
+    """The changes in rows of the journal, or of what was taken from it, in their order."""
+    return [change for row in rows for change in _changes(row)]
+
+
+def _changes(row: Entry) -> Iterator[Change]:
+    match row.kind:
+        case "i":
+            make = _maker(row)
+            return (make("I", EVERY_COLUMN, None, new) for new in row.new)
+        case "d":
+            make = _maker(row)
+            return (make("D", EVERY_COLUMN, old, None) for old in row.old)
+        case "u":
+            return _updates(row, _maker(row))
+        case kind:  # here the key may be whatever SQLite keeps in a column for numbers
+            key = text_in(row.key if row.key is not None else row.key_text)
+            old, new = _image(row.old), _image(row.new)
+            return iter([Change(row.id, _tx(row), moment_of(row.moment), row.watch, kind, key, row.columns, old, new)])
+
+
+Values = list[str | None]
+Maker = Callable[[Kind, int, Values | None, Values | None], Change]
+
+
+def _updates(row: Entry, make: Maker) -> Iterator[Change]:
+    bits = [int(bit) for bit in row.key_text.split(",") if bit]
+    valued = len(bits)
+    pairs = [(before, after, _columns(before)) for before, after in zip(row.old, row.new, strict=True)]
+    # A row may have got the key that another one has left.
+    yield from (make("D", EVERY_COLUMN, before[:-1], None) for before, _, columns in pairs if columns in {None, MOVED})
+    for before, after, columns in pairs:
+        if columns in {ADDED, MOVED}:
+            yield make("I", EVERY_COLUMN, None, after)
+        elif columns is not None:
+            differing = [old if columns & bit else new for bit, old, new in zip(bits, before, after, strict=False)]
+            yield make("U", columns, differing + after[valued:], after)
+
+
+def _columns(before: Values) -> int | None:
+    """The changed columns of a pair of images, or what stands in their place."""
+    return None if before[-1] is None else int(before[-1])
+
+
+def _maker(row: Entry) -> Maker:
+    """Makes the changes of one statement of images without the key's place, if that is their last one."""
+    number, tx, moment, watch, place = row.id, _tx(row), moment_of(row.moment), row.watch, row.key
+
+    def by_number(kind: Kind, columns: int, old: Values | None, new: Values | None) -> Change:
+        known = new if new is not None else old or []
+        return Change(number, tx, moment, watch, kind, int(known[place] or 0), columns, _tuple(old), _tuple(new))
+
+    def by_text(kind: Kind, columns: int, old: Values | None, new: Values | None) -> Change:
+        key = (new if new is not None else old or [])[-1]
+        images = [None if image is None else tuple(image[:-1]) for image in (old, new)]
+        return Change(number, tx, moment, watch, kind, key, columns, *images)
+
+    return by_text if place is not None and place < 0 else by_number
+
+
+def _tx(row: Entry) -> int:
+    return row.id if row.tx is None else int(row.tx)
+
+
+def moment_of(value: Any) -> datetime:
+    """A moment as the journal has it."""
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+def _image(value: Any) -> Image | None:
+    value = text_in(value)
+    return _tuple(_texts(value) if isinstance(value, str) else value)
+
+
+def _texts(image: str) -> Values:
+    """The texts of an image as the triggers on SQLite write it, which older ones have done in JSON."""
+    if image.startswith("["):
+        return list(json.loads(image))
+    return [None if null else text.replace("''", "'") for text, null in _LITERAL.findall(image)]
+
+
+def key_as_bytes(key: str) -> str:
+    """SQL for SQLite that reads a key. What is no UTF-8 would keep the driver from reading any of it; bytes are written
+    as `quote()` does, so that they are no text's key."""
+    return (
+        f"CASE typeof({key}) WHEN 'text' THEN CAST({key} AS BLOB) WHEN 'blob' THEN CAST(quote({key}) AS BLOB)"
+        f" ELSE {key} END"
+    )
+
+
+def text_in(value: Any) -> Any:
+    """What SQLite had, which may have been no text at all where one should be."""
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
+
+
+def _tuple(image: Values | None) -> Image | None:
+    return None if image is None else tuple(image)

@@ -1,0 +1,160 @@
+"""The watched tables, and the numbers that the journal has for them and their columns."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from sqlalchemy import (
+    VARCHAR,
+    BigInteger,
+    Column,
+    Integer,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    Unicode,
+    UnicodeText,
+)
+
+from afterwork.store.journal.text_forms import Form, Forms, is_linked
+
+LAST_BIT = 62
+"""Columns beyond it share it: a set of columns is a whole number of 63 bits."""
+
+PART = "\x1f"
+"""Between the parts of a key with several columns."""
+
+NULL = "\x00"
+"""A part that is null."""
+
+NUMBERS = (Integer, BigInteger, SmallInteger)
+"""Types of which Python has the values as the database has them."""
+
+TEXTS = (String, Text, VARCHAR, Unicode, UnicodeText)
+"""The same for texts."""
+
+EVERY_COLUMN = (1 << (LAST_BIT + 1)) - 1
+
+
+def is_number(key: Sequence[Form | None]) -> bool:
+    """Whether a key in these forms is one whole number."""
+    return [None if form is None else form.name for form in key] == ["integer"]
+
+
+def joined(parts: Iterable[str | None]) -> str:
+    """The key for the values of several columns, as the journal has them."""
+    return PART.join(NULL if part is None else part for part in parts)
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """The columns of a watched table, which need not be in the model. `columns` are in the order of their bits,
+    `valued` are those whose values the journal keeps, in the order in which it keeps them. Both only ever grow: a
+    column that is gone keeps its place."""
+
+    columns: tuple[str, ...]
+    valued: tuple[str, ...]
+
+    @cached_property
+    def _bits(self) -> Mapping[str, int]:
+        return {name: 1 << min(place, LAST_BIT) for place, name in enumerate(self.columns)}
+
+    def mask(self, names: Iterable[str]) -> int:
+        """The set of columns with these names. A column that is left out of capture is in no set."""
+        found = 0
+        for name in names:
+            found |= self._bits.get(name, 0)
+        return found
+
+    def names(self, mask: int) -> Iterator[str]:
+        """The names of the columns in a set."""
+        return (name for name, bit in self._bits.items() if bit & mask)
+
+
+@dataclass(frozen=True, eq=False)
+class Watch(Columns):
+    """A watched table of the model. `forms` says how the values of its columns are written."""
+
+    id: int
+    table: Table
+    forms: Forms
+
+    def __init__(self, id: int, table: Table, columns: tuple[str, ...], valued: tuple[str, ...], forms: Forms) -> None:
+        super().__init__(columns, valued)
+        object.__setattr__(self, "id", id)
+        object.__setattr__(self, "table", table)
+        object.__setattr__(self, "forms", forms)
+
+    @cached_property
+    def key(self) -> tuple[Column[object], ...]:
+        """The columns of the primary key. Empty for a table without one: its rows can't be told apart."""
+        return tuple(self.table.primary_key.columns)
+
+    @cached_property
+    def has_number_key(self) -> bool:
+        """Whether the key is one whole number, which the journal keeps as such."""
+        return is_number(self._key_forms)
+
+    @cached_property
+    def has_plain_key(self) -> bool:
+        """Whether the key is one whole number, also in Python."""
+        return self.has_number_key and self.is_plain(self.key[0].name)
+
+    @cached_property
+    def has_certain_key(self) -> bool:
+        """Whether all parts of the key are whole numbers or texts, which Python writes as it has read them."""
+        return bool(self.key) and all(self.is_plain(column.name) or self._is_text(column.name) for column in self.key)
+
+    def _is_text(self, name: str) -> bool:
+        form = self.forms.get(name)
+        return form is not None and form.name == "text" and type(self.column(name).type) in TEXTS
+
+    @cached_property
+    def has_sure_key(self) -> bool:
+        """Whether the journal has one key for what Python takes for the same primary key."""
+        return bool(self.key) and all(form is not None and form.is_exact for form in self._key_forms)
+
+    @property
+    def _key_forms(self) -> list[Form | None]:
+        return [self.forms.get(column.name) for column in self.key]
+
+    def is_asked(self, name: str) -> bool:
+        """Whether rows can be asked for by their values in a column."""
+        return name in self._asked
+
+    @cached_property
+    def _asked(self) -> set[str]:
+        return {name for name in self.valued if name in self.forms and self.forms[name].is_exact}
+
+    def is_linked(self, name: str, other: "Watch", its_name: str) -> bool:
+        """Whether rows with a value in a column can be asked for by what a column of another table has."""
+        return self.is_asked(name) and is_linked(self.forms.get(name), other.forms.get(its_name))
+
+    def is_plain(self, name: str) -> bool:
+        """Whether a column has whole numbers, which are the same in Python."""
+        form = self.forms.get(name)
+        return form is not None and form.name == "integer" and type(self.column(name).type) in NUMBERS
+
+    def column(self, name: str) -> Column[object]:
+        """The column that has this name in the database, which need not be its key in Python."""
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Column[object]]:
+        return {column.name: column for column in self.table.columns}
+
+
+class Watches:
+    """All watched tables of a database."""
+
+    def __init__(self, watches: Iterable[Watch]) -> None:
+        self.by_id: Mapping[int, Watch] = {watch.id: watch for watch in watches}
+        self._by_table = {watch.table: watch for watch in self.by_id.values()}
+
+    def __iter__(self) -> Iterator[Watch]:
+        return iter(self.by_id.values())
+
+    def of(self, table: object) -> Watch | None:
+        """The watch of a table, None if it is not watched."""
+        return self._by_table.get(table) if isinstance(table, Table) else None

@@ -1,0 +1,210 @@
+"""Values and keys as the journal has them: texts, by the form of each column.
+
+The triggers make them in SQL, tracking makes them in Python, and both must agree to the letter.
+"""
+
+from collections.abc import Callable, Sequence
+from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import Any
+
+from sqlalchemy import Column, Dialect, Table, bindparam
+
+from afterwork.store.journal.tables import LAST_CHARACTER
+from afterwork.store.journal.text_forms import Form, Forms
+from afterwork.store.journal.tracked_table import NULL, PART, Watch
+
+UNWATCHED = {"afterwork": "unwatched"}
+"""The `info` of a column or table whose changes nobody needs to know."""
+
+BAD_VALUE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
+"""What a type raises for a value that is none of its own."""
+
+NUMERIC = 1700
+"""PostgreSQL's number for the type of decimals, the only one of which SQLAlchemy asks what the driver makes."""
+
+DIGITS = Context(prec=2000)
+
+ESCAPED = (("\x1e", "\x1e0"), (PART, "\x1e1"))
+"""How a part of a key has the characters that have a meaning between parts."""
+
+
+def is_unwatched(thing: Column[Any] | Table) -> bool:
+    """Whether a column or table is left out of capture."""
+    return bool(thing.info.get("afterwork") == "unwatched")
+
+
+def watched_columns(table: Table) -> list[Column[Any]]:
+    """The columns whose changes are captured. Those of the primary key are in any case."""
+    return [column for column in table.columns if column.primary_key or not is_unwatched(column)]
+
+
+def is_valued(column: Column[Any], forms: Forms) -> bool:
+    """Whether the journal keeps the values of a column."""
+    form = forms.get(column.name)
+    is_link = column.primary_key or bool(column.foreign_keys)
+    return form is not None and form.is_exact and (form.is_kept or is_link)
+
+
+def text_of(watch: Watch, name: str, value: object, dialect: Dialect) -> str | None:
+    """The text that the journal has for a value of the column with this name, given as its attribute has it. None for
+    null.
+
+    Raises one of `BAD_VALUE` where the journal has no such text, or none that tells what SQL takes for equal.
+    """
+    if not watch.is_asked(name):
+        raise ValueError(f"The journal keeps no values of {name}.")
+    found = watch.forms[name]
+    text = _text(found, watch.column(name), value, dialect)
+    if text is not None and dialect.name == "sqlite":
+        text = text.partition("\0")[0]  # where printf() ends
+    return text[:LAST_CHARACTER] if text is not None and found.is_text else text
+
+
+def key_of(watch: Watch, values: Sequence[object], dialect: Dialect) -> int | str | None:
+    """The journal's key of the row with this primary key, given as the attributes have it. None where it can't be told
+    how the journal has it: there is no primary key, or one of a type that has several texts for the same.
+
+    Raises one of `BAD_VALUE` for values that the columns can't have.
+    """
+    if not watch.has_sure_key:
+        return None
+    forms = _key_forms(watch)
+    parts = [_text(found, column, value, dialect) for (column, found), value in zip(forms, values, strict=True)]
+    if len(parts) > 1:
+        return PART.join(NULL if part is None else _escaped(part) for part in parts)
+    (part,) = parts
+    return _number(part) if watch.has_number_key else part
+
+
+def identity_of(watch: Watch, key: int | str, dialect: Dialect) -> tuple[Any, ...]:
+    """The primary key, as the attributes have it, of the row with this key in the journal.
+
+    Raises for a key that the model can't read, whatever its types raise.
+    """
+    forms = _key_forms(watch)
+    parts = [str(key)] if len(forms) == 1 else [_part(part) for part in str(key).split(PART)]
+    return tuple(_value(found, column, part, dialect) for (column, found), part in zip(forms, parts, strict=True))
+
+
+def value_of(watch: Watch, name: str, text: str, dialect: Dialect) -> object:
+    """A value of the column with this name, as the attribute has it, for which the journal has this text.
+
+    Raises for one that the model can't read, whatever its types raise.
+    """
+    return _value(watch.forms[name], watch.column(name), text, dialect)
+
+
+def is_written_otherwise(watch: Watch, key: int | str, dialect: Dialect) -> bool | None:
+    """Whether the model would write the primary key that it reads of a key in the journal in another way, so that it
+    would not find the row. None if only the database can tell; False also for a key that can't be read."""
+    if watch.has_certain_key:
+        return False
+    try:
+        found = identity_of(watch, key, dialect)
+    except Exception:  # whatever a type raises
+        return False
+    try:
+        written = key_of(watch, found, dialect)
+    except Exception:  # as above
+        return None
+    if written is not None and _unpadded(watch, written) == _unpadded(watch, key):
+        return False
+    # The model may round where the database does not.
+    return None if written is None or any(form.name == "numeric" for _, form in _key_forms(watch)) else True
+
+
+def _unpadded(watch: Watch, key: int | str) -> list[str]:
+    """The parts of a key without the spaces that a column adds."""
+    parts = zip(_key_forms(watch), str(key).split(PART), strict=False)
+    return [part.rstrip(" ") if form.name == "padded" else part for (_, form), part in parts]
+
+
+def is_read_by_types(watch: Watch, dialect: Dialect) -> bool:
+    """Whether Python's types make something of what they read of a key, which may be the same of several values."""
+    return watch.has_sure_key and any(_reader(column, dialect) is not None for column in watch.key)
+
+
+def other_key(watch: Watch, key: int | str, dialect: Dialect) -> int | str | None:
+    """The key of the object that the model finds in the row with this key in the journal. None if it can't read it."""
+    try:
+        return key_of(watch, identity_of(watch, key, dialect), dialect)
+    except Exception:  # whatever a type raises
+        return None
+
+
+def value_sql(form: Form, reference: str) -> str:
+    """SQL for the text that the journal has for a value in a form, to which SQL refers as `reference`."""
+    text = form.expression(reference)
+    return f"substr({text}, 1, {LAST_CHARACTER})" if form.is_text else text
+
+
+def key_sql(forms: Sequence[Form], references: Sequence[str], dialect: Dialect) -> str:
+    """SQL for the text of a key whose columns have these forms, and to which SQL refers as `references`."""
+    parts = [found.key(reference) for found, reference in zip(forms, references, strict=True)]
+    if len(parts) == 1:
+        return parts[0]
+    char = "char" if dialect.name == "sqlite" else "chr"
+    parts = [_escaped_in_sql(part, char) if found.is_free else part for part, found in zip(parts, forms, strict=True)]
+    if dialect.name == "sqlite":  # the only one whose keys can be null
+        parts = [f"coalesce({part}, char(0))" for part in parts]
+    return f" || {char}(31) || ".join(parts)
+
+
+def quoted(name: str) -> str:
+    """A name as SQL has it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _key_forms(watch: Watch) -> list[tuple[Column[Any], Form]]:
+    return [(column, watch.forms[column.name]) for column in watch.key]
+
+
+def _text(found: Form, column: Column[Any], value: object, dialect: Dialect) -> str | None:
+    if column.type.bind_expression(bindparam("value")) is not None:
+        raise ValueError(f"SQL of the type's own stands between a value of {column} and what is stored.")
+    process = column.type.dialect_impl(dialect).bind_processor(dialect)
+    bound = value if process is None else process(value)
+    return None if bound is None else found.text(_rounded(bound, getattr(column.type, "scale", None)))
+
+
+def _rounded(value: Any, scale: int | None) -> Any:
+    """A number as a column has it that keeps so many digits."""
+    is_cut = isinstance(value, Decimal) and value.is_finite() and scale is not None
+    return value.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, DIGITS) if is_cut else value  # type: ignore[operator]
+
+
+def _value(found: Form, column: Column[Any], text: str | None, dialect: Dialect) -> Any:
+    process = _reader(column, dialect)
+    value = None if text is None else found.value(text)
+    return value if process is None else process(value)
+
+
+def _reader(column: Column[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
+    return column.type.dialect_impl(dialect).result_processor(dialect, NUMERIC)
+
+
+def _number(text: str | None) -> int | str | None:
+    try:
+        return None if text is None else int(text)
+    except ValueError:
+        return text  # SQLite keeps other things in columns for numbers, too
+
+
+def _escaped(part: str) -> str:
+    for plain, escaped in ESCAPED:
+        part = part.replace(plain, escaped)
+    return part
+
+
+def _part(text: str) -> str | None:
+    if text == NULL:
+        return None
+    for plain, escaped in reversed(ESCAPED):
+        text = text.replace(escaped, plain)
+    return text
+
+
+def _escaped_in_sql(part: str, char: str) -> str:
+    for plain, escaped in ESCAPED:
+        part = f"replace({part}, {char}({ord(plain)}), {char}({ord(escaped[0])}) || '{escaped[1]}')"
+    return part

@@ -1,0 +1,258 @@
+"""Capture on PostgreSQL: statement triggers, which see all rows of a statement at once.
+
+The changes of a statement become one row of the journal (see `change.py`), or, of very many, a few. Names of
+Afterwork's tables are written with their schema, since writers have search paths of their own. Columns have numbers
+instead of names as soon as they are read, so that no name of a column can be taken for another thing.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Row, Table, text
+
+from afterwork.store.journal.capture import Capture, Plan, Watched
+from afterwork.store.journal.column_forms import forms_on_postgresql
+from afterwork.store.journal.continuity import Shown
+from afterwork.store.journal.text_forms import OTHER
+from afterwork.store.journal.values import quoted
+from afterwork.store.postgresql.capture_marks import MOVED, REPLICATED, ROW, function_name, shown, trigger_name
+from afterwork.store.postgresql.capture_pairs import pairing_of
+from afterwork.store.postgresql.capture_rows import EXACT, TYPE_OF, Column, Rows, type_of, type_of_function
+from afterwork.store.postgresql.capture_source import Source
+from afterwork.store.postgresql.sleep import AS_OWNER, wake_statement
+
+EVENTS = {
+    "insert": "INSERT ON {table} REFERENCING NEW TABLE AS afterwork_new",
+    "update": "UPDATE ON {table} REFERENCING OLD TABLE AS afterwork_old NEW TABLE AS afterwork_new",
+    "delete": "DELETE ON {table} REFERENCING OLD TABLE AS afterwork_old",
+    "truncate": "TRUNCATE ON {table}",
+}
+
+AS_ALWAYS = (
+    " SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1 SET bytea_output = 'hex'"
+    " SET timezone = 'UTC' SET lc_monetary = 'C'"
+)
+"""How values are written as texts, whatever a writer has set. It costs a little, so only those have it who need it."""
+
+_SCHEMA = text(
+    "SELECT nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE c.oid = to_regclass('afterwork_journal')"
+)
+
+_COMPRESSED = text(
+    "SELECT FROM pg_attribute WHERE attrelid = to_regclass('afterwork_journal')"
+    " AND attname IN ('old', 'new') AND attstorage <> 'e'"
+)
+
+_HAS_TYPE_OF = text("SELECT to_regprocedure(:function)::text")
+
+# What an older Afterwork has installed, for another application perhaps, writes as whoever writes.
+_OPEN = text("""
+SELECT has_table_privilege('public', j.oid, 'INSERT') AND NOT EXISTS (
+    SELECT FROM pg_proc p WHERE p.pronamespace = j.relnamespace AND p.proname ~ '^afterwork_capture_[0-9]'
+        AND NOT p.prosecdef)
+FROM pg_class j WHERE j.oid = to_regclass('afterwork_journal')
+""")
+
+# A part is written by itself as well as through the whole, and the triggers of the whole don't fire then.
+_RELATIONS = text("""
+WITH RECURSIVE found (oid) AS (
+    SELECT to_regclass(:table)::oid UNION SELECT i.inhrelid FROM found JOIN pg_inherits i ON i.inhparent = found.oid
+)
+SELECT c.oid, format('%I.%I', n.nspname, c.relname) AS quoted,
+       EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = c.oid) AS is_subscribed
+FROM found JOIN pg_class c ON c.oid = found.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' ORDER BY c.oid
+""")
+
+# The type behind domains is what values are. Types of others have no equality, or one that a writer with another search
+# path doesn't find.
+_COLUMNS = text("""
+WITH RECURSIVE typed (number, type) AS (
+    SELECT a.attnum, a.atttypid FROM pg_attribute a
+    WHERE a.attrelid = to_regclass(:table) AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL
+    SELECT number, t.typbasetype FROM typed JOIN pg_type t ON t.oid = typed.type WHERE t.typtype = 'd'
+)
+SELECT a.attname AS name, b.oid::int8 AS type, s.oid::int8 AS stand_in, format_type(s.oid, NULL) AS stand_in_name,
+       b.typtype = 'e' OR s.oid = b.oid AND b.typname = ANY (:exact) AS is_exact,
+       s.oid = b.oid AND b.typname IN ('text', 'varchar') AS is_text,
+       CASE a.attgenerated WHEN 'v' THEN pg_get_expr(d.adbin, d.adrelid) END AS expression
+FROM typed JOIN pg_type b ON b.oid = typed.type AND b.typtype <> 'd'
+JOIN pg_type s ON s.oid = CASE b.typnamespace WHEN 'pg_catalog'::regnamespace THEN b.oid ELSE 'text'::regtype END
+JOIN pg_attribute a ON a.attrelid = to_regclass(:table) AND a.attnum = typed.number
+LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+ORDER BY a.attnum
+""")
+
+_CASCADES = text("""
+SELECT EXISTS (SELECT FROM pg_constraint WHERE contype = 'f' AND conrelid = ANY(:relations)
+               AND (confupdtype IN ('c', 'n', 'd') OR confdeltype = 'd'))
+""")
+
+_TRIGGERS = text("""
+SELECT g.tgrelid AS relation, g.tgname AS name, g.tgrelid::regclass::text AS title
+FROM pg_trigger g WHERE g.tgfoid IN (to_regproc(:function), to_regproc(:for_rows))
+""")
+
+_NOTE_RELATION = text("UPDATE afterwork_watch SET relation = :table WHERE id = :watch")
+
+_WRITTEN = text("SELECT prosrc FROM pg_proc WHERE oid = to_regproc(:function)")
+
+
+class PostgreSQLCapture(Capture):
+    """Capture in a PostgreSQL database."""
+
+    @cached_property
+    def schema(self) -> str:
+        """The schema of the journal, where the functions are, too."""
+        return quoted(self.connection.execute(_SCHEMA).scalar_one())
+
+    @cached_property
+    def wake(self) -> str:
+        return wake_statement(self.connection)
+
+    def prepare(self) -> Iterator[str]:
+        if self.connection.execute(_COMPRESSED).first() is not None:
+            # Compressing costs writers more than a few pages.
+            self._run(
+                f"ALTER TABLE {self.schema}.afterwork_journal"
+                " ALTER old SET STORAGE EXTERNAL, ALTER new SET STORAGE EXTERNAL"
+            )
+            yield "journal keeps values as they are"
+        if self.connection.execute(_HAS_TYPE_OF, {"function": type_of(self.schema, "anyelement")}).scalar() is None:
+            self._run(type_of_function(self.schema))
+            yield f"function {TYPE_OF} created"
+
+    def close(self) -> Iterator[str]:
+        if self.connection.execute(_OPEN).scalar():
+            self._run(f"REVOKE INSERT ON {self.schema}.afterwork_journal FROM PUBLIC")
+            yield "journal closed to all but triggers, which write as their owner"
+
+    def columns(self, table: Table) -> Sequence[str] | None:
+        if not self._relations(table):
+            return None
+        return [column.name for column in self._columns(table)]
+
+    def forms(self, table: Table) -> Mapping[str, str]:
+        return forms_on_postgresql(self.connection, _full_name(table))
+
+    def definition(self, watched: Watched, table: Table, columns: Sequence[str]) -> str:
+        found = {column.name: column for column in self._columns(table)}
+        rows = Rows(self.dialect, watched, table, [found[name] for name in columns])
+        pairing = pairing_of(rows, has_cascades=self._has_cascades(table))
+        return Source(self.schema, self.wake, rows, pairing).function()
+
+    def written(self, watched: Watched, table: Table) -> str:
+        return self.connection.execute(_WRITTEN, {"function": self._function(watched)}).scalar() or ""
+
+    def shown(self) -> Mapping[int, Shown]:
+        return shown(self.connection)
+
+    def has_moved(self) -> bool:
+        return self.connection.execute(MOVED).first() is not None
+
+    def lock(self, watched: Watched, table: Table) -> None:
+        # A trigger can be dropped only while nobody reads the table. That lock is taken at once: if one became it that
+        # others can read beside, those who have read and are about to write would be in a deadlock with it.
+        wanted = {(relation.oid, name) for relation, name, _ in self._wanted(watched, table)}
+        needs_all = any((row.relation, row.name) not in wanted for row in self._triggers(watched))
+        mode = "ACCESS EXCLUSIVE" if needs_all else "SHARE ROW EXCLUSIVE"
+        self._run(f"LOCK TABLE {_full_name(table)} IN {mode} MODE")
+
+    def make(self, plan: Plan) -> None:
+        watched, table = plan.watched, plan.table
+        self.connection.execute(_NOTE_RELATION, {"watch": watched.id, "table": _full_name(table)})
+        wanted = self._wanted(watched, table)
+        more = AS_ALWAYS if needs_settings(watched, table) else ""
+        self._make_function(self._function(watched), plan.definition, more)
+        if any(relation.is_subscribed for relation, *_ in wanted):
+            self._make_function(self._function(watched, row=True), for_rows(plan.definition), more)
+        names = {(relation.oid, name) for relation, name, _ in wanted}
+        for row in self._triggers(watched):
+            if (row.relation, row.name) not in names:
+                self._run(f"DROP TRIGGER {quoted(row.name)} ON {row.title}")
+        for relation, name, statement in wanted:
+            self._run(f"CREATE OR REPLACE TRIGGER {name} {statement}")
+            # Also for what replication and restoring write. Its rows alone, where statements are captured anyway.
+            when = "REPLICA" if name.endswith(ROW) else "ALWAYS"
+            self._run(f"ALTER TABLE {relation.quoted} ENABLE {when} TRIGGER {name}")
+
+    def drop(self, watched: Watched) -> None:
+        # With the triggers, whatever the name of their table is now.
+        for row in (False, True):
+            self._run(f"DROP FUNCTION IF EXISTS {self._function(watched, row=row)} CASCADE")
+
+    def settle(self, shown: Mapping[int, Shown]) -> Mapping[int, Shown]:
+        return shown  # whatever is made has a number of its own
+
+    def _wanted(self, watched: Watched, table: Table) -> list[tuple[Row[Any], str, str]]:
+        """The triggers that are to be there: the relation, the name, and the rest of the statement that makes it. Those
+        of rows are for what subscriptions write, which fires no others."""
+        found = []
+        for relation in self._relations(table):
+            for event, how in EVENTS.items():
+                fires = f"AFTER {how.format(table=relation.quoted)} FOR EACH STATEMENT"
+                statement = f"{fires} EXECUTE FUNCTION {self._function(watched)}()"
+                found.append((relation, trigger_name(watched.id, event), statement))
+            for event in REPLICATED if relation.is_subscribed else ():
+                fires = f"AFTER {event.upper()} ON {relation.quoted} FOR EACH ROW"
+                statement = f"{fires} EXECUTE FUNCTION {self._function(watched, row=True)}()"
+                found.append((relation, trigger_name(watched.id, event, row=True), statement))
+        return found
+
+    def _triggers(self, watched: Watched) -> Sequence[Row[Any]]:
+        """All triggers that execute what a watch has, wherever they are."""
+        functions = {"function": self._function(watched), "for_rows": self._function(watched, row=True)}
+        return self.connection.execute(_TRIGGERS, functions).all()
+
+    def _make_function(self, name: str, definition: str, more: str) -> None:
+        body = dollar_quoted(definition)
+        self._run(f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql {AS_OWNER}{more} AS {body}")
+        self._run(f"REVOKE ALL ON FUNCTION {name}() FROM PUBLIC")
+
+    def _function(self, watched: Watched, *, row: bool = False) -> str:
+        return f"{self.schema}.{function_name(watched.id, row=row)}"
+
+    def _relations(self, table: Table) -> Sequence[Row[Any]]:
+        """The table and its parts."""
+        return self.connection.execute(_RELATIONS, {"table": _full_name(table)}).all()
+
+    def _columns(self, table: Table) -> "list[Column]":
+        rows = self.connection.execute(_COLUMNS, {"table": _full_name(table), "exact": EXACT}).mappings()
+        return [Column(**row) for row in rows]
+
+    def _has_cascades(self, table: Table) -> bool:
+        """Whether a change of other rows may change the columns that refer to them."""
+        relations = [relation.oid for relation in self._relations(table)]
+        return bool(self.connection.execute(_CASCADES, {"relations": relations}).scalar())
+
+    def _run(self, statement: str) -> None:
+        self.connection.exec_driver_sql(statement.replace("%", "%%"))
+
+
+def needs_settings(watched: Watched, table: Table) -> bool:
+    """Whether the settings of a writer's session have a say in how a key is written."""
+    forms = watched.forms or {}
+    key = [forms[column.name] for column in table.primary_key.columns if column.name in forms]
+    return any(form.name.startswith(OTHER) for form in key)
+
+
+def dollar_quoted(body: str) -> str:
+    """The body of a function as a text in SQL. It may have names in it that look like the end of one."""
+    tag = "$afterwork$"
+    while tag in body:
+        tag = f"{tag[:-1]}_$"
+    return f"{tag}{body}{tag}"
+
+
+def _full_name(table: Table) -> str:
+    return ".".join(quoted(name) for name in (table.schema, table.name) if name)
+
+
+def for_rows(definition: str) -> str:
+    """What a trigger for a single row executes: the same, with that row in place of the tables of a statement's."""
+    for side in ("new", "old"):
+        definition = definition.replace(f"FROM afterwork_{side}", f"FROM (SELECT {side.upper()}.*) AS afterwork_{side}")
+    return definition

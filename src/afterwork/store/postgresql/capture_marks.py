@@ -1,0 +1,155 @@
+"""What PostgreSQL's catalogs show of the watched tables, by one statement for all of them (see `continuity.py`)."""
+
+import json
+from collections.abc import Iterator, Mapping
+
+from sqlalchemy import Connection, text
+
+from afterwork.store.journal.continuity import Mark, Marks, Shown
+
+EVENTS = ("insert", "update", "delete", "truncate")
+"""What statement triggers are fired for."""
+
+REPLICATED = ("insert", "update", "delete")
+"""What a subscription fires row triggers for. It fires those for TRUNCATE as anybody does."""
+
+ROW = "_row"
+"""What the names of triggers for rows, and of what they execute, end with."""
+
+FOREIGN = "f"
+"""The kind of a relation whose rows another server has."""
+
+ALWAYS, REPLICA, OFF = "A", "R", "D"
+"""When a trigger fires, as the catalog has it."""
+
+
+# A part is a partition or a child by INHERITS, of any depth. One that is just being detached is none any more
+# (`inhdetachpending`, which older versions have not). What a generated column is made of is compared as the server has
+# parsed it: written out, it depends on the search path of who asks.
+_MARK = """
+RECURSIVE home AS (
+    SELECT j.oid, j.relnamespace FROM pg_class j WHERE j.oid = to_regclass('afterwork_journal')
+), found (watch, oid) AS (
+    SELECT w.id, to_regclass(w.relation)::oid FROM afterwork_watch w WHERE w.installed IS NOT NULL
+    UNION
+    SELECT found.watch, i.inhrelid FROM found JOIN pg_inherits i ON i.inhparent = found.oid
+    WHERE NOT coalesce((to_jsonb(i) ->> 'inhdetachpending')::bool, false)
+), relation AS (
+    SELECT w.id AS watch, w.columns, c.oid, c.relkind, c.relfilenode, c.relpersistence,
+        c.oid = to_regclass(w.relation) AS is_whole, format('%s.%s', n.nspname, c.relname) AS name,
+        c.oid::regclass::text AS title
+    FROM found JOIN afterwork_watch w ON w.id = found.watch JOIN pg_class c ON c.oid = found.oid
+    JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relpersistence <> 't'
+), attribute AS (
+    SELECT r.watch, a.*, a.xmin::text AS written, to_jsonb(a)::text AS settings
+    FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE r.is_whole AND a.attname = ANY (ARRAY(SELECT json_array_elements_text(r.columns::json)))
+), function AS (
+    SELECT w.id AS watch, p.oid, p.proname::text, p.xmin::text AS written
+    FROM home JOIN afterwork_watch w ON w.installed IS NOT NULL
+    JOIN pg_proc p ON p.pronamespace = home.relnamespace
+        AND p.proname IN ('afterwork_capture_' || w.id, 'afterwork_capture_' || w.id || '_row')
+), mark (watch, kind, key, value, name) AS (
+    SELECT w.id, 'journal', '', concat_ws(' ', j.attrelid, j.xmin), ''
+    FROM home JOIN pg_attribute j ON j.attrelid = home.oid AND j.attnum = 1
+    JOIN afterwork_watch w ON w.installed IS NOT NULL
+    UNION ALL SELECT watch, 'table', '', concat_ws(' ', oid, relkind, name), title FROM relation WHERE is_whole
+    UNION ALL SELECT watch, 'part', oid::text, relkind::text, title FROM relation WHERE NOT is_whole
+    UNION ALL SELECT watch, 'rewrite', oid::text, relfilenode::text, title FROM relation WHERE relkind = 'r'
+    UNION ALL SELECT watch, 'unlogged', oid::text,
+        extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time())::text, title FROM relation WHERE relpersistence = 'u'
+    UNION ALL SELECT watch, 'subscription', oid::text, '', title FROM relation
+        WHERE EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = relation.oid)
+    UNION ALL SELECT watch, 'column', a.attname::text, concat_ws(' ', a.attnum, a.atttypid, a.atttypmod,
+        a.attcollation, nullif(a.attgenerated::text, ''),
+        CASE WHEN a.attgenerated <> '' THEN md5(d.adbin::text) END), a.attname::text
+        FROM attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    UNION ALL SELECT watch, 'touch', attname::text, written, attname::text FROM attribute
+    UNION ALL SELECT watch, 'setting', attname::text, md5(concat_ws(' ', settings, d.oid, d.xmin)), attname::text
+        FROM attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    UNION ALL SELECT DISTINCT a.watch, 'label', e.oid::text, e.enumlabel::text, t.typname::text
+        FROM attribute a JOIN pg_type t ON t.oid = a.atttypid
+        JOIN pg_enum e ON e.enumtypid IN (t.oid, t.typelem, t.typbasetype)
+    UNION ALL SELECT watch, 'function', proname, concat_ws(' ', oid, written), '' FROM function
+    UNION ALL SELECT r.watch, 'trigger', concat_ws(' ', g.tgrelid, g.tgname),
+        concat_ws(' ', g.oid, g.xmin, g.tgenabled), concat(g.tgname, ' of ', r.title)
+        FROM relation r JOIN pg_trigger g ON g.tgrelid = r.oid
+        JOIN function f ON f.watch = r.watch AND f.oid = g.tgfoid
+)"""
+
+# The names are for people, and depend on who asks.
+_FINGERPRINT = (
+    "md5(string_agg(concat_ws(' ', kind, key, value), E'\\n'"
+    ' ORDER BY kind COLLATE "C", key COLLATE "C", value COLLATE "C"))'
+)
+
+_SHOWN = text(
+    f"WITH {_MARK} SELECT watch, {_FINGERPRINT}, json_agg(json_build_array(kind, key, value, name))"
+    " FROM mark GROUP BY watch"
+)
+
+MOVED = text(
+    f"WITH {_MARK} SELECT w.id FROM afterwork_watch w"
+    f" LEFT JOIN (SELECT watch, {_FINGERPRINT} AS found FROM mark GROUP BY watch) m ON m.watch = w.id"
+    " WHERE w.installed IS NOT NULL AND w.fingerprint IS DISTINCT FROM m.found"
+)
+"""The watched tables that don't look as they did when they were looked at last."""
+
+
+def trigger_name(watch: int, event: str, *, row: bool = False) -> str:
+    """The name of a trigger. It has the number of the watch: a part may be watched by itself, too."""
+    return f"afterwork_{watch}_{event}{ROW if row else ''}"
+
+
+def function_name(watch: int, *, row: bool = False) -> str:
+    """The name of what the triggers of a watch execute."""
+    return f"afterwork_capture_{watch}{ROW if row else ''}"
+
+
+def shown(connection: Connection) -> Mapping[int, Shown]:
+    """What the catalogs show of each watched table."""
+    found = {}
+    for watch, fingerprint, rows in connection.execute(_SHOWN):
+        marks: dict[str, dict[str, Mark]] = {}
+        for kind, key, value, name in json.loads(rows) if isinstance(rows, str) else rows:
+            marks.setdefault(kind, {})[key] = Mark(value, name)
+        found[watch] = Shown(marks, fingerprint, tuple(_faults(watch, marks)), tuple(_limits(marks)))
+    return found
+
+
+def _faults(watch: int, marks: Marks) -> Iterator[str]:
+    triggers = marks.get("trigger", {})
+    for oid, title, kind in _relations(marks):
+        if kind == FOREIGN:
+            continue
+        wanted = [(trigger_name(watch, event), ALWAYS) for event in EVENTS]
+        if oid in marks.get("subscription", {}):
+            wanted += [(trigger_name(watch, event, row=True), REPLICA) for event in REPLICATED]
+        for name, when in wanted:
+            yield from _fault(f"trigger {name} of {title}", triggers.get(f"{oid} {name}"), when)
+
+
+def _limits(marks: Marks) -> Iterator[str]:
+    for _, title, kind in _relations(marks):
+        if kind == FOREIGN:
+            yield f"what others change in {title}, a foreign table, can't be captured"
+
+
+def _relations(marks: Marks) -> Iterator[tuple[str, str, str]]:
+    """The table and its parts: number, name, and kind."""
+    for whole in marks.get("table", {}).values():
+        oid, kind, _ = whole.value.split(" ", 2)
+        yield oid, whole.name, kind
+    for oid, part in marks.get("part", {}).items():
+        yield oid, part.name, part.value
+
+
+def _fault(title: str, trigger: Mark | None, wanted: str) -> Iterator[str]:
+    if trigger is None:
+        yield f"{title} is missing"
+        return
+    when = trigger.value[-1]
+    if when == OFF:
+        yield f"{title} is switched off"
+    elif when != wanted:
+        yield f"{title} is not on {'always' if wanted == ALWAYS else 'for replicas'}"

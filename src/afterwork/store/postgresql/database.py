@@ -1,0 +1,319 @@
+"""PostgreSQL, through psycopg 3."""
+
+import json
+import os
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg import Error as PsycopgError
+from psycopg.pq import TransactionStatus
+from sqlalchemy import ColumnElement, Connection, Engine, Interval, Table, cast, func, literal, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from afterwork.errors import StateHasChanged
+from afterwork.model.utc_datetime import UtcDateTime
+from afterwork.settings import Settings
+from afterwork.store.database import NOT_LONG, Database, Holder, ServerRow
+from afterwork.store.direct import Direct, send_together
+from afterwork.store.postgresql import role_limits, sleep
+from afterwork.store.postgresql.column import PostgreSQLColumns
+from afterwork.store.postgresql.connecting import answers_with_refusal, bound, own_connection
+from afterwork.store.postgresql.outdated_plans import is_outdated, mend
+
+IN_TRANSACTION = {TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR}
+CANCELLED = "57014"
+CONTENDED = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
+SHUTDOWN = ("57P", "08", "53300")  # operator intervention, connection exceptions, too many connections
+
+OWN = {
+    "application_name": "afterwork",
+    # Jobs have those of their role, while they run.
+    **dict.fromkeys(role_limits.LIMITS, "0"),
+    "idle_session_timeout": "0",
+    # The lock of a lane is worth nothing where a transaction sees what was before it had the lock.
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
+    "default_transaction_deferrable": "off",
+    # The driver reads no other.
+    "DateStyle": "ISO",
+    "IntervalStyle": "postgres",
+    # Caches are found by an index that would give a random choice of them.
+    "gin_fuzzy_search_limit": "0",
+}
+"""What servers set for connections of their own, whatever their role or database has."""
+
+_SET = text(
+    "SELECT name, current_setting(name), set_config(name, value, false)"
+    " FROM json_each_text(CAST(:values AS json)) AS own (name, value) WHERE current_setting(name, true) IS NOT NULL"
+    " UNION ALL SELECT name, setting, NULL FROM pg_settings WHERE source = 'session'"
+    " UNION ALL SELECT 'role', current_setting('role'), NULL"
+)
+
+CANCELS_WITHIN = 2.0
+"""Seconds in which PostgreSQL must take a cancellation."""
+
+SEEN = "SELECT CAST(pg_current_snapshot() AS text)"
+
+# A row that is locked has the number of the transaction in xmax; that it is not over yet is told by its lock on itself.
+LANE_HOLDERS = text(
+    "SELECT lane.name, pg_locks.pid, pg_stat_activity.xact_start FROM afterwork_lane AS lane"
+    " JOIN pg_locks ON locktype = 'transactionid' AND transactionid = lane.xmax AND granted AND mode = 'ExclusiveLock'"
+    " LEFT JOIN pg_stat_activity USING (pid)"
+)
+
+
+AGE = text("SELECT clock_timestamp() - pg_postmaster_start_time()")
+
+
+class PostgreSQL(Database):
+    """A PostgreSQL database."""
+
+    dialect = "postgresql"
+    has_one_writer = False
+    begin = "BEGIN READ WRITE"
+    # Who waits for a lock first has to see what was committed by then, whatever the database's own default is.
+    begin_with_lock = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+    _begin = Direct(text(begin))
+
+    def __init__(self, engine: Engine, settings: Settings) -> None:
+        super().__init__(engine, settings)
+        self.columns = PostgreSQLColumns(engine.dialect)
+        # A role that is given another one meanwhile would find other tables by the same names, or none.
+        self._path: str | None = None
+        bound(engine)
+
+    def connecting(self) -> AbstractContextManager[None]:
+        return own_connection()
+
+    def execute_begin(self, connection: Connection, first: Sequence[str] = ()) -> None:
+        if first:
+            send_together(connection, self.begin_with_lock, *first)
+            return
+        if not connection.in_transaction():
+            connection.begin()
+        self._begin.execute(connection)
+
+    def prepare(self, connection: Connection) -> None:
+        driver: Any = connection.connection.dbapi_connection
+        mend(driver)
+        limits = {
+            "lock_timeout": _milliseconds(self.settings.lock_limit),
+            # What ends the transaction of a stopped process, and so frees its lane.
+            "idle_in_transaction_session_timeout": _milliseconds(self.settings.inside_limit),
+        }
+        path = {} if self._path is None else {"search_path": self._path}
+        self._set(connection, {**OWN, **limits, **path})
+        if self._path is None:
+            self._path = connection.exec_driver_sql("SELECT current_setting('search_path')").scalar_one()
+            connection.commit()
+
+    def be_impatient(self, connection: Connection) -> None:
+        self._set(connection, {"lock_timeout": "1", "synchronous_commit": "off"})
+
+    @property
+    def _has_session(self) -> bool:
+        """Whether connections keep what is set on them. A pooler that keeps no session would give it to the next client
+        who comes."""
+        return self.settings.listen
+
+    def _set(self, connection: Connection, values: Mapping[str, str]) -> None:
+        """Set what this PostgreSQL knows of settings for as long as a connection lasts, if it has a session of its own.
+        What was set before, and is from now on, is remembered."""
+        if not self._has_session:
+            return
+        rows = connection.execute(_SET, {"values": json.dumps(values)}).all()
+        connection.commit()
+        of_session = {name: was for name, was, now in rows if now is None}
+        own = {name: now for name, _, now in rows if now is not None}
+        role_limits.remember(
+            connection, {name: was for name, was, now in rows if now is not None}, {**of_session, **own}
+        )
+
+    def is_in_transaction(self, connection: Connection) -> bool:
+        return self._status(connection) in IN_TRANSACTION
+
+    def _status(self, connection: Connection) -> TransactionStatus:
+        driver: Any = connection.connection.dbapi_connection
+        return TransactionStatus(driver.info.transaction_status)
+
+    def interrupt(self, driver: Any) -> bool:
+        if driver.info.transaction_status != TransactionStatus.ACTIVE:
+            return True
+        with suppress(PsycopgError):  # it was just over, or the connection is gone
+            driver.cancel_safe(timeout=CANCELS_WITHIN)
+        return False
+
+    def absorb(self, driver: Any) -> None:
+        with suppress(PsycopgError):
+            driver.execute("SELECT 1")
+
+    def cut(self, driver: Any) -> None:
+        with suppress(OSError, PsycopgError), socket.socket(fileno=os.dup(driver.pgconn.socket)) as own:
+            own.shutdown(socket.SHUT_RDWR)  # the thread that uses it reads its end, and so does PostgreSQL
+
+    def says_unreachable(self, error: DBAPIError) -> bool:
+        state = _state(error)
+        # Without a state, the error is the driver's own: it could not connect, or the connection broke.
+        return state.startswith(SHUTDOWN) if state else type(error.orig).__name__ == "OperationalError"
+
+    def refuses(self, error: BaseException) -> bool:
+        return answers_with_refusal(error)
+
+    def is_contended(self, error: BaseException) -> bool:
+        if isinstance(error, DBAPIError):
+            return _state(error) in CONTENDED or self.is_outdated(error)
+        return isinstance(error, StateHasChanged)
+
+    def is_outdated(self, error: BaseException) -> bool:
+        return isinstance(error, DBAPIError) and is_outdated(error.orig)
+
+    def was_cancelled(self, error: BaseException) -> bool:
+        return isinstance(error, DBAPIError) and _state(error) == CANCELLED
+
+    @contextmanager
+    def unprepared(self, connection: Connection) -> Iterator[None]:
+        driver: Any = connection.connection.dbapi_connection
+        threshold, driver.prepare_threshold = driver.prepare_threshold, None
+        try:
+            yield
+        finally:
+            driver.prepare_threshold = threshold
+
+    @contextmanager
+    def reading_only(self, connection: Connection) -> Iterator[None]:
+        self._read_only(connection, "on")
+        try:
+            yield
+        except BaseException as error:
+            if self.is_lost(error):
+                with suppress(SQLAlchemyError):  # it may be a connection of the job's own that was lost
+                    self._read_only(connection, "off")
+            else:
+                self._write_again(connection)
+            raise
+        self._write_again(connection)
+
+    def _write_again(self, connection: Connection) -> None:
+        try:
+            self._read_only(connection, "off")
+        except DBAPIError as error:
+            if not self.is_lost(error):
+                raise
+            self.reconnect(connection)  # it was cut while nobody needed it
+
+    def _read_only(self, connection: Connection, setting: str) -> None:
+        with role_limits.unnoticed(connection):
+            connection.exec_driver_sql(
+                f"SET default_transaction_read_only = {setting}" if self._has_session else "SELECT 1"
+            )
+
+    @contextmanager
+    def light_transaction(self, connection: Connection, first: Sequence[str]) -> Iterator[None]:
+        with self.transaction(connection, first):
+            yield
+
+    @contextmanager
+    def light_statement(self, connection: Connection) -> Iterator[None]:
+        yield
+        connection.commit()
+
+    @contextmanager
+    def snapshot(self, connection: Connection) -> Iterator[Any]:
+        try:
+            yield send_together(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", SEEN)
+            begun = connection.get_transaction()
+            if begun is not None and begun.is_active:  # not so if a job has tried to end it
+                connection.commit()  # of nothing; but with a rollback, psycopg forgets which statements are prepared
+        finally:
+            self.give_up(connection)
+
+    @contextmanager
+    def watched_transaction(self, connection: Connection) -> Iterator[Any]:
+        with self.light_watched_transaction(connection, (NOT_LONG,)) as snapshot:
+            yield snapshot
+
+    @contextmanager
+    def light_watched_transaction(self, connection: Connection, first: Sequence[str]) -> Iterator[Any]:
+        try:
+            yield send_together(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE", *first, SEEN)
+            connection.commit()
+        except BaseException:
+            self.give_up(connection)
+            raise
+
+    @contextmanager
+    def reading_part(self, connection: Connection) -> Iterator[None]:
+        send_together(connection, "SAVEPOINT afterwork_reading", "SET LOCAL transaction_read_only = on")
+        try:
+            yield
+        finally:
+            if not connection.invalidated:
+                self._end_reading(connection)
+
+    def _end_reading(self, connection: Connection) -> None:
+        """Let the transaction write again, which it may do after either end of the savepoint."""
+        match self._status(connection):
+            case TransactionStatus.INTRANS:  # a rollback makes psycopg forget which statements are prepared
+                send_together(connection, "RELEASE SAVEPOINT afterwork_reading")
+            case TransactionStatus.INERROR:
+                send_together(connection, "ROLLBACK TO SAVEPOINT afterwork_reading")
+            case _:
+                pass  # it was ended, which is told elsewhere
+
+    def announce(self, connection: Connection, server: int) -> bool:
+        if self._has_session:
+            connection.execute(sleep.SHOW_LIFE, {"server": server})
+        return self._has_session
+
+    def after(self, span: timedelta) -> ColumnElement[datetime]:
+        return cast(func.clock_timestamp() + literal(span, Interval()), UtcDateTime())
+
+    def lives(self, connection: Connection, row: ServerRow) -> bool | None:
+        if not row.locked:
+            return None
+        if connection.execute(sleep.IS_ALIVE, {"server": row.id}).scalar():
+            return True
+        return self._may_come_back(connection, row)
+
+    def _may_come_back(self, connection: Connection, row: ServerRow) -> bool:
+        """After a restart of PostgreSQL all locks are gone, and their servers are about to take them again."""
+        age: timedelta = connection.execute(AGE).scalar_one()
+        return age < self.settings.lease and self.was_lost_with_database(connection, row)
+
+    def was_lost_with_database(self, connection: Connection, row: ServerRow) -> bool:
+        age: timedelta = connection.execute(AGE).scalar_one()
+        return row.announced is None or row.announced < self.now(connection) - age
+
+    def lane_holders(self, connection: Connection) -> Mapping[str, Holder]:
+        return {lane: Holder(process, since) for lane, process, since in connection.execute(LANE_HOLDERS)}
+
+    def wake_all(self, connection: Connection) -> None:
+        connection.exec_driver_sql(f"NOTIFY {sleep.channel(connection)}")
+
+    def index_names(self, connection: Connection, table: Table) -> set[str]:
+        # The table that this connection means by the name: others may have one of the same name in their schemas.
+        names = text(
+            "SELECT relname FROM pg_class JOIN pg_index ON indexrelid = oid WHERE indrelid = to_regclass(:table)"
+        )
+        quoted = connection.dialect.identifier_preparer.format_table(table)
+        return set(connection.execute(names, {"table": quoted}).scalars())
+
+    def found_by_index(self, connection: Connection, table: Table) -> set[str]:
+        first = text(
+            "SELECT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]"
+            " JOIN pg_class ON pg_class.oid = indexrelid JOIN pg_am ON pg_am.oid = relam"
+            " WHERE indrelid = to_regclass(:table) AND indpred IS NULL AND indisvalid AND amname = 'btree'"
+        )
+        quoted = connection.dialect.identifier_preparer.format_table(table)
+        return set(connection.execute(first, {"table": quoted}).scalars())
+
+
+def _milliseconds(span: timedelta) -> str:
+    return str(int(span.total_seconds() * 1000))
+
+
+def _state(error: DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""

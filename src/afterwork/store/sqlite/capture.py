@@ -1,0 +1,97 @@
+"""Capture on SQLite: row triggers."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+
+from sqlalchemy import Table, text
+
+from afterwork.store.journal.capture import Capture, Plan, Watched
+from afterwork.store.journal.column_forms import forms_on_sqlite
+from afterwork.store.journal.continuity import Shown
+from afterwork.store.journal.values import quoted
+from afterwork.store.sqlite.capture_marks import MOVED, settle, shown, trigger_name
+from afterwork.store.sqlite.capture_source import EVENTS, Source
+from afterwork.store.sqlite.unique_keys import Part, Unique, unique_of
+
+ROW_NAMES = ("rowid", "_rowid_", "oid")
+
+_COLUMNS = text("SELECT name, pk FROM pragma_table_xinfo(:table) WHERE hidden <> 1 ORDER BY cid")
+_HAS_ROWS_NUMBERED = text("SELECT NOT wr FROM pragma_table_list(:table) WHERE schema = 'main' AND type = 'table'")
+_UNIQUE = text(
+    "SELECT l.name AS index_name, x.name, x.coll,"
+    " (SELECT sql FROM sqlite_master AS m WHERE m.type = 'index' AND m.name = l.name) AS sql"
+    " FROM pragma_index_list(:table) AS l, pragma_index_xinfo(l.name) AS x"
+    ' WHERE l."unique" AND x.key ORDER BY l.seq, x.seqno'
+)
+_TRIGGERS = text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE :pattern ESCAPE '!'")
+
+
+class SQLiteCapture(Capture):
+    """Capture in a SQLite file."""
+
+    def prepare(self) -> Iterator[str]:
+        yield from ()
+
+    def columns(self, table: Table) -> Sequence[str] | None:
+        if table.schema not in {None, "main"}:
+            return None  # a trigger can't write into another file
+        name = {"table": table.name}
+        if self.connection.execute(_HAS_ROWS_NUMBERED, name).scalar() is None:
+            return None
+        return [row.name for row in self.connection.execute(_COLUMNS, name)]
+
+    def forms(self, table: Table) -> Mapping[str, str]:
+        return forms_on_sqlite(self.connection, table)
+
+    def definition(self, watched: Watched, table: Table, columns: Sequence[str]) -> str:
+        return "\n".join(self._triggers(watched, table, columns).values())
+
+    def written(self, watched: Watched, table: Table) -> str:
+        there = self._there(watched)
+        names = [trigger_name(watched.id, event) for event in EVENTS]
+        return "\n".join(there[name] for name in names) if there.keys() >= set(names) else ""
+
+    def shown(self) -> Mapping[int, Shown]:
+        return shown(self.connection, list(EVENTS))
+
+    def has_moved(self) -> bool:
+        return self.connection.execute(MOVED).first() is not None
+
+    def lock(self, watched: Watched, table: Table) -> None:
+        """Nothing: there is one writer."""
+
+    def make(self, plan: Plan) -> None:
+        self.drop(plan.watched)
+        for statement in self._triggers(plan.watched, plan.table, plan.columns).values():
+            self.connection.exec_driver_sql(statement)
+
+    def drop(self, watched: Watched) -> None:
+        for name in self._there(watched):
+            self.connection.exec_driver_sql(f"DROP TRIGGER {name}")
+
+    def settle(self, shown: Mapping[int, Shown]) -> Mapping[int, Shown]:
+        settle(self.connection)
+        return self.shown()
+
+    def _there(self, watched: Watched) -> dict[str, str]:
+        pattern = f"{trigger_name(watched.id, '')}%".replace("_", "!_")
+        return {row.name: row.sql for row in self.connection.execute(_TRIGGERS, {"pattern": pattern})}
+
+    def _triggers(self, watched: Watched, table: Table, columns: Sequence[str]) -> dict[str, str]:
+        there = self.columns(table) or ()
+        numbered = bool(self.connection.execute(_HAS_ROWS_NUMBERED, {"table": table.name}).scalar())
+        taken = {column.lower() for column in there}
+        row_name = next((name for name in ROW_NAMES if name not in taken), None) if numbered else None
+        source = Source(self.dialect, watched, table, columns, there, self._unique(table), row_name)
+        return {event: source.trigger(event) for event in EVENTS}
+
+    def _unique(self, table: Table) -> list[Unique]:
+        """What no two rows of a table share."""
+        name = {"table": table.name}
+        key = [Part(quoted(row.name), row.name) for row in self.connection.execute(_COLUMNS, name) if row.pk]
+        rows = self.connection.execute(_UNIQUE, name)
+        indexes = (list(found) for _, found in groupby(rows, lambda row: row.index_name))
+        return [
+            *([Unique(tuple(key))] if key else []),
+            *(unique_of([(row.name, row.coll) for row in index], index[0].sql) for index in indexes),
+        ]

@@ -1,0 +1,228 @@
+"""The text of the triggers on SQLite.
+
+SQLite fires no trigger for a row that REPLACE puts out of the way (unless `recursive_triggers` is on). So triggers that
+fire before a row is written note the rows with which it would collide, in `afterwork_replaced`, and those that fire
+after it write down which of them are gone.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from sqlalchemy import Dialect, Table
+
+from afterwork.store.journal.capture import Watched
+from afterwork.store.journal.text_forms import Forms
+from afterwork.store.journal.tracked_table import EVERY_COLUMN, LAST_BIT, is_number
+from afterwork.store.journal.values import key_sql, quoted, value_sql
+from afterwork.store.sqlite.capture_marks import trigger_name
+from afterwork.store.sqlite.unique_keys import Unique, any_of, joined_by
+
+NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
+INTO = "INSERT INTO afterwork_journal (moment, watch, kind, key, key_text, columns, old, new)"
+
+ARGUMENTS = 100
+"""Arguments of a function, at most. SQLite takes 127, unless it was compiled otherwise."""
+
+UNTYPED = {"blob", "collated"}
+"""The forms of columns in which 1 and 1.0 are two values. Others make one of them when it is stored."""
+
+EVENTS: Mapping[str, str] = {
+    "inserting": "BEFORE INSERT",
+    "insert": "AFTER INSERT",
+    "updating": "BEFORE UPDATE",
+    "update": "AFTER UPDATE",
+    "move": "AFTER UPDATE",
+    "delete": "AFTER DELETE",
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """The triggers of one table. `columns` are watched, `there` are all; `unique` is what no two rows share. `row_name`
+    is how the number of a row is called, None if rows have none."""
+
+    dialect: Dialect
+    watched: Watched
+    table: Table
+    columns: Sequence[str]
+    there: Sequence[str]
+    unique: Sequence[Unique]
+    row_name: str | None
+
+    def trigger(self, event: str) -> str:
+        """The whole statement that makes the trigger for an event."""
+        condition, statements = {
+            "inserting": self._inserting,
+            "insert": self._insert,
+            "updating": self._updating,
+            "update": self._update,
+            "move": self._move,
+            "delete": self._delete,
+        }[event]()
+        when = f" WHEN {condition}" if condition else ""
+        body = "".join(f"\n    {statement};" for statement in statements)
+        return (
+            f"CREATE TRIGGER {trigger_name(self.watched.id, event)} {EVENTS[event]} ON {self._table}"
+            f" FOR EACH ROW{when} BEGIN{body}\nEND"
+        )
+
+    def _inserting(self) -> tuple[str, list[str]]:
+        return f"EXISTS (SELECT 1 FROM {self._table} AS t WHERE {self._collides})", [self._forget, self._note()]
+
+    def _insert(self) -> tuple[str, list[str]]:
+        is_new = f"r.{self._row} IS {self._identity('NEW')}"
+        return "", [*self._replaced(is_new), self._write("I", EVERY_COLUMN, None, "NEW")]
+
+    def _updating(self) -> tuple[str, list[str]]:
+        changed = self._differ(self._in_unique)
+        other = f"{self._identity('t')} IS NOT {self._identity('OLD')}"
+        exists = f"EXISTS (SELECT 1 FROM {self._table} AS t WHERE ({self._collides}) AND {other})"
+        return f"({changed}) AND {exists}", [self._forget, self._note(f" AND {other}")]
+
+    def _update(self) -> tuple[str, list[str]]:
+        if not self._key:
+            return "0", ["SELECT 1"]
+        changed = self._differ([*self.columns, *self._in_unique])
+        write = self._write("U", self._changed(), "OLD", "NEW", f" WHERE {self._changed()} <> 0")
+        return f"({changed}) AND NOT ({self._differ(self._key)})", [*self._replaced(self._is_moved), write]
+
+    def _move(self) -> tuple[str, list[str]]:
+        """The key has changed; or there is none, and so no way to say that it is the same row."""
+        return self._differ(self._key or self.columns), [
+            *self._leaving,
+            *self._replaced(self._is_moved),
+            self._write("D", EVERY_COLUMN, "OLD", None),
+            self._write("I", EVERY_COLUMN, None, "NEW"),
+        ]
+
+    def _delete(self) -> tuple[str, list[str]]:
+        return "", [*self._leaving, self._write("D", EVERY_COLUMN, "OLD", None)]
+
+    def _note(self, more: str = "") -> str:
+        number, key = self._keys("t")
+        row = f"t.{self.row_name}" if self.row_name else "NULL"
+        return (
+            "INSERT INTO afterwork_replaced (watch, row, key, key_text, old)"
+            f" SELECT {self.watched.id}, {row}, {number}, {key}, {self._image('t')}"
+            f" FROM {self._table} AS t WHERE ({self._collides}){more}"
+        )
+
+    def _replaced(self, is_new: str) -> list[str]:
+        """Write down which of the rows that were in the way are gone."""
+        if not self.unique:
+            return []
+        gone = f"NOT EXISTS (SELECT 1 FROM {self._table} AS t WHERE {self._identity('t')} IS r.{self._row})"
+        write = (
+            f"{INTO} SELECT {NOW}, {self.watched.id}, 'D', r.key, r.key_text, {EVERY_COLUMN}, r.old, NULL"
+            f" FROM afterwork_replaced AS r WHERE r.watch = {self.watched.id} AND ({is_new} OR {gone})"
+        )
+        return [write, self._forget]
+
+    @property
+    def _forget(self) -> str:
+        return f"DELETE FROM afterwork_replaced WHERE watch = {self.watched.id}"
+
+    @property
+    def _leaving(self) -> list[str]:
+        """A row that goes by itself may have been noted for an INSERT that did nothing; it is written down once."""
+        return [f"{self._forget} AND {self._row} IS {self._identity('OLD')}"] if self.unique else []
+
+    @property
+    def _is_moved(self) -> str:
+        new, old = self._identity("NEW"), self._identity("OLD")
+        return f"(r.{self._row} IS {new} AND {new} IS NOT {old})"
+
+    @cached_property
+    def _collides(self) -> str:
+        """The condition that a row t is in the way of the new one."""
+        return any_of([unique.collides(self.there) for unique in self.unique])
+
+    @cached_property
+    def _in_unique(self) -> list[str]:
+        """The columns by which rows may be in the way of others: any, where it goes by more than columns."""
+        names = [part.column for unique in self.unique for part in unique.parts]
+        if any(unique.condition for unique in self.unique) or None in names:
+            return list(self.there)
+        return [name for name in names if name is not None]
+
+    @property
+    def _row(self) -> str:
+        """The column of `afterwork_replaced` that tells rows apart."""
+        return "row" if self.row_name else "key" if self._keys("t")[1] == "NULL" else "key_text"
+
+    def _identity(self, prefix: str) -> str:
+        if self.row_name:
+            return f"{prefix}.{self.row_name}"
+        number, key = self._keys(prefix)
+        return number if key == "NULL" else key
+
+    def _write(self, kind: str, columns: int | str, old: str | None, new: str | None, where: str = "") -> str:
+        number, key = self._keys(new or old or "")
+        before, after = (self._image(side) if side else "NULL" for side in (old, new))
+        return f"{INTO} SELECT {NOW}, {self.watched.id}, '{kind}', {number}, {key}, {columns}, {before}, {after}{where}"
+
+    @cached_property
+    def _table(self) -> str:
+        return quoted(self.table.name)
+
+    @cached_property
+    def _key(self) -> list[str]:
+        key = [column.name for column in self.table.primary_key.columns]
+        return key if set(key) <= set(self.columns) else []
+
+    def _keys(self, prefix: str) -> tuple[str, str]:
+        """SQL for the key as a number and as a text, one of which is null."""
+        references = [f"{prefix}.{quoted(name)}" for name in self._key]
+        if not references:
+            return "NULL", "NULL"
+        forms = [self._forms[name] for name in self._key]
+        if is_number(forms):
+            return references[0], "NULL"
+        return "NULL", key_sql(forms, references, self.dialect)
+
+    @property
+    def _forms(self) -> Forms:
+        return self.watched.forms or {}
+
+    def _image(self, prefix: str) -> str:
+        here = {name for name in self.columns if self._forms[name].is_exact}
+        elements = (
+            value_sql(self._forms[name], f"{prefix}.{quoted(name)}") if name in here else "NULL"
+            for name in self.watched.valued
+        )
+        return _array(list(elements))
+
+    def _differ(self, names: Iterable[str]) -> str:
+        return any_of([self._differs(name) for name in dict.fromkeys(names)])
+
+    def _changed(self) -> str:
+        columns: dict[int, list[str]] = {}
+        for name in self.columns:
+            if name not in self._key:
+                columns.setdefault(1 << min(self.watched.columns.index(name), LAST_BIT), []).append(name)
+        terms = [f"CASE WHEN {self._differ(names)} THEN {bit} ELSE 0 END" for bit, names in columns.items()]
+        return f"({' | '.join(terms) or '0'})"
+
+    def _differs(self, name: str) -> str:
+        """The condition that a calculation could tell the values of a column apart."""
+        old, new = f"OLD.{quoted(name)}", f"NEW.{quoted(name)}"
+        # Whatever the collation of the column, letters that are not the same are a change.
+        differs = f"{old} IS NOT {new} COLLATE BINARY"
+        form = self._forms.get(name)
+        if form is not None and form.name in UNTYPED:
+            # The sign of a zero can't be asked for.
+            is_zero = f"typeof({new}) = 'real' AND {new} = 0"
+            return f"({differs} OR typeof({old}) IS NOT typeof({new}) OR {is_zero})"
+        return differs
+
+
+def _array(values: list[str]) -> str:
+    """The texts of an image as SQL writes them, with commas between. Where a session trusts no schema, triggers can't
+    use SQLite's functions for JSON, which take no bytes, either."""
+    if not values:
+        return "''"
+    pieces = (values[start : start + ARGUMENTS] for start in range(0, len(values), ARGUMENTS))
+    return joined_by(
+        " || ',' || ", [f"printf('{','.join(['%Q'] * len(piece))}', {', '.join(piece)})" for piece in pieces]
+    )

@@ -1,0 +1,109 @@
+"""What no two rows of a table on SQLite share: columns, or what an index makes of them."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from afterwork.store.journal.values import quoted
+
+TERMS = 100
+"""Terms that follow each other without parentheses. The depth of an expression has a limit, which is 1,000 mostly."""
+
+_TOKEN = re.compile(
+    r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | `(?:[^`]|``)*` | \[[^\]]*\] | --[^\n]* | /\*.*?\*/ | \w+ | \s+ | .""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A column, or an expression of which `column` is None."""
+
+    sql: str
+    column: str | None
+    collation: str = "BINARY"
+
+    def collides(self, columns: Sequence[str]) -> str:
+        """The condition that a row t has the same as the new one, in a table with these columns."""
+        if self.column is None:
+            return f"({self.sql}) = {of_new(self.sql, columns)} COLLATE {quoted(self.collation)}"
+        return f"t.{self.sql} = NEW.{self.sql} COLLATE {quoted(self.collation)}"
+
+
+@dataclass(frozen=True)
+class Unique:
+    """What no two rows share; with a `condition`, no two of those for which it is true."""
+
+    parts: tuple[Part, ...]
+    condition: str | None = None
+
+    def collides(self, columns: Sequence[str]) -> str:
+        """The condition that a row t is in the way of the new one, in a table with these columns."""
+        conditions = [part.collides(columns) for part in self.parts]
+        if self.condition is not None:
+            conditions += [f"({self.condition})", of_new(self.condition, columns)]
+        return f"({' AND '.join(conditions)})"
+
+
+def unique_of(columns: Sequence[tuple[str | None, str]], sql: str | None) -> Unique:
+    """What a unique index says: its columns, None for an expression, with their collations, and how it was made."""
+    if sql is None:  # SQLite made it, for a constraint
+        return Unique(tuple(Part(quoted(name or ""), name, collation) for name, collation in columns))
+    expressions, condition = _taken_apart(sql)
+    return Unique(
+        tuple(
+            Part(expression if name is None else quoted(name), name, collation)
+            for (name, collation), expression in zip(columns, expressions, strict=True)
+        ),
+        condition,
+    )
+
+
+def of_new(expression: str, columns: Sequence[str]) -> str:
+    """What an expression is for the new row. There, the names of columns stand for its values."""
+    words = expression.lower()
+    named = [name for name in columns if name.lower() in words or not name.isidentifier()]
+    values = ", ".join(f"NEW.{quoted(name)} AS {quoted(name)}" for name in named) or "NULL"
+    return f"(SELECT {expression} FROM (SELECT {values}))"
+
+
+def any_of(conditions: Sequence[str]) -> str:
+    """The condition that one of these is true, however many there are."""
+    return joined_by(" OR ", conditions or ["0"])
+
+
+def joined_by(operator: str, terms: Sequence[str]) -> str:
+    """Terms with an operator between them, however many there are."""
+    if len(terms) <= TERMS:
+        return f"({operator.join(terms)})"
+    return joined_by(operator, [joined_by(operator, terms[n : n + TERMS]) for n in range(0, len(terms), TERMS)])
+
+
+def _taken_apart(sql: str) -> tuple[list[str], str | None]:
+    """The expressions of an index, and its condition, from the statement that made it."""
+    tokens = _tokens(sql)
+    for token in tokens:
+        if token == "(":
+            break
+    parts: list[list[str]] = [[]]
+    depth = 1
+    for token in tokens:
+        depth += (token == "(") - (token == ")")
+        if depth == 0:
+            break
+        if token == "," and depth == 1:
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    condition = "".join(tokens).strip()
+    return [_without_order(part) for part in parts], condition[len("WHERE") :].strip() or None
+
+
+def _tokens(sql: str) -> Iterator[str]:
+    for token in _TOKEN.findall(sql):
+        yield " " if token.startswith(("--", "/*")) else token
+
+
+def _without_order(tokens: list[str]) -> str:
+    expression = "".join(tokens).strip()
+    return re.sub(r"\s+(?:asc|desc)$", "", expression, flags=re.IGNORECASE)

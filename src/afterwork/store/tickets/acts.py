@@ -1,0 +1,68 @@
+"""What is done to tickets by hand, in the transaction that is open. Nothing here waits for a ticket that somebody else
+has locked."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, Update, select, update
+
+from afterwork.model.contract import receipt_minutes
+from afterwork.model.key import key_text
+from afterwork.model.unique import has_begun
+from afterwork.store import progress
+from afterwork.store.tickets.statements import Tickets
+
+
+def lock(connection: Connection, tickets: Tickets, keys: Collection[Any]) -> Sequence[Row[Any]]:
+    """Lock those of some tickets that nobody else has locked. Returns what tells their state."""
+    c = tickets.columns
+    wanted = select(
+        c.key.label("key"), c.done_read.label("done"), c.error.label("error"), c.earliest_read.label("earliest")
+    )
+    begun = has_begun(c.key).label("has_begun")
+    locked = wanted.add_columns(begun).where(c.key.in_(keys)).order_by(c.key)
+    return connection.execute(locked.with_for_update(of=tickets.contract.table, skip_locked=True)).all()
+
+
+def there(connection: Connection, tickets: Tickets, keys: Collection[Any]) -> set[Any]:
+    """Those of some keys that are those of tickets."""
+    return set(connection.execute(select(tickets.columns.key).where(tickets.columns.key.in_(keys))).scalars())
+
+
+def begin_anew(connection: Connection, tickets: Tickets, keys: Collection[Any]) -> None:
+    """Let tickets run as soon as possible, with all their attempts before them, as if they had never
+    run. They don't expire any more."""
+    contract = tickets.contract
+    cleared = (contract.done, contract.delete_time, contract.error, contract.execute_earliest, contract.not_after)
+    values: dict[Any, Any] = {attribute.column: None for attribute in cleared if attribute is not None}
+    if contract.attempts is not None:
+        values[contract.attempts.column] = 0
+    connection.execute(_of(tickets, keys).values(values))
+    progress.let_go_on(connection, [key_text(key) for key in keys])
+
+
+def make_due(connection: Connection, tickets: Tickets, keys: Collection[Any]) -> None:
+    """Let tickets that wait for a moment run as soon as possible."""
+    connection.execute(_of(tickets, keys).values({tickets.contract.execute_earliest.column: None}))
+
+
+def end(connection: Connection, tickets: Tickets, keys: Collection[Any], error: str, now: datetime) -> None:
+    """End tickets that have not begun, with an error. Their receipts stay for as long as each asks for."""
+    c, contract = tickets.columns, tickets.contract
+    found = select(c.keep_minutes).where(c.key.in_(keys)).distinct()
+    for keep in connection.execute(found).scalars().all():
+        until = now + timedelta(minutes=receipt_minutes(keep))
+        ended = {contract.done: now, contract.delete_time: until}
+        values: dict[Any, Any] = {one.column: tickets.moment(moment) for one, moment in ended.items()}
+        alike = _of(tickets, keys).where(c.keep_minutes.is_not_distinct_from(keep))
+        connection.execute(alike.values({**values, contract.error.column: error}))
+
+
+def ask_to_stop(connection: Connection, keys: Collection[Any], now: datetime) -> None:
+    """Ask the runs of tickets to stop."""
+    progress.ask_these_to_stop(connection, [key_text(key) for key in keys], now)
+
+
+def _of(tickets: Tickets, keys: Collection[Any]) -> Update:
+    return update(tickets.contract.table).where(tickets.columns.key.in_(keys))

@@ -1,0 +1,191 @@
+"""The columns of a ticket table, what is calculated from them, and the indexes on these."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Index,
+    MetaData,
+    SmallInteger,
+    Text,
+    case,
+    cast,
+    func,
+    literal,
+    literal_column,
+    null,
+    or_,
+    type_coerce,
+)
+
+from afterwork.model.column_types import has_zone
+from afterwork.model.contract import Attribute, Contract
+from afterwork.model.lane import MAIN
+from afterwork.model.lenient_types import in_calendar, readable
+
+NO_PRIORITY = 2147483647
+
+
+class Columns:
+    """The columns of a ticket table, or of an alias of it, and what is calculated from them."""
+
+    def __init__(self, contract: Contract, source: FromClause, dialect: str) -> None:
+        def of(attribute: Attribute) -> ColumnElement[Any]:
+            return source.c[attribute.column.key]
+
+        self.source = source
+        self.key = of(contract.key)
+        self.work = of(contract.view_model)
+        self.root_id = of(contract.root_id)
+        self.keep_minutes = of(contract.keep_receipt_minutes)
+        self.delete_time = of(contract.delete_time)
+        self.earliest = of(contract.execute_earliest)
+        self.done = of(contract.done)
+        self.error = of(contract.error)
+        self.pending = self.done.is_(None) & self.error.is_(None)
+        self.failed = self.error.is_not(None)
+        self.attempts = of(contract.attempts) if contract.attempts else literal_column("0")
+        # The planner recognises an index on an expression only by the same literals, so none of these is a parameter.
+        self.own_lane = of(contract.lane) if contract.lane else null()
+        main = literal_column(f"'{MAIN}'", Text())
+        none: ColumnElement[int] = literal_column(str(NO_PRIORITY))
+        self.lane = (
+            func.coalesce(of(contract.lane), main) if contract.lane else _lane_of_work(self.work, contract, main)
+        )
+        self.priority = func.coalesce(of(contract.priority), none) if contract.priority else none
+        created = of(contract.created) if contract.created is not None and _orders(contract) else None
+        self.moment = _moment(contract, dialect, self.earliest, created)
+        # As texts, moments find their places again whatever the driver can read. On SQLite they are texts, which
+        # programs have written with a fraction of a second or without.
+        self.moment_as_stored = (type_coerce if dialect == "sqlite" else cast)(self.moment, Text)
+        # What the class has no attribute for is the same for all; a constant can neither be indexed nor sorted by.
+        self.order_in_lane = (*([self.priority] if contract.priority else []), self.moment, self.key)
+        self.order = (*([self.lane] if contract.lane or contract.lanes else []), *self.order_in_lane)
+        self.earliest_read = readable(self.earliest, dialect)
+        self.moment_read = readable(self.moment, dialect)
+        self.created_at = readable(of(contract.created), dialect) if contract.created else null()
+        self.done_read, self.delete_time_read = readable(self.done, dialect), readable(self.delete_time, dialect)
+        self.trace_parent: ColumnElement[Any] = of(contract.trace_parent) if contract.trace_parent else null()
+        self.created = _as_text(of(contract.created), dialect) if contract.created else null()
+        self.not_after = readable(of(contract.not_after), dialect) if contract.not_after else null()
+        # What stands there, where it is no moment.
+        self.odd_earliest: ColumnElement[Any] = null()
+        if dialect == "sqlite":
+            odd = self.earliest.is_not(None) & ~in_calendar(self.earliest, dialect)
+            self.odd_earliest = case((odd, cast(self.earliest, Text)))
+        self.own_priority = of(contract.priority) if contract.priority else null()
+        self._is_sqlite = dialect == "sqlite"
+
+    def is_due_at(self, now: Any) -> ColumnElement[bool]:
+        """Return the condition that ExecuteEarliest keeps a ticket from running no more; no moment never does."""
+        due = or_(self.earliest.is_(None), self.earliest <= now)
+        return or_(due, self.odd_earliest.is_not(None)) if self._is_sqlite else due
+
+    def compared(self, stored: Any) -> tuple[ColumnElement[Any], Any]:
+        """Return the moment of tickets, and one that was read as `moment_as_stored`, so that they compare."""
+        if self._is_sqlite:
+            return self.moment_as_stored, stored
+        return self.moment, cast(literal(stored, Text), self.moment.type)
+
+
+def former_indexes(contract: Contract) -> Sequence[str]:
+    """Return the names of indexes that older versions made, and that nothing uses any more."""
+    return [f"afterwork_{contract.table.name.removeprefix('afterwork_')}_{name}" for name in ("pending", "order")]
+
+
+def _lane_of_work(work: ColumnElement[Any], contract: Contract, main: ColumnElement[str]) -> ColumnElement[str]:
+    """The lane that a ticket's work declares."""
+    if not contract.lanes:
+        return main
+    lanes = ((work.in_([*map(_literal, works)]), _literal(lane)) for lane, works in contract.lanes.items())
+    return func.coalesce(case(*lanes), main)
+
+
+def _literal(text: str) -> ColumnElement[str]:
+    quoted = text.replace("'", "''")
+    return literal_column(f"'{quoted}'", Text())
+
+
+def _orders(contract: Contract) -> bool:
+    """Whether the moment of creation is there and can be compared with ExecuteEarliest."""
+    return contract.created is not None and has_zone(contract.created.column) == has_zone(
+        contract.execute_earliest.column
+    )
+
+
+def _moment(
+    contract: Contract, dialect: str, earliest: ColumnElement[Any], created: ColumnElement[Any] | None
+) -> ColumnElement[Any]:
+    """Return the moment by which tickets are ordered. What is no moment comes first, and so ends soon."""
+    moments = [] if created is None else [case((in_calendar(created, dialect), created))]
+    long_ago = _long_ago(contract, dialect)
+    otherwise = func.coalesce(*moments, long_ago) if moments else long_ago  # SQLite takes no coalesce of one
+    if dialect != "sqlite":
+        return func.coalesce(earliest, otherwise)
+    nothing = literal_column("''", earliest.type)
+    return case((earliest.is_(None), otherwise), (in_calendar(earliest, dialect), earliest), else_=nothing)
+
+
+def _long_ago(contract: Contract, dialect: str) -> ColumnElement[Any]:
+    kind = contract.execute_earliest.column.type
+    if dialect == "sqlite":
+        return literal_column("'1970-01-01 00:00:00.000000'", kind)
+    zoned = has_zone(contract.execute_earliest.column)
+    return literal_column("TIMESTAMPTZ '1970-01-01 00:00:00+00'" if zoned else "TIMESTAMP '1970-01-01 00:00:00'", kind)
+
+
+def _as_text(moment: ColumnElement[Any], dialect: str) -> ColumnElement[str]:
+    return cast(func.date_part("epoch", moment) if dialect == "postgresql" else moment, Text)
+
+
+def indexes(contract: Contract, dialect: str) -> Sequence[Index]:
+    """The indexes that the statements rely on, on the application's ticket table."""
+    # On a copy, so that the application's own metadata, and what Alembic compares with it, stay as they are.
+    table = contract.table.to_metadata(MetaData())
+    c = Columns(contract, table, dialect)
+    # Of works and lanes, an index is good for those that it was made for.
+    lanes = f"_{blake2b(repr(contract.lanes).encode(), digest_size=4).hexdigest()}" if contract.lanes else ""
+    wanted = {
+        f"place{lanes}": (c.order, c.pending),
+        "root": ((c.root_id, c.work), c.pending),
+        "ended": ((c.delete_time,), c.delete_time.is_not(None)),
+        "failed": ((c.key,), c.failed),
+    }
+    return [
+        Index(
+            f"afterwork_{table.name.removeprefix('afterwork_')}_{name}",
+            *expressions,
+            postgresql_where=where,
+            sqlite_where=where,
+        )
+        for name, (expressions, where) in wanted.items()
+    ]
+
+
+def most_attempts(column: ColumnElement[int]) -> int:
+    """The highest number that a column of attempts holds, as the model declares it."""
+    match column.type:
+        case SmallInteger():
+            return 2**15 - 1
+        case BigInteger():
+            return 2**63 - 1
+        case _:
+            return 2**31 - 1
+
+
+def one_more(column: ColumnElement[int]) -> ColumnElement[int]:
+    """One attempt more than a column says: null and what is below 0 are none, and its highest number stays."""
+    return case(
+        (or_(column.is_(None), column < 0), literal_column("1")), (column < most_attempts(column), column + 1),
+        else_=column,
+    )  # fmt: skip
+
+
+def aware(moment: datetime | None) -> datetime | None:
+    """A moment as a ticket's column gave it; naive columns hold UTC."""
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment

@@ -1,0 +1,118 @@
+"""Which tickets stand beside each other in an index, so that walking over them touches no others."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, true
+
+from afterwork.model.key import key_of
+from afterwork.model.unique import has_begun
+from afterwork.store.tables import lease as leases
+from afterwork.store.tickets.columns import Columns
+from afterwork.store.tickets.filter import TicketFilter
+from afterwork.store.tickets.statements import CLOCK_SLACK, Group, Tickets
+
+MOST_RUNNING = 1000
+
+
+@dataclass(frozen=True)
+class Place:
+    """The place of a ticket in a walk: its key, and its place in the order in which tickets run."""
+
+    key: Any
+    lane: str
+    rank: int
+    moment: Any
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> "Place":
+        return cls(row.key, row.lane, row.rank, row.stored)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Tickets that stand beside each other in an index, in its order: oldest or `newest_first`. `rest` is what is left
+    to filter by."""
+
+    where: ColumnElement[bool]
+    rest: TicketFilter
+    newest_first: bool = True
+    in_order: bool = True
+
+
+class Stretches:
+    """The stretches of one ticket class at one moment."""
+
+    def __init__(self, tickets: Tickets, now: datetime) -> None:
+        self.tickets = tickets
+        self.c: Columns = tickets.columns
+        self._now, self._bound = tickets.moment(now), tickets.moment(now + CLOCK_SLACK)
+        self._groups: Sequence[Group] | None = None
+
+    def of(self, connection: Connection, wanted: TicketFilter, after: Place | None) -> Iterator[Stretch]:
+        """What is to be walked over to find all that meet a filter, behind a place."""
+        newer = true() if after is None else self.c.key < after.key
+        rest = wanted.of_state(None)
+        match wanted.state:
+            case None | "done":
+                yield Stretch(newer, wanted)
+            case "failed" | "expired":
+                yield Stretch(and_(self.c.failed, newer), wanted)
+            case "running":
+                yield Stretch(and_(self._is_among(self._running(connection)), newer), rest)
+            case state if wanted.root is not None and "!" in wanted.root:
+                begun = true() if state == "pending" else ~has_begun(self.c.key)
+                own = and_(self.c.root_id == wanted.root, self.c.pending, begun, newer)
+                yield Stretch(own, replace(wanted, root=None), in_order=False)
+            case "pending":
+                running = self._running(connection)
+                if after is None or after.key not in running:
+                    yield from self._in_lanes(connection, wanted, after)
+                    newer = true()
+                yield Stretch(and_(self._is_among(running), newer), rest)
+            case _:
+                yield from self._in_lanes(connection, wanted, after)
+
+    def _in_lanes(self, connection: Connection, wanted: TicketFilter, after: Place | None) -> Iterator[Stretch]:
+        for group in self.groups(connection):
+            at = group.lane, group.priority
+            if wanted.lane not in (None, group.lane) or (after is not None and at < (after.lane, after.rank)):
+                continue
+            behind = after if after is not None and at == (after.lane, after.rank) else None
+            where = and_(self._of_group(group, wanted.state), true() if behind is None else self._behind(behind))
+            yield Stretch(where, replace(wanted, state=None, lane=None), newest_first=False)
+
+    def groups(self, connection: Connection) -> Sequence[Group]:
+        """The lanes and priorities that something waits in, in the order in which they are walked over."""
+        if self._groups is None:
+            found = self.tickets.groups(connection)
+            self._groups = sorted(found, key=lambda group: (group.lane, group.priority))
+        return self._groups
+
+    def _of_group(self, group: Group, state: str | None) -> ColumnElement[bool]:
+        c, moment = self.c, self.c.moment
+        own = and_(c.pending, ~has_begun(c.key), c.lane == group.lane, c.priority == group.priority)
+        match state:
+            case "waiting":
+                return and_(own, moment <= self._bound, c.is_due_at(self._now))
+            case "scheduled":
+                return and_(own, c.earliest > self._now, moment > self._now)
+            case _:
+                return own
+
+    def _behind(self, place: Place) -> ColumnElement[bool]:
+        moment, at = self.c.compared(place.moment)
+        return and_(moment >= at, or_(moment > at, self.c.key > place.key))
+
+    def _running(self, connection: Connection) -> list[Any]:
+        keys = []
+        for text in connection.execute(select(leases.c.ticket).limit(MOST_RUNNING)).scalars():
+            with suppress(ValueError):  # the lease of something that is no ticket
+                keys.append(key_of(text, self.c.key))
+        return keys
+
+    def _is_among(self, keys: Sequence[Any]) -> ColumnElement[bool]:
+        return and_(self.c.key.in_(keys), self.c.pending)

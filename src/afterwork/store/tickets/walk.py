@@ -1,0 +1,201 @@
+"""Walking over tickets: lists, counts and acts go along an index, and look at a bounded number of rows at a time. What
+no index finds is filtered out of those."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    Subquery,
+    and_,
+    false,
+    func,
+    or_,
+    select,
+    true,
+)
+
+from afterwork.errors import BadRequest, shown
+from afterwork.model.key import key_of
+from afterwork.model.lenient_types import any_text
+from afterwork.model.unique import has_begun
+from afterwork.store import progress
+from afterwork.store.bounded_count import Count
+from afterwork.store.progress import Said
+from afterwork.store.tickets.columns import Columns, aware
+from afterwork.store.tickets.conditions import meets
+from afterwork.store.tickets.filter import ALL, TicketFilter, check_text
+from afterwork.store.tickets.index_ranges import Place, Stretch, Stretches
+from afterwork.store.tickets.statements import Tickets
+
+LOOKED_AT = 10_000
+"""Rows that one look goes over if a filter asks for what no index finds, and tickets that are counted one by one."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Some tickets of a walk. `last` is the place from which it goes on, None at its end. `looked_at` is set if so many
+    rows were looked at without finding as many as were asked for."""
+
+    rows: Sequence[Row[Any]]
+    last: Place | None = None
+    looked_at: int | None = None
+
+
+class Walk:
+    """Walks over tickets as they are at one moment, `now`. In a database without Afterwork's own tables no run can be
+    seen, and there is no index but that of the key: see `KeyWalk`."""
+
+    def __init__(self, tickets: Tickets, now: datetime) -> None:
+        self.tickets = tickets
+        self.c: Columns = tickets.columns
+        self.now = now
+        self._now = tickets.moment(now)
+        self._by_index = Stretches(tickets, now)
+
+    def page(self, connection: Connection, wanted: TicketFilter, after: Place | None, most: int) -> Found:
+        """The next tickets that meet a filter, at most so many. Pending ones come in the order in which they run, all
+        others newest first."""
+        rows: list[Row[Any]] = []
+        for stretch in self._stretches(connection, wanted, after):
+            found = self._some(connection, stretch, most - len(rows))
+            rows += found.rows
+            if found.looked_at is not None:
+                return Found(rows, found.last, found.looked_at)
+            if found.last is not None:
+                return Found(rows, Place.of(rows[-1]))
+        return Found(rows)
+
+    def all(self, connection: Connection, wanted: TicketFilter, at_once: int) -> Iterator[Sequence[Row[Any]]]:
+        """All tickets that meet a filter, some at a time. Between two of them, the transaction may end."""
+        found = self.page(connection, wanted, None, at_once)
+        yield found.rows
+        while found.last is not None:
+            found = self.page(connection, wanted, found.last, at_once)
+            yield found.rows
+
+    def rows(self, connection: Connection, keys: Sequence[Any]) -> list[Row[Any]]:
+        """The tickets with these keys, those that are there."""
+        with any_text(connection):
+            return list(connection.execute(self._shown(self._columns().where(self.c.key.in_(keys)).subquery())))
+
+    def place(self, connection: Connection, key: str) -> Place:
+        """The place of a ticket. Raises `BadRequest` if there is none."""
+        for row in self.rows(connection, [self.key(key)]):
+            return Place.of(row)
+        raise BadRequest(f"The ticket {shown(key)}, behind which the list goes on, is gone. Begin at the first page.")
+
+    def key(self, text: str) -> Any:
+        """The key that a text names. Raises `BadRequest` if it can't be one."""
+        check_text(text)
+        try:
+            return key_of(text, self.c.key)
+        except ValueError:
+            raise BadRequest(f"{shown(text)} can't be the key of a ticket.") from None
+
+    def expires(self, connection: Connection, key: str) -> datetime | None:
+        """Return the moment after which a ticket is not to begin, None if it names none."""
+        if self.tickets.contract.not_after is None:
+            return None
+        return aware(connection.execute(select(self.c.not_after).where(self.c.key == self.key(key))).scalar())
+
+    def said(self, connection: Connection, tickets: Collection[str]) -> dict[str, Said]:
+        """How far the runs of these say to be, by the keys of their tickets as texts."""
+        return progress.of_tickets(connection, tickets)
+
+    def count(self, connection: Connection, wanted: TicketFilter) -> Count:
+        """How many tickets meet a filter."""
+        total = Count(0)
+        if wanted == TicketFilter(state="done"):
+            # By the index for receipts: among the newest tickets there may be none.
+            return self._count(connection, Stretch(self.c.delete_time.is_not(None), wanted))
+        for stretch in self._stretches(connection, wanted, None):
+            total += self._count(connection, stretch)
+            if total.or_more:
+                break
+        return total
+
+    def lanes(self, connection: Connection) -> list[str]:
+        """The lanes that something waits in."""
+        return sorted({group.lane for group in self._by_index.groups(connection)})
+
+    def firsts(self, connection: Connection, wanted: TicketFilter) -> list[Row[Any]]:
+        """Of those that meet a filter, the first of each stretch that is walked over: of each lane and priority."""
+        found = [self._some(connection, stretch, 1).rows for stretch in self._stretches(connection, wanted, None)]
+        return [row for rows in found for row in rows]
+
+    def ahead(self, connection: Connection, place: Place) -> Count:
+        """How many pending tickets of its lane come before the one at a place."""
+        c = self.c
+        moment, at = c.compared(place.moment)
+        lane = and_(c.pending, c.lane == place.lane)
+        sooner = or_(moment < at, and_(moment == at, c.key < place.key))
+        counted = (and_(lane, c.priority < place.rank), and_(lane, c.priority == place.rank, sooner))
+        first, second = (self._count(connection, Stretch(where, ALL)) for where in counted)
+        return first + second
+
+    def _stretches(self, connection: Connection, wanted: TicketFilter, after: Place | None) -> Iterator[Stretch]:
+        return self._by_index.of(connection, wanted, after)
+
+    def _columns(self) -> Select[Any]:
+        c = self.c
+        return select(
+            c.key.label("key"), c.work.label("work"), c.root_id.label("root_id"), c.lane.label("lane"),
+            c.own_priority.label("priority"), c.earliest_read.label("earliest"), c.created_at.label("created"),
+            c.done_read.label("done"), c.delete_time_read.label("delete_time"), c.error.label("error"),
+            c.attempts.label("attempts"), c.priority.label("rank"), c.moment_read.label("moment"),
+            c.moment_as_stored.label("stored"),
+        )  # fmt: skip
+
+    def _shown(self, window: Subquery) -> Select[Any]:
+        return select(window, has_begun(window.c.key).label("has_begun"))
+
+    def _window(self, stretch: Stretch, most: int) -> Select[Any]:
+        found = self._columns().where(stretch.where).limit(most)
+        if not stretch.in_order:
+            return found
+        return found.order_by(self.c.key.desc()) if stretch.newest_first else found.order_by(self.c.moment, self.c.key)
+
+    def _some(self, connection: Connection, stretch: Stretch, most: int) -> Found:
+        """The first tickets of a stretch."""
+        at_most = most + 1 if stretch.rest.is_all and stretch.in_order else LOOKED_AT
+        window = self._window(stretch, at_most).subquery("looked_at")
+        order = (window.c.key.desc(),) if stretch.newest_first else (window.c.moment, window.c.key)
+        found = self._shown(window).where(meets(window.c, stretch.rest, self._now)).order_by(*order).limit(most + 1)
+        with any_text(connection):
+            rows = list(connection.execute(found))
+        if len(rows) > most:
+            return Found(rows[:most], Place.of(rows[most - 1]))
+        if at_most < LOOKED_AT:
+            return Found(rows)
+        return self._end_of_look(connection, stretch, rows)
+
+    def _end_of_look(self, connection: Connection, stretch: Stretch, rows: Sequence[Row[Any]]) -> Found:
+        with any_text(connection):
+            end = connection.execute(self._window(stretch, 1).offset(LOOKED_AT - 1)).one_or_none()
+        if end is None:
+            return Found(rows)
+        return Found(rows, Place.of(end) if stretch.in_order else None, LOOKED_AT)
+
+    def _count(self, connection: Connection, stretch: Stretch) -> Count:
+        window = self._columns().where(stretch.where).limit(LOOKED_AT + 1).subquery("looked_at")
+        met = func.count().filter(meets(window.c, stretch.rest, self._now))
+        total, number = connection.execute(select(func.count(), met).select_from(window)).one()
+        return Count(min(number, LOOKED_AT), total > LOOKED_AT)
+
+
+class KeyWalk(Walk):
+    """The same without Afterwork's own tables."""
+
+    def _stretches(self, connection: Connection, wanted: TicketFilter, after: Place | None) -> Iterator[Stretch]:
+        yield Stretch(true() if after is None else self.c.key < after.key, wanted)
+
+    def said(self, connection: Connection, tickets: Collection[str]) -> dict[str, Said]:
+        return {}
+
+    def _shown(self, window: Subquery) -> Select[Any]:
+        return select(window, false().label("has_begun"))
