@@ -20,7 +20,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from statemachine import State, StateChart
 
 import afterwork as aw
-from afterwork.derived.manifest.manifest_store import digest, manifests_of
+from afterwork.derived.manifest.manifest_store import digest, manifest_store_of
 
 FEW, MANY = 1_000, 100_000
 LOOKED_AT = 100
@@ -91,7 +91,7 @@ class Bench:
         self.engine = create_engine(url, poolclass=NullPool)
         self.sent = self.steps = self.count = self.first = 0
         self.counts_steps = False
-        self.manifests = manifests_of(self.engine.dialect.name)
+        self.manifests = manifest_store_of(self.engine.dialect.name)
         event.listen(self.engine, "connect", self._listen)
         event.listen(self.engine, "before_cursor_execute", self._sent)
         Base.metadata.create_all(self.engine)
@@ -132,9 +132,9 @@ class Bench:
         """See that the server leaves the rows that `_leave` writes."""
         with self.engine.connect() as connection:
             left = [(row.id, row.root, row.digest) for row in connection.execute(LEFT)]
-            self.first = self.manifests.tokens(connection, [1])[1][0]
+            self.first = self.manifests.read_keys(connection, [1])[1][0]
             tokens = {
-                cache: list(read) for cache, read in self.manifests.tokens(connection, range(LOOKED_AT + 1)).items()
+                cache: list(read) for cache, read in self.manifests.read_keys(connection, range(LOOKED_AT + 1)).items()
             }
         mine = range(1, LOOKED_AT + 1)
         assert left == [(number, f"Thing!{number}", digest([self._token(number)])) for number in mine]

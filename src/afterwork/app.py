@@ -15,25 +15,26 @@ from sqlalchemy.orm import Session
 from afterwork.clock import Clock, SystemClock
 from afterwork.control import Control
 from afterwork.derived.capture import requirements as caches
+from afterwork.derived.compute.assembly import matcher_of, recorder_of
 from afterwork.derived.compute.verify import Verified, Verifier
 from afterwork.derived.explain.explainer import Explainer, Explanation, Reader
-from afterwork.derived.explain.transitions import Steps
-from afterwork.derived.queue.registry import Definition
+from afterwork.derived.explain.transitions import PossibleTransitions
+from afterwork.derived.queue.registry import RegisteredDerivation
 from afterwork.errors import AfterworkError, BadJobsFile
 from afterwork.events import Broken, Events, Listener, Reloaded
 from afterwork.insight import Insight
 from afterwork.interruption import interruptible
-from afterwork.jobs.history import History
+from afterwork.jobs.history import RunHistory
 from afterwork.jobs.outcome import Outcome
-from afterwork.jobs.quarantine import Care
+from afterwork.jobs.quarantine import Quarantine
 from afterwork.jobs.run import Run
 from afterwork.jobs.runner import Around, Runner, nothing_around
-from afterwork.jobs.source import Trigger
+from afterwork.jobs.source import JobSource
 from afterwork.jobs.timeouts import Timeouts
-from afterwork.model.derivation import MachineCache
+from afterwork.model.derivation import MachineDerivation
 from afterwork.model.expression import evaluate
 from afterwork.model.external_id import external_id
-from afterwork.model.inspection import ReadModel, read_model, registry_of
+from afterwork.model.inspection import ModelInfo, inspect_model, registry_of
 from afterwork.model.jobs_file.load import JobsFile, load, load_again
 from afterwork.model.lane import Lane, lanes_by_name
 from afterwork.model.later import session as session_of
@@ -44,16 +45,16 @@ from afterwork.server.loop import Server
 from afterwork.server.signals import Signals
 from afterwork.server.until_idle import run_until_idle
 from afterwork.settings import Settings
-from afterwork.sources.combined import TicketsAndTimers
-from afterwork.sources.derived.assembly import matcher_of, recorder_of, stale_trigger
-from afterwork.sources.derived.source import Stale
+from afterwork.sources.combined import TicketsAndMatches
+from afterwork.sources.derived.assembly import derived_source
+from afterwork.sources.derived.source import DerivedSource
 from afterwork.sources.once import upgrade_of
-from afterwork.sources.ticket import TicketTrigger
-from afterwork.sources.timer.matches import HitTrigger
+from afterwork.sources.ticket import TicketSource
+from afterwork.sources.timer.matches import MatchSource
 from afterwork.sources.timer.rounds import Rounds, rounds_of
 from afterwork.store import rights, schema, server_abilities
 from afterwork.store.database import Database, database_of
-from afterwork.store.lane_limits import Limits
+from afterwork.store.lane_limits import LaneLimits
 from afterwork.store.routing import routing_of
 from afterwork.store.tickets.statements import Tickets, tickets_of
 
@@ -109,9 +110,9 @@ class Afterwork:
         self._probers: dict[Engine, Prober] = {}
 
     @cached_property
-    def model(self) -> ReadModel:
+    def model(self) -> ModelInfo:
         """The model. Raises `ModelError`, listing all that is wrong with it."""
-        return read_model(self.base, self.lanes)
+        return inspect_model(self.base, self.lanes)
 
     def load(self, path: str | Path, *, python: Iterable[Callable[..., Any]] = ()) -> list[str]:
         """Add the jobs of a TOML or YAML file to the model: view models, methods and calculated members, with what
@@ -281,15 +282,15 @@ class Afterwork:
         explainer = self._explainer(session.connection())
         definition = self._definition(explainer, obj, name)
         found = explainer.explain(session.connection(), definition, external_id(obj))
-        if not isinstance(definition.cache, MachineCache):
+        if not isinstance(definition.declaration, MachineDerivation):
             return found
-        machine = definition.cache.machine
+        machine = definition.declaration.machine
         recorder = recorder_of(explainer.matcher, session, self.clock)
         stored = machine.stored(obj)
         return replace(
             found,
             stands_in=None if stored is None else str(stored),
-            steps=Steps(recorder, explainer.words).of(machine, obj),
+            steps=PossibleTransitions(recorder, explainer.words).of(machine, obj),
         )
 
     def impact(self, obj: object, member: str) -> list[Reader]:
@@ -306,17 +307,18 @@ class Afterwork:
         database = self._database(engine)
         with interruptible(), closing(database.connect()) as connection:
             runner = self._runner(database, connection)
-            if not isinstance(runner.refresher, Stale):
+            if not isinstance(runner.refresher, DerivedSource):
                 return Verified({}, [])
-            return Verifier(runner.refresher).verify(connection, sample)
+            source = runner.refresher
+            return Verifier(source.matcher, source.calculators, source.result_store).verify(connection, sample)
 
     def _explainer(self, connection: Connection) -> Explainer:
         database = self._database(connection.engine)
         schema.check_installed(database, connection)
         return Explainer(matcher_of(database, self.model, connection))
 
-    def _definition(self, explainer: Explainer, obj: object, name: str) -> Definition:
-        return explainer.matcher.definitions.of(self.model.cache_of(obj, name))
+    def _definition(self, explainer: Explainer, obj: object, name: str) -> RegisteredDerivation:
+        return explainer.matcher.registry.of(self.model.derivation_of(obj, name))
 
     def evaluate(self, session: Session, text: str, itself: object | None = None) -> Any:
         """The value of an expression in OCL, read through a session; `itself` is `self` in it. Changes nothing.
@@ -366,16 +368,16 @@ class Afterwork:
             connection.close()
 
     def _runner(self, database: Database, connection: Connection) -> Runner:
-        tickets, history = tickets_of(self.model.contract, database.dialect), History(self.settings)
-        events, care = self.events.also(history.note), Care(self.settings.batch)
+        tickets, history = tickets_of(self.model.contract, database.dialect), RunHistory(self.settings)
+        events, care = self.events.also(history.note), Quarantine(self.settings.batch)
         schema.check_installed(database, connection)
         installation = schema.installation(connection)
         variables = self._variables()
-        limits, routing = Limits(self.model.lanes, self.model.lane_names), routing_of(self.settings)
+        limits, routing = LaneLimits(self.model.lanes, self.model.lane_names), routing_of(self.settings)
         trigger, rounds = self._trigger(database, installation, tickets, variables, events, care, limits)
         if rounds is not None:
             rounds.register(connection)
-        refresher = stale_trigger(database, self.model, connection, self.clock, events, installation, care)
+        refresher = derived_source(database, self.model, connection, self.clock, events, installation, care)
         connection.commit()
         upgrade = upgrade_of(database, self.model, installation, self.clock, events, variables, care)
         return Runner(
@@ -394,14 +396,14 @@ class Afterwork:
         tickets: Tickets,
         variables: Mapping[str, Any],
         events: Events,
-        care: Care,
-        limits: Limits,
-    ) -> tuple[Trigger, Rounds | None]:
-        own = TicketTrigger(self.model, tickets, installation, self.clock, routing_of(self.settings), limits)
+        care: Quarantine,
+        limits: LaneLimits,
+    ) -> tuple[JobSource, Rounds | None]:
+        own = TicketSource(self.model, tickets, installation, self.clock, routing_of(self.settings), limits)
         if not self.model.timers:
             return own, None
         rounds = rounds_of(database, self.model, self.clock, events, variables, care)
-        hits = HitTrigger(
+        hits = MatchSource(
             self.model, database.dialect, installation, rounds.timers, self.clock, routing_of(self.settings), limits
         )
-        return TicketsAndTimers(own, hits, rounds.timers), rounds
+        return TicketsAndMatches(own, hits, rounds.timers), rounds

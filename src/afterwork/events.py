@@ -24,7 +24,7 @@ class Reached:
     work: str
 
 
-TriggerKind = Literal["ticket", "timer", "cache", "machine", "once"]
+SourceKind = Literal["ticket", "timer", "cache", "machine", "once"]
 """What starts runs: a ticket, a round of a timer, something that a cache has read, or a machine's guard; or a run that
 is made once per database."""
 
@@ -35,7 +35,7 @@ class Facts:
     begun; None where nobody has noted it. `seconds` is how long its own code took, of which a batch has many.
     `ticket` is the key of the ticket or hit that asked for it; `trace` is the traceback, if it has raised."""
 
-    trigger: TriggerKind
+    trigger: SourceKind
     ticket: str | None
     attempt: int
     due: datetime | None

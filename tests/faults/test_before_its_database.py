@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 import afterwork as aw
 from afterwork.errors import DatabaseRefuses
 from afterwork.events import DatabaseBack, DatabaseLost, Event
-from afterwork.server.link import Link
+from afterwork.server.link import ServerConnection
 from afterwork.store.database import database_of
 from tests.faults.scene import QUICK, Scene
 from tests.support import numbers
@@ -148,15 +148,15 @@ def test_a_database_that_goes_away_while_a_server_enters_is_waited_for(
     app = aw.Afterwork(numbers.Base, on_event=events.append)
     app.install(engine)
     missing = create_engine(at(1)) if engine.dialect.name == "postgresql" else create_engine("sqlite:////nowhere/no.db")
-    opened = Link.open
+    opened = ServerConnection.open
     left = [missing]
 
-    def fail_once(link: Link) -> None:
+    def fail_once(link: ServerConnection) -> None:
         if left:
             left.pop().connect()
         opened(link)
 
-    monkeypatch.setattr(Link, "open", fail_once)
+    monkeypatch.setattr(ServerConnection, "open", fail_once)
     with app.serving(engine):
         pass
 

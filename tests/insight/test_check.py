@@ -7,7 +7,7 @@ from sqlalchemy import Engine, insert, select, text, update
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import afterwork as aw
-from afterwork.insight import Finding, Limits
+from afterwork.insight import CheckLimits, Finding
 from afterwork.server.presence import Presence
 from afterwork.store.database import database_of
 from afterwork.store.tables import server as servers
@@ -16,17 +16,17 @@ from tests.support.trade import Customer, Order
 from tests.support.world import World, statements
 
 
-def told(scene: Shop | Trade, limits: Limits | None = None) -> list[str]:
+def told(scene: Shop | Trade, limits: CheckLimits | None = None) -> list[str]:
     """What is not right, notes included."""
     return [one.what for one in wrong(scene, limits)]
 
 
-def wrong(scene: Shop | Trade, limits: Limits | None = None) -> Iterator[Finding]:
-    found = scene.app.insight(scene.engine).check(limits or Limits())
+def wrong(scene: Shop | Trade, limits: CheckLimits | None = None) -> Iterator[Finding]:
+    found = scene.app.insight(scene.engine).check(limits or CheckLimits())
     return (one for one in found if not one.right)
 
 
-def named(scene: Shop | Trade, words: str, limits: Limits | None = None) -> Finding | None:
+def named(scene: Shop | Trade, words: str, limits: CheckLimits | None = None) -> Finding | None:
     """The finding that is not right and has these words."""
     found = [one for one in wrong(scene, limits) if words in one.what]
     assert len(found) <= 1, found
@@ -68,7 +68,7 @@ def test_columns_that_caches_ask_by_want_an_index_once_the_table_is_large(the_tr
     asks = "orders is asked by customer_id, and no index begins so"
 
     assert asks not in told(the_trade)
-    found = named(the_trade, asks, Limits(small_table=2))
+    found = named(the_trade, asks, CheckLimits(small_table=2))
     assert found is not None
     assert found.is_note
     assert found.advice == (
@@ -77,7 +77,7 @@ def test_columns_that_caches_ask_by_want_an_index_once_the_table_is_large(the_tr
     )
 
     the_trade.sql("CREATE INDEX orders_customer ON orders (customer_id)")
-    assert asks not in told(the_trade, Limits(small_table=2))
+    assert asks not in told(the_trade, CheckLimits(small_table=2))
 
 
 def test_a_server_whose_clock_is_ahead_is_told(the_shop: Shop) -> None:
@@ -110,12 +110,12 @@ def test_changes_that_nobody_takes_are_told_by_number_and_by_age(the_trade: Trad
         connection.execute(insert(Customer), [{"name": f"C{n}"} for n in range(3)])
 
     assert "changes that wait" not in " ".join(told(the_trade))
-    assert named(the_trade, "changes that wait to be taken: more than 2", Limits(waiting_changes=2)) is not None
+    assert named(the_trade, "changes that wait to be taken: more than 2", CheckLimits(waiting_changes=2)) is not None
     the_trade.clock.advance(timedelta(minutes=20))
     assert named(the_trade, "changes that wait to be taken: 3, the first for 20 minutes") is not None
 
     the_trade.run()
-    assert "changes that wait" not in " ".join(told(the_trade, Limits(waiting_changes=2)))
+    assert "changes that wait" not in " ".join(told(the_trade, CheckLimits(waiting_changes=2)))
 
 
 def arrive(shop: Shop, seen: timedelta) -> None:
@@ -156,7 +156,7 @@ def test_columns_that_criteria_pick_by_want_an_index_too_and_a_limited_one_will_
         session.add_all([Parcel(), Parcel()])
 
     def told() -> list[str]:
-        found = world.app.insight(engine).check(Limits(small_table=2))
+        found = world.app.insight(engine).check(CheckLimits(small_table=2))
         return [one.what for one in found if one.topic == "indexes" and not one.right]
 
     assert told() == ["parcel is asked by sent, and no index begins so"]

@@ -8,13 +8,13 @@ from sqlalchemy import URL, DateTime, Engine, create_engine, func, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import afterwork as aw
-from afterwork.insight import Finding, Limits
+from afterwork.insight import CheckLimits, Finding
 from tests.conftest import Shop
 from tests.support.pooler import pooler
 from tests.support.postgres import Server
 from tests.support.settings import for_this_database
 
-AT_ONCE = Limits(long_transaction=timedelta(0))
+AT_ONCE = CheckLimits(long_transaction=timedelta(0))
 
 Wrong = Callable[..., list[Finding]]
 
@@ -25,8 +25,8 @@ def url(postgres_server: Server) -> Iterator[URL]:
         yield found
 
 
-def wrong(shop: Shop, words: str, limits: Limits | None = None) -> list[Finding]:
-    found = shop.app.insight(shop.engine).check(limits or Limits())
+def wrong(shop: Shop, words: str, limits: CheckLimits | None = None) -> list[Finding]:
+    found = shop.app.insight(shop.engine).check(limits or CheckLimits())
     return [one for one in found if not one.right and words in one.what]
 
 
@@ -77,7 +77,7 @@ def test_that_transactions_of_others_cannot_be_seen_is_told(the_shop: Shop) -> N
 
 
 def test_dead_rows_that_are_not_taken_away_are_told(the_shop: Shop) -> None:
-    few = Limits(dead_rows=10)
+    few = CheckLimits(dead_rows=10)
     assert wrong(the_shop, "dead rows", few) == []
     with the_shop.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("INSERT INTO afterwork_lane (name) SELECT 'l' || n FROM generate_series(1, 50) AS n"))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, create_engine, event, make_url, text
 
-from afterwork.insight import Finding, Limits
+from afterwork.insight import CheckLimits, Finding
 from tests.conftest import Shop
 
 
@@ -14,8 +14,8 @@ def url(tmp_path: Path) -> URL:
     return make_url(f"sqlite:///{tmp_path / 'shop.db'}")
 
 
-def wrong(shop: Shop, words: str, limits: Limits | None = None) -> list[Finding]:
-    found = shop.app.insight(shop.engine).check(limits or Limits())
+def wrong(shop: Shop, words: str, limits: CheckLimits | None = None) -> list[Finding]:
+    found = shop.app.insight(shop.engine).check(limits or CheckLimits())
     return [one for one in found if not one.right and words in one.what]
 
 
@@ -42,7 +42,7 @@ def test_an_application_that_does_not_wait_for_the_disk_is_told(the_shop: Shop, 
 
 
 def test_a_log_that_a_reader_keeps_from_being_taken_in_is_told(the_shop: Shop) -> None:
-    small = Limits(wal_bytes=20_000)
+    small = CheckLimits(wal_bytes=20_000)
     with the_shop.engine.connect() as reader:
         reader.exec_driver_sql("BEGIN")
         reader.execute(text("SELECT count(*) FROM afterwork_lane"))

@@ -14,7 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 import afterwork as aw
 from afterwork.cli.model import declared_lines
 from afterwork.insight import model as views
-from afterwork.insight.dependencies import Group, Neighbour, Neighbourhood
+from afterwork.insight.dependencies import Dependencies, Dependency, DependencyGroup
 from afterwork.insight.model import EndView
 from afterwork.pictures.class_diagram import picture as of_classes
 from afterwork.pictures.dependency_diagram import Hrefs, picture
@@ -51,13 +51,15 @@ def assert_apart(drawn: str) -> None:
 HREFS = Hrefs(lambda cache, root: f"/c/{cache}/{root}", lambda groups: "?" + ",".join(sorted(groups)))
 
 
-def around(**more: Any) -> Neighbourhood:
-    some = [Neighbour(f"Order!{n}", f"Order!{n}", ["total"], "Order.total", "stale") for n in range(8)]
-    few = [Neighbour("Rate!<b>", "Rate!<b>", ["a & b"])]
-    reads = [Group("Order", Count(500, or_more=True), some), Group("Rate", Count(1), few)]
-    readers = [Group("Customer.share", Count(1), [Neighbour("Customer!1", "Customer!1", (), "Customer.share")])]
-    further = [Group("Badging", Count(1), [Neighbour("Customer!1", "Customer!1", (), "Badging")])]
-    return Neighbourhood(
+def around(**more: Any) -> Dependencies:
+    some = [Dependency(f"Order!{n}", f"Order!{n}", ["total"], "Order.total", "stale") for n in range(8)]
+    few = [Dependency("Rate!<b>", "Rate!<b>", ["a & b"])]
+    reads = [DependencyGroup("Order", Count(500, or_more=True), some), DependencyGroup("Rate", Count(1), few)]
+    readers = [
+        DependencyGroup("Customer.share", Count(1), [Dependency("Customer!1", "Customer!1", (), "Customer.share")])
+    ]
+    further = [DependencyGroup("Badging", Count(1), [Dependency("Customer!1", "Customer!1", (), "Badging")])]
+    return Dependencies(
         "Customer.total", "Customer!1", "fresh", reads, readers, further, [("Customer.share", "Badging")]
     )
 

@@ -432,7 +432,7 @@ def test_the_pause_of_a_ticket_that_is_put_aside_grows(on_postgresql: World) -> 
 
 
 def test_a_pause_has_a_bound_and_begins_anew_after_a_run() -> None:
-    found = deferred.Aside()
+    found = deferred.DeferredTickets()
     pauses = [found.pause("key") for _ in range(20)]
     assert pauses[-1] == deferred.LONGEST
 

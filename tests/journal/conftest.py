@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import Engine, Table, event, text
 
 from afterwork.derived.capture.install import Installed, install
-from afterwork.derived.capture.problems import Problem, problems
+from afterwork.derived.capture.problems import CaptureProblem, problems
 from afterwork.settings import Settings
 from afterwork.store.database import database_of
 from afterwork.store.journal import capture
 from afterwork.store.journal.change import Change, read
-from afterwork.store.journal.tracked_table import Watches
+from afterwork.store.journal.tracked_table import TrackedTables
 from afterwork.store.tables import metadata
 
 
@@ -38,13 +38,13 @@ class Captured:
                     table.create(connection, checkfirst=True)
             return install(connection, "ticket", self.tables)
 
-    def problems(self) -> list[Problem]:
+    def problems(self) -> list[CaptureProblem]:
         database = database_of(self.engine, Settings())
         with closing(database.connect()) as connection:
             return problems(connection, "ticket", self.tables)
 
     @property
-    def watches(self) -> Watches:
+    def watches(self) -> TrackedTables:
         with self.engine.connect() as connection:
             return capture.load(connection, self.tables)
 
@@ -67,14 +67,14 @@ class Captured:
         return sorted(map(self.tell, self.changes()))
 
     def tell(self, change: Change) -> str:
-        watch = self.watches.by_id[change.watch]
+        watch = self.watches.by_id[change.table_id]
         columns = f" {','.join(watch.names(change.columns))}" if change.kind == "U" else ""
         return f"{change.kind} {watch.table.fullname} {change.key}{columns}"
 
     def image(self, change: Change, *, old: bool = False) -> dict[str, str | None]:
         values = change.old if old else change.new
         assert values is not None
-        return dict(zip(self.watches.by_id[change.watch].valued, values, strict=True))
+        return dict(zip(self.watches.by_id[change.table_id].valued, values, strict=True))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 import afterwork as aw
-from afterwork.derived.capture.continuity import Continuity
+from afterwork.derived.capture.continuity import ContinuityProof
 from afterwork.events import Event, Reached
 from afterwork.store.postgresql.capture_marks import MOVED
 from tests.journal.continuity_scene import CHILDREN, PARTS, PLAIN, Place, opened
@@ -403,7 +403,7 @@ def test_what_is_calculated_when_it_is_noticed_is_calculated_again(engine: Engin
         if isinstance(happened, Reached) and happened.point == "ran" and next(once, False):
             replace_orders(place)
             with closing(place.app._database(engine).connect()) as connection:
-                proves = Continuity(place.app._database(engine), place.app.clock, place.app.events)
+                proves = ContinuityProof(place.app._database(engine), place.app.clock, place.app.events)
                 assert proves.prove(connection)
 
     place.app = aw.Afterwork(place.base, on_event=meanwhile, settings=aw.Settings(at_once=timedelta(0)))

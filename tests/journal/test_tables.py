@@ -82,7 +82,7 @@ def test_more_columns_than_a_set_has_bits(captured: Start) -> None:
         with found.engine.begin() as connection:
             connection.execute(update(wide).values({name: 2**62}))
         (change,) = found.changes()
-        watch = found.watches.by_id[change.watch]
+        watch = found.watches.by_id[change.table_id]
         assert change.columns == watch.mask([name])
         assert name in watch.names(change.columns)
         assert found.image(change)[name] == str(2**62)

@@ -39,7 +39,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import CITEXT, DOMAIN, INET, JSONB
 from sqlalchemy.orm import Session, registry
 
-from afterwork.derived.manifest.read_pattern import token
+from afterwork.derived.manifest.read_pattern import read_key
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.store.journal.values import BAD_VALUE, identity_of, key_of, text_of
 from tests.journal.conftest import Captured
@@ -260,7 +260,7 @@ def test_keys(captured: Start, kind_of_key: tuple[Any, st.SearchStrategy[Any]], 
         assert come.key is not None
         assert expected is not None
         assert come.key == gone.key
-        assert token(1, come.key) == token(1, expected)
+        assert read_key(1, come.key) == read_key(1, expected)
         if not isinstance(kind, CHAR):
             assert identity_of(watch, come.key, dialect) == identity
 

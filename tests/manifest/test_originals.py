@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event, inspect, select, text
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
-from afterwork.derived.tracking.prototypes import Originals
+from afterwork.derived.tracking.prototypes import Prototypes
 from afterwork.derived.tracking.recorder import Recorder
 from afterwork.errors import NotWatched
 from afterwork.jobs.roots import OWN
@@ -20,17 +20,17 @@ ASKED_BY_RECORDERS = "SELECT DISTINCT order_tag."
 
 
 @pytest.fixture
-def originals(scene: Scene) -> Iterator[Originals]:
+def originals(scene: Scene) -> Iterator[Prototypes]:
     with scene.engine.connect() as connection:
-        yield Originals(LoadSession(connection), scene.plans.siblings)
+        yield Prototypes(LoadSession(connection), scene.plans.batch_loader)
 
 
-def loaded(originals: Originals, cls: type) -> None:
+def loaded(originals: Prototypes, cls: type) -> None:
     """Load all objects of a class."""
     assert originals.load(lambda session: session.scalars(select(cls), execution_options=OWN).unique())
 
 
-def reads(scene: Scene, originals: Originals, cls: type, key: Any, job: Any) -> tuple[set[str], object]:
+def reads(scene: Scene, originals: Prototypes, cls: type, key: Any, job: Any) -> tuple[set[str], object]:
     """What a calculation of one root has read, and found."""
     session = ReadSession(originals.session.connection())
     recorder = Recorder(scene.plans, session, NOW, scene._asked, originals)
@@ -53,7 +53,7 @@ def in_words(value: Any) -> object:
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_each_kind_of_member_is_as_if_alone(scene: Scene, originals: Originals, kind: str) -> None:
+def test_each_kind_of_member_is_as_if_alone(scene: Scene, originals: Prototypes, kind: str) -> None:
     cls, key, job, expected = ALL[kind]
     with scene.session() as session:
         alone = in_words(job(session.get_one(cls, key)))
@@ -63,7 +63,7 @@ def test_each_kind_of_member_is_as_if_alone(scene: Scene, originals: Originals, 
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_what_one_has_loaded_no_other_loads(scene: Scene, originals: Originals, kind: str) -> None:
+def test_what_one_has_loaded_no_other_loads(scene: Scene, originals: Prototypes, kind: str) -> None:
     cls, key, job, _ = ALL[kind]
     loaded(originals, cls)
     reads(scene, originals, cls, key, job)
@@ -72,7 +72,7 @@ def test_what_one_has_loaded_no_other_loads(scene: Scene, originals: Originals, 
     assert [one for one in scene.statements if not one.startswith(ASKED_BY_RECORDERS)] == []
 
 
-def test_objects_are_asked_for_once(scene: Scene, originals: Originals) -> None:
+def test_objects_are_asked_for_once(scene: Scene, originals: Prototypes) -> None:
     loaded(originals, Order)
 
     def job(order: Order) -> list[object]:
@@ -87,7 +87,7 @@ def test_objects_are_asked_for_once(scene: Scene, originals: Originals) -> None:
     assert len(scene.statements) == 2  # those that are not there are asked for by each
 
 
-def test_nobody_has_an_object_of_another(scene: Scene, originals: Originals) -> None:
+def test_nobody_has_an_object_of_another(scene: Scene, originals: Prototypes) -> None:
     loaded(originals, Order)
     found: list[object] = []
 
@@ -101,7 +101,7 @@ def test_nobody_has_an_object_of_another(scene: Scene, originals: Originals) -> 
     assert not {id(one) for one in first} & {id(one) for one in second}
 
 
-def test_what_cannot_be_loaded_for_all_each_loads_alone(scene: Scene, originals: Originals) -> None:
+def test_what_cannot_be_loaded_for_all_each_loads_alone(scene: Scene, originals: Prototypes) -> None:
     """A class that listens to loading fails for one row, which another root has to do with."""
 
     def refuse(line: Line, _: object) -> None:
@@ -118,7 +118,7 @@ def test_what_cannot_be_loaded_for_all_each_loads_alone(scene: Scene, originals:
         event.remove(Line, "load", refuse)
 
 
-def test_rows_become_objects_only_where_they_are_wanted(scene: Scene, originals: Originals) -> None:
+def test_rows_become_objects_only_where_they_are_wanted(scene: Scene, originals: Prototypes) -> None:
     """The class hears of an object for each root that has it, and not when it is loaded for all."""
     heard: list[object] = []
 
@@ -135,7 +135,7 @@ def test_rows_become_objects_only_where_they_are_wanted(scene: Scene, originals:
     assert heard == 2 * [(1, 1), (1, 2)]
 
 
-def test_a_row_without_a_key_is_left_to_sqlalchemy(scene: Scene, originals: Originals) -> None:
+def test_a_row_without_a_key_is_left_to_sqlalchemy(scene: Scene, originals: Prototypes) -> None:
     """SQLite has nulls in primary keys that are texts."""
     with scene.engine.begin() as connection:
         connection.execute(text("CREATE TABLE card2 (number TEXT PRIMARY KEY, customer_id INTEGER)"))
@@ -149,7 +149,7 @@ def test_a_row_without_a_key_is_left_to_sqlalchemy(scene: Scene, originals: Orig
     assert found == alone == [None, (Card, ("X2",))]
 
 
-def test_what_a_class_makes_of_itself_when_it_is_loaded_is_read(scene: Scene, originals: Originals) -> None:
+def test_what_a_class_makes_of_itself_when_it_is_loaded_is_read(scene: Scene, originals: Prototypes) -> None:
     def listen(customer: Customer, _: object) -> None:
         customer.__dict__["heading"] = customer.name
 
@@ -163,7 +163,7 @@ def test_what_a_class_makes_of_itself_when_it_is_loaded_is_read(scene: Scene, or
     assert "customer 1: name" in words
 
 
-def test_what_is_changed_in_place_is_changed_for_nobody_else(scene: Scene, originals: Originals) -> None:
+def test_what_is_changed_in_place_is_changed_for_nobody_else(scene: Scene, originals: Prototypes) -> None:
     loaded(originals, Customer)
 
     def job(customer: Customer) -> list[int]:
@@ -174,7 +174,7 @@ def test_what_is_changed_in_place_is_changed_for_nobody_else(scene: Scene, origi
     assert reads(scene, originals, Customer, 1, lambda customer: [one.id for one in customer.orders])[1] == [2, 1]
 
 
-def test_a_class_that_is_not_watched_is_still_refused(scene: Scene, originals: Originals) -> None:
+def test_a_class_that_is_not_watched_is_still_refused(scene: Scene, originals: Prototypes) -> None:
     loaded(originals, Log)
     with pytest.raises(NotWatched, match="log"):
         reads(scene, originals, Log, 1, lambda log: log.text)
@@ -184,7 +184,7 @@ def test_a_class_that_is_not_watched_is_still_refused(scene: Scene, originals: O
     ("cls", "end", "far"), [(Customer, "orders", Order), (Order, "lines", Line)], ids=["objects", "rows"]
 )
 def test_what_the_program_adds_to_each_query_holds_for_what_is_loaded_later(
-    scene: Scene, originals: Originals, cls: type, end: str, far: Any
+    scene: Scene, originals: Prototypes, cls: type, end: str, far: Any
 ) -> None:
     """As in SQLAlchemy's recipe for objects that are only marked as deleted; whatever way they are loaded."""
     first = inspect(far).primary_key[-1]

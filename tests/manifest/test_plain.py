@@ -19,7 +19,7 @@ from sqlalchemy.orm import (
     synonym,
 )
 
-from afterwork.derived.compute.root_visibility import Sight
+from afterwork.derived.compute.root_visibility import RootVisibility
 from afterwork.derived.tracking.plain_classes import hears_nobody, plain_class
 from afterwork.jobs.session import LoadSession, ReadSession
 
@@ -158,5 +158,5 @@ def _values(obj: Any) -> dict[str, object]:
 def test_nobody_else_listens_unless_somebody_does(session_class: type[ReadSession]) -> None:
     with create_engine("sqlite://").connect() as connection:
         session = session_class(connection)
-        Sight(session, lambda _: True)
+        RootVisibility(session, lambda _: True)
         assert hears_nobody(session)

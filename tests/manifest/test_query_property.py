@@ -108,7 +108,7 @@ def test_unrelated_rows_hit_nothing(engine: Engine, kind: str) -> None:
         for table, row in other:
             connection.execute(insert(table), [row])
         StatementReader(watches, dialect).read(EXACT[kind], {}, connection, reads)
-    assert reads.rows or reads.wheres
+    assert reads.rows or reads.queries
     for table, row in other:
         changes = [Changed(table, row, None), Changed(table, None, row)]
         free = {"name": "z", "status": "z", "amount": 9, "quantity": 9, "kind": "z", "is_paid": False}

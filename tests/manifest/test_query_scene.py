@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column, relationship
 
 from afterwork.derived.manifest.reads import Reads
-from afterwork.store.journal.tracked_table import EVERY_COLUMN, Watches, joined
+from afterwork.store.journal.tracked_table import EVERY_COLUMN, TrackedTables, joined
 from afterwork.store.journal.values import key_of, text_of
 from tests.support.watching import watch_of
 
@@ -87,9 +87,9 @@ KEYS = range(1, 5)
 Row = dict[str, Any]
 
 
-def watches_for(dialect: Dialect) -> Watches:
+def watches_for(dialect: Dialect) -> TrackedTables:
     """All tables, watched."""
-    return Watches(watch_of(number, table, dialect) for number, table in enumerate(TABLES, 1))
+    return TrackedTables(watch_of(number, table, dialect) for number, table in enumerate(TABLES, 1))
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class World:
         return Changed(table, old, new)
 
 
-def is_hit(reads: Reads, changed: Changed, watches: Watches, dialect: Dialect) -> bool:
+def is_hit(reads: Reads, changed: Changed, watches: TrackedTables, dialect: Dialect) -> bool:
     """Whether a change hits some token, as the rules for that say."""
     watch = watches.of(changed.table)
     assert watch is not None
@@ -162,9 +162,9 @@ def is_hit(reads: Reads, changed: Changed, watches: Watches, dialect: Dialect) -
     mask = reads.rows.get((watch.id, key)) if key is not None else None
     if mask is not None and (changes == EVERY_COLUMN or mask & changes):
         return True
-    for where, values in reads.wheres:
+    for where, values in reads.queries:
         mask = where.columns | watch.mask(where.equal)
-        if where.watch == watch.id and (changes == EVERY_COLUMN or mask & changes):
+        if where.table_id == watch.id and (changes == EVERY_COLUMN or mask & changes):
             for image in images:
                 texts = [text_of(watch, name, image[name], dialect) for name in where.equal]
                 if (joined(texts) if where.equal else "") == values:

@@ -135,16 +135,16 @@ def test_a_sum_is_tracked_by_the_links_alone(engine: Engine) -> None:
         connection.execute(insert(Order), [{"id": 5, "customer_id": 1}, {"id": 6, "customer_id": 2}])
         side = set_based(connection, LINES)
         found = reads_of(connection, side, [(1,), (2,)])
-        words = {key: sorted((where.equal, values) for where, values in reads.wheres) for key, reads in found.items()}
+        words = {key: sorted((where.equal, values) for where, values in reads.queries) for key, reads in found.items()}
         assert words == {
             (1,): [(("customer_id",), "1"), (("order_id",), "5")],
             (2,): [(("customer_id",), "2"), (("order_id",), "6")],
         }
         assert all(not reads.rows for reads in found.values())
-        by_name = {side.watches.by_id[watch].table.name: mask for watch, mask in side.structural}
+        by_name = {side.tracked_tables.by_id[watch].table.name: mask for watch, mask in side.structural}
         masks = defaultdict(int, by_name)
-        assert list(side.watches.by_id[2].names(masks["orders"])) == ["customer_id"]
-        assert masks["line"] == side.watches.by_id[3].mask(["order_id"])
+        assert list(side.tracked_tables.by_id[2].names(masks["orders"])) == ["customer_id"]
+        assert masks["line"] == side.tracked_tables.by_id[3].mask(["order_id"])
         assert masks["customer"] == 0
 
 

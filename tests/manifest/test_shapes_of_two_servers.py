@@ -5,7 +5,7 @@ import threading
 import pytest
 from sqlalchemy import Engine
 
-from afterwork.derived.manifest.read_patterns import Shapes
+from afterwork.derived.manifest.read_patterns import ReadPatterns
 from afterwork.derived.manifest.reads import Reads
 from afterwork.store.journal import capture
 from tests.conftest import Trade
@@ -26,8 +26,10 @@ def test_a_shape_has_one_number_though_two_runs_read_it_first_at_the_same_time(t
     found: list[set[int]] = []
 
     with engine.connect() as first:
-        numbers = Shapes(watches, engine.dialect).tokens_within(first, reads)
-        second = threading.Thread(target=lambda: found.append(number(engine, Shapes(watches, engine.dialect), reads)))
+        numbers = ReadPatterns(watches, engine.dialect).read_keys_within(first, reads)
+        second = threading.Thread(
+            target=lambda: found.append(number(engine, ReadPatterns(watches, engine.dialect), reads))
+        )
         second.start()
         eventually(lambda: the_trade.value(BLOCKED))
         first.commit()
@@ -36,7 +38,7 @@ def test_a_shape_has_one_number_though_two_runs_read_it_first_at_the_same_time(t
     assert found == [numbers]
 
 
-def number(engine: Engine, shapes: Shapes, reads: Reads) -> set[int]:
+def number(engine: Engine, shapes: ReadPatterns, reads: Reads) -> set[int]:
     """Give the shapes of these reads their numbers in a transaction."""
     with engine.begin() as connection:
-        return shapes.tokens_within(connection, reads)
+        return shapes.read_keys_within(connection, reads)

@@ -40,9 +40,9 @@ from sqlalchemy.orm import (
 
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.tracking.attributes import instrument
-from afterwork.derived.tracking.member_plans import Plans
+from afterwork.derived.tracking.member_plans import MemberPlans
 from afterwork.derived.tracking.recorder import Recorder
-from afterwork.store.journal.tracked_table import Watches
+from afterwork.store.journal.tracked_table import TrackedTables
 from afterwork.store.journal.values import UNWATCHED, is_unwatched
 from tests.support.watching import watch_of
 
@@ -208,8 +208,8 @@ class Scene:
         instrument(Base.registry.mappers)
         dialect = self.engine.dialect
         tables = [table for table in Base.metadata.tables.values() if not is_unwatched(table)]
-        self.watches = Watches(watch_of(number, table, dialect) for number, table in enumerate(tables, 1))
-        self.plans = Plans(self.watches, dialect)
+        self.watches = TrackedTables(watch_of(number, table, dialect) for number, table in enumerate(tables, 1))
+        self.plans = MemberPlans(self.watches, dialect)
         event.listen(self.engine, "before_cursor_execute", self._executed)
 
     def _executed(self, connection: Connection, cursor: Any, statement: str, *rest: Any) -> None:
@@ -240,10 +240,10 @@ class Scene:
         words = set()
         for (watch, key), mask in reads.rows.items():
             words.add(f"{self._name(watch)} {str(key).replace(chr(31), '/')}: {self._columns(watch, mask)}".strip())
-        for where, key in reads.wheres:
+        for where, key in reads.queries:
             pairs = zip(where.equal, key.split("\x1f"), strict=bool(where.equal))
             equal = ",".join(f"{name}={value}" for name, value in pairs) or "all"
-            words.add(f"{self._name(where.watch)} ? {equal}: {self._columns(where.watch, where.columns)}".strip())
+            words.add(f"{self._name(where.table_id)} ? {equal}: {self._columns(where.table_id, where.columns)}".strip())
         return words
 
     def _name(self, watch: int) -> str:

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 
 from afterwork.events import Broken, Facts, Failed, Ran
 from afterwork.insight import Insight
-from afterwork.jobs.history import RECORDS_PER_MINUTE, History
+from afterwork.jobs.history import RECORDS_PER_MINUTE, RunHistory
 from afterwork.server.history import HistoryKeeper
 from afterwork.store import history as store
 from afterwork.store.database import Database, database_of
@@ -178,7 +178,7 @@ def ran(the_shop: Shop, work: str = "Customer.send_mail") -> Ran:
 
 def test_the_same_written_twice_is_counted_once(the_shop: Shop, database: Database) -> None:
     """As after a commit of which nobody knows whether it was one."""
-    history = History(the_shop.settings)
+    history = RunHistory(the_shop.settings)
     history.note(ran(the_shop))
     sums, _ = history._take()
     with the_shop.engine.begin() as connection:
@@ -193,7 +193,7 @@ def test_the_same_written_twice_is_counted_once(the_shop: Shop, database: Databa
 def test_sums_of_several_servers_and_of_a_minute_that_goes_on_come_together(the_shop: Shop, database: Database) -> None:
     connection = database.connect()
     for server in (1, 2):
-        history = History(the_shop.settings)
+        history = RunHistory(the_shop.settings)
         for _ in range(3):
             history.note(ran(the_shop))
             history.write(database, connection, server)
@@ -206,7 +206,7 @@ def test_sums_of_several_servers_and_of_a_minute_that_goes_on_come_together(the_
 
 
 def test_what_could_not_be_written_is_written_the_next_time(the_shop: Shop, database: Database) -> None:
-    history = History(the_shop.settings)
+    history = RunHistory(the_shop.settings)
     history.note(ran(the_shop))
     history.note(Failed("Customer.fail", None, "a run", "no", ran(the_shop).facts))
     connection = database.connect()
@@ -234,7 +234,7 @@ def rename(engine: Engine, name: str, other: str) -> None:
 
 
 def test_a_run_that_is_noted_late_does_not_undo_a_minute_that_is_over(the_shop: Shop, database: Database) -> None:
-    history = History(the_shop.settings)
+    history = RunHistory(the_shop.settings)
     connection = database.connect()
     late = ran(the_shop)
     history.note(late)

@@ -175,7 +175,7 @@ def test_a_slot_is_had_once_whoever_asks(world: World) -> None:
             database.execute_begin(connection)
         had = [leases.lock_lane(connection, "mail") for connection in connections[:2]]
         claims = [
-            len(runner.trigger.claim(connection, "mail", None, world.clock.now(), 1).claims)
+            len(runner.job_source.claim(connection, "mail", None, world.clock.now(), 1).claims)
             for connection in connections[2:]
         ]
         assert (had, claims) == ([True, True], [1, 0, 0])
@@ -195,8 +195,8 @@ def test_a_ticket_that_another_server_has_just_begun_is_left_to_it(
     runner = world.app._runner(database, connection)
     runner.limits.declare(database, connection)
     with database.transaction(connection):
-        (claim,) = runner.trigger.claim(connection, "mail", None, world.clock.now(), 1).claims
-    monkeypatch.setattr(type(runner.trigger), "claim_again", lambda *_: claim)
+        (claim,) = runner.job_source.claim(connection, "mail", None, world.clock.now(), 1).claims
+    monkeypatch.setattr(type(runner.job_source), "claim_again", lambda *_: claim)
     lease = leases.Lease("one", str(claim.key), "mail", 1, epoch=1)
 
     assert begin(runner, connection, claim, lease)
@@ -234,7 +234,7 @@ def declared(world: World, connection: Connection, limit: int | None, rate: Rate
     database = database_of(world.engine, world.settings)
     per = None if rate is None else rate.per
     lane = None if limit is None else aw.Lane("x", limit=limit, rate=None if rate is None else rate.most, per=per)
-    lane_limits.Limits({} if lane is None else {"x": lane}, ["x"]).declare(database, connection)
+    lane_limits.LaneLimits({} if lane is None else {"x": lane}, ["x"]).declare(database, connection)
     return database
 
 
@@ -306,9 +306,9 @@ def test_a_server_that_knows_of_no_rule_can_not_have_the_lane(world: World, conn
         aw.later(letter.sms_inside, lane="x")
     runner = world.app._runner(database_of(world.engine, world.settings), connection)
 
-    assert runner.trigger.claim(connection, "x", None, world.clock.now(), 1).claims == []
+    assert runner.job_source.claim(connection, "x", None, world.clock.now(), 1).claims == []
     runner.limits.refresh(connection)
-    assert len(runner.trigger.claim(connection, "x", None, world.clock.now(), 1).claims) == 1
+    assert len(runner.job_source.claim(connection, "x", None, world.clock.now(), 1).claims) == 1
     connection.rollback()
 
 

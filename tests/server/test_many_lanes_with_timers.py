@@ -20,7 +20,9 @@ def test_hits_and_tickets_of_many_lanes_run_once_each(engine: Engine, monkeypatc
     for module, name in ((inside, "SLICE"), (shared_transactions, "QUICK"), (shared_transactions, "SLOW")):
         monkeypatch.setattr(module, name, 3600.0)
     monkeypatch.setattr(shared_transactions, "PROVEN", 1)
-    monkeypatch.setattr(shared_transactions.Mixing, "_may_share", lambda self, claim: True)  # from the first run on
+    monkeypatch.setattr(
+        shared_transactions.SharedTransactions, "_may_share", lambda self, claim: True
+    )  # from the first run on
     shared = set[tuple[str, ...]]()
     monkeypatch.setattr(shared_transactions, "run_mixed", _noting(shared))
     office = an_office(engine)

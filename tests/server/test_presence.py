@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, event, select, update
 import afterwork as aw
 from afterwork.clock import SystemClock
 from afterwork.events import Events
-from afterwork.server.lanes import Lanes
+from afterwork.server.lanes import KnownLanes
 from afterwork.server.presence import Presence
 from afterwork.store import leases, suspects
 from afterwork.store.database import ServerRow, database_of
@@ -41,7 +41,7 @@ def test_a_run_that_begins_during_the_look_for_orphans_is_none(the_shop: Shop, e
 
 
 def test_a_run_that_two_workers_have_begun_is_held_until_both_have_ended() -> None:
-    lanes, lease = Lanes(standby=1.0), Lease("run", "1", "parallel", 1, epoch=1)
+    lanes, lease = KnownLanes(standby=1.0), Lease("run", "1", "parallel", 1, epoch=1)
     lanes.hold(lease, True)
     lanes.hold(lease, True)
     lanes.hold(lease, False)

@@ -156,7 +156,7 @@ def test_what_no_server_knows_that_lives_ends_with_an_error(the_shop: Shop) -> N
 def test_what_was_left_to_a_server_that_has_gone_ends_with_an_error(the_shop: Shop) -> None:
     with the_shop.engine.connect() as connection:
         runner = the_shop.app._runner(the_shop.app._database(the_shop.engine), connection)
-        trigger: Any = runner.trigger
+        trigger: Any = runner.job_source
         ask(the_shop, "Customer.brand_new")
         with newer_server(the_shop.engine, ["Customer.brand_new"]):
             assert trigger.claim(connection, "main", None, the_shop.clock.now(), 10).claims == []

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from afterwork.jobs.source import CACHES, ONCE, TIMERS
-from afterwork.server.assignment import SWEEP, Turn
-from afterwork.server.lanes import Lanes
+from afterwork.server.assignment import SWEEP, Assignment
+from afterwork.server.lanes import KnownLanes
 from afterwork.server.scheduler import MANY, REPLACED, SHORT, SLICE, MostWith, Scheduler
 from afterwork.store.leases import Lease
 
@@ -22,7 +22,7 @@ class Scene:
     """A scheduler for two workers, whose clock is in the test's hand."""
 
     now: float = 0.0
-    lanes: Lanes = field(default_factory=lambda: Lanes(standby=1.0))
+    lanes: KnownLanes = field(default_factory=lambda: KnownLanes(standby=1.0))
 
     def __post_init__(self) -> None:
         self.scheduler = Scheduler(WORKERS, LIMIT, self.lanes, lambda: self.now)
@@ -30,23 +30,23 @@ class Scene:
     def look(self, *due: str) -> None:
         self.scheduler.saw({lane: [0] for lane in due})
 
-    def turns(self) -> list[Turn]:
+    def turns(self) -> list[Assignment]:
         """Begin as many turns as there are workers for."""
         found = []
         while (turn := self.scheduler.next()) is not None:
             found.append(turn)
         return found
 
-    def flood(self) -> list[Turn]:
+    def flood(self) -> list[Assignment]:
         """Give parallel runs as many workers as they can have, one with each look."""
-        found: list[Turn] = []
+        found: list[Assignment] = []
         while True:
             self.look(PARALLEL)
             if not (begun := self.turns()):
                 return found
             found += begun
 
-    def go_outside(self, *lanes: str) -> list[Turn]:
+    def go_outside(self, *lanes: str) -> list[Assignment]:
         """Begin turns of lanes whose first tickets are external, as far as that can be had."""
         self.look(*lanes)
         found = self.turns()
@@ -60,7 +60,7 @@ def scene() -> Scene:
     return Scene()
 
 
-def lanes_of(turns: Sequence[Turn]) -> list[str]:
+def lanes_of(turns: Sequence[Assignment]) -> list[str]:
     return [turn.lane for turn in turns]
 
 
@@ -185,7 +185,7 @@ def test_a_turn_goes_on_if_nobody_waits(scene: Scene) -> None:
 
 def test_short_runs_that_hang_have_their_workers_replaced(scene: Scene) -> None:
     hanging = [f"hangs {number}" for number in range(10 * WORKERS)]
-    begun: list[Turn] = []
+    begun: list[Assignment] = []
     while True:
         scene.look(*hanging)
         if not (more := scene.turns()):
@@ -255,7 +255,7 @@ def names(count: int) -> list[str]:
     return [f"lane {number:03}" for number in range(count)]
 
 
-def begun(scene: Scene, most_with: MostWith) -> Turn:
+def begun(scene: Scene, most_with: MostWith) -> Assignment:
     turn = scene.scheduler.next(most_with)
     assert turn is not None
     return turn

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 import afterwork as aw
 from afterwork.errors import BadRequest
 from afterwork.insight import TimerView
-from afterwork.store.progress import Said
+from afterwork.store.progress import ReportedProgress
 from afterwork.store.tables import lease as leases
 from afterwork.store.timers import Cancellation
 from tests.support.office import Office, an_office
@@ -63,7 +63,7 @@ def test_others_see_how_far_a_run_is_for_as_long_as_it_goes_on(office: Office, e
     working(office, work, external=external, lane=None)
     office.run()
 
-    said = [Said("Task!1", 40, 100, office.clock.now(), stopping=False)]
+    said = [ReportedProgress("Task!1", 40, 100, office.clock.now(), stopping=False)]
     assert office.log == [said if shows(office, external) else ()]
     assert (seen(office).running, seen(office).left.number) == ((), 0)
 

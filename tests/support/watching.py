@@ -4,7 +4,7 @@ from sqlalchemy import Dialect, Table
 
 from afterwork.store.journal.column_forms import affinity
 from afterwork.store.journal.text_forms import forms_of
-from afterwork.store.journal.tracked_table import Watch
+from afterwork.store.journal.tracked_table import TrackedTable
 from afterwork.store.journal.values import is_valued, watched_columns
 
 ON_POSTGRESQL = {
@@ -24,7 +24,7 @@ ON_POSTGRESQL = {
 }
 
 
-def watch_of(number: int, table: Table, dialect: Dialect) -> Watch:
+def watch_of(number: int, table: Table, dialect: Dialect) -> TrackedTable:
     """The watch of a table that is as the model says."""
     names = tuple(column.name for column in watched_columns(table))
     declared = {column.name: column.type.compile(dialect) for column in table.columns}
@@ -34,4 +34,4 @@ def watch_of(number: int, table: Table, dialect: Dialect) -> Watch:
     }
     found = forms_of(forms, dialect.name)
     valued = tuple(column.name for column in watched_columns(table) if is_valued(column, found))
-    return Watch(number, table, names, valued, found)
+    return TrackedTable(number, table, names, valued, found)

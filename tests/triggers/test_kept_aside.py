@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import afterwork as aw
 from afterwork.events import Event, Reached
-from afterwork.insight import Limits
-from afterwork.sources.derived.source import FORGET_EVERY, Stale
+from afterwork.insight import CheckLimits
+from afterwork.sources.derived.source import FORGET_EVERY, DerivedSource
 from afterwork.store.database import database_of
 from tests.triggers.stale_scene import Base, Scene, Shelf
 
@@ -33,7 +33,7 @@ class Busy:
         database = database_of(self.scene.engine, self.scene.settings)
         with closing(database.connect()) as connection:
             stale = self.scene.app._runner(database, connection).refresher
-            assert isinstance(stale, Stale)
+            assert isinstance(stale, DerivedSource)
             stale.matcher.match(connection, self.scene.clock.now())
 
 
@@ -59,7 +59,7 @@ def test_check_tells_of_it(shelves: Scene) -> None:
     shelves.sql("UPDATE shelf SET size = 7", "INSERT INTO afterwork_recent SELECT * FROM afterwork_journal")
 
     (few,) = (finding for finding in insight.check() if "kept aside" in finding.what)
-    (many,) = (finding for finding in insight.check(Limits(waiting_changes=0)) if "kept aside" in finding.what)
+    (many,) = (finding for finding in insight.check(CheckLimits(waiting_changes=0)) if "kept aside" in finding.what)
 
     assert (none.what, none.right) == ("changes that are kept aside: 0", True)
     assert few.right

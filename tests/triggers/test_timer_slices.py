@@ -10,8 +10,8 @@ from sqlalchemy import Engine, create_engine, event, insert, select, text
 
 import afterwork as aw
 from afterwork.events import Event, Reached
+from afterwork.sources.timer import noting
 from afterwork.store.timers import Cancellation, Hits
-from afterwork.triggers.timer import noting
 from tests.support.death import Death
 from tests.support.office import Office, an_office
 

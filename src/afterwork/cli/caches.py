@@ -16,7 +16,7 @@ from afterwork.cli.arguments import as_json, engine_at, object_at, the_app, the_
 from afterwork.cli.printing import moment, say, table
 from afterwork.derived.compute.verify import Verified
 from afterwork.derived.explain.explainer import Reader, State
-from afterwork.insight import CacheLine, CacheSummary, Filling, Page
+from afterwork.insight import CacheLine, CacheSummary, Filling, ListPage
 
 
 @click.command()
@@ -65,7 +65,7 @@ def _filled(filling: Filling, now: datetime) -> str:
     return f"{filling.share:.0%}" + ("" if left is None else f", about {timedelta(seconds=left.seconds)} left")
 
 
-def list_lines(listed: Page[CacheLine]) -> Iterator[str]:
+def list_lines(listed: ListPage[CacheLine]) -> Iterator[str]:
     """The caches of one definition, for people."""
     head = ("object", "state", "runs", "last run (UTC)", "ms", "because", "error")
     yield from table(head, [_line_cells(one) for one in listed.items]) if listed.items else ["None here."]

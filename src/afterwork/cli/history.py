@@ -14,7 +14,7 @@ from afterwork.insight import Latency, Minute, RunRecord
 
 
 @dataclass(frozen=True)
-class History:
+class RunLines:
     """What has run of late: its minutes, its latency, and the newest runs that failed."""
 
     minutes: Sequence[Minute]
@@ -36,11 +36,11 @@ def history(app: Afterwork, url: URL, minutes: int, work: str | None, most: int,
         insight = app.insight(engine)
         failed = insight.failures(since, most, work)
         past = insight.past(since, work)
-        found = History(past.minutes, past.latency, failed)
+        found = RunLines(past.minutes, past.latency, failed)
     say("\n".join(history_lines(found)), found, as_json)
 
 
-def history_lines(found: History) -> Iterator[str]:
+def history_lines(found: RunLines) -> Iterator[str]:
     """What has run, for people."""
     if not found.minutes:
         yield "Nothing has run in this time."

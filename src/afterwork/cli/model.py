@@ -11,13 +11,13 @@ from afterwork.cli.arguments import as_json, the_app
 from afterwork.cli.printing import say, table
 from afterwork.insight import model as views
 from afterwork.insight.model import ClassView, ModelView, ViewModelView, WorkView
-from afterwork.model.inspection import ReadModel
+from afterwork.model.inspection import ModelInfo
 from afterwork.model.work import Work
 from afterwork.pictures.class_diagram import picture
 from afterwork.pictures.drawing import styled
 
 
-def model_view(model: ReadModel) -> dict[str, Any]:
+def model_view(model: ModelInfo) -> dict[str, Any]:
     """A model, as far as others ask for work in it."""
     ticket = model.contract
     optional = {

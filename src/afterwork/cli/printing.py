@@ -10,7 +10,7 @@ import click
 from sqlalchemy.exc import DBAPIError
 
 from afterwork.model.external_id import external_id
-from afterwork.store.progress import Said
+from afterwork.store.progress import ReportedProgress
 
 SPARKS = "▁▂▃▄▅▆▇█"
 
@@ -55,7 +55,7 @@ def moment(moment: datetime | None) -> str:
     return "" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
-def far(run: Said) -> str:
+def far(run: ReportedProgress) -> str:
     """How far a run says to be."""
     of = "" if run.total is None else f"/{run.total:,}"
     return "" if run.done is None else f"{run.done:,}{of}"

@@ -9,7 +9,7 @@ from afterwork.app import Afterwork
 from afterwork.cli.arguments import as_json, engine_at, the_app, the_database
 from afterwork.cli.printing import far, moment, say, table
 from afterwork.insight import TimerView
-from afterwork.store.progress import Said
+from afterwork.store.progress import ReportedProgress
 
 
 @click.command()
@@ -38,7 +38,7 @@ def _timer_cells(one: TimerView) -> tuple[str, ...]:
     return (name, one.schedule, one.lane or "", coming, moment(one.fired), took, *counts, *said)
 
 
-def _said(run: Said) -> str:
+def _said(run: ReportedProgress) -> str:
     return f"{run.root_id or 'run'} {far(run)}{' (is to stop)' if run.stopping else ''}"
 
 

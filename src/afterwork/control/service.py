@@ -10,13 +10,13 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from afterwork.clock import Clock
-from afterwork.control.tickets import CANCEL, RETRY, RUN_NOW, Act, Acts, Selected, TicketActs, in_words
+from afterwork.control.tickets import CANCEL, RETRY, RUN_NOW, Acts, Selected, TicketAct, TicketActs, in_words
 from afterwork.derived.queue.recompute import have_run
 from afterwork.errors import BadRequest, NotThere, shown
 from afterwork.events import Acted, Events
 from afterwork.interruption import interruptible
 from afterwork.model.external_id import parse
-from afterwork.model.inspection import ReadModel
+from afterwork.model.inspection import ModelInfo
 from afterwork.sources.timer.rounds import rounds_of
 from afterwork.store import leases, once, schema, server_abilities, tables
 from afterwork.store.database import Database
@@ -39,7 +39,7 @@ class Control:
     """Acts on one database. `who` is whoever acts: it is logged, with what was done (see `events.Acted`)."""
 
     def __init__(
-        self, database: Database, model: ReadModel, clock: Clock, events: Events, variables: Mapping[str, Any]
+        self, database: Database, model: ModelInfo, clock: Clock, events: Events, variables: Mapping[str, Any]
     ) -> None:
         self._database = database
         self._model = model
@@ -96,7 +96,7 @@ class Control:
         nothing of them is saved then. Others are left alone."""
         return self._act(CANCEL, selected, who, most)
 
-    def _act(self, act: Act, selected: Selected, who: str, most: int) -> Acts:
+    def _act(self, act: TicketAct, selected: Selected, who: str, most: int) -> Acts:
         tickets = tickets_of(self._model.contract, self._database.dialect)
         acts = TicketActs(self._database, tickets, self._clock.now(), who)
         with self._connection() as connection:
@@ -122,7 +122,7 @@ class Control:
 
         Raises `BadRequest` if the object has no such cache, or if it runs just now; `MalformedExternalId`.
         """
-        name = self._model.cache_in(parse(root, self._model.classes).mapper.class_, cache).name
+        name = self._model.derivation_in(parse(root, self._model.classes).mapper.class_, cache).name
         with self._acting() as connection, self._database.transaction(connection):
             have_run(connection, self._database.dialect, name, root, who, self._clock.now())
         self._events.emit(Acted(who, "recomputed", f"{name} of {root}"))

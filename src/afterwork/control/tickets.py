@@ -18,7 +18,7 @@ from afterwork.store.tickets import acts
 from afterwork.store.tickets.columns import aware
 from afterwork.store.tickets.filter import State, TicketFilter, Wanted, state_of
 from afterwork.store.tickets.statements import Tickets
-from afterwork.store.tickets.walk import Walk
+from afterwork.store.tickets.walk import TicketWalk
 
 AT_ONCE = 500
 """Tickets that one transaction changes at most."""
@@ -62,7 +62,7 @@ class Acts:
 
 
 @dataclass(frozen=True)
-class Act:
+class TicketAct:
     """One act. It changes tickets in the states that it `is_for`, and asks the runs of those to stop that are in the
     states `asks`. `by_itself` is the state of those that are meant where all that match are, and no state is named."""
 
@@ -85,9 +85,9 @@ def _cancel(connection: Connection, tickets: Tickets, keys: Sequence[Any], who: 
     acts.end(connection, tickets, keys, str(CancelledByHand(who)), now)
 
 
-RETRY = Act("retried", {"failed", "expired", "done", "scheduled", "waiting"}, "failed", _retry)
-RUN_NOW = Act("made due", {"scheduled"}, "scheduled", _run_now)
-CANCEL = Act("cancelled", {"waiting", "scheduled"}, "pending", _cancel, asks={"running"})
+RETRY = TicketAct("retried", {"failed", "expired", "done", "scheduled", "waiting"}, "failed", _retry)
+RUN_NOW = TicketAct("made due", {"scheduled"}, "scheduled", _run_now)
+CANCEL = TicketAct("cancelled", {"waiting", "scheduled"}, "pending", _cancel, asks={"running"})
 
 AS_IT_IS: Mapping[State, str] = {
     "waiting": "it is due already",
@@ -108,12 +108,12 @@ class TicketActs:
     tickets: Tickets
     now: datetime
     who: str
-    walk: Walk = field(init=False)
+    walk: TicketWalk = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "walk", Walk(self.tickets, self.now))
+        object.__setattr__(self, "walk", TicketWalk(self.tickets, self.now))
 
-    def act(self, connection: Connection, act: Act, selected: Selected, most: int) -> Acts:
+    def act(self, connection: Connection, act: TicketAct, selected: Selected, most: int) -> Acts:
         """Do it, some tickets at a time, to `most` of them at most. Raises `BadRequest` for what can't be a key."""
         total = Acts()
         for keys in self._chunks(connection, act, selected):
@@ -126,7 +126,7 @@ class TicketActs:
             total = replace(total, has_more=len(keys) > left)
         return total
 
-    def _chunks(self, connection: Connection, act: Act, selected: Selected) -> Iterator[Sequence[Any]]:
+    def _chunks(self, connection: Connection, act: TicketAct, selected: Selected) -> Iterator[Sequence[Any]]:
         if isinstance(selected, TicketFilter):
             wanted = selected.of_state(selected.state or act.by_itself)
             for rows in self.walk.all(connection, wanted, AT_ONCE):
@@ -138,7 +138,7 @@ class TicketActs:
         for first in range(0, len(keys), AT_ONCE):
             yield keys[first : first + AT_ONCE]
 
-    def _act(self, connection: Connection, act: Act, keys: Sequence[Any]) -> Acts:
+    def _act(self, connection: Connection, act: TicketAct, keys: Sequence[Any]) -> Acts:
         rows = {row.key: row for row in acts.lock(connection, self.tickets, keys)}
         states = {key: self._state(row) for key, row in rows.items()}
         changed = [key for key, state in states.items() if state in act.is_for]

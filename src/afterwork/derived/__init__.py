@@ -1,1 +1,1 @@
-"""What was read: recorded while a cache runs, kept, and matched with what was changed."""
+"""Derived values, objects and states: kept right by what their calculations have read."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from afterwork.store.journal.change import Change
 from afterwork.store.journal.continuity import Interruption
-from afterwork.store.journal.tracked_table import Watch
+from afterwork.store.journal.tracked_table import TrackedTable
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Cause:
         ]
 
 
-def cause_of(change: Change, watch: Watch | None) -> Cause:
+def cause_of(change: Change, watch: TrackedTable | None) -> Cause:
     """A change as a cause."""
     if watch is None:
         return Cause(change.kind, tx=change.tx, moment=change.moment)
@@ -97,7 +97,9 @@ def read_cause(text: str | None) -> Cause | None:
     )
 
 
-def _image(values: tuple[str | None, ...] | None, columns: tuple[str, ...], watch: Watch) -> dict[str, str | None]:
+def _image(
+    values: tuple[str | None, ...] | None, columns: tuple[str, ...], watch: TrackedTable
+) -> dict[str, str | None]:
     if values is None:
         return {}
     known = dict(zip(watch.valued, values, strict=False))

@@ -2,20 +2,20 @@
 
 from afterwork.derived.explain.explainer import CacheLine
 from afterwork.insight.caches import CacheSummary, Filling
-from afterwork.insight.check import Finding, Limits
+from afterwork.insight.check import CheckLimits, Finding
 from afterwork.insight.gauges import Gauges, LaneGauge, Transaction
 from afterwork.insight.history import Latency, Minute, Total
 from afterwork.insight.lanes import AtWork, LaneView
 from afterwork.insight.machines import MachineView, StateView
 from afterwork.insight.once import OnceView
 from afterwork.insight.overview import Attention, MinuteSums, Overview
-from afterwork.insight.page import Page
+from afterwork.insight.page import ListPage
 from afterwork.insight.running import RunningView
 from afterwork.insight.servers import ServerView
 from afterwork.insight.service import Insight
 from afterwork.insight.status import Status
 from afterwork.insight.suspects import SuspectView
-from afterwork.insight.ticket import Step, TicketDetail
+from afterwork.insight.ticket import TicketDetail, TimelineStep
 from afterwork.insight.tickets import TicketPage, TicketView
 from afterwork.insight.timers import TimerDetail, TimerView
 from afterwork.store.bounded_count import Count
@@ -27,6 +27,7 @@ __all__ = [
     "Attention",
     "CacheLine",
     "CacheSummary",
+    "CheckLimits",
     "Count",
     "Filling",
     "Finding",
@@ -35,25 +36,24 @@ __all__ = [
     "LaneGauge",
     "LaneView",
     "Latency",
-    "Limits",
+    "ListPage",
     "MachineView",
     "Minute",
     "MinuteSums",
     "OnceView",
     "Overview",
-    "Page",
     "RunRecord",
     "RunningView",
     "ServerView",
     "State",
     "StateView",
     "Status",
-    "Step",
     "SuspectView",
     "TicketDetail",
     "TicketFilter",
     "TicketPage",
     "TicketView",
+    "TimelineStep",
     "TimerDetail",
     "TimerView",
     "Total",

@@ -11,7 +11,7 @@ from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import definition as definitions
 from afterwork.derived.tables import due as dues
 from afterwork.errors import BadRequest, shown
-from afterwork.insight.page import WINDOW, Page, page
+from afterwork.insight.page import WINDOW, ListPage, page
 from afterwork.model.utc_datetime import UtcDateTime
 
 Value = TypeVar("Value")
@@ -20,12 +20,12 @@ BETWEEN = "~"
 """Stands in `after` between a moment and the number of a cache."""
 
 
-def caches_of(connection: Connection, name: str, state: State | None, after: str | None) -> Page[CacheLine]:
+def caches_of(connection: Connection, name: str, state: State | None, after: str | None) -> ListPage[CacheLine]:
     """A page of the caches of a definition, all or those in one state; `after` is the `next` of the page before. Those
     that are to run come in the order in which they do, the others by object. Raises `BadRequest` for a bad `after`."""
     number = connection.execute(select(definitions.c.id).where(definitions.c.name == name)).scalar()
     if number is None:
-        return Page((), None)
+        return ListPage((), None)
     match state:
         case "stale" | "never run":
             rows = connection.execute(_by_moment(number, after)).all()

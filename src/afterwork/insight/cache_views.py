@@ -2,21 +2,21 @@
 
 from collections.abc import Sequence
 
+from afterwork.derived.compute.assembly import matcher_of
 from afterwork.derived.explain.explainer import CacheLine, Explainer, Explanation, Reader, State
 from afterwork.insight import cache_list, caches
 from afterwork.insight.caches import CacheSummary
-from afterwork.insight.dependencies import Finder, Neighbourhood
-from afterwork.insight.member_names import Naming
-from afterwork.insight.page import Page
-from afterwork.insight.reading import Reading
+from afterwork.insight.dependencies import Dependencies, Finder
+from afterwork.insight.member_names import MemberNames
+from afterwork.insight.page import ListPage
+from afterwork.insight.reading import InsightReader
 from afterwork.model.external_id import class_of
-from afterwork.sources.derived.assembly import matcher_of
 
 MOST_IMPACT = 200
 """Caches that are followed from a member."""
 
 
-class OfCaches(Reading):
+class OfCaches(InsightReader):
     """How caches stand, what they have read, and who reads them."""
 
     def caches(self) -> Sequence[CacheSummary]:
@@ -29,7 +29,7 @@ class OfCaches(Reading):
         with self._reading() as connection:
             return caches.summary(connection, self._model, name, self._clock.now())
 
-    def caches_of(self, name: str, state: State | None = None, after: str | None = None) -> Page[CacheLine]:
+    def caches_of(self, name: str, state: State | None = None, after: str | None = None) -> ListPage[CacheLine]:
         """A page of the caches of one definition, all or those in one state. `after` is the `next` of the page before.
         Raises `BadRequest`."""
         with self._reading() as connection:
@@ -40,16 +40,16 @@ class OfCaches(Reading):
         `BadRequest` and `MalformedExternalId`."""
         with self._reading() as connection:
             explainer = Explainer(matcher_of(self._database, self._model, connection))
-            cache = self._model.cache_in(class_of(root_id, self._model.classes).class_, name)
-            return explainer.explain(connection, explainer.matcher.definitions.of(cache), root_id)
+            cache = self._model.derivation_in(class_of(root_id, self._model.classes).class_, name)
+            return explainer.explain(connection, explainer.matcher.registry.of(cache), root_id)
 
-    def around(self, root_id: str, name: str) -> Neighbourhood:
+    def around(self, root_id: str, name: str) -> Dependencies:
         """What a cache of an object has read, and who reads it. Raises `BadRequest` and `MalformedExternalId`."""
         with self._reading() as connection:
             explainer = Explainer(matcher_of(self._database, self._model, connection))
-            cache = self._model.cache_in(class_of(root_id, self._model.classes).class_, name)
-            definition = explainer.matcher.definitions.of(cache)
-            return Finder(explainer, Naming(self._model)).around(connection, definition, root_id)
+            cache = self._model.derivation_in(class_of(root_id, self._model.classes).class_, name)
+            definition = explainer.matcher.registry.of(cache)
+            return Finder(explainer, MemberNames(self._model)).around(connection, definition, root_id)
 
     def impact(self, root_id: str, member: str) -> Sequence[Reader]:
         """The caches that become stale if a member of an object changes, and those that may follow: `MOST_IMPACT` of

@@ -13,9 +13,9 @@ from afterwork.derived.cause import read_cause
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import definition as definitions
 from afterwork.derived.tables import due as dues
-from afterwork.insight.member_names import Naming
-from afterwork.model.derivation import Cache, DerivedCache, MachineCache, ViewModelCache
-from afterwork.model.inspection import ReadModel
+from afterwork.insight.member_names import MemberNames
+from afterwork.model.derivation import Derivation, MachineDerivation, MemberDerivation, ViewModelDerivation
+from afterwork.model.inspection import ModelInfo
 from afterwork.store import history
 from afterwork.store.bounded_count import BOUND, Count, counted
 from afterwork.store.history import Sums
@@ -76,10 +76,10 @@ class CacheSummary:
     filling: Filling
 
 
-def summaries(connection: Connection, model: ReadModel, now: datetime) -> list[CacheSummary]:
+def summaries(connection: Connection, model: ModelInfo, now: datetime) -> list[CacheSummary]:
     """All caches of the model, and those that the database knows of and the model has no more, by name."""
     rows = {row.name: row for row in connection.execute(select(definitions))}
-    naming, past = Naming(model), runs_of_all_time(connection)
+    naming, past = MemberNames(model), runs_of_all_time(connection)
     return [
         _unknown(model.caches[name]) if row is None else _summary(connection, naming, row, past[name], now)
         for name in sorted(rows.keys() | model.caches.keys())
@@ -87,12 +87,12 @@ def summaries(connection: Connection, model: ReadModel, now: datetime) -> list[C
     ]
 
 
-def summary(connection: Connection, model: ReadModel, name: str, now: datetime) -> CacheSummary:
+def summary(connection: Connection, model: ModelInfo, name: str, now: datetime) -> CacheSummary:
     """One cache over all objects. Raises `BadRequest` if neither the model nor the database has it."""
     row = connection.execute(select(definitions).where(definitions.c.name == name)).one_or_none()
     if row is None:
-        return _unknown(model.cache(name))
-    return _summary(connection, Naming(model), row, runs_of_all_time(connection)[name], now)
+        return _unknown(model.derivation_named(name))
+    return _summary(connection, MemberNames(model), row, runs_of_all_time(connection)[name], now)
 
 
 def runs_of_all_time(connection: Connection) -> Mapping[str, Sums]:
@@ -129,7 +129,7 @@ def _to_come(connection: Connection, waiting: Any, now: datetime) -> Count:
     return Count(connection.execute(select(func.count(some.c.since))).scalar_one())
 
 
-def _summary(connection: Connection, naming: Naming, row: Row[Any], past: Sums, now: datetime) -> CacheSummary:
+def _summary(connection: Connection, naming: MemberNames, row: Row[Any], past: Sums, now: datetime) -> CacheSummary:
     c, d = caches.c, dues.c
     mine, runs = c.definition == row.id, past.done + past.failed
     every = counted(connection, select(c.root).where(mine))
@@ -149,19 +149,19 @@ def _summary(connection: Connection, naming: Naming, row: Row[Any], past: Sums, 
     )
 
 
-def _unknown(cache: Cache) -> CacheSummary:
+def _unknown(cache: Derivation) -> CacheSummary:
     none = Count(0)
     filling = Filling(0, None, None, False)
     return CacheSummary(cache.name, _kind(cache), True, none, none, none, none, 0, None, (), filling)
 
 
-def _kind(cache: Cache | None) -> Kind | None:
+def _kind(cache: Derivation | None) -> Kind | None:
     match cache:
-        case DerivedCache():
+        case MemberDerivation():
             return "value"
-        case ViewModelCache():
+        case ViewModelDerivation():
             return "view model"
-        case MachineCache():
+        case MachineDerivation():
             return "machine"
         case None:
             return None
@@ -180,7 +180,7 @@ def _due_causes(connection: Connection, definition: int) -> Sequence[str | None]
     return connection.execute(some).scalars().all()
 
 
-def _causes(naming: Naming, texts: Sequence[str | None]) -> list[Often]:
+def _causes(naming: MemberNames, texts: Sequence[str | None]) -> list[Often]:
     found: Counter[str] = Counter()
     for text, times in Counter(texts).items():
         cause = read_cause(text)

@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from afterwork.derived.explain.explainer import Explainer, Reader, State, state_in
-from afterwork.derived.manifest.read_pattern import Row, Shape, Where, key_in, shape_of
-from afterwork.derived.queue.registry import Definition
+from afterwork.derived.manifest.read_pattern import QueryRead, ReadPattern, RowRead, key_in, pattern_of
+from afterwork.derived.queue.registry import RegisteredDerivation
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import due as dues
-from afterwork.insight.member_names import Naming
+from afterwork.insight.member_names import MemberNames
 from afterwork.model.external_id import ExternalId
 from afterwork.store.bounded_count import Count
 
@@ -27,7 +27,7 @@ MOST_SHOWN = 50
 
 
 @dataclass(frozen=True)
-class Neighbour:
+class Dependency:
     """An object that was read, or a cache that reads: `root_id` is the object's external id, None where only a question
     was asked. `members` are those that were read. `cache` names the cache that is behind it, if there is one, which is
     in `state`."""
@@ -40,25 +40,25 @@ class Neighbour:
 
 
 @dataclass(frozen=True)
-class Group:
+class DependencyGroup:
     """Neighbours of one class, or of one cache: how many, and some of them."""
 
     name: str
     count: Count
-    some: Sequence[Neighbour]
+    some: Sequence[Dependency]
 
 
 @dataclass(frozen=True)
-class Neighbourhood:
+class Dependencies:
     """A cache of an object between what it has read, who reads it, and who reads those. `onward` are the names of
     groups of readers, each with that of a group that reads some of them."""
 
     name: str
     root_id: str
     state: State
-    reads: Sequence[Group]
-    readers: Sequence[Group]
-    further: Sequence[Group]
+    reads: Sequence[DependencyGroup]
+    readers: Sequence[DependencyGroup]
+    further: Sequence[DependencyGroup]
     onward: Sequence[tuple[str, str]]
 
 
@@ -67,15 +67,15 @@ class Finder:
     """Finds the neighbours of caches."""
 
     explainer: Explainer
-    naming: Naming
+    naming: MemberNames
 
-    def around(self, connection: Connection, definition: Definition, root: str) -> Neighbourhood:
+    def around(self, connection: Connection, definition: RegisteredDerivation, root: str) -> Dependencies:
         """All around a cache. Raises `BadRequest` if the object has none."""
         state = self.explainer.explain(connection, definition, root).state
         reads = self._reads(connection, definition, root)
         first = self.explainer.readers_of(connection, definition, [root], MOST_READERS + 1)
         above, onward = self._above(connection, first[:MOST_READERS], {(definition.name, root)})
-        return Neighbourhood(
+        return Dependencies(
             definition.name,
             root,
             state,
@@ -85,13 +85,13 @@ class Finder:
             onward,
         )
 
-    def _reads(self, connection: Connection, definition: Definition, root: str) -> list[Group]:
-        number = self.explainer.matcher.heads.numbers(connection, definition, [root])[root]
-        tokens = self.explainer.matcher.manifests.tokens(connection, [number]).get(number, ())
-        found: dict[str, dict[str, Neighbour]] = defaultdict(dict)
+    def _reads(self, connection: Connection, definition: RegisteredDerivation, root: str) -> list[DependencyGroup]:
+        number = self.explainer.matcher.cache_rows.numbers(connection, definition, [root])[root]
+        tokens = self.explainer.matcher.manifest_store.read_keys(connection, [number]).get(number, ())
+        found: dict[str, dict[str, Dependency]] = defaultdict(dict)
         nameless: dict[str, int] = defaultdict(int)
         for token in tokens[:MOST_READS]:
-            shape = self.explainer.matcher.shapes.shape(shape_of(token))
+            shape = self.explainer.matcher.patterns.pattern(pattern_of(token))
             group, one = self._read(shape, key_in(token))
             if one is None:
                 nameless[group] += 1
@@ -100,29 +100,31 @@ class Finder:
                 found[group][one.label] = one if before is None else _both(before, one)
         more = len(tokens) > MOST_READS
         return [
-            Group(name, Count(len(found[name]) + nameless[name], more), list(found[name].values())[:MOST_SHOWN])
+            DependencyGroup(
+                name, Count(len(found[name]) + nameless[name], more), list(found[name].values())[:MOST_SHOWN]
+            )
             for name in sorted(found.keys() | nameless.keys())
         ]
 
-    def _read(self, shape: Shape, key: int | None) -> tuple[str, Neighbour | None]:
+    def _read(self, shape: ReadPattern, key: int | None) -> tuple[str, Dependency | None]:
         """What a read was of: its group, and the object or the question, None where that can't be told any more: of a
         key that is no whole number, only a check sum is kept."""
-        watch = self.explainer.matcher.shapes.watch(shape.watch)
+        watch = self.explainer.matcher.patterns.watch(shape.table_id)
         if watch is None:
             return "a table that is not watched any more", None
         table = watch.table.fullname
         mapper, name = self.naming.mapper(table), self.naming.table(table)
         members = [self.naming.member(table, column) for column in watch.names(shape.columns)]
         match shape:
-            case Where(equal=equal):
+            case QueryRead(equal=equal):
                 asked = [self.naming.member(table, one) for one in equal]
                 return f"{name}, asked for", _question(name, asked, key, members)
-            case Row() if key is None or mapper is None or len(mapper.primary_key) != 1:
+            case RowRead() if key is None or mapper is None or len(mapper.primary_key) != 1:
                 return name, None
-            case Row():
+            case RowRead():
                 root = str(ExternalId(mapper, (key,)))
-                writer = next(self.explainer.matcher.definitions.writing(watch.id, shape.columns), None)
-                return name, Neighbour(root, root, members, None if writer is None else writer.name)
+                writer = next(self.explainer.matcher.registry.writing(watch.id, shape.columns), None)
+                return name, Dependency(root, root, members, None if writer is None else writer.name)
 
     def _above(
         self, connection: Connection, first: Sequence[Reader], known: set[tuple[str, str]]
@@ -131,7 +133,7 @@ class Finder:
         known |= {(one.name, one.root_id) for one in first}
         found: dict[tuple[str, str], Reader] = {}
         onward: dict[tuple[str, str], None] = {}
-        by_name = {one.name: one for one in self.explainer.matcher.definitions}
+        by_name = {one.name: one for one in self.explainer.matcher.registry}
         for name, roots in _by_name(first).items():
             for one in self.explainer.readers_of(connection, by_name[name], roots, MOST_READERS + 1):
                 if (one.name, one.root_id) not in known:
@@ -139,18 +141,18 @@ class Finder:
                     onward[name, one.name] = None
         return list(found.values()), list(onward)
 
-    def _grouped(self, connection: Connection, readers: Sequence[Reader]) -> list[Group]:
+    def _grouped(self, connection: Connection, readers: Sequence[Reader]) -> list[DependencyGroup]:
         found = [
-            Group(
+            DependencyGroup(
                 name,
                 Count(min(len(roots), MOST_READERS), len(readers) > MOST_READERS),
-                [Neighbour(root, root, (), name) for root in roots[:MOST_SHOWN]],
+                [Dependency(root, root, (), name) for root in roots[:MOST_SHOWN]],
             )
             for name, roots in sorted(_by_name(readers).items())
         ]
         return self._with_states(connection, found)
 
-    def _with_states(self, connection: Connection, groups: Sequence[Group]) -> list[Group]:
+    def _with_states(self, connection: Connection, groups: Sequence[DependencyGroup]) -> list[DependencyGroup]:
         """The same, with the states of the caches that are behind them."""
         wanted: dict[str, list[str]] = defaultdict(list)
         for one in (one for group in groups for one in group.some):
@@ -164,7 +166,7 @@ class Finder:
 
     def _states(self, connection: Connection, wanted: Mapping[str, Sequence[str]]) -> dict[Any, State]:
         c, d = caches.c, dues.c
-        by_name = {one.name: one.id for one in self.explainer.matcher.definitions}
+        by_name = {one.name: one.id for one in self.explainer.matcher.registry}
         found: dict[Any, State] = {}
         for name, roots in wanted.items():
             some = select(c.root, c.error, c.computed, d.since, d.claim).outerjoin(dues, d.cache == c.id)
@@ -180,14 +182,14 @@ def _by_name(readers: Iterable[Reader]) -> dict[str, list[str]]:
     return found
 
 
-def _both(one: Neighbour, other: Neighbour) -> Neighbour:
+def _both(one: Dependency, other: Dependency) -> Dependency:
     """One object of which several things were read."""
     members = dict.fromkeys((*one.members, *other.members))
     return replace(one, members=list(members), cache=one.cache or other.cache)
 
 
-def _question(name: str, equal: Sequence[str], key: int | None, members: Sequence[str]) -> Neighbour:
+def _question(name: str, equal: Sequence[str], key: int | None, members: Sequence[str]) -> Dependency:
     if not equal:
-        return Neighbour(f"all {name}", None, members)
+        return Dependency(f"all {name}", None, members)
     value = str(key) if key is not None and len(equal) == 1 else "…"
-    return Neighbour(f"{name} where {', '.join(f'{one} = {value}' for one in equal)}", None, members)
+    return Dependency(f"{name} where {', '.join(f'{one} = {value}' for one in equal)}", None, members)

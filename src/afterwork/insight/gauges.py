@@ -14,17 +14,17 @@ from afterwork.derived.queue.due import HELD
 from afterwork.derived.tables import definition as definitions
 from afterwork.derived.tables import due as dues
 from afterwork.insight import servers
-from afterwork.model.inspection import ReadModel
+from afterwork.model.inspection import ModelInfo
 from afterwork.model.lenient_types import readable
 from afterwork.model.unique import has_begun
 from afterwork.store import tables
 from afterwork.store.database import Database
 from afterwork.store.journal.change import moment_of
 from afterwork.store.journal.tables import journal as entries
-from afterwork.store.tickets.columns import Columns, aware
+from afterwork.store.tickets.columns import TicketColumns, aware
 from afterwork.store.tickets.filter import TicketFilter
-from afterwork.store.tickets.statements import Group, tickets_of
-from afterwork.store.tickets.walk import Walk
+from afterwork.store.tickets.statements import DueGroup, tickets_of
+from afterwork.store.tickets.walk import TicketWalk
 
 MOST = 100_000
 """So many are counted of each, and not more."""
@@ -73,7 +73,7 @@ class Gauges:
     servers: int
 
 
-def gauges(database: Database, model: ReadModel, connection: Connection, now: datetime) -> Gauges:
+def gauges(database: Database, model: ModelInfo, connection: Connection, now: datetime) -> Gauges:
     """How it is just now."""
     stale, stale_for = _stale(connection, now) if model.caches else (0, 0.0)
     journal, journal_for = _journal(connection, now) if model.caches else (0, 0.0)
@@ -90,7 +90,7 @@ def gauges(database: Database, model: ReadModel, connection: Connection, now: da
     )
 
 
-def _lanes(database: Database, model: ReadModel, connection: Connection, now: datetime) -> Sequence[LaneGauge]:
+def _lanes(database: Database, model: ModelInfo, connection: Connection, now: datetime) -> Sequence[LaneGauge]:
     tickets = tickets_of(model.contract, database.dialect)
     found: dict[str, LaneGauge] = {}
     for group in tickets.groups(connection)[:MOST_GROUPS]:
@@ -102,12 +102,12 @@ def _lanes(database: Database, model: ReadModel, connection: Connection, now: da
     return list(found.values())
 
 
-def _expired(database: Database, model: ReadModel, connection: Connection, now: datetime) -> int:
-    walk = Walk(tickets_of(model.contract, database.dialect), now)
+def _expired(database: Database, model: ModelInfo, connection: Connection, now: datetime) -> int:
+    walk = TicketWalk(tickets_of(model.contract, database.dialect), now)
     return walk.count(connection, TicketFilter(state="expired")).number
 
 
-def _lane(c: Columns, connection: Connection, group: Group, bound: datetime, now: datetime) -> LaneGauge:
+def _lane(c: TicketColumns, connection: Connection, group: DueGroup, bound: datetime, now: datetime) -> LaneGauge:
     own = select(c.moment_read.label("moment")).where(
         c.pending, ~has_begun(c.key), c.lane == group.lane, c.priority == group.priority
     )

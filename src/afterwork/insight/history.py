@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from afterwork.events import TriggerKind
+from afterwork.events import SourceKind
 from afterwork.store import history
 from afterwork.store.history import Histogram, Sums
 
@@ -18,7 +18,7 @@ class Minute:
 
     minute: datetime
     work: str
-    trigger: TriggerKind
+    trigger: SourceKind
     done: int
     failed: int
     put_off: int
@@ -41,7 +41,7 @@ class Total:
     """What the runs of one work by one kind of trigger have come to since the beginning. Never goes down."""
 
     work: str
-    trigger: TriggerKind
+    trigger: SourceKind
     sums: Sums
 
 

@@ -9,14 +9,14 @@ from sqlalchemy import Connection, select
 from afterwork.insight.running import RunningView
 from afterwork.insight.servers import ServerView
 from afterwork.insight.suspects import SuspectView
-from afterwork.model.inspection import ReadModel
+from afterwork.model.inspection import ModelInfo
 from afterwork.model.lane import PARALLEL, Rate
 from afterwork.store import lane_limits, lane_rate, tables
 from afterwork.store.bounded_count import Count
 from afterwork.store.database import Database, Holder
 from afterwork.store.tickets.columns import aware
 from afterwork.store.tickets.filter import TicketFilter
-from afterwork.store.tickets.walk import Walk
+from afterwork.store.tickets.walk import TicketWalk
 
 
 @dataclass(frozen=True)
@@ -64,13 +64,13 @@ class AtWork:
 
 
 @dataclass(frozen=True)
-class Lanes:
+class LaneViews:
     """Reads lanes, of tickets and of hits."""
 
     database: Database
-    model: ReadModel
-    tickets: Walk
-    hits: Walk
+    model: ModelInfo
+    tickets: TicketWalk
+    hits: TicketWalk
 
     def views(self, connection: Connection, running: Sequence[RunningView]) -> list[LaneView]:
         """All lanes that something is in, or that the model or somebody has named, by name."""

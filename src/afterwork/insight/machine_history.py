@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from afterwork.boundary import CONTAINED
-from afterwork.derived.explain.transitions import Step
+from afterwork.derived.explain.transitions import PossibleTransition
 from afterwork.errors import BadRequest, shown
-from afterwork.insight.page import PAGE, Page
+from afterwork.insight.page import PAGE, ListPage
 from afterwork.model.machine.chart import Play
 from afterwork.model.machine.declare import Machine
 from afterwork.store import tables
@@ -46,12 +46,12 @@ class ObjectInMachine:
     root_id: str
     state: str | None
     has_history: bool
-    steps: Sequence[Step]
+    steps: Sequence[PossibleTransition]
     events: Sequence[Possible]
-    moves: Page[MoveView]
+    moves: ListPage[MoveView]
 
 
-def moves_of(connection: Connection, machine: Machine, root_id: str, after: str | None) -> Page[MoveView]:
+def moves_of(connection: Connection, machine: Machine, root_id: str, after: str | None) -> ListPage[MoveView]:
     """A page of the moves of an object, newest first; `after` is the `next` of the page before."""
     t = tables.transition.c
     some = select(tables.transition).where(t.root_id == root_id, t.machine == machine.name).order_by(t.id.desc())
@@ -61,7 +61,7 @@ def moves_of(connection: Connection, machine: Machine, root_id: str, after: str 
         some = some.where(t.id < int(after))
     rows = connection.execute(some.limit(PAGE + 1)).all()
     views = [MoveView(row.source, row.target, row.event, row.mover, row.at) for row in rows[:PAGE]]
-    return Page(views, str(rows[PAGE - 1].id) if len(rows) > PAGE else None)
+    return ListPage(views, str(rows[PAGE - 1].id) if len(rows) > PAGE else None)
 
 
 def events_of(machine: Machine, obj: Any) -> Iterator[Possible]:

@@ -4,22 +4,22 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from afterwork.derived.compute.assembly import matcher_of, recorder_of
 from afterwork.derived.explain.explainer import Explainer
-from afterwork.derived.explain.transitions import Step, Steps
+from afterwork.derived.explain.transitions import PossibleTransition, PossibleTransitions
 from afterwork.errors import NotThere, shown
 from afterwork.insight import machines
 from afterwork.insight.machine_history import ObjectInMachine, events_of, moves_of
 from afterwork.insight.machines import MachineView, machines_in
-from afterwork.insight.object_states import Standing
-from afterwork.insight.page import Page
-from afterwork.insight.reading import Reading
+from afterwork.insight.object_states import StateCounts
+from afterwork.insight.page import ListPage
+from afterwork.insight.reading import InsightReader
 from afterwork.model.machine.declare import Machine, declared_machines
 from afterwork.pictures.machine_diagram import svg
-from afterwork.sources.derived.assembly import matcher_of, recorder_of
 from afterwork.store.bounded_count import Count
 
 
-class OfMachines(Reading):
+class OfMachines(InsightReader):
     """Where objects stand, how they came there, and what would move them."""
 
     def machines(self) -> Sequence[MachineView]:
@@ -39,7 +39,7 @@ class OfMachines(Reading):
         own = {one.active[-1]: href(one.state) for one in view.states if href and one.state and one.active}
         return svg(chart, counts_by_state(view), own)
 
-    def objects_in(self, machine: str, state: str | None, after: str | None = None) -> Page[Standing]:
+    def objects_in(self, machine: str, state: str | None, after: str | None = None) -> ListPage[StateCounts]:
         """A page of the objects that stand in a state, as it is shown in `machines`: those first that have been there
         for longest, where that can be told. Raises `BadRequest` if there is no such machine or state."""
         with self._reading() as connection:
@@ -57,11 +57,11 @@ class OfMachines(Reading):
         with self._reading_object(root_id) as (session, obj), session.no_autoflush:
             found = _machine(obj, machine)
             stored = found.stored(obj)
-            steps: Sequence[Step] = ()
+            steps: Sequence[PossibleTransition] = ()
             if found.eventless:
                 matcher = matcher_of(self._database, self._model, session.connection())
                 recorder = recorder_of(matcher, session, self._clock)
-                steps = Steps(recorder, Explainer(matcher).words).of(found, obj)
+                steps = PossibleTransitions(recorder, Explainer(matcher).words).of(found, obj)
             moves = moves_of(session.connection(), found, root_id, after)
             state = None if stored is None else str(stored)
             return ObjectInMachine(

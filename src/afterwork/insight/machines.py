@@ -9,8 +9,8 @@ from sqlalchemy import Connection, select
 from sqlalchemy.orm import Mapper
 
 from afterwork.errors import NotThere, UnknownState, shown
-from afterwork.insight.object_states import Objects
-from afterwork.model.inspection import ReadModel
+from afterwork.insight.object_states import ObjectsByState
+from afterwork.model.inspection import ModelInfo
 from afterwork.model.machine.declare import Machine, declared_machines
 from afterwork.model.machine.rivals import Rival, in_words
 from afterwork.store import tables
@@ -46,7 +46,7 @@ class MachineView:
     states: Sequence[StateView]
 
 
-def machines_in(model: ReadModel) -> Iterator[tuple[str, Mapper[Any], Machine]]:
+def machines_in(model: ModelInfo) -> Iterator[tuple[str, Mapper[Any], Machine]]:
     """The machines of a model, each by name, once, with the uppermost class that has it."""
     for name, mapper in sorted(model.classes.items()):
         above = () if mapper.inherits is None else declared_machines(mapper.inherits.class_)
@@ -55,34 +55,37 @@ def machines_in(model: ReadModel) -> Iterator[tuple[str, Mapper[Any], Machine]]:
                 yield f"{name}.{machine.name}", mapper, machine
 
 
-def views(database: Database, connection: Connection, model: ReadModel) -> list[MachineView]:
+def views(database: Database, connection: Connection, model: ModelInfo) -> list[MachineView]:
     """All machines, and where their objects stand."""
-    return [_view(name, Objects(database, connection, mapper, machine)) for name, mapper, machine in machines_in(model)]
+    return [
+        _view(name, ObjectsByState(database, connection, mapper, machine))
+        for name, mapper, machine in machines_in(model)
+    ]
 
 
-def view(database: Database, connection: Connection, model: ReadModel, name: str) -> MachineView:
+def view(database: Database, connection: Connection, model: ModelInfo, name: str) -> MachineView:
     """One machine, and where its objects stand. Raises `BadRequest` if the model has no such machine."""
     return _view(name, objects_of(database, connection, model, name))
 
 
-def objects_of(database: Database, connection: Connection, model: ReadModel, name: str) -> Objects:
+def objects_of(database: Database, connection: Connection, model: ModelInfo, name: str) -> ObjectsByState:
     """The objects that have the machine with a name. Raises `BadRequest` if the model has no such machine."""
     found = {one: (mapper, machine) for one, mapper, machine in machines_in(model)}
     if name not in found:
         raise NotThere(f"The model has no machine {shown(name)}. It has: {', '.join(found) or 'none'}.")
-    return Objects(database, connection, *found[name])
+    return ObjectsByState(database, connection, *found[name])
 
 
-def unknown_states(database: Database, connection: Connection, model: ReadModel) -> Iterator[tuple[str, str, int]]:
+def unknown_states(database: Database, connection: Connection, model: ModelInfo) -> Iterator[tuple[str, str, int]]:
     """Where objects stand in states that their machine has not: the machine, the state, and how many. Looks at all
     objects."""
     for name, mapper, machine in machines_in(model):
-        for stored, count in Objects(database, connection, mapper, machine).all_counts().items():
+        for stored, count in ObjectsByState(database, connection, mapper, machine).all_counts().items():
             if stored is not None and not _is_known(machine, stored):
                 yield name, str(stored), count
 
 
-def rivals(model: ReadModel) -> Iterator[tuple[str, str, list[str]]]:
+def rivals(model: ModelInfo) -> Iterator[tuple[str, str, list[str]]]:
     """States that several transitions without an event lead out of: the machine, the state, and the transitions in the
     order in which they are tried."""
     for name, _, machine in machines_in(model):
@@ -103,7 +106,7 @@ class MetRivals:
     at: datetime
 
 
-def met_rivals(connection: Connection, model: ReadModel) -> Iterator[MetRivals]:
+def met_rivals(connection: Connection, model: ModelInfo) -> Iterator[MetRivals]:
     """The rivals that objects have met, as far as the model still has them."""
     r = tables.rival.c
     for name, mapper, machine in machines_in(model):
@@ -114,12 +117,12 @@ def met_rivals(connection: Connection, model: ReadModel) -> Iterator[MetRivals]:
                 yield MetRivals(name, Rival(row.machine, row.source, row.taken, row.rival), row.root_id, row.at)
 
 
-def _view(name: str, objects: Objects) -> MachineView:
+def _view(name: str, objects: ObjectsByState) -> MachineView:
     machine = objects.machine
     return MachineView(name, machine.chart.__name__, machine.has_history, objects.is_indexed, list(_states(objects)))
 
 
-def _states(objects: Objects) -> Iterator[StateView]:
+def _states(objects: ObjectsByState) -> Iterator[StateView]:
     machine, counts = objects.machine, objects.counts()
     shown = [*objects.values, *counts.keys()] if machine.states.is_flat else [*counts.keys()]
     unseen = Count(0, any(count.or_more for count in counts.values()) and not objects.is_indexed)

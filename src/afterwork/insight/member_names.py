@@ -8,14 +8,14 @@ from typing import Any
 from sqlalchemy.orm import Mapper
 
 from afterwork.derived.cause import Cause
-from afterwork.model.inspection import ReadModel
+from afterwork.model.inspection import ModelInfo
 
 
 @dataclass(frozen=True)
-class Naming:
+class MemberNames:
     """Finds the classes and members that tables and columns stand for. What no class has keeps its own name."""
 
-    model: ReadModel
+    model: ModelInfo
 
     @cached_property
     def _mappers(self) -> Mapping[str, Mapper[Any]]:

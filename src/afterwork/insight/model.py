@@ -11,8 +11,8 @@ from sqlalchemy.types import TypeDecorator
 from afterwork.insight.machines import machines_in
 from afterwork.insight.source_text import condition, summary
 from afterwork.model.column_types import python_type
-from afterwork.model.derivation import DerivedCache
-from afterwork.model.inspection import ReadModel
+from afterwork.model.derivation import MemberDerivation
+from afterwork.model.inspection import ModelInfo
 from afterwork.model.machine.declare import EventMethod
 from afterwork.model.timeout import NEVER
 from afterwork.model.work import MethodWork, ViewModelWork, Work
@@ -104,7 +104,7 @@ class ModelView:
     view_models: Sequence[ViewModelView]
 
 
-def view(model: ReadModel) -> ModelView:
+def view(model: ModelInfo) -> ModelView:
     """What a model declares. No database is needed for it."""
     works = [model.works[name] for name in sorted(model.works)]
     methods = [one for one in works if isinstance(one, MethodWork) and not _is_inherited(model, one)]
@@ -117,7 +117,7 @@ def view(model: ReadModel) -> ModelView:
 
 
 def _class(
-    model: ReadModel, mapper: Mapper[Any], methods: Sequence[MethodWork], machines: Sequence[tuple[str, Mapper[Any]]]
+    model: ModelInfo, mapper: Mapper[Any], methods: Sequence[MethodWork], machines: Sequence[tuple[str, Mapper[Any]]]
 ) -> ClassView:
     cls = mapper.class_
     return ClassView(
@@ -131,10 +131,12 @@ def _class(
     )
 
 
-def _members(model: ReadModel, mapper: Mapper[Any]) -> Iterator[MemberView]:
+def _members(model: ModelInfo, mapper: Mapper[Any]) -> Iterator[MemberView]:
     inherited = () if mapper.inherits is None else mapper.inherits.column_attrs.keys()
     calculated = {
-        one.column: one.name for one in model.caches.values() if isinstance(one, DerivedCache) and one.root is mapper
+        one.column: one.name
+        for one in model.caches.values()
+        if isinstance(one, MemberDerivation) and one.root is mapper
     }
     for prop in mapper.column_attrs:
         if prop.key not in inherited:
@@ -154,7 +156,7 @@ def _type(column: ColumnElement[Any]) -> str:
     return "" if kind is None else kind.__name__
 
 
-def _associations(model: ReadModel) -> Iterator[AssociationView]:
+def _associations(model: ModelInfo) -> Iterator[AssociationView]:
     seen: set[RelationshipProperty[Any]] = set()
     for _, mapper in sorted(model.classes.items()):
         for prop in mapper.relationships:
@@ -187,7 +189,7 @@ def _other_side(prop: RelationshipProperty[Any], back: RelationshipProperty[Any]
     return "0..1" if any(getattr(far, "nullable", True) for _, far in prop.synchronize_pairs) else "1"
 
 
-def _view_model(model: ReadModel, work: ViewModelWork) -> ViewModelView:
+def _view_model(model: ModelInfo, work: ViewModelWork) -> ViewModelView:
     declared = work.view_model
     return ViewModelView(
         _work(model, work),
@@ -198,7 +200,7 @@ def _view_model(model: ReadModel, work: ViewModelWork) -> ViewModelView:
     )
 
 
-def _work(model: ReadModel, work: Work) -> WorkView:
+def _work(model: ModelInfo, work: Work) -> WorkView:
     match work:
         case MethodWork(method=method):
             doc, precondition = summary(method), condition(method.precondition)
@@ -220,7 +222,7 @@ def _timeout(work: Work) -> str | None:
             return f"time-out {timeout.total_seconds():g} s"
 
 
-def _starts(model: ReadModel, work: Work) -> Iterator[str]:
+def _starts(model: ModelInfo, work: Work) -> Iterator[str]:
     if work.name in model.once:
         yield "Once per database"
         return
@@ -231,7 +233,7 @@ def _starts(model: ReadModel, work: Work) -> Iterator[str]:
     yield "By a ticket"
 
 
-def _is_inherited(model: ReadModel, work: MethodWork) -> bool:
+def _is_inherited(model: ModelInfo, work: MethodWork) -> bool:
     """Whether a class above has the same method, where it is shown."""
     above: Mapping[str, Any] = model.works
     mapper = inspect(work.root).inherits if work.root is not None else None

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Row, Select, func, select, tuple_
 from sqlalchemy.orm import Mapper
 
-from afterwork.insight.page import PAGE, WINDOW, Page, page
+from afterwork.insight.page import PAGE, WINDOW, ListPage, page
 from afterwork.model.external_id import ExternalId, parse
 from afterwork.model.machine.declare import Machine
 from afterwork.store import tables
@@ -22,7 +22,7 @@ MOST_STATES = 200
 
 
 @dataclass(frozen=True)
-class Standing:
+class StateCounts:
     """One object in a state; since when it is there, as far as a history tells."""
 
     root_id: str
@@ -30,7 +30,7 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Objects:
+class ObjectsByState:
     """The objects of a class that has a machine."""
 
     database: Database
@@ -71,34 +71,34 @@ class Objects:
         rows = select(self.column, func.count()).select_from(self.mapper).group_by(self.column)
         return {row[0]: row[1] for row in self.connection.execute(rows)}
 
-    def oldest(self, stored: Any) -> Standing | None:
+    def oldest(self, stored: Any) -> StateCounts | None:
         """The object that has been in a state for longest, where a history is kept, and where the objects in that state
         are no more than can be looked at."""
         found = self._by_age(stored)
         return found[0] if found and found[0].since is not None else None
 
-    def standing_in(self, stored: Any, after: str | None) -> Page[Standing]:
+    def standing_in(self, stored: Any, after: str | None) -> ListPage[StateCounts]:
         """A page of the objects in a state: those first that have been there for longest, where that can be told; else
         by their keys. `after` is the last one of the page before."""
         aged = self._by_age(stored)
         if aged is None:
             rows = self.connection.execute(self._from(after)).all()
             return page(
-                rows, lambda row: bool(row.state == stored), self._root, lambda row: Standing(self._root(row), None)
+                rows, lambda row: bool(row.state == stored), self._root, lambda row: StateCounts(self._root(row), None)
             )
         names = [one.root_id for one in aged]
         begin = names.index(after) + 1 if after in names else 0
         some = aged[begin : begin + PAGE]
-        return Page(some, some[-1].root_id if len(aged) > begin + PAGE else None)
+        return ListPage(some, some[-1].root_id if len(aged) > begin + PAGE else None)
 
-    def _by_age(self, stored: Any) -> Sequence[Standing] | None:
+    def _by_age(self, stored: Any) -> Sequence[StateCounts] | None:
         """The objects in a state, those first that have been there for longest; None if they are too many."""
         if not self.is_indexed or stored is None:
             return None
         rows = self.connection.execute(self._all_in(stored).limit(WINDOW + 1)).all()
         if len(rows) > WINDOW:
             return None
-        found = [Standing(self._root(row), None) for row in sorted(rows, key=self._key)]
+        found = [StateCounts(self._root(row), None) for row in sorted(rows, key=self._key)]
         since = self._since([one.root_id for one in found], stored) if self.machine.has_history else {}
         found = [replace(one, since=since.get(one.root_id)) for one in found]
         return sorted(found, key=lambda one: (one.since is None, one.since))

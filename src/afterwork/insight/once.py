@@ -7,10 +7,10 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
-from afterwork.model.inspection import ReadModel
+from afterwork.model.inspection import ModelInfo
 from afterwork.store import once, progress
 from afterwork.store.once import OnceRow
-from afterwork.store.progress import Said
+from afterwork.store.progress import ReportedProgress
 
 OnceState = Literal["waiting", "running", "done", "failed"]
 
@@ -30,15 +30,15 @@ class OnceView:
     error: str | None
     waits_for: str | None
     known: bool
-    said: Said | None = None
+    said: ReportedProgress | None = None
 
 
-def names(model: ReadModel) -> Sequence[str]:
+def names(model: ModelInfo) -> Sequence[str]:
     """The actions of the model that run once, in their order."""
     return [one.name for actions in model.once.values() for one in actions]
 
 
-def views(connection: Connection, model: ReadModel) -> list[OnceView]:
+def views(connection: Connection, model: ModelInfo) -> list[OnceView]:
     """What runs once per database: the actions of the model in their order, then others that have run here."""
     rows = once.rows(connection)
     said = progress.of_tickets(connection, [once.KEY + name for name in [*rows, *names(model)]])

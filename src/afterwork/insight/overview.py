@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import get_args
 from urllib.parse import quote
 
-from afterwork.events import TriggerKind
+from afterwork.events import SourceKind
 from afterwork.insight.history import Latency, Minute
 from afterwork.insight.once import OnceView
 from afterwork.insight.status import Status
@@ -43,7 +43,7 @@ class MinuteSums:
     """What ended in one minute (UTC), by kind of trigger; failed runs are counted apart, in `failed`."""
 
     minute: datetime
-    done: Mapping[TriggerKind, int]
+    done: Mapping[SourceKind, int]
     failed: int
 
 
@@ -62,12 +62,12 @@ class Overview:
 def last_hour(minutes: Sequence[Minute], now: datetime) -> Sequence[MinuteSums]:
     """The sums of each minute of the last hour, those in which nothing ended included."""
     first = now.replace(second=0, microsecond=0) - HOUR + timedelta(minutes=1)
-    done: dict[datetime, Counter[TriggerKind]] = {}
+    done: dict[datetime, Counter[SourceKind]] = {}
     failed: Counter[datetime] = Counter()
     for one in minutes:
         done.setdefault(one.minute, Counter())[one.trigger] += one.done
         failed[one.minute] += one.failed
-    kinds: tuple[TriggerKind, ...] = get_args(TriggerKind)
+    kinds: tuple[SourceKind, ...] = get_args(SourceKind)
     return [
         MinuteSums(at, {kind: done.get(at, Counter())[kind] for kind in kinds}, failed[at])
         for at in (first + timedelta(minutes=n) for n in range(60))

@@ -15,7 +15,7 @@ WINDOW = 1_000
 
 
 @dataclass(frozen=True)
-class Page(Generic[Item]):
+class ListPage(Generic[Item]):
     """A part of a list. `next` is where it goes on, to be given back as `after`; None at its end. With `looked_at`, so
     many were looked through, and what was looked for was rare among them."""
 
@@ -26,7 +26,7 @@ class Page(Generic[Item]):
 
 def page(
     rows: Sequence[Row], wanted: Callable[[Row], bool], place: Callable[[Row], str], item: Callable[[Row], Item]
-) -> Page[Item]:
+) -> ListPage[Item]:
     """The first page of some rows, of which `WINDOW` + 1 were asked for. `place` is where the list goes on after
     one."""
     found: list[Item] = []
@@ -34,5 +34,5 @@ def page(
         if wanted(row):
             found.append(item(row))
         if len(found) == PAGE:
-            return Page(found, None if row is rows[-1] else place(row))
-    return Page(found, place(rows[WINDOW - 1]), WINDOW) if len(rows) > WINDOW else Page(found, None)
+            return ListPage(found, None if row is rows[-1] else place(row))
+    return ListPage(found, place(rows[WINDOW - 1]), WINDOW) if len(rows) > WINDOW else ListPage(found, None)

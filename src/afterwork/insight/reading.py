@@ -9,16 +9,16 @@ from sqlalchemy.orm import Session
 from afterwork.clock import Clock
 from afterwork.errors import NotThere
 from afterwork.model.external_id import parse
-from afterwork.model.inspection import ReadModel
+from afterwork.model.inspection import ModelInfo
 from afterwork.store import schema
 from afterwork.store.database import Database
 
 
-class Reading:
+class InsightReader:
     """Reads one database. What needs Afterwork's own tables raises `NotInstalled` or `WrongSchema` where they are not
     as they must be."""
 
-    def __init__(self, database: Database, model: ReadModel, clock: Clock) -> None:
+    def __init__(self, database: Database, model: ModelInfo, clock: Clock) -> None:
         self._database = database
         self._model = model
         self._clock = clock

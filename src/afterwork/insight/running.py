@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Row, select
 from afterwork.model.contract import Contract
 from afterwork.model.key import key_of, key_text
 from afterwork.store import once, progress, tables
-from afterwork.store.matches import HIT, HITS
-from afterwork.store.progress import Said
+from afterwork.store.matches import MATCH, MATCHES
+from afterwork.store.progress import ReportedProgress
 
 Kind = Literal["ticket", "timer", "once"]
 
@@ -34,7 +34,7 @@ class RunningView:
     server: int
     since: datetime
     taken_over: int
-    said: Said | None
+    said: ReportedProgress | None
 
 
 def running(connection: Connection, contract: Contract) -> list[RunningView]:
@@ -42,13 +42,15 @@ def running(connection: Connection, contract: Contract) -> list[RunningView]:
     leases = connection.execute(select(tables.lease).order_by(tables.lease.c.taken).limit(MOST)).all()
     keys = [lease.ticket for lease in leases]
     said = progress.of_tickets(connection, keys) if keys else {}
-    asked = {**_asked(connection, contract, keys), **_asked(connection, HITS, keys)}
+    asked = {**_asked(connection, contract, keys), **_asked(connection, MATCHES, keys)}
     return [_view(lease, asked, said.get(lease.ticket)) for lease in leases]
 
 
-def _view(lease: Row[Any], asked: Mapping[str, tuple[str | None, str | None]], said: Said | None) -> RunningView:
+def _view(
+    lease: Row[Any], asked: Mapping[str, tuple[str | None, str | None]], said: ReportedProgress | None
+) -> RunningView:
     key: str = lease.ticket
-    kind: Kind = "once" if key.startswith(once.KEY) else "timer" if key.startswith(HIT) else "ticket"
+    kind: Kind = "once" if key.startswith(once.KEY) else "timer" if key.startswith(MATCH) else "ticket"
     work, root_id = (key.removeprefix(once.KEY), None) if kind == "once" else asked.get(key, (None, None))
     return RunningView(
         lease.run, kind, key, work, root_id, lease.lane, lease.server, lease.taken, lease.epoch - 1, said

@@ -10,7 +10,7 @@ from afterwork.insight import history, once, timers
 from afterwork.insight import model as model_views
 from afterwork.insight import status as statuses
 from afterwork.insight.cache_views import OfCaches
-from afterwork.insight.check import STANDARD, Finding, Limits, Scene
+from afterwork.insight.check import STANDARD, CheckLimits, Finding, Scene
 from afterwork.insight.gauges import Gauges, gauges
 from afterwork.insight.history import Latency, Minute, Past, Total
 from afterwork.insight.machine_views import OfMachines
@@ -21,7 +21,7 @@ from afterwork.insight.status import Status
 from afterwork.insight.ticket_views import OfTickets
 from afterwork.insight.timers import TimerDetail, TimerView
 from afterwork.store.history import RunOutcome, RunRecord, records
-from afterwork.store.tickets.walk import Walk
+from afterwork.store.tickets.walk import TicketWalk
 
 
 class Insight(OfTickets, OfCaches, OfMachines):
@@ -39,7 +39,7 @@ class Insight(OfTickets, OfCaches, OfMachines):
             return self._status(connection, self._clock.now())
 
     def _status(self, connection: Connection, now: datetime) -> Status:
-        return statuses.status(self._database, connection, Walk(self._tickets, now), now)
+        return statuses.status(self._database, connection, TicketWalk(self._tickets, now), now)
 
     def timers(self) -> Sequence[TimerView]:
         """All timers, those of the model and those that the database still knows, by name."""
@@ -116,7 +116,7 @@ class Insight(OfTickets, OfCaches, OfMachines):
         failed = sum(one.failed for one in past.minutes)
         return Overview(status, past.latency, failed, last_hour(past.minutes, now), needs)
 
-    def check(self, limits: Limits = STANDARD) -> Sequence[Finding]:
+    def check(self, limits: CheckLimits = STANDARD) -> Sequence[Finding]:
         """Whether this installation is right, and what to do where it is not. `limits` say from where on something is
         told."""
         with self._database.engine.connect() as connection:

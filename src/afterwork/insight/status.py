@@ -15,7 +15,7 @@ from afterwork.store.bounded_count import BOUND, NONE, Count
 from afterwork.store.database import Database
 from afterwork.store.tickets.columns import aware
 from afterwork.store.tickets.filter import TicketFilter
-from afterwork.store.tickets.walk import Walk
+from afterwork.store.tickets.walk import TicketWalk
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Status:
         return sum(self.waiting.values(), start=NONE)
 
 
-def status(database: Database, connection: Connection, walk: Walk, now: datetime) -> Status:
+def status(database: Database, connection: Connection, walk: TicketWalk, now: datetime) -> Status:
     """Counts of what waits and runs, and who is there to run it."""
     waiting = {lane: walk.count(connection, TicketFilter("pending", lane=lane)) for lane in walk.lanes(connection)}
     running = connection.execute(select(func.count()).select_from(tables.lease)).scalar_one()
@@ -60,7 +60,7 @@ def _paced(connection: Connection, waiting: Collection[str], now: datetime) -> I
             yield name, free_from
 
 
-def _oldest(connection: Connection, walk: Walk, now: datetime) -> timedelta | None:
+def _oldest(connection: Connection, walk: TicketWalk, now: datetime) -> timedelta | None:
     """How long the first ticket waits that could run: since it was due, or was made if it names no moment."""
     firsts = walk.firsts(connection, TicketFilter("waiting"))
     return max((span for row in firsts if (span := _since(row.earliest or row.created, now)) is not None), default=None)

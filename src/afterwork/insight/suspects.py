@@ -10,7 +10,7 @@ from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import definition as definitions
 from afterwork.settings import Settings
 from afterwork.store import once, suspects
-from afterwork.store.matches import HIT
+from afterwork.store.matches import MATCH
 from afterwork.store.suspects import CACHE, ROUND, Cause, Suspect
 from afterwork.store.tables import hit as hits
 
@@ -46,7 +46,7 @@ def _what(connection: Connection, suspect: Suspect) -> str:
         named = select(definitions.c.name, caches.c.root).join(caches, caches.c.definition == definitions.c.id)
         row = connection.execute(named.where(caches.c.id == int(key.removeprefix(CACHE)))).one_or_none()
         return key if row is None else f"{row.name} of {row.root}"
-    if key.startswith(HIT):
+    if key.startswith(MATCH):
         row = connection.execute(select(hits.c.view_model, hits.c.root_id).where(hits.c.id == key)).one_or_none()
         return key if row is None else f"{row.view_model} of {row.root_id}"
     return f"ticket {key}"

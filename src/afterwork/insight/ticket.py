@@ -9,13 +9,13 @@ from sqlalchemy import Connection, exists, select
 
 from afterwork.errors import MalformedExternalId, NotThere, UnknownWork, shown
 from afterwork.insight.tickets import TicketView, views
-from afterwork.insight.wait_reasons import Waiting
+from afterwork.insight.wait_reasons import WaitReasons
 from afterwork.model.external_id import parse
-from afterwork.model.inspection import ReadModel
+from afterwork.model.inspection import ModelInfo
 from afterwork.model.work import MethodWork, ViewModelWork, Work
 from afterwork.store import history
 from afterwork.store.history import RunRecord
-from afterwork.store.tickets.index_ranges import Place
+from afterwork.store.tickets.index_ranges import IndexPosition
 
 ATTEMPTS = 50
 """Attempts of a ticket that are shown at most."""
@@ -26,7 +26,7 @@ Happening = Literal[
 
 
 @dataclass(frozen=True)
-class Step:
+class TimelineStep:
     """Something that has happened to a ticket, or that is to come. `note` says more, in words."""
 
     what: Happening
@@ -46,7 +46,7 @@ class TicketDetail:
     external: bool
     most_attempts: int
     root_is_there: bool | None
-    timeline: Sequence[Step]
+    timeline: Sequence[TimelineStep]
     waits: Sequence[str]
     attempts: Sequence[RunRecord]
 
@@ -55,8 +55,8 @@ class TicketDetail:
 class Looking:
     """Looks at single tickets."""
 
-    model: ReadModel
-    waiting: Waiting
+    model: ModelInfo
+    waiting: WaitReasons
 
     def detail(self, connection: Connection, key: str) -> TicketDetail:
         """One ticket. Raises `NotThere` if there is none of this key."""
@@ -67,7 +67,7 @@ class Looking:
         (ticket,) = views(connection, walk, rows)
         work = self._work(ticket)
         records = history.records(connection, {"ticket": ticket.key}, None, None, ATTEMPTS)
-        waits = list(self.waiting.reasons(connection, ticket, Place.of(rows[0])))
+        waits = list(self.waiting.reasons(connection, ticket, IndexPosition.of(rows[0])))
         return TicketDetail(
             ticket,
             call_of(ticket, None if isinstance(work, str) else work),
@@ -94,29 +94,31 @@ class Looking:
         own = (column == value for column, value in zip(root.mapper.primary_key, root.key, strict=True))
         return bool(connection.execute(select(exists(select(*root.mapper.primary_key).where(*own)))).scalar())
 
-    def _timeline(self, connection: Connection, ticket: TicketView, records: Sequence[RunRecord]) -> Iterator[Step]:
+    def _timeline(
+        self, connection: Connection, ticket: TicketView, records: Sequence[RunRecord]
+    ) -> Iterator[TimelineStep]:
         """What has happened and is to come. The clocks of applications and servers may differ, so not all is sorted."""
         if ticket.created is not None:
-            yield Step("created", ticket.created)
+            yield TimelineStep("created", ticket.created)
         yield from sorted(self._between(ticket, records), key=lambda step: step.at)
         if ticket.delete_time is not None:
-            yield Step("receipt goes", ticket.delete_time)
+            yield TimelineStep("receipt goes", ticket.delete_time)
         elif ticket.done is None and (expires := self.waiting.tickets.expires(connection, ticket.key)) is not None:
-            yield Step("expires", expires, "if it has not begun by then")
+            yield TimelineStep("expires", expires, "if it has not begun by then")
 
-    def _between(self, ticket: TicketView, records: Sequence[RunRecord]) -> Iterator[Step]:
+    def _between(self, ticket: TicketView, records: Sequence[RunRecord]) -> Iterator[TimelineStep]:
         if ticket.execute_earliest is not None:
-            yield Step("due", ticket.execute_earliest)
+            yield TimelineStep("due", ticket.execute_earliest)
         for record in records:
             # The last attempt of a ticket that has ended is the end.
             if record.outcome == "put off" or ticket.done is None or record.ended < ticket.done:
-                yield Step(_HAPPENING[record.outcome], record.ended, f"attempt {record.attempt}")
+                yield TimelineStep(_HAPPENING[record.outcome], record.ended, f"attempt {record.attempt}")
         for run in self.waiting.running:
             if run.ticket == ticket.key:
-                yield Step("running", run.since, f"on server {run.server}")
+                yield TimelineStep("running", run.since, f"on server {run.server}")
         if ticket.done is not None:
             tried = f"at attempt {ticket.attempts}" if ticket.attempts else ""
-            yield Step(_END.get(ticket.state, "done"), ticket.done, tried)
+            yield TimelineStep(_END.get(ticket.state, "done"), ticket.done, tried)
 
 
 _END: dict[str, Happening] = {"failed": "failed", "expired": "expired"}

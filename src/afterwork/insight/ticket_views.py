@@ -7,22 +7,22 @@ from sqlalchemy import Connection
 from afterwork.errors import NotThere, shown
 from afterwork.insight import servers
 from afterwork.insight import tickets as ticket_views
-from afterwork.insight.lanes import AtWork, Lanes, LaneView
-from afterwork.insight.reading import Reading
+from afterwork.insight.lanes import AtWork, LaneView, LaneViews
+from afterwork.insight.reading import InsightReader
 from afterwork.insight.running import running
 from afterwork.insight.suspects import views as views_of_suspects
 from afterwork.insight.ticket import Looking, TicketDetail
 from afterwork.insight.tickets import TicketPage
-from afterwork.insight.wait_reasons import Waiting
+from afterwork.insight.wait_reasons import WaitReasons
 from afterwork.store import schema, tables
 from afterwork.store.bounded_count import Count
-from afterwork.store.matches import HITS
+from afterwork.store.matches import MATCHES
 from afterwork.store.tickets.filter import ALL, State, TicketFilter
 from afterwork.store.tickets.statements import Tickets, tickets_of
-from afterwork.store.tickets.walk import KeyWalk, Walk
+from afterwork.store.tickets.walk import TicketKeyWalk, TicketWalk
 
 
-class OfTickets(Reading):
+class OfTickets(InsightReader):
     """Which tickets there are, what has become of them, and what goes on."""
 
     def tickets(self, wanted: TicketFilter = ALL, most: int = 20, after: str | None = None) -> TicketPage:
@@ -62,11 +62,11 @@ class OfTickets(Reading):
             raise NotThere(f"There is no lane {shown(name)}. There are: {', '.join(lanes)}.")
         return lanes[name]
 
-    def _waiting(self, connection: Connection) -> Waiting:
+    def _waiting(self, connection: Connection) -> WaitReasons:
         now, database = self._clock.now(), self._database
-        found, walk = running(connection, self._model.contract), Walk(self._tickets, now)
-        lanes = Lanes(database, self._model, walk, Walk(self._hits, now)).views(connection, found)
-        return Waiting(walk, lanes, servers.views(database, connection, found, now), found)
+        found, walk = running(connection, self._model.contract), TicketWalk(self._tickets, now)
+        lanes = LaneViews(database, self._model, walk, TicketWalk(self._hits, now)).views(connection, found)
+        return WaitReasons(walk, lanes, servers.views(database, connection, found, now), found)
 
     @cached_property
     def _tickets(self) -> Tickets:
@@ -74,8 +74,8 @@ class OfTickets(Reading):
 
     @cached_property
     def _hits(self) -> Tickets:
-        return tickets_of(HITS, self._database.dialect)
+        return tickets_of(MATCHES, self._database.dialect)
 
-    def _walk(self, connection: Connection) -> Walk:
+    def _walk(self, connection: Connection) -> TicketWalk:
         is_installed = schema.version(connection) == tables.SCHEMA_VERSION
-        return (Walk if is_installed else KeyWalk)(self._tickets, self._clock.now())
+        return (TicketWalk if is_installed else TicketKeyWalk)(self._tickets, self._clock.now())

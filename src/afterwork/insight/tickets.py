@@ -9,10 +9,10 @@ from sqlalchemy import Connection, Row
 
 from afterwork.model.key import key_text
 from afterwork.store.bounded_count import Count
-from afterwork.store.progress import Said
+from afterwork.store.progress import ReportedProgress
 from afterwork.store.tickets.columns import aware
 from afterwork.store.tickets.filter import STATES, State, TicketFilter, state_of
-from afterwork.store.tickets.walk import Walk
+from afterwork.store.tickets.walk import TicketWalk
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class TicketView:
     delete_time: datetime | None
     attempts: int
     error: str | None
-    said: Said | None = None
+    said: ReportedProgress | None = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class TicketPage:
     looked_at: int | None
 
 
-def page(connection: Connection, walk: Walk, wanted: TicketFilter, after: str | None, most: int) -> TicketPage:
+def page(connection: Connection, walk: TicketWalk, wanted: TicketFilter, after: str | None, most: int) -> TicketPage:
     """A page of tickets. Raises `BadRequest` if the ticket behind which it begins is gone."""
     place = None if after is None else walk.place(connection, after)
     found = walk.page(connection, wanted, place, most)
@@ -54,19 +54,19 @@ def page(connection: Connection, walk: Walk, wanted: TicketFilter, after: str | 
     return TicketPage(list(views(connection, walk, found.rows)), last, found.looked_at)
 
 
-def counts(connection: Connection, walk: Walk, wanted: TicketFilter) -> dict[State, Count]:
+def counts(connection: Connection, walk: TicketWalk, wanted: TicketFilter) -> dict[State, Count]:
     """How many tickets in each state meet a filter, whatever its own state is."""
     return {state: walk.count(connection, wanted.of_state(state)) for state in STATES}
 
 
-def views(connection: Connection, walk: Walk, rows: Sequence[Row[Any]]) -> Iterator[TicketView]:
+def views(connection: Connection, walk: TicketWalk, rows: Sequence[Row[Any]]) -> Iterator[TicketView]:
     """Rows of a walk, as they are shown."""
     pending = [key_text(row.key) for row in rows if row.done is None and row.error is None]
     said = walk.said(connection, pending) if pending else {}
     return (view(row, walk.now, said) for row in rows)
 
 
-def view(row: Row[Any], now: datetime, said: Mapping[str, Said]) -> TicketView:
+def view(row: Row[Any], now: datetime, said: Mapping[str, ReportedProgress]) -> TicketView:
     """A row of a walk, as it is shown."""
     key, earliest = key_text(row.key), aware(row.earliest)
     return TicketView(

@@ -12,12 +12,12 @@ from afterwork.errors import NotThere, shown
 from afterwork.insight import history
 from afterwork.insight.history import Minute
 from afterwork.model.expression import expression_of
-from afterwork.model.inspection import ReadModel
+from afterwork.model.inspection import ModelInfo
 from afterwork.model.lenient_types import readable_columns
 from afterwork.model.when import Timer
 from afterwork.store import progress, tables
 from afterwork.store.bounded_count import BOUND, NONE, Count
-from afterwork.store.progress import Said
+from afterwork.store.progress import ReportedProgress
 
 UPCOMING = 5
 """Due times to come that are shown."""
@@ -46,7 +46,7 @@ class TimerView:
     left: Count
     error: str | None
     known: bool
-    running: Sequence[Said] = ()
+    running: Sequence[ReportedProgress] = ()
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class TimerDetail:
     past: Sequence[Minute]
 
 
-def detail(connection: Connection, model: ReadModel, name: str, now: datetime) -> TimerDetail:
+def detail(connection: Connection, model: ModelInfo, name: str, now: datetime) -> TimerDetail:
     """One timer. Raises `NotThere` if neither the model nor the database knows it."""
     found = next((one for one in views(connection, model) if one.name == name), None)
     if found is None:
@@ -94,7 +94,7 @@ def _text(criteria: Any) -> str:
     return str(criteria) if isinstance(criteria, Select) else f"{criteria.__module__}.{criteria.__qualname__}"
 
 
-def views(connection: Connection, model: ReadModel) -> list[TimerView]:
+def views(connection: Connection, model: ModelInfo) -> list[TimerView]:
     """All timers, those of the model and those that the database still knows, by name."""
     c, h = tables.timer.c, tables.hit.c
     own = select(h.view_model).where(h.view_model == c.name, h.done.is_(None), h.error.is_(None)).limit(BOUND + 1)
@@ -108,7 +108,7 @@ def views(connection: Connection, model: ReadModel) -> list[TimerView]:
     return [replace(_view(model, name, rows.get(name)), running=said.get(name, ())) for name in names]
 
 
-def _view(model: ReadModel, name: str, row: Any) -> TimerView:
+def _view(model: ModelInfo, name: str, row: Any) -> TimerView:
     timed = model.timers.get(name)
     words = timed.when.words() if timed is not None else row.schedule if row is not None else ""
     lane = None if timed is None else timed.lane

@@ -11,20 +11,20 @@ from afterwork.insight.lanes import LaneView
 from afterwork.insight.running import RunningView
 from afterwork.insight.servers import ServerView
 from afterwork.insight.tickets import TicketView
-from afterwork.store.tickets.index_ranges import Place
-from afterwork.store.tickets.walk import Walk
+from afterwork.store.tickets.index_ranges import IndexPosition
+from afterwork.store.tickets.walk import TicketWalk
 
 
 @dataclass(frozen=True)
-class Waiting:
+class WaitReasons:
     """What tickets may wait for, at one moment."""
 
-    tickets: Walk
+    tickets: TicketWalk
     lanes: Sequence[LaneView]
     servers: Sequence[ServerView]
     running: Sequence[RunningView]
 
-    def reasons(self, connection: Connection, ticket: TicketView, place: Place) -> Iterator[str]:
+    def reasons(self, connection: Connection, ticket: TicketView, place: IndexPosition) -> Iterator[str]:
         """Why a ticket has not run yet, or what it does just now; nothing if it has ended."""
         match ticket.state:
             case "failed" | "expired" | "done":
@@ -67,7 +67,7 @@ class Waiting:
             since = "" if lane.held_by.since is None else f" since {_moment(lane.held_by.since)}"
             yield f"Tickets of its lane {lane.name} run in a transaction{since}; it may be one of them."
 
-    def _behind(self, connection: Connection, ticket: TicketView, place: Place) -> Iterator[str]:
+    def _behind(self, connection: Connection, ticket: TicketView, place: IndexPosition) -> Iterator[str]:
         ahead = self.tickets.ahead(connection, place)
         if ahead.number:
             yield f"{ahead} tickets of its lane {ticket.lane} come before it."

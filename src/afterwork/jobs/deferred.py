@@ -10,7 +10,7 @@ MOST = 10_000
 """Tickets whose pauses are remembered. Of the others, the next pause is a first one again."""
 
 
-class Aside:
+class DeferredTickets:
     """Remembers how often tickets were put aside by one server, from any of its threads."""
 
     def __init__(self) -> None:

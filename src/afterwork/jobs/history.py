@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
-from afterwork.events import Event, Facts, Failed, PutOff, Ran, TriggerKind
+from afterwork.events import Event, Facts, Failed, PutOff, Ran, SourceKind
 from afterwork.settings import Settings
 from afterwork.store import history
 from afterwork.store.database import Database
@@ -26,7 +26,7 @@ MOST_CELLS, MOST_RECORDS = 20_000, 2_000
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
-class History:
+class RunHistory:
     """Listens to the events of one server, from any of its threads."""
 
     def __init__(self, settings: Settings) -> None:
@@ -36,8 +36,8 @@ class History:
         self._recorded: Counter[tuple[str, RunOutcome]] = Counter()
         # Of the minute that goes on, all sums, and which of them have changed since they were last written.
         self._minute = self._until = LONG_AGO
-        self._sums: dict[tuple[str, TriggerKind], Sums] = {}
-        self._changed: set[tuple[str, TriggerKind]] = set()
+        self._sums: dict[tuple[str, SourceKind], Sums] = {}
+        self._changed: set[tuple[str, SourceKind]] = set()
         # Of minutes that are over, what is not written.
         self._over: dict[Cell, Sums] = {}
         self.ended = 0

@@ -22,7 +22,7 @@ from afterwork.jobs.run import Run
 from afterwork.jobs.runner import Runner, Settled
 from afterwork.jobs.session import RunSession
 from afterwork.jobs.settling import settled_somehow
-from afterwork.jobs.source import Claim, Found
+from afterwork.jobs.source import Claim, ClaimedWork
 from afterwork.model.key import key_text
 from afterwork.model.lane import PARALLEL
 from afterwork.store import leases
@@ -51,7 +51,7 @@ def run_batch(runner: Runner, connection: Connection, lane: str, priority: int |
     Returns the first ticket, not begun, if it must run outside of a transaction.
     """
     batch, began = _Batch(), perf_counter()
-    found = Found([])
+    found = ClaimedWork([])
     try:
         with CONTAINED, runner.database.transaction(connection, (NOT_LONG,)):
             found = _claim(runner, connection, lane, priority, most)
@@ -73,8 +73,8 @@ def run_batch(runner: Runner, connection: Connection, lane: str, priority: int |
     return Done(batch.settled, more and bool(batch.settled or found.goes_on), full)
 
 
-def _claim(runner: Runner, connection: Connection, lane: str, priority: int | None, most: int) -> Found:
-    found = runner.trigger.claim(connection, lane, priority, runner.clock.now(), most)
+def _claim(runner: Runner, connection: Connection, lane: str, priority: int | None, most: int) -> ClaimedWork:
+    found = runner.job_source.claim(connection, lane, priority, runner.clock.now(), most)
     for claim in found.hidden:
         runner.leave(claim, TicketIsHidden())
     return found
@@ -158,7 +158,7 @@ def _mixed_undone(runner: Runner, had: _Had, batch: _Batch, error: Exception) ->
 
 def _settle_mixed(runner: Runner, connection: Connection, batch: _Batch) -> None:
     runner.database.check_in_transaction(connection)
-    runner.trigger.check(connection, batch.claims, runner.clock.now())
+    runner.job_source.check(connection, batch.claims, runner.clock.now())
     runner.settle(connection, batch.settled)
 
 
@@ -185,7 +185,7 @@ def _run(
         batch.is_executed = True
         session.flush()
         if len(batch.claims) > 1 and session.may_have_written_tickets:
-            runner.trigger.check_unchanged(connection, batch.claims, runner.clock.now())
+            runner.job_source.check_unchanged(connection, batch.claims, runner.clock.now())
     finally:
         session.end()
     runner.reached("ran", batch.claims)
@@ -225,7 +225,7 @@ def _run_again(runner: Runner, connection: Connection, claim: Claim, tries: int)
     batch, began = _Batch(), perf_counter()
     try:
         with CONTAINED, runner.database.transaction(connection, (NOT_LONG,)):
-            again = runner.trigger.claim_again(connection, claim)
+            again = runner.job_source.claim_again(connection, claim)
             batch.claims = [] if again is None else [again]
             _run(runner, connection, batch)
     except Exception as error:
@@ -266,7 +266,7 @@ def _end_as_asked(
     runner: Runner, connection: Connection, claim: Claim, outcome: Outcome, telling: Exception | None = None
 ) -> Settled:
     with CONTAINED, runner.database.transaction(connection, (NOT_LONG,)):
-        again = runner.trigger.claim_again(connection, claim)
+        again = runner.job_source.claim_again(connection, claim)
         if again is None:
             return []
         if telling is not None and isinstance(outcome, Raised):
@@ -300,7 +300,7 @@ def _end_held(
 ) -> Settled:
     with CONTAINED, runner.database.transaction(connection):
         # Waits until the transaction of the run is gone.
-        again = runner.trigger.held(connection, key_text(claim.key), claim.run.lane)
+        again = runner.job_source.held(connection, key_text(claim.key), claim.run.lane)
         if again is None:
             return []
         has_lane = claim.run.lane == PARALLEL or leases.lock_lane(connection, claim.run.lane)

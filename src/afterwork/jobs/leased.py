@@ -29,7 +29,7 @@ def begin(runner: Runner, connection: Connection, claim: Claim, lease: Lease) ->
     """Claim a ticket again and lease it, in a transaction of its own. False if somebody else has it by now."""
     try:
         with runner.database.transaction(connection):
-            if runner.trigger.claim_again(connection, claim) is None:
+            if runner.job_source.claim_again(connection, claim) is None:
                 return False
             leases.take(runner.database, connection, lease)
     except IntegrityError:
@@ -40,7 +40,7 @@ def begin(runner: Runner, connection: Connection, claim: Claim, lease: Lease) ->
 
 def run_leased(runner: Runner, connection: Connection, lease: Lease) -> Settled:
     """Run what a lease holds and settle it. [] if the ticket is not there any more."""
-    claim = runner.trigger.held(connection, lease.ticket, lease.lane)
+    claim = runner.job_source.held(connection, lease.ticket, lease.lane)
     if claim is None:
         _forget(runner, connection, lease)
         return []
@@ -90,7 +90,7 @@ def _inside(runner: Runner, connection: Connection, lease: Lease, claim: Claim) 
     with runner.database.transaction(connection):
         if not leases.holds(connection, lease):
             settled: Settled = [(claim, Superseded())]
-        elif runner.trigger.held(connection, lease.ticket, lease.lane) is None:
+        elif runner.job_source.held(connection, lease.ticket, lease.lane) is None:
             # In no lane, a server that looked just before the lease was there may have run it meanwhile.
             leases.release(connection, lease)
             settled = []
@@ -157,7 +157,7 @@ def _lost(runner: Runner, connection: Connection, lease: Lease) -> Superseded | 
     """Why nothing of a run may be saved: its lease is another server's, or its ticket is not there, or has ended."""
     if not leases.holds(connection, lease):
         return Superseded()
-    if runner.trigger.held(connection, lease.ticket, lease.lane) is None:
+    if runner.job_source.held(connection, lease.ticket, lease.lane) is None:
         leases.release(connection, lease)
         return Withdrawn()
     return None

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from afterwork.boundary import failure_of
 from afterwork.errors import Escaped
-from afterwork.store.tickets.end_forms import AS_ASKED, Form
+from afterwork.store.tickets.end_forms import AS_ASKED, EndForm
 
 MOST = 4000
 """Characters of an exception that are kept in a ticket's Error."""
@@ -29,7 +29,7 @@ class Rejected:
     was saved. `reason` stands in Error."""
 
     reason: str
-    form: Form = field(default=AS_ASKED, compare=False, repr=False)
+    form: EndForm = field(default=AS_ASKED, compare=False, repr=False)
     """How much of it stands in the ticket."""
 
 
@@ -42,7 +42,7 @@ class Raised:
     again_after: timedelta | None = None
     seconds: float = field(default=0.0, compare=False, repr=False)
     trace: str = field(default="", compare=False, repr=False)
-    form: Form = field(default=AS_ASKED, compare=False, repr=False)
+    form: EndForm = field(default=AS_ASKED, compare=False, repr=False)
     """How much of it stands in the ticket."""
 
     def with_second(self, error: Exception) -> "Raised":

@@ -20,7 +20,7 @@ NOT_ENABLED = "skipped: it was not enabled"
 
 
 @dataclass(frozen=True)
-class Given:
+class RunContext:
     """What a run is given beside its root: the session, and variables by name."""
 
     session: Session
@@ -41,7 +41,7 @@ def check(work: Work, root: object | None) -> None:
             pass
 
 
-def perform(work: Work, root: object | None, run: Run, given: Given) -> None:
+def perform(work: Work, root: object | None, run: Run, given: RunContext) -> None:
     """Run a work on a root that `check` has passed. Raises what its own code raises."""
     with running(run):
         match work:
@@ -54,7 +54,7 @@ def perform(work: Work, root: object | None, run: Run, given: Given) -> None:
                         action.function(instance)
 
 
-def perform_action(work: ViewModelWork, action: Action, run: Run, given: Given) -> str | None:
+def perform_action(work: ViewModelWork, action: Action, run: Run, given: RunContext) -> str | None:
     """Run one action of a view model without a root. Returns what it returned, as text. Raises what it raises."""
     with running(run):
         instance = _view_model(work.view_model, None, given)
@@ -64,7 +64,7 @@ def perform_action(work: ViewModelWork, action: Action, run: Run, given: Given) 
         return None if result is None else printable(str(result))
 
 
-def tell(work: Work, root: object | None, run: Run, given: Given, error: Exception, text: str) -> None:
+def tell(work: Work, root: object | None, run: Run, given: RunContext, error: Exception, text: str) -> None:
     """Let a view model's `on_exception` know that its run raised. Raises what that raises."""
     match work:
         case ViewModelWork(view_model=view_model) if view_model.exception_handler is not None:
@@ -74,7 +74,7 @@ def tell(work: Work, root: object | None, run: Run, given: Given, error: Excepti
             pass
 
 
-def _view_model(cls: type[ViewModel[Any]], root: object | None, given: Given) -> ViewModel[Any]:
+def _view_model(cls: type[ViewModel[Any]], root: object | None, given: RunContext) -> ViewModel[Any]:
     """A view model on a root, in the session of the run, with those of the variables that it declares."""
     made = cls(root)
     made.session_of_run = given.session

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from afterwork.clock import Clock
 from afterwork.errors import BadRequest, Cancelled, shown
-from afterwork.jobs.timeouts import Watched
+from afterwork.jobs.timeouts import TimedRun
 from afterwork.store import progress as store
 from afterwork.store.database import Database
 
@@ -31,7 +31,7 @@ class Reporter:
         self._connection: Connection | None = None
         self._wrote: datetime | None = None
         self._cancelled = False
-        self.watched: Watched | None = None
+        self.watched: TimedRun | None = None
         """What watches over the run, if it has a time-out."""
 
     def report(self, done: int, total: int | None) -> None:

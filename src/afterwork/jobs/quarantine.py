@@ -41,7 +41,7 @@ class Loss:
     error: BaseException
 
 
-class Care:
+class Quarantine:
     """The care of one server, from any of its threads. A scope is a lane, or one of those named here; one that begins
     with another's name is a part of that."""
 

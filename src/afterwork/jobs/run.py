@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from afterwork.errors import NoCurrentRun
-from afterwork.events import TriggerKind
+from afterwork.events import SourceKind
 from afterwork.model.machine.moves import MOVER, Mover
 
 
@@ -26,7 +26,7 @@ class Run:
     attempt: int
     ticket: Any = field(default=None, repr=False)
     """The key of the ticket that asked for it; None for what was started by something else."""
-    trigger: TriggerKind = field(default="ticket", repr=False)
+    source: SourceKind = field(default="ticket", repr=False)
     due: datetime | None = field(default=None, repr=False)
     """From when on it could have begun, as far as that was noted."""
     trace_parent: str | None = field(default=None, repr=False)

@@ -33,8 +33,8 @@ from afterwork.events import (
     WasCancelled,
     WasWithdrawn,
 )
-from afterwork.jobs.deferred import Aside
-from afterwork.jobs.history import History
+from afterwork.jobs.deferred import DeferredTickets
+from afterwork.jobs.history import RunHistory
 from afterwork.jobs.outcome import (
     Hindered,
     Outcome,
@@ -46,13 +46,13 @@ from afterwork.jobs.outcome import (
     text_of,
     trace_of,
 )
-from afterwork.jobs.perform import Given, check, is_gone, perform, tell
+from afterwork.jobs.perform import RunContext, check, is_gone, perform, tell
 from afterwork.jobs.progress import Reporter, reporting
-from afterwork.jobs.quarantine import Care
+from afterwork.jobs.quarantine import Quarantine
 from afterwork.jobs.run import Run
 from afterwork.jobs.session import RunSession
-from afterwork.jobs.source import ONCE, Claim, Due, Firer, Refresher, Trigger, Upgrader
-from afterwork.jobs.timeouts import Timeouts, Watched
+from afterwork.jobs.source import ONCE, Claim, Due, Firer, JobSource, Refresher, Upgrader
+from afterwork.jobs.timeouts import TimedRun, Timeouts
 from afterwork.model.expiry import EXPIRED
 from afterwork.model.key import key_text
 from afterwork.model.retry import Retry, doubling
@@ -61,7 +61,7 @@ from afterwork.model.work import ViewModelWork, Work
 from afterwork.settings import Settings
 from afterwork.store import lane_rate
 from afterwork.store.database import Database
-from afterwork.store.lane_limits import Limits
+from afterwork.store.lane_limits import LaneLimits
 from afterwork.store.leases import Lease
 from afterwork.store.once import KEY as ONCE_KEY
 from afterwork.store.progress import CANCELLED
@@ -97,12 +97,12 @@ class Runner:
     `firer` if it has timers, `upgrader` if it has something that runs once per database."""
 
     database: Database
-    trigger: Trigger
+    job_source: JobSource
     clock: Clock
     events: Events
     settings: Settings
-    history: History
-    care: Care
+    history: RunHistory
+    quarantine: Quarantine
     refresher: Refresher | None = None
     firer: Firer | None = None
     upgrader: Upgrader | None = None
@@ -111,19 +111,19 @@ class Runner:
     around: Around = nothing_around
     routing: Routing = ALL
     """What this server is there for."""
-    limits: Limits = field(default_factory=Limits)
+    limits: LaneLimits = field(default_factory=LaneLimits)
     """What it knows of lanes with limits and rates."""
     says: Mapping[str, str] = field(default_factory=dict)
     """What the row of this server says of what it knows and serves."""
     timeouts: Timeouts = field(default_factory=lambda: Timeouts(Settings().abandon_after))
-    aside: Aside = field(default_factory=Aside)
+    deferred: DeferredTickets = field(default_factory=DeferredTickets)
 
     def due(self, connection: Connection, caches_too: bool = True) -> Due:
         """What is due now, caches included unless somebody is at them anyway."""
         if self.upgrader is not None and self.upgrader.is_due(connection):
             return Due({ONCE: [0]}, None)
         now = self.clock.now()
-        found = self._paced(connection, self.trigger.due(connection, now), now)
+        found = self._paced(connection, self.job_source.due(connection, now), now)
         if self.refresher is None or not caches_too or not self.routing.does("caches"):
             return found
         caches = self.refresher.due(connection, now)
@@ -134,7 +134,7 @@ class Runner:
         """Return whether this server takes over a lease that nobody works on, rather than to leave it to others."""
         if lease.ticket.startswith((ROUND, ONCE_KEY)):
             return True  # a mere trace, which anybody clears away
-        return not self.trigger.is_for_others(connection, lease.ticket, lease.lane)
+        return not self.job_source.is_for_others(connection, lease.ticket, lease.lane)
 
     def _paced(self, connection: Connection, due: Due, now: datetime) -> Due:
         """Return what is due without lanes whose rate is used up, which are due as soon as it isn't."""
@@ -158,23 +158,23 @@ class Runner:
         self, session: RunSession, claims: Sequence[Claim], give_up: GiveUp
     ) -> Callable[[Claim], tuple[Claim, Outcome]]:
         """Load what claims need. Returns what performs one of them."""
-        roots = self.trigger.roots(session, claims)
-        given = self.trigger.variables(session.outer, claims)
+        roots = self.job_source.roots(session, claims)
+        given = self.job_source.variables(session.outer, claims)
 
         def execute(one: Claim) -> tuple[Claim, Outcome]:
             session.begin_next()
             own = self._given(session, given.get(one.key, {}))
             root = roots[one.key]
             if isinstance(root, str) and one is not claims[0]:
-                root = self.trigger.roots(session, [one])[one.key]  # a run before this one may have made it
+                root = self.job_source.roots(session, [one])[one.key]  # a run before this one may have made it
             return one, self._execute_one(one, root, own, give_up)
 
         return execute
 
-    def _given(self, session: RunSession, variables: Mapping[str, Any]) -> Given:
-        return Given(session, {**self.variables, **variables})
+    def _given(self, session: RunSession, variables: Mapping[str, Any]) -> RunContext:
+        return RunContext(session, {**self.variables, **variables})
 
-    def _execute_one(self, claim: Claim, root: Any, given: Given, give_up: GiveUp) -> Outcome:
+    def _execute_one(self, claim: Claim, root: Any, given: RunContext, give_up: GiveUp) -> Outcome:
         if isinstance(claim.work, str):
             return Rejected(claim.work)
         if isinstance(root, str):
@@ -208,7 +208,7 @@ class Runner:
         began, connection = time.perf_counter(), session.get_bind()
         assert isinstance(connection, Connection)
         driver: Any = connection.connection.dbapi_connection
-        watched = Watched(span, give_up=lambda: give_up(claim, driver, TimedOut(span), began))
+        watched = TimedRun(span, give_up=lambda: give_up(claim, driver, TimedOut(span), began))
         if not claim.external:
             watched.interrupt = partial(self.database.interrupt, driver)
             watched.absorb = partial(self.database.absorb, driver)
@@ -239,7 +239,7 @@ class Runner:
     def _again_after(self, claim: Claim, error: Exception) -> timedelta | None:
         """When the next attempt is, if there is one. What somebody else has changed meanwhile is worth some without a
         policy, too."""
-        if isinstance(claim.work, str) or not self.trigger.counts_attempts(claim):
+        if isinstance(claim.work, str) or not self.job_source.counts_attempts(claim):
             return None
         policy = claim.work.retry
         found = None if policy is None else self._span(policy, claim.run, error)
@@ -260,16 +260,16 @@ class Runner:
     def hindered(self, claim: Claim, error: Exception) -> Hindered:
         """Return what it means that others were in the way: the next try is later each time, or at once after a
         migration."""
-        pause = timedelta(0) if self.database.is_outdated(error) else self.aside.pause(claim.key)
+        pause = timedelta(0) if self.database.is_outdated(error) else self.deferred.pause(claim.key)
         return Hindered(text_of(error), pause)
 
     def leave(self, claim: Claim, why: Exception) -> Settled:
         """Look past a claim for longer each time, since nothing can be written of it. Nothing of its run was saved."""
-        run, pause = claim.run, self.aside.pause(claim.key)
-        self.trigger.leave(claim, self.clock.now() + pause)
+        run, pause = claim.run, self.deferred.pause(claim.key)
+        self.job_source.leave(claim, self.clock.now() + pause)
         if self.database.is_contended(why):
             self.events.emit(InTheWay(text_of(why)))
-        elif self.aside.is_news(claim.key):
+        elif self.deferred.is_news(claim.key):
             self.events.emit(Unwritable(run.work, run.root_id, str(run.id), text_of(why)))
         return [(claim, Hindered(text_of(why), pause))]
 
@@ -284,9 +284,9 @@ class Runner:
             return
         session = RunSession(connection)
         try:
-            root = self.trigger.roots(session, [claim])[claim.key]
+            root = self.job_source.roots(session, [claim])[claim.key]
             if not isinstance(root, str):
-                given = self.trigger.variables(connection, [claim]).get(claim.key, {})
+                given = self.job_source.variables(connection, [claim]).get(claim.key, {})
                 with telling_time(self.clock):
                     tell(claim.work, root, claim.run, self._given(session, given), error, text)
                 session.flush()
@@ -298,9 +298,9 @@ class Runner:
         begun. Raises `TransactionIsTheRuns` if the transaction is over."""
         self.database.check_in_transaction(connection)
         now = self.clock.now()
-        self.trigger.settle(connection, settled, now)
+        self.job_source.settle(connection, settled, now)
         if left:
-            self.trigger.check(connection, left, now)
+            self.job_source.check(connection, left, now)
 
     def reached(self, point: Point, claims: Sequence[Claim]) -> None:
         """Say that runs have come to a point."""
@@ -308,10 +308,10 @@ class Runner:
 
     def report(self, settled: Settled) -> None:
         """Say what came of runs, once it is committed."""
-        if self.aside:
+        if self.deferred:
             for claim, outcome in settled:
                 if not isinstance(outcome, Hindered):
-                    self.aside.forget(claim.key)
+                    self.deferred.forget(claim.key)
         self.reached("after commit", [claim for claim, _ in settled])
         self.report_runs([(claim.run, outcome) for claim, outcome in settled])
 
@@ -347,4 +347,4 @@ class Runner:
 
 def _facts(run: Run, ended: datetime, seconds: float = 0.0, trace: str = "") -> Facts:
     ticket = None if run.ticket is None else key_text(run.ticket)
-    return Facts(run.trigger, ticket, run.attempt, run.due, ended, seconds, trace)
+    return Facts(run.source, ticket, run.attempt, run.due, ended, seconds, trace)

@@ -9,7 +9,7 @@ from afterwork.events import WrittenInPart
 from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, Withdrawn, text_of
 from afterwork.jobs.runner import Runner, Settled
 from afterwork.jobs.source import Claim
-from afterwork.store.tickets.end_forms import LESSER, Form
+from afterwork.store.tickets.end_forms import LESSER, EndForm
 
 
 def settled_somehow(
@@ -43,7 +43,7 @@ def settled_somehow(
     return left
 
 
-def in_form(outcome: Outcome, form: Form) -> Outcome:
+def in_form(outcome: Outcome, form: EndForm) -> Outcome:
     """An end, of which less is written. There is no other attempt: it could not be noted."""
     match outcome:
         case Raised():

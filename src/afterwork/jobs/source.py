@@ -40,7 +40,7 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Found:
+class ClaimedWork:
     """What a transaction has claimed. It may also have `moved` tickets that stood in a lane which is not theirs, or
     have met with `hidden` ones, which the database lets it read and not lock. Those that no claim could name have
     `ended`; then there are no claims."""
@@ -56,7 +56,7 @@ class Found:
         return self.moved or bool(self.hidden or self.ended)
 
 
-class Trigger(Protocol):
+class JobSource(Protocol):
     """One way in which work starts."""
 
     @property
@@ -68,7 +68,7 @@ class Trigger(Protocol):
     def due(self, connection: Connection, now: datetime) -> Due:
         """What is due now. Costs the same however much waits."""
 
-    def claim(self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int) -> Found:
+    def claim(self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int) -> ClaimedWork:
         """Claim due work for the transaction that is open, if it can have the lane; without a priority, the first."""
 
     def claim_again(self, connection: Connection, claim: Claim) -> Claim | None:

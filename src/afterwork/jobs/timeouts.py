@@ -29,7 +29,7 @@ def only_asked() -> bool:
 
 
 @dataclass(eq=False)
-class Watched:
+class TimedRun:
     """The code of one run, in the thread that made this. `interrupt` cancels a statement of it, and returns whether
     Python is to be interrupted as well. `absorb` waits until a cancellation that comes late can do no harm. `give_up`
     writes what came of the run once it was abandoned; None if it can't be."""
@@ -116,14 +116,14 @@ class Timeouts:
         self._patience = patience.total_seconds()
         self._clock = clock
         self._more = threading.Condition()
-        self._running: set[Watched] = set()
+        self._running: set[TimedRun] = set()
         self._thread: threading.Thread | None = None
         self._wakes_at = 0.0
         self.frees: Callable[[int], None] | None = None
         """Has another worker in the place of one whose thread has been abandoned. Without it, none is."""
 
     @contextmanager
-    def over(self, watched: Watched) -> Iterator[None]:
+    def over(self, watched: TimedRun) -> Iterator[None]:
         """Watch over a run while the block lasts. Raises `TimedOut` if its time was over before it ended."""
         watched.moment = self._clock() + watched.timeout.total_seconds()
         watched.last = watched.moment + self._patience
@@ -149,11 +149,11 @@ class Timeouts:
         with self._more:
             return min((max(0.0, one.moment - self._clock()) for one in self._running), default=None)
 
-    def _due(self) -> Sequence[Watched]:
+    def _due(self) -> Sequence[TimedRun]:
         with self._more:
             return [one for one in self._running if one.moment <= self._clock()]
 
-    def _see_to(self, watched: Watched) -> None:
+    def _see_to(self, watched: TimedRun) -> None:
         watched.act()
         watched.moment = self._clock() + AGAIN
         if self.frees is None or watched.give_up is None or self._clock() < watched.last or not watched.abandon():
@@ -174,7 +174,7 @@ class Timeouts:
                 self._more.wait(max(0.0, self._wakes_at - self._clock()))
 
 
-def _give_up(watched: Watched, frees: Callable[[int], None]) -> None:
+def _give_up(watched: TimedRun, frees: Callable[[int], None]) -> None:
     try:
         assert watched.give_up is not None
         watched.give_up()

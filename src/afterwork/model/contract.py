@@ -25,7 +25,7 @@ MOST_KEEP_MINUTES = 525_960_000
 
 
 @dataclass(frozen=True)
-class Attribute:
+class ContractAttribute:
     """One mapped attribute of the ticket class: its name in Python, and its column."""
 
     name: str
@@ -65,20 +65,20 @@ class Contract:
 
     mapper: Mapper[Any]
     table: Table
-    key: Attribute
-    view_model: Attribute
-    root_id: Attribute
-    execute_earliest: Attribute
-    keep_receipt_minutes: Attribute
-    done: Attribute
-    delete_time: Attribute
-    error: Attribute
-    priority: Attribute | None
-    lane: Attribute | None
-    attempts: Attribute | None
-    created: Attribute | None
-    not_after: Attribute | None
-    trace_parent: Attribute | None
+    key: ContractAttribute
+    view_model: ContractAttribute
+    root_id: ContractAttribute
+    execute_earliest: ContractAttribute
+    keep_receipt_minutes: ContractAttribute
+    done: ContractAttribute
+    delete_time: ContractAttribute
+    error: ContractAttribute
+    priority: ContractAttribute | None
+    lane: ContractAttribute | None
+    attempts: ContractAttribute | None
+    created: ContractAttribute | None
+    not_after: ContractAttribute | None
+    trace_parent: ContractAttribute | None
     lanes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Where the class has no Lane: the works of each lane but `main`, by which its tickets are told apart."""
 
@@ -92,12 +92,12 @@ class Contract:
         found = {name: next(iter(_matches(mapper, name)), None) for name in names}
         (key,) = mapper.primary_key
         name = next(name for name, column in mapper.columns.items() if column is key)
-        return cls(mapper=mapper, table=mapper.local_table, key=Attribute(name, key), **found)  # type: ignore[arg-type]
+        return cls(mapper=mapper, table=mapper.local_table, key=ContractAttribute(name, key), **found)  # type: ignore[arg-type]
 
 
-def _matches(mapper: Mapper[Any], name: str) -> list[Attribute]:
+def _matches(mapper: Mapper[Any], name: str) -> list[ContractAttribute]:
     accepted = {folded(n) for n in (name, *EXPECTED[name].aliases)}
-    return [Attribute(key, column) for key, column in mapper.columns.items() if folded(key) in accepted]
+    return [ContractAttribute(key, column) for key, column in mapper.columns.items() if folded(key) in accepted]
 
 
 def root_id_names(mapper: Mapper[Any]) -> list[str]:

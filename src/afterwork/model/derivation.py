@@ -24,7 +24,7 @@ REMEMBERED = 2
 
 
 @dataclass(frozen=True, eq=False)
-class _Cache:
+class _Derivation:
     """`root` is the class whose objects have the cache, each one."""
 
     name: str
@@ -40,7 +40,7 @@ class _Cache:
 
 
 @dataclass(frozen=True, eq=False)
-class DerivedCache(_Cache):
+class MemberDerivation(_Derivation):
     """`Customer.total`, calculated by a function of Customer."""
 
     derived: Derived[Any, Any]
@@ -82,7 +82,7 @@ class DerivedCache(_Cache):
 
 
 @dataclass(frozen=True, eq=False)
-class ViewModelCache(_Cache):
+class ViewModelDerivation(_Derivation):
     """A view model that says `when = aw.WhenStale(…)`."""
 
     view_model: type[ViewModel[Any]]
@@ -101,7 +101,7 @@ class ViewModelCache(_Cache):
 
 
 @dataclass(frozen=True, eq=False)
-class MachineCache(_Cache):
+class MachineDerivation(_Derivation):
     """`Order.flow`, a machine that moves by itself. What it keeps is that no transition without an event is possible
     that was not taken."""
 
@@ -119,15 +119,15 @@ class MachineCache(_Cache):
         return _checksum([guard.__code__ for guard in guards], ", ".join(outline))
 
 
-Cache = DerivedCache | ViewModelCache | MachineCache
+Derivation = MemberDerivation | ViewModelDerivation | MachineDerivation
 
 
-def caches_of(
+def derivations_of(
     mappers: Iterable[Mapper[Any]], view_models: Iterable[type[ViewModel[Any]]], problems: list[str]
-) -> dict[str, Cache]:
+) -> dict[str, Derivation]:
     """All caches by name. What is wrong with their declarations is added to `problems`, a line each."""
     by_class = {mapper.class_: mapper for mapper in mappers}
-    found: dict[str, Cache] = {}
+    found: dict[str, Derivation] = {}
     for cache in _derived(by_class.values(), problems):
         if cache.name in found:
             problems.append(f"{cache.name} is calculated by 2 functions. One member has one.")
@@ -140,11 +140,11 @@ def caches_of(
             if problem := unfit(view_model, root):
                 problems.append(problem)
             elif root is not None:
-                found[view_model.__name__] = ViewModelCache(view_model.__name__, root, view_model.when, view_model)
+                found[view_model.__name__] = ViewModelDerivation(view_model.__name__, root, view_model.when, view_model)
     return found
 
 
-def _derived(mappers: Iterable[Mapper[Any]], problems: list[str]) -> Iterator[DerivedCache]:
+def _derived(mappers: Iterable[Mapper[Any]], problems: list[str]) -> Iterator[MemberDerivation]:
     for mapper in mappers:
         for name in dict.fromkeys(name for base in mapper.class_.__mro__ for name in vars(base)):
             declared = _declared(mapper, name)
@@ -155,10 +155,12 @@ def _derived(mappers: Iterable[Mapper[Any]], problems: list[str]) -> Iterator[De
                 except BadDeclaration as error:
                     problems.append(str(error))
                 else:
-                    yield DerivedCache(f"{mapper.class_.__name__}.{member}", mapper, declared.when, declared, member)
+                    yield MemberDerivation(
+                        f"{mapper.class_.__name__}.{member}", mapper, declared.when, declared, member
+                    )
 
 
-def _machines(mappers: Iterable[Mapper[Any]], problems: list[str]) -> Iterator[MachineCache]:
+def _machines(mappers: Iterable[Mapper[Any]], problems: list[str]) -> Iterator[MachineDerivation]:
     for mapper in mappers:
         for machine in declared_machines(mapper.class_):
             try:
@@ -168,7 +170,7 @@ def _machines(mappers: Iterable[Mapper[Any]], problems: list[str]) -> Iterator[M
                 problems.append(str(error))
             else:
                 if machine.eventless and not _is_inherited(mapper, machine.name):
-                    yield MachineCache(f"{mapper.class_.__name__}.{machine.name}", mapper, WhenStale(), machine)
+                    yield MachineDerivation(f"{mapper.class_.__name__}.{machine.name}", mapper, WhenStale(), machine)
 
 
 def _check_table(mapper: Mapper[Any], name: str) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapper, Session, configure_mappers, registry
 from afterwork.errors import BadDeclaration, ModelError, NotThere, UnknownWork, shown
 from afterwork.language.syntax.spelling import folded
 from afterwork.model.contract import CLASS_NAME, Contract
-from afterwork.model.derivation import Cache, caches_of
+from afterwork.model.derivation import Derivation, derivations_of
 from afterwork.model.external_id import parse
 from afterwork.model.lane import MAIN, Lane, lanes_by_name
 from afterwork.model.later import HOW_TO_HAVE_TICKETS
@@ -27,13 +27,13 @@ from afterwork.model.work import MethodWork, ViewModelWork, WhileWork, Work, met
 
 
 @dataclass(frozen=True)
-class ReadModel:
+class ModelInfo:
     """What an application declares, as its server sees it. `classes`, `works`, `caches` and `timers` are by name;
     `once` has, by the names of view models, their actions that run once per database."""
 
     classes: Mapping[str, Mapper[Any]]
     works: Mapping[str, Work]
-    caches: Mapping[str, Cache]
+    caches: Mapping[str, Derivation]
     timers: Mapping[str, TimedWork]
     once: Mapping[str, Sequence[OnceAction]]
     lanes: Mapping[str, Lane]
@@ -78,11 +78,11 @@ class ReadModel:
         found = {table for table in mapped | links if isinstance(table, Table) and table is not self.contract.table}
         return sorted(found, key=lambda table: table.fullname)
 
-    def cache_of(self, obj: object, name: str) -> Cache:
+    def derivation_of(self, obj: object, name: str) -> Derivation:
         """The cache of an object that a member, or a view model, names. Raises `BadRequest` if there is none."""
-        return self.cache_in(type(obj), name)
+        return self.derivation_in(type(obj), name)
 
-    def cache_in(self, cls: type, name: str) -> Cache:
+    def derivation_in(self, cls: type, name: str) -> Derivation:
         """The same for the objects of a class."""
         own = [cache for cache in self.caches.values() if issubclass(cls, cache.root.class_)]
         for cache in own:
@@ -91,7 +91,7 @@ class ReadModel:
         known = ", ".join(cache.name for cache in own) or "none"
         raise NotThere(f"{cls.__name__} has no cache {shown(name)}. It has: {known}.")
 
-    def cache(self, name: str) -> Cache:
+    def derivation_named(self, name: str) -> Derivation:
         """The cache with a name. Raises `BadRequest`, naming what comes near."""
         if name not in self.caches:
             near = difflib.get_close_matches(name, self.caches, n=3, cutoff=0.4) if len(name) < 100 else []
@@ -121,7 +121,7 @@ def _works_by_lane(works: Mapping[str, Work]) -> dict[str, list[str]]:
     return found
 
 
-def read_model(base: object, lanes: Mapping[str, Lane] | None = None) -> ReadModel:
+def inspect_model(base: object, lanes: Mapping[str, Lane] | None = None) -> ModelInfo:
     """Read the model of a declarative base, an automap base or a `registry`. `lanes` are declared beside it.
 
     Raises `ModelError` with all that is wrong with it, at once.
@@ -131,7 +131,7 @@ def read_model(base: object, lanes: Mapping[str, Lane] | None = None) -> ReadMod
     classes = _by_name(mappers, problems)
     view_models = list(_view_models(base, {mapper.class_ for mapper in mappers}, problems))
     works = _works(mappers, view_models, problems)
-    caches = caches_of(mappers, view_models, problems)
+    caches = derivations_of(mappers, view_models, problems)
     timers = timers_of(works, classes, problems)
     once = once_of(works, problems)
     declared = _lanes(works, timers, lanes or {}, problems)
@@ -141,7 +141,7 @@ def read_model(base: object, lanes: Mapping[str, Lane] | None = None) -> ReadMod
     if contract.lane is None:
         contract = replace(contract, lanes=_works_by_lane(works))
     spellings = {folded(name): work for name, work in works.items()}
-    return ReadModel(classes, works, caches, timers, once, declared, contract, spellings)
+    return ModelInfo(classes, works, caches, timers, once, declared, contract, spellings)
 
 
 def from_external_id(session: Session, text: str, base: object) -> Any | None:

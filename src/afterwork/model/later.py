@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, object_session
 
 from afterwork.clock import now
 from afterwork.errors import BadRequest, ModelError, NoSession, shown
-from afterwork.model.contract import CLASS_NAME, Attribute, Contract, moment_for
+from afterwork.model.contract import CLASS_NAME, Contract, ContractAttribute, moment_for
 from afterwork.model.external_id import external_id_or_none
 from afterwork.model.lane import MAIN, Lane, lane_name
 from afterwork.model.method import BoundMethod
@@ -155,7 +155,7 @@ def _minutes(keep: timedelta) -> int:
 
 
 def _stored(
-    attribute: Attribute | None, contract: Contract, target: Session, moment: datetime | None
+    attribute: ContractAttribute | None, contract: Contract, target: Session, moment: datetime | None
 ) -> datetime | None:
     if moment is None or attribute is None:
         return moment

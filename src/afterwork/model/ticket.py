@@ -18,8 +18,8 @@ from afterwork.model.contract import (
     CLASS_NAME,
     DEFAULT_KEEP_MINUTES,
     MOST_KEEP_MINUTES,
-    Attribute,
     Contract,
+    ContractAttribute,
     root_id_names,
 )
 from afterwork.model.external_id import external_id_or_none
@@ -212,7 +212,7 @@ def check_row(ticket: object, contract: Contract) -> None:
             _check_moment(moment, attribute)
 
 
-def _check_moment(moment: object, attribute: Attribute) -> None:
+def _check_moment(moment: object, attribute: ContractAttribute) -> None:
     if not isinstance(moment, datetime):
         raise BadRequest(f"A ticket's {attribute.name} is {shown(moment)}, not a datetime.")
     if isinstance(attribute.column.type, UtcDateTime):

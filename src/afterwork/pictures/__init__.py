@@ -1,1 +1,1 @@
-"""TODO."""
+"""Pictures of a model as SVG: class diagrams, machine diagrams, dependency diagrams, and charts."""

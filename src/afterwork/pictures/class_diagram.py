@@ -18,7 +18,7 @@ LOOP = 34.0
 
 
 @dataclass(frozen=True)
-class Link:
+class DiagramLink:
     """A line between two classes, with what stands at its ends. `kind` is "association" or "inheritance"."""
 
     source: str
@@ -32,12 +32,12 @@ class Link:
 class Ports:
     """Where lines meet the sides of frames: each at a height of its own."""
 
-    ends: dict[tuple[str, str], list[Link]] = field(default_factory=lambda: defaultdict(list))
+    ends: dict[tuple[str, str], list[DiagramLink]] = field(default_factory=lambda: defaultdict(list))
 
-    def add(self, cls: str, side: str, link: Link) -> None:
+    def add(self, cls: str, side: str, link: DiagramLink) -> None:
         self.ends[cls, side].append(link)
 
-    def height(self, frame: Frame, cls: str, side: str, link: Link) -> float:
+    def height(self, frame: Frame, cls: str, side: str, link: DiagramLink) -> float:
         some = self.ends[cls, side]
         return frame.y + frame.height * (some.index(link) + 1) / (len(some) + 1)
 
@@ -56,13 +56,13 @@ def picture(model: ModelView, href: Callable[[str], str]) -> str:
     return drawn("The classes of the model", [*_edges(links, frames), *boxes], width, height)
 
 
-def _links(model: ModelView) -> Iterator[Link]:
+def _links(model: ModelView) -> Iterator[DiagramLink]:
     for one in model.associations:
         few, many = one.ends
-        yield Link(few.cls, many.cls, few.multiplicity, many.multiplicity, "association")
+        yield DiagramLink(few.cls, many.cls, few.multiplicity, many.multiplicity, "association")
     for cls in model.classes:
         if cls.base is not None:
-            yield Link(cls.base, cls.name, "", "", "inheritance")
+            yield DiagramLink(cls.base, cls.name, "", "", "inheritance")
 
 
 def _frame(cls: ClassView, href: str) -> Frame:
@@ -101,7 +101,7 @@ def _beside(frames: Sequence[Frame], most: float, width: float, height: float) -
     return width, y + row + EDGE if frames else height
 
 
-def _edges(links: Sequence[Link], frames: Mapping[str, Frame]) -> Iterator[str]:
+def _edges(links: Sequence[DiagramLink], frames: Mapping[str, Frame]) -> Iterator[str]:
     ports = Ports()
     for link in sorted(links, key=lambda link: frames[link.target].middle):
         ports.add(link.source, "right", link)
@@ -111,11 +111,11 @@ def _edges(links: Sequence[Link], frames: Mapping[str, Frame]) -> Iterator[str]:
         yield from _edge(link, frames, ports)
 
 
-def _leads_on(link: Link, frames: Mapping[str, Frame]) -> bool:
+def _leads_on(link: DiagramLink, frames: Mapping[str, Frame]) -> bool:
     return frames[link.target].x > frames[link.source].x
 
 
-def _edge(link: Link, frames: Mapping[str, Frame], ports: Ports) -> Iterator[str]:
+def _edge(link: DiagramLink, frames: Mapping[str, Frame], ports: Ports) -> Iterator[str]:
     source, target = frames[link.source], frames[link.target]
     on = _leads_on(link, frames)
     x1, x2 = source.x + source.width, target.x if on else target.x + target.width

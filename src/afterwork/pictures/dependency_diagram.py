@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from afterwork.insight.dependencies import Group, Neighbour, Neighbourhood
+from afterwork.insight.dependencies import Dependencies, Dependency, DependencyGroup
 from afterwork.pictures.drawing import Frame, Line, arrow, drawn, height_of, stacked
 
 GAP_X, GAP_Y, EDGE = 72.0, 18.0, 12.0
@@ -20,12 +20,12 @@ class Hrefs:
     toggle: Callable[[Collection[str]], str]
 
 
-def key_of(side: str, group: Group) -> str:
+def key_of(side: str, group: DependencyGroup) -> str:
     """What a group is called among those that are open."""
     return group.name if side != "further" else f"further {group.name}"
 
 
-def picture(around: Neighbourhood, opened: Collection[str] | None, hrefs: Hrefs) -> str:
+def picture(around: Dependencies, opened: Collection[str] | None, hrefs: Hrefs) -> str:
     """The picture as an SVG; `opened` are the groups whose members are shown, None for those that are small."""
     sides = {"reads": around.reads, "readers": around.readers, "further": around.further}
     keys = {key_of(side, group): group for side, groups in sides.items() for group in groups}
@@ -37,7 +37,7 @@ def picture(around: Neighbourhood, opened: Collection[str] | None, hrefs: Hrefs)
 
 
 def _laid_out(
-    around: Neighbourhood, reads: Sequence[Frame], middle: Frame, readers: Sequence[Frame], further: Sequence[Frame]
+    around: Dependencies, reads: Sequence[Frame], middle: Frame, readers: Sequence[Frame], further: Sequence[Frame]
 ) -> str:
     columns = [column for column in (reads, [middle], readers, further) if column]
     total = max(height_of(column, GAP_Y) for column in columns)
@@ -52,14 +52,14 @@ def _laid_out(
     return drawn(f"{around.name} of {around.root_id}", [*edges, *frames], x - GAP_X + EDGE, total + 2 * EDGE)
 
 
-def _frame(key: str, group: Group, shown: Collection[str], hrefs: Hrefs) -> Frame:
+def _frame(key: str, group: DependencyGroup, shown: Collection[str], hrefs: Hrefs) -> Frame:
     is_open = key in shown
     href = hrefs.toggle(set(shown) ^ {key})
     title = Line(f"{'▾' if is_open else '▸'} {group.name}", f"{group.count} ×", href)
     return Frame(title, list(_lines(group, hrefs)) if is_open else [])
 
 
-def _lines(group: Group, hrefs: Hrefs) -> Iterator[Line]:
+def _lines(group: DependencyGroup, hrefs: Hrefs) -> Iterator[Line]:
     for one in group.some:
         yield Line(one.label, ", ".join(one.members), _href(one, hrefs), one.state)
     rest = group.count.number - len(group.some)
@@ -67,5 +67,5 @@ def _lines(group: Group, hrefs: Hrefs) -> Iterator[Line]:
         yield Line(f"and {rest:,}{'+' if group.count.or_more else ''} more")
 
 
-def _href(one: Neighbour, hrefs: Hrefs) -> str | None:
+def _href(one: Dependency, hrefs: Hrefs) -> str | None:
     return None if one.cache is None or one.root_id is None else hrefs.cache(one.cache, one.root_id)

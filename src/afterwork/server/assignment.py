@@ -19,7 +19,7 @@ BESIDE: Mapping[str, Kind] = {CACHES: "caches", TIMERS: "timers", ONCE: "once", 
 
 
 @dataclass(eq=False)
-class Turn:
+class Assignment:
     """The work of one worker. `lanes` are those that it drains, or what stands for one, each with the priority to begin
     with. `since` is when the transaction or run began that goes on; with `is_outside`, that is one outside of a
     transaction. `lease` is set where the run has begun on another server."""

@@ -80,7 +80,7 @@ class Drainer:
 
     def _some(self, connection: Connection, lane: str, priority: int | None, most: int) -> Batched:
         again = self.runner.database.again_if_outdated
-        first = again(lambda: self._first(connection, lane, priority)) if self.runner.care.take(lane) else None
+        first = again(lambda: self._first(connection, lane, priority)) if self.runner.quarantine.take(lane) else None
         found = first or again(lambda: self._batch(connection, lane, priority, most))
         return self._leased(connection, found) if isinstance(found, Claim) else found
 
@@ -93,7 +93,7 @@ class Drainer:
 
     def _first(self, connection: Connection, lane: str, priority: int | None) -> Claim | None:
         with self.runner.database.transaction(connection):
-            found = self.runner.trigger.claim(connection, lane, priority, self.runner.clock.now(), 1)
+            found = self.runner.job_source.claim(connection, lane, priority, self.runner.clock.now(), 1)
         self.runner.report_runs(found.ended)
         return next(iter(found.claims), None)
 
@@ -121,4 +121,4 @@ class Drainer:
     def _note(self, connection: Connection, lane: str, key: str | None, error: BaseException) -> None:
         """Note what has ended its connection, or its worker, since it could not even be settled."""
         if self.runner.database.has_lost(connection, error) or not self.runner.database.is_contended(error):
-            self.runner.care.lost(lane, key, error)
+            self.runner.quarantine.lost(lane, key, error)

@@ -9,20 +9,20 @@ from sqlalchemy import Connection
 
 from afterwork.model.lane import MAIN, PARALLEL
 from afterwork.store import leases
-from afterwork.store.lane_limits import Limits
+from afterwork.store.lane_limits import LaneLimits
 from afterwork.store.leases import Lease
 
 MOST_KNOWN = 10_000
 """Lanes that are known to have a row, at most; then that is asked again."""
 
 
-class Lanes:
+class KnownLanes:
     """Shared by the loop and its workers."""
 
-    def __init__(self, standby: float, first: str = MAIN, limits: Limits | None = None) -> None:
+    def __init__(self, standby: float, first: str = MAIN, limits: LaneLimits | None = None) -> None:
         self._lock = threading.Lock()
         self._standby = standby
-        self.limits = limits or Limits()
+        self.limits = limits or LaneLimits()
         self._held: Counter[str] = Counter()
         self._claims: set[str] = set()
         self._elsewhere: dict[str, float] = {}

@@ -9,7 +9,7 @@ from afterwork.server.wake import Waker, notifying_would_fail, waker_for
 from afterwork.store import schema
 
 
-class Link:
+class ServerConnection:
     """Opened again, with the same number among the servers, when the database was lost."""
 
     def __init__(self, runner: Runner) -> None:

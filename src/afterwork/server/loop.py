@@ -26,14 +26,14 @@ from afterwork.jobs.runner import Runner
 from afterwork.jobs.source import CACHES, ONCE, Due
 from afterwork.model.lane import MAIN, PARALLEL
 from afterwork.server.arrival import FIRST_RETRY, LONGEST_RETRY
-from afterwork.server.assignment import BESIDE, SWEEP, Turn
+from afterwork.server.assignment import BESIDE, SWEEP, Assignment
 from afterwork.server.health import Health, Prober, Sign, loop_sign, of_server
 from afterwork.server.heartbeat import Heartbeat
 from afterwork.server.history import HistoryKeeper
-from afterwork.server.lanes import Lanes
-from afterwork.server.link import Link
+from afterwork.server.lanes import KnownLanes
+from afterwork.server.link import ServerConnection
 from afterwork.server.liveness import TURN, Pulse
-from afterwork.server.retirement import Leaving
+from afterwork.server.retirement import Retirement
 from afterwork.server.scheduler import Scheduler
 from afterwork.server.tasks import Tasks
 from afterwork.server.workers import Workers
@@ -69,21 +69,21 @@ class Server:
         self._ready = threading.Event()
         # What runs once comes before all else, also if the server is woken before it has looked.
         first = MAIN if runner.upgrader is None else ONCE
-        self._lanes = Lanes(self._settings.standby_poll.total_seconds(), first, runner.limits)
-        self._care = runner.care
+        self._lanes = KnownLanes(self._settings.standby_poll.total_seconds(), first, runner.limits)
+        self._care = runner.quarantine
         self._scheduler = Scheduler(
             self._settings.workers,
             self._settings.held_limit.total_seconds(),
             self._lanes,
             is_alone=lambda: self._care.is_alone,
         )
-        self._link = Link(runner)
+        self._link = ServerConnection(runner)
         self._workers = Workers(self._settings.workers, runner.database, self._failed)
         runner.timeouts.frees = self._workers.free
         self._tasks = Tasks(runner, self._link, self._lanes, self._scheduler, self._stopping)
         self._pulse = Pulse()
         self._prober = Prober(runner.database, self._link.wakes)
-        self.leaving = Leaving(self._settings, runner.history)
+        self.leaving = Retirement(self._settings, runner.history)
         self._lost: list[tuple[Exception, int]] = []
         self._asleep = self._noticed = False
         self._next_sweep = self._next_proof = self._watched_at = self._look_again_at = LONG_AGO
@@ -263,7 +263,7 @@ class Server:
             started = True
         return started
 
-    def _give(self, turn: Turn) -> None:
+    def _give(self, turn: Assignment) -> None:
         self._workers.start(self._tasks.of(turn), partial(self._tasks.ended, turn))
 
     def _tell_of_held(self) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, update
 from afterwork.clock import Clock
 from afterwork.events import Events, ServerCrashed, TookOver
 from afterwork.jobs.outcome import text_of
-from afterwork.jobs.quarantine import Care, Loss, cause_of
+from afterwork.jobs.quarantine import Loss, Quarantine, cause_of
 from afterwork.server.blame import blame_for
 from afterwork.store import leases, suspects
 from afterwork.store.database import Database, ServerRow
@@ -146,7 +146,7 @@ class Presence:
             suspects.be_careful(self.database, connection, loss.scope)
         connection.commit()
 
-    def heed(self, connection: Connection, care: Care) -> None:
+    def heed(self, connection: Connection, care: Quarantine) -> None:
         """Be careful where something has died lately."""
         care.heed(suspects.careful(self.database, connection))
         connection.commit()

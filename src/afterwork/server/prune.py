@@ -57,10 +57,10 @@ class Sweep:
         self._rows = int(min(MOST, max(FEWEST, self._rows * factor)))
 
     def _receipts(self, connection: Connection) -> int:
-        return self._runner.trigger.prune(connection, self._runner.clock.now(), self._rows)
+        return self._runner.job_source.prune(connection, self._runner.clock.now(), self._rows)
 
     def _lanes(self, connection: Connection) -> int:
-        return leases.forget_lanes(connection, self._runner.trigger.is_used(tables.lane.c.name), self._rows)
+        return leases.forget_lanes(connection, self._runner.job_source.is_used(tables.lane.c.name), self._rows)
 
     def _progress(self, connection: Connection) -> int:
         return progress.prune(connection, self._runner.clock.now(), self._rows)

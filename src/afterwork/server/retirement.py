@@ -4,17 +4,17 @@ import threading
 
 from sqlalchemy import Connection
 
-from afterwork.jobs.history import History
+from afterwork.jobs.history import RunHistory
 from afterwork.settings import Settings
 from afterwork.store import server_abilities
 from afterwork.store.process import memory
 
 
-class Leaving:
+class Retirement:
     """Why and how a server leaves. `in_peace` says that it waits for its runs as long as they take; `to_begin_anew`,
     that its program is to be started again."""
 
-    def __init__(self, settings: Settings, history: History) -> None:
+    def __init__(self, settings: Settings, history: RunHistory) -> None:
         self._settings = settings
         self._history = history
         self.is_told = threading.Event()

@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from afterwork.jobs.quarantine import SURVIVED
 from afterwork.model.lane import PARALLEL
-from afterwork.server.assignment import BESIDE, Kind, Turn
-from afterwork.server.lanes import Lanes
+from afterwork.server.assignment import BESIDE, Assignment, Kind
+from afterwork.server.lanes import KnownLanes
 from afterwork.store.leases import Lease
 
 SLICE = 0.1
@@ -53,7 +53,7 @@ class Scheduler:
         self,
         workers: int,
         limit: float,
-        lanes: Lanes,
+        lanes: KnownLanes,
         clock: Callable[[], float] = time.monotonic,
         is_alone: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -63,7 +63,7 @@ class Scheduler:
         self._lanes = lanes
         self._clock = clock
         self._lock = threading.RLock()
-        self._running: list[Turn] = []
+        self._running: list[Assignment] = []
         self._queue: dict[str, int | None] = {}
         self._leases: deque[Lease] = deque()
         self._external: dict[str, int | None] = {}
@@ -119,13 +119,13 @@ class Scheduler:
 
     # Whose turn it is.
 
-    def next(self, most_with: MostWith = alone) -> Turn | None:
+    def next(self, most_with: MostWith = alone) -> Assignment | None:
         """Begin the next turn; None if nothing waits that there is a worker for. `most_with` says how many lanes may
         share a transaction with one, itself included, which they do if there are far more than workers."""
         with self._lock:
             if self._leases and self._has_room("long"):
                 lease = self._leases.popleft()
-                return self._begin(Turn("long", {lease.lane: None}, self._clock(), lease))
+                return self._begin(Assignment("long", {lease.lane: None}, self._clock(), lease))
             rooms: dict[Kind, bool] = {}
             for lane, priority in self._queue.items():
                 kind = self._kind(lane, priority)
@@ -136,15 +136,15 @@ class Scheduler:
                     return self._take(kind, self._next_few(most_with) if few else {lane: priority})
             return None
 
-    def begin(self, lane: str) -> Turn | None:
+    def begin(self, lane: str) -> Assignment | None:
         """Begin a turn of a lane that may have something due, without a look; None if there is no worker for it."""
         with self._lock:
             kind = self._kind(lane, None)
             return self._take(kind, {lane: None}) if self.is_free(lane) and self._has_room(kind) else None
 
-    def _take(self, kind: Kind, lanes: Mapping[str, int | None]) -> Turn:
+    def _take(self, kind: Kind, lanes: Mapping[str, int | None]) -> Assignment:
         self._leave_queue(lanes)
-        return self._begin(Turn(kind, lanes, self._clock()))
+        return self._begin(Assignment(kind, lanes, self._clock()))
 
     def _leave_queue(self, lanes: Iterable[str]) -> None:
         for lane in lanes:
@@ -152,11 +152,11 @@ class Scheduler:
             self._external.pop(lane, None)
             self._last[lane] = next(self._turns)
 
-    def _begin(self, turn: Turn) -> Turn:
+    def _begin(self, turn: Assignment) -> Assignment:
         self._running.append(turn)
         return turn
 
-    def end(self, turn: Turn) -> None:
+    def end(self, turn: Assignment) -> None:
         """A turn has ended."""
         with self._lock:
             self._running.remove(turn)
@@ -180,11 +180,11 @@ class Scheduler:
         with self._lock:
             return not self._leases and self._has_survived(None)
 
-    def _has_survived(self, besides: Turn | None) -> bool:
+    def _has_survived(self, besides: Assignment | None) -> bool:
         long_ago = self._clock() - SURVIVED
         return all(turn.is_outside and turn.since < long_ago for turn in self._running if turn is not besides)
 
-    def _has_room(self, kind: Kind, besides: Turn | None = None) -> bool:
+    def _has_room(self, kind: Kind, besides: Assignment | None = None) -> bool:
         if self._is_alone() and not self._has_survived(besides):
             return False
         replaced = self._replaced()
@@ -193,25 +193,25 @@ class Scheduler:
             return True  # its own
         return kind in SHARED and sum(map(busy.count, SHARED)) < self._workers
 
-    def _replaced(self) -> Sequence[Turn]:
+    def _replaced(self) -> Sequence[Assignment]:
         """Return the turns whose workers are replaced: those that have been held up longest, within a bound."""
         now = self._clock()
         held = [turn for turn in self._running if now - turn.since >= self._patience(turn)]
         return sorted(held, key=lambda turn: turn.since)[: REPLACED * self._workers]
 
-    def _patience(self, turn: Turn) -> float:
+    def _patience(self, turn: Assignment) -> float:
         return self._limit if turn.kind == "long" else min(SHORT, self._limit)
 
     # What turns say of themselves.
 
-    def goes_on(self, turn: Turn) -> bool:
+    def goes_on(self, turn: Assignment) -> bool:
         """A transaction or run of a turn has ended. Whether it may have another one: not if others have waited while it
         had its slice."""
         with self._lock:
             turn.since, turn.is_outside, turn.is_told = self._clock(), False, False
             return not self.is_waiting or turn.since - turn.began < SLICE
 
-    def takes_another(self, turn: Turn, most_with: MostWith = alone) -> bool:
+    def takes_another(self, turn: Assignment, most_with: MostWith = alone) -> bool:
         """Let a turn of short runs whose lane has nothing more go on with the next that wait, while its slice lasts.
         Where many lanes have little to do, that saves their way through the loop."""
         with self._lock:
@@ -235,13 +235,13 @@ class Scheduler:
                 room = min(room, most)
         return found
 
-    def give_back(self, turn: Turn, lanes: Collection[str]) -> None:
+    def give_back(self, turn: Assignment, lanes: Collection[str]) -> None:
         """Let lanes of a turn that have not run wait again, in front of all others."""
         with self._lock:
             self._queue = {lane: turn.lanes[lane] for lane in turn.lanes if lane in lanes} | self._queue
             turn.lanes = {lane: first for lane, first in turn.lanes.items() if lane not in lanes}
 
-    def may_go_outside(self, turn: Turn) -> bool:
+    def may_go_outside(self, turn: Assignment) -> bool:
         """Whether the first ticket of a turn's lane can begin outside of a transaction, which may take long. If not,
         the lane waits until it can."""
         with self._lock:
@@ -251,7 +251,7 @@ class Scheduler:
             turn.is_outside = True
             return True
 
-    def _makes_long(self, turn: Turn) -> bool:
+    def _makes_long(self, turn: Assignment) -> bool:
         others_wait = self._leases or any(self._kind(*waiting) == "long" for waiting in self._queue.items())
         if others_wait or not self._has_room("long", besides=turn):
             return False
@@ -272,7 +272,7 @@ class Scheduler:
             now = self._clock()
             return any(not turn.is_outside and now - turn.since < SHORT for turn in self._running)
 
-    def held(self) -> list[Turn]:
+    def held(self) -> list[Assignment]:
         """The turns that have been with one run for longer than the limit, each once."""
         with self._lock:
             found = [turn for turn in self._running if not turn.is_told and self._clock() - turn.since >= self._limit]

@@ -24,7 +24,7 @@ MOST_KNOWN = 10_000
 """Lanes of which something is remembered, at most."""
 
 
-class Mixing:
+class SharedTransactions:
     """Which lanes may share a transaction, for the workers of one server. `sizes` are those of lanes in which something
     has gone wrong."""
 
@@ -43,7 +43,7 @@ class Mixing:
     def most_with(self, lane: str) -> int:
         """Return how many lanes may share the next transaction of a lane, itself included."""
         runner = self._runner
-        if runner.limits.is_one_by_one(lane) or lane in self._sizes or runner.care.is_needed(lane):
+        if runner.limits.is_one_by_one(lane) or lane in self._sizes or runner.quarantine.is_needed(lane):
             return 1
         if not self._proven or (lane in self._unfit and self._unfit[lane] not in self._proven):
             return 1
@@ -115,4 +115,4 @@ class Mixing:
         database = self._runner.database
         if database.has_lost(connection, error) or not database.is_contended(error):
             for lane in lanes:
-                self._runner.care.lost(lane, None, error)
+                self._runner.quarantine.lost(lane, None, error)

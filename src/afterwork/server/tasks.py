@@ -9,13 +9,13 @@ from sqlalchemy import Connection
 from afterwork.jobs.batch import BatchSize, Done
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.source import CACHES, ONCE, TIMERS
-from afterwork.server.assignment import Turn
+from afterwork.server.assignment import Assignment
 from afterwork.server.drain import Drainer
-from afterwork.server.lanes import Lanes
-from afterwork.server.link import Link
+from afterwork.server.lanes import KnownLanes
+from afterwork.server.link import ServerConnection
 from afterwork.server.prune import Sweep
 from afterwork.server.scheduler import Scheduler
-from afterwork.server.shared_transactions import Mixing
+from afterwork.server.shared_transactions import SharedTransactions
 from afterwork.server.workers import Task
 from afterwork.store import leases
 from afterwork.store.leases import Lease
@@ -25,7 +25,7 @@ class Tasks:
     """The tasks of one server. Each goes on until nothing is left, its turn is over, or the server stops."""
 
     def __init__(
-        self, runner: Runner, link: Link, lanes: Lanes, scheduler: Scheduler, stopping: threading.Event
+        self, runner: Runner, link: ServerConnection, lanes: KnownLanes, scheduler: Scheduler, stopping: threading.Event
     ) -> None:
         self._runner = runner
         self._link = link
@@ -33,10 +33,10 @@ class Tasks:
         self._scheduler = scheduler
         self._stopping = stopping
         self._sizes: dict[str, BatchSize] = {}
-        self._mixing = Mixing(runner, self._sizes)
+        self._mixing = SharedTransactions(runner, self._sizes)
         self.most_with = self._mixing.most_with
 
-    def of(self, turn: Turn) -> Task:
+    def of(self, turn: Assignment) -> Task:
         """Return the task of a turn."""
         match turn.kind:
             case "caches":
@@ -51,33 +51,33 @@ class Tasks:
                 task = self._drain if turn.lease is None else self._resume
         return partial(task, turn)
 
-    def ended(self, turn: Turn) -> None:
+    def ended(self, turn: Assignment) -> None:
         """Let the loop know that a turn has ended, however it did."""
         if turn.lease is not None:
             self._lanes.hold(turn.lease, False)
         self._scheduler.end(turn)
         self._link.wake()
 
-    def _ends(self, turn: Turn) -> bool:
+    def _ends(self, turn: Assignment) -> bool:
         """Return whether a turn ends here, between two transactions."""
         return not self._scheduler.goes_on(turn) or self._stopping.is_set()
 
     def _gives_way(self) -> bool:
         """Return whether what has a worker of its own ends its turn, since the server stops, or begins nothing else
         meanwhile."""
-        return self._stopping.is_set() or self._runner.care.is_alone
+        return self._stopping.is_set() or self._runner.quarantine.is_alone
 
     # Lanes.
 
-    def _drain(self, turn: Turn, connection: Connection) -> None:
+    def _drain(self, turn: Assignment, connection: Connection) -> None:
         self._drain_some(turn, connection)
         while not self._stopping.is_set() and self._scheduler.takes_another(turn, self.most_with):
             self._drain_some(turn, connection)
 
-    def _drain_some(self, turn: Turn, connection: Connection) -> None:
+    def _drain_some(self, turn: Assignment, connection: Connection) -> None:
         (self._drain_lane if len(turn.lanes) == 1 else self._drain_lanes)(turn, connection)
 
-    def _drain_lane(self, turn: Turn, connection: Connection) -> None:
+    def _drain_lane(self, turn: Assignment, connection: Connection) -> None:
         lane, priority = turn.lane, turn.lanes[turn.lane]
         self._lanes.ensure(connection, lane)
         ran = False
@@ -93,7 +93,7 @@ class Tasks:
         finally:
             self._note(turn, connection, ran)
 
-    def _drain_lanes(self, turn: Turn, connection: Connection) -> None:
+    def _drain_lanes(self, turn: Assignment, connection: Connection) -> None:
         """Run the first tickets of several lanes in one transaction."""
         lanes, found, left = turn.lanes, frozenset[str](), frozenset[str]()
         self._lanes.ensure(connection, *lanes)
@@ -106,7 +106,7 @@ class Tasks:
                 self._lanes.obtained(lane)
             self._note_missed(connection, [lane for lane in lanes if lane not in found | left])
 
-    def _note(self, turn: Turn, connection: Connection, ran: bool) -> None:
+    def _note(self, turn: Assignment, connection: Connection, ran: bool) -> None:
         lane = turn.lane
         if ran:
             self._lanes.obtained(lane)
@@ -131,18 +131,18 @@ class Tasks:
         self._lanes.limits.refresh(connection)  # others may have declared rules for it
         self._lanes.paused |= leases.paused(connection) & set(still)
 
-    def _resume(self, turn: Turn, connection: Connection) -> None:
+    def _resume(self, turn: Assignment, connection: Connection) -> None:
         assert turn.lease is not None
         turn.is_outside = True
         self._drainer(turn).resume(connection, turn.lease)
 
-    def _drainer(self, turn: Turn) -> Drainer:
+    def _drainer(self, turn: Assignment) -> Drainer:
         may_go_outside = partial(self._scheduler.may_go_outside, turn)
         return Drainer(self._runner, self._link.presence.id, self._lanes.hold, may_go_outside, self._sizes)
 
     # What stands beside lanes.
 
-    def _refresh(self, turn: Turn, connection: Connection) -> None:
+    def _refresh(self, turn: Assignment, connection: Connection) -> None:
         assert self._runner.refresher is not None
         ran = False
         try:
@@ -156,7 +156,7 @@ class Tasks:
             if ran:
                 self._lanes.obtained(CACHES)
 
-    def _upgrade(self, turn: Turn, connection: Connection) -> None:
+    def _upgrade(self, turn: Assignment, connection: Connection) -> None:
         assert self._runner.upgrader is not None
         ran = False
 
@@ -175,7 +175,7 @@ class Tasks:
         else:
             self._lanes.is_elsewhere(ONCE)  # another server is at it
 
-    def _fire(self, turn: Turn, connection: Connection) -> None:
+    def _fire(self, turn: Assignment, connection: Connection) -> None:
         assert self._runner.firer is not None
         fired = False
         for _ in self._runner.firer.fire(connection):
@@ -186,7 +186,7 @@ class Tasks:
         if not fired:
             self._lanes.is_elsewhere(TIMERS)  # another server has just fired what was due
 
-    def _sweep(self, turn: Turn, connection: Connection) -> None:
+    def _sweep(self, turn: Assignment, connection: Connection) -> None:
         for _ in Sweep(self._runner).slices(connection):
             self._scheduler.goes_on(turn)
             if self._stopping.is_set():

@@ -19,11 +19,11 @@ def run_until_idle(runner: Runner, connection: Connection) -> Iterator[Ran]:
     """Run until nothing more is due that this thread can have. Yields what came of it, in order."""
     presence = Presence.enter(connection, runner.database, runner.clock, runner.events, runner.says)
     drainer = Drainer(runner, presence.id, lambda lease, begun: None, may_go_outside=lambda: True)
-    runner.care.enter(presence.id, drainer.holding)
+    runner.quarantine.enter(presence.id, drainer.holding)
     runner.limits.declare(runner.database, connection)
     try:
         presence.crashed(connection)
-        presence.heed(connection, runner.care)
+        presence.heed(connection, runner.quarantine)
         if runner.refresher is not None:
             runner.refresher.prove(connection)
             runner.refresher.adopt(connection, presence.id, presence.living(connection), list)

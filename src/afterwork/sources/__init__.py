@@ -1,1 +1,1 @@
-"""What starts a job."""
+"""What starts work: tickets, timers, actions that run once, and stale caches."""

@@ -9,10 +9,10 @@ from sqlalchemy import ColumnElement, Connection
 
 from afterwork.jobs.outcome import Outcome
 from afterwork.jobs.session import RunSession
-from afterwork.jobs.source import TIMERS, Claim, Due, Found
-from afterwork.sources.ticket import TicketTrigger
-from afterwork.sources.timer.matches import HitTrigger
-from afterwork.store.matches import HIT
+from afterwork.jobs.source import TIMERS, Claim, ClaimedWork, Due
+from afterwork.sources.ticket import TicketSource
+from afterwork.sources.timer.matches import MatchSource
+from afterwork.store.matches import MATCH
 from afterwork.store.timers import Next, Timers
 
 
@@ -22,13 +22,13 @@ def _rank(priority: object) -> tuple[int, object]:
 
 
 @dataclass(frozen=True)
-class TicketsAndTimers:
+class TicketsAndMatches:
     """What starts jobs in a model that has timers. Where both have something due in a lane, they take turns."""
 
-    tickets: TicketTrigger
-    hits: HitTrigger
+    tickets: TicketSource
+    matches: MatchSource
     timers: Timers
-    _last: dict[str, TicketTrigger] = field(default_factory=dict)
+    _last: dict[str, TicketSource] = field(default_factory=dict)
 
     name = "ticket or timer"
 
@@ -36,25 +36,25 @@ class TicketsAndTimers:
         return self._of(claim.key).counts_attempts(claim)
 
     def due(self, connection: Connection, now: datetime) -> Due:
-        found = [self.tickets.due(connection, now), self.hits.due(connection, now)]
+        found = [self.tickets.due(connection, now), self.matches.due(connection, now)]
         lanes = {
             lane: sorted({priority for one in found for priority in one.lanes.get(lane, ())}, key=_rank)
             for lane in (name for one in found for name in one.lanes)
         }
-        coming = self.timers.next(connection, now) if self.hits.routing.does("timers") else Next()
+        coming = self.timers.next(connection, now) if self.matches.routing.does("timers") else Next()
         if coming.ready or coming.to_note:
             lanes[TIMERS] = [0]
         moments = [moment for moment in (coming.moment, *(one.next_moment for one in found)) if moment is not None]
         return Due(lanes, min(moments, default=None))
 
-    def claim(self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int) -> Found:
-        order = [self.tickets, self.hits]
+    def claim(self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int) -> ClaimedWork:
+        order = [self.tickets, self.matches]
         for trigger in order[::-1] if self._last.get(lane) is self.tickets else order:
             found = trigger.claim(connection, lane, priority, now, most)
             if found.claims or found.goes_on:
                 self._last[lane] = trigger
                 return found
-        return Found([])
+        return ClaimedWork([])
 
     def claim_again(self, connection: Connection, claim: Claim) -> Claim | None:
         return self._of(claim.key).claim_again(connection, claim)
@@ -72,16 +72,16 @@ class TicketsAndTimers:
         return self.tickets.roots(session, claims)
 
     def variables(self, connection: Connection, claims: Sequence[Claim]) -> dict[Any, Mapping[str, Any]]:
-        return self.hits.variables(connection, [claim for claim in claims if self._of(claim.key) is self.hits])
+        return self.matches.variables(connection, [claim for claim in claims if self._of(claim.key) is self.matches])
 
     def settle(self, connection: Connection, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> None:
-        for trigger in (self.tickets, self.hits):
+        for trigger in (self.tickets, self.matches):
             own = [(claim, outcome) for claim, outcome in outcomes if self._of(claim.key) is trigger]
             if own:
                 trigger.settle(connection, own, now)
 
     def check(self, connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
-        for trigger in (self.tickets, self.hits):
+        for trigger in (self.tickets, self.matches):
             own = [claim for claim in claims if self._of(claim.key) is trigger]
             if own:
                 trigger.check(connection, own, now)
@@ -91,10 +91,10 @@ class TicketsAndTimers:
         self.tickets.check_unchanged(connection, own, now)
 
     def is_used(self, lane: ColumnElement[str]) -> ColumnElement[bool]:
-        return self.tickets.is_used(lane) | self.hits.is_used(lane)
+        return self.tickets.is_used(lane) | self.matches.is_used(lane)
 
     def prune(self, connection: Connection, now: datetime, most: int) -> int:
-        return self.tickets.prune(connection, now, most) or self.hits.prune(connection, now, most)
+        return self.tickets.prune(connection, now, most) or self.matches.prune(connection, now, most)
 
-    def _of(self, key: object) -> TicketTrigger:
-        return self.hits if isinstance(key, str) and key.startswith(HIT) else self.tickets
+    def _of(self, key: object) -> TicketSource:
+        return self.matches if isinstance(key, str) and key.startswith(MATCH) else self.tickets

@@ -20,13 +20,13 @@ from afterwork.clock import Clock
 from afterwork.errors import ClaimLost, ServerDied, TransactionIsTheRuns
 from afterwork.events import Events, InTheWay, Point, Reached
 from afterwork.jobs.outcome import Outcome, Raised, Succeeded, Superseded, text_of, trace_of
-from afterwork.jobs.perform import Given, perform_action, tell
+from afterwork.jobs.perform import RunContext, perform_action, tell
 from afterwork.jobs.progress import Reporter, reporting
-from afterwork.jobs.quarantine import ONCE, Care, is_given_up
+from afterwork.jobs.quarantine import ONCE, Quarantine, is_given_up
 from afterwork.jobs.run import Run
 from afterwork.jobs.session import OutsideSession, RunSession
 from afterwork.jobs.source import Ran
-from afterwork.model.inspection import ReadModel
+from afterwork.model.inspection import ModelInfo
 from afterwork.model.once import OnceAction
 from afterwork.store import leases
 from afterwork.store import once as log
@@ -52,7 +52,7 @@ class Upgrade:
     clock: Clock
     events: Events
     variables: Mapping[str, Any] = field(default_factory=dict)
-    care: Care = field(default_factory=Care)
+    quarantine: Quarantine = field(default_factory=Quarantine)
 
     def is_due(self, connection: Connection) -> bool:
         return bool(self._due(connection))
@@ -118,7 +118,7 @@ class Upgrade:
     def _inside_with_care(self, connection: Connection, one: OnceAction) -> Outcome | None:
         """Run an action, unless it has ended too much already. What has, leaves a trace before it is tried again."""
         key = f"{log.KEY}{one.name}"
-        with self.care.trying(self.database, connection, ONCE, key) as careful:
+        with self.quarantine.trying(self.database, connection, ONCE, key) as careful:
             why = is_given_up(connection, key, self.database.settings) if careful else None
             connection.commit()
             if why is None:
@@ -243,14 +243,14 @@ class Upgrade:
     def _perform(self, one: OnceAction, session: RunSession) -> str | None:
         """Run the code of an action. Returns what it returned, as text."""
         with reporting(Reporter(self.database, self.clock, f"{log.KEY}{one.name}", not one.work.external)):
-            return perform_action(one.work, one.action, self._run_of(one), Given(session, self.variables))
+            return perform_action(one.work, one.action, self._run_of(one), RunContext(session, self.variables))
 
     def _failed(self, connection: Connection, one: OnceAction, error: Exception, seconds: float) -> Raised:
         """Note that an action has failed, once its view model's `on_exception` knows."""
         raised = Raised(text_of(error), None, seconds, trace_of(error))
         try:
             with CONTAINED, self.database.part(connection), _ended(RunSession(connection)) as session:
-                tell(one.work, None, self._run_of(one), Given(session, self.variables), error, raised.text)
+                tell(one.work, None, self._run_of(one), RunContext(session, self.variables), error, raised.text)
                 session.flush()
         except Exception as second:
             self.database.check_in_transaction(connection)
@@ -259,7 +259,7 @@ class Upgrade:
         return raised
 
     def _run_of(self, one: OnceAction) -> Run:
-        return Run((self.installation, f"once {one.name}"), one.name, None, one.work.lane, 1, trigger="once")
+        return Run((self.installation, f"once {one.name}"), one.name, None, one.work.lane, 1, source="once")
 
     def _reached(self, point: Point, one: OnceAction) -> None:
         self.events.emit(Reached(point, one.name))
@@ -275,12 +275,12 @@ def _ended(session: SomeSession) -> Iterator[SomeSession]:
 
 def upgrade_of(
     database: Database,
-    model: ReadModel,
+    model: ModelInfo,
     installation: uuid.UUID,
     clock: Clock,
     events: Events,
     variables: Mapping[str, Any],
-    care: Care,
+    care: Quarantine,
 ) -> Upgrade | None:
     """What runs once per database of a model; None if nothing does."""
     if not model.once:

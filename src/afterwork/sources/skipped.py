@@ -11,7 +11,7 @@ MOST = 10_000
 """Tickets that are left until a moment. Of more, the ones that wait no longer than others are tried again sooner."""
 
 
-class Left:
+class SkippedTickets:
     """What is left by one server, from any of its threads. `rest` are the queries for all other tickets."""
 
     def __init__(self, tickets: Tickets) -> None:

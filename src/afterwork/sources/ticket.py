@@ -9,53 +9,53 @@ from sqlalchemy import ColumnElement, Connection
 
 from afterwork.clock import Clock
 from afterwork.errors import BatchDisturbed, MalformedExternalId, UnknownWork, shown
-from afterwork.events import TriggerKind
+from afterwork.events import SourceKind
 from afterwork.jobs.outcome import Hindered, Outcome, Raised, Rejected, Succeeded, Superseded, Withdrawn, printable
 from afterwork.jobs.roots import Roots
 from afterwork.jobs.run import Run
 from afterwork.jobs.session import RunSession
-from afterwork.jobs.source import Claim, Due, Found
+from afterwork.jobs.source import Claim, ClaimedWork, Due
 from afterwork.model.contract import MOST_KEEP_MINUTES, receipt_minutes
 from afterwork.model.expiry import expired
 from afterwork.model.external_id import ExternalId, parse
-from afterwork.model.inspection import ReadModel
+from afterwork.model.inspection import ModelInfo
 from afterwork.model.key import key_of
 from afterwork.model.lane import MAIN
 from afterwork.model.lenient_types import NO_UTF_8, Damaged
 from afterwork.model.machine.within import base_of
 from afterwork.model.work import Work
-from afterwork.sources.skipped import Left
+from afterwork.sources.skipped import SkippedTickets
 from afterwork.store import server_abilities
-from afterwork.store.lane_limits import Limits
+from afterwork.store.lane_limits import LaneLimits
 from afterwork.store.routing import ALL, Routing
-from afterwork.store.ticket_order import are_as_claimed
 from afterwork.store.tickets.columns import aware, most_attempts
-from afterwork.store.tickets.statements import Ended, Group, TicketRow, Tickets
+from afterwork.store.tickets.order import are_as_claimed
+from afterwork.store.tickets.statements import DueGroup, EndedTicket, TicketRow, Tickets
 
 NO_TEXT = f"The ticket's {{}} {NO_UTF_8}: {{}}. Write the ticket anew."
 
 
-class TicketTrigger:
+class TicketSource:
     """Looks for tickets that are due, and ends them."""
 
-    name: TriggerKind = "ticket"
+    name: SourceKind = "ticket"
 
     def __init__(
         self,
-        model: ReadModel,
+        model: ModelInfo,
         tickets: Tickets,
         installation: uuid.UUID,
         clock: Clock,
         routing: Routing = ALL,
-        limits: Limits | None = None,
+        limits: LaneLimits | None = None,
     ) -> None:
         self.model = model
         self.tickets = tickets
         self.installation = installation
         self.clock = clock
         self.routing = routing
-        self.limits = limits or Limits()
-        self._left = Left(tickets)
+        self.limits = limits or LaneLimits()
+        self._left = SkippedTickets(tickets)
         self._odd: dict[Any, str] = {}
         """The keys of tickets that can't run in their lane, as the last look has found them, and why."""
         self._roots = Roots()
@@ -82,9 +82,9 @@ class TicketTrigger:
                 moments.append(group.earliest)
         return Due(lanes, min(moments, default=None))
 
-    def claim(self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int) -> Found:
+    def claim(self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int) -> ClaimedWork:
         if not self.routing.serves(lane, self.name):
-            return Found([])
+            return ClaimedWork([])
         if lane == MAIN and (odd := self._odd):
             self._odd = {}
             found = [(self.tickets.row(connection, key), why) for key, why in odd.items()]
@@ -93,14 +93,14 @@ class TicketTrigger:
         rest = self._left.rest
         rows = rest.claim_due(connection, lane, priority, now, most, mode, is_paced)
         if not rows and (hidden := rest.hidden(connection, lane, priority, now, most)):
-            return Found([], moved=False, hidden=[self._claim(row, lane, now) for row in hidden])
+            return ClaimedWork([], moved=False, hidden=[self._claim(row, lane, now) for row in hidden])
         if odd_keys := [(row, NO_TEXT.format("key", row.key)) for row in rows if isinstance(row.key, Damaged)]:
             return self._end_odd(connection, odd_keys, now)
         own = [self._claim(row, lane, now) for row in rows if not self._leaves(connection, row, lane)]
         kept = self._in_their_lane(connection, own)
-        return Found(kept, moved=len(kept) < len(rows))
+        return ClaimedWork(kept, moved=len(kept) < len(rows))
 
-    def _lane(self, group: Group) -> str:
+    def _lane(self, group: DueGroup) -> str:
         """Return the lane of a group. Nothing can be asked for a lane whose name is no text, so its tickets are ended
         in `main`."""
         if isinstance(group.lane, Damaged):
@@ -108,12 +108,12 @@ class TicketTrigger:
             return MAIN
         return group.lane
 
-    def _end_odd(self, connection: Connection, rows: Sequence[tuple[TicketRow, str]], now: datetime) -> Found:
+    def _end_odd(self, connection: Connection, rows: Sequence[tuple[TicketRow, str]], now: datetime) -> ClaimedWork:
         for row, why in rows:
             self.tickets.end_odd(connection, row.key, why, now)
         # The lane and root of a run are for people to read, so any text will do.
         ended = [(self._claim(row, row.lane or MAIN, None).run, Rejected(why)) for row, why in rows]
-        return Found([], moved=True, ended=ended)
+        return ClaimedWork([], moved=True, ended=ended)
 
     # What this server doesn't know is for those that do.
 
@@ -183,14 +183,14 @@ class TicketTrigger:
             row: TicketRow = claim.row
             match outcome:
                 case Succeeded():
-                    ended.append(Ended(row, self.kept_minutes(receipt_minutes(row.keep_minutes), None), None))
+                    ended.append(EndedTicket(row, self.kept_minutes(receipt_minutes(row.keep_minutes), None), None))
                 case Raised(again_after=again_after) if again_after is not None:
                     self.tickets.try_again(connection, row, now + again_after)
                 case Hindered(again_after=again_after):
                     self.tickets.put_off(connection, row, now + again_after)
                 case Raised(text=reason, form=form) | Rejected(reason=reason, form=form):
                     keep = self.kept_minutes(receipt_minutes(row.keep_minutes), reason)
-                    ended.append(Ended(row, keep, printable(reason), form))
+                    ended.append(EndedTicket(row, keep, printable(reason), form))
                 case Superseded() | Withdrawn():
                     pass  # the server that took it over settles it, or somebody has done so by hand
         if len(outcomes) == 1:

@@ -19,23 +19,23 @@ class ColumnType:
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptValue:
     """A value as a column keeps it."""
 
     value: Any
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedValue:
     """A value that a column does not keep, but that a cast would make one of."""
 
 
 @dataclass(frozen=True)
-class Unsure:
+class UncertainValue:
     """A value of which only the database can say what a column keeps."""
 
 
-class Columns(Protocol):
+class StoredColumns(Protocol):
     """What the columns of one kind of database make of values that are stored in them."""
 
     def type_of(self, connection: Connection, table: Table, column: str) -> ColumnType | None:
@@ -44,7 +44,7 @@ class Columns(Protocol):
     def sent(self, bound: Any) -> Any:
         """Return a value that a type has made for the driver, as one that can be compared."""
 
-    def kept(self, kind: ColumnType, sent: Any, there: Any) -> Kept | Refused | Unsure:
+    def kept(self, kind: ColumnType, sent: Any, there: Any) -> KeptValue | RefusedValue | UncertainValue:
         """Tell what a column keeps of a value. `there` is what was sent for the value that is stored now."""
 
     def as_kept(self, kind: ColumnType, value: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -13,7 +13,7 @@ from sqlalchemy.pool import SingletonThreadPool
 
 from afterwork.errors import StateHasChanged, TransactionIsTheRuns, UnsupportedDatabase
 from afterwork.settings import Settings
-from afterwork.store.column_type import Columns
+from afterwork.store.column_type import StoredColumns
 from afterwork.store.own_engine import without_begin
 from afterwork.store.tables import server as servers
 
@@ -78,7 +78,7 @@ class Database(ABC):
     so that each transaction begins where `transaction` says so, and is of the kind that it needs."""
 
     dialect: str
-    columns: Columns
+    columns: StoredColumns
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self.engine = engine

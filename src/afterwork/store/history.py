@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, text, tuple_, update
 
-from afterwork.events import TriggerKind
+from afterwork.events import SourceKind
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.store.tables import minute as minutes
 from afterwork.store.tables import run as runs
@@ -30,7 +30,7 @@ class Key(NamedTuple):
     """What is summed up together."""
 
     work: str
-    trigger: TriggerKind
+    trigger: SourceKind
 
 
 class Cell(NamedTuple):
@@ -120,7 +120,7 @@ class RunRecord:
     ticket: str | None
     work: str
     root_id: str | None
-    trigger: TriggerKind
+    trigger: SourceKind
     server: int
     ended: datetime
     seconds: float

@@ -31,7 +31,7 @@ _PACE = text(
 )
 
 
-class Limits:
+class LaneLimits:
     """What one server knows of the rules of lanes. `declared` are those of its model, `used` the names of all lanes
     that its works name."""
 

@@ -5,12 +5,12 @@ from sqlalchemy.orm import registry
 from afterwork.model.contract import Contract
 from afterwork.store import tables
 
-HIT = "afterwork-hit-"
+MATCH = "afterwork-hit-"
 """What the key of a hit begins with, which tells it from those of tickets."""
 
 
-class Hit:
+class Match:
     """One object that a round of a timer has hit."""
 
 
-HITS = Contract.of(registry().map_imperatively(Hit, tables.hit))
+MATCHES = Contract.of(registry().map_imperatively(Match, tables.hit))

@@ -39,7 +39,7 @@ _ASK_ONE = text(
 
 
 @dataclass(frozen=True)
-class Said:
+class ReportedProgress:
     """How far a run on an object says to be, and when it said so. With `stopping`, it was asked to stop."""
 
     root_id: str | None
@@ -82,7 +82,7 @@ def let_go_on(connection: Connection, tickets: Collection[str]) -> None:
     connection.execute(delete(progress).where(progress.c.ticket.in_(tickets)))
 
 
-def of_hits(connection: Connection) -> dict[str, list[Said]]:
+def of_hits(connection: Connection) -> dict[str, list[ReportedProgress]]:
     """What the runs of hits say that have not ended, by timer."""
     c, h = progress.c, hits.c
     runs = connection.execute(select(c.ticket)).scalars().all()  # few; of hits that wait, there may be many
@@ -92,17 +92,17 @@ def of_hits(connection: Connection) -> dict[str, list[Said]]:
         .where(h.id.in_(runs), h.done.is_(None), h.error.is_(None))
         .order_by(h.execute_earliest, h.id)
     )
-    found: dict[str, list[Said]] = {}
+    found: dict[str, list[ReportedProgress]] = {}
     for timer, *one in connection.execute(said):
-        found.setdefault(timer, []).append(Said(*one))
+        found.setdefault(timer, []).append(ReportedProgress(*one))
     return found
 
 
-def of_tickets(connection: Connection, tickets: Collection[str]) -> dict[str, Said]:
+def of_tickets(connection: Connection, tickets: Collection[str]) -> dict[str, ReportedProgress]:
     """What the runs of these say, by ticket."""
     c = progress.c
     said = select(c.ticket, c.done, c.total, c.at, c.stop).where(c.ticket.in_(tickets))
-    return {ticket: Said(None, *one) for ticket, *one in connection.execute(said)}
+    return {ticket: ReportedProgress(None, *one) for ticket, *one in connection.execute(said)}
 
 
 def prune(connection: Connection, now: datetime, most: int) -> int:

@@ -10,8 +10,8 @@ from sqlalchemy import Sequence as Numbers
 from sqlalchemy.exc import DBAPIError
 
 from afterwork.errors import BadRequest, NotGranted, shown
-from afterwork.model.derivation import Cache, DerivedCache, MachineCache
-from afterwork.model.inspection import ReadModel
+from afterwork.model.derivation import Derivation, MachineDerivation, MemberDerivation
+from afterwork.model.inspection import ModelInfo
 from afterwork.model.machine.declare import declared_machines
 from afterwork.store import tables as own
 
@@ -56,7 +56,7 @@ class Missing:
         return f"GRANT {', '.join(self.privileges)} ON {self.on} TO {self.role}"
 
 
-def of_servers(model: ReadModel) -> Iterator[Need]:
+def of_servers(model: ModelInfo) -> Iterator[Need]:
     """Yield what a role needs that serves a model: all on Afterwork's tables and the tickets, to read what caches may
     read, to write what they calculate; and, for jobs, to change everything."""
     yield from (Need(table, ALL) for table in _own_tables())
@@ -68,7 +68,7 @@ def of_servers(model: ReadModel) -> Iterator[Need]:
         yield from (Need(table, CHANGE, for_jobs=True) for table in model.tables)
 
 
-def of_writers(model: ReadModel) -> Iterator[Need]:
+def of_writers(model: ModelInfo) -> Iterator[Need]:
     """Yield what a role needs, beside its rights on the application's tables, that asks for work and moves machines.
     Who does nothing but write rows needs none of it: triggers write into the journal as their owner."""
     yield Need(own.lease, ("SELECT",))
@@ -119,18 +119,18 @@ def hidden(connection: Connection, tables: Iterable[Table]) -> list[tuple[str, s
     return [(row.name, row.role) for row in connection.execute(_HIDDEN, asked)]
 
 
-def _written_by(cache: Cache) -> Column[Any] | None:
+def _written_by(cache: Derivation) -> Column[Any] | None:
     """Return the column that Afterwork itself writes for a cache; None where only a job knows."""
     match cache:
-        case DerivedCache(column=column):
+        case MemberDerivation(column=column):
             return column
-        case MachineCache(root=root, machine=machine):
+        case MachineDerivation(root=root, machine=machine):
             column = root.columns[machine.member_of(root)]
             return column if isinstance(column, Column) else None
     return None
 
 
-def tables_of(model: ReadModel) -> list[Table]:
+def tables_of(model: ModelInfo) -> list[Table]:
     """Return all tables that a server works with."""
     return [*_own_tables(), model.contract.table, *model.tables]
 

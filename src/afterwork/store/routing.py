@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from afterwork.errors import BadDeclaration, shown
-from afterwork.events import TriggerKind
+from afterwork.events import SourceKind
 from afterwork.settings import Settings
 
 Starts = Literal["tickets", "timers", "caches"]
@@ -14,7 +14,7 @@ Starts = Literal["tickets", "timers", "caches"]
 
 STARTS: tuple[Starts, ...] = get_args(Starts)
 
-_BY: dict[TriggerKind, Starts] = {"ticket": "tickets", "timer": "timers", "cache": "caches", "machine": "caches"}
+_BY: dict[SourceKind, Starts] = {"ticket": "tickets", "timer": "timers", "cache": "caches", "machine": "caches"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Routing:
         """Return whether work runs that starts in a way."""
         return not self.only or start in self.only
 
-    def serves(self, lane: str, kind: TriggerKind) -> bool:
+    def serves(self, lane: str, kind: SourceKind) -> bool:
         """Return whether work of a lane runs, if it was started by such a trigger."""
         is_served = lane in self.lanes if self.lanes is not None else lane not in self.except_lanes
         return is_served and self.does(_BY.get(kind, "tickets"))

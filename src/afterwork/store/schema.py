@@ -13,7 +13,7 @@ from afterwork.model.contract import Contract
 from afterwork.model.lane import MAIN, PARALLEL
 from afterwork.store import tables
 from afterwork.store.database import Database
-from afterwork.store.matches import HITS
+from afterwork.store.matches import MATCHES
 from afterwork.store.postgresql.sleep import create_wake_function
 from afterwork.store.tickets.columns import former_indexes, indexes
 
@@ -130,7 +130,7 @@ def _steps(database: Database, connection: Connection, contract: Contract, found
         for index in _missing_own(database, connection):
             connection.execute(CreateIndex(index))
             yield f"index {index.name} created"
-    for one in (contract, HITS):
+    for one in (contract, MATCHES):
         _drop_former_indexes(connection, one)
         for index in _missing(database, connection, one):
             connection.execute(CreateIndex(index))

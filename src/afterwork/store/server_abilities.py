@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection, select, update
 
-from afterwork.events import TriggerKind
+from afterwork.events import SourceKind
 from afterwork.language.syntax.spelling import folded
 from afterwork.store.routing import Routing
 from afterwork.store.tables import server as servers
@@ -16,7 +16,7 @@ def said(works: Iterable[str], routing: Routing) -> Mapping[str, str]:
     return {"knows": json.dumps(sorted({folded(name) for name in works})), "serves": routing.written()}
 
 
-def somebody_runs(connection: Connection, work: str, lane: str | None, kind: TriggerKind) -> bool:
+def somebody_runs(connection: Connection, work: str, lane: str | None, kind: SourceKind) -> bool:
     """Return whether a server is there that knows a work and serves its lane; any lane, if None."""
     c = servers.c
     knows = c.knows.contains(json.dumps(folded(work)), autoescape=True)

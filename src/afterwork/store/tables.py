@@ -74,7 +74,7 @@ pace = Table(
     Column("per", Float, nullable=False),
     Column("starts", Text, nullable=False),
 )
-"""How many runs of a lane may begin in how many seconds, and when the last ones began, as `store/lane_rate.py` writes it."""
+"""How many runs of a lane may begin in how many seconds, and when the last began, as `store/lane_rate.py` writes it."""
 
 lease = Table(
     "afterwork_lease",

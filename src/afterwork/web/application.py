@@ -20,7 +20,7 @@ from afterwork.web.access import Access
 from afterwork.web.api import api
 from afterwork.web.gate import Gate, path_of
 from afterwork.web.live import Live
-from afterwork.web.page import Act, Page
+from afterwork.web.page import Page, PageAct
 from afterwork.web.pages import caches, lanes, machines, model, overview, tickets, timers
 from afterwork.web.probes import probe_routes
 from afterwork.web.render import STATIC, environment
@@ -37,7 +37,7 @@ PAGES: tuple[Page, ...] = (
     *lanes.PAGES,
     *model.PAGES,
 )
-ACTS: tuple[Act, ...] = (*tickets.ACTS, *timers.ACTS, *caches.ACTS, *lanes.ACTS)
+ACTS: tuple[PageAct, ...] = (*tickets.ACTS, *timers.ACTS, *caches.ACTS, *lanes.ACTS)
 
 
 def application(app: Afterwork, engine: Engine, access: Access) -> Starlette:

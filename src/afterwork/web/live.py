@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from afterwork.errors import AfterworkError
-from afterwork.web.page import Shown
+from afterwork.web.page import PageContent
 from afterwork.web.render import FRAGMENT, page_text
 from afterwork.web.site import Site
 
@@ -34,14 +34,14 @@ class Live:
     site: Site
     _open: set[object] = field(default_factory=set)
 
-    def stream(self, request: Request, show: Callable[[], Shown]) -> Response:
+    def stream(self, request: Request, show: Callable[[], PageContent]) -> Response:
         """The main part of a page, sent now and whenever it has changed."""
         if len(self._open) >= MOST:
             return PlainTextResponse("Too many look at once.", 503, {"retry-after": "30"})
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(self._events(request, show), media_type="text/event-stream", headers=headers)
 
-    async def _events(self, request: Request, show: Callable[[], Shown]) -> AsyncIterator[str]:
+    async def _events(self, request: Request, show: Callable[[], PageContent]) -> AsyncIterator[str]:
         every = _seconds(request.query_params.get("every", ""))
         stopping = request.scope.get(STOPPING) or asyncio.Event()
         mark, sent = object(), ""
@@ -56,7 +56,7 @@ class Live:
         finally:
             self._open.discard(mark)
 
-    def _event(self, request: Request, show: Callable[[], Shown]) -> str:
+    def _event(self, request: Request, show: Callable[[], PageContent]) -> str:
         try:
             shown = show()
         except (AfterworkError, SQLAlchemyError):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Entry:
+class MenuEntry:
     """One kind of thing in the menu. `key` goes there from the keyboard."""
 
     name: str
@@ -13,11 +13,11 @@ class Entry:
 
 
 MENU = (
-    Entry("Overview", "/", "o"),
-    Entry("Tickets", "/tickets", "t"),
-    Entry("Timers", "/timers", "i"),
-    Entry("Caches", "/caches", "c"),
-    Entry("Machines", "/machines", "m"),
-    Entry("Lanes", "/lanes", "l"),
-    Entry("Model", "/model", "d"),
+    MenuEntry("Overview", "/", "o"),
+    MenuEntry("Tickets", "/tickets", "t"),
+    MenuEntry("Timers", "/timers", "i"),
+    MenuEntry("Caches", "/caches", "c"),
+    MenuEntry("Machines", "/machines", "m"),
+    MenuEntry("Lanes", "/lanes", "l"),
+    MenuEntry("Model", "/model", "d"),
 )

@@ -27,11 +27,13 @@ def metrics(app: Afterwork, engine: Engine) -> bytes:
     """All metrics of one database, in Prometheus' text format. Raises `NotInstalled` or `WrongSchema`."""
     insight = app.insight(engine)
     registry = CollectorRegistry()
-    registry.register(Reading([*_of_moment(insight.gauges()), *_of_runs(insight.totals()), *_of_process(engine)]))
+    registry.register(
+        MetricsCollector([*_of_moment(insight.gauges()), *_of_runs(insight.totals()), *_of_process(engine)])
+    )
     return generate_latest(registry)
 
 
-class Reading:
+class MetricsCollector:
     """What was read once, as a collector."""
 
     def __init__(self, found: list[Metric]) -> None:

@@ -11,7 +11,7 @@ from afterwork.web.site import Site
 
 
 @dataclass(frozen=True)
-class Shown:
+class PageContent:
     """What a page shows: a template, and what that is given."""
 
     template: str
@@ -24,7 +24,7 @@ class Page:
     `BadRequest` means that there is no such thing."""
 
     path: str
-    show: Callable[[Site, Request], Shown]
+    show: Callable[[Site, Request], PageContent]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Act:
+class PageAct:
     """Something that can be done, by a form that is sent to a path such as `/tickets/retry`. `do` returns what was
     done, in words; it may raise any `AfterworkError`. Then the visitor is back where the form was."""
 

@@ -13,7 +13,7 @@ from afterwork.web import csrf
 from afterwork.web.gate import identity_of
 from afterwork.web.live import Live
 from afterwork.web.login import local_path
-from afterwork.web.page import Act, Asked, Page
+from afterwork.web.page import Asked, Page, PageAct
 from afterwork.web.render import render
 from afterwork.web.site import Site
 
@@ -40,7 +40,7 @@ def page_route(site: Site, live: Live, page: Page) -> Route:
     return Route(page.path, endpoint, methods=["GET"])
 
 
-def act_route(site: Site, act: Act) -> Route:
+def act_route(site: Site, act: PageAct) -> Route:
     """The route of an act. It leads back to the page with the form, where stands what was done."""
 
     async def endpoint(request: Request) -> Response:
@@ -55,7 +55,7 @@ def act_route(site: Site, act: Act) -> Route:
     return Route(act.path, endpoint, methods=["POST"])
 
 
-def _outcome(site: Site, act: Act, asked: Asked) -> tuple[str, str]:
+def _outcome(site: Site, act: PageAct, asked: Asked) -> tuple[str, str]:
     """What was done, or why nothing was."""
     try:
         return act.do(site, asked), ""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Have the tables that derivations read captured, and prove that no change was missed."""

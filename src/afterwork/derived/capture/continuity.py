@@ -13,7 +13,7 @@ from afterwork.store.database import Database
 
 
 @dataclass(frozen=True)
-class Continuity:
+class ContinuityProof:
     """Sees, of all captured tables of a database, whether changes may have been missed."""
 
     database: Database

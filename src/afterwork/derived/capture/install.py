@@ -8,8 +8,16 @@ from typing import Any
 from sqlalchemy import Connection, Table, update
 
 from afterwork.store.journal import tables as own
-from afterwork.store.journal.capture import Capture, Made, Plan, Watched, capture_on, known_on, watchable
-from afterwork.store.journal.continuity import Interruption, Marks, Shown, is_restored, reasons
+from afterwork.store.journal.capture import (
+    Capture,
+    CaptureDefinition,
+    CapturedTable,
+    CapturePlan,
+    capture_on,
+    known_on,
+    watchable,
+)
+from afterwork.store.journal.continuity import CatalogState, Interruption, Marks, is_restored, reasons
 
 LEFT = "they are captured no more"
 OLDER = "an older Afterwork has captured them"
@@ -44,15 +52,15 @@ def look(connection: Connection) -> list[Interruption]:
     Each is told once: what they look like now is remembered, within the transaction that is open."""
     capture, known = capture_on(connection), known_on(connection)
     shown = capture.shown()
-    missed = (_interruption(one, shown.get(one.id, Shown())) for one in known.values() if one.marks is not None)
+    missed = (_interruption(one, shown.get(one.id, CatalogState())) for one in known.values() if one.marks is not None)
     found = [one for one in missed if one is not None]
     shown = capture.settle(shown) if found else shown
     for watched in known.values():
-        _remember(connection, watched, shown.get(watched.id, Shown()))
+        _remember(connection, watched, shown.get(watched.id, CatalogState()))
     return found
 
 
-def _interruption(watched: Watched, shown: Shown) -> Interruption | None:
+def _interruption(watched: CapturedTable, shown: CatalogState) -> Interruption | None:
     """What has happened to a captured table since it was looked at last; None if nothing of interest."""
     before = watched.marks or {}
     found = reasons(before, shown.marks)
@@ -61,7 +69,7 @@ def _interruption(watched: Watched, shown: Shown) -> Interruption | None:
     return Interruption(watched.id, watched.name, found, shown.faults, is_restored(before, shown.marks))
 
 
-def _remember(connection: Connection, watched: Watched, shown: Shown) -> None:
+def _remember(connection: Connection, watched: CapturedTable, shown: CatalogState) -> None:
     if watched.made is None or (watched.marks, watched.fingerprint) == (shown.marks, shown.fingerprint):
         return
     values = {"marks": _written(shown.marks), "fingerprint": shown.fingerprint}
@@ -76,8 +84,8 @@ class _Installing:
     application: str
     lines: list[str] = field(default_factory=list)
     gaps: dict[int, Interruption] = field(default_factory=dict)
-    known: dict[str, Watched] = field(default_factory=dict)
-    shown: dict[int, Shown] = field(default_factory=dict)
+    known: dict[str, CapturedTable] = field(default_factory=dict)
+    shown: dict[int, CatalogState] = field(default_factory=dict)
 
     def install(self, tables: Sequence[Table]) -> Installed:
         """Do all of it, in order."""
@@ -92,11 +100,11 @@ class _Installing:
         self._remember()
         return Installed(tuple(self.lines), tuple(self.gaps.values()))
 
-    def _look(self, tables: Iterable[Watched]) -> None:
+    def _look(self, tables: Iterable[CapturedTable]) -> None:
         """See whether changes have been missed, whoever wants the tables."""
         found = self.capture.shown()
         for watched in tables:
-            self.shown[watched.id] = shown = found.get(watched.id, Shown())
+            self.shown[watched.id] = shown = found.get(watched.id, CatalogState())
             if watched.made is None:
                 continue
             if watched.marks is None:
@@ -104,13 +112,13 @@ class _Installing:
             elif (missed := _interruption(watched, shown)) is not None:
                 self.gaps[watched.id] = missed
 
-    def _miss(self, watched: Watched, reasons: tuple[str, ...]) -> None:
+    def _miss(self, watched: CapturedTable, reasons: tuple[str, ...]) -> None:
         self.gaps.setdefault(watched.id, Interruption(watched.id, watched.name, reasons))
 
     def _see_to(self, table: Table) -> bool:
         """Have a table captured. False if there is no such table."""
         known = self.known.get(table.fullname)
-        before = known or Watched(max((one.id for one in self.known.values()), default=0) + 1, table.fullname)
+        before = known or CapturedTable(max((one.id for one in self.known.values()), default=0) + 1, table.fullname)
         plan = self._plan(before, table)
         if plan is None:
             return False
@@ -120,10 +128,10 @@ class _Installing:
             self._make(before, table, is_new=known is None)
         return True
 
-    def _plan(self, watched: Watched, table: Table) -> Plan | None:
-        return self.capture.plan(watched, self.application, table, self.shown.get(watched.id, Shown()))
+    def _plan(self, watched: CapturedTable, table: Table) -> CapturePlan | None:
+        return self.capture.plan(watched, self.application, table, self.shown.get(watched.id, CatalogState()))
 
-    def _make(self, before: Watched, table: Table, *, is_new: bool) -> None:
+    def _make(self, before: CapturedTable, table: Table, *, is_new: bool) -> None:
         """Make what is to be there, as it is needed once nobody else is at the table."""
         self.capture.lock(before, table)
         self._look([before])
@@ -133,10 +141,14 @@ class _Installing:
             self._miss(before, found)
         self.lines.append(f"changes of {table.fullname} {_done_to(plan, self.gaps.get(before.id))}")
         self.lines += [f"changes of {table.fullname}: {limit}" for limit in plan.shown.limits]
-        self._write(before, replace(plan.watched, made=Made(plan.columns, plan.definition), marks=None), is_new=is_new)
+        self._write(
+            before,
+            replace(plan.watched, made=CaptureDefinition(plan.columns, plan.definition), marks=None),
+            is_new=is_new,
+        )
         self.capture.make(plan)
 
-    def _leave(self, watched: Watched) -> None:
+    def _leave(self, watched: CapturedTable) -> None:
         """Capture no more for this application what it does not want, or what is not there."""
         rest = watched.wanted_by_others(self.application)
         if watched.made is None or (rest.wanted and rest == watched):
@@ -151,7 +163,7 @@ class _Installing:
         self.lines.append(f"changes of {watched.name} captured no more")
         self._miss(watched, (LEFT,))
 
-    def _write(self, before: Watched, after: Watched, *, is_new: bool = False) -> None:
+    def _write(self, before: CapturedTable, after: CapturedTable, *, is_new: bool = False) -> None:
         if after == before and not is_new:
             return
         self.known[after.name] = after
@@ -165,13 +177,13 @@ class _Installing:
         """Remember what the tables look like: those that were made just now as they are, all others as they were when
         they were compared."""
         made = [one for one in self.known.values() if one.made is not None and one.marks is None]
-        found: Mapping[int, Shown] = self.capture.settle(self.capture.shown()) if made else {}
+        found: Mapping[int, CatalogState] = self.capture.settle(self.capture.shown()) if made else {}
         for watched in self.known.values():
             now = found if watched in made else self.shown
-            _remember(self.capture.connection, watched, now.get(watched.id, Shown()))
+            _remember(self.capture.connection, watched, now.get(watched.id, CatalogState()))
 
 
-def _row(watched: Watched) -> dict[str, Any]:
+def _row(watched: CapturedTable) -> dict[str, Any]:
     return {
         "columns": json.dumps(watched.columns, ensure_ascii=False),
         "valued": json.dumps(watched.valued, ensure_ascii=False),
@@ -187,7 +199,7 @@ def _written(marks: Marks) -> str:
     return json.dumps(marks, ensure_ascii=False)
 
 
-def _done_to(plan: Plan, gap: Interruption | None) -> str:
+def _done_to(plan: CapturePlan, gap: Interruption | None) -> str:
     if plan.watched.made is None:
         return "captured"
     return f"captured anew: {gap.why if gap else 'the model or Afterwork has changed'}"

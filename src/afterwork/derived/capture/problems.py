@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Table
 
-from afterwork.store.journal.capture import Plan, Watched, capture_on, known_on, watchable
-from afterwork.store.journal.continuity import Shown, reasons
+from afterwork.store.journal.capture import CapturedTable, CapturePlan, capture_on, known_on, watchable
+from afterwork.store.journal.continuity import CatalogState, reasons
 
 INSTALL_AGAIN = "Install again, with app.install(engine) or: afterwork install MODULE:APP --database URL"
 NOT_CAPTURED = (
@@ -20,7 +20,7 @@ SEEN_TO = (
 
 
 @dataclass(frozen=True)
-class Problem:
+class CaptureProblem:
     """What is wrong with the capture of a table, and what to do."""
 
     table: str
@@ -28,20 +28,20 @@ class Problem:
     advice: str
 
 
-def problems(connection: Connection, application: str, tables: Sequence[Table]) -> list[Problem]:
+def problems(connection: Connection, application: str, tables: Sequence[Table]) -> list[CaptureProblem]:
     """What is wrong with the capture of these tables. [] if every change of them is written down."""
     capture, known = capture_on(connection), known_on(connection)
     shown = capture.shown()
     found = []
     for table in watchable(tables):
-        watched = known.get(table.fullname, Watched(0, table.fullname))
-        now = shown.get(watched.id, Shown())
+        watched = known.get(table.fullname, CapturedTable(0, table.fullname))
+        now = shown.get(watched.id, CatalogState())
         plan = capture.plan(watched, application, table, now)
-        found += [Problem(table.fullname, what, advice) for what, advice in _problems(watched, plan, now)]
+        found += [CaptureProblem(table.fullname, what, advice) for what, advice in _problems(watched, plan, now)]
     return found
 
 
-def _problems(watched: Watched, plan: Plan | None, shown: Shown) -> Iterator[tuple[str, str]]:
+def _problems(watched: CapturedTable, plan: CapturePlan | None, shown: CatalogState) -> Iterator[tuple[str, str]]:
     if plan is None:
         if watched.made is not None:
             yield "is gone or has another name", "Bring it back, or install again without it"

@@ -63,7 +63,7 @@ def make_good(database: Database, connection: Connection, gaps: Sequence[Interru
         return
     of_each: dict[int, list[Interruption]] = defaultdict(list)
     for gap in gaps:
-        found = made_of(connection, gap.watch)
+        found = made_of(connection, gap.table_id)
         for number in found:
             of_each[number].append(gap)
         names = again(database, connection, found, now)

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Calculate derived values, in Python or in SQL, and store what is new."""

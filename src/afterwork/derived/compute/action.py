@@ -18,23 +18,23 @@ from sqlalchemy.orm import Mapper
 from afterwork.boundary import CONTAINED
 from afterwork.clock import telling_time
 from afterwork.derived.cause import Cause, written
-from afterwork.derived.compute.root_visibility import Itself, Sight
-from afterwork.derived.compute.store import Storer, pause_after
+from afterwork.derived.compute.root_visibility import RootReads, RootVisibility
+from afterwork.derived.compute.store import ResultStore, pause_after
 from afterwork.derived.manifest.manifest_store import digest
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.matching.matcher import Matcher
-from afterwork.derived.queue.due import Batch, Claimed, Mark
-from afterwork.derived.queue.registry import Definition
-from afterwork.derived.queue.rows import Left
+from afterwork.derived.queue.due import ClaimedBatch, ClaimedCache, DueMark
+from afterwork.derived.queue.registry import RegisteredDerivation
+from afterwork.derived.queue.rows import RunResult
 from afterwork.derived.tracking.active_recorder import untracked
 from afterwork.derived.tracking.recorder import Recorder
 from afterwork.errors import LaneTaken
 from afterwork.jobs.outcome import Raised, text_of, trace_of
-from afterwork.jobs.perform import Given, perform, tell
+from afterwork.jobs.perform import RunContext, perform, tell
 from afterwork.jobs.roots import Roots
 from afterwork.jobs.run import Run, running
 from afterwork.jobs.session import RunSession
-from afterwork.model.derivation import DerivedCache, MachineCache, ViewModelCache
+from afterwork.model.derivation import MachineDerivation, MemberDerivation, ViewModelDerivation
 from afterwork.model.external_id import parse
 from afterwork.model.machine.chart import Play
 from afterwork.model.work import ViewModelWork
@@ -46,24 +46,24 @@ class Attempt:
     """One attempt to run a view model on one object: what it has seen and read so far; of the object `itself`, too.
     `is_loaded` says that the object can be loaded, as far as is known."""
 
-    definition: Definition
-    batch: Batch
+    derivation: RegisteredDerivation
+    batch: ClaimedBatch
     run: Run
     now: datetime
     snapshot: Any = None
     recorder: Recorder | None = None
-    itself: Reads = field(default_factory=Reads)
+    root_reads: Reads = field(default_factory=Reads)
     is_loaded: bool = True
     began: float = field(default_factory=time.perf_counter)
 
     @property
-    def claimed(self) -> Claimed:
+    def claimed(self) -> ClaimedCache:
         return self.batch.caches[0]
 
     @property
-    def cache(self) -> ViewModelCache | MachineCache:
-        assert not isinstance(self.definition.cache, DerivedCache)
-        return self.definition.cache
+    def cache(self) -> ViewModelDerivation | MachineDerivation:
+        assert not isinstance(self.derivation.declaration, MemberDerivation)
+        return self.derivation.declaration
 
     @property
     def seconds(self) -> float:
@@ -73,20 +73,20 @@ class Attempt:
     @property
     def reads(self) -> Reads:
         found = Reads() if self.recorder is None else self.recorder.reads()
-        found.add(self.itself)
+        found.add(self.root_reads)
         return found
 
 
 @dataclass(frozen=True)
-class Renewer:
+class ActionRunner:
     """Runs view models, each on one object."""
 
     matcher: Matcher
-    storer: Storer
+    result_store: ResultStore
     classes: Mapping[str, Mapper[Any]]
     roots: Roots
     recorder: Callable[[RunSession], Recorder]
-    itself: Callable[[Definition], Itself]
+    root_reads_of: Callable[[RegisteredDerivation], RootReads]
 
     def renew(self, connection: Connection, attempt: Attempt) -> Raised | None:
         """Run the one cache of a batch. Returns what its code raised, once that is written down.
@@ -101,44 +101,48 @@ class Renewer:
                 raise
             return self._fail(connection, attempt, error)
         if tokens is not None:
-            self.matcher.shapes.load(connection)
-            self.storer.learn(connection, attempt.definition, tokens)
+            self.matcher.patterns.load(connection)
+            self.result_store.learn(connection, attempt.derivation, tokens)
             if self.matcher.database.dialect == "postgresql":
                 self.check(connection, attempt.batch.claim)
         return None
 
     def check(self, connection: Connection, claim: str) -> None:
         """After the commit of a run: see whether something has changed while it ran, and end its claim."""
-        learned: list[tuple[Definition, set[int]]] = []
+        learned: list[tuple[RegisteredDerivation, set[int]]] = []
         with self.matcher.database.transaction(connection, self.matcher.entries.to_end):
-            finished = self.matcher.dues.finish(connection, claim)
+            finished = self.matcher.due_queue.finish(connection, claim)
             if finished:
-                self.matcher.shapes.load(connection)  # the run may have been another server's
+                self.matcher.patterns.load(connection)  # the run may have been another server's
             for stored in finished:
-                seen = self.matcher.heads.seen(connection, stored.cache)
-                tokens = set(self.matcher.manifests.tokens(connection, [stored.cache]).get(stored.cache, ()))
-                stale = self.storer.born_stale(connection, seen.snapshot, {stored.cache: tokens}, seen.own)
-                definition = self.matcher.definitions.by_id.get(stored.definition)
+                seen = self.matcher.cache_rows.seen(connection, stored.cache)
+                tokens = set(self.matcher.manifest_store.read_keys(connection, [stored.cache]).get(stored.cache, ()))
+                stale = self.result_store.born_stale(connection, seen.snapshot, {stored.cache: tokens}, seen.own)
+                definition = self.matcher.registry.by_id.get(stored.definition)
                 if definition is None:  # a server with another model has left it
-                    mark = Mark(
-                        stored.cache, stored.definition, now := self.storer.clock.now(), now, written(Cause("new"))
+                    mark = DueMark(
+                        stored.cache,
+                        stored.definition,
+                        now := self.result_store.clock.now(),
+                        now,
+                        written(Cause("new")),
                     )
-                    self.matcher.dues.mark(connection, [mark])
+                    self.matcher.due_queue.mark(connection, [mark])
                 else:
                     why = stale.get(stored.cache, stored.marked)
                     self._go_on(connection, definition, stored.cache, why, stored.until)
                     learned.append((definition, tokens))
         for definition, tokens in learned:
-            self.storer.learn(connection, definition, tokens)
+            self.result_store.learn(connection, definition, tokens)
 
-    def never_run(self, connection: Connection, definition: Definition, claimed: Claimed) -> Reads:
+    def never_run(self, connection: Connection, definition: RegisteredDerivation, claimed: ClaimedCache) -> Reads:
         """Return why a cache that could never run is to be tried again: its object has changed."""
         root = parse(claimed.root, self.classes)
         with self._session(connection) as session:
             recorder = self.recorder(session)
             recorder.not_loaded(root.mapper, root.key)
             reads = recorder.reads()
-            self.itself(definition).add(reads, root.key, connection)
+            self.root_reads_of(definition).add(reads, root.key, connection)
         return reads
 
     def _transaction(self, connection: Connection, attempt: Attempt) -> set[int] | None:
@@ -152,39 +156,39 @@ class Renewer:
             if not self._perform(connection, attempt) and self._is_gone(connection, attempt):
                 return None
             reads = attempt.reads
-            tokens = self.matcher.shapes.tokens_within(connection, reads)
+            tokens = self.matcher.patterns.read_keys_within(connection, reads)
             seen, own = self.matcher.entries.seen_by_writer(connection, attempt.snapshot)
             self._leave(connection, attempt, seen, own, tokens, None)
             if self.matcher.database.dialect == "postgresql":
-                self.matcher.dues.stored(connection, attempt.batch, reads.due)
+                self.matcher.due_queue.stored(connection, attempt.batch, reads.due)
             else:  # nobody can have changed anything meanwhile
-                self.matcher.dues.end(connection, attempt.batch, [attempt.claimed.cache])
-                self._go_on(connection, attempt.definition, attempt.claimed.cache, None, reads.due)
-            self.matcher.reached("before commit", attempt.definition.name)
-        self.matcher.reached("after commit", attempt.definition.name)
+                self.matcher.due_queue.end(connection, attempt.batch, [attempt.claimed.cache])
+                self._go_on(connection, attempt.derivation, attempt.claimed.cache, None, reads.due)
+            self.matcher.reached("before commit", attempt.derivation.name)
+        self.matcher.reached("after commit", attempt.derivation.name)
         return tokens
 
     def _is_gone(self, connection: Connection, attempt: Attempt) -> bool:
         """Whether an object that was not seen is gone. Its cache is, then. Of one that is hidden, it rests."""
-        key = attempt.definition.key_of(attempt.claimed.root)
-        if attempt.definition.objects.there(connection, [key]):
+        key = attempt.derivation.key_of(attempt.claimed.root)
+        if attempt.derivation.objects.there(connection, [key]):
             return False
-        self.matcher.heads.drop(connection, [attempt.claimed.cache])
+        self.matcher.cache_rows.drop(connection, [attempt.claimed.cache])
         return True
 
     def _perform(self, connection: Connection, attempt: Attempt) -> bool:
         with self._session(connection) as session:
-            sight = Sight(session, self.roots.is_plain)
+            sight = RootVisibility(session, self.roots.is_plain)
             attempt.recorder = self.recorder(session)
             obj = self._loaded(attempt, session)
-            key = attempt.definition.key_of(attempt.claimed.root)
-            self.itself(attempt.definition).add(attempt.itself, key, connection, sight)
+            key = attempt.derivation.key_of(attempt.claimed.root)
+            self.root_reads_of(attempt.derivation).add(attempt.root_reads, key, connection, sight)
             if obj is None:
                 return False
-            with telling_time(self.storer.clock), attempt.recorder.recording():
-                _act(attempt, obj, Given(session), attempt.recorder)
+            with telling_time(self.result_store.clock), attempt.recorder.recording():
+                _act(attempt, obj, RunContext(session), attempt.recorder)
             session.flush()
-        self.matcher.reached("ran", attempt.definition.name)
+        self.matcher.reached("ran", attempt.derivation.name)
         return True
 
     def _loaded(self, attempt: Attempt, session: RunSession) -> object | None:
@@ -197,29 +201,34 @@ class Renewer:
             attempt.is_loaded = False
             if attempt.recorder is not None:
                 attempt.recorder.not_loaded(root.mapper, root.key)
-            self.itself(attempt.definition).add(attempt.itself, root.key, session.connection())
+            self.root_reads_of(attempt.derivation).add(attempt.root_reads, root.key, session.connection())
             raise
 
     def _leave(
         self, connection: Connection, attempt: Attempt, seen: Any, own: int | None, tokens: set[int], raised: str | None
     ) -> None:
         claimed, number = attempt.claimed, digest(tokens)
-        self.matcher.heads.ran(
-            connection, [Left.of_run(claimed, seen, own, number, attempt.now, attempt.seconds, raised)]
+        self.matcher.cache_rows.ran(
+            connection, [RunResult.of_run(claimed, seen, own, number, attempt.now, attempt.seconds, raised)]
         )
         if number != claimed.digest:
-            self.matcher.manifests.save(connection, {claimed.cache: tokens})
+            self.matcher.manifest_store.save(connection, {claimed.cache: tokens})
 
     def _go_on(
-        self, connection: Connection, definition: Definition, cache: int, stale: str | None, until: datetime | None
+        self,
+        connection: Connection,
+        definition: RegisteredDerivation,
+        cache: int,
+        stale: str | None,
+        until: datetime | None,
     ) -> None:
-        marks = self.storer.next_marks(definition, cache, stale, until)
-        self.matcher.dues.mark(connection, marks)
+        marks = self.result_store.next_marks(definition, cache, stale, until)
+        self.matcher.due_queue.mark(connection, marks)
 
     def _fail(self, connection: Connection, attempt: Attempt, error: Exception) -> Raised:
         """After the rollback: tell the view model, and write what it had read, so that changes of that run it again."""
         raised = Raised(text_of(error), None, attempt.seconds, trace_of(error))
-        tokens = self.storer.tokens(connection, attempt.definition, attempt.reads)
+        tokens = self.result_store.read_keys(connection, attempt.derivation, attempt.reads)
         try:
             with CONTAINED:
                 self._write_failure(connection, attempt, tokens, raised, error if attempt.is_loaded else None)
@@ -233,25 +242,27 @@ class Renewer:
     def _write_failure(
         self, connection: Connection, attempt: Attempt, tokens: set[int], raised: Raised, telling: Exception | None
     ) -> None:
-        claimed, definition = attempt.claimed, attempt.definition
+        claimed, definition = attempt.claimed, attempt.derivation
         with self.matcher.database.transaction(connection, self.matcher.entries.to_end):
             if telling is not None:
                 self._tell(connection, attempt, telling, raised.text)
-            if not self.matcher.dues.end(connection, attempt.batch, [claimed.cache]):
+            if not self.matcher.due_queue.end(connection, attempt.batch, [claimed.cache]):
                 return
             self._leave(connection, attempt, attempt.snapshot, None, tokens, raised.text)
-            stale = self.storer.born_stale(connection, attempt.snapshot, {claimed.cache: tokens})
+            stale = self.result_store.born_stale(connection, attempt.snapshot, {claimed.cache: tokens})
             later = attempt.now + pause_after(claimed.attempts)
             until = attempt.reads.due
             again = attempt.now if stale else later if until is None else min(later, until)
-            mark = Mark(claimed.cache, definition.id, again, attempt.now, claimed.cause, attempts=claimed.attempts + 1)
-            self.matcher.dues.mark(connection, [mark])
+            mark = DueMark(
+                claimed.cache, definition.id, again, attempt.now, claimed.cause, attempts=claimed.attempts + 1
+            )
+            self.matcher.due_queue.mark(connection, [mark])
 
     def _tell(self, connection: Connection, attempt: Attempt, error: Exception, text: str) -> None:
         with self._session(connection) as session:
             obj = self._loaded(attempt, session)
-            if obj is not None and isinstance(attempt.cache, ViewModelCache):
-                tell(_work(attempt.cache), obj, attempt.run, Given(session), error, text)
+            if obj is not None and isinstance(attempt.cache, ViewModelDerivation):
+                tell(_work(attempt.cache), obj, attempt.run, RunContext(session), error, text)
                 session.flush()
 
     @contextmanager
@@ -263,11 +274,11 @@ class Renewer:
             session.end()
 
 
-def _act(attempt: Attempt, obj: object, given: Given, recorder: Recorder) -> None:
+def _act(attempt: Attempt, obj: object, given: RunContext, recorder: Recorder) -> None:
     match attempt.cache:
-        case ViewModelCache() as cache:
+        case ViewModelDerivation() as cache:
             perform(_work(cache), obj, attempt.run, given)
-        case MachineCache(machine=machine):
+        case MachineDerivation(machine=machine):
             with running(attempt.run):
                 play = Play(machine, obj, moving=untracked)
                 play.go_on()
@@ -275,5 +286,5 @@ def _act(attempt: Attempt, obj: object, given: Given, recorder: Recorder) -> Non
                 play.enabled()
 
 
-def _work(cache: ViewModelCache) -> ViewModelWork:
+def _work(cache: ViewModelDerivation) -> ViewModelWork:
     return ViewModelWork(cache.name, cache.root.class_, cache.view_model)

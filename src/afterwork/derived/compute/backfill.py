@@ -11,18 +11,18 @@ from sqlalchemy import Connection, func, select, update
 
 from afterwork.derived.cause import Cause, read_cause
 from afterwork.derived.matching.matcher import Matcher
-from afterwork.derived.queue.registry import Definition, after_all_runs
+from afterwork.derived.queue.registry import RegisteredDerivation, after_all_runs
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import definition as definitions
 from afterwork.derived.tables import due as dues
 from afterwork.derived.tracking.unfound_rows import missed
-from afterwork.store.journal.key_walk import Walk
+from afterwork.store.journal.key_walk import KeyWalk
 
 CHUNK = 1000
 
 
 @dataclass(frozen=True)
-class Filler:
+class Backfill:
     """Adds the caches of objects that were there before."""
 
     matcher: Matcher
@@ -31,13 +31,13 @@ class Filler:
         """Begin to fill each cache that is new, or whose code is not the one that its values come from."""
         c = definitions.c
         known = {row.id: row for row in connection.execute(select(c.id, c.checksum, c.root_watch))}
-        for definition in self.matcher.definitions:
-            checksum, watch = definition.cache.checksum, definition.watch.id
+        for definition in self.matcher.registry:
+            checksum, watch = definition.declaration.checksum, definition.table.id
             if known[definition.id].root_watch != watch:
                 connection.execute(update(definitions).where(c.id == definition.id).values(root_watch=watch))
             if known[definition.id].checksum == checksum:
-                if self.matcher.heads.forget_unnamed(connection, definition):
-                    self.matcher.definitions.look_through(connection, definition)  # by newer code, they may have one
+                if self.matcher.cache_rows.forget_unnamed(connection, definition):
+                    self.matcher.registry.look_through(connection, definition)  # by newer code, they may have one
                 continue
             total = connection.execute(
                 select(func.count()).select_from(definition.objects.keys.subquery())
@@ -49,11 +49,11 @@ class Filler:
                 other = update(definitions).where(c.id == definition.id, c.checksum.is_distinct_from(checksum))
                 start = other.values(checksum=checksum, codes=c.codes + 1, began=began, total=total, gap=None)
                 if connection.execute(start.values(next_root=None, filled=False, done=0)).rowcount:
-                    self.matcher.dues.release_all(connection, definition.id)
-        self.matcher.definitions.load(connection)
+                    self.matcher.due_queue.release_all(connection, definition.id)
+        self.matcher.registry.load(connection)
         connection.commit()
 
-    def step(self, connection: Connection, definition: Definition, now: datetime) -> bool:
+    def step(self, connection: Connection, definition: RegisteredDerivation, now: datetime) -> bool:
         """Add the next chunk of one cache. False if somebody else is at it, or the end is reached."""
         c = definitions.c
         # With nobody just taking: who makes a cache at once counts on nobody claiming it meanwhile.
@@ -65,17 +65,17 @@ class Filler:
             ).one_or_none()
             if row is None:
                 return False
-            keys, last = Walk(definition.watch).chunk(connection, row.next_root, CHUNK)
+            keys, last = KeyWalk(definition.table).chunk(connection, row.next_root, CHUNK)
             if keys:
                 roots, unnamed = definition.roots_of(
-                    keys, self.matcher.dialect, missed(connection, definition.watch, keys)
+                    keys, self.matcher.dialect, missed(connection, definition.table, keys)
                 )
                 if not definition.objects.are_all_rows:
                     there = definition.there(connection, roots)
                     roots = [root for root in roots if root in there]
                 cause = read_cause(row.gap) or Cause("fill")
-                self.matcher.heads.add(connection, definition, roots, now, cause, fill_since=row.began)
-                self.matcher.heads.fail(connection, definition, unnamed, now)
+                self.matcher.cache_rows.add(connection, definition, roots, now, cause, fill_since=row.began)
+                self.matcher.cache_rows.fail(connection, definition, unnamed, now)
                 progress = {"next_root": last, "done": row.done + len(roots) + len(unnamed)}
             else:
                 self._drop_gone(connection, definition, row.began)
@@ -83,7 +83,7 @@ class Filler:
             connection.execute(update(definitions).where(c.id == definition.id).values(progress))
         return bool(keys)
 
-    def _drop_gone(self, connection: Connection, definition: Definition, began: datetime) -> None:
+    def _drop_gone(self, connection: Connection, definition: RegisteredDerivation, began: datetime) -> None:
         """Drop the caches of objects that filling has not met, and that are not there: they were deleted while nobody
         took note of it."""
         c = caches.c
@@ -95,4 +95,4 @@ class Filler:
         for start in range(0, len(rows), CHUNK):
             some = {row.root: row.id for row in rows[start : start + CHUNK]}
             there = definition.there(connection, some)
-            self.matcher.heads.drop(connection, [number for root, number in some.items() if root not in there])
+            self.matcher.cache_rows.drop(connection, [number for root, number in some.items() if root not in there])

@@ -3,18 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from afterwork.derived.compute.python import Calculator
+from afterwork.derived.compute.python import PythonCalculator
 from afterwork.derived.compute.sql import SqlCalculator
-from afterwork.derived.queue.registry import Definition
+from afterwork.derived.queue.registry import RegisteredDerivation
 
 
 @dataclass(frozen=True)
 class Calculators:
     """How the value of each definition is calculated: all can in Python, some in SQL as well."""
 
-    python: Mapping[int, Calculator]
+    python: Mapping[int, PythonCalculator]
     sql: Mapping[int, SqlCalculator]
 
-    def of(self, definition: Definition) -> Calculator | SqlCalculator:
+    def of(self, definition: RegisteredDerivation) -> PythonCalculator | SqlCalculator:
         """The quickest way."""
         return self.sql.get(definition.id) or self.python[definition.id]

@@ -14,7 +14,7 @@ from afterwork.derived.compute.equality import is_same
 from afterwork.derived.compute.python import Calculated
 from afterwork.errors import BadValue
 from afterwork.jobs.outcome import text_of
-from afterwork.store.column_type import ColumnType, Kept, Refused, Unsure
+from afterwork.store.column_type import ColumnType, KeptValue, RefusedValue, UncertainValue
 from afterwork.store.database import Database
 
 AT_ONCE = 100
@@ -50,7 +50,7 @@ class ResultColumn:
         """Return what is read of a value once it is stored. Raises `BadValue`, and errors of the database, after which
         the connection's transaction goes on."""
         match self._kept(connection, self._sent(value), UNKNOWN):
-            case Kept(kept):
+            case KeptValue(kept):
                 return self._read(value, kept)
             case _:
                 with connection.begin_nested():
@@ -68,11 +68,11 @@ class ResultColumn:
         if is_same(there, sent):
             return replace(one, is_new=False)
         match self._kept(connection, sent, there):
-            case Kept(kept):
+            case KeptValue(kept):
                 return replace(one, is_new=not self._is_same(one.stored, self._read(one.value, kept)))
-            case Refused():
+            case RefusedValue():
                 return one
-            case Unsure():
+            case UncertainValue():
                 return one if there is None else None
 
     def _sent(self, value: Any) -> Any:
@@ -87,12 +87,12 @@ class ResultColumn:
         except BadValue:
             return UNKNOWN
 
-    def _kept(self, connection: Connection, sent: Any, there: Any) -> Kept | Refused | Unsure:
+    def _kept(self, connection: Connection, sent: Any, there: Any) -> KeptValue | RefusedValue | UncertainValue:
         if self._is_in_sql:
-            return Unsure()
+            return UncertainValue()
         if self._kind is None:
             self._kind = self._columns.type_of(connection, self._table, self._column.name)
-        return Refused() if self._kind is None else self._columns.kept(self._kind, sent, there)
+        return RefusedValue() if self._kind is None else self._columns.kept(self._kind, sent, there)
 
     def _read(self, value: Any, kept: Any) -> Any:
         """What is read of what a column keeps of a value. What can't be read is not to be stored."""

@@ -11,7 +11,7 @@ from sqlalchemy.types import TypeDecorator
 
 from afterwork.errors import RowNotFound
 from afterwork.store.direct import Direct
-from afterwork.store.journal.tracked_table import Watch
+from afterwork.store.journal.tracked_table import TrackedTable
 
 Rows = Sequence[tuple[tuple[Any, ...], Any]]
 """Each a primary key and a value."""
@@ -24,7 +24,7 @@ class ColumnWriter:
     """Sets a column of the rows with certain keys, which have their parts in the order of the columns `key`. What the
     model writes with every update is not written."""
 
-    def __init__(self, target: Watch, key: Sequence[Column[Any]], member: Column[Any]) -> None:
+    def __init__(self, target: TrackedTable, key: Sequence[Column[Any]], member: Column[Any]) -> None:
         self._target, self._key, self._member = target, key, member
         self._one = Direct(_by_key(target, key, member).returning(literal_column("1")))
 
@@ -58,7 +58,7 @@ def _may_be_cut(member: Column[Any], rows: Rows) -> bool:
     return length is not None and not all(isinstance(value, str) and len(value) <= length for _, value in rows)
 
 
-def _write_arrays(connection: Connection, target: Watch, member: Column[Any], rows: Rows) -> int:
+def _write_arrays(connection: Connection, target: TrackedTable, member: Column[Any], rows: Rows) -> int:
     """All by one statement, which goes through the rows once."""
     (key,) = target.key
     bare = _bare(target, member)
@@ -70,7 +70,7 @@ def _write_arrays(connection: Connection, target: Watch, member: Column[Any], ro
     return connection.execute(written).rowcount
 
 
-def _by_key(target: Watch, columns: Sequence[Column[Any]], member: Column[Any]) -> Update:
+def _by_key(target: TrackedTable, columns: Sequence[Column[Any]], member: Column[Any]) -> Update:
     bare = _bare(target, member)
     keys = (bare.c[key.name] == bindparam(f"key_{n}", type_=key.type) for n, key in enumerate(columns))
     return update(bare).where(*keys).values({member.name: bindparam("new_value", type_=member.type)})
@@ -80,7 +80,7 @@ def _parameters(key: tuple[Any, ...], value: Any) -> dict[str, Any]:
     return {"new_value": value} | {f"key_{n}": part for n, part in enumerate(key)}
 
 
-def _bare(target: Watch, member: Column[Any]) -> Any:
+def _bare(target: TrackedTable, member: Column[Any]) -> Any:
     """The table, without what the model knows of it."""
     columns = (column(one.name, one.type) for one in (*target.key, member))
     return table(target.table.name, *columns, schema=target.table.schema)

@@ -11,23 +11,23 @@ from sqlalchemy.orm import InstanceState, Mapper, QueryableAttribute, Session
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
 from afterwork.clock import SystemClock
+from afterwork.derived.compute.assembly import matcher_of
 from afterwork.derived.compute.column_limits import checked
 from afterwork.derived.compute.column_result import ResultColumn
 from afterwork.derived.manifest.manifest_store import is_own_write
-from afterwork.derived.manifest.read_pattern import Row, key_in, shape_of
+from afterwork.derived.manifest.read_pattern import RowRead, key_in, pattern_of
 from afterwork.derived.matching.matcher import Matcher
-from afterwork.derived.queue.registry import Definition
+from afterwork.derived.queue.registry import RegisteredDerivation
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import due as dues
 from afterwork.derived.tracking.active_recorder import listening
 from afterwork.derived.tracking.attributes import instrument
 from afterwork.errors import BadRequest, CircularCaches, OtherThread
-from afterwork.model.derivation import DerivedCache
+from afterwork.model.derivation import MemberDerivation
 from afterwork.model.external_id import external_id
-from afterwork.model.inspection import read_model
+from afterwork.model.inspection import inspect_model
 from afterwork.model.later import session as session_of
 from afterwork.settings import Settings
-from afterwork.sources.derived.assembly import matcher_of
 from afterwork.store.database import database_of
 from afterwork.store.journal.change import Change
 
@@ -52,24 +52,24 @@ def fresh(obj: object, name: str) -> Any:
     made of itself, `BadValue` if it can't be stored, and what the calculation raises.
     """
     looking, definition = _looking(obj, name)
-    if not isinstance(definition.cache, DerivedCache):
+    if not isinstance(definition.declaration, MemberDerivation):
         raise BadRequest(f"{name} is a view model, which has no value. Ask aw.is_stale, or run it with aw.later.")
     instrument(instance_state(obj).mapper.registry.mappers)
     with Session(looking.connection, autoflush=False) as session:
         twin = session.get_one(type(obj), instance_state(obj).identity)
         with listening(_Freshening(looking)):
-            return getattr(twin, definition.cache.member)
+            return getattr(twin, definition.declaration.member)
 
 
-def _looking(obj: object, name: str) -> "tuple[_Looking, Definition]":
+def _looking(obj: object, name: str) -> "tuple[_Looking, RegisteredDerivation]":
     session = session_of(obj)
     session.flush()
     connection = session.connection()
-    model = read_model(instance_state(obj).mapper.registry)
-    cache = model.cache_of(obj, name)
+    model = inspect_model(instance_state(obj).mapper.registry)
+    cache = model.derivation_of(obj, name)
     matcher = matcher_of(database_of(connection.engine, Settings()), model, connection)
     looking = _Looking(connection, matcher)
-    return looking, matcher.definitions.of(cache)
+    return looking, matcher.registry.of(cache)
 
 
 @dataclass
@@ -82,7 +82,7 @@ class _Looking:
     _values: dict[str, Any] = field(default_factory=dict)
     _going_on: list[str] = field(default_factory=list)
 
-    def calculated(self, definition: Definition, cache: DerivedCache, obj: object) -> Any:
+    def calculated(self, definition: RegisteredDerivation, cache: MemberDerivation, obj: object) -> Any:
         """Return what a stale member is as of now. It is calculated in a session of its own, as always, so that it
         finds nothing on its objects that others have left there."""
         name = f"{definition.name} of {external_id(obj)}"
@@ -97,7 +97,7 @@ class _Looking:
             self._going_on.pop()
         return self._values[name]
 
-    def _as_stored(self, definition: Definition, cache: DerivedCache, value: Any) -> Any:
+    def _as_stored(self, definition: RegisteredDerivation, cache: MemberDerivation, value: Any) -> Any:
         """Return what would be read of a result if it were stored: what is made of it is made of that."""
         fit = checked(cache.column, cache.name, value)
         if definition.target is None:
@@ -105,8 +105,8 @@ class _Looking:
         column = ResultColumn(self.matcher.database, definition.target.table, cache.column, definition.name)
         return column.come_back(self.connection, fit)
 
-    def is_stale(self, definition: Definition, root: str) -> bool:
-        numbers = self.matcher.heads.numbers(self.connection, definition, [root])
+    def is_stale(self, definition: RegisteredDerivation, root: str) -> bool:
+        numbers = self.matcher.cache_rows.numbers(self.connection, definition, [root])
         return root not in numbers or self._is_stale(numbers[root])
 
     def _is_stale(self, number: int) -> bool:
@@ -138,26 +138,26 @@ class _Looking:
     @cached_property
     def _touched(self) -> set[int]:
         """What was changed and not matched yet."""
-        return {token for change in self._waiting for token in self.matcher.shapes.touched(change)}
+        return {token for change in self._waiting for token in self.matcher.patterns.touched(change)}
 
     @cached_property
     def _overwritten(self) -> list[tuple[int, list[int]]]:
         """The values that were written and not matched yet, each time by which transaction."""
-        return [(change.tx, self.matcher.shapes.overwritten(change)) for change in self._waiting]
+        return [(change.tx, self.matcher.patterns.overwritten(change)) for change in self._waiting]
 
     @cached_property
     def _waiting(self) -> Sequence[Change]:
         return self.matcher.entries.waiting(self.connection)
 
     def _tokens(self, number: int) -> set[int]:
-        return set(self.matcher.manifests.tokens(self.connection, [number]).get(number, ()))
+        return set(self.matcher.manifest_store.read_keys(self.connection, [number]).get(number, ()))
 
-    def _feeders(self, number: int) -> Iterator[tuple[Definition, str]]:
+    def _feeders(self, number: int) -> Iterator[tuple[RegisteredDerivation, str]]:
         """The caches that write what a cache has read."""
         for token in self._tokens(number):
-            shape, key = self.matcher.shapes.shape(shape_of(token)), key_in(token)
-            if isinstance(shape, Row) and key is not None:
-                for definition in self.matcher.definitions.writing(shape.watch, shape.columns):
+            shape, key = self.matcher.patterns.pattern(pattern_of(token)), key_in(token)
+            if isinstance(shape, RowRead) and key is not None:
+                for definition in self.matcher.registry.writing(shape.table_id, shape.columns):
                     for root in definition.roots_of([key], self.matcher.dialect)[0]:
                         yield definition, root
 
@@ -167,13 +167,13 @@ class _Freshening:
 
     def __init__(self, looking: _Looking) -> None:
         self.members: dict[int, set[InstanceState[Any]]] = {}
-        self.watched: Collection[object] = ()
+        self.tracked: Collection[object] = ()
         self._looking = looking
 
     def first_of(self, attribute: QueryableAttribute[Any]) -> set[InstanceState[Any]]:
-        for definition in self._looking.matcher.definitions:
-            cache = definition.cache
-            if not isinstance(cache, DerivedCache) or cache.member != attribute.key:
+        for definition in self._looking.matcher.registry:
+            cache = definition.declaration
+            if not isinstance(cache, MemberDerivation) or cache.member != attribute.key:
                 continue
             if issubclass(attribute.parent.mapper.class_, cache.root.class_):
                 return self.members.setdefault(id(attribute), _Calculating(self._looking, definition, cache))
@@ -199,7 +199,7 @@ class _Freshening:
 class _Calculating(set[InstanceState[Any]]):
     """The objects of which a calculated member was read, each right by now."""
 
-    def __init__(self, looking: _Looking, definition: Definition, cache: DerivedCache) -> None:
+    def __init__(self, looking: _Looking, definition: RegisteredDerivation, cache: MemberDerivation) -> None:
         super().__init__()
         self._looking, self._definition, self._cache = looking, definition, cache
 

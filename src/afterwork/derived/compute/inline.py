@@ -18,22 +18,22 @@ from afterwork.clock import Clock
 from afterwork.derived.compute.calculators import Calculators
 from afterwork.derived.compute.python import UNFIT, Calculated, outcomes, unless_circular
 from afterwork.derived.compute.sql import SqlCalculator
-from afterwork.derived.compute.store import Storer
-from afterwork.derived.manifest.manifest_store import Hit
+from afterwork.derived.compute.store import ResultStore
+from afterwork.derived.manifest.manifest_store import Affected
 from afterwork.derived.matching.matcher import JOURNAL, Matched, Matcher
-from afterwork.derived.queue.due import Claimed, Mark, held_at
-from afterwork.derived.queue.registry import Definition
+from afterwork.derived.queue.due import ClaimedCache, DueMark, held_at
+from afterwork.derived.queue.registry import RegisteredDerivation
 from afterwork.errors import AfterworkError, Escaped, NotAtOnce, RowNotFound, TransactionIsTheRuns
 from afterwork.jobs.outcome import text_of
 from afterwork.jobs.run import Run
 from afterwork.jobs.source import Ran
-from afterwork.model.derivation import DerivedCache
+from afterwork.model.derivation import MemberDerivation
 
 NEVER_RUN = float("inf")
 
 
 @dataclass(frozen=True)
-class Step:
+class InlineStep:
     """What came of taking changes once. `more` says that there may be others."""
 
     ran: Ran
@@ -41,17 +41,17 @@ class Step:
 
 
 @dataclass(frozen=True)
-class AtOnce:
+class InlineRecomputation:
     """Takes changes. `limit` is how many seconds calculations may take to be made in the same transaction."""
 
     matcher: Matcher
-    storer: Storer
+    result_store: ResultStore
     calculators: Calculators
     clock: Clock
-    run_of: Callable[[Definition, Claimed], Run]
+    run_of: Callable[[RegisteredDerivation, ClaimedCache], Run]
     limit: float
 
-    def take(self, connection: Connection) -> Step:
+    def take(self, connection: Connection) -> InlineStep:
         """Take changes, and make fresh or note as due what has read them."""
         if self.limit:
             try:
@@ -62,20 +62,20 @@ class AtOnce:
                     raise
         return self.note(connection)
 
-    def note(self, connection: Connection) -> Step:
+    def note(self, connection: Connection) -> InlineStep:
         """Take changes, and note as due what has read them."""
-        return Step([], self.matcher.match(connection, self.clock.now()))
+        return InlineStep([], self.matcher.match(connection, self.clock.now()))
 
-    def _take(self, connection: Connection) -> Step:
+    def _take(self, connection: Connection) -> InlineStep:
         matcher, now = self.matcher, self.clock.now()
         matched: Matched | None = None
         try:
             with matcher.database.light_watched_transaction(connection, matcher.entries.to_take_and_end) as snapshot:
                 matched = matcher.take(connection, now)
                 if matched is None:
-                    return Step([], False)
+                    return InlineStep([], False)
                 chosen = self._choose(connection, matched, now)
-                definition = matcher.definitions.by_id[chosen[0][0].definition] if chosen else None
+                definition = matcher.registry.by_id[chosen[0][0].derivation] if chosen else None
                 done = [] if definition is None else self._make(connection, definition, chosen, snapshot, now)
                 made = {one.claimed.cache for one in done}
                 matcher.note(connection, matched, [mark for hit, mark in matched.found if hit.cache not in made], now)
@@ -87,27 +87,27 @@ class AtOnce:
             return self._note_after_all(connection, matched, now)
         matcher.reached("after commit", work)
         ran = [] if definition is None else outcomes(done, definition, self.run_of)
-        return Step(ran, matched.more or any(one.is_new for one in done))
+        return InlineStep(ran, matched.more or any(one.is_new for one in done))
 
-    def _note_after_all(self, connection: Connection, matched: Matched, now: datetime) -> Step:
+    def _note_after_all(self, connection: Connection, matched: Matched, now: datetime) -> InlineStep:
         """A function has ended the transaction, so what was taken may have gone from the journal."""
         with self.matcher.database.light_transaction(connection, self.matcher.entries.to_take):
             self.matcher.note(connection, matched, [mark for _, mark in matched.found], now)
-        return Step([], True)
+        return InlineStep([], True)
 
-    def _choose(self, connection: Connection, matched: Matched, now: datetime) -> list[tuple[Hit, Mark]]:
+    def _choose(self, connection: Connection, matched: Matched, now: datetime) -> list[tuple[Affected, DueMark]]:
         """The caches to be made fresh now, all of one definition: the one that waits for no other."""
         if matched.busy or matched.more:  # what is seen here has to be what was taken
             return []
-        known, order = self.matcher.definitions.mine, self.matcher.definitions.order
-        ready = [(hit, mark) for hit, mark in matched.found if mark.due <= now and hit.definition in known]
+        known, order = self.matcher.registry.mine, self.matcher.registry.order
+        ready = [(hit, mark) for hit, mark in matched.found if mark.due <= now and hit.derivation in known]
         ready = _lowest(ready, matched.levels)
-        first = min({hit.definition for hit, _ in ready}, key=order.rank.__getitem__, default=None)
-        if first is None or not isinstance(known[first].cache, DerivedCache):
+        first = min({hit.derivation for hit, _ in ready}, key=order.rank.__getitem__, default=None)
+        if first is None or not isinstance(known[first].declaration, MemberDerivation):
             return []
-        if any(hit.definition in order.feeders[first] for hit, _ in ready):
+        if any(hit.derivation in order.feeders[first] for hit, _ in ready):
             return []
-        chosen = [(hit, mark) for hit, mark in ready if hit.definition == first]
+        chosen = [(hit, mark) for hit, mark in ready if hit.derivation == first]
         if self._are_others_lower(connection, first, max(matched.levels.get(hit.cache, 0) for hit, _ in chosen)):
             return []
         return chosen if sum(NEVER_RUN if hit.took is None else hit.took for hit, _ in chosen) <= self.limit else []
@@ -116,22 +116,22 @@ class AtOnce:
         """Whether caches of a lower level are held, of which those of this one may be made."""
         if not level:
             return False
-        held = self.matcher.dues.held(connection)
-        circle = self.matcher.definitions.order.circle(definition)
+        held = self.matcher.due_queue.held(connection)
+        circle = self.matcher.registry.order.cycle(definition)
         return any(held[mate] < held_at(level) for mate in circle & held.keys())
 
     def _make(
         self,
         connection: Connection,
-        definition: Definition,
-        chosen: Sequence[tuple[Hit, Mark]],
+        definition: RegisteredDerivation,
+        chosen: Sequence[tuple[Affected, DueMark]],
         snapshot: Any,
         now: datetime,
     ) -> list[Calculated]:
         claimed = [_claimed(hit, mark) for hit, mark in chosen]
         try:
             done = [
-                unless_circular(connection, one, self.matcher.definitions)
+                unless_circular(connection, one, self.matcher.registry)
                 for one in self._calculated(connection, definition, claimed)
             ]
         except (SQLAlchemyError, AfterworkError):
@@ -143,10 +143,10 @@ class AtOnce:
                 raise one.error
         self.matcher.reached("ran", definition.name)
         waiting = [hit.cache for hit, _ in chosen if hit.waits]
-        return self.storer.store_at_once(connection, definition, snapshot, done, waiting, now)
+        return self.result_store.store_at_once(connection, definition, snapshot, done, waiting, now)
 
     def _calculated(
-        self, connection: Connection, definition: Definition, claimed: Sequence[Claimed]
+        self, connection: Connection, definition: RegisteredDerivation, claimed: Sequence[ClaimedCache]
     ) -> Iterator[Calculated]:
         match self.calculators.of(definition):
             case SqlCalculator() as calculator:
@@ -157,15 +157,15 @@ class AtOnce:
                     self.matcher.database.check_in_transaction(connection)
 
 
-def _lowest(ready: list[tuple[Hit, Mark]], levels: Mapping[int, int]) -> list[tuple[Hit, Mark]]:
+def _lowest(ready: list[tuple[Affected, DueMark]], levels: Mapping[int, int]) -> list[tuple[Affected, DueMark]]:
     """Without those that are made of others, which may change them. What is in no circle has no level."""
     lowest = min((levels[hit.cache] for hit, _ in ready if hit.cache in levels), default=0)
     return [(hit, mark) for hit, mark in ready if levels.get(hit.cache, lowest) == lowest]
 
 
-def _claimed(hit: Hit, mark: Mark) -> Claimed:
+def _claimed(hit: Affected, mark: DueMark) -> ClaimedCache:
     reread = mark.reread or hit.waits  # what it waits for may be a reason to read again
-    return Claimed(
+    return ClaimedCache(
         hit.cache, hit.root, hit.digest, hit.runs, mark.cause, mark.cause_cache, mark.depth, mark.attempts, reread,
         mark.since,
     )  # fmt: skip

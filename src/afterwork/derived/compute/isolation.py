@@ -8,28 +8,28 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from afterwork.boundary import CONTAINED
-from afterwork.derived.compute.python import Calculated, Calculator, unless_circular
+from afterwork.derived.compute.python import Calculated, PythonCalculator, unless_circular
 from afterwork.derived.compute.sql import SqlCalculator
 from afterwork.derived.matching.matcher import Matcher
-from afterwork.derived.queue.due import Claimed
+from afterwork.derived.queue.due import ClaimedCache
 
 
 @dataclass(frozen=True)
-class Group:
+class CalculatedGroup:
     """What was calculated in one state of the database, as `snapshot` says. Of `claimed`, it may be the first ones."""
 
     snapshot: Any
-    claimed: list[Claimed]
+    claimed: list[ClaimedCache]
     done: list[Calculated]
 
 
 def together(
     matcher: Matcher,
-    calculator: Calculator | SqlCalculator,
+    calculator: PythonCalculator | SqlCalculator,
     connection: Connection,
-    claimed: list[Claimed],
+    claimed: list[ClaimedCache],
     limit: float,
-) -> tuple[Group, Claimed | None]:
+) -> tuple[CalculatedGroup, ClaimedCache | None]:
     """Calculate in one state of the database, until it fails one of several. Returns that one, too."""
     done: list[Calculated] = []
     with CONTAINED, matcher.database.snapshot(connection) as snapshot:
@@ -40,24 +40,24 @@ def together(
                 if isinstance(one.error, DBAPIError):  # the transaction may have failed with it
                     if len(claimed) > 1:
                         rest = [other for other in claimed if other.cache != one.claimed.cache]
-                        return Group(snapshot, rest, done), one.claimed
+                        return CalculatedGroup(snapshot, rest, done), one.claimed
                     done.append(one)
                     break
-                done.append(unless_circular(connection, one, matcher.definitions))
+                done.append(unless_circular(connection, one, matcher.registry))
         except Exception as error:
             if len(claimed) > 1 or matcher.database.is_not_the_jobs(error):
                 raise
             done = [calculator.failed(connection, claimed[0], error)]
-    return Group(snapshot, claimed, done), None
+    return CalculatedGroup(snapshot, claimed, done), None
 
 
 def calculated(
     matcher: Matcher,
-    calculator: Calculator | SqlCalculator,
+    calculator: PythonCalculator | SqlCalculator,
     connection: Connection,
-    claimed: list[Claimed],
+    claimed: list[ClaimedCache],
     limit: float,
-) -> Iterator[Group]:
+) -> Iterator[CalculatedGroup]:
     """Calculate in as few groups as possible. Where something fails for all, each half is tried by itself. What the
     database refuses for one is tried again alone, since what was loaded for others may be the reason."""
     try:

@@ -15,14 +15,14 @@ from sqlalchemy.orm.attributes import instance_dict
 from afterwork.boundary import CONTAINED
 from afterwork.derived.compute.column_limits import checked
 from afterwork.derived.compute.equality import is_same
-from afterwork.derived.compute.root_visibility import Itself, Sight
+from afterwork.derived.compute.root_visibility import RootReads, RootVisibility
 from afterwork.derived.manifest.reads import Reads
-from afterwork.derived.matching.cycles import circle_of
-from afterwork.derived.queue.due import Claimed
-from afterwork.derived.queue.registry import Definition, Definitions
+from afterwork.derived.matching.cycles import cycle_of
+from afterwork.derived.queue.due import ClaimedCache
+from afterwork.derived.queue.registry import DerivationRegistry, RegisteredDerivation
 from afterwork.derived.tracking.active_recorder import untracked
-from afterwork.derived.tracking.batch_loading import Siblings
-from afterwork.derived.tracking.prototypes import Originals
+from afterwork.derived.tracking.batch_loading import BatchLoader
+from afterwork.derived.tracking.prototypes import Prototypes
 from afterwork.derived.tracking.recorder import Recorder
 from afterwork.errors import AfterworkError, TransactionIsTheRuns
 from afterwork.jobs.outcome import Outcome, Raised, Succeeded, text_of, trace_of
@@ -30,7 +30,7 @@ from afterwork.jobs.roots import Roots
 from afterwork.jobs.run import Run, running
 from afterwork.jobs.session import LoadSession, ReadSession
 from afterwork.jobs.source import Ran
-from afterwork.model.derivation import DerivedCache, MachineCache
+from afterwork.model.derivation import MachineDerivation, MemberDerivation
 from afterwork.model.external_id import ExternalId, parse
 from afterwork.model.machine.chart import Play
 
@@ -44,7 +44,7 @@ class Calculated:
     has another value, `stored`, by now; or, until `ResultColumn.settled` was asked, that it looks so. `reads` is None
     if they are the same as the last time. `root` is None where the object is not seen: it is gone, or hidden."""
 
-    claimed: Claimed
+    claimed: ClaimedCache
     root: ExternalId | None
     value: Any = None
     stored: Any = None
@@ -56,18 +56,18 @@ class Calculated:
 
 
 @dataclass(frozen=True)
-class Calculator:
+class PythonCalculator:
     """Calculates what the caches of one definition come to, in Python."""
 
-    question: "Question"
+    question: "Calculation"
     classes: Mapping[str, Mapper[Any]]
     roots: Roots
-    recorder: Callable[[ReadSession, Originals | None], Recorder]
-    siblings: Callable[[RelationshipProperty[Any]], Siblings | None]
-    itself: Itself
-    run_of: Callable[[Claimed], Run]
+    recorder: Callable[[ReadSession, Prototypes | None], Recorder]
+    batch_loader_of: Callable[[RelationshipProperty[Any]], BatchLoader | None]
+    root_reads: RootReads
+    run_of: Callable[[ClaimedCache], Run]
 
-    def calculate(self, connection: Connection, claimed: Sequence[Claimed], limit: float) -> Iterator[Calculated]:
+    def calculate(self, connection: Connection, claimed: Sequence[ClaimedCache], limit: float) -> Iterator[Calculated]:
         """Calculate one value after the other, until `limit` seconds have passed. An error of the database ends it,
         too, and a function that has ended the transaction: what comes before is right."""
         began = time.monotonic()
@@ -91,13 +91,13 @@ class Calculator:
         that is by itself loads its root there, and so do all if they can't be loaded together."""
         session = LoadSession(connection)
         try:
-            originals, sight = Originals(session, self.siblings), Sight(session, self.roots.is_plain)
+            originals, sight = Prototypes(session, self.batch_loader_of), RootVisibility(session, self.roots.is_plain)
             together = len(ids) > 1 and originals.load(lambda by: self.roots.load(by, ids).values())
             yield Together(originals, sight) if together else Alone(self.roots)
         finally:
             session.end()
 
-    def failed(self, connection: Connection, claimed: Claimed, error: Exception) -> Calculated:
+    def failed(self, connection: Connection, claimed: ClaimedCache, error: Exception) -> Calculated:
         """Return what comes of an object that can't be loaded. When its rows change, it is tried again."""
         root = parse(claimed.root, self.classes)
         session = ReadSession(connection)
@@ -105,16 +105,16 @@ class Calculator:
             recorder = self.recorder(session, None)
             recorder.not_loaded(root.mapper, root.key)
             reads = recorder.reads()
-            self.itself.add(reads, root.key, connection)
+            self.root_reads.add(reads, root.key, connection)
             return Calculated(claimed, root, reads=reads, error=error)
         finally:
             session.end()
 
     def _calculate(
-        self, session: ReadSession, claimed: Claimed, root: ExternalId, load: "Together | Alone"
+        self, session: ReadSession, claimed: ClaimedCache, root: ExternalId, load: "Together | Alone"
     ) -> Calculated:
         sight = load.sight_of(session)
-        recorder = self.recorder(session, load.originals)
+        recorder = self.recorder(session, load.prototypes)
         recorder.own = None if self.question.own is None else (_identity(root), self.question.own)
         began = time.perf_counter()
         obj: object | None = None
@@ -144,13 +144,18 @@ class Calculator:
         return Calculated(claimed, root, value, stored, self.question.is_new(stored, value), reads, took=took)
 
     def _add_itself(
-        self, reads: Reads, root: ExternalId, session: ReadSession, sight: Sight, error: Exception | None = None
+        self,
+        reads: Reads,
+        root: ExternalId,
+        session: ReadSession,
+        sight: RootVisibility,
+        error: Exception | None = None,
     ) -> Exception | None:
         """Add what was read of the object itself. Returns the first error."""
         try:
             # After an error of the database, or the end of the transaction, no more can be asked.
             is_over = isinstance(error, DBAPIError | TransactionIsTheRuns)
-            self.itself.add(reads, root.key, session.outer, None if is_over else sight)
+            self.root_reads.add(reads, root.key, session.outer, None if is_over else sight)
         except AfterworkError as raised:
             return error or raised
         return error
@@ -160,16 +165,16 @@ class Calculator:
 class Together:
     """Roots that were loaded together, with how that was asked for."""
 
-    originals: Originals
-    sight: Sight
+    prototypes: Prototypes
+    sight: RootVisibility
 
-    def sight_of(self, session: ReadSession) -> Sight:
+    def sight_of(self, session: ReadSession) -> RootVisibility:
         """Return how the root of a session is asked for."""
         return self.sight
 
     def root(self, session: ReadSession, wanted: ExternalId) -> object | None:
         """Return the root in this session; None if it can't be seen."""
-        return self.originals.give(_identity(wanted), session)
+        return self.prototypes.give(_identity(wanted), session)
 
 
 @dataclass(frozen=True)
@@ -177,11 +182,11 @@ class Alone:
     """Roots that are loaded each by itself."""
 
     roots: Roots
-    originals: None = None
+    prototypes: None = None
 
-    def sight_of(self, session: ReadSession) -> Sight:
+    def sight_of(self, session: ReadSession) -> RootVisibility:
         """Return how the root of a session is asked for."""
-        return Sight(session, self.roots.is_plain)
+        return RootVisibility(session, self.roots.is_plain)
 
     def root(self, session: ReadSession, wanted: ExternalId) -> object | None:
         """Return the root in this session; None if it can't be seen."""
@@ -192,7 +197,7 @@ def _identity(root: ExternalId) -> tuple[Any, ...]:
     return root.mapper.identity_key_from_primary_key(root.key)
 
 
-class Question(Protocol):
+class Calculation(Protocol):
     """What is calculated of an object."""
 
     @property
@@ -216,7 +221,7 @@ class Question(Protocol):
 class Value:
     """What a derived member is."""
 
-    cache: DerivedCache
+    cache: MemberDerivation
 
     @property
     def own(self) -> str | None:
@@ -243,7 +248,7 @@ class Value:
 class CanMove:
     """Whether a machine can move by itself. Nothing is written for that: to move is another run."""
 
-    cache: MachineCache
+    cache: MachineDerivation
 
     @property
     def own(self) -> str | None:
@@ -263,13 +268,17 @@ class CanMove:
         return bool(value)
 
 
-def unless_circular(connection: Connection, calculated: Calculated, definitions: Definitions) -> Calculated:
+def unless_circular(connection: Connection, calculated: Calculated, definitions: DerivationRegistry) -> Calculated:
     """What was calculated, or that it goes round in a circle."""
-    circle = circle_of(connection, calculated.claimed, definitions)
+    circle = cycle_of(connection, calculated.claimed, definitions)
     return calculated if circle is None else replace(calculated, is_new=False, error=circle)
 
 
-def outcomes(done: Sequence[Calculated], definition: Definition, run_of: Callable[[Definition, Claimed], Run]) -> Ran:
+def outcomes(
+    done: Sequence[Calculated],
+    definition: RegisteredDerivation,
+    run_of: Callable[[RegisteredDerivation, ClaimedCache], Run],
+) -> Ran:
     """The runs of what was calculated and stored, each with what came of it."""
     return [(run_of(definition, one.claimed), _outcome(one)) for one in done if one.root is not None]
 

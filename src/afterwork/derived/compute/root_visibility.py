@@ -9,15 +9,15 @@ from sqlalchemy import Connection, Select, bindparam, event
 from sqlalchemy.orm import ORMExecuteState, Session
 
 from afterwork.derived.manifest.reads import Reads
-from afterwork.derived.queue.registry import Definition
-from afterwork.derived.tracking.column_map import Part, Places
+from afterwork.derived.queue.registry import RegisteredDerivation
+from afterwork.derived.tracking.column_map import ColumnMap, TablePart
 from afterwork.derived.tracking.extent import Identity
 from afterwork.derived.tracking.query import StatementReader
 from afterwork.derived.tracking.statement_kinds import questions_beside
 from afterwork.store.direct import own
 
 
-class Sight:
+class RootVisibility:
     """The statement by which a session has loaded objects, as the program's own listeners have made it: they may hide
     some. None where they have left it alone."""
 
@@ -39,22 +39,22 @@ class Sight:
 
 
 @dataclass(frozen=True)
-class Itself:
+class RootReads:
     """What reading the object of a cache depends on, by whoever runs the cache."""
 
-    definition: Definition
-    places: Places
+    derivation: RegisteredDerivation
+    column_map: ColumnMap
     reader: StatementReader
 
-    def add(self, reads: Reads, key: Identity, connection: Connection, sight: Sight | None = None) -> None:
+    def add(self, reads: Reads, key: Identity, connection: Connection, sight: RootVisibility | None = None) -> None:
         """Add to what a run has read of others. Raises `CantTrack` for what hides objects and can't be tracked."""
-        mapper, written = self.definition.cache.root, self.definition.written
-        for watch, kinds in self.definition.objects.tables.items():
-            number = self.places.key(watch, mapper, key)
+        mapper, written = self.derivation.declaration.root, self.derivation.written
+        for watch, kinds in self.derivation.objects.tables.items():
+            number = self.column_map.key(watch, mapper, key)
             if number is not None and written is not None and written[0] == watch.id and written[1]:
                 reads.of_itself(watch.id, number, kinds, written[1])
             else:
-                self.places.row(reads, Part(watch, kinds), mapper, key)
+                self.column_map.row(reads, TablePart(watch, kinds), mapper, key)
         if sight is not None and sight.statement is not None:
             self._add_sight(reads, key, connection, sight.statement, sight.parameters)
 
@@ -62,7 +62,7 @@ class Itself:
         self, reads: Reads, key: Identity, connection: Connection, statement: Any, parameters: Mapping[str, Any]
     ) -> None:
         """What decides whether this one object is found by the statement that has asked for many."""
-        columns = self.definition.cache.root.primary_key
+        columns = self.derivation.declaration.root.primary_key
         mine = {f"own_{number}": value for number, value in enumerate(key)}
         alone = statement.where(*(column == bindparam(name) for column, name in zip(columns, mine, strict=True)))
         found = Reads()

@@ -13,20 +13,20 @@ from afterwork.boundary import CONTAINED
 from afterwork.derived.compute.column_limits import checked
 from afterwork.derived.compute.equality import is_same
 from afterwork.derived.compute.python import Calculated
-from afterwork.derived.compute.root_visibility import Itself
+from afterwork.derived.compute.root_visibility import RootReads
 from afterwork.derived.manifest.manifest_store import is_of_sql
 from afterwork.derived.manifest.reads import Reads
-from afterwork.derived.queue.due import Claimed
+from afterwork.derived.queue.due import ClaimedCache
 from afterwork.derived.tables import due as dues
 from afterwork.derived.tracking.query import SetBased
 from afterwork.errors import AfterworkError, shown
 from afterwork.jobs.outcome import text_of
-from afterwork.model.derivation import DerivedCache
+from afterwork.model.derivation import MemberDerivation
 from afterwork.model.external_id import ExternalId, parse
 from afterwork.store.direct import Direct
 from afterwork.store.journal.change import Change
 from afterwork.store.journal.entries import Entries
-from afterwork.store.journal.tracked_table import Watches
+from afterwork.store.journal.tracked_table import TrackedTables
 
 Key = tuple[object, ...]
 
@@ -38,28 +38,28 @@ MOST_WAITING = 100
 class SqlCalculator:
     """Calculates the values of one cache by its SQL side."""
 
-    cache: DerivedCache
+    cache: MemberDerivation
     classes: Mapping[str, Mapper[object]]
     set_based: SetBased
-    itself: Itself
+    root_reads: RootReads
 
-    def calculate(self, connection: Connection, claimed: Sequence[Claimed], limit: float) -> Iterator[Calculated]:
+    def calculate(self, connection: Connection, claimed: Sequence[ClaimedCache], limit: float) -> Iterator[Calculated]:
         """Calculate all of them at once. What they depend on is asked only where it may be something else by now."""
         return self._calculate(connection, claimed, self._moved)
 
-    def calculate_unmoved(self, connection: Connection, claimed: Sequence[Claimed]) -> Iterator[Calculated]:
+    def calculate_unmoved(self, connection: Connection, claimed: Sequence[ClaimedCache]) -> Iterator[Calculated]:
         """The same in the transaction that has taken all changes which it sees."""
         return self._calculate(connection, claimed, lambda _, there: {one.cache for one in there if _is_unsure(one)})
 
-    def failed(self, connection: Connection, claimed: Claimed, error: Exception) -> Calculated:
+    def failed(self, connection: Connection, claimed: ClaimedCache, error: Exception) -> Calculated:
         """Return what comes of a value that can't be had."""
         return Calculated(claimed, parse(claimed.root, self.classes), error=error, in_sql=True)
 
     def _calculate(
         self,
         connection: Connection,
-        claimed: Sequence[Claimed],
-        moved_of: Callable[[Connection, Sequence[Claimed]], set[int]],
+        claimed: Sequence[ClaimedCache],
+        moved_of: Callable[[Connection, Sequence[ClaimedCache]], set[int]],
     ) -> Iterator[Calculated]:
         ids = {one.cache: parse(one.root, self.classes) for one in claimed}
         began = time.perf_counter()
@@ -68,7 +68,7 @@ class SqlCalculator:
         moved = moved_of(connection, there)
         reads = self._reads(connection, [ids[one.cache] for one in there if one.cache in moved])
         for key, found in reads.items():
-            self.itself.add(found, key, connection)
+            self.root_reads.add(found, key, connection)
         took = (time.perf_counter() - began) / max(1, len(claimed))
         for one in claimed:
             root = ids[one.cache]
@@ -77,7 +77,7 @@ class SqlCalculator:
                 yield self._calculated(one, root, value, stored, reads.get(root.key), took)
             else:
                 gone = Reads()
-                self.itself.add(gone, root.key, connection)
+                self.root_reads.add(gone, root.key, connection)
                 yield Calculated(one, None, reads=gone)
 
     def _rows(self, connection: Connection, keys: Sequence[Key]) -> dict[Key, Sequence[Any]]:
@@ -93,11 +93,13 @@ class SqlCalculator:
     def _row_of_one(self) -> Direct:
         return Direct(self.set_based.value().add_columns(self.cache.column))
 
-    def _moved(self, connection: Connection, claimed: Sequence[Claimed]) -> set[int]:
+    def _moved(self, connection: Connection, claimed: Sequence[ClaimedCache]) -> set[int]:
         """The caches of which what they depend on may be something else. What was changed since they were claimed, and
         is seen here, makes none of them stale later: so it is found here, in the journal or where it was taken."""
         waiting = Entries(connection.dialect.name).first_waiting(connection, MOST_WAITING)
-        if waiting is None or any(change.watch in self.set_based.tables and self.rereads(change) for change in waiting):
+        if waiting is None or any(
+            change.table_id in self.set_based.tables and self.rereads(change) for change in waiting
+        ):
             return {one.cache for one in claimed}
         marked = select(dues.c.cache).where(dues.c.claim.is_not(None), dues.c.reread)
         moved = set(connection.execute(marked).scalars())
@@ -107,7 +109,9 @@ class SqlCalculator:
         """Whether what values depend on may be something else after a change."""
         if change.kind != "U":
             return True
-        return any(watch == change.watch and columns & change.columns for watch, columns in self.set_based.structural)
+        return any(
+            watch == change.table_id and columns & change.columns for watch, columns in self.set_based.structural
+        )
 
     def _reads(self, connection: Connection, roots: Sequence[ExternalId]) -> Mapping[tuple[object, ...], Reads]:
         if not roots:
@@ -116,7 +120,7 @@ class SqlCalculator:
         return self.set_based.reads(keys, connection.execute(self.set_based.provenance(keys)).all())
 
     def _calculated(
-        self, claimed: Claimed, root: ExternalId, value: object, stored: object, reads: Reads | None, took: float
+        self, claimed: ClaimedCache, root: ExternalId, value: object, stored: object, reads: Reads | None, took: float
     ) -> Calculated:
         try:
             value = checked(self.cache.column, self.cache.name, value)
@@ -126,12 +130,16 @@ class SqlCalculator:
         return Calculated(claimed, root, value, stored, is_new, reads, took=took, in_sql=True)
 
 
-def _is_unsure(claimed: Claimed) -> bool:
+def _is_unsure(claimed: ClaimedCache) -> bool:
     return claimed.reread or not is_of_sql(claimed.digest)
 
 
 def in_sql(
-    cache: DerivedCache, itself: Itself, classes: Mapping[str, Mapper[object]], watches: Watches, dialect: Dialect
+    cache: MemberDerivation,
+    itself: RootReads,
+    classes: Mapping[str, Mapper[object]],
+    watches: TrackedTables,
+    dialect: Dialect,
 ) -> SqlCalculator | str | None:
     """The calculator of a cache that has a SQL side; None if it has none; the reason if that can't be used."""
     try:

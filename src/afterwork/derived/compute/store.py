@@ -17,17 +17,17 @@ from afterwork.derived.compute.column_result import ResultColumn
 from afterwork.derived.compute.column_writer import ColumnWriter
 from afterwork.derived.compute.python import Calculated
 from afterwork.derived.manifest.manifest_store import digest
-from afterwork.derived.manifest.read_pattern import shape_of
+from afterwork.derived.manifest.read_pattern import pattern_of
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.matching.matcher import Matcher
-from afterwork.derived.queue.due import Batch, Mark
-from afterwork.derived.queue.feeders import Ran
-from afterwork.derived.queue.levels import PATIENCE, Order
-from afterwork.derived.queue.registry import Definition
-from afterwork.derived.queue.rows import Left
+from afterwork.derived.queue.due import ClaimedBatch, DueMark
+from afterwork.derived.queue.feeders import FeederRun
+from afterwork.derived.queue.levels import PATIENCE, RowOrder
+from afterwork.derived.queue.registry import RegisteredDerivation
+from afterwork.derived.queue.rows import RunResult
 from afterwork.errors import CircularCaches, GivenUp, NotAtOnce
 from afterwork.jobs.outcome import text_of
-from afterwork.model.derivation import DerivedCache
+from afterwork.model.derivation import MemberDerivation
 from afterwork.model.key import is_one_of
 from afterwork.store.suspects import TRIED_AGAIN
 
@@ -38,7 +38,7 @@ LOCKED_PAUSE = timedelta(milliseconds=100)
 """How long a value waits whose row somebody else has locked."""
 
 
-NO_ORDER = Order({}, {})
+NO_ORDER = RowOrder({}, {})
 """Of definitions that are in no circle."""
 
 
@@ -47,19 +47,19 @@ def pause_after(attempts: int) -> timedelta:
     return min(LONGEST_PAUSE, FIRST_PAUSE * (1 << min(attempts, 10)))
 
 
-def _again(definition: Definition, failed: Calculated, now: datetime, until: datetime | None) -> Mark:
+def _again(definition: RegisteredDerivation, failed: Calculated, now: datetime, until: datetime | None) -> DueMark:
     """When what has failed is tried again. What made it stale stays its cause, also the way round in a circle: it
     fails again if that is still there."""
     claimed = failed.claimed
     due = now + (TRIED_AGAIN if isinstance(failed.error, GivenUp) else pause_after(claimed.attempts))
     due = due if until is None else max(now, min(due, until))
-    again = Mark(claimed.cache, definition.id, due, now, claimed.cause, attempts=claimed.attempts + 1)
+    again = DueMark(claimed.cache, definition.id, due, now, claimed.cause, attempts=claimed.attempts + 1)
     is_circle = isinstance(failed.error, CircularCaches)
     return replace(again, cause_cache=claimed.cause_cache, depth=claimed.depth) if is_circle else again
 
 
 @dataclass(frozen=True)
-class Storer:
+class ResultStore:
     """Stores what calculations came to."""
 
     matcher: Matcher
@@ -68,11 +68,11 @@ class Storer:
     _columns: dict[int, ResultColumn] = field(default_factory=dict)
 
     def settled(
-        self, connection: Connection, definition: Definition, calculated: Sequence[Calculated]
+        self, connection: Connection, definition: RegisteredDerivation, calculated: Sequence[Calculated]
     ) -> Sequence[Calculated]:
         """Tell results that are new from those of which the same would come back as what is stored."""
-        cache, target = definition.cache, definition.target
-        if not isinstance(cache, DerivedCache) or target is None or not any(one.is_new for one in calculated):
+        cache, target = definition.declaration, definition.target
+        if not isinstance(cache, MemberDerivation) or target is None or not any(one.is_new for one in calculated):
             return calculated
         if definition.id not in self._columns:
             self._columns[definition.id] = ResultColumn(
@@ -83,8 +83,8 @@ class Storer:
     def store(
         self,
         connection: Connection,
-        definition: Definition,
-        batch: Batch,
+        definition: RegisteredDerivation,
+        batch: ClaimedBatch,
         snapshot: Any,
         calculated: Sequence[Calculated],
         now: datetime,
@@ -93,9 +93,9 @@ class Storer:
         was stored: some may have been taken over by another server, or have rows that somebody else has locked."""
         calculated = self.settled(connection, definition, calculated)
         connection.commit()
-        before = self.matcher.definitions.order.direct[definition.id]
+        before = self.matcher.registry.order.direct[definition.id]
         tokens = {
-            one.claimed.cache: self.tokens(connection, definition, one.reads)
+            one.claimed.cache: self.read_keys(connection, definition, one.reads)
             for one in calculated
             if one.reads is not None
         }
@@ -104,19 +104,19 @@ class Storer:
             done = [one for one in calculated if one.claimed.cache not in locked]
             order = self._order(connection, definition, before, done, now)
             done = [one for one in done if one.claimed.cache not in order.early]
-            ended = self.matcher.dues.end(connection, batch, [one.claimed.cache for one in done])
+            ended = self.matcher.due_queue.end(connection, batch, [one.claimed.cache for one in done])
             done = [one for one in done if one.claimed.cache in ended]
             self._write_values(connection, definition, done)
             self._leave(connection, snapshot, done, tokens, now)
             stale = self.born_stale(
                 connection, snapshot, {one.claimed.cache: tokens.get(one.claimed.cache) for one in done}
             )
-            self.matcher.dues.mark(connection, list(self._marks(definition, done, stale, now)))
+            self.matcher.due_queue.mark(connection, list(self._marks(definition, done, stale, now)))
             self._settle(connection, definition, done, now)
-            if self.matcher.definitions.order.circle(definition.id):
+            if self.matcher.registry.order.cycle(definition.id):
                 self._note_order(connection, batch, order, ended, now)
             rest = [one.cache for one in batch.caches if one.cache not in ended]
-            self.matcher.dues.put_back(connection, batch, rest, now + LOCKED_PAUSE if locked else now)
+            self.matcher.due_queue.put_back(connection, batch, rest, now + LOCKED_PAUSE if locked else now)
             self.matcher.reached("before commit", definition.name)
         self.matcher.reached("after commit", definition.name)
         return done
@@ -124,27 +124,27 @@ class Storer:
     def _order(
         self,
         connection: Connection,
-        definition: Definition,
+        definition: RegisteredDerivation,
         before: Set[int],
         done: Sequence[Calculated],
         now: datetime,
-    ) -> Order:
+    ) -> RowOrder:
         """What has read what is still to be made, of its own circle of definitions, and of those of which it is known
         only now that it reads them."""
-        known = self.matcher.definitions
-        circle = known.order.circle(definition.id)
+        known = self.matcher.registry
+        circle = known.order.cycle(definition.id)
         writers = circle | (known.order.direct[definition.id] - before)
         if not writers:
             return NO_ORDER
         runs = [
-            Ran(one.claimed.cache, one.reads, one.is_new, one.claimed.waited >= PATIENCE)
+            FeederRun(one.claimed.cache, one.reads, one.is_new, one.claimed.waited >= PATIENCE)
             for one in done
             if one.reads is not None
         ]
         return self.matcher.levels.order(connection, [known.by_id[one] for one in writers], circle, runs, now)
 
     def _note_order(
-        self, connection: Connection, batch: Batch, order: Order, ended: Collection[int], now: datetime
+        self, connection: Connection, batch: ClaimedBatch, order: RowOrder, ended: Collection[int], now: datetime
     ) -> None:
         if order.early:
             self.matcher.levels.hold(connection, batch, order.early, now)
@@ -155,7 +155,7 @@ class Storer:
     def store_at_once(
         self,
         connection: Connection,
-        definition: Definition,
+        definition: RegisteredDerivation,
         snapshot: Any,
         calculated: Sequence[Calculated],
         waiting: Collection[int],
@@ -172,43 +172,43 @@ class Storer:
         done = [one for one in calculated if one.claimed.cache not in locked]
         self._write_values(connection, definition, done)
         self._leave(connection, snapshot, done, tokens, now)
-        self.matcher.dues.drop(connection, set(waiting) - set(locked))
-        self.matcher.dues.mark(connection, list(self._marks(definition, done, {}, now)))
+        self.matcher.due_queue.drop(connection, set(waiting) - set(locked))
+        self.matcher.due_queue.mark(connection, list(self._marks(definition, done, {}, now)))
         self._settle(connection, definition, done, now)
-        if self.matcher.definitions.order.circle(definition.id):
+        if self.matcher.registry.order.cycle(definition.id):
             self.matcher.levels.release(connection, [one.claimed.cache for one in done], now)
         return done
 
     def _settle(
-        self, connection: Connection, definition: Definition, done: Sequence[Calculated], now: datetime
+        self, connection: Connection, definition: RegisteredDerivation, done: Sequence[Calculated], now: datetime
     ) -> None:
         """An object that was not seen is gone, or hidden. Then its cache rests, until it may be seen again."""
         unseen = [one.claimed.root for one in done if one.root is None]
         if unseen:
-            self.matcher.heads.settle(connection, definition, unseen, now)
+            self.matcher.cache_rows.settle(connection, definition, unseen, now)
 
-    def _known(self, definition: Definition, reads: Reads) -> set[int]:
-        if self.matcher.shapes.unknown(reads):
+    def _known(self, definition: RegisteredDerivation, reads: Reads) -> set[int]:
+        if self.matcher.patterns.unknown(reads):
             raise NotAtOnce("a kind of read is new")
-        found = self.matcher.shapes.tokens(reads)
-        if not self.matcher.definitions.knows(definition.id, set(map(shape_of, found))):
+        found = self.matcher.patterns.read_keys(reads)
+        if not self.matcher.registry.knows(definition.id, set(map(pattern_of, found))):
             raise NotAtOnce("a kind of read is new to this cache")
         return found
 
-    def tokens(self, connection: Connection, definition: Definition, reads: Reads) -> set[int]:
+    def read_keys(self, connection: Connection, definition: RegisteredDerivation, reads: Reads) -> set[int]:
         """The manifest for what was read. Shapes that are new get their numbers, in transactions of their own."""
-        for shape in self.matcher.shapes.unknown(reads):
-            self.matcher.shapes.number(connection, shape)
-        found = self.matcher.shapes.tokens(reads)
+        for shape in self.matcher.patterns.unknown(reads):
+            self.matcher.patterns.number(connection, shape)
+        found = self.matcher.patterns.read_keys(reads)
         self.learn(connection, definition, found)
         return found
 
-    def learn(self, connection: Connection, definition: Definition, tokens: Collection[int]) -> None:
+    def learn(self, connection: Connection, definition: RegisteredDerivation, tokens: Collection[int]) -> None:
         """Note what kinds of reads the runs of a cache make."""
-        self.matcher.definitions.learn(connection, definition.id, set(map(shape_of, tokens)))
+        self.matcher.registry.learn(connection, definition.id, set(map(pattern_of, tokens)))
 
     def _locked(
-        self, connection: Connection, definition: Definition, calculated: Sequence[Calculated]
+        self, connection: Connection, definition: RegisteredDerivation, calculated: Sequence[Calculated]
     ) -> Collection[int]:
         """The caches whose rows somebody else has locked. To wait for one while having others could be a deadlock."""
         new = [one for one in calculated if one.is_new and one.root is not None]
@@ -221,18 +221,20 @@ class Storer:
         found = {tuple(row) for row in connection.execute(free)}
         return {cache for key, cache in keys.items() if key not in found}
 
-    def _write_values(self, connection: Connection, definition: Definition, done: Sequence[Calculated]) -> None:
+    def _write_values(
+        self, connection: Connection, definition: RegisteredDerivation, done: Sequence[Calculated]
+    ) -> None:
         """Write the column and nothing else: not the moment of the last change or the version, which are the users'."""
         new = [one for one in done if one.is_new and one.root is not None]
         if not new:
             return
-        assert isinstance(definition.cache, DerivedCache)
+        assert isinstance(definition.declaration, MemberDerivation)
         assert definition.target is not None
         rows = [(one.root.key, one.value) for one in sorted(new, key=lambda one: str(one.root)) if one.root is not None]
         writer = self._writers.get(definition.id)
         if writer is None:
             key = definition.objects.columns_in(definition.target)
-            writer = self._writers[definition.id] = ColumnWriter(definition.target, key, definition.cache.column)
+            writer = self._writers[definition.id] = ColumnWriter(definition.target, key, definition.declaration.column)
         writer.write(connection, rows)
 
     def _leave(
@@ -249,10 +251,10 @@ class Storer:
             else one.claimed.digest
             for one in done
         }
-        self.matcher.heads.ran(
+        self.matcher.cache_rows.ran(
             connection,
             [
-                Left.of_run(
+                RunResult.of_run(
                     one.claimed,
                     snapshot,
                     None,
@@ -271,11 +273,11 @@ class Storer:
             if one.claimed.cache in tokens and digests[one.claimed.cache] != one.claimed.digest
         }
         if others:
-            self.matcher.manifests.save(connection, others)
+            self.matcher.manifest_store.save(connection, others)
 
     def _marks(
-        self, definition: Definition, done: Sequence[Calculated], stale: Mapping[int, str], now: datetime
-    ) -> list[Mark]:
+        self, definition: RegisteredDerivation, done: Sequence[Calculated], stale: Mapping[int, str], now: datetime
+    ) -> list[DueMark]:
         """What is to run again: because it was born stale, failed, or holds only until a moment."""
         marks = []
         for one in done:
@@ -287,14 +289,16 @@ class Storer:
                 marks += self.next_marks(definition, number, stale.get(number), until)
         return marks
 
-    def next_marks(self, definition: Definition, cache: int, stale: str | None, until: datetime | None) -> list[Mark]:
+    def next_marks(
+        self, definition: RegisteredDerivation, cache: int, stale: str | None, until: datetime | None
+    ) -> list[DueMark]:
         """When a cache that has just run is to run again, as far as is known: because it was born stale, with the cause
         of that, or because what it came to holds only until a moment."""
         now = self.clock.now()
         if stale is not None:
-            return [Mark(cache, definition.id, now + definition.cache.when.allow_oldness, now, stale)]
+            return [DueMark(cache, definition.id, now + definition.declaration.when.allow_oldness, now, stale)]
         if until is not None:
-            return [Mark(cache, definition.id, max(now, until), None, written(Cause("time", moment=until)))]
+            return [DueMark(cache, definition.id, max(now, until), None, written(Cause("time", moment=until)))]
         return []
 
     def born_stale(
@@ -306,14 +310,16 @@ class Storer:
         unseen = self.matcher.entries.unseen(connection, snapshot)
         if not unseen:
             return found
-        same = self.matcher.manifests.tokens(connection, [number for number, some in tokens.items() if some is None])
+        same = self.matcher.manifest_store.read_keys(
+            connection, [number for number, some in tokens.items() if some is None]
+        )
         tokens = {number: set(same.get(number, ())) if some is None else some for number, some in tokens.items()}
         for change in unseen:
             if own is not None and change.tx == own:
                 continue
-            touched = {*self.matcher.shapes.touched(change), *self.matcher.shapes.overwritten(change)}
+            touched = {*self.matcher.patterns.touched(change), *self.matcher.patterns.overwritten(change)}
             emptied = change.kind == "T"
             for number, manifest in tokens.items():
                 if number not in found and (emptied or not touched.isdisjoint(manifest or ())):
-                    found[number] = written(cause_of(change, self.matcher.shapes.watch(change.watch)))
+                    found[number] = written(cause_of(change, self.matcher.patterns.watch(change.table_id)))
         return found

@@ -12,17 +12,17 @@ from sqlalchemy import inspect as state_of
 from sqlalchemy.orm import ColumnProperty, CompositeProperty, InstanceState, RelationshipDirection, RelationshipProperty
 
 from afterwork.derived.cause import Cause, read_cause
-from afterwork.derived.explain.transitions import Step
-from afterwork.derived.manifest.read_pattern import Row, Shape, Where, shape_of, token
+from afterwork.derived.explain.transitions import PossibleTransition
+from afterwork.derived.manifest.read_pattern import QueryRead, ReadPattern, RowRead, pattern_of, read_key
 from afterwork.derived.manifest.read_patterns import pairs
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.due import shown_due
-from afterwork.derived.queue.registry import Definition
+from afterwork.derived.queue.registry import RegisteredDerivation
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import due as dues
 from afterwork.errors import BadRequest
-from afterwork.store.journal.tracked_table import Watch, joined
+from afterwork.store.journal.tracked_table import TrackedTable, joined
 from afterwork.store.journal.values import BAD_VALUE, key_of, text_of
 
 State = Literal["fresh", "stale", "running", "failed", "never run"]
@@ -82,7 +82,7 @@ class Explanation(CacheLine):
     name: str
     reads: tuple[ReadGroup, ...]
     stands_in: str | None = None
-    steps: tuple[Step, ...] = ()
+    steps: tuple[PossibleTransition, ...] = ()
 
     def __str__(self) -> str:
         lines = [f"{self.name} of {self.root_id} is {self.state}."]
@@ -116,7 +116,7 @@ class Explainer:
 
     matcher: Matcher
 
-    def explain(self, connection: Connection, definition: Definition, root: str) -> Explanation:
+    def explain(self, connection: Connection, definition: RegisteredDerivation, root: str) -> Explanation:
         """What is known of a cache. Raises `BadRequest` if the object has none."""
         c, d = caches.c, dues.c
         row = connection.execute(
@@ -128,11 +128,11 @@ class Explainer:
         return Explanation(**vars(line_of(row)), name=definition.name, reads=groups)
 
     def readers_of(
-        self, connection: Connection, definition: Definition, roots: Sequence[str], most: int
+        self, connection: Connection, definition: RegisteredDerivation, roots: Sequence[str], most: int
     ) -> list[Reader]:
         """The caches that read what caches of a definition write, directly, and no more than `most` of them."""
         tokens = [token for root in roots for token in self._tokens_of_result(definition, root)]
-        known = self.matcher.definitions.by_id
+        known = self.matcher.registry.by_id
         return [
             Reader(known[number].name, root, None)
             for _, number, root in self._readers(connection, tokens, most)
@@ -147,7 +147,7 @@ class Explainer:
         todo = [(number, None) for number in self._readers(connection, touched, most)]
         while todo and len(found) < most:
             (number, definition, root), through = todo.pop(0)
-            known = self.matcher.definitions.by_id.get(definition)
+            known = self.matcher.registry.by_id.get(definition)
             if number in found or known is None:
                 continue
             found[number] = Reader(known.name, root, through)
@@ -156,33 +156,33 @@ class Explainer:
         return list(found.values())
 
     def _groups(self, connection: Connection, cache: int) -> Iterator[ReadGroup]:
-        tokens = self.matcher.manifests.tokens(connection, [cache]).get(cache, ())
-        counts = Counter(map(shape_of, tokens))
+        tokens = self.matcher.manifest_store.read_keys(connection, [cache]).get(cache, ())
+        counts = Counter(map(pattern_of, tokens))
         for number, count in counts.most_common():
-            yield ReadGroup(self._words(self.matcher.shapes.shape(number)), count)
+            yield ReadGroup(self._words(self.matcher.patterns.pattern(number)), count)
 
     def words(self, reads: Reads) -> Iterator[str]:
         """What was read, each kind once, with its count if that is more than one."""
         for shape, count in Counter(shape for shape, _ in pairs(reads)).most_common():
             yield self._words(shape) if count == 1 else f"{count:,} × {self._words(shape)}"
 
-    def _words(self, shape: Shape) -> str:
-        watch = self.matcher.shapes.watch(shape.watch)
+    def _words(self, shape: ReadPattern) -> str:
+        watch = self.matcher.patterns.watch(shape.table_id)
         if watch is None:
             return "a table that is not watched any more"
         names = ", ".join(watch.names(shape.columns))
         match shape:
-            case Row():
+            case RowRead():
                 return f"{watch.table.fullname}: {names or 'that it exists'}"
-            case Where(equal=()):
+            case QueryRead(equal=()):
                 return f"all of {watch.table.fullname}" + (f", by {names}" if names else "")
-            case Where(equal=equal):
+            case QueryRead(equal=equal):
                 return f"{watch.table.fullname} with a certain {', '.join(equal)}" + (f", by {names}" if names else "")
 
     def _readers(self, connection: Connection, tokens: Sequence[int], most: int) -> list[tuple[int, int, str]]:
-        return self.matcher.manifests.readers(connection, tokens, most) if tokens else []
+        return self.matcher.manifest_store.readers(connection, tokens, most) if tokens else []
 
-    def _tokens_of_result(self, definition: Definition, root: str) -> Iterator[int]:
+    def _tokens_of_result(self, definition: RegisteredDerivation, root: str) -> Iterator[int]:
         if definition.written is None or definition.target is None:
             return
         watch, column = definition.written
@@ -210,18 +210,18 @@ class Explainer:
     def _tokens_of_end(self, state: InstanceState[Any], prop: RelationshipProperty[Any]) -> Iterator[int]:
         """Others are linked with an object by columns of their rows, or of rows between, that have its key."""
         links = {far: near for near, far in prop.synchronize_pairs}
-        watches = {watch for far in links if (watch := self.matcher.shapes.watches.of(far.table)) is not None}
+        watches = {watch for far in links if (watch := self.matcher.patterns.tables.of(far.table)) is not None}
         for watch in watches:
             own = {far.name: near for far, near in links.items() if far.table is watch.table}
             mask = watch.mask(list(own))
-            for number, where in self.matcher.shapes.wheres(watch.id):
-                if self.matcher.shapes.mask(where) & mask and own.keys() >= set(where.equal):
+            for number, where in self.matcher.patterns.query_reads(watch.id):
+                if self.matcher.patterns.mask(where) & mask and own.keys() >= set(where.equal):
                     with suppress(*BAD_VALUE):
                         texts = [self._text_of(state, watch, name, own[name]) for name in where.equal]
-                        yield token(number, joined(texts))
+                        yield read_key(number, joined(texts))
 
     def _tokens_of_column(self, state: InstanceState[Any], column: Any) -> Iterator[int]:
-        watch = self.matcher.shapes.watches.of(getattr(column, "table", None))
+        watch = self.matcher.patterns.tables.of(getattr(column, "table", None))
         if watch is None or not isinstance(column.table, Table):
             return
         dialect = self.matcher.dialect
@@ -232,26 +232,26 @@ class Explainer:
         yield from self._where_tokens(state, watch, mask)
 
     def _row_tokens(self, watch: int, mask: int, key: int | str) -> Iterator[int]:
-        for number, row in self.matcher.shapes.rows(watch):
+        for number, row in self.matcher.patterns.rows(watch):
             if row.columns & mask:
-                yield token(number, key)
+                yield read_key(number, key)
 
-    def _where_tokens(self, state: InstanceState[Any], watch: Watch, mask: int) -> Iterator[int]:
-        for number, where in self.matcher.shapes.wheres(watch.id):
-            if self.matcher.shapes.mask(where) & mask:
+    def _where_tokens(self, state: InstanceState[Any], watch: TrackedTable, mask: int) -> Iterator[int]:
+        for number, where in self.matcher.patterns.query_reads(watch.id):
+            if self.matcher.patterns.mask(where) & mask:
                 with suppress(*BAD_VALUE):
-                    yield token(number, joined([self._text(state, watch, name) for name in where.equal]))
+                    yield read_key(number, joined([self._text(state, watch, name) for name in where.equal]))
 
-    def _text(self, state: InstanceState[Any], watch: Watch, name: str) -> str | None:
+    def _text(self, state: InstanceState[Any], watch: TrackedTable, name: str) -> str | None:
         return self._text_of(state, watch, name, watch.column(name))
 
-    def _text_of(self, state: InstanceState[Any], watch: Watch, name: str, member: Any) -> str | None:
+    def _text_of(self, state: InstanceState[Any], watch: TrackedTable, name: str, member: Any) -> str | None:
         """The text of a column that has the same value as a column of an object."""
         value = getattr(state.obj(), state.mapper.get_property_by_column(member).key)
         return text_of(watch, name, value, self.matcher.dialect)
 
 
-def _key_of(watch: Watch, identity: tuple[Any, ...], dialect: Dialect) -> int | str | None:
+def _key_of(watch: TrackedTable, identity: tuple[Any, ...], dialect: Dialect) -> int | str | None:
     """The journal's key of a row; None where it can't be told, so that all readers are cautious ones."""
     with suppress(*BAD_VALUE):
         return key_of(watch, identity, dialect)

@@ -28,7 +28,7 @@ class Guard:
 
 
 @dataclass(frozen=True)
-class Step:
+class PossibleTransition:
     """A transition without an event, out of the state that the machine is in."""
 
     target: str
@@ -41,13 +41,13 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Steps:
+class PossibleTransitions:
     """Finds the steps of an object. `words` says what was read."""
 
     recorder: Callable[[], Recorder]
     words: Callable[[Reads], Iterator[str]]
 
-    def of(self, machine: Machine, obj: Any) -> tuple[Step, ...]:
+    def of(self, machine: Machine, obj: Any) -> tuple[PossibleTransition, ...]:
         """The steps out of where the object is, the innermost state's first, as they are tried."""
         stored = machine.stored(obj)
         if stored is None:
@@ -59,9 +59,9 @@ class Steps:
         tried.sort(key=lambda one: -depth[one.source.value])
         return tuple(self._step(play, one) for one in tried)
 
-    def _step(self, play: Play, transition: Transition) -> Step:
+    def _step(self, play: Play, transition: Transition) -> PossibleTransition:
         target = ", ".join(one.id for one in transition.targets) or transition.source.id
-        return Step(target, tuple(self._guard(*guard) for guard in play.guards(transition)))
+        return PossibleTransition(target, tuple(self._guard(*guard) for guard in play.guards(transition)))
 
     def _guard(self, name: str, ask: Callable[[], bool]) -> Guard:
         recorder = self.recorder()

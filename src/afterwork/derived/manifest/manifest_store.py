@@ -18,12 +18,12 @@ from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.store.direct import Direct
 
 
-class Touch(NamedTuple):
+class TouchedRead(NamedTuple):
     """One thing that was changed: its number, when that was (a transaction's id, or a change's number on SQLite), which
     of the changes at hand it was, whether what depends on it may have to be read again, and whether nothing was changed
     but the column that the reader itself writes."""
 
-    token: int
+    read_key: int
     tx: int
     change: int
     reread: bool
@@ -31,13 +31,13 @@ class Touch(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Hit:
+class Affected:
     """A cache that read something which was changed after it had run. `change` is the first of the changes that it
     read; `computed` is the moment of its last run, `took` how many seconds that took; `waits` says that it is noted to
     run at some moment."""
 
     cache: int
-    definition: int
+    derivation: int
     root: str
     computed: datetime
     digest: int | None
@@ -60,11 +60,11 @@ def is_of_sql(number: int | None) -> bool:
     return number is not None and bool(number & 1)
 
 
-class Manifests(ABC):
+class ManifestStore(ABC):
     """The manifests in one kind of database."""
 
     @abstractmethod
-    def tokens(self, connection: Connection, caches: Sequence[int]) -> Mapping[int, Sequence[int]]:
+    def read_keys(self, connection: Connection, caches: Sequence[int]) -> Mapping[int, Sequence[int]]:
         """The manifests of caches, as far as they have one."""
 
     @abstractmethod
@@ -80,17 +80,17 @@ class Manifests(ABC):
         """The caches that have read any of these, and no more than `most` of them: number, definition and root."""
 
     @abstractmethod
-    def hits(self, connection: Connection, touched: Sequence[Touch]) -> list[Hit]:
+    def affected(self, connection: Connection, touched: Sequence[TouchedRead]) -> list[Affected]:
         """The caches that have read what was touched, and have not seen the change."""
 
 
-class PostgreSQLManifests(Manifests):
+class PostgreSQLManifestStore(ManifestStore):
     """One array for each cache, under an inverted index."""
 
     def __init__(self) -> None:
         self._readers = Direct(_READERS)
 
-    def tokens(self, connection: Connection, caches: Sequence[int]) -> Mapping[int, Sequence[int]]:
+    def read_keys(self, connection: Connection, caches: Sequence[int]) -> Mapping[int, Sequence[int]]:
         found = select(manifest.c.cache, manifest.c.tokens).where(manifest.c.cache.in_(caches))
         return {row.cache: row.tokens for row in connection.execute(found)}
 
@@ -112,30 +112,30 @@ class PostgreSQLManifests(Manifests):
             )
         ]
 
-    def hits(self, connection: Connection, touched: Sequence[Touch]) -> list[Hit]:
+    def affected(self, connection: Connection, touched: Sequence[TouchedRead]) -> list[Affected]:
         # Written here: the driver takes far longer to write long arrays than PostgreSQL to read them.
         values = {
-            "tokens": _array(touch.token for touch in touched),
+            "tokens": _array(touch.read_key for touch in touched),
             "txs": _array(touch.tx for touch in touched),
             "changes": _array(touch.change for touch in touched),
             "rereads": _array(touch.reread for touch in touched),
             "writtens": _array(touch.written for touch in touched),
         }
-        return [Hit(*row) for row in self._readers.execute(connection, values)]
+        return [Affected(*row) for row in self._readers.execute(connection, values)]
 
 
-class SQLiteManifests(Manifests):
+class SQLiteManifestStore(ManifestStore):
     """A table of all reads by number, and one array for each cache that says which of them are its own."""
 
     def __init__(self) -> None:
         self._readers = Direct(_READERS_ON_SQLITE)
 
-    def tokens(self, connection: Connection, caches: Sequence[int]) -> Mapping[int, Sequence[int]]:
+    def read_keys(self, connection: Connection, caches: Sequence[int]) -> Mapping[int, Sequence[int]]:
         found = select(manifest.c.cache, manifest.c.tokens).where(manifest.c.cache.in_(caches))
         return {row.cache: array("q", row.tokens) for row in connection.execute(found)}
 
     def save(self, connection: Connection, changed: Mapping[int, Collection[int]]) -> None:
-        before = self.tokens(connection, list(changed))
+        before = self.read_keys(connection, list(changed))
         gone, come, packed = [], [], []
         for cache, tokens in changed.items():
             old, new = set(before.get(cache, ())), set(tokens)
@@ -155,17 +155,17 @@ class SQLiteManifests(Manifests):
         found = select(c.id, c.definition, c.root).join(read, read.c.cache == c.id).where(read.c.token.in_(tokens))
         return [tuple(row) for row in connection.execute(found.distinct().limit(most))]
 
-    def hits(self, connection: Connection, touched: Sequence[Touch]) -> list[Hit]:
-        return [Hit(*row) for row in self._readers.execute(connection, {"touched": json.dumps(touched)})]
+    def affected(self, connection: Connection, touched: Sequence[TouchedRead]) -> list[Affected]:
+        return [Affected(*row) for row in self._readers.execute(connection, {"touched": json.dumps(touched)})]
 
     def _many(self, connection: Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
         if rows:
             connection.exec_driver_sql(statement, rows)
 
 
-def hit_of(row: Any, change: int, reread: bool) -> Hit:
+def affected_by(row: Any, change: int, reread: bool) -> Affected:
     """A hit, of a row with what the cache's last run left."""
-    return Hit(
+    return Affected(
         row.id, row.definition, row.root, row.computed, row.digest, row.runs, row.took, bool(row.waits), change, reread
     )
 
@@ -181,9 +181,9 @@ def _array(values: Iterable[object]) -> str:
     return f"{{{','.join(map(str, values))}}}"
 
 
-def manifests_of(dialect: str) -> Manifests:
+def manifest_store_of(dialect: str) -> ManifestStore:
     """The manifests on "postgresql" or "sqlite"."""
-    return PostgreSQLManifests() if dialect == "postgresql" else SQLiteManifests()
+    return PostgreSQLManifestStore() if dialect == "postgresql" else SQLiteManifestStore()
 
 
 _WAITS = "EXISTS (SELECT 1 FROM afterwork_due WHERE cache = c.id) AS waits"

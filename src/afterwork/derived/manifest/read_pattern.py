@@ -17,34 +17,34 @@ Key = int | str
 
 
 @dataclass(frozen=True)
-class Row:
+class RowRead:
     """One row of a table was read, by its primary key: that it exists, and the columns in `columns`. `written` is the
     column of that row that whoever has read it writes: if others write it, it is to be put right."""
 
-    watch: int
+    table_id: int
     columns: int
     written: int = 0
 
 
 @dataclass(frozen=True)
-class Where:
+class QueryRead:
     """The rows of a table were asked for whose columns `equal` have certain values: which there are, and which of them
     have what in `columns` (by which the same question filters or orders further). With no `equal`, all rows."""
 
-    watch: int
+    table_id: int
     equal: tuple[str, ...]
     columns: int
 
 
-Shape = Row | Where
+ReadPattern = RowRead | QueryRead
 
 
-def token(shape: int, key: Key) -> int:
+def read_key(shape: int, key: Key) -> int:
     """The number for a read of the shape with this number. A whole number of up to 46 bits stands in it as it is."""
     return shape << KEY_BITS | _lower(key)
 
 
-def shape_of(number: int) -> int:
+def pattern_of(number: int) -> int:
     """The number of the shape in a token."""
     return number >> KEY_BITS
 

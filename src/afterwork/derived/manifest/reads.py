@@ -4,7 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from afterwork.derived.manifest.read_pattern import Key, Row, Where
+from afterwork.derived.manifest.read_pattern import Key, QueryRead, RowRead
 
 
 @dataclass
@@ -15,8 +15,8 @@ class Reads:
     rows); `due` is the first moment at which `aw.passed` would answer otherwise."""
 
     rows: dict[tuple[int, Key], int] = field(default_factory=lambda: defaultdict(int))
-    own: dict[tuple[int, Key], Row] = field(default_factory=dict)
-    wheres: set[tuple[Where, str]] = field(default_factory=set)
+    own: dict[tuple[int, Key], RowRead] = field(default_factory=dict)
+    queries: set[tuple[QueryRead, str]] = field(default_factory=set)
     due: datetime | None = None
 
     def row(self, watch: int, key: Key, columns: int) -> None:
@@ -28,11 +28,11 @@ class Reads:
         columns |= self.rows.pop((watch, key), 0)
         if (known := self.own.get((watch, key))) is not None:
             columns |= known.columns
-        self.own[watch, key] = Row(watch, columns, written)
+        self.own[watch, key] = RowRead(watch, columns, written)
 
-    def where(self, shape: Where, key: str) -> None:
+    def query(self, shape: QueryRead, key: str) -> None:
         """A question was asked."""
-        self.wheres.add((shape, key))
+        self.queries.add((shape, key))
 
     def add(self, others: "Reads") -> None:
         """All that was read here was read as well."""
@@ -44,7 +44,7 @@ class Reads:
                 self.of_itself(watch, key, columns, known.written)
         for (watch, key), row in others.own.items():
             self.of_itself(watch, key, row.columns, row.written)
-        self.wheres |= others.wheres
+        self.queries |= others.queries
 
     def until(self, moment: datetime) -> None:
         """The result holds no longer than until a moment."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Match changes with manifests: which caches have read what has changed."""

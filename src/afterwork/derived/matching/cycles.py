@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Dialect, select
 
-from afterwork.derived.manifest.manifest_store import Hit, is_own_write
-from afterwork.derived.queue.due import Claimed
-from afterwork.derived.queue.registry import Definitions
+from afterwork.derived.manifest.manifest_store import Affected, is_own_write
+from afterwork.derived.queue.due import ClaimedCache
+from afterwork.derived.queue.registry import DerivationRegistry
 from afterwork.derived.tables import cache as caches
 from afterwork.errors import CircularCaches
 from afterwork.store.journal.change import Change
@@ -29,21 +29,21 @@ class Writer:
     level: int
 
 
-class Circles:
+class CacheCycles:
     """Follows causes, for the changes of one match."""
 
-    def __init__(self, connection: Connection, definitions: Definitions, dialect: Dialect) -> None:
+    def __init__(self, connection: Connection, definitions: DerivationRegistry, dialect: Dialect) -> None:
         self._connection = connection
         self._definitions = definitions
         self._dialect = dialect
-        self._circular = definitions.order.circular
+        self._circular = definitions.order.cyclic
 
-    def writer(self, change: Change, hit: Hit) -> Writer | None:
+    def writer(self, change: Change, hit: Affected) -> Writer | None:
         """The cache that made a change which made another one stale, where that could become a circle."""
-        if hit.definition not in self._circular or change.kind != "U" or change.key is None:
+        if hit.derivation not in self._circular or change.kind != "U" or change.key is None:
             return None
         c = caches.c
-        for definition in self._definitions.writing(change.watch, change.columns):
+        for definition in self._definitions.writing(change.table_id, change.columns):
             if definition.id in self._circular:
                 roots, _ = definition.roots_of([change.key], self._dialect)
                 own = select(c.id, c.depth, c.wrote, c.level).where(c.definition == definition.id, c.root.in_(roots))
@@ -55,7 +55,7 @@ class Circles:
         return None
 
 
-def circle_of(connection: Connection, claimed: Claimed, definitions: Definitions) -> CircularCaches | None:
+def cycle_of(connection: Connection, claimed: ClaimedCache, definitions: DerivationRegistry) -> CircularCaches | None:
     """The circle that a cache is in, if it was made stale by what it has written itself, by way of others."""
     if claimed.cause_cache is None or (claimed.depth > LOOK_EVERY and claimed.depth % LOOK_EVERY):
         return None

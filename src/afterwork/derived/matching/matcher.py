@@ -9,13 +9,13 @@ from sqlalchemy import Connection, Dialect, select
 from sqlalchemy.exc import DBAPIError
 
 from afterwork.derived.cause import cause_of, written
-from afterwork.derived.manifest.manifest_store import Hit, Manifests, Touch, hit_of
-from afterwork.derived.manifest.read_patterns import Shapes
-from afterwork.derived.matching.cycles import Circles
-from afterwork.derived.queue.due import DueCaches, Mark, held_at
+from afterwork.derived.manifest.manifest_store import Affected, ManifestStore, TouchedRead, affected_by
+from afterwork.derived.manifest.read_patterns import ReadPatterns
+from afterwork.derived.matching.cycles import CacheCycles
+from afterwork.derived.queue.due import DueMark, DueQueue, held_at
 from afterwork.derived.queue.levels import Levels
-from afterwork.derived.queue.registry import Definition, Definitions, using
-from afterwork.derived.queue.rows import Heads
+from afterwork.derived.queue.registry import DerivationRegistry, RegisteredDerivation, using
+from afterwork.derived.queue.rows import CacheRows
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import due as dues
 from afterwork.derived.tracking.unfound_rows import missed
@@ -24,7 +24,7 @@ from afterwork.events import Point
 from afterwork.store.database import Database
 from afterwork.store.journal.change import Change
 from afterwork.store.journal.entries import Entries
-from afterwork.store.journal.tracked_table import Watch
+from afterwork.store.journal.tracked_table import TrackedTable
 from afterwork.store.journal.values import is_written_otherwise
 
 JOURNAL = "journal"
@@ -38,7 +38,7 @@ class Matched:
     `more` that there may be more changes."""
 
     changes: Sequence[Change]
-    found: Sequence[tuple[Hit, Mark]]
+    found: Sequence[tuple[Affected, DueMark]]
     levels: Mapping[int, int]
     busy: bool
     more: bool
@@ -51,11 +51,11 @@ class Matcher:
 
     database: Database
     entries: Entries
-    shapes: Shapes
-    definitions: Definitions
-    manifests: Manifests
-    dues: DueCaches
-    heads: Heads
+    patterns: ReadPatterns
+    registry: DerivationRegistry
+    manifest_store: ManifestStore
+    due_queue: DueQueue
+    cache_rows: CacheRows
     levels: Levels
     reached: Callable[[Point, str], None]
     """Is told of each point at which a server may die."""
@@ -91,100 +91,100 @@ class Matcher:
 
     def take(self, connection: Connection, now: datetime) -> Matched | None:
         """Take changes out of the journal, in the transaction that is open, and find who has read what was changed."""
-        taken = self.entries.take(connection, self.definitions.mine, now)
+        taken = self.entries.take(connection, self.registry.mine, now)
         if not taken.changes:
             return None
-        if taken.shapes > self.shapes.count:
-            self.shapes.load(connection)
-        if taken.uses > self.definitions.uses or taken.definitions != self.definitions.version:
-            self.definitions.load(connection)
+        if taken.patterns > self.patterns.count:
+            self.patterns.load(connection)
+        if taken.uses > self.registry.uses or taken.derivations != self.registry.version:
+            self.registry.load(connection)
         found, levels = self._found(connection, taken.changes, now)
-        others = self.definitions.others and any(one.kind in "IT" for one in taken.changes)
+        others = self.registry.others and any(one.kind in "IT" for one in taken.changes)
         return Matched(taken.changes, found, levels, taken.busy, taken.more, others)
 
-    def note(self, connection: Connection, matched: Matched, marks: Sequence[Mark], now: datetime) -> None:
+    def note(self, connection: Connection, matched: Matched, marks: Sequence[DueMark], now: datetime) -> None:
         """Write what comes of changes that were taken, in the same transaction."""
-        self.dues.mark(connection, [self._held(mark, matched, now) for mark in marks])
+        self.due_queue.mark(connection, [self._held(mark, matched, now) for mark in marks])
         self._follow_roots(connection, matched.changes, now)
         if matched.fill_others:
-            self.definitions.fill_others(connection)
+            self.registry.fill_others(connection)
 
-    def _held(self, mark: Mark, matched: Matched, now: datetime) -> Mark:
+    def _held(self, mark: DueMark, matched: Matched, now: datetime) -> DueMark:
         """A mark as it is noted: above the lowest level of a circle, caches are held until others have run."""
         level = matched.levels.get(mark.cache, 0)
         return replace(mark, due=held_at(level)) if level and mark.due <= now else mark
 
     def _found(
         self, connection: Connection, changes: Sequence[Change], now: datetime
-    ) -> tuple[list[tuple[Hit, Mark]], Mapping[int, int]]:
+    ) -> tuple[list[tuple[Affected, DueMark]], Mapping[int, int]]:
         touched = list(self._touches(changes))
-        hits = self.manifests.hits(connection, touched) if touched else []
+        hits = self.manifest_store.affected(connection, touched) if touched else []
         hits += self._emptied(connection, changes)
-        first: dict[int, Hit] = {}
+        first: dict[int, Affected] = {}
         for hit in sorted(hits, key=lambda hit: hit.change):
             first.setdefault(hit.cache, hit)
-        circular = self.definitions.order.circular
-        levels = self.levels.known(connection, [hit.cache for hit in first.values() if hit.definition in circular])
+        circular = self.registry.order.cyclic
+        levels = self.levels.known(connection, [hit.cache for hit in first.values() if hit.derivation in circular])
         marks = list(self._marks(connection, first.values(), changes, now, levels))
         return list(zip(first.values(), marks, strict=True)), levels
 
-    def _touches(self, changes: Sequence[Change]) -> Iterator[Touch]:
+    def _touches(self, changes: Sequence[Change]) -> Iterator[TouchedRead]:
         """What was touched, each once for each transaction, by the first change that did so."""
         known: set[tuple[int, int, bool, bool]] = set()
         rereads: dict[tuple[int, str, int], bool] = {}
         for place, change in enumerate(changes):
-            alike = change.watch, change.kind, change.columns
+            alike = change.table_id, change.kind, change.columns
             if alike not in rereads:
                 rereads[alike] = self.rereads(change)
             reread = rereads[alike]
-            touched = {(token, change.tx, reread, False) for token in self.shapes.touched(change)}
-            touched |= {(token, change.tx, reread, True) for token in self.shapes.overwritten(change)}
+            touched = {(token, change.tx, reread, False) for token in self.patterns.touched(change)}
+            touched |= {(token, change.tx, reread, True) for token in self.patterns.overwritten(change)}
             for token, tx, again, by_reader in touched - known:
-                yield Touch(token, tx, place, again, by_reader)
+                yield TouchedRead(token, tx, place, again, by_reader)
             known |= touched
 
     def _marks(
         self,
         connection: Connection,
-        hits: Iterable[Hit],
+        hits: Iterable[Affected],
         changes: Sequence[Change],
         now: datetime,
         levels: dict[int, int],
-    ) -> Iterator[Mark]:
+    ) -> Iterator[DueMark]:
         """Why each is to run. What is made of a level is above it from now on."""
-        circles = Circles(connection, self.definitions, self.dialect)
+        circles = CacheCycles(connection, self.registry, self.dialect)
         raised: dict[int, int] = {}
         for hit in hits:
-            definition = self.definitions.by_id.get(hit.definition)
+            definition = self.registry.by_id.get(hit.derivation)
             change = changes[hit.change]
             writer = circles.writer(change, hit)
             if writer is not None and writer.cache != hit.cache and levels[hit.cache] <= writer.level:
                 raised[hit.cache] = levels[hit.cache] = writer.level + 1
             # One that this model has not is left to servers whose model has it.
-            oldness = timedelta(0) if definition is None else definition.cache.when.allow_oldness
+            oldness = timedelta(0) if definition is None else definition.declaration.when.allow_oldness
             due = max(now, hit.computed + oldness)
-            yield Mark(
+            yield DueMark(
                 hit.cache,
-                hit.definition,
+                hit.derivation,
                 due,
                 since=now,
-                cause=written(cause_of(change, self.shapes.watch(change.watch))),
+                cause=written(cause_of(change, self.patterns.watch(change.table_id))),
                 cause_cache=None if writer is None else writer.cache,
                 depth=0 if writer is None else writer.depth + 1,
                 reread=hit.reread,
             )
         self.levels.put(connection, raised)
 
-    def _emptied(self, connection: Connection, changes: Sequence[Change]) -> list[Hit]:
+    def _emptied(self, connection: Connection, changes: Sequence[Change]) -> list[Affected]:
         """After a TRUNCATE nobody can say which rows there were: all caches that ever read of the table have to run."""
-        found: list[Hit] = []
+        found: list[Affected] = []
         for place, change in enumerate(changes):
             if change.kind == "T":
-                numbers = using(connection, change.watch)
+                numbers = using(connection, change.table_id)
                 c = caches.c
                 waits = select(dues.c.cache).where(dues.c.cache == c.id).exists().label("waits")
                 query = select(caches, waits).where(c.definition.in_(numbers), c.computed.is_not(None))
-                found += [hit_of(row, place, True) for row in connection.execute(query)]
+                found += [affected_by(row, place, True) for row in connection.execute(query)]
         return found
 
     def _follow_roots(self, connection: Connection, changes: Sequence[Change], now: datetime) -> None:
@@ -192,14 +192,14 @@ class Matcher:
         come, gone, or become one of another class, and in whichever order."""
         by_watch: dict[int, list[Change]] = defaultdict(list)
         for change in changes:
-            by_watch[change.watch].append(change)
-        for definition in self.definitions:
+            by_watch[change.table_id].append(change)
+        for definition in self.registry:
             objects = definition.objects
             if any(change.kind == "T" for watch in objects.tables for change in by_watch.get(watch.id, ())):
-                self.heads.forget_all(connection, definition)
-                self.definitions.look_through(connection, definition)
+                self.cache_rows.forget_all(connection, definition)
+                self.registry.look_through(connection, definition)
             if not objects.elsewhere.isdisjoint(by_watch):
-                self.definitions.look_through(connection, definition)
+                self.registry.look_through(connection, definition)
             moved = [
                 (watch, change)
                 for watch, kinds in objects.tables.items()
@@ -210,7 +210,11 @@ class Matcher:
                 self._follow(connection, definition, moved, now)
 
     def _follow(
-        self, connection: Connection, definition: Definition, moved: Sequence[tuple[Watch, Change]], now: datetime
+        self,
+        connection: Connection,
+        definition: RegisteredDerivation,
+        moved: Sequence[tuple[TrackedTable, Change]],
+        now: datetime,
     ) -> None:
         kinds: dict[str, set[str]] = defaultdict(set)
         unnamed: dict[str, UnnamedObject] = {}
@@ -232,14 +236,16 @@ class Matcher:
                     unnamed[error.root] = error
         # A row that has come and not gone again is there, or its going is still to be taken.
         new = [root for root, found in kinds.items() if found == {"I"} and definition.objects.are_all_rows]
-        self.heads.add(connection, definition, [root for root in new if root not in unnamed], now)
-        self.heads.settle(connection, definition, [*kinds.keys() - set(new)], now)
-        self.heads.fail(connection, definition, list(unnamed.values()), now)
+        self.cache_rows.add(connection, definition, [root for root in new if root not in unnamed], now)
+        self.cache_rows.settle(connection, definition, [*kinds.keys() - set(new)], now)
+        self.cache_rows.fail(connection, definition, list(unnamed.values()), now)
 
 
-def _unfound(connection: Connection, moved: Iterable[tuple[Watch, Change, int | str]]) -> set[tuple[Watch, int | str]]:
+def _unfound(
+    connection: Connection, moved: Iterable[tuple[TrackedTable, Change, int | str]]
+) -> set[tuple[TrackedTable, int | str]]:
     """The keys of rows that have come and that the model does not find by them."""
-    last: dict[Watch, dict[int | str, str]] = defaultdict(dict)
+    last: dict[TrackedTable, dict[int | str, str]] = defaultdict(dict)
     for watch, change, key in moved:
         if not watch.has_certain_key:
             last[watch][key] = change.kind

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Text, bindparam, column, delete, func, literal_column, select, text, true, update
 
-from afterwork.derived.queue.registry import Definition
+from afterwork.derived.queue.registry import RegisteredDerivation
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import definition as definitions
 from afterwork.derived.tables import due as dues
@@ -19,7 +19,7 @@ from afterwork.store.sqlite.database import LAST_CHANGE
 
 
 @dataclass(frozen=True)
-class Waiting:
+class DueSummary:
     """Of one definition, the first cache that is due and that nobody has claimed, separately for those that wait to be
     filled; whether some are claimed; whether filling has come to its end; and what code the values come from."""
 
@@ -32,7 +32,7 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Mark:
+class DueMark:
     """Why and when a cache is to run. `since` is None for a moment that is still to come."""
 
     cache: int
@@ -48,7 +48,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Claimed:
+class ClaimedCache:
     """A cache that this server is going to run, with what its last run left."""
 
     cache: int
@@ -98,7 +98,7 @@ def shown_due(due: datetime | None) -> datetime | None:
     return None if due is None or due >= HELD else due
 
 
-class DueCaches:
+class DueQueue:
     """The statements on due caches for one kind of database."""
 
     def __init__(self, dialect: str) -> None:
@@ -109,9 +109,9 @@ class DueCaches:
         self._waiting = Direct(_WAITING)
         self._held = Direct(_HELD)
 
-    def waiting(self, connection: Connection) -> list[Waiting]:
+    def waiting(self, connection: Connection) -> list[DueSummary]:
         """What waits, by definition. Touches a row or two for each."""
-        return [_unheld(Waiting(*row)) for row in self._waiting.execute(connection)]
+        return [_unheld(DueSummary(*row)) for row in self._waiting.execute(connection)]
 
     def held(self, connection: Connection) -> dict[int, datetime]:
         """The definitions of which caches are held, each with the first moment in them."""
@@ -119,7 +119,7 @@ class DueCaches:
         found = {row[0]: min(filter(None, row[1:]), default=None) for row in rows}
         return {number: first for number, first in found.items() if first is not None}
 
-    def mark(self, connection: Connection, marks: Sequence[Mark]) -> None:
+    def mark(self, connection: Connection, marks: Sequence[DueMark]) -> None:
         """Have caches run, each at its moment; one that is to run already does so at the earlier one of both."""
         if not marks:
             return
@@ -130,18 +130,25 @@ class DueCaches:
             connection.execute(_MARK_ON_SQLITE, [vars(mark) for mark in marks])
 
     def claim(
-        self, connection: Connection, of: Definition, fill: bool, now: datetime, most: int, server: int, claim: str
-    ) -> "Batch":
+        self,
+        connection: Connection,
+        of: RegisteredDerivation,
+        fill: bool,
+        now: datetime,
+        most: int,
+        server: int,
+        claim: str,
+    ) -> "ClaimedBatch":
         """Claim the first due caches of a definition for a server, in a transaction of its own. There are none if the
         values come from other code by now."""
         values = {"of": of.id, "filling": fill, "now": now, "most": most, "by": server, "as_claim": claim}
-        values |= {"code": of.cache.checksum}
+        values |= {"code": of.declaration.checksum}
         for statement in self._claim[:-1]:
             connection.execute(statement.statement, values)
         rows = self._claim[-1].execute(connection, values)
-        return Batch(claim, [Claimed(*row) for row in rows])
+        return ClaimedBatch(claim, [ClaimedCache(*row) for row in rows])
 
-    def end(self, connection: Connection, batch: "Batch", ended: Collection[int]) -> set[int]:
+    def end(self, connection: Connection, batch: "ClaimedBatch", ended: Collection[int]) -> set[int]:
         """End the claims of caches that have run, in the transaction that stores what came of them. Returns those that
         were still claimed by this batch: somebody else has the others by now."""
         if self._dialect == "postgresql":
@@ -155,7 +162,7 @@ class DueCaches:
         if caches:
             connection.execute(delete(dues).where(dues.c.cache.in_(list(caches))))
 
-    def stored(self, connection: Connection, batch: "Batch", until: datetime | None) -> None:
+    def stored(self, connection: Connection, batch: "ClaimedBatch", until: datetime | None) -> None:
         """Note that a claimed run has stored its effects, that hold until a moment, and is only to be checked.
 
         Raises `ClaimLost` if somebody else has it by now.
@@ -173,7 +180,7 @@ class DueCaches:
         )
         return [_stored(row) for row in rows]
 
-    def put_back(self, connection: Connection, batch: "Batch", caches: Collection[int], due: datetime) -> None:
+    def put_back(self, connection: Connection, batch: "ClaimedBatch", caches: Collection[int], due: datetime) -> None:
         """Let caches of a batch that have not run be claimed again, not before a moment."""
         if caches:
             ours = dues.c.claim == batch.claim, dues.c.cache.in_(list(caches))
@@ -198,11 +205,11 @@ class DueCaches:
 
 
 @dataclass(frozen=True)
-class Batch:
+class ClaimedBatch:
     """Caches of one definition that were claimed together."""
 
     claim: str
-    caches: list[Claimed]
+    caches: list[ClaimedCache]
 
 
 UNCLAIMED = {"claim": None, "server": None, "claimed_at": None, "stored": False}
@@ -214,12 +221,12 @@ def _stored(row: Any) -> Stored:
     return Stored(row.cache, row.definition, None, None if row.due == NEVER else row.cause)
 
 
-def _unheld(found: Waiting) -> Waiting:
+def _unheld(found: DueSummary) -> DueSummary:
     """What waits, without what is held."""
     return replace(found, due=shown_due(found.due), fill=shown_due(found.fill))
 
 
-MARKED = tuple(field.name for field in fields(Mark))
+MARKED = tuple(field.name for field in fields(DueMark))
 
 _TYPES = {
     "cache": "bigint", "definition": "int", "due": "timestamptz", "since": "timestamptz", "cause": "text",

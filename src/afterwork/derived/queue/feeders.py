@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Dialect, select
 from afterwork.derived.cause import Cause
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.queue.due import HELD
-from afterwork.derived.queue.registry import Definition
-from afterwork.derived.queue.rows import Heads
+from afterwork.derived.queue.registry import RegisteredDerivation
+from afterwork.derived.queue.rows import CacheRows
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import definition as definitions
 from afterwork.derived.tables import due as dues
@@ -26,7 +26,7 @@ AT_ONCE = 500
 
 
 @dataclass(frozen=True)
-class Ran:
+class FeederRun:
     """A run of a claimed cache that is to be stored: what it has read, whether its value is another one, and whether it
     must be stored since it has waited for others before."""
 
@@ -41,7 +41,7 @@ class Feeder:
     """A cache that another one reads. `is_made`: nothing is to be done about it just now."""
 
     cache: int
-    definition: int
+    derivation: int
     level: int
     is_made: bool
 
@@ -54,11 +54,11 @@ Readers = Mapping[str, Iterable[int]]
 class Feeders:
     """The statements that find them."""
 
-    heads: Heads
+    cache_rows: CacheRows
     dialect: Dialect
 
     def of(
-        self, connection: Connection, writers: Iterable[Definition], runs: Sequence[Ran], now: datetime
+        self, connection: Connection, writers: Iterable[RegisteredDerivation], runs: Sequence[FeederRun], now: datetime
     ) -> Mapping[int, list[Feeder]]:
         """Return what each run has read of what some definitions write. To those that filling has not come to yet, it
         comes now."""
@@ -70,7 +70,7 @@ class Feeders:
                     found[reader].append(feeder)
         return found
 
-    def _readers(self, connection: Connection, writer: Definition, runs: Sequence[Ran]) -> Readers:
+    def _readers(self, connection: Connection, writer: RegisteredDerivation, runs: Sequence[FeederRun]) -> Readers:
         found: dict[str, list[int]] = defaultdict(list)
         if writer.written is None or writer.target is None:
             return found
@@ -86,7 +86,7 @@ class Feeders:
         return found
 
     def _answers(
-        self, connection: Connection, writer: Definition, asked: Iterable[tuple[str, str]]
+        self, connection: Connection, writer: RegisteredDerivation, asked: Iterable[tuple[str, str]]
     ) -> Iterator[tuple[tuple[str, str], str]]:
         """The objects whose rows have the values that were asked for."""
         assert writer.target is not None
@@ -99,10 +99,10 @@ class Feeders:
             for start in range(0, len(wanted), AT_ONCE):
                 some = writer.objects.keys.add_columns(column).where(column.in_(wanted[start : start + AT_ONCE]))
                 for *identity, value in connection.execute(some):
-                    yield (name, values[value]), root_id(writer.cache.root, tuple(identity))
+                    yield (name, values[value]), root_id(writer.declaration.root, tuple(identity))
 
     def _found(
-        self, connection: Connection, writer: Definition, roots: Sequence[str], now: datetime
+        self, connection: Connection, writer: RegisteredDerivation, roots: Sequence[str], now: datetime
     ) -> Iterator[tuple[str, Feeder]]:
         missing: list[str] = []
         for start in range(0, len(roots), AT_ONCE):
@@ -114,7 +114,7 @@ class Feeders:
             yield from self._added(connection, writer, missing, now)
 
     def _there(
-        self, connection: Connection, writer: Definition, roots: Sequence[str], now: datetime
+        self, connection: Connection, writer: RegisteredDerivation, roots: Sequence[str], now: datetime
     ) -> Iterator[tuple[str, Feeder]]:
         c, d = caches.c, dues.c
         some = select(c.id, c.root, c.level, c.computed, d.due, d.claim).outerjoin(dues, d.cache == c.id)
@@ -123,18 +123,18 @@ class Feeders:
             yield row.root, Feeder(row.id, writer.id, row.level or 0, row.computed is not None and not is_due)
 
     def _added(
-        self, connection: Connection, writer: Definition, roots: Sequence[str], now: datetime
+        self, connection: Connection, writer: RegisteredDerivation, roots: Sequence[str], now: datetime
     ) -> Iterator[tuple[str, Feeder]]:
         c = definitions.c
         began = connection.execute(select(c.began).where(c.id == writer.id, ~c.filled)).scalar()
         if began is not None:
             there = writer.there(connection, roots)
             added = [root for root in roots if root in there]
-            self.heads.add(connection, writer, added, now, Cause("fill"), fill_since=began)
+            self.cache_rows.add(connection, writer, added, now, Cause("fill"), fill_since=began)
             yield from self._there(connection, writer, added, now)
 
 
-def _rows(writer: Definition, reads: Reads) -> Iterator[int | str]:
+def _rows(writer: RegisteredDerivation, reads: Reads) -> Iterator[int | str]:
     """The keys of the rows of which the column that a definition writes was read."""
     assert writer.written is not None
     target, column = writer.written
@@ -142,10 +142,10 @@ def _rows(writer: Definition, reads: Reads) -> Iterator[int | str]:
     yield from (key for (watch, key), row in reads.own.items() if watch == target and row.columns & column)
 
 
-def _questions(writer: Definition, reads: Reads) -> Iterator[tuple[str, str]]:
+def _questions(writer: RegisteredDerivation, reads: Reads) -> Iterator[tuple[str, str]]:
     """The questions by one column that have read the column which a definition writes: that one, and the value."""
     assert writer.written is not None
     target, column = writer.written
-    for where, key in reads.wheres:
-        if where.watch == target and where.columns & column and len(where.equal) == 1 and key != NULL:
+    for where, key in reads.queries:
+        if where.table_id == target and where.columns & column and len(where.equal) == 1 and key != NULL:
             yield where.equal[0], key

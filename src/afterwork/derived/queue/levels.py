@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from afterwork.derived.queue.due import HELD, UNCLAIMED, WAITING, Batch
-from afterwork.derived.queue.feeders import Feeder, Feeders, Ran
-from afterwork.derived.queue.registry import Definition
+from afterwork.derived.queue.due import HELD, UNCLAIMED, WAITING, ClaimedBatch
+from afterwork.derived.queue.feeders import Feeder, FeederRun, Feeders
+from afterwork.derived.queue.registry import RegisteredDerivation
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import due as dues
 from afterwork.derived.tables import wait as waits
@@ -27,7 +27,7 @@ LONGEST = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
-class Order:
+class RowOrder:
     """What is to become of runs: the level of each that may be stored, and what each of the others has come too early
     for: the caches that are still to be made. There are none if those are made in the same batch."""
 
@@ -44,25 +44,27 @@ class Levels:
     def order(
         self,
         connection: Connection,
-        writers: Iterable[Definition],
+        writers: Iterable[RegisteredDerivation],
         circle: Collection[int],
-        runs: Sequence[Ran],
+        runs: Sequence[FeederRun],
         now: datetime,
-    ) -> Order:
+    ) -> RowOrder:
         """See which of some runs have come too early for what they have read of what some definitions write, in the
         transaction that stores them. They wait only for those of their circle: others run before them anyway."""
         feeders = self.feeders.of(connection, writers, runs, now)
         read = {run.cache: {one.cache for one in feeders.get(run.cache, ())} for run in runs}
         unmade = {one.cache for found in feeders.values() for one in found if not one.is_made} - read.keys()
         changed = {run.cache for run in runs if run.is_new}
-        waited = {one.cache for found in feeders.values() for one in found if one.definition in circle}
+        waited = {one.cache for found in feeders.values() for one in found if one.derivation in circle}
         early = _early({run.cache: read[run.cache] for run in runs if not run.has_waited}, unmade | changed)
-        return Order(
+        return RowOrder(
             {number: _above(feeders.get(number, ())) for number in read.keys() - early},
             {number: read[number] & (unmade | early) & waited for number in early},
         )
 
-    def hold(self, connection: Connection, batch: Batch, early: Mapping[int, Collection[int]], now: datetime) -> None:
+    def hold(
+        self, connection: Connection, batch: ClaimedBatch, early: Mapping[int, Collection[int]], now: datetime
+    ) -> None:
         """Give back what has come too early, until what it waits for is made."""
         for number, others in early.items():
             ours = dues.c.claim == batch.claim, dues.c.cache == number

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from afterwork.derived.cause import Cause, written
-from afterwork.derived.queue.due import DueCaches, Mark
+from afterwork.derived.queue.due import DueMark, DueQueue
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import definition as definitions
 from afterwork.derived.tables import due as dues
@@ -24,4 +24,4 @@ def have_run(connection: Connection, dialect: str, name: str, root: str, who: st
     if row.claim is not None:
         raise BadRequest(f"{name} of {root} runs just now. Ask again if that was not enough.")
     cause = written(Cause("hand", moment=now, who=who))
-    DueCaches(dialect).mark(connection, [Mark(row.id, row.definition, now, now, cause)])
+    DueQueue(dialect).mark(connection, [DueMark(row.id, row.definition, now, now, cause)])

@@ -11,60 +11,60 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Dialect, func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from afterwork.derived.manifest.read_patterns import Shapes
+from afterwork.derived.manifest.read_patterns import ReadPatterns
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import definition as definitions
 from afterwork.derived.tables import shape as shapes
 from afterwork.derived.tables import use as uses
-from afterwork.derived.tracking.extent import Objects
+from afterwork.derived.tracking.extent import Extent
 from afterwork.errors import BadRequest, MalformedExternalId, UnnamedObject, shown
-from afterwork.model.derivation import Cache, DerivedCache
+from afterwork.model.derivation import Derivation, MemberDerivation
 from afterwork.model.external_id import parse, root_id, unnamed
-from afterwork.store.journal.tracked_table import Watch, Watches
+from afterwork.store.journal.tracked_table import TrackedTable, TrackedTables
 from afterwork.store.journal.values import is_written_otherwise
 
 NO_PRIORITY = 2147483647
 
 
 @dataclass(frozen=True, eq=False)
-class Definition:
+class RegisteredDerivation:
     """A cache of the model, with its number in this database, and the watches of its root's table and of the one that
     it writes to (None for a view model, which may write to any). `objects` are those that have the cache."""
 
     id: int
-    cache: Cache
-    watch: Watch
-    target: Watch | None
-    objects: Objects
+    declaration: Derivation
+    table: TrackedTable
+    target: TrackedTable | None
+    objects: Extent
 
     @property
     def name(self) -> str:
-        return self.cache.name
+        return self.declaration.name
 
-    def root_of(self, key: int | str, dialect: Dialect, watch: Watch | None = None) -> str:
+    def root_of(self, key: int | str, dialect: Dialect, watch: TrackedTable | None = None) -> str:
         """The external id of the object whose row, in its table or another one of its tables, has this key in the
         journal. Raises `UnnamedObject`."""
-        mapper = self.cache.root
-        if is_written_otherwise(watch or self.watch, key, dialect):
-            raise self.unfound(key, watch or self.watch)
+        mapper = self.declaration.root
+        if is_written_otherwise(watch or self.table, key, dialect):
+            raise self.unfound(key, watch or self.table)
         try:
-            if (watch is None or watch is self.watch) and self._is_plain(key):
+            if (watch is None or watch is self.table) and self._is_plain(key):
                 return root_id(mapper, (key,))
-            return root_id(mapper, self.objects.identity(watch or self.watch, key, dialect))
+            return root_id(mapper, self.objects.identity(watch or self.table, key, dialect))
         except Exception as error:  # whatever the types of the model raise
-            why = f"A row of {self.watch.table.fullname} has the key {shown(key)}: {error}"
+            why = f"A row of {self.table.table.fullname} has the key {shown(key)}: {error}"
             raise UnnamedObject(unnamed(mapper, key), why) from error
 
-    def unfound(self, key: int | str, watch: Watch) -> UnnamedObject:
+    def unfound(self, key: int | str, watch: TrackedTable) -> UnnamedObject:
         """An object whose row the model does not find by the key that it reads of it."""
         why = (
             f"A row of {watch.table.fullname} has the key {shown(key)}, which is written in another way than the model "
             "writes it, so that the model finds no such row."
         )
-        return UnnamedObject(unnamed(self.cache.root, key), why)
+        return UnnamedObject(unnamed(self.declaration.root, key), why)
 
     def _is_plain(self, key: int | str) -> bool:
-        return type(key) is int and self.watch.has_plain_key
+        return type(key) is int and self.table.has_plain_key
 
     def roots_of(
         self, keys: Iterable[int | str], dialect: Dialect, missed: Collection[int | str] = ()
@@ -74,7 +74,7 @@ class Definition:
         unnamed: list[UnnamedObject] = []
         for key in keys:
             if key in missed:
-                unnamed.append(self.unfound(key, self.watch))
+                unnamed.append(self.unfound(key, self.table))
                 continue
             try:
                 named.append(self.root_of(key, dialect))
@@ -92,59 +92,59 @@ class Definition:
 
     def key_of(self, root: str) -> tuple[Any, ...]:
         """The primary key of the object that has this external id."""
-        mapper = self.cache.root
+        mapper = self.declaration.root
         return parse(root, {mapper.class_.__name__: mapper}).key
 
     @cached_property
     def written(self) -> tuple[int, int] | None:
         """The watch and column that it writes. None for a view model."""
-        if not isinstance(self.cache, DerivedCache) or self.target is None:
+        if not isinstance(self.declaration, MemberDerivation) or self.target is None:
             return None
-        return self.target.id, self.target.mask([self.cache.column.name])
+        return self.target.id, self.target.mask([self.declaration.column.name])
 
 
-class Definitions:
+class DerivationRegistry:
     """All caches of a model. `order` is learned from what their runs read. `left` is told of each that this server runs
     no more."""
 
     def __init__(
         self,
         connection: Connection,
-        caches: Iterable[Cache],
-        watches: Watches,
-        known: Shapes,
+        caches: Iterable[Derivation],
+        watches: TrackedTables,
+        known: ReadPatterns,
         left: Callable[[str], None],
     ) -> None:
         self._shapes = known
         self._left = left
-        self._order: Order | None = None
+        self._order: DerivationOrder | None = None
         self._uses: dict[int, set[int]] = defaultdict(set)
         self.version = 0
         """A number that is another one as soon as the database knows of other definitions, or of other code."""
         self.others = False
         """Whether the database knows of definitions that this model has not."""
-        self.mine: Mapping[int, Definition] = {}
+        self.mine: Mapping[int, RegisteredDerivation] = {}
         """Those that this server runs: the values of the others come from other code, which a server has brought that
         was started later."""
         numbers = {row.name: row.id for row in connection.execute(select(definitions.c.name, definitions.c.id))}
-        self.by_id: Mapping[int, Definition] = {
-            number: Definition(number, cache, watch, _target(cache, watches), Objects(cache.root, watches))
+        self.by_id: Mapping[int, RegisteredDerivation] = {
+            number: RegisteredDerivation(number, cache, watch, _target(cache, watches), Extent(cache.root, watches))
             for cache in caches
             if (number := numbers.get(cache.name)) is not None and (watch := watches.of(cache.table)) is not None
         }
         self.load(connection)
 
-    def __iter__(self) -> Iterator[Definition]:
+    def __iter__(self) -> Iterator[RegisteredDerivation]:
         return iter(self.by_id.values())
 
-    def of(self, cache: Cache) -> Definition:
+    def of(self, cache: Derivation) -> RegisteredDerivation:
         """A cache of the model as the database knows it. Raises `BadRequest` if it does not."""
-        found = next((one for one in self if one.cache is cache), None)
+        found = next((one for one in self if one.declaration is cache), None)
         if found is None:
             raise BadRequest(f"The database does not know of {cache.name} yet: no server has run since it is there.")
         return found
 
-    def writing(self, watch: int, columns: int) -> Iterator[Definition]:
+    def writing(self, watch: int, columns: int) -> Iterator[RegisteredDerivation]:
         """Those that write any of some columns of a watched table."""
         for found in self:
             if found.written is not None and found.written[0] == watch and found.written[1] & columns:
@@ -162,7 +162,9 @@ class Definitions:
         self.version = sum(1 + row.codes for row in codes.values())
         self.others = not codes.keys() <= self.by_id.keys()
         before = self.mine
-        self.mine = {number: one for number, one in self.by_id.items() if one.cache.checksum == codes[number].checksum}
+        self.mine = {
+            number: one for number, one in self.by_id.items() if one.declaration.checksum == codes[number].checksum
+        }
         for number in before.keys() - self.mine.keys():
             self._left(before[number].name)
         found = connection.execute(select(uses.c.definition, uses.c.shape)).all()
@@ -178,7 +180,7 @@ class Definitions:
         others = c.filled, c.id.not_in(list(self.by_id))
         connection.execute(update(definitions).where(*others).values(filled=False, next_root=None))
 
-    def look_through(self, connection: Connection, definition: Definition) -> None:
+    def look_through(self, connection: Connection, definition: RegisteredDerivation) -> None:
         """Have all objects of a cache looked through: some may be new to it, and nobody can tell which. Those that ran
         are right."""
         mine = update(definitions).where(definitions.c.id == definition.id)
@@ -205,26 +207,26 @@ class Definitions:
             self._uses[definition] |= news
             self._order = None
 
-    def reads(self, reader: Definition, writer: Definition) -> bool:
+    def reads(self, reader: RegisteredDerivation, writer: RegisteredDerivation) -> bool:
         """Whether runs of one ever read what the other writes."""
         if writer.written is None:
             return False
         watch, column = writer.written
-        shapes = map(self._shapes.shape, self._uses[reader.id])
-        return any(shape.watch == watch and self._shapes.mask(shape) & column for shape in shapes)
+        shapes = map(self._shapes.pattern, self._uses[reader.id])
+        return any(shape.table_id == watch and self._shapes.mask(shape) & column for shape in shapes)
 
     @property
-    def order(self) -> "Order":
+    def order(self) -> "DerivationOrder":
         """The order by what has been learned so far."""
         if self._order is None:
             feeders = {d.id: {w.id for w in self if w is not d and self.reads(d, w)} for d in self}
-            priorities = {d.id: d.cache.when.priority for d in self}
-            self._order = Order(priorities, feeders, {d.id for d in self if self.reads(d, d)})
+            priorities = {d.id: d.declaration.when.priority for d in self}
+            self._order = DerivationOrder(priorities, feeders, {d.id for d in self if self.reads(d, d)})
         return self._order
 
 
 @dataclass(frozen=True)
-class Order:
+class DerivationOrder:
     """Which definitions feed which, directly; `looped` read what they write themselves, on other rows."""
 
     priorities: Mapping[int, int | None]
@@ -237,7 +239,7 @@ class Order:
         above = {one: self._reached(one) for one in self.direct}
         return {one: {other for other in found if one not in above[other]} for one, found in above.items()}
 
-    def circle(self, number: int) -> frozenset[int]:
+    def cycle(self, number: int) -> frozenset[int]:
         """The definitions that read one another, in a circle that leads through this one; none if there is no such."""
         return self._circles[number]
 
@@ -245,10 +247,10 @@ class Order:
     def _circles(self) -> Mapping[int, frozenset[int]]:
         above = {one: self._reached(one) for one in self.direct}
         mates = {one: {other for other in found if one in above.get(other, ())} for one, found in above.items()}
-        return {one: frozenset(found | {one} if one in self.circular else ()) for one, found in mates.items()}
+        return {one: frozenset(found | {one} if one in self.cyclic else ()) for one, found in mates.items()}
 
     @cached_property
-    def circular(self) -> set[int]:
+    def cyclic(self) -> set[int]:
         """Those that may come to depend on themselves."""
         return {one for one in self.direct if one in self.looped or one in self._reached(one)}
 
@@ -272,8 +274,8 @@ class Order:
         return found
 
 
-def _target(cache: Cache, watches: Watches) -> Watch | None:
-    return watches.of(cache.column.table) if isinstance(cache, DerivedCache) else None
+def _target(cache: Derivation, watches: TrackedTables) -> TrackedTable | None:
+    return watches.of(cache.column.table) if isinstance(cache, MemberDerivation) else None
 
 
 def after_all_runs(connection: Connection, now: datetime, *which: ColumnElement[bool]) -> datetime:
@@ -298,7 +300,7 @@ def _using(watch: int) -> Any:
     return select(uses.c.definition).join(shapes, shapes.c.id == uses.c.shape).where(shapes.c.watch == watch)
 
 
-def register(connection: Connection, caches: Iterable[Cache]) -> None:
+def register(connection: Connection, caches: Iterable[Derivation]) -> None:
     """Give each cache a number that has none yet, each in a transaction of its own."""
     known = set(connection.execute(select(definitions.c.name)).scalars())
     for cache in caches:

@@ -22,9 +22,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from afterwork.derived.cause import Cause, written
-from afterwork.derived.manifest.manifest_store import Manifests
-from afterwork.derived.queue.due import Claimed, DueCaches, Mark
-from afterwork.derived.queue.registry import Definition
+from afterwork.derived.manifest.manifest_store import ManifestStore
+from afterwork.derived.queue.due import ClaimedCache, DueMark, DueQueue
+from afterwork.derived.queue.registry import RegisteredDerivation
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import due as dues
 from afterwork.errors import UnnamedObject
@@ -37,7 +37,7 @@ AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
-class Left:
+class RunResult:
     """What a run leaves in its cache's row. `in_tx` is the transaction in which a view model wrote, `wrote` says that a
     value was written in this one. Those that are written together have seen the same, at the same moment."""
 
@@ -56,7 +56,7 @@ class Left:
     @classmethod
     def of_run(
         cls,
-        claimed: Claimed,
+        claimed: ClaimedCache,
         snapshot: Any,
         own: int | None,
         manifest: int | None,
@@ -64,7 +64,7 @@ class Left:
         took: float,
         raised: str | None,
         wrote: bool = False,
-    ) -> "Left":
+    ) -> "RunResult":
         """What the run of a claimed cache leaves."""
         why, by, steps = claimed.cause, claimed.cause_cache, claimed.depth
         return cls(claimed.cache, snapshot, own, manifest, now, took, why, by, steps, raised, wrote)
@@ -119,10 +119,10 @@ _RAN = (
 )
 
 
-class Heads:
+class CacheRows:
     """The statements on the rows of caches for one kind of database."""
 
-    def __init__(self, dialect: str, manifests: Manifests, dues: DueCaches) -> None:
+    def __init__(self, dialect: str, manifests: ManifestStore, dues: DueQueue) -> None:
         self._dialect = dialect
         self._ran = Direct(_RAN_MANY)
         self._ran_one = Direct(_RAN_ONE if dialect == "postgresql" else _RAN)
@@ -134,7 +134,7 @@ class Heads:
     def add(
         self,
         connection: Connection,
-        definition: Definition,
+        definition: RegisteredDerivation,
         roots: Sequence[str],
         now: datetime,
         cause: Cause = Cause("new"),  # noqa: B008 - frozen
@@ -147,10 +147,10 @@ class Heads:
             connection.execute(self._insert, [{"definition": definition.id, "root": root} for root in some])
             found = self._old(connection, definition, some, fill_since)
             text, fill = written(cause), fill_since is not None
-            self._dues.mark(connection, [Mark(number, definition.id, now, now, text, fill) for number in found])
+            self._dues.mark(connection, [DueMark(number, definition.id, now, now, text, fill) for number in found])
 
     def fail(
-        self, connection: Connection, definition: Definition, objects: Sequence[UnnamedObject], now: datetime
+        self, connection: Connection, definition: RegisteredDerivation, objects: Sequence[UnnamedObject], now: datetime
     ) -> None:
         """Let objects that have no external id have a cache that has failed. It runs as soon as they have one."""
         for one in objects:
@@ -158,17 +158,17 @@ class Heads:
             own = update(caches).where(caches.c.definition == definition.id, caches.c.root == one.root)
             connection.execute(own.values(computed=now, error=str(one)))
 
-    def forget_unnamed(self, connection: Connection, definition: Definition) -> bool:
+    def forget_unnamed(self, connection: Connection, definition: RegisteredDerivation) -> bool:
         """Drop the caches of objects that have no external id. False if there are none."""
         c = caches.c
         failed = select(c.id).where(c.definition == definition.id, c.error.is_not(None))
-        prefix = f"{definition.cache.root.class_.__name__}!{UNNAMED}"
+        prefix = f"{definition.declaration.root.class_.__name__}!{UNNAMED}"
         found = connection.execute(failed.where(c.root.startswith(prefix, autoescape=True))).scalars().all()
         self.drop(connection, found)
         return bool(found)
 
     def _old(
-        self, connection: Connection, definition: Definition, roots: Sequence[str], since: datetime | None
+        self, connection: Connection, definition: RegisteredDerivation, roots: Sequence[str], since: datetime | None
     ) -> Sequence[int]:
         """The caches of objects that have never run, or not since a moment."""
         c = caches.c
@@ -177,13 +177,13 @@ class Heads:
         found = select(c.id).where(c.definition == definition.id, c.root.in_(roots), old)
         return connection.execute(found).scalars().all()
 
-    def numbers(self, connection: Connection, definition: Definition, roots: Sequence[str]) -> dict[str, int]:
+    def numbers(self, connection: Connection, definition: RegisteredDerivation, roots: Sequence[str]) -> dict[str, int]:
         """The numbers of the caches of objects."""
         c = caches.c
         found = select(c.root, c.id).where(c.definition == definition.id, c.root.in_(roots))
         return {row.root: row.id for row in connection.execute(found)}
 
-    def ran(self, connection: Connection, left: Sequence[Left]) -> None:
+    def ran(self, connection: Connection, left: Sequence[RunResult]) -> None:
         """Write what runs left."""
         if not left:
             return
@@ -202,7 +202,9 @@ class Heads:
         c = caches.c
         return Seen(*connection.execute(select(cast(c.snapshot, Text), c.own).where(c.id == cache)).one())
 
-    def settle(self, connection: Connection, definition: Definition, roots: Sequence[str], now: datetime) -> None:
+    def settle(
+        self, connection: Connection, definition: RegisteredDerivation, roots: Sequence[str], now: datetime
+    ) -> None:
         """Let objects have a cache as far as they are there; those that are not have none. No change that brings one is
         taken meanwhile."""
         for start in range(0, len(roots), AT_ONCE):
@@ -213,7 +215,7 @@ class Heads:
                 self.drop(connection, list(self.numbers(connection, definition, gone).values()))
             self.add(connection, definition, [root for root in some if root in there], now)
 
-    def forget_all(self, connection: Connection, definition: Definition) -> None:
+    def forget_all(self, connection: Connection, definition: RegisteredDerivation) -> None:
         """Drop the caches of all objects of a class, whose table was emptied."""
         some = select(caches.c.id).where(caches.c.definition == definition.id).limit(AT_ONCE)
         while found := list(connection.execute(some).scalars()):

@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from afterwork.derived.queue.due import WAITING, Waiting
-from afterwork.derived.queue.registry import Definition, Order
+from afterwork.derived.queue.due import WAITING, DueSummary
+from afterwork.derived.queue.registry import DerivationOrder, RegisteredDerivation
 
 PATIENCE = timedelta(seconds=2)
 """So long a cache waits at most for others, that are more urgent or write what it reads and never come to rest."""
@@ -19,42 +19,42 @@ FREE_EVERY = 10
 
 
 @dataclass(frozen=True)
-class Runs:
+class RunStep:
     """The first due caches of a definition are to run; `fill` says that it is those that are to be filled."""
 
-    definition: Definition
-    fill: bool
+    derivation: RegisteredDerivation
+    is_backfill: bool
 
 
 @dataclass(frozen=True)
-class Adds:
+class BackfillStep:
     """The next chunk of caches to be filled is to be added to those that are due."""
 
-    definition: Definition
+    derivation: RegisteredDerivation
 
 
 @dataclass(frozen=True)
-class Frees:
+class ReleaseStep:
     """Of a circle of definitions, caches that are held are to run."""
 
-    circle: Collection[int]
+    cycle: Collection[int]
 
 
-Turn = Runs | Adds | Frees
+QueueStep = RunStep | BackfillStep | ReleaseStep
 
 
 @dataclass(frozen=True)
-class Look:
+class QueueState:
     """What waits at a moment, of definitions that this server runs; and of which definitions something is held, each
     with the first of these in their order."""
 
-    waiting: Mapping[int, Waiting]
+    waiting: Mapping[int, DueSummary]
     held: Mapping[int, datetime]
-    known: Mapping[int, Definition]
-    order: Order
+    known: Mapping[int, RegisteredDerivation]
+    order: DerivationOrder
     now: datetime
 
-    def turn(self, fill_first: bool) -> Turn | None:
+    def next_step(self, fill_first: bool) -> QueueStep | None:
         """What comes next; None if nothing does before another moment. What is stale goes before what is to be filled,
         unless `fill_first` says that this has waited long enough."""
         if fill_first:
@@ -66,24 +66,24 @@ class Look:
         return self._adding() or self._freeing(self._is_at_rest)
 
     @property
-    def lowest_held(self) -> Frees | None:
+    def lowest_held(self) -> ReleaseStep | None:
         """The lowest of those that are held, whatever else is to be done; not what waits for certain others."""
         return self._freeing(lambda number: self.held[number] < WAITING)
 
-    def _freeing(self, may: Callable[[int], bool]) -> Frees | None:
+    def _freeing(self, may: Callable[[int], bool]) -> ReleaseStep | None:
         free = (number for number in sorted(self.held, key=self.held.__getitem__) if may(number))
         first = next(free, None)
-        return None if first is None else Frees(self.order.circle(first))
+        return None if first is None else ReleaseStep(self.order.cycle(first))
 
     def _is_at_rest(self, number: int) -> bool:
         """Whether all that is left of a circle is held."""
-        return not any(self._goes_on(mate) for mate in self.order.circle(number))
+        return not any(self._goes_on(mate) for mate in self.order.cycle(number))
 
     def _goes_on(self, number: int) -> bool:
         found = self.waiting.get(number)
         return found is not None and (not found.filled or self._is_due(found) or self._is_unfilled(number))
 
-    def _is_due(self, found: Waiting) -> bool:
+    def _is_due(self, found: DueSummary) -> bool:
         return found.claimed or (found.due is not None and found.due <= self.now)
 
     @property
@@ -97,14 +97,14 @@ class Look:
         moments = (moment for one in self.waiting.values() for moment in (one.due, one.fill) if moment is not None)
         return min((*moments, *(self.now for _ in self.held)), default=None)
 
-    def _due(self) -> Runs | None:
+    def _due(self) -> RunStep | None:
         """The most urgent one of those that are stale and wait for no other."""
         due = {number: found for number in self._ranked if (found := self.waiting[number].due) and found <= self.now}
         impatient = [number for number in due if due[number] <= self.now - PATIENCE]
         if impatient:
-            return Runs(self.known[min(impatient, key=due.__getitem__)], fill=False)
+            return RunStep(self.known[min(impatient, key=due.__getitem__)], is_backfill=False)
         first = next(filter(self._is_free, due), None)
-        return None if first is None else Runs(self.known[first], fill=False)
+        return None if first is None else RunStep(self.known[first], is_backfill=False)
 
     def _is_free(self, number: int) -> bool:
         """Whether no feeder holds up what is stale. As long as it is being filled itself, its feeders are filled
@@ -112,21 +112,21 @@ class Look:
         holds_up = self._is_busy if self.waiting[number].filled else self._is_unsettled
         return not any(map(holds_up, self.order.feeders[number]))
 
-    def _filling(self, holds_up: Callable[[int], bool]) -> Runs | None:
+    def _filling(self, holds_up: Callable[[int], bool]) -> RunStep | None:
         """The most urgent one of those that are to be filled, and that no feeder holds up."""
         unfilled = filter(self._is_unfilled, self._ranked)
         free = (number for number in unfilled if not any(map(holds_up, self.order.feeders[number])))
         first = next(free, None)
-        return None if first is None else Runs(self.known[first], fill=True)
+        return None if first is None else RunStep(self.known[first], is_backfill=True)
 
-    def _adding(self) -> Adds | None:
+    def _adding(self) -> BackfillStep | None:
         """The next chunk of one that no feeder holds up: of each, one chunk after the other, and none while what has
         been added of others can go on."""
         unfilled = (number for number in self._ranked if not self.waiting[number].filled)
         idle = (number for number in unfilled if self.waiting[number].fill is None)
         free = (number for number in idle if not any(map(self._is_being_filled, self.order.feeders[number])))
         first = next(free, None)
-        return None if first is None else Adds(self.known[first])
+        return None if first is None else BackfillStep(self.known[first])
 
     @property
     def _ranked(self) -> list[int]:
@@ -149,23 +149,23 @@ class Look:
 
 
 @dataclass
-class Turns:
+class Schedule:
     """Whose turn it is, as one server has run so far."""
 
     since_filling: int = 0
     since_freeing: int = 0
 
-    def next(self, look: Look) -> Turn | None:
+    def next(self, look: QueueState) -> QueueStep | None:
         """What comes next; None if nothing does."""
         if not look.held:
             self.since_freeing = 0
         if self.frees_anyway and (found := look.lowest_held) is not None:
             return found
-        return look.turn(fill_first=look.has_to_fill and self.since_filling >= FILL_EVERY)
+        return look.next_step(fill_first=look.has_to_fill and self.since_filling >= FILL_EVERY)
 
-    def ran(self, turn: Runs) -> None:
+    def ran(self, turn: RunStep) -> None:
         """A batch has been run."""
-        self.since_filling = 0 if turn.fill else self.since_filling + 1
+        self.since_filling = 0 if turn.is_backfill else self.since_filling + 1
         self.since_freeing += 1
 
     @property

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Record what a run reads, wherever it reads it."""

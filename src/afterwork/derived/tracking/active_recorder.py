@@ -17,12 +17,12 @@ from afterwork.clock import watching_time
 from afterwork.errors import OtherThread
 
 
-class Listener(Protocol):
+class ReadListener(Protocol):
     """What is told of reads. `members` are the objects, by the id of the attribute that was read of them. `watched`:
     the session, by its key, and the connection by which nobody else may read meanwhile."""
 
     members: dict[int, set[InstanceState[Any]]]
-    watched: Collection[object]
+    tracked: Collection[object]
 
     def first_of(self, attribute: QueryableAttribute[Any]) -> set[InstanceState[Any]]:
         """The place in `members` for an attribute that was not read so far."""
@@ -61,9 +61,9 @@ class Listener(Protocol):
         """Something was refused where the calculation may not notice."""
 
 
-ACTIVE: ContextVar[Listener | None] = ContextVar("afterwork_recorder", default=None)
+ACTIVE: ContextVar[ReadListener | None] = ContextVar("afterwork_recorder", default=None)
 
-WATCHED: dict[object, Listener] = {}
+WATCHED: dict[object, ReadListener] = {}
 """The listeners of all threads, by what they watch. It is empty while nothing is recorded, so that it costs nothing
 then to see that a read concerns none of them."""
 
@@ -73,7 +73,7 @@ _ON_PURPOSE: ContextVar[bool] = ContextVar("afterwork_untracked", default=False)
 
 
 @contextmanager
-def listening(listener: Listener | None) -> Iterator[None]:
+def listening(listener: ReadListener | None) -> Iterator[None]:
     """Make `listener` the one that is told of what is read."""
     before = ACTIVE.get()
     token = ACTIVE.set(listener)
@@ -86,10 +86,10 @@ def listening(listener: Listener | None) -> Iterator[None]:
         ACTIVE.reset(token)
 
 
-def _watch(before: Listener | None, after: Listener | None) -> None:
-    for place in () if before is None else before.watched:
+def _watch(before: ReadListener | None, after: ReadListener | None) -> None:
+    for place in () if before is None else before.tracked:
         WATCHED.pop(place, None)
-    for place in () if after is None else after.watched:
+    for place in () if after is None else after.tracked:
         WATCHED[place] = after  # type: ignore[assignment]
 
 

@@ -22,7 +22,7 @@ from afterwork.derived.tracking.loader_criteria import Criteria, criteria_in
 from afterwork.derived.tracking.plain_classes import PlainClass, plain_class
 from afterwork.model.accounted import ACCOUNTED, FOR_MANY
 from afterwork.store.journal.text_forms import is_linked
-from afterwork.store.journal.tracked_table import Watches
+from afterwork.store.journal.tracked_table import TrackedTables
 
 AT_ONCE = 500
 """Objects for which one query loads."""
@@ -39,7 +39,7 @@ class Ask(Protocol):
 
 
 @dataclass(frozen=True)
-class Siblings:
+class BatchLoader:
     """How an association end of many objects is loaded by one query. `near` are the classes that have it. `member` of
     their objects has the values by which the query asks, and which its rows begin with. `by_key`: these are the keys
     of the far objects. `far`: these are rows and no more."""
@@ -121,14 +121,14 @@ def _unless_unreadable() -> Iterator[None]:
             raise
 
 
-def siblings_of(prop: RelationshipProperty[Any], watches: Watches) -> Siblings | None:
+def batch_loader_of(prop: RelationshipProperty[Any], watches: TrackedTables) -> BatchLoader | None:
     """How an end is loaded for many objects at once; None if it is not plain."""
     if prop.lazy not in PLAIN or not prop.entity.is_mapper:
         return None
     return _direct(prop, watches) if prop.secondary is None else _by_link(prop, watches)
 
 
-def _direct(prop: RelationshipProperty[Any], watches: Watches) -> Siblings | None:
+def _direct(prop: RelationshipProperty[Any], watches: TrackedTables) -> BatchLoader | None:
     pair = _pair(prop.primaryjoin, watches)
     if pair is None:
         return None
@@ -142,7 +142,7 @@ def _direct(prop: RelationshipProperty[Any], watches: Watches) -> Siblings | Non
     return _siblings(prop, local, ask, by_key=far.primary_key == (root,) and not prop.uselist)
 
 
-def _by_link(prop: RelationshipProperty[Any], watches: Watches) -> Siblings | None:
+def _by_link(prop: RelationshipProperty[Any], watches: TrackedTables) -> BatchLoader | None:
     assert prop.secondaryjoin is not None
     near, far_pair = _pair(prop.primaryjoin, watches), _pair(prop.secondaryjoin, watches)
     link = prop.secondary
@@ -159,15 +159,15 @@ def _by_link(prop: RelationshipProperty[Any], watches: Watches) -> Siblings | No
     return _siblings(prop, local, ask, by_key=False)
 
 
-def _siblings(prop: RelationshipProperty[Any], local: Column[Any], ask: Ask, by_key: bool) -> Siblings | None:
+def _siblings(prop: RelationshipProperty[Any], local: Column[Any], ask: Ask, by_key: bool) -> BatchLoader | None:
     if not prop.parent.c.contains_column(local):
         return None
     near = frozenset(mapper.class_manager for mapper in prop.parent.self_and_descendants)
     member = prop.parent.get_property_by_column(local).key
-    return Siblings(prop, near, member, ask, by_key, plain_class(prop.mapper))
+    return BatchLoader(prop, near, member, ask, by_key, plain_class(prop.mapper))
 
 
-def _pair(condition: Any, watches: Watches) -> tuple[Column[Any], Column[Any]] | None:
+def _pair(condition: Any, watches: TrackedTables) -> tuple[Column[Any], Column[Any]] | None:
     """The near and the remote column of a condition that is nothing but their being equal; None if it is more, or if
     values that SQL holds for equal could be unequal in Python."""
     pair = equal_columns(condition)
@@ -180,7 +180,7 @@ def _pair(condition: Any, watches: Watches) -> tuple[Column[Any], Column[Any]] |
     return local, remote
 
 
-def _is_same_in_python(local: Column[Any], remote: Column[Any], watches: Watches) -> bool:
+def _is_same_in_python(local: Column[Any], remote: Column[Any], watches: TrackedTables) -> bool:
     """Whether values are equal in Python if the database holds them for equal. The model may not know that a column
     compares without regard to case, or to blanks."""
     near, far = watches.of(local.table), watches.of(remote.table)

@@ -11,39 +11,39 @@ from sqlalchemy.sql.elements import BinaryExpression, ColumnClause, ColumnElemen
 from sqlalchemy.sql.operators import eq
 from sqlalchemy.sql.selectable import AliasedReturnsRows, SelectBase
 
-from afterwork.derived.manifest.read_pattern import Key, Where
+from afterwork.derived.manifest.read_pattern import Key, QueryRead
 from afterwork.derived.manifest.reads import Reads
 from afterwork.errors import NotWatched
-from afterwork.store.journal.tracked_table import Watch, Watches, joined
+from afterwork.store.journal.tracked_table import TrackedTable, TrackedTables, joined
 from afterwork.store.journal.values import BAD_VALUE, key_of, text_of
 
 
 @dataclass(frozen=True)
-class Part:
+class TablePart:
     """Columns of one watched table."""
 
-    watch: Watch
+    table: TrackedTable
     mask: int
 
 
 @dataclass(frozen=True)
-class Places:
+class ColumnMap:
     """The watched tables, as the mapped classes see them."""
 
-    watches: Watches
+    tables: TrackedTables
     dialect: Dialect
-    _key_places: dict[tuple[Mapper[Any], Watch], tuple[int, ...] | None] = field(default_factory=dict)
-    _tables: dict[Mapper[Any], tuple[Part, ...]] = field(default_factory=dict)
+    _key_places: dict[tuple[Mapper[Any], TrackedTable], tuple[int, ...] | None] = field(default_factory=dict)
+    _tables: dict[Mapper[Any], tuple[TablePart, ...]] = field(default_factory=dict)
     _kinds: dict[Mapper[Any], tuple[Mapper[Any], ...]] = field(default_factory=dict)
 
-    def watch(self, table: FromClause | None, what: str) -> Watch:
+    def table(self, table: FromClause | None, what: str) -> TrackedTable:
         """The watch of a table. Raises `NotWatched`, saying that `what` was read."""
-        found = self.watches.of(table)
+        found = self.tables.of(table)
         if found is None:
             raise NotWatched(what, str(getattr(table, "fullname", table)))
         return found
 
-    def parts(self, columns: Iterable[ColumnElement[Any]], what: str) -> list[Part]:
+    def parts(self, columns: Iterable[ColumnElement[Any]], what: str) -> list[TablePart]:
         """These columns, by table, without those that are left out. Raises `NotWatched`."""
         by_table: dict[FromClause, list[str]] = {}
         for column in columns:
@@ -51,20 +51,20 @@ class Places:
                 by_table.setdefault(column.table, []).append(column.name)
         parts = []
         for table, names in by_table.items():
-            watch = self.watch(table, what)
+            watch = self.table(table, what)
             if mask := watch.mask(names):
-                parts.append(Part(watch, mask))
+                parts.append(TablePart(watch, mask))
         return parts
 
-    def tables_of(self, mapper: Mapper[Any]) -> tuple[Part, ...]:
+    def tables_of(self, mapper: Mapper[Any]) -> tuple[TablePart, ...]:
         """The tables in which an object of a class has a row, with the columns that say whether it is one of it."""
         if mapper not in self._tables:
             what = mapper.class_.__name__
-            kinds = {part.watch: part.mask for part in self.parts(kind_columns(mapper), what)}
-            watches = [self.watch(table, what) for table in mapper.tables]
+            kinds = {part.table: part.mask for part in self.parts(kind_columns(mapper), what)}
+            watches = [self.table(table, what) for table in mapper.tables]
             if is_query(mapper.persist_selectable):  # any column may decide which rows it brings
                 kinds = {watch: watch.mask(watch.columns) for watch in watches}
-            self._tables[mapper] = tuple(Part(watch, kinds.get(watch, 0)) for watch in watches)
+            self._tables[mapper] = tuple(TablePart(watch, kinds.get(watch, 0)) for watch in watches)
         return self._tables[mapper]
 
     def kinds_of(self, mapper: Mapper[Any]) -> tuple[Mapper[Any], ...]:
@@ -81,10 +81,10 @@ class Places:
             for part in self.tables_of(one):
                 self.row(reads, part, one, identity)
 
-    def rows(self, reads: Reads, part: Part, mapper: Mapper[Any], states: Iterable[InstanceState[Any]]) -> None:
+    def rows(self, reads: Reads, part: TablePart, mapper: Mapper[Any], states: Iterable[InstanceState[Any]]) -> None:
         """Note that some columns of the rows of many objects of one class were read."""
-        watch, mask, rows = part.watch.id, part.mask, reads.rows
-        place = self._number_place(part.watch, mapper)
+        watch, mask, rows = part.table.id, part.mask, reads.rows
+        place = self._number_place(part.table, mapper)
         if place is None:
             for state in states:
                 self.row(reads, part, mapper, state.key[1])  # type: ignore[index]
@@ -93,15 +93,15 @@ class Places:
                 row = watch, state.key[1][place]  # type: ignore[index]
                 rows[row] = rows.get(row, 0) | mask
 
-    def row(self, reads: Reads, part: Part, mapper: Mapper[Any], identity: Sequence[Any]) -> None:
+    def row(self, reads: Reads, part: TablePart, mapper: Mapper[Any], identity: Sequence[Any]) -> None:
         """Note that some columns of an object's row in one of its tables were read."""
-        key = self.key(part.watch, mapper, identity)
+        key = self.key(part.table, mapper, identity)
         if key is None:
-            reads.where(Where(part.watch.id, (), part.mask), "")
+            reads.query(QueryRead(part.table.id, (), part.mask), "")
         else:
-            reads.row(part.watch.id, key, part.mask)
+            reads.row(part.table.id, key, part.mask)
 
-    def key(self, watch: Watch, mapper: Mapper[Any], identity: Sequence[Any]) -> Key | None:
+    def key(self, watch: TrackedTable, mapper: Mapper[Any], identity: Sequence[Any]) -> Key | None:
         """The key of an object's row in one of its tables; None where the journal has none for it."""
         places = self._places(watch, mapper)
         if places is None:
@@ -114,7 +114,7 @@ class Places:
         except BAD_VALUE:
             return None
 
-    def values(self, watch: Watch, names: Sequence[str], values: Sequence[Any]) -> str | None:
+    def values(self, watch: TrackedTable, names: Sequence[str], values: Sequence[Any]) -> str | None:
         """The key of a question for rows with these values; None where the journal can't have them."""
         if len(names) == 1 and type(values[0]) is int and watch.is_plain(names[0]):
             return str(values[0])
@@ -124,13 +124,13 @@ class Places:
             return None
         return None if None in texts else joined(texts)
 
-    def _places(self, watch: Watch, mapper: Mapper[Any]) -> tuple[int, ...] | None:
+    def _places(self, watch: TrackedTable, mapper: Mapper[Any]) -> tuple[int, ...] | None:
         pair = mapper, watch
         if pair not in self._key_places:
             self._key_places[pair] = key_places(mapper, watch)
         return self._key_places[pair]
 
-    def _number_place(self, watch: Watch, mapper: Mapper[Any]) -> int | None:
+    def _number_place(self, watch: TrackedTable, mapper: Mapper[Any]) -> int | None:
         """Where in the primary key of a class the number stands that is the key of one of its tables; None if it is
         no number, or not as its objects have it."""
         places = self._places(watch, mapper)
@@ -184,7 +184,7 @@ def as_inherited(mapper: Mapper[Any], column: Any) -> Any:
     return column
 
 
-def key_places(mapper: Mapper[Any], watch: Watch) -> tuple[int, ...] | None:
+def key_places(mapper: Mapper[Any], watch: TrackedTable) -> tuple[int, ...] | None:
     """Where in the primary key of a class the parts of the key of one of its tables stand."""
     keys = list(mapper.primary_key)
     columns = [as_inherited(mapper, column) for column in watch.key]

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapper
 
 from afterwork.derived.tracking.column_map import key_places, kind_columns
 from afterwork.model.key import is_one_of
-from afterwork.store.journal.tracked_table import Watch, Watches
+from afterwork.store.journal.tracked_table import TrackedTable, TrackedTables
 from afterwork.store.journal.values import identity_of, key_of
 
 Identity = tuple[Any, ...]
@@ -18,26 +18,26 @@ Identity = tuple[Any, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Objects:
+class Extent:
     """The objects of a class. Each has a row in all of `tables`; the columns that say of which class it is are a set
     for each table."""
 
     mapper: Mapper[Any]
-    watches: Watches
-    _places: dict[Watch, tuple[int, ...] | None] = field(default_factory=dict)
+    tracked_tables: TrackedTables
+    _places: dict[TrackedTable, tuple[int, ...] | None] = field(default_factory=dict)
 
     @cached_property
-    def tables(self) -> Mapping[Watch, int]:
+    def tables(self) -> Mapping[TrackedTable, int]:
         """The watched ones of its tables, with the columns that say of which class an object is."""
         kinds = list(kind_columns(self.mapper))
-        found = {watch: table for table in self.mapper.tables if (watch := self.watches.of(table)) is not None}
+        found = {watch: table for table in self.mapper.tables if (watch := self.tracked_tables.of(table)) is not None}
         return {watch: watch.mask(c.name for c in kinds if c.table is table) for watch, table in found.items()}
 
     @cached_property
     def elsewhere(self) -> Set[int]:
         """The watches of other tables that say of which class an object is."""
         others = {column.table for column in kind_columns(self.mapper)} - set(self.mapper.tables)
-        return {watch.id for table in others if (watch := self.watches.of(table)) is not None}
+        return {watch.id for table in others if (watch := self.tracked_tables.of(table)) is not None}
 
     @property
     def are_all_rows(self) -> bool:
@@ -67,7 +67,7 @@ class Objects:
 
     def _written(self, key: Identity, dialect: Dialect) -> object:
         """A primary key as the journal has it, whoever has written it how."""
-        watch = self.watches.of(self.mapper.local_table)
+        watch = self.tracked_tables.of(self.mapper.local_table)
         places = None if watch is None else self._places_in(watch)
         if watch is None or places is None:
             return key
@@ -76,7 +76,7 @@ class Objects:
         except Exception:  # whatever a type raises
             return key
 
-    def identity(self, watch: Watch, key: int | str, dialect: Dialect) -> Identity:
+    def identity(self, watch: TrackedTable, key: int | str, dialect: Dialect) -> Identity:
         """The primary key of the object whose row in a table has this key in the journal. Raises whatever the types of
         the model raise, and `LookupError` for a table whose key is another one."""
         places = self._places_in(watch)
@@ -87,14 +87,14 @@ class Objects:
         values = identity_of(watch, key, dialect)
         return tuple(values[places.index(place)] for place in range(len(values)))
 
-    def columns_in(self, watch: Watch) -> Sequence[Column[Any]]:
+    def columns_in(self, watch: TrackedTable) -> Sequence[Column[Any]]:
         """The key of one of its tables, in the order in which the primary key of the class has its parts."""
         places = self._places_in(watch)
         if places is None:
             return watch.key
         return [watch.key[places.index(place)] for place in sorted(places)]
 
-    def _places_in(self, watch: Watch) -> tuple[int, ...] | None:
+    def _places_in(self, watch: TrackedTable) -> tuple[int, ...] | None:
         if watch not in self._places:
             self._places[watch] = key_places(self.mapper, watch)
         return self._places[watch]

@@ -9,7 +9,7 @@ from sqlalchemy import Integer, Uuid, select
 from sqlalchemy.orm import ClassManager, InstanceState, Session
 from sqlalchemy.sql.elements import ColumnClause, ColumnElement
 
-from afterwork.derived.manifest.read_pattern import Where
+from afterwork.derived.manifest.read_pattern import QueryRead
 from afterwork.derived.tracking.active_recorder import untracked
 from afterwork.model.key import is_one_of
 
@@ -23,7 +23,7 @@ AT_ONCE = 500
 """Objects for which one query looks at the rows between."""
 
 
-class Batch(Protocol):
+class LinkBatch(Protocol):
     """What is loaded together. `memory` is for what was found out for all of it."""
 
     @property
@@ -34,13 +34,13 @@ class Batch(Protocol):
 
 
 @dataclass(frozen=True)
-class Question:
+class LinkQuery:
     """Rows of a table were asked for whose columns, as `shape` names them, are equal to these members of the object at
     hand. `broad` is what was asked where the values of the members can't be told."""
 
-    shape: Where
+    pattern: QueryRead
     members: tuple[str, ...] = ()
-    broad: Where | None = None
+    broad: QueryRead | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,14 +52,14 @@ class Links:
     near: tuple[ColumnClause[Any], ...]
     members: tuple[str, ...]
     on: tuple[ColumnClause[Any], ...]
-    far: Question | None
+    far: LinkQuery | None
     only: ColumnElement[bool] | None = None
 
     def values(self, session: Session, state: InstanceState[Any]) -> Iterable[Sequence[Any]]:
         """The values of `on` in the rows between that belong to an object. Where nothing is written meanwhile, one
         query finds those of its siblings, too."""
         mine = tuple(values_of(state, self.members))
-        batch: Batch | None = getattr(session, BATCH, None)
+        batch: LinkBatch | None = getattr(session, BATCH, None)
         is_sure = getattr(session, "only_reads", False) and all(isinstance(c.type, Integer | Uuid) for c in self.near)
         if not is_sure:
             return [row[len(mine) :] for row in self._rows(session, [mine])]

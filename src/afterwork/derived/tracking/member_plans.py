@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Dialect
 from sqlalchemy.orm import ColumnProperty, Mapper, RelationshipProperty
 
-from afterwork.derived.tracking.batch_loading import Siblings, siblings_of
-from afterwork.derived.tracking.column_map import Part, Places, columns_in, is_query, tables_in
-from afterwork.derived.tracking.relationships import End, end_of
-from afterwork.store.journal.tracked_table import Watches
+from afterwork.derived.tracking.batch_loading import BatchLoader, batch_loader_of
+from afterwork.derived.tracking.column_map import ColumnMap, TablePart, columns_in, is_query, tables_in
+from afterwork.derived.tracking.relationships import TrackedRelationship, end_of
+from afterwork.store.journal.tracked_table import TrackedTables
 
 
 @dataclass(frozen=True)
@@ -19,23 +19,23 @@ class Member:
     """`parts` are the columns that a member is made of, in the rows of its object. `asks` is an expression that reads
     more than that."""
 
-    parts: Sequence[Part] = ()
+    parts: Sequence[TablePart] = ()
     asks: ColumnElement[Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class Plans:
+class MemberPlans:
     """The members of a model, each looked at once, for all recorders of one database."""
 
-    watches: Watches
+    tables: TrackedTables
     dialect: Dialect
     _members: dict[tuple[Mapper[Any], str], Member] = field(default_factory=dict)
-    _ends: dict[tuple[Mapper[Any], str], End] = field(default_factory=dict)
-    _siblings: dict[RelationshipProperty[Any], Siblings | None] = field(default_factory=dict)
+    _ends: dict[tuple[Mapper[Any], str], TrackedRelationship] = field(default_factory=dict)
+    _siblings: dict[RelationshipProperty[Any], BatchLoader | None] = field(default_factory=dict)
 
     @cached_property
-    def places(self) -> Places:
-        return Places(self.watches, self.dialect)
+    def column_map(self) -> ColumnMap:
+        return ColumnMap(self.tables, self.dialect)
 
     def member(self, mapper: Mapper[Any], key: str) -> Member:
         """What a member with a value is made of. Raises `NotWatched`."""
@@ -43,16 +43,16 @@ class Plans:
             self._members[mapper, key] = self._look_at(mapper, key)
         return self._members[mapper, key]
 
-    def end(self, mapper: Mapper[Any], key: str) -> End:
+    def end(self, mapper: Mapper[Any], key: str) -> TrackedRelationship:
         """What an association end depends on. Raises `NotWatched`."""
         if (mapper, key) not in self._ends:
-            self._ends[mapper, key] = end_of(mapper.relationships[key], mapper, self.places)
+            self._ends[mapper, key] = end_of(mapper.relationships[key], mapper, self.column_map)
         return self._ends[mapper, key]
 
-    def siblings(self, prop: RelationshipProperty[Any]) -> Siblings | None:
+    def batch_loader(self, prop: RelationshipProperty[Any]) -> BatchLoader | None:
         """How an end is loaded for many objects at once; None if it is loaded one by one."""
         if prop not in self._siblings:
-            self._siblings[prop] = siblings_of(prop, self.watches)
+            self._siblings[prop] = batch_loader_of(prop, self.tables)
         return self._siblings[prop]
 
     def _look_at(self, mapper: Mapper[Any], key: str) -> Member:
@@ -63,5 +63,5 @@ class Plans:
         expressions = prop.columns[:1] if prop.columns[0].primary_key else prop.columns
         own = [column for column in columns_in(*expressions) if column.table in mapper.tables]
         more = tables_in(*expressions) - set(mapper.tables) or is_query(mapper.persist_selectable)
-        parts = self.places.parts(own, f"{mapper.class_.__name__}.{key}")
+        parts = self.column_map.parts(own, f"{mapper.class_.__name__}.{key}")
         return Member(parts, prop.columns[0] if more else None)

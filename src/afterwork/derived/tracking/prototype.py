@@ -37,7 +37,7 @@ PLAINLY = Way()
 
 
 @dataclass(slots=True, eq=False)
-class Original:
+class Prototype:
     """An object as it was loaded: the values of its members (those that could be changed in place are `copied`), and
     the objects at those of its ends that were loaded. `base` is the uppermost class that it is of.
 
@@ -49,7 +49,7 @@ class Original:
     identity: Identity
     values: dict[str, Any]
     copied: dict[str, Any] | None = None
-    ends: dict[str, Sequence["Original"]] | None = None
+    ends: dict[str, Sequence["Prototype"]] | None = None
     way: Way = PLAINLY
 
     def set_apart(self) -> None:

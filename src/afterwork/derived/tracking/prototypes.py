@@ -17,10 +17,10 @@ from sqlalchemy.orm import ClassManager, InstanceState, Mapper, RelationshipProp
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
 from afterwork.derived.tracking.active_recorder import untracked
-from afterwork.derived.tracking.batch_loading import AT_ONCE, Siblings, leaves_alone
+from afterwork.derived.tracking.batch_loading import AT_ONCE, BatchLoader, leaves_alone
 from afterwork.derived.tracking.loader_criteria import Criteria, criteria_in
 from afterwork.derived.tracking.plain_classes import PlainClass, hears_nobody, tells_keys_apart
-from afterwork.derived.tracking.prototype import Identity, Original, Way, are_unchanging
+from afterwork.derived.tracking.prototype import Identity, Prototype, Way, are_unchanging
 from afterwork.derived.tracking.relationships import ASKED_BY_THEMSELVES, objects_in
 
 Key = tuple[Any, ...]
@@ -31,14 +31,14 @@ collection before they are gone."""
 
 
 @dataclass(frozen=True, eq=False)
-class Originals:
+class Prototypes:
     """The objects of a batch as they were loaded. `session` loads them, and keeps none."""
 
     session: Session
-    siblings: Callable[[RelationshipProperty[Any]], Siblings | None]
+    batch_loader_of: Callable[[RelationshipProperty[Any]], BatchLoader | None]
     memory: dict[Any, Any] = field(default_factory=dict)
-    _known: dict[type, dict[Identity, Original]] = field(default_factory=lambda: defaultdict(dict))
-    _by_class: dict[ClassManager[Any], list[Original]] = field(default_factory=lambda: defaultdict(list))
+    _known: dict[type, dict[Identity, Prototype]] = field(default_factory=lambda: defaultdict(dict))
+    _by_class: dict[ClassManager[Any], list[Prototype]] = field(default_factory=lambda: defaultdict(list))
     _missing: set[Key] = field(default_factory=set)
 
     def load(self, load: Callable[[Session], Iterable[object]]) -> bool:
@@ -103,7 +103,7 @@ class Originals:
             there = [one.given(own) for one in far]
             set_committed_value(state.obj(), key, there if prop.uselist else next(iter(there), None))
 
-    def _of(self, state: InstanceState[Any], prop: Any) -> Original | None:
+    def _of(self, state: InstanceState[Any], prop: Any) -> Prototype | None:
         """The original of an object, unless this member of it is to be loaded in a way of its own."""
         if state.expired or state.key is None or not leaves_alone(state, prop):
             return None
@@ -112,8 +112,8 @@ class Originals:
             return None
         return original
 
-    def _load_end(self, original: Original, prop: RelationshipProperty[Any], session: Session) -> None:
-        siblings = self.siblings(prop)
+    def _load_end(self, original: Prototype, prop: RelationshipProperty[Any], session: Session) -> None:
+        siblings = self.batch_loader_of(prop)
         if siblings is not None and original.values.get(siblings.member) is not None:
             self._load_for_all(original, siblings, session)
         if prop.key not in (original.ends or ()):
@@ -121,7 +121,7 @@ class Originals:
             if prop.key in values:
                 self._keep_end(original, prop.key, objects_in(values[prop.key]))
 
-    def _load_for_all(self, original: Original, siblings: Siblings, session: Session) -> None:
+    def _load_for_all(self, original: Prototype, siblings: BatchLoader, session: Session) -> None:
         key, member, criteria = siblings.prop.key, siblings.member, criteria_in(original.way.options)
         others = chain.from_iterable(self._by_class.get(manager, ()) for manager in siblings.near)
         waiting = (
@@ -134,7 +134,7 @@ class Originals:
         )
         near = [original, *islice(waiting, AT_ONCE - 1)]
         wanted = {one.values[member] for one in near}
-        found: dict[Any, Sequence[Original]] = self._known_by_key(siblings, wanted)
+        found: dict[Any, Sequence[Prototype]] = self._known_by_key(siblings, wanted)
         found.update(self._found(siblings, wanted - found.keys(), criteria, session))
         for one in near:
             far = found.get(one.values[member], ())
@@ -142,7 +142,7 @@ class Originals:
                 one.ends = one.ends or {}
                 one.ends[key] = far
 
-    def _known_by_key(self, siblings: Siblings, wanted: Iterable[Any]) -> dict[Any, Sequence[Original]]:
+    def _known_by_key(self, siblings: BatchLoader, wanted: Iterable[Any]) -> dict[Any, Sequence[Prototype]]:
         if not siblings.by_key or not hears_nobody(self.session):
             return {}
         far = siblings.prop.mapper
@@ -151,8 +151,8 @@ class Originals:
         return {value: [one] for value, one in known if one is not None and issubclass(one.manager.class_, far.class_)}
 
     def _found(
-        self, siblings: Siblings, wanted: Collection[Any], criteria: Criteria, session: Session
-    ) -> Mapping[Any, Sequence[Original]]:
+        self, siblings: BatchLoader, wanted: Collection[Any], criteria: Criteria, session: Session
+    ) -> Mapping[Any, Sequence[Prototype]]:
         """Load the far objects by the values that the near ones have."""
         if not wanted:
             return {}
@@ -162,15 +162,15 @@ class Originals:
         return {value: [self._original(obj) for obj in objects] for value, objects in found.items()}
 
     def _found_as_rows(
-        self, siblings: Siblings, wanted: Collection[Any], far: PlainClass, session: Session
-    ) -> Mapping[Any, Sequence[Original]]:
-        found: dict[Any, dict[Original, None]] = defaultdict(dict)
+        self, siblings: BatchLoader, wanted: Collection[Any], far: PlainClass, session: Session
+    ) -> Mapping[Any, Sequence[Prototype]]:
+        found: dict[Any, dict[Prototype, None]] = defaultdict(dict)
         for rows in siblings.rows(session, wanted, far).partitions(AT_A_TIME):
             for row, original in zip(rows, self._of_rows(far, [row[1:] for row in rows]), strict=True):
                 found[row[0]][original] = None
         return {value: list(originals) for value, originals in found.items()}
 
-    def _of_rows(self, plain: PlainClass, rows: Sequence[Sequence[Any]]) -> Iterator[Original]:
+    def _of_rows(self, plain: PlainClass, rows: Sequence[Sequence[Any]]) -> Iterator[Prototype]:
         """Yield the object that each row is."""
         manager, base = plain.manager, plain.manager.mapper.base_mapper.class_
         known, of_class = self._known[base], self._by_class[manager]
@@ -178,13 +178,13 @@ class Originals:
         for identity, values in plain.read(rows):
             original = known.get(identity)
             if original is None:
-                original = known[identity] = Original(manager, base, identity, values)
+                original = known[identity] = Prototype(manager, base, identity, values)
                 of_class.append(original)
                 if not are_shared:
                     original.set_apart()
             yield original
 
-    def _asked(self, original: Original, key: str, session: Session) -> Mapping[str, Any]:
+    def _asked(self, original: Prototype, key: str, session: Session) -> Mapping[str, Any]:
         """Have SQLAlchemy itself load a member of one object. Returns the values that the object has then."""
         obj = original.given(session)
         state = instance_state(obj)
@@ -203,7 +203,7 @@ class Originals:
             if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) is not None:
                 raise  # the database has refused, and may refuse all that follows
 
-    def _original(self, obj: object) -> Original:
+    def _original(self, obj: object) -> Prototype:
         state = instance_state(obj)
         base, identity, _ = cast(Key, state.key)
         known = self._known[base].get(identity)
@@ -215,7 +215,7 @@ class Originals:
         before, columns, ends = state.committed_state, state.mapper.column_attrs, state.mapper.relationships
         values = {name: before.get(name, value) for name, value in state.dict.items() if name in columns}
         way = Way(frozenset(state.expired_attributes), state.load_options, state.load_path)
-        made = self._known[base][identity] = Original(state.manager, base, identity, values, way=way)
+        made = self._known[base][identity] = Prototype(state.manager, base, identity, values, way=way)
         made.set_apart()
         self._by_class[state.manager].append(made)
         for name, value in state.dict.items():
@@ -223,6 +223,6 @@ class Originals:
                 self._keep_end(made, name, objects_in(value))
         return made
 
-    def _keep_end(self, original: Original, key: str, objects: Iterable[object]) -> None:
+    def _keep_end(self, original: Prototype, key: str, objects: Iterable[object]) -> None:
         original.ends = original.ends or {}
         original.ends[key] = [self._original(obj) for obj in objects]

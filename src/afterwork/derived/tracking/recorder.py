@@ -12,17 +12,17 @@ from sqlalchemy.orm.attributes import instance_state
 
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.tracking.active_recorder import listening
-from afterwork.derived.tracking.column_map import Part
+from afterwork.derived.tracking.column_map import TablePart
 from afterwork.derived.tracking.explicit import name_dependency
 from afterwork.derived.tracking.links import BATCH
 from afterwork.derived.tracking.load_failures import end_not_loaded, not_loaded
 from afterwork.derived.tracking.loader_criteria import asked_of_end
-from afterwork.derived.tracking.member_plans import Plans
-from afterwork.derived.tracking.prototypes import Originals
+from afterwork.derived.tracking.member_plans import MemberPlans
+from afterwork.derived.tracking.prototypes import Prototypes
 from afterwork.derived.tracking.relationships import ASKED_BY_THEMSELVES, identity_of
 from afterwork.derived.tracking.session_hooks import attach
 from afterwork.errors import OtherThread, ReadsItself
-from afterwork.store.journal.tracked_table import Watch
+from afterwork.store.journal.tracked_table import TrackedTable
 
 
 class OnStatement(Protocol):
@@ -40,15 +40,15 @@ class Recorder:
 
     def __init__(
         self,
-        plans: Plans,
+        plans: MemberPlans,
         session: Session,
         now: datetime,
         on_statement: OnStatement,
-        originals: Originals | None = None,
+        originals: Prototypes | None = None,
     ) -> None:
         self.now = now
         self.own: tuple[tuple[Any, ...], str] | None = None
-        self.watched: Collection[object] = ()
+        self.tracked: Collection[object] = ()
         self.members: dict[int, set[InstanceState[Any]]] = {}
         self._plans = plans
         self._session = session
@@ -64,7 +64,7 @@ class Recorder:
     @contextmanager
     def recording(self) -> Iterator[None]:
         """Record what is read in the block, by this thread or task, of objects and through the session."""
-        self.watched = attach(self._session)
+        self.tracked = attach(self._session)
         with listening(self):
             yield
         if self._missed is not None:
@@ -87,7 +87,7 @@ class Recorder:
 
     def not_loaded(self, mapper: Mapper[Any], identity: Sequence[Any]) -> None:
         """Depend on all that may be the reason why an object could not be loaded."""
-        not_loaded(self._plans.places, self._reads, mapper, identity)
+        not_loaded(self._plans.column_map, self._reads, mapper, identity)
 
     def passed(self, moment: datetime) -> bool:
         """Whether a moment has passed. If not, the result holds no longer than until then."""
@@ -123,7 +123,7 @@ class Recorder:
             return
         if self._originals is not None and state.session is self._session:
             self._originals.give_end(state, key)
-        siblings = self._plans.siblings(state.mapper.relationships[key])
+        siblings = self._plans.batch_loader(state.mapper.relationships[key])
         if siblings is not None and key not in state.dict:
             siblings.load(state.session, state)
 
@@ -140,7 +140,7 @@ class Recorder:
             return
         end = self._plans.end(state.mapper, key)
         self._ends.add((state, key))
-        end.record(self._plans.places, self._reads, state, value)
+        end.record(self._plans.column_map, self._reads, state, value)
         for name in end.near:
             self.first_of(state.manager[name]).add(state)
         if state.load_options and end.prop.lazy not in ASKED_BY_THEMSELVES:
@@ -150,11 +150,11 @@ class Recorder:
 
     def end_failed(self, state: InstanceState[Any], key: str) -> None:
         end = self._plans.end(state.mapper, key)
-        end_not_loaded(self._plans.places, self._reads, end, state)
+        end_not_loaded(self._plans.column_map, self._reads, end, state)
 
     def asked_for(self, mapper: Mapper[Any], identity: object, found: object | None) -> None:
         parts = _parts(mapper, identity) if found is None else identity_of(instance_state(found))
-        self._plans.places.exists(self._reads, mapper, parts)
+        self._plans.column_map.exists(self._reads, mapper, parts)
 
     def statement(
         self, statement: Executable, parameters: Any, connection: Connection, *, entities: bool = True
@@ -175,11 +175,11 @@ class Recorder:
     def _work_out(self, keys: list[str], states: set[InstanceState[Any]]) -> None:
         for manager in {state.manager for state in states}:
             some = [state for state in states if state.manager is manager]
-            masks: dict[Watch, int] = {}
+            masks: dict[TrackedTable, int] = {}
             for part in (part for key in keys for part in self._plans.member(manager.mapper, key).parts):
-                masks[part.watch] = masks.get(part.watch, 0) | part.mask
+                masks[part.table] = masks.get(part.table, 0) | part.mask
             for watch, mask in masks.items():
-                self._plans.places.rows(self._reads, Part(watch, mask), manager.mapper, some)
+                self._plans.column_map.rows(self._reads, TablePart(watch, mask), manager.mapper, some)
 
     def _ask_for(self, expression: ColumnElement[Any], state: InstanceState[Any]) -> None:
         keys = zip(state.mapper.primary_key, identity_of(state), strict=True)

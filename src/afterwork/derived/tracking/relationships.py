@@ -14,11 +14,11 @@ from sqlalchemy.sql.elements import BooleanClauseList, ClauseElement, ColumnClau
 from sqlalchemy.sql.operators import and_
 from sqlalchemy.sql.selectable import SelectBase
 
-from afterwork.derived.manifest.read_pattern import Where
+from afterwork.derived.manifest.read_pattern import QueryRead
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.tracking.column_map import (
-    Part,
-    Places,
+    ColumnMap,
+    TablePart,
     as_inherited,
     columns_in,
     equal_columns,
@@ -26,8 +26,8 @@ from afterwork.derived.tracking.column_map import (
     kind_columns,
     tables_in,
 )
-from afterwork.derived.tracking.links import Links, Question, values_of
-from afterwork.store.journal.tracked_table import Watch
+from afterwork.derived.tracking.links import LinkQuery, Links, values_of
+from afterwork.store.journal.tracked_table import TrackedTable
 
 Pairs = Sequence[tuple[ColumnClause[Any], ColumnClause[Any]]]
 
@@ -36,7 +36,7 @@ ASKED_BY_THEMSELVES = ("dynamic", "write_only")
 
 
 @dataclass(frozen=True)
-class End:
+class TrackedRelationship:
     """What one association end of the objects of a class depends on, whichever object it is read of.
 
     `own`: columns of that object; `near`: its members, where it comes from a query. `target`: where the end goes by the
@@ -46,11 +46,11 @@ class End:
     """
 
     prop: RelationshipProperty[Any]
-    own: Sequence[Part] = ()
+    own: Sequence[TablePart] = ()
     near: Sequence[str] = ()
     target: Sequence[str] = ()
-    questions: Sequence[Question] = ()
-    far: Sequence[Part] = ()
+    questions: Sequence[LinkQuery] = ()
+    far: Sequence[TablePart] = ()
     far_rows: bool = False
     links: Links | None = None
 
@@ -59,7 +59,7 @@ class End:
         """The tables that it has to do with."""
         return tables_in(self.prop.entity.selectable, *clauses_of(self.prop))
 
-    def record(self, places: Places, reads: Reads, state: InstanceState[Any], value: Any) -> None:
+    def record(self, places: ColumnMap, reads: Reads, state: InstanceState[Any], value: Any) -> None:
         """Note what reading this end of an object has read, when it had this value."""
         mapper, identity = state.mapper, identity_of(state)
         for part in self.own:
@@ -77,29 +77,29 @@ class End:
         if isinstance(value, KeyFuncDict):
             self._record_keys(places, reads, value)
 
-    def _record_linked(self, places: Places, reads: Reads, far: Question | None, values: Sequence[Any]) -> None:
+    def _record_linked(self, places: ColumnMap, reads: Reads, far: LinkQuery | None, values: Sequence[Any]) -> None:
         if far is not None:
             self._record_question(places, reads, far, values)
         elif None not in values:
             places.exists(reads, self.prop.mapper, values)
 
-    def _record_target(self, places: Places, reads: Reads, state: InstanceState[Any], value: Any) -> None:
+    def _record_target(self, places: ColumnMap, reads: Reads, state: InstanceState[Any], value: Any) -> None:
         identity = () if value is None else identity_of(instance_state(value))
         identity = identity or tuple(values_of(state, self.target))
         if None not in identity:
             places.exists(reads, self.prop.mapper, identity)
 
-    def _record_question(self, places: Places, reads: Reads, question: Question, values: Sequence[Any]) -> None:
+    def _record_question(self, places: ColumnMap, reads: Reads, question: LinkQuery, values: Sequence[Any]) -> None:
         if None in values:
             return  # nothing is equal to null, whatever there is
-        watch = places.watches.by_id[question.shape.watch]
-        key = places.values(watch, question.shape.equal, values)
+        watch = places.tables.by_id[question.pattern.table_id]
+        key = places.values(watch, question.pattern.equal, values)
         if key is None:
-            reads.where(question.broad or question.shape, "")
+            reads.query(question.broad or question.pattern, "")
         else:
-            reads.where(question.shape, key)
+            reads.query(question.pattern, key)
 
-    def _record_far(self, places: Places, reads: Reads, state: InstanceState[Any]) -> None:
+    def _record_far(self, places: ColumnMap, reads: Reads, state: InstanceState[Any]) -> None:
         if state.key is None:
             return
         if self.far_rows:
@@ -107,7 +107,7 @@ class End:
         for part in self.far:
             places.row(reads, part, state.mapper, identity_of(state))
 
-    def _record_keys(self, places: Places, reads: Reads, value: "KeyFuncDict[Any, Any]") -> None:
+    def _record_keys(self, places: ColumnMap, reads: Reads, value: "KeyFuncDict[Any, Any]") -> None:
         """Read the members by which a dictionary of objects has its keys. Some ways to have them tell nobody."""
         columns_of = getattr(value.keyfunc, "_cols", None)
         for obj in list(value.values()):
@@ -117,10 +117,10 @@ class End:
                 places.row(reads, part, state.mapper, identity_of(state))
 
 
-def end_of(prop: RelationshipProperty[Any], mapper: Mapper[Any], places: Places) -> End:
+def end_of(prop: RelationshipProperty[Any], mapper: Mapper[Any], places: ColumnMap) -> TrackedRelationship:
     """Find out what an end of the objects of a class depends on. Raises `NotWatched`."""
     if prop.lazy in ASKED_BY_THEMSELVES:
-        return End(prop)
+        return TrackedRelationship(prop)
     if not prop.entity.is_mapper:
         return _unclear(prop, places)
     return _Analysis(prop, mapper, places).end or _unclear(prop, places)
@@ -143,14 +143,14 @@ def objects_in(value: Any) -> Sequence[object]:
 class _Analysis:
     """Takes the conditions of a relationship apart. `end` is None where they are not understood."""
 
-    def __init__(self, prop: RelationshipProperty[Any], mapper: Mapper[Any], places: Places) -> None:
+    def __init__(self, prop: RelationshipProperty[Any], mapper: Mapper[Any], places: ColumnMap) -> None:
         self.prop = prop
         self.mapper = mapper
         self.places = places
         self.what = f"{prop.parent.class_.__name__}.{prop.key}"
 
     @property
-    def end(self) -> End | None:
+    def end(self) -> TrackedRelationship | None:
         clauses = [self.prop.primaryjoin, *_order(self.prop)]
         if self.prop.secondaryjoin is not None:
             clauses.append(self.prop.secondaryjoin)
@@ -162,12 +162,12 @@ class _Analysis:
         found = None if near is None else self._found()
         return None if found is None or near is None else replace(found, near=near)
 
-    def _found(self) -> End | None:
+    def _found(self) -> TrackedRelationship | None:
         if is_query(self.prop.mapper.selectable):
             return self._to_query()
         return self._direct() if self.prop.secondary is None else self._by_link(self.prop.secondary)
 
-    def _direct(self) -> End | None:
+    def _direct(self) -> TrackedRelationship | None:
         pairs, rest = _pairs(self.prop.primaryjoin)
         if pairs is None:
             return None
@@ -175,7 +175,7 @@ class _Analysis:
         order = list(columns_in(*_order(self.prop)))
         target = self._target(pairs) if not rest and not order else None
         if target:
-            return End(self.prop, own=self._own(near), target=target)
+            return TrackedRelationship(self.prop, own=self._own(near), target=target)
         further = [column for column in rest if _is_remote(column)]
         asked = {column.table for column in [*(remote for _, remote in pairs), *further]}
         if len(asked) != 1 or not self._is_known(order) or self._needs_rows_below(asked):
@@ -187,19 +187,19 @@ class _Analysis:
         if question is None or (halves is None and self._has_halves(table)):
             return None
         other = self.places.parts([column for column in columns if column.table is not table], self.what)
-        return End(self.prop, own=self._own(near), questions=[question], far=other, links=halves)
+        return TrackedRelationship(self.prop, own=self._own(near), questions=[question], far=other, links=halves)
 
-    def _to_query(self) -> End:
+    def _to_query(self) -> TrackedRelationship:
         """An end to objects that come from a query: whatever changes in its tables may bring others."""
         near = [column for column in columns_in(*clauses_of(self.prop)) if column.table in self.mapper.tables]
         far = [self.prop.mapper.selectable] + ([] if self.prop.secondary is None else [self.prop.secondary])
-        return End(
+        return TrackedRelationship(
             self.prop,
             own=self._own([column for column in near if not _is_remote(column)]),
             questions=_all_of(tables_in(*far), self.places, self.what),
         )
 
-    def _by_link(self, link: Any) -> End | None:
+    def _by_link(self, link: Any) -> TrackedRelationship | None:
         near_pairs, near_rest = _pairs(self.prop.primaryjoin)
         assert self.prop.secondaryjoin is not None
         far_pairs, far_rest = _pairs(self.prop.secondaryjoin)
@@ -218,7 +218,7 @@ class _Analysis:
         links = self._links(near_pairs, far_pairs)
         if links is None and not self._is_sure(far_pairs):
             return None
-        return End(
+        return TrackedRelationship(
             self.prop,
             own=self._own([local for local, _ in near_pairs]),
             questions=[question],
@@ -277,7 +277,7 @@ class _Analysis:
             return None
         return kind.in_([mapper.polymorphic_identity for mapper in self.prop.mapper.self_and_descendants])
 
-    def _own(self, columns: Sequence[ColumnClause[Any]]) -> list[Part]:
+    def _own(self, columns: Sequence[ColumnClause[Any]]) -> list[TablePart]:
         """Columns of the object at hand. Those of its key are what it is; they can't change."""
         if is_query(self.mapper.persist_selectable):
             return []
@@ -291,27 +291,27 @@ class _Analysis:
             return None
         return self._members(by_remote[key] for key in keys)
 
-    def _question(self, pairs: Pairs, columns: Sequence[ColumnClause[Any]]) -> Question | None:
+    def _question(self, pairs: Pairs, columns: Sequence[ColumnClause[Any]]) -> LinkQuery | None:
         """The question for rows by what is equal. The journal may not have the values of some columns; by them, the
         question is not as narrow."""
         narrow, question = self._asked(pairs, columns)
         members = self._members(local for local, _ in narrow)
         return None if members is None else replace(question, members=members)
 
-    def _asked(self, pairs: Pairs, columns: Sequence[ColumnClause[Any]]) -> tuple[Pairs, Question]:
+    def _asked(self, pairs: Pairs, columns: Sequence[ColumnClause[Any]]) -> tuple[Pairs, LinkQuery]:
         """The question for rows whose columns, the second of each pair, are equal to the first; and the pairs by which
         it asks."""
-        watch = self.places.watch(pairs[0][1].table, self.what)
+        watch = self.places.table(pairs[0][1].table, self.what)
         narrow = [pair for pair in pairs if self._is_linked(watch, *pair)]
         broad = [remote for local, remote in pairs if not self._is_linked(watch, local, remote)]
         mask = watch.mask(column.name for column in [*columns, *broad])
         names = tuple(remote.name for _, remote in narrow)
-        broadest = Where(watch.id, (), mask | watch.mask(names))
-        return narrow, Question(Where(watch.id, names, mask), broad=broadest)
+        broadest = QueryRead(watch.id, (), mask | watch.mask(names))
+        return narrow, LinkQuery(QueryRead(watch.id, names, mask), broad=broadest)
 
-    def _is_linked(self, watch: Watch, local: ColumnClause[Any], remote: ColumnClause[Any]) -> bool:
+    def _is_linked(self, watch: TrackedTable, local: ColumnClause[Any], remote: ColumnClause[Any]) -> bool:
         """Whether the rows with a value in their table's `remote` can be asked for by what `local` has."""
-        near = self.places.watches.of(local.table)
+        near = self.places.tables.of(local.table)
         return watch.is_asked(remote.name) and (near is None or watch.is_linked(remote.name, near, local.name))
 
     def _members(self, columns: Iterable[Any]) -> tuple[str, ...] | None:
@@ -334,15 +334,17 @@ class _Analysis:
         return mapper.polymorphic_on is None and any(table not in asked for table in mapper.tables)
 
 
-def _unclear(prop: RelationshipProperty[Any], places: Places) -> End:
+def _unclear(prop: RelationshipProperty[Any], places: ColumnMap) -> TrackedRelationship:
     """An end that is not understood depends on all rows, and all columns, of all tables that it has to do with."""
     what = f"{prop.parent.class_.__name__}.{prop.key}"
-    return End(prop, questions=_all_of(tables_in(prop.entity.selectable, *clauses_of(prop)), places, what))
+    return TrackedRelationship(
+        prop, questions=_all_of(tables_in(prop.entity.selectable, *clauses_of(prop)), places, what)
+    )
 
 
-def _all_of(tables: Iterable[FromClause], places: Places, what: str) -> list[Question]:
-    watches = [places.watch(table, what) for table in tables]
-    return [Question(Where(watch.id, (), watch.mask(watch.columns))) for watch in watches]
+def _all_of(tables: Iterable[FromClause], places: ColumnMap, what: str) -> list[LinkQuery]:
+    watches = [places.table(table, what) for table in tables]
+    return [LinkQuery(QueryRead(watch.id, (), watch.mask(watch.columns))) for watch in watches]
 
 
 def _pairs(condition: ColumnElement[bool]) -> tuple[Pairs | None, list[ColumnClause[Any]]]:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, literal_column, select
 
 from afterwork.model.key import is_one_of
 from afterwork.store.journal.change import text_in
-from afterwork.store.journal.tracked_table import Watch
+from afterwork.store.journal.tracked_table import TrackedTable
 from afterwork.store.journal.values import identity_of, is_written_otherwise, key_sql, quoted
 
 JournalKey = int | str
@@ -16,7 +16,7 @@ JournalKey = int | str
 Identity = tuple[Any, ...]
 
 
-def missed(connection: Connection, watch: Watch, keys: Iterable[JournalKey]) -> set[JournalKey]:
+def missed(connection: Connection, watch: TrackedTable, keys: Iterable[JournalKey]) -> set[JournalKey]:
     """Return those of some keys, as the journal has them, by which the model finds no row, or another one. The database
     is asked only about keys of which Python can't tell."""
     dialect = connection.dialect
@@ -27,7 +27,7 @@ def missed(connection: Connection, watch: Watch, keys: Iterable[JournalKey]) -> 
     return {key for key in unsure if str(key) not in found}
 
 
-def _found(connection: Connection, watch: Watch, unsure: Mapping[JournalKey, Identity]) -> set[str]:
+def _found(connection: Connection, watch: TrackedTable, unsure: Mapping[JournalKey, Identity]) -> set[str]:
     """The keys of rows that the model finds. Where it can't ask for all of them together, it asks one by one."""
     if not unsure:
         return set()
@@ -41,7 +41,7 @@ def _found(connection: Connection, watch: Watch, unsure: Mapping[JournalKey, Ide
     return {text for key, read in unsure.items() for text in _found(connection, watch, {key: read})}
 
 
-def _asked(connection: Connection, watch: Watch, keys: Collection[Identity]) -> set[str]:
+def _asked(connection: Connection, watch: TrackedTable, keys: Collection[Identity]) -> set[str]:
     columns = watch.key
     table = ".".join(quoted(name) for name in (watch.table.schema, watch.table.name) if name)
     references = [f"{table}.{quoted(column.name)}" for column in columns]

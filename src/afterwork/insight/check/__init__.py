@@ -18,11 +18,11 @@ from afterwork.insight.check import (
     vacuum,
 )
 from afterwork.insight.check import settings as database_settings
-from afterwork.insight.check.finding import STANDARD, Finding, Limits, Scene
+from afterwork.insight.check.finding import STANDARD, CheckLimits, Finding, Scene
 from afterwork.store import schema
 from afterwork.store.tables import SCHEMA_VERSION
 
-__all__ = ["STANDARD", "Finding", "Limits", "Scene", "findings"]
+__all__ = ["STANDARD", "CheckLimits", "Finding", "Scene", "findings"]
 
 Look = Callable[[Scene], Iterator[Finding]]
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from afterwork.model.inspection import ReadModel
+from afterwork.model.inspection import ModelInfo
 from afterwork.store.database import Database
 
 INSTALL = "Run: afterwork install MODULE:APP --database URL"
@@ -28,7 +28,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Limits:
+class CheckLimits:
     """From where on something is told."""
 
     clocks_apart: timedelta = timedelta(seconds=5)
@@ -53,7 +53,7 @@ class Limits:
     """A larger write-ahead log of a SQLite file."""
 
 
-STANDARD = Limits()
+STANDARD = CheckLimits()
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Scene:
     """What is looked at: one installation, at one moment."""
 
     database: Database
-    model: ReadModel
+    model: ModelInfo
     connection: Connection
     now: datetime
-    limits: Limits
+    limits: CheckLimits

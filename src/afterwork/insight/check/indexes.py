@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Column, Connection, Select, Table, func, inspect, select
 from sqlalchemy.sql import visitors
 
-from afterwork.derived.manifest.read_pattern import Where
-from afterwork.derived.manifest.read_patterns import Shapes
+from afterwork.derived.manifest.read_pattern import QueryRead
+from afterwork.derived.manifest.read_patterns import ReadPatterns
 from afterwork.derived.tables import definition as definitions
 from afterwork.derived.tables import use as uses
 from afterwork.insight.check.finding import Finding, Scene
@@ -41,13 +41,13 @@ def _by_caches(scene: Scene) -> Asked:
     """By the values of which columns runs have ever asked."""
     found: dict[tuple[Table, frozenset[str]], set[str]] = defaultdict(set)
     if scene.model.caches:
-        shapes = Shapes(capture.load(scene.connection, scene.model.tables), scene.connection.dialect)
+        shapes = ReadPatterns(capture.load(scene.connection, scene.model.tables), scene.connection.dialect)
         shapes.load(scene.connection)
         used = select(uses.c.shape, definitions.c.name).join(definitions, definitions.c.id == uses.c.definition)
         for number, name in scene.connection.execute(used):
-            shape = shapes.shape(number)
-            watch = shapes.watch(shape.watch)
-            if isinstance(shape, Where) and shape.equal and watch is not None and name in scene.model.caches:
+            shape = shapes.pattern(number)
+            watch = shapes.watch(shape.table_id)
+            if isinstance(shape, QueryRead) and shape.equal and watch is not None and name in scene.model.caches:
                 found[watch.table, frozenset(shape.equal)].add(name)
     return found
 

@@ -12,7 +12,7 @@ from afterwork.model.lenient_types import NO_UTF_8
 from afterwork.store import once, tables
 from afterwork.store.tickets.filter import TicketFilter
 from afterwork.store.tickets.statements import tickets_of
-from afterwork.store.tickets.walk import Walk
+from afterwork.store.tickets.walk import TicketWalk
 
 
 def look(scene: Scene) -> Iterator[Finding]:
@@ -59,7 +59,7 @@ def _unnamed_tickets(scene: Scene) -> Iterator[Finding]:
     """Say how many receipts are there of tickets with a key or lane that is no text. Only SQLite keeps such texts."""
     if scene.database.dialect != "sqlite":
         return
-    walk = Walk(tickets_of(scene.model.contract, scene.database.dialect), scene.now)
+    walk = TicketWalk(tickets_of(scene.model.contract, scene.database.dialect), scene.now)
     count = walk.count(scene.connection, TicketFilter(state="failed", error=NO_UTF_8))
     if count.number:
         advice = "Their Errors show what stands there. Have the program that writes them write UTF-8."

@@ -6,7 +6,7 @@ from afterwork.insight import servers
 from afterwork.insight.check.finding import Finding, Scene
 from afterwork.store.routing import STARTS
 from afterwork.store.tickets.statements import tickets_of
-from afterwork.store.tickets.walk import Walk
+from afterwork.store.tickets.walk import TicketWalk
 
 
 def look(scene: Scene) -> Iterator[Finding]:
@@ -15,7 +15,7 @@ def look(scene: Scene) -> Iterator[Finding]:
     if not there:
         return
     tickets = tickets_of(scene.model.contract, scene.database.dialect)
-    for lane in Walk(tickets, scene.now).lanes(scene.connection):
+    for lane in TicketWalk(tickets, scene.now).lanes(scene.connection):
         if not any(one.serves.serves(lane, "ticket") for one in there):
             advice = f"Start one that does: afterwork serve MODULE:APP --lanes {lane} --database URL"
             yield Finding(f"tickets wait in the lane {lane}, which no server serves", False, advice)

@@ -9,7 +9,7 @@ from afterwork.insight.check.finding import Finding, Scene
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedSetting:
     """A setting, the values that are right for it, and what any other means."""
 
     name: str
@@ -18,21 +18,23 @@ class Wanted:
 
 
 WANTED = (
-    Wanted("fsync", ("on",), "After a crash of the machine the database may be broken. Set it to on."),
-    Wanted("full_page_writes", ("on",), "After a crash of the machine the database may be broken. Set it to on."),
-    Wanted(
+    WantedSetting("fsync", ("on",), "After a crash of the machine the database may be broken. Set it to on."),
+    WantedSetting(
+        "full_page_writes", ("on",), "After a crash of the machine the database may be broken. Set it to on."
+    ),
+    WantedSetting(
         "synchronous_commit",
         ("on", "local", "remote_write", "remote_apply"),
         "What was committed last may be gone after a crash, tickets included. Set it to on.",
     ),
-    Wanted(
+    WantedSetting(
         "default_transaction_isolation",
         ("read committed",),
         "Servers and their jobs have read committed for themselves, except behind a pooler in transaction mode. "
         "There, runs are refused and repeated more often: ALTER ROLE … SET default_transaction_isolation = "
         "'read committed'.",
     ),
-    Wanted(
+    WantedSetting(
         "session_replication_role",
         ("origin", "local"),
         "Tickets of such sessions wake no server, and their foreign keys are not checked. Take it out of the role.",

@@ -9,11 +9,11 @@ from sqlalchemy.orm import configure_mappers, registry
 
 from afterwork.errors import BadRequest, shown
 from afterwork.language.syntax.precedence import Dialect
-from afterwork.model.jobs_file.making import Made, make_derived, make_method, make_query, make_view_model
-from afterwork.model.jobs_file.source import Source
-from afterwork.model.jobs_file.table import Reading, Table
+from afterwork.model.jobs_file.making import MadeJob, make_derived, make_method, make_query, make_view_model
+from afterwork.model.jobs_file.source import JobsFileSource
+from afterwork.model.jobs_file.table import Table, TableReading
 
-SECTIONS: Mapping[str, Callable[[Table], Made]] = {
+SECTIONS: Mapping[str, Callable[[Table], MadeJob]] = {
     "methods": make_method,
     "queries": make_query,
     "derived": make_derived,
@@ -26,9 +26,9 @@ FILE: Mapping[str, type] = {"dialect": str, **dict.fromkeys(SECTIONS, dict)}
 class JobsFile:
     """A file that was read. `jobs` are what it has added to the model, by name; `python` is what it may name."""
 
-    source: Source
+    source: JobsFileSource
     python: Mapping[str, Any]
-    jobs: dict[str, Made] = field(default_factory=dict)
+    jobs: dict[str, MadeJob] = field(default_factory=dict)
 
     def withdraw(self) -> None:
         """Take out of the model what the file has added."""
@@ -43,14 +43,14 @@ def load(path: Path, base: object, model: registry, python: Iterable[Any] = ()) 
 
     Raises `BadJobsFile`, with the file and the line, for the first thing that is wrong; then nothing of it is added.
     """
-    return load_again(JobsFile(Source.read(path), _by_name(python)), base, model)
+    return load_again(JobsFile(JobsFileSource.read(path), _by_name(python)), base, model)
 
 
 def load_again(file: JobsFile, base: object, model: registry) -> JobsFile:
     """Add the jobs of a file again, as it was when it was read."""
     configure_mappers()
     content = file.source.content()
-    whole = Table(Reading(file.source, base, model, file.python), "", content, ())
+    whole = Table(TableReading(file.source, base, model, file.python), "", content, ())
     whole.check(FILE)
     read = JobsFile(file.source, file.python)
     try:

@@ -39,14 +39,14 @@ VIEW_MODEL: Mapping[str, type] = {
 
 
 @dataclass(frozen=True)
-class Made:
+class MadeJob:
     """A job that was put into the model. `kept` is what nobody else would keep."""
 
     take_out: Callable[[], None]
     kept: object = None
 
 
-def make_method(table: Table) -> Made:
+def make_method(table: Table) -> MadeJob:
     """`[methods."Customer.assign_number"]`: as `@aw.method`."""
     table.check(METHOD)
     mapper, name = _owner(table)
@@ -62,7 +62,7 @@ def make_method(table: Table) -> Made:
     return _put(table, cls, name, made)
 
 
-def make_query(table: Table) -> Made:
+def make_query(table: Table) -> MadeJob:
     """`[queries."Order.paid"]`: a property that evaluates an expression, and is not stored."""
     table.check(QUERY)
     mapper, name = _owner(table)
@@ -70,7 +70,7 @@ def make_query(table: Table) -> Made:
     return _put(table, mapper.class_, name, property(table.query("value", mapper.class_)))
 
 
-def make_derived(table: Table) -> Made:
+def make_derived(table: Table) -> MadeJob:
     """`[derived."Customer.total"]`: as `@aw.derived`."""
     table.check(DERIVED)
     mapper, member = _owner(table)
@@ -85,7 +85,7 @@ def make_derived(table: Table) -> Made:
     return _put(table, mapper.class_, made.name, made)
 
 
-def make_view_model(table: Table) -> Made:
+def make_view_model(table: Table) -> MadeJob:
     """`[view_models.SeeOrders]`: as a class that derives from `aw.ViewModel`."""
     table.check(VIEW_MODEL)
     if not table.who.isidentifier():
@@ -96,7 +96,7 @@ def make_view_model(table: Table) -> Made:
     given = {"root": root, "model": table.reading.base}
     made: Any = new_class(table.who, (ViewModel,), given, lambda body: body.update(names))
     _fit(table, ViewModelWork(table.who, root, made), mapper)
-    return Made(lambda: withdraw(made), made)
+    return MadeJob(lambda: withdraw(made), made)
 
 
 def _parts(table: Table, mapper: Mapper[Any] | None) -> dict[str, Any]:
@@ -163,8 +163,8 @@ def _fit(table: Table, work: Work, mapper: Mapper[Any] | None) -> None:
         table.refuse("; ".join(one.removeprefix(f"{work.name}: ") for one in problems), "when")
 
 
-def _put(table: Table, cls: type, name: str, made: Any) -> Made:
+def _put(table: Table, cls: type, name: str, made: Any) -> MadeJob:
     if name in vars(cls) or name in inspect(cls).attrs:
         table.refuse(f"{cls.__name__} has a {name} already")
     setattr(cls, name, made)
-    return Made(lambda: delattr(cls, name))
+    return MadeJob(lambda: delattr(cls, name))

@@ -15,14 +15,14 @@ Keys = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Source:
+class JobsFileSource:
     """A file that was read."""
 
     path: Path
     text: str
 
     @classmethod
-    def read(cls, path: Path) -> "Source":
+    def read(cls, path: Path) -> "JobsFileSource":
         """Raises `BadJobsFile`."""
         try:
             return cls(path, path.read_text(encoding="utf-8"))

@@ -12,7 +12,7 @@ from afterwork.errors import BadDeclaration, BadJobsFile, BadRequest, LanguageEr
 from afterwork.language.syntax.precedence import Dialect
 from afterwork.language.syntax.spelling import nearest
 from afterwork.model.expression import Expression, eal, expression_of, ocl
-from afterwork.model.jobs_file.source import Keys, Source
+from afterwork.model.jobs_file.source import JobsFileSource, Keys
 
 KINDS = {
     str: "a text",
@@ -27,11 +27,11 @@ UNITS = ("days", "hours", "minutes", "seconds")
 
 
 @dataclass(frozen=True)
-class Reading:
+class TableReading:
     """A file that is being read into a model. `python` are the functions and exceptions that it may name, by their
     names. `checks` are done when all its jobs are in the model: so a text may name any of them."""
 
-    source: Source
+    source: JobsFileSource
     base: object
     registry: registry
     python: Mapping[str, Any]
@@ -43,7 +43,7 @@ class Reading:
 class Table:
     """A table, by what it is called in messages. `keys` lead to it."""
 
-    reading: Reading
+    reading: TableReading
     who: str
     said: Mapping[str, Any]
     keys: Keys

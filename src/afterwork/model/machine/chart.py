@@ -19,7 +19,7 @@ from afterwork.model.external_id import external_id_or_none
 from afterwork.model.machine.defaults import give_defaults
 from afterwork.model.machine.moves import Move, note, note_rivals
 from afterwork.model.machine.rivals import rivals_of
-from afterwork.model.machine.within import Entered, entering, withdraw
+from afterwork.model.machine.within import StateScope, entering, withdraw
 from afterwork.model.method import Method
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ class _Watch:
     def prepare_event(self, state: Any, target: Any) -> dict[str, Any]:
         """Comes before all actions that have to do with `state`, also before those of the chart. While a state is
         entered, it is the target."""
-        entering.at(Entered(self._play.machine, self._play.obj, state.id) if state is target else None)
+        entering.at(StateScope(self._play.machine, self._play.obj, state.id) if state is target else None)
         return {}
 
     def on_exit_state(self, state: Any) -> None:

@@ -35,7 +35,7 @@ def base_of(work: str) -> str:
 
 
 @dataclass(frozen=True)
-class Entered:
+class StateScope:
     """The state whose entry actions run."""
 
     machine: "Machine"
@@ -52,7 +52,7 @@ class _Entering:
     """Which state is being entered, in this thread or task."""
 
     def __init__(self) -> None:
-        self._current: ContextVar[Entered | None] = ContextVar("afterwork_entering", default=None)
+        self._current: ContextVar[StateScope | None] = ContextVar("afterwork_entering", default=None)
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
@@ -62,11 +62,11 @@ class _Entering:
         finally:
             self._current.reset(token)
 
-    def at(self, entered: Entered | None) -> None:
+    def at(self, entered: StateScope | None) -> None:
         self._current.set(entered)
 
     @property
-    def state(self) -> Entered | None:
+    def state(self) -> StateScope | None:
         return self._current.get()
 
 
@@ -78,7 +78,7 @@ def withdraw(machine: "Machine", obj: Any, state: str) -> None:
     session, contract = object_session(obj), ticket_contract(obj)
     if session is None or contract is None:
         return
-    ending = Entered(machine, obj, state).ending
+    ending = StateScope(machine, obj, state).ending
     for ticket in [one for one in session.new if vars(one).get(ROOT) is obj]:
         if str(getattr(ticket, contract.view_model.name, "")).endswith(ending):
             session.expunge(ticket)

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Stale caches start work."""

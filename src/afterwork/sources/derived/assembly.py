@@ -9,54 +9,42 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from afterwork.clock import Clock
-from afterwork.derived.capture.continuity import Continuity
-from afterwork.derived.compute.action import Renewer
-from afterwork.derived.compute.backfill import Filler
+from afterwork.derived.capture.continuity import ContinuityProof
+from afterwork.derived.compute.action import ActionRunner
+from afterwork.derived.compute.assembly import cache_run, matcher_of
+from afterwork.derived.compute.backfill import Backfill
 from afterwork.derived.compute.calculators import Calculators
-from afterwork.derived.compute.inline import AtOnce
-from afterwork.derived.compute.python import Calculator, CanMove, Question, Value
-from afterwork.derived.compute.root_visibility import Itself
+from afterwork.derived.compute.inline import InlineRecomputation
+from afterwork.derived.compute.python import Calculation, CanMove, PythonCalculator, Value
+from afterwork.derived.compute.root_visibility import RootReads
 from afterwork.derived.compute.sql import SqlCalculator, in_sql
-from afterwork.derived.compute.store import Storer
-from afterwork.derived.manifest.manifest_store import manifests_of
-from afterwork.derived.manifest.read_patterns import Shapes
+from afterwork.derived.compute.store import ResultStore
 from afterwork.derived.matching.matcher import Matcher
-from afterwork.derived.queue.due import Claimed, DueCaches
-from afterwork.derived.queue.feeders import Feeders
-from afterwork.derived.queue.levels import Levels
-from afterwork.derived.queue.registry import Definition, Definitions, register
-from afterwork.derived.queue.rows import Heads
+from afterwork.derived.queue.registry import RegisteredDerivation, register
 from afterwork.derived.tracking.attributes import instrument
-from afterwork.derived.tracking.member_plans import Plans
-from afterwork.derived.tracking.prototypes import Originals
+from afterwork.derived.tracking.member_plans import MemberPlans
+from afterwork.derived.tracking.prototypes import Prototypes
 from afterwork.derived.tracking.query import StatementReader
 from afterwork.derived.tracking.recorder import Recorder
 from afterwork.errors import NotCaptured
-from afterwork.events import Events, NotInSql, OtherCode, Reached, TriggerKind
-from afterwork.jobs.quarantine import Care
+from afterwork.events import Events, NotInSql
+from afterwork.jobs.quarantine import Quarantine
 from afterwork.jobs.roots import Roots
-from afterwork.jobs.run import Run
-from afterwork.jobs.source import CACHES
-from afterwork.model.derivation import Cache, DerivedCache, MachineCache, ViewModelCache
-from afterwork.model.inspection import ReadModel
-from afterwork.sources.derived.source import Stale
+from afterwork.model.derivation import Derivation, MachineDerivation, MemberDerivation, ViewModelDerivation
+from afterwork.model.inspection import ModelInfo
+from afterwork.sources.derived.source import DerivedSource
 from afterwork.store.database import Database
-from afterwork.store.journal import capture
-from afterwork.store.journal.entries import Entries
-
-NO_EVENTS = Events()
-"""Where only questions are asked."""
 
 
-def stale_trigger(
+def derived_source(
     database: Database,
-    model: ReadModel,
+    model: ModelInfo,
     connection: Connection,
     clock: Clock,
     events: Events,
     installation: uuid.UUID,
-    care: Care,
-) -> Stale | None:
+    care: Quarantine,
+) -> DerivedSource | None:
     """What keeps the caches of a model fresh; None if it has none."""
     if not model.caches:
         return None
@@ -64,109 +52,80 @@ def stale_trigger(
     instrument(model.classes.values())
     matcher = matcher_of(database, model, connection, events)
     _check_captured(model, matcher)
-    watches = matcher.shapes.watches
-    plans = Plans(watches, database.engine.dialect)
+    watches = matcher.patterns.tables
+    plans = MemberPlans(watches, database.engine.dialect)
     reader = StatementReader(watches, database.engine.dialect)
 
-    def itself(definition: Definition) -> Itself:
-        return Itself(definition, plans.places, reader)
+    def itself(definition: RegisteredDerivation) -> RootReads:
+        return RootReads(definition, plans.column_map, reader)
 
     sql = _sql_calculators(model, matcher, itself, events)
     matcher = replace(matcher, rereads=lambda change: any(one.rereads(change) for one in sql.values()))
-    storer = Storer(matcher, clock)
+    storer = ResultStore(matcher, clock)
     roots = Roots()
 
     run_of = partial(cache_run, installation)
 
-    def recorder(session: Session, originals: Originals | None = None) -> Recorder:
+    def recorder(session: Session, originals: Prototypes | None = None) -> Recorder:
         return Recorder(plans, session, clock.now(), reader.read, originals)
 
     python = {
-        definition.id: Calculator(
-            question, model.classes, roots, recorder, plans.siblings, itself(definition), partial(run_of, definition)
+        definition.id: PythonCalculator(
+            question,
+            model.classes,
+            roots,
+            recorder,
+            plans.batch_loader,
+            itself(definition),
+            partial(run_of, definition),
         )
-        for definition in matcher.definitions
-        if (question := _question(definition.cache)) is not None
+        for definition in matcher.registry
+        if (question := _question(definition.declaration)) is not None
     }
     calculators = Calculators(python, sql)
     limit = database.settings.at_once.total_seconds()
-    stale = Stale(
+    stale = DerivedSource(
         matcher,
-        AtOnce(matcher, storer, calculators, clock, run_of, limit),
-        Filler(matcher),
+        InlineRecomputation(matcher, storer, calculators, clock, run_of, limit),
+        Backfill(matcher),
         storer,
-        Renewer(matcher, storer, model.classes, roots, recorder, itself),
+        ActionRunner(matcher, storer, model.classes, roots, recorder, itself),
         calculators,
-        Continuity(database, clock, events),
+        ContinuityProof(database, clock, events),
         clock,
         run_of,
         care,
     )
-    stale.filler.begin(connection, clock.now())
+    stale.backfill.begin(connection, clock.now())
     return stale
 
 
-def _check_captured(model: ReadModel, matcher: Matcher) -> None:
-    missing = [cache for cache in model.caches.values() if matcher.shapes.watches.of(cache.table) is None]
+def _check_captured(model: ModelInfo, matcher: Matcher) -> None:
+    missing = [cache for cache in model.caches.values() if matcher.patterns.tables.of(cache.table) is None]
     if missing:
         tables = sorted({cache.table.fullname for cache in missing})
         raise NotCaptured([cache.name for cache in missing], tables)
 
 
-def matcher_of(database: Database, model: ReadModel, connection: Connection, events: Events = NO_EVENTS) -> Matcher:
-    """The matcher of a model's caches in a database."""
-    watches = capture.load(connection, model.tables)
-    shapes = Shapes(watches, connection.dialect)
-    shapes.load(connection)
-    manifests, dues = manifests_of(database.dialect), DueCaches(database.dialect)
-    heads = Heads(database.dialect, manifests, dues)
-    definitions = Definitions(
-        connection, list(model.caches.values()), watches, shapes, lambda cache: events.emit(OtherCode(cache))
-    )
-    return Matcher(
-        database,
-        Entries(database.dialect),
-        shapes,
-        definitions,
-        manifests,
-        dues,
-        heads,
-        Levels(Feeders(heads, connection.dialect)),
-        lambda point, work: events.emit(Reached(point, work)),
-    )
-
-
-def recorder_of(matcher: Matcher, session: Session, clock: Clock) -> Callable[[], Recorder]:
-    """What makes recorders of what is read through a session, to explain it."""
-    plans = Plans(matcher.shapes.watches, matcher.dialect)
-    reader = StatementReader(matcher.shapes.watches, matcher.dialect)
-    return lambda: Recorder(plans, session, clock.now(), reader.read)
-
-
-def cache_run(installation: uuid.UUID, definition: Definition, claimed: Claimed) -> Run:
-    """The run of a cache. Its id stays the same however often it is tried."""
-    source = installation, f"cache {claimed.cache} {claimed.runs}"
-    kind: TriggerKind = "machine" if isinstance(definition.cache, MachineCache) else "cache"
-    return Run(source, definition.name, claimed.root, CACHES, claimed.attempts + 1, trigger=kind, due=claimed.since)
-
-
-def _question(cache: Cache) -> Question | None:
+def _question(cache: Derivation) -> Calculation | None:
     match cache:
-        case DerivedCache():
+        case MemberDerivation():
             return Value(cache)
-        case MachineCache():
+        case MachineDerivation():
             return CanMove(cache)
-        case ViewModelCache():
+        case ViewModelDerivation():
             return None
 
 
 def _sql_calculators(
-    model: ReadModel, matcher: Matcher, itself: Callable[[Definition], Itself], events: Events
+    model: ModelInfo, matcher: Matcher, itself: Callable[[RegisteredDerivation], RootReads], events: Events
 ) -> dict[int, SqlCalculator]:
     found: dict[int, SqlCalculator] = {}
-    for definition in matcher.definitions:
-        if isinstance(definition.cache, DerivedCache):
-            made = in_sql(definition.cache, itself(definition), model.classes, matcher.shapes.watches, matcher.dialect)
+    for definition in matcher.registry:
+        if isinstance(definition.declaration, MemberDerivation):
+            made = in_sql(
+                definition.declaration, itself(definition), model.classes, matcher.patterns.tables, matcher.dialect
+            )
             if isinstance(made, str):
                 events.emit(NotInSql(definition.name, made))
             elif made is not None:

@@ -12,25 +12,25 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from afterwork.boundary import CONTAINED
 from afterwork.clock import Clock
-from afterwork.derived.capture.continuity import Continuity
-from afterwork.derived.compute.action import Attempt, Renewer
-from afterwork.derived.compute.backfill import Filler
+from afterwork.derived.capture.continuity import ContinuityProof
+from afterwork.derived.compute.action import ActionRunner, Attempt
+from afterwork.derived.compute.backfill import Backfill
 from afterwork.derived.compute.calculators import Calculators
-from afterwork.derived.compute.inline import AtOnce, Step
-from afterwork.derived.compute.isolation import Group, calculated, together
+from afterwork.derived.compute.inline import InlineRecomputation, InlineStep
+from afterwork.derived.compute.isolation import CalculatedGroup, calculated, together
 from afterwork.derived.compute.python import UNFIT, Calculated, outcomes
-from afterwork.derived.compute.store import FIRST_PAUSE, LOCKED_PAUSE, Storer
+from afterwork.derived.compute.store import FIRST_PAUSE, LOCKED_PAUSE, ResultStore
 from afterwork.derived.matching.matcher import Matcher
-from afterwork.derived.queue.due import Batch, Claimed, Waiting
-from afterwork.derived.queue.registry import Definition
-from afterwork.derived.queue.schedule import Adds, Frees, Look, Runs, Turns
+from afterwork.derived.queue.due import ClaimedBatch, ClaimedCache, DueSummary
+from afterwork.derived.queue.registry import RegisteredDerivation
+from afterwork.derived.queue.schedule import BackfillStep, QueueState, ReleaseStep, RunStep, Schedule
 from afterwork.errors import ClaimLost, Escaped, GivenUp, LaneTaken, RowNotFound, StateHasChanged
 from afterwork.jobs.outcome import Succeeded
 from afterwork.jobs.quarantine import CACHES as CAREFUL
-from afterwork.jobs.quarantine import Care, given_up
+from afterwork.jobs.quarantine import Quarantine, given_up
 from afterwork.jobs.run import Run
 from afterwork.jobs.source import CACHES, Due, Ran
-from afterwork.model.derivation import DerivedCache, MachineCache, ViewModelCache
+from afterwork.model.derivation import MachineDerivation, MemberDerivation, ViewModelDerivation
 from afterwork.model.external_id import parse
 from afterwork.store import suspects
 from afterwork.store.suspects import key_of
@@ -69,18 +69,18 @@ class Pace:
     seconds: dict[int, float] = field(default_factory=dict)
     tried: dict[int, int] = field(default_factory=dict)
 
-    def most(self, definition: Definition) -> int:
+    def most(self, definition: RegisteredDerivation) -> int:
         """How many runs make one batch."""
-        if isinstance(definition.cache, ViewModelCache):
+        if isinstance(definition.declaration, ViewModelDerivation):
             return 1
         return max(1, min(MOST, int(SLICE / max(self.seconds.get(definition.id, SLICE / 20), SLICE / MOST))))
 
-    def trial(self, definition: Definition, is_known: bool) -> int:
+    def trial(self, definition: RegisteredDerivation, is_known: bool) -> int:
         """How many runs make one batch at most, if it is not known what they read: few, then as many as have been so
         far. Thus few run before what feeds them."""
         return max(TRIAL, self.tried.setdefault(definition.id, MOST_IN_SQL if is_known else 0))
 
-    def note(self, definition: Definition, count: int, seconds: float) -> None:
+    def note(self, definition: RegisteredDerivation, count: int, seconds: float) -> None:
         """A batch has run."""
         if count:
             self.tried[definition.id] = self.tried.get(definition.id, 0) + count
@@ -89,21 +89,21 @@ class Pace:
 
 
 @dataclass(frozen=True)
-class Stale:
+class DerivedSource:
     """Looks for caches that are due, and runs them."""
 
     matcher: Matcher
-    at_once: AtOnce
-    filler: Filler
-    storer: Storer
-    renewer: Renewer
+    inline: InlineRecomputation
+    backfill: Backfill
+    result_store: ResultStore
+    action_runner: ActionRunner
     calculators: Calculators
-    continuity: Continuity
+    continuity: ContinuityProof
     clock: Clock
-    run_of: Callable[[Definition, Claimed], Run]
-    care: Care
+    run_of: Callable[[RegisteredDerivation, ClaimedCache], Run]
+    quarantine: Quarantine
     pace: Pace = field(default_factory=Pace)
-    turns: Turns = field(default_factory=Turns)
+    schedule: Schedule = field(default_factory=Schedule)
 
     def prove(self, connection: Connection) -> bool:
         """See whether all changes have been captured. What may be wrong otherwise is to run again. False if others are
@@ -115,7 +115,7 @@ class Stale:
         if not self.matcher.entries.is_empty(connection):
             return Due({CACHES: [0]}, None)
         look = self._look(connection, now)
-        if self.turns.next(look) is not None:
+        if self.schedule.next(look) is not None:
             return Due({CACHES: [0]}, None)
         first = look.next_moment
         return Due({}, None if first is None else max(first, now + BESIDE))
@@ -127,13 +127,13 @@ class Stale:
             yield from self._take(connection)
             if number % FORGET_EVERY == 0:  # there may always be something to do
                 self._forget(connection)
-            match self.turns.next(self._look(connection, self.clock.now())):
-                case Runs() as turn:
+            match self.schedule.next(self._look(connection, self.clock.now())):
+                case RunStep() as turn:
                     yield self._run(connection, turn, server, active)
-                    self.turns.ran(turn)
-                case Frees(circle):
+                    self.schedule.ran(turn)
+                case ReleaseStep(circle):
                     self._free(connection, circle)
-                case Adds(definition) if self._fill(connection, definition) or self.turns.gives_way():
+                case BackfillStep(definition) if self._fill(connection, definition) or self.schedule.gives_way():
                     pass
                 case _:
                     break
@@ -153,49 +153,49 @@ class Stale:
             if not step.more:
                 break
 
-    def _step(self, connection: Connection) -> Step:
+    def _step(self, connection: Connection) -> InlineStep:
         """Take changes. What would be calculated at once leaves no trace; so where that is wanted, it is only noted."""
-        if self.care.take(CAREFUL):
-            return self.at_once.note(connection)
+        if self.quarantine.take(CAREFUL):
+            return self.inline.note(connection)
         try:
-            return self.at_once.take(connection)
+            return self.inline.take(connection)
         except BaseException as error:
             if self.matcher.database.has_lost(connection, error):
-                self.care.lost(CAREFUL, None, error)
+                self.quarantine.lost(CAREFUL, None, error)
             raise
 
-    def _look(self, connection: Connection, now: datetime) -> Look:
+    def _look(self, connection: Connection, now: datetime) -> QueueState:
         waiting = self._waiting(connection)
-        definitions = self.matcher.definitions
-        held = self._held(connection) if definitions.order.circular else {}
-        return Look(waiting, held, definitions.by_id, definitions.order, now)
+        definitions = self.matcher.registry
+        held = self._held(connection) if definitions.order.cyclic else {}
+        return QueueState(waiting, held, definitions.by_id, definitions.order, now)
 
     def _held(self, connection: Connection) -> Mapping[int, datetime]:
-        found = self.matcher.dues.held(connection)
+        found = self.matcher.due_queue.held(connection)
         connection.commit()
-        circular = self.matcher.definitions.order.circular
+        circular = self.matcher.registry.order.cyclic
         return {number: first for number, first in found.items() if number in circular}
 
     def _free(self, connection: Connection, circle: Collection[int]) -> None:
         """Let go of caches that are held."""
-        is_free = self.turns.frees_anyway or self.matcher.entries.is_empty(connection)  # else others may come first
+        is_free = self.schedule.frees_anyway or self.matcher.entries.is_empty(connection)  # else others may come first
         if is_free:
             with self.matcher.database.transaction(connection):
                 self.matcher.levels.free(connection, circle, self.clock.now())
-        self.turns.freed(is_free)
+        self.schedule.freed(is_free)
 
-    def _waiting(self, connection: Connection) -> Mapping[int, Waiting]:
-        definitions = self.matcher.definitions
-        found = {one.definition: one for one in self.matcher.dues.waiting(connection)}
-        if any(one.cache.checksum != found[number].checksum for number, one in definitions.mine.items()):
+    def _waiting(self, connection: Connection) -> Mapping[int, DueSummary]:
+        definitions = self.matcher.registry
+        found = {one.definition: one for one in self.matcher.due_queue.waiting(connection)}
+        if any(one.declaration.checksum != found[number].checksum for number, one in definitions.mine.items()):
             definitions.load(connection)
         connection.commit()
         # What this model has not, or has other code for, is left to servers whose model has it.
         return {number: one for number, one in found.items() if number in definitions.mine}
 
-    def _fill(self, connection: Connection, definition: Definition) -> bool:
+    def _fill(self, connection: Connection, definition: RegisteredDerivation) -> bool:
         """Add the next chunk of caches to be filled. False if another server is just doing that."""
-        added = self.filler.step(connection, definition, self.clock.now())
+        added = self.backfill.step(connection, definition, self.clock.now())
         after = self._waiting(connection).get(definition.id)
         return added or after is None or after.filled
 
@@ -204,17 +204,17 @@ class Stale:
     ) -> bool:
         """Take care of the claims of servers that are gone, and of those that this one has lost track of. True if there
         are claims of others, which must be looked after."""
-        claims = self.matcher.dues.claims(connection)
+        claims = self.matcher.due_queue.claims(connection)
         mine = active()  # after that: what this server has begun meanwhile is no orphan
         orphans = {
             claim for claim, owner in claims.items() if owner not in living or (owner == server and claim not in mine)
         }
         connection.commit()
         for claim in orphans:
-            self.renewer.check(connection, claim)
+            self.action_runner.check(connection, claim)
         if orphans:
             with self.matcher.database.transaction(connection):
-                self.matcher.dues.release(connection, orphans)
+                self.matcher.due_queue.release(connection, orphans)
                 self.matcher.entries.forget(connection)
         return any(owner != server for claim, owner in claims.items() if claim not in orphans)
 
@@ -223,26 +223,26 @@ class Stale:
     def _run(
         self,
         connection: Connection,
-        turn: Runs,
+        turn: RunStep,
         server: int,
         active: Callable[[str, bool], None],
     ) -> Ran:
-        now, definition = self.clock.now(), turn.definition
-        careful = self.care.take(_scope(definition))
+        now, definition = self.clock.now(), turn.derivation
+        careful = self.quarantine.take(_scope(definition))
         # Held before it is there: a claim that this server doesn't know of is taken for forgotten.
         claim = str(uuid.uuid4())
         active(claim, True)
         try:
             with self.matcher.database.light_statement(connection):
                 most = 1 if careful else self._most(definition)
-                batch = self.matcher.dues.claim(connection, definition, turn.fill, now, most, server, claim)
+                batch = self.matcher.due_queue.claim(connection, definition, turn.is_backfill, now, most, server, claim)
             if not batch.caches:
                 return []
             return (self._run_alone if careful else self._run_batch)(connection, definition, batch)
         finally:
             active(claim, False)
 
-    def _run_alone(self, connection: Connection, definition: Definition, batch: Batch) -> Ran:
+    def _run_alone(self, connection: Connection, definition: RegisteredDerivation, batch: ClaimedBatch) -> Ran:
         """Run a single cache, whose claim is the trace that it leaves, unless it has ended too much already."""
         (claimed,) = batch.caches
         key = key_of(claimed.cache)
@@ -257,30 +257,32 @@ class Stale:
                 suspects.clear(connection, [key])
         return ran
 
-    def _store_given_up(self, connection: Connection, definition: Definition, batch: Batch, error: GivenUp) -> Ran:
+    def _store_given_up(
+        self, connection: Connection, definition: RegisteredDerivation, batch: ClaimedBatch, error: GivenUp
+    ) -> Ran:
         """Note that a cache is not run any more, until something changes that it read the last time."""
         (claimed,) = batch.caches
-        root = parse(claimed.root, self.renewer.classes)
+        root = parse(claimed.root, self.action_runner.classes)
         with self.matcher.database.snapshot(connection) as snapshot:
-            reads = self.renewer.never_run(connection, definition, claimed) if claimed.digest is None else None
+            reads = self.action_runner.never_run(connection, definition, claimed) if claimed.digest is None else None
         failed = Calculated(claimed, root, reads=reads, error=error)
-        stored = self.storer.store(connection, definition, batch, snapshot, [failed], self.clock.now())
+        stored = self.result_store.store(connection, definition, batch, snapshot, [failed], self.clock.now())
         return outcomes(stored, definition, self.run_of)
 
-    def _run_batch(self, connection: Connection, definition: Definition, batch: Batch) -> Ran:
+    def _run_batch(self, connection: Connection, definition: RegisteredDerivation, batch: ClaimedBatch) -> Ran:
         self.matcher.reached("claimed", definition.name)
         try:
-            match definition.cache:
-                case DerivedCache():
+            match definition.declaration:
+                case MemberDerivation():
                     return self._calculate(connection, definition, batch)
-                case MachineCache():
+                case MachineDerivation():
                     return self._move(connection, definition, batch)
-                case ViewModelCache():
+                case ViewModelDerivation():
                     return self._renew(connection, definition, batch)
         except Exception as error:
             if self.matcher.database.has_lost(connection, error):
                 key = key_of(batch.caches[0].cache) if len(batch.caches) == 1 else None
-                self.care.lost(_scope(definition), key, error)
+                self.quarantine.lost(_scope(definition), key, error)
                 raise
             self._put_back(connection, batch, self._pause_after(error))
             raise
@@ -290,17 +292,17 @@ class Stale:
             return timedelta(0)
         return CONTENDED_PAUSE if self.matcher.database.is_contended(error) else FIRST_PAUSE
 
-    def _put_back(self, connection: Connection, batch: Batch, pause: timedelta) -> None:
+    def _put_back(self, connection: Connection, batch: ClaimedBatch, pause: timedelta) -> None:
         """Let what has not run of a batch be claimed again, after a pause."""
         with self.matcher.database.transaction(connection):
             caches = [one.cache for one in batch.caches]
-            self.matcher.dues.put_back(connection, batch, caches, self.clock.now() + pause)
+            self.matcher.due_queue.put_back(connection, batch, caches, self.clock.now() + pause)
 
-    def _most(self, definition: Definition) -> int:
+    def _most(self, definition: RegisteredDerivation) -> int:
         most = MOST_IN_SQL if definition.id in self.calculators.sql else self.pace.most(definition)
-        return min(most, self.pace.trial(definition, self.matcher.definitions.has_read(definition.id)))
+        return min(most, self.pace.trial(definition, self.matcher.registry.has_read(definition.id)))
 
-    def _calculate(self, connection: Connection, definition: Definition, batch: Batch) -> Ran:
+    def _calculate(self, connection: Connection, definition: RegisteredDerivation, batch: ClaimedBatch) -> Ran:
         ran: list[Any] = []
         try:
             for group in self._calculated(connection, definition, batch):
@@ -311,7 +313,9 @@ class Stale:
             self._put_back(connection, batch, min(LOCKED_PAUSE, self._pause_after(error)))
         return ran
 
-    def _calculated(self, connection: Connection, definition: Definition, batch: Batch) -> Iterable[Group]:
+    def _calculated(
+        self, connection: Connection, definition: RegisteredDerivation, batch: ClaimedBatch
+    ) -> Iterable[CalculatedGroup]:
         in_sql = self.calculators.sql.get(definition.id)
         if in_sql is not None:
             try:
@@ -322,48 +326,57 @@ class Stale:
                 # All values were asked for by one statement, and one of them can't be had. In Python, it fails alone.
         return calculated(self.matcher, self.calculators.python[definition.id], connection, batch.caches, SLICE)
 
-    def _settle(self, connection: Connection, definition: Definition, claim: str, group: Group) -> Ran:
+    def _settle(
+        self, connection: Connection, definition: RegisteredDerivation, claim: str, group: CalculatedGroup
+    ) -> Ran:
         """Store what was calculated."""
         self.matcher.reached("ran", definition.name)
         self.pace.note(definition, len(group.done), sum(one.took for one in group.done))
-        stored = self._store(connection, definition, Batch(claim, group.claimed), group.snapshot, group.done)
+        stored = self._store(connection, definition, ClaimedBatch(claim, group.claimed), group.snapshot, group.done)
         return outcomes(stored, definition, self.run_of)
 
-    def _move(self, connection: Connection, definition: Definition, batch: Batch) -> Ran:
+    def _move(self, connection: Connection, definition: RegisteredDerivation, batch: ClaimedBatch) -> Ran:
         """See which machines can move by themselves, and move those, each in a transaction of its own."""
         ran: list[Any] = []
         for group in self._calculated(connection, definition, batch):
             moving = [one.claimed for one in group.done if one.error is None and one.value]
             staying = [one for one in group.done if one.claimed not in moving]
             rest = [one for one in group.claimed if one not in moving]
-            ran += self._settle(connection, definition, batch.claim, Group(group.snapshot, rest, staying))
+            ran += self._settle(connection, definition, batch.claim, CalculatedGroup(group.snapshot, rest, staying))
             for claimed in moving:
-                ran += self._renew(connection, definition, Batch(batch.claim, [claimed]))
+                ran += self._renew(connection, definition, ClaimedBatch(batch.claim, [claimed]))
         return ran
 
     def _store(
-        self, connection: Connection, definition: Definition, batch: Batch, snapshot: object, done: list[Calculated]
+        self,
+        connection: Connection,
+        definition: RegisteredDerivation,
+        batch: ClaimedBatch,
+        snapshot: object,
+        done: list[Calculated],
     ) -> list[Calculated]:
         """Store all at once; where the database refuses something, one by one, so that only that one fails."""
         now = self.clock.now()
         try:
             with CONTAINED:
-                return self.storer.store(connection, definition, batch, snapshot, done, now)
+                return self.result_store.store(connection, definition, batch, snapshot, done, now)
         except (SQLAlchemyError, RowNotFound, Escaped, *UNFIT) as error:
             if self.matcher.database.is_its_own(error):
                 raise
             if len(done) == 1:
                 failed = self._failed(connection, definition, done[0], error)
-                return self.storer.store(connection, definition, batch, snapshot, [failed], now)
+                return self.result_store.store(connection, definition, batch, snapshot, [failed], now)
         stored = []
         for one in done:
-            alone = Batch(batch.claim, [one.claimed])
+            alone = ClaimedBatch(batch.claim, [one.claimed])
             stored += self._store(connection, definition, alone, snapshot, [one])
         with self.matcher.database.transaction(connection):
-            self.matcher.dues.release(connection, [batch.claim])
+            self.matcher.due_queue.release(connection, [batch.claim])
         return stored
 
-    def _failed(self, connection: Connection, definition: Definition, one: Calculated, error: Exception) -> Calculated:
+    def _failed(
+        self, connection: Connection, definition: RegisteredDerivation, one: Calculated, error: Exception
+    ) -> Calculated:
         """What becomes of a value that can't be stored. An object that has been deleted meanwhile is just gone."""
         root = one.claimed.root
         is_gone = isinstance(error, RowNotFound) and root not in definition.there(connection, [root])
@@ -372,13 +385,13 @@ class Stale:
             return Calculated(one.claimed, None, reads=one.reads)
         return Calculated(one.claimed, one.root, reads=one.reads, error=error, took=one.took)
 
-    def _renew(self, connection: Connection, definition: Definition, batch: Batch) -> Ran:
+    def _renew(self, connection: Connection, definition: RegisteredDerivation, batch: ClaimedBatch) -> Ran:
         claimed = batch.caches[0]
         run = self.run_of(definition, claimed)
         for _ in range(TRIES):
             try:
                 attempt = Attempt(definition, batch, run, self.clock.now())
-                raised = self.renewer.renew(connection, attempt)
+                raised = self.action_runner.renew(connection, attempt)
             except ClaimLost:
                 return []
             except LaneTaken:
@@ -393,5 +406,5 @@ class Stale:
         return []
 
 
-def _scope(definition: Definition) -> str:
+def _scope(definition: RegisteredDerivation) -> str:
     return f"{CAREFUL} {definition.id}"

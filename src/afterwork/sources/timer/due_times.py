@@ -11,31 +11,31 @@ LIVED_AGAIN = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Plan:
+class DuePlan:
     """Fire for a due time, if there is one; and be due again then, which may be at once."""
 
     fire: datetime | None
     due: datetime
 
 
-def plan(when: Timer, due: datetime, set_at: datetime, last_due: datetime | None, now: datetime) -> Plan:
+def plan(when: Timer, due: datetime, set_at: datetime, last_due: datetime | None, now: datetime) -> DuePlan:
     """What a timer does whose next due time was found to be `due` at the moment `set_at`."""
     if set_at > now + CLOCK_SLACK:
-        return Plan(None, _after_the_clock_was_put_back(when, last_due, now))
+        return DuePlan(None, _after_the_clock_was_put_back(when, last_due, now))
     if due > now:
-        return Plan(None, due)
+        return DuePlan(None, due)
     missed = when.missed(due, now, when.most_missed if when.misfire == "each" else 1)
     after = when.after(due, now)
     match when.misfire, missed:
         case "each", [first, second, *_]:
-            return Plan(first, second)
+            return DuePlan(first, second)
         case "skip", [*_, last] if now - last > when.late:
-            return Plan(None, after)
+            return DuePlan(None, after)
         case _, [*_, last]:
-            return Plan(last, after)
+            return DuePlan(last, after)
         case _:
             # Of a schedule that has changed: `due` was none of its times.
-            return Plan(None, after)
+            return DuePlan(None, after)
 
 
 def resumed(when: Timer, due: datetime, set_at: datetime, last_due: datetime | None, now: datetime) -> datetime:

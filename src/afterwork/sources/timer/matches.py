@@ -10,16 +10,16 @@ from typing import Any
 from sqlalchemy import Connection
 
 from afterwork.clock import Clock
-from afterwork.events import TriggerKind
+from afterwork.events import SourceKind
 from afterwork.jobs.outcome import Outcome, Raised, Rejected, Succeeded
-from afterwork.jobs.source import Claim, Found
-from afterwork.model.inspection import ReadModel
+from afterwork.jobs.source import Claim, ClaimedWork
+from afterwork.model.inspection import ModelInfo
 from afterwork.model.variable import DUE
 from afterwork.model.variable_json import kept
-from afterwork.sources.ticket import TicketTrigger
+from afterwork.sources.ticket import TicketSource
 from afterwork.store import progress
-from afterwork.store.lane_limits import Limits
-from afterwork.store.matches import HITS
+from afterwork.store.lane_limits import LaneLimits
+from afterwork.store.matches import MATCHES
 from afterwork.store.routing import ALL, Routing
 from afterwork.store.tickets.statements import tickets_of
 from afterwork.store.timers import Hits, Timers
@@ -28,26 +28,26 @@ FAILED_KEPT_MINUTES = 60 * 24 * 30
 """How long the row of a hit that failed is kept, so that the id of its run is the same when it is hit again."""
 
 
-class HitTrigger(TicketTrigger):
+class MatchSource(TicketSource):
     """Looks for hits that have not run, and ends them."""
 
-    name: TriggerKind = "timer"
+    name: SourceKind = "timer"
 
     def __init__(
         self,
-        model: ReadModel,
+        model: ModelInfo,
         dialect: str,
         installation: uuid.UUID,
         timers: Timers,
         clock: Clock,
         routing: Routing = ALL,
-        limits: Limits | None = None,
+        limits: LaneLimits | None = None,
     ) -> None:
-        super().__init__(model, tickets_of(HITS, dialect), installation, clock, routing, limits)
+        super().__init__(model, tickets_of(MATCHES, dialect), installation, clock, routing, limits)
         self._timers = timers
         self._hits = Hits()
 
-    def claim(self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int) -> Found:
+    def claim(self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int) -> ClaimedWork:
         found = super().claim(connection, lane, priority, now, most)
         return replace(found, claims=_unless_cancelled(connection, found.claims))
 

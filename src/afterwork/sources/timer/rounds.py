@@ -17,19 +17,19 @@ from afterwork.clock import Clock
 from afterwork.errors import ClaimLost, GivenUp
 from afterwork.events import Events, Fired, Reached, RoundFailed, TimerIsGone
 from afterwork.jobs.outcome import text_of
-from afterwork.jobs.quarantine import ROUNDS, Care, given_up
+from afterwork.jobs.quarantine import ROUNDS, Quarantine, given_up
 from afterwork.jobs.session import RunSession
-from afterwork.model.inspection import ReadModel
+from afterwork.model.inspection import ModelInfo
 from afterwork.model.timer import TimedWork
 from afterwork.model.variable import DUE, Variables
 from afterwork.model.variable_json import keep
 from afterwork.sources.timer.criteria import found_by
-from afterwork.sources.timer.due_times import Plan, changed, plan, resumed
+from afterwork.sources.timer.due_times import DuePlan, changed, plan, resumed
+from afterwork.sources.timer.noting import Noting
 from afterwork.store import suspects
 from afterwork.store.database import Database
 from afterwork.store.suspects import ROUND as ROUND_KEY
 from afterwork.store.timers import Cancellation, TimerRow, Timers, larger_round, new_round
-from afterwork.triggers.timer.noting import Noting
 
 Some = TypeVar("Some")
 
@@ -47,7 +47,7 @@ class Rounds:
     events: Events
     variables: Mapping[str, Any]
     noting: Noting
-    care: Care
+    quarantine: Quarantine
 
     def register(self, connection: Connection) -> None:
         """Note timers that are new, and those whose schedule has changed."""
@@ -79,7 +79,7 @@ class Rounds:
             try:
                 if (suspect := beyond.get(ROUND_KEY + name)) is not None:
                     raise given_up(suspect, self.database.settings)
-                with self.care.trying(self.database, connection, ROUNDS, ROUND_KEY + name):
+                with self.quarantine.trying(self.database, connection, ROUNDS, ROUND_KEY + name):
                     hit = self.database.again_if_outdated(partial(self._fire, connection, self.works[name]))
             except ClaimLost:
                 continue  # another server is careful with it
@@ -240,22 +240,22 @@ class _Found:
     variables: str | None
 
 
-def _plan(timed: TimedWork, row: TimerRow, now: datetime) -> Plan:
+def _plan(timed: TimedWork, row: TimerRow, now: datetime) -> DuePlan:
     return plan(timed.when, row.due, row.set_at, row.last_due, now)
 
 
 def rounds_of(
     database: Database,
-    model: ReadModel,
+    model: ModelInfo,
     clock: Clock,
     events: Events,
     variables: Mapping[str, Any],
-    care: Care | None = None,
+    care: Quarantine | None = None,
 ) -> Rounds:
     """The rounds of a model's timers in a database."""
     timers = Timers(database.dialect, model.timers)
     noting = Noting(database, model.timers, timers, clock, events)
-    return Rounds(database, model.timers, timers, clock, events, variables, noting, care or Care())
+    return Rounds(database, model.timers, timers, clock, events, variables, noting, care or Quarantine())
 
 
 def _only_keys(query: Select[Any], timed: TimedWork, most: int | None) -> Select[Any]:

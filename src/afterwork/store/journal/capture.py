@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Connection, Table, select
 
 from afterwork.store.journal import tables as own
-from afterwork.store.journal.continuity import Mark, Marks, Shown
+from afterwork.store.journal.continuity import CatalogMark, CatalogState, Marks
 from afterwork.store.journal.text_forms import Forms, forms_of
-from afterwork.store.journal.tracked_table import Columns, Watch, Watches
+from afterwork.store.journal.tracked_table import NumberedColumns, TrackedTable, TrackedTables
 from afterwork.store.journal.values import is_unwatched, is_valued, watched_columns
 from afterwork.store.tables import metadata
 
@@ -21,14 +21,14 @@ OTHER_COLUMNS = "columns are captured that were not before"
 
 
 @dataclass(frozen=True)
-class Made:
+class CaptureDefinition:
     """The capture of a table as it was last installed: its columns, and the definition of its triggers."""
 
     columns: tuple[str, ...] = ()
     definition: str = ""
 
     @classmethod
-    def read(cls, text: str) -> "Made":
+    def read(cls, text: str) -> "CaptureDefinition":
         found = json.loads(text)
         return cls(tuple(found["columns"]), found["definition"])
 
@@ -37,7 +37,7 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Watched:
+class CapturedTable:
     """A table as `afterwork_watch` knows it. `made` is None if it is not captured now; `wanted` are the columns that
     each application wants of it; `marks` are those that it had when it was looked at last. An older Afterwork has left
     neither marks nor forms: they are None."""
@@ -46,13 +46,13 @@ class Watched:
     name: str
     columns: tuple[str, ...] = ()
     valued: tuple[str, ...] = ()
-    made: Made | None = None
+    made: CaptureDefinition | None = None
     wanted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     marks: Marks | None = None
     fingerprint: str | None = None
     forms: Forms | None = None
 
-    def wanted_by(self, application: str, table: Table, forms: Forms) -> "Watched":
+    def wanted_by(self, application: str, table: Table, forms: Forms) -> "CapturedTable":
         """As an application's model has it, with the forms that columns have now. Columns that there are keep their
         places."""
         columns = watched_columns(table)
@@ -65,29 +65,29 @@ class Watched:
             wanted={**self.wanted, application: names},
         )
 
-    def is_written_alike(self, before: "Watched") -> bool:
+    def is_written_alike(self, before: "CapturedTable") -> bool:
         """Return whether the columns that were captured before are still written in the same way."""
         forms = self.forms or {}
         return before.forms is not None and all(forms.get(name) is form for name, form in before.forms.items())
 
-    def wanted_by_others(self, application: str) -> "Watched":
+    def wanted_by_others(self, application: str) -> "CapturedTable":
         """Without what an application has wanted of it."""
         return replace(self, wanted={one: names for one, names in self.wanted.items() if one != application})
 
 
 @dataclass(frozen=True)
-class Plan:
+class CapturePlan:
     """What should be there for one table, and what is: `written` is what writes down its changes, empty if nothing
     does. `columns` are those that applications want and the database has, `lost` those that only the model has;
     `table` has all of the former."""
 
-    watched: Watched
+    watched: CapturedTable
     table: Table
     columns: tuple[str, ...]
     lost: tuple[str, ...]
     definition: str
     written: str
-    shown: Shown
+    shown: CatalogState
     is_written_alike: bool
 
     @property
@@ -151,38 +151,38 @@ class Capture(ABC):
         """The names of the forms that the columns of a table have in the database."""
 
     @abstractmethod
-    def definition(self, watched: Watched, table: Table, columns: Sequence[str]) -> str:
+    def definition(self, watched: CapturedTable, table: Table, columns: Sequence[str]) -> str:
         """What is to write down the changes of these columns."""
 
     @abstractmethod
-    def written(self, watched: Watched, table: Table) -> str:
+    def written(self, watched: CapturedTable, table: Table) -> str:
         """What writes down the changes of a table now. Empty if nothing does, or only in parts."""
 
     @abstractmethod
-    def lock(self, watched: Watched, table: Table) -> None:
+    def lock(self, watched: CapturedTable, table: Table) -> None:
         """Keep everybody else from writing to a table, and from doing anything to what captures it."""
 
     @abstractmethod
-    def make(self, plan: Plan) -> None:
+    def make(self, plan: CapturePlan) -> None:
         """Make or replace what is to be there."""
 
     @abstractmethod
-    def drop(self, watched: Watched) -> None:
+    def drop(self, watched: CapturedTable) -> None:
         """Take away whatever is there for a table."""
 
     @abstractmethod
-    def settle(self, shown: Mapping[int, Shown]) -> Mapping[int, Shown]:
+    def settle(self, shown: Mapping[int, CatalogState]) -> Mapping[int, CatalogState]:
         """Note that all that is there by now has been seen to. Returns what is shown from then on."""
 
     @abstractmethod
-    def shown(self) -> Mapping[int, Shown]:
+    def shown(self) -> Mapping[int, CatalogState]:
         """What the database shows of each captured table, by number."""
 
     @abstractmethod
     def has_moved(self) -> bool:
         """Whether that is anything else than what is remembered of it."""
 
-    def plan(self, watched: Watched, application: str, table: Table, shown: Shown) -> Plan | None:
+    def plan(self, watched: CapturedTable, application: str, table: Table, shown: CatalogState) -> CapturePlan | None:
         """What should be there for a table, None if the table is not."""
         there = self.columns(table)
         if there is None:
@@ -194,22 +194,22 @@ class Capture(ABC):
         lost = tuple(name for name in watched.wanted[application] if name not in there)
         definition = self.definition(watched, table, columns)
         is_alike = watched.is_written_alike(before)
-        return Plan(watched, table, columns, lost, definition, self.written(watched, table), shown, is_alike)
+        return CapturePlan(watched, table, columns, lost, definition, self.written(watched, table), shown, is_alike)
 
 
-def load(connection: Connection, tables: Sequence[Table]) -> Watches:
+def load(connection: Connection, tables: Sequence[Table]) -> TrackedTables:
     """The tables that are captured."""
     known = known_on(connection)
-    return Watches(
-        Watch(watched.id, table, watched.columns, watched.valued, watched.forms or {})
+    return TrackedTables(
+        TrackedTable(watched.id, table, watched.columns, watched.valued, watched.forms or {})
         for table in watchable(tables)
         if (watched := known.get(table.fullname)) is not None and watched.made is not None
     )
 
 
-def columns_of_all(connection: Connection) -> dict[int, Columns]:
+def columns_of_all(connection: Connection) -> dict[int, NumberedColumns]:
     """The columns of all tables that are or were captured, by number, as the database has them by now."""
-    return {found.id: Columns(found.columns, found.valued) for found in known_on(connection).values()}
+    return {found.id: NumberedColumns(found.columns, found.valued) for found in known_on(connection).values()}
 
 
 def capture_on(connection: Connection) -> Capture:
@@ -233,16 +233,16 @@ def _is_watchable(table: Table) -> bool:
     return not is_unwatched(table) and table.metadata is not metadata and not is_temporary
 
 
-def known_on(connection: Connection) -> dict[str, Watched]:
+def known_on(connection: Connection) -> dict[str, CapturedTable]:
     """All tables that are or were captured, by name."""
     rows = connection.execute(select(own.watch).order_by(own.watch.c.id))
     return {
-        row.name: Watched(
+        row.name: CapturedTable(
             row.id,
             row.name,
             tuple(json.loads(row.columns)),
             tuple(json.loads(row.valued)),
-            None if row.installed is None else Made.read(row.installed),
+            None if row.installed is None else CaptureDefinition.read(row.installed),
             {one: tuple(names) for one, names in json.loads(row.wanted or "{}").items()},
             None if row.marks is None else _marks(row.marks),
             row.fingerprint,
@@ -253,7 +253,7 @@ def known_on(connection: Connection) -> dict[str, Watched]:
 
 
 def _marks(text: str) -> Marks:
-    return {kind: {key: Mark(*mark) for key, mark in marks.items()} for kind, marks in json.loads(text).items()}
+    return {kind: {key: CatalogMark(*mark) for key, mark in marks.items()} for kind, marks in json.loads(text).items()}
 
 
 def _more(known: tuple[str, ...], names: Sequence[str]) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ class Change(NamedTuple):
     id: int
     tx: int
     moment: datetime
-    watch: int
+    table_id: int
     kind: Kind
     key: int | str | None
     columns: int
@@ -45,13 +45,13 @@ class Change(NamedTuple):
     new: Image | None
 
 
-class Entry(NamedTuple):
+class JournalEntry(NamedTuple):
     """A row of the journal. What `kind`, `key`, `key_text`, `old` and `new` are differs, see above."""
 
     id: int
     tx: Any
     moment: Any
-    watch: int
+    table_id: int
     kind: Any
     key: Any
     key_text: Any
@@ -65,7 +65,7 @@ def read(rows: Iterable[Any]) -> list[Change]:
     return [change for row in rows for change in _changes(row)]
 
 
-def _changes(row: Entry) -> Iterator[Change]:
+def _changes(row: JournalEntry) -> Iterator[Change]:
     match row.kind:
         case "i":
             make = _maker(row)
@@ -78,14 +78,16 @@ def _changes(row: Entry) -> Iterator[Change]:
         case kind:  # here the key may be whatever SQLite keeps in a column for numbers
             key = text_in(row.key if row.key is not None else row.key_text)
             old, new = _image(row.old), _image(row.new)
-            return iter([Change(row.id, _tx(row), moment_of(row.moment), row.watch, kind, key, row.columns, old, new)])
+            return iter(
+                [Change(row.id, _tx(row), moment_of(row.moment), row.table_id, kind, key, row.columns, old, new)]
+            )
 
 
 Values = list[str | None]
 Maker = Callable[[Kind, int, Values | None, Values | None], Change]
 
 
-def _updates(row: Entry, make: Maker) -> Iterator[Change]:
+def _updates(row: JournalEntry, make: Maker) -> Iterator[Change]:
     bits = [int(bit) for bit in row.key_text.split(",") if bit]
     valued = len(bits)
     pairs = [(before, after, _columns(before)) for before, after in zip(row.old, row.new, strict=True)]
@@ -104,9 +106,9 @@ def _columns(before: Values) -> int | None:
     return None if before[-1] is None else int(before[-1])
 
 
-def _maker(row: Entry) -> Maker:
+def _maker(row: JournalEntry) -> Maker:
     """Makes the changes of one statement of images without the key's place, if that is their last one."""
-    number, tx, moment, watch, place = row.id, _tx(row), moment_of(row.moment), row.watch, row.key
+    number, tx, moment, watch, place = row.id, _tx(row), moment_of(row.moment), row.table_id, row.key
 
     def by_number(kind: Kind, columns: int, old: Values | None, new: Values | None) -> Change:
         known = new if new is not None else old or []
@@ -120,7 +122,7 @@ def _maker(row: Entry) -> Maker:
     return by_text if place is not None and place < 0 else by_number
 
 
-def _tx(row: Entry) -> int:
+def _tx(row: JournalEntry) -> int:
     return row.id if row.tx is None else int(row.tx)
 
 

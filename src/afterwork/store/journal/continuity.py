@@ -24,19 +24,19 @@ Kind = Literal[
 ]
 
 
-class Mark(NamedTuple):
+class CatalogMark(NamedTuple):
     """What is compared, and how people call the thing that has it."""
 
     value: str
     name: str
 
 
-Marks = Mapping[str, Mapping[str, Mark]]
+Marks = Mapping[str, Mapping[str, CatalogMark]]
 """Marks by kind, and by what tells things of one kind apart."""
 
 
 @dataclass(frozen=True)
-class Shown:
+class CatalogState:
     """What the database shows of a watched table just now. Two fingerprints are equal only if all marks are; `faults`
     are the reasons, in words, why changes are not captured as it is, `limits` those that no installation can mend."""
 
@@ -50,7 +50,7 @@ class Shown:
 class Interruption:
     """Changes of a watched table may have been missed, and why. `faults` are the reasons why they still may be."""
 
-    watch: int
+    table_id: int
     table: str
     reasons: tuple[str, ...]
     faults: tuple[str, ...] = ()
@@ -97,7 +97,7 @@ def reasons(before: Marks, now: Marks) -> tuple[str, ...]:
     return tuple(_rewritten(before, now))
 
 
-def _differences(kind: Kind, before: Mapping[str, Mark], now: Mapping[str, Mark]) -> Iterator[str]:
+def _differences(kind: Kind, before: Mapping[str, CatalogMark], now: Mapping[str, CatalogMark]) -> Iterator[str]:
     words = _WORDS[kind]
     gone = [(words.gone, mark) for key, mark in before.items() if key not in now]
     other = [(words.other, mark) for key, mark in before.items() if key in now and now[key].value != mark.value]

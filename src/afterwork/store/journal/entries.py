@@ -16,7 +16,7 @@ from sqlalchemy import Connection, TextClause, bindparam, literal_column, text
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.store.database import NOT_LONG
 from afterwork.store.direct import Direct
-from afterwork.store.journal.change import Change, Entry, key_as_bytes, read
+from afterwork.store.journal.change import Change, JournalEntry, key_as_bytes, read
 from afterwork.store.sqlite.database import LAST_CHANGE
 
 TAKEN_AT_ONCE = 20_000
@@ -51,9 +51,9 @@ class Taken:
     that the server runs are due or claimed, `more` that there may be more changes."""
 
     changes: Sequence[Change]
-    shapes: int
+    patterns: int
     uses: int
-    definitions: int
+    derivations: int
     busy: bool
     more: bool
 
@@ -133,7 +133,7 @@ class Entries:
         if not rows:
             return Taken([], 0, 0, 0, False, False)
         *_, shapes, uses, definitions, busy = rows[0]
-        entries = [Entry(*row[: len(Entry._fields)]) for row in rows]
+        entries = [JournalEntry(*row[: len(JournalEntry._fields)]) for row in rows]
         if self.dialect == "sqlite":
             self._clear.execute(connection, {"last": entries[-1].id})
         return Taken(read(entries), shapes, uses, definitions, bool(busy), len(rows) == most)
@@ -174,7 +174,7 @@ class Entries:
         return f"EXISTS (SELECT 1 FROM {self.claims} claims WHERE claims.claim IS NOT NULL AND NOT ({seen}))"
 
     def _take(self, most: int) -> list[Direct]:
-        columns = ", ".join(Entry._fields)
+        columns = ", ".join(JournalEntry._fields)
         if self.dialect == "postgresql":
             # The first ones, wherever they lie: an object that is deleted and made again has to come in this order.
             some = f"SELECT ctid FROM afterwork_journal ORDER BY id LIMIT {most}"
@@ -206,7 +206,7 @@ class Entries:
 
     @property
     def _columns(self) -> str:
-        return ", ".join(Entry._fields) if self.dialect == "postgresql" else _COLUMNS_ON_SQLITE
+        return ", ".join(JournalEntry._fields) if self.dialect == "postgresql" else _COLUMNS_ON_SQLITE
 
     @cached_property
     def _waiting(self) -> TextClause:
@@ -231,7 +231,7 @@ _AS_BYTES = {
     "key": f"{key_as_bytes('key')} AS key",
     **{name: f"CAST({name} AS BLOB) AS {name}" for name in ("key_text", "old", "new")},
 }
-_COLUMNS_ON_SQLITE = ", ".join(_AS_BYTES.get(name, name) for name in Entry._fields)
+_COLUMNS_ON_SQLITE = ", ".join(_AS_BYTES.get(name, name) for name in JournalEntry._fields)
 _ANY = text("SELECT 1 FROM afterwork_journal LIMIT 1")
 _OWN = text("SELECT CAST(CAST(pg_current_xact_id() AS text) AS bigint)")
 _LAST = text(LAST_CHANGE)

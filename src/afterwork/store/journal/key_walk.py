@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from afterwork.store.journal.change import key_as_bytes, text_in
-from afterwork.store.journal.text_forms import OTHER, Form
-from afterwork.store.journal.tracked_table import Watch
+from afterwork.store.journal.text_forms import OTHER, TextForm
+from afterwork.store.journal.tracked_table import TrackedTable
 from afterwork.store.journal.values import key_sql, quoted
 
 PARAMETER = "\0"
@@ -30,10 +30,10 @@ Place = str
 
 
 @dataclass(frozen=True)
-class Walk:
+class KeyWalk:
     """The way through one table."""
 
-    watch: Watch
+    tracked: TrackedTable
 
     def chunk(self, connection: Connection, after: Place | None, most: int) -> tuple[list[int | str], Place | None]:
         """The keys of the next rows, as the journal has them, and the last of these rows; None if there are no more."""
@@ -46,27 +46,27 @@ class Walk:
     @property
     def columns(self) -> list[str]:
         """The columns of the key, as SQL has them."""
-        return [f"walked.{quoted(column.name)}" for column in self.watch.key]
+        return [f"walked.{quoted(column.name)}" for column in self.tracked.key]
 
     @property
-    def forms(self) -> list[Form]:
+    def forms(self) -> list[TextForm]:
         """The forms of these columns."""
-        return [self.watch.forms[column.name] for column in self.watch.key]
+        return [self.tracked.forms[column.name] for column in self.tracked.key]
 
     @property
     def table(self) -> str:
         """The table, as SQL has it."""
-        table = self.watch.table
+        table = self.tracked.table
         return ".".join(quoted(name) for name in (table.schema, table.name) if name)
 
     def key(self, connection: Connection) -> str:
         """SQL for the key as the journal has it."""
-        if self.watch.has_number_key:
+        if self.tracked.has_number_key:
             return self.columns[0]
         return key_sql(self.forms, self.columns, connection.dialect)
 
 
-def _on_postgresql(connection: Connection, walk: Walk, after: Place | None, most: int) -> Sequence[Sequence[str]]:
+def _on_postgresql(connection: Connection, walk: KeyWalk, after: Place | None, most: int) -> Sequence[Sequence[str]]:
     last = [] if after is None else _read(after, len(walk.columns))
     unordered = _unordered(connection, walk)
     ordered = [f'{column}::text COLLATE "C"' if n in unordered else column for n, column in enumerate(walk.columns)]
@@ -79,7 +79,7 @@ def _on_postgresql(connection: Connection, walk: Walk, after: Place | None, most
     return connection.exec_driver_sql(statement, tuple(last)).all()
 
 
-def _unordered(connection: Connection, walk: Walk) -> set[int]:
+def _unordered(connection: Connection, walk: KeyWalk) -> set[int]:
     """The places in the key of columns whose types have no order that comparisons know: they go by their texts."""
     numbers = {
         n: int(form.name.removeprefix(OTHER)) for n, form in enumerate(walk.forms) if form.name.startswith(OTHER)
@@ -90,7 +90,7 @@ def _unordered(connection: Connection, walk: Walk) -> set[int]:
     return {n for n, number in numbers.items() if number in found}
 
 
-def _on_sqlite(connection: Connection, walk: Walk, after: Place | None, most: int) -> Sequence[Sequence[str]]:
+def _on_sqlite(connection: Connection, walk: KeyWalk, after: Place | None, most: int) -> Sequence[Sequence[str]]:
     columns = walk.columns
     last = [] if after is None else _read(after, len(columns))
     # A row without any key is no object.

@@ -62,7 +62,7 @@ watch = Table(
 )
 """The watched tables, and the numbers of their columns: `columns` in the order of their bits, `valued` in the order of
 their values, as JSON lists to which is only ever added. `forms` has the names of the forms of columns
-(`afterwork.store.journal.text_forms`), as a JSON object, null if an older Afterwork was here. `installed` is what was made to
+(`store/journal/text_forms.py`), as a JSON object, null if an older Afterwork was here. `installed` is what was made to
 watch the table, null once it is not watched any more; `wanted` are the columns that each application wants, which is
 known by its table of tickets. `marks` are what the table looked like when it was looked at last, `fingerprint` one
 value for all of these, `relation` what PostgreSQL finds it by."""

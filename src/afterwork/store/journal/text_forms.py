@@ -30,7 +30,7 @@ OTHER = "other"
 
 
 @dataclass(frozen=True)
-class Form:
+class TextForm:
     """How values are written. `sql` makes the text of a column, which stands in it as `{}`; `text` makes it of a value
     as the driver gets it, and raises one of `BAD_VALUE` for a value that does not fit; `value` is the other way round.
     With `is_exact`, texts are equal wherever SQL says that the values are equal. With `is_kept`, the journal keeps the
@@ -61,7 +61,7 @@ class Form:
         return (self.as_key or self.sql).replace("{}", column)
 
 
-Forms = Mapping[str, Form]
+Forms = Mapping[str, TextForm]
 """The forms of columns, by the names that these have in the database."""
 
 
@@ -71,7 +71,7 @@ def forms_of(names: Mapping[str, str], dialect: str) -> Forms:
     return {column: known.get(name) or _other(name) for column, name in names.items()}
 
 
-def is_linked(one: Form | None, other: Form | None) -> bool:
+def is_linked(one: TextForm | None, other: TextForm | None) -> bool:
     """Whether a value in one form is written the same in another, if SQL says that the two are equal."""
     if one is None or other is None or not (one.is_exact and other.is_exact):
         return False
@@ -160,7 +160,7 @@ def _unknown(value: Any) -> str:
     raise TypeError(value)
 
 
-def _by_name(*forms: Form) -> Mapping[str, Form]:
+def _by_name(*forms: TextForm) -> Mapping[str, TextForm]:
     return {found.name: found for found in forms}
 
 
@@ -175,10 +175,10 @@ _DAY_IN_SQL = (
 _AS_WRITTEN = "format('%s', {})"
 
 _ON_POSTGRESQL = _by_name(
-    Form("integer", "{}::text", _whole, int, is_kept=True),
-    Form("boolean", "{}::int::text", _truth, lambda text: text == "1", is_kept=True),
-    Form("text", "{}::text", _text, str, is_kept=True, is_text=True, is_free=True),
-    Form(
+    TextForm("integer", "{}::text", _whole, int, is_kept=True),
+    TextForm("boolean", "{}::int::text", _truth, lambda text: text == "1", is_kept=True),
+    TextForm("text", "{}::text", _text, str, is_kept=True, is_text=True, is_free=True),
+    TextForm(
         "padded",
         "rtrim({}::text)",
         _padded,
@@ -188,18 +188,18 @@ _ON_POSTGRESQL = _by_name(
         is_free=True,
         as_key=_AS_WRITTEN,
     ),
-    Form("uuid", "{}::text", _uuid, uuid.UUID, is_kept=True),
-    Form("date", _DAY_IN_SQL, _date, date.fromisoformat),
-    Form("timestamp", _EPOCH_IN_SQL, _naive_microseconds, _naive_moment),
-    Form("timestamptz", _EPOCH_IN_SQL, _microseconds, _moment),
-    Form("time", _EPOCH_IN_SQL, _of_day, _time),
-    Form("numeric", "trim_scale({})::text", _decimal, Decimal),
-    Form("bytea", "encode({}, 'hex')", _hex, bytes.fromhex),
+    TextForm("uuid", "{}::text", _uuid, uuid.UUID, is_kept=True),
+    TextForm("date", _DAY_IN_SQL, _date, date.fromisoformat),
+    TextForm("timestamp", _EPOCH_IN_SQL, _naive_microseconds, _naive_moment),
+    TextForm("timestamptz", _EPOCH_IN_SQL, _microseconds, _moment),
+    TextForm("time", _EPOCH_IN_SQL, _of_day, _time),
+    TextForm("numeric", "trim_scale({})::text", _decimal, Decimal),
+    TextForm("bytea", "encode({}, 'hex')", _hex, bytes.fromhex),
 )
 
 
 @cache
-def _other(name: str) -> Form:
+def _other(name: str) -> TextForm:
     """The form of a type that is only known by its number: as PostgreSQL writes it, and as the driver reads that."""
     number = int(name.removeprefix(OTHER))
 
@@ -209,7 +209,7 @@ def _other(name: str) -> Form:
 
         return Transformer().get_loader(number, Format.TEXT).load(text.encode())
 
-    return Form(name, _AS_WRITTEN, _unknown, value, is_exact=False, is_free=True)
+    return TextForm(name, _AS_WRITTEN, _unknown, value, is_exact=False, is_free=True)
 
 
 # SQLite keeps what it is given, in any column. Columns for numbers make numbers of texts that look like some; the
@@ -285,11 +285,11 @@ _UNTYPED = (
 )
 
 _ON_SQLITE = _by_name(
-    Form("integer", _PLAIN, _as_number, _number_or_text, is_kept=True),
-    Form("boolean", _PLAIN, _as_number, _number_or_text, is_kept=True),
-    Form("numeric", _PLAIN, _as_number, _number_or_text, is_free=True),
-    Form("text", _PLAIN, _any, _bytes_or_text, is_kept=True, is_text=True, is_free=True),
-    Form("collated", _PLAIN, _any, _bytes_or_text, is_exact=False, is_free=True),
-    Form("real", _PLAIN, _unknown, float, is_exact=False),
-    Form("blob", _UNTYPED, _untyped, _any_untyped, is_free=True),
+    TextForm("integer", _PLAIN, _as_number, _number_or_text, is_kept=True),
+    TextForm("boolean", _PLAIN, _as_number, _number_or_text, is_kept=True),
+    TextForm("numeric", _PLAIN, _as_number, _number_or_text, is_free=True),
+    TextForm("text", _PLAIN, _any, _bytes_or_text, is_kept=True, is_text=True, is_free=True),
+    TextForm("collated", _PLAIN, _any, _bytes_or_text, is_exact=False, is_free=True),
+    TextForm("real", _PLAIN, _unknown, float, is_exact=False),
+    TextForm("blob", _UNTYPED, _untyped, _any_untyped, is_free=True),
 )

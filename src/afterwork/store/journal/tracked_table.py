@@ -17,7 +17,7 @@ from sqlalchemy import (
     UnicodeText,
 )
 
-from afterwork.store.journal.text_forms import Form, Forms, is_linked
+from afterwork.store.journal.text_forms import Forms, TextForm, is_linked
 
 LAST_BIT = 62
 """Columns beyond it share it: a set of columns is a whole number of 63 bits."""
@@ -37,7 +37,7 @@ TEXTS = (String, Text, VARCHAR, Unicode, UnicodeText)
 EVERY_COLUMN = (1 << (LAST_BIT + 1)) - 1
 
 
-def is_number(key: Sequence[Form | None]) -> bool:
+def is_number(key: Sequence[TextForm | None]) -> bool:
     """Whether a key in these forms is one whole number."""
     return [None if form is None else form.name for form in key] == ["integer"]
 
@@ -48,7 +48,7 @@ def joined(parts: Iterable[str | None]) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Columns:
+class NumberedColumns:
     """The columns of a watched table, which need not be in the model. `columns` are in the order of their bits,
     `valued` are those whose values the journal keeps, in the order in which it keeps them. Both only ever grow: a
     column that is gone keeps its place."""
@@ -73,7 +73,7 @@ class Columns:
 
 
 @dataclass(frozen=True, eq=False)
-class Watch(Columns):
+class TrackedTable(NumberedColumns):
     """A watched table of the model. `forms` says how the values of its columns are written."""
 
     id: int
@@ -116,7 +116,7 @@ class Watch(Columns):
         return bool(self.key) and all(form is not None and form.is_exact for form in self._key_forms)
 
     @property
-    def _key_forms(self) -> list[Form | None]:
+    def _key_forms(self) -> list[TextForm | None]:
         return [self.forms.get(column.name) for column in self.key]
 
     def is_asked(self, name: str) -> bool:
@@ -127,7 +127,7 @@ class Watch(Columns):
     def _asked(self) -> set[str]:
         return {name for name in self.valued if name in self.forms and self.forms[name].is_exact}
 
-    def is_linked(self, name: str, other: "Watch", its_name: str) -> bool:
+    def is_linked(self, name: str, other: "TrackedTable", its_name: str) -> bool:
         """Whether rows with a value in a column can be asked for by what a column of another table has."""
         return self.is_asked(name) and is_linked(self.forms.get(name), other.forms.get(its_name))
 
@@ -145,16 +145,16 @@ class Watch(Columns):
         return {column.name: column for column in self.table.columns}
 
 
-class Watches:
+class TrackedTables:
     """All watched tables of a database."""
 
-    def __init__(self, watches: Iterable[Watch]) -> None:
-        self.by_id: Mapping[int, Watch] = {watch.id: watch for watch in watches}
+    def __init__(self, watches: Iterable[TrackedTable]) -> None:
+        self.by_id: Mapping[int, TrackedTable] = {watch.id: watch for watch in watches}
         self._by_table = {watch.table: watch for watch in self.by_id.values()}
 
-    def __iter__(self) -> Iterator[Watch]:
+    def __iter__(self) -> Iterator[TrackedTable]:
         return iter(self.by_id.values())
 
-    def of(self, table: object) -> Watch | None:
+    def of(self, table: object) -> TrackedTable | None:
         """The watch of a table, None if it is not watched."""
         return self._by_table.get(table) if isinstance(table, Table) else None

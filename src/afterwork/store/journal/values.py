@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Column, Dialect, Table, bindparam
 
 from afterwork.store.journal.tables import LAST_CHARACTER
-from afterwork.store.journal.text_forms import Form, Forms
-from afterwork.store.journal.tracked_table import NULL, PART, Watch
+from afterwork.store.journal.text_forms import Forms, TextForm
+from afterwork.store.journal.tracked_table import NULL, PART, TrackedTable
 
 UNWATCHED = {"afterwork": "unwatched"}
 """The `info` of a column or table whose changes nobody needs to know."""
@@ -45,7 +45,7 @@ def is_valued(column: Column[Any], forms: Forms) -> bool:
     return form is not None and form.is_exact and (form.is_kept or is_link)
 
 
-def text_of(watch: Watch, name: str, value: object, dialect: Dialect) -> str | None:
+def text_of(watch: TrackedTable, name: str, value: object, dialect: Dialect) -> str | None:
     """The text that the journal has for a value of the column with this name, given as its attribute has it. None for
     null.
 
@@ -60,7 +60,7 @@ def text_of(watch: Watch, name: str, value: object, dialect: Dialect) -> str | N
     return text[:LAST_CHARACTER] if text is not None and found.is_text else text
 
 
-def key_of(watch: Watch, values: Sequence[object], dialect: Dialect) -> int | str | None:
+def key_of(watch: TrackedTable, values: Sequence[object], dialect: Dialect) -> int | str | None:
     """The journal's key of the row with this primary key, given as the attributes have it. None where it can't be told
     how the journal has it: there is no primary key, or one of a type that has several texts for the same.
 
@@ -76,7 +76,7 @@ def key_of(watch: Watch, values: Sequence[object], dialect: Dialect) -> int | st
     return _number(part) if watch.has_number_key else part
 
 
-def identity_of(watch: Watch, key: int | str, dialect: Dialect) -> tuple[Any, ...]:
+def identity_of(watch: TrackedTable, key: int | str, dialect: Dialect) -> tuple[Any, ...]:
     """The primary key, as the attributes have it, of the row with this key in the journal.
 
     Raises for a key that the model can't read, whatever its types raise.
@@ -86,7 +86,7 @@ def identity_of(watch: Watch, key: int | str, dialect: Dialect) -> tuple[Any, ..
     return tuple(_value(found, column, part, dialect) for (column, found), part in zip(forms, parts, strict=True))
 
 
-def value_of(watch: Watch, name: str, text: str, dialect: Dialect) -> object:
+def value_of(watch: TrackedTable, name: str, text: str, dialect: Dialect) -> object:
     """A value of the column with this name, as the attribute has it, for which the journal has this text.
 
     Raises for one that the model can't read, whatever its types raise.
@@ -94,7 +94,7 @@ def value_of(watch: Watch, name: str, text: str, dialect: Dialect) -> object:
     return _value(watch.forms[name], watch.column(name), text, dialect)
 
 
-def is_written_otherwise(watch: Watch, key: int | str, dialect: Dialect) -> bool | None:
+def is_written_otherwise(watch: TrackedTable, key: int | str, dialect: Dialect) -> bool | None:
     """Whether the model would write the primary key that it reads of a key in the journal in another way, so that it
     would not find the row. None if only the database can tell; False also for a key that can't be read."""
     if watch.has_certain_key:
@@ -113,18 +113,18 @@ def is_written_otherwise(watch: Watch, key: int | str, dialect: Dialect) -> bool
     return None if written is None or any(form.name == "numeric" for _, form in _key_forms(watch)) else True
 
 
-def _unpadded(watch: Watch, key: int | str) -> list[str]:
+def _unpadded(watch: TrackedTable, key: int | str) -> list[str]:
     """The parts of a key without the spaces that a column adds."""
     parts = zip(_key_forms(watch), str(key).split(PART), strict=False)
     return [part.rstrip(" ") if form.name == "padded" else part for (_, form), part in parts]
 
 
-def is_read_by_types(watch: Watch, dialect: Dialect) -> bool:
+def is_read_by_types(watch: TrackedTable, dialect: Dialect) -> bool:
     """Whether Python's types make something of what they read of a key, which may be the same of several values."""
     return watch.has_sure_key and any(_reader(column, dialect) is not None for column in watch.key)
 
 
-def other_key(watch: Watch, key: int | str, dialect: Dialect) -> int | str | None:
+def other_key(watch: TrackedTable, key: int | str, dialect: Dialect) -> int | str | None:
     """The key of the object that the model finds in the row with this key in the journal. None if it can't read it."""
     try:
         return key_of(watch, identity_of(watch, key, dialect), dialect)
@@ -132,13 +132,13 @@ def other_key(watch: Watch, key: int | str, dialect: Dialect) -> int | str | Non
         return None
 
 
-def value_sql(form: Form, reference: str) -> str:
+def value_sql(form: TextForm, reference: str) -> str:
     """SQL for the text that the journal has for a value in a form, to which SQL refers as `reference`."""
     text = form.expression(reference)
     return f"substr({text}, 1, {LAST_CHARACTER})" if form.is_text else text
 
 
-def key_sql(forms: Sequence[Form], references: Sequence[str], dialect: Dialect) -> str:
+def key_sql(forms: Sequence[TextForm], references: Sequence[str], dialect: Dialect) -> str:
     """SQL for the text of a key whose columns have these forms, and to which SQL refers as `references`."""
     parts = [found.key(reference) for found, reference in zip(forms, references, strict=True)]
     if len(parts) == 1:
@@ -155,11 +155,11 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _key_forms(watch: Watch) -> list[tuple[Column[Any], Form]]:
+def _key_forms(watch: TrackedTable) -> list[tuple[Column[Any], TextForm]]:
     return [(column, watch.forms[column.name]) for column in watch.key]
 
 
-def _text(found: Form, column: Column[Any], value: object, dialect: Dialect) -> str | None:
+def _text(found: TextForm, column: Column[Any], value: object, dialect: Dialect) -> str | None:
     if column.type.bind_expression(bindparam("value")) is not None:
         raise ValueError(f"SQL of the type's own stands between a value of {column} and what is stored.")
     process = column.type.dialect_impl(dialect).bind_processor(dialect)
@@ -173,7 +173,7 @@ def _rounded(value: Any, scale: int | None) -> Any:
     return value.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, DIGITS) if is_cut else value  # type: ignore[operator]
 
 
-def _value(found: Form, column: Column[Any], text: str | None, dialect: Dialect) -> Any:
+def _value(found: TextForm, column: Column[Any], text: str | None, dialect: Dialect) -> Any:
     process = _reader(column, dialect)
     value = None if text is None else found.value(text)
     return value if process is None else process(value)

@@ -1,1 +1,1 @@
-"""TODO."""
+"""PostgreSQL, through psycopg 3."""

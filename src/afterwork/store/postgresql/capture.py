@@ -11,15 +11,22 @@ from typing import Any
 
 from sqlalchemy import Row, Table, text
 
-from afterwork.store.journal.capture import Capture, Plan, Watched
+from afterwork.store.journal.capture import Capture, CapturedTable, CapturePlan
 from afterwork.store.journal.column_forms import forms_on_postgresql
-from afterwork.store.journal.continuity import Shown
+from afterwork.store.journal.continuity import CatalogState
 from afterwork.store.journal.text_forms import OTHER
 from afterwork.store.journal.values import quoted
 from afterwork.store.postgresql.capture_marks import MOVED, REPLICATED, ROW, function_name, shown, trigger_name
 from afterwork.store.postgresql.capture_pairs import pairing_of
-from afterwork.store.postgresql.capture_rows import EXACT, TYPE_OF, Column, Rows, type_of, type_of_function
-from afterwork.store.postgresql.capture_source import Source
+from afterwork.store.postgresql.capture_rows import (
+    EXACT,
+    TYPE_OF,
+    CapturedColumn,
+    TransitionRows,
+    type_of,
+    type_of_function,
+)
+from afterwork.store.postgresql.capture_source import TriggerFunction
 from afterwork.store.postgresql.sleep import AS_OWNER, wake_statement
 
 EVENTS = {
@@ -138,22 +145,22 @@ class PostgreSQLCapture(Capture):
     def forms(self, table: Table) -> Mapping[str, str]:
         return forms_on_postgresql(self.connection, _full_name(table))
 
-    def definition(self, watched: Watched, table: Table, columns: Sequence[str]) -> str:
+    def definition(self, watched: CapturedTable, table: Table, columns: Sequence[str]) -> str:
         found = {column.name: column for column in self._columns(table)}
-        rows = Rows(self.dialect, watched, table, [found[name] for name in columns])
+        rows = TransitionRows(self.dialect, watched, table, [found[name] for name in columns])
         pairing = pairing_of(rows, has_cascades=self._has_cascades(table))
-        return Source(self.schema, self.wake, rows, pairing).function()
+        return TriggerFunction(self.schema, self.wake, rows, pairing).function()
 
-    def written(self, watched: Watched, table: Table) -> str:
+    def written(self, watched: CapturedTable, table: Table) -> str:
         return self.connection.execute(_WRITTEN, {"function": self._function(watched)}).scalar() or ""
 
-    def shown(self) -> Mapping[int, Shown]:
+    def shown(self) -> Mapping[int, CatalogState]:
         return shown(self.connection)
 
     def has_moved(self) -> bool:
         return self.connection.execute(MOVED).first() is not None
 
-    def lock(self, watched: Watched, table: Table) -> None:
+    def lock(self, watched: CapturedTable, table: Table) -> None:
         # A trigger can be dropped only while nobody reads the table. That lock is taken at once: if one became it that
         # others can read beside, those who have read and are about to write would be in a deadlock with it.
         wanted = {(relation.oid, name) for relation, name, _ in self._wanted(watched, table)}
@@ -161,7 +168,7 @@ class PostgreSQLCapture(Capture):
         mode = "ACCESS EXCLUSIVE" if needs_all else "SHARE ROW EXCLUSIVE"
         self._run(f"LOCK TABLE {_full_name(table)} IN {mode} MODE")
 
-    def make(self, plan: Plan) -> None:
+    def make(self, plan: CapturePlan) -> None:
         watched, table = plan.watched, plan.table
         self.connection.execute(_NOTE_RELATION, {"watch": watched.id, "table": _full_name(table)})
         wanted = self._wanted(watched, table)
@@ -179,15 +186,15 @@ class PostgreSQLCapture(Capture):
             when = "REPLICA" if name.endswith(ROW) else "ALWAYS"
             self._run(f"ALTER TABLE {relation.quoted} ENABLE {when} TRIGGER {name}")
 
-    def drop(self, watched: Watched) -> None:
+    def drop(self, watched: CapturedTable) -> None:
         # With the triggers, whatever the name of their table is now.
         for row in (False, True):
             self._run(f"DROP FUNCTION IF EXISTS {self._function(watched, row=row)} CASCADE")
 
-    def settle(self, shown: Mapping[int, Shown]) -> Mapping[int, Shown]:
+    def settle(self, shown: Mapping[int, CatalogState]) -> Mapping[int, CatalogState]:
         return shown  # whatever is made has a number of its own
 
-    def _wanted(self, watched: Watched, table: Table) -> list[tuple[Row[Any], str, str]]:
+    def _wanted(self, watched: CapturedTable, table: Table) -> list[tuple[Row[Any], str, str]]:
         """The triggers that are to be there: the relation, the name, and the rest of the statement that makes it. Those
         of rows are for what subscriptions write, which fires no others."""
         found = []
@@ -202,7 +209,7 @@ class PostgreSQLCapture(Capture):
                 found.append((relation, trigger_name(watched.id, event, row=True), statement))
         return found
 
-    def _triggers(self, watched: Watched) -> Sequence[Row[Any]]:
+    def _triggers(self, watched: CapturedTable) -> Sequence[Row[Any]]:
         """All triggers that execute what a watch has, wherever they are."""
         functions = {"function": self._function(watched), "for_rows": self._function(watched, row=True)}
         return self.connection.execute(_TRIGGERS, functions).all()
@@ -212,16 +219,16 @@ class PostgreSQLCapture(Capture):
         self._run(f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql {AS_OWNER}{more} AS {body}")
         self._run(f"REVOKE ALL ON FUNCTION {name}() FROM PUBLIC")
 
-    def _function(self, watched: Watched, *, row: bool = False) -> str:
+    def _function(self, watched: CapturedTable, *, row: bool = False) -> str:
         return f"{self.schema}.{function_name(watched.id, row=row)}"
 
     def _relations(self, table: Table) -> Sequence[Row[Any]]:
         """The table and its parts."""
         return self.connection.execute(_RELATIONS, {"table": _full_name(table)}).all()
 
-    def _columns(self, table: Table) -> "list[Column]":
+    def _columns(self, table: Table) -> "list[CapturedColumn]":
         rows = self.connection.execute(_COLUMNS, {"table": _full_name(table), "exact": EXACT}).mappings()
-        return [Column(**row) for row in rows]
+        return [CapturedColumn(**row) for row in rows]
 
     def _has_cascades(self, table: Table) -> bool:
         """Whether a change of other rows may change the columns that refer to them."""
@@ -232,7 +239,7 @@ class PostgreSQLCapture(Capture):
         self.connection.exec_driver_sql(statement.replace("%", "%%"))
 
 
-def needs_settings(watched: Watched, table: Table) -> bool:
+def needs_settings(watched: CapturedTable, table: Table) -> bool:
     """Whether the settings of a writer's session have a say in how a key is written."""
     forms = watched.forms or {}
     key = [forms[column.name] for column in table.primary_key.columns if column.name in forms]

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from sqlalchemy import Connection, text
 
-from afterwork.store.journal.continuity import Mark, Marks, Shown
+from afterwork.store.journal.continuity import CatalogMark, CatalogState, Marks
 
 EVENTS = ("insert", "update", "delete", "truncate")
 """What statement triggers are fired for."""
@@ -106,14 +106,14 @@ def function_name(watch: int, *, row: bool = False) -> str:
     return f"afterwork_capture_{watch}{ROW if row else ''}"
 
 
-def shown(connection: Connection) -> Mapping[int, Shown]:
+def shown(connection: Connection) -> Mapping[int, CatalogState]:
     """What the catalogs show of each watched table."""
     found = {}
     for watch, fingerprint, rows in connection.execute(_SHOWN):
-        marks: dict[str, dict[str, Mark]] = {}
+        marks: dict[str, dict[str, CatalogMark]] = {}
         for kind, key, value, name in json.loads(rows) if isinstance(rows, str) else rows:
-            marks.setdefault(kind, {})[key] = Mark(value, name)
-        found[watch] = Shown(marks, fingerprint, tuple(_faults(watch, marks)), tuple(_limits(marks)))
+            marks.setdefault(kind, {})[key] = CatalogMark(value, name)
+        found[watch] = CatalogState(marks, fingerprint, tuple(_faults(watch, marks)), tuple(_limits(marks)))
     return found
 
 
@@ -144,7 +144,7 @@ def _relations(marks: Marks) -> Iterator[tuple[str, str, str]]:
         yield oid, part.name, part.value
 
 
-def _fault(title: str, trigger: Mark | None, wanted: str) -> Iterator[str]:
+def _fault(title: str, trigger: CatalogMark | None, wanted: str) -> Iterator[str]:
     if trigger is None:
         yield f"{title} is missing"
         return

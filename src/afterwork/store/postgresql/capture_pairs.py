@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Protocol
 
 from afterwork.store.journal.change import ADDED, MOVED
-from afterwork.store.postgresql.capture_rows import Rows
+from afterwork.store.postgresql.capture_rows import TransitionRows
 
 PLACE = "row_number() OVER () AS place"
 
@@ -41,7 +41,7 @@ class Pairing(Protocol):
 class ByKey:
     """Rows that have the same key."""
 
-    rows: Rows
+    rows: TransitionRows
 
     more = ()
     is_other = "false"
@@ -62,7 +62,7 @@ class ByKey:
 class ByPlace:
     """Rows that are at the same place."""
 
-    rows: Rows
+    rows: TransitionRows
 
     more = (PLACE,)
     on = "o.place = n.place"
@@ -75,13 +75,13 @@ class ByPlace:
         return any_of(differing(self.rows, self.rows.key)) if self.rows.key else "true"
 
 
-def pairing_of(rows: Rows, *, has_cascades: bool) -> Pairing:
+def pairing_of(rows: TransitionRows, *, has_cascades: bool) -> Pairing:
     """The quickest way to pair rows that tells all changes of them."""
     is_exact = all(rows.columns[rows.places[name]].is_exact for name in rows.key)
     return ByKey(rows) if rows.key and is_exact and not has_cascades else ByPlace(rows)
 
 
-def differing(rows: Rows, names: Iterable[str]) -> list[str]:
+def differing(rows: TransitionRows, names: Iterable[str]) -> list[str]:
     """For each of these columns the condition that a pair has two values of it."""
     return [rows.columns[place].differs(f"o.c{place}", f"n.c{place}") for place in map(rows.places.__getitem__, names)]
 
@@ -95,7 +95,7 @@ def any_of(conditions: Iterable[str]) -> str:
 class Pairs:
     """The pairs that differ. In a pair, the old image has only what differs, or all of a row that is no more."""
 
-    rows: Rows
+    rows: TransitionRows
     pairing: Pairing
 
     def images(self) -> str:

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from sqlalchemy import Dialect, Table
 
-from afterwork.store.journal.capture import Watched
+from afterwork.store.journal.capture import CapturedTable
 from afterwork.store.journal.text_forms import Forms
 from afterwork.store.journal.tracked_table import LAST_BIT, is_number
 from afterwork.store.journal.values import key_sql, quoted, value_sql
@@ -39,7 +39,7 @@ def type_of_function(schema: str) -> str:
 
 
 @dataclass(frozen=True)
-class Column:
+class CapturedColumn:
     """A column as the database has it. `type` is the number of the type that its values have, behind all domains;
     `stand_in` the same, or that of text where it is none of PostgreSQL's own."""
 
@@ -82,13 +82,13 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Rows:
+class TransitionRows:
     """The rows of one table, in which the columns are c0, c1 and so on."""
 
     dialect: Dialect
-    watched: Watched
+    watched: CapturedTable
     table: Table
-    columns: list[Column]
+    columns: list[CapturedColumn]
 
     @cached_property
     def key(self) -> list[str]:

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from afterwork.store.journal.tracked_table import EVERY_COLUMN
 from afterwork.store.postgresql.capture_pairs import Pairing, Pairs
-from afterwork.store.postgresql.capture_rows import Rows
+from afterwork.store.postgresql.capture_rows import TransitionRows
 
 AT_ONCE = 20_000
 """Rows that become one row of the journal, at most."""
@@ -18,13 +18,13 @@ BYTES_OF_VALUE, BYTES_OF_KEY = 300, 6000
 
 
 @dataclass(frozen=True)
-class Source:
+class TriggerFunction:
     """The body of the function of one table. `schema` is that of the journal, `wake` the statement that wakes
     servers."""
 
     schema: str
     wake: str
-    rows: Rows
+    rows: TransitionRows
     pairing: Pairing
 
     def function(self) -> str:
@@ -92,7 +92,7 @@ END """
 class Insert:
     """A statement that writes changes into the journal. `images` has the columns `before` and `after`."""
 
-    source: Source
+    source: TriggerFunction
     kind: str
     images: str
 

@@ -12,7 +12,7 @@ from psycopg import Binary
 from psycopg.types.json import Json, Jsonb
 from sqlalchemy import ColumnElement, Connection, Table, cast, text
 
-from afterwork.store.column_type import ColumnType, Kept, Named, Refused, Unsure
+from afterwork.store.column_type import ColumnType, KeptValue, Named, RefusedValue, UncertainValue
 
 _TYPE = text("""
 WITH RECURSIVE kind (name, oid, modifier) AS (
@@ -76,10 +76,10 @@ class PostgreSQLColumns:
             case _:
                 return bound
 
-    def kept(self, kind: ColumnType, sent: Any, there: Any) -> Kept | Refused | Unsure:
+    def kept(self, kind: ColumnType, sent: Any, there: Any) -> KeptValue | RefusedValue | UncertainValue:
         if sent is None or type(sent) is EXACT.get(kind.base):
-            return Kept(sent)
-        return Refused() if _has_other_length(kind, sent) else _kept(kind, sent, there)
+            return KeptValue(sent)
+        return RefusedValue() if _has_other_length(kind, sent) else _kept(kind, sent, there)
 
     def as_kept(self, kind: ColumnType, value: ColumnElement[Any]) -> ColumnElement[Any]:
         return cast(value, Named(kind.name))
@@ -101,22 +101,22 @@ def _size(base: str, modifier: int) -> int | None:
             return modifier
 
 
-def _kept(kind: ColumnType, bound: Any, there: Any) -> Kept | Unsure:
+def _kept(kind: ColumnType, bound: Any, there: Any) -> KeptValue | UncertainValue:
     match kind.base, bound:
         case ("json", Document(value)) | ("jsonb", Document(value)):
             # The order of keys and how numbers are written is all that may become another in jsonb.
             is_kept = kind.base == "json" or not (isinstance(there, Document) and _is_like(there.value, value))
-            return Kept(value) if is_kept else Unsure()
+            return KeptValue(value) if is_kept else UncertainValue()
         case "varchar" | "bpchar", str() if type(bound) is str:
-            return Kept(_in_length(kind, bound))
+            return KeptValue(_in_length(kind, bound))
         case "numeric", Decimal() if _has_digits(bound, kind.size):
-            return Kept(bound)
+            return KeptValue(bound)
         case "interval", timedelta() if type(bound) is timedelta and kind.size in (None, FITS_ALL, 0xFFFF):
-            return Kept(bound)
+            return KeptValue(bound)
         case ("timestamp" | "timestamptz") as base, datetime() if kind.size in (None, FITS_ALL):
             return _moment(base, bound, there)
         case _:
-            return Unsure()
+            return UncertainValue()
 
 
 def _is_like(one: Any, other: Any) -> bool:
@@ -153,13 +153,13 @@ def _has_digits(bound: Decimal, scale: int | None) -> bool:
     return exponent <= 0 if scale is None else exponent == -scale
 
 
-def _moment(base: str, bound: datetime, there: Any) -> Kept | Unsure:
+def _moment(base: str, bound: datetime, there: Any) -> KeptValue | UncertainValue:
     """A moment comes back in the connection's time zone, as the one that is stored."""
     if type(bound) is not datetime or (bound.tzinfo is None) != (base == "timestamp"):
-        return Unsure()
+        return UncertainValue()
     if base == "timestamptz" and isinstance(there, datetime) and there.tzinfo is not None:
-        return Kept(bound.astimezone(there.tzinfo))
-    return Kept(bound)
+        return KeptValue(bound.astimezone(there.tzinfo))
+    return KeptValue(bound)
 
 
 def _has_other_length(kind: ColumnType, bound: Any) -> bool:

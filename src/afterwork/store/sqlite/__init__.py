@@ -1,1 +1,1 @@
-"""TODO."""
+"""SQLite: one file with one writer."""

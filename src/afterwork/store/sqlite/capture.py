@@ -5,13 +5,13 @@ from itertools import groupby
 
 from sqlalchemy import Table, text
 
-from afterwork.store.journal.capture import Capture, Plan, Watched
+from afterwork.store.journal.capture import Capture, CapturedTable, CapturePlan
 from afterwork.store.journal.column_forms import forms_on_sqlite
-from afterwork.store.journal.continuity import Shown
+from afterwork.store.journal.continuity import CatalogState
 from afterwork.store.journal.values import quoted
 from afterwork.store.sqlite.capture_marks import MOVED, settle, shown, trigger_name
-from afterwork.store.sqlite.capture_source import EVENTS, Source
-from afterwork.store.sqlite.unique_keys import Part, Unique, unique_of
+from afterwork.store.sqlite.capture_source import EVENTS, TriggerSource
+from afterwork.store.sqlite.unique_keys import UniqueKey, UniqueTerm, unique_of
 
 ROW_NAMES = ("rowid", "_rowid_", "oid")
 
@@ -43,55 +43,55 @@ class SQLiteCapture(Capture):
     def forms(self, table: Table) -> Mapping[str, str]:
         return forms_on_sqlite(self.connection, table)
 
-    def definition(self, watched: Watched, table: Table, columns: Sequence[str]) -> str:
+    def definition(self, watched: CapturedTable, table: Table, columns: Sequence[str]) -> str:
         return "\n".join(self._triggers(watched, table, columns).values())
 
-    def written(self, watched: Watched, table: Table) -> str:
+    def written(self, watched: CapturedTable, table: Table) -> str:
         there = self._there(watched)
         names = [trigger_name(watched.id, event) for event in EVENTS]
         return "\n".join(there[name] for name in names) if there.keys() >= set(names) else ""
 
-    def shown(self) -> Mapping[int, Shown]:
+    def shown(self) -> Mapping[int, CatalogState]:
         return shown(self.connection, list(EVENTS))
 
     def has_moved(self) -> bool:
         return self.connection.execute(MOVED).first() is not None
 
-    def lock(self, watched: Watched, table: Table) -> None:
+    def lock(self, watched: CapturedTable, table: Table) -> None:
         """Nothing: there is one writer."""
 
-    def make(self, plan: Plan) -> None:
+    def make(self, plan: CapturePlan) -> None:
         self.drop(plan.watched)
         for statement in self._triggers(plan.watched, plan.table, plan.columns).values():
             self.connection.exec_driver_sql(statement)
 
-    def drop(self, watched: Watched) -> None:
+    def drop(self, watched: CapturedTable) -> None:
         for name in self._there(watched):
             self.connection.exec_driver_sql(f"DROP TRIGGER {name}")
 
-    def settle(self, shown: Mapping[int, Shown]) -> Mapping[int, Shown]:
+    def settle(self, shown: Mapping[int, CatalogState]) -> Mapping[int, CatalogState]:
         settle(self.connection)
         return self.shown()
 
-    def _there(self, watched: Watched) -> dict[str, str]:
+    def _there(self, watched: CapturedTable) -> dict[str, str]:
         pattern = f"{trigger_name(watched.id, '')}%".replace("_", "!_")
         return {row.name: row.sql for row in self.connection.execute(_TRIGGERS, {"pattern": pattern})}
 
-    def _triggers(self, watched: Watched, table: Table, columns: Sequence[str]) -> dict[str, str]:
+    def _triggers(self, watched: CapturedTable, table: Table, columns: Sequence[str]) -> dict[str, str]:
         there = self.columns(table) or ()
         numbered = bool(self.connection.execute(_HAS_ROWS_NUMBERED, {"table": table.name}).scalar())
         taken = {column.lower() for column in there}
         row_name = next((name for name in ROW_NAMES if name not in taken), None) if numbered else None
-        source = Source(self.dialect, watched, table, columns, there, self._unique(table), row_name)
+        source = TriggerSource(self.dialect, watched, table, columns, there, self._unique(table), row_name)
         return {event: source.trigger(event) for event in EVENTS}
 
-    def _unique(self, table: Table) -> list[Unique]:
+    def _unique(self, table: Table) -> list[UniqueKey]:
         """What no two rows of a table share."""
         name = {"table": table.name}
-        key = [Part(quoted(row.name), row.name) for row in self.connection.execute(_COLUMNS, name) if row.pk]
+        key = [UniqueTerm(quoted(row.name), row.name) for row in self.connection.execute(_COLUMNS, name) if row.pk]
         rows = self.connection.execute(_UNIQUE, name)
         indexes = (list(found) for _, found in groupby(rows, lambda row: row.index_name))
         return [
-            *([Unique(tuple(key))] if key else []),
+            *([UniqueKey(tuple(key))] if key else []),
             *(unique_of([(row.name, row.coll) for row in index], index[0].sql) for index in indexes),
         ]

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from afterwork.store.journal.continuity import Mark, Shown
+from afterwork.store.journal.continuity import CatalogMark, CatalogState
 
 LAST = "afterwork_last"
 LAST_TRIGGER = "afterwork_last_made"
@@ -41,7 +41,7 @@ def trigger_name(watch: int, event: str) -> str:
     return f"afterwork_{watch}_{event}"
 
 
-def shown(connection: Connection, events: Sequence[str]) -> Mapping[int, Shown]:
+def shown(connection: Connection, events: Sequence[str]) -> Mapping[int, CatalogState]:
     """What the file shows of each watched table."""
     version = connection.exec_driver_sql(f"SELECT {_VERSION}").scalar_one()
     rows = {(row.type, row.name.lower()): row for row in connection.execute(_LISTED)}
@@ -50,14 +50,14 @@ def shown(connection: Connection, events: Sequence[str]) -> Mapping[int, Shown]:
     for watch, name in connection.execute(_CAPTURED):
         table = rows.get(("table", name.rpartition(".")[2].lower()))
         there = {one: rows.get(("trigger", one)) for one in (trigger_name(watch, event) for event in events)}
-        marks: dict[str, dict[str, Mark]] = {"table": {}, "trigger": {}}
+        marks: dict[str, dict[str, CatalogMark]] = {"table": {}, "trigger": {}}
         if table is not None:
-            marks["table"][""] = Mark(tables.place(table), name)
+            marks["table"][""] = CatalogMark(tables.place(table), name)
         for one, row in there.items():
             if row is not None:
-                marks["trigger"][one] = Mark(f"{triggers.place(row)} {_digest(row.sql)}", f"{one} of {name}")
+                marks["trigger"][one] = CatalogMark(f"{triggers.place(row)} {_digest(row.sql)}", f"{one} of {name}")
         missing = [f"trigger {one} of {name} is missing" for one, row in there.items() if row is None]
-        found[watch] = Shown(marks, version, () if table is None else tuple(missing))
+        found[watch] = CatalogState(marks, version, () if table is None else tuple(missing))
     return found
 
 

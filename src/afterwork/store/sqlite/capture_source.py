@@ -11,12 +11,12 @@ from functools import cached_property
 
 from sqlalchemy import Dialect, Table
 
-from afterwork.store.journal.capture import Watched
+from afterwork.store.journal.capture import CapturedTable
 from afterwork.store.journal.text_forms import Forms
 from afterwork.store.journal.tracked_table import EVERY_COLUMN, LAST_BIT, is_number
 from afterwork.store.journal.values import key_sql, quoted, value_sql
 from afterwork.store.sqlite.capture_marks import trigger_name
-from afterwork.store.sqlite.unique_keys import Unique, any_of, joined_by
+from afterwork.store.sqlite.unique_keys import UniqueKey, any_of, joined_by
 
 NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 INTO = "INSERT INTO afterwork_journal (moment, watch, kind, key, key_text, columns, old, new)"
@@ -38,16 +38,16 @@ EVENTS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Source:
+class TriggerSource:
     """The triggers of one table. `columns` are watched, `there` are all; `unique` is what no two rows share. `row_name`
     is how the number of a row is called, None if rows have none."""
 
     dialect: Dialect
-    watched: Watched
+    watched: CapturedTable
     table: Table
     columns: Sequence[str]
     there: Sequence[str]
-    unique: Sequence[Unique]
+    unique: Sequence[UniqueKey]
     row_name: str | None
 
     def trigger(self, event: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Integer, Numeric, Table, and_, case, cast, func, text
 from sqlalchemy.types import REAL, TEXT
 
-from afterwork.store.column_type import ColumnType, Kept, Unsure
+from afterwork.store.column_type import ColumnType, KeptValue, UncertainValue
 
 _TYPE = text("SELECT type FROM pragma_table_info(:table, :schema) WHERE lower(name) = lower(:column)")
 
@@ -34,12 +34,12 @@ class SQLiteColumns:
     def sent(self, bound: Any) -> Any:
         return bytes(bound) if isinstance(bound, memoryview | bytearray) else bound
 
-    def kept(self, kind: ColumnType, sent: Any, there: Any) -> Kept | Unsure:
+    def kept(self, kind: ColumnType, sent: Any, there: Any) -> KeptValue | UncertainValue:
         if sent is None or type(sent) is bytes:
-            return Kept(sent)
+            return KeptValue(sent)
         if type(sent) is float and math.isnan(sent):
-            return Kept(None)
-        return Kept(sent) if kind.base == "none" and type(sent) in (int, float, str) else _kept(kind, sent)
+            return KeptValue(None)
+        return KeptValue(sent) if kind.base == "none" and type(sent) in (int, float, str) else _kept(kind, sent)
 
     def as_kept(self, kind: ColumnType, value: ColumnElement[Any]) -> ColumnElement[Any]:
         """A cast would be something else: it makes 0 of 'abc'."""
@@ -63,17 +63,17 @@ def _number(value: ColumnElement[Any]) -> ColumnElement[Any]:
     return case((and_(func.typeof(value) == "text", number == value), number), else_=value)
 
 
-def _kept(kind: ColumnType, bound: Any) -> Kept | Unsure:
+def _kept(kind: ColumnType, bound: Any) -> KeptValue | UncertainValue:
     is_text = kind.base == "text"
     match bound:
         case str() if type(bound) is str and (is_text or not _may_be_number(bound)):
-            return Kept(bound)
+            return KeptValue(bound)
         case int() if type(bound) is int and not is_text and abs(bound) < LARGEST:
-            return Kept(float(bound) if kind.base == "real" else bound)
+            return KeptValue(float(bound) if kind.base == "real" else bound)
         case float() if type(bound) is float and not is_text and abs(bound) < LARGEST:
-            return Kept(int(bound) if kind.base != "real" and bound.is_integer() else bound + 0.0)
+            return KeptValue(int(bound) if kind.base != "real" and bound.is_integer() else bound + 0.0)
         case _:
-            return Unsure()
+            return UncertainValue()
 
 
 def _may_be_number(value: str) -> bool:

@@ -17,7 +17,7 @@ from afterwork.settings import Settings
 from afterwork.store.database import Database, Holder, ServerRow
 from afterwork.store.process import has_rebooted, machine, process_start
 from afterwork.store.sqlite.column import SQLiteColumns
-from afterwork.store.sqlite.file_fairness import Turn
+from afterwork.store.sqlite.file_fairness import FileFairness
 
 BUSY = {"SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY", "SQLITE_BUSY_TIMEOUT", "SQLITE_LOCKED"}
 UNREACHABLE = {"SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_NOTADB"}
@@ -41,7 +41,7 @@ class SQLite(Database):
     def __init__(self, engine: Engine, settings: Settings) -> None:
         super().__init__(engine, settings)
         self.columns = SQLiteColumns()
-        self._turn = Turn()
+        self._turn = FileFairness()
 
     @contextmanager
     def transaction(self, connection: Connection, first: Sequence[str] = ()) -> Iterator[None]:

@@ -28,7 +28,7 @@ REMEMBERED = 1.0
 VERSION = "afterwork.data_version"
 
 
-class Turn:
+class FileFairness:
     """Whose turn it is, in one process."""
 
     def __init__(self) -> None:

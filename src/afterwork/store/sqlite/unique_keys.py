@@ -16,7 +16,7 @@ _TOKEN = re.compile(
 
 
 @dataclass(frozen=True)
-class Part:
+class UniqueTerm:
     """A column, or an expression of which `column` is None."""
 
     sql: str
@@ -31,10 +31,10 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Unique:
+class UniqueKey:
     """What no two rows share; with a `condition`, no two of those for which it is true."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[UniqueTerm, ...]
     condition: str | None = None
 
     def collides(self, columns: Sequence[str]) -> str:
@@ -45,14 +45,14 @@ class Unique:
         return f"({' AND '.join(conditions)})"
 
 
-def unique_of(columns: Sequence[tuple[str | None, str]], sql: str | None) -> Unique:
+def unique_of(columns: Sequence[tuple[str | None, str]], sql: str | None) -> UniqueKey:
     """What a unique index says: its columns, None for an expression, with their collations, and how it was made."""
     if sql is None:  # SQLite made it, for a constraint
-        return Unique(tuple(Part(quoted(name or ""), name, collation) for name, collation in columns))
+        return UniqueKey(tuple(UniqueTerm(quoted(name or ""), name, collation) for name, collation in columns))
     expressions, condition = _taken_apart(sql)
-    return Unique(
+    return UniqueKey(
         tuple(
-            Part(expression if name is None else quoted(name), name, collation)
+            UniqueTerm(expression if name is None else quoted(name), name, collation)
             for (name, collation), expression in zip(columns, expressions, strict=True)
         ),
         condition,

@@ -24,18 +24,18 @@ from sqlalchemy import (
 )
 
 from afterwork.model.column_types import has_zone
-from afterwork.model.contract import Attribute, Contract
+from afterwork.model.contract import Contract, ContractAttribute
 from afterwork.model.lane import MAIN
 from afterwork.model.lenient_types import in_calendar, readable
 
 NO_PRIORITY = 2147483647
 
 
-class Columns:
+class TicketColumns:
     """The columns of a ticket table, or of an alias of it, and what is calculated from them."""
 
     def __init__(self, contract: Contract, source: FromClause, dialect: str) -> None:
-        def of(attribute: Attribute) -> ColumnElement[Any]:
+        def of(attribute: ContractAttribute) -> ColumnElement[Any]:
             return source.c[attribute.column.key]
 
         self.source = source
@@ -147,7 +147,7 @@ def indexes(contract: Contract, dialect: str) -> Sequence[Index]:
     """The indexes that the statements rely on, on the application's ticket table."""
     # On a copy, so that the application's own metadata, and what Alembic compares with it, stay as they are.
     table = contract.table.to_metadata(MetaData())
-    c = Columns(contract, table, dialect)
+    c = TicketColumns(contract, table, dialect)
     # Of works and lanes, an index is good for those that it was made for.
     lanes = f"_{blake2b(repr(contract.lanes).encode(), digest_size=4).hexdigest()}" if contract.lanes else ""
     wanted = {

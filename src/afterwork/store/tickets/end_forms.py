@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, update
 
-from afterwork.model.contract import Attribute, Contract
+from afterwork.model.contract import Contract, ContractAttribute
 from afterwork.store.texts import SHORT, cut, fitted
 
 FIXED = "It failed; see the log."
@@ -14,7 +14,7 @@ FIXED = "It failed; see the log."
 
 
 @dataclass(frozen=True)
-class Form:
+class EndForm:
     """What is written of an end: some attributes of the ticket, and so many characters of its Error; 0 is `FIXED`."""
 
     attributes: tuple[str, ...]
@@ -25,22 +25,22 @@ class Form:
         return names if self.most is None else f"{names}, with a short error"
 
 
-AS_ASKED = Form(("done", "delete_time", "error", "attempts"))
+AS_ASKED = EndForm(("done", "delete_time", "error", "attempts"))
 
 LESSER = (
-    Form(("done", "delete_time", "error")),
-    Form(("done", "delete_time", "error"), SHORT),
-    Form(("done", "delete_time", "error"), 0),
-    Form(("error",)),
-    Form(("error",), 0),
-    Form(("done", "delete_time")),
-    Form(("done",)),
+    EndForm(("done", "delete_time", "error")),
+    EndForm(("done", "delete_time", "error"), SHORT),
+    EndForm(("done", "delete_time", "error"), 0),
+    EndForm(("error",)),
+    EndForm(("error",), 0),
+    EndForm(("done", "delete_time")),
+    EndForm(("done",)),
 )
 """What is tried when the database has refused more: each says less of how the ticket has ended, and all end it."""
 
 
 def write_in_form(
-    connection: Connection, contract: Contract, form: Form, key: Any, error: str | None, ended: datetime, keep: int
+    connection: Connection, contract: Contract, form: EndForm, key: Any, error: str | None, ended: datetime, keep: int
 ) -> int:
     """End one ticket in a form. `ended` is as the columns hold moments. Returns how many rows were changed."""
     asked = {"done": ended, "delete_time": ended + timedelta(minutes=keep), "error": error}
@@ -54,5 +54,5 @@ def write_in_form(
 
 
 def _column(contract: Contract, name: str) -> Any:
-    attribute: Attribute = getattr(contract, name)
+    attribute: ContractAttribute = getattr(contract, name)
     return attribute.column

@@ -11,15 +11,15 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, true
 from afterwork.model.key import key_of
 from afterwork.model.unique import has_begun
 from afterwork.store.tables import lease as leases
-from afterwork.store.tickets.columns import Columns
+from afterwork.store.tickets.columns import TicketColumns
 from afterwork.store.tickets.filter import TicketFilter
-from afterwork.store.tickets.statements import CLOCK_SLACK, Group, Tickets
+from afterwork.store.tickets.statements import CLOCK_SLACK, DueGroup, Tickets
 
 MOST_RUNNING = 1000
 
 
 @dataclass(frozen=True)
-class Place:
+class IndexPosition:
     """The place of a ticket in a walk: its key, and its place in the order in which tickets run."""
 
     key: Any
@@ -28,12 +28,12 @@ class Place:
     moment: Any
 
     @classmethod
-    def of(cls, row: Row[Any]) -> "Place":
+    def of(cls, row: Row[Any]) -> "IndexPosition":
         return cls(row.key, row.lane, row.rank, row.stored)
 
 
 @dataclass(frozen=True)
-class Stretch:
+class IndexRange:
     """Tickets that stand beside each other in an index, in its order: oldest or `newest_first`. `rest` is what is left
     to filter by."""
 
@@ -43,56 +43,58 @@ class Stretch:
     in_order: bool = True
 
 
-class Stretches:
+class IndexRanges:
     """The stretches of one ticket class at one moment."""
 
     def __init__(self, tickets: Tickets, now: datetime) -> None:
         self.tickets = tickets
-        self.c: Columns = tickets.columns
+        self.c: TicketColumns = tickets.columns
         self._now, self._bound = tickets.moment(now), tickets.moment(now + CLOCK_SLACK)
-        self._groups: Sequence[Group] | None = None
+        self._groups: Sequence[DueGroup] | None = None
 
-    def of(self, connection: Connection, wanted: TicketFilter, after: Place | None) -> Iterator[Stretch]:
+    def of(self, connection: Connection, wanted: TicketFilter, after: IndexPosition | None) -> Iterator[IndexRange]:
         """What is to be walked over to find all that meet a filter, behind a place."""
         newer = true() if after is None else self.c.key < after.key
         rest = wanted.of_state(None)
         match wanted.state:
             case None | "done":
-                yield Stretch(newer, wanted)
+                yield IndexRange(newer, wanted)
             case "failed" | "expired":
-                yield Stretch(and_(self.c.failed, newer), wanted)
+                yield IndexRange(and_(self.c.failed, newer), wanted)
             case "running":
-                yield Stretch(and_(self._is_among(self._running(connection)), newer), rest)
+                yield IndexRange(and_(self._is_among(self._running(connection)), newer), rest)
             case state if wanted.root is not None and "!" in wanted.root:
                 begun = true() if state == "pending" else ~has_begun(self.c.key)
                 own = and_(self.c.root_id == wanted.root, self.c.pending, begun, newer)
-                yield Stretch(own, replace(wanted, root=None), in_order=False)
+                yield IndexRange(own, replace(wanted, root=None), in_order=False)
             case "pending":
                 running = self._running(connection)
                 if after is None or after.key not in running:
                     yield from self._in_lanes(connection, wanted, after)
                     newer = true()
-                yield Stretch(and_(self._is_among(running), newer), rest)
+                yield IndexRange(and_(self._is_among(running), newer), rest)
             case _:
                 yield from self._in_lanes(connection, wanted, after)
 
-    def _in_lanes(self, connection: Connection, wanted: TicketFilter, after: Place | None) -> Iterator[Stretch]:
+    def _in_lanes(
+        self, connection: Connection, wanted: TicketFilter, after: IndexPosition | None
+    ) -> Iterator[IndexRange]:
         for group in self.groups(connection):
             at = group.lane, group.priority
             if wanted.lane not in (None, group.lane) or (after is not None and at < (after.lane, after.rank)):
                 continue
             behind = after if after is not None and at == (after.lane, after.rank) else None
             where = and_(self._of_group(group, wanted.state), true() if behind is None else self._behind(behind))
-            yield Stretch(where, replace(wanted, state=None, lane=None), newest_first=False)
+            yield IndexRange(where, replace(wanted, state=None, lane=None), newest_first=False)
 
-    def groups(self, connection: Connection) -> Sequence[Group]:
+    def groups(self, connection: Connection) -> Sequence[DueGroup]:
         """The lanes and priorities that something waits in, in the order in which they are walked over."""
         if self._groups is None:
             found = self.tickets.groups(connection)
             self._groups = sorted(found, key=lambda group: (group.lane, group.priority))
         return self._groups
 
-    def _of_group(self, group: Group, state: str | None) -> ColumnElement[bool]:
+    def _of_group(self, group: DueGroup, state: str | None) -> ColumnElement[bool]:
         c, moment = self.c, self.c.moment
         own = and_(c.pending, ~has_begun(c.key), c.lane == group.lane, c.priority == group.priority)
         match state:
@@ -103,7 +105,7 @@ class Stretches:
             case _:
                 return own
 
-    def _behind(self, place: Place) -> ColumnElement[bool]:
+    def _behind(self, place: IndexPosition) -> ColumnElement[bool]:
         moment, at = self.c.compared(place.moment)
         return and_(moment >= at, or_(moment > at, self.c.key > place.key))
 

@@ -36,8 +36,8 @@ from afterwork.store.lane_limits import MODES, Mode
 from afterwork.store.leases import free_slot
 from afterwork.store.locking import lockable
 from afterwork.store.texts import fitted
-from afterwork.store.tickets.columns import Columns, aware, one_more
-from afterwork.store.tickets.end_forms import AS_ASKED, Form, write_in_form
+from afterwork.store.tickets.columns import TicketColumns, aware, one_more
+from afterwork.store.tickets.end_forms import AS_ASKED, EndForm, write_in_form
 
 CLOCK_SLACK = timedelta(minutes=1)
 """How far the clocks of applications may be ahead of the server's without delaying tickets that ask for no moment."""
@@ -51,7 +51,7 @@ STILL: Sequence[Still] = ("whatever", "due", "in place")
 
 
 @dataclass(frozen=True)
-class Group:
+class DueGroup:
     """The pending tickets of one lane and priority: the first one's key, and its ExecuteEarliest, None if it waits for
     no moment."""
 
@@ -94,13 +94,13 @@ class TicketRow:
 
 
 @dataclass(frozen=True)
-class Ended:
+class EndedTicket:
     """How a ticket's row is left: `error` is None if it ended well."""
 
     row: TicketRow
     keep_minutes: int
     error: str | None
-    form: Form = AS_ASKED
+    form: EndForm = AS_ASKED
 
 
 class Tickets:
@@ -109,7 +109,7 @@ class Tickets:
     def __init__(self, contract: Contract, dialect: str) -> None:
         self.contract = contract
         self.dialect = dialect
-        self.columns = Columns(contract, contract.table, dialect)
+        self.columns = TicketColumns(contract, contract.table, dialect)
 
     # Built when first needed: whoever only looks at tickets needs none of them.
 
@@ -147,11 +147,11 @@ class Tickets:
             for still in STILL
         }
 
-    def groups(self, connection: Connection) -> list[Group]:
+    def groups(self, connection: Connection) -> list[DueGroup]:
         """Every lane and priority with pending tickets, in the order in which they run. Touches one row for each."""
         with any_text(connection):
             found = connection.execute(self._groups).all()
-        return [Group(key, lane, priority, aware(earliest)) for key, lane, priority, earliest in found]
+        return [DueGroup(key, lane, priority, aware(earliest)) for key, lane, priority, earliest in found]
 
     def claim_due(
         self,
@@ -224,13 +224,13 @@ class Tickets:
                 for row in connection.execute(found.order_by(self.columns.moment, self.columns.key), place)
             ]
 
-    def end(self, connection: Connection, ended: Sequence[Ended], now: datetime) -> None:
+    def end(self, connection: Connection, ended: Sequence[EndedTicket], now: datetime) -> None:
         """Write Done, DeleteTime, Error and Attempts. Raises `NotWritten` if a trigger has passed over that in
         silence."""
         if self._end_all(connection, ended, now, "whatever", {}) < len(ended):
             self._check_ended(connection, ended)
 
-    def _check_ended(self, connection: Connection, ended: Sequence[Ended]) -> None:
+    def _check_ended(self, connection: Connection, ended: Sequence[EndedTicket]) -> None:
         c = self.columns
         left = select(c.key).where(c.key.in_([one.row.key for one in ended]), c.pending)
         if connection.execute(left.limit(1)).first() is not None:
@@ -249,12 +249,12 @@ class Tickets:
     def _has_key(self, key: Any) -> ColumnElement[bool]:
         return self.columns.key == (cast(literal(key.raw), Text) if isinstance(key, Damaged) else key)
 
-    def end_batch(self, connection: Connection, ended: Sequence[Ended], now: datetime, lane: str | None) -> int:
+    def end_batch(self, connection: Connection, ended: Sequence[EndedTicket], now: datetime, lane: str | None) -> int:
         """Write the same of several tickets as far as they are still to run, in the same place of the lane, if they
         were claimed in the order of one. Returns how many that are."""
         if lane is None:
             return self._end_all(connection, ended, now, "due", {})
-        priorities: dict[int, list[Ended]] = {}
+        priorities: dict[int, list[EndedTicket]] = {}
         for one in ended:
             priorities.setdefault(one.row.priority, []).append(one)
         return sum(
@@ -281,7 +281,12 @@ class Tickets:
         return sum(places[key] == (lane, priority) for key, lane, priority in rows)
 
     def _end_all(
-        self, connection: Connection, ended: Sequence[Ended], now: datetime, still: Still, place: Mapping[str, object]
+        self,
+        connection: Connection,
+        ended: Sequence[EndedTicket],
+        now: datetime,
+        still: Still,
+        place: Mapping[str, object],
     ) -> int:
         count = 0
         alike: dict[tuple[int, str | None], list[Any]] = {}
@@ -395,7 +400,7 @@ class Tickets:
             c.odd_earliest,
         )
 
-    def _waiting(self, c: Columns) -> ColumnElement[bool]:
+    def _waiting(self, c: TicketColumns) -> ColumnElement[bool]:
         """Return the condition of tickets that wait for a run."""
         return c.pending & ~has_begun(c.key)
 
@@ -418,7 +423,7 @@ class Tickets:
         return statement.where(exists(select(held.c.name))).with_for_update(of=self.contract.table, skip_locked=True)
 
     def _first_priority(self) -> ColumnElement[int]:
-        first = Columns(self.contract, self.contract.table.alias("first"), self.dialect)
+        first = TicketColumns(self.contract, self.contract.table.alias("first"), self.dialect)
         return (
             select(first.priority)
             .where(self._waiting(first), first.lane == bindparam("lane"))
@@ -451,7 +456,7 @@ class Tickets:
         table = self.contract.table
 
         waiting = self._waiting
-        first = Columns(self.contract, table.alias("first"), self.dialect)
+        first = TicketColumns(self.contract, table.alias("first"), self.dialect)
         head = (
             select(
                 first.key.label("key"),
@@ -465,7 +470,7 @@ class Tickets:
             .subquery()
         )
         group = select(head).cte("ticket_group", recursive=True)
-        same = Columns(self.contract, table.alias("same"), self.dialect)
+        same = TicketColumns(self.contract, table.alias("same"), self.dialect)
         in_same_lane = (
             select(same.key)
             .where(waiting(same), same.lane == group.c.lane, same.priority > group.c.priority)
@@ -473,7 +478,7 @@ class Tickets:
             .limit(1)
             .scalar_subquery()
         )
-        other = Columns(self.contract, table.alias("other"), self.dialect)
+        other = TicketColumns(self.contract, table.alias("other"), self.dialect)
         in_next_lane = (
             select(other.key)
             .where(waiting(other), other.lane > group.c.lane)
@@ -481,7 +486,7 @@ class Tickets:
             .limit(1)
             .scalar_subquery()
         )
-        found = Columns(self.contract, table.alias("found"), self.dialect)
+        found = TicketColumns(self.contract, table.alias("found"), self.dialect)
         next_key = func.coalesce(in_same_lane, in_next_lane)
         step = select(found.key, found.lane, found.priority, found.earliest_read).select_from(
             group.join(found.source, found.key == next_key)
@@ -496,7 +501,7 @@ class TicketsBut(Tickets):
         super().__init__(contract, dialect)
         self._works, self._keys = sorted(works), keys
 
-    def _waiting(self, c: Columns) -> ColumnElement[bool]:
+    def _waiting(self, c: TicketColumns) -> ColumnElement[bool]:
         waiting = super()._waiting(c)
         if self._works:
             waiting &= c.work.is_(None) | c.work.not_in(self._works)

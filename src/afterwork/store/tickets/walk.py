@@ -25,11 +25,11 @@ from afterwork.model.lenient_types import any_text
 from afterwork.model.unique import has_begun
 from afterwork.store import progress
 from afterwork.store.bounded_count import Count
-from afterwork.store.progress import Said
-from afterwork.store.tickets.columns import Columns, aware
+from afterwork.store.progress import ReportedProgress
+from afterwork.store.tickets.columns import TicketColumns, aware
 from afterwork.store.tickets.conditions import meets
 from afterwork.store.tickets.filter import ALL, TicketFilter, check_text
-from afterwork.store.tickets.index_ranges import Place, Stretch, Stretches
+from afterwork.store.tickets.index_ranges import IndexPosition, IndexRange, IndexRanges
 from afterwork.store.tickets.statements import Tickets
 
 LOOKED_AT = 10_000
@@ -37,27 +37,27 @@ LOOKED_AT = 10_000
 
 
 @dataclass(frozen=True)
-class Found:
+class WalkResult:
     """Some tickets of a walk. `last` is the place from which it goes on, None at its end. `looked_at` is set if so many
     rows were looked at without finding as many as were asked for."""
 
     rows: Sequence[Row[Any]]
-    last: Place | None = None
+    last: IndexPosition | None = None
     looked_at: int | None = None
 
 
-class Walk:
+class TicketWalk:
     """Walks over tickets as they are at one moment, `now`. In a database without Afterwork's own tables no run can be
     seen, and there is no index but that of the key: see `KeyWalk`."""
 
     def __init__(self, tickets: Tickets, now: datetime) -> None:
         self.tickets = tickets
-        self.c: Columns = tickets.columns
+        self.c: TicketColumns = tickets.columns
         self.now = now
         self._now = tickets.moment(now)
-        self._by_index = Stretches(tickets, now)
+        self._by_index = IndexRanges(tickets, now)
 
-    def page(self, connection: Connection, wanted: TicketFilter, after: Place | None, most: int) -> Found:
+    def page(self, connection: Connection, wanted: TicketFilter, after: IndexPosition | None, most: int) -> WalkResult:
         """The next tickets that meet a filter, at most so many. Pending ones come in the order in which they run, all
         others newest first."""
         rows: list[Row[Any]] = []
@@ -65,10 +65,10 @@ class Walk:
             found = self._some(connection, stretch, most - len(rows))
             rows += found.rows
             if found.looked_at is not None:
-                return Found(rows, found.last, found.looked_at)
+                return WalkResult(rows, found.last, found.looked_at)
             if found.last is not None:
-                return Found(rows, Place.of(rows[-1]))
-        return Found(rows)
+                return WalkResult(rows, IndexPosition.of(rows[-1]))
+        return WalkResult(rows)
 
     def all(self, connection: Connection, wanted: TicketFilter, at_once: int) -> Iterator[Sequence[Row[Any]]]:
         """All tickets that meet a filter, some at a time. Between two of them, the transaction may end."""
@@ -83,10 +83,10 @@ class Walk:
         with any_text(connection):
             return list(connection.execute(self._shown(self._columns().where(self.c.key.in_(keys)).subquery())))
 
-    def place(self, connection: Connection, key: str) -> Place:
+    def place(self, connection: Connection, key: str) -> IndexPosition:
         """The place of a ticket. Raises `BadRequest` if there is none."""
         for row in self.rows(connection, [self.key(key)]):
-            return Place.of(row)
+            return IndexPosition.of(row)
         raise BadRequest(f"The ticket {shown(key)}, behind which the list goes on, is gone. Begin at the first page.")
 
     def key(self, text: str) -> Any:
@@ -103,7 +103,7 @@ class Walk:
             return None
         return aware(connection.execute(select(self.c.not_after).where(self.c.key == self.key(key))).scalar())
 
-    def said(self, connection: Connection, tickets: Collection[str]) -> dict[str, Said]:
+    def said(self, connection: Connection, tickets: Collection[str]) -> dict[str, ReportedProgress]:
         """How far the runs of these say to be, by the keys of their tickets as texts."""
         return progress.of_tickets(connection, tickets)
 
@@ -112,7 +112,7 @@ class Walk:
         total = Count(0)
         if wanted == TicketFilter(state="done"):
             # By the index for receipts: among the newest tickets there may be none.
-            return self._count(connection, Stretch(self.c.delete_time.is_not(None), wanted))
+            return self._count(connection, IndexRange(self.c.delete_time.is_not(None), wanted))
         for stretch in self._stretches(connection, wanted, None):
             total += self._count(connection, stretch)
             if total.or_more:
@@ -128,17 +128,19 @@ class Walk:
         found = [self._some(connection, stretch, 1).rows for stretch in self._stretches(connection, wanted, None)]
         return [row for rows in found for row in rows]
 
-    def ahead(self, connection: Connection, place: Place) -> Count:
+    def ahead(self, connection: Connection, place: IndexPosition) -> Count:
         """How many pending tickets of its lane come before the one at a place."""
         c = self.c
         moment, at = c.compared(place.moment)
         lane = and_(c.pending, c.lane == place.lane)
         sooner = or_(moment < at, and_(moment == at, c.key < place.key))
         counted = (and_(lane, c.priority < place.rank), and_(lane, c.priority == place.rank, sooner))
-        first, second = (self._count(connection, Stretch(where, ALL)) for where in counted)
+        first, second = (self._count(connection, IndexRange(where, ALL)) for where in counted)
         return first + second
 
-    def _stretches(self, connection: Connection, wanted: TicketFilter, after: Place | None) -> Iterator[Stretch]:
+    def _stretches(
+        self, connection: Connection, wanted: TicketFilter, after: IndexPosition | None
+    ) -> Iterator[IndexRange]:
         return self._by_index.of(connection, wanted, after)
 
     def _columns(self) -> Select[Any]:
@@ -154,13 +156,13 @@ class Walk:
     def _shown(self, window: Subquery) -> Select[Any]:
         return select(window, has_begun(window.c.key).label("has_begun"))
 
-    def _window(self, stretch: Stretch, most: int) -> Select[Any]:
+    def _window(self, stretch: IndexRange, most: int) -> Select[Any]:
         found = self._columns().where(stretch.where).limit(most)
         if not stretch.in_order:
             return found
         return found.order_by(self.c.key.desc()) if stretch.newest_first else found.order_by(self.c.moment, self.c.key)
 
-    def _some(self, connection: Connection, stretch: Stretch, most: int) -> Found:
+    def _some(self, connection: Connection, stretch: IndexRange, most: int) -> WalkResult:
         """The first tickets of a stretch."""
         at_most = most + 1 if stretch.rest.is_all and stretch.in_order else LOOKED_AT
         window = self._window(stretch, at_most).subquery("looked_at")
@@ -169,32 +171,34 @@ class Walk:
         with any_text(connection):
             rows = list(connection.execute(found))
         if len(rows) > most:
-            return Found(rows[:most], Place.of(rows[most - 1]))
+            return WalkResult(rows[:most], IndexPosition.of(rows[most - 1]))
         if at_most < LOOKED_AT:
-            return Found(rows)
+            return WalkResult(rows)
         return self._end_of_look(connection, stretch, rows)
 
-    def _end_of_look(self, connection: Connection, stretch: Stretch, rows: Sequence[Row[Any]]) -> Found:
+    def _end_of_look(self, connection: Connection, stretch: IndexRange, rows: Sequence[Row[Any]]) -> WalkResult:
         with any_text(connection):
             end = connection.execute(self._window(stretch, 1).offset(LOOKED_AT - 1)).one_or_none()
         if end is None:
-            return Found(rows)
-        return Found(rows, Place.of(end) if stretch.in_order else None, LOOKED_AT)
+            return WalkResult(rows)
+        return WalkResult(rows, IndexPosition.of(end) if stretch.in_order else None, LOOKED_AT)
 
-    def _count(self, connection: Connection, stretch: Stretch) -> Count:
+    def _count(self, connection: Connection, stretch: IndexRange) -> Count:
         window = self._columns().where(stretch.where).limit(LOOKED_AT + 1).subquery("looked_at")
         met = func.count().filter(meets(window.c, stretch.rest, self._now))
         total, number = connection.execute(select(func.count(), met).select_from(window)).one()
         return Count(min(number, LOOKED_AT), total > LOOKED_AT)
 
 
-class KeyWalk(Walk):
+class TicketKeyWalk(TicketWalk):
     """The same without Afterwork's own tables."""
 
-    def _stretches(self, connection: Connection, wanted: TicketFilter, after: Place | None) -> Iterator[Stretch]:
-        yield Stretch(true() if after is None else self.c.key < after.key, wanted)
+    def _stretches(
+        self, connection: Connection, wanted: TicketFilter, after: IndexPosition | None
+    ) -> Iterator[IndexRange]:
+        yield IndexRange(true() if after is None else self.c.key < after.key, wanted)
 
-    def said(self, connection: Connection, tickets: Collection[str]) -> dict[str, Said]:
+    def said(self, connection: Connection, tickets: Collection[str]) -> dict[str, ReportedProgress]:
         return {}
 
     def _shown(self, window: Subquery) -> Select[Any]:

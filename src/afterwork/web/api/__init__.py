@@ -7,7 +7,7 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 import afterwork
 from afterwork.errors import AfterworkError, BadRequest, MalformedExternalId, NotThere
 from afterwork.web.api import caches, lanes, machines, model, status, tickets, timers
-from afterwork.web.api.asking import Problem
+from afterwork.web.api.asking import ApiProblem
 from afterwork.web.routes import plainly
 from afterwork.web.site import Site
 
@@ -30,7 +30,7 @@ def api(site: Site) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,  # what programs made of the document call it
-        responses={code: {"model": Problem, "description": why} for code, why in PROBLEMS.items()},
+        responses={code: {"model": ApiProblem, "description": why} for code, why in PROBLEMS.items()},
     )
     made.add_exception_handler(AfterworkError, _problem)
     made.add_exception_handler(SQLAlchemyError, _no_database)

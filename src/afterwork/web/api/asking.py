@@ -10,7 +10,7 @@ from afterwork.store.tickets.filter import Wanted
 from afterwork.web.gate import identity_of
 
 
-class Problem(BaseModel):
+class ApiProblem(BaseModel):
     """Why a request could not be answered."""
 
     detail: str

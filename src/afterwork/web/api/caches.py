@@ -6,8 +6,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from afterwork.derived.explain.explainer import Explanation, Reader, State
-from afterwork.insight import CacheLine, CacheSummary, Page
-from afterwork.insight.dependencies import Neighbourhood
+from afterwork.insight import CacheLine, CacheSummary, ListPage
+from afterwork.insight.dependencies import Dependencies
 from afterwork.web.api.asking import Who
 from afterwork.web.site import Site
 
@@ -29,7 +29,7 @@ def router(site: Site) -> APIRouter:
         return site.insight.caches()
 
     @made.get("/caches/{name}")
-    def caches_of(name: str, state: State | None = None, after: str | None = None) -> Page[CacheLine]:
+    def caches_of(name: str, state: State | None = None, after: str | None = None) -> ListPage[CacheLine]:
         """A page of the objects of one cache. `after` is the `next` of the page before."""
         return site.insight.caches_of(site.insight.cache(name).name, state, after)
 
@@ -39,7 +39,7 @@ def router(site: Site) -> APIRouter:
         return site.insight.explain(root, cache)
 
     @made.get("/around")
-    def around(root: str, cache: str) -> Neighbourhood:
+    def around(root: str, cache: str) -> Dependencies:
         """What one cache of one object has read, and who reads it."""
         return site.insight.around(root, cache)
 

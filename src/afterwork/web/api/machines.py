@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 
-from afterwork.insight import MachineView, Page
+from afterwork.insight import ListPage, MachineView
 from afterwork.insight.machine_history import ObjectInMachine
-from afterwork.insight.object_states import Standing
+from afterwork.insight.object_states import StateCounts
 from afterwork.web.site import Site
 
 
@@ -20,7 +20,7 @@ def router(site: Site) -> APIRouter:
         return site.insight.machines()
 
     @made.get("/machines/{name}/objects")
-    def objects_in(name: str, state: str | None = None, after: str | None = None) -> Page[Standing]:
+    def objects_in(name: str, state: str | None = None, after: str | None = None) -> ListPage[StateCounts]:
         """A page of the objects in a state; without one, of those that have not begun."""
         return site.insight.objects_in(name, state, after)
 

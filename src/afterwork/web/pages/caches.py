@@ -11,18 +11,18 @@ from afterwork.derived.explain.explainer import State
 from afterwork.errors import BadRequest, shown
 from afterwork.pictures.dependency_diagram import Hrefs, picture
 from afterwork.web.links import NOTHING, href, opened
-from afterwork.web.page import Act, Asked, Page, Shown
+from afterwork.web.page import Asked, Page, PageAct, PageContent
 from afterwork.web.site import Site
 
 STATES: tuple[State, ...] = get_args(State)
 
 
-def show_all(site: Site, request: Request) -> Shown:
+def show_all(site: Site, request: Request) -> PageContent:
     """Each cache over all objects."""
-    return Shown("caches.html", {"caches": site.insight.caches()})
+    return PageContent("caches.html", {"caches": site.insight.caches()})
 
 
-def show_list(site: Site, request: Request) -> Shown:
+def show_list(site: Site, request: Request) -> PageContent:
     """The objects of one cache, all or those in one state."""
     name, after = request.path_params["name"], request.query_params.get("after")
     state = state_of(request.query_params.get("state"))
@@ -31,10 +31,10 @@ def show_list(site: Site, request: Request) -> Shown:
     counts = {"fresh": found.fresh, "stale": found.stale, "running": found.running, "failed": found.failed}
     listed = insight.caches_of(name, state, after)
     given = {"cache": found, "state": state, "states": STATES, "counts": counts, "listed": listed, "after": after}
-    return Shown("cache_list.html", given)
+    return PageContent("cache_list.html", given)
 
 
-def show_one(site: Site, request: Request) -> Shown:
+def show_one(site: Site, request: Request) -> PageContent:
     """One cache of one object."""
     name, root = request.path_params["name"], request.path_params["root"]
     insight = site.insight
@@ -50,15 +50,15 @@ def show_one(site: Site, request: Request) -> Shown:
         "runs": insight.runs(work=why.name, root=root, most=5),
         "twin": f"{shlex.quote(root)} {name.rpartition('.')[2]}",
     }
-    return Shown("cache.html", given)
+    return PageContent("cache.html", given)
 
 
-def show_impact(site: Site, request: Request) -> Shown:
+def show_impact(site: Site, request: Request) -> PageContent:
     """Who becomes stale if a member changes."""
     root, member = request.query_params.get("root", "").strip(), request.query_params.get("member", "").strip()
     readers = site.insight.impact(root, member) if root and member else ()
     twin = f"impact {shlex.quote(root)} {shlex.quote(member)}" if root and member else ""
-    return Shown("impact.html", {"root": root, "member": member, "readers": readers, "twin": twin})
+    return PageContent("impact.html", {"root": root, "member": member, "readers": readers, "twin": twin})
 
 
 def recompute(site: Site, asked: Asked) -> str:
@@ -88,4 +88,4 @@ PAGES = (
     Page("/caches/{name}/{root:path}", show_one),
     Page("/impact", show_impact),
 )
-ACTS = (Act("/recompute", recompute),)
+ACTS = (PageAct("/recompute", recompute),)

@@ -2,14 +2,14 @@
 
 from starlette.requests import Request
 
-from afterwork.web.page import Act, Asked, Page, Shown
+from afterwork.web.page import Asked, Page, PageAct, PageContent
 from afterwork.web.site import Site
 
 
-def show(site: Site, request: Request) -> Shown:
+def show(site: Site, request: Request) -> PageContent:
     """All lanes, all servers, what runs outside of transactions, and what runs once per database."""
     insight = site.insight
-    return Shown("lanes.html", {"found": insight.at_work(), "once": insight.once()})
+    return PageContent("lanes.html", {"found": insight.at_work(), "once": insight.once()})
 
 
 def _pause(site: Site, asked: Asked) -> str:
@@ -38,8 +38,8 @@ def _retry_once(site: Site, asked: Asked) -> str:
 
 PAGES = (Page("/lanes", show),)
 ACTS = (
-    Act("/lanes/{name:path}/pause", _pause),
-    Act("/lanes/{name:path}/resume", _resume),
-    Act("/servers/{server}/drain", _drain),
-    Act("/once/retry", _retry_once),
+    PageAct("/lanes/{name:path}/pause", _pause),
+    PageAct("/lanes/{name:path}/resume", _resume),
+    PageAct("/servers/{server}/drain", _drain),
+    PageAct("/once/retry", _retry_once),
 )

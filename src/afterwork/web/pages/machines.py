@@ -7,21 +7,21 @@ from starlette.requests import Request
 
 from afterwork.insight import MachineView
 from afterwork.web.links import href
-from afterwork.web.page import Page, Shown
+from afterwork.web.page import Page, PageContent
 from afterwork.web.site import Site
 
 NOT_BEGUN = "(not begun)"
 
 
-def show_all(site: Site, request: Request) -> Shown:
+def show_all(site: Site, request: Request) -> PageContent:
     """Each machine, with its diagram."""
     insight = site.insight
     machines = insight.machines()
     diagrams = {one.name: _diagram(site, request, one) for one in machines}
-    return Shown("machines.html", {"machines": machines, "diagrams": diagrams})
+    return PageContent("machines.html", {"machines": machines, "diagrams": diagrams})
 
 
-def show_one(site: Site, request: Request) -> Shown:
+def show_one(site: Site, request: Request) -> PageContent:
     """One machine, and the objects in one of its states, if one is picked."""
     insight, name = site.insight, request.path_params["name"]
     found = insight.machine(name)
@@ -31,16 +31,16 @@ def show_one(site: Site, request: Request) -> Shown:
     listed = None if picked is None else insight.objects_in(name, state, after)
     diagram = _diagram(site, request, found)
     given = {"machine": found, "diagram": diagram, "picked": picked, "listed": listed, "after": after}
-    return Shown("machine.html", {**given, "not_begun": NOT_BEGUN})
+    return PageContent("machine.html", {**given, "not_begun": NOT_BEGUN})
 
 
-def show_object(site: Site, request: Request) -> Shown:
+def show_object(site: Site, request: Request) -> PageContent:
     """One object: its moves, and what would move it next."""
     name, root = request.path_params["name"], request.path_params["root"]
     after = request.query_params.get("after")
     found = site.insight.object_in_machine(root, name.rpartition(".")[2], after)
     given = {"name": name, "found": found, "after": after, "twin": f"{shlex.quote(root)} {found.machine}"}
-    return Shown("machine_object.html", given)
+    return PageContent("machine_object.html", given)
 
 
 def _diagram(site: Site, request: Request, view: MachineView) -> Markup:

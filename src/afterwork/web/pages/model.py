@@ -6,11 +6,11 @@ from starlette.requests import Request
 from afterwork.insight.model import ModelView
 from afterwork.pictures.class_diagram import picture
 from afterwork.web.links import href
-from afterwork.web.page import Page, Shown
+from afterwork.web.page import Page, PageContent
 from afterwork.web.site import Site
 
 
-def show(site: Site, request: Request) -> Shown:
+def show(site: Site, request: Request) -> PageContent:
     """Classes as a diagram, and all that is declared as a list, which can be searched."""
     found, words = site.insight.model, request.query_params.get("search", "").strip()
     base = href(request, "model")
@@ -23,7 +23,7 @@ def show(site: Site, request: Request) -> Shown:
         "view_models": [one for one in found.view_models if _has(one, words)],
         "ends": _ends(found),
     }
-    return Shown("model.html", given)
+    return PageContent("model.html", given)
 
 
 def _has(declared: object, words: str) -> bool:

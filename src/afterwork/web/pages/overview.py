@@ -6,21 +6,21 @@ from typing import get_args
 from markupsafe import Markup
 from starlette.requests import Request
 
-from afterwork.events import TriggerKind
+from afterwork.events import SourceKind
 from afterwork.insight import MinuteSums
 from afterwork.pictures.charts import Bar, bars
-from afterwork.web.page import Page, Shown
+from afterwork.web.page import Page, PageContent
 from afterwork.web.site import Site
 
-KINDS: Sequence[TriggerKind] = get_args(TriggerKind)
+KINDS: Sequence[SourceKind] = get_args(SourceKind)
 
 
-def show(site: Site, request: Request) -> Shown:
+def show(site: Site, request: Request) -> PageContent:
     """A few numbers, the last hour, and what needs attention."""
     found = site.insight.overview()
     done = sum(sum(one.done.values()) for one in found.minutes)
     given = {"found": found, "done": done, "chart": _chart(found.minutes, done, found.failed), "kinds": KINDS}
-    return Shown("overview.html", given)
+    return PageContent("overview.html", given)
 
 
 def _chart(minutes: Sequence[MinuteSums], done: int, failed: int) -> Markup:

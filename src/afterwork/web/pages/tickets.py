@@ -8,7 +8,7 @@ from afterwork.control import told
 from afterwork.errors import BadRequest, shown
 from afterwork.insight import TicketFilter
 from afterwork.store.tickets.filter import QUALIFIERS, WANTED, Wanted
-from afterwork.web.page import Act, Asked, Page, Shown
+from afterwork.web.page import Asked, Page, PageAct, PageContent
 from afterwork.web.site import Site
 
 ON_A_PAGE = 50
@@ -28,7 +28,7 @@ def _state(text: str) -> Wanted | None:
     return None
 
 
-def show(site: Site, request: Request) -> Shown:
+def show(site: Site, request: Request) -> PageContent:
     """A page of tickets that meet a filter."""
     query = request.query_params
     parts = {name: query.get(name, "") for name in QUALIFIERS}
@@ -37,7 +37,7 @@ def show(site: Site, request: Request) -> Shown:
     insight = site.insight
     page, counts = insight.tickets(wanted, ON_A_PAGE, after), insight.ticket_counts(wanted)
     given = {"page": page, "counts": counts, "wanted": wanted, "search": str(wanted), "is_first": after is None}
-    return Shown("tickets.html", {**given, "options": options_of(wanted)})
+    return PageContent("tickets.html", {**given, "options": options_of(wanted)})
 
 
 def options_of(wanted: TicketFilter) -> str:
@@ -46,9 +46,9 @@ def options_of(wanted: TicketFilter) -> str:
     return state + (f" --search {quote(str(wanted))}" if str(wanted) else "")
 
 
-def show_one(site: Site, request: Request) -> Shown:
+def show_one(site: Site, request: Request) -> PageContent:
     """One ticket."""
-    return Shown("ticket.html", {"found": site.insight.ticket(request.path_params["key"])})
+    return PageContent("ticket.html", {"found": site.insight.ticket(request.path_params["key"])})
 
 
 def _retry(site: Site, asked: Asked) -> str:
@@ -74,4 +74,4 @@ def _selected(asked: Asked) -> TicketFilter | list[str]:
 
 
 PAGES = (Page("/tickets", show), Page("/tickets/{key}", show_one))
-ACTS = (Act("/tickets/retry", _retry), Act("/tickets/run", _run), Act("/tickets/cancel", _cancel))
+ACTS = (PageAct("/tickets/retry", _retry), PageAct("/tickets/run", _run), PageAct("/tickets/cancel", _cancel))

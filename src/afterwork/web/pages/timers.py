@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from afterwork.insight.history import Minute
 from afterwork.pictures.charts import Bar, bars
-from afterwork.web.page import Act, Asked, Page, Shown
+from afterwork.web.page import Asked, Page, PageAct, PageContent
 from afterwork.web.render import seconds
 from afterwork.web.site import Site
 
@@ -18,12 +18,12 @@ HITS = 500
 """Objects that a dry run names at most."""
 
 
-def show(site: Site, request: Request) -> Shown:
+def show(site: Site, request: Request) -> PageContent:
     """All timers."""
-    return Shown("timers.html", {"timers": site.insight.timers()})
+    return PageContent("timers.html", {"timers": site.insight.timers()})
 
 
-def show_one(site: Site, request: Request) -> Shown:
+def show_one(site: Site, request: Request) -> PageContent:
     """One timer. With `?dry=1`, also which objects a round would hit now."""
     found = site.insight.timer(request.path_params["name"])
     dry = None
@@ -31,7 +31,7 @@ def show_one(site: Site, request: Request) -> Shown:
         dry = site.control.dry_run(found.timer.name)
     past = found.past[-ROUNDS:]
     given = {"found": found, "hits": chart_of_hits(past), "took": chart_of_seconds(past), "has_past": bool(past)}
-    return Shown("timer.html", {**given, "dry": dry, "most_named": HITS})
+    return PageContent("timer.html", {**given, "dry": dry, "most_named": HITS})
 
 
 def chart_of_hits(past: Sequence[Minute]) -> Markup:
@@ -86,8 +86,8 @@ def _resume(site: Site, asked: Asked) -> str:
 
 PAGES = (Page("/timers", show), Page("/timers/{name}", show_one))
 ACTS = (
-    Act("/timers/{name}/run", _run),
-    Act("/timers/{name}/cancel", _cancel),
-    Act("/timers/{name}/pause", _pause),
-    Act("/timers/{name}/resume", _resume),
+    PageAct("/timers/{name}/run", _run),
+    PageAct("/timers/{name}/cancel", _cancel),
+    PageAct("/timers/{name}/pause", _pause),
+    PageAct("/timers/{name}/resume", _resume),
 )

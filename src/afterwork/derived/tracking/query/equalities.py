@@ -36,8 +36,16 @@ from sqlalchemy.types import (
 )
 
 from afterwork.derived.tracking.query.clauses import selected, table, unlabelled
-from afterwork.derived.tracking.query.flat_query import Constant, Equality, Given, Link, Place, Source, column_of
-from afterwork.derived.tracking.query.scope import Inner, Scope
+from afterwork.derived.tracking.query.flat_query import (
+    ColumnSource,
+    ConstantSource,
+    Equality,
+    ParameterSource,
+    TableRef,
+    ValueSource,
+    column_of,
+)
+from afterwork.derived.tracking.query.scope import Inner, SelectScope
 
 EQUAL = {operators.eq, operators.is_, operators.is_not_distinct_from}
 """What demands that two values are equal. To all but the first, two nulls are."""
@@ -52,21 +60,21 @@ class Meaning:
 
     parameters: Set[BindParameter[Any]]
 
-    def equalities(self, scope: Scope, condition: Any) -> Iterator[Equality]:
+    def equalities(self, scope: SelectScope, condition: Any) -> Iterator[Equality]:
         """The columns that must equal something for a condition to be true, as far as that is exact."""
         if isinstance(condition, AsBoolean):
             wanted = condition.operator is operators.is_true
-            yield from self._equal(scope, condition.element, Constant(wanted))
+            yield from self._equal(scope, condition.element, ConstantSource(wanted))
         elif isinstance(condition, ColumnClause):
-            yield from self._equal(scope, condition, Constant(True))
+            yield from self._equal(scope, condition, ConstantSource(True))
         elif isinstance(condition, BinaryExpression) and not condition.modifiers.get("escape"):
             yield from self._equal_sides(scope, condition)
 
-    def _equal_sides(self, scope: Scope, condition: BinaryExpression[Any]) -> Iterator[Equality]:
+    def _equal_sides(self, scope: SelectScope, condition: BinaryExpression[Any]) -> Iterator[Equality]:
         left, right = condition.left, condition.right
         if condition.operator is operators.in_op:
             if isinstance(right, BindParameter) and right.expanding:
-                yield from self._equal(scope, left, Given(self._original(right), many=True), right.type)
+                yield from self._equal(scope, left, ParameterSource(self._original(right), many=True), right.type)
         elif condition.operator in EQUAL:
             ends = single(scope, left), single(scope, right)
             if ends[0] is not None and ends[1] is not None:
@@ -74,26 +82,28 @@ class Meaning:
             for one, other in ((left, right), (right, left)):
                 match other:
                     case Null() if condition.operator is not operators.eq:
-                        yield from self._equal(scope, one, Constant(None))
+                        yield from self._equal(scope, one, ConstantSource(None))
                     case True_() | False_():
-                        yield from self._equal(scope, one, Constant(isinstance(other, True_)))
+                        yield from self._equal(scope, one, ConstantSource(isinstance(other, True_)))
                     case BindParameter():
-                        yield from self._equal(scope, one, Given(self._original(other), many=False), other.type)
+                        yield from self._equal(
+                            scope, one, ParameterSource(self._original(other), many=False), other.type
+                        )
 
     def _equal(
-        self, scope: Scope, expression: Any, source: Source, kind: TypeEngine[Any] | None = None
+        self, scope: SelectScope, expression: Any, source: ValueSource, kind: TypeEngine[Any] | None = None
     ) -> Iterator[Equality]:
         found = single(scope, expression)
-        if found is None or not found[0].watch.is_asked(found[1]):
+        if found is None or not found[0].table.is_asked(found[1]):
             return
         place, name = found
         wanted = column_of(place, name).type
-        if isinstance(source, Constant) and source.value is not None and not isinstance(wanted, Boolean):
+        if isinstance(source, ConstantSource) and source.value is not None and not isinstance(wanted, Boolean):
             return
         if kind is None or _is_same_kind(wanted, kind):
             yield Equality(place, name, source)
 
-    def translated(self, scope: Scope, condition: Any) -> ColumnElement[bool] | None:
+    def translated(self, scope: SelectScope, condition: Any) -> ColumnElement[bool] | None:
         """A condition in terms of the aliases of its places; None if there are others in it than that."""
         if any(isinstance(element, SelectBase) for element in visitors.iterate(condition)):
             return None
@@ -121,14 +131,14 @@ class Meaning:
         return next((one for one in copies if one in self.parameters), parameter)
 
 
-def single(scope: Scope, expression: Any) -> tuple[Place, str] | None:
+def single(scope: SelectScope, expression: Any) -> tuple[TableRef, str] | None:
     """The one column that an expression is, also if it has passed through subqueries."""
     while isinstance(expression, Grouping):
         expression = expression.element
     if not isinstance(expression, ColumnClause) or expression.table is None:
         return None
     origin = scope.origin(table(expression))
-    if isinstance(origin, Place):
+    if isinstance(origin, TableRef):
         return origin, expression.name
     if isinstance(origin, Inner) and origin.scope is not None:
         behind = selected(expression)
@@ -136,13 +146,13 @@ def single(scope: Scope, expression: Any) -> tuple[Place, str] | None:
     return None
 
 
-def links(one: tuple[Place, str], other: tuple[Place, str], *, nulls: bool = False) -> Iterator[Equality]:
+def links(one: tuple[TableRef, str], other: tuple[TableRef, str], *, nulls: bool = False) -> Iterator[Equality]:
     """Both directions of an equality of two columns. `nulls` says that null meets null."""
     if not _is_same_kind(column_of(*one).type, column_of(*other).type):
         return
     for (place, name), source in ((one, other), (other, one)):
-        if place is not source[0] and place.watch.is_linked(name, source[0].watch, source[1]):
-            yield Equality(place, name, Link(*source, nulls))
+        if place is not source[0] and place.table.is_linked(name, source[0].table, source[1]):
+            yield Equality(place, name, ColumnSource(*source, nulls))
 
 
 def _is_same_kind(one: TypeEngine[Any], other: TypeEngine[Any]) -> bool:

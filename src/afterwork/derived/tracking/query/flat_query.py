@@ -11,32 +11,32 @@ from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, FromClause
 
-from afterwork.store.journal.tracked_table import Watch
+from afterwork.store.journal.tracked_table import TrackedTable
 
-Nest = tuple[int, ...]
+SubqueryPath = tuple[int, ...]
 
 
 @dataclass(eq=False)
-class Place:
+class TableRef:
     """One place in a statement where it reads a watched table, there under an alias of its own. `deciding` are the
     columns by which it chooses, orders or groups, `valued` those of which only the values count."""
 
-    watch: Watch
-    nest: Nest
+    table: TrackedTable
+    subquery_path: SubqueryPath
     alias: FromClause
     deciding: set[str] = field(default_factory=set)
     valued: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
-class Constant:
+class ConstantSource:
     """A value that stands in the statement itself."""
 
     value: object
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
+class ParameterSource:
     """A value that comes with the statement; one of several values if it is `many`."""
 
     parameter: BindParameter[Any]
@@ -44,24 +44,24 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Link:
+class ColumnSource:
     """A value in another table. `nulls` says that null meets null."""
 
-    place: Place
+    table_ref: TableRef
     name: str
     nulls: bool = False
 
 
-Source = Constant | Given | Link
+ValueSource = ConstantSource | ParameterSource | ColumnSource
 
 
 @dataclass(frozen=True)
 class Equality:
     """A column must have the value that a source has."""
 
-    place: Place
+    table_ref: TableRef
     name: str
-    source: Source
+    source: ValueSource
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,17 +69,17 @@ class Condition:
     """One of the conditions that must all be true in a nest. `clause` is the condition in terms of the aliases of its
     places, None where that can't be said; `equalities` is what it demands if it is nothing but an equality."""
 
-    nest: Nest
+    subquery_path: SubqueryPath
     clause: ColumnElement[bool] | None
-    places: frozenset[Place]
+    table_refs: frozenset[TableRef]
     equalities: tuple[Equality, ...] = ()
 
 
 @dataclass(frozen=True)
-class Parts:
+class FlatQuery:
     """The places of a statement, and the conditions between them."""
 
-    places: list[Place] = field(default_factory=list)
+    table_refs: list[TableRef] = field(default_factory=list)
     conditions: list[Condition] = field(default_factory=list)
 
 
@@ -87,6 +87,6 @@ class Unclear(Exception):
     """The statement can't be taken apart: all that is in its tables counts as read."""
 
 
-def column_of(place: Place, name: str) -> ColumnElement[Any]:
+def column_of(place: TableRef, name: str) -> ColumnElement[Any]:
     """A column of a place, by the name that the database has for it."""
     return next(column for column in place.alias.c if column.name == name)

@@ -37,22 +37,22 @@ from afterwork.derived.tracking.query.clauses import (
     unlabelled,
 )
 from afterwork.derived.tracking.query.equalities import Meaning, links, single
-from afterwork.derived.tracking.query.flat_query import Condition, Nest, Parts, Place, Unclear, column_of
+from afterwork.derived.tracking.query.flat_query import Condition, FlatQuery, SubqueryPath, TableRef, Unclear, column_of
 from afterwork.derived.tracking.query.refused import refuse
-from afterwork.derived.tracking.query.scope import Inner, Origin, Scope, entities_by_key, resolved, selects_of
+from afterwork.derived.tracking.query.scope import Inner, Origin, SelectScope, entities_by_key, resolved, selects_of
 from afterwork.errors import NotWatched
-from afterwork.store.journal.tracked_table import Watches
+from afterwork.store.journal.tracked_table import TrackedTables
 from afterwork.store.tables import metadata as own_tables
 
 
 def take_apart(
     statement: Any,
-    watches: Watches,
+    watches: TrackedTables,
     dialect: Dialect,
     *,
     entities: bool = True,
     parameters: Iterable[BindParameter[Any]] = (),
-) -> Parts:
+) -> FlatQuery:
     """The parts of a statement. With `entities`, classes that it selects are read as objects. `parameters` are those of
     the statement: the parts refer to them, not to copies.
 
@@ -63,8 +63,8 @@ def take_apart(
     if entities and isinstance(statement, Select):
         statement, kinds = entities_by_key(statement)
         work.select(statement, None, ())
-        for place in work.parts.places:
-            place.deciding |= {name for table, name in kinds if table is place.watch.table}
+        for place in work.parts.table_refs:
+            place.deciding |= {name for table, name in kinds if table is place.table.table}
     else:
         work.subquery(None, (), statement)
     return work.parts
@@ -72,9 +72,9 @@ def take_apart(
 
 class _Flattening:
     def __init__(
-        self, watches: Watches, dialect: Dialect, parameters: Iterable[BindParameter[Any]], criteria: Criteria
+        self, watches: TrackedTables, dialect: Dialect, parameters: Iterable[BindParameter[Any]], criteria: Criteria
     ) -> None:
-        self.parts = Parts()
+        self.parts = FlatQuery()
         self._meaning = Meaning(frozenset(parameters))
         self._watches = watches
         self._dialect = dialect
@@ -88,13 +88,13 @@ class _Flattening:
     def select(
         self,
         statement: Any,
-        around: Scope | None,
-        nest: Nest,
+        around: SelectScope | None,
+        nest: SubqueryPath,
         *,
         values: bool = True,
         in_from: bool = False,
         lateral: bool = False,
-    ) -> Scope:
+    ) -> SelectScope:
         """Add the parts of a select. `values`: what it selects counts."""
         refuse(statement)
         if not isinstance(statement, Select):
@@ -103,10 +103,10 @@ class _Flattening:
             refuse_writing(cte.element)
         criteria = within(self._criteria if around is None else around.criteria, statement)
         core, froms = resolved(statement, around, criteria, self._dialect, in_from=in_from, lateral=lateral)
-        scope = Scope(nest, around, criteria=criteria)
+        scope = SelectScope(nest, around, criteria=criteria)
         scope.own = {member for found in froms for member in found._from_objects}
         scope.all = scope.own | (around.all if around is not None else set())
-        pending: list[tuple[Nest, Any]] = []
+        pending: list[tuple[SubqueryPath, Any]] = []
         for found in froms:
             self._add(scope, found, nest, pending)
         pending += [(nest, clause) for clause in core._where_criteria]
@@ -122,7 +122,7 @@ class _Flattening:
             self._use(scope, nest, core._all_selected_columns, deciding=False)
         return scope
 
-    def subquery(self, around: Scope | None, nest: Nest, statement: Any, *, values: bool = True) -> None:
+    def subquery(self, around: SelectScope | None, nest: SubqueryPath, statement: Any, *, values: bool = True) -> None:
         """Add what can't take rows away around it."""
         for one in selects_of(statement):
             key = id(one), id(around)
@@ -131,11 +131,17 @@ class _Flattening:
                 self._kept.append(one)
                 self.select(one, around, self._inside(nest), values=values)
 
-    def _inside(self, nest: Nest) -> Nest:
+    def _inside(self, nest: SubqueryPath) -> SubqueryPath:
         return (*nest, next(self._numbers))
 
     def _add(
-        self, scope: Scope, member: Any, nest: Nest, pending: list[tuple[Nest, Any]], *, lateral: bool = False
+        self,
+        scope: SelectScope,
+        member: Any,
+        nest: SubqueryPath,
+        pending: list[tuple[SubqueryPath, Any]],
+        *,
+        lateral: bool = False,
     ) -> None:
         """Add a member of FROM."""
         refuse(member)
@@ -163,17 +169,17 @@ class _Flattening:
             case _:
                 raise Unclear(type(member).__name__)
 
-    def _place(self, table: Table, nest: Nest) -> Origin:
+    def _place(self, table: Table, nest: SubqueryPath) -> Origin:
         watch = self._watches.of(table)
         if watch is None:
             if table.metadata is own_tables:
                 return None
             raise NotWatched("with a statement", table.fullname)
-        place = Place(watch, nest, watch.table.alias())
-        self.parts.places.append(place)
+        place = TableRef(watch, nest, watch.table.alias())
+        self.parts.table_refs.append(place)
         return place
 
-    def _inner(self, scope: Scope, member: AliasedReturnsRows, nest: Nest, lateral: bool) -> Inner:
+    def _inner(self, scope: SelectScope, member: AliasedReturnsRows, nest: SubqueryPath, lateral: bool) -> Inner:
         element: Any = member.element
         if isinstance(member, CTE):
             if member.recursive:
@@ -181,8 +187,8 @@ class _Flattening:
             refuse_writing(element)
             element = member._cte_alias if member._cte_alias is not None else element
         if isinstance(element, FromClause) and not isinstance(element, SelectBase):
-            pending: list[tuple[Nest, Any]] = []
-            inside = Scope(nest, scope, own=scope.own, all=scope.all, criteria=scope.criteria)
+            pending: list[tuple[SubqueryPath, Any]] = []
+            inside = SelectScope(nest, scope, own=scope.own, all=scope.all, criteria=scope.criteria)
             self._add(inside, element, nest, pending, lateral=lateral)
             if pending:
                 raise Unclear("an alias of a join")
@@ -199,14 +205,14 @@ class _Flattening:
 
     # Expressions.
 
-    def _use(self, scope: Scope, nest: Nest, expressions: Iterable[Any], *, deciding: bool) -> None:
+    def _use(self, scope: SelectScope, nest: SubqueryPath, expressions: Iterable[Any], *, deciding: bool) -> None:
         for expression in expressions:
             for place, name in self._columns(scope, nest, expression):
                 # What a subquery has from around it may decide there.
-                around = place.nest[: len(scope.nest)] != scope.nest
+                around = place.subquery_path[: len(scope.subquery_path)] != scope.subquery_path
                 (place.deciding if deciding or around else place.valued).add(name)
 
-    def _columns(self, scope: Scope, nest: Nest, expression: Any) -> Iterator[tuple[Place, str]]:
+    def _columns(self, scope: SelectScope, nest: SubqueryPath, expression: Any) -> Iterator[tuple[TableRef, str]]:
         """The columns that an expression reads. Subqueries in it are added as they are met."""
         todo = [expression]
         while todo:
@@ -226,9 +232,11 @@ class _Flattening:
                 case _:
                     todo += element.get_children()
 
-    def _behind(self, scope: Scope, nest: Nest, column: ColumnClause[Any]) -> Iterator[tuple[Place, str]]:
+    def _behind(
+        self, scope: SelectScope, nest: SubqueryPath, column: ColumnClause[Any]
+    ) -> Iterator[tuple[TableRef, str]]:
         origin = scope.origin(table(column))
-        if isinstance(origin, Place):
+        if isinstance(origin, TableRef):
             yield origin, column.name
         elif isinstance(origin, Inner) and origin.scope is not None and origin.is_plain:
             for inner in selected(column):
@@ -236,13 +244,13 @@ class _Flattening:
         elif (found := single(scope, column)) is not None:
             yield found
 
-    def _all_of(self, scope: Scope, nest: Nest, member: FromClause) -> Iterator[tuple[Place, str]]:
+    def _all_of(self, scope: SelectScope, nest: SubqueryPath, member: FromClause) -> Iterator[tuple[TableRef, str]]:
         for column in member.c:
             yield from self._columns(scope, nest, column)
 
     # Conditions.
 
-    def _condition(self, scope: Scope, nest: Nest, condition: Any) -> None:
+    def _condition(self, scope: SelectScope, nest: SubqueryPath, condition: Any) -> None:
         if self._half_join(scope, nest, condition):
             return
         columns = set(self._columns(scope, nest, condition))
@@ -252,7 +260,7 @@ class _Flattening:
         clause = self._meaning.translated(scope, condition)
         self.parts.conditions.append(Condition(nest, clause, places, tuple(self._meaning.equalities(scope, condition))))
 
-    def _half_join(self, scope: Scope, nest: Nest, condition: Any) -> bool:
+    def _half_join(self, scope: SelectScope, nest: SubqueryPath, condition: Any) -> bool:
         """EXISTS and IN that must be true are joins, as far as it matters which rows take part."""
         element: Any = condition
         while isinstance(element, Grouping):

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Dialect
 
-from afterwork.derived.manifest.read_pattern import Key, Where
+from afterwork.derived.manifest.read_pattern import Key, QueryRead
 from afterwork.derived.manifest.reads import Reads
-from afterwork.derived.tracking.query.flat_query import Constant, Given, Source
-from afterwork.derived.tracking.query.plan import Branch, Step
+from afterwork.derived.tracking.query.flat_query import ConstantSource, ParameterSource, ValueSource
+from afterwork.derived.tracking.query.plan import Branch, ReadStep
 from afterwork.store.journal.tracked_table import joined
 from afterwork.store.journal.values import BAD_VALUE, key_of, text_of
 
@@ -21,10 +21,10 @@ MOST_ROWS = 10_000
 """What depends on more rows than that depends on all."""
 
 
-class Questions:
+class QueryReads:
     """The questions of one step, for one set of parameters."""
 
-    def __init__(self, step: Step, parameters: Mapping[str, Any], dialect: Dialect) -> None:
+    def __init__(self, step: ReadStep, parameters: Mapping[str, Any], dialect: Dialect) -> None:
         self.step = step
         self._dialect = dialect
         known = {name: _values(source, parameters) for name, source in step.equal.items() if not _is_link(step, name)}
@@ -58,10 +58,10 @@ class Questions:
         if key is None:
             self.ask_widely(reads)
         else:
-            reads.row(self.step.watch.id, key, self.step.valued)
+            reads.row(self.step.table.id, key, self.step.valued)
 
     def _ask_by_key(self, reads: Reads, values: Mapping[str, Any]) -> None:
-        watch = self.step.watch
+        watch = self.step.table
         parts = [values[column.name] for column in watch.key]
         if None in parts and not any(link.nulls for _, link in self.step.links):
             return
@@ -77,14 +77,14 @@ class Questions:
             key = joined([self._text(name, value) for name, value in zip(names, values, strict=True)])
         except BAD_VALUE:
             names, key, widely = [], "", True
-        columns = step.deciding | step.watch.mask(step.equal.keys() - set(names) - {c.name for c in step.watch.key})
+        columns = step.deciding | step.table.mask(step.equal.keys() - set(names) - {c.name for c in step.table.key})
         if widely or not step.by_row:
             columns |= step.valued
-        reads.where(Where(step.watch.id, tuple(names), columns), key)
+        reads.query(QueryRead(step.table.id, tuple(names), columns), key)
 
     def key(self, parts: Sequence[Any]) -> Key | None:
         """The journal's key of a row; None where it has none."""
-        watch = self.step.watch
+        watch = self.step.table
         if watch.has_plain_key and type(parts[0]) is int:
             return parts[0]
         try:
@@ -93,7 +93,7 @@ class Questions:
             return None
 
     def _text(self, name: str, value: Any) -> str | None:
-        return text_of(self.step.watch, name, value, self._dialect)
+        return text_of(self.step.table, name, value, self._dialect)
 
     def _possible(self, known: dict[str, list[Any]]) -> dict[str, list[Any]]:
         """Without the columns whose values can't be asked for: they are no values, or too many."""
@@ -111,26 +111,26 @@ class Questions:
         return found
 
 
-def spread(branch: Branch, asked: Mapping[Step, Questions], row: Sequence[Any], reads: Reads) -> None:
+def spread(branch: Branch, asked: Mapping[ReadStep, QueryReads], row: Sequence[Any], reads: Reads) -> None:
     """Put down what a row of the provenance query says in the columns of one branch."""
     start = 0
     for step in branch.linked:
         asked[step].ask(reads, row[start : start + len(step.links)])
         start += len(step.links)
     for step in branch.rows:
-        asked[step].row(reads, row[start : start + len(step.watch.key)])
-        start += len(step.watch.key)
+        asked[step].row(reads, row[start : start + len(step.table.key)])
+        start += len(step.table.key)
 
 
-def _is_link(step: Step, name: str) -> bool:
-    return not isinstance(step.equal[name], Constant | Given)
+def _is_link(step: ReadStep, name: str) -> bool:
+    return not isinstance(step.equal[name], ConstantSource | ParameterSource)
 
 
-def _values(source: Source, parameters: Mapping[str, Any]) -> list[Any]:
+def _values(source: ValueSource, parameters: Mapping[str, Any]) -> list[Any]:
     match source:
-        case Constant():
+        case ConstantSource():
             return [source.value]
-        case Given():
+        case ParameterSource():
             bound = source.parameter
             value = parameters.get(bound.key, bound.effective_value)
             return list(value or ()) if source.many else [value]

@@ -9,28 +9,28 @@ from sqlalchemy.sql.selectable import CompoundSelect
 
 from afterwork.derived.tracking.column_map import kind_columns
 from afterwork.derived.tracking.loader_criteria import Criteria, criteria_in, for_compiler
-from afterwork.derived.tracking.query.flat_query import Nest, Place, Unclear
+from afterwork.derived.tracking.query.flat_query import SubqueryPath, TableRef, Unclear
 
 
 @dataclass(eq=False)
 class Inner:
     """A subquery in FROM. `is_plain` says that it has a row for each row of its tables that meets its conditions."""
 
-    scope: "Scope | None"
+    scope: "SelectScope | None"
     is_plain: bool
 
 
-Origin = Place | Inner | None
+Origin = TableRef | Inner | None
 """What is behind a member of FROM. None: a function, or a list of values."""
 
 
 @dataclass(eq=False)
-class Scope:
+class SelectScope:
     """One select. `origins` are the members of its FROM, `around` is the select that it stands in, `criteria` are added
     to it."""
 
-    nest: Nest
-    around: "Scope | None" = None
+    subquery_path: SubqueryPath
+    around: "SelectScope | None" = None
     origins: dict[FromClause, Origin] = field(default_factory=dict)
     own: set[FromClause] = field(default_factory=set)
     all: set[FromClause] = field(default_factory=set)
@@ -38,7 +38,7 @@ class Scope:
 
     def origin(self, member: FromClause) -> Origin:
         """What is behind a member of FROM, here or further out. Raises `Unclear` if there is no such member."""
-        scope: Scope | None = self
+        scope: SelectScope | None = self
         while scope is not None:
             if member in scope.origins:
                 return scope.origins[member]
@@ -48,7 +48,7 @@ class Scope:
 
 def resolved(
     statement: Select[Any],
-    around: Scope | None,
+    around: SelectScope | None,
     criteria: Criteria,
     dialect: Dialect,
     *,

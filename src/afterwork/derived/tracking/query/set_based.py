@@ -20,11 +20,11 @@ from sqlalchemy.orm import Mapper
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.tracking.query.flat_query import Unclear, column_of
 from afterwork.derived.tracking.query.flatten import take_apart
-from afterwork.derived.tracking.query.plan import Plan, Provenance, plan_for
-from afterwork.derived.tracking.query.questions import Questions, spread
+from afterwork.derived.tracking.query.plan import Provenance, ReadPlan, plan_for
+from afterwork.derived.tracking.query.questions import QueryReads, spread
 from afterwork.errors import CantTrack
 from afterwork.model.key import is_one_of
-from afterwork.store.journal.tracked_table import Watches
+from afterwork.store.journal.tracked_table import TrackedTables
 
 Key = tuple[Any, ...]
 """A primary key, as the attributes have it."""
@@ -36,7 +36,7 @@ class SetBased:
 
     root: Mapper[Any]
     expression: ColumnElement[Any] | ScalarSelect[Any]
-    watches: Watches
+    tracked_tables: TrackedTables
     dialect: Dialect
 
     @property
@@ -51,13 +51,13 @@ class SetBased:
         manifests are still right."""
         found: dict[int, int] = defaultdict(int)
         for step in self._plan.steps:
-            found[step.watch.id] |= step.deciding | step.watch.mask(step.equal)
+            found[step.table.id] |= step.deciding | step.table.mask(step.equal)
         return {(watch, columns) for watch, columns in found.items() if columns}
 
     @cached_property
     def tables(self) -> set[int]:
         """The watches of all tables that take part."""
-        return {step.watch.id for step in self._plan.steps}
+        return {step.table.id for step in self._plan.steps}
 
     def values(self, keys: Sequence[Key]) -> Select[Any]:
         """The keys and values of the objects with these keys."""
@@ -87,7 +87,7 @@ class SetBased:
     def reads(self, keys: Iterable[Key], rows: Iterable[Sequence[Any]]) -> dict[Key, Reads]:
         """What the value of each of these objects depends on, as said by the rows of the provenance query."""
         plan = self._plan
-        asked = {step: Questions(step, {}, self.dialect) for step in plan.steps}
+        asked = {step: QueryReads(step, {}, self.dialect) for step in plan.steps}
         found = {key: self._known_before(key, asked) for key in keys}
         width = len(self.root.primary_key)
         for row in rows:
@@ -101,45 +101,45 @@ class SetBased:
                 start = end
         return found
 
-    def _known_before(self, key: Key, asked: dict[Any, Questions]) -> Reads:
+    def _known_before(self, key: Key, asked: dict[Any, QueryReads]) -> Reads:
         """What depends on no link: the own row, and what is the same for all."""
         reads = Reads()
         for step in self._plan.steps:
-            if step.place is self._plan.root:
+            if step.table_ref is self._plan.root:
                 parts = dict(zip((column.name for column in self.root.primary_key), key, strict=True))
-                own = asked[step].key([parts[column.name] for column in step.watch.key])
+                own = asked[step].key([parts[column.name] for column in step.table.key])
                 if own is None:
                     asked[step].ask_widely(reads)
                 elif step.deciding | step.valued:
-                    reads.row(step.watch.id, own, step.deciding | step.valued)
+                    reads.row(step.table.id, own, step.deciding | step.valued)
             elif not step.links:
                 asked[step].ask(reads)
         return reads
 
     @property
-    def _plan(self) -> Plan:
+    def _plan(self) -> ReadPlan:
         found = self._looked_at
         if isinstance(found, str):
             raise ValueError(found)
         return found
 
     @cached_property
-    def _looked_at(self) -> Plan | str:
+    def _looked_at(self) -> ReadPlan | str:
         """The plan, or why there is none."""
         name = self.root.class_.__name__
         if len(self.root.tables) != 1:
             return f"{name} has a row in more than one table"
         question = select(self.expression).select_from(self.root.local_table)
         try:
-            parts = take_apart(question, self.watches, self.dialect, entities=False)
+            parts = take_apart(question, self.tracked_tables, self.dialect, entities=False)
         except CantTrack as error:
             return str(error)
         except Unclear as error:
             return f"it has parts that can't be taken apart: {error}"
-        root = parts.places[0]
-        if any(place.nest == root.nest for place in parts.places[1:]):
+        root = parts.table_refs[0]
+        if any(place.subquery_path == root.subquery_path for place in parts.table_refs[1:]):
             return f"it takes columns of other tables than that of {name}, outside of a subquery"
         plan = plan_for(parts, root)
-        if any(branch.steps[0].place is not root for branch in plan.branches):
+        if any(branch.steps[0].table_ref is not root for branch in plan.branches):
             return f"it depends on rows that no equality leads to from those of {name}"
         return plan

@@ -9,18 +9,18 @@ from sqlalchemy import BindParameter, Connection, Dialect, Executable
 from sqlalchemy.sql import visitors
 from sqlalchemy.util import LRUCache
 
-from afterwork.derived.manifest.read_pattern import Where
+from afterwork.derived.manifest.read_pattern import QueryRead
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.tracking.active_recorder import untracked
 from afterwork.derived.tracking.column_map import tables_in
 from afterwork.derived.tracking.loader_criteria import conditions, criteria_in
-from afterwork.derived.tracking.query.flat_query import Given, Unclear
+from afterwork.derived.tracking.query.flat_query import ParameterSource, Unclear
 from afterwork.derived.tracking.query.flatten import take_apart
-from afterwork.derived.tracking.query.plan import Plan, Provenance, plan_for
-from afterwork.derived.tracking.query.questions import MOST_ROWS, Questions, spread
+from afterwork.derived.tracking.query.plan import Provenance, ReadPlan, plan_for
+from afterwork.derived.tracking.query.questions import MOST_ROWS, QueryReads, spread
 from afterwork.derived.tracking.query.refused import names_a_moment, refuse
 from afterwork.errors import NotWatched
-from afterwork.store.journal.tracked_table import Watches
+from afterwork.store.journal.tracked_table import TrackedTables
 from afterwork.store.tables import metadata as own_tables
 
 MOST_PLANS = 500
@@ -33,14 +33,14 @@ class _Known:
     names. No plan: they can't be taken apart."""
 
     names: tuple[str, ...]
-    plan: Plan | None
+    plan: ReadPlan | None
     query: Provenance | None
 
 
 class StatementReader:
     """Says what statements read."""
 
-    def __init__(self, watches: Watches, dialect: Dialect) -> None:
+    def __init__(self, watches: TrackedTables, dialect: Dialect) -> None:
         self._watches = watches
         self._dialect = dialect
         self._known: LRUCache[Any, _Known] = LRUCache(MOST_PLANS)
@@ -81,13 +81,13 @@ class StatementReader:
 
     def _follow(
         self,
-        plan: Plan,
+        plan: ReadPlan,
         query: Provenance | None,
         parameters: Mapping[str, Any],
         connection: Connection,
         reads: Reads,
     ) -> None:
-        asked = {step: Questions(step, parameters, self._dialect) for step in plan.steps}
+        asked = {step: QueryReads(step, parameters, self._dialect) for step in plan.steps}
         for step in plan.steps:
             if not step.links:
                 asked[step].ask(reads)
@@ -115,7 +115,7 @@ class StatementReader:
         for table in tables_in(*clauses):
             watch = self._watches.of(table)
             if watch is not None:
-                reads.where(Where(watch.id, (), watch.mask(watch.columns)), "")
+                reads.query(QueryRead(watch.id, (), watch.mask(watch.columns)), "")
             elif getattr(table, "metadata", None) is not own_tables:
                 raise NotWatched("with a statement", str(table))
 
@@ -124,7 +124,9 @@ def _has_no_copies(known: _Known) -> bool:
     """Whether all parameters that are needed are among those that have a name in each such statement."""
     if known.plan is None:
         return True
-    sources = [source for step in known.plan.steps for source in step.equal.values() if isinstance(source, Given)]
+    sources = [
+        source for step in known.plan.steps for source in step.equal.values() if isinstance(source, ParameterSource)
+    ]
     needed = [source.parameter for source in sources]
     for condition in known.plan.conditions:
         if condition.clause is not None:

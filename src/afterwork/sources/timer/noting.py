@@ -13,11 +13,11 @@ from afterwork.events import Events, Reached
 from afterwork.jobs.outcome import text_of
 from afterwork.jobs.quarantine import given_up
 from afterwork.model.timer import TimedWork
-from afterwork.store import found, suspects
+from afterwork.store import suspects, unnoted_matches
 from afterwork.store.database import Database
-from afterwork.store.found import STEP, Slice
-from afterwork.store.matches import HIT
+from afterwork.store.matches import MATCH
 from afterwork.store.timers import Cancellation, Hits, Timers
+from afterwork.store.unnoted_matches import STEP, Slice
 
 SLICE = 500
 """So many hits one transaction notes at most."""
@@ -47,11 +47,11 @@ class Noting:
     def going_on(self, connection: Connection, name: str) -> set[str | None]:
         """Return the objects of a timer whose hits have not ended, or are still to be noted."""
         # In this order: what another server notes meanwhile is there twice, and never missed.
-        return found.roots(connection, name) | self.hits.pending(connection, name)
+        return unnoted_matches.roots(connection, name) | self.hits.pending(connection, name)
 
     def last(self, connection: Connection, name: str, now: datetime) -> datetime | None:
         """Return the moment of the last hit of the round that goes on; None if none does."""
-        moments = found.last(connection, name), self.hits.last_pending(connection, name, now)
+        moments = unnoted_matches.last(connection, name), self.hits.last_pending(connection, name, now)
         return max((one for one in moments if one is not None), default=None)
 
     def begin(
@@ -64,7 +64,7 @@ class Noting:
             Slice(name, first + place * STEP, roots[place : place + SLICE], due, variables)
             for place in range(0, len(roots), SLICE)
         ]
-        found.add(connection, slices[1:])
+        unnoted_matches.add(connection, slices[1:])
         for one in slices[:1]:
             self._note(connection, one)
 
@@ -83,7 +83,7 @@ class Noting:
 
     def _note_next(self, connection: Connection, name: str) -> bool:
         with self.database.transaction(connection):
-            one = found.take(connection, name)
+            one = unnoted_matches.take(connection, name)
             if one is None:
                 return False
             self._note(connection, one)
@@ -94,7 +94,7 @@ class Noting:
     def _leave_out(self, connection: Connection, name: str, why: str) -> bool:
         """Count the objects of a slice that can't be noted as failed. They may be hit by the next round."""
         with self.database.transaction(connection):
-            one = found.take(connection, name)
+            one = unnoted_matches.take(connection, name)
             if one is not None:
                 self.timers.count(connection, name, len(one.roots), why, self.clock.now())
         return one is not None
@@ -102,7 +102,7 @@ class Noting:
     def cancel(self, connection: Connection, name: str) -> Cancellation:
         """End the hits of a timer that have not begun, for the transaction that is open, and forget those that are
         still to be noted."""
-        dropped = found.drop(connection, name)
+        dropped = unnoted_matches.drop(connection, name)
         ended = self.hits.cancel(connection, name, self.clock.now())
         return Cancellation(dropped + ended.ended, ended.asked_to_stop)
 
@@ -111,7 +111,7 @@ class Noting:
         now, there = self.clock.now(), self.hits.there(connection, these.timer, these.roots)
         rows = [
             {
-                "id": there.get(root) or f"{HIT}{uuid.uuid4().hex}",
+                "id": there.get(root) or f"{MATCH}{uuid.uuid4().hex}",
                 "view_model": these.timer,
                 "root_id": root,
                 # In this order, and all of them due.

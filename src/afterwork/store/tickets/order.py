@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, ColumnElement, Connection, and_, bindparam, func, literal_column, or_, select, true
 
-from afterwork.store.tickets.columns import Columns
+from afterwork.store.tickets.columns import TicketColumns
 from afterwork.store.tickets.statements import TicketRow, Tickets
 
 OTHER = "other_ticket"
@@ -27,7 +27,7 @@ def _are_overtaken(
 ) -> bool:
     """Return whether this transaction has put another ticket in front of the last of these."""
     table = tickets.contract.table
-    other, one = (Columns(tickets.contract, table.alias(name), tickets.dialect) for name in (OTHER, "one_ticket"))
+    other, one = (TicketColumns(tickets.contract, table.alias(name), tickets.dialect) for name in (OTHER, "one_ticket"))
     among: Any = bindparam("keys", keys, expanding=True)
     last = select(func.max(one.moment)).where(one.key.in_(among)).scalar_subquery()
     found = select(other.key).where(
