@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import URL, Engine, create_engine, text
 
-from tests.journal.continuity_scene import PLAIN, Place, opened
+from tests.capture.continuity_scene import PLAIN, Place, opened
 from tests.support.own_postgres import OwnPostgres, own_postgres
 from tests.support.waiting import eventually
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import Engine, event
 
 import afterwork as aw
-from tests.journal.continuity_scene import PLAIN, Place, opened
+from tests.capture.continuity_scene import PLAIN, Place, opened
 from tests.support.waiting import eventually
 
 OFTEN = aw.Settings(prove_every=timedelta(milliseconds=50))
