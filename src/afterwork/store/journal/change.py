@@ -51,7 +51,7 @@ class JournalEntry(NamedTuple):
     id: int
     tx: Any
     moment: Any
-    table_id: int
+    watch: int
     kind: Any
     key: Any
     key_text: Any
@@ -78,9 +78,7 @@ def _changes(row: JournalEntry) -> Iterator[Change]:
         case kind:  # here the key may be whatever SQLite keeps in a column for numbers
             key = text_in(row.key if row.key is not None else row.key_text)
             old, new = _image(row.old), _image(row.new)
-            return iter(
-                [Change(row.id, _tx(row), moment_of(row.moment), row.table_id, kind, key, row.columns, old, new)]
-            )
+            return iter([Change(row.id, _tx(row), moment_of(row.moment), row.watch, kind, key, row.columns, old, new)])
 
 
 Values = list[str | None]
@@ -108,7 +106,7 @@ def _columns(before: Values) -> int | None:
 
 def _maker(row: JournalEntry) -> Maker:
     """Makes the changes of one statement of images without the key's place, if that is their last one."""
-    number, tx, moment, watch, place = row.id, _tx(row), moment_of(row.moment), row.table_id, row.key
+    number, tx, moment, watch, place = row.id, _tx(row), moment_of(row.moment), row.watch, row.key
 
     def by_number(kind: Kind, columns: int, old: Values | None, new: Values | None) -> Change:
         known = new if new is not None else old or []
