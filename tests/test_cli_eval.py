@@ -68,10 +68,10 @@ def test_a_shell_takes_one_expression_after_the_other(
 
 
 def test_words_are_completed(address: str) -> None:
-    words = shell.Words(examples.shop.app)
+    completer = shell.Completer(examples.shop.app)
 
-    assert "Customer" in words.of("Cus")
-    assert words.of("Customer.allInst") == ["Customer.allInstances"]
-    assert "self.orders" in words.of("self.ord")
-    assert "self.orders->isEmpty" in words.of("self.orders->ise")
-    assert words.complete("self.ord", 99) is None
+    assert "Customer" in completer.completions("Cus")
+    assert completer.completions("Customer.allInst") == ["Customer.allInstances"]
+    assert "self.orders" in completer.completions("self.ord")
+    assert "self.orders->isEmpty" in completer.completions("self.orders->ise")
+    assert completer.complete("self.ord", 99) is None

@@ -1,4 +1,4 @@
-"""The command line on the languages of the model."""
+"""The commands that evaluate expressions in the languages of the model."""
 
 import click
 from sqlalchemy import URL

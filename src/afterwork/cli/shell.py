@@ -1,4 +1,4 @@
-"""`afterwork shell`: expressions in OCL, one after the other, with completion and a history."""
+"""`afterwork shell`: evaluates expressions in OCL, one after the other, with completion and a history."""
 
 import readline
 from collections.abc import Iterator
@@ -26,20 +26,20 @@ HELP = """An expression in OCL is evaluated, and changes nothing: Customer.allIn
 
 @dataclass
 class Shell:
-    """Reads expressions, and prints what they come to. Each is read in a transaction of its own."""
+    """Reads expressions and prints their values, each in a transaction of its own."""
 
     app: Afterwork
     engine: Engine
     root: str | None = None
-    words: "Words" = field(init=False)
+    completer: "Completer" = field(init=False)
 
     def __post_init__(self) -> None:
-        self.words = Words(self.app)
+        self.completer = Completer(self.app)
 
     def run(self) -> None:
-        """Until the end of the input, or :quit."""
+        """Run until the end of the input, or :quit."""
         readline.set_completer_delims(" \t\n()|,;=<>+*/'{}")
-        readline.set_completer(self.words.complete)
+        readline.set_completer(self.completer.complete)
         readline.parse_and_bind("tab: complete")
         if HISTORY.exists():
             readline.read_history_file(HISTORY)
@@ -49,7 +49,7 @@ class Shell:
                 assert line is not None
                 self._do(line)
         finally:
-            _keep_history()
+            _save_history()
 
     def _read(self) -> str | None:
         try:
@@ -66,14 +66,14 @@ class Shell:
                 case ":help", _, _:
                     click.echo(HELP)
                 case ":on", _, root:
-                    self._take(root.strip())
+                    self._set_root(root.strip())
                 case _:
-                    for shown in self._value(line):
-                        click.echo(shown)
+                    for value_line in self._value(line):
+                        click.echo(value_line)
         except (AfterworkError, click.ClickException) as error:
             click.echo(str(error), err=True)
 
-    def _take(self, root: str) -> None:
+    def _set_root(self, root: str) -> None:
         with Session(self.engine) as session:
             if root:
                 object_at(session, root, self.app)
@@ -85,8 +85,8 @@ class Shell:
             yield from value_lines(value_view(self.app.evaluate(session, text, itself)))
 
 
-class Words:
-    """What may come next: classes at the begin, members after a dot, operators after an arrow."""
+class Completer:
+    """Completes words: classes at the beginning, members after a dot, operators after an arrow."""
 
     def __init__(self, app: Afterwork) -> None:
         names = names_of(registry_of(app.base))
@@ -94,23 +94,23 @@ class Words:
         members = {member for cls in names.classes.values() for member in names.members(cls)}
         methods = {method for cls in names.classes.values() for method in names.methods(cls)}
         self._members = sorted(members | methods)
-        self._operators = sorted({operator.name for found in table().values() for operator in found})
+        self._operators = sorted({operator.name for operators in table().values() for operator in operators})
 
-    def complete(self, text: str, number: int) -> str | None:
-        """The completion of a number, as `readline` asks for them."""
-        found = self.of(text)
-        return found[number] if number < len(found) else None
+    def complete(self, text: str, index: int) -> str | None:
+        """Return the completion of an index, as `readline` asks for it."""
+        completions = self.completions(text)
+        return completions[index] if index < len(completions) else None
 
-    def of(self, text: str) -> list[str]:
-        """All completions of what stands before the cursor."""
+    def completions(self, text: str) -> list[str]:
+        """Return all completions of the text before the cursor."""
         for mark, words in (("->", self._operators), (".", [*self._members, *self._operators])):
-            before, found, begun = text.rpartition(mark)
-            if found:
-                return [f"{before}{mark}{word}" for word in words if word.lower().startswith(begun.lower())]
+            before, separator, prefix = text.rpartition(mark)
+            if separator:
+                return [f"{before}{mark}{word}" for word in words if word.lower().startswith(prefix.lower())]
         return [word for word in [*self._classes, "self"] if word.lower().startswith(text.lower())]
 
 
-def _keep_history() -> None:
+def _save_history() -> None:
     try:
         readline.write_history_file(HISTORY)
     except OSError as error:

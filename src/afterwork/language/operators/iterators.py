@@ -114,7 +114,7 @@ def descending(frame: Frame, items: Items, each: Each) -> Items:
 def _by(frame: Frame, items: Items, each: Each, *, reverse: bool) -> Items:
     """Sort stably: elements that sort alike keep their order."""
     by = [SortKey(value) for value in values(frame, items, each)]
-    return [items[place] for place in sorted(range(len(items)), key=by.__getitem__, reverse=reverse)]
+    return [items[index] for index in sorted(range(len(items)), key=by.__getitem__, reverse=reverse)]
 
 
 def grouped(frame: Frame, items: Items, each: Each) -> Items:

@@ -146,7 +146,7 @@ OPERATORS = (
     ),
     Operator(
         "String.at(Integer) : String",
-        ValueFunction(lambda text, place: part(text, place, place) or None),
+        ValueFunction(lambda text, position: part(text, position, position) or None),
         "The character at a position; null if there is none.",
         ("'abc'.at(2)", "'b'"),
     ),

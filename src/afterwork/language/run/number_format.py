@@ -107,9 +107,10 @@ def _written(value: Decimal, picture: _Picture, sign: str) -> str:
     sign = sign if value < 0 and magnitude else ""
     min_digits = len(picture.places) - picture.places.find("0") if "0" in picture.places else 0
     digits = whole.lstrip("0").zfill(min_digits) if picture.places else ""
-    kept = decimals[: picture.decimals.rfind("0") + 1] + decimals[picture.decimals.rfind("0") + 1 :].rstrip("0")
-    after = "".join(_after(picture.after, kept))
-    return sign + "".join(_before(picture, digits)) + ("." if kept else "") + after
+    min_decimals = picture.decimals.rfind("0") + 1
+    shown_decimals = decimals[:min_decimals] + decimals[min_decimals:].rstrip("0")
+    after = "".join(_after(picture.after, shown_decimals))
+    return sign + "".join(_before(picture, digits)) + ("." if shown_decimals else "") + after
 
 
 def _before(picture: _Picture, digits: str) -> Iterator[str]:

@@ -98,7 +98,7 @@ def concatenated(left: Column, right: Column) -> Column:
 
 
 def joined(left: Column, right: Column) -> Column:
-    """Concatenate two texts, but to null where one is null."""
+    """Return the concatenation of two texts; null where one is null."""
     return left.op("||", return_type=String())(right).self_group()
 
 

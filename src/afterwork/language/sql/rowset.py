@@ -55,7 +55,7 @@ class RowSource:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """One object: a row of `root`. If it was `picked` from rows, it is one row of a SELECT of its own."""
+    """One object: a row of `source`. If it was `picked` from rows, it is one row of a SELECT of its own."""
 
     alias: Any
     cls: type

@@ -151,16 +151,16 @@ YEAR_1 = 62_135_596_800
 
 @compiles(microseconds_of)
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    (moment,) = _compiled(element, compiler, **kw)
-    return f"(CAST(extract(epoch FROM {moment}) * 1000000 AS bigint) + {YEAR_1 * 1_000_000})"
+    (timestamp_text,) = _compiled(element, compiler, **kw)
+    return f"(CAST(extract(epoch FROM {timestamp_text}) * 1000000 AS bigint) + {YEAR_1 * 1_000_000})"
 
 
 @compiles(microseconds_of, "sqlite")
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
     """Take the fraction from the text: SQLite's own functions would round it."""
-    (moment,) = _compiled(element, compiler, **kw)
+    (timestamp_text,) = _compiled(element, compiler, **kw)
     seconds = f"(strftime('%s', substr(m, 1, 19)) + {YEAR_1})"
-    return f"(SELECT {seconds} * 1000000 + substr(substr(m, 21) || '000000', 1, 6) FROM (SELECT {moment} AS m))"
+    return f"(SELECT {seconds} * 1000000 + substr(substr(m, 21) || '000000', 1, 6) FROM (SELECT {timestamp_text} AS m))"
 
 
 @compiles(timestamp_of)
@@ -168,8 +168,8 @@ def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
     (number,) = _compiled(element, compiler, **kw)
     days = "make_interval(days => CAST(m / 86400000000 AS integer))"
     rest = "mod(m, 86400000000) * interval '1 microsecond'"  # a driver would take % for a parameter's
-    moment = f"(timestamp '0001-01-01' + {days} + {rest}) AT TIME ZONE 'UTC'"
-    return f"(SELECT {moment} FROM (SELECT {number} AS m) AS it)"
+    timestamp_text = f"(timestamp '0001-01-01' + {days} + {rest}) AT TIME ZONE 'UTC'"
+    return f"(SELECT {timestamp_text} FROM (SELECT {number} AS m) AS it)"
 
 
 @compiles(timestamp_of, "sqlite")
@@ -181,22 +181,22 @@ def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
 
 @compiles(months_later)
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
-    moment, months = _compiled(element, compiler, **kw)
+    timestamp_text, months = _compiled(element, compiler, **kw)
     month = "extract(year FROM m) * 12 + extract(month FROM m) - 1 + n"
     later = "(m + make_interval(months => CAST(n AS integer))) AT TIME ZONE 'UTC'"
-    given = f"(SELECT {moment} AT TIME ZONE 'UTC' AS m, {months} AS n) AS it"
+    given = f"(SELECT {timestamp_text} AT TIME ZONE 'UTC' AS m, {months} AS n) AS it"
     return f"(SELECT CASE WHEN {month} BETWEEN 12 AND 119999 THEN {later} END FROM {given})"
 
 
 @compiles(months_later, "sqlite")
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
     """Compute the last day of the month, as SQLite's months run over into the next one."""
-    moment, months = _compiled(element, compiler, **kw)
+    timestamp_text, months = _compiled(element, compiler, **kw)
     month = "strftime('%Y', m) * 12 + strftime('%m', m) - 1 + n"
     first = "printf('%04d-%02d-01', k / 12, k % 12 + 1)"
     day = f"min(CAST(substr(m, 9, 2) AS INTEGER), CAST(strftime('%d', {first}, '+1 month', '-1 day') AS INTEGER))"
     later = f"substr({first}, 1, 8) || printf('%02d', {day}) || substr(m, 11)"
-    given = f"(SELECT m, {month} AS k FROM (SELECT {moment} AS m, {months} AS n))"
+    given = f"(SELECT m, {month} AS k FROM (SELECT {timestamp_text} AS m, {months} AS n))"
     return f"(SELECT CASE WHEN k BETWEEN 12 AND 119999 THEN {later} END FROM {given})"
 
 
@@ -208,9 +208,9 @@ def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
 @compiles(duration_of, "sqlite")
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
     """Read the duration from a timestamp: SQLAlchemy stores it as one that is as far from 1970."""
-    (span,) = _compiled(element, compiler, **kw)
+    (duration_text,) = _compiled(element, compiler, **kw)
     seconds = "CAST(strftime('%s', substr(m, 1, 19)) AS INTEGER)"
-    return f"(SELECT {seconds} * 1000000 + substr(substr(m, 21) || '000000', 1, 6) FROM (SELECT {span} AS m))"
+    return f"(SELECT {seconds} * 1000000 + substr(substr(m, 21) || '000000', 1, 6) FROM (SELECT {duration_text} AS m))"
 
 
 @compiles(at_utc)
@@ -221,10 +221,10 @@ def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
 @compiles(at_utc, "sqlite")
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
     """Add a time of day to a date, as columns of timestamps have one: they are compared as texts."""
-    (moment,) = _compiled(element, compiler, **kw)
+    (timestamp_text,) = _compiled(element, compiler, **kw)
     if storage_form(element.clauses.clauses[0]) != "date":
-        return moment
-    return f"(SELECT m || substr(' 00:00:00.000000', length(m) - 9) FROM (SELECT {moment} AS m))"
+        return timestamp_text
+    return f"(SELECT m || substr(' 00:00:00.000000', length(m) - 9) FROM (SELECT {timestamp_text} AS m))"
 
 
 @compiles(day_of)
