@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from afterwork.clock import Clock
 from afterwork.control.tickets import CANCEL, RETRY, RUN_NOW, Acts, Selected, TicketAct, TicketActs, in_words
-from afterwork.derived.queue.recompute import have_run
+from afterwork.derived.queue.requested_run import have_run
 from afterwork.errors import BadRequest, NotThere, shown
 from afterwork.events import Acted, Events
 from afterwork.interruption import interruptible

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, Select, bindparam, func, select, text
 
-from afterwork.derived.queue.due import HELD
+from afterwork.derived.queue.due_queue import HELD
 from afterwork.derived.tables import definition as definitions
 from afterwork.derived.tables import due as dues
 from afterwork.insight import servers

@@ -10,11 +10,11 @@ from afterwork.clock import Clock
 from afterwork.derived.manifest.manifest_store import manifest_store_of
 from afterwork.derived.manifest.read_patterns import ReadPatterns
 from afterwork.derived.matching.matcher import Matcher
-from afterwork.derived.queue.due import ClaimedCache, DueQueue
+from afterwork.derived.queue.cache_rows import CacheRows
+from afterwork.derived.queue.cycle_levels import Levels
+from afterwork.derived.queue.due_queue import ClaimedCache, DueQueue
 from afterwork.derived.queue.feeders import Feeders
-from afterwork.derived.queue.levels import Levels
 from afterwork.derived.queue.registry import DerivationRegistry, RegisteredDerivation
-from afterwork.derived.queue.rows import CacheRows
 from afterwork.derived.tracking.member_plans import MemberPlans
 from afterwork.derived.tracking.query import StatementReader
 from afterwork.derived.tracking.recorder import Recorder

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from afterwork.derived.compute.python import PythonCalculator
-from afterwork.derived.compute.sql import SqlCalculator
+from afterwork.derived.compute.python_calculator import PythonCalculator
+from afterwork.derived.compute.sql_calculator import SqlCalculator
 from afterwork.derived.queue.registry import RegisteredDerivation
 
 

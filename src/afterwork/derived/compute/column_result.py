@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Table, bindparam, select, type_coerce
 
 from afterwork.derived.compute.equality import is_same
-from afterwork.derived.compute.python import Calculated
+from afterwork.derived.compute.python_calculator import Calculated
 from afterwork.errors import BadValue
 from afterwork.jobs.outcome import text_of
 from afterwork.store.column_type import ColumnType, KeptValue, RefusedValue, UncertainValue

@@ -12,8 +12,8 @@ from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
 from afterwork.clock import SystemClock
 from afterwork.derived.compute.assembly import matcher_of
-from afterwork.derived.compute.column_limits import checked
 from afterwork.derived.compute.column_result import ResultColumn
+from afterwork.derived.compute.result_check import checked
 from afterwork.derived.manifest.manifest_store import is_own_write
 from afterwork.derived.manifest.read_pattern import RowRead, key_in, pattern_of
 from afterwork.derived.matching.matcher import Matcher

@@ -16,12 +16,12 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from afterwork.boundary import CONTAINED
 from afterwork.clock import Clock
 from afterwork.derived.compute.calculators import Calculators
-from afterwork.derived.compute.python import UNFIT, Calculated, outcomes, unless_circular
-from afterwork.derived.compute.sql import SqlCalculator
-from afterwork.derived.compute.store import ResultStore
+from afterwork.derived.compute.python_calculator import UNFIT, Calculated, outcomes, unless_circular
+from afterwork.derived.compute.result_store import ResultStore
+from afterwork.derived.compute.sql_calculator import SqlCalculator
 from afterwork.derived.manifest.manifest_store import Affected
 from afterwork.derived.matching.matcher import JOURNAL, Matched, Matcher
-from afterwork.derived.queue.due import ClaimedCache, DueMark, held_at
+from afterwork.derived.queue.due_queue import ClaimedCache, DueMark, held_at
 from afterwork.derived.queue.registry import RegisteredDerivation
 from afterwork.errors import AfterworkError, Escaped, NotAtOnce, RowNotFound, TransactionIsTheRuns
 from afterwork.jobs.outcome import text_of

@@ -8,11 +8,11 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from afterwork.derived.compute.calculators import Calculators
-from afterwork.derived.compute.isolation import CalculatedGroup, calculated
-from afterwork.derived.compute.python import UNFIT, Calculated
-from afterwork.derived.compute.store import ResultStore
+from afterwork.derived.compute.failure_isolation import CalculatedGroup, calculated
+from afterwork.derived.compute.python_calculator import UNFIT, Calculated
+from afterwork.derived.compute.result_store import ResultStore
 from afterwork.derived.matching.matcher import Matcher
-from afterwork.derived.queue.due import ClaimedCache
+from afterwork.derived.queue.due_queue import ClaimedCache
 from afterwork.derived.queue.registry import RegisteredDerivation
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import due as dues

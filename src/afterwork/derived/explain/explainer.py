@@ -17,7 +17,7 @@ from afterwork.derived.manifest.read_pattern import QueryRead, ReadPattern, RowR
 from afterwork.derived.manifest.read_patterns import pairs
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.matching.matcher import Matcher
-from afterwork.derived.queue.due import shown_due
+from afterwork.derived.queue.due_queue import shown_due
 from afterwork.derived.queue.registry import RegisteredDerivation
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import due as dues

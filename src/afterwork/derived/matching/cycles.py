@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Dialect, select
 
 from afterwork.derived.manifest.manifest_store import Affected, is_own_write
-from afterwork.derived.queue.due import ClaimedCache
+from afterwork.derived.queue.due_queue import ClaimedCache
 from afterwork.derived.queue.registry import DerivationRegistry
 from afterwork.derived.tables import cache as caches
 from afterwork.errors import CircularCaches

@@ -12,10 +12,10 @@ from afterwork.derived.cause import cause_of, written
 from afterwork.derived.manifest.manifest_store import Affected, ManifestStore, TouchedRead, affected_by
 from afterwork.derived.manifest.read_patterns import ReadPatterns
 from afterwork.derived.matching.cycles import CacheCycles
-from afterwork.derived.queue.due import DueMark, DueQueue, held_at
-from afterwork.derived.queue.levels import Levels
+from afterwork.derived.queue.cache_rows import CacheRows
+from afterwork.derived.queue.cycle_levels import Levels
+from afterwork.derived.queue.due_queue import DueMark, DueQueue, held_at
 from afterwork.derived.queue.registry import DerivationRegistry, RegisteredDerivation, using
-from afterwork.derived.queue.rows import CacheRows
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import due as dues
 from afterwork.derived.tracking.unfound_rows import missed

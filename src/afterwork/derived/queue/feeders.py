@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Dialect, select
 
 from afterwork.derived.cause import Cause
 from afterwork.derived.manifest.reads import Reads
-from afterwork.derived.queue.due import HELD
+from afterwork.derived.queue.cache_rows import CacheRows
+from afterwork.derived.queue.due_queue import HELD
 from afterwork.derived.queue.registry import RegisteredDerivation
-from afterwork.derived.queue.rows import CacheRows
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import definition as definitions
 from afterwork.derived.tables import due as dues

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from afterwork.derived.queue.due import WAITING, DueSummary
+from afterwork.derived.queue.due_queue import WAITING, DueSummary
 from afterwork.derived.queue.registry import DerivationOrder, RegisteredDerivation
 
 PATIENCE = timedelta(seconds=2)

@@ -10,15 +10,15 @@ from sqlalchemy.orm import Session
 
 from afterwork.clock import Clock
 from afterwork.derived.capture.continuity import ContinuityProof
-from afterwork.derived.compute.action import ActionRunner
+from afterwork.derived.compute.action_runner import ActionRunner
 from afterwork.derived.compute.assembly import cache_run, matcher_of
 from afterwork.derived.compute.backfill import Backfill
 from afterwork.derived.compute.calculators import Calculators
 from afterwork.derived.compute.inline import InlineRecomputation
-from afterwork.derived.compute.python import Calculation, CanMove, PythonCalculator, Value
+from afterwork.derived.compute.python_calculator import Calculation, CanMove, PythonCalculator, Value
+from afterwork.derived.compute.result_store import ResultStore
 from afterwork.derived.compute.root_visibility import RootReads
-from afterwork.derived.compute.sql import SqlCalculator, in_sql
-from afterwork.derived.compute.store import ResultStore
+from afterwork.derived.compute.sql_calculator import SqlCalculator, in_sql
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.registry import RegisteredDerivation, register
 from afterwork.derived.tracking.attributes import instrument

@@ -13,15 +13,15 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from afterwork.boundary import CONTAINED
 from afterwork.clock import Clock
 from afterwork.derived.capture.continuity import ContinuityProof
-from afterwork.derived.compute.action import ActionRunner, Attempt
+from afterwork.derived.compute.action_runner import ActionRunner, Attempt
 from afterwork.derived.compute.backfill import Backfill
 from afterwork.derived.compute.calculators import Calculators
+from afterwork.derived.compute.failure_isolation import CalculatedGroup, calculated, together
 from afterwork.derived.compute.inline import InlineRecomputation, InlineStep
-from afterwork.derived.compute.isolation import CalculatedGroup, calculated, together
-from afterwork.derived.compute.python import UNFIT, Calculated, outcomes
-from afterwork.derived.compute.store import FIRST_PAUSE, LOCKED_PAUSE, ResultStore
+from afterwork.derived.compute.python_calculator import UNFIT, Calculated, outcomes
+from afterwork.derived.compute.result_store import FIRST_PAUSE, LOCKED_PAUSE, ResultStore
 from afterwork.derived.matching.matcher import Matcher
-from afterwork.derived.queue.due import ClaimedBatch, ClaimedCache, DueSummary
+from afterwork.derived.queue.due_queue import ClaimedBatch, ClaimedCache, DueSummary
 from afterwork.derived.queue.registry import RegisteredDerivation
 from afterwork.derived.queue.schedule import BackfillStep, QueueState, ReleaseStep, RunStep, Schedule
 from afterwork.errors import ClaimLost, Escaped, GivenUp, LaneTaken, RowNotFound, StateHasChanged

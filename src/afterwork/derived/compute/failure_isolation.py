@@ -8,10 +8,10 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from afterwork.boundary import CONTAINED
-from afterwork.derived.compute.python import Calculated, PythonCalculator, unless_circular
-from afterwork.derived.compute.sql import SqlCalculator
+from afterwork.derived.compute.python_calculator import Calculated, PythonCalculator, unless_circular
+from afterwork.derived.compute.sql_calculator import SqlCalculator
 from afterwork.derived.matching.matcher import Matcher
-from afterwork.derived.queue.due import ClaimedCache
+from afterwork.derived.queue.due_queue import ClaimedCache
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from afterwork.derived.cause import Cause, written
-from afterwork.derived.queue.due import DueMark, DueQueue
+from afterwork.derived.queue.due_queue import DueMark, DueQueue
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import definition as definitions
 from afterwork.derived.tables import due as dues

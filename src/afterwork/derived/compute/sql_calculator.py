@@ -10,13 +10,13 @@ from sqlalchemy import ColumnElement, Connection, Dialect, select
 from sqlalchemy.orm import Mapper
 
 from afterwork.boundary import CONTAINED
-from afterwork.derived.compute.column_limits import checked
 from afterwork.derived.compute.equality import is_same
-from afterwork.derived.compute.python import Calculated
+from afterwork.derived.compute.python_calculator import Calculated
+from afterwork.derived.compute.result_check import checked
 from afterwork.derived.compute.root_visibility import RootReads
 from afterwork.derived.manifest.manifest_store import is_of_sql
 from afterwork.derived.manifest.reads import Reads
-from afterwork.derived.queue.due import ClaimedCache
+from afterwork.derived.queue.due_queue import ClaimedCache
 from afterwork.derived.tables import due as dues
 from afterwork.derived.tracking.query import SetBased
 from afterwork.errors import AfterworkError, shown

@@ -15,16 +15,16 @@ from afterwork.clock import Clock
 from afterwork.derived.cause import Cause, cause_of, written
 from afterwork.derived.compute.column_result import ResultColumn
 from afterwork.derived.compute.column_writer import ColumnWriter
-from afterwork.derived.compute.python import Calculated
+from afterwork.derived.compute.python_calculator import Calculated
 from afterwork.derived.manifest.manifest_store import digest
 from afterwork.derived.manifest.read_pattern import pattern_of
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.matching.matcher import Matcher
-from afterwork.derived.queue.due import ClaimedBatch, DueMark
+from afterwork.derived.queue.cache_rows import RunResult
+from afterwork.derived.queue.cycle_levels import PATIENCE, RowOrder
+from afterwork.derived.queue.due_queue import ClaimedBatch, DueMark
 from afterwork.derived.queue.feeders import FeederRun
-from afterwork.derived.queue.levels import PATIENCE, RowOrder
 from afterwork.derived.queue.registry import RegisteredDerivation
-from afterwork.derived.queue.rows import RunResult
 from afterwork.errors import CircularCaches, GivenUp, NotAtOnce
 from afterwork.jobs.outcome import text_of
 from afterwork.model.derivation import MemberDerivation

@@ -13,12 +13,12 @@ from sqlalchemy.orm import Mapper, RelationshipProperty
 from sqlalchemy.orm.attributes import instance_dict
 
 from afterwork.boundary import CONTAINED
-from afterwork.derived.compute.column_limits import checked
 from afterwork.derived.compute.equality import is_same
+from afterwork.derived.compute.result_check import checked
 from afterwork.derived.compute.root_visibility import RootReads, RootVisibility
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.matching.cycles import cycle_of
-from afterwork.derived.queue.due import ClaimedCache
+from afterwork.derived.queue.due_queue import ClaimedCache
 from afterwork.derived.queue.registry import DerivationRegistry, RegisteredDerivation
 from afterwork.derived.tracking.active_recorder import untracked
 from afterwork.derived.tracking.batch_loading import BatchLoader

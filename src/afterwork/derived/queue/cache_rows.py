@@ -23,7 +23,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from afterwork.derived.cause import Cause, written
 from afterwork.derived.manifest.manifest_store import ManifestStore
-from afterwork.derived.queue.due import ClaimedCache, DueMark, DueQueue
+from afterwork.derived.queue.due_queue import ClaimedCache, DueMark, DueQueue
 from afterwork.derived.queue.registry import RegisteredDerivation
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import due as dues

@@ -18,14 +18,14 @@ from sqlalchemy.orm import Mapper
 from afterwork.boundary import CONTAINED
 from afterwork.clock import telling_time
 from afterwork.derived.cause import Cause, written
+from afterwork.derived.compute.result_store import ResultStore, pause_after
 from afterwork.derived.compute.root_visibility import RootReads, RootVisibility
-from afterwork.derived.compute.store import ResultStore, pause_after
 from afterwork.derived.manifest.manifest_store import digest
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.matching.matcher import Matcher
-from afterwork.derived.queue.due import ClaimedBatch, ClaimedCache, DueMark
+from afterwork.derived.queue.cache_rows import RunResult
+from afterwork.derived.queue.due_queue import ClaimedBatch, ClaimedCache, DueMark
 from afterwork.derived.queue.registry import RegisteredDerivation
-from afterwork.derived.queue.rows import RunResult
 from afterwork.derived.tracking.active_recorder import untracked
 from afterwork.derived.tracking.recorder import Recorder
 from afterwork.errors import LaneTaken

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from afterwork.derived.queue.due import HELD, UNCLAIMED, WAITING, ClaimedBatch
+from afterwork.derived.queue.due_queue import HELD, UNCLAIMED, WAITING, ClaimedBatch
 from afterwork.derived.queue.feeders import Feeder, FeederRun, Feeders
 from afterwork.derived.queue.registry import RegisteredDerivation
 from afterwork.derived.tables import cache as caches
