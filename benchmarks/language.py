@@ -46,7 +46,7 @@ def guard(customer: Any) -> bool:
 def guards() -> bool:
     """Measure the guard. Returns whether it is as quick as it must be."""
     from afterwork.language import Names, compile_query
-    from tests.language.model import Base, Customer, Order
+    from tests.support.language.model import Base, Customer, Order
 
     exceeds = compile_query(TEXT, Names.of(Base), Customer)
     met = True
@@ -64,7 +64,7 @@ def guards() -> bool:
 def parsing() -> bool:
     """Measure reading. Returns whether it is as quick as it must be."""
     from afterwork.language import Names, compile_query, parse
-    from tests.language.model import Base, Customer
+    from tests.support.language.model import Base, Customer
 
     names = Names.of(Base)
     parse("1")  # the grammar is read once

@@ -1,4 +1,4 @@
-"""EAL: expressions that change the model."""
+"""Expressions in EAL change the model."""
 
 from decimal import Decimal
 from typing import Any
@@ -10,11 +10,11 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 import afterwork as aw
 from afterwork.errors import CantEvaluate, HasEffects, LanguageError, UnknownName, WrongType
 from afterwork.language import Names, compile_action, compile_query
-from tests.language.model import Customer, Kind, Order, Settings, names
+from tests.support.language.model import Customer, Kind, Order, Settings, names
 
 
 def do(text: str, session: Session) -> Any:
-    """Do something with Ada."""
+    """Run an action on Ada."""
     return compile_action(text, names(), Customer)(session.get_one(Customer, 1), session=session)
 
 
@@ -33,7 +33,7 @@ def test_a_member_is_set_to_null(sqlite: Session) -> None:
     assert [order.id for order in ada.orders] == [2]
 
 
-def test_an_end_with_many_has_no_objects_once_it_is_set_to_null(sqlite: Session) -> None:
+def test_an_association_end_set_to_null_has_no_objects(sqlite: Session) -> None:
     do("self.orders := null; self.orders->first.lines.setToNull", sqlite)
 
     assert sqlite.get_one(Customer, 1).orders == []
@@ -52,7 +52,7 @@ def test_a_member_is_dirty_until_it_is_saved(sqlite: Session) -> None:
     assert do("self.isDirtyMember('name')", sqlite) is False
 
 
-def test_what_the_database_is_asked_for_changes_nothing(sqlite: Session) -> None:
+def test_a_query_of_the_database_must_not_change_the_model(sqlite: Session) -> None:
     with pytest.raises(CantEvaluate, match="This changes the model"):
         do("Order.PSEval(Order.allInstances->select(o | o.paid := true))", sqlite)
 
@@ -65,25 +65,25 @@ def test_an_object_is_created_and_saved_with_what_was_set(session: Session) -> N
     )
     session.flush()
 
-    made = session.scalars(select(Order).order_by(Order.id.desc())).first()
-    assert made is not None
-    assert (made.customer_id, made.total) == (1, Decimal("200.10"))
-    assert made.made is not None
-    assert made.made.tzinfo is None
+    order = session.scalars(select(Order).order_by(Order.id.desc())).first()
+    assert order is not None
+    assert (order.customer_id, order.total) == (1, Decimal("200.10"))
+    assert order.made is not None
+    assert order.made.tzinfo is None
 
 
-def test_a_real_becomes_the_decimal_that_its_member_is(sqlite: Session) -> None:
+def test_a_real_is_converted_to_the_decimal_of_its_member(sqlite: Session) -> None:
     do("self.orders->first.total := 1 / 4", sqlite)
 
     assert sqlite.get_one(Order, 1).total == Decimal("0.25")
 
 
-def test_on_null_nothing_is_changed(sqlite: Session) -> None:
+def test_an_assignment_to_a_member_of_null_changes_nothing(sqlite: Session) -> None:
     assert do("self.referrer.name := 'x'", sqlite) == "x"
     assert do("self.referrer.rename('x')", sqlite) is None
 
 
-def test_ends_are_added_to_taken_from_and_cleared(sqlite: Session) -> None:
+def test_objects_are_added_to_and_removed_from_an_association_end(sqlite: Session) -> None:
     do("self.orders.add(Order.allInstances->any(o | o.customer->isNull))", sqlite)
     assert [order.id for order in sqlite.get_one(Customer, 1).orders] == [1, 2, 4]
 
@@ -94,7 +94,7 @@ def test_ends_are_added_to_taken_from_and_cleared(sqlite: Session) -> None:
     assert sqlite.get_one(Customer, 1).orders == []
 
 
-def test_only_ends_are_added_to(sqlite: Session) -> None:
+def test_objects_are_added_to_association_ends_only(sqlite: Session) -> None:
     with pytest.raises(WrongType, match="changes an association end, and this is none"):
         do("self.orders->select(o | true).add(Order.Create)", sqlite)
 
@@ -106,7 +106,7 @@ def test_objects_are_deleted(session: Session) -> None:
     assert session.scalars(select(Order.id).order_by(Order.id)).all() == [3, 4]
 
 
-def test_all_instances_are_those_that_there_will_be(sqlite: Session) -> None:
+def test_all_instances_count_new_and_deleted_objects_as_if_saved(sqlite: Session) -> None:
     assert do("let o = Order.Create in Order.allInstances->size", sqlite) == 5
     sqlite.rollback()
     assert do("self.orders->first.delete; Order.allInstances->size", sqlite) == 3
@@ -143,7 +143,7 @@ def test_an_action_runs_only_when_it_is_true(sqlite: Session) -> None:
     assert (ada.name, ada.number) == ("Ada", 7)
 
 
-def test_what_a_method_raises_is_raised(sqlite: Session) -> None:
+def test_an_exception_of_a_method_passes_through_unchanged(sqlite: Session) -> None:
     with pytest.raises(ValueError, match="invalid literal") as caught:
         compile_query("self.orders->collect(o | self.fails)", names(), Customer)(sqlite.get_one(Customer, 1))
 
@@ -164,7 +164,7 @@ def test_what_a_method_raises_is_raised(sqlite: Session) -> None:
         ("self.rename(1)", "rename(String)"),
     ],
 )
-def test_what_can_not_be_set_is_told_before_it_runs(text: str, problem: str) -> None:
+def test_an_assignment_that_can_not_be_is_refused_before_anything_runs(text: str, problem: str) -> None:
     with pytest.raises((WrongType, UnknownName)) as caught:
         compile_action(text, names(), Customer)
 
@@ -183,14 +183,14 @@ def test_what_can_not_be_set_is_told_before_it_runs(text: str, problem: str) -> 
         ("let n = 1 in (n := 2; n)", 15),
     ],
 )
-def test_queries_refuse_effects_with_their_place(text: str, column: int) -> None:
+def test_a_query_refuses_an_effect_with_its_position(text: str, column: int) -> None:
     with pytest.raises(HasEffects) as caught:
         compile_query(text, names(), Customer)
 
     assert caught.value.column == column
 
 
-def test_an_end_that_is_gone_over_may_change(sqlite: Session) -> None:
+def test_a_loop_over_an_association_end_may_change_the_end(sqlite: Session) -> None:
     do("self.orders->foreach(o | self.orders.remove(o))", sqlite)
 
     assert sqlite.get_one(Customer, 1).orders == []

@@ -1,4 +1,4 @@
-"""There is no way to what is not of the model, and none to take time or memory without end."""
+"""Expressions reach nothing outside the model, and take neither time nor memory without end."""
 
 import time
 
@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from afterwork.errors import CantEvaluate, LanguageError, TooMuch, UnknownName, WrongType
 from afterwork.language import compile_action, compile_query
-from tests.language.model import Customer, Order, names
+from tests.support.language.model import Customer, Order, names
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ from tests.language.model import Customer, Order, names
         "self.compute_total",
     ],
 )
-def test_nothing_is_reached_but_the_model(text: str) -> None:
+def test_an_expression_reaches_nothing_outside_the_model(text: str) -> None:
     with pytest.raises(UnknownName):
         compile_query(text, names(), Customer)
 
@@ -72,7 +72,7 @@ BLANKS = ", ".join(f"a{n + 1} = a{n}.replace('a', a{n})" for n in range(40))
         "if true then " * 90 + "1" + " else 2 endif" * 90,
     ],
 )
-def test_nothing_takes_without_end(text: str, sqlite: Session) -> None:
+def test_every_expression_ends_in_bounded_time(text: str, sqlite: Session) -> None:
     began = time.process_time()
     try:
         compile_query(text, names(), Customer)(sqlite.get_one(Customer, 1))
@@ -81,7 +81,7 @@ def test_nothing_takes_without_end(text: str, sqlite: Session) -> None:
     assert time.process_time() - began < 10
 
 
-def test_a_method_that_runs_itself_ends(sqlite: Session) -> None:
+def test_a_query_answers_from_deep_in_the_stack(sqlite: Session) -> None:
     asked = compile_query("self.plus(1)", names(), Customer)
     ada = sqlite.get_one(Customer, 1)
 
@@ -91,21 +91,21 @@ def test_a_method_that_runs_itself_ends(sqlite: Session) -> None:
     assert deeper(500) == 2
 
 
-def test_the_budget_is_for_all_loops_together() -> None:
+def test_nested_loops_share_one_budget() -> None:
     with pytest.raises(TooMuch) as caught:
         compile_query("Sequence{1..4000}->exists(a | Sequence{1..4000}->exists(b | a + b < 0))", names())()
 
     assert "looks at more than 1,000,000 elements" in str(caught.value)
 
 
-def test_trouble_is_told_with_its_place(sqlite: Session) -> None:
+def test_an_error_of_an_evaluation_has_its_position(sqlite: Session) -> None:
     with pytest.raises(CantEvaluate) as caught:
         compile_query("1 +\n  Integer.parse(self.name)", names(), Customer)(sqlite.get_one(Customer, 1))
 
     assert (caught.value.line, caught.value.column) == (2, 3)
 
 
-def test_names_that_only_case_tells_apart_are_exact() -> None:
+def test_a_class_and_a_member_of_one_name_but_for_case_are_distinct() -> None:
     compile_query("Order.allInstances.customer->size", names(), Order)
     compile_query("Customer.allInstances->includes(customer)", names(), Order)
     compile_query("Customer.allInstances->includes(self.Customer)", names(), Order)
@@ -128,7 +128,7 @@ def test_names_that_only_case_tells_apart_are_exact() -> None:
         ("'a' + self.orders", "+ can't take String and OrderedSet(Order)"),
     ],
 )
-def test_wrong_types_are_told_before_it_runs(text: str, problem: str) -> None:
+def test_wrong_types_are_refused_before_anything_runs(text: str, problem: str) -> None:
     with pytest.raises(WrongType) as caught:
         compile_action(text, names(), Customer)
 

@@ -1,30 +1,30 @@
-"""What is asked most often costs little: calls are counted, since each takes time that Python's own loop doesn't."""
+"""The most frequent evaluations cost little: calls are counted, as each takes time that Python's own loop doesn't."""
 
 import sys
 from collections.abc import Callable
 from types import FrameType
 
 from afterwork.language import compile_query
-from tests.language.model import Customer, names
+from tests.support.language.model import Customer, names
 
 
-def calls_of(asked: Callable[[], object]) -> list[str]:
-    """The functions of the language that one evaluation calls."""
-    found: list[str] = []
+def calls_of(evaluation: Callable[[], object]) -> list[str]:
+    """Return the functions of the language that one evaluation calls."""
+    called: list[str] = []
 
-    def seen(frame: FrameType, event: str, argument: object) -> None:
+    def on_event(frame: FrameType, event: str, argument: object) -> None:
         if event == "call" and "afterwork/language" in frame.f_code.co_filename.replace("\\", "/"):
-            found.append(frame.f_code.co_name)
+            called.append(frame.f_code.co_name)
 
-    sys.setprofile(seen)
+    sys.setprofile(on_event)
     try:
-        asked()
+        evaluation()
     finally:
         sys.setprofile(None)
-    return found
+    return called
 
 
-def test_a_guard_over_nothing_is_the_call_the_loop_and_the_end() -> None:
+def test_a_guard_over_no_elements_takes_eight_calls() -> None:
     guard = compile_query("self.Orders->exists(o | o.Total > 100)", names(), Customer)
     customer = Customer(orders=[])
 

@@ -1,4 +1,4 @@
-"""Whatever the text, nothing comes but values and the language's own errors, and in bounded time."""
+"""Any text gives a value or an error of the language, in bounded time."""
 
 import contextlib
 import os
@@ -14,13 +14,13 @@ from afterwork.errors import LanguageError
 from afterwork.language import check, compile_action, compile_query, parse, to_select
 from afterwork.language.operators.table import table
 from afterwork.language.run.evaluation import Budget
-from tests.language.model import Base, Customer, fill, names
-from tests.language.wellmade import LEAVES, OPERATORS, Maker
+from tests.support.language.model import Base, Customer, fill, names
+from tests.support.language.random_expressions import LEAVES, OPERATORS, ExpressionMaker
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "60"))
 SMALL = Budget(steps=2_000, size=500, length=2_000)
 WORDS = [
-    *{operator.name for rows in table().values() for operator in rows},
+    *{operator.name for operators in table().values() for operator in operators},
     *[
         "self",
         "name",
@@ -101,7 +101,7 @@ texts = st.one_of(
 
 @given(texts)
 @settings(max_examples=120, deadline=timedelta(seconds=10), suppress_health_check=list(HealthCheck), derandomize=True)
-def test_any_text_is_read_or_refused(text: str) -> None:
+def test_any_text_is_parsed_or_refused(text: str) -> None:
     for dialect in ("original", "omg"):
         try:
             check(parse(text, dialect), names(), Customer)
@@ -132,12 +132,12 @@ OPERANDS = (
 
 
 def operand(depth: int) -> st.SearchStrategy[str]:
-    """Texts that are mostly well made: operators of the table on what there is."""
+    """Generate texts that are mostly well-typed: operators of the table with any operands."""
     plain = st.sampled_from(OPERANDS)
     if depth == 0:
         return plain
     below = operand(depth - 1)
-    name = st.sampled_from(sorted({operator.name for rows in table().values() for operator in rows}))
+    name = st.sampled_from(sorted({operator.name for operators in table().values() for operator in operators}))
     mark = st.sampled_from([".", "->"])
     infix = st.sampled_from(
         ["and", "or", "xor", "implies", "=", "<>", "<", ">", "<=", ">=", "+", "-", "*", "/", "div", "mod"]
@@ -159,13 +159,13 @@ Base.metadata.create_all(ENGINE)
 
 
 @st.composite
-def wellmade(draw: Any) -> str:
-    """Texts that mean something, if their operands do."""
+def well_typed(draw: Any) -> str:
+    """Generate well-typed texts."""
     kind = draw(st.sampled_from(list(LEAVES)))
-    return f"let c = self in {Maker(draw(st.randoms()), OPERATORS).make(kind, draw(st.integers(1, 4)))}"
+    return f"let c = self in {ExpressionMaker(draw(st.randoms()), OPERATORS).make(kind, draw(st.integers(1, 4)))}"
 
 
-@given(operand(2) | wellmade())
+@given(operand(2) | well_typed())
 @settings(
     max_examples=EXAMPLES, deadline=timedelta(seconds=10), suppress_health_check=list(HealthCheck), derandomize=True
 )

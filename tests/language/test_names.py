@@ -1,4 +1,4 @@
-"""What is known of a model: members however they are mapped, names however they are written."""
+"""Expressions know the members of a model however they are mapped, and names however they are spelt."""
 
 import enum
 from collections.abc import Iterator
@@ -6,58 +6,39 @@ from typing import Any
 
 import pytest
 from sqlalchemy import JSON, Column, Engine, Enum, ForeignKey, Integer, String, Table, create_engine, inspect, null
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, column_property, mapped_column, registry, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, registry, relationship
 
 from afterwork.errors import UnknownName, WrongType
 from afterwork.language import Names, compile_action, compile_query, to_select
 from afterwork.language.typed.members import type_of_value
 from afterwork.language.typed.types import ANY, INTEGER, NULL, STRING, CollectionType, ObjectType
-
-
-class Base(DeclarativeBase): ...
-
-
-class Node(Base):
-    __tablename__ = "node"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    parent_id: Mapped[int | None] = mapped_column(ForeignKey("node.id"))
-    color: Mapped[str] = mapped_column(Enum("red", "blue"), default="red")
-    extra: Mapped[Any] = mapped_column(JSON, default=dict)
-    fooBar: Mapped[int] = mapped_column(default=1)
-    foo_bar: Mapped[int] = mapped_column(default=2)
-    twice: Mapped[int] = column_property(fooBar * 2)
-    children: Mapped[set["Node"]] = relationship(back_populates="parent")
-    parent: Mapped["Node | None"] = relationship(back_populates="children", remote_side=[id])
-    asked: Mapped[list["Node"]] = relationship(lazy="dynamic", viewonly=True)
-
-
-names = Names.of(Base)
+from tests.support.language.nodes import NODE_NAMES, Node, NodeBase
 
 
 @pytest.fixture
 def session() -> Any:
     engine = create_engine("sqlite://")
-    Base.metadata.create_all(engine)
-    with Session(engine) as made:
-        made.add_all([Node(id=1), Node(id=2, parent_id=1, color="blue"), Node(id=3, parent_id=1)])
-        made.flush()
-        yield made
+    NodeBase.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Node(id=1), Node(id=2, parent_id=1, color="blue"), Node(id=3, parent_id=1)])
+        session.flush()
+        yield session
 
 
 def ask(text: str, session: Session) -> Any:
-    return compile_query(text, names, Node)(session.get_one(Node, 1), session=session)
+    return compile_query(text, NODE_NAMES, Node)(session.get_one(Node, 1), session=session)
 
 
-def test_where_names_differ_in_nothing_else_only_exact_ones_are_found(session: Session) -> None:
+def test_names_that_differ_only_in_case_and_underscores_match_exactly(session: Session) -> None:
     assert ask("self.fooBar", session) == 1
     assert ask("self.foo_bar", session) == 2
     with pytest.raises(UnknownName):
         ask("self.FooBar", session)
 
 
-def test_a_set_is_read_added_to_and_set(session: Session) -> None:
+def test_an_association_end_that_is_a_python_set_is_read_and_changed(session: Session) -> None:
     def do(text: str) -> Any:
-        return compile_action(text, names, Node)(session.get_one(Node, 1), session=session)
+        return compile_action(text, NODE_NAMES, Node)(session.get_one(Node, 1), session=session)
 
     assert ask("self.children->size", session) == 2
     do("self.children.remove(self.children->any(n | n.id = 2)); self.children.add(Node.Create)")
@@ -71,11 +52,11 @@ def test_a_set_is_read_added_to_and_set(session: Session) -> None:
 
 def test_an_enumeration_of_texts_is_a_text(session: Session) -> None:
     assert ask("self.color = #red", session) is True
-    found = to_select("Node.allInstances->select(color = #blue)", names)
-    assert [node.id for node in session.scalars(found)] == [2]
+    statement = to_select("Node.allInstances->select(color = #blue)", NODE_NAMES)
+    assert [node.id for node in session.scalars(statement)] == [2]
 
 
-def test_what_is_not_known_can_be_compared_with_null_and_handed_on(session: Session) -> None:
+def test_a_value_of_unknown_type_can_be_compared_with_null_and_returned(session: Session) -> None:
     assert ask("self.extra", session) == {}
     assert ask("self.extra.isNull", session) is False
     with pytest.raises(UnknownName):
@@ -84,17 +65,17 @@ def test_what_is_not_known_can_be_compared_with_null_and_handed_on(session: Sess
 
 def test_a_column_property_is_read_and_not_set(session: Session) -> None:
     assert ask("self.twice", session) == 2
-    assert session.scalars(to_select("Node.allInstances->collect(twice)->sum", names)).one() == 6
+    assert session.scalars(to_select("Node.allInstances->collect(twice)->sum", NODE_NAMES)).one() == 6
     with pytest.raises(WrongType, match="twice can't be set"):
-        compile_action("self.twice := 1", names, Node)
+        compile_action("self.twice := 1", NODE_NAMES, Node)
 
 
-def test_an_end_that_gives_no_collection_is_no_member() -> None:
+def test_an_association_end_without_a_collection_is_no_member() -> None:
     with pytest.raises(UnknownName):
-        compile_query("self.asked", names, Node)
+        compile_query("self.asked", NODE_NAMES, Node)
 
 
-def test_imperative_mapping_will_do() -> None:
+def test_classes_may_be_mapped_imperatively() -> None:
     mapped = registry()
 
     class Thing: ...
@@ -104,25 +85,25 @@ def test_imperative_mapping_will_do() -> None:
     engine = create_engine("sqlite://")
     mapped.metadata.create_all(engine)
 
-    with Session(engine) as made:
+    with Session(engine) as session:
         create = compile_action("let t = Thing.Create in t.TheName := 'x'", Names.of(mapped))
-        create(session=made)
-        made.flush()
-        assert compile_query("Thing.allInstances.the_name", Names.of(mapped))(session=made) == ["x"]
+        create(session=session)
+        session.flush()
+        assert compile_query("Thing.allInstances.the_name", Names.of(mapped))(session=session) == ["x"]
     mapped.dispose()
 
 
-def test_the_types_of_values() -> None:
+def test_a_value_of_python_has_a_type_of_the_language() -> None:
     assert type_of_value(None) == NULL
     assert type_of_value([1, None, 2]) == CollectionType("Sequence", INTEGER)
     assert type_of_value("x") == STRING
     assert type_of_value(Node()) == ObjectType(Node)
 
 
-def test_variables_are_given_by_name(session: Session) -> None:
+def test_variables_are_passed_by_name(session: Session) -> None:
     query = compile_query(
         "ids->includes(self.id) and (n.id = 1)",
-        names,
+        NODE_NAMES,
         Node,
         variables={"ids": CollectionType("Sequence", INTEGER), "n": ObjectType(Node)},
     )
@@ -152,7 +133,7 @@ class Hall(Clashing):
 
 
 class Trip(Clashing):
-    """Members are named as a class, an enumeration, a type of values, and operators."""
+    """A class with members named like a class, an enumeration, a type of values, and operators."""
 
     __tablename__ = "trip"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -167,10 +148,10 @@ def trip() -> Iterator[Trip]:
     engine = create_engine("sqlite://")
     Clashing.metadata.create_all(engine)
     with Session(engine) as session:
-        made = Trip(Hall=globals()["Hall"]())
-        session.add(made)
+        trip = Trip(Hall=globals()["Hall"]())
+        session.add(trip)
         session.flush()
-        yield made
+        yield trip
 
 
 CLASHING: list[tuple[str, Any]] = [
@@ -209,38 +190,38 @@ CLASHING: list[tuple[str, Any]] = [
 
 
 @pytest.mark.parametrize(("text", "right"), CLASHING)
-def test_a_type_is_meant_where_only_a_type_will_do(trip: Trip, text: str, right: object) -> None:
+def test_a_name_means_the_type_where_only_a_type_makes_sense(trip: Trip, text: str, right: object) -> None:
     assert compile_query(text, Names.of(Clashing), Trip)(trip) == right
 
 
-def test_an_end_named_as_its_class_is_set_to_a_new_object(trip: Trip) -> None:
+def test_an_association_end_named_like_its_class_is_set_to_a_new_object(trip: Trip) -> None:
     compile_action("self.Hall := Hall.Create; Hall.first := 'gate'", Names.of(Clashing), Trip)(trip)
 
     assert trip.Hall is not None
     assert trip.Hall.first == "gate"
 
 
-def test_a_class_named_as_an_end_is_meant_in_sql_too(trip: Trip) -> None:
+def test_a_name_means_the_class_in_sql_where_only_a_class_makes_sense(trip: Trip) -> None:
     session = inspect(trip).session
     assert session is not None
 
-    def found(text: str) -> Any:
+    def selected(text: str) -> Any:
         return session.scalars(to_select(text, Names.of(Clashing))).all()
 
-    assert found("Trip.allInstances->select(Hall.oclIsKindOf(Hall))") == [trip]
-    assert found("Trip.allInstances->select(Hall.allInstances->includes(Hall))") == [trip]
-    assert found("Trip.allInstances->select(Size = Size::Large)") == [trip]
+    assert selected("Trip.allInstances->select(Hall.oclIsKindOf(Hall))") == [trip]
+    assert selected("Trip.allInstances->select(Hall.allInstances->includes(Hall))") == [trip]
+    assert selected("Trip.allInstances->select(Size = Size::Large)") == [trip]
 
 
 @pytest.mark.parametrize(
     "text", ["Hall.allInstancez", "Hall::alInstances", "Size::Larg", "Hal::allInstances", "Size.Larg"]
 )
-def test_what_neither_of_both_has_is_told(text: str) -> None:
+def test_a_name_that_neither_the_member_nor_the_type_has_is_refused_with_suggestions(text: str) -> None:
     with pytest.raises(UnknownName, match="Did you mean"):
         compile_query(text, Names.of(Clashing), Trip)
 
 
-def test_a_member_goes_before_a_variable_that_is_written_otherwise(trip: Trip) -> None:
+def test_a_member_with_the_exact_name_goes_before_a_variable_spelt_otherwise(trip: Trip) -> None:
     """Exact names go first, whatever they name."""
     query = compile_query("DateTime", Names.of(Clashing), Trip, variables={"date_time": ANY})
     assert query(trip, date_time="later") == "noon"
@@ -254,11 +235,11 @@ class Leaf(Clashing):
     extra: Mapped[Any | None] = mapped_column(JSON)
 
 
-def test_null_in_json_is_null_whether_the_row_has_it_or_the_text(engine: Engine) -> None:
+def test_null_in_json_is_null_as_a_column_and_as_a_text(engine: Engine) -> None:
     Clashing.metadata.create_all(engine, [Clashing.metadata.tables["leaf"]])
     with Session(engine) as session:
-        kept: dict[int, Any] = {1: {}, 2: None, 3: null(), 4: "null", 5: [None]}
-        session.add_all(Leaf(id=key, extra=extra) for key, extra in kept.items())
+        stored: dict[int, Any] = {1: {}, 2: None, 3: null(), 4: "null", 5: [None]}
+        session.add_all(Leaf(id=key, extra=extra) for key, extra in stored.items())
         session.flush()
         session.expire_all()
         text = "Leaf.allInstances->select(extra.isNull)"

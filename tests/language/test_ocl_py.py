@@ -1,4 +1,4 @@
-"""What another implementation of OCL gives: the same, or something else for a reason that stands in `ocl_py.yaml`."""
+"""Another implementation of OCL gives the same results, or others for a reason that `ocl_py.yaml` explains."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +10,10 @@ from sqlalchemy import create_engine, select
 from sqlalchemy.orm import Session
 
 from afterwork.language import compile_query
-from tests.language import model
-from tests.language.conformance import in_order, plain
-from tests.language.model import Customer, Line, Order, Tag
-from tests.language.ocl_py import answers
+from tests.support.language import model
+from tests.support.language.cases import in_order, plain
+from tests.support.language.model import Customer, Line, Order, Tag
+from tests.support.language.ocl_py import answers
 
 KNOWN = yaml.safe_load((Path(__file__).parent / "ocl_py.yaml").read_text(encoding="utf-8"))
 DIFFERENT = [(*case, group["why"]) for group in KNOWN["differ"] for case in group["cases"]]
@@ -22,37 +22,36 @@ ALL = [*KNOWN["agree"], *(case[0] for case in DIFFERENT)]
 
 @pytest.fixture(scope="module")
 def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Any]]:
-    """All objects of the model, Ada first."""
+    """Yield all objects of the model, Ada first."""
     engine = create_engine(f"sqlite:///{tmp_path_factory.mktemp('ocl')}/shop.db")
     model.create(engine)
     with Session(engine) as session:
-        yield [one for cls in (Customer, Order, Line, Tag) for one in session.scalars(select(cls).order_by(cls.id))]
+        yield [obj for cls in (Customer, Order, Line, Tag) for obj in session.scalars(select(cls).order_by(cls.id))]
     engine.dispose()
 
 
 @pytest.fixture(scope="module")
 def theirs(objects: list[Any]) -> dict[str, Any]:
-    """What ocl-py gives, by expression."""
-    found = answers(objects, ALL)
-    return {text: answer["value"] for text, answer in zip(ALL, found, strict=True)}
+    """Return the results of ocl-py by expression."""
+    return {text: answer["value"] for text, answer in zip(ALL, answers(objects, ALL), strict=True)}
 
 
 def ours(text: str, objects: list[Any]) -> tuple[Any, Any]:
-    """The value, and its type."""
+    """Return the value and its type."""
     query = compile_query(text, model.names(), Customer, dialect="omg")
     kind = query.expression.tree.type
     return in_order(plain(query(objects[0])), kind), kind
 
 
 @pytest.mark.parametrize("text", KNOWN["agree"])
-def test_both_give_the_same(text: str, objects: list[Any], theirs: dict[str, Any]) -> None:
+def test_both_implementations_give_the_same_result(text: str, objects: list[Any], theirs: dict[str, Any]) -> None:
     value, kind = ours(text, objects)
 
     assert in_order(theirs[text], kind) == pytest.approx(value)
 
 
 @pytest.mark.parametrize(("text", "here", "there", "why"), DIFFERENT)
-def test_a_difference_is_as_it_is_explained(
+def test_both_implementations_differ_as_the_file_explains(
     text: str, here: Any, there: Any, why: str, objects: list[Any], theirs: dict[str, Any]
 ) -> None:
     value, kind = ours(text, objects)

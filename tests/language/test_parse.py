@@ -1,4 +1,4 @@
-"""Texts become trees, with the precedence that was asked for; what is no expression is told with its place."""
+"""Texts become trees by the precedence of their dialect; malformed ones are refused with their position."""
 
 import pytest
 
@@ -22,7 +22,7 @@ from afterwork.language.syntax.tree import (
 
 
 def shape(node: Node) -> str:
-    """A tree with all its brackets."""
+    """Return a tree as text with all its brackets."""
     match node:
         case Binary(operator=operator, left=left, right=right):
             return f"({shape(left)} {operator} {shape(right)})"
@@ -68,7 +68,7 @@ def test_there_is_a_warning_exactly_where_the_dialects_differ(text: str, origina
     assert all(warning.at == TextRange(0, len(text)) for warning in warnings)
 
 
-def test_what_is_in_brackets_reads_alike() -> None:
+def test_brackets_make_both_dialects_agree() -> None:
     assert parse("(a = 1) and (b = 2)").warnings == ()
 
 
@@ -79,17 +79,17 @@ def test_let_reaches_as_far_as_it_can() -> None:
     assert shape(tree.body) == "(x + 2)"
 
 
-def test_the_statements_of_the_blog_post_are_read() -> None:
+def test_the_statements_of_the_blog_post_are_parsed() -> None:
     tree = parse(
         "let ticket=SysAsyncTicket.Create in (ticket.RootObject:=self; ticket.ViewModel:=Customer.ViewModels.Assigner)"
     ).tree
 
     assert isinstance(tree, Let)
     assert isinstance(tree.body, Block)
-    assert [type(one) for one in tree.body.statements] == [Assign, Assign]
+    assert [type(statement) for statement in tree.body.statements] == [Assign, Assign]
 
 
-def test_a_method_may_be_asked_for_wherever_an_expression_stands() -> None:
+def test_the_question_for_a_method_may_stand_wherever_an_expression_may() -> None:
     tree = parse("if self.End? then self.End else false endif").tree
 
     assert isinstance(tree, If)
@@ -126,7 +126,7 @@ def test_keywords_may_be_names_after_a_dot() -> None:
         ("a" * 30_000, 1, 20001, "too long"),
     ],
 )
-def test_what_is_no_expression_is_told_with_its_place(text: str, line: int, column: int, problem: str) -> None:
+def test_a_malformed_expression_is_refused_with_its_position(text: str, line: int, column: int, problem: str) -> None:
     with pytest.raises(BadSyntax) as caught:
         parse(text)
 
@@ -134,7 +134,7 @@ def test_what_is_no_expression_is_told_with_its_place(text: str, line: int, colu
     assert problem in str(caught.value)
 
 
-def test_an_error_draws_a_caret_under_the_place() -> None:
+def test_an_error_draws_a_caret_under_its_position() -> None:
     with pytest.raises(BadSyntax) as caught:
         parse("self.Orders\n  ->exists(o | )")
 
@@ -142,5 +142,5 @@ def test_an_error_draws_a_caret_under_the_place() -> None:
 
 
 @pytest.mark.parametrize("dialect", ["original", "omg"])
-def test_a_text_is_read_once(dialect: Dialect) -> None:
+def test_a_text_is_parsed_once(dialect: Dialect) -> None:
     assert parse("self.read_once", dialect) is parse("self.read_once", dialect)

@@ -1,4 +1,4 @@
-"""Patterns match what Python's own match, and never take long."""
+"""Patterns match what Python's own match, in bounded time."""
 
 import re
 from typing import Any
@@ -11,32 +11,32 @@ from sqlalchemy.orm import Session
 from afterwork.errors import CantEvaluate, LanguageError
 from afterwork.language import compile_query
 from afterwork.language.run.regexp import MAX_STEPS, CharacterStep, matches, parse_pattern
-from tests.language.model import Customer, names
+from tests.support.language.model import Customer, names
 
 SIMPLE = ["a", "b", "é", ".", "[ab]", "[^a]", "[a-b1]", "[]x]", "\\d", "\\W", "\\.", "\\n", "^", "$"]
 REPEATS = ["", "*", "+", "?", "*?", "{2}", "{0}", "{1,2}", "{2,}"]
 
 
 def larger(below: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    groups = st.builds(lambda one, times: f"({one}){times}", below, st.sampled_from(REPEATS))
+    groups = st.builds(lambda group, times: f"({group}){times}", below, st.sampled_from(REPEATS))
     return groups | st.builds(lambda a, b: a + b, below, below) | st.builds(lambda a, b: f"(?:{a}|{b})", below, below)
 
 
 @given(st.recursive(st.sampled_from(SIMPLE), larger, max_leaves=6), st.text("abé1x.\n", max_size=6))
 @settings(max_examples=300, derandomize=True, deadline=None)
 def test_a_pattern_matches_what_pythons_own_matches(pattern: str, text: str) -> None:
-    """But for `$`, which is the end here, not also what stands before a last line break."""
+    """Only `$` differs: here it is the end of the text, and not also before a last line break."""
     assert matches(text, parse_pattern(pattern)) == bool(re.search(pattern.replace("$", r"\Z"), text))
 
 
 @pytest.mark.parametrize("pattern", ["^(a+)+$", "^(a|a)*$", "(a*)*b", "^(a?){30}a{30}$"])
-def test_each_character_looks_at_each_step_once_at_most(pattern: str) -> None:
-    looked: list[str] = []
+def test_each_character_visits_each_step_at_most_once(pattern: str) -> None:
+    visits: list[str] = []
 
     def counted(step: Any) -> Any:
-        def test(one: str) -> bool:
-            looked.append(one)
-            return bool(step.test(one))
+        def test(character: str) -> bool:
+            visits.append(character)
+            return bool(step.test(character))
 
         return CharacterStep(test) if isinstance(step, CharacterStep) else step
 
@@ -44,7 +44,7 @@ def test_each_character_looks_at_each_step_once_at_most(pattern: str) -> None:
 
     matches(text, tuple(counted(step) for step in steps))
 
-    assert 0 < len(looked) <= len(text) * len(steps)
+    assert 0 < len(visits) <= len(text) * len(steps)
 
 
 @pytest.mark.parametrize(
@@ -63,16 +63,16 @@ def test_each_character_looks_at_each_step_once_at_most(pattern: str) -> None:
         "(" * 60 + ")" * 60,
     ],
 )
-def test_what_is_no_pattern_is_told(pattern: str) -> None:
+def test_a_malformed_pattern_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match="is no pattern"):
         parse_pattern(pattern)
 
 
-def test_a_pattern_over_a_long_text_counts(sqlite: Session) -> None:
+def test_matching_a_long_text_uses_up_the_budget(sqlite: Session) -> None:
     with pytest.raises(LanguageError, match="looks at more than"):
         compile_query("''.padLeft(900000).regExpMatch('(a{100}){10}')", names(), Customer)(session=sqlite)
 
 
-def test_trouble_with_a_pattern_has_its_place(sqlite: Session) -> None:
+def test_an_error_in_a_pattern_has_its_position(sqlite: Session) -> None:
     with pytest.raises(CantEvaluate, match=r"column 5: '\(' is no pattern"):
         compile_query("1 + 'x'.regExpMatch('(').caseTrueFalse(1, 2)", names(), Customer)(session=sqlite)

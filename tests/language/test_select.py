@@ -1,4 +1,4 @@
-"""OCLps: what statements are made, and what is refused with its place."""
+"""OCLps becomes one statement, or is refused with its position."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -12,7 +12,7 @@ from afterwork.clock import ManualClock
 from afterwork.errors import NotInSQL
 from afterwork.language import Names, to_select, to_values
 from afterwork.language.typed.types import INTEGER, ObjectType
-from tests.language.model import NOON, Base, Customer, Order, names
+from tests.support.language.model import NOON, Base, Customer, Order, names
 
 
 class Noon(ManualClock):
@@ -46,13 +46,13 @@ def test_a_criterion_is_one_statement(session: Session, sent: list[str]) -> None
     assert sent[0].count("EXISTS") == 1
 
 
-def test_an_end_that_is_asked_for_twice_is_joined_once() -> None:
+def test_an_association_end_that_is_mentioned_twice_is_joined_once() -> None:
     statement = to_select("Order.allInstances->select((customer.name = 'a') or (customer.number = 1))", names())
 
     assert str(statement).count("JOIN") == 1
 
 
-def test_the_clock_is_asked_when_the_statement_is_made(session: Session) -> None:
+def test_the_clock_is_read_when_the_statement_is_made(session: Session) -> None:
     known = Names.of(Base, clock=Noon())
     overdue = to_select("Order.allInstances->select(due < DateTime.Now.addDays(1))", known)
 
@@ -115,7 +115,7 @@ def test_the_values_of_all_objects_are_one_statement(text: str, values: list[obj
         ("Order.allInstances->select(o | o.made.formatDateTime('yyyy') = '2024')", "o.made.formatDateTime('yyyy')"),
     ],
 )
-def test_what_can_not_become_sql_is_refused_with_the_part_named(text: str, part: str) -> None:
+def test_a_part_that_can_not_become_sql_is_refused_by_name(text: str, part: str) -> None:
     with pytest.raises(NotInSQL) as caught:
         to_select(text, names())
 
@@ -123,14 +123,14 @@ def test_what_can_not_become_sql_is_refused_with_the_part_named(text: str, part:
     assert "can't become SQL" in caught.value.problem
 
 
-def test_let_written_out_without_end_is_refused() -> None:
+def test_let_that_becomes_too_long_once_written_out_is_refused() -> None:
     lets = ", ".join(f"a{n + 1} = a{n}->union(a{n})" for n in range(40))
 
     with pytest.raises(NotInSQL, match="too long"):
         to_select(f"let a0 = Order.allInstances, {lets} in a40", names())
 
 
-def test_a_moment_in_a_column_without_time_zone_is_compared_in_utc(session: Session) -> None:
+def test_a_timestamp_without_time_zone_is_compared_in_utc(session: Session) -> None:
     session.get_one(Order, 2).made = (NOON + timedelta(hours=1)).replace(tzinfo=None)
     session.flush()
     later = to_select("Order.allInstances->select(made > DateTime.parse('2024-02-29T13:30+01:00'))", names())

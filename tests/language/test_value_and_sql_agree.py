@@ -1,4 +1,4 @@
-"""Random expressions over random data: as a value and as SQL, on both databases, they give the same."""
+"""Random expressions over random data have the same result as a value and as SQL, on both databases."""
 
 import os
 from datetime import UTC, datetime, timedelta
@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 from afterwork.errors import LanguageError
 from afterwork.language import compile_query, to_select
 from afterwork.language.typed.types import CollectionType
-from tests.language.conformance import in_order, plain
-from tests.language.model import Base, Customer, Kind, Line, Order, Tag, names
-from tests.language.wellmade import OPERATORS, WITH_SQL, Maker
+from tests.support.language.cases import in_order, plain
+from tests.support.language.model import Base, Customer, Kind, Line, Order, Tag, names
+from tests.support.language.random_expressions import OPERATORS, WITH_SQL, ExpressionMaker
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "25"))
 
@@ -25,13 +25,13 @@ numbers = st.integers(-3, 3)
 maybe = st.none() | st.integers(-2, 2)
 amounts = st.decimals(-3, 3, places=2)
 words = st.sampled_from(["", "a", "b", "A", "ab", "%", "å", "a_b", " a "])
-moments = st.none() | st.integers(0, 3).map(lambda days: datetime(2024, 2, 28, tzinfo=UTC) + timedelta(days=days))
+timestamps = st.none() | st.integers(0, 3).map(lambda days: datetime(2024, 2, 28, tzinfo=UTC) + timedelta(days=days))
 naive = st.none() | st.datetimes(datetime(1969, 12, 30), datetime(2024, 3, 1))
 
 
 @st.composite
 def data(draw: Any) -> list[Any]:
-    """A few objects with nulls, doubles and empty ends."""
+    """Generate a few objects with nulls, duplicates and empty association ends."""
     customers = [
         Customer(
             id=key,
@@ -51,7 +51,7 @@ def data(draw: Any) -> list[Any]:
             id=key,
             customer=draw(st.none() | st.sampled_from(customers)),
             total=draw(amounts),
-            due=draw(moments),
+            due=draw(timestamps),
             made=draw(naive),
             grace=draw(maybe),
             patience=draw(st.none() | st.timedeltas(timedelta(-3), timedelta(3))),
@@ -208,7 +208,7 @@ comparison = st.sampled_from(["=", "<>", "<", ">", "<=", ">="])
 
 
 def condition(variable: str, depth: int) -> st.SearchStrategy[str]:
-    """A Boolean about a row."""
+    """Generate conditions about a row."""
     known = VALUES[variable]
     compared = [
         st.builds(
@@ -226,7 +226,7 @@ def condition(variable: str, depth: int) -> st.SearchStrategy[str]:
         st.sampled_from(["sqlLike", "sqlLikeCaseInsensitive", "startsWith", "endsWith", "contains"]),
         st.sampled_from(["'a%'", "'_'", "'A'", "''", "'%å'"]),
     )
-    null = st.sampled_from([one for kind in known.values() for one in kind]).map(lambda one: f"({one})->isNull")
+    null = st.sampled_from([text for texts in known.values() for text in texts]).map(lambda text: f"({text})->isNull")
     simple = st.one_of(st.sampled_from(known["bool"]), texts, null, *compared)
     if depth == 0:
         return simple
@@ -248,27 +248,27 @@ def condition(variable: str, depth: int) -> st.SearchStrategy[str]:
 
 
 def query(variable: str, cls: str) -> st.SearchStrategy[str]:
-    """A collection, and what is asked of it."""
+    """Generate collections, and operators on them."""
     kinds = VALUES[variable]
     rows = st.builds(
         lambda op, body: f"{cls}.allInstances->{op}({variable} | {body})",
         st.sampled_from(["select", "reject"]),
         condition(variable, 2),
     )
-    expression = st.sampled_from([one for kind in kinds.values() for one in kind])
+    expression = st.sampled_from([text for texts in kinds.values() for text in texts])
     number = st.sampled_from(kinds["int"] + kinds["dec"])
     return st.one_of(
         rows,
-        rows.map(lambda one: f"{one}->size"),
-        st.builds(lambda one, e: f"{one}->collect({variable} | {e})", rows, expression),
+        rows.map(lambda rows: f"{rows}->size"),
+        st.builds(lambda rows, e: f"{rows}->collect({variable} | {e})", rows, expression),
         st.builds(
-            lambda one, e, op: f"{one}->collect({variable} | {e})->{op}",
+            lambda rows, e, op: f"{rows}->collect({variable} | {e})->{op}",
             rows,
             number,
             st.sampled_from(["sum", "maxValue", "minValue", "size", "avg"]),
         ),
         st.builds(
-            lambda one, op, e, then: f"{one}->{op}({variable} | {e}){then}",
+            lambda rows, op, e, then: f"{rows}->{op}({variable} | {e}){then}",
             rows,
             st.sampled_from(["orderBy", "orderDescending"]),
             expression,
@@ -290,16 +290,18 @@ queries = st.one_of(query("c", "Customer"), query("o", "Order"), query("l", "Lin
 
 
 @st.composite
-def wellmade(draw: Any) -> str:
-    """Something asked of each customer, with operators of all kinds."""
+def well_typed(draw: Any) -> str:
+    """Generate expressions about each customer, with operators of all sorts."""
     kind = draw(st.sampled_from(["Integer", "Decimal", "Real", "String", "Boolean", "Customer", "Order"]))
-    maker = Maker(draw(st.randoms()), draw(st.sampled_from([OPERATORS, WITH_SQL, WITH_SQL])))
+    maker = ExpressionMaker(draw(st.randoms()), draw(st.sampled_from([OPERATORS, WITH_SQL, WITH_SQL])))
     return f"Customer.allInstances->collect(c | {maker.make(kind, draw(st.integers(1, 3)))})"
 
 
-@given(data(), queries | wellmade())
+@given(data(), queries | well_typed())
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-def test_both_routes_agree_on_random_expressions(session: Session, objects: list[Any], text: str) -> None:
+def test_a_random_expression_has_the_same_result_as_a_value_and_as_sql(
+    session: Session, objects: list[Any], text: str
+) -> None:
     session.rollback()
     session.expunge_all()
     for table in reversed(Base.metadata.sorted_tables):
@@ -315,15 +317,15 @@ def test_both_routes_agree_on_random_expressions(session: Session, objects: list
         event(type(refused).__name__)
         return
     kind = compiled.expression.tree.type
-    found = list(session.scalars(statement))
-    by_sql = plain(found) if isinstance(kind, CollectionType) else plain(found[0] if found else None)
+    rows = list(session.scalars(statement))
+    by_sql = plain(rows) if isinstance(kind, CollectionType) else plain(rows[0] if rows else None)
     event("compared")
 
     assert near(in_order(by_sql, kind)) == near(in_order(value, kind))
 
 
 def near(value: Any) -> Any:
-    """Numbers as exact as both databases keep them."""
+    """Return numbers as exact as both databases store them."""
     match value:
         case list():
             return [near(item) for item in value]

@@ -1,4 +1,4 @@
-"""Random expressions that are well made: each operator of the table on operands that its signature takes."""
+"""Random well-typed expressions: each operator of the table on operands that its signature accepts."""
 
 from collections.abc import Sequence
 from random import Random
@@ -52,11 +52,16 @@ MEMBERS = {
 SKIPPED = {"create", "delete", "add", "remove", "clear", "newGuid", "oclSingleton", "closure", "foreach", "typeName"}
 
 
-OPERATORS = [one for rows in table().values() for one in rows if one.name not in SKIPPED and not one.effects]
-WITH_SQL = [one for one in OPERATORS if one.sql is not None]
+OPERATORS = [
+    operator
+    for operators in table().values()
+    for operator in operators
+    if operator.name not in SKIPPED and not operator.effects
+]
+WITH_SQL = [operator for operator in OPERATORS if operator.sql is not None]
 
 
-class Maker:
+class ExpressionMaker:
     """Makes expressions about a customer `c`."""
 
     def __init__(self, random: Random, operators: Sequence[Operator]) -> None:
@@ -64,7 +69,7 @@ class Maker:
         self.operators = operators
 
     def make(self, kind: str, depth: int, near: str = "") -> str:
-        """An expression of a kind; within a lambda over `near`, often about that."""
+        """Return an expression of a type; within a lambda over `near`, often about its variable."""
         if near and kind in MEMBERS[near] and self.random.random() < 0.5:
             return MEMBERS[near][kind]
         if depth > 0 and self.random.random() < 0.9:

@@ -1,4 +1,4 @@
-"""A model for expressions: with nulls, an enumeration, inheritance, a link table, a tree, and what is kept encoded."""
+"""A model for expressions, with nulls, an enumeration, inheritance, a link table, a tree, and encoded values."""
 
 import enum
 from datetime import UTC, date, datetime, timedelta
@@ -121,18 +121,18 @@ METHODS = {
 }
 
 
-def found(session: Session, cls: type, text: str) -> Any:
+def find_object(session: Session, cls: type, text: str) -> Any:
     return session.get(cls, int(text.split("!")[1]))
 
 
 def names() -> Names:
-    """The model, with methods, view models and external ids as an application gives them."""
+    """Return the names of the model, with methods, view models and external ids as an application supplies them."""
     return Names.of(
         Base,
         methods=lambda cls: METHODS if issubclass(cls, Customer) else {},
         view_models=lambda cls: ("TheCustomerNumberAssigner",) if cls is Customer else (),
         external_id=lambda obj: f"{type(obj).__name__}!{obj.id}",
-        find=found,
+        find=find_object,
         clock=ManualClock(),
     )
 
@@ -141,7 +141,7 @@ NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
 
 
 def fill(session: Session) -> None:
-    """Three customers: Ada with two orders, bob with one, and Åsa, who is a VIP, with none; an order of nobody."""
+    """Add three customers: Ada with two orders, bob with one, and Åsa, who is a VIP, with none; an order of nobody."""
     ada = Customer(id=1, name="Ada", number=7, active=True, born=date(1815, 12, 10), credit=Decimal("2.50"))
     bob = Customer(id=2, name="bob", note="", kind=Kind.Large, state="Blocked", referrer=ada)
     asa = VipCustomer(id=3, name="Åsa", number=9, note="a%b_c", active=False, discount=0.25, referrer=ada)
@@ -163,7 +163,7 @@ def fill(session: Session) -> None:
 
 
 def create(engine: Engine) -> None:
-    """The tables, and what `fill` puts into them."""
+    """Create the tables with the objects of `fill`."""
     Base.metadata.create_all(engine)
     with Session(engine) as session, session.begin():
         fill(session)

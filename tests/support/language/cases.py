@@ -1,4 +1,4 @@
-"""Cases as data: each is evaluated as a value and, where it can be, as SQL, and both must give what is said."""
+"""Cases as data: each is evaluated as a value and, where possible, as SQL, and both must have the expected result."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ from afterwork.language import compile_query, to_select
 from afterwork.language.run.values import as_timestamp
 from afterwork.language.typed.members import type_of_value
 from afterwork.language.typed.types import CollectionType, ObjectType
-from tests.language.model import Customer, names
+from tests.support.language.model import Customer, names
 
-FOLDER = Path(__file__).parent / "cases"
+FOLDER = Path(__file__).parents[2] / "language" / "cases"
 
 
 @dataclass(frozen=True)
 class Case:
-    """`sql` says whether it must become SQL (`yes`), must not (`no`), or must where self is no part of it (`auto`)."""
+    """One case. `sql` says whether it must become SQL (`yes`), must not (`no`), or may (`auto`)."""
 
-    place: str
+    id: str
     expression: str
     result: Any = None
     error: str | None = None
@@ -34,7 +34,7 @@ class Case:
 
 
 def cases() -> Iterator[Case]:
-    """All cases of the folder."""
+    """Yield all cases of the folder."""
     for file in sorted(FOLDER.glob("*.yaml")):
         for number, given in enumerate(yaml.safe_load(file.read_text(encoding="utf-8")), 1):
             sql = {True: "yes", False: "no"}.get(given.pop("sql", None), "auto")
@@ -42,24 +42,24 @@ def cases() -> Iterator[Case]:
 
 
 def value(case: Case, session: Session) -> Any:
-    """What the value route gives: self is customer 1."""
+    """Return the value of a case, with customer 1 as self."""
     query = compile_query(case.expression, names(), Customer, dialect=case.dialect)
     return plain(query(session.get_one(Customer, 1), session=session))
 
 
 def by_sql(case: Case, session: Session) -> Any:
-    """What the SQL route gives; `NotInSQL` where there is none."""
+    """Return the result of a case as SQL. Raises `NotInSQL`."""
     ada = session.get_one(Customer, 1)
     statement = to_select(case.expression, names(), Customer, values={"self": ada}, dialect=case.dialect)
-    found = list(session.scalars(statement))
+    rows = list(session.scalars(statement))
     kind = compile_query(case.expression, names(), Customer, dialect=case.dialect).expression.tree.type
     if isinstance(kind, CollectionType):
-        return plain(found)
-    return plain(found[0] if found else None)
+        return plain(rows)
+    return plain(rows[0] if rows else None)
 
 
 def plain(value: Any) -> Any:
-    """A value as it can be written in YAML: objects as `Class 1`, decimals and moments as texts."""
+    """Return a value as YAML can have it: objects as `Class 1`, decimals as floats, timestamps as texts."""
     match value:
         case list():
             return [plain(item) for item in value]
@@ -79,14 +79,14 @@ def plain(value: Any) -> Any:
 
 
 def in_order(value: Any, kind: Any) -> Any:
-    """A collection without order, in one."""
+    """Return a collection without order in a fixed order."""
     if isinstance(kind, CollectionType) and kind.kind in {"Set", "Bag"}:
         return sorted(value, key=repr)
     return value
 
 
 def sql_or_none(case: Case, session: Session) -> tuple[Any, NotInSQL | None]:
-    """What the SQL route gives, or why there is none."""
+    """Return the result of a case as SQL, or the error that it can't become SQL."""
     try:
         return by_sql(case, session), None
     except NotInSQL as error:

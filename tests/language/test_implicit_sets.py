@@ -1,4 +1,4 @@
-"""After an arrow, what is no collection is a set of itself, whether its type is known or not; null is an empty one."""
+"""After an arrow, a single value is a set of itself, whether its type is known or not, and null is an empty one."""
 
 import enum
 from datetime import UTC, date, datetime, timedelta
@@ -15,7 +15,8 @@ from afterwork.language.typed.members import type_of_value
 from afterwork.language.typed.operator import Operator
 from afterwork.language.typed.signature import ParameterPattern
 from afterwork.language.typed.types import ANY, NULL, CollectionType, Type
-from tests.language.model import Customer, names
+from tests.support.language.model import Customer, names
+from tests.support.language.nodes import NODE_NAMES
 
 
 class Size(enum.Enum):
@@ -27,10 +28,10 @@ VALUES = ["abc", "", 7, 0, Decimal("1.5"), False, Size.Small, datetime(2024, 2, 
 VALUES += [timedelta(hours=1), b"ab", None]
 ARROWS: list[Operator] = [
     operator
-    for rows in table().values()
-    for operator in rows
+    for operators in table().values()
+    for operator in operators
     if operator.signature.mark == "->" and operator.signature.source.name == "Collection" and not operator.effects
-    if operator.name != "isNullOrEmpty"  # which asks of a text for its characters
+    if operator.name != "isNullOrEmpty"  # which also accepts a text
 ]
 CASES = [
     (operator, value)
@@ -40,10 +41,10 @@ CASES = [
 ]
 
 
-def argument(wanted: ParameterPattern, word: str) -> str:
-    """Return an operand that an operator takes, made of the word that it is asked of."""
-    match wanted.pattern.name:
-        case "Boolean" if wanted.variables:
+def argument(parameter: ParameterPattern, source: str) -> str:
+    """Return an operand for a parameter of an operator with a source."""
+    match parameter.pattern.name:
+        case "Boolean" if parameter.variables:
             return "x | true"
         case "U" | "Any":
             return "x | x"
@@ -53,38 +54,38 @@ def argument(wanted: ParameterPattern, word: str) -> str:
             return "'-'"
         case "Type":
             return "Customer"
-    return word
+    return source
 
 
-def asked(operator: Operator, word: str, kind: Type, value: Any, session: Session) -> Any:
-    """Return what an operator gives of a variable of a type."""
-    given = ", ".join(argument(one, "v") for one in operator.signature.parameters)
-    query = compile_query(f"{word}->{operator.name}({given})", names(), variables={"v": kind})
+def result_of(operator: Operator, source: str, kind: Type, value: Any, session: Session) -> Any:
+    """Return the result of an operator, where the source mentions a variable `v` of a type."""
+    arguments = ", ".join(argument(parameter, "v") for parameter in operator.signature.parameters)
+    query = compile_query(f"{source}->{operator.name}({arguments})", names(), variables={"v": kind})
     return query(session=session, v=value)
 
 
-@pytest.mark.parametrize(("operator", "value"), CASES, ids=lambda one: getattr(one, "text", repr(one)))
-def test_each_operator_of_collections_takes_a_value_as_a_set_of_itself(
+@pytest.mark.parametrize(("operator", "value"), CASES, ids=lambda value: getattr(value, "text", repr(value)))
+def test_each_operator_of_collections_takes_a_single_value_as_a_set_of_itself(
     sqlite: Session, operator: Operator, value: Any
 ) -> None:
     kind = type_of_value(value)
     element = ANY if kind == NULL else kind
     as_set = [] if value is None else [value]
-    takes_a_collection = any(one.pattern.name == "Collection" for one in operator.signature.parameters)
+    takes_a_collection = any(parameter.pattern.name == "Collection" for parameter in operator.signature.parameters)
 
-    of_unknown = asked(operator, "v", ANY, value, sqlite)
+    of_unknown = result_of(operator, "v", ANY, value, sqlite)
 
-    assert of_unknown == asked(operator, "Set{v}", ANY, value, sqlite)
-    if takes_a_collection:  # its operand must be known to be one
-        assert of_unknown == asked(operator, "v", CollectionType("Set", element), as_set, sqlite)
+    assert of_unknown == result_of(operator, "Set{v}", ANY, value, sqlite)
+    if takes_a_collection:  # whose type must be known
+        assert of_unknown == result_of(operator, "v", CollectionType("Set", element), as_set, sqlite)
     else:
-        assert of_unknown == asked(operator, "v", kind, value, sqlite)
-        assert of_unknown == asked(operator, "Set{v}", kind, value, sqlite)
+        assert of_unknown == result_of(operator, "v", kind, value, sqlite)
+        assert of_unknown == result_of(operator, "Set{v}", kind, value, sqlite)
 
 
 @pytest.mark.parametrize("value", VALUES, ids=repr)
-def test_what_goes_over_or_takes_collections_takes_it_so_too(sqlite: Session, value: Any) -> None:
-    """Iterate and the minus between collections are no operators after an arrow, but mean the same by one."""
+def test_iterate_and_the_difference_take_a_single_value_as_a_set_of_itself(sqlite: Session, value: Any) -> None:
+    """Iterate and the minus between collections are no operators after an arrow, but treat values alike."""
 
     def ask(text: str) -> Any:
         return compile_query(text, names(), variables={"v": ANY})(session=sqlite, v=value)
@@ -93,7 +94,7 @@ def test_what_goes_over_or_takes_collections_takes_it_so_too(sqlite: Session, va
     assert ask("Set{'a', v} - v") == ask("Set{'a', v}->difference(v)") == ["a"]
 
 
-def test_an_object_of_an_unknown_type_is_a_set_of_itself(sqlite: Session) -> None:
+def test_an_object_of_unknown_type_is_a_set_of_itself(sqlite: Session) -> None:
     ada = sqlite.get_one(Customer, 1)
 
     def ask(text: str) -> Any:
@@ -117,7 +118,7 @@ def test_an_object_of_an_unknown_type_is_a_set_of_itself(sqlite: Session) -> Non
         (["ab"], ["ab"]),
     ],
 )
-def test_a_collection_of_an_unknown_type_is_its_elements(sqlite: Session, value: Any, elements: list[Any]) -> None:
+def test_a_collection_of_unknown_type_counts_as_its_elements(sqlite: Session, value: Any, elements: list[Any]) -> None:
     """Collections hold no nulls and no collections, whoever made them."""
 
     def ask(text: str) -> Any:
@@ -131,13 +132,13 @@ def test_a_collection_of_an_unknown_type_is_its_elements(sqlite: Session, value:
 
 
 @pytest.mark.parametrize("text", ["", "x", None, 0, [], [1]])
-def test_null_or_empty_goes_by_the_value_where_the_type_is_unknown(sqlite: Session, text: Any) -> None:
+def test_is_null_or_empty_depends_on_the_value_where_the_type_is_unknown(sqlite: Session, text: Any) -> None:
     for mark in (".", "->"):
         query = compile_query(f"v{mark}isNullOrEmpty", names(), variables={"v": ANY})
         assert query(session=sqlite, v=text) is (text in ("", None, []) and text != 0)
 
 
-def test_what_is_no_collection_is_assigned_to_an_end_as_a_set_of_itself(sqlite: Session) -> None:
+def test_a_single_object_is_assigned_to_an_association_end_as_a_set_of_itself(sqlite: Session) -> None:
     ada, bob = sqlite.get_one(Customer, 1), sqlite.get_one(Customer, 2)
     action = compile_action("self.referred := found", names(), Customer, variables={"found": ANY})
 
@@ -179,7 +180,7 @@ SINGLE = [
 
 
 @pytest.mark.parametrize(("text", "keys"), SINGLE)
-def test_a_value_of_a_row_is_a_set_of_itself_in_sql_and_in_memory(session: Session, text: str, keys: list[int]) -> None:
+def test_a_value_of_a_row_is_a_set_of_itself_in_memory_and_in_sql(session: Session, text: str, keys: list[int]) -> None:
     in_memory = compile_query(text, names(), variables={"word": ANY})(session=session, word="Ada")
     by_sql = session.scalars(to_select(text, names(), variables={"word": ANY}, values={"word": "Ada"}))
 
@@ -211,15 +212,13 @@ AFTER_A_DOT = [
 
 
 @pytest.mark.parametrize(("text", "right"), AFTER_A_DOT)
-def test_an_operator_of_the_collection_goes_before_that_of_each_element(
+def test_an_operator_of_the_collection_goes_before_one_of_each_element(
     sqlite: Session, text: str, right: object
 ) -> None:
     assert compile_query(text, names())(session=sqlite) == right
 
 
-def test_what_only_a_run_can_tell_from_a_collection_has_no_sql() -> None:
-    from tests.language.test_names import names as with_json
-
+def test_a_value_that_may_be_a_collection_has_no_sql() -> None:
     for text in ("extra->size = 1", "extra->notEmpty", "extra.isNullOrEmpty"):
         with pytest.raises(NotInSQL, match="may be a"):
-            to_select(f"Node.allInstances->select({text})", with_json)
+            to_select(f"Node.allInstances->select({text})", NODE_NAMES)
