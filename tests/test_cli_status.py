@@ -12,8 +12,8 @@ from sqlalchemy.exc import OperationalError
 import afterwork as aw
 from afterwork.cli import live
 from afterwork.cli.live import Looked
+from afterwork.cli.overview_text import status_lines, status_view
 from afterwork.cli.printing import spark
-from afterwork.cli.status import status_lines, status_view
 from afterwork.insight import Attention, Latency, Overview, Status
 from afterwork.insight.overview import last_hour
 from afterwork.store.bounded_count import NONE, Count

@@ -26,9 +26,10 @@ from afterwork.model.viewmodel import Model, ViewModel, action, column, on_excep
 from afterwork.model.when import Cron, Every, Once, WhenStale
 from afterwork.settings import Settings
 from afterwork.store.journal.values import UNWATCHED
+from afterwork.version import VERSION
 from afterwork.web import Identity, web
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "UNWATCHED",

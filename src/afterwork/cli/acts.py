@@ -1,6 +1,5 @@
 """The command line that acts on tickets, and on rounds of timers: retry, run, cancel."""
 
-import getpass
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,7 +7,7 @@ import click
 from sqlalchemy import URL
 
 from afterwork.app import Afterwork
-from afterwork.cli.arguments import as_json, engine_at, the_app, the_database
+from afterwork.cli.arguments import as_json, current_user, engine_at, the_app, the_database
 from afterwork.cli.printing import say
 from afterwork.cli.tickets import the_filter
 from afterwork.cli.timers import dry_lines
@@ -20,14 +19,6 @@ TicketAct = Callable[[Selected, str, int], Acts]
 
 the_most = click.option("--most", type=click.IntRange(min=1), default=MOST, show_default=True, help="At most so many.")
 all_matching = click.option("--all-matching", is_flag=True, help="All tickets that match, instead of KEYs.")
-
-
-def me() -> str:
-    """Who acts by this command line."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a process of no user, as in some containers
-        return "the command line"
 
 
 @click.command()
@@ -75,7 +66,7 @@ def run(app: Afterwork, names: Sequence[str], url: URL, dry: bool, as_json: bool
             found = control.dry_run(timer)
             say("\n".join(dry_lines(timer, found)), {"timer": timer, "would_hit": found}, as_json)
         else:
-            count = control.run_now(timer, me())
+            count = control.run_now(timer, current_user())
             say(f"{timer} hits {count:,}. Servers run them now.", {"timer": timer, "hits": count}, as_json)
 
 
@@ -103,7 +94,7 @@ def cancel(app: Afterwork, names: Sequence[str], url: URL, as_json: bool, **mean
 
 
 def _cancel_round(control: Control, timer: str, as_json: bool) -> None:
-    found = control.cancel(timer, me())
+    found = control.cancel(timer, current_user())
     asked = f", and {found.asked_to_stop:,} that run were asked to stop" if found.asked_to_stop else ""
     facts = {"timer": timer, "cancelled": found.ended, "asked_to_stop": found.asked_to_stop}
     say(f"{found.ended:,} hits of {timer} cancelled{asked}.", facts, as_json)
@@ -133,7 +124,7 @@ def _selected(keys: Sequence[str], wanted: TicketFilter, all_matching: bool, **o
 
 def _on_tickets(act: TicketAct, done: str, selected: Selected, most: int, as_json: bool, hint: str = "") -> None:
     try:
-        acts = act(selected, me(), most)
+        acts = act(selected, current_user(), most)
     except BadRequest as error:
         raise click.ClickException(" ".join(filter(None, [hint, str(error)]))) from None
     say("\n".join(told(acts, done)), acts, as_json)

@@ -1,5 +1,6 @@
 """What is given on the command line: where the application is, and its database."""
 
+import getpass
 import importlib
 import os
 import re
@@ -95,6 +96,14 @@ def engine_at(url: URL, listens: bool = True) -> Iterator[Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+def current_user() -> str:
+    """Return the name under which the acts of this command line are logged."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a process of no user, as in some containers
+        return "the command line"
 
 
 def object_at(session: Session, root: str, app: Afterwork) -> object:

@@ -1,6 +1,5 @@
 """The command line on caches."""
 
-import getpass
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,7 @@ from sqlalchemy import URL
 from sqlalchemy.orm import Session
 
 from afterwork.app import Afterwork
-from afterwork.cli.arguments import as_json, engine_at, object_at, the_app, the_database
+from afterwork.cli.arguments import as_json, current_user, engine_at, object_at, the_app, the_database
 from afterwork.cli.printing import moment, say, table
 from afterwork.derived.compute.verify import Verified
 from afterwork.derived.explain.explainer import Reader, State
@@ -84,7 +83,7 @@ def _line_cells(one: CacheLine) -> tuple[str, ...]:
 @click.argument("root")
 @click.argument("cache")
 @the_database()
-@click.option("--who", default=getpass.getuser, show_default="you", help="Who asks for it.")
+@click.option("--who", default=current_user, show_default="you", help="Who asks for it.")
 def recompute(app: Afterwork, root: str, cache: str, url: URL, who: str) -> None:
     """Let CACHE of ROOT run though nothing that it read has changed. (Customer!42 total)"""
     with engine_at(url) as engine:

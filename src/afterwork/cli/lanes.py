@@ -6,8 +6,7 @@ import click
 from sqlalchemy import URL
 
 from afterwork.app import Afterwork
-from afterwork.cli.acts import me
-from afterwork.cli.arguments import as_json, engine_at, the_app, the_database
+from afterwork.cli.arguments import as_json, current_user, engine_at, the_app, the_database
 from afterwork.cli.printing import far, moment, say, table
 from afterwork.insight import AtWork, Insight, LaneView, ServerView
 from afterwork.model.lane import MAIN, PARALLEL
@@ -73,7 +72,7 @@ def pause(app: Afterwork, name: str, url: URL, as_json: bool) -> None:
     kind = _kind(app, name)
     with engine_at(url) as engine:
         unknown = _unknown(app.insight(engine), name) if kind == "lane" else ""
-        app.control(engine).pause(name, me())
+        app.control(engine).pause(name, current_user())
     said = f"{kind.capitalize()} {name} is paused. What runs goes on; nothing more begins.{unknown}"
     say(said, {kind: name, "paused": True}, as_json)
 
@@ -86,7 +85,7 @@ def pause(app: Afterwork, name: str, url: URL, as_json: bool) -> None:
 def drain(app: Afterwork, server: int, url: URL, as_json: bool) -> None:
     """Let the server SERVER begin nothing more, and leave when what it runs has ended, however long that takes."""
     with engine_at(url) as engine:
-        app.control(engine).drain(server, me())
+        app.control(engine).drain(server, current_user())
     said = f"Server {server} begins nothing more, and leaves when its runs have ended."
     say(said, {"server": server, "draining": True}, as_json)
 
@@ -99,7 +98,7 @@ def drain(app: Afterwork, server: int, url: URL, as_json: bool) -> None:
 def resume(app: Afterwork, name: str, url: URL, as_json: bool) -> None:
     """Let the timer NAME fire, or jobs of the lane NAME begin, again."""
     with engine_at(url) as engine:
-        app.control(engine).resume(name, me())
+        app.control(engine).resume(name, current_user())
     kind = _kind(app, name)
     say(f"{kind.capitalize()} {name} is open.", {kind: name, "paused": False}, as_json)
 

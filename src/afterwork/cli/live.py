@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy.exc import SQLAlchemyError
 
+from afterwork.cli.overview_text import hour, numbers
 from afterwork.cli.printing import plainly, spark
-from afterwork.cli.status import hour, numbers
 from afterwork.clock import Clock
 from afterwork.errors import AfterworkError
 from afterwork.insight import Attention, Overview

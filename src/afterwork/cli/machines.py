@@ -11,6 +11,7 @@ from afterwork.cli.arguments import as_json, engine_at, the_app, the_database
 from afterwork.cli.printing import moment, say, table
 from afterwork.insight import MachineView, StateView
 from afterwork.pictures.drawing import styled
+from afterwork.pictures.machine_diagram import picture
 
 
 @click.command()
@@ -30,14 +31,15 @@ def machines(app: Afterwork, url: URL, svg: Path | None, as_json: bool) -> None:
     move them next."""
     with engine_at(url) as engine:
         insight = app.insight(engine)
-        found = insight.machines()
-        diagrams = {view.name: styled(insight.diagram(view)) for view in found} if svg is not None else {}
-    say("\n".join(machine_lines(found)), found, as_json)
-    for name, diagram in diagrams.items():
-        assert svg is not None
+        views = insight.machines()
+        charts = {view.name: insight.chart(view.name) for view in views}
+    say("\n".join(machine_lines(views)), views, as_json)
+    if svg is not None:
         svg.mkdir(parents=True, exist_ok=True)
-        (svg / f"{name}.svg").write_text(diagram, encoding="utf-8")
-        click.echo(f"{svg / name}.svg written", err=True)
+        for view in views:
+            file = svg / f"{view.name}.svg"
+            file.write_text(styled(picture(charts[view.name], view)), encoding="utf-8")
+            click.echo(f"{file} written", err=True)
 
 
 def machine_lines(machines: Sequence[MachineView]) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """The part of `Insight` that tells of state machines."""
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
+
+from statemachine import StateChart
 
 from afterwork.derived.compute.assembly import matcher_of, recorder_of
 from afterwork.derived.explain.explainer import Explainer
@@ -10,13 +11,11 @@ from afterwork.derived.explain.transitions import PossibleTransition, PossibleTr
 from afterwork.errors import NotThere, shown
 from afterwork.insight import machines
 from afterwork.insight.machine_history import ObjectInMachine, events_of, moves_of
-from afterwork.insight.machines import MachineView, machines_in
+from afterwork.insight.machines import MachineView
 from afterwork.insight.object_states import StateCounts
 from afterwork.insight.page import ListPage
 from afterwork.insight.reading import InsightReader
 from afterwork.model.machine.declare import Machine, declared_machines
-from afterwork.pictures.machine_diagram import svg
-from afterwork.store.bounded_count import Count
 
 
 class OfMachines(InsightReader):
@@ -32,12 +31,10 @@ class OfMachines(InsightReader):
         with self._reading() as connection:
             return machines.view(self._database, connection, self._model, name)
 
-    def diagram(self, view: MachineView, href: Callable[[str], str] | None = None) -> str:
-        """The diagram of a machine, as an SVG without style, with the number of objects in each state. `href` says
-        where a state leads that objects can be in."""
-        chart = next(machine.chart for name, _, machine in machines_in(self._model) if name == view.name)
-        own = {one.active[-1]: href(one.state) for one in view.states if href and one.state and one.active}
-        return svg(chart, counts_by_state(view), own)
+    def chart(self, name: str) -> type[StateChart[Any]]:
+        """Return the chart of a state machine, such as `Order.flow`. Raises `NotThere` if the model has no such
+        machine. Needs no database."""
+        return machines.machine_named(self._model, name)[1].chart
 
     def objects_in(self, machine: str, state: str | None, after: str | None = None) -> ListPage[StateCounts]:
         """A page of the objects that stand in a state, as it is shown in `machines`: those first that have been there
@@ -67,15 +64,6 @@ class OfMachines(InsightReader):
             return ObjectInMachine(
                 found.name, root_id, state, found.has_history, steps, list(events_of(found, obj)), moves
             )
-
-
-def counts_by_state(view: MachineView) -> dict[str, Count]:
-    """How many objects are in each state, by its id, outer states included."""
-    counts: dict[str, Count] = defaultdict(lambda: Count(0))
-    for one in view.states:
-        for state in one.active:
-            counts[state] += one.count
-    return counts
 
 
 def _machine(obj: object, name: str) -> Machine:

@@ -69,11 +69,16 @@ def view(database: Database, connection: Connection, model: ModelInfo, name: str
 
 
 def objects_of(database: Database, connection: Connection, model: ModelInfo, name: str) -> ObjectsByState:
-    """The objects that have the machine with a name. Raises `BadRequest` if the model has no such machine."""
-    found = {one: (mapper, machine) for one, mapper, machine in machines_in(model)}
-    if name not in found:
-        raise NotThere(f"The model has no machine {shown(name)}. It has: {', '.join(found) or 'none'}.")
-    return ObjectsByState(database, connection, *found[name])
+    """Return the objects that have a machine. Raises `NotThere` if the model has no such machine."""
+    return ObjectsByState(database, connection, *machine_named(model, name))
+
+
+def machine_named(model: ModelInfo, name: str) -> tuple[Mapper[Any], Machine]:
+    """Return a machine such as `Order.flow`, and its class. Raises `NotThere` if the model has no such machine."""
+    known = {known_name: (mapper, machine) for known_name, mapper, machine in machines_in(model)}
+    if name not in known:
+        raise NotThere(f"The model has no machine {shown(name)}. It has: {', '.join(known) or 'none'}.")
+    return known[name]
 
 
 def unknown_states(database: Database, connection: Connection, model: ModelInfo) -> Iterator[tuple[str, str, int]]:

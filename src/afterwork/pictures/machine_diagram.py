@@ -3,7 +3,8 @@
 What there is to draw comes from the library that runs the machine; drawing it needs no other program.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from types import MappingProxyType
@@ -13,6 +14,7 @@ from statemachine import StateChart
 from statemachine.contrib.diagram.extract import extract
 from statemachine.contrib.diagram.model import DiagramState, DiagramTransition, StateType
 
+from afterwork.insight.machines import MachineView
 from afterwork.pictures.drawing import drawn
 from afterwork.store.bounded_count import Count
 
@@ -43,6 +45,22 @@ class Box:
         yield self
         for box in self.inner:
             yield from box.all()
+
+
+def picture(chart: type[StateChart[Any]], view: MachineView, href: Callable[[str], str] | None = None) -> str:
+    """Return the diagram of a machine with the number of objects in each state. `href` links states that objects can
+    be in."""
+    hrefs = {one.active[-1]: href(one.state) for one in view.states if href and one.state and one.active}
+    return svg(chart, counts_by_state(view), hrefs)
+
+
+def counts_by_state(view: MachineView) -> dict[str, Count]:
+    """Return the number of objects in each state by its id, outer states included."""
+    counts: dict[str, Count] = defaultdict(lambda: Count(0))
+    for one in view.states:
+        for state in one.active:
+            counts[state] += one.count
+    return counts
 
 
 def svg(

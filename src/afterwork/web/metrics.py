@@ -14,11 +14,11 @@ from prometheus_client.core import (
 from sqlalchemy import Engine
 from sqlalchemy.pool import QueuePool
 
-import afterwork
 from afterwork.app import Afterwork
 from afterwork.insight import Gauges, Total
 from afterwork.store.history import BOUNDS, Histogram
 from afterwork.store.tables import SCHEMA_VERSION
+from afterwork.version import VERSION
 
 OF_A_RUN = ("work", "trigger")
 
@@ -94,7 +94,7 @@ def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
 
 
 def _of_process(engine: Engine) -> Iterator[Metric]:
-    facts = {"version": afterwork.__version__, "python": platform.python_version(), "schema": str(SCHEMA_VERSION)}
+    facts = {"version": VERSION, "python": platform.python_version(), "schema": str(SCHEMA_VERSION)}
     yield InfoMetricFamily("afterwork_build", "What answers.", value=facts)
     if isinstance(engine.pool, QueuePool):
         pool = GaugeMetricFamily("afterwork_pool_connections", "Connections of this process.", labels=["state"])

@@ -4,8 +4,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DataError, SQLAlchemyError
 
-import afterwork
 from afterwork.errors import AfterworkError, BadRequest, MalformedExternalId, NotThere
+from afterwork.version import VERSION
 from afterwork.web.api import caches, lanes, machines, model, status, tickets, timers
 from afterwork.web.api.asking import ApiProblem
 from afterwork.web.routes import plainly
@@ -25,7 +25,7 @@ def api(site: Site) -> FastAPI:
     """The API of one site. Its document is at `/api/openapi.json`; the same services answer as for the pages."""
     made = FastAPI(
         title="Afterwork",
-        version=afterwork.__version__,
+        version=VERSION,
         summary="The jobs of one database: what goes on, and what can be done about it.",
         docs_url=None,
         redoc_url=None,

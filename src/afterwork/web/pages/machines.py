@@ -6,6 +6,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 
 from afterwork.insight import MachineView
+from afterwork.pictures.machine_diagram import picture
 from afterwork.web.links import href
 from afterwork.web.page import Page, PageContent
 from afterwork.web.site import Site
@@ -44,8 +45,8 @@ def show_object(site: Site, request: Request) -> PageContent:
 
 
 def _diagram(site: Site, request: Request, view: MachineView) -> Markup:
-    drawn = site.insight.diagram(view, lambda state: href(request, "machines", view.name, state=state))
-    return Markup(drawn)
+    chart = site.insight.chart(view.name)
+    return Markup(picture(chart, view, lambda state: href(request, "machines", view.name, state=state)))
 
 
 PAGES = (
