@@ -49,7 +49,7 @@ class CallResolver:
             return [(source, dotted)]
         if isinstance(source.type, CollectionType):
             return [(source, arrowed), (source, dotted)]
-        if source.type in UNTYPED:  # which fits everywhere: an operator of collections would take characters
+        if source.type in UNTYPED:  # it fits everywhere: an operator of collections would take characters
             arrowed = [operator for operator in arrowed if operator.signature.source.name == "Any"]
         as_set = set_of_itself(source)
         return [(source, arrowed), (as_set, self._operators(as_set, name, "->")), (source, dotted)]

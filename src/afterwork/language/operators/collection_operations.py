@@ -14,13 +14,13 @@ def union(left: Items, right: Items) -> Items:
 
 
 def intersection(left: Items, right: Items) -> Items:
-    wanted = {equality_key(item) for item in right}
-    return [item for item in left if equality_key(item) in wanted]
+    right_keys = {equality_key(item) for item in right}
+    return [item for item in left if equality_key(item) in right_keys]
 
 
 def difference(left: Items, right: Items) -> Items:
-    unwanted = {equality_key(item) for item in right}
-    return [item for item in left if equality_key(item) not in unwanted]
+    right_keys = {equality_key(item) for item in right}
+    return [item for item in left if equality_key(item) not in right_keys]
 
 
 def symmetric_difference(left: Items, right: Items) -> Items:

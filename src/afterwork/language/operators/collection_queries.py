@@ -12,29 +12,29 @@ from afterwork.language.typed.operator import CallTranslation, EvaluationFunctio
 Items = list[Any]
 
 
-def count(items: Items, wanted: Any) -> int:
-    return sum(equality_key(item) == equality_key(wanted) for item in items)
+def count(items: Items, element: Any) -> int:
+    return sum(equality_key(item) == equality_key(element) for item in items)
 
 
-def includes(items: Items, wanted: Any) -> bool:
-    return any(equality_key(item) == equality_key(wanted) for item in items)
+def includes(items: Items, element: Any) -> bool:
+    return any(equality_key(item) == equality_key(element) for item in items)
 
 
-def includes_all(items: Items, wanted: Items) -> bool:
-    return {equality_key(item) for item in wanted} <= {equality_key(item) for item in items}
+def includes_all(items: Items, others: Items) -> bool:
+    return {equality_key(item) for item in others} <= {equality_key(item) for item in items}
 
 
-def excludes_all(items: Items, wanted: Items) -> bool:
-    return {equality_key(item) for item in wanted}.isdisjoint(equality_key(item) for item in items)
+def excludes_all(items: Items, others: Items) -> bool:
+    return {equality_key(item) for item in others}.isdisjoint(equality_key(item) for item in items)
 
 
 def at(items: Items, position: int) -> Any:
     return items[position - 1] if 1 <= position <= len(items) else None
 
 
-def index_of(items: Items, wanted: Any) -> int:
+def index_of(items: Items, element: Any) -> int:
     keys = [equality_key(item) for item in items]
-    return keys.index(equality_key(wanted)) + 1 if equality_key(wanted) in keys else 0
+    return keys.index(equality_key(element)) + 1 if equality_key(element) in keys else 0
 
 
 def total(items: Items) -> Any:
@@ -112,7 +112,7 @@ OPERATORS = (
     ),
     Operator(
         "Collection(T)->excludes(T?) : Boolean",
-        ValueFunction(lambda items, wanted: not includes(items, wanted)),
+        ValueFunction(lambda items, element: not includes(items, element)),
         "True if the collection doesn't contain an element.",
         (f"{EXAMPLE}->excludes(5)", "true"),
         CallTranslation(collection_queries.excludes),

@@ -11,7 +11,7 @@ from afterwork.language.typed.operator import ColumnTranslation, Operator, Value
 MAX_WHOLE_DIGITS = 100
 """The most digits before the point of a calculated decimal."""
 
-Number = Any  # int, float or Decimal: which of them, the signatures say
+Number = Any  # int, float or Decimal, as the signatures say
 
 
 def _of_one_class(left: Number, right: Number) -> tuple[Number, Number]:

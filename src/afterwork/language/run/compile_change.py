@@ -29,18 +29,18 @@ def _conversion(member: AttributeMember | AssociationEnd) -> Callable[[Any, Any]
     """Return how to convert a value to what its member takes. For an end with many, null is no objects."""
     match member:
         case AssociationEnd(many=True, key=key):
-            return lambda obj, wanted: set(wanted or ()) if isinstance(getattr(obj, key), set) else list(wanted or ())
-        case AttributeMember(type=types.DATETIME, column_type=kept_as):
-            return _unless_null(lambda wanted: as_stored(as_timestamp(wanted), kept_as))
+            return lambda obj, value: set(value or ()) if isinstance(getattr(obj, key), set) else list(value or ())
+        case AttributeMember(type=types.DATETIME, column_type=column_type):
+            return _unless_null(lambda value: as_stored(as_timestamp(value), column_type))
         case AttributeMember(type=types.DECIMAL):
-            return _unless_null(lambda wanted: Decimal(str(wanted)) if isinstance(wanted, float) else Decimal(wanted))
+            return _unless_null(lambda value: Decimal(str(value)) if isinstance(value, float) else Decimal(value))
         case AttributeMember(type=types.REAL):
             return _unless_null(float)
-    return lambda obj, wanted: wanted
+    return lambda obj, value: value
 
 
 def _unless_null(convert: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
-    return lambda obj, wanted: None if wanted is None else convert(wanted)
+    return lambda obj, value: None if value is None else convert(value)
 
 
 def invoked(node: MethodCall | MayRunMethod, compiled: Compiler) -> Closure:

@@ -18,7 +18,7 @@ LIMITS = slice(2, 4)
 def in_database(statement_of: Callable[..., Select[Any]], node: OperatorCall, compiled: Compiler) -> Closure:
     """Return the closure of a call. `statement_of` makes a SELECT of a node, a frame, a limit and an offset."""
     query = _Query(statement_of, node.arguments[1])
-    if isinstance(query.wanted.type, CollectionType):
+    if isinstance(query.tree.type, CollectionType):
         return _elements(query, [compiled(limit) for limit in node.arguments[LIMITS]])
     return lambda frame: frame[0].session.scalars(query.statement(frame)).first()
 
@@ -26,12 +26,12 @@ def in_database(statement_of: Callable[..., Select[Any]], node: OperatorCall, co
 @dataclass(frozen=True, slots=True)
 class _Query:
     statement_of: Callable[..., Select[Any]]
-    wanted: TypedNode
+    tree: TypedNode
 
     def statement(self, frame: Frame, *section: int | None) -> Select[Any]:
-        if first_effect(self.wanted) is not None:
-            raise LocatedError("This changes the model, which a query of the database can't do.", self.wanted.at)
-        return self.statement_of(self.wanted, frame, *section)
+        if first_effect(self.tree) is not None:
+            raise LocatedError("This changes the model, which a query of the database can't do.", self.tree.at)
+        return self.statement_of(self.tree, frame, *section)
 
 
 def _elements(query: _Query, limits: list[Closure]) -> Closure:

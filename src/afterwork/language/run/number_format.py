@@ -94,7 +94,7 @@ def _picture(parts: list[str]) -> _Picture:
     point = parts.index(".") if "." in parts else len(parts)
     before, after = parts[:point], [part for part in parts[point + 1 :] if part not in (".", ",")]
     thousands = 0
-    while before and before[-1] == ",":  # right before the point, each is a division by a thousand
+    while before and before[-1] == ",":  # each comma before the point divides by a thousand
         before, thousands = before[:-1], thousands + 1
     grouped = "," in before
     scale = Decimal(100) ** parts.count("%") / Decimal(1000) ** thousands

@@ -131,7 +131,7 @@ class _PatternParser:
                 steps = (Fork((1, len(steps) + 2)), *steps, Fork((-len(steps) - 1,)))
             elif self.take_if("+"):
                 steps = (*steps, Fork((-len(steps), 1)))
-            elif self.take_if("?"):  # behind another sign, it says which match is meant: here any is
+            elif self.take_if("?"):  # after another quantifier, it selects a match; here any match will do
                 steps = (Fork((1, len(steps) + 1)), *steps)
             else:
                 return steps

@@ -160,14 +160,14 @@ class NodeTranslator(Translator):
 
     def _calculated(self, function: Callable[..., Column], node: OperatorCall) -> Term:
         signature = node.operator.signature
-        patterns = [signature.source, *(wanted.pattern for wanted in signature.parameters)]
+        patterns = [signature.source, *(parameter.pattern for parameter in signature.parameters)]
         columns: list[Column] = []
         for pattern, argument in zip(patterns, node.arguments, strict=True):
             if not self.is_null(argument):
                 columns.append(self.column(argument))
             elif pattern.nullable:
                 columns.append(null_parameter(pattern))
-            else:  # null is handed through
+            else:  # null is passed through
                 return self.parameter(node, None)
         result = function(*columns)
         if next(islice(iterate(result), MAX_ELEMENTS, None), None) is not None:

@@ -34,22 +34,23 @@ COLUMN_TYPES: dict[Type, TypeEngine[Any]] = {
 def parameter(kind: Type, value: Any, like: Term | None) -> Term | None:
     """Return a value with the column type of the term `like` that it will be compared with; None if it is no single
     value."""
-    kept_as = like.column_type if like is not None and like.column_type is not None else _column_type(kind)
+    column_type = like.column_type if like is not None and like.column_type is not None else _column_type(kind)
     if value is None:
-        typed_null = null() if kept_as is None else cast(null(), kept_as)  # PostgreSQL asks for the type of each null
-        return Term(typed_null, kind, True, kept_as, calculated=False, known_null=True)
+        # PostgreSQL needs the type of each null
+        typed_null = null() if column_type is None else cast(null(), column_type)
+        return Term(typed_null, kind, True, column_type, calculated=False, known_null=True)
     if not isinstance(value, PARAMETER_CLASSES):
         return None
     if kind == types.DATETIME and isinstance(value, date):
-        value = as_stored(as_timestamp(value), kept_as)
-    bound_as = None if isinstance(value, float) and isinstance(kept_as, ExactDecimal) else kept_as
-    return Term(literal(value, bound_as), kind, False, kept_as, calculated=False)
+        value = as_stored(as_timestamp(value), column_type)
+    bound_as = None if isinstance(value, float) and isinstance(column_type, ExactDecimal) else column_type
+    return Term(literal(value, bound_as), kind, False, column_type, calculated=False)
 
 
 def null_parameter(pattern: TypePattern) -> Column:
     """Return null, with the type that an operator expects."""
-    kept_as = COLUMN_TYPES.get(types.BASIC_TYPES[pattern.name.lower()])
-    return null() if kept_as is None else cast(null(), kept_as)
+    column_type = COLUMN_TYPES.get(types.BASIC_TYPES[pattern.name.lower()])
+    return null() if column_type is None else cast(null(), column_type)
 
 
 def _column_type(kind: Type) -> TypeEngine[Any] | None:

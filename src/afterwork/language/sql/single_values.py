@@ -45,8 +45,8 @@ def refuse_if_several(translator: Translator, node: AsSet) -> None:
     """Refuse a value that only an evaluation can tell from a collection."""
     if node.source.type != types.ANY:
         return
-    kept_as = translator.term(node.source).column_type
-    if kept_as is None or isinstance(kept_as, JSON | ARRAY | PickleType | TypeDecorator):
+    column_type = translator.term(node.source).column_type
+    if column_type is None or isinstance(column_type, JSON | ARRAY | PickleType | TypeDecorator):
         translator.refuse(node, "it may be a collection")
 
 

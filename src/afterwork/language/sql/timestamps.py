@@ -167,7 +167,7 @@ def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
 def _(element: Column, compiler: SQLCompiler, **kw: Any) -> str:
     (number,) = _compiled(element, compiler, **kw)
     days = "make_interval(days => CAST(m / 86400000000 AS integer))"
-    rest = "mod(m, 86400000000) * interval '1 microsecond'"  # a driver would take % for a parameter's
+    rest = "mod(m, 86400000000) * interval '1 microsecond'"  # a driver would take % for a parameter
     timestamp_text = f"(timestamp '0001-01-01' + {days} + {rest}) AT TIME ZONE 'UTC'"
     return f"(SELECT {timestamp_text} FROM (SELECT {number} AS m) AS it)"
 

@@ -17,8 +17,8 @@ def find(known: Mapping[str, Any], name: str) -> Any:
     """
     if name in known:
         return known[name]
-    wanted = folded(name)
-    matching = [value for key, value in known.items() if folded(key) == wanted]
+    folded_name = folded(name)
+    matching = [value for key, value in known.items() if folded(key) == folded_name]
     return matching[0] if len(matching) == 1 else None
 
 

@@ -91,7 +91,7 @@ def _value_type(column_type: TypeEngine[Any]) -> Type:
         return _stored_type(column_type)
     try:
         annotation = typing.get_type_hints(type(column_type).process_result_value).get("return")
-    except (NameError, TypeError):  # it names what only a type checker sees
+    except (NameError, TypeError):  # it names something that only a type checker sees
         return types.ANY
     alternatives = typing.get_args(annotation) or (annotation,)
     classes = [cls for cls in alternatives if isinstance(cls, type) and cls is not type(None)]

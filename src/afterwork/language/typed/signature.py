@@ -72,14 +72,14 @@ class _SignatureParser:
     def signature(self) -> Signature:
         if self.peek() in {"-", "not"}:  # before its only operand
             name = self.take()
-            source, mark, wanted = self.pattern(), "", tuple[ParameterPattern, ...]()
+            source, mark, parameters = self.pattern(), "", tuple[ParameterPattern, ...]()
         else:
             source = self.pattern()
             mark = self.take() if self.peek() in {".", "->"} else ""
             name = self.take()
-            wanted = self.parameters() if mark else (ParameterPattern(self.pattern()),)
+            parameters = self.parameters() if mark else (ParameterPattern(self.pattern()),)
         self.expect(":")
-        return Signature(self.text, source, mark, name, wanted, self.pattern())
+        return Signature(self.text, source, mark, name, parameters, self.pattern())
 
     def pattern(self) -> TypePattern:
         name, inside = self.take(), list[TypePattern]()

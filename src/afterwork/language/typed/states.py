@@ -77,8 +77,8 @@ class MachineStates:
     def is_in(self, held: Any, text: str) -> bool:
         """Return whether a value of the attribute means a state."""
         values = held.split(self.between) if self.between and isinstance(held, str) else (held,)
-        wanted = self.held(text)
-        return any(value in wanted for value in values)
+        held_values = self.held(text)
+        return any(value in held_values for value in values)
 
 
 StateAttribute = AnyState | MachineStates
