@@ -1,4 +1,4 @@
-"""`aw.ocl` and `aw.eal`: texts in the languages of the model, wherever a function of it may stand."""
+"""`aw.ocl` and `aw.eal`: texts in the languages of the model, wherever a function may stand."""
 
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -28,7 +28,7 @@ Compile = Callable[..., CompiledQuery | CompiledAction]
 
 @dataclass(frozen=True, eq=False)
 class Expression:
-    """A text, compiled for each class that it is evaluated on, and translated for each whose values it says in SQL."""
+    """A text, compiled for each class that it is evaluated on, and translated for each whose values SQL computes."""
 
     text: str
     dialect: Dialect
@@ -36,40 +36,38 @@ class Expression:
     _compiled: dict[type, CompiledQuery | CompiledAction] = field(default_factory=dict)
     _translated: dict[type, Any | None] = field(default_factory=dict)
 
-    def __call__(self, target: Any, **others: Any) -> Any:
-        """Evaluate it. `self` in the text is the object, or the root of a view model, whose variables it may name, and
-        `others` too."""
+    def __call__(self, target: Any, **extra: Any) -> Any:
+        """Evaluate the text. `self` is the object, or the root of a view model; its variables and `extra` ones go by
+        their names."""
         root = target.root if isinstance(target, ViewModel) else target
-        variables = {**variables_of(target), **others}
+        variables = {**variables_of(target), **extra}
         compiled = self._compiled.get(type(target))
         if compiled is None:
             cls = None if root is None else type(root)
             compiled = self._compiled[type(target)] = self.compiled(_registry_of(target, cls), cls, variables)
-        session = (
-            target.session_of_run if isinstance(target, ViewModel) else None
-        )  # else that of the object, if need be
+        session = target.session_of_run if isinstance(target, ViewModel) else None  # which means the object's own
         return compiled(root, session=session, **variables)
 
     def of_variables(self, base: registry, variables: Mapping[str, Any]) -> Any:
-        """The value where there is no `self`, but variables. Raises `LanguageError`."""
+        """Evaluate the text without `self`, but with variables. Raises `LanguageError`."""
         compiled = self._compiled.get(type(None))
         if compiled is None:
             compiled = self._compiled[type(None)] = self.compiled(base, None, variables)
         return compiled(**variables)
 
     def compiled(self, base: registry, cls: type | None, variables: Collection[str]) -> CompiledQuery | CompiledAction:
-        """What the text means where `self` is of a class, or is not there. Raises `LanguageError`."""
+        """Return the text compiled for a class of `self`, or without `self`. Raises `LanguageError`."""
         types = dict.fromkeys(variables, ANY)
         return self.compile(self.text, names_of(base), cls, variables=types, dialect=self.dialect)
 
     def select(self, base: registry, variables: Mapping[str, Any]) -> Select[Any]:
-        """The query that the text says, of a model. Raises `LanguageError`."""
+        """Return the text as a query of a model. Raises `LanguageError`."""
         types = dict.fromkeys(variables, ANY)
         return to_select(self.text, names_of(base), variables=types, values=variables, dialect=self.dialect)
 
     def in_sql(self, mapper: Mapper[Any]) -> Any | None:
-        """The value for each object of a class, as an expression that is correlated with its table; None if the text
-        can't become SQL."""
+        """Return the value for each object of a class as an expression correlated with its table; None if it can't
+        become SQL."""
         cls = mapper.class_
         if cls not in self._translated:
             self._translated[cls] = self._translate(mapper)
@@ -89,39 +87,43 @@ class Expression:
 
 
 def ocl(text: str, *, dialect: Dialect = "original") -> Callable[[Any], Any]:
-    """An expression in OCL, which changes nothing: as a precondition, `enabled`, column, guard, derived value, or the
-    criteria of a timer (then it says which objects: `Order.allInstances->select(exported->isNull)`).
+    """Return a function that evaluates an expression in OCL, which changes nothing.
+
+    It serves as a precondition, `enabled`, column, guard, derived value, or the criteria of a timer (where it selects
+    the objects: `Order.allInstances->select(exported->isNull)`).
 
         @aw.method(precondition=aw.ocl("self.number->isNull"))
         when = aw.Every(minutes=10, criteria=aw.ocl("Order.allInstances->select(o | o.exported->isNull)"))
         compute_total = aw.derived(total)(aw.ocl("self.lines->collect(quantity * price)->sum"))
 
-    Comparisons bind weaker than `and`, as in the original; `dialect="omg"` is the standard's. It is compiled for a
-    class when it is first evaluated there, and raises a `LanguageError` with the place of what is wrong with it.
+    Comparisons bind weaker than `and`, as in the original; `dialect="omg"` is the standard's way. The text is compiled
+    for a class when it is first evaluated there, and raises a `LanguageError` with the position of a mistake.
     """
     return _function(Expression(_text(text, "aw.ocl"), dialect, compile_query))
 
 
 def eal(text: str, *, dialect: Dialect = "original") -> Callable[[Any], Any]:
-    """Statements in EAL, OCL that may change the model: as the body of a method, or an action of a view model.
+    """Return a function that runs statements in EAL: OCL that may change the model.
 
-    assign = aw.action(aw.eal("self.assignNumber"))
-    assign_number = aw.method(aw.eal("self.number := NumberSeries.allInstances->first.take"))
+    It serves as the body of a method, or as an action of a view model.
+
+        assign = aw.action(aw.eal("self.assignNumber"))
+        assign_number = aw.method(aw.eal("self.number := NumberSeries.allInstances->first.take"))
     """
     return _function(Expression(_text(text, "aw.eal"), dialect, compile_action))
 
 
 def evaluate(text: str, base: registry, session: Session, itself: object | None) -> Any:
-    """The value of an expression in OCL. Raises `LanguageError`."""
+    """Return the value of an expression in OCL. Raises `LanguageError`."""
     query = compile_query(text, names_of(base), None if itself is None else type(itself))
     with session.no_autoflush:
         return query(itself, session=session)
 
 
 def expression_of(function: object) -> Expression | None:
-    """The expression that a function evaluates; None for others."""
-    found = getattr(function, "expression_of_text", None)
-    return found if isinstance(found, Expression) else None
+    """Return the expression that a function evaluates; None for other functions."""
+    expression = getattr(function, "expression_of_text", None)
+    return expression if isinstance(expression, Expression) else None
 
 
 def _function(expression: Expression) -> Callable[[Any], Any]:
@@ -140,7 +142,7 @@ def _text(text: object, mark: str) -> str:
 
 
 def _registry_of(target: Any, cls: type | None) -> registry:
-    """The model that a text is about: that of the object, or the one that a view model without a root names."""
+    """Return the model of a text: that of the object, or the one that a view model without a root names."""
     if cls is not None:
         found: registry = inspect(cls).registry
         return found
@@ -154,17 +156,14 @@ def _registry_of(target: Any, cls: type | None) -> registry:
 
 
 def variables_of(target: Any) -> Mapping[str, Any]:
-    """What a text may name beside the model: the variables of a view model."""
+    """Return the variables of a view model, which a text may name beside the model."""
     if not isinstance(target, ViewModel):
         return {}
     return {name: getattr(target, name) for name in type(target).variables}
 
 
-# What the languages may name of a model.
-
-
 def names_of(base: registry) -> Names:
-    """The classes of a model, with their methods, events, view models and machines."""
+    """Return the names of a model: its classes, with their methods, events, view models and machines."""
     classes = {mapper.class_.__name__: mapper.class_ for mapper in base.mappers}
     return Names(
         classes,
@@ -178,46 +177,52 @@ def names_of(base: registry) -> Names:
 
 
 def _methods(cls: type) -> Mapping[str, ModelMethod]:
-    known = {
+    methods = {
         name: ModelMethod(name, partial(_call, method.name), partial(_may_run, method.name))
-        for name, method in _asked_for(cls).items()
+        for name, method in _callable_methods(cls).items()
     }
-    asked = {name: ModelMethod(name, partial(_ask, name), result=ANY, effects=False) for name in _queries(cls)}
-    return {"DoAsync": ModelMethod("DoAsync", _do_async, parameters=(STRING,), result=ANY), **known, **asked}
+    queries = {
+        name: ModelMethod(name, partial(_read_property, name), result=ANY, effects=False) for name in _queries(cls)
+    }
+    return {"DoAsync": ModelMethod("DoAsync", _do_async, parameters=(STRING,), result=ANY), **methods, **queries}
 
 
 def _queries(cls: type) -> dict[str, Expression]:
-    """The properties of a class that evaluate a text: `paid = property(aw.ocl("self.payments.amount->sum"))`."""
+    """Return the properties of a class that evaluate a text: `paid = property(aw.ocl("self.payments.amount->sum"))`."""
     names = dict.fromkeys(name for base in cls.__mro__ for name in vars(base))
     properties = {name: value for name in names if isinstance(value := vars_lookup(cls, name), property)}
-    found = {name: expression_of(value.fget) for name, value in properties.items()}
-    return {name: expression for name, expression in found.items() if expression is not None}
+    expressions = {name: expression_of(value.fget) for name, value in properties.items()}
+    return {name: expression for name, expression in expressions.items() if expression is not None}
 
 
 def texts_of(function: object, base: registry) -> str:
-    """The text that a function evaluates, and those of the queries that it may mean, one after the other; "" for other
-    functions. Values that were calculated with other texts are out of date."""
+    """Return the texts of a function and of the queries that it may name; "" for other functions.
+
+    Values that were computed with other texts are out of date.
+    """
     expression = expression_of(function)
-    named: dict[str, list[str]] = {}
+    texts_by_name: dict[str, list[str]] = {}
     for mapper in base.mappers:
         for name, query in _queries(mapper.class_).items():
-            named.setdefault(folded(name), []).append(query.text)
-    found: dict[str, None] = {}
-    left = [] if expression is None else [expression.text]
-    while left:
-        text = left.pop()
-        if text not in found:
-            found[text] = None
-            left += sorted({other for word in re.findall(r"\w+", text) for other in named.get(folded(word), ())})
-    return "\n".join(found)
+            texts_by_name.setdefault(folded(name), []).append(query.text)
+    texts: dict[str, None] = {}
+    pending = [] if expression is None else [expression.text]
+    while pending:
+        text = pending.pop()
+        if text not in texts:
+            texts[text] = None
+            pending += sorted(
+                {named_text for word in re.findall(r"\w+", text) for named_text in texts_by_name.get(folded(word), ())}
+            )
+    return "\n".join(texts)
 
 
-def _ask(name: str, obj: Any) -> Any:
+def _read_property(name: str, obj: Any) -> Any:
     return getattr(obj, name)
 
 
-def _asked_for(cls: type) -> dict[str, Method[Any, Any]]:
-    """The methods and events of a class, by what expressions call them: an event without its machine."""
+def _callable_methods(cls: type) -> dict[str, Method[Any, Any]]:
+    """Return the methods and events of a class by the names that expressions call: an event without its machine."""
     return {work.method.name.rpartition(".")[2]: work.method for work in methods_of(inspect(cls))}
 
 
@@ -238,8 +243,8 @@ def _bound(obj: Any, name: str) -> BoundMethod[Any]:
 
 
 def _do_async(obj: Any, name: str) -> object:
-    """`self.DoAsync('AssignNumber')`: ask for a method or an event of the object by a ticket."""
-    method = find(_asked_for(type(obj)), name)
+    """Request a method or an event of the object by a ticket: `self.DoAsync('AssignNumber')`."""
+    method = find(_callable_methods(type(obj)), name)
     if method is None:
         raise BadRequest(f"{type(obj).__name__} has no method {shown(name)} that could be asked for.")
     return later(_bound(obj, method.name))
@@ -247,5 +252,5 @@ def _do_async(obj: Any, name: str) -> object:
 
 def _find(session: Session, cls: type, text: str) -> object | None:
     mapper: Mapper[Any] = inspect(cls)
-    found = parse(text, {one.class_.__name__: one for one in mapper.self_and_descendants})
-    return session.get(found.mapper.class_, found.key)
+    external_id = parse(text, {other.class_.__name__: other for other in mapper.self_and_descendants})
+    return session.get(external_id.mapper.class_, external_id.key)
