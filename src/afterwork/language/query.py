@@ -149,8 +149,8 @@ def language_error(expression: TypedExpression, error: LocatedError) -> CantEval
     if isinstance(error, Untranslatable):
         return not_in_sql(expression.text, error)
     start, end = (0, None) if error.at is None else (error.at.start, error.at.end)
-    kind = TooMuch if isinstance(error, BudgetExhausted) else CantEvaluate
-    return kind(expression.text, start, str(error), end=end)
+    error_class = TooMuch if isinstance(error, BudgetExhausted) else CantEvaluate
+    return error_class(expression.text, start, str(error), end=end)
 
 
 def to_select(

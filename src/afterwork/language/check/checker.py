@@ -47,7 +47,7 @@ def check(
     """Check a text whose self is a `self_class`, and whose `variables` get their values when it runs."""
     context = Checker(parsed.text, names, table).context
     nowhere = TextRange(0, 0)
-    given = {name: context.new_variable(name, kind, nowhere) for name, kind in variables.items()}
+    given = {name: context.new_variable(name, type_, nowhere) for name, type_ in variables.items()}
     scope = VariableScope(given)
     self_type = None
     if self_class is not None:
@@ -169,14 +169,16 @@ class Checker:
         parameter = node.variables[index]
         assert parameter.value is not None  # the grammar says so
         value = self.check(parameter.value, scope)
-        kind = types.without_label(value.type)
+        type_ = types.without_label(value.type)
         if parameter.declared is not None:
-            kind = self.names.declared(parameter.declared)
-            value = as_expected_collection(self.context.settled(value, kind), kind)
-            if not types.conforms(value.type, kind):
-                raise self.context.wrong_type(parameter.value, f"{parameter.name} is {kind}, and this is {value.type}.")
+            type_ = self.names.declared(parameter.declared)
+            value = as_expected_collection(self.context.settled(value, type_), type_)
+            if not types.conforms(value.type, type_):
+                raise self.context.wrong_type(
+                    parameter.value, f"{parameter.name} is {type_}, and this is {value.type}."
+                )
         value = self.context.settled(value, types.STRING)
-        variable = self.context.new_variable(parameter.name, kind, parameter.at)
+        variable = self.context.new_variable(parameter.name, type_, parameter.at)
         body = self._let(node, scope.with_variable(variable), index + 1)
         return LetBinding(node.at, body.type, variable, value, body)
 
@@ -209,8 +211,8 @@ class Checker:
         if double is not None:
             raise BadSyntax(self.context.text, double.at.start, f"{double.name} is there twice.", end=double.at.end)
         parts = tuple(self.context.check_settled(part.value, scope) for part in node.parts if part.value is not None)
-        kind = TupleType(tuple((name, part.type) for name, part in zip(names, parts, strict=True)))
-        return TupleConstruction(node.at, self.context.limited_type(kind, node), parts)
+        tuple_type = TupleType(tuple((name, part.type) for name, part in zip(names, parts, strict=True)))
+        return TupleConstruction(node.at, self.context.limited_type(tuple_type, node), parts)
 
 
 def _literal(node: tree.Literal) -> TypedConstant:

@@ -64,10 +64,10 @@ class CheckContext:
     type_named: Callable[[Node], TypedNode | None]
     slots: int
 
-    def new_variable(self, name: str, kind: Type, at: TextRange) -> VariableRead:
+    def new_variable(self, name: str, type_: Type, at: TextRange) -> VariableRead:
         """Return a new variable with a slot of its own."""
         self.slots += 1
-        return VariableRead(at, kind, name, self.slots - 1)
+        return VariableRead(at, type_, name, self.slots - 1)
 
     def check_settled(self, node: Node, scope: VariableScope) -> TypedNode:
         """Check a node whose labels are texts, as nothing else is expected of them."""
@@ -86,11 +86,11 @@ class CheckContext:
             self.raise_unknown(typed.at.start, label, f"{expected} has no member {label}.", list(members))
         return TypedConstant(typed.at, expected, member)
 
-    def limited_type(self, kind: Type, node: Node | TypedNode) -> Type:
+    def limited_type(self, type_: Type, node: Node | TypedNode) -> Type:
         """Return a type unless it has too many parts."""
-        if part_count(kind) > MAX_TYPE_PARTS:
+        if part_count(type_) > MAX_TYPE_PARTS:
             raise self.wrong_type(node, f"Its type has more than {MAX_TYPE_PARTS} parts.")
-        return kind
+        return type_
 
     def wrong_type(self, node: Node | TypedNode, problem: str) -> WrongType:
         """Return the error that a node has a type that can't be meant."""

@@ -50,16 +50,16 @@ class NameResolver:
         name, at = node.name, node.at
         if name in scope.variables:
             return _read(scope.variables[name], at)
-        kind, exact = self._type_of_name(name), self._has_exact_member(name, scope)
-        if kind is not None and str(kind) == name and not exact:
-            return _type_constant(kind, at)
+        type_, exact = self._type_of_name(name), self._has_exact_member(name, scope)
+        if type_ is not None and str(type_) == name and not exact:
+            return _type_constant(type_, at)
         variable = scope.find_variable(name)
         if variable is not None and not exact:
             return _read(variable, at)
         member = self._of_implicit(NameUse(name, None, scope, at))
         if member is not None:
             return member
-        return self._raise_no_word(node, scope) if kind is None else _type_constant(kind, at)
+        return self._raise_no_word(node, scope) if type_ is None else _type_constant(type_, at)
 
     def _has_exact_member(self, name: str, scope: VariableScope) -> bool:
         return any(
@@ -84,8 +84,8 @@ class NameResolver:
             case tree.MayRun(operand=tree.Name() as operand):
                 return self.type_named(operand)
             case tree.Name(name=name, at=at):
-                kind = self._type_of_name(name)
-                return None if kind is None else _type_constant(kind, at)
+                type_ = self._type_of_name(name)
+                return None if type_ is None else _type_constant(type_, at)
         return None
 
     def as_type(self, typed: TypedNode, node: Node) -> TypedNode:
@@ -94,13 +94,13 @@ class NameResolver:
 
     def path_name(self, node: tree.PathName, scope: VariableScope) -> TypedNode:
         """Return a member or an operator of a type: `Kind::Large`. Before `::`, a word can be nothing else."""
-        kind = self.type_named(node.source)
-        if kind is None:
+        type_ = self.type_named(node.source)
+        if type_ is None:
             known = [*self.names.classes, *map(str, self.names.enumerations)]
             name = self.context.text[node.source.at.start : node.source.at.end]
             self.context.raise_unknown(node.source.at.start, name, f"There is no type {name}.", known)
-        access = self.access(kind, NameUse(node.name, node.arguments, scope, node.at))
-        return self._raise_no_member(node, kind.type) if access is None else access
+        access = self.access(type_, NameUse(node.name, node.arguments, scope, node.at))
+        return self._raise_no_member(node, type_.type) if access is None else access
 
     # After a dot or an arrow
 
@@ -130,8 +130,8 @@ class NameResolver:
 
     def _access_of_type(self, source: Node, use: NameUse) -> TypedNode | None:
         """Return what the name means if the source is taken for a type that it names."""
-        kind = self.type_named(source)
-        return None if kind is None else self.access(kind, use)
+        type_ = self.type_named(source)
+        return None if type_ is None else self.access(type_, use)
 
     def access(self, source: TypedNode, use: NameUse) -> TypedNode | None:
         """Return what a name means after a source and a dot; None if it means nothing there."""
@@ -185,12 +185,12 @@ class NameResolver:
     def _fold(self, node: tree.Arrow, source: TypedNode, scope: VariableScope) -> TypedNode:
         source = source if isinstance(source.type, CollectionType) else set_of_itself(source)
         match source.type, node.arguments:
-            case CollectionType(element=kind), (
+            case CollectionType(element=type_), (
                 tree.Lambda(parameters=(element, tree.Parameter(value=tree.Node() as start) as result), body=body),
             ):
                 first = self.context.check_settled(start, scope)
                 declared = first.type if result.declared is None else self.declared(result.declared)
-                item = self.context.new_variable(element.name, kind, element.at)
+                item = self.context.new_variable(element.name, type_, element.at)
                 so_far = self.context.new_variable(result.name, declared, result.at)
                 inner = scope.with_variable(item).with_variable(so_far)
                 typed = as_expected_collection(self.context.check(body, inner), declared)
@@ -207,10 +207,10 @@ class NameResolver:
         asked = self._method_asked_for(node.operand, scope)
         if asked is not None:
             return MayRunMethod(node.at, types.BOOLEAN, *asked)
-        kind = self.type_named(node.operand) if isinstance(node.operand, tree.Name) else None
-        if kind is None:
+        type_ = self.type_named(node.operand) if isinstance(node.operand, tree.Name) else None
+        if type_ is None:
             raise self.context.wrong_type(node, "? asks whether a method may run now: self.Method?")
-        return kind
+        return type_
 
     def _method_asked_for(self, operand: Node, scope: VariableScope) -> tuple[TypedNode, ModelMethod] | None:
         match operand:
@@ -232,12 +232,12 @@ class NameResolver:
         collection = types.COLLECTION_KINDS.get(name.name.lower())
         if collection is not None:
             return CollectionType(collection, types.ANY if name.element is None else self.declared(name.element))
-        kind = self._type_of_name(name.name)
-        if kind is None:
+        type_ = self._type_of_name(name.name)
+        if type_ is None:
             basic = (basic_type.name for basic_type in set(types.BASIC_TYPES.values()))
             known = [*self.names.classes, *basic, *types.COLLECTION_KINDS.values()]
             self.context.raise_unknown(name.at.start, name.name, f"There is no type {name.name}.", known)
-        return kind
+        return type_
 
     # Errors with suggestions
 
@@ -250,14 +250,14 @@ class NameResolver:
         known = [name for variable in scope.implicit for name in self._known_after(variable.type)]
         self.context.raise_unknown(node.at.start, node.name, f"There is no operator {node.name} here.", known)
 
-    def _raise_no_member(self, node: tree.Dot | tree.PathName, kind: Type) -> NoReturn:
+    def _raise_no_member(self, node: tree.Dot | tree.PathName, type_: Type) -> NoReturn:
         assert node.source is not None
-        problem = f"{kind} has no {node.name}."
-        self.context.raise_unknown(node.source.at.end, node.name, problem, self._known_after(kind))
+        problem = f"{type_} has no {node.name}."
+        self.context.raise_unknown(node.source.at.end, node.name, problem, self._known_after(type_))
 
-    def _known_after(self, kind: Type) -> list[str]:
+    def _known_after(self, type_: Type) -> list[str]:
         """Return the names that may follow a value of a type."""
-        match kind:
+        match type_:
             case ObjectType(cls=cls):
                 return [*self.names.members(cls), *self.names.methods(cls), *self._operator_names()]
             case CollectionType(element=element):
@@ -278,8 +278,8 @@ def _read(variable: VariableRead, at: TextRange) -> VariableRead:
     return VariableRead(at, variable.type, variable.name, variable.slot)
 
 
-def _type_constant(kind: Type, at: TextRange) -> TypedConstant:
-    return TypedConstant(at, TypeOf(kind), kind.cls if isinstance(kind, ObjectType) else kind)
+def _type_constant(type_: Type, at: TextRange) -> TypedConstant:
+    return TypedConstant(at, TypeOf(type_), type_.cls if isinstance(type_, ObjectType) else type_)
 
 
 def _member_of_type(of: Type, name: str, at: TextRange) -> TypedNode | None:

@@ -87,9 +87,9 @@ def instantiated(pattern: TypePattern, bindings: Bindings) -> Type:
             return types.BASIC_TYPES[name.lower()]
 
 
-def flattened_type(kind: Type) -> Type:
+def flattened_type(type_: Type) -> Type:
     """Return the type of the elements that a collection of these has once it is flattened."""
-    return flattened_type(kind.element) if isinstance(kind, CollectionType) else kind
+    return flattened_type(type_.element) if isinstance(type_, CollectionType) else type_
 
 
 def _kind(source: Type) -> str:

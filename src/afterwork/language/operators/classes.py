@@ -102,13 +102,13 @@ OPERATORS = (
     ),
     Operator(
         "Type(T).emptyList : Set(T)",
-        ValueFunction(lambda kind: []),
+        ValueFunction(lambda type_: []),
         "An empty set of a type.",
         ("Customer.emptyList->size", "0"),
     ),
     Operator(
         "Type(T).nullValue : T",
-        ValueFunction(lambda kind: None),
+        ValueFunction(lambda type_: None),
         "Null of a type.",
         ("Customer.nullValue->isNull", "true"),
     ),

@@ -12,7 +12,7 @@ def _conversions(name: str, unit: int) -> tuple[Operator, Operator]:
     return (
         Operator(
             f"Type(TimeSpan).from{name}(N) : TimeSpan",
-            ValueFunction(lambda kind, count: duration(count, unit)),
+            ValueFunction(lambda type_, count: duration(count, unit)),
             f"The duration of a number of {units}.",
             (f"{example}.total{name}", "2.toReal"),
             CallTranslation(timestamp_arithmetic.from_units(unit)),

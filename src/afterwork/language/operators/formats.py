@@ -26,9 +26,9 @@ def decimal_number(text: str) -> Decimal | None:
     return number if number.is_finite() and abs(number.adjusted()) < 100 else None
 
 
-def needed(value: Any, text: str, kind: str) -> Any:
+def needed(value: Any, text: str, type_: str) -> Any:
     if value is None:
-        raise ValueError(f"{text[:40]!r} is no {kind}.")
+        raise ValueError(f"{text[:40]!r} is no {type_}.")
     return value
 
 
@@ -101,25 +101,25 @@ OPERATORS = (
     ),
     Operator(
         "Type(Integer).parse(String) : Integer",
-        ValueFunction(lambda kind, text: needed(whole_number(text), text, "Integer")),
+        ValueFunction(lambda type_, text: needed(whole_number(text), text, "Integer")),
         "The whole number that a text denotes; any other text is an error.",
         ("Integer.parse('42')", "42"),
     ),
     Operator(
         "Type(Integer).tryParse(String) : Integer",
-        ValueFunction(lambda kind, text: whole_number(text)),
+        ValueFunction(lambda type_, text: whole_number(text)),
         "As `parse`, but null for any other text.",
         ("Integer.tryParse('x')", "null"),
     ),
     Operator(
         "Type(Decimal).parse(String) : Decimal",
-        ValueFunction(lambda kind, text: needed(decimal_number(text), text, "Decimal")),
+        ValueFunction(lambda type_, text: needed(decimal_number(text), text, "Decimal")),
         "The number that a text denotes; any other text is an error.",
         ("Decimal.parse('4.2')", "4.2"),
     ),
     Operator(
         "Type(Decimal).tryParse(String) : Decimal",
-        ValueFunction(lambda kind, text: decimal_number(text)),
+        ValueFunction(lambda type_, text: decimal_number(text)),
         "As `parse`, but null for any other text.",
         ("Decimal.tryParse('x')", "null"),
     ),

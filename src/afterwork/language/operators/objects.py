@@ -38,18 +38,18 @@ def in_state(evaluation: Evaluation, obj: Any, state: str) -> bool:
     return False
 
 
-def is_exactly(obj: Any, kind: Any) -> bool:
-    return type(obj) is kind
+def is_exactly(obj: Any, cls: Any) -> bool:
+    return type(obj) is cls
 
 
-def as_type(obj: Any, kind: Any) -> Any:
-    if not isinstance(obj, kind):
-        raise TypeError(f"This {type(obj).__name__} is no {kind.__name__}.")
+def as_type(obj: Any, cls: Any) -> Any:
+    if not isinstance(obj, cls):
+        raise TypeError(f"This {type(obj).__name__} is no {cls.__name__}.")
     return obj
 
 
-def safe_cast(obj: Any, kind: Any) -> Any:
-    return obj if isinstance(obj, kind) else None
+def safe_cast(obj: Any, cls: Any) -> Any:
+    return obj if isinstance(obj, cls) else None
 
 
 def is_dirty(obj: Any) -> bool:
@@ -200,7 +200,7 @@ OPERATORS = (
     ),
     Operator(
         "Type(Guid).newGuid : Guid",
-        ValueFunction(lambda kind: uuid.uuid4()),
+        ValueFunction(lambda cls: uuid.uuid4()),
         "A new unique id.",
         ("Guid.newGuid = Guid.newGuid", "false"),
     ),

@@ -79,7 +79,7 @@ def sql_like_without_case(evaluation: Evaluation, text: str, pattern: str) -> bo
     return sql_like(evaluation, text.translate(ASCII_UPPER), pattern.translate(ASCII_UPPER))
 
 
-def formatted(evaluation: Evaluation, kind: object, pattern: str, *values: Any) -> str:
+def formatted(evaluation: Evaluation, type_: object, pattern: str, *values: Any) -> str:
     texts = [text_of(value) for value in values]
     remaining = evaluation.budget.length
 
@@ -258,7 +258,7 @@ OPERATORS = (
     ),
     Operator(
         "Type(String).isNullOrEmpty(String?) : Boolean",
-        ValueFunction(lambda kind, text: not text),
+        ValueFunction(lambda type_, text: not text),
         "True if the text is null or empty.",
         ("String.isNullOrEmpty(null)", "true"),
     ),

@@ -215,9 +215,9 @@ def _tuple(node: TupleConstruction) -> Closure:
     return lambda frame: make(*[part(frame) for part in parts])
 
 
-def tuple_class(kind: TupleType) -> type[Any]:
+def tuple_class(tuple_type: TupleType) -> type[Any]:
     """Return the class of a type's tuples. Names that Python refuses become others: `_1`."""
-    return namedtuple("Tuple", [name for name, _ in kind.parts], rename=True)
+    return namedtuple("Tuple", [name for name, _ in tuple_type.parts], rename=True)
 
 
 def _part(source: Closure, index: int) -> Closure:

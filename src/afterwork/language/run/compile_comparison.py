@@ -8,7 +8,7 @@ from afterwork.language.run.evaluation import Closure, Compiler, Frame, LocatedE
 from afterwork.language.run.values import as_timestamp, comparison_kind, equal, equal_collections
 from afterwork.language.typed import types
 from afterwork.language.typed.nodes import Comparison, TypedConstant, TypedNode
-from afterwork.language.typed.types import CollectionType, ObjectType
+from afterwork.language.typed.types import BasicType, CollectionType, ObjectType
 
 ORDERS: dict[str, Callable[[Any, Any], Any]] = {
     "<": operator.lt,
@@ -52,15 +52,16 @@ def _converted(node: TypedNode, code: Closure, convert: Callable[[Any], Any]) ->
 
 
 def _equal(node: Comparison, left: Closure, right: Closure) -> Closure:
-    match node.left.type, node.right.type:
+    both = node.left.type, node.right.type
+    match both:
         case (ObjectType(), _) | (_, ObjectType()):
             return lambda frame: left(frame) is right(frame)
-        case CollectionType(kind=one_kind), CollectionType(kind=other_kind):
-            kinds = (one_kind, other_kind)
+        case CollectionType(kind=left_kind), CollectionType(kind=right_kind):
+            kinds = (left_kind, right_kind)
             return lambda frame: equal_collections(left(frame) or [], right(frame) or [], kinds)
-        case one, other if types.ANY in (one, other) or not isinstance(one, types.BasicType):
-            return lambda frame: equal(left(frame), right(frame))
-    return lambda frame: left(frame) == right(frame)
+        case BasicType(), _ if types.ANY not in both:
+            return lambda frame: left(frame) == right(frame)
+    return lambda frame: equal(left(frame), right(frame))
 
 
 def _ordered(node: Comparison, left: Closure, right: Closure) -> Closure:

@@ -14,14 +14,14 @@ from afterwork.language.typed.nodes import OperatorCall
 ORDERED_IN_SQL = (*types.NUMBERS, types.STRING, types.DATETIME, types.DATE)
 """The types whose largest and smallest element SQL can find."""
 
-KINDS: dict[types.Type, TypeEngine[Any]] = {types.INTEGER: BigInteger(), types.REAL: Double()}
+SUM_TYPES: dict[types.Type, TypeEngine[Any]] = {types.INTEGER: BigInteger(), types.REAL: Double()}
 
 
 def total(translator: Translator, call: OperatorCall) -> Term:
     rows, column = _numbers(translator, call)
-    kind = KINDS.get(call.type, dialects.ExactDecimal())
-    summed = func.sum(column.distinct() if rows.distinct else column, type_=kind)
-    result = rows.aggregate(func.coalesce(summed, 0, type_=kind))
+    sum_type = SUM_TYPES.get(call.type, dialects.ExactDecimal())
+    summed = func.sum(column.distinct() if rows.distinct else column, type_=sum_type)
+    result = rows.aggregate(func.coalesce(summed, 0, type_=sum_type))
     return Term(cast(result, BigInteger) if call.type == types.INTEGER else result, call.type, False)
 
 

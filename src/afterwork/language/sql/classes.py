@@ -14,24 +14,29 @@ from afterwork.language.typed.nodes import OperatorCall, TypedConstant
 
 
 def all_instances(translator: Translator, call: OperatorCall) -> RowSet:
-    kind = call.arguments[0]
-    if not isinstance(kind, TypedConstant) or not isinstance(kind.value, type):
-        translator.refuse(call, "the class must be named")
-    return all_rows(kind.value)
+    match call.arguments[0]:
+        case TypedConstant(value=type() as cls):
+            return all_rows(cls)
+    return translator.refuse(call, "the class must be named")
 
 
 def of_kind(translator: Translator, call: OperatorCall) -> RowSet:
-    """Translate the rows that the narrower class has, too, as objects of the class that they had."""
-    source, kind = call.arguments
+    source, named = call.arguments
     rows = translator.unlimited(source)
-    if not isinstance(rows.element, Entity) or not isinstance(kind, TypedConstant) or not isinstance(kind.value, type):
-        translator.refuse(call, "only objects have classes there")
-    narrower = all_rows(kind.value, rows.kind)
-    if not issubclass(kind.value, rows.element.cls) or not isinstance(narrower.element, Entity):
-        rows.where.append(is_of(rows.element, kind.value))
+    match rows.element, named:
+        case Entity() as element, TypedConstant(value=type() as cls):
+            return _of_class(rows, element, cls)
+    return translator.refuse(call, "only objects have classes there")
+
+
+def _of_class(rows: RowSet, element: Entity, cls: type) -> RowSet:
+    """Return the rows that the narrower class has, too, as objects of the narrower class."""
+    if not issubclass(cls, element.cls):
+        rows.where.append(is_of(element, cls))
         return rows
-    target = narrower.element
-    narrower.where.append(rows.exists(same_object(rows.element, target)))
+    narrower = all_rows(cls, rows.kind)
+    assert isinstance(narrower.element, Entity)
+    narrower.where.append(rows.exists(same_object(element, narrower.element)))
     narrower.order = None
     return narrower
 
@@ -42,24 +47,23 @@ def _boolean(condition: Column) -> Term:
 
 def is_kind_of(translator: Translator, call: OperatorCall) -> Term:
     """Ask if the class has a row of the same key: right for each way to map inheritance."""
-    entity, cls = _asked(translator, call)
+    entity, cls = _object_and_class(translator, call)
     return _boolean(is_of(entity, cls))
 
 
 def is_type_of(translator: Translator, call: OperatorCall) -> Term:
-    entity, cls = _asked(translator, call)
-    asked: Mapper[Any] = inspect(cls)
-    below = [mapper.class_ for mapper in asked.self_and_descendants if mapper is not asked]
-    narrower = [not_(is_of(entity, subclass)) for subclass in below]
-    return _boolean(and_(is_of(entity, cls), *narrower))
+    entity, cls = _object_and_class(translator, call)
+    mapper: Mapper[Any] = inspect(cls)
+    subclasses = [narrower.class_ for narrower in mapper.self_and_descendants if narrower is not mapper]
+    of_none = [not_(is_of(entity, subclass)) for subclass in subclasses]
+    return _boolean(and_(is_of(entity, cls), *of_none))
 
 
-def _asked(translator: Translator, call: OperatorCall) -> tuple[Entity, type]:
-    entity = translator.entity(call.arguments[0])
-    kind = call.arguments[1]
-    if not isinstance(entity, Entity) or not isinstance(kind, TypedConstant) or not isinstance(kind.value, type):
-        translator.refuse(call, "the object is known beforehand")
-    return entity, kind.value
+def _object_and_class(translator: Translator, call: OperatorCall) -> tuple[Entity, type]:
+    match translator.entity(call.arguments[0]), call.arguments[1]:
+        case Entity() as entity, TypedConstant(value=type() as cls):
+            return entity, cls
+    return translator.refuse(call, "the object is known beforehand")
 
 
 def is_of(entity: Entity, cls: type) -> Column:

@@ -64,10 +64,11 @@ def _both(translator: Translator, call: OperatorCall) -> tuple[RowSet, Column]:
 
 def union(translator: Translator, call: OperatorCall) -> RowSet:
     first, second = translator.unlimited(call.arguments[0]), translator.unlimited(call.arguments[1])
-    kind = call.type.element if isinstance(call.type, CollectionType) else call.type
-    if not (isinstance(kind, ObjectType) and isinstance(first.element, Entity) and isinstance(second.element, Entity)):
+    element_type = call.type.element if isinstance(call.type, CollectionType) else call.type
+    both_objects = isinstance(first.element, Entity) and isinstance(second.element, Entity)
+    if not (isinstance(element_type, ObjectType) and both_objects):
         translator.refuse(call, "only collections of objects can be combined there")
-    objects = all_rows(kind.cls)
+    objects = all_rows(element_type.cls)
     assert isinstance(objects.element, Entity)
     among = [rows.exists(same_objects(rows.element, objects.element)) for rows in (first, second)]  # type: ignore[arg-type]
     objects.where.append(or_(*among))

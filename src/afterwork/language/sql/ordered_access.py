@@ -65,8 +65,8 @@ def _picked(rows: RowSet, position: int) -> Entity | Term:
     match rows.element:
         case Entity(alias=alias, cls=cls, source=source):
             return Entity(alias, cls, source, True, rows)
-        case Term(column=column, type=kind, column_type=column_type, encoded=encoded):
-            return Term(rows.select(column).limit(1).scalar_subquery(), kind, True, column_type, encoded)
+        case Term(column=column, type=type_, column_type=column_type, encoded=encoded):
+            return Term(rows.select(column).limit(1).scalar_subquery(), type_, True, column_type, encoded)
 
 
 def _known_number(translator: Translator, node: TypedNode) -> int | None:

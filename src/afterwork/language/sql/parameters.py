@@ -31,20 +31,20 @@ COLUMN_TYPES: dict[Type, TypeEngine[Any]] = {
 }
 
 
-def parameter(kind: Type, value: Any, like: Term | None) -> Term | None:
+def parameter(type_: Type, value: Any, like: Term | None) -> Term | None:
     """Return a value with the column type of the term `like` that it will be compared with; None if it is no single
     value."""
-    column_type = like.column_type if like is not None and like.column_type is not None else _column_type(kind)
+    column_type = like.column_type if like is not None and like.column_type is not None else _column_type(type_)
     if value is None:
         # PostgreSQL needs the type of each null
         typed_null = null() if column_type is None else cast(null(), column_type)
-        return Term(typed_null, kind, True, column_type, calculated=False, known_null=True)
+        return Term(typed_null, type_, True, column_type, calculated=False, known_null=True)
     if not isinstance(value, PARAMETER_CLASSES):
         return None
-    if kind == types.DATETIME and isinstance(value, date):
+    if type_ == types.DATETIME and isinstance(value, date):
         value = as_stored(as_timestamp(value), column_type)
     bound_as = None if isinstance(value, float) and isinstance(column_type, ExactDecimal) else column_type
-    return Term(literal(value, bound_as), kind, False, column_type, calculated=False)
+    return Term(literal(value, bound_as), type_, False, column_type, calculated=False)
 
 
 def null_parameter(pattern: TypePattern) -> Column:
@@ -53,5 +53,5 @@ def null_parameter(pattern: TypePattern) -> Column:
     return null() if column_type is None else cast(null(), column_type)
 
 
-def _column_type(kind: Type) -> TypeEngine[Any] | None:
-    return Enum(kind.cls, native_enum=False) if isinstance(kind, EnumType) else COLUMN_TYPES.get(kind)
+def _column_type(type_: Type) -> TypeEngine[Any] | None:
+    return Enum(type_.cls, native_enum=False) if isinstance(type_, EnumType) else COLUMN_TYPES.get(type_)

@@ -33,8 +33,8 @@ def _number(number: int) -> Column:
     return literal_column(str(number), BigInteger)
 
 
-def _arithmetic(operator: str, left: Column, right: Column, kind: Any = BigInteger) -> Column:
-    return left.op(operator, return_type=kind())(right).self_group()
+def _arithmetic(operator: str, left: Column, right: Column, return_type: Any = BigInteger) -> Column:
+    return left.op(operator, return_type=return_type())(right).self_group()
 
 
 def _in_years(number: Column) -> Column:

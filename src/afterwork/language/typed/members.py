@@ -80,9 +80,9 @@ def _end(end: RelationshipProperty[Any]) -> AssociationEnd:
 def _attribute(attribute: ColumnProperty[Any]) -> AttributeMember:
     column = attribute.columns[0]
     is_column = isinstance(column, Column)
-    kind = _value_type(column.type)
+    type_ = _value_type(column.type)
     nullable = bool(column.nullable) if is_column else True
-    return AttributeMember(attribute.key, kind, nullable, is_column, column.type, kind == _stored_type(column.type))
+    return AttributeMember(attribute.key, type_, nullable, is_column, column.type, type_ == _stored_type(column.type))
 
 
 def _value_type(column_type: TypeEngine[Any]) -> Type:
@@ -134,7 +134,7 @@ def type_of_class(cls: type) -> Type:
     """Return the type of the instances of a Python class; Any for an unknown class."""
     if issubclass(cls, enum.Enum):
         return types.EnumType(cls)
-    return next((kind for base, kind in TYPES_BY_CLASS if issubclass(cls, base)), types.ANY)
+    return next((type_ for base, type_ in TYPES_BY_CLASS if issubclass(cls, base)), types.ANY)
 
 
 def type_of_value(value: object) -> Type:

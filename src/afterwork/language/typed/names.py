@@ -84,12 +84,12 @@ class Names:
     @property
     def enumerations(self) -> list[EnumType]:
         """The enumerations that attributes of the model have as their types."""
-        kinds = [member.type for cls in self.classes.values() for member in self.members(cls).values()]
-        return [kind for kind in kinds if isinstance(kind, EnumType)]
+        member_types = [member.type for cls in self.classes.values() for member in self.members(cls).values()]
+        return [type_ for type_ in member_types if isinstance(type_, EnumType)]
 
     def find_enumeration(self, name: str) -> EnumType | None:
         """Return the enumeration of a name; None if there is none."""
-        enumeration: EnumType | None = find({str(kind): kind for kind in self.enumerations}, name)
+        enumeration: EnumType | None = find({str(type_): type_ for type_ in self.enumerations}, name)
         return enumeration
 
     def subclasses(self, cls: type) -> list[type]:

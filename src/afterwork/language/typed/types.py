@@ -67,7 +67,7 @@ class TupleType(Type):
     parts: tuple[tuple[str, Type], ...]
 
     def __str__(self) -> str:
-        return f"Tuple({', '.join(f'{name} : {kind}' for name, kind in self.parts)})"
+        return f"Tuple({', '.join(f'{name} : {type_}' for name, type_ in self.parts)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +109,8 @@ NUMBERS = (INTEGER, DECIMAL, REAL)
 """The types of numbers, from the narrowest to the widest."""
 
 BASIC_TYPES = {
-    kind.name.lower(): kind
-    for kind in (ANY, BOOLEAN, INTEGER, DECIMAL, REAL, STRING, DATETIME, DATE, TIME, TIMESPAN, GUID, BYTES)
+    type_.name.lower(): type_
+    for type_ in (ANY, BOOLEAN, INTEGER, DECIMAL, REAL, STRING, DATETIME, DATE, TIME, TIMESPAN, GUID, BYTES)
 } | {"double": REAL, "float": REAL, "int32": INTEGER, "int64": INTEGER, "int": INTEGER, "bool": BOOLEAN}
 """The basic types by their names in lower case, with .NET's names for them."""
 
@@ -166,9 +166,9 @@ MAX_TYPE_PARTS = 200
 """The most parts of a type, counting nested parts: tuples of tuples would double it without end."""
 
 
-def part_count(kind: Type) -> int:
+def part_count(type_: Type) -> int:
     """Return the number of parts of a type, counting nested parts."""
-    match kind:
+    match type_:
         case CollectionType(element=element):
             return 1 + part_count(element)
         case TupleType(parts=parts):
@@ -176,9 +176,9 @@ def part_count(kind: Type) -> int:
     return 1
 
 
-def without_label(kind: Type) -> Type:
+def without_label(type_: Type) -> Type:
     """Return String for a label that met no enumeration; any other type as it is."""
-    return STRING if isinstance(kind, LabelType) else kind
+    return STRING if isinstance(type_, LabelType) else type_
 
 
 def comparable(left: Type, right: Type) -> bool:
