@@ -3,8 +3,8 @@
 from afterwork.app import Afterwork, Ended
 from afterwork.clock import Clock, ManualClock, SystemClock
 from afterwork.derived.compute.fresh import fresh, is_stale
-from afterwork.derived.tracking.active_recorder import untracked
-from afterwork.derived.tracking.declared import depends_on, passed
+from afterwork.derived.tracking.dependency_api import depends_on, passed
+from afterwork.derived.tracking.hidden_state import untracked
 from afterwork.errors import Cancelled, TimedOut
 from afterwork.jobs.outcome import Outcome, Raised, Rejected, Succeeded, Superseded
 from afterwork.jobs.progress import progress

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from afterwork.derived.tracking.active_recorder import WATCHED, untracked
+from afterwork.derived.tracking.hidden_state import RECORDED_HANDLES, untracked
 from afterwork.errors import OtherThread
 from tests.tracking.tracking_scene import Customer, Scene
 
@@ -47,7 +47,7 @@ def test_each_kind_of_read_is_refused(scene: Scene, session: Session, customer: 
     with pytest.raises(OtherThread, match=r"another thread.*plain values"), scene.recorder(session).recording():
         in_a_thread(job)
     assert in_a_thread(lambda: customer.town) == "Oslo"  # afterwards, nobody minds
-    assert not WATCHED
+    assert not RECORDED_HANDLES
 
 
 @pytest.mark.parametrize("kind", READS)

@@ -20,7 +20,7 @@ from sqlalchemy.orm import (
 )
 
 from afterwork.derived.compute.root_visibility import RootVisibility
-from afterwork.derived.tracking.plain_classes import hears_nobody, plain_class
+from afterwork.derived.tracking.single_row_class import has_only_own_listeners, single_row_class
 from afterwork.jobs.session import LoadSession, ReadSession
 
 
@@ -106,13 +106,13 @@ class Kinds(Base):
 @pytest.mark.parametrize("cls", [Plain, Far, Lazy])
 def test_a_class_is_plain_if_its_objects_are_rows(cls: type) -> None:
     configure_mappers()
-    assert plain_class(inspect(cls)) is not None
+    assert single_row_class(inspect(cls)) is not None
 
 
 @pytest.mark.parametrize("cls", [Deferred, Raising, Asked, Expression, Joined, Above, Below, Kinds])
 def test_and_not_if_they_are_more_or_less(cls: type) -> None:
     configure_mappers()
-    assert plain_class(inspect(cls)) is None
+    assert single_row_class(inspect(cls)) is None
 
 
 @pytest.mark.parametrize("lazy", ["joined", "selectin", "subquery", "immediate", "raise"])
@@ -129,7 +129,7 @@ def test_and_not_if_others_may_come_with_them(lazy: Any) -> None:
         other: Mapped[Any] = relationship(Other, lazy=lazy)
 
     configure_mappers()
-    assert plain_class(inspect(Near)) is None
+    assert single_row_class(inspect(Near)) is None
 
 
 def test_a_row_is_read_as_sqlalchemy_loads_it() -> None:
@@ -141,7 +141,7 @@ def test_a_row_is_read_as_sqlalchemy_loads_it() -> None:
         session.add(Plain(first=1, second="a", notes={"few": [1]}, price=Decimal("1.5"), far_id=7))
         session.add(Plain(first=2, second="b", notes=None))
         session.commit()
-    plain = plain_class(inspect(Plain))
+    plain = single_row_class(inspect(Plain))
     assert plain is not None
     with Session(engine) as session:
         rows = session.connection().execute(select(*plain.columns)).all()
@@ -159,4 +159,4 @@ def test_nobody_else_listens_unless_somebody_does(session_class: type[ReadSessio
     with create_engine("sqlite://").connect() as connection:
         session = session_class(connection)
         RootVisibility(session, lambda _: True)
-        assert hears_nobody(session)
+        assert has_only_own_listeners(session)

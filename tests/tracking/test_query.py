@@ -9,7 +9,7 @@ from sqlalchemy import Date, and_, bindparam, case, cast, exists, func, insert, 
 from sqlalchemy.orm import Query, Session, aliased, joinedload, with_polymorphic
 
 from afterwork.derived.manifest.reads import Reads
-from afterwork.derived.tracking.query import StatementReader, questions
+from afterwork.derived.tracking.query import StatementReader, step_reads
 from afterwork.derived.tracking.query import statement_reader as reader_module
 from afterwork.errors import CantTrack, NotWatched, TextualSQL
 from afterwork.store.tables import lane
@@ -257,8 +257,8 @@ def test_more_than_a_hundred_values_are_all_values(scene: Scene, session: Sessio
 def test_more_than_ten_thousand_rows_are_all_rows(
     scene: Scene, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader_module, "MOST_ROWS", 1)
-    assert questions.MOST_ROWS == 10_000
+    monkeypatch.setattr(reader_module, "MAX_ROWS", 1)
+    assert step_reads.MAX_ROWS == 10_000
     query = select(func.sum(Line.amount)).join(Order).where(Order.customer_id == 1)
     assert read(scene, session, query)[0] == {"order_ ? customer_id=1:", "line ? all: amount"}
     narrowed = select(Order.amount).where(Order.customer_id == 1, Order.number > 1)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, func, insert, inspect, select
 from sqlalchemy.orm import aliased
 
 from afterwork.derived.manifest.reads import Reads
-from afterwork.derived.tracking.query import SetBased
+from afterwork.derived.tracking.query import SetBasedExpression
 from tests.tracking.test_query_scene import Customer, Line, Order, Tag, World, create, is_hit, watches_for
 
 Row = dict[str, Any]
@@ -55,11 +55,11 @@ def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def set_based(connection: Connection, expression: Any) -> SetBased:
-    return SetBased(inspect(Customer), expression, watches_for(connection.dialect), connection.dialect)
+def set_based(connection: Connection, expression: Any) -> SetBasedExpression:
+    return SetBasedExpression(inspect(Customer), expression, watches_for(connection.dialect), connection.dialect)
 
 
-def reads_of(connection: Connection, side: SetBased, keys: list[tuple[Any, ...]]) -> dict[Any, Reads]:
+def reads_of(connection: Connection, side: SetBasedExpression, keys: list[tuple[Any, ...]]) -> dict[Any, Reads]:
     return side.reads(keys, connection.execute(side.provenance(keys)).all())
 
 
@@ -111,7 +111,7 @@ def _check(connection: Connection, seed: int, expression: Any) -> None:
     keys = keys_in(world)
     reads = reads_of(connection, side, keys)
     before = dict(map(tuple, connection.execute(side.values(keys))))
-    structural = dict(side.structural)
+    structural = dict(side.deciding_columns)
     for _ in range(10):
         savepoint = connection.begin_nested()
         changed = world.change()
@@ -141,7 +141,7 @@ def test_a_sum_is_tracked_by_the_links_alone(engine: Engine) -> None:
             (2,): [(("customer_id",), "2"), (("order_id",), "6")],
         }
         assert all(not reads.rows for reads in found.values())
-        by_name = {side.tracked_tables.by_id[watch].table.name: mask for watch, mask in side.structural}
+        by_name = {side.tracked_tables.by_id[watch].table.name: mask for watch, mask in side.deciding_columns}
         masks = defaultdict(int, by_name)
         assert list(side.tracked_tables.by_id[2].names(masks["orders"])) == ["customer_id"]
         assert masks["line"] == side.tracked_tables.by_id[3].mask(["order_id"])

@@ -22,11 +22,11 @@ def test_a_shape_has_one_number_though_two_runs_read_it_first_at_the_same_time(t
     with engine.connect() as connection:
         watches = capture.load(connection, trade.Base.metadata.sorted_tables)
     reads = Reads()
-    reads.row(next(iter(watches)).id, 1, columns=0b101)
+    reads.add_row(next(iter(watches)).id, 1, columns=0b101)
     found: list[set[int]] = []
 
     with engine.connect() as first:
-        numbers = ReadPatterns(watches, engine.dialect).read_keys_within(first, reads)
+        numbers = ReadPatterns(watches, engine.dialect).read_keys_in_transaction(first, reads)
         second = threading.Thread(
             target=lambda: found.append(number(engine, ReadPatterns(watches, engine.dialect), reads))
         )
@@ -41,4 +41,4 @@ def test_a_shape_has_one_number_though_two_runs_read_it_first_at_the_same_time(t
 def number(engine: Engine, shapes: ReadPatterns, reads: Reads) -> set[int]:
     """Give the shapes of these reads their numbers in a transaction."""
     with engine.begin() as connection:
-        return shapes.read_keys_within(connection, reads)
+        return shapes.read_keys_in_transaction(connection, reads)

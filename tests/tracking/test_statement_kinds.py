@@ -27,7 +27,7 @@ from sqlalchemy.orm import Session, aliased
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.sql.elements import ClauseElement
 
-from afterwork.derived.tracking.active_recorder import untracked
+from afterwork.derived.tracking.hidden_state import untracked
 from afterwork.errors import CantTrack, ConnectionOptions, DriverConnection, TextualSQL, UnknownStatement
 from tests.tracking.tracking_scene import Customer, Line, Order, Scene
 

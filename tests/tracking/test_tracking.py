@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session, defer, joinedload, selectinload
 
-from afterwork.derived.tracking.active_recorder import untracked
+from afterwork.derived.tracking.hidden_state import untracked
 from afterwork.errors import CantTrack, NotWatched, ReadsItself
 from tests.tracking.tracking_scene import (
     Card,
@@ -246,7 +246,7 @@ def test_a_table_that_is_not_watched(scene: Scene, session: Session) -> None:
 def test_the_member_that_is_calculated(scene: Scene, session: Session) -> None:
     customer, other = session.get_one(Customer, 1), session.get_one(Customer, 2)
     recorder = scene.recorder(session)
-    recorder.own = (session.identity_key(instance=customer), "name")
+    recorder.result_member = (session.identity_key(instance=customer), "name")
     with recorder.recording():
         assert other.name == "Bob"
         assert customer.town == "Oslo"

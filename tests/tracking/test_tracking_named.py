@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import func
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, column_property, mapped_column, relationship
 
-from afterwork.derived.tracking.attributes import TrackedEnd, TrackedMember, instrument
-from afterwork.derived.tracking.declared import depends_on, passed
+from afterwork.derived.tracking.dependency_api import depends_on, passed
+from afterwork.derived.tracking.tracked_attributes import TrackedMember, TrackedRelationshipAttribute, instrument
 from afterwork.errors import BadRequest, NaiveDatetime, NotWatched
 from tests.tracking.tracking_scene import NOW, Clerk, Customer, Log, Order, Place, Scene, order_tag
 
@@ -20,11 +20,11 @@ def test_a_moment_to_come_bounds_how_long_the_result_holds(scene: Scene, session
     with recorder.recording():
         assert passed(NOW - MINUTE)
         assert passed(NOW)
-        assert recorder.reads().due is None
+        assert recorder.reads().valid_until is None
         assert not passed(NOW + 3 * MINUTE)
         assert not passed(NOW + 2 * MINUTE)
         assert not passed(NOW + 4 * MINUTE)
-    assert recorder.reads().due == NOW + 2 * MINUTE
+    assert recorder.reads().valid_until == NOW + 2 * MINUTE
 
 
 def test_outside_of_a_cache_it_is_the_clock(scene: Scene) -> None:
@@ -113,7 +113,7 @@ def test_classes_and_members_that_come_later_are_tracked_too() -> None:
     Later.registry.configure()
     assert isinstance(vars(First)["id"], TrackedMember)
     assert isinstance(vars(First)["double"], TrackedMember)
-    assert isinstance(vars(First)["seconds"], TrackedEnd)
+    assert isinstance(vars(First)["seconds"], TrackedRelationshipAttribute)
     assert isinstance(vars(Second)["id"], TrackedMember)
-    assert isinstance(vars(Second)["firsts"], TrackedEnd)
+    assert isinstance(vars(Second)["firsts"], TrackedRelationshipAttribute)
     Later.registry.dispose()

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session, aliased, selectinload, with_expression, with_loader_criteria
 
-from afterwork.derived.tracking.active_recorder import untracked
+from afterwork.derived.tracking.hidden_state import untracked
 from afterwork.derived.tracking.recorder import Recorder
 from afterwork.errors import NotWatched, OwnConnection, TextualSQL
 from tests.tracking.tracking_scene import NOW, Base, Card, Clerk, Customer, Guest, Line, Log, Order, Scene, fill

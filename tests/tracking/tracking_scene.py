@@ -39,9 +39,9 @@ from sqlalchemy.orm import (
 )
 
 from afterwork.derived.manifest.reads import Reads
-from afterwork.derived.tracking.attributes import instrument
-from afterwork.derived.tracking.member_plans import MemberPlans
+from afterwork.derived.tracking.member_dependencies import MemberDependencies
 from afterwork.derived.tracking.recorder import Recorder
+from afterwork.derived.tracking.tracked_attributes import instrument
 from afterwork.store.journal.tracked_table import TrackedTables
 from afterwork.store.journal.values import UNWATCHED, is_unwatched
 from tests.support.watching import watch_of
@@ -209,7 +209,7 @@ class Scene:
         dialect = self.engine.dialect
         tables = [table for table in Base.metadata.tables.values() if not is_unwatched(table)]
         self.watches = TrackedTables(watch_of(number, table, dialect) for number, table in enumerate(tables, 1))
-        self.plans = MemberPlans(self.watches, dialect)
+        self.plans = MemberDependencies(self.watches, dialect)
         event.listen(self.engine, "before_cursor_execute", self._executed)
 
     def _executed(self, connection: Connection, cursor: Any, statement: str, *rest: Any) -> None:

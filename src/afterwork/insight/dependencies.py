@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from afterwork.derived.explain.explainer import Explainer, Reader, State, state_in
-from afterwork.derived.manifest.read_pattern import QueryRead, ReadPattern, RowRead, key_in, pattern_of
+from afterwork.derived.manifest.read_pattern import QueryRead, ReadPattern, RowRead, pattern_number, row_number
 from afterwork.derived.queue.registry import RegisteredDerivation
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import due as dues
@@ -91,8 +91,8 @@ class Finder:
         found: dict[str, dict[str, Dependency]] = defaultdict(dict)
         nameless: dict[str, int] = defaultdict(int)
         for token in tokens[:MOST_READS]:
-            shape = self.explainer.matcher.patterns.pattern(pattern_of(token))
-            group, one = self._read(shape, key_in(token))
+            shape = self.explainer.matcher.patterns.pattern(pattern_number(token))
+            group, one = self._read(shape, row_number(token))
             if one is None:
                 nameless[group] += 1
             else:
@@ -109,7 +109,7 @@ class Finder:
     def _read(self, shape: ReadPattern, key: int | None) -> tuple[str, Dependency | None]:
         """What a read was of: its group, and the object or the question, None where that can't be told any more: of a
         key that is no whole number, only a check sum is kept."""
-        watch = self.explainer.matcher.patterns.watch(shape.table_id)
+        watch = self.explainer.matcher.patterns.table(shape.table_id)
         if watch is None:
             return "a table that is not watched any more", None
         table = watch.table.fullname

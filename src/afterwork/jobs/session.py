@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from sqlalchemy import Connection, event
 from sqlalchemy.orm import ORMExecuteState, Session
 
-from afterwork.derived.tracking.session_hooks import WatchedSession
+from afterwork.derived.tracking.session_hooks import TrackedSession
 from afterwork.errors import CalculationWrites, TransactionIsTheRuns
 from afterwork.model.machine.within import AT_THE_END
 from afterwork.model.ticket import is_ticket_class
@@ -19,7 +19,7 @@ from afterwork.store.postgresql.role_limits import SettingsOfJobs
 ROLLED_BACK = f"A job has rolled back its connection. {WHO_ENDS_IT}"
 
 
-class RunSession(WatchedSession):
+class RunSession(TrackedSession):
     """A session inside the run's transaction. It can't be committed, rolled back, closed or emptied by the job.
 
     Others of the batch may have changed objects in it and not flushed them, so what lets go of changes flushes first.

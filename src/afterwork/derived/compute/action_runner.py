@@ -26,7 +26,7 @@ from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.cache_rows import RunResult
 from afterwork.derived.queue.due_queue import ClaimedBatch, ClaimedCache, DueMark
 from afterwork.derived.queue.registry import RegisteredDerivation
-from afterwork.derived.tracking.active_recorder import untracked
+from afterwork.derived.tracking.hidden_state import untracked
 from afterwork.derived.tracking.recorder import Recorder
 from afterwork.errors import LaneTaken
 from afterwork.jobs.outcome import Raised, text_of, trace_of
@@ -73,7 +73,7 @@ class Attempt:
     @property
     def reads(self) -> Reads:
         found = Reads() if self.recorder is None else self.recorder.reads()
-        found.add(self.root_reads)
+        found.add_all(self.root_reads)
         return found
 
 
@@ -140,7 +140,7 @@ class ActionRunner:
         root = parse(claimed.root, self.classes)
         with self._session(connection) as session:
             recorder = self.recorder(session)
-            recorder.not_loaded(root.mapper, root.key)
+            recorder.root_not_loaded(root.mapper, root.key)
             reads = recorder.reads()
             self.root_reads_of(definition).add(reads, root.key, connection)
         return reads
@@ -156,14 +156,14 @@ class ActionRunner:
             if not self._perform(connection, attempt) and self._is_gone(connection, attempt):
                 return None
             reads = attempt.reads
-            tokens = self.matcher.patterns.read_keys_within(connection, reads)
+            tokens = self.matcher.patterns.read_keys_in_transaction(connection, reads)
             seen, own = self.matcher.entries.seen_by_writer(connection, attempt.snapshot)
             self._leave(connection, attempt, seen, own, tokens, None)
             if self.matcher.database.dialect == "postgresql":
-                self.matcher.due_queue.stored(connection, attempt.batch, reads.due)
+                self.matcher.due_queue.stored(connection, attempt.batch, reads.valid_until)
             else:  # nobody can have changed anything meanwhile
                 self.matcher.due_queue.end(connection, attempt.batch, [attempt.claimed.cache])
-                self._go_on(connection, attempt.derivation, attempt.claimed.cache, None, reads.due)
+                self._go_on(connection, attempt.derivation, attempt.claimed.cache, None, reads.valid_until)
             self.matcher.reached("before commit", attempt.derivation.name)
         self.matcher.reached("after commit", attempt.derivation.name)
         return tokens
@@ -171,7 +171,7 @@ class ActionRunner:
     def _is_gone(self, connection: Connection, attempt: Attempt) -> bool:
         """Whether an object that was not seen is gone. Its cache is, then. Of one that is hidden, it rests."""
         key = attempt.derivation.key_of(attempt.claimed.root)
-        if attempt.derivation.objects.there(connection, [key]):
+        if attempt.derivation.objects.existing(connection, [key]):
             return False
         self.matcher.cache_rows.drop(connection, [attempt.claimed.cache])
         return True
@@ -200,7 +200,7 @@ class ActionRunner:
         except Exception:
             attempt.is_loaded = False
             if attempt.recorder is not None:
-                attempt.recorder.not_loaded(root.mapper, root.key)
+                attempt.recorder.root_not_loaded(root.mapper, root.key)
             self.root_reads_of(attempt.derivation).add(attempt.root_reads, root.key, session.connection())
             raise
 
@@ -251,7 +251,7 @@ class ActionRunner:
             self._leave(connection, attempt, attempt.snapshot, None, tokens, raised.text)
             stale = self.result_store.born_stale(connection, attempt.snapshot, {claimed.cache: tokens})
             later = attempt.now + pause_after(claimed.attempts)
-            until = attempt.reads.due
+            until = attempt.reads.valid_until
             again = attempt.now if stale else later if until is None else min(later, until)
             mark = DueMark(
                 claimed.cache, definition.id, again, attempt.now, claimed.cause, attempts=claimed.attempts + 1

@@ -15,7 +15,7 @@ from afterwork.derived.queue.cycle_levels import Levels
 from afterwork.derived.queue.due_queue import ClaimedCache, DueQueue
 from afterwork.derived.queue.feeders import Feeders
 from afterwork.derived.queue.registry import DerivationRegistry, RegisteredDerivation
-from afterwork.derived.tracking.member_plans import MemberPlans
+from afterwork.derived.tracking.member_dependencies import MemberDependencies
 from afterwork.derived.tracking.query import StatementReader
 from afterwork.derived.tracking.recorder import Recorder
 from afterwork.events import Events, OtherCode, Reached, SourceKind
@@ -56,7 +56,7 @@ def matcher_of(database: Database, model: ModelInfo, connection: Connection, eve
 
 def recorder_of(matcher: Matcher, session: Session, clock: Clock) -> Callable[[], Recorder]:
     """What makes recorders of what is read through a session, to explain it."""
-    plans = MemberPlans(matcher.patterns.tables, matcher.dialect)
+    plans = MemberDependencies(matcher.patterns.tables, matcher.dialect)
     reader = StatementReader(matcher.patterns.tables, matcher.dialect)
     return lambda: Recorder(plans, session, clock.now(), reader.read)
 

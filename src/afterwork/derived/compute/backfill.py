@@ -15,7 +15,7 @@ from afterwork.derived.queue.registry import RegisteredDerivation, after_all_run
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import definition as definitions
 from afterwork.derived.tables import due as dues
-from afterwork.derived.tracking.unfound_rows import missed
+from afterwork.derived.tracking.unreachable_keys import unreachable_keys
 from afterwork.store.journal.key_walk import KeyWalk
 
 CHUNK = 1000
@@ -68,7 +68,7 @@ class Backfill:
             keys, last = KeyWalk(definition.table).chunk(connection, row.next_root, CHUNK)
             if keys:
                 roots, unnamed = definition.roots_of(
-                    keys, self.matcher.dialect, missed(connection, definition.table, keys)
+                    keys, self.matcher.dialect, unreachable_keys(connection, definition.table, keys)
                 )
                 if not definition.objects.are_all_rows:
                     there = definition.there(connection, roots)

@@ -15,13 +15,13 @@ from afterwork.derived.compute.assembly import matcher_of
 from afterwork.derived.compute.column_result import ResultColumn
 from afterwork.derived.compute.result_check import checked
 from afterwork.derived.manifest.manifest_store import is_own_write
-from afterwork.derived.manifest.read_pattern import RowRead, key_in, pattern_of
+from afterwork.derived.manifest.read_pattern import RowRead, pattern_number, row_number
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.registry import RegisteredDerivation
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import due as dues
-from afterwork.derived.tracking.active_recorder import listening
-from afterwork.derived.tracking.attributes import instrument
+from afterwork.derived.tracking.hidden_state import listening
+from afterwork.derived.tracking.tracked_attributes import instrument
 from afterwork.errors import BadRequest, CircularCaches, OtherThread
 from afterwork.model.derivation import MemberDerivation
 from afterwork.model.external_id import external_id
@@ -138,12 +138,12 @@ class _Looking:
     @cached_property
     def _touched(self) -> set[int]:
         """What was changed and not matched yet."""
-        return {token for change in self._waiting for token in self.matcher.patterns.touched(change)}
+        return {token for change in self._waiting for token in self.matcher.patterns.touched_keys(change)}
 
     @cached_property
     def _overwritten(self) -> list[tuple[int, list[int]]]:
         """The values that were written and not matched yet, each time by which transaction."""
-        return [(change.tx, self.matcher.patterns.overwritten(change)) for change in self._waiting]
+        return [(change.tx, self.matcher.patterns.overwritten_keys(change)) for change in self._waiting]
 
     @cached_property
     def _waiting(self) -> Sequence[Change]:
@@ -155,7 +155,7 @@ class _Looking:
     def _feeders(self, number: int) -> Iterator[tuple[RegisteredDerivation, str]]:
         """The caches that write what a cache has read."""
         for token in self._tokens(number):
-            shape, key = self.matcher.patterns.pattern(pattern_of(token)), key_in(token)
+            shape, key = self.matcher.patterns.pattern(pattern_number(token)), row_number(token)
             if isinstance(shape, RowRead) and key is not None:
                 for definition in self.matcher.registry.writing(shape.table_id, shape.columns):
                     for root in definition.roots_of([key], self.matcher.dialect)[0]:
@@ -166,33 +166,35 @@ class _Freshening:
     """Has stale members calculated at the moment in which they are read."""
 
     def __init__(self, looking: _Looking) -> None:
-        self.members: dict[int, set[InstanceState[Any]]] = {}
-        self.tracked: Collection[object] = ()
+        self.states_by_attribute: dict[int, set[InstanceState[Any]]] = {}
+        self.tracked_handles: Collection[object] = ()
         self._looking = looking
 
-    def first_of(self, attribute: QueryableAttribute[Any]) -> set[InstanceState[Any]]:
+    def states_of(self, attribute: QueryableAttribute[Any]) -> set[InstanceState[Any]]:
         for definition in self._looking.matcher.registry:
             cache = definition.declaration
             if not isinstance(cache, MemberDerivation) or cache.member != attribute.key:
                 continue
             if issubclass(attribute.parent.mapper.class_, cache.root.class_):
-                return self.members.setdefault(id(attribute), _Calculating(self._looking, definition, cache))
+                return self.states_by_attribute.setdefault(
+                    id(attribute), _Calculating(self._looking, definition, cache)
+                )
         return set()
 
-    def known(self, mapper: Mapper[Any], identity: object) -> object | None:
+    def find_loaded(self, mapper: Mapper[Any], identity: object) -> object | None:
         return None
 
-    def before_member(self, state: InstanceState[Any], key: str) -> None: ...
-    def before_end(self, state: InstanceState[Any], key: str) -> None: ...
-    def end(self, state: InstanceState[Any], key: str, value: Any) -> None: ...
-    def end_failed(self, state: InstanceState[Any], key: str) -> None: ...
-    def asked_for(self, mapper: Mapper[Any], identity: object, found: object | None) -> None: ...
-    def statement(
+    def before_member_load(self, state: InstanceState[Any], key: str) -> None: ...
+    def before_relationship_read(self, state: InstanceState[Any], key: str) -> None: ...
+    def relationship_read(self, state: InstanceState[Any], key: str, value: Any) -> None: ...
+    def relationship_failed(self, state: InstanceState[Any], key: str) -> None: ...
+    def looked_up(self, mapper: Mapper[Any], identity: object, found: object | None) -> None: ...
+    def before_statement(
         self, statement: Executable, parameters: Any, connection: Connection, *, entities: bool = True
     ) -> None: ...
     def depends_on(self, thing: object) -> None: ...
-    def missed(self, error: OtherThread) -> None: ...
-    def passed(self, moment: datetime) -> bool:
+    def refused_elsewhere(self, error: OtherThread) -> None: ...
+    def has_passed(self, moment: datetime) -> bool:
         return moment <= SystemClock().now()
 
 

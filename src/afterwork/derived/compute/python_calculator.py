@@ -20,8 +20,8 @@ from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.matching.cycles import cycle_of
 from afterwork.derived.queue.due_queue import ClaimedCache
 from afterwork.derived.queue.registry import DerivationRegistry, RegisteredDerivation
-from afterwork.derived.tracking.active_recorder import untracked
 from afterwork.derived.tracking.batch_loading import BatchLoader
+from afterwork.derived.tracking.hidden_state import untracked
 from afterwork.derived.tracking.prototypes import Prototypes
 from afterwork.derived.tracking.recorder import Recorder
 from afterwork.errors import AfterworkError, TransactionIsTheRuns
@@ -103,7 +103,7 @@ class PythonCalculator:
         session = ReadSession(connection)
         try:
             recorder = self.recorder(session, None)
-            recorder.not_loaded(root.mapper, root.key)
+            recorder.root_not_loaded(root.mapper, root.key)
             reads = recorder.reads()
             self.root_reads.add(reads, root.key, connection)
             return Calculated(claimed, root, reads=reads, error=error)
@@ -115,7 +115,7 @@ class PythonCalculator:
     ) -> Calculated:
         sight = load.sight_of(session)
         recorder = self.recorder(session, load.prototypes)
-        recorder.own = None if self.question.own is None else (_identity(root), self.question.own)
+        recorder.result_member = None if self.question.own is None else (_identity(root), self.question.own)
         began = time.perf_counter()
         obj: object | None = None
         value: Any = None
@@ -133,7 +133,7 @@ class PythonCalculator:
         except Exception as raised:
             error = raised
             if obj is None:
-                recorder.not_loaded(root.mapper, root.key)
+                recorder.root_not_loaded(root.mapper, root.key)
         took = time.perf_counter() - began
         reads = recorder.reads()
         error = self._add_itself(reads, root, session, sight, error)

@@ -17,7 +17,7 @@ from afterwork.derived.compute.column_result import ResultColumn
 from afterwork.derived.compute.column_writer import ColumnWriter
 from afterwork.derived.compute.python_calculator import Calculated
 from afterwork.derived.manifest.manifest_store import digest
-from afterwork.derived.manifest.read_pattern import pattern_of
+from afterwork.derived.manifest.read_pattern import pattern_number
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.cache_rows import RunResult
@@ -188,24 +188,24 @@ class ResultStore:
             self.matcher.cache_rows.settle(connection, definition, unseen, now)
 
     def _known(self, definition: RegisteredDerivation, reads: Reads) -> set[int]:
-        if self.matcher.patterns.unknown(reads):
+        if self.matcher.patterns.unnumbered(reads):
             raise NotAtOnce("a kind of read is new")
         found = self.matcher.patterns.read_keys(reads)
-        if not self.matcher.registry.knows(definition.id, set(map(pattern_of, found))):
+        if not self.matcher.registry.knows(definition.id, set(map(pattern_number, found))):
             raise NotAtOnce("a kind of read is new to this cache")
         return found
 
     def read_keys(self, connection: Connection, definition: RegisteredDerivation, reads: Reads) -> set[int]:
         """The manifest for what was read. Shapes that are new get their numbers, in transactions of their own."""
-        for shape in self.matcher.patterns.unknown(reads):
-            self.matcher.patterns.number(connection, shape)
+        for shape in self.matcher.patterns.unnumbered(reads):
+            self.matcher.patterns.number_of(connection, shape)
         found = self.matcher.patterns.read_keys(reads)
         self.learn(connection, definition, found)
         return found
 
     def learn(self, connection: Connection, definition: RegisteredDerivation, tokens: Collection[int]) -> None:
         """Note what kinds of reads the runs of a cache make."""
-        self.matcher.registry.learn(connection, definition.id, set(map(pattern_of, tokens)))
+        self.matcher.registry.learn(connection, definition.id, set(map(pattern_number, tokens)))
 
     def _locked(
         self, connection: Connection, definition: RegisteredDerivation, calculated: Sequence[Calculated]
@@ -216,7 +216,7 @@ class ResultStore:
             return ()
         keys = {one.root.key: one.claimed.cache for one in new if one.root is not None}
         assert definition.target is not None
-        columns = definition.objects.columns_in(definition.target)
+        columns = definition.objects.key_columns(definition.target)
         free = select(*columns).where(is_one_of(columns, keys)).with_for_update(key_share=True, skip_locked=True)
         found = {tuple(row) for row in connection.execute(free)}
         return {cache for key, cache in keys.items() if key not in found}
@@ -233,7 +233,7 @@ class ResultStore:
         rows = [(one.root.key, one.value) for one in sorted(new, key=lambda one: str(one.root)) if one.root is not None]
         writer = self._writers.get(definition.id)
         if writer is None:
-            key = definition.objects.columns_in(definition.target)
+            key = definition.objects.key_columns(definition.target)
             writer = self._writers[definition.id] = ColumnWriter(definition.target, key, definition.declaration.column)
         writer.write(connection, rows)
 
@@ -282,7 +282,7 @@ class ResultStore:
         marks = []
         for one in done:
             number = one.claimed.cache
-            until = None if one.reads is None else one.reads.due
+            until = None if one.reads is None else one.reads.valid_until
             if one.error is not None and number not in stale:
                 marks.append(_again(definition, one, now, until))
             else:
@@ -317,9 +317,9 @@ class ResultStore:
         for change in unseen:
             if own is not None and change.tx == own:
                 continue
-            touched = {*self.matcher.patterns.touched(change), *self.matcher.patterns.overwritten(change)}
+            touched = {*self.matcher.patterns.touched_keys(change), *self.matcher.patterns.overwritten_keys(change)}
             emptied = change.kind == "T"
             for number, manifest in tokens.items():
                 if number not in found and (emptied or not touched.isdisjoint(manifest or ())):
-                    found[number] = written(cause_of(change, self.matcher.patterns.watch(change.table_id)))
+                    found[number] = written(cause_of(change, self.matcher.patterns.table(change.table_id)))
         return found

@@ -10,10 +10,10 @@ from sqlalchemy.orm import ORMExecuteState, Session
 
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.queue.registry import RegisteredDerivation
-from afterwork.derived.tracking.column_map import ColumnMap, TablePart
-from afterwork.derived.tracking.extent import Identity
+from afterwork.derived.tracking.class_extent import Identity
+from afterwork.derived.tracking.mapped_tables import MappedTables, TrackedColumns
 from afterwork.derived.tracking.query import StatementReader
-from afterwork.derived.tracking.statement_kinds import questions_beside
+from afterwork.derived.tracking.statement_selects import selects_in_options
 from afterwork.store.direct import own
 
 
@@ -43,18 +43,18 @@ class RootReads:
     """What reading the object of a cache depends on, by whoever runs the cache."""
 
     derivation: RegisteredDerivation
-    column_map: ColumnMap
+    mapped_tables: MappedTables
     reader: StatementReader
 
     def add(self, reads: Reads, key: Identity, connection: Connection, sight: RootVisibility | None = None) -> None:
         """Add to what a run has read of others. Raises `CantTrack` for what hides objects and can't be tracked."""
         mapper, written = self.derivation.declaration.root, self.derivation.written
         for watch, kinds in self.derivation.objects.tables.items():
-            number = self.column_map.key(watch, mapper, key)
+            number = self.mapped_tables.row_key(watch, mapper, key)
             if number is not None and written is not None and written[0] == watch.id and written[1]:
-                reads.of_itself(watch.id, number, kinds, written[1])
+                reads.add_own_row(watch.id, number, kinds, written[1])
             else:
-                self.column_map.row(reads, TablePart(watch, kinds), mapper, key)
+                self.mapped_tables.add_row(reads, TrackedColumns(watch, kinds), mapper, key)
         if sight is not None and sight.statement is not None:
             self._add_sight(reads, key, connection, sight.statement, sight.parameters)
 
@@ -68,6 +68,6 @@ class RootReads:
         found = Reads()
         keys = {name: [key[0] if len(key) == 1 else key] for name in parameters if name == "keys"}
         self.reader.read(alone, {**parameters, **keys, **mine}, connection, found)
-        for beside in questions_beside(statement):
+        for beside in selects_in_options(statement):
             self.reader.read(beside, {}, connection, found)
-        reads.add(found)
+        reads.add_all(found)

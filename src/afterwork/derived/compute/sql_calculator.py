@@ -18,7 +18,7 @@ from afterwork.derived.manifest.manifest_store import is_of_sql
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.queue.due_queue import ClaimedCache
 from afterwork.derived.tables import due as dues
-from afterwork.derived.tracking.query import SetBased
+from afterwork.derived.tracking.query import SetBasedExpression
 from afterwork.errors import AfterworkError, shown
 from afterwork.jobs.outcome import text_of
 from afterwork.model.derivation import MemberDerivation
@@ -40,7 +40,7 @@ class SqlCalculator:
 
     cache: MemberDerivation
     classes: Mapping[str, Mapper[object]]
-    set_based: SetBased
+    set_based: SetBasedExpression
     root_reads: RootReads
 
     def calculate(self, connection: Connection, claimed: Sequence[ClaimedCache], limit: float) -> Iterator[Calculated]:
@@ -110,7 +110,7 @@ class SqlCalculator:
         if change.kind != "U":
             return True
         return any(
-            watch == change.table_id and columns & change.columns for watch, columns in self.set_based.structural
+            watch == change.table_id and columns & change.columns for watch, columns in self.set_based.deciding_columns
         )
 
     def _reads(self, connection: Connection, roots: Sequence[ExternalId]) -> Mapping[tuple[object, ...], Reads]:
@@ -152,7 +152,7 @@ def in_sql(
             return f"it is {shown(side)}, which is no expression and no scalar select"
         if cache.others:
             return f"{', '.join(cache.others)} calculates it by a function of its own"
-        set_based = SetBased(cache.root, side, watches, dialect)
+        set_based = SetBasedExpression(cache.root, side, watches, dialect)
         reason = set_based.reason
     except Exception as error:  # of the application's own function
         return text_of(error)

@@ -13,8 +13,8 @@ from sqlalchemy.orm import ColumnProperty, CompositeProperty, InstanceState, Rel
 
 from afterwork.derived.cause import Cause, read_cause
 from afterwork.derived.explain.transitions import PossibleTransition
-from afterwork.derived.manifest.read_pattern import QueryRead, ReadPattern, RowRead, pattern_of, read_key
-from afterwork.derived.manifest.read_patterns import pairs
+from afterwork.derived.manifest.read_pattern import QueryRead, ReadPattern, RowRead, pattern_number, read_key
+from afterwork.derived.manifest.read_patterns import patterns_in
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.due_queue import shown_due
@@ -157,17 +157,17 @@ class Explainer:
 
     def _groups(self, connection: Connection, cache: int) -> Iterator[ReadGroup]:
         tokens = self.matcher.manifest_store.read_keys(connection, [cache]).get(cache, ())
-        counts = Counter(map(pattern_of, tokens))
+        counts = Counter(map(pattern_number, tokens))
         for number, count in counts.most_common():
             yield ReadGroup(self._words(self.matcher.patterns.pattern(number)), count)
 
     def words(self, reads: Reads) -> Iterator[str]:
         """What was read, each kind once, with its count if that is more than one."""
-        for shape, count in Counter(shape for shape, _ in pairs(reads)).most_common():
+        for shape, count in Counter(shape for shape, _ in patterns_in(reads)).most_common():
             yield self._words(shape) if count == 1 else f"{count:,} × {self._words(shape)}"
 
     def _words(self, shape: ReadPattern) -> str:
-        watch = self.matcher.patterns.watch(shape.table_id)
+        watch = self.matcher.patterns.table(shape.table_id)
         if watch is None:
             return "a table that is not watched any more"
         names = ", ".join(watch.names(shape.columns))
@@ -232,7 +232,7 @@ class Explainer:
         yield from self._where_tokens(state, watch, mask)
 
     def _row_tokens(self, watch: int, mask: int, key: int | str) -> Iterator[int]:
-        for number, row in self.matcher.patterns.rows(watch):
+        for number, row in self.matcher.patterns.row_reads(watch):
             if row.columns & mask:
                 yield read_key(number, key)
 

@@ -44,12 +44,12 @@ def read_key(shape: int, key: Key) -> int:
     return shape << KEY_BITS | _lower(key)
 
 
-def pattern_of(number: int) -> int:
+def pattern_number(number: int) -> int:
     """The number of the shape in a token."""
     return number >> KEY_BITS
 
 
-def key_in(number: int) -> int | None:
+def row_number(number: int) -> int | None:
     """The whole number that a token was made of; None where it can't be had back."""
     lower = number & ((1 << KEY_BITS) - 1)
     return None if lower & _HASHED else lower

@@ -53,7 +53,7 @@ class ReadPatterns:
                     columns = columns or columns_of_all(connection)
                 self._learn(row.id, shape, columns.get(row.watch))
 
-    def number(self, connection: Connection, shape: ReadPattern) -> int:
+    def number_of(self, connection: Connection, shape: ReadPattern) -> int:
         """The number of a shape, given to it now if need be. Needs a connection with no transaction open for that."""
         if shape not in self._numbers:
             self._add(connection, shape)
@@ -65,7 +65,7 @@ class ReadPatterns:
         """The shape with a number that is known."""
         return self._by_number[number]
 
-    def rows(self, watch: int) -> Sequence[tuple[int, RowRead]]:
+    def row_reads(self, watch: int) -> Sequence[tuple[int, RowRead]]:
         """The shapes of reads of single rows of a table, with their numbers."""
         return self._rows[watch]
 
@@ -73,7 +73,7 @@ class ReadPatterns:
         """The shapes of questions to a table, with their numbers."""
         return [(number, where) for number, where, _, _ in self._wheres[watch]]
 
-    def watch(self, number: int) -> TrackedTable | None:
+    def table(self, number: int) -> TrackedTable | None:
         """The watch with a number."""
         return self.tables.by_id.get(number)
 
@@ -83,7 +83,7 @@ class ReadPatterns:
         equal = shape.equal if isinstance(shape, QueryRead) else ()
         return shape.columns | (watch.mask(equal) if watch is not None else 0)
 
-    def unknown(self, reads: Reads) -> set[ReadPattern]:
+    def unnumbered(self, reads: Reads) -> set[ReadPattern]:
         """The shapes of these reads that have no number yet, as far as this process knows."""
         rows = {(watch, columns) for (watch, _), columns in reads.rows.items()} - self._row_numbers.keys()
         others = {where for where, _ in reads.queries} | set(reads.own.values())
@@ -97,12 +97,12 @@ class ReadPatterns:
         found |= {read_key(numbers[row], key) for (_, key), row in reads.own.items()}
         return found
 
-    def read_keys_within(self, connection: Connection, reads: Reads) -> set[int]:
+    def read_keys_in_transaction(self, connection: Connection, reads: Reads) -> set[int]:
         """The numbers of reads. New shapes get theirs within the transaction that is open, and are known to this
         process only once it has committed and `load` has been called."""
-        new = {shape: self._add(connection, shape) for shape in self.unknown(reads)}
+        new = {shape: self._add(connection, shape) for shape in self.unnumbered(reads)}
         numbers = {**self._numbers, **new}
-        return {read_key(numbers[shape], key) for shape, key in pairs(reads)}
+        return {read_key(numbers[shape], key) for shape, key in patterns_in(reads)}
 
     def _add(self, connection: Connection, shape: ReadPattern) -> int:
         equal = _kept(shape)
@@ -121,7 +121,7 @@ class ReadPatterns:
             found = connection.execute(number).scalar_one()
         return int(found)
 
-    def touched(self, change: Change) -> list[int]:
+    def touched_keys(self, change: Change) -> list[int]:
         """The numbers of all reads that a change touches."""
         rows, wheres, _ = self._touched_by(change)
         tokens = [read_key(number, key) for key in self._keys(change) for number in rows]
@@ -129,7 +129,7 @@ class ReadPatterns:
             tokens += [read_key(number, key) for key in _keys(where, places, change)]
         return tokens
 
-    def overwritten(self, change: Change) -> list[int]:
+    def overwritten_keys(self, change: Change) -> list[int]:
         """The numbers of the reads of rows of which a change touches nothing but the column that the reader writes."""
         *_, written = self._touched_by(change)
         return [read_key(number, key) for key in self._keys(change) for number in written]
@@ -181,7 +181,7 @@ class ReadPatterns:
                     self._wheres[shape.table_id].append((number, shape, *_places(columns, shape)))
 
 
-def pairs(reads: Reads) -> Iterable[tuple[ReadPattern, Key]]:
+def patterns_in(reads: Reads) -> Iterable[tuple[ReadPattern, Key]]:
     """All reads of a run, each as a shape and a key."""
     for (watch, key), columns in reads.rows.items():
         yield RowRead(watch, columns), key

@@ -17,35 +17,35 @@ class Reads:
     rows: dict[tuple[int, Key], int] = field(default_factory=lambda: defaultdict(int))
     own: dict[tuple[int, Key], RowRead] = field(default_factory=dict)
     queries: set[tuple[QueryRead, str]] = field(default_factory=set)
-    due: datetime | None = None
+    valid_until: datetime | None = None
 
-    def row(self, watch: int, key: Key, columns: int) -> None:
+    def add_row(self, watch: int, key: Key, columns: int) -> None:
         """A row was read."""
         self.rows[watch, key] |= columns
 
-    def of_itself(self, watch: int, key: Key, columns: int, written: int) -> None:
+    def add_own_row(self, watch: int, key: Key, columns: int, written: int) -> None:
         """A row of the object itself was read, into which the result is written."""
         columns |= self.rows.pop((watch, key), 0)
         if (known := self.own.get((watch, key))) is not None:
             columns |= known.columns
         self.own[watch, key] = RowRead(watch, columns, written)
 
-    def query(self, shape: QueryRead, key: str) -> None:
+    def add_query(self, shape: QueryRead, key: str) -> None:
         """A question was asked."""
         self.queries.add((shape, key))
 
-    def add(self, others: "Reads") -> None:
+    def add_all(self, others: "Reads") -> None:
         """All that was read here was read as well."""
         for (watch, key), columns in others.rows.items():
             known = self.own.get((watch, key))
             if known is None:
-                self.row(watch, key, columns)
+                self.add_row(watch, key, columns)
             else:
-                self.of_itself(watch, key, columns, known.written)
+                self.add_own_row(watch, key, columns, known.written)
         for (watch, key), row in others.own.items():
-            self.of_itself(watch, key, row.columns, row.written)
+            self.add_own_row(watch, key, row.columns, row.written)
         self.queries |= others.queries
 
-    def until(self, moment: datetime) -> None:
+    def limit_until(self, moment: datetime) -> None:
         """The result holds no longer than until a moment."""
-        self.due = moment if self.due is None else min(self.due, moment)
+        self.valid_until = moment if self.valid_until is None else min(self.valid_until, moment)

@@ -18,7 +18,7 @@ from afterwork.derived.queue.due_queue import DueMark, DueQueue, held_at
 from afterwork.derived.queue.registry import DerivationRegistry, RegisteredDerivation, using
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import due as dues
-from afterwork.derived.tracking.unfound_rows import missed
+from afterwork.derived.tracking.unreachable_keys import unreachable_keys
 from afterwork.errors import UnnamedObject
 from afterwork.events import Point
 from afterwork.store.database import Database
@@ -137,8 +137,8 @@ class Matcher:
             if alike not in rereads:
                 rereads[alike] = self.rereads(change)
             reread = rereads[alike]
-            touched = {(token, change.tx, reread, False) for token in self.patterns.touched(change)}
-            touched |= {(token, change.tx, reread, True) for token in self.patterns.overwritten(change)}
+            touched = {(token, change.tx, reread, False) for token in self.patterns.touched_keys(change)}
+            touched |= {(token, change.tx, reread, True) for token in self.patterns.overwritten_keys(change)}
             for token, tx, again, by_reader in touched - known:
                 yield TouchedRead(token, tx, place, again, by_reader)
             known |= touched
@@ -168,7 +168,7 @@ class Matcher:
                 hit.derivation,
                 due,
                 since=now,
-                cause=written(cause_of(change, self.patterns.watch(change.table_id))),
+                cause=written(cause_of(change, self.patterns.table(change.table_id))),
                 cause_cache=None if writer is None else writer.cache,
                 depth=0 if writer is None else writer.depth + 1,
                 reread=hit.reread,
@@ -198,7 +198,7 @@ class Matcher:
             if any(change.kind == "T" for watch in objects.tables for change in by_watch.get(watch.id, ())):
                 self.cache_rows.forget_all(connection, definition)
                 self.registry.look_through(connection, definition)
-            if not objects.elsewhere.isdisjoint(by_watch):
+            if not objects.discriminator_tables.isdisjoint(by_watch):
                 self.registry.look_through(connection, definition)
             moved = [
                 (watch, change)
@@ -252,5 +252,5 @@ def _unfound(
     return {
         (watch, key)
         for watch, kinds in last.items()
-        for key in missed(connection, watch, [key for key, kind in kinds.items() if kind != "D"])
+        for key in unreachable_keys(connection, watch, [key for key, kind in kinds.items() if kind != "D"])
     }

@@ -16,7 +16,7 @@ from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import definition as definitions
 from afterwork.derived.tables import shape as shapes
 from afterwork.derived.tables import use as uses
-from afterwork.derived.tracking.extent import Extent
+from afterwork.derived.tracking.class_extent import ClassExtent
 from afterwork.errors import BadRequest, MalformedExternalId, UnnamedObject, shown
 from afterwork.model.derivation import Derivation, MemberDerivation
 from afterwork.model.external_id import parse, root_id, unnamed
@@ -35,7 +35,7 @@ class RegisteredDerivation:
     declaration: Derivation
     table: TrackedTable
     target: TrackedTable | None
-    objects: Extent
+    objects: ClassExtent
 
     @property
     def name(self) -> str:
@@ -88,7 +88,7 @@ class RegisteredDerivation:
         for root in roots:
             with suppress(MalformedExternalId):
                 keys[self.key_of(root)] = root
-        return {keys[key] for key in self.objects.there(connection, keys)}
+        return {keys[key] for key in self.objects.existing(connection, keys)}
 
     def key_of(self, root: str) -> tuple[Any, ...]:
         """The primary key of the object that has this external id."""
@@ -128,7 +128,9 @@ class DerivationRegistry:
         was started later."""
         numbers = {row.name: row.id for row in connection.execute(select(definitions.c.name, definitions.c.id))}
         self.by_id: Mapping[int, RegisteredDerivation] = {
-            number: RegisteredDerivation(number, cache, watch, _target(cache, watches), Extent(cache.root, watches))
+            number: RegisteredDerivation(
+                number, cache, watch, _target(cache, watches), ClassExtent(cache.root, watches)
+            )
             for cache in caches
             if (number := numbers.get(cache.name)) is not None and (watch := watches.of(cache.table)) is not None
         }

@@ -16,10 +16,10 @@ from sqlalchemy.orm.attributes import instance_state, set_committed_value
 from sqlalchemy.orm.util import LoaderCriteriaOption
 
 from afterwork.boundary import CONTAINED
-from afterwork.derived.tracking.active_recorder import untracked
-from afterwork.derived.tracking.column_map import as_inherited, equal_columns
+from afterwork.derived.tracking.hidden_state import untracked
 from afterwork.derived.tracking.loader_criteria import Criteria, criteria_in
-from afterwork.derived.tracking.plain_classes import PlainClass, plain_class
+from afterwork.derived.tracking.mapped_tables import as_inherited, equal_columns
+from afterwork.derived.tracking.single_row_class import SingleRowClass, single_row_class
 from afterwork.model.accounted import ACCOUNTED, FOR_MANY
 from afterwork.store.journal.text_forms import is_linked
 from afterwork.store.journal.tracked_table import TrackedTables
@@ -49,7 +49,7 @@ class BatchLoader:
     member: str
     ask: Ask
     by_key: bool
-    far: PlainClass | None
+    far: SingleRowClass | None
 
     def load(self, session: Session, state: InstanceState[Any]) -> None:
         """Load this end of an object, together with that of others in its session. Where this can't be done for the
@@ -92,7 +92,7 @@ class BatchLoader:
                 found[value][obj] = None
         return found
 
-    def rows(self, session: Session, values: Iterable[Any], far: PlainClass) -> Result[Any]:
+    def rows(self, session: Session, values: Iterable[Any], far: SingleRowClass) -> Result[Any]:
         """Return the rows of the far objects, each with the value that the near ones have before it, in order."""
         return session.connection().execute(self.ask(sorted(values), far.table, *far.columns))
 
@@ -164,7 +164,7 @@ def _siblings(prop: RelationshipProperty[Any], local: Column[Any], ask: Ask, by_
         return None
     near = frozenset(mapper.class_manager for mapper in prop.parent.self_and_descendants)
     member = prop.parent.get_property_by_column(local).key
-    return BatchLoader(prop, near, member, ask, by_key, plain_class(prop.mapper))
+    return BatchLoader(prop, near, member, ask, by_key, single_row_class(prop.mapper))
 
 
 def _pair(condition: Any, watches: TrackedTables) -> tuple[Column[Any], Column[Any]] | None:

@@ -19,7 +19,7 @@ Identity = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
-class Way:
+class LoadState:
     """How an object was loaded: without some of its members, and with options."""
 
     expired: frozenset[str] = frozenset()
@@ -33,7 +33,7 @@ class Way:
             state.load_options, state.load_path = self.options, self.path
 
 
-PLAINLY = Way()
+DEFAULT_LOAD = LoadState()
 
 
 @dataclass(slots=True, eq=False)
@@ -49,13 +49,13 @@ class Prototype:
     identity: Identity
     values: dict[str, Any]
     copied: dict[str, Any] | None = None
-    ends: dict[str, Sequence["Prototype"]] | None = None
-    way: Way = PLAINLY
+    relationships: dict[str, Sequence["Prototype"]] | None = None
+    load_state: LoadState = DEFAULT_LOAD
 
     def set_apart(self) -> None:
         """Put the values that could be changed in place where they are copied."""
-        if not are_unchanging(self.values.values()):
-            apart = {name: value for name, value in self.values.items() if not are_unchanging([value])}
+        if not are_immutable(self.values.values()):
+            apart = {name: value for name, value in self.values.items() if not are_immutable([value])}
             self.copied = apart | (self.copied or {})
             self.values = {name: value for name, value in self.values.items() if name not in apart}
 
@@ -67,7 +67,7 @@ class Prototype:
         """Return the value of a member for one object."""
         return self.values[name] if name in self.values else deepcopy((self.copied or {})[name])
 
-    def given(self, session: Session) -> object:
+    def copy_into(self, session: Session) -> object:
         """Return the object of a session that is made of this."""
         key = self.base, self.identity, None
         known: object | None = session.identity_map.get(key)
@@ -80,8 +80,8 @@ class Prototype:
         state.dict.update(self.values)
         if self.copied is not None:
             state.dict.update(deepcopy(self.copied))
-        if self.way is not PLAINLY:
-            self.way.go(state)
+        if self.load_state is not DEFAULT_LOAD:
+            self.load_state.go(state)
         # As when it is loaded; SQLAlchemy's merge has no context to give either.
         self.manager.dispatch.load(state, None)
         if session.dispatch.loaded_as_persistent:
@@ -89,6 +89,6 @@ class Prototype:
         return obj
 
 
-def are_unchanging(values: Iterable[Any]) -> bool:
+def are_immutable(values: Iterable[Any]) -> bool:
     """Return whether no value can be changed in place."""
     return all(issubclass(kind, Enum) for kind in set(map(type, values)) - UNCHANGING)

@@ -16,12 +16,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import ClassManager, InstanceState, Mapper, RelationshipProperty, Session
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
-from afterwork.derived.tracking.active_recorder import untracked
 from afterwork.derived.tracking.batch_loading import AT_ONCE, BatchLoader, leaves_alone
+from afterwork.derived.tracking.hidden_state import untracked
 from afterwork.derived.tracking.loader_criteria import Criteria, criteria_in
-from afterwork.derived.tracking.plain_classes import PlainClass, hears_nobody, tells_keys_apart
-from afterwork.derived.tracking.prototype import Identity, Prototype, Way, are_unchanging
+from afterwork.derived.tracking.prototype import Identity, LoadState, Prototype, are_immutable
 from afterwork.derived.tracking.relationships import ASKED_BY_THEMSELVES, objects_in
+from afterwork.derived.tracking.single_row_class import SingleRowClass, has_distinct_keys, has_only_own_listeners
 
 Key = tuple[Any, ...]
 
@@ -59,12 +59,12 @@ class Prototypes:
     def give(self, key: Key, session: Session) -> object | None:
         """Return a session's object with a key, as if it had been loaded there; None if it has not been loaded."""
         original = self._known[key[0]].get(key[1])
-        return None if original is None else original.given(session)
+        return None if original is None else original.copy_into(session)
 
     def find(self, mapper: Mapper[Any], identity: Sequence[Any], session: Session) -> object | None:
         """Return the object with a primary key, loaded for the whole batch; None if it can't be had so."""
         key = mapper.identity_key_from_primary_key(tuple(identity))
-        if key in session.identity_map or key in self._missing or not hears_nobody(self.session):
+        if key in session.identity_map or key in self._missing or not has_only_own_listeners(self.session):
             return None  # who listens may hide from one what another has found
         if key[1] not in self._known[key[0]]:
             self.load(lambda by: filter(None, [by.get(mapper.class_, tuple(identity))]))
@@ -88,19 +88,19 @@ class Prototypes:
         if original.has(key):
             set_committed_value(state.obj(), key, original.value(key))
 
-    def give_end(self, state: InstanceState[Any], key: str) -> None:
+    def give_relationship(self, state: InstanceState[Any], key: str) -> None:
         """Give an object an association end that was not loaded with it, if that can be had for all."""
         prop = state.mapper.relationships[key]
         original = None if prop.lazy in ASKED_BY_THEMSELVES else self._of(state, prop)
         if original is None:
             return
-        if key not in (original.ends or ()):
+        if key not in (original.relationships or ()):
             with self._loading() as session:
                 self._load_end(original, prop, session)
                 session.expunge_all()
-        far, own = (original.ends or {}).get(key), state.session
+        far, own = (original.relationships or {}).get(key), state.session
         if far is not None and own is not None:
-            there = [one.given(own) for one in far]
+            there = [one.copy_into(own) for one in far]
             set_committed_value(state.obj(), key, there if prop.uselist else next(iter(there), None))
 
     def _of(self, state: InstanceState[Any], prop: Any) -> Prototype | None:
@@ -108,7 +108,7 @@ class Prototypes:
         if state.expired or state.key is None or not leaves_alone(state, prop):
             return None
         original = self._known[state.key[0]].get(state.key[1])
-        if original is not None and criteria_in(original.way.options) != criteria_in(state.load_options):
+        if original is not None and criteria_in(original.load_state.options) != criteria_in(state.load_options):
             return None
         return original
 
@@ -116,21 +116,21 @@ class Prototypes:
         siblings = self.batch_loader_of(prop)
         if siblings is not None and original.values.get(siblings.member) is not None:
             self._load_for_all(original, siblings, session)
-        if prop.key not in (original.ends or ()):
+        if prop.key not in (original.relationships or ()):
             values = self._asked(original, prop.key, session)
             if prop.key in values:
                 self._keep_end(original, prop.key, objects_in(values[prop.key]))
 
     def _load_for_all(self, original: Prototype, siblings: BatchLoader, session: Session) -> None:
-        key, member, criteria = siblings.prop.key, siblings.member, criteria_in(original.way.options)
+        key, member, criteria = siblings.prop.key, siblings.member, criteria_in(original.load_state.options)
         others = chain.from_iterable(self._by_class.get(manager, ()) for manager in siblings.near)
         waiting = (
             one
             for one in others
             if one is not original
-            and key not in (one.ends or ())
+            and key not in (one.relationships or ())
             and one.values.get(member) is not None
-            and criteria_in(one.way.options) == criteria
+            and criteria_in(one.load_state.options) == criteria
         )
         near = [original, *islice(waiting, AT_ONCE - 1)]
         wanted = {one.values[member] for one in near}
@@ -139,11 +139,11 @@ class Prototypes:
         for one in near:
             far = found.get(one.values[member], ())
             if siblings.prop.uselist or len(far) < 2:  # of more than one, SQLAlchemy warns
-                one.ends = one.ends or {}
-                one.ends[key] = far
+                one.relationships = one.relationships or {}
+                one.relationships[key] = far
 
     def _known_by_key(self, siblings: BatchLoader, wanted: Iterable[Any]) -> dict[Any, Sequence[Prototype]]:
-        if not siblings.by_key or not hears_nobody(self.session):
+        if not siblings.by_key or not has_only_own_listeners(self.session):
             return {}
         far = siblings.prop.mapper
         of_class = self._known[far.base_mapper.class_]
@@ -156,13 +156,13 @@ class Prototypes:
         """Load the far objects by the values that the near ones have."""
         if not wanted:
             return {}
-        if siblings.far is not None and not criteria and hears_nobody(session):
+        if siblings.far is not None and not criteria and has_only_own_listeners(session):
             return self._found_as_rows(siblings, wanted, siblings.far, session)
         found = siblings.found(session, wanted, criteria)
         return {value: [self._original(obj) for obj in objects] for value, objects in found.items()}
 
     def _found_as_rows(
-        self, siblings: BatchLoader, wanted: Collection[Any], far: PlainClass, session: Session
+        self, siblings: BatchLoader, wanted: Collection[Any], far: SingleRowClass, session: Session
     ) -> Mapping[Any, Sequence[Prototype]]:
         found: dict[Any, dict[Prototype, None]] = defaultdict(dict)
         for rows in siblings.rows(session, wanted, far).partitions(AT_A_TIME):
@@ -170,11 +170,11 @@ class Prototypes:
                 found[row[0]][original] = None
         return {value: list(originals) for value, originals in found.items()}
 
-    def _of_rows(self, plain: PlainClass, rows: Sequence[Sequence[Any]]) -> Iterator[Prototype]:
+    def _of_rows(self, plain: SingleRowClass, rows: Sequence[Sequence[Any]]) -> Iterator[Prototype]:
         """Yield the object that each row is."""
         manager, base = plain.manager, plain.manager.mapper.base_mapper.class_
         known, of_class = self._known[base], self._by_class[manager]
-        are_shared = are_unchanging(chain.from_iterable(rows))
+        are_shared = are_immutable(chain.from_iterable(rows))
         for identity, values in plain.read(rows):
             original = known.get(identity)
             if original is None:
@@ -186,7 +186,7 @@ class Prototypes:
 
     def _asked(self, original: Prototype, key: str, session: Session) -> Mapping[str, Any]:
         """Have SQLAlchemy itself load a member of one object. Returns the values that the object has then."""
-        obj = original.given(session)
+        obj = original.copy_into(session)
         state = instance_state(obj)
         state.manager[key].impl.get(state, state.dict)
         return state.dict
@@ -209,13 +209,13 @@ class Prototypes:
         known = self._known[base].get(identity)
         if known is not None:
             return known
-        if not tells_keys_apart(state.mapper):
+        if not has_distinct_keys(state.mapper):
             raise ValueError(f"{base.__name__} may have two objects with keys that are one to Python")
         # Who listens to loading may have changed something.
         before, columns, ends = state.committed_state, state.mapper.column_attrs, state.mapper.relationships
         values = {name: before.get(name, value) for name, value in state.dict.items() if name in columns}
-        way = Way(frozenset(state.expired_attributes), state.load_options, state.load_path)
-        made = self._known[base][identity] = Prototype(state.manager, base, identity, values, way=way)
+        way = LoadState(frozenset(state.expired_attributes), state.load_options, state.load_path)
+        made = self._known[base][identity] = Prototype(state.manager, base, identity, values, load_state=way)
         made.set_apart()
         self._by_class[state.manager].append(made)
         for name, value in state.dict.items():
@@ -224,5 +224,5 @@ class Prototypes:
         return made
 
     def _keep_end(self, original: Prototype, key: str, objects: Iterable[object]) -> None:
-        original.ends = original.ends or {}
-        original.ends[key] = [self._original(obj) for obj in objects]
+        original.relationships = original.relationships or {}
+        original.relationships[key] = [self._original(obj) for obj in objects]

@@ -11,13 +11,13 @@ from sqlalchemy.orm import InstanceState, Mapper, QueryableAttribute, Session
 from sqlalchemy.orm.attributes import instance_state
 
 from afterwork.derived.manifest.reads import Reads
-from afterwork.derived.tracking.active_recorder import listening
-from afterwork.derived.tracking.column_map import TablePart
-from afterwork.derived.tracking.explicit import name_dependency
-from afterwork.derived.tracking.links import BATCH
+from afterwork.derived.tracking.explicit_dependencies import name_dependency
+from afterwork.derived.tracking.hidden_state import listening
+from afterwork.derived.tracking.link_rows import BATCH
 from afterwork.derived.tracking.load_failures import end_not_loaded, not_loaded
 from afterwork.derived.tracking.loader_criteria import asked_of_end
-from afterwork.derived.tracking.member_plans import MemberPlans
+from afterwork.derived.tracking.mapped_tables import TrackedColumns
+from afterwork.derived.tracking.member_dependencies import MemberDependencies
 from afterwork.derived.tracking.prototypes import Prototypes
 from afterwork.derived.tracking.relationships import ASKED_BY_THEMSELVES, identity_of
 from afterwork.derived.tracking.session_hooks import attach
@@ -40,16 +40,16 @@ class Recorder:
 
     def __init__(
         self,
-        plans: MemberPlans,
+        plans: MemberDependencies,
         session: Session,
         now: datetime,
         on_statement: OnStatement,
         originals: Prototypes | None = None,
     ) -> None:
         self.now = now
-        self.own: tuple[tuple[Any, ...], str] | None = None
-        self.tracked: Collection[object] = ()
-        self.members: dict[int, set[InstanceState[Any]]] = {}
+        self.result_member: tuple[tuple[Any, ...], str] | None = None
+        self.tracked_handles: Collection[object] = ()
+        self.states_by_attribute: dict[int, set[InstanceState[Any]]] = {}
         self._plans = plans
         self._session = session
         self._on_statement = on_statement
@@ -64,7 +64,7 @@ class Recorder:
     @contextmanager
     def recording(self) -> Iterator[None]:
         """Record what is read in the block, by this thread or task, of objects and through the session."""
-        self.tracked = attach(self._session)
+        self.tracked_handles = attach(self._session)
         with listening(self):
             yield
         if self._missed is not None:
@@ -74,26 +74,26 @@ class Recorder:
         """All that was read so far."""
         for keys, states in self._same_states():
             self._work_out(keys, states)
-        for states in self.members.values():
+        for states in self.states_by_attribute.values():
             states.clear()
         return self._reads
 
     def restart(self) -> None:
         """Forget all that was read so far: what comes does not depend on it."""
-        for states in self.members.values():
+        for states in self.states_by_attribute.values():
             states.clear()
         self._ends.clear()
         self._reads = Reads()
 
-    def not_loaded(self, mapper: Mapper[Any], identity: Sequence[Any]) -> None:
+    def root_not_loaded(self, mapper: Mapper[Any], identity: Sequence[Any]) -> None:
         """Depend on all that may be the reason why an object could not be loaded."""
-        not_loaded(self._plans.column_map, self._reads, mapper, identity)
+        not_loaded(self._plans.mapped_tables, self._reads, mapper, identity)
 
-    def passed(self, moment: datetime) -> bool:
+    def has_passed(self, moment: datetime) -> bool:
         """Whether a moment has passed. If not, the result holds no longer than until then."""
         if moment <= self.now:
             return True
-        self._reads.until(moment)
+        self._reads.limit_until(moment)
         return False
 
     def depends_on(self, thing: object) -> None:
@@ -102,61 +102,61 @@ class Recorder:
 
     # What is told by attributes and sessions.
 
-    def first_of(self, attribute: QueryableAttribute[Any]) -> set[InstanceState[Any]]:
+    def states_of(self, attribute: QueryableAttribute[Any]) -> set[InstanceState[Any]]:
         number, mapper, key = id(attribute), attribute.parent.mapper, attribute.key
-        if number not in self.members:
+        if number not in self.states_by_attribute:
             member = self._plans.member(mapper, key)
             states: set[InstanceState[Any]] = set()
-            if self.own is not None and self.own[1] == key:
-                states = _AllBut(self.own[0], f"{mapper.class_.__name__}.{key}")
+            if self.result_member is not None and self.result_member[1] == key:
+                states = _AllBut(self.result_member[0], f"{mapper.class_.__name__}.{key}")
             elif member.asks is not None:
                 states = _Asking(partial(self._ask_for, member.asks))
-            self._attributes[number], self.members[number] = attribute, states
-        return self.members[number]
+            self._attributes[number], self.states_by_attribute[number] = attribute, states
+        return self.states_by_attribute[number]
 
-    def before_member(self, state: InstanceState[Any], key: str) -> None:
+    def before_member_load(self, state: InstanceState[Any], key: str) -> None:
         if self._originals is not None and state.session is self._session:
             self._originals.give_member(state, key)
 
-    def before_end(self, state: InstanceState[Any], key: str) -> None:
+    def before_relationship_read(self, state: InstanceState[Any], key: str) -> None:
         if key in state.dict or state.session is None:
             return
         if self._originals is not None and state.session is self._session:
-            self._originals.give_end(state, key)
+            self._originals.give_relationship(state, key)
         siblings = self._plans.batch_loader(state.mapper.relationships[key])
         if siblings is not None and key not in state.dict:
             siblings.load(state.session, state)
 
-    def known(self, mapper: Mapper[Any], identity: object) -> object | None:
+    def find_loaded(self, mapper: Mapper[Any], identity: object) -> object | None:
         if self._originals is None:
             return None
         return self._originals.find(mapper, _parts(mapper, identity), self._session)
 
-    def missed(self, error: OtherThread) -> None:
+    def refused_elsewhere(self, error: OtherThread) -> None:
         self._missed = error
 
-    def end(self, state: InstanceState[Any], key: str, value: Any) -> None:
+    def relationship_read(self, state: InstanceState[Any], key: str, value: Any) -> None:
         if (state, key) in self._ends:
             return
-        end = self._plans.end(state.mapper, key)
+        end = self._plans.relationship(state.mapper, key)
         self._ends.add((state, key))
-        end.record(self._plans.column_map, self._reads, state, value)
+        end.record(self._plans.mapped_tables, self._reads, state, value)
         for name in end.near:
-            self.first_of(state.manager[name]).add(state)
+            self.states_of(state.manager[name]).add(state)
         if state.load_options and end.prop.lazy not in ASKED_BY_THEMSELVES:
             narrowed = asked_of_end(end.prop, state, end.tables)
             if narrowed is not None:
-                self.statement(narrowed, {}, self._session.connection())
+                self.before_statement(narrowed, {}, self._session.connection())
 
-    def end_failed(self, state: InstanceState[Any], key: str) -> None:
-        end = self._plans.end(state.mapper, key)
-        end_not_loaded(self._plans.column_map, self._reads, end, state)
+    def relationship_failed(self, state: InstanceState[Any], key: str) -> None:
+        end = self._plans.relationship(state.mapper, key)
+        end_not_loaded(self._plans.mapped_tables, self._reads, end, state)
 
-    def asked_for(self, mapper: Mapper[Any], identity: object, found: object | None) -> None:
+    def looked_up(self, mapper: Mapper[Any], identity: object, found: object | None) -> None:
         parts = _parts(mapper, identity) if found is None else identity_of(instance_state(found))
-        self._plans.column_map.exists(self._reads, mapper, parts)
+        self._plans.mapped_tables.add_existence(self._reads, mapper, parts)
 
-    def statement(
+    def before_statement(
         self, statement: Executable, parameters: Any, connection: Connection, *, entities: bool = True
     ) -> None:
         self._on_statement(statement, parameters, connection, self._reads, entities=entities)
@@ -164,7 +164,7 @@ class Recorder:
     def _same_states(self) -> list[tuple[list[str], set[InstanceState[Any]]]]:
         """The members that were read, those together that were read of the same objects."""
         groups: list[tuple[list[str], set[InstanceState[Any]]]] = []
-        for number, states in self.members.items():
+        for number, states in self.states_by_attribute.items():
             keys = next((keys for keys, others in groups if others == states), None)
             if keys is None:
                 groups.append(([self._attributes[number].key], states))
@@ -179,12 +179,12 @@ class Recorder:
             for part in (part for key in keys for part in self._plans.member(manager.mapper, key).parts):
                 masks[part.table] = masks.get(part.table, 0) | part.mask
             for watch, mask in masks.items():
-                self._plans.column_map.rows(self._reads, TablePart(watch, mask), manager.mapper, some)
+                self._plans.mapped_tables.add_rows(self._reads, TrackedColumns(watch, mask), manager.mapper, some)
 
     def _ask_for(self, expression: ColumnElement[Any], state: InstanceState[Any]) -> None:
         keys = zip(state.mapper.primary_key, identity_of(state), strict=True)
         found = select(expression).where(*(column == value for column, value in keys))
-        self.statement(found, {}, self._session.connection())
+        self.before_statement(found, {}, self._session.connection())
 
 
 class _AllBut(set[InstanceState[Any]]):

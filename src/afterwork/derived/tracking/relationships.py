@@ -16,17 +16,17 @@ from sqlalchemy.sql.selectable import SelectBase
 
 from afterwork.derived.manifest.read_pattern import QueryRead
 from afterwork.derived.manifest.reads import Reads
-from afterwork.derived.tracking.column_map import (
-    ColumnMap,
-    TablePart,
+from afterwork.derived.tracking.link_rows import LinkRows, MemberLookup, values_of
+from afterwork.derived.tracking.mapped_tables import (
+    MappedTables,
+    TrackedColumns,
     as_inherited,
     columns_in,
+    discriminator_columns,
     equal_columns,
     is_query,
-    kind_columns,
     tables_in,
 )
-from afterwork.derived.tracking.links import LinkQuery, Links, values_of
 from afterwork.store.journal.tracked_table import TrackedTable
 
 Pairs = Sequence[tuple[ColumnClause[Any], ColumnClause[Any]]]
@@ -46,24 +46,24 @@ class TrackedRelationship:
     """
 
     prop: RelationshipProperty[Any]
-    own: Sequence[TablePart] = ()
+    own: Sequence[TrackedColumns] = ()
     near: Sequence[str] = ()
     target: Sequence[str] = ()
-    questions: Sequence[LinkQuery] = ()
-    far: Sequence[TablePart] = ()
+    questions: Sequence[MemberLookup] = ()
+    far: Sequence[TrackedColumns] = ()
     far_rows: bool = False
-    links: Links | None = None
+    links: LinkRows | None = None
 
     @cached_property
     def tables(self) -> Set[FromClause]:
         """The tables that it has to do with."""
         return tables_in(self.prop.entity.selectable, *clauses_of(self.prop))
 
-    def record(self, places: ColumnMap, reads: Reads, state: InstanceState[Any], value: Any) -> None:
+    def record(self, places: MappedTables, reads: Reads, state: InstanceState[Any], value: Any) -> None:
         """Note what reading this end of an object has read, when it had this value."""
         mapper, identity = state.mapper, identity_of(state)
         for part in self.own:
-            places.row(reads, part, mapper, identity)
+            places.add_row(reads, part, mapper, identity)
         if self.target:
             self._record_target(places, reads, state, value)
         for question in self.questions:
@@ -77,47 +77,51 @@ class TrackedRelationship:
         if isinstance(value, KeyFuncDict):
             self._record_keys(places, reads, value)
 
-    def _record_linked(self, places: ColumnMap, reads: Reads, far: LinkQuery | None, values: Sequence[Any]) -> None:
+    def _record_linked(
+        self, places: MappedTables, reads: Reads, far: MemberLookup | None, values: Sequence[Any]
+    ) -> None:
         if far is not None:
             self._record_question(places, reads, far, values)
         elif None not in values:
-            places.exists(reads, self.prop.mapper, values)
+            places.add_existence(reads, self.prop.mapper, values)
 
-    def _record_target(self, places: ColumnMap, reads: Reads, state: InstanceState[Any], value: Any) -> None:
+    def _record_target(self, places: MappedTables, reads: Reads, state: InstanceState[Any], value: Any) -> None:
         identity = () if value is None else identity_of(instance_state(value))
         identity = identity or tuple(values_of(state, self.target))
         if None not in identity:
-            places.exists(reads, self.prop.mapper, identity)
+            places.add_existence(reads, self.prop.mapper, identity)
 
-    def _record_question(self, places: ColumnMap, reads: Reads, question: LinkQuery, values: Sequence[Any]) -> None:
+    def _record_question(
+        self, places: MappedTables, reads: Reads, question: MemberLookup, values: Sequence[Any]
+    ) -> None:
         if None in values:
             return  # nothing is equal to null, whatever there is
         watch = places.tables.by_id[question.pattern.table_id]
-        key = places.values(watch, question.pattern.equal, values)
+        key = places.query_key(watch, question.pattern.equal, values)
         if key is None:
-            reads.query(question.broad or question.pattern, "")
+            reads.add_query(question.broad or question.pattern, "")
         else:
-            reads.query(question.pattern, key)
+            reads.add_query(question.pattern, key)
 
-    def _record_far(self, places: ColumnMap, reads: Reads, state: InstanceState[Any]) -> None:
+    def _record_far(self, places: MappedTables, reads: Reads, state: InstanceState[Any]) -> None:
         if state.key is None:
             return
         if self.far_rows:
-            places.exists(reads, self.prop.mapper, identity_of(state))
+            places.add_existence(reads, self.prop.mapper, identity_of(state))
         for part in self.far:
-            places.row(reads, part, state.mapper, identity_of(state))
+            places.add_row(reads, part, state.mapper, identity_of(state))
 
-    def _record_keys(self, places: ColumnMap, reads: Reads, value: "KeyFuncDict[Any, Any]") -> None:
+    def _record_keys(self, places: MappedTables, reads: Reads, value: "KeyFuncDict[Any, Any]") -> None:
         """Read the members by which a dictionary of objects has its keys. Some ways to have them tell nobody."""
         columns_of = getattr(value.keyfunc, "_cols", None)
         for obj in list(value.values()):
             value.keyfunc(obj)
             state = instance_state(obj)
-            for part in places.parts(columns_of(state.mapper), self.prop.key) if columns_of else ():
-                places.row(reads, part, state.mapper, identity_of(state))
+            for part in places.columns_by_table(columns_of(state.mapper), self.prop.key) if columns_of else ():
+                places.add_row(reads, part, state.mapper, identity_of(state))
 
 
-def end_of(prop: RelationshipProperty[Any], mapper: Mapper[Any], places: ColumnMap) -> TrackedRelationship:
+def relationship_of(prop: RelationshipProperty[Any], mapper: Mapper[Any], places: MappedTables) -> TrackedRelationship:
     """Find out what an end of the objects of a class depends on. Raises `NotWatched`."""
     if prop.lazy in ASKED_BY_THEMSELVES:
         return TrackedRelationship(prop)
@@ -143,7 +147,7 @@ def objects_in(value: Any) -> Sequence[object]:
 class _Analysis:
     """Takes the conditions of a relationship apart. `end` is None where they are not understood."""
 
-    def __init__(self, prop: RelationshipProperty[Any], mapper: Mapper[Any], places: ColumnMap) -> None:
+    def __init__(self, prop: RelationshipProperty[Any], mapper: Mapper[Any], places: MappedTables) -> None:
         self.prop = prop
         self.mapper = mapper
         self.places = places
@@ -181,12 +185,12 @@ class _Analysis:
         if len(asked) != 1 or not self._is_known(order) or self._needs_rows_below(asked):
             return None
         table = asked.pop()
-        columns = [*further, *order, *kind_columns(self.prop.mapper)]
+        columns = [*further, *order, *discriminator_columns(self.prop.mapper)]
         question = self._question(pairs, [column for column in columns if column.table is table])
         halves = self._halves(table, pairs)
         if question is None or (halves is None and self._has_halves(table)):
             return None
-        other = self.places.parts([column for column in columns if column.table is not table], self.what)
+        other = self.places.columns_by_table([column for column in columns if column.table is not table], self.what)
         return TrackedRelationship(self.prop, own=self._own(near), questions=[question], far=other, links=halves)
 
     def _to_query(self) -> TrackedRelationship:
@@ -222,7 +226,7 @@ class _Analysis:
             self.prop,
             own=self._own([local for local, _ in near_pairs]),
             questions=[question],
-            far=self.places.parts([column for column in far if not _is_key(column)], self.what),
+            far=self.places.columns_by_table([column for column in far if not _is_key(column)], self.what),
             far_rows=True,
             links=links,
         )
@@ -234,7 +238,7 @@ class _Analysis:
         sure = all(column.primary_key and any(key.column is column for key in on.foreign_keys) for column, on in far)
         return sure and is_whole and self.places.dialect.name != "sqlite"
 
-    def _links(self, near: Pairs, far: Pairs) -> Links | None:
+    def _links(self, near: Pairs, far: Pairs) -> LinkRows | None:
         """The rows between, where they alone don't say which far rows there are."""
         members = self._members(local for local, _ in near)
         if members is None or self._is_sure(far):
@@ -243,13 +247,13 @@ class _Analysis:
         by_key = {as_inherited(self.prop.mapper, column): on for column, on in far}
         keys = self.prop.mapper.primary_key
         if len(by_key) == len(keys) and all(key in by_key for key in keys):
-            return Links(between, members, tuple(by_key[key] for key in keys), None)
+            return LinkRows(between, members, tuple(by_key[key] for key in keys), None)
         tables = {column.table for column, _ in far}
         if len(tables) != 1 or self._needs_rows_below(tables) or any(map(self._has_halves, tables)):
             return None
-        kinds = [column for column in kind_columns(self.prop.mapper) if column.table in tables]
+        kinds = [column for column in discriminator_columns(self.prop.mapper) if column.table in tables]
         narrow, question = self._asked([(on, column) for column, on in far], kinds)
-        return Links(between, members, tuple(on for on, _ in narrow), question)
+        return LinkRows(between, members, tuple(on for on, _ in narrow), question)
 
     def _has_halves(self, asked: Any) -> bool:
         """Whether a row that is asked for may be there before the object's other rows are. A row of a table above must
@@ -258,7 +262,7 @@ class _Analysis:
         tables = [mapper.local_table for mapper in above if not mapper.single]
         return tables[0] is not asked or (len(tables) > 1 and self.places.dialect.name == "sqlite")
 
-    def _halves(self, asked: Any, near: Pairs) -> Links | None:
+    def _halves(self, asked: Any, near: Pairs) -> LinkRows | None:
         """The rows that are asked for, as rows between: the other rows of their objects may be yet to come."""
         mapper = self.prop.mapper
         by_key = {as_inherited(mapper, column): column for column in asked.primary_key}
@@ -268,7 +272,7 @@ class _Analysis:
         # The table's own columns: those of the class would join its other tables.
         between = tuple(asked.columns[column.key] for _, column in near)
         keys = tuple(by_key[key] for key in mapper.primary_key)
-        return Links(between, members, keys, None, self._of_class(asked))
+        return LinkRows(between, members, keys, None, self._of_class(asked))
 
     def _of_class(self, asked: Any) -> ColumnElement[bool] | None:
         """The condition that a row is one of an object of the far class, if this table tells."""
@@ -277,11 +281,11 @@ class _Analysis:
             return None
         return kind.in_([mapper.polymorphic_identity for mapper in self.prop.mapper.self_and_descendants])
 
-    def _own(self, columns: Sequence[ColumnClause[Any]]) -> list[TablePart]:
+    def _own(self, columns: Sequence[ColumnClause[Any]]) -> list[TrackedColumns]:
         """Columns of the object at hand. Those of its key are what it is; they can't change."""
         if is_query(self.mapper.persist_selectable):
             return []
-        return self.places.parts([column for column in columns if not _is_key(column)], self.what)
+        return self.places.columns_by_table([column for column in columns if not _is_key(column)], self.what)
 
     def _target(self, pairs: Sequence[tuple[Any, Any]]) -> Sequence[str] | None:
         """The members with the primary key of the other class, if all the end goes by is that."""
@@ -291,14 +295,14 @@ class _Analysis:
             return None
         return self._members(by_remote[key] for key in keys)
 
-    def _question(self, pairs: Pairs, columns: Sequence[ColumnClause[Any]]) -> LinkQuery | None:
+    def _question(self, pairs: Pairs, columns: Sequence[ColumnClause[Any]]) -> MemberLookup | None:
         """The question for rows by what is equal. The journal may not have the values of some columns; by them, the
         question is not as narrow."""
         narrow, question = self._asked(pairs, columns)
         members = self._members(local for local, _ in narrow)
         return None if members is None else replace(question, members=members)
 
-    def _asked(self, pairs: Pairs, columns: Sequence[ColumnClause[Any]]) -> tuple[Pairs, LinkQuery]:
+    def _asked(self, pairs: Pairs, columns: Sequence[ColumnClause[Any]]) -> tuple[Pairs, MemberLookup]:
         """The question for rows whose columns, the second of each pair, are equal to the first; and the pairs by which
         it asks."""
         watch = self.places.table(pairs[0][1].table, self.what)
@@ -307,7 +311,7 @@ class _Analysis:
         mask = watch.mask(column.name for column in [*columns, *broad])
         names = tuple(remote.name for _, remote in narrow)
         broadest = QueryRead(watch.id, (), mask | watch.mask(names))
-        return narrow, LinkQuery(QueryRead(watch.id, names, mask), broad=broadest)
+        return narrow, MemberLookup(QueryRead(watch.id, names, mask), broad=broadest)
 
     def _is_linked(self, watch: TrackedTable, local: ColumnClause[Any], remote: ColumnClause[Any]) -> bool:
         """Whether the rows with a value in their table's `remote` can be asked for by what `local` has."""
@@ -334,7 +338,7 @@ class _Analysis:
         return mapper.polymorphic_on is None and any(table not in asked for table in mapper.tables)
 
 
-def _unclear(prop: RelationshipProperty[Any], places: ColumnMap) -> TrackedRelationship:
+def _unclear(prop: RelationshipProperty[Any], places: MappedTables) -> TrackedRelationship:
     """An end that is not understood depends on all rows, and all columns, of all tables that it has to do with."""
     what = f"{prop.parent.class_.__name__}.{prop.key}"
     return TrackedRelationship(
@@ -342,9 +346,9 @@ def _unclear(prop: RelationshipProperty[Any], places: ColumnMap) -> TrackedRelat
     )
 
 
-def _all_of(tables: Iterable[FromClause], places: ColumnMap, what: str) -> list[LinkQuery]:
+def _all_of(tables: Iterable[FromClause], places: MappedTables, what: str) -> list[MemberLookup]:
     watches = [places.table(table, what) for table in tables]
-    return [LinkQuery(QueryRead(watch.id, (), watch.mask(watch.columns))) for watch in watches]
+    return [MemberLookup(QueryRead(watch.id, (), watch.mask(watch.columns))) for watch in watches]
 
 
 def _pairs(condition: ColumnElement[bool]) -> tuple[Pairs | None, list[ColumnClause[Any]]]:

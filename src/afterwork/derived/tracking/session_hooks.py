@@ -13,15 +13,15 @@ from sqlalchemy.pool import SingletonThreadPool
 from sqlalchemy.sql import visitors
 from sqlalchemy.util import LRUCache
 
-from afterwork.derived.tracking.active_recorder import ACTIVE, WATCHED, refuse_elsewhere
-from afterwork.derived.tracking.query.refused import refuse_text
-from afterwork.derived.tracking.statement_kinds import question_in, questions_beside
+from afterwork.derived.tracking.hidden_state import ACTIVE, RECORDED_HANDLES, refuse_elsewhere
+from afterwork.derived.tracking.query.forbidden import refuse_text
+from afterwork.derived.tracking.statement_selects import select_in, selects_in_options
 from afterwork.errors import ChangedForMany, ConnectionOptions, DriverConnection, OwnConnection, TextualSQL
 from afterwork.model.accounted import ACCOUNTED, FOR_MANY, ROOT
 from afterwork.store.direct import own
 
 
-class WatchedSession(Session):
+class TrackedSession(Session):
     """A session that tells the active recorder what it is asked for, from the beginning."""
 
     def _get_impl(self, entity: Any, primary_key_identity: Any, db_load_fn: Any, **options: Any) -> Any:
@@ -31,7 +31,7 @@ class WatchedSession(Session):
         return _execute(super()._execute_internal, statement, params, _add_event=_add_event, **options)
 
 
-class WatchedConnection(Connection):
+class TrackedConnection(Connection):
     """A connection that tells the active recorder what it is asked for, and keeps the driver's own connection to itself
     while one is active."""
 
@@ -40,7 +40,7 @@ class WatchedConnection(Connection):
         found = super().connection
         if ACTIVE.get() is not None:
             return _Kept(found)
-        if WATCHED:
+        if RECORDED_HANDLES:
             refuse_elsewhere(self)
         return found
 
@@ -70,16 +70,16 @@ def attach(session: Session) -> Collection[object]:
     """Have the active recorder told of what a session is asked for, and refuse what can't be tracked. Doing it again
     changes nothing. Returns what is watched: the session's key, and its connection."""
     connection = session.bind if isinstance(session.bind, Connection) else session.connection()
-    if not isinstance(session, WatchedSession) and "_get_impl" not in vars(session):
+    if not isinstance(session, TrackedSession) and "_get_impl" not in vars(session):
         session._get_impl = partial(_get, session, session._get_impl)  # type: ignore[method-assign]
         session._execute_internal = partial(_execute, session._execute_internal)  # type: ignore[method-assign]
-    if not isinstance(connection, WatchedConnection):
+    if not isinstance(connection, TrackedConnection):
         _attach(connection)
     return session.hash_key, connection
 
 
 def _attach(connection: Connection) -> None:
-    connection.__class__ = WatchedConnection
+    connection.__class__ = TrackedConnection
     # As what may change statements: else SQLAlchemy puts functions of its own around these, which are not known as
     # Afterwork's.
     event.listen(connection, "before_execute", _ask_connection, retval=True)
@@ -101,11 +101,11 @@ def _get(
         refuse_elsewhere(session.hash_key)
         return get(entity, identity, load, execution_options=execution_options, **options)
     mapper: Mapper[Any] = inspect(entity)
-    found = None if execution_options or any(options.values()) else listener.known(mapper, identity)
+    found = None if execution_options or any(options.values()) else listener.find_loaded(mapper, identity)
     if found is None:
         marked = {**execution_options, ACCOUNTED: True}
         found = get(entity, identity, load, execution_options=marked, **options)
-    listener.asked_for(mapper, identity, found)
+    listener.looked_up(mapper, identity, found)
     return found
 
 
@@ -138,8 +138,8 @@ def _ask_session(given: Any, state: ORMExecuteState) -> None:
     if is_root:
         return
     connection = state.session.connection()
-    for question in questions_beside(state.statement):
-        listener.statement(question, {}, connection)
+    for question in selects_in_options(state.statement):
+        listener.before_statement(question, {}, connection)
     if is_changed or not (state.is_relationship_load or state.is_column_load or accounted is not None):
         _tell(state.statement, state.parameters, connection)
     state.update_execution_options(**{ACCOUNTED: True})
@@ -150,7 +150,7 @@ def _ask_connection(
     connection: Connection, statement: Any, multiparams: Any, params: Any, execution_options: Any
 ) -> tuple[Any, Any, Any]:
     is_flush = isinstance(execution_options.get("compiled_cache"), LRUCache)
-    if WATCHED and ACTIVE.get() is None:
+    if RECORDED_HANDLES and ACTIVE.get() is None:
         refuse_elsewhere(connection)
     if ACCOUNTED not in execution_options and not is_flush:
         _tell(statement, multiparams or params, connection, entities=False)
@@ -180,8 +180,8 @@ def _check_out(connection: Any, record: Any, fairy: Any) -> None:
 
 def _tell(statement: Any, parameters: Any, connection: Connection, *, entities: bool = True) -> None:
     listener = ACTIVE.get()
-    if listener is not None and (question := question_in(statement)) is not None:
+    if listener is not None and (question := select_in(statement)) is not None:
         for element in visitors.iterate(question):  # type: ignore[arg-type]
             refuse_text(element)
         one = parameters[0] if isinstance(parameters, list | tuple) and len(parameters) == 1 else parameters
-        listener.statement(question, one or {}, connection, entities=entities)
+        listener.before_statement(question, one or {}, connection, entities=entities)

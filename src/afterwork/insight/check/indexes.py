@@ -46,7 +46,7 @@ def _by_caches(scene: Scene) -> Asked:
         used = select(uses.c.shape, definitions.c.name).join(definitions, definitions.c.id == uses.c.definition)
         for number, name in scene.connection.execute(used):
             shape = shapes.pattern(number)
-            watch = shapes.watch(shape.table_id)
+            watch = shapes.table(shape.table_id)
             if isinstance(shape, QueryRead) and shape.equal and watch is not None and name in scene.model.caches:
                 found[watch.table, frozenset(shape.equal)].add(name)
     return found

@@ -21,11 +21,11 @@ from afterwork.derived.compute.root_visibility import RootReads
 from afterwork.derived.compute.sql_calculator import SqlCalculator, in_sql
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.registry import RegisteredDerivation, register
-from afterwork.derived.tracking.attributes import instrument
-from afterwork.derived.tracking.member_plans import MemberPlans
+from afterwork.derived.tracking.member_dependencies import MemberDependencies
 from afterwork.derived.tracking.prototypes import Prototypes
 from afterwork.derived.tracking.query import StatementReader
 from afterwork.derived.tracking.recorder import Recorder
+from afterwork.derived.tracking.tracked_attributes import instrument
 from afterwork.errors import NotCaptured
 from afterwork.events import Events, NotInSql
 from afterwork.jobs.quarantine import Quarantine
@@ -53,11 +53,11 @@ def derived_source(
     matcher = matcher_of(database, model, connection, events)
     _check_captured(model, matcher)
     watches = matcher.patterns.tables
-    plans = MemberPlans(watches, database.engine.dialect)
+    plans = MemberDependencies(watches, database.engine.dialect)
     reader = StatementReader(watches, database.engine.dialect)
 
     def itself(definition: RegisteredDerivation) -> RootReads:
-        return RootReads(definition, plans.column_map, reader)
+        return RootReads(definition, plans.mapped_tables, reader)
 
     sql = _sql_calculators(model, matcher, itself, events)
     matcher = replace(matcher, rereads=lambda change: any(one.rereads(change) for one in sql.values()))

@@ -1,6 +1,6 @@
 """What a statement reads: the rows that take part in it, and the questions by which others may come to take part."""
 
-from afterwork.derived.tracking.query.set_based import SetBased
+from afterwork.derived.tracking.query.set_based import SetBasedExpression
 from afterwork.derived.tracking.query.statement_reader import StatementReader
 
-__all__ = ["SetBased", "StatementReader"]
+__all__ = ["SetBasedExpression", "StatementReader"]

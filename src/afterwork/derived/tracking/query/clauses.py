@@ -9,7 +9,7 @@ from sqlalchemy.sql.elements import BooleanClauseList, ColumnClause, Grouping, O
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import SelectBase
 
-from afterwork.derived.tracking.query.flat_query import Unclear
+from afterwork.derived.tracking.query.flat_query import CannotFlatten
 from afterwork.errors import CantTrack
 
 _ROW_BY_ROW = frozenset({"coalesce", "upper", "lower", "length", "abs", "round", "concat", "trim", "substr", "nullif"})
@@ -71,7 +71,7 @@ def _is_label(expression: Any) -> bool:
 def table(column: ColumnClause[Any]) -> FromClause:
     """The table of a column. Raises `Unclear` if it has none."""
     if column.table is None:
-        raise Unclear(str(column))
+        raise CannotFlatten(str(column))
     return column.table
 
 

@@ -45,7 +45,7 @@ from afterwork.derived.tracking.query.flat_query import (
     ValueSource,
     column_of,
 )
-from afterwork.derived.tracking.query.scope import Inner, SelectScope
+from afterwork.derived.tracking.query.select_scope import Inner, SelectScope
 
 EQUAL = {operators.eq, operators.is_, operators.is_not_distinct_from}
 """What demands that two values are equal. To all but the first, two nulls are."""
@@ -55,7 +55,7 @@ KINDS = (Boolean, Integer, String, Uuid, Numeric, Date, DateTime, Time, LargeBin
 
 
 @dataclass(frozen=True)
-class Meaning:
+class ConditionReader:
     """What conditions say about the columns of places. `parameters` are those of the statement."""
 
     parameters: Set[BindParameter[Any]]

@@ -83,7 +83,7 @@ class FlatQuery:
     conditions: list[Condition] = field(default_factory=list)
 
 
-class Unclear(Exception):
+class CannotFlatten(Exception):
     """The statement can't be taken apart: all that is in its tables counts as read."""
 
 

@@ -36,16 +36,30 @@ from afterwork.derived.tracking.query.clauses import (
     table,
     unlabelled,
 )
-from afterwork.derived.tracking.query.equalities import Meaning, links, single
-from afterwork.derived.tracking.query.flat_query import Condition, FlatQuery, SubqueryPath, TableRef, Unclear, column_of
-from afterwork.derived.tracking.query.refused import refuse
-from afterwork.derived.tracking.query.scope import Inner, Origin, SelectScope, entities_by_key, resolved, selects_of
+from afterwork.derived.tracking.query.equalities import ConditionReader, links, single
+from afterwork.derived.tracking.query.flat_query import (
+    CannotFlatten,
+    Condition,
+    FlatQuery,
+    SubqueryPath,
+    TableRef,
+    column_of,
+)
+from afterwork.derived.tracking.query.forbidden import refuse
+from afterwork.derived.tracking.query.select_scope import (
+    Inner,
+    Origin,
+    SelectScope,
+    entities_by_key,
+    resolved,
+    selects_of,
+)
 from afterwork.errors import NotWatched
 from afterwork.store.journal.tracked_table import TrackedTables
 from afterwork.store.tables import metadata as own_tables
 
 
-def take_apart(
+def flatten(
     statement: Any,
     watches: TrackedTables,
     dialect: Dialect,
@@ -75,7 +89,7 @@ class _Flattening:
         self, watches: TrackedTables, dialect: Dialect, parameters: Iterable[BindParameter[Any]], criteria: Criteria
     ) -> None:
         self.parts = FlatQuery()
-        self._meaning = Meaning(frozenset(parameters))
+        self._meaning = ConditionReader(frozenset(parameters))
         self._watches = watches
         self._dialect = dialect
         self._criteria = criteria
@@ -98,7 +112,7 @@ class _Flattening:
         """Add the parts of a select. `values`: what it selects counts."""
         refuse(statement)
         if not isinstance(statement, Select):
-            raise Unclear(type(statement).__name__)
+            raise CannotFlatten(type(statement).__name__)
         for cte in statement._independent_ctes:
             refuse_writing(cte.element)
         criteria = within(self._criteria if around is None else around.criteria, statement)
@@ -148,7 +162,7 @@ class _Flattening:
         match member:
             case Join():
                 if member.full:
-                    raise Unclear("FULL JOIN")
+                    raise CannotFlatten("FULL JOIN")
                 right = self._inside(nest) if member.isouter else nest
                 self._add(scope, member.left, nest, pending)
                 self._add(scope, member.right, right, pending)
@@ -167,7 +181,7 @@ class _Flattening:
             case AliasedReturnsRows():
                 scope.origins[member] = self._inner(scope, member, nest, lateral or isinstance(member, Lateral))
             case _:
-                raise Unclear(type(member).__name__)
+                raise CannotFlatten(type(member).__name__)
 
     def _place(self, table: Table, nest: SubqueryPath) -> Origin:
         watch = self._watches.of(table)
@@ -183,7 +197,7 @@ class _Flattening:
         element: Any = member.element
         if isinstance(member, CTE):
             if member.recursive:
-                raise Unclear("WITH RECURSIVE")
+                raise CannotFlatten("WITH RECURSIVE")
             refuse_writing(element)
             element = member._cte_alias if member._cte_alias is not None else element
         if isinstance(element, FromClause) and not isinstance(element, SelectBase):
@@ -191,7 +205,7 @@ class _Flattening:
             inside = SelectScope(nest, scope, own=scope.own, all=scope.all, criteria=scope.criteria)
             self._add(inside, element, nest, pending, lateral=lateral)
             if pending:
-                raise Unclear("an alias of a join")
+                raise CannotFlatten("an alias of a join")
             return Inner(inside, is_plain=True)
         selects = selects_of(element)
         if len(selects) > 1:
@@ -228,7 +242,7 @@ class _Flattening:
                 case FromClause() if not isinstance(element, ColumnElement):
                     yield from self._all_of(scope, nest, element)
                 case _textual_label_reference():
-                    raise Unclear("a column by its label")
+                    raise CannotFlatten("a column by its label")
                 case _:
                     todo += element.get_children()
 

@@ -18,10 +18,10 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapper
 
 from afterwork.derived.manifest.reads import Reads
-from afterwork.derived.tracking.query.flat_query import Unclear, column_of
-from afterwork.derived.tracking.query.flatten import take_apart
-from afterwork.derived.tracking.query.plan import Provenance, ReadPlan, plan_for
-from afterwork.derived.tracking.query.questions import QueryReads, spread
+from afterwork.derived.tracking.query.flat_query import CannotFlatten, column_of
+from afterwork.derived.tracking.query.flatten import flatten
+from afterwork.derived.tracking.query.read_plan import Provenance, ReadPlan, plan_for
+from afterwork.derived.tracking.query.step_reads import StepReads, add_branch_row
 from afterwork.errors import CantTrack
 from afterwork.model.key import is_one_of
 from afterwork.store.journal.tracked_table import TrackedTables
@@ -31,7 +31,7 @@ Key = tuple[Any, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class SetBased:
+class SetBasedExpression:
     """A member of `root` whose value is an expression, correlated with the table of `root`."""
 
     root: Mapper[Any]
@@ -46,7 +46,7 @@ class SetBased:
         return found if isinstance(found, str) else None
 
     @cached_property
-    def structural(self) -> set[tuple[int, int]]:
+    def deciding_columns(self) -> set[tuple[int, int]]:
         """The columns, as a set of columns by watch, that decide which rows take part. After an update of others all
         manifests are still right."""
         found: dict[int, int] = defaultdict(int)
@@ -87,7 +87,7 @@ class SetBased:
     def reads(self, keys: Iterable[Key], rows: Iterable[Sequence[Any]]) -> dict[Key, Reads]:
         """What the value of each of these objects depends on, as said by the rows of the provenance query."""
         plan = self._plan
-        asked = {step: QueryReads(step, {}, self.dialect) for step in plan.steps}
+        asked = {step: StepReads(step, {}, self.dialect) for step in plan.steps}
         found = {key: self._known_before(key, asked) for key in keys}
         width = len(self.root.primary_key)
         for row in rows:
@@ -97,11 +97,11 @@ class SetBased:
             start = width
             for branch in plan.branches:
                 end = start + len(branch.columns())
-                spread(branch, asked, row[start:end], reads)
+                add_branch_row(branch, asked, row[start:end], reads)
                 start = end
         return found
 
-    def _known_before(self, key: Key, asked: dict[Any, QueryReads]) -> Reads:
+    def _known_before(self, key: Key, asked: dict[Any, StepReads]) -> Reads:
         """What depends on no link: the own row, and what is the same for all."""
         reads = Reads()
         for step in self._plan.steps:
@@ -111,7 +111,7 @@ class SetBased:
                 if own is None:
                     asked[step].ask_widely(reads)
                 elif step.deciding | step.valued:
-                    reads.row(step.table.id, own, step.deciding | step.valued)
+                    reads.add_row(step.table.id, own, step.deciding | step.valued)
             elif not step.links:
                 asked[step].ask(reads)
         return reads
@@ -131,10 +131,10 @@ class SetBased:
             return f"{name} has a row in more than one table"
         question = select(self.expression).select_from(self.root.local_table)
         try:
-            parts = take_apart(question, self.tracked_tables, self.dialect, entities=False)
+            parts = flatten(question, self.tracked_tables, self.dialect, entities=False)
         except CantTrack as error:
             return str(error)
-        except Unclear as error:
+        except CannotFlatten as error:
             return f"it has parts that can't be taken apart: {error}"
         root = parts.table_refs[0]
         if any(place.subquery_path == root.subquery_path for place in parts.table_refs[1:]):

@@ -11,14 +11,14 @@ from sqlalchemy.util import LRUCache
 
 from afterwork.derived.manifest.read_pattern import QueryRead
 from afterwork.derived.manifest.reads import Reads
-from afterwork.derived.tracking.active_recorder import untracked
-from afterwork.derived.tracking.column_map import tables_in
+from afterwork.derived.tracking.hidden_state import untracked
 from afterwork.derived.tracking.loader_criteria import conditions, criteria_in
-from afterwork.derived.tracking.query.flat_query import ParameterSource, Unclear
-from afterwork.derived.tracking.query.flatten import take_apart
-from afterwork.derived.tracking.query.plan import Provenance, ReadPlan, plan_for
-from afterwork.derived.tracking.query.questions import MOST_ROWS, QueryReads, spread
-from afterwork.derived.tracking.query.refused import names_a_moment, refuse
+from afterwork.derived.tracking.mapped_tables import tables_in
+from afterwork.derived.tracking.query.flat_query import CannotFlatten, ParameterSource
+from afterwork.derived.tracking.query.flatten import flatten
+from afterwork.derived.tracking.query.forbidden import names_a_moment, refuse
+from afterwork.derived.tracking.query.read_plan import Provenance, ReadPlan, plan_for
+from afterwork.derived.tracking.query.step_reads import MAX_ROWS, StepReads, add_branch_row
 from afterwork.errors import NotWatched
 from afterwork.store.journal.tracked_table import TrackedTables
 from afterwork.store.tables import metadata as own_tables
@@ -72,12 +72,12 @@ class StatementReader:
     def _look_at(self, statement: Executable, bound: Iterable[BindParameter[Any]], entities: bool) -> _Known:
         names = tuple(parameter.key for parameter in bound)
         try:
-            parts = take_apart(statement, self._watches, self._dialect, entities=entities, parameters=bound)
-        except Unclear:
+            parts = flatten(statement, self._watches, self._dialect, entities=entities, parameters=bound)
+        except CannotFlatten:
             return _Known(names, None, None)
         plan = plan_for(parts)
         query = plan.provenance()
-        return _Known(names, plan, None if query is None else query.limit(MOST_ROWS + 1))
+        return _Known(names, plan, None if query is None else query.limit(MAX_ROWS + 1))
 
     def _follow(
         self,
@@ -87,7 +87,7 @@ class StatementReader:
         connection: Connection,
         reads: Reads,
     ) -> None:
-        asked = {step: QueryReads(step, parameters, self._dialect) for step in plan.steps}
+        asked = {step: StepReads(step, parameters, self._dialect) for step in plan.steps}
         for step in plan.steps:
             if not step.links:
                 asked[step].ask(reads)
@@ -95,7 +95,7 @@ class StatementReader:
             return
         with untracked():
             rows = connection.execute(query, parameters).all()
-        if len(rows) > MOST_ROWS:
+        if len(rows) > MAX_ROWS:
             for branch in plan.branches:
                 for step in (*branch.linked, *branch.rows):
                     asked[step].ask_widely(reads)
@@ -104,7 +104,7 @@ class StatementReader:
         for branch in plan.branches:
             end = start + len(branch.columns())
             for row in {tuple(row[start:end]) for row in rows}:
-                spread(branch, asked, row, reads)
+                add_branch_row(branch, asked, row, reads)
             start = end
 
     def _read_all(self, statement: Any, reads: Reads) -> None:
@@ -115,7 +115,7 @@ class StatementReader:
         for table in tables_in(*clauses):
             watch = self._watches.of(table)
             if watch is not None:
-                reads.query(QueryRead(watch.id, (), watch.mask(watch.columns)), "")
+                reads.add_query(QueryRead(watch.id, (), watch.mask(watch.columns)), "")
             elif getattr(table, "metadata", None) is not own_tables:
                 raise NotWatched("with a statement", str(table))
 

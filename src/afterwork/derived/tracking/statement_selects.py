@@ -27,7 +27,7 @@ from afterwork.derived.tracking.loader_criteria import asked_of_all, criteria_in
 from afterwork.errors import UnknownStatement
 
 
-def question_in(statement: Any) -> Executable | None:
+def select_in(statement: Any) -> Executable | None:
     """Return what a statement asks the database for, as a select; None if it asks for nothing. One that writes asks
     which rows it is to change.
 
@@ -50,7 +50,7 @@ def question_in(statement: Any) -> Executable | None:
             raise UnknownStatement(type(statement).__name__)
 
 
-def questions_beside(statement: Any) -> Iterator[Select[Any]]:
+def selects_in_options(statement: Any) -> Iterator[Select[Any]]:
     """Find what the options of a statement read beside it: they narrow what is loaded with it, or calculate members."""
     if isinstance(statement, StatementLambdaElement):
         statement = _within(statement)

@@ -19,7 +19,7 @@ from afterwork.store.journal.values import BAD_VALUE, key_of, text_of
 
 
 @dataclass(frozen=True)
-class TablePart:
+class TrackedColumns:
     """Columns of one watched table."""
 
     table: TrackedTable
@@ -27,13 +27,13 @@ class TablePart:
 
 
 @dataclass(frozen=True)
-class ColumnMap:
+class MappedTables:
     """The watched tables, as the mapped classes see them."""
 
     tables: TrackedTables
     dialect: Dialect
     _key_places: dict[tuple[Mapper[Any], TrackedTable], tuple[int, ...] | None] = field(default_factory=dict)
-    _tables: dict[Mapper[Any], tuple[TablePart, ...]] = field(default_factory=dict)
+    _tables: dict[Mapper[Any], tuple[TrackedColumns, ...]] = field(default_factory=dict)
     _kinds: dict[Mapper[Any], tuple[Mapper[Any], ...]] = field(default_factory=dict)
 
     def table(self, table: FromClause | None, what: str) -> TrackedTable:
@@ -43,7 +43,7 @@ class ColumnMap:
             raise NotWatched(what, str(getattr(table, "fullname", table)))
         return found
 
-    def parts(self, columns: Iterable[ColumnElement[Any]], what: str) -> list[TablePart]:
+    def columns_by_table(self, columns: Iterable[ColumnElement[Any]], what: str) -> list[TrackedColumns]:
         """These columns, by table, without those that are left out. Raises `NotWatched`."""
         by_table: dict[FromClause, list[str]] = {}
         for column in columns:
@@ -53,21 +53,21 @@ class ColumnMap:
         for table, names in by_table.items():
             watch = self.table(table, what)
             if mask := watch.mask(names):
-                parts.append(TablePart(watch, mask))
+                parts.append(TrackedColumns(watch, mask))
         return parts
 
-    def tables_of(self, mapper: Mapper[Any]) -> tuple[TablePart, ...]:
+    def tables_of(self, mapper: Mapper[Any]) -> tuple[TrackedColumns, ...]:
         """The tables in which an object of a class has a row, with the columns that say whether it is one of it."""
         if mapper not in self._tables:
             what = mapper.class_.__name__
-            kinds = {part.table: part.mask for part in self.parts(kind_columns(mapper), what)}
+            kinds = {part.table: part.mask for part in self.columns_by_table(discriminator_columns(mapper), what)}
             watches = [self.table(table, what) for table in mapper.tables]
             if is_query(mapper.persist_selectable):  # any column may decide which rows it brings
                 kinds = {watch: watch.mask(watch.columns) for watch in watches}
-            self._tables[mapper] = tuple(TablePart(watch, kinds.get(watch, 0)) for watch in watches)
+            self._tables[mapper] = tuple(TrackedColumns(watch, kinds.get(watch, 0)) for watch in watches)
         return self._tables[mapper]
 
-    def kinds_of(self, mapper: Mapper[Any]) -> tuple[Mapper[Any], ...]:
+    def classes_of(self, mapper: Mapper[Any]) -> tuple[Mapper[Any], ...]:
         """The classes in whose tables an object of a class may be: itself, and those with tables of their own that are
         loaded with it."""
         if mapper not in self._kinds:
@@ -75,33 +75,35 @@ class ColumnMap:
             self._kinds[mapper] = (mapper, *(one for one in below if one.concrete and one is not mapper))
         return self._kinds[mapper]
 
-    def exists(self, reads: Reads, mapper: Mapper[Any], identity: Sequence[Any]) -> None:
+    def add_existence(self, reads: Reads, mapper: Mapper[Any], identity: Sequence[Any]) -> None:
         """Note that it was read whether a class has an object with this primary key."""
-        for one in self.kinds_of(mapper):
+        for one in self.classes_of(mapper):
             for part in self.tables_of(one):
-                self.row(reads, part, one, identity)
+                self.add_row(reads, part, one, identity)
 
-    def rows(self, reads: Reads, part: TablePart, mapper: Mapper[Any], states: Iterable[InstanceState[Any]]) -> None:
+    def add_rows(
+        self, reads: Reads, part: TrackedColumns, mapper: Mapper[Any], states: Iterable[InstanceState[Any]]
+    ) -> None:
         """Note that some columns of the rows of many objects of one class were read."""
         watch, mask, rows = part.table.id, part.mask, reads.rows
         place = self._number_place(part.table, mapper)
         if place is None:
             for state in states:
-                self.row(reads, part, mapper, state.key[1])  # type: ignore[index]
+                self.add_row(reads, part, mapper, state.key[1])  # type: ignore[index]
         else:
             for state in states:
                 row = watch, state.key[1][place]  # type: ignore[index]
                 rows[row] = rows.get(row, 0) | mask
 
-    def row(self, reads: Reads, part: TablePart, mapper: Mapper[Any], identity: Sequence[Any]) -> None:
+    def add_row(self, reads: Reads, part: TrackedColumns, mapper: Mapper[Any], identity: Sequence[Any]) -> None:
         """Note that some columns of an object's row in one of its tables were read."""
-        key = self.key(part.table, mapper, identity)
+        key = self.row_key(part.table, mapper, identity)
         if key is None:
-            reads.query(QueryRead(part.table.id, (), part.mask), "")
+            reads.add_query(QueryRead(part.table.id, (), part.mask), "")
         else:
-            reads.row(part.table.id, key, part.mask)
+            reads.add_row(part.table.id, key, part.mask)
 
-    def key(self, watch: TrackedTable, mapper: Mapper[Any], identity: Sequence[Any]) -> Key | None:
+    def row_key(self, watch: TrackedTable, mapper: Mapper[Any], identity: Sequence[Any]) -> Key | None:
         """The key of an object's row in one of its tables; None where the journal has none for it."""
         places = self._places(watch, mapper)
         if places is None:
@@ -114,7 +116,7 @@ class ColumnMap:
         except BAD_VALUE:
             return None
 
-    def values(self, watch: TrackedTable, names: Sequence[str], values: Sequence[Any]) -> str | None:
+    def query_key(self, watch: TrackedTable, names: Sequence[str], values: Sequence[Any]) -> str | None:
         """The key of a question for rows with these values; None where the journal can't have them."""
         if len(names) == 1 and type(values[0]) is int and watch.is_plain(names[0]):
             return str(values[0])
@@ -127,7 +129,7 @@ class ColumnMap:
     def _places(self, watch: TrackedTable, mapper: Mapper[Any]) -> tuple[int, ...] | None:
         pair = mapper, watch
         if pair not in self._key_places:
-            self._key_places[pair] = key_places(mapper, watch)
+            self._key_places[pair] = key_positions(mapper, watch)
         return self._key_places[pair]
 
     def _number_place(self, watch: TrackedTable, mapper: Mapper[Any]) -> int | None:
@@ -137,7 +139,7 @@ class ColumnMap:
         return places[0] if places is not None and watch.has_plain_key else None
 
 
-def kind_columns(mapper: Mapper[Any]) -> Iterator[ColumnClause[Any]]:
+def discriminator_columns(mapper: Mapper[Any]) -> Iterator[ColumnClause[Any]]:
     """The columns of tables that say of which class an object is. Those of a query over several tables say no more than
     in which table it is."""
     found = () if mapper.polymorphic_on is None else columns_in(mapper.polymorphic_on)
@@ -184,7 +186,7 @@ def as_inherited(mapper: Mapper[Any], column: Any) -> Any:
     return column
 
 
-def key_places(mapper: Mapper[Any], watch: TrackedTable) -> tuple[int, ...] | None:
+def key_positions(mapper: Mapper[Any], watch: TrackedTable) -> tuple[int, ...] | None:
     """Where in the primary key of a class the parts of the key of one of its tables stand."""
     keys = list(mapper.primary_key)
     columns = [as_inherited(mapper, column) for column in watch.key]

@@ -16,7 +16,7 @@ JournalKey = int | str
 Identity = tuple[Any, ...]
 
 
-def missed(connection: Connection, watch: TrackedTable, keys: Iterable[JournalKey]) -> set[JournalKey]:
+def unreachable_keys(connection: Connection, watch: TrackedTable, keys: Iterable[JournalKey]) -> set[JournalKey]:
     """Return those of some keys, as the journal has them, by which the model finds no row, or another one. The database
     is asked only about keys of which Python can't tell."""
     dialect = connection.dialect

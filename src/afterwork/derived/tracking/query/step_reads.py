@@ -10,18 +10,18 @@ from sqlalchemy import Dialect
 from afterwork.derived.manifest.read_pattern import Key, QueryRead
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.tracking.query.flat_query import ConstantSource, ParameterSource, ValueSource
-from afterwork.derived.tracking.query.plan import Branch, ReadStep
+from afterwork.derived.tracking.query.read_plan import Branch, ReadStep
 from afterwork.store.journal.tracked_table import joined
 from afterwork.store.journal.values import BAD_VALUE, key_of, text_of
 
-MOST_QUESTIONS = 100
+MAX_QUERIES = 100
 """A statement that asks one table for more values than that asks for all of them."""
 
-MOST_ROWS = 10_000
+MAX_ROWS = 10_000
 """What depends on more rows than that depends on all."""
 
 
-class QueryReads:
+class StepReads:
     """The questions of one step, for one set of parameters."""
 
     def __init__(self, step: ReadStep, parameters: Mapping[str, Any], dialect: Dialect) -> None:
@@ -58,7 +58,7 @@ class QueryReads:
         if key is None:
             self.ask_widely(reads)
         else:
-            reads.row(self.step.table.id, key, self.step.valued)
+            reads.add_row(self.step.table.id, key, self.step.valued)
 
     def _ask_by_key(self, reads: Reads, values: Mapping[str, Any]) -> None:
         watch = self.step.table
@@ -69,7 +69,7 @@ class QueryReads:
         if key is None:
             self._ask(reads, [], [], widely=True)
         else:
-            reads.row(watch.id, key, self.step.deciding | self.step.valued)
+            reads.add_row(watch.id, key, self.step.deciding | self.step.valued)
 
     def _ask(self, reads: Reads, names: Sequence[str], values: Sequence[Any], *, widely: bool = False) -> None:
         step = self.step
@@ -80,7 +80,7 @@ class QueryReads:
         columns = step.deciding | step.table.mask(step.equal.keys() - set(names) - {c.name for c in step.table.key})
         if widely or not step.by_row:
             columns |= step.valued
-        reads.query(QueryRead(step.table.id, tuple(names), columns), key)
+        reads.add_query(QueryRead(step.table.id, tuple(names), columns), key)
 
     def key(self, parts: Sequence[Any]) -> Key | None:
         """The journal's key of a row; None where it has none."""
@@ -105,13 +105,13 @@ class QueryReads:
             except BAD_VALUE:
                 continue
             found[name] = values
-        most = MOST_ROWS if self.step.is_by_key else MOST_QUESTIONS
+        most = MAX_ROWS if self.step.is_by_key else MAX_QUERIES
         while prod(map(len, found.values())) > most:
             del found[max(found, key=lambda name: len(found[name]))]
         return found
 
 
-def spread(branch: Branch, asked: Mapping[ReadStep, QueryReads], row: Sequence[Any], reads: Reads) -> None:
+def add_branch_row(branch: Branch, asked: Mapping[ReadStep, StepReads], row: Sequence[Any], reads: Reads) -> None:
     """Put down what a row of the provenance query says in the columns of one branch."""
     start = 0
     for step in branch.linked:

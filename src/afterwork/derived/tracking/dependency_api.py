@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from afterwork import clock
-from afterwork.derived.tracking.active_recorder import ACTIVE
+from afterwork.derived.tracking.hidden_state import ACTIVE
 from afterwork.model.utc_datetime import aware
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, Dialect, Select, select
 from sqlalchemy.orm import Mapper
 
-from afterwork.derived.tracking.column_map import key_places, kind_columns
+from afterwork.derived.tracking.mapped_tables import discriminator_columns, key_positions
 from afterwork.model.key import is_one_of
 from afterwork.store.journal.tracked_table import TrackedTable, TrackedTables
 from afterwork.store.journal.values import identity_of, key_of
@@ -18,7 +18,7 @@ Identity = tuple[Any, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Extent:
+class ClassExtent:
     """The objects of a class. Each has a row in all of `tables`; the columns that say of which class it is are a set
     for each table."""
 
@@ -29,14 +29,14 @@ class Extent:
     @cached_property
     def tables(self) -> Mapping[TrackedTable, int]:
         """The watched ones of its tables, with the columns that say of which class an object is."""
-        kinds = list(kind_columns(self.mapper))
+        kinds = list(discriminator_columns(self.mapper))
         found = {watch: table for table in self.mapper.tables if (watch := self.tracked_tables.of(table)) is not None}
         return {watch: watch.mask(c.name for c in kinds if c.table is table) for watch, table in found.items()}
 
     @cached_property
-    def elsewhere(self) -> Set[int]:
+    def discriminator_tables(self) -> Set[int]:
         """The watches of other tables that say of which class an object is."""
-        others = {column.table for column in kind_columns(self.mapper)} - set(self.mapper.tables)
+        others = {column.table for column in discriminator_columns(self.mapper)} - set(self.mapper.tables)
         return {watch.id for table in others if (watch := self.tracked_tables.of(table)) is not None}
 
     @property
@@ -56,7 +56,7 @@ class Extent:
             kinds = [one.polymorphic_identity for one in mapper.self_and_descendants]
             yield mapper.polymorphic_on.in_([kind for kind in kinds if kind is not None])
 
-    def there(self, connection: Connection, keys: Collection[Identity]) -> set[Identity]:
+    def existing(self, connection: Connection, keys: Collection[Identity]) -> set[Identity]:
         """Those of some primary keys by which there is an object now."""
         if not keys:
             return set()
@@ -87,7 +87,7 @@ class Extent:
         values = identity_of(watch, key, dialect)
         return tuple(values[places.index(place)] for place in range(len(values)))
 
-    def columns_in(self, watch: TrackedTable) -> Sequence[Column[Any]]:
+    def key_columns(self, watch: TrackedTable) -> Sequence[Column[Any]]:
         """The key of one of its tables, in the order in which the primary key of the class has its parts."""
         places = self._places_in(watch)
         if places is None:
@@ -96,5 +96,5 @@ class Extent:
 
     def _places_in(self, watch: TrackedTable) -> tuple[int, ...] | None:
         if watch not in self._places:
-            self._places[watch] = key_places(self.mapper, watch)
+            self._places[watch] = key_positions(self.mapper, watch)
         return self._places[watch]

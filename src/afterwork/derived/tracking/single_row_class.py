@@ -20,7 +20,7 @@ WHEN_READ = ("select", True, "dynamic", "write_only")
 
 
 @dataclass(frozen=True, eq=False)
-class PlainClass:
+class SingleRowClass:
     """The `columns` of a class are its members with these `names`; `key` says where in them the primary key is."""
 
     manager: ClassManager[Any]
@@ -40,13 +40,13 @@ class PlainClass:
             yield identity, dict(zip(names, row, strict=True))
 
 
-def plain_class(mapper: Mapper[Any]) -> PlainClass | None:
+def single_row_class(mapper: Mapper[Any]) -> SingleRowClass | None:
     """Return how objects of a class are read of rows; None if they are more than a row."""
     table = mapper.local_table
     is_one_of_a_kind = mapper.polymorphic_on is None and list(mapper.self_and_descendants) == [mapper.base_mapper]
     if not is_one_of_a_kind or not isinstance(table, Table) or not all(map(_loads_nothing, mapper.relationships)):
         return None
-    if not tells_keys_apart(mapper):
+    if not has_distinct_keys(mapper):
         return None
     members = {_column(prop, table): prop.key for prop in mapper.column_attrs}
     columns = [column for column in members if column is not None]
@@ -54,16 +54,18 @@ def plain_class(mapper: Mapper[Any]) -> PlainClass | None:
         return None
     places: dict[Any, int] = {column: place for place, column in enumerate(columns)}
     names = [members[column] for column in columns]
-    return PlainClass(mapper.class_manager, table, columns, names, [places[column] for column in mapper.primary_key])
+    return SingleRowClass(
+        mapper.class_manager, table, columns, names, [places[column] for column in mapper.primary_key]
+    )
 
 
-def tells_keys_apart(mapper: Mapper[Any]) -> bool:
+def has_distinct_keys(mapper: Mapper[Any]) -> bool:
     """Return whether two keys of a class are two in Python, too. 10:00+00 and 12:00+02 are one there."""
     kinds = [getattr(column.type, "impl_instance", column.type) for column in mapper.primary_key]
     return not any(isinstance(kind, Time) and kind.timezone for kind in kinds)
 
 
-def hears_nobody(session: Session) -> bool:
+def has_only_own_listeners(session: Session) -> bool:
     """Return whether nobody else listens to what a session asks for, and may change it."""
     return all(map(is_own, session.dispatch.do_orm_execute))
 

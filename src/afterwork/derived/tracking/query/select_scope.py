@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import Dialect, FromClause, Select
 from sqlalchemy.sql.selectable import CompoundSelect
 
-from afterwork.derived.tracking.column_map import kind_columns
 from afterwork.derived.tracking.loader_criteria import Criteria, criteria_in, for_compiler
-from afterwork.derived.tracking.query.flat_query import SubqueryPath, TableRef, Unclear
+from afterwork.derived.tracking.mapped_tables import discriminator_columns
+from afterwork.derived.tracking.query.flat_query import CannotFlatten, SubqueryPath, TableRef
 
 
 @dataclass(eq=False)
@@ -43,7 +43,7 @@ class SelectScope:
             if member in scope.origins:
                 return scope.origins[member]
             scope = scope.around
-        raise Unclear(f"{member} is in no FROM")
+        raise CannotFlatten(f"{member} is in no FROM")
 
 
 def resolved(
@@ -85,7 +85,7 @@ def entities_by_key(statement: Select[Any]) -> tuple[Select[Any], set[tuple[Any,
             continue
         mapper = entity.mapper
         columns += [getattr(entity.entity, mapper.get_property_by_column(key).key) for key in mapper.primary_key]
-        kinds |= {(column.table, column.name) for column in kind_columns(mapper)}
+        kinds |= {(column.table, column.name) for column in discriminator_columns(mapper)}
     if all(map(is_, columns, statement._raw_columns)):
         return statement, kinds
     found = statement.with_only_columns(*columns, maintain_column_froms=True)

@@ -21,49 +21,49 @@ class ReadListener(Protocol):
     """What is told of reads. `members` are the objects, by the id of the attribute that was read of them. `watched`:
     the session, by its key, and the connection by which nobody else may read meanwhile."""
 
-    members: dict[int, set[InstanceState[Any]]]
-    tracked: Collection[object]
+    states_by_attribute: dict[int, set[InstanceState[Any]]]
+    tracked_handles: Collection[object]
 
-    def first_of(self, attribute: QueryableAttribute[Any]) -> set[InstanceState[Any]]:
+    def states_of(self, attribute: QueryableAttribute[Any]) -> set[InstanceState[Any]]:
         """The place in `members` for an attribute that was not read so far."""
 
-    def before_member(self, state: InstanceState[Any], key: str) -> None:
+    def before_member_load(self, state: InstanceState[Any], key: str) -> None:
         """A member with a value is about to be loaded."""
 
-    def before_end(self, state: InstanceState[Any], key: str) -> None:
+    def before_relationship_read(self, state: InstanceState[Any], key: str) -> None:
         """An association end is about to be read."""
 
-    def end(self, state: InstanceState[Any], key: str, value: Any) -> None:
+    def relationship_read(self, state: InstanceState[Any], key: str, value: Any) -> None:
         """An association end was read."""
 
-    def known(self, mapper: Mapper[Any], identity: object) -> object | None:
+    def find_loaded(self, mapper: Mapper[Any], identity: object) -> object | None:
         """The object with a key, if it can be had without asking the database for it alone."""
 
-    def end_failed(self, state: InstanceState[Any], key: str) -> None:
+    def relationship_failed(self, state: InstanceState[Any], key: str) -> None:
         """An association end could not be loaded."""
 
-    def asked_for(self, mapper: Mapper[Any], identity: object, found: object | None) -> None:
+    def looked_up(self, mapper: Mapper[Any], identity: object, found: object | None) -> None:
         """An object was asked for by its key."""
 
-    def statement(
+    def before_statement(
         self, statement: Executable, parameters: Any, connection: Connection, *, entities: bool = True
     ) -> None:
         """A statement is about to be executed. `entities`: what it selects of classes becomes objects, whose members
         are told of as they are read; without, all their columns are read."""
 
-    def passed(self, moment: datetime) -> bool:
+    def has_passed(self, moment: datetime) -> bool:
         """Whether a moment has passed is asked."""
 
     def depends_on(self, thing: object) -> None:
         """A dependency is named."""
 
-    def missed(self, error: OtherThread) -> None:
+    def refused_elsewhere(self, error: OtherThread) -> None:
         """Something was refused where the calculation may not notice."""
 
 
 ACTIVE: ContextVar[ReadListener | None] = ContextVar("afterwork_recorder", default=None)
 
-WATCHED: dict[object, ReadListener] = {}
+RECORDED_HANDLES: dict[object, ReadListener] = {}
 """The listeners of all threads, by what they watch. It is empty while nothing is recorded, so that it costs nothing
 then to see that a read concerns none of them."""
 
@@ -79,7 +79,7 @@ def listening(listener: ReadListener | None) -> Iterator[None]:
     token = ACTIVE.set(listener)
     _watch(before, listener)
     try:
-        with watching_time(None if listener is None else listener.passed):
+        with watching_time(None if listener is None else listener.has_passed):
             yield
     finally:
         _watch(listener, before)
@@ -87,19 +87,19 @@ def listening(listener: ReadListener | None) -> Iterator[None]:
 
 
 def _watch(before: ReadListener | None, after: ReadListener | None) -> None:
-    for place in () if before is None else before.tracked:
-        WATCHED.pop(place, None)
-    for place in () if after is None else after.tracked:
-        WATCHED[place] = after  # type: ignore[assignment]
+    for place in () if before is None else before.tracked_handles:
+        RECORDED_HANDLES.pop(place, None)
+    for place in () if after is None else after.tracked_handles:
+        RECORDED_HANDLES[place] = after  # type: ignore[assignment]
 
 
 def refuse_elsewhere(place: object) -> None:
     """Where no recorder is active: raise `OtherThread` if another thread or task records what is read by way of a
     session or connection."""
-    listener = WATCHED.get(place)
+    listener = RECORDED_HANDLES.get(place)
     if listener is not None and not _ON_PURPOSE.get():
         error = OtherThread()
-        listener.missed(error)
+        listener.refused_elsewhere(error)
         raise error
 
 

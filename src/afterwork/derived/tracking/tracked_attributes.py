@@ -7,7 +7,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Composite, InstrumentedAttribute, Mapper, QueryableAttribute, RelationshipProperty
 from sqlalchemy.orm.attributes import instance_state
 
-from afterwork.derived.tracking.active_recorder import ACTIVE, WATCHED, refuse_elsewhere
+from afterwork.derived.tracking.hidden_state import ACTIVE, RECORDED_HANDLES, refuse_elsewhere
 
 _read = InstrumentedAttribute.__get__
 
@@ -25,18 +25,18 @@ class TrackedMember(InstrumentedAttribute[Any]):
         if (listener := ACTIVE.get()) is not None:
             state = instance_state(instance)
             if state.key is not None:  # what the job has just made is no dependency
-                (listener.members.get(id(self)) or listener.first_of(self)).add(state)
-        elif WATCHED:
+                (listener.states_by_attribute.get(id(self)) or listener.states_of(self)).add(state)
+        elif RECORDED_HANDLES:
             refuse_elsewhere(instance_state(instance).session_id)
         try:
             return instance.__dict__[self.key]
         except (KeyError, AttributeError):
             if listener is not None and state.key is not None:
-                listener.before_member(state, self.key)
+                listener.before_member_load(state, self.key)
             return _read(self, instance, owner)
 
 
-class TrackedEnd(InstrumentedAttribute[Any]):
+class TrackedRelationshipAttribute(InstrumentedAttribute[Any]):
     """An attribute with other objects."""
 
     __slots__ = ()
@@ -51,12 +51,12 @@ class TrackedEnd(InstrumentedAttribute[Any]):
         if listener is None or state.key is None:
             return _read(self, instance, owner)
         try:
-            listener.before_end(state, self.key)
+            listener.before_relationship_read(state, self.key)
             value = _read(self, instance, owner)
         except BaseException:
-            listener.end_failed(state, self.key)
+            listener.relationship_failed(state, self.key)
             raise
-        listener.end(state, self.key, value)
+        listener.relationship_read(state, self.key, value)
         return value
 
 
@@ -79,7 +79,10 @@ def _base(mapper: Mapper[Any]) -> type:
 
 
 def _is_tracked(mapper: Mapper[Any]) -> bool:
-    return any(isinstance(attribute, TrackedMember | TrackedEnd) for attribute in mapper.class_manager.values())
+    return any(
+        isinstance(attribute, TrackedMember | TrackedRelationshipAttribute)
+        for attribute in mapper.class_manager.values()
+    )
 
 
 def _added(cls: type, key: str, attribute: QueryableAttribute[Any]) -> None:
@@ -89,7 +92,7 @@ def _added(cls: type, key: str, attribute: QueryableAttribute[Any]) -> None:
 def _track(attribute: QueryableAttribute[Any]) -> None:
     if type(attribute) is InstrumentedAttribute:
         is_end = isinstance(attribute.comparator, RelationshipProperty.Comparator)
-        attribute.__class__ = TrackedEnd if is_end else TrackedMember
+        attribute.__class__ = TrackedRelationshipAttribute if is_end else TrackedMember
     elif isinstance(getattr(attribute, "original_property", None), Composite) and not isinstance(attribute, _Parts):
         # Each of these has a class of its own.
         attribute.__class__ = type("TrackedComposite", (_Parts, type(attribute)), {"inherit_cache": True})
@@ -101,7 +104,7 @@ class _Parts:
     original_property: Composite[Any]
 
     def __get__(self, instance: Any, owner: Any) -> Any:
-        if instance is not None and (WATCHED or ACTIVE.get() is not None):
+        if instance is not None and (RECORDED_HANDLES or ACTIVE.get() is not None):
             for part in self.original_property.props:
                 getattr(instance, part.key)
         return super().__get__(instance, owner)  # type: ignore[misc]

@@ -10,7 +10,7 @@ from sqlalchemy.orm import ClassManager, InstanceState, Session
 from sqlalchemy.sql.elements import ColumnClause, ColumnElement
 
 from afterwork.derived.manifest.read_pattern import QueryRead
-from afterwork.derived.tracking.active_recorder import untracked
+from afterwork.derived.tracking.hidden_state import untracked
 from afterwork.model.key import is_one_of
 
 BATCH = "_afterwork_batch"
@@ -23,7 +23,7 @@ AT_ONCE = 500
 """Objects for which one query looks at the rows between."""
 
 
-class LinkBatch(Protocol):
+class LoadBatch(Protocol):
     """What is loaded together. `memory` is for what was found out for all of it."""
 
     @property
@@ -34,7 +34,7 @@ class LinkBatch(Protocol):
 
 
 @dataclass(frozen=True)
-class LinkQuery:
+class MemberLookup:
     """Rows of a table were asked for whose columns, as `shape` names them, are equal to these members of the object at
     hand. `broad` is what was asked where the values of the members can't be told."""
 
@@ -44,7 +44,7 @@ class LinkQuery:
 
 
 @dataclass(frozen=True, eq=False)
-class Links:
+class LinkRows:
     """The rows between the objects of an end and the far ones. Their columns `near` are equal to `members` of the
     object at hand, `on` to columns of the far rows, which `far` asks for by them: also for those that are yet to come.
     No `far`: `on` are the far primary key. `only`: a condition that rows between must meet."""
@@ -52,14 +52,14 @@ class Links:
     near: tuple[ColumnClause[Any], ...]
     members: tuple[str, ...]
     on: tuple[ColumnClause[Any], ...]
-    far: LinkQuery | None
+    far: MemberLookup | None
     only: ColumnElement[bool] | None = None
 
     def values(self, session: Session, state: InstanceState[Any]) -> Iterable[Sequence[Any]]:
         """The values of `on` in the rows between that belong to an object. Where nothing is written meanwhile, one
         query finds those of its siblings, too."""
         mine = tuple(values_of(state, self.members))
-        batch: LinkBatch | None = getattr(session, BATCH, None)
+        batch: LoadBatch | None = getattr(session, BATCH, None)
         is_sure = getattr(session, "only_reads", False) and all(isinstance(c.type, Integer | Uuid) for c in self.near)
         if not is_sure:
             return [row[len(mine) :] for row in self._rows(session, [mine])]
