@@ -28,7 +28,7 @@ def test_it_shows_what_ran_and_what_failed(ann: Customer, engine: Engine, afterw
     assert "Customer.assign_number  ticket" in said
     assert "from due to done: half within" in said
     assert "No.such" in said
-    assert {one["work"]: one["done"] for one in found["minutes"] if one["trigger"] == "ticket"} == {
+    assert {one["work"]: one["done"] for one in found["minutes"] if one["source"] == "ticket"} == {
         "Customer.assign_number": 1,
         "No.such": 0,
     }

@@ -60,19 +60,19 @@ def test_a_server_begins_anew_after_so_many_jobs(
 ) -> None:
     insight = shop.app.insight(engine)
     servers.append(serve(address, "--max-jobs", "1"))
-    eventually(lambda: insight.at_work().servers, SOON)
-    (first,) = insight.at_work().servers
+    eventually(lambda: insight.activity().servers, SOON)
+    (first,) = insight.activity().servers
     ask(engine)
     eventually(lambda: ended(engine) == 1, SOON)
-    eventually(lambda: {one.id for one in insight.at_work().servers} - {first.id}, SOON)
+    eventually(lambda: {one.id for one in insight.activity().servers} - {first.id}, SOON)
 
-    (server,) = insight.at_work().servers
+    (server,) = insight.activity().servers
     assert server.process == servers[0].pid  # as far as others can tell, the same
 
 
 def test_a_drained_server_leaves(engine: Engine, address: str, servers: list[subprocess.Popen[str]]) -> None:
     servers.append(serve(address, "--lanes", "mail, main", "--only", "tickets,timers"))
-    eventually(lambda: shop.app.insight(engine).at_work().servers, SOON)
+    eventually(lambda: shop.app.insight(engine).activity().servers, SOON)
     eventually(lambda: json.loads(told(run("lanes", APP, "--database", address, "--json")))["servers"][0]["knows"])
     (server,) = json.loads(told(run("lanes", APP, "--database", address, "--json")))["servers"]
     assert server["serves"] == {"lanes": ["mail", "main"], "except_lanes": [], "only": ["tickets", "timers"]}

@@ -11,9 +11,9 @@ from sqlalchemy.exc import OperationalError
 
 import afterwork as aw
 from afterwork.cli import live
-from afterwork.cli.live import Looked
+from afterwork.cli.live import OverviewReading
 from afterwork.cli.overview_text import status_lines, status_view
-from afterwork.cli.printing import spark
+from afterwork.cli.printing import sparkline
 from afterwork.insight import Attention, Latency, Overview, Status
 from afterwork.insight.overview import last_hour
 from afterwork.store.bounded_count import NONE, Count
@@ -44,7 +44,7 @@ def twin(words: str) -> str:
     return f"afterwork {verb} shop:app {rest}"
 
 
-def shown(looked: Looked, width: int = 100) -> str:
+def shown(looked: OverviewReading, width: int = 100) -> str:
     """What stands in a terminal of some width."""
     console = Console(file=io.StringIO(), record=True, width=width)
     console.print(live.view(looked, width, twin))
@@ -52,13 +52,13 @@ def shown(looked: Looked, width: int = 100) -> str:
 
 
 def test_bars_grow_with_the_numbers_and_nothing_is_a_dot() -> None:
-    assert spark([0, 1, 4, 8], 60) == "·▁▄█"
-    assert spark([], 60) == ""
+    assert sparkline([0, 1, 4, 8], 60) == "·▁▄█"
+    assert sparkline([], 60) == ""
 
 
 def test_bars_of_neighbours_are_one_where_there_is_less_room() -> None:
-    assert spark([1, 1, 0, 0, 4, 4], 3) == "▂·█"
-    assert len(spark([1] * 60, 13)) <= 13
+    assert sparkline([1, 1, 0, 0, 4, 4], 3) == "▂·█"
+    assert len(sparkline([1] * 60, 13)) <= 13
 
 
 def test_the_overview_is_told_with_the_hour_and_what_to_say() -> None:
@@ -89,7 +89,7 @@ def test_as_json_what_was_there_is_there_and_more() -> None:
 
 @pytest.mark.parametrize("width", [30, 60, 200])
 def test_a_look_fits_into_terminals_of_any_width(width: int) -> None:
-    lines = shown(Looked(NOON, BUSY, NOON), width).splitlines()
+    lines = shown(OverviewReading(NOON, BUSY, NOON), width).splitlines()
 
     assert max(map(len, lines)) <= width
     assert "The lane mail is paused" in " ".join(" ".join(lines).split())
@@ -111,18 +111,18 @@ def test_watching_copes_with_a_database_that_is_lost_and_comes_back() -> None:
             raise found
         return found
 
-    looks = live.looks(read, clock)
+    looks = live.readings(read, clock)
     well, without, again = (next(looks) for _ in range(3))
 
-    assert well == Looked(clock.now() - timedelta(seconds=4), BUSY, clock.now() - timedelta(seconds=4))
-    assert (without.found, without.seen) == (BUSY, well.now)
+    assert well == OverviewReading(clock.now() - timedelta(seconds=4), BUSY, clock.now() - timedelta(seconds=4))
+    assert (without.overview, without.read_at) == (BUSY, well.now)
     assert "The database says: connection refused Looking on. Below is what there was at" in shown(without)
     assert "secret" not in shown(without)
-    assert (again.found, again.problem) == (IDLE, "")
+    assert (again.overview, again.problem) == (IDLE, "")
 
 
 def test_a_database_that_is_lost_from_the_beginning_is_said_to_be() -> None:
-    assert "connection refused" in shown(Looked(NOON, problem="The database says: connection refused"))
+    assert "connection refused" in shown(OverviewReading(NOON, problem="The database says: connection refused"))
 
 
 def test_watching_shows_one_look_after_the_other_until_ctrl_c() -> None:
@@ -133,10 +133,10 @@ def test_watching_shows_one_look_after_the_other_until_ctrl_c() -> None:
         if (one := next(pauses)) is not None:
             raise one
 
-    def looks() -> Iterator[Looked]:
-        yield from (Looked(NOON + timedelta(seconds=n), BUSY, NOON) for n in range(10))
+    def looks() -> Iterator[OverviewReading]:
+        yield from (OverviewReading(NOON + timedelta(seconds=n), BUSY, NOON) for n in range(10))
 
-    live.show_each(looks(), console, twin, pause)
+    live.show_readings(looks(), console, twin, pause)
 
     said = console.export_text()
     assert "12:00:32" in said

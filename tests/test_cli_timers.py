@@ -63,11 +63,11 @@ def ask(url: str, command: str, *arguments: str) -> Result:
 
 def test_timers_are_shown_in_words_with_what_comes_next(url: str) -> None:
     assert "Every 10 minutes" in ask(url, "timers").output
-    assert ask(url, "run", "Work").output == "Work hits 2. Servers run them now.\n"
+    assert ask(url, "run", "Work").output == "Work has 2 matches. Servers run them now.\n"
 
     _, timer = json.loads(ask(url, "timers", "--json").output)
 
-    assert (timer["name"], timer["schedule"], timer["hits"], timer["left"]["number"]) == (
+    assert (timer["name"], timer["schedule"], timer["matches"], timer["left"]["number"]) == (
         "Work",
         "Every 10 minutes",
         2,
@@ -77,21 +77,21 @@ def test_timers_are_shown_in_words_with_what_comes_next(url: str) -> None:
 
 
 def test_a_dry_run_lists_what_would_be_hit(url: str) -> None:
-    assert ask(url, "run", "Work", "--dry").output == "Work would hit 2:\n  Task!1\n  Task!2\n"
-    assert json.loads(ask(url, "run", "Work", "--dry", "--json").output)["would_hit"] == ["Task!1", "Task!2"]
+    assert ask(url, "run", "Work", "--dry").output == "Work would match 2:\n  Task!1\n  Task!2\n"
+    assert json.loads(ask(url, "run", "Work", "--dry", "--json").output)["would_match"] == ["Task!1", "Task!2"]
     assert json.loads(ask(url, "timers", "--json").output)[1]["left"]["number"] == 0
 
 
 def test_a_dry_run_says_so_if_nothing_would_be_hit_or_there_is_no_root(url: str) -> None:
     ask(url, "run", "Work")
-    nothing = "Work would hit nothing now: its criteria finds no object, or its `before` says no.\n"
+    nothing = "Work would match nothing now: its criteria finds no object, or its `before` says no.\n"
     assert ask(url, "run", "Work", "--dry").output == nothing
     assert ask(url, "run", "Tick", "--dry").output == "Tick has no root. It would run once.\n"
 
 
 def test_a_round_is_cancelled_and_a_timer_paused_and_resumed(url: str) -> None:
     ask(url, "run", "Work")
-    assert ask(url, "cancel", "Work").output == "2 hits of Work cancelled.\n"
+    assert ask(url, "cancel", "Work").output == "2 matches of Work cancelled.\n"
     assert ask(url, "pause", "Work").output.startswith("Timer Work is paused.")
     assert "paused" in ask(url, "timers").output
     assert ask(url, "resume", "Work").output == "Timer Work is open.\n"

@@ -167,7 +167,7 @@ def test_a_single_retry_that_can_not_be_says_why(busy: Shop) -> None:
 
 
 def test_all_that_match_are_changed_some_at_a_time(the_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ticket_acts, "AT_ONCE", 4)
+    monkeypatch.setattr(ticket_acts, "BATCH_SIZE", 4)
     for lane in (None, "mail"):
         ask(the_shop, 10, lane=lane)
         ask(the_shop, 5, lane=lane, **in_an_hour(the_shop))
@@ -190,11 +190,11 @@ def test_those_that_match_without_a_state_are_those_that_the_act_is_for(busy: Sh
 
 
 def test_no_more_are_changed_than_asked_for(the_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ticket_acts, "AT_ONCE", 4)
+    monkeypatch.setattr(ticket_acts, "BATCH_SIZE", 4)
     ask(the_shop, 10)
 
-    first = control(the_shop).cancel_tickets(TicketFilter(), most=6)
-    second = control(the_shop).cancel_tickets(TicketFilter(), most=6)
+    first = control(the_shop).cancel_tickets(TicketFilter(), limit=6)
+    second = control(the_shop).cancel_tickets(TicketFilter(), limit=6)
 
     assert (first.changed, first.has_more) == (6, True)
     assert (second.changed, second.has_more) == (4, False)

@@ -55,7 +55,7 @@ def test_it_is_told_how_many_are_fresh_and_what_made_them_stale(shop: Trade) -> 
     )  # fmt: skip
     assert found.runs == 7
     assert [(one.what, one.times) for one in found.causes] == [("Line.quantity", 1)]
-    assert found.filling.is_filled
+    assert found.backfill.is_filled
 
 
 def test_what_waits_for_a_moment_is_fresh_and_what_has_failed_is_stale(shop: Trade) -> None:
@@ -74,7 +74,7 @@ def test_what_waits_for_a_moment_is_fresh_and_what_has_failed_is_stale(shop: Tra
 
 
 def test_lists_go_on_where_a_page_ends(shop: Trade, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "PAGE", 4)
+    monkeypatch.setattr(pages, "PAGE_SIZE", 4)
     insight = shop.app.insight(shop.engine)
 
     first = insight.caches_of("Order.total")
@@ -85,7 +85,7 @@ def test_lists_go_on_where_a_page_ends(shop: Trade, monkeypatch: pytest.MonkeyPa
 
 
 def test_what_is_due_is_listed_in_the_order_in_which_it_runs(shop: Trade, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "PAGE", 1)
+    monkeypatch.setattr(pages, "PAGE_SIZE", 1)
     control, insight = shop.app.control(shop.engine), shop.app.insight(shop.engine)
     for order in (5, 2):
         control.recompute(f"Order!{order}", "total", "ann")
@@ -132,12 +132,14 @@ def test_a_cache_stands_between_what_it_read_and_who_reads_it(shop: Trade) -> No
     around = shop.app.insight(shop.engine).around("Order!1", "total")
 
     asked = next(group for group in around.reads if group.name == "Line, asked for")
-    assert [(one.label, set(one.members)) for one in asked.some] == [("Line where order_id = 1", {"quantity", "price"})]
-    assert {group.name: [one.root_id for one in group.some] for group in around.readers} == {
+    assert [(one.label, set(one.members)) for one in asked.listed] == [
+        ("Line where order_id = 1", {"quantity", "price"})
+    ]
+    assert {group.name: [one.root_id for one in group.listed] for group in around.readers} == {
         "Customer.total": ["Customer!1"],
         "Customer.share": ["Customer!1"],
     }
-    assert [(group.name, group.some[0].state) for group in around.further] == [("Badging", "fresh")]
+    assert [(group.name, group.listed[0].state) for group in around.further] == [("Badging", "fresh")]
     assert ("Customer.total", "Badging") in around.onward
 
 
@@ -145,7 +147,7 @@ def test_what_another_cache_writes_leads_to_that(shop: Trade) -> None:
     around = shop.app.insight(shop.engine).around("Customer!1", "total")
 
     orders = next(group for group in around.reads if group.name == "Order")
-    assert {(one.label, one.cache, one.state) for one in orders.some} == {
+    assert {(one.label, one.cache, one.state) for one in orders.listed} == {
         ("Order!1", "Order.total", "fresh"), ("Order!2", "Order.total", "fresh"),
     }  # fmt: skip
 

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 from statemachine import State, StateChart
 from statemachine.contrib.diagram.extract import extract
 
-from afterwork.pictures.machine_diagram import _placed, svg
+from afterwork.pictures.machine_diagram import _placed, chart_diagram
 from afterwork.store.bounded_count import Count
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -45,16 +45,20 @@ def texts(diagram: str) -> list[str]:
 
 
 def test_it_shows_each_state_and_what_leads_from_one_to_the_other() -> None:
-    shown = texts(svg(Parcel))
+    shown = texts(chart_diagram(Parcel))
 
     assert {state.id for state in Parcel.states_map.values()} <= set(shown)
     assert {"pack", "back", "[is_ready]", "[is_covered]", "arrive [is_there & a < 3]"} <= set(shown)
-    arrows = [path for path in ElementTree.fromstring(svg(Parcel)).iter(f"{SVG}path") if path.get("marker-end")]
+    arrows = [
+        path for path in ElementTree.fromstring(chart_diagram(Parcel)).iter(f"{SVG}path") if path.get("marker-end")
+    ]
     assert len(arrows) == 7
 
 
 def test_it_shows_how_many_objects_are_in_each_state() -> None:
-    shown = texts(svg(Parcel, {"packing": Count(12_000), "shipping": Count(10_000, or_more=True), "cart": Count(0)}))
+    shown = texts(
+        chart_diagram(Parcel, {"packing": Count(12_000), "shipping": Count(10_000, or_more=True), "cart": Count(0)})
+    )
 
     assert {"packing 12,000", "shipping 10,000+", "cart 0", "packed"} <= set(shown)
 

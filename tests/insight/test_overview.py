@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from afterwork.insight import Status, TimerView
-from afterwork.insight.history import Minute
+from afterwork.insight.history import RunMinute
 from afterwork.insight.once import OnceView
 from afterwork.insight.overview import attention, last_hour
 from afterwork.store.bounded_count import NONE, Count
@@ -13,9 +13,9 @@ NOON = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
 WELL = Status({}, 0, None, ["1 (process 7 on here)"], [], NONE, None)
 
 
-def minute(ago: int, work: str = "Customer.assign_number", done: int = 0, failed: int = 0) -> Minute:
+def minute(ago: int, work: str = "Customer.assign_number", done: int = 0, failed: int = 0) -> RunMinute:
     at = NOON.replace(second=0) - timedelta(minutes=ago)
-    return Minute(at, work, "ticket", done, failed, 0, 0.0, 0.0)
+    return RunMinute(at, work, "ticket", done, failed, 0, 0.0, 0.0)
 
 
 def timer(*, paused: bool = False, late: timedelta = timedelta(0), known: bool = True) -> TimerView:
@@ -25,7 +25,7 @@ def timer(*, paused: bool = False, late: timedelta = timedelta(0), known: bool =
 
 def told(
     status: Status = WELL,
-    minutes: list[Minute] | None = None,
+    minutes: list[RunMinute] | None = None,
     timers: list[TimerView] | None = None,
     once: list[OnceView] | None = None,
 ) -> list[str]:

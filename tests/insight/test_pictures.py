@@ -16,8 +16,8 @@ from afterwork.cli.model import declared_lines
 from afterwork.insight import model as views
 from afterwork.insight.dependencies import Dependencies, Dependency, DependencyGroup
 from afterwork.insight.model import EndView
-from afterwork.pictures.class_diagram import picture as of_classes
-from afterwork.pictures.dependency_diagram import Hrefs, picture
+from afterwork.pictures.class_diagram import class_diagram as of_classes
+from afterwork.pictures.dependency_diagram import Hrefs, dependency_diagram
 from afterwork.pictures.drawing import styled
 from afterwork.pictures.layout import layered
 from afterwork.store.bounded_count import Count
@@ -65,7 +65,7 @@ def around(**more: Any) -> Dependencies:
 
 
 def of(opened: Collection[str] | None) -> str:
-    return picture(around(), opened, HREFS)
+    return dependency_diagram(around(), opened, HREFS)
 
 
 def test_small_groups_are_open_and_large_ones_are_not_unless_it_is_said() -> None:

@@ -66,8 +66,8 @@ def test_with_an_index_each_state_is_counted_and_the_oldest_comes_first(scene: O
 
 
 def test_objects_of_a_state_are_listed_a_page_at_a_time(scene: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "PAGE", 1)
-    monkeypatch.setattr(object_states, "PAGE", 1)
+    monkeypatch.setattr(pages, "PAGE_SIZE", 1)
+    monkeypatch.setattr(object_states, "PAGE_SIZE", 1)
 
     assert standing_in(scene, "placed") == ["Order!1"]
     assert standing_in(scene, "placed", "Order!1") == ["Order!2"]

@@ -25,7 +25,7 @@ LOOKS: dict[str, Callable[[Insight], object]] = {
     "counts": lambda insight: insight.ticket_counts(),
     "counts of a search": lambda insight: insight.ticket_counts(TicketFilter(work="nowhere")),
     "one": lambda insight: insight.ticket("1"),
-    "lanes": lambda insight: insight.at_work(),
+    "lanes": lambda insight: insight.activity(),
 }
 
 

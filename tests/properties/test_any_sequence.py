@@ -82,7 +82,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def retry_by_hand(self) -> None:
-        for ticket in self.shop.app.insight(self.shop.engine).tickets(TicketFilter("failed"), most=1).tickets:
+        for ticket in self.shop.app.insight(self.shop.engine).tickets(TicketFilter("failed"), limit=1).tickets:
             self.shop.app.control(self.shop.engine).retry(ticket.key)
 
     @rule(minutes=st.integers(1, 90))

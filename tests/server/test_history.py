@@ -44,7 +44,7 @@ def test_runs_are_summed_up_by_minute_work_and_trigger(the_shop: Shop) -> None:
 
     (minute,) = insight(the_shop).throughput(the_shop.clock.now() - timedelta(hours=1))
 
-    assert (minute.work, minute.trigger, minute.done, minute.failed) == ("Customer.send_mail", "ticket", 3, 0)
+    assert (minute.work, minute.source, minute.done, minute.failed) == ("Customer.send_mail", "ticket", 3, 0)
     assert minute.minute == the_shop.clock.now().replace(second=0, microsecond=0)
     assert minute.wait == pytest.approx(12, abs=0.5)
     assert 0 < minute.seconds < 12
@@ -117,7 +117,7 @@ def test_in_a_storm_the_first_failures_of_a_minute_are_recorded_and_all_are_coun
     (total,) = insight(the_shop).totals()
 
     assert total.sums.failed == RECORDS_PER_MINUTE + 5
-    assert len(insight(the_shop).runs(most=100)) == RECORDS_PER_MINUTE
+    assert len(insight(the_shop).runs(limit=100)) == RECORDS_PER_MINUTE
 
 
 def test_history_is_forgotten_and_totals_stay(the_shop: Shop) -> None:
@@ -140,7 +140,7 @@ def test_what_starts_a_run_is_known_of_caches_too(the_trade: Trade) -> None:
 
     found = the_trade.app.insight(the_trade.engine).totals()
 
-    assert {one.trigger for one in found} == {"cache"}
+    assert {one.source for one in found} == {"cache"}
     assert all(one.sums.done for one in found)
 
 

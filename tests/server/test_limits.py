@@ -438,7 +438,7 @@ def test_limits_and_rates_are_shown(world: World) -> None:
     world.run()
 
     insight = world.app.insight(world.engine)
-    found = {one.name: one for one in insight.at_work().lanes}
+    found = {one.name: one for one in insight.activity().lanes}
     assert (found["mail"].limit, found["mail"].rate) == (3, None)
     assert (found["sms"].limit, found["sms"].rate) == (1, Rate(2, MINUTE))
     assert found["sms"].free_from == world.clock.now() + MINUTE

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from afterwork.cli.systemd import told_to_systemd
+from afterwork.cli.systemd import reporting_to_systemd
 from afterwork.events import DatabaseLost
 from afterwork.server.notify import Systemd, beating
 from tests.conftest import Shop
@@ -42,7 +42,7 @@ def listener(request: pytest.FixtureRequest) -> Iterator[Listener]:
 
 def test_a_server_says_that_it_is_ready_and_that_it_stops(the_shop: Shop, listener: Listener) -> None:
     environment = {"NOTIFY_SOCKET": listener.address}
-    with told_to_systemd(the_shop.app, the_shop.engine, environment), the_shop.app.serving(the_shop.engine):
+    with reporting_to_systemd(the_shop.app, the_shop.engine, environment), the_shop.app.serving(the_shop.engine):
         assert listener.hear()[0] == "READY=1"
 
     assert listener.hear() == ["STATUS=Stopping: no more jobs begin, those that run are let end"]
@@ -63,14 +63,14 @@ def test_it_lives_as_long_as_its_loop_goes_round(listener: Listener) -> None:
 def test_a_watchdog_of_another_process_is_none_of_ours(the_shop: Shop, listener: Listener) -> None:
     watched = {"NOTIFY_SOCKET": listener.address, "WATCHDOG_USEC": "30000"}
 
-    with told_to_systemd(the_shop.app, the_shop.engine, {**watched, "WATCHDOG_PID": "1"}):
+    with reporting_to_systemd(the_shop.app, the_shop.engine, {**watched, "WATCHDOG_PID": "1"}):
         Systemd(listener.address).tell("X=1")
         assert listener.hear() == ["X=1"]
-    with told_to_systemd(the_shop.app, the_shop.engine, {**watched, "WATCHDOG_PID": str(os.getpid())}):
+    with reporting_to_systemd(the_shop.app, the_shop.engine, {**watched, "WATCHDOG_PID": str(os.getpid())}):
         assert listener.hear() == ["WATCHDOG=1"]
 
 
 def test_without_systemd_nothing_is_told_and_nothing_fails(the_shop: Shop) -> None:
-    with told_to_systemd(the_shop.app, the_shop.engine, {}), the_shop.app.serving(the_shop.engine):
+    with reporting_to_systemd(the_shop.app, the_shop.engine, {}), the_shop.app.serving(the_shop.engine):
         pass
     Systemd("/nowhere/at/all").tell("READY=1")

@@ -204,18 +204,18 @@ def test_a_drained_server_ends_what_it_runs_and_leaves(the_shop: Shop) -> None:
     with the_shop.stopping_by(drain):
         ask(the_shop, "assign_number")
         insight = the_shop.app.insight(the_shop.engine)
-        (server,) = insight.at_work().servers
+        (server,) = insight.activity().servers
         assert server.draining
     eventually(lambda: any(isinstance(one, ServerStopped) for one in the_shop.seen))
 
     assert [(one.unfinished) for one in the_shop.seen if isinstance(one, ServerStopped)] == [0]
     assert [one.why for one in the_shop.seen if isinstance(one, ServerStopping)] == ["it was asked to leave"]
     assert done(the_shop.engine) == ["export"]
-    assert the_shop.app.insight(the_shop.engine).at_work().servers == []
+    assert the_shop.app.insight(the_shop.engine).activity().servers == []
 
 
 def drain(the_shop: Shop) -> None:
-    (server,) = the_shop.app.insight(the_shop.engine).at_work().servers
+    (server,) = the_shop.app.insight(the_shop.engine).activity().servers
     the_shop.app.control(the_shop.engine).drain(server.id)
 
 
@@ -227,7 +227,7 @@ def test_only_a_server_that_is_there_can_be_drained(the_shop: Shop) -> None:
 def test_a_server_shows_what_it_serves_and_knows(the_shop: Shop) -> None:
     other = Shop(the_shop.engine, settings=aw.Settings(lanes=["mail", "main"], only=["tickets"]))
     with other.app.serving(the_shop.engine):
-        (server,) = other.app.insight(the_shop.engine).at_work().servers
+        (server,) = other.app.insight(the_shop.engine).activity().servers
 
     assert str(server.serves) == "lanes mail, main; only tickets"
     assert "customer.assignnumber" in server.knows

@@ -204,7 +204,7 @@ def test_what_is_still_to_be_noted_is_shown_and_can_be_cancelled(office: Office)
     office.open(tasks=TASKS)
     office.app.run_now(office.engine, "Work")
     (timer,) = office.app.insight(office.engine).timers()
-    assert (timer.hits, str(timer.left)) == (TASKS, str(TASKS))
+    assert (timer.matches, str(timer.left)) == (TASKS, str(TASKS))
 
     assert office.app.control(office.engine).cancel("Work") == Cancellation(TASKS, 0)
     office.sql("UPDATE afterwork_timer SET paused = true")

@@ -207,7 +207,7 @@ def test_tickets_are_listed_by_state(the_shop: Shop) -> None:
     for state in STATES:
         found = insight.tickets(TicketFilter(state)).tickets
         assert {ticket.state for ticket in found} <= {state}
-    assert len(insight.tickets(most=2).tickets) == 2
+    assert len(insight.tickets(limit=2).tickets) == 2
 
 
 def test_a_column_that_an_older_version_had_not_is_added(the_shop: Shop) -> None:

@@ -70,7 +70,7 @@ def test_others_see_how_far_a_run_is_for_as_long_as_it_goes_on(office: Office, e
 
 def test_a_round_shows_how_many_of_its_hits_are_done(office: Office) -> None:
     def work(self: Any) -> None:
-        office.log.append((seen(office).hits, seen(office).left.number))
+        office.log.append((seen(office).matches, seen(office).left.number))
 
     working(office, work, tasks=3, external=True)
     office.run()

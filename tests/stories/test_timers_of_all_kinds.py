@@ -217,11 +217,11 @@ def test_a_round_by_hand_while_one_goes_on_is_added_to_it(office: Office) -> Non
     assert office.app.run_now(office.engine, "Work") == 2
 
     (timer,) = office.app.insight(office.engine).timers()
-    assert (timer.fired, timer.hits, timer.left.number) == (began, 4, 4)
+    assert (timer.fired, timer.matches, timer.left.number) == (began, 4, 4)
     office.sql("UPDATE afterwork_timer SET paused = true")
     office.run()
     (timer,) = office.app.insight(office.engine).timers()
-    assert (timer.hits, timer.left.number, timer.failed, timer.took) == (4, 0, 0, 30)
+    assert (timer.matches, timer.left.number, timer.failed, timer.took) == (4, 0, 0, 30)
 
 
 def test_each_run_has_the_variables_of_its_own_round(office: Office) -> None:

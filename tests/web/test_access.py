@@ -11,7 +11,7 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 import afterwork as aw
-from afterwork.web.login import TRIES, Tries, local_path
+from afterwork.web.login import TRIES, LoginAttempts, local_path
 from tests.conftest import Shop
 from tests.web.conftest import client_of, csrf_of
 
@@ -115,7 +115,7 @@ def test_too_many_wrong_tokens_are_not_listened_to(guarded: TestClient) -> None:
 
 def test_wrong_tokens_are_forgotten_in_time_and_bounded() -> None:
     now = [0.0]
-    tries = Tries(lambda: now[0])
+    tries = LoginAttempts(lambda: now[0])
     for _ in range(100):
         tries.note("192.0.2.7")
 

@@ -50,7 +50,10 @@ def test_an_object_shows_its_moves_and_what_would_move_it(scene: Orders, client:
     assert "<code>cancel</code> is possible now" in shown
     assert '<td data-name="by">place' in shown
     told = client.get("/api/machines/Order.flow/object", params={"root": "Order!1"}).json()
-    assert [(move["source"], move["target"]) for move in told["moves"]["items"]] == [("cart", "placed"), (None, "cart")]
+    assert [(move["source"], move["target"]) for move in told["transitions"]["items"]] == [
+        ("cart", "placed"),
+        (None, "cart"),
+    ]
     assert client.get("/machines/Order.flow/Order!9").status_code == 404
     assert scene.state() == "placed"
 

@@ -8,7 +8,7 @@ from sqlalchemy import create_engine
 from starlette.testclient import TestClient
 
 import afterwork as aw
-from afterwork.pictures.charts import Bar, bars
+from afterwork.pictures.charts import Bar, bar_chart
 from tests.conftest import Shop
 from tests.support.shop import Customer
 from tests.web.conftest import client_of
@@ -73,7 +73,9 @@ def test_passwords_of_the_database_are_not_shown(the_shop: Shop) -> None:
 
 
 def test_bars_are_as_high_as_they_say_and_their_words_are_escaped() -> None:
-    drawn = bars([Bar([("ticket", 3), ("failed", 1)], "<b>"), Bar([("ticket", 0)], "none")], 'a "label"', "then", "now")
+    drawn = bar_chart(
+        [Bar([("ticket", 3), ("failed", 1)], "<b>"), Bar([("ticket", 0)], "none")], 'a "label"', "then", "now"
+    )
     tree = ElementTree.fromstring(drawn)
 
     titles = [one.text for one in tree.iter("title")]

@@ -103,7 +103,7 @@ def shop(engine: Engine) -> Engine:
 
 
 def test_no_page_costs_more_because_there_is_more(shop: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gauges, "MOST", COUNTED)
+    monkeypatch.setattr(gauges, "MAX_COUNTED", COUNTED)
     monkeypatch.setattr(walk, "LOOKED_AT", COUNTED)
     for module in (bounded_count, caches, object_states, status, timers):
         monkeypatch.setattr(module, "BOUND", COUNTED)

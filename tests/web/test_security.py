@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 import afterwork as aw
-from afterwork.web.body import LARGEST_BODY
+from afterwork.web.body import MAX_BODY_BYTES
 from tests.conftest import Shop
 from tests.web.conftest import client_of, csrf_of
 from tests.web.hostile import filled, posted, routes
@@ -147,9 +147,9 @@ def test_a_large_body_is_refused_before_it_is_read(the_shop: Shop, path: str) ->
     said = posted(page, path, 100, chunk, {"content-length": "10000000"})
     assert said == (413, 0)
     status, taken = posted(page, path, 100, chunk, {"transfer-encoding": "chunked"})
-    assert (status, taken <= LARGEST_BODY + chunk) == (413, True)
+    assert (status, taken <= MAX_BODY_BYTES + chunk) == (413, True)
     status, taken = posted(page, path, 100, chunk, {"content-length": "12"})
-    assert (status, taken <= LARGEST_BODY + chunk) == (413, True)
+    assert (status, taken <= MAX_BODY_BYTES + chunk) == (413, True)
 
 
 @pytest.mark.parametrize("length", ["²", "-1", "ten", "99999999999999999999"])

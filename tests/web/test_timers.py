@@ -48,7 +48,7 @@ def test_timers_are_listed_with_what_came_of_the_last_round(office: Office, clie
 
     assert 'href="/timers/Work"' in page
     assert "Every 10 minutes" in page
-    assert re.search(r'data-name="Hits">2<', page)
+    assert re.search(r'data-name="Matches">2<', page)
     assert "ValueError: bad" in page
 
 
@@ -81,17 +81,17 @@ def test_a_timer_that_has_not_run_says_so_and_is_late_when_nobody_fires_it(offic
 def test_a_dry_run_shows_what_would_be_hit_and_changes_nothing(office: Office, client: TestClient) -> None:
     page = client.get("/timers/Work?dry=1").text
 
-    assert "A round now would hit 2" in page
+    assert "A round now would match 2" in page
     assert "<code>Task!1</code> <code>Task!2</code>" in page
-    assert client.get("/api/timers/Work/dry-run").json() == {"would_hit": ["Task!1", "Task!2"]}
+    assert client.get("/api/timers/Work/dry-run").json() == {"would_match": ["Task!1", "Task!2"]}
     assert office.app.insight(office.engine).timer("Work").timer.left.number == 0
 
 
 def test_a_timer_is_run_cancelled_paused_and_resumed(
     office: Office, client: TestClient, program: TestClient, act: Act
 ) -> None:
-    assert "Work hits 2. Servers run them now." in act("/timers/Work/run", "/timers/Work")
-    assert "2 hits of Work cancelled." in act("/timers/Work/cancel", "/timers/Work")
+    assert "Work has 2 matches. Servers run them now." in act("/timers/Work/run", "/timers/Work")
+    assert "2 matches of Work cancelled." in act("/timers/Work/cancel", "/timers/Work")
     assert "Timer Work is paused." in act("/timers/Work/pause", "/timers/Work")
     assert "It would be due" in client.get("/timers/Work").text
     assert "Timer Work is open." in act("/timers/Work/resume", "/timers/Work")
@@ -110,7 +110,7 @@ def test_a_timer_that_there_is_not_can_be_neither_seen_nor_run(
 
 
 def test_the_api_acts_on_timers(office: Office, client: TestClient) -> None:
-    assert client.post("/api/timers/Work/run").json() == {"hits": 2}
+    assert client.post("/api/timers/Work/run").json() == {"matches": 2}
     assert client.post("/api/timers/Work/cancel").json() == {"ended": 2, "asked_to_stop": 0}
     assert client.post("/api/timers/Work/pause").status_code == 204
     assert client.get("/api/timers").json()[0]["paused"]
@@ -129,7 +129,7 @@ def test_lanes_show_who_waits_and_that_nobody_is_there(office: Office, client: T
 
     assert "No server is there." in page
     assert "Nothing runs outside of a transaction." in page
-    assert (lane["hits"], lane["waiting"]) == ({"number": 2, "or_more": False}, {"number": 0, "or_more": False})
+    assert (lane["matches"], lane["waiting"]) == ({"number": 2, "or_more": False}, {"number": 0, "or_more": False})
 
 
 def test_runs_and_servers_are_shown_with_marks(office: Office, client: TestClient) -> None:
@@ -146,7 +146,7 @@ def test_runs_and_servers_are_shown_with_marks(office: Office, client: TestClien
 
     page, found = client.get("/lanes").text, client.get("/api/lanes").json()
 
-    assert [(one["mark"], len(one["running"])) for one in found["servers"]] == [("alive", 1), ("gone", 0)]
+    assert [(one["presence"], len(one["running"])) for one in found["servers"]] == [("alive", 1), ("gone", 0)]
     (run,) = found["running"]
     assert (run["kind"], run["work"], run["root_id"], run["taken_over"]) == ("timer", "Work", "Task!1", 1)
     assert "40 of 100" in page
@@ -178,9 +178,9 @@ def test_a_lane_in_which_a_transaction_runs_is_seen_to_be_taken(office: Office) 
     insight = office.app.insight(office.engine)
     with office.engine.begin() as connection:
         connection.execute(select(tables.lane).where(tables.lane.c.name == "main").with_for_update())
-        (held,) = [lane.held_by for lane in insight.at_work().lanes if lane.name == "main"]
+        (held,) = [lane.held_by for lane in insight.activity().lanes if lane.name == "main"]
         process = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
 
     assert held is not None
     assert (held.process, held.since is not None) == (process, True)
-    assert not any(lane.held_by for lane in insight.at_work().lanes)
+    assert not any(lane.held_by for lane in insight.activity().lanes)

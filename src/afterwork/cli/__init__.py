@@ -22,7 +22,7 @@ from afterwork.cli import (
     tickets,
     timers,
 )
-from afterwork.cli.printing import plainly
+from afterwork.cli.printing import error_text
 from afterwork.errors import AfterworkError
 
 COMMANDS = (
@@ -62,7 +62,7 @@ def _told_plainly() -> Iterator[None]:
     try:
         yield
     except (AfterworkError, SQLAlchemyError) as error:
-        raise click.ClickException(plainly(error)) from None
+        raise click.ClickException(error_text(error)) from None
 
 
 class PlainGroup(click.Group):

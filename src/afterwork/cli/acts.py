@@ -7,27 +7,33 @@ import click
 from sqlalchemy import URL
 
 from afterwork.app import Afterwork
-from afterwork.cli.arguments import as_json, current_user, engine_at, the_app, the_database
-from afterwork.cli.printing import say
-from afterwork.cli.tickets import the_filter
+from afterwork.cli.arguments import app_argument, as_json, current_user, database_option, engine_at
+from afterwork.cli.printing import print_result
+from afterwork.cli.tickets import filter_options
 from afterwork.cli.timers import dry_lines
-from afterwork.control import MOST, Acts, Control, Selected, told
+from afterwork.control import MAX_TICKETS, ActResult, Control, Selected, result_lines
 from afterwork.errors import BadRequest
 from afterwork.insight import TicketFilter
 
-TicketAct = Callable[[Selected, str, int], Acts]
+TicketActCall = Callable[[Selected, str, int], ActResult]
 
-the_most = click.option("--most", type=click.IntRange(min=1), default=MOST, show_default=True, help="At most so many.")
-all_matching = click.option("--all-matching", is_flag=True, help="All tickets that match, instead of KEYs.")
+limit_option = click.option(
+    "--most",
+    type=click.IntRange(min=1),
+    default=MAX_TICKETS,
+    show_default=True,
+    help="The most tickets to act on.",
+)
+all_matching_option = click.option("--all-matching", is_flag=True, help="All tickets that match, instead of KEYs.")
 
 
 @click.command()
-@the_app
+@app_argument
 @click.argument("keys", nargs=-1, metavar="[KEY]...")
-@the_database()
-@all_matching
-@the_filter
-@the_most
+@database_option()
+@all_matching_option
+@filter_options
+@limit_option
 @as_json
 def retry(app: Afterwork, keys: Sequence[str], url: URL, as_json: bool, **meant: Any) -> None:
     """Let the tickets KEY run as soon as possible, also if they have ended, with all attempts before them.
@@ -40,13 +46,13 @@ def retry(app: Afterwork, keys: Sequence[str], url: URL, as_json: bool, **meant:
 
 
 @click.command()
-@the_app
+@app_argument
 @click.argument("names", nargs=-1, metavar="[TIMER | KEY]...")
-@the_database()
-@click.option("--dry", is_flag=True, help="Only show which objects TIMER would hit. Changes nothing.")
-@all_matching
-@the_filter
-@the_most
+@database_option()
+@click.option("--dry", is_flag=True, help="Only show which objects TIMER would match. Changes nothing.")
+@all_matching_option
+@filter_options
+@limit_option
 @as_json
 def run(app: Afterwork, names: Sequence[str], url: URL, dry: bool, as_json: bool, **meant: Any) -> None:
     """Let TIMER have a round now, besides those at its due times; or let the tickets KEY, which wait for a moment, run
@@ -64,19 +70,21 @@ def run(app: Afterwork, names: Sequence[str], url: URL, dry: bool, as_json: bool
             _on_tickets(control.run_tickets_now, "due now", selected, meant["most"], as_json, _known(app, names))
         elif dry:
             found = control.dry_run(timer)
-            say("\n".join(dry_lines(timer, found)), {"timer": timer, "would_hit": found}, as_json)
+            print_result("\n".join(dry_lines(timer, found)), {"timer": timer, "would_match": found}, as_json)
         else:
             count = control.run_now(timer, current_user())
-            say(f"{timer} hits {count:,}. Servers run them now.", {"timer": timer, "hits": count}, as_json)
+            print_result(
+                f"{timer} has {count:,} matches. Servers run them now.", {"timer": timer, "matches": count}, as_json
+            )
 
 
 @click.command()
-@the_app
+@app_argument
 @click.argument("names", nargs=-1, metavar="[TIMER | KEY]...")
-@the_database()
-@all_matching
-@the_filter
-@the_most
+@database_option()
+@all_matching_option
+@filter_options
+@limit_option
 @as_json
 def cancel(app: Afterwork, names: Sequence[str], url: URL, as_json: bool, **meant: Any) -> None:
     """End what is left of the round of TIMER, or the tickets KEY, and ask what runs to stop.
@@ -97,7 +105,7 @@ def _cancel_round(control: Control, timer: str, as_json: bool) -> None:
     found = control.cancel(timer, current_user())
     asked = f", and {found.asked_to_stop:,} that run were asked to stop" if found.asked_to_stop else ""
     facts = {"timer": timer, "cancelled": found.ended, "asked_to_stop": found.asked_to_stop}
-    say(f"{found.ended:,} hits of {timer} cancelled{asked}.", facts, as_json)
+    print_result(f"{found.ended:,} matches of {timer} cancelled{asked}.", facts, as_json)
 
 
 def _timer(app: Afterwork, names: Sequence[str]) -> str | None:
@@ -122,11 +130,11 @@ def _selected(keys: Sequence[str], wanted: TicketFilter, all_matching: bool, **o
     return wanted if all_matching else keys
 
 
-def _on_tickets(act: TicketAct, done: str, selected: Selected, most: int, as_json: bool, hint: str = "") -> None:
+def _on_tickets(act: TicketActCall, done: str, selected: Selected, most: int, as_json: bool, hint: str = "") -> None:
     try:
         acts = act(selected, current_user(), most)
     except BadRequest as error:
         raise click.ClickException(" ".join(filter(None, [hint, str(error)]))) from None
-    say("\n".join(told(acts, done)), acts, as_json)
+    print_result("\n".join(result_lines(acts, done)), acts, as_json)
     if not acts.changed and not acts.asked_to_stop and not isinstance(selected, TicketFilter):
         raise SystemExit(1)

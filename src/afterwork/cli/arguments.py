@@ -23,7 +23,7 @@ from afterwork.app import Afterwork
 from afterwork.jobs.outcome import text_of
 from afterwork.model.inspection import from_external_id
 
-THE_URLS = "Give one like sqlite:///shop.db or postgresql+psycopg://user@host/shop."
+URL_ADVICE = "Give one like sqlite:///shop.db or postgresql+psycopg://user@host/shop."
 
 DRIVERS = {
     "sqlite": "sqlite",
@@ -35,7 +35,7 @@ DRIVERS = {
 }
 
 
-UNPREPARED: Mapping[str, Any] = {"connect_args": {"prepare_threshold": None}}
+NO_PREPARED_STATEMENTS: Mapping[str, Any] = {"connect_args": {"prepare_threshold": None}}
 
 
 def app_at(where: str) -> Afterwork:
@@ -74,9 +74,9 @@ def url_of(text: str) -> URL:
     try:
         url = make_url(text)
     except ArgumentError:
-        raise click.BadParameter(f"This is not the URL of a database. {THE_URLS}") from None
+        raise click.BadParameter(f"This is not the URL of a database. {URL_ADVICE}") from None
     if url.drivername not in DRIVERS:
-        raise click.BadParameter(f"Afterwork does not run on {url.drivername}://. {THE_URLS}")
+        raise click.BadParameter(f"Afterwork does not run on {url.drivername}://. {URL_ADVICE}")
     return url.set(drivername=DRIVERS[url.drivername])
 
 
@@ -88,7 +88,7 @@ def engine_at(url: URL, listens: bool = True) -> Iterator[Engine]:
     if file is not None and not file.exists():
         raise click.ClickException(f"There is no file {file}. Let the application create its tables in it first.")
     try:
-        engine = create_engine(url, **({} if listens or url.get_backend_name() == "sqlite" else UNPREPARED))
+        engine = create_engine(url, **({} if listens or url.get_backend_name() == "sqlite" else NO_PREPARED_STATEMENTS))
     except ModuleNotFoundError as error:
         advice = "Try: pip install 'afterwork[postgresql]'"
         raise click.ClickException(f"{url.drivername} needs {error.name}, which is not installed. {advice}") from None
@@ -120,7 +120,7 @@ def _file(url: URL) -> Path | None:
     return Path(name) if is_file else None
 
 
-def seconds(text: str) -> timedelta:
+def duration_in_seconds(text: str) -> timedelta:
     """A span, given in seconds."""
     try:
         span = timedelta(seconds=float(text))
@@ -153,13 +153,13 @@ def size(text: str) -> int:
 WHERE = "afterwork.where"
 
 
-def _found(context: click.Context, parameter: click.Parameter, where: str) -> Afterwork:
+def _application_at(context: click.Context, parameter: click.Parameter, where: str) -> Afterwork:
     """The application at `MODULE:APP`. What was said is kept, so that a command can name another one on it."""
     context.meta[WHERE] = where
     return app_at(where)
 
 
-def twin(words: str) -> str:
+def full_command(words: str) -> str:
     """Another command on the same application and database, as it is typed: made of `retry 7`."""
     context = click.get_current_context()
     verb, _, rest = words.partition(" ")
@@ -169,11 +169,11 @@ def twin(words: str) -> str:
     return f"{command} --database {shlex.quote(context.params['url'].render_as_string())}"
 
 
-the_app = click.argument("app", callback=_found, metavar="MODULE:APP")
+app_argument = click.argument("app", callback=_application_at, metavar="MODULE:APP")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def the_database(required: bool = True) -> Callable[[Any], Any]:
+def database_option(required: bool = True) -> Callable[[Any], Any]:
     """The option --database."""
     return click.option(
         "--database",

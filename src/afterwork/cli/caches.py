@@ -11,17 +11,17 @@ from sqlalchemy import URL
 from sqlalchemy.orm import Session
 
 from afterwork.app import Afterwork
-from afterwork.cli.arguments import as_json, current_user, engine_at, object_at, the_app, the_database
-from afterwork.cli.printing import moment, say, table
+from afterwork.cli.arguments import app_argument, as_json, current_user, database_option, engine_at, object_at
+from afterwork.cli.printing import print_result, table_lines, utc_text
 from afterwork.derived.compute.verify import Verified
 from afterwork.derived.explain.explainer import Reader, State
-from afterwork.insight import CacheLine, CacheSummary, Filling, ListPage
+from afterwork.insight import BackfillProgress, CacheLine, CacheSummary, ListPage
 
 
 @click.command()
-@the_app
+@app_argument
 @click.argument("name", required=False)
-@the_database()
+@database_option()
 @click.option("--state", type=click.Choice(get_args(State)), help="Of NAME, only those that are in this state.")
 @click.option("--after", metavar="PLACE", help="Go on with a list where it says so at its end.")
 @as_json
@@ -34,16 +34,16 @@ def caches(app: Afterwork, name: str | None, url: URL, state: State | None, afte
         insight = app.insight(engine)
         if name is None:
             found = insight.caches()
-            say("\n".join(cache_lines(found, app.clock.now())), found, as_json)
+            print_result("\n".join(cache_lines(found, app.clock.now())), found, as_json)
         else:
             listed = insight.caches_of(insight.cache(name).name, state, after)
-            say("\n".join(list_lines(listed)), listed, as_json)
+            print_result("\n".join(list_lines(listed)), listed, as_json)
 
 
 def cache_lines(caches: Sequence[CacheSummary], now: datetime) -> Iterator[str]:
     """Caches over all objects, for people."""
     head = ("cache", "fresh", "stale", "failed", "runs", "mean ms", "filled", "made stale by")
-    yield from table(head, [_cache_cells(one, now) for one in caches]) if caches else ["The model has no caches."]
+    yield from table_lines(head, [_cache_cells(one, now) for one in caches]) if caches else ["The model has no caches."]
 
 
 def _cache_cells(one: CacheSummary, now: datetime) -> tuple[str, ...]:
@@ -51,11 +51,12 @@ def _cache_cells(one: CacheSummary, now: datetime) -> tuple[str, ...]:
     name = one.name if one.known else f"{one.name} (not in the model any more)"
     causes = ", ".join(cause.what for cause in one.causes[:3])
     return (
-        name, str(one.fresh), str(one.stale), str(one.failed), f"{one.runs:,}", mean, _filled(one.filling, now), causes,
+        name, str(one.fresh), str(one.stale), str(one.failed), f"{one.runs:,}", mean, _filled(one.backfill, now),
+        causes,
     )  # fmt: skip
 
 
-def _filled(filling: Filling, now: datetime) -> str:
+def _filled(filling: BackfillProgress, now: datetime) -> str:
     if filling.is_filled:
         return "yes"
     if filling.share is None:
@@ -67,7 +68,7 @@ def _filled(filling: Filling, now: datetime) -> str:
 def list_lines(listed: ListPage[CacheLine]) -> Iterator[str]:
     """The caches of one definition, for people."""
     head = ("object", "state", "runs", "last run (UTC)", "ms", "because", "error")
-    yield from table(head, [_line_cells(one) for one in listed.items]) if listed.items else ["None here."]
+    yield from table_lines(head, [_line_cells(one) for one in listed.items]) if listed.items else ["None here."]
     if listed.next is not None:
         yield f"More: --after {shlex.quote(listed.next)}"
 
@@ -75,14 +76,22 @@ def list_lines(listed: ListPage[CacheLine]) -> Iterator[str]:
 def _line_cells(one: CacheLine) -> tuple[str, ...]:
     took = "" if one.took is None else f"{one.took * 1000:.1f}"
     because = one.stale or one.because
-    return one.root_id, one.state, f"{one.runs:,}", moment(one.computed), took, str(because or ""), one.error or ""
+    return (
+        one.root_id,
+        one.state,
+        f"{one.runs:,}",
+        utc_text(one.computed),
+        took,
+        str(because or ""),
+        one.error or "",
+    )
 
 
 @click.command()
-@the_app
+@app_argument
 @click.argument("root")
 @click.argument("cache")
-@the_database()
+@database_option()
 @click.option("--who", default=current_user, show_default="you", help="Who asks for it.")
 def recompute(app: Afterwork, root: str, cache: str, url: URL, who: str) -> None:
     """Let CACHE of ROOT run though nothing that it read has changed. (Customer!42 total)"""
@@ -92,29 +101,29 @@ def recompute(app: Afterwork, root: str, cache: str, url: URL, who: str) -> None
 
 
 @click.command()
-@the_app
+@app_argument
 @click.argument("root")
 @click.argument("cache")
-@the_database()
+@database_option()
 @as_json
 def explain(app: Afterwork, root: str, cache: str, url: URL, as_json: bool) -> None:
     """Show why CACHE of ROOT is what it is: what it read, and what made it run. (Customer!42 total)"""
     with engine_at(url) as engine, Session(engine) as session:
         found = app.explain(object_at(session, root, app), cache)
-    say(str(found), found, as_json)
+    print_result(str(found), found, as_json)
 
 
 @click.command()
-@the_app
+@app_argument
 @click.argument("root")
 @click.argument("member")
-@the_database()
+@database_option()
 @as_json
 def impact(app: Afterwork, root: str, member: str, url: URL, as_json: bool) -> None:
     """Show the caches that become stale if MEMBER of ROOT changes. (Line!7 quantity)"""
     with engine_at(url) as engine, Session(engine) as session:
         found = app.impact(object_at(session, root, app), member)
-    say("\n".join(impact_lines(found, root, member)), found, as_json)
+    print_result("\n".join(impact_lines(found, root, member)), found, as_json)
 
 
 def impact_lines(readers: Sequence[Reader], root: str, member: str) -> Iterator[str]:
@@ -129,15 +138,15 @@ def impact_lines(readers: Sequence[Reader], root: str, member: str) -> Iterator[
 
 
 @click.command()
-@the_app
-@the_database()
+@app_argument
+@database_option()
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Of each cache only N, picked by chance.")
 @as_json
 def verify(app: Afterwork, url: URL, sample: int | None, as_json: bool) -> None:
     """Calculate again without storing, and show what differs. Exits with 1 if something does."""
     with engine_at(url) as engine:
         found = app.verify(engine, sample)
-    say("\n".join(verified_lines(found)), found, as_json)
+    print_result("\n".join(verified_lines(found)), found, as_json)
     sys.exit(1 if found.differences else 0)
 
 

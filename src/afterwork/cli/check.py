@@ -8,17 +8,17 @@ import click
 from sqlalchemy import URL
 
 from afterwork.app import Afterwork
-from afterwork.cli.arguments import as_json, engine_at, the_app, the_database
+from afterwork.cli.arguments import app_argument, as_json, database_option, engine_at
 from afterwork.cli.model import model_lines, model_view
-from afterwork.cli.printing import say
+from afterwork.cli.printing import print_result
 from afterwork.insight import Finding
 
 NO_DATABASE = "No database was given, so none was checked. Add --database URL."
 
 
 @click.command()
-@the_app
-@the_database()
+@app_argument
+@database_option()
 @click.option("--grant-to", multiple=True, metavar="ROLE", help="Give a role of PostgreSQL what it needs to serve.")
 @click.option("--grant-to-writer", multiple=True, metavar="ROLE", help="Give a role what it needs to ask for work.")
 @as_json
@@ -31,12 +31,12 @@ def install(
     """
     with engine_at(url) as engine:
         done = app.install(engine, grant_to=grant_to, grant_to_writers=grant_to_writer)
-    say("\n".join(done) or "All is there already.", {"done": done}, as_json)
+    print_result("\n".join(done) or "All is there already.", {"done": done}, as_json)
 
 
 @click.command()
-@the_app
-@the_database(required=False)
+@app_argument
+@database_option(required=False)
 @click.option("--repair", is_flag=True, help="Install what is missing, and let all caches run again.")
 @as_json
 def check(app: Afterwork, url: URL | None, repair: bool, as_json: bool) -> None:
@@ -53,7 +53,7 @@ def check(app: Afterwork, url: URL | None, repair: bool, as_json: bool) -> None:
                 click.echo(line, err=True)
     findings = _findings(app, url) if url else []
     text = "\n".join([*model_lines(model), "", *(finding_lines(findings) if url else [NO_DATABASE])])
-    say(text, {"model": model, "findings": findings if url else None}, as_json)
+    print_result(text, {"model": model, "findings": findings if url else None}, as_json)
     sys.exit(1 if any(finding.is_fault for finding in findings) else 0)
 
 

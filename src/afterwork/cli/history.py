@@ -8,23 +8,23 @@ import click
 from sqlalchemy import URL
 
 from afterwork.app import Afterwork
-from afterwork.cli.arguments import as_json, engine_at, the_app, the_database
-from afterwork.cli.printing import moment, say, table
-from afterwork.insight import Latency, Minute, RunRecord
+from afterwork.cli.arguments import app_argument, as_json, database_option, engine_at
+from afterwork.cli.printing import print_result, table_lines, utc_text
+from afterwork.insight import Latency, RunMinute, RunRecord
 
 
 @dataclass(frozen=True)
-class RunLines:
+class RecentRuns:
     """What has run of late: its minutes, its latency, and the newest runs that failed."""
 
-    minutes: Sequence[Minute]
+    minutes: Sequence[RunMinute]
     latency: Latency
     failures: Sequence[RunRecord]
 
 
 @click.command("history")
-@the_app
-@the_database()
+@app_argument
+@database_option()
 @click.option("--minutes", type=click.IntRange(min=1), default=60, show_default=True, help="How far back.")
 @click.option("--work", metavar="NAME", help="Only this work: Customer.assign_number, or a view model.")
 @click.option("--most", type=click.IntRange(min=1), default=10, show_default=True, help="Failures that are shown.")
@@ -36,29 +36,31 @@ def history(app: Afterwork, url: URL, minutes: int, work: str | None, most: int,
         insight = app.insight(engine)
         failed = insight.failures(since, most, work)
         past = insight.past(since, work)
-        found = RunLines(past.minutes, past.latency, failed)
-    say("\n".join(history_lines(found)), found, as_json)
+        found = RecentRuns(past.minutes, past.latency, failed)
+    print_result("\n".join(history_lines(found)), found, as_json)
 
 
-def history_lines(found: RunLines) -> Iterator[str]:
+def history_lines(found: RecentRuns) -> Iterator[str]:
     """What has run, for people."""
     if not found.minutes:
         yield "Nothing has run in this time."
         return
     head = ("work", "by", "done", "failed", "put off", "mean ms", "waited s")
-    yield from table(head, [_cells(found.minutes, *key) for key in sorted({_key(one) for one in found.minutes})])
+    yield from table_lines(head, [_cells(found.minutes, *key) for key in sorted({_key(one) for one in found.minutes})])
     if found.latency.p50 is not None and found.latency.p99 is not None:
         yield f"from due to done: half within {found.latency.p50:,.3f} s, 99 of 100 within {found.latency.p99:,.3f} s"
     if found.failures:
         yield ""
-        yield from table(("failed (UTC)", "work", "root", "ticket", "error"), [_failure(one) for one in found.failures])
+        yield from table_lines(
+            ("failed (UTC)", "work", "root", "ticket", "error"), [_failure_cells(one) for one in found.failures]
+        )
 
 
-def _key(one: Minute) -> tuple[str, str]:
-    return one.work, one.trigger
+def _key(one: RunMinute) -> tuple[str, str]:
+    return one.work, one.source
 
 
-def _cells(minutes: Sequence[Minute], work: str, trigger: str) -> tuple[str, ...]:
+def _cells(minutes: Sequence[RunMinute], work: str, trigger: str) -> tuple[str, ...]:
     own = [one for one in minutes if _key(one) == (work, trigger)]
     done, failed, put_off = (sum(getattr(one, name) for one in own) for name in ("done", "failed", "put_off"))
     count = max(1, done + failed + put_off)
@@ -66,5 +68,5 @@ def _cells(minutes: Sequence[Minute], work: str, trigger: str) -> tuple[str, ...
     return work, trigger, f"{done:,}", f"{failed:,}", f"{put_off:,}", f"{mean * 1000:.1f}", f"{waited:.1f}"
 
 
-def _failure(one: RunRecord) -> tuple[str, ...]:
-    return moment(one.ended), one.work, one.root_id or "", one.ticket or "", one.error or ""
+def _failure_cells(one: RunRecord) -> tuple[str, ...]:
+    return utc_text(one.ended), one.work, one.root_id or "", one.ticket or "", one.error or ""

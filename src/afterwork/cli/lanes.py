@@ -6,43 +6,46 @@ import click
 from sqlalchemy import URL
 
 from afterwork.app import Afterwork
-from afterwork.cli.arguments import as_json, current_user, engine_at, the_app, the_database
-from afterwork.cli.printing import far, moment, say, table
-from afterwork.insight import AtWork, Insight, LaneView, ServerView
+from afterwork.cli.arguments import app_argument, as_json, current_user, database_option, engine_at
+from afterwork.cli.printing import print_result, progress_text, table_lines, utc_text
+from afterwork.insight import Activity, Insight, LaneView, ServerView
 from afterwork.model.lane import MAIN, PARALLEL
 
 
 @click.command()
-@the_app
-@the_database()
+@app_argument
+@database_option()
 @as_json
 def lanes(app: Afterwork, url: URL, as_json: bool) -> None:
     """Show lanes, servers, and what runs outside of transactions."""
     with engine_at(url) as engine:
-        found = app.insight(engine).at_work()
-    say("\n".join(at_work_lines(found)), found, as_json)
+        found = app.insight(engine).activity()
+    print_result("\n".join(at_work_lines(found)), found, as_json)
 
 
-def at_work_lines(found: AtWork) -> Iterator[str]:
+def at_work_lines(found: Activity) -> Iterator[str]:
     """What goes on, for people."""
-    head = ("lane", "rule", "now", "wait", "hits", "the first since (UTC)", "scheduled")
-    yield from table(head, [_lane_cells(one) for one in found.lanes])
+    head = ("lane", "rule", "now", "wait", "matches", "the first since (UTC)", "scheduled")
+    yield from table_lines(head, [_lane_cells(one) for one in found.lanes])
     yield ""
     columns = ("server", "is", "process", "host", "started (UTC)", "last showed life (UTC)", "serves", "knows")
     yield from (
-        table(columns, [_server_cells(one) for one in found.servers]) if found.servers else ["No server is there."]
+        table_lines(columns, [_server_cells(one) for one in found.servers])
+        if found.servers
+        else ["No server is there."]
     )
     for run in found.running:
-        said = "" if run.said is None else f", {far(run.said)}"
-        yield f"server {run.server} runs {run.work or run.ticket} on {run.root_id} since {moment(run.since)} UTC{said}"
+        said = "" if run.said is None else f", {progress_text(run.said)}"
+        work = f"{run.work or run.ticket} on {run.root_id}"
+        yield f"server {run.server} runs {work} since {utc_text(run.since)} UTC{said}"
     for one in found.suspects:
         what = "is not tried any more" if one.is_given_up else "is tried alone"
-        yield f"{one.what} {what}: its {one.cause} ended {one.times} times, the last time at {moment(one.at)} UTC"
+        yield f"{one.what} {what}: its {one.cause} ended {one.times} times, the last time at {utc_text(one.at)} UTC"
 
 
 def _server_cells(server: ServerView) -> tuple[str, ...]:
-    mark = f"{server.mark}, draining" if server.draining else server.mark
-    times = moment(server.started), moment(server.seen)
+    mark = f"{server.presence}, draining" if server.draining else server.presence
+    times = utc_text(server.started), utc_text(server.seen)
     return (
         str(server.id),
         mark,
@@ -57,15 +60,23 @@ def _server_cells(server: ServerView) -> tuple[str, ...]:
 def _lane_cells(lane: LaneView) -> tuple[str, ...]:
     busy = [run.work or run.ticket for run in lane.running]
     held = [] if lane.held_by is None else [f"a transaction (process {lane.held_by.process})"]
-    rate = [] if lane.free_from is None else [f"its rate is used up until {moment(lane.free_from)}"]
+    rate = [] if lane.free_from is None else [f"its rate is used up until {utc_text(lane.free_from)}"]
     now = ", ".join([*(["paused"] if lane.paused else []), *rate, *busy, *held]) or "free"
-    return lane.name, lane.rule, now, str(lane.waiting), str(lane.hits), moment(lane.oldest), str(lane.scheduled)
+    return (
+        lane.name,
+        lane.rule,
+        now,
+        str(lane.waiting),
+        str(lane.matches),
+        utc_text(lane.oldest),
+        str(lane.scheduled),
+    )
 
 
 @click.command()
-@the_app
+@app_argument
 @click.argument("name")
-@the_database()
+@database_option()
 @as_json
 def pause(app: Afterwork, name: str, url: URL, as_json: bool) -> None:
     """Let the timer NAME not fire, or no more jobs of the lane NAME begin, over all servers. What runs goes on."""
@@ -74,38 +85,38 @@ def pause(app: Afterwork, name: str, url: URL, as_json: bool) -> None:
         unknown = _unknown(app.insight(engine), name) if kind == "lane" else ""
         app.control(engine).pause(name, current_user())
     said = f"{kind.capitalize()} {name} is paused. What runs goes on; nothing more begins.{unknown}"
-    say(said, {kind: name, "paused": True}, as_json)
+    print_result(said, {kind: name, "paused": True}, as_json)
 
 
 @click.command()
-@the_app
+@app_argument
 @click.argument("server", type=int)
-@the_database()
+@database_option()
 @as_json
 def drain(app: Afterwork, server: int, url: URL, as_json: bool) -> None:
     """Let the server SERVER begin nothing more, and leave when what it runs has ended, however long that takes."""
     with engine_at(url) as engine:
         app.control(engine).drain(server, current_user())
     said = f"Server {server} begins nothing more, and leaves when its runs have ended."
-    say(said, {"server": server, "draining": True}, as_json)
+    print_result(said, {"server": server, "draining": True}, as_json)
 
 
 @click.command()
-@the_app
+@app_argument
 @click.argument("name")
-@the_database()
+@database_option()
 @as_json
 def resume(app: Afterwork, name: str, url: URL, as_json: bool) -> None:
     """Let the timer NAME fire, or jobs of the lane NAME begin, again."""
     with engine_at(url) as engine:
         app.control(engine).resume(name, current_user())
     kind = _kind(app, name)
-    say(f"{kind.capitalize()} {name} is open.", {kind: name, "paused": False}, as_json)
+    print_result(f"{kind.capitalize()} {name} is open.", {kind: name, "paused": False}, as_json)
 
 
 def _unknown(insight: Insight, name: str) -> str:
     """A note that no such lane has been heard of, if so."""
-    known = {MAIN, PARALLEL, *(lane.name for lane in insight.at_work().lanes)}
+    known = {MAIN, PARALLEL, *(lane.name for lane in insight.activity().lanes)}
     if name in known:
         return ""
     return f" No work declares this lane, and no ticket is in it. There are: {', '.join(sorted(known))}."

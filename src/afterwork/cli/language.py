@@ -5,14 +5,14 @@ from sqlalchemy import URL
 from sqlalchemy.orm import Session
 
 from afterwork.app import Afterwork
-from afterwork.cli.arguments import as_json, engine_at, object_at, the_app, the_database
-from afterwork.cli.printing import say, value_lines, value_view
+from afterwork.cli.arguments import app_argument, as_json, database_option, engine_at, object_at
+from afterwork.cli.printing import print_result, value_lines, value_view
 
 
 @click.command("eval")
-@the_app
+@app_argument
 @click.argument("text")
-@the_database()
+@database_option()
 @click.option("--on", "root", metavar="ROOT", help="The object that is self, as its external id: Customer!42.")
 @as_json
 def evaluate(app: Afterwork, text: str, url: URL, root: str | None, as_json: bool) -> None:
@@ -20,12 +20,12 @@ def evaluate(app: Afterwork, text: str, url: URL, root: str | None, as_json: boo
     with engine_at(url) as engine, Session(engine) as session:
         itself = None if root is None else object_at(session, root, app)
         value = value_view(app.evaluate(session, text, itself))
-    say("\n".join(value_lines(value)), value, as_json)
+    print_result("\n".join(value_lines(value)), value, as_json)
 
 
 @click.command("shell")
-@the_app
-@the_database()
+@app_argument
+@database_option()
 def open_shell(app: Afterwork, url: URL) -> None:
     """Evaluate expressions in OCL, one after the other, with completion and a history. Changes nothing."""
     from afterwork.cli.shell import Shell  # which needs readline, and not every system has it

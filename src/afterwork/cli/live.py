@@ -13,48 +13,48 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy.exc import SQLAlchemyError
 
-from afterwork.cli.overview_text import hour, numbers
-from afterwork.cli.printing import plainly, spark
+from afterwork.cli.overview_text import hour_rows, number_rows
+from afterwork.cli.printing import error_text, sparkline
 from afterwork.clock import Clock
 from afterwork.errors import AfterworkError
 from afterwork.insight import Attention, Overview
 
 STYLES = {"ticket": "blue", "timer": "magenta", "cache": "green", "machine": "cyan", "once": "yellow", "failed": "red"}
 
-BESIDE = 20
+CHARACTERS_BESIDE_BARS = 20
 """Characters of a row of the last hour beside its bars."""
 
 
 @dataclass(frozen=True)
-class Looked:
+class OverviewReading:
     """What was last seen, and when; and why nothing could be seen since, if so."""
 
     now: datetime
-    found: Overview | None = None
-    seen: datetime | None = None
+    overview: Overview | None = None
+    read_at: datetime | None = None
     problem: str = ""
 
 
 def watch(read: Callable[[], Overview], clock: Clock, twin: Callable[[str], str], seconds: float) -> None:
     """Look each so many seconds, until Ctrl-C."""
-    show_each(looks(read, clock), Console(), twin, partial(time.sleep, seconds))
+    show_readings(readings(read, clock), Console(), twin, partial(time.sleep, seconds))
 
 
-def looks(read: Callable[[], Overview], clock: Clock) -> Iterator[Looked]:
+def readings(read: Callable[[], Overview], clock: Clock) -> Iterator[OverviewReading]:
     """Looks, one after the other. That the database can't be read ends none of it: it may come back."""
-    last = Looked(clock.now())
+    last = OverviewReading(clock.now())
     while True:
         try:
             found = read()
         except (AfterworkError, SQLAlchemyError) as error:
-            last = replace(last, now=clock.now(), problem=plainly(error))
+            last = replace(last, now=clock.now(), problem=error_text(error))
         else:
-            last = Looked(clock.now(), found, clock.now())
+            last = OverviewReading(clock.now(), found, clock.now())
         yield last
 
 
-def show_each(
-    looked: Iterator[Looked], console: Console, twin: Callable[[str], str], pause: Callable[[], object]
+def show_readings(
+    looked: Iterator[OverviewReading], console: Console, twin: Callable[[str], str], pause: Callable[[], object]
 ) -> None:
     """Show each look in the place of the one before. Ctrl-C is how it is meant to end."""
     with Live(console=console, auto_refresh=False) as live, suppress(KeyboardInterrupt):
@@ -63,16 +63,16 @@ def show_each(
             pause()
 
 
-def view(looked: Looked, width: int, twin: Callable[[str], str]) -> RenderableType:
+def view(looked: OverviewReading, width: int, twin: Callable[[str], str]) -> RenderableType:
     """One look, in a terminal of some width."""
     parts: list[RenderableType] = [Text(f"{looked.now:%H:%M:%S} UTC, Ctrl-C ends", style="dim")]
     if looked.problem:
-        seen = "" if looked.seen is None else f" Below is what there was at {looked.seen:%H:%M:%S} UTC."
+        seen = "" if looked.read_at is None else f" Below is what there was at {looked.read_at:%H:%M:%S} UTC."
         parts.append(Text(f"{looked.problem} Looking on.{seen}", style="bold red"))
-    if looked.found is not None:
-        needs = (line for one in looked.found.attention for line in _need(one, twin))
-        parts += [Text(), _numbers(looked.found), Text(), _hour(looked.found, width), Text(), *needs]
-        parts += [] if looked.found.attention else [Text("Nothing needs attention.", style="green")]
+    if looked.overview is not None:
+        needs = (line for one in looked.overview.attention for line in _need(one, twin))
+        parts += [Text(), _numbers(looked.overview), Text(), _hour(looked.overview, width), Text(), *needs]
+        parts += [] if looked.overview.attention else [Text("Nothing needs attention.", style="green")]
     return Group(*parts)
 
 
@@ -80,7 +80,7 @@ def _numbers(found: Overview) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(style="bold", overflow="fold")
-    for name, value in numbers(found):
+    for name, value in number_rows(found):
         table.add_row(name, Text(value))
     return table
 
@@ -90,8 +90,8 @@ def _hour(found: Overview, width: int) -> Table:
     table.add_column(style="dim", no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
-    for name, values in hour(found.minutes):
-        bars = spark(values, max(5, width - BESIDE))
+    for name, values in hour_rows(found.minutes):
+        bars = sparkline(values, max(5, width - CHARACTERS_BESIDE_BARS))
         table.add_row(name, Text(bars, style=STYLES.get(name, "")), f"{sum(values):,}")
     return table
 

@@ -7,16 +7,16 @@ import click
 from sqlalchemy import URL
 
 from afterwork.app import Afterwork
-from afterwork.cli.arguments import as_json, engine_at, the_app, the_database
-from afterwork.cli.printing import moment, say, table
+from afterwork.cli.arguments import app_argument, as_json, database_option, engine_at
+from afterwork.cli.printing import print_result, table_lines, utc_text
 from afterwork.insight import MachineView, StateView
 from afterwork.pictures.drawing import styled
-from afterwork.pictures.machine_diagram import picture
+from afterwork.pictures.machine_diagram import machine_diagram
 
 
 @click.command()
-@the_app
-@the_database()
+@app_argument
+@database_option()
 @click.option(
     "--svg",
     metavar="[FOLDER]",
@@ -33,12 +33,12 @@ def machines(app: Afterwork, url: URL, svg: Path | None, as_json: bool) -> None:
         insight = app.insight(engine)
         views = insight.machines()
         charts = {view.name: insight.chart(view.name) for view in views}
-    say("\n".join(machine_lines(views)), views, as_json)
+    print_result("\n".join(machine_lines(views)), views, as_json)
     if svg is not None:
         svg.mkdir(parents=True, exist_ok=True)
         for view in views:
             file = svg / f"{view.name}.svg"
-            file.write_text(styled(picture(charts[view.name], view)), encoding="utf-8")
+            file.write_text(styled(machine_diagram(charts[view.name], view)), encoding="utf-8")
             click.echo(f"{file} written", err=True)
 
 
@@ -49,10 +49,10 @@ def machine_lines(machines: Sequence[MachineView]) -> Iterator[str]:
     for machine in machines:
         yield f"{machine.name} ({machine.chart})"
         head = ("state", "objects", "longest there", "since (UTC)", "what would move it")
-        for line in table(head, [_state_cells(one) for one in machine.states]):
+        for line in table_lines(head, [_state_cells(one) for one in machine.states]):
             yield f"  {line}"
 
 
 def _state_cells(one: StateView) -> tuple[str, ...]:
     name = "(not begun)" if one.state is None else one.state if one.known else f"{one.state} (not in the machine)"
-    return name, str(one.count), one.oldest or "", moment(one.since), "; ".join(one.onward)
+    return name, str(one.count), one.oldest or "", utc_text(one.since), "; ".join(one.onward)

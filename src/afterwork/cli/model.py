@@ -7,13 +7,13 @@ from typing import Any
 import click
 
 from afterwork.app import Afterwork
-from afterwork.cli.arguments import as_json, the_app
-from afterwork.cli.printing import say, table
+from afterwork.cli.arguments import app_argument, as_json
+from afterwork.cli.printing import print_result, table_lines
 from afterwork.insight import model as views
 from afterwork.insight.model import ClassView, ModelView, ViewModelView, WorkView
 from afterwork.model.inspection import ModelInfo
 from afterwork.model.work import Work
-from afterwork.pictures.class_diagram import picture
+from afterwork.pictures.class_diagram import class_diagram
 from afterwork.pictures.drawing import styled
 
 
@@ -50,19 +50,19 @@ def model_lines(model: Mapping[str, Any]) -> Iterator[str]:
         (w["name"], w["root"] or "none", w["lane"], "outside" if w["external"] else "inside", str(w["attempts"]))
         for w in model["works"]
     ]
-    yield from table(("work", "on", "lane", "transaction", "attempts"), rows)
+    yield from table_lines(("work", "on", "lane", "transaction", "attempts"), rows)
 
 
 @click.command("model")
-@the_app
+@app_argument
 @click.option("--svg", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write a class diagram.")
 @as_json
 def show(app: Afterwork, svg: Path | None, as_json: bool) -> None:
     """Show what the model declares: classes, members, methods, view models, and what starts them. Needs no database."""
     found = views.view(app.model)
-    say("\n".join(declared_lines(found)), found, as_json)
+    print_result("\n".join(declared_lines(found)), found, as_json)
     if svg is not None:
-        svg.write_text(styled(picture(found, lambda name: f"#{name}")), encoding="utf-8")
+        svg.write_text(styled(class_diagram(found, lambda name: f"#{name}")), encoding="utf-8")
         click.echo(f"{svg} written", err=True)
 
 

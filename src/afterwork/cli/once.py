@@ -6,14 +6,14 @@ import click
 from sqlalchemy import URL
 
 from afterwork.app import Afterwork
-from afterwork.cli.arguments import as_json, engine_at, the_app, the_database
-from afterwork.cli.printing import far, moment, say, table
+from afterwork.cli.arguments import app_argument, as_json, database_option, engine_at
+from afterwork.cli.printing import print_result, progress_text, table_lines, utc_text
 from afterwork.insight import OnceView
 
 
 @click.command()
-@the_app
-@the_database()
+@app_argument
+@database_option()
 @click.option("--retry", metavar="NAME", help="Let the action NAME, which has failed, run again.")
 @as_json
 def once(app: Afterwork, url: URL, retry: str | None, as_json: bool) -> None:
@@ -22,17 +22,25 @@ def once(app: Afterwork, url: URL, retry: str | None, as_json: bool) -> None:
         if retry is not None:
             app.control(engine).retry_once(retry)
         found = app.insight(engine).once()
-    say("\n".join(once_lines(found)), found, as_json)
+    print_result("\n".join(once_lines(found)), found, as_json)
 
 
 def once_lines(actions: Sequence[OnceView]) -> Iterator[str]:
     """What runs once per database, for people."""
     head = ("action", "state", "ended (UTC)", "took", "result or error")
-    yield from table(head, [_once_cells(one) for one in actions]) if actions else ["Nothing in the model runs once."]
+    yield from (
+        table_lines(head, [_once_cells(one) for one in actions]) if actions else ["Nothing in the model runs once."]
+    )
 
 
 def _once_cells(one: OnceView) -> tuple[str, ...]:
     name = one.name if one.known else f"{one.name} (not in the model any more)"
     took = "" if one.seconds is None else f"{one.seconds:.1f} s"
     told = one.error or one.result or (f"until {one.waits_for} has gone well" if one.waits_for else "")
-    return (name, one.state, moment(one.ended), took, told or ("" if one.said is None else far(one.said)))
+    return (
+        name,
+        one.state,
+        utc_text(one.ended),
+        took,
+        told or ("" if one.said is None else progress_text(one.said)),
+    )

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from afterwork.cli.printing import moment, spark
-from afterwork.insight import Attention, MinuteSums, Overview
+from afterwork.cli.printing import sparkline, utc_text
+from afterwork.insight import Attention, Overview, OverviewMinute
 
 HOUR_WIDTH = 60
 """Characters of the bars of the last hour."""
@@ -17,16 +17,16 @@ def status_view(found: Overview) -> dict[str, object]:
 
 def status_lines(found: Overview, twin: Callable[[str], str]) -> Iterator[str]:
     """What goes on in a database, for people. `twin` makes a command of what is to be said."""
-    for name, value in numbers(found):
+    for name, value in number_rows(found):
         yield f"{name:<8} {value}"
     yield ""
-    for name, values in hour(found.minutes):
-        yield f"{name:<8} {spark(values, HOUR_WIDTH)}  {sum(values):,}"
+    for name, values in hour_rows(found.minutes):
+        yield f"{name:<8} {sparkline(values, HOUR_WIDTH)}  {sum(values):,}"
     yield ""
     yield from attention_lines(found.attention, twin)
 
 
-def numbers(found: Overview) -> Iterator[tuple[str, str]]:
+def number_rows(found: Overview) -> Iterator[tuple[str, str]]:
     """A few numbers, each with its name."""
     status, latency = found.status, found.latency
     lanes = ", ".join(f"{count} in {lane}" for lane, count in status.waiting.items())
@@ -38,14 +38,17 @@ def numbers(found: Overview) -> Iterator[tuple[str, str]]:
     yield "servers", ", ".join(status.servers) or "none"
     yield "paused", ", ".join(status.paused) or "none"
     if status.paced:
-        yield "rates", ", ".join(f"{lane} used up until {moment(until)} UTC" for lane, until in status.paced.items())
+        yield (
+            "rates",
+            ", ".join(f"{lane} used up until {utc_text(until)} UTC" for lane, until in status.paced.items()),
+        )
     if latency.p50 is None or latency.p99 is None:
         yield "latency", "no run has ended within an hour"
     else:
         yield "latency", f"half within {_span(latency.p50)}, 99 of 100 within {_span(latency.p99)}, in the last hour"
 
 
-def hour(minutes: Sequence[MinuteSums]) -> Iterator[tuple[str, Sequence[int]]]:
+def hour_rows(minutes: Sequence[OverviewMinute]) -> Iterator[tuple[str, Sequence[int]]]:
     """The runs of each minute of the last hour: a row for each kind of trigger that had any, and for those failed."""
     rows = {kind: [one.done[kind] for one in minutes] for kind in (minutes[0].done if minutes else ())}
     yield from ((kind, values) for kind, values in rows.items() if any(values))

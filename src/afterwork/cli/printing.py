@@ -12,15 +12,15 @@ from sqlalchemy.exc import DBAPIError
 from afterwork.model.external_id import external_id
 from afterwork.store.progress import ReportedProgress
 
-SPARKS = "▁▂▃▄▅▆▇█"
+SPARK_BARS = "▁▂▃▄▅▆▇█"
 
-NOTHING = "·"
+NO_BAR = "·"
 
-LONGEST_CELL = 60
+MAX_CELL_CHARACTERS = 60
 """Characters of a value that a table shows."""
 
 
-def say(text: str, data: object, as_json: bool) -> None:
+def print_result(text: str, data: object, as_json: bool) -> None:
     """Print the text, or the data as JSON."""
     click.echo(json.dumps(data, default=_plain, indent=2) if as_json else text)
 
@@ -37,7 +37,7 @@ def _plain(value: object) -> object:
             return str(value)
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def table_lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """A table in plain text, a line each."""
     cells = [[_short(cell) for cell in row] for row in (head, *rows)]
     widths = [max(len(row[n]) for row in cells) for n in range(len(head))]
@@ -47,29 +47,29 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 def _short(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= LONGEST_CELL else f"{line[: LONGEST_CELL - 1]}…"
+    return line if len(line) <= MAX_CELL_CHARACTERS else f"{line[: MAX_CELL_CHARACTERS - 1]}…"
 
 
-def moment(moment: datetime | None) -> str:
+def utc_text(moment: datetime | None) -> str:
     """A moment in UTC, to the second."""
     return "" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
-def far(run: ReportedProgress) -> str:
+def progress_text(run: ReportedProgress) -> str:
     """How far a run says to be."""
     of = "" if run.total is None else f"/{run.total:,}"
     return "" if run.done is None else f"{run.done:,}{of}"
 
 
-def spark(values: Sequence[int], width: int) -> str:
+def sparkline(values: Sequence[int], width: int) -> str:
     """Numbers as bars, a character each, or for several neighbours where there is no more room than `width`."""
     together = -(-len(values) // width)
     sums = [sum(values[start : start + together]) for start in range(0, len(values), together or 1)]
     most = max(sums, default=0)
-    return "".join(SPARKS[-(-one * len(SPARKS) // most) - 1] if one else NOTHING for one in sums)
+    return "".join(SPARK_BARS[-(-one * len(SPARK_BARS) // most) - 1] if one else NO_BAR for one in sums)
 
 
-def plainly(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """What an error says, without a traceback, a statement or its parameters."""
     return f"The database says: {str(error.orig).strip()}" if isinstance(error, DBAPIError) else str(error)
 

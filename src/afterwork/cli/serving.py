@@ -14,10 +14,10 @@ import click
 from sqlalchemy import URL, Engine
 
 from afterwork.app import Afterwork
-from afterwork.cli.arguments import as_json, engine_at, names, seconds, size, the_app, the_database
-from afterwork.cli.printing import say
-from afterwork.cli.systemd import told_to_systemd
-from afterwork.cli.web import Address, page_at, the_web
+from afterwork.cli.arguments import app_argument, as_json, database_option, duration_in_seconds, engine_at, names, size
+from afterwork.cli.printing import print_result
+from afterwork.cli.systemd import reporting_to_systemd
+from afterwork.cli.web import Address, page_at, web_options
 from afterwork.errors import BadDeclaration
 from afterwork.logs import Layout, log_to_stderr
 from afterwork.store.routing import STARTS, routing_of
@@ -26,11 +26,13 @@ LEVELS = ("debug", "info", "warning", "error")
 
 
 @click.command()
-@the_app
-@the_database()
+@app_argument
+@database_option()
 @click.option("--workers", type=click.IntRange(min=1), help="Runs that go on at the same time.")
-@click.option("--grace", type=seconds, metavar="SECONDS", help="How long a stop waits for runs.")
-@click.option("--lease", type=seconds, metavar="SECONDS", help="How long a silent server keeps what it runs.")
+@click.option("--grace", type=duration_in_seconds, metavar="SECONDS", help="How long a stop waits for runs.")
+@click.option(
+    "--lease", type=duration_in_seconds, metavar="SECONDS", help="How long a silent server keeps what it runs."
+)
 @click.option(
     "--listen/--no-listen",
     default=None,
@@ -43,7 +45,7 @@ LEVELS = ("debug", "info", "warning", "error")
     "--max-jobs", type=click.IntRange(min=1), metavar="N", help="Begin anew, as a fresh program, after N runs."
 )
 @click.option("--max-memory", type=size, metavar="SIZE", help="The same as soon as it uses more memory: 800M, 2G.")
-@the_web
+@web_options
 @click.option(
     "--log",
     "layout",
@@ -74,7 +76,7 @@ def serve(
     with (
         engine_at(url, app.settings.listen) as engine,
         _shown(app, engine, web, read_only, prefix),
-        told_to_systemd(app, engine),
+        reporting_to_systemd(app, engine),
     ):
         unfinished = app.serve(engine)
     if app.is_to_begin_anew:
@@ -97,15 +99,15 @@ def _shown(app: Afterwork, engine: Engine, address: Address | None, read_only: b
 
 
 @click.command()
-@the_app
-@the_database()
+@app_argument
+@database_option()
 @as_json
 def reload(app: Afterwork, url: URL, as_json: bool) -> None:
     """Let the servers on this machine read their files of jobs again, without a restart."""
     with engine_at(url) as engine:
         told = app.control(engine).reload()
     text = f"Told {len(told)} servers: {', '.join(map(str, told))}" if told else "No server runs on this machine."
-    say(text, {"processes": told}, as_json)
+    print_result(text, {"processes": told}, as_json)
 
 
 REPOSITORY = Path(__file__).resolve().parents[3]

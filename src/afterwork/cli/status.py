@@ -4,25 +4,25 @@ import click
 from sqlalchemy import URL, Engine
 
 from afterwork.app import Afterwork
-from afterwork.cli.arguments import as_json, engine_at, the_app, the_database, twin
+from afterwork.cli.arguments import app_argument, as_json, database_option, engine_at, full_command
 from afterwork.cli.overview_text import status_lines, status_view
-from afterwork.cli.printing import say
+from afterwork.cli.printing import print_result
 from afterwork.errors import MissingPackage
 
-EVERY = 2.0
+WATCH_SECONDS = 2.0
 """Seconds between two looks of --watch."""
 
 
 @click.command()
-@the_app
-@the_database()
+@app_argument
+@database_option()
 @click.option(
     "--watch",
     is_flag=False,
-    flag_value=EVERY,
+    flag_value=WATCH_SECONDS,
     type=click.FloatRange(min=0.1),
     metavar="[SECONDS]",
-    help=f"Show it anew each {EVERY:g} seconds, or as often as you say, until Ctrl-C.",
+    help=f"Show it anew each {WATCH_SECONDS:g} seconds, or as often as you say, until Ctrl-C.",
 )
 @as_json
 def status(app: Afterwork, url: URL, watch: float | None, as_json: bool) -> None:
@@ -34,7 +34,7 @@ def status(app: Afterwork, url: URL, watch: float | None, as_json: bool) -> None
             _watch(app, engine, watch)
             return
         found = app.insight(engine).overview()
-    say("\n".join(status_lines(found, twin)), status_view(found), as_json)
+    print_result("\n".join(status_lines(found, full_command)), status_view(found), as_json)
 
 
 def _watch(app: Afterwork, engine: Engine, seconds: float) -> None:
@@ -42,4 +42,4 @@ def _watch(app: Afterwork, engine: Engine, seconds: float) -> None:
         from afterwork.cli import live
     except ModuleNotFoundError as error:
         raise MissingPackage("status --watch", error.name, "cli") from None
-    live.watch(app.insight(engine).overview, app.clock, twin, seconds)
+    live.watch(app.insight(engine).overview, app.clock, full_command, seconds)

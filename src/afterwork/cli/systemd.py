@@ -14,7 +14,7 @@ ADDRESS, WATCHDOG, WATCHED = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
 
 
 @contextmanager
-def told_to_systemd(app: Afterwork, engine: Engine, environment: Mapping[str, str] = os.environ) -> Iterator[None]:
+def reporting_to_systemd(app: Afterwork, engine: Engine, environment: Mapping[str, str] = os.environ) -> Iterator[None]:
     """While the block lasts, say when the server is ready and how it fares; and that it lives, if that is wanted."""
     address = environment.get(ADDRESS)
     if not address:

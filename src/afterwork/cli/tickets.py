@@ -8,8 +8,8 @@ import click
 from sqlalchemy import URL
 
 from afterwork.app import Afterwork
-from afterwork.cli.arguments import as_json, engine_at, the_app, the_database
-from afterwork.cli.printing import far, moment, say, table
+from afterwork.cli.arguments import app_argument, as_json, database_option, engine_at
+from afterwork.cli.printing import print_result, progress_text, table_lines, utc_text
 from afterwork.insight import TicketDetail, TicketFilter, TicketPage, TicketView
 from afterwork.store.tickets.filter import QUALIFIERS, STATES
 
@@ -25,7 +25,7 @@ FILTERS = (
 )
 
 
-def the_filter(command: Callable[..., Any]) -> Callable[..., Any]:
+def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say which tickets are meant; the command takes them as `wanted`."""
 
     @functools.wraps(command)
@@ -37,9 +37,9 @@ def the_filter(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command()
-@the_app
-@the_database()
-@the_filter
+@app_argument
+@database_option()
+@filter_options
 @click.option("--most", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
 @click.option("--after", metavar="KEY", help="Those that come behind this one, which was the last of the page before.")
 @as_json
@@ -47,14 +47,14 @@ def tickets(app: Afterwork, url: URL, wanted: TicketFilter, most: int, after: st
     """Show tickets: pending ones in the order in which they run, others newest first."""
     with engine_at(url) as engine:
         found = app.insight(engine).tickets(wanted, most, after)
-    say("\n".join(page_lines(found)), found.tickets, as_json)
+    print_result("\n".join(page_lines(found)), found.tickets, as_json)
 
 
 def page_lines(page: TicketPage) -> Iterator[str]:
     """A page of tickets, for people."""
     head = ("key", "state", "work", "root", "lane", "tried", "done or due (UTC)", "error or how far")
     if page.tickets:
-        yield from table(head, [_cells(ticket) for ticket in page.tickets])
+        yield from table_lines(head, [_cells(ticket) for ticket in page.tickets])
     elif page.looked_at is None:
         yield "There are no such tickets."
     looked = "" if page.looked_at is None else f"{page.looked_at:,} tickets were looked at. "
@@ -63,21 +63,25 @@ def page_lines(page: TicketPage) -> Iterator[str]:
 
 
 def _cells(ticket: TicketView) -> tuple[str, ...]:
-    when = moment(ticket.done or ticket.execute_earliest)
-    work, root, said = ticket.work or "", ticket.root_id or "", "" if ticket.said is None else far(ticket.said)
+    when = utc_text(ticket.done or ticket.execute_earliest)
+    work, root, said = (
+        ticket.work or "",
+        ticket.root_id or "",
+        "" if ticket.said is None else progress_text(ticket.said),
+    )
     return (ticket.key, ticket.state, work, root, ticket.lane, str(ticket.attempts), when, ticket.error or said)
 
 
 @click.command()
-@the_app
+@app_argument
 @click.argument("key")
-@the_database()
+@database_option()
 @as_json
 def ticket(app: Afterwork, key: str, url: URL, as_json: bool) -> None:
     """Show the ticket KEY: what it asks for, what has become of it so far, and why it waits."""
     with engine_at(url) as engine:
         found = app.insight(engine).ticket(key)
-    say("\n".join(ticket_lines(found)), found, as_json)
+    print_result("\n".join(ticket_lines(found)), found, as_json)
 
 
 def ticket_lines(found: TicketDetail) -> Iterator[str]:
@@ -89,8 +93,8 @@ def ticket_lines(found: TicketDetail) -> Iterator[str]:
         yield f"{one.root_id} is not there (any more)."
     yield from found.waits
     for step in found.timeline:
-        yield f"  {moment(step.at)} UTC  {step.what}" + (f", {step.note}" if step.note else "")
+        yield f"  {utc_text(step.at)} UTC  {step.what}" + (f", {step.note}" if step.note else "")
     yield from filter(None, [one.error])
     for run in found.attempts:
-        yield f"attempt {run.attempt}: {run.outcome}, {moment(run.ended)} UTC, run {run.run}"
+        yield f"attempt {run.attempt}: {run.outcome}, {utc_text(run.ended)} UTC, run {run.run}"
         yield from filter(None, [run.trace])

@@ -57,7 +57,7 @@ def page_at(app: Afterwork, engine: Engine, address: Address, read_only: bool) -
     return web(app, engine, token=token, read_token=read_token, read_only=read_only)
 
 
-def the_web(command: Callable[..., Any]) -> Callable[..., Any]:
+def web_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options --web, --web-prefix and --web-read-only."""
     help_ = f"Serve the web page there, such as 127.0.0.1:{DEFAULT_PORT}. Any but a loopback address needs {TOKEN}."
     wanted = click.option("--web", type=address_of, metavar="HOST:PORT", help=help_)

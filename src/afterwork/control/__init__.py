@@ -1,6 +1,6 @@
 """Everything that can be done to an installation by hand, for the command line and whoever else offers it."""
 
-from afterwork.control.service import MOST, Control
-from afterwork.control.tickets import Acts, LeftAlone, Selected, told
+from afterwork.control.service import MAX_TICKETS, Control
+from afterwork.control.tickets import ActResult, LeftAlone, Selected, result_lines
 
-__all__ = ["MOST", "Acts", "Control", "LeftAlone", "Selected", "told"]
+__all__ = ["MAX_TICKETS", "ActResult", "Control", "LeftAlone", "Selected", "result_lines"]

@@ -10,7 +10,16 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from afterwork.clock import Clock
-from afterwork.control.tickets import CANCEL, RETRY, RUN_NOW, Acts, Selected, TicketAct, TicketActs, in_words
+from afterwork.control.tickets import (
+    CANCEL,
+    RETRY,
+    RUN_NOW,
+    ActResult,
+    Selected,
+    TicketAct,
+    TicketActRunner,
+    result_for_log,
+)
 from afterwork.derived.queue.requested_run import have_run
 from afterwork.errors import BadRequest, NotThere, shown
 from afterwork.events import Acted, Events
@@ -27,11 +36,11 @@ from afterwork.store.timers import Cancellation
 BY_PROGRAM = "the application"
 """Who acts, where nobody is named."""
 
-MOST = 10_000
+MAX_TICKETS = 10_000
 """Tickets that one act changes at most."""
 
 
-MOST_SERVERS = 2**31 - 1
+MAX_SERVER_ID = 2**31 - 1
 """The highest number that a server can have."""
 
 
@@ -66,7 +75,7 @@ class Control:
         Raises `NotThere` if there is none of this number.
         """
         with self._acting() as connection:
-            found = 0 < server <= MOST_SERVERS and server_abilities.drain(connection, server)
+            found = 0 < server <= MAX_SERVER_ID and server_abilities.drain(connection, server)
             connection.commit()
             if not found:
                 known = ", ".join(map(str, connection.execute(select(tables.server.c.id)).scalars())) or "none"
@@ -82,26 +91,26 @@ class Control:
         for left in acts.named:
             raise BadRequest(f"Ticket {left.key} can't be retried: {left.why}.")
 
-    def retry_tickets(self, selected: Selected, who: str = BY_PROGRAM, most: int = MOST) -> Acts:
+    def retry_tickets(self, selected: Selected, who: str = BY_PROGRAM, limit: int = MAX_TICKETS) -> ActResult:
         """The same for several tickets, or for all that match; those that have failed, if the filter names no state.
         Those that run just now are left alone."""
-        return self._act(RETRY, selected, who, most)
+        return self._act(RETRY, selected, who, limit)
 
-    def run_tickets_now(self, selected: Selected, who: str = BY_PROGRAM, most: int = MOST) -> Acts:
+    def run_tickets_now(self, selected: Selected, who: str = BY_PROGRAM, limit: int = MAX_TICKETS) -> ActResult:
         """Let tickets run as soon as possible that wait for a moment. Others are left alone."""
-        return self._act(RUN_NOW, selected, who, most)
+        return self._act(RUN_NOW, selected, who, limit)
 
-    def cancel_tickets(self, selected: Selected, who: str = BY_PROGRAM, most: int = MOST) -> Acts:
+    def cancel_tickets(self, selected: Selected, who: str = BY_PROGRAM, limit: int = MAX_TICKETS) -> ActResult:
         """End tickets that have not begun, with an Error that says so. Runs outside of a transaction are asked to stop:
         nothing of them is saved then. Others are left alone."""
-        return self._act(CANCEL, selected, who, most)
+        return self._act(CANCEL, selected, who, limit)
 
-    def _act(self, act: TicketAct, selected: Selected, who: str, most: int) -> Acts:
+    def _act(self, act: TicketAct, selected: Selected, who: str, limit: int) -> ActResult:
         tickets = tickets_of(self._model.contract, self._database.dialect)
-        acts = TicketActs(self._database, tickets, self._clock.now(), who)
+        acts = TicketActRunner(self._database, tickets, self._clock.now(), who)
         with self._connection() as connection:
-            done = acts.act(connection, act, selected, most)
-        self._events.emit(Acted(who, act.done, in_words(selected, done)))
+            done = acts.run(connection, act, selected, limit)
+        self._events.emit(Acted(who, act.done, result_for_log(selected, done)))
         return done
 
     def retry_once(self, name: str, who: str = BY_PROGRAM) -> None:
@@ -163,9 +172,9 @@ class Control:
     def run_now(self, timer: str, who: str = BY_PROGRAM) -> int:
         """Let a timer have a round now. Returns how many objects it hits. Raises `BadRequest` if there is none."""
         with self._acting_on(timer) as connection:
-            hits = self._rounds.now(connection, timer)
-        self._events.emit(Acted(who, "ran", f"timer {timer}: {hits:,} hits"))
-        return hits
+            matches = self._rounds.now(connection, timer)
+        self._events.emit(Acted(who, "ran", f"timer {timer}: {matches:,} matches"))
+        return matches
 
     def dry_run(self, timer: str) -> Sequence[str | None]:
         """The objects that a round of a timer would hit now, in order. Changes nothing; [None] stands for the one run
@@ -178,7 +187,7 @@ class Control:
         external or call `aw.progress`. Raises `BadRequest` if there is no such timer."""
         with self._acting_on(timer) as connection:
             found = self._rounds.cancel(connection, timer)
-        on = f"what was left of timer {timer}: {found.ended:,} hits, {found.asked_to_stop:,} asked to stop"
+        on = f"what was left of timer {timer}: {found.ended:,} matches, {found.asked_to_stop:,} asked to stop"
         self._events.emit(Acted(who, "cancelled", on))
         return found
 

@@ -20,16 +20,16 @@ from afterwork.store.tickets.filter import State, TicketFilter, Wanted, state_of
 from afterwork.store.tickets.statements import Tickets
 from afterwork.store.tickets.walk import TicketWalk
 
-AT_ONCE = 500
+BATCH_SIZE = 500
 """Tickets that one transaction changes at most."""
 
-NAMED = 20
+MAX_NAMED = 20
 """Tickets that were left alone and are named one by one."""
 
 Selected = Sequence[str] | TicketFilter
 """The tickets that an act is about: by their keys, or all that meet a filter."""
 
-LOCKED = "it is just being run, or somebody else has it"
+WHY_LOCKED = "it is just being run, or somebody else has it"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class LeftAlone:
 
 
 @dataclass(frozen=True)
-class Acts:
+class ActResult:
     """What came of an act on tickets: how many were changed, how many runs that go on were asked to stop, how many
     tickets were left alone, of which the first are named. With `has_more`, others match beyond those of this act."""
 
@@ -51,12 +51,12 @@ class Acts:
     named: Sequence[LeftAlone] = ()
     has_more: bool = False
 
-    def __add__(self, other: "Acts") -> "Acts":
-        return Acts(
+    def __add__(self, other: "ActResult") -> "ActResult":
+        return ActResult(
             self.changed + other.changed,
             self.asked_to_stop + other.asked_to_stop,
             self.left_alone + other.left_alone,
-            (*self.named, *other.named)[:NAMED],
+            (*self.named, *other.named)[:MAX_NAMED],
             self.has_more or other.has_more,
         )
 
@@ -67,29 +67,29 @@ class TicketAct:
     states `asks`. `by_itself` is the state of those that are meant where all that match are, and no state is named."""
 
     done: str
-    is_for: Set[State]
-    by_itself: Wanted
-    change: Callable[[Connection, Tickets, Sequence[Any], str, datetime], None]
-    asks: Set[State] = frozenset()
+    changes: Set[State]
+    default_state: Wanted
+    apply: Callable[[Connection, Tickets, Sequence[Any], str, datetime], None]
+    stops: Set[State] = frozenset()
 
 
 def _retry(connection: Connection, tickets: Tickets, keys: Sequence[Any], who: str, now: datetime) -> None:
-    acts.begin_anew(connection, tickets, keys)
+    acts.retry(connection, tickets, keys)
 
 
 def _run_now(connection: Connection, tickets: Tickets, keys: Sequence[Any], who: str, now: datetime) -> None:
-    acts.make_due(connection, tickets, keys)
+    acts.run_now(connection, tickets, keys)
 
 
 def _cancel(connection: Connection, tickets: Tickets, keys: Sequence[Any], who: str, now: datetime) -> None:
-    acts.end(connection, tickets, keys, str(CancelledByHand(who)), now)
+    acts.cancel(connection, tickets, keys, str(CancelledByHand(who)), now)
 
 
 RETRY = TicketAct("retried", {"failed", "expired", "done", "scheduled", "waiting"}, "failed", _retry)
 RUN_NOW = TicketAct("made due", {"scheduled"}, "scheduled", _run_now)
-CANCEL = TicketAct("cancelled", {"waiting", "scheduled"}, "pending", _cancel, asks={"running"})
+CANCEL = TicketAct("cancelled", {"waiting", "scheduled"}, "pending", _cancel, stops={"running"})
 
-AS_IT_IS: Mapping[State, str] = {
+WHY_LEFT_ALONE: Mapping[State, str] = {
     "waiting": "it is due already",
     "scheduled": "it waits for a moment",
     "running": "it runs just now",
@@ -101,7 +101,7 @@ AS_IT_IS: Mapping[State, str] = {
 
 
 @dataclass(frozen=True)
-class TicketActs:
+class TicketActRunner:
     """Acts on the tickets of one database, as of one moment."""
 
     database: Database
@@ -113,53 +113,53 @@ class TicketActs:
     def __post_init__(self) -> None:
         object.__setattr__(self, "walk", TicketWalk(self.tickets, self.now))
 
-    def act(self, connection: Connection, act: TicketAct, selected: Selected, most: int) -> Acts:
+    def run(self, connection: Connection, act: TicketAct, selected: Selected, limit: int) -> ActResult:
         """Do it, some tickets at a time, to `most` of them at most. Raises `BadRequest` for what can't be a key."""
-        total = Acts()
-        for keys in self._chunks(connection, act, selected):
-            left = most - total.changed - total.asked_to_stop
+        total = ActResult()
+        for keys in self._batches(connection, act, selected):
+            left = limit - total.changed - total.asked_to_stop
             if left <= 0:
                 return replace(total, has_more=True)
             with self.database.transaction(connection):
-                total += self._act(connection, act, keys[:left])
+                total += self._run_batch(connection, act, keys[:left])
                 self.database.wake_all(connection)
             total = replace(total, has_more=len(keys) > left)
         return total
 
-    def _chunks(self, connection: Connection, act: TicketAct, selected: Selected) -> Iterator[Sequence[Any]]:
+    def _batches(self, connection: Connection, act: TicketAct, selected: Selected) -> Iterator[Sequence[Any]]:
         if isinstance(selected, TicketFilter):
-            wanted = selected.of_state(selected.state or act.by_itself)
-            for rows in self.walk.all(connection, wanted, AT_ONCE):
+            wanted = selected.of_state(selected.state or act.default_state)
+            for rows in self.walk.all(connection, wanted, BATCH_SIZE):
                 connection.commit()  # what was read is no part of what follows
                 if rows:
                     yield [row.key for row in rows]
             return
         keys = list(dict.fromkeys(self.walk.key(text) for text in selected))
-        for first in range(0, len(keys), AT_ONCE):
-            yield keys[first : first + AT_ONCE]
+        for first in range(0, len(keys), BATCH_SIZE):
+            yield keys[first : first + BATCH_SIZE]
 
-    def _act(self, connection: Connection, act: TicketAct, keys: Sequence[Any]) -> Acts:
+    def _run_batch(self, connection: Connection, act: TicketAct, keys: Sequence[Any]) -> ActResult:
         rows = {row.key: row for row in acts.lock(connection, self.tickets, keys)}
         states = {key: self._state(row) for key, row in rows.items()}
-        changed = [key for key, state in states.items() if state in act.is_for]
-        asked = [key for key, state in states.items() if state in act.asks]
-        others = [(key, state) for key, state in states.items() if state not in act.is_for | act.asks]
+        changed = [key for key, state in states.items() if state in act.changes]
+        asked = [key for key, state in states.items() if state in act.stops]
+        others = [(key, state) for key, state in states.items() if state not in act.changes | act.stops]
         if changed:
-            act.change(connection, self.tickets, changed, self.who, self.now)
+            act.apply(connection, self.tickets, changed, self.who, self.now)
         acts.ask_to_stop(connection, asked, self.now)
-        left = [LeftAlone(key_text(key), AS_IT_IS[state]) for key, state in others]
+        left = [LeftAlone(key_text(key), WHY_LEFT_ALONE[state]) for key, state in others]
         left += self._unlocked(connection, [key for key in keys if key not in rows])
-        return Acts(len(changed), len(asked), len(left), left[:NAMED])
+        return ActResult(len(changed), len(asked), len(left), left[:MAX_NAMED])
 
     def _unlocked(self, connection: Connection, keys: Sequence[Any]) -> list[LeftAlone]:
-        there = acts.there(connection, self.tickets, keys) if keys else set()
-        return [LeftAlone(key_text(key), LOCKED if key in there else "there is no such ticket") for key in keys]
+        there = acts.existing(connection, self.tickets, keys) if keys else set()
+        return [LeftAlone(key_text(key), WHY_LOCKED if key in there else "there is no such ticket") for key in keys]
 
     def _state(self, row: Row[Any]) -> State:
         return state_of(row.done, row.error, aware(row.earliest), row.has_begun, self.now)
 
 
-def told(acts: Acts, done: str) -> Iterator[str]:
+def result_lines(acts: ActResult, done: str) -> Iterator[str]:
     """What came of an act, a line each; `done` says what was done to the tickets: retried, cancelled."""
     asked = f", {acts.asked_to_stop:,} that run were asked to stop" if acts.asked_to_stop else ""
     left = f", {acts.left_alone:,} left alone" if acts.left_alone else ""
@@ -172,7 +172,7 @@ def told(acts: Acts, done: str) -> Iterator[str]:
         yield "More of them match. Do it again for the next ones."
 
 
-def in_words(selected: Selected, acts: Acts) -> str:
+def result_for_log(selected: Selected, acts: ActResult) -> str:
     """What an act was about, and what came of it, for the log."""
     match selected:
         case TicketFilter():
@@ -181,7 +181,7 @@ def in_words(selected: Selected, acts: Acts) -> str:
         case [key]:
             which = f"ticket {key}"
         case _:
-            more = f" and {len(selected) - NAMED:,} others" if len(selected) > NAMED else ""
-            which = f"tickets {', '.join(selected[:NAMED])}{more}"
+            more = f" and {len(selected) - MAX_NAMED:,} others" if len(selected) > MAX_NAMED else ""
+            which = f"tickets {', '.join(selected[:MAX_NAMED])}{more}"
     asked = f", {acts.asked_to_stop:,} asked to stop" if acts.asked_to_stop else ""
     return f"{which}: {acts.changed:,} changed{asked}, {acts.left_alone:,} left alone"

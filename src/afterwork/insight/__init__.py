@@ -1,14 +1,14 @@
 """Everything that can be read of an installation, for the command line and whoever else shows it."""
 
 from afterwork.derived.explain.explainer import CacheLine
-from afterwork.insight.caches import CacheSummary, Filling
+from afterwork.insight.caches import BackfillProgress, CacheSummary
 from afterwork.insight.check import CheckLimits, Finding
-from afterwork.insight.gauges import Gauges, LaneGauge, Transaction
-from afterwork.insight.history import Latency, Minute, Total
-from afterwork.insight.lanes import AtWork, LaneView
+from afterwork.insight.gauges import Gauges, LaneGauge, OpenTransaction
+from afterwork.insight.history import Latency, RunMinute, RunTotal
+from afterwork.insight.lanes import Activity, LaneView
 from afterwork.insight.machines import MachineView, StateView
 from afterwork.insight.once import OnceView
-from afterwork.insight.overview import Attention, MinuteSums, Overview
+from afterwork.insight.overview import Attention, Overview, OverviewMinute
 from afterwork.insight.page import ListPage
 from afterwork.insight.running import RunningView
 from afterwork.insight.servers import ServerView
@@ -23,13 +23,13 @@ from afterwork.store.history import RunRecord
 from afterwork.store.tickets.filter import State, TicketFilter
 
 __all__ = [
-    "AtWork",
+    "Activity",
     "Attention",
+    "BackfillProgress",
     "CacheLine",
     "CacheSummary",
     "CheckLimits",
     "Count",
-    "Filling",
     "Finding",
     "Gauges",
     "Insight",
@@ -38,11 +38,13 @@ __all__ = [
     "Latency",
     "ListPage",
     "MachineView",
-    "Minute",
-    "MinuteSums",
     "OnceView",
+    "OpenTransaction",
     "Overview",
+    "OverviewMinute",
+    "RunMinute",
     "RunRecord",
+    "RunTotal",
     "RunningView",
     "ServerView",
     "State",
@@ -56,6 +58,4 @@ __all__ = [
     "TimelineStep",
     "TimerDetail",
     "TimerView",
-    "Total",
-    "Transaction",
 ]

@@ -11,7 +11,7 @@ from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import definition as definitions
 from afterwork.derived.tables import due as dues
 from afterwork.errors import BadRequest, shown
-from afterwork.insight.page import WINDOW, ListPage, page
+from afterwork.insight.page import MAX_ROWS_READ, ListPage, page
 from afterwork.model.utc_datetime import UtcDateTime
 
 Value = TypeVar("Value")
@@ -39,7 +39,7 @@ def caches_of(connection: Connection, name: str, state: State | None, after: str
 
 def _by_root(definition: int, state: State | None, after: str | None) -> Select[Any]:
     c = caches.c
-    some = select(c.id).where(c.definition == definition).order_by(c.root).limit(WINDOW + 1)
+    some = select(c.id).where(c.definition == definition).order_by(c.root).limit(MAX_ROWS_READ + 1)
     if state == "failed":
         some = some.where(c.error.is_not(None))
     return _joined(some if after is None else some.where(c.root > after)).order_by(c.root)
@@ -49,14 +49,14 @@ def _running(definition: int, after: str | None) -> Select[Any]:
     d = dues.c
     some = select(d.cache.label("id")).where(d.definition == definition, d.claim.is_not(None)).order_by(d.cache)
     some = some if after is None else some.where(d.cache > _read(int, after))
-    return _joined(some.limit(WINDOW + 1)).order_by(d.cache)
+    return _joined(some.limit(MAX_ROWS_READ + 1)).order_by(d.cache)
 
 
 def _by_moment(definition: int, after: str | None) -> Select[Any]:
     """What is due, in that order; what is filled and what is not are beside each other in the index."""
     parts = [_due(definition, fill, after).subquery() for fill in (False, True)]
     both = select(parts[0]).union_all(select(parts[1])).subquery()
-    first = select(both.c.id).order_by(both.c.due, both.c.id).limit(WINDOW + 1)
+    first = select(both.c.id).order_by(both.c.due, both.c.id).limit(MAX_ROWS_READ + 1)
     return _joined(first).order_by(dues.c.due, dues.c.cache)
 
 
@@ -67,7 +67,7 @@ def _due(definition: int, fill: bool, after: str | None) -> Select[Any]:
         moment, _, number = after.partition(BETWEEN)
         place = literal(_read(datetime.fromisoformat, moment), UtcDateTime()), literal(_read(int, number))
         some = some.where(tuple_(d.due, d.cache) > tuple_(*place))
-    return some.order_by(d.due, d.cache).limit(WINDOW + 1)
+    return some.order_by(d.due, d.cache).limit(MAX_ROWS_READ + 1)
 
 
 def _joined(some: Select[Any]) -> Select[Any]:

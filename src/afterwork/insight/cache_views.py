@@ -6,17 +6,17 @@ from afterwork.derived.compute.assembly import matcher_of
 from afterwork.derived.explain.explainer import CacheLine, Explainer, Explanation, Reader, State
 from afterwork.insight import cache_list, caches
 from afterwork.insight.caches import CacheSummary
-from afterwork.insight.dependencies import Dependencies, Finder
+from afterwork.insight.dependencies import Dependencies, DependencyFinder
 from afterwork.insight.member_names import MemberNames
 from afterwork.insight.page import ListPage
-from afterwork.insight.reading import InsightReader
+from afterwork.insight.reading import InsightBase
 from afterwork.model.external_id import class_of
 
-MOST_IMPACT = 200
+MAX_IMPACT = 200
 """Caches that are followed from a member."""
 
 
-class OfCaches(InsightReader):
+class CacheInsight(InsightBase):
     """How caches stand, what they have read, and who reads them."""
 
     def caches(self) -> Sequence[CacheSummary]:
@@ -49,7 +49,7 @@ class OfCaches(InsightReader):
             explainer = Explainer(matcher_of(self._database, self._model, connection))
             cache = self._model.derivation_in(class_of(root_id, self._model.classes).class_, name)
             definition = explainer.matcher.registry.of(cache)
-            return Finder(explainer, MemberNames(self._model)).around(connection, definition, root_id)
+            return DependencyFinder(explainer, MemberNames(self._model)).around(connection, definition, root_id)
 
     def impact(self, root_id: str, member: str) -> Sequence[Reader]:
         """The caches that become stale if a member of an object changes, and those that may follow: `MOST_IMPACT` of
@@ -57,4 +57,4 @@ class OfCaches(InsightReader):
         with self._reading_object(root_id) as (session, obj):
             connection = session.connection()
             explainer = Explainer(matcher_of(self._database, self._model, connection))
-            return explainer.impact(connection, obj, member, MOST_IMPACT)
+            return explainer.impact(connection, obj, member, MAX_IMPACT)

@@ -20,14 +20,14 @@ from afterwork.store import history
 from afterwork.store.bounded_count import BOUND, Count, counted
 from afterwork.store.history import Sums
 
-SAMPLE = 300
+SAMPLE_SIZE = 300
 """Caches of each kind, stale or not, whose causes are looked at."""
 
-Kind = Literal["value", "view model", "machine"]
+DerivationKind = Literal["value", "view model", "machine"]
 
 
 @dataclass(frozen=True)
-class Filling:
+class BackfillProgress:
     """How far the filling of a cache has come: objects `done` of the `total` that there were when it began."""
 
     done: int
@@ -50,7 +50,7 @@ class Filling:
 
 
 @dataclass(frozen=True)
-class Often:
+class CauseCount:
     """A cause, and how often it was met among those that were looked at."""
 
     what: str
@@ -64,7 +64,7 @@ class CacheSummary:
     and `mean` is how many seconds they took. `causes` is what made some of them stale, most frequent first."""
 
     name: str
-    kind: Kind | None
+    kind: DerivationKind | None
     known: bool
     fresh: Count
     stale: Count
@@ -72,8 +72,8 @@ class CacheSummary:
     failed: Count
     runs: int
     mean: float | None
-    causes: Sequence[Often]
-    filling: Filling
+    causes: Sequence[CauseCount]
+    backfill: BackfillProgress
 
 
 def summaries(connection: Connection, model: ModelInfo, now: datetime) -> list[CacheSummary]:
@@ -104,7 +104,7 @@ def runs_of_all_time(connection: Connection) -> Mapping[str, Sums]:
     return found
 
 
-def stale_ones(now: datetime) -> ColumnElement[bool]:
+def is_stale(now: datetime) -> ColumnElement[bool]:
     """Of what is due, what is stale, and not just to become so at some moment."""
     return or_(dues.c.since.is_not(None), dues.c.due <= now)
 
@@ -145,17 +145,17 @@ def _summary(connection: Connection, naming: MemberNames, row: Row[Any], past: S
         runs,
         past.seconds / runs if runs else None,
         _causes(naming, [*_last_causes(connection, row.id), *_due_causes(connection, row.id)]),
-        Filling(row.done, row.total, row.began, row.filled),
+        BackfillProgress(row.done, row.total, row.began, row.filled),
     )
 
 
 def _unknown(cache: Derivation) -> CacheSummary:
     none = Count(0)
-    filling = Filling(0, None, None, False)
+    filling = BackfillProgress(0, None, None, False)
     return CacheSummary(cache.name, _kind(cache), True, none, none, none, none, 0, None, (), filling)
 
 
-def _kind(cache: Derivation | None) -> Kind | None:
+def _kind(cache: Derivation | None) -> DerivationKind | None:
     match cache:
         case MemberDerivation():
             return "value"
@@ -170,20 +170,22 @@ def _kind(cache: Derivation | None) -> Kind | None:
 def _last_causes(connection: Connection, definition: int) -> Sequence[str | None]:
     """What made some run the last time. In the order of their texts, old and new objects are mixed."""
     c = caches.c
-    some = select(c.cause).where(c.definition == definition).order_by(c.root).limit(SAMPLE)
+    some = select(c.cause).where(c.definition == definition).order_by(c.root).limit(SAMPLE_SIZE)
     return connection.execute(some).scalars().all()
 
 
 def _due_causes(connection: Connection, definition: int) -> Sequence[str | None]:
     d = dues.c
-    some = select(d.cause).where(d.definition == definition, d.claim.is_(None), ~d.fill).order_by(d.due).limit(SAMPLE)
+    some = (
+        select(d.cause).where(d.definition == definition, d.claim.is_(None), ~d.fill).order_by(d.due).limit(SAMPLE_SIZE)
+    )
     return connection.execute(some).scalars().all()
 
 
-def _causes(naming: MemberNames, texts: Sequence[str | None]) -> list[Often]:
+def _causes(naming: MemberNames, texts: Sequence[str | None]) -> list[CauseCount]:
     found: Counter[str] = Counter()
     for text, times in Counter(texts).items():
         cause = read_cause(text)
         if cause is not None:
             found.update(dict.fromkeys(naming.causes(cause), times))
-    return [Often(what, times) for what, times in found.most_common()]
+    return [CauseCount(what, times) for what, times in found.most_common()]

@@ -16,13 +16,13 @@ from afterwork.insight.member_names import MemberNames
 from afterwork.model.external_id import ExternalId
 from afterwork.store.bounded_count import Count
 
-MOST_READS = 10_000
+MAX_READS = 10_000
 """Reads of one run that are looked at."""
 
-MOST_READERS = 500
+MAX_READERS = 500
 """Caches that are looked at on each level above."""
 
-MOST_SHOWN = 50
+MAX_SHOWN = 50
 """Members of a group that are listed when it is opened."""
 
 
@@ -45,7 +45,7 @@ class DependencyGroup:
 
     name: str
     count: Count
-    some: Sequence[Dependency]
+    listed: Sequence[Dependency]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Dependencies:
 
 
 @dataclass(frozen=True)
-class Finder:
+class DependencyFinder:
     """Finds the neighbours of caches."""
 
     explainer: Explainer
@@ -73,8 +73,8 @@ class Finder:
         """All around a cache. Raises `BadRequest` if the object has none."""
         state = self.explainer.explain(connection, definition, root).state
         reads = self._reads(connection, definition, root)
-        first = self.explainer.readers_of(connection, definition, [root], MOST_READERS + 1)
-        above, onward = self._above(connection, first[:MOST_READERS], {(definition.name, root)})
+        first = self.explainer.readers_of(connection, definition, [root], MAX_READERS + 1)
+        above, onward = self._above(connection, first[:MAX_READERS], {(definition.name, root)})
         return Dependencies(
             definition.name,
             root,
@@ -90,7 +90,7 @@ class Finder:
         tokens = self.explainer.matcher.manifest_store.read_keys(connection, [number]).get(number, ())
         found: dict[str, dict[str, Dependency]] = defaultdict(dict)
         nameless: dict[str, int] = defaultdict(int)
-        for token in tokens[:MOST_READS]:
+        for token in tokens[:MAX_READS]:
             shape = self.explainer.matcher.patterns.pattern(pattern_number(token))
             group, one = self._read(shape, row_number(token))
             if one is None:
@@ -98,10 +98,10 @@ class Finder:
             else:
                 before = found[group].get(one.label)
                 found[group][one.label] = one if before is None else _both(before, one)
-        more = len(tokens) > MOST_READS
+        more = len(tokens) > MAX_READS
         return [
             DependencyGroup(
-                name, Count(len(found[name]) + nameless[name], more), list(found[name].values())[:MOST_SHOWN]
+                name, Count(len(found[name]) + nameless[name], more), list(found[name].values())[:MAX_SHOWN]
             )
             for name in sorted(found.keys() | nameless.keys())
         ]
@@ -135,7 +135,7 @@ class Finder:
         onward: dict[tuple[str, str], None] = {}
         by_name = {one.name: one for one in self.explainer.matcher.registry}
         for name, roots in _by_name(first).items():
-            for one in self.explainer.readers_of(connection, by_name[name], roots, MOST_READERS + 1):
+            for one in self.explainer.readers_of(connection, by_name[name], roots, MAX_READERS + 1):
                 if (one.name, one.root_id) not in known:
                     found[one.name, one.root_id] = one
                     onward[name, one.name] = None
@@ -145,8 +145,8 @@ class Finder:
         found = [
             DependencyGroup(
                 name,
-                Count(min(len(roots), MOST_READERS), len(readers) > MOST_READERS),
-                [Dependency(root, root, (), name) for root in roots[:MOST_SHOWN]],
+                Count(min(len(roots), MAX_READERS), len(readers) > MAX_READERS),
+                [Dependency(root, root, (), name) for root in roots[:MAX_SHOWN]],
             )
             for name, roots in sorted(_by_name(readers).items())
         ]
@@ -155,12 +155,12 @@ class Finder:
     def _with_states(self, connection: Connection, groups: Sequence[DependencyGroup]) -> list[DependencyGroup]:
         """The same, with the states of the caches that are behind them."""
         wanted: dict[str, list[str]] = defaultdict(list)
-        for one in (one for group in groups for one in group.some):
+        for one in (one for group in groups for one in group.listed):
             if one.cache is not None and one.root_id is not None:
                 wanted[one.cache].append(one.root_id)
         states = self._states(connection, wanted)
         return [
-            replace(group, some=[replace(one, state=states.get((one.cache, one.root_id))) for one in group.some])
+            replace(group, listed=[replace(one, state=states.get((one.cache, one.root_id))) for one in group.listed])
             for group in groups
         ]
 

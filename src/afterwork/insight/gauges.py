@@ -26,13 +26,13 @@ from afterwork.store.tickets.filter import TicketFilter
 from afterwork.store.tickets.statements import DueGroup, tickets_of
 from afterwork.store.tickets.walk import TicketWalk
 
-MOST = 100_000
+MAX_COUNTED = 100_000
 """So many are counted of each, and not more."""
 
-MOST_GROUPS = 200
+MAX_GROUPS = 200
 """Lanes, by priority, that are looked at."""
 
-LATE_AFTER = 5.0
+LATE_AFTER_SECONDS = 5.0
 """Seconds after its due time, from when on a timer that has not fired is late."""
 
 
@@ -47,7 +47,7 @@ class LaneGauge:
 
 
 @dataclass(frozen=True)
-class Transaction:
+class OpenTransaction:
     """The transaction that has been open for longest, and so holds back what others can clear away: the process of
     PostgreSQL that it is in, and its seconds."""
 
@@ -68,7 +68,7 @@ class Gauges:
     stale_for: float
     journal: int
     journal_for: float
-    longest: Transaction | None
+    longest: OpenTransaction | None
     late: Mapping[str, float]
     servers: int
 
@@ -93,7 +93,7 @@ def gauges(database: Database, model: ModelInfo, connection: Connection, now: da
 def _lanes(database: Database, model: ModelInfo, connection: Connection, now: datetime) -> Sequence[LaneGauge]:
     tickets = tickets_of(model.contract, database.dialect)
     found: dict[str, LaneGauge] = {}
-    for group in tickets.groups(connection)[:MOST_GROUPS]:
+    for group in tickets.groups(connection)[:MAX_GROUPS]:
         one = _lane(tickets.columns, connection, group, tickets.moment(now), now)
         other = found.get(one.lane, LaneGauge(one.lane, 0, 0.0, 0))
         found[one.lane] = LaneGauge(
@@ -119,7 +119,7 @@ def _lane(c: TicketColumns, connection: Connection, group: DueGroup, bound: date
 
 def _counted(rows: Select[Any]) -> Executable:
     """How many rows there are, up to `MOST`, and the first moment in them."""
-    some = rows.limit(MOST).subquery()
+    some = rows.limit(MAX_COUNTED).subquery()
     return select(func.count(), func.min(some.c.moment).label("first"))
 
 
@@ -145,7 +145,7 @@ def _late(connection: Connection, now: datetime) -> dict[str, float]:
     c = tables.timer.c
     rows = connection.execute(select(c.name, readable(c.due, connection.dialect.name)).where(~c.paused, c.due <= now))
     late = {name: _since(due, now) for name, due in rows}
-    return {name: seconds for name, seconds in late.items() if seconds >= LATE_AFTER}
+    return {name: seconds for name, seconds in late.items() if seconds >= LATE_AFTER_SECONDS}
 
 
 _LONGEST = text(
@@ -155,11 +155,11 @@ _LONGEST = text(
 )
 
 
-def _longest(connection: Connection) -> Transaction | None:
+def _longest(connection: Connection) -> OpenTransaction | None:
     if connection.dialect.name != "postgresql":
         return None
     row = connection.execute(_LONGEST).one_or_none()
-    return None if row is None else Transaction(row[0], max(0.0, float(row[1])))
+    return None if row is None else OpenTransaction(row[0], max(0.0, float(row[1])))
 
 
 def _since(first: datetime | None, now: datetime) -> float:

@@ -12,13 +12,13 @@ from afterwork.store.history import Histogram, Sums
 
 
 @dataclass(frozen=True)
-class Minute:
+class RunMinute:
     """What the runs of one work that one kind of trigger started came to in one minute (UTC): how many were done,
     failed, and were put off; the seconds that they took, and that they waited from when they were due."""
 
     minute: datetime
     work: str
-    trigger: SourceKind
+    source: SourceKind
     done: int
     failed: int
     put_off: int
@@ -37,32 +37,32 @@ class Latency:
 
 
 @dataclass(frozen=True)
-class Total:
+class RunTotal:
     """What the runs of one work by one kind of trigger have come to since the beginning. Never goes down."""
 
     work: str
-    trigger: SourceKind
+    source: SourceKind
     sums: Sums
 
 
 @dataclass(frozen=True)
-class Past:
+class RunHistory:
     """What has run since a moment: the minutes in which something ended, oldest first, and how long it took."""
 
-    minutes: Sequence[Minute]
+    minutes: Sequence[RunMinute]
     latency: Latency
 
 
-def past(connection: Connection, since: datetime, work: str | None) -> Past:
+def past(connection: Connection, since: datetime, work: str | None) -> RunHistory:
     """What has run since a moment, of one work or of all."""
     rows = history.since_minute(connection, since, work)
     minutes = [
-        Minute(minute, *key, one.done, one.failed, one.put_off, one.seconds, one.wait) for minute, key, one in rows
+        RunMinute(minute, *key, one.done, one.failed, one.put_off, one.seconds, one.wait) for minute, key, one in rows
     ]
     took = sum((one.latency for _, _, one in rows), Histogram())
-    return Past(minutes, Latency(took.count, took.quantile(0.5), took.quantile(0.99)))
+    return RunHistory(minutes, Latency(took.count, took.quantile(0.5), took.quantile(0.99)))
 
 
-def totals(connection: Connection) -> list[Total]:
+def totals(connection: Connection) -> list[RunTotal]:
     """What there has been since the beginning."""
-    return [Total(*key, sums) for key, sums in history.of_all_time(connection).items()]
+    return [RunTotal(*key, sums) for key, sums in history.of_all_time(connection).items()]

@@ -30,7 +30,7 @@ class LaneView:
     paused: bool
     waiting: Count
     scheduled: Count
-    hits: Count
+    matches: Count
     oldest: datetime | None
     running: Sequence[RunningView]
     held_by: Holder | None
@@ -53,7 +53,7 @@ class LaneView:
 
 
 @dataclass(frozen=True)
-class AtWork:
+class Activity:
     """What goes on just now: lanes by name, servers by number, and runs outside of a transaction, oldest first; and
     what has ended its process, connection or worker."""
 
@@ -64,13 +64,13 @@ class AtWork:
 
 
 @dataclass(frozen=True)
-class LaneViews:
+class LaneReader:
     """Reads lanes, of tickets and of hits."""
 
     database: Database
     model: ModelInfo
     tickets: TicketWalk
-    hits: TicketWalk
+    matches: TicketWalk
 
     def views(self, connection: Connection, running: Sequence[RunningView]) -> list[LaneView]:
         """All lanes that something is in, or that the model or somebody has named, by name."""
@@ -78,7 +78,7 @@ class LaneViews:
         paused = {row.name: row.paused for row in connection.execute(rows)}
         held = self.database.lane_holders(connection)
         rules = lane_limits.rules(connection)
-        waiting = {lane for walk in (self.tickets, self.hits) for lane in walk.lanes(connection)}
+        waiting = {lane for walk in (self.tickets, self.matches) for lane in walk.lanes(connection)}
         declared = {work.lane for work in self.model.works.values()} | {one.lane for one in self.model.timers.values()}
         names = sorted({*paused, *waiting, *declared, *rules})
         found = [self._view(connection, name, paused.get(name, False), held, running) for name in names]
@@ -97,14 +97,14 @@ class LaneViews:
         running: Iterable[RunningView],
     ) -> LaneView:
         due, later = TicketFilter("waiting", lane=name), TicketFilter("scheduled", lane=name)
-        firsts = [row for walk in (self.tickets, self.hits) for row in walk.firsts(connection, due)]
+        firsts = [row for walk in (self.tickets, self.matches) for row in walk.firsts(connection, due)]
         since = [moment for row in firsts if (moment := aware(row.earliest or row.created)) is not None]
         return LaneView(
             name,
             paused,
             self.tickets.count(connection, due),
             self.tickets.count(connection, later),
-            self.hits.count(connection, due),
+            self.matches.count(connection, due),
             min(since, default=None),
             [run for run in running if run.lane == name],
             held.get(name),

@@ -10,14 +10,14 @@ from sqlalchemy import Connection, select
 from afterwork.boundary import CONTAINED
 from afterwork.derived.explain.transitions import PossibleTransition
 from afterwork.errors import BadRequest, shown
-from afterwork.insight.page import PAGE, ListPage
+from afterwork.insight.page import PAGE_SIZE, ListPage
 from afterwork.model.machine.chart import Play
 from afterwork.model.machine.declare import Machine
 from afterwork.store import tables
 
 
 @dataclass(frozen=True)
-class MoveView:
+class TransitionView:
     """A move: from one state to another, by an event or, without one, because a guard came true; and the work that ran
     then, None for the application's own code. `at` is in UTC."""
 
@@ -29,7 +29,7 @@ class MoveView:
 
 
 @dataclass(frozen=True)
-class Possible:
+class PossibleEvent:
     """An event that the object's state has: whether it is possible now, None if a guard raised `error`."""
 
     event: str
@@ -47,11 +47,13 @@ class ObjectInMachine:
     state: str | None
     has_history: bool
     steps: Sequence[PossibleTransition]
-    events: Sequence[Possible]
-    moves: ListPage[MoveView]
+    events: Sequence[PossibleEvent]
+    transitions: ListPage[TransitionView]
 
 
-def moves_of(connection: Connection, machine: Machine, root_id: str, after: str | None) -> ListPage[MoveView]:
+def transitions_of(
+    connection: Connection, machine: Machine, root_id: str, after: str | None
+) -> ListPage[TransitionView]:
     """A page of the moves of an object, newest first; `after` is the `next` of the page before."""
     t = tables.transition.c
     some = select(tables.transition).where(t.root_id == root_id, t.machine == machine.name).order_by(t.id.desc())
@@ -59,12 +61,12 @@ def moves_of(connection: Connection, machine: Machine, root_id: str, after: str 
         if not after.isdecimal():
             raise BadRequest(f"No page of this list begins after {shown(after)}. Begin with the first one.")
         some = some.where(t.id < int(after))
-    rows = connection.execute(some.limit(PAGE + 1)).all()
-    views = [MoveView(row.source, row.target, row.event, row.mover, row.at) for row in rows[:PAGE]]
-    return ListPage(views, str(rows[PAGE - 1].id) if len(rows) > PAGE else None)
+    rows = connection.execute(some.limit(PAGE_SIZE + 1)).all()
+    views = [TransitionView(row.source, row.target, row.event, row.mover, row.at) for row in rows[:PAGE_SIZE]]
+    return ListPage(views, str(rows[PAGE_SIZE - 1].id) if len(rows) > PAGE_SIZE else None)
 
 
-def events_of(machine: Machine, obj: Any) -> Iterator[Possible]:
+def events_of(machine: Machine, obj: Any) -> Iterator[PossibleEvent]:
     """The events that lead out of the state that an object is in, each with whether it is possible now. Asks guards."""
     stored = machine.stored(obj)
     active = [] if stored is None else machine.states.active(stored)
@@ -74,6 +76,6 @@ def events_of(machine: Machine, obj: Any) -> Iterator[Possible]:
             with CONTAINED:
                 can = Play(machine, obj).can(name)
         except Exception as error:  # of the application's own guard
-            yield Possible(name, None, f"{type(error).__name__}: {error}")
+            yield PossibleEvent(name, None, f"{type(error).__name__}: {error}")
         else:
-            yield Possible(name, can, None)
+            yield PossibleEvent(name, can, None)

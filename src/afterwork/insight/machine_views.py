@@ -10,15 +10,15 @@ from afterwork.derived.explain.explainer import Explainer
 from afterwork.derived.explain.transitions import PossibleTransition, PossibleTransitions
 from afterwork.errors import NotThere, shown
 from afterwork.insight import machines
-from afterwork.insight.machine_history import ObjectInMachine, events_of, moves_of
+from afterwork.insight.machine_history import ObjectInMachine, events_of, transitions_of
 from afterwork.insight.machines import MachineView
-from afterwork.insight.object_states import StateCounts
+from afterwork.insight.object_states import ObjectInState
 from afterwork.insight.page import ListPage
-from afterwork.insight.reading import InsightReader
+from afterwork.insight.reading import InsightBase
 from afterwork.model.machine.declare import Machine, declared_machines
 
 
-class OfMachines(InsightReader):
+class MachineInsight(InsightBase):
     """Where objects stand, how they came there, and what would move them."""
 
     def machines(self) -> Sequence[MachineView]:
@@ -36,7 +36,7 @@ class OfMachines(InsightReader):
         machine. Needs no database."""
         return machines.machine_named(self._model, name)[1].chart
 
-    def objects_in(self, machine: str, state: str | None, after: str | None = None) -> ListPage[StateCounts]:
+    def objects_in(self, machine: str, state: str | None, after: str | None = None) -> ListPage[ObjectInState]:
         """A page of the objects that stand in a state, as it is shown in `machines`: those first that have been there
         for longest, where that can be told. Raises `BadRequest` if there is no such machine or state."""
         with self._reading() as connection:
@@ -46,7 +46,7 @@ class OfMachines(InsightReader):
                 known |= {str(one): one for one in objects.counts() if one is not None}
             if state not in known:
                 raise NotThere(f"{machine} has no state {shown(state)}. It has: {', '.join(filter(None, known))}.")
-            return objects.standing_in(known[state], after)
+            return objects.page_in(known[state], after)
 
     def object_in_machine(self, root_id: str, machine: str, after: str | None = None) -> ObjectInMachine:
         """An object and its machine, named `flow`. Asks its guards, and changes nothing. Raises `BadRequest` if there
@@ -59,7 +59,7 @@ class OfMachines(InsightReader):
                 matcher = matcher_of(self._database, self._model, session.connection())
                 recorder = recorder_of(matcher, session, self._clock)
                 steps = PossibleTransitions(recorder, Explainer(matcher).words).of(found, obj)
-            moves = moves_of(session.connection(), found, root_id, after)
+            moves = transitions_of(session.connection(), found, root_id, after)
             state = None if stored is None else str(stored)
             return ObjectInMachine(
                 found.name, root_id, state, found.has_history, steps, list(events_of(found, obj)), moves

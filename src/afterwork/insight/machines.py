@@ -101,7 +101,7 @@ def rivals(model: ModelInfo) -> Iterator[tuple[str, str, list[str]]]:
 
 
 @dataclass(frozen=True)
-class MetRivals:
+class RivalsMet:
     """Two transitions without an event that were possible at once: the machine by name, which was taken, and the first
     object that met it, and when."""
 
@@ -111,7 +111,7 @@ class MetRivals:
     at: datetime
 
 
-def met_rivals(connection: Connection, model: ModelInfo) -> Iterator[MetRivals]:
+def met_rivals(connection: Connection, model: ModelInfo) -> Iterator[RivalsMet]:
     """The rivals that objects have met, as far as the model still has them."""
     r = tables.rival.c
     for name, mapper, machine in machines_in(model):
@@ -119,7 +119,7 @@ def met_rivals(connection: Connection, model: ModelInfo) -> Iterator[MetRivals]:
         declared = {(one.source.id, in_words(one)) for one in machine.eventless}
         for row in connection.execute(select(tables.rival).where(r.machine.in_(named)).order_by(r.at)):
             if {(row.source, row.taken), (row.source, row.rival)} <= declared:
-                yield MetRivals(name, Rival(row.machine, row.source, row.taken, row.rival), row.root_id, row.at)
+                yield RivalsMet(name, Rival(row.machine, row.source, row.taken, row.rival), row.root_id, row.at)
 
 
 def _view(name: str, objects: ObjectsByState) -> MachineView:

@@ -10,19 +10,19 @@ from typing import Any
 from sqlalchemy import Column, Connection, Row, Select, func, select, tuple_
 from sqlalchemy.orm import Mapper
 
-from afterwork.insight.page import PAGE, WINDOW, ListPage, page
+from afterwork.insight.page import MAX_ROWS_READ, PAGE_SIZE, ListPage, page
 from afterwork.model.external_id import ExternalId, parse
 from afterwork.model.machine.declare import Machine
 from afterwork.store import tables
 from afterwork.store.bounded_count import BOUND, Count, counted
 from afterwork.store.database import Database
 
-MOST_STATES = 200
+MAX_STATES = 200
 """Different values of a column that are counted."""
 
 
 @dataclass(frozen=True)
-class StateCounts:
+class ObjectInState:
     """One object in a state; since when it is there, as far as a history tells."""
 
     root_id: str
@@ -71,34 +71,37 @@ class ObjectsByState:
         rows = select(self.column, func.count()).select_from(self.mapper).group_by(self.column)
         return {row[0]: row[1] for row in self.connection.execute(rows)}
 
-    def oldest(self, stored: Any) -> StateCounts | None:
+    def oldest(self, stored: Any) -> ObjectInState | None:
         """The object that has been in a state for longest, where a history is kept, and where the objects in that state
         are no more than can be looked at."""
         found = self._by_age(stored)
         return found[0] if found and found[0].since is not None else None
 
-    def standing_in(self, stored: Any, after: str | None) -> ListPage[StateCounts]:
+    def page_in(self, stored: Any, after: str | None) -> ListPage[ObjectInState]:
         """A page of the objects in a state: those first that have been there for longest, where that can be told; else
         by their keys. `after` is the last one of the page before."""
         aged = self._by_age(stored)
         if aged is None:
             rows = self.connection.execute(self._from(after)).all()
             return page(
-                rows, lambda row: bool(row.state == stored), self._root, lambda row: StateCounts(self._root(row), None)
+                rows,
+                lambda row: bool(row.state == stored),
+                self._root,
+                self._undated,
             )
         names = [one.root_id for one in aged]
         begin = names.index(after) + 1 if after in names else 0
-        some = aged[begin : begin + PAGE]
-        return ListPage(some, some[-1].root_id if len(aged) > begin + PAGE else None)
+        some = aged[begin : begin + PAGE_SIZE]
+        return ListPage(some, some[-1].root_id if len(aged) > begin + PAGE_SIZE else None)
 
-    def _by_age(self, stored: Any) -> Sequence[StateCounts] | None:
+    def _by_age(self, stored: Any) -> Sequence[ObjectInState] | None:
         """The objects in a state, those first that have been there for longest; None if they are too many."""
         if not self.is_indexed or stored is None:
             return None
-        rows = self.connection.execute(self._all_in(stored).limit(WINDOW + 1)).all()
-        if len(rows) > WINDOW:
+        rows = self.connection.execute(self._all_in(stored).limit(MAX_ROWS_READ + 1)).all()
+        if len(rows) > MAX_ROWS_READ:
             return None
-        found = [StateCounts(self._root(row), None) for row in sorted(rows, key=self._key)]
+        found = [ObjectInState(self._root(row), None) for row in sorted(rows, key=self._key)]
         since = self._since([one.root_id for one in found], stored) if self.machine.has_history else {}
         found = [replace(one, since=since.get(one.root_id)) for one in found]
         return sorted(found, key=lambda one: (one.since is None, one.since))
@@ -120,7 +123,7 @@ class ObjectsByState:
     def _from(self, after: str | None) -> Select[Any]:
         """The next rows by key, whatever state they are in."""
         keys = self.mapper.primary_key
-        rows = self._rows().order_by(*keys).limit(WINDOW + 1)
+        rows = self._rows().order_by(*keys).limit(MAX_ROWS_READ + 1)
         if after is None:
             return rows
         classes = {one.class_.__name__: one for one in self.mapper.self_and_descendants}
@@ -133,6 +136,9 @@ class ObjectsByState:
             mapper = mapper.polymorphic_map.get(row.kind, mapper)
         return str(ExternalId(mapper, self._key(row)))
 
+    def _undated(self, row: Row[Any]) -> ObjectInState:
+        return ObjectInState(self._root(row), None)
+
     def _key(self, row: Row[Any]) -> tuple[Any, ...]:
         return tuple(row)[: len(self.mapper.primary_key)]
 
@@ -144,7 +150,7 @@ class ObjectsByState:
             found.append(None)
         step = select(func.min(column)).select_from(table)
         last = self.connection.execute(step).scalar()
-        while last is not None and len(found) < MOST_STATES:
+        while last is not None and len(found) < MAX_STATES:
             found.append(last)
             last = self.connection.execute(step.where(column > last)).scalar()
         return found

@@ -9,7 +9,7 @@ from typing import get_args
 from urllib.parse import quote
 
 from afterwork.events import SourceKind
-from afterwork.insight.history import Latency, Minute
+from afterwork.insight.history import Latency, RunMinute
 from afterwork.insight.once import OnceView
 from afterwork.insight.status import Status
 from afterwork.insight.timers import TimerView
@@ -17,10 +17,10 @@ from afterwork.store.bounded_count import NONE
 
 HOUR = timedelta(hours=1)
 
-LONG = timedelta(minutes=1)
+OVERDUE_AFTER = timedelta(minutes=1)
 """What should be done at once, and waits for longer, is told."""
 
-MOST_NAMED = 3
+MAX_NAMED = 3
 """Works that have failed which are named one by one."""
 
 
@@ -39,7 +39,7 @@ class Attention:
 
 
 @dataclass(frozen=True)
-class MinuteSums:
+class OverviewMinute:
     """What ended in one minute (UTC), by kind of trigger; failed runs are counted apart, in `failed`."""
 
     minute: datetime
@@ -55,27 +55,27 @@ class Overview:
     status: Status
     latency: Latency
     failed: int
-    minutes: Sequence[MinuteSums]
+    minutes: Sequence[OverviewMinute]
     attention: Sequence[Attention]
 
 
-def last_hour(minutes: Sequence[Minute], now: datetime) -> Sequence[MinuteSums]:
+def last_hour(minutes: Sequence[RunMinute], now: datetime) -> Sequence[OverviewMinute]:
     """The sums of each minute of the last hour, those in which nothing ended included."""
     first = now.replace(second=0, microsecond=0) - HOUR + timedelta(minutes=1)
     done: dict[datetime, Counter[SourceKind]] = {}
     failed: Counter[datetime] = Counter()
     for one in minutes:
-        done.setdefault(one.minute, Counter())[one.trigger] += one.done
+        done.setdefault(one.minute, Counter())[one.source] += one.done
         failed[one.minute] += one.failed
     kinds: tuple[SourceKind, ...] = get_args(SourceKind)
     return [
-        MinuteSums(at, {kind: done.get(at, Counter())[kind] for kind in kinds}, failed[at])
+        OverviewMinute(at, {kind: done.get(at, Counter())[kind] for kind in kinds}, failed[at])
         for at in (first + timedelta(minutes=n) for n in range(60))
     ]
 
 
 def attention(
-    status: Status, minutes: Sequence[Minute], timers: Sequence[TimerView], once: Sequence[OnceView], now: datetime
+    status: Status, minutes: Sequence[RunMinute], timers: Sequence[TimerView], once: Sequence[OnceView], now: datetime
 ) -> Iterator[Attention]:
     """What needs attention, the most urgent first."""
     yield from _of_servers(status)
@@ -83,7 +83,7 @@ def attention(
     yield from _of_timers(timers, now)
     yield from _of_failures(minutes)
     yield from _of_lanes(status)
-    if status.stale_for is not None and status.stale_for > LONG:
+    if status.stale_for is not None and status.stale_for > OVERDUE_AFTER:
         what = f"{status.stale} caches are stale, the first for {_minutes(status.stale_for)}"
         yield Attention("caches", what, "See which, and whether a server calculates them.", "/caches", "caches")
 
@@ -93,7 +93,7 @@ def _of_servers(status: Status) -> Iterator[Attention]:
         yield Attention(
             "servers", "No server is there", "Start one. What is saved meanwhile waits.", "/lanes", "serve", True
         )
-    elif status.oldest is not None and status.oldest > LONG and not status.paused:
+    elif status.oldest is not None and status.oldest > OVERDUE_AFTER and not status.paused:
         what = f"The oldest ticket has waited for {_minutes(status.oldest)}"
         yield Attention("tickets", what, "See what runs in its lane, and for how long.", "/lanes", "status")
 
@@ -113,23 +113,23 @@ def _of_timers(timers: Sequence[TimerView], now: datetime) -> Iterator[Attention
             advice = f"Resume it when it may fire again: {one.schedule}."
             twin = f"resume {shlex.quote(one.name)}"
             yield Attention(about, f"The timer {one.name} is paused", advice, "/timers", twin)
-        elif one.known and one.due is not None and now - one.due > LONG:
+        elif one.known and one.due is not None and now - one.due > OVERDUE_AFTER:
             advice = "A server fires it as soon as it can. See whether one does."
             what = f"The timer {one.name} is late by {_minutes(now - one.due)}"
             yield Attention(about, what, advice, "/timers", "timers")
 
 
-def _of_failures(minutes: Sequence[Minute]) -> Iterator[Attention]:
+def _of_failures(minutes: Sequence[RunMinute]) -> Iterator[Attention]:
     failed: Counter[str] = Counter()
     for one in minutes:
         failed[one.work] += one.failed
     told = [(work, count) for work, count in failed.most_common() if count]
-    for work, count in told[:MOST_NAMED]:
+    for work, count in told[:MAX_NAMED]:
         what = f"{work} has failed {'once' if count == 1 else f'{count:,} times'} within an hour"
         path, twin = f"/tickets?state=failed&work={quote(work)}", f"tickets --state failed --work {shlex.quote(work)}"
         yield Attention(f"work {work}", what, "See why. What is put right can be tried again.", path, twin)
-    if len(told) > MOST_NAMED:
-        more = len(told) - MOST_NAMED
+    if len(told) > MAX_NAMED:
+        more = len(told) - MAX_NAMED
         what = f"{more:,} more {'work has' if more == 1 else 'works have'} failed within an hour"
         yield Attention("works", what, "See which, and why.", "/tickets?state=failed", "tickets --state failed")
 

@@ -7,10 +7,10 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 Row = TypeVar("Row")
 
-PAGE = 50
+PAGE_SIZE = 50
 """Items on a page."""
 
-WINDOW = 1_000
+MAX_ROWS_READ = 1_000
 """Rows that are looked through at most to fill a page. Where few of many are looked for, pages may be short."""
 
 
@@ -30,9 +30,13 @@ def page(
     """The first page of some rows, of which `WINDOW` + 1 were asked for. `place` is where the list goes on after
     one."""
     found: list[Item] = []
-    for row in rows[:WINDOW]:
+    for row in rows[:MAX_ROWS_READ]:
         if wanted(row):
             found.append(item(row))
-        if len(found) == PAGE:
+        if len(found) == PAGE_SIZE:
             return ListPage(found, None if row is rows[-1] else place(row))
-    return ListPage(found, place(rows[WINDOW - 1]), WINDOW) if len(rows) > WINDOW else ListPage(found, None)
+    return (
+        ListPage(found, place(rows[MAX_ROWS_READ - 1]), MAX_ROWS_READ)
+        if len(rows) > MAX_ROWS_READ
+        else ListPage(found, None)
+    )

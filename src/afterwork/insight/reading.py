@@ -14,7 +14,7 @@ from afterwork.store import schema
 from afterwork.store.database import Database
 
 
-class InsightReader:
+class InsightBase:
     """Reads one database. What needs Afterwork's own tables raises `NotInstalled` or `WrongSchema` where they are not
     as they must be."""
 

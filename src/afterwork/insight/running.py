@@ -15,7 +15,7 @@ from afterwork.store.progress import ReportedProgress
 
 Kind = Literal["ticket", "timer", "once"]
 
-MOST = 1000
+MAX_RUNS = 1000
 """Runs that are shown at most; there are no more than servers have workers."""
 
 
@@ -39,7 +39,7 @@ class RunningView:
 
 def running(connection: Connection, contract: Contract) -> list[RunningView]:
     """All runs that go on outside of a transaction, those first that began first."""
-    leases = connection.execute(select(tables.lease).order_by(tables.lease.c.taken).limit(MOST)).all()
+    leases = connection.execute(select(tables.lease).order_by(tables.lease.c.taken).limit(MAX_RUNS)).all()
     keys = [lease.ticket for lease in leases]
     said = progress.of_tickets(connection, keys) if keys else {}
     asked = {**_asked(connection, contract, keys), **_asked(connection, MATCHES, keys)}

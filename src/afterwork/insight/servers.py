@@ -15,7 +15,7 @@ from afterwork.store import tables
 from afterwork.store.database import Database, ServerRow
 from afterwork.store.routing import Routing
 
-Mark = Literal["alive", "silent", "gone"]
+Presence = Literal["alive", "silent", "gone"]
 """Whether a server is there: it shows life; it is there, but has not shown life for long, as a stopped process has not;
 or it is gone without having stopped, and another server will find that out."""
 
@@ -31,7 +31,7 @@ class ServerView:
     process: int
     started: datetime
     seen: datetime
-    mark: Mark
+    presence: Presence
     running: Sequence[RunningView]
     serves: Routing
     knows: Sequence[str]
@@ -56,7 +56,7 @@ def views(
 
 def living(database: Database, connection: Connection, now: datetime) -> Sequence[str]:
     """The servers that are there, in words."""
-    return [str(one) for one in views(database, connection, (), now) if one.mark != "gone"]
+    return [str(one) for one in views(database, connection, (), now) if one.presence != "gone"]
 
 
 def _view(
@@ -68,6 +68,6 @@ def _view(
     return ServerView(row.id, row.host, row.process, row.started, row.seen, mark, running, serves, knows, row.draining)
 
 
-def _mark(database: Database, quiet: timedelta) -> Mark:
+def _mark(database: Database, quiet: timedelta) -> Presence:
     """How a server that is there looks which was last seen so long ago."""
     return "alive" if quiet < database.settings.safety_poll + database.settings.lease else "silent"

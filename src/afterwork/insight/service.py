@@ -9,22 +9,22 @@ from afterwork.insight import check as checks
 from afterwork.insight import history, once, timers
 from afterwork.insight import model as model_views
 from afterwork.insight import status as statuses
-from afterwork.insight.cache_views import OfCaches
-from afterwork.insight.check import STANDARD, CheckLimits, Finding, Scene
+from afterwork.insight.cache_views import CacheInsight
+from afterwork.insight.check import DEFAULT_LIMITS, CheckContext, CheckLimits, Finding
 from afterwork.insight.gauges import Gauges, gauges
-from afterwork.insight.history import Latency, Minute, Past, Total
-from afterwork.insight.machine_views import OfMachines
+from afterwork.insight.history import Latency, RunHistory, RunMinute, RunTotal
+from afterwork.insight.machine_views import MachineInsight
 from afterwork.insight.model import ModelView
 from afterwork.insight.once import OnceView
 from afterwork.insight.overview import HOUR, Overview, attention, last_hour
 from afterwork.insight.status import Status
-from afterwork.insight.ticket_views import OfTickets
+from afterwork.insight.ticket_views import TicketInsight
 from afterwork.insight.timers import TimerDetail, TimerView
 from afterwork.store.history import RunOutcome, RunRecord, records
 from afterwork.store.tickets.walk import TicketWalk
 
 
-class Insight(OfTickets, OfCaches, OfMachines):
+class Insight(TicketInsight, CacheInsight, MachineInsight):
     """Reads one database. Changes nothing. What needs Afterwork's own tables raises `NotInstalled` or `WrongSchema`
     where they are not as they must be."""
 
@@ -59,7 +59,7 @@ class Insight(OfTickets, OfCaches, OfMachines):
         with self._reading() as connection:
             return once.views(connection, self._model)
 
-    def throughput(self, since: datetime, work: str | None = None) -> Sequence[Minute]:
+    def throughput(self, since: datetime, work: str | None = None) -> Sequence[RunMinute]:
         """What ended in each minute since a moment, oldest first, by work and kind of trigger; of one work or of all.
         Servers write it every few seconds."""
         return self.past(since, work).minutes
@@ -68,12 +68,12 @@ class Insight(OfTickets, OfCaches, OfMachines):
         """How long it took from due to done since a moment, of one work or of all."""
         return self.past(since, work).latency
 
-    def past(self, since: datetime, work: str | None = None) -> Past:
+    def past(self, since: datetime, work: str | None = None) -> RunHistory:
         """Both of these, in one look."""
         with self._reading() as connection:
             return history.past(connection, since, work)
 
-    def totals(self) -> Sequence[Total]:
+    def totals(self) -> Sequence[RunTotal]:
         """What the runs of each work have come to since the beginning. These never go down."""
         with self._reading() as connection:
             return history.totals(connection)
@@ -83,11 +83,11 @@ class Insight(OfTickets, OfCaches, OfMachines):
         with self._reading() as connection:
             return gauges(self._database, self._model, connection, self._clock.now())
 
-    def failures(self, since: datetime, most: int = 20, work: str | None = None) -> Sequence[RunRecord]:
+    def failures(self, since: datetime, limit: int = 20, work: str | None = None) -> Sequence[RunRecord]:
         """The newest runs that failed since a moment, of one work or of all."""
         wanted = {"outcome": "failed"} | ({} if work is None else {"work": work})
         with self._reading() as connection:
-            return records(connection, wanted, since, None, most)
+            return records(connection, wanted, since, None, limit)
 
     def runs(
         self,
@@ -96,7 +96,7 @@ class Insight(OfTickets, OfCaches, OfMachines):
         ticket: str | None = None,
         root: str | None = None,
         outcome: RunOutcome | None = None,
-        most: int = 20,
+        limit: int = 20,
         before: int | None = None,
     ) -> Sequence[RunRecord]:
         """The newest runs that failed, were put off, or were slow. `before` is the `id` of the last one of the page
@@ -104,7 +104,7 @@ class Insight(OfTickets, OfCaches, OfMachines):
         asked = {"work": work, "ticket": ticket, "root_id": root, "outcome": outcome}
         wanted = {name: value for name, value in asked.items() if value is not None}
         with self._reading() as connection:
-            return records(connection, wanted, None, before, most)
+            return records(connection, wanted, None, before, limit)
 
     def overview(self) -> Overview:
         """Whether all is well, at one glance."""
@@ -116,8 +116,10 @@ class Insight(OfTickets, OfCaches, OfMachines):
         failed = sum(one.failed for one in past.minutes)
         return Overview(status, past.latency, failed, last_hour(past.minutes, now), needs)
 
-    def check(self, limits: CheckLimits = STANDARD) -> Sequence[Finding]:
+    def check(self, limits: CheckLimits = DEFAULT_LIMITS) -> Sequence[Finding]:
         """Whether this installation is right, and what to do where it is not. `limits` say from where on something is
         told."""
         with self._database.engine.connect() as connection:
-            return list(checks.findings(Scene(self._database, self._model, connection, self._clock.now(), limits)))
+            return list(
+                checks.findings(CheckContext(self._database, self._model, connection, self._clock.now(), limits))
+            )

@@ -17,10 +17,10 @@ from afterwork.store import history
 from afterwork.store.history import RunRecord
 from afterwork.store.tickets.index_ranges import IndexPosition
 
-ATTEMPTS = 50
+MAX_ATTEMPTS = 50
 """Attempts of a ticket that are shown at most."""
 
-Happening = Literal[
+StepKind = Literal[
     "created", "due", "put off", "failed", "expired", "slow", "running", "cancelled", "done", "expires", "receipt goes"
 ]
 
@@ -29,7 +29,7 @@ Happening = Literal[
 class TimelineStep:
     """Something that has happened to a ticket, or that is to come. `note` says more, in words."""
 
-    what: Happening
+    what: StepKind
     at: datetime
     note: str = ""
 
@@ -52,7 +52,7 @@ class TicketDetail:
 
 
 @dataclass(frozen=True)
-class Looking:
+class TicketReader:
     """Looks at single tickets."""
 
     model: ModelInfo
@@ -66,7 +66,7 @@ class Looking:
             raise NotThere(f"There is no ticket {shown(key)}. Perhaps its receipt has gone.")
         (ticket,) = views(connection, walk, rows)
         work = self._work(ticket)
-        records = history.records(connection, {"ticket": ticket.key}, None, None, ATTEMPTS)
+        records = history.records(connection, {"ticket": ticket.key}, None, None, MAX_ATTEMPTS)
         waits = list(self.waiting.reasons(connection, ticket, IndexPosition.of(rows[0])))
         return TicketDetail(
             ticket,
@@ -121,9 +121,9 @@ class Looking:
             yield TimelineStep(_END.get(ticket.state, "done"), ticket.done, tried)
 
 
-_END: dict[str, Happening] = {"failed": "failed", "expired": "expired"}
+_END: dict[str, StepKind] = {"failed": "failed", "expired": "expired"}
 
-_HAPPENING: dict[history.RunOutcome, Happening] = {"put off": "put off", "failed": "failed", "done": "slow"}
+_HAPPENING: dict[history.RunOutcome, StepKind] = {"put off": "put off", "failed": "failed", "done": "slow"}
 
 
 def call_of(ticket: TicketView, work: Work | None) -> str:

@@ -46,10 +46,10 @@ class TicketPage:
     looked_at: int | None
 
 
-def page(connection: Connection, walk: TicketWalk, wanted: TicketFilter, after: str | None, most: int) -> TicketPage:
+def page(connection: Connection, walk: TicketWalk, wanted: TicketFilter, after: str | None, limit: int) -> TicketPage:
     """A page of tickets. Raises `BadRequest` if the ticket behind which it begins is gone."""
     place = None if after is None else walk.place(connection, after)
-    found = walk.page(connection, wanted, place, most)
+    found = walk.page(connection, wanted, place, limit)
     last = None if found.last is None else key_text(found.last.key)
     return TicketPage(list(views(connection, walk, found.rows)), last, found.looked_at)
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from afterwork.errors import NotThere, shown
 from afterwork.insight import history
-from afterwork.insight.history import Minute
+from afterwork.insight.history import RunMinute
 from afterwork.model.expression import expression_of
 from afterwork.model.inspection import ModelInfo
 from afterwork.model.lenient_types import readable_columns
@@ -19,10 +19,10 @@ from afterwork.store import progress, tables
 from afterwork.store.bounded_count import BOUND, NONE, Count
 from afterwork.store.progress import ReportedProgress
 
-UPCOMING = 5
+MAX_UPCOMING = 5
 """Due times to come that are shown."""
 
-PAST = timedelta(days=1)
+PAST_PERIOD = timedelta(days=1)
 """For how long what a timer's runs came to is shown."""
 
 
@@ -41,7 +41,7 @@ class TimerView:
     last_due: datetime | None
     fired: datetime | None
     took: float | None
-    hits: int
+    matches: int
     failed: int
     left: Count
     error: str | None
@@ -61,7 +61,7 @@ class TimerDetail:
     criteria: str | None
     max_answers: int | None
     misfire: str
-    past: Sequence[Minute]
+    past: Sequence[RunMinute]
 
 
 def detail(connection: Connection, model: ModelInfo, name: str, now: datetime) -> TimerDetail:
@@ -71,10 +71,10 @@ def detail(connection: Connection, model: ModelInfo, name: str, now: datetime) -
         known = ", ".join(sorted(model.timers)) or "none"
         raise NotThere(f"There is no timer {shown(name)}. The model has: {known}.")
     timed = model.timers.get(name)
-    past = [one for one in history.past(connection, now - PAST, name).minutes if one.trigger == "timer"]
+    past = [one for one in history.past(connection, now - PAST_PERIOD, name).minutes if one.source == "timer"]
     if timed is None:
         return TimerDetail(found, [], None, None, None, "", past)
-    upcoming = list(itertools.islice(_upcoming(timed.when, found.due), UPCOMING))
+    upcoming = list(itertools.islice(_upcoming(timed.when, found.due), MAX_UPCOMING))
     overdue = None if found.due is None or found.paused else max(timedelta(0), now - found.due)
     criteria = None if timed.root is None else _text(timed.when.criteria)
     return TimerDetail(found, upcoming, overdue or None, criteria, timed.when.max_answers, timed.when.misfire, past)

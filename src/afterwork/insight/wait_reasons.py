@@ -48,8 +48,8 @@ class WaitReasons:
         if ticket.said is not None and ticket.said.stopping:
             yield "It was asked to stop: nothing of it will be saved."
         for server in self.servers:
-            if server.mark != "alive" and any(run.ticket == ticket.key for run in server.running):
-                yield f"Server {server} is {server.mark}. If it is gone, another one takes over."
+            if server.presence != "alive" and any(run.ticket == ticket.key for run in server.running):
+                yield f"Server {server} is {server.presence}. If it is gone, another one takes over."
 
     def _in_lane(self, ticket: TicketView) -> Iterator[str]:
         lane = next((one for one in self.lanes if one.name == ticket.lane), None)
@@ -73,7 +73,7 @@ class WaitReasons:
             yield f"{ahead} tickets of its lane {ticket.lane} come before it."
 
     def _nobody(self, ticket: TicketView) -> Iterator[str]:
-        there = [server for server in self.servers if server.mark == "alive" and not server.draining]
+        there = [server for server in self.servers if server.presence == "alive" and not server.draining]
         if not there:
             yield "No server is there to run it."
         elif not any(server.serves.serves(ticket.lane, "ticket") for server in there):

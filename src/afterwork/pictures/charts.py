@@ -22,7 +22,7 @@ class Bar:
         return sum(number for _, number in self.parts)
 
 
-def bars(shown: Sequence[Bar], label: str, first: str, last: str) -> Markup:
+def bar_chart(shown: Sequence[Bar], label: str, first: str, last: str) -> Markup:
     """Stacked bars from left to right. `first` and `last` stand below the ends; `label` says it all in words."""
     most = _round_up(max((bar.height for bar in shown), default=0))
     step = (WIDTH - LEFT) / max(1, len(shown))

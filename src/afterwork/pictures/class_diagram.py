@@ -9,7 +9,7 @@ from afterwork.insight.model import ClassView, MemberView, ModelView
 from afterwork.pictures.drawing import Frame, Line, drawn, height_of, stacked
 from afterwork.pictures.layout import layered
 
-MOST_LINES = 10
+MAX_MEMBERS = 10
 """Members that a class shows; the list below the picture has all."""
 
 GAP_X, GAP_Y, EDGE = 96.0, 26.0, 14.0
@@ -42,7 +42,7 @@ class Ports:
         return frame.y + frame.height * (some.index(link) + 1) / (len(some) + 1)
 
 
-def picture(model: ModelView, href: Callable[[str], str]) -> str:
+def class_diagram(model: ModelView, href: Callable[[str], str]) -> str:
     """The diagram as an SVG without style; `href` is where a class leads."""
     links = list(_links(model))
     linked = {end for link in links for end in (link.source, link.target)}
@@ -66,7 +66,7 @@ def _links(model: ModelView) -> Iterator[DiagramLink]:
 
 
 def _frame(cls: ClassView, href: str) -> Frame:
-    shown = cls.members[:MOST_LINES]
+    shown = cls.members[:MAX_MEMBERS]
     lines = [_line(one) for one in shown]
     rest = len(cls.members) - len(shown)
     if rest:

@@ -8,7 +8,7 @@ from afterwork.pictures.drawing import Frame, Line, arrow, drawn, height_of, sta
 
 GAP_X, GAP_Y, EDGE = 72.0, 18.0, 12.0
 
-FEW = 5
+MAX_OPEN = 5
 """Groups of no more than so many are open if nobody has said which are."""
 
 
@@ -25,11 +25,11 @@ def key_of(side: str, group: DependencyGroup) -> str:
     return group.name if side != "further" else f"further {group.name}"
 
 
-def picture(around: Dependencies, opened: Collection[str] | None, hrefs: Hrefs) -> str:
+def dependency_diagram(around: Dependencies, opened: Collection[str] | None, hrefs: Hrefs) -> str:
     """The picture as an SVG; `opened` are the groups whose members are shown, None for those that are small."""
     sides = {"reads": around.reads, "readers": around.readers, "further": around.further}
     keys = {key_of(side, group): group for side, groups in sides.items() for group in groups}
-    shown = {key for key, group in keys.items() if group.count.number <= FEW} if opened is None else set(opened)
+    shown = {key for key, group in keys.items() if group.count.number <= MAX_OPEN} if opened is None else set(opened)
     columns = {side: [_frame(key_of(side, one), one, shown, hrefs) for one in groups] for side, groups in sides.items()}
     title = Line(around.name, "", None, around.state)
     middle = Frame(title, [Line(around.root_id)], "middle")
@@ -60,9 +60,9 @@ def _frame(key: str, group: DependencyGroup, shown: Collection[str], hrefs: Href
 
 
 def _lines(group: DependencyGroup, hrefs: Hrefs) -> Iterator[Line]:
-    for one in group.some:
+    for one in group.listed:
         yield Line(one.label, ", ".join(one.members), _href(one, hrefs), one.state)
-    rest = group.count.number - len(group.some)
+    rest = group.count.number - len(group.listed)
     if rest or group.count.or_more:
         yield Line(f"and {rest:,}{'+' if group.count.or_more else ''} more")
 

@@ -11,7 +11,7 @@ LETTER = 7.0
 """Pixels that a letter takes about. Frames are a little wider than needed rather than too narrow."""
 
 LINE, TITLE, PAD = 20.0, 28.0, 12.0
-LONGEST = 40
+MAX_LINE_LETTERS = 40
 """Letters of a line; longer ones are cut, and stand whole in the tip."""
 
 RULES = """
@@ -151,4 +151,4 @@ def _line(line: Line, x: float, y: float, kind: str) -> Iterator[str]:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return text if len(text) <= MAX_LINE_LETTERS else f"{text[: MAX_LINE_LETTERS - 1]}…"

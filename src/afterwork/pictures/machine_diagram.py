@@ -47,11 +47,11 @@ class Box:
             yield from box.all()
 
 
-def picture(chart: type[StateChart[Any]], view: MachineView, href: Callable[[str], str] | None = None) -> str:
+def machine_diagram(chart: type[StateChart[Any]], view: MachineView, href: Callable[[str], str] | None = None) -> str:
     """Return the diagram of a machine with the number of objects in each state. `href` links states that objects can
     be in."""
     hrefs = {one.active[-1]: href(one.state) for one in view.states if href and one.state and one.active}
-    return svg(chart, counts_by_state(view), hrefs)
+    return chart_diagram(chart, counts_by_state(view), hrefs)
 
 
 def counts_by_state(view: MachineView) -> dict[str, Count]:
@@ -63,7 +63,7 @@ def counts_by_state(view: MachineView) -> dict[str, Count]:
     return counts
 
 
-def svg(
+def chart_diagram(
     chart: type[StateChart[Any]],
     counts: Mapping[str, Count] | None = None,
     hrefs: Mapping[str, str] = MappingProxyType({}),

@@ -26,7 +26,7 @@ from afterwork.web.probes import probe_routes
 from afterwork.web.render import STATIC, environment
 from afterwork.web.site import Site
 
-COOKIE, COOKIE_LASTS = "afterwork", 12 * 3600
+COOKIE, COOKIE_SECONDS = "afterwork", 12 * 3600
 
 PAGES: tuple[Page, ...] = (
     *overview.PAGES,
@@ -43,7 +43,7 @@ ACTS: tuple[PageAct, ...] = (*tickets.ACTS, *timers.ACTS, *caches.ACTS, *lanes.A
 def application(app: Afterwork, engine: Engine, access: Access) -> Starlette:
     """The whole of what `afterwork.web` offers, on one database."""
     site = Site(app, engine, access, environment())
-    middleware = [Middleware(Sessions, key=access.signing_key()), Middleware(Gate, access=access)]
+    middleware = [Middleware(SessionCookies, key=access.signing_key()), Middleware(Gate, access=access)]
     handlers = {404: partial(_nothing_here, site)}
     return Starlette(routes=_routes(site), middleware=middleware, exception_handlers=handlers)
 
@@ -54,7 +54,7 @@ def _routes(site: Site) -> list[BaseRoute]:
         *(routes.page_route(site, live, page) for page in PAGES),
         *(routes.act_route(site, act) for act in ACTS),
         Route("/login", partial(login.ask, site), methods=["GET"]),
-        Route("/login", partial(login.enter, site, login.Tries()), methods=["POST"]),
+        Route("/login", partial(login.enter, site, login.LoginAttempts()), methods=["POST"]),
         Route("/logout", login.leave, methods=["POST"]),
         *probe_routes(site),
         Route("/static/pictures.css", _pictures),
@@ -63,12 +63,12 @@ def _routes(site: Site) -> list[BaseRoute]:
     ]
 
 
-class Sessions:
+class SessionCookies:
     """Signed cookies, which are sent back over TLS only if they came over TLS."""
 
     def __init__(self, app: ASGIApp, key: str) -> None:
         def made(https_only: bool) -> SessionMiddleware:
-            return SessionMiddleware(app, key, COOKIE, COOKIE_LASTS, same_site="lax", https_only=https_only)
+            return SessionMiddleware(app, key, COOKIE, COOKIE_SECONDS, same_site="lax", https_only=https_only)
 
         self._plain, self._secure = made(False), made(True)
 
@@ -86,4 +86,4 @@ async def _nothing_here(site: Site, request: Request, error: Exception) -> Respo
     why = f"There is nothing at {request.url.path}."
     if path_of(request.scope).startswith("/api/"):
         return JSONResponse({"detail": why}, 404)
-    return routes.problem(site, request, BadRequest(why))
+    return routes.problem_page(site, request, BadRequest(why))

@@ -5,15 +5,15 @@ from starlette.types import Message, Receive, Scope
 
 from afterwork.errors import TooLarge
 
-LARGEST_BODY = 1_000_000
+MAX_BODY_BYTES = 1_000_000
 """Bytes. A form with ten thousand ticket keys has fewer."""
 
 
-async def received(scope: Scope, receive: Receive) -> Receive:
+async def read_body(scope: Scope, receive: Receive) -> Receive:
     """A `receive` that gives the whole body, which has come. Raises `TooLarge`, whatever the headers have said, and
     reads no further."""
-    if _announced(scope) > LARGEST_BODY:
-        raise TooLarge(LARGEST_BODY)
+    if _announced(scope) > MAX_BODY_BYTES:
+        raise TooLarge(MAX_BODY_BYTES)
     messages: list[Message] = []
     size, goes_on = 0, True
     while goes_on:
@@ -21,8 +21,8 @@ async def received(scope: Scope, receive: Receive) -> Receive:
         messages.append(message)
         size += len(message.get("body", b""))
         goes_on = message.get("more_body", False)
-        if size > LARGEST_BODY:
-            raise TooLarge(LARGEST_BODY)
+        if size > MAX_BODY_BYTES:
+            raise TooLarge(MAX_BODY_BYTES)
     waiting = iter(messages)
 
     async def again() -> Message:

@@ -17,7 +17,7 @@ def token_of(connection: HTTPConnection) -> str:
     return str(session[FIELD])
 
 
-def is_meant(connection: HTTPConnection, shown: str) -> bool:
+def is_intended(connection: HTTPConnection, shown: str) -> bool:
     """Whether an act comes from this page, or from a program that shows its token of access with each request.
 
     A browser adds no `Authorization: Bearer` by itself, so such a request was not forged by another page.

@@ -13,14 +13,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from afterwork.errors import TooLarge
 from afterwork.web import csrf
 from afterwork.web.access import Access, Identity
-from afterwork.web.body import received
+from afterwork.web.body import read_body
 
-OPEN = ("/login", "/static/", "/livez", "/readyz")
+PUBLIC_PATHS = ("/login", "/static/", "/livez", "/readyz")
 """Paths that anybody may ask. They tell nothing of the data."""
 
-READING = ("GET", "HEAD", "OPTIONS")
+READ_METHODS = ("GET", "HEAD", "OPTIONS")
 
-BROWSER = ("origin", "sec-fetch-site", "referer", "cookie")
+BROWSER_HEADERS = ("origin", "sec-fetch-site", "referer", "cookie")
 """Headers of which a browser sends at least one with what a page has it send, and a program none unless it is told."""
 
 POLICY = (
@@ -62,9 +62,9 @@ class Gate:
             return
         send = _with_headers(send)
         refused = await self._refusal(HTTPConnection(scope))
-        if refused is None and scope["method"] not in READING:
+        if refused is None and scope["method"] not in READ_METHODS:
             try:
-                receive = await received(scope, receive)
+                receive = await read_body(scope, receive)
             except TooLarge as error:
                 refused = _error(HTTPConnection(scope), 413, str(error))
         await (refused or self.app)(scope, receive, send)
@@ -77,11 +77,11 @@ class Gate:
             return PlainTextResponse(LOCAL_ONLY, 403)
         identity = await self._identity(connection)
         scope.setdefault("state", {})["identity"] = identity
-        if path_of(scope).startswith(OPEN):
+        if path_of(scope).startswith(PUBLIC_PATHS):
             return None
         if identity is None:
             return _ask_who(connection, access)
-        if scope["method"] not in READING and (access.read_only or not identity.may_act):
+        if scope["method"] not in READ_METHODS and (access.read_only or not identity.may_act):
             why = "This page only lets you read." if access.read_only else f"{identity.name} may read, but not act."
             return _error(connection, 403, why)
         if _is_act_of_the_api(scope) and _may_be_forged(connection):
@@ -121,7 +121,7 @@ def _error(connection: HTTPConnection, status: int, why: str, headers: dict[str,
 
 
 def _is_act_of_the_api(scope: Scope) -> bool:
-    return _is_of_the_api(scope) and scope["method"] not in READING
+    return _is_of_the_api(scope) and scope["method"] not in READ_METHODS
 
 
 def _is_of_the_api(scope: Scope) -> bool:
@@ -130,8 +130,8 @@ def _is_of_the_api(scope: Scope) -> bool:
 
 def _may_be_forged(connection: HTTPConnection) -> bool:
     """Whether another page can have had a visitor's browser send this. Forms are checked where they are read."""
-    is_browser = any(name in connection.headers for name in BROWSER)
-    return is_browser and not csrf.is_meant(connection, connection.headers.get(csrf.HEADER, ""))
+    is_browser = any(name in connection.headers for name in BROWSER_HEADERS)
+    return is_browser and not csrf.is_intended(connection, connection.headers.get(csrf.HEADER, ""))
 
 
 def _with_headers(send: Send) -> Send:

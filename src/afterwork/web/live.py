@@ -61,7 +61,7 @@ class Live:
             shown = show()
         except (AfterworkError, SQLAlchemyError):
             return "event: trouble\ndata: The page can't be brought up to date. Reload it to see why.\n\n"
-        text = page_text(self.site, request, shown.template, shown.given, layout=FRAGMENT)
+        text = page_text(self.site, request, shown.template, shown.context, layout=FRAGMENT)
         lines = text.splitlines()
         return "event: main\n" + "".join(f"data: {line}\n" for line in lines) + "\n"
 

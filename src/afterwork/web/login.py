@@ -20,7 +20,7 @@ REMEMBERED = 10_000
 
 
 @dataclass(frozen=True)
-class Tries:
+class LoginAttempts:
     """Wrong tokens, by client. Times are in seconds of a clock that only goes forward."""
 
     now: Callable[[], float] = time.monotonic
@@ -48,14 +48,14 @@ async def ask(site: Site, request: Request) -> Response:
     return _form(site, request, 200, "")
 
 
-async def enter(site: Site, tries: Tries, request: Request) -> Response:
+async def enter(site: Site, tries: LoginAttempts, request: Request) -> Response:
     """Let in who shows a token."""
     client = request.client.host if request.client else ""
     async with request.form(max_files=0) as form:
         shown, wanted, meant = (str(form.get(name, "")) for name in ("token", "to", csrf.FIELD))
     if tries.are_too_many(client):
         return _form(site, request, 429, f"Too many wrong tokens. Try again in {WITHIN:.0f} seconds.")
-    if not csrf.is_meant(request, meant):
+    if not csrf.is_intended(request, meant):
         return _form(site, request, 403, "This form was too old. Try again.")
     identity = site.access.by_token(shown)
     if identity is None:
@@ -69,7 +69,7 @@ async def enter(site: Site, tries: Tries, request: Request) -> Response:
 async def leave(request: Request) -> Response:
     """Forget who this was."""
     async with request.form(max_files=0) as form:
-        if csrf.is_meant(request, str(form.get(csrf.FIELD, ""))):
+        if csrf.is_intended(request, str(form.get(csrf.FIELD, ""))):
             request.session.clear()
     return RedirectResponse(f"{request.scope.get('root_path', '')}/login", 303)
 

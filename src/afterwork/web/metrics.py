@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from sqlalchemy.pool import QueuePool
 
 from afterwork.app import Afterwork
-from afterwork.insight import Gauges, Total
+from afterwork.insight import Gauges, RunTotal
 from afterwork.store.history import BOUNDS, Histogram
 from afterwork.store.tables import SCHEMA_VERSION
 from afterwork.version import VERSION
@@ -74,12 +74,12 @@ def _of_moment(found: Gauges) -> Iterator[Metric]:
     yield longest
 
 
-def _of_runs(totals: Sequence[Total]) -> Iterator[Metric]:
+def _of_runs(totals: Sequence[RunTotal]) -> Iterator[Metric]:
     runs = CounterMetricFamily("afterwork_runs", "Runs that have ended.", labels=[*OF_A_RUN, "outcome"])
     took = HistogramMetricFamily("afterwork_run_seconds", "How long the code of runs took.", labels=OF_A_RUN)
     latency = HistogramMetricFamily("afterwork_latency_seconds", "From due to done.", labels=OF_A_RUN)
     for total in totals:
-        labels, sums = [total.work, total.trigger], total.sums
+        labels, sums = [total.work, total.source], total.sums
         for outcome, count in (("done", sums.done), ("failed", sums.failed), ("put off", sums.put_off)):
             runs.add_metric([*labels, outcome], count)
         took.add_metric(labels, _buckets(sums.took), sums.seconds)

@@ -15,7 +15,7 @@ class PageContent:
     """What a page shows: a template, and what that is given."""
 
     template: str
-    given: Mapping[str, Any]
+    context: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ActRequest:
     """What somebody asks to be done: who, the parts of the path, and the fields of the form."""
 
     who: str
@@ -51,4 +51,4 @@ class PageAct:
     done, in words; it may raise any `AfterworkError`. Then the visitor is back where the form was."""
 
     path: str
-    do: Callable[[Site, Asked], str]
+    do: Callable[[Site, ActRequest], str]

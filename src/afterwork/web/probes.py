@@ -13,7 +13,7 @@ from starlette.routing import Route
 from afterwork.errors import AfterworkError
 from afterwork.server.health import Sign
 from afterwork.web.metrics import metrics
-from afterwork.web.routes import plainly
+from afterwork.web.routes import driver_message
 from afterwork.web.site import Site
 
 
@@ -51,4 +51,4 @@ def _metrics(site: Site, request: Request) -> Response:
     except AfterworkError as error:
         return PlainTextResponse(str(error), 503)
     except SQLAlchemyError as error:
-        return PlainTextResponse(f"The database says: {plainly(error)}", 503)
+        return PlainTextResponse(f"The database says: {driver_message(error)}", 503)

@@ -21,7 +21,7 @@ def pressed(page: Page, button: str) -> str:
 
 def states(engine: Engine) -> dict[str, str]:
     """The state of each ticket, by key."""
-    return {one.key: one.state for one in app.insight(engine).tickets(most=100).tickets}
+    return {one.key: one.state for one in app.insight(engine).tickets(limit=100).tickets}
 
 
 def test_tickets_that_are_ticked_run_again(acting: Visitors, busy: Engine) -> None:
@@ -67,9 +67,9 @@ def test_no_to_the_question_leaves_all_as_it_is(acting: Visitors, busy: Engine) 
     assert states(busy)["13"] == "waiting"
 
 
-def test_a_timer_shows_what_it_would_hit_runs_and_is_paused(acting: Visitors, busy: Engine) -> None:
+def test_a_timer_shows_what_it_would_match_runs_and_is_paused(acting: Visitors, busy: Engine) -> None:
     page = acting.visit().to("/timers/FetchRates")
-    page.get_by_role("link", name="What would it hit?").click()
+    page.get_by_role("link", name="What would it match?").click()
     expect(page.locator("main")).to_contain_text("FetchRates")
 
     pressed(page, "Pause")

@@ -18,13 +18,13 @@ from afterwork.insight.check import (
     vacuum,
 )
 from afterwork.insight.check import settings as database_settings
-from afterwork.insight.check.finding import STANDARD, CheckLimits, Finding, Scene
+from afterwork.insight.check.finding import DEFAULT_LIMITS, CheckContext, CheckLimits, Finding
 from afterwork.store import schema
 from afterwork.store.tables import SCHEMA_VERSION
 
-__all__ = ["STANDARD", "CheckLimits", "Finding", "Scene", "findings"]
+__all__ = ["DEFAULT_LIMITS", "CheckContext", "CheckLimits", "Finding", "findings"]
 
-Look = Callable[[Scene], Iterator[Finding]]
+Look = Callable[[CheckContext], Iterator[Finding]]
 
 BEFORE: tuple[tuple[str, Look], ...] = (
     ("tables", tables.look),
@@ -47,7 +47,7 @@ INSTALLED: tuple[tuple[str, Look], ...] = (
 """What needs Afterwork's own tables, as this program knows them."""
 
 
-def findings(scene: Scene) -> Iterator[Finding]:
+def findings(scene: CheckContext) -> Iterator[Finding]:
     """All that was looked at, by topic."""
     yield from _of(scene, (("rights", rights.look),))
     if not rights.may_look(scene):
@@ -57,7 +57,7 @@ def findings(scene: Scene) -> Iterator[Finding]:
         yield from _of(scene, INSTALLED)
 
 
-def _of(scene: Scene, looks: tuple[tuple[str, Look], ...]) -> Iterator[Finding]:
+def _of(scene: CheckContext, looks: tuple[tuple[str, Look], ...]) -> Iterator[Finding]:
     for topic, look in looks:
         for found in look(scene):
             yield replace(found, topic=topic, advice="" if found.right else found.advice)

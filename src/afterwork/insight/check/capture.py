@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from afterwork.derived.capture.problems import problems
-from afterwork.insight.check.finding import INSTALL, Finding, Scene
+from afterwork.insight.check.finding import INSTALL, CheckContext, Finding
 
 
-def look(scene: Scene) -> Iterator[Finding]:
+def look(scene: CheckContext) -> Iterator[Finding]:
     """The triggers that write changes down."""
     if not scene.model.caches:
         return

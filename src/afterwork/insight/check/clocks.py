@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 
 from afterwork.insight import servers
-from afterwork.insight.check.finding import Finding, Scene
+from afterwork.insight.check.finding import CheckContext, Finding
 from afterwork.store.database import ServerRow
 
 WHY = "Moments at which jobs are due are compared with it. Let NTP set the clocks of all machines."
 
 
-def look(scene: Scene) -> Iterator[Finding]:
+def look(scene: CheckContext) -> Iterator[Finding]:
     """Who is there, and what time it is there."""
     there = servers.living(scene.database, scene.connection, scene.now)
     start = "Start one: afterwork serve MODULE:APP --database URL"
@@ -24,13 +24,13 @@ def look(scene: Scene) -> Iterator[Finding]:
     yield from _of_servers(scene, now)
 
 
-def _of_this_machine(scene: Scene, there: datetime) -> Finding:
+def _of_this_machine(scene: CheckContext, there: datetime) -> Finding:
     apart = scene.now - there
     what = f"clock of this machine: {_apart(apart)} that of the database"
     return Finding(what, abs(apart) <= scene.limits.clocks_apart, WHY)
 
 
-def _of_servers(scene: Scene, now: datetime) -> Iterator[Finding]:
+def _of_servers(scene: CheckContext, now: datetime) -> Iterator[Finding]:
     """A server's row says when it was last here, by its own clock; each writes it every few minutes."""
     settings = scene.database.settings
     for row in ServerRow.all(scene.connection):

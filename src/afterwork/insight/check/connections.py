@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, text
 
-from afterwork.insight.check.finding import Finding, Scene
+from afterwork.insight.check.finding import CheckContext, Finding
 
-BESIDE_WORKERS = 3
+CONNECTIONS_BESIDE_WORKERS = 3
 """Connections of a server beside two for each worker: to look for work, to show life, to write its history."""
 
 _FREE = text(
@@ -22,16 +22,16 @@ A_SESSION = (
 )
 
 
-def look(scene: Scene) -> Iterator[Finding]:
+def look(scene: CheckContext) -> Iterator[Finding]:
     """How many are left, and of which kind they are."""
     if scene.database.dialect == "postgresql":
         yield _left(scene)
         yield _kind(scene)
 
 
-def _left(scene: Scene) -> Finding:
+def _left(scene: CheckContext) -> Finding:
     free = int(scene.connection.execute(_FREE).scalar_one())
-    needed = 2 * scene.database.settings.workers + BESIDE_WORKERS
+    needed = 2 * scene.database.settings.workers + CONNECTIONS_BESIDE_WORKERS
     advice = (
         f"A server of {scene.database.settings.workers} workers may take {needed}, and one more of them must be able "
         "to start beside those that run. Raise max_connections, or have fewer workers."
@@ -39,7 +39,7 @@ def _left(scene: Scene) -> Finding:
     return Finding(f"{free:,} connections are free", free >= needed, advice, is_note=True)
 
 
-def _kind(scene: Scene) -> Finding:
+def _kind(scene: CheckContext) -> Finding:
     listens = scene.database.settings.listen
     match _keeps_session(scene), listens:
         case True, True:
@@ -53,7 +53,7 @@ def _kind(scene: Scene) -> Finding:
             )
 
 
-def _keeps_session(scene: Scene) -> bool:
+def _keeps_session(scene: CheckContext) -> bool:
     """Whether two clients have two connections of PostgreSQL. A pooler that keeps none for a client which is in no
     transaction gives the second one what the first has just used."""
     scene.connection.commit()

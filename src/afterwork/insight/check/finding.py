@@ -53,11 +53,11 @@ class CheckLimits:
     """A larger write-ahead log of a SQLite file."""
 
 
-STANDARD = CheckLimits()
+DEFAULT_LIMITS = CheckLimits()
 
 
 @dataclass(frozen=True)
-class Scene:
+class CheckContext:
     """What is looked at: one installation, at one moment."""
 
     database: Database

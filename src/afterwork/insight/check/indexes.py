@@ -12,14 +12,14 @@ from afterwork.derived.manifest.read_pattern import QueryRead
 from afterwork.derived.manifest.read_patterns import ReadPatterns
 from afterwork.derived.tables import definition as definitions
 from afterwork.derived.tables import use as uses
-from afterwork.insight.check.finding import Finding, Scene
+from afterwork.insight.check.finding import CheckContext, Finding
 from afterwork.store.journal import capture
 
-Asked = Mapping[tuple[Table, frozenset[str]], set[str]]
+QueriedColumns = Mapping[tuple[Table, frozenset[str]], set[str]]
 """Which jobs ask for the rows of a table by which of its columns."""
 
 
-def look(scene: Scene) -> Iterator[Finding]:
+def look(scene: CheckContext) -> Iterator[Finding]:
     """Columns by which jobs ask for rows, and with which no index begins."""
     asked = {
         one: names for one, names in [*_by_timers(scene).items(), *_by_caches(scene).items()] if _is_there(scene, *one)
@@ -37,7 +37,7 @@ def look(scene: Scene) -> Iterator[Finding]:
         yield Finding(f"questions of timers and caches that want an index: 0 of {len(asked):,}", True)
 
 
-def _by_caches(scene: Scene) -> Asked:
+def _by_caches(scene: CheckContext) -> QueriedColumns:
     """By the values of which columns runs have ever asked."""
     found: dict[tuple[Table, frozenset[str]], set[str]] = defaultdict(set)
     if scene.model.caches:
@@ -52,7 +52,7 @@ def _by_caches(scene: Scene) -> Asked:
     return found
 
 
-def _by_timers(scene: Scene) -> Asked:
+def _by_timers(scene: CheckContext) -> QueriedColumns:
     """By which columns of its root's table a criteria picks, where it is a plain `select`."""
     found: dict[tuple[Table, frozenset[str]], set[str]] = defaultdict(set)
     for name, timed in scene.model.timers.items():
@@ -65,7 +65,7 @@ def _by_timers(scene: Scene) -> Asked:
     return found
 
 
-def _is_there(scene: Scene, table: Table, columns: frozenset[str]) -> bool:
+def _is_there(scene: CheckContext, table: Table, columns: frozenset[str]) -> bool:
     """Whether a table is there; what stands in its place says another look."""
     return inspect(scene.connection).has_table(table.name, schema=table.schema)
 
@@ -89,7 +89,7 @@ def _begin(index: Mapping[str, Any]) -> Set[str]:
     return {str(first), *re.findall(r"\w+", " ".join([str(first), *limits]))}
 
 
-def _is_large(scene: Scene, table: Table) -> bool:
+def _is_large(scene: CheckContext, table: Table) -> bool:
     """Whether a table has more rows than can be looked at in no time. Counts no further than that."""
     some = select(1).select_from(table).limit(scene.limits.small_table).subquery()
     return scene.connection.execute(select(func.count()).select_from(some)).scalar_one() >= scene.limits.small_table

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from afterwork.insight import machines
 from afterwork.insight import once as once_views
-from afterwork.insight.check.finding import Finding, Scene
+from afterwork.insight.check.finding import CheckContext, Finding
 from afterwork.model.lenient_types import NO_UTF_8
 from afterwork.store import once, tables
 from afterwork.store.tickets.filter import TicketFilter
@@ -15,7 +15,7 @@ from afterwork.store.tickets.statements import tickets_of
 from afterwork.store.tickets.walk import TicketWalk
 
 
-def look(scene: Scene) -> Iterator[Finding]:
+def look(scene: CheckContext) -> Iterator[Finding]:
     """Machines, what runs once, timers, and tickets."""
     yield from _machines(scene)
     yield from _failed_once(scene)
@@ -23,7 +23,7 @@ def look(scene: Scene) -> Iterator[Finding]:
     yield from _unnamed_tickets(scene)
 
 
-def _machines(scene: Scene) -> Iterator[Finding]:
+def _machines(scene: CheckContext) -> Iterator[Finding]:
     """Objects in states that are gone, and transitions that may get in each other's way."""
     for name, state, count in machines.unknown_states(scene.database, scene.connection, scene.model):
         advice = "Update these rows to a state that the machine has. As they are, they can't move."
@@ -40,14 +40,14 @@ def _machines(scene: Scene) -> Iterator[Finding]:
         yield Finding(found, False, advice, is_note=True)
 
 
-def _failed_once(scene: Scene) -> Iterator[Finding]:
+def _failed_once(scene: CheckContext) -> Iterator[Finding]:
     """What has failed that runs once per database, so that what stands below it waits."""
     for name in once.failed(scene.connection, once_views.names(scene.model)):
         advice = f"See why, put it right, and: afterwork once MODULE:APP --retry {name} --database URL"
         yield Finding(f"{name}, which runs once, has failed", False, advice)
 
 
-def _gone_timers(scene: Scene) -> Iterator[Finding]:
+def _gone_timers(scene: CheckContext) -> Iterator[Finding]:
     """What timers were renamed or taken out."""
     there = set(scene.connection.execute(select(tables.timer.c.name)).scalars())
     for name in sorted(there - scene.model.timers.keys()):
@@ -55,7 +55,7 @@ def _gone_timers(scene: Scene) -> Iterator[Finding]:
         yield Finding(f"timer {name}: the model does not have it", False, advice, is_note=True)
 
 
-def _unnamed_tickets(scene: Scene) -> Iterator[Finding]:
+def _unnamed_tickets(scene: CheckContext) -> Iterator[Finding]:
     """Say how many receipts are there of tickets with a key or lane that is no text. Only SQLite keeps such texts."""
     if scene.database.dialect != "sqlite":
         return

@@ -5,19 +5,19 @@ from datetime import timedelta
 
 from sqlalchemy import Table, func, select
 
-from afterwork.insight.check.finding import Finding, Scene
+from afterwork.insight.check.finding import CheckContext, Finding
 from afterwork.store.journal import tables as own
 from afterwork.store.journal.change import moment_of
 
 
-def look(scene: Scene) -> Iterator[Finding]:
+def look(scene: CheckContext) -> Iterator[Finding]:
     """How many changes nobody has taken yet, and how many are kept aside."""
     if scene.model.caches:
         yield _waiting(scene)
         yield _kept(scene)
 
 
-def _waiting(scene: Scene) -> Finding:
+def _waiting(scene: CheckContext) -> Finding:
     count, most = _count(scene, own.journal), scene.limits.waiting_changes
     age = _age(scene)
     is_old = age > scene.limits.waiting_for
@@ -32,7 +32,7 @@ def _waiting(scene: Scene) -> Finding:
     )
 
 
-def _age(scene: Scene) -> timedelta:
+def _age(scene: CheckContext) -> timedelta:
     """How long one of the first changes waits. They are taken in their order, so no index is needed to find one."""
     found = scene.connection.execute(select(own.journal.c.moment).limit(1)).scalar()
     if found is None:
@@ -40,7 +40,7 @@ def _age(scene: Scene) -> timedelta:
     return scene.now - moment_of(found)
 
 
-def _kept(scene: Scene) -> Finding:
+def _kept(scene: CheckContext) -> Finding:
     count = _count(scene, own.recent)
     advice = (
         "They are needed by a calculation that goes on. See which cache has a slow one: "
@@ -50,7 +50,7 @@ def _kept(scene: Scene) -> Finding:
     return Finding(f"changes that are kept aside: {count:,}", is_right, advice, is_note=True)
 
 
-def _count(scene: Scene, table: Table) -> int:
+def _count(scene: CheckContext, table: Table) -> int:
     """The rows of a table; of very many, one more than the limit."""
     some = select(1).select_from(table).limit(scene.limits.waiting_changes + 1).subquery()
     return scene.connection.execute(select(func.count()).select_from(some)).scalar_one()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from afterwork.insight.check.finding import Finding, Scene
+from afterwork.insight.check.finding import CheckContext, Finding
 from afterwork.store import rights
 
 FOR_JOBS = "A job that writes there will fail. If one does: {}"
@@ -12,7 +12,7 @@ SEE_ALL = (
 )
 
 
-def look(scene: Scene) -> Iterator[Finding]:
+def look(scene: CheckContext) -> Iterator[Finding]:
     """Yield what the role lacks, with the statement that gives it."""
     if scene.database.dialect != "postgresql":
         return
@@ -28,7 +28,7 @@ def look(scene: Scene) -> Iterator[Finding]:
         yield Finding("the role that asks may do what a server does", True)
 
 
-def may_look(scene: Scene) -> bool:
+def may_look(scene: CheckContext) -> bool:
     """Return whether the role may read all that is looked at from here on."""
     if scene.database.dialect != "postgresql":
         return True

@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 
 from afterwork.insight import servers
-from afterwork.insight.check.finding import Finding, Scene
+from afterwork.insight.check.finding import CheckContext, Finding
 from afterwork.store.routing import STARTS
 from afterwork.store.tickets.statements import tickets_of
 from afterwork.store.tickets.walk import TicketWalk
 
 
-def look(scene: Scene) -> Iterator[Finding]:
+def look(scene: CheckContext) -> Iterator[Finding]:
     """What no server serves that is there, where some are."""
-    there = [one for one in servers.views(scene.database, scene.connection, (), scene.now) if one.mark != "gone"]
+    there = [one for one in servers.views(scene.database, scene.connection, (), scene.now) if one.presence != "gone"]
     if not there:
         return
     tickets = tickets_of(scene.model.contract, scene.database.dialect)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import text
 
-from afterwork.insight.check.finding import Finding, Scene
+from afterwork.insight.check.finding import CheckContext, Finding
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ NAMES = (*(one.name for one in WANTED), TIMEOUT)
 _SETTINGS = text("SELECT name, setting FROM pg_settings WHERE name = ANY (CAST(:names AS text[]))")
 
 
-def look(scene: Scene) -> Iterator[Finding]:
+def look(scene: CheckContext) -> Iterator[Finding]:
     """The settings, as a new connection has them."""
     if scene.database.dialect != "postgresql":
         return

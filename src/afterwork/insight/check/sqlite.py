@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from afterwork.insight.check.finding import INSTALL, Finding, Scene
+from afterwork.insight.check.finding import INSTALL, CheckContext, Finding
 
 LAST = "What was committed last may be gone after a power cut, tickets included; the file stays whole. Set it to FULL."
 BROKEN = "After a power cut the file may be broken. Set it to FULL, or leave it out."
@@ -12,7 +12,7 @@ OFF, NORMAL = 0, 1
 NAMES = {0: "OFF", 1: "NORMAL", 2: "FULL", 3: "EXTRA"}
 
 
-def look(scene: Scene) -> Iterator[Finding]:
+def look(scene: CheckContext) -> Iterator[Finding]:
     """The modes of the file, as the application's own connections have them."""
     if scene.database.dialect != "sqlite" or scene.database.shares_one_connection:
         return
@@ -25,7 +25,7 @@ def look(scene: Scene) -> Iterator[Finding]:
     yield _log(scene)
 
 
-def _log(scene: Scene) -> Finding:
+def _log(scene: CheckContext) -> Finding:
     """The write-ahead log is taken into the file as far as no reader needs it."""
     (path,) = [row[2] for row in _rows(scene, "PRAGMA database_list") if row[1] == "main"]
     log = Path(f"{path}-wal")
@@ -38,9 +38,9 @@ def _log(scene: Scene) -> Finding:
     return Finding(what, size <= scene.limits.wal_bytes, advice, is_note=True)
 
 
-def _pragma(scene: Scene, name: str) -> Any:
+def _pragma(scene: CheckContext, name: str) -> Any:
     return _rows(scene, f"PRAGMA {name}")[0][0]
 
 
-def _rows(scene: Scene, statement: str) -> list[Any]:
+def _rows(scene: CheckContext, statement: str) -> list[Any]:
     return list(scene.connection.exec_driver_sql(statement).all())

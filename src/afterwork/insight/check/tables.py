@@ -4,20 +4,20 @@ from collections.abc import Iterator
 
 from sqlalchemy import inspect, text
 
-from afterwork.insight.check.finding import INSTALL, Finding, Scene
+from afterwork.insight.check.finding import INSTALL, CheckContext, Finding
 from afterwork.model.column_types import has_zone
 from afterwork.model.contract import Contract
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.store import schema, tables
 
 
-def has_tickets(scene: Scene) -> bool:
+def has_tickets(scene: CheckContext) -> bool:
     """Whether the application's table of tickets is there."""
     table = scene.model.contract.table
     return inspect(scene.connection).has_table(table.name, schema=table.schema)
 
 
-def look(scene: Scene) -> Iterator[Finding]:
+def look(scene: CheckContext) -> Iterator[Finding]:
     """The application's table of tickets, Afterwork's own tables, and what belongs to them."""
     model, contract, connection = scene.model, scene.model.contract, scene.connection
     counts = f"{len(model.classes)} classes, {len(model.works)} works"
@@ -37,7 +37,7 @@ def look(scene: Scene) -> Iterator[Finding]:
         yield from _zones(scene, contract)
 
 
-def _zones(scene: Scene, contract: Contract) -> Iterator[Finding]:
+def _zones(scene: CheckContext, contract: Contract) -> Iterator[Finding]:
     """Columns without a time zone hold UTC; the database fills them by a clock of another zone."""
     moments = (contract.execute_earliest, contract.done, contract.delete_time, contract.created)
     columns = [one.column for one in moments if one is not None]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import text
 
-from afterwork.insight.check.finding import Finding, Scene
+from afterwork.insight.check.finding import CheckContext, Finding
 
 ADVICE = (
     "While it lasts, no dead row of any table is taken away, the locks that it holds are held, and what it has written "
@@ -26,7 +26,7 @@ _PREPARED = text(
 )
 
 
-def look(scene: Scene) -> Iterator[Finding]:
+def look(scene: CheckContext) -> Iterator[Finding]:
     """Those of this database. SQLite tells of none; a log of its file that grows does (`sqlite.py`)."""
     if scene.database.dialect == "postgresql":
         long = [*_open(scene), *_prepared(scene)]
@@ -37,21 +37,21 @@ def look(scene: Scene) -> Iterator[Finding]:
         yield from _hidden(scene)
 
 
-def _open(scene: Scene) -> Iterator[Finding]:
+def _open(scene: CheckContext) -> Iterator[Finding]:
     for row in scene.connection.execute(_LONG, {"longer": scene.limits.long_transaction}):
         who = f"{row.usename}, {row.application_name or 'no application_name'}, {row.state}"
         what = f"a transaction is {row.age.total_seconds() / 60:,.0f} minutes old: pid {row.pid} ({who})"
         yield Finding(what, False, ADVICE.format(pid=row.pid), is_note=True)
 
 
-def _prepared(scene: Scene) -> Iterator[Finding]:
+def _prepared(scene: CheckContext) -> Iterator[Finding]:
     for row in scene.connection.execute(_PREPARED, {"longer": scene.limits.long_transaction}):
         what = f"a prepared transaction is {row.age.total_seconds() / 60:,.0f} minutes old: {row.gid!r} of {row.owner}"
         advice = "It holds what it holds until COMMIT PREPARED or ROLLBACK PREPARED. End it by one of these."
         yield Finding(what, False, advice, is_note=True)
 
 
-def _hidden(scene: Scene) -> Iterator[Finding]:
+def _hidden(scene: CheckContext) -> Iterator[Finding]:
     count = scene.connection.execute(_HIDDEN).scalar_one()
     if count:
         advice = "Let this role see them: GRANT pg_read_all_stats TO it."

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import text
 
-from afterwork.insight.check.finding import Finding, Scene
+from afterwork.insight.check.finding import CheckContext, Finding
 from afterwork.store import tables
 
 _OURS = text(
@@ -23,7 +23,7 @@ DEAD = (
 )
 
 
-def look(scene: Scene) -> Iterator[Finding]:
+def look(scene: CheckContext) -> Iterator[Finding]:
     """Autovacuum, and the tables of Afterwork and of tickets."""
     if scene.database.dialect != "postgresql":
         return
@@ -33,7 +33,7 @@ def look(scene: Scene) -> Iterator[Finding]:
     yield from _of_tables(scene)
 
 
-def _of_tables(scene: Scene) -> Iterator[Finding]:
+def _of_tables(scene: CheckContext) -> Iterator[Finding]:
     quote = scene.connection.dialect.identifier_preparer.format_table
     names = [quote(table) for table in (*tables.metadata.sorted_tables, scene.model.contract.table)]
     rows = scene.connection.execute(_OURS, {"names": names}).all()

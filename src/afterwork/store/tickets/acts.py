@@ -25,12 +25,12 @@ def lock(connection: Connection, tickets: Tickets, keys: Collection[Any]) -> Seq
     return connection.execute(locked.with_for_update(of=tickets.contract.table, skip_locked=True)).all()
 
 
-def there(connection: Connection, tickets: Tickets, keys: Collection[Any]) -> set[Any]:
+def existing(connection: Connection, tickets: Tickets, keys: Collection[Any]) -> set[Any]:
     """Those of some keys that are those of tickets."""
     return set(connection.execute(select(tickets.columns.key).where(tickets.columns.key.in_(keys))).scalars())
 
 
-def begin_anew(connection: Connection, tickets: Tickets, keys: Collection[Any]) -> None:
+def retry(connection: Connection, tickets: Tickets, keys: Collection[Any]) -> None:
     """Let tickets run as soon as possible, with all their attempts before them, as if they had never
     run. They don't expire any more."""
     contract = tickets.contract
@@ -42,12 +42,12 @@ def begin_anew(connection: Connection, tickets: Tickets, keys: Collection[Any]) 
     progress.let_go_on(connection, [key_text(key) for key in keys])
 
 
-def make_due(connection: Connection, tickets: Tickets, keys: Collection[Any]) -> None:
+def run_now(connection: Connection, tickets: Tickets, keys: Collection[Any]) -> None:
     """Let tickets that wait for a moment run as soon as possible."""
     connection.execute(_of(tickets, keys).values({tickets.contract.execute_earliest.column: None}))
 
 
-def end(connection: Connection, tickets: Tickets, keys: Collection[Any], error: str, now: datetime) -> None:
+def cancel(connection: Connection, tickets: Tickets, keys: Collection[Any], error: str, now: datetime) -> None:
     """End tickets that have not begun, with an error. Their receipts stay for as long as each asks for."""
     c, contract = tickets.columns, tickets.contract
     found = select(c.keep_minutes).where(c.key.in_(keys)).distinct()

@@ -8,7 +8,7 @@ from afterwork.errors import AfterworkError, BadRequest, MalformedExternalId, No
 from afterwork.version import VERSION
 from afterwork.web.api import caches, lanes, machines, model, status, tickets, timers
 from afterwork.web.api.asking import ApiProblem
-from afterwork.web.routes import plainly
+from afterwork.web.routes import driver_message
 from afterwork.web.site import Site
 
 PROBLEMS = {
@@ -52,8 +52,8 @@ async def _problem(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _no_database(request: Request, error: Exception) -> JSONResponse:
-    return JSONResponse({"detail": f"The database says: {plainly(error)}"}, 503)
+    return JSONResponse({"detail": f"The database says: {driver_message(error)}"}, 503)
 
 
 async def _not_to_be_held(request: Request, error: Exception) -> JSONResponse:
-    return JSONResponse({"detail": f"The database can't hold what was asked for: {plainly(error)}"}, 400)
+    return JSONResponse({"detail": f"The database can't hold what was asked for: {driver_message(error)}"}, 400)

@@ -21,10 +21,10 @@ def _actor(request: Request) -> str:
     return identity_of(request).name
 
 
-Who = Annotated[str, Depends(_actor)]
+Actor = Annotated[str, Depends(_actor)]
 
 
-class Matching(BaseModel):
+class TicketQuery(BaseModel):
     """Which tickets are meant: those that meet all that is given. `search` is what the page's search box takes."""
 
     model_config = ConfigDict(extra="forbid")
@@ -44,13 +44,13 @@ class Matching(BaseModel):
         )
 
 
-class Meant(BaseModel):
+class TicketSelection(BaseModel):
     """The tickets that an act is about: by their keys, or all that match."""
 
     model_config = ConfigDict(extra="forbid")
 
     keys: list[str] | None = Field(default=None, max_length=10_000)
-    all_matching: Matching | None = None
+    all_matching: TicketQuery | None = None
 
     @property
     def selected(self) -> TicketFilter | list[str]:

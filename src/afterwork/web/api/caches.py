@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from afterwork.derived.explain.explainer import Explanation, Reader, State
 from afterwork.insight import CacheLine, CacheSummary, ListPage
 from afterwork.insight.dependencies import Dependencies
-from afterwork.web.api.asking import Who
+from afterwork.web.api.asking import Actor
 from afterwork.web.site import Site
 
 
@@ -49,7 +49,7 @@ def router(site: Site) -> APIRouter:
         return site.insight.impact(root, member)
 
     @made.post("/recompute", status_code=204)
-    def recompute(wanted: Recompute, who: Who) -> None:
+    def recompute(wanted: Recompute, who: Actor) -> None:
         """Let a cache of an object run though nothing that it read has changed."""
         site.control.recompute(wanted.root, wanted.cache, who)
 

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from afterwork.insight import AtWork
-from afterwork.web.api.asking import Who
+from afterwork.insight import Activity
+from afterwork.web.api.asking import Actor
 from afterwork.web.site import Site
 
 
@@ -12,22 +12,22 @@ def router(site: Site) -> APIRouter:
     made = APIRouter(tags=["lanes"])
 
     @made.get("/lanes")
-    def lanes() -> AtWork:
+    def lanes() -> Activity:
         """Lanes, servers, and what runs outside of transactions."""
-        return site.insight.at_work()
+        return site.insight.activity()
 
     @made.post("/lanes/{name:path}/pause", status_code=204)
-    def pause_lane(name: str, who: Who) -> None:
+    def pause_lane(name: str, who: Actor) -> None:
         """Let no more jobs of a lane begin. What runs goes on."""
         site.control.pause_lane(site.insight.lane(name).name, who)
 
     @made.post("/lanes/{name:path}/resume", status_code=204)
-    def resume_lane(name: str, who: Who) -> None:
+    def resume_lane(name: str, who: Actor) -> None:
         """Let jobs of a lane begin again."""
         site.control.resume_lane(site.insight.lane(name).name, who)
 
     @made.post("/servers/{server}/drain", status_code=204)
-    def drain_server(server: int, who: Who) -> None:
+    def drain_server(server: int, who: Actor) -> None:
         """Let a server begin nothing more, and leave when its runs have ended."""
         site.control.drain(server, who)
 

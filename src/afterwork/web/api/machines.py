@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from afterwork.insight import ListPage, MachineView
 from afterwork.insight.machine_history import ObjectInMachine
-from afterwork.insight.object_states import StateCounts
+from afterwork.insight.object_states import ObjectInState
 from afterwork.web.site import Site
 
 
@@ -20,7 +20,7 @@ def router(site: Site) -> APIRouter:
         return site.insight.machines()
 
     @made.get("/machines/{name}/objects")
-    def objects_in(name: str, state: str | None = None, after: str | None = None) -> ListPage[StateCounts]:
+    def objects_in(name: str, state: str | None = None, after: str | None = None) -> ListPage[ObjectInState]:
         """A page of the objects in a state; without one, of those that have not begun."""
         return site.insight.objects_in(name, state, after)
 

@@ -7,22 +7,22 @@ from fastapi import APIRouter
 
 from afterwork.insight import TimerDetail, TimerView
 from afterwork.store.timers import Cancellation
-from afterwork.web.api.asking import Who
+from afterwork.web.api.asking import Actor
 from afterwork.web.site import Site
 
 
 @dataclass(frozen=True)
-class Round:
+class StartedRound:
     """A round that was begun by hand: how many objects it hits."""
 
-    hits: int
+    matches: int
 
 
 @dataclass(frozen=True)
 class DryRun:
     """What a round would hit now, in order; [null] stands for the one run of a job without a root."""
 
-    would_hit: Sequence[str | None]
+    would_match: Sequence[str | None]
 
 
 def router(site: Site) -> APIRouter:
@@ -45,22 +45,22 @@ def router(site: Site) -> APIRouter:
         return DryRun(site.control.dry_run(name))
 
     @made.post("/timers/{name}/run")
-    def run_timer(name: str, who: Who) -> Round:
+    def run_timer(name: str, who: Actor) -> StartedRound:
         """Have a round now, besides those at due times."""
-        return Round(site.control.run_now(name, who))
+        return StartedRound(site.control.run_now(name, who))
 
     @made.post("/timers/{name}/cancel")
-    def cancel_timer(name: str, who: Who) -> Cancellation:
+    def cancel_timer(name: str, who: Actor) -> Cancellation:
         """End what is left of a round, and ask what runs to stop."""
         return site.control.cancel(name, who)
 
     @made.post("/timers/{name}/pause", status_code=204)
-    def pause_timer(name: str, who: Who) -> None:
+    def pause_timer(name: str, who: Actor) -> None:
         """Let a timer not fire. What is missed meanwhile is not made up for."""
         site.control.pause_timer(name, who)
 
     @made.post("/timers/{name}/resume", status_code=204)
-    def resume_timer(name: str, who: Who) -> None:
+    def resume_timer(name: str, who: Actor) -> None:
         """Let a timer fire again."""
         site.control.resume_timer(name, who)
 

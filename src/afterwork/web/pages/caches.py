@@ -9,9 +9,9 @@ from starlette.requests import Request
 
 from afterwork.derived.explain.explainer import State
 from afterwork.errors import BadRequest, shown
-from afterwork.pictures.dependency_diagram import Hrefs, picture
+from afterwork.pictures.dependency_diagram import Hrefs, dependency_diagram
 from afterwork.web.links import NOTHING, href, opened
-from afterwork.web.page import Asked, Page, PageAct, PageContent
+from afterwork.web.page import ActRequest, Page, PageAct, PageContent
 from afterwork.web.site import Site
 
 STATES: tuple[State, ...] = get_args(State)
@@ -46,8 +46,8 @@ def show_one(site: Site, request: Request) -> PageContent:
     given = {
         "why": why,
         "around": around,
-        "picture": Markup(picture(around, opened(request), hrefs)),
-        "runs": insight.runs(work=why.name, root=root, most=5),
+        "picture": Markup(dependency_diagram(around, opened(request), hrefs)),
+        "runs": insight.runs(work=why.name, root=root, limit=5),
         "twin": f"{shlex.quote(root)} {name.rpartition('.')[2]}",
     }
     return PageContent("cache.html", given)
@@ -61,7 +61,7 @@ def show_impact(site: Site, request: Request) -> PageContent:
     return PageContent("impact.html", {"root": root, "member": member, "readers": readers, "twin": twin})
 
 
-def recompute(site: Site, asked: Asked) -> str:
+def recompute(site: Site, asked: ActRequest) -> str:
     """Let a cache of an object run."""
     root, cache = asked.text("root"), asked.text("cache")
     site.control.recompute(root, cache, asked.who)

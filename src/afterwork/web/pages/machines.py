@@ -6,7 +6,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 
 from afterwork.insight import MachineView
-from afterwork.pictures.machine_diagram import picture
+from afterwork.pictures.machine_diagram import machine_diagram
 from afterwork.web.links import href
 from afterwork.web.page import Page, PageContent
 from afterwork.web.site import Site
@@ -46,7 +46,7 @@ def show_object(site: Site, request: Request) -> PageContent:
 
 def _diagram(site: Site, request: Request, view: MachineView) -> Markup:
     chart = site.insight.chart(view.name)
-    return Markup(picture(chart, view, lambda state: href(request, "machines", view.name, state=state)))
+    return Markup(machine_diagram(chart, view, lambda state: href(request, "machines", view.name, state=state)))
 
 
 PAGES = (

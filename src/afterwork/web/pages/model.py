@@ -4,7 +4,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 
 from afterwork.insight.model import ModelView
-from afterwork.pictures.class_diagram import picture
+from afterwork.pictures.class_diagram import class_diagram
 from afterwork.web.links import href
 from afterwork.web.page import Page, PageContent
 from afterwork.web.site import Site
@@ -14,7 +14,7 @@ def show(site: Site, request: Request) -> PageContent:
     """Classes as a diagram, and all that is declared as a list, which can be searched."""
     found, words = site.insight.model, request.query_params.get("search", "").strip()
     base = href(request, "model")
-    drawn = picture(found, lambda name: f"{base}#{name}")
+    drawn = class_diagram(found, lambda name: f"{base}#{name}")
     given = {
         "model": found,
         "picture": Markup(drawn),

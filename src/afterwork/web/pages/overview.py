@@ -7,8 +7,8 @@ from markupsafe import Markup
 from starlette.requests import Request
 
 from afterwork.events import SourceKind
-from afterwork.insight import MinuteSums
-from afterwork.pictures.charts import Bar, bars
+from afterwork.insight import OverviewMinute
+from afterwork.pictures.charts import Bar, bar_chart
 from afterwork.web.page import Page, PageContent
 from afterwork.web.site import Site
 
@@ -23,12 +23,12 @@ def show(site: Site, request: Request) -> PageContent:
     return PageContent("overview.html", given)
 
 
-def _chart(minutes: Sequence[MinuteSums], done: int, failed: int) -> Markup:
+def _chart(minutes: Sequence[OverviewMinute], done: int, failed: int) -> Markup:
     label = f"Runs in each minute of the last hour, by what started them: {done:,} done, {failed:,} failed"
-    return bars([_bar(one) for one in minutes], label, "an hour ago", "now")
+    return bar_chart([_bar(one) for one in minutes], label, "an hour ago", "now")
 
 
-def _bar(one: MinuteSums) -> Bar:
+def _bar(one: OverviewMinute) -> Bar:
     words = [f"{count:,} by {kind}" for kind, count in one.done.items() if count]
     words += [f"{one.failed:,} failed"] if one.failed else []
     title = f"{one.minute:%H:%M} UTC: {', '.join(words) or 'nothing'}"

@@ -4,14 +4,14 @@ from shlex import quote
 
 from starlette.requests import Request
 
-from afterwork.control import told
+from afterwork.control import result_lines
 from afterwork.errors import BadRequest, shown
 from afterwork.insight import TicketFilter
 from afterwork.store.tickets.filter import QUALIFIERS, WANTED, Wanted
-from afterwork.web.page import Asked, Page, PageAct, PageContent
+from afterwork.web.page import ActRequest, Page, PageAct, PageContent
 from afterwork.web.site import Site
 
-ON_A_PAGE = 50
+PAGE_SIZE = 50
 
 
 def filter_of(text: str, state: str, **parts: str) -> TicketFilter:
@@ -35,7 +35,7 @@ def show(site: Site, request: Request) -> PageContent:
     wanted = filter_of(query.get("q", ""), query.get("state", ""), **parts)
     after = query.get("after") or None
     insight = site.insight
-    page, counts = insight.tickets(wanted, ON_A_PAGE, after), insight.ticket_counts(wanted)
+    page, counts = insight.tickets(wanted, PAGE_SIZE, after), insight.ticket_counts(wanted)
     given = {"page": page, "counts": counts, "wanted": wanted, "search": str(wanted), "is_first": after is None}
     return PageContent("tickets.html", {**given, "options": options_of(wanted)})
 
@@ -51,19 +51,19 @@ def show_one(site: Site, request: Request) -> PageContent:
     return PageContent("ticket.html", {"found": site.insight.ticket(request.path_params["key"])})
 
 
-def _retry(site: Site, asked: Asked) -> str:
-    return "\n".join(told(site.control.retry_tickets(_selected(asked), asked.who), "retried"))
+def _retry(site: Site, asked: ActRequest) -> str:
+    return "\n".join(result_lines(site.control.retry_tickets(_selected(asked), asked.who), "retried"))
 
 
-def _run(site: Site, asked: Asked) -> str:
-    return "\n".join(told(site.control.run_tickets_now(_selected(asked), asked.who), "due now"))
+def _run(site: Site, asked: ActRequest) -> str:
+    return "\n".join(result_lines(site.control.run_tickets_now(_selected(asked), asked.who), "due now"))
 
 
-def _cancel(site: Site, asked: Asked) -> str:
-    return "\n".join(told(site.control.cancel_tickets(_selected(asked), asked.who), "cancelled"))
+def _cancel(site: Site, asked: ActRequest) -> str:
+    return "\n".join(result_lines(site.control.cancel_tickets(_selected(asked), asked.who), "cancelled"))
 
 
-def _selected(asked: Asked) -> TicketFilter | list[str]:
+def _selected(asked: ActRequest) -> TicketFilter | list[str]:
     """What an act is about: the tickets that are ticked, or all that match."""
     if asked.text("all"):
         return filter_of(asked.text("q"), asked.text("state"))

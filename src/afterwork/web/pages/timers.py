@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from markupsafe import Markup
 from starlette.requests import Request
 
-from afterwork.insight.history import Minute
-from afterwork.pictures.charts import Bar, bars
-from afterwork.web.page import Asked, Page, PageAct, PageContent
+from afterwork.insight.history import RunMinute
+from afterwork.pictures.charts import Bar, bar_chart
+from afterwork.web.page import ActRequest, Page, PageAct, PageContent
 from afterwork.web.render import seconds
 from afterwork.web.site import Site
 
-ROUNDS = 40
+MAX_CHART_BARS = 40
 """Rounds that a chart shows at most: minutes in which runs of the timer ended."""
 
-HITS = 500
+MAX_NAMED = 500
 """Objects that a dry run names at most."""
 
 
@@ -24,18 +24,18 @@ def show(site: Site, request: Request) -> PageContent:
 
 
 def show_one(site: Site, request: Request) -> PageContent:
-    """One timer. With `?dry=1`, also which objects a round would hit now."""
+    """One timer. With `?dry=1`, also which objects a round would match now."""
     found = site.insight.timer(request.path_params["name"])
     dry = None
     if request.query_params.get("dry") and found.timer.known:
         dry = site.control.dry_run(found.timer.name)
-    past = found.past[-ROUNDS:]
-    given = {"found": found, "hits": chart_of_hits(past), "took": chart_of_seconds(past), "has_past": bool(past)}
-    return PageContent("timer.html", {**given, "dry": dry, "most_named": HITS})
+    past = found.past[-MAX_CHART_BARS:]
+    given = {"found": found, "matches": chart_of_matches(past), "took": chart_of_seconds(past), "has_past": bool(past)}
+    return PageContent("timer.html", {**given, "dry": dry, "most_named": MAX_NAMED})
 
 
-def chart_of_hits(past: Sequence[Minute]) -> Markup:
-    """How many objects each round hit, and how many of those runs failed."""
+def chart_of_matches(past: Sequence[RunMinute]) -> Markup:
+    """How many objects each round matched, and how many of those runs failed."""
     shown = [
         Bar(
             [("timer", one.done), ("failed", one.failed + one.put_off)],
@@ -43,42 +43,42 @@ def chart_of_hits(past: Sequence[Minute]) -> Markup:
         )
         for one in past
     ]
-    return bars(shown, "Hits of the last rounds", *_ends(past))
+    return bar_chart(shown, "Matches of the last rounds", *_ends(past))
 
 
-def chart_of_seconds(past: Sequence[Minute]) -> Markup:
+def chart_of_seconds(past: Sequence[RunMinute]) -> Markup:
     """How long the runs of each round took, all together."""
     shown = [Bar([("timer", one.seconds)], f"{_at(one)}: {seconds(one.seconds)}") for one in past]
-    return bars(shown, "Seconds that the runs of the last rounds took", *_ends(past))
+    return bar_chart(shown, "Seconds that the runs of the last rounds took", *_ends(past))
 
 
-def _ends(past: Sequence[Minute]) -> tuple[str, str]:
+def _ends(past: Sequence[RunMinute]) -> tuple[str, str]:
     return (_at(past[0]), _at(past[-1]) if len(past) > 1 else "") if past else ("", "")
 
 
-def _at(one: Minute) -> str:
+def _at(one: RunMinute) -> str:
     return f"{one.minute:%H:%M} UTC"
 
 
-def _run(site: Site, asked: Asked) -> str:
+def _run(site: Site, asked: ActRequest) -> str:
     name = str(asked.path["name"])
-    return f"{name} hits {site.control.run_now(name, asked.who):,}. Servers run them now."
+    return f"{name} has {site.control.run_now(name, asked.who):,} matches. Servers run them now."
 
 
-def _cancel(site: Site, asked: Asked) -> str:
+def _cancel(site: Site, asked: ActRequest) -> str:
     name = str(asked.path["name"])
     found = site.control.cancel(name, asked.who)
     asked_too = f", and {found.asked_to_stop:,} that run were asked to stop" if found.asked_to_stop else ""
-    return f"{found.ended:,} hits of {name} cancelled{asked_too}."
+    return f"{found.ended:,} matches of {name} cancelled{asked_too}."
 
 
-def _pause(site: Site, asked: Asked) -> str:
+def _pause(site: Site, asked: ActRequest) -> str:
     name = str(asked.path["name"])
     site.control.pause_timer(name, asked.who)
     return f"Timer {name} is paused. What runs goes on; nothing more begins."
 
 
-def _resume(site: Site, asked: Asked) -> str:
+def _resume(site: Site, asked: ActRequest) -> str:
     name = str(asked.path["name"])
     site.control.resume_timer(name, asked.who)
     return f"Timer {name} is open."
