@@ -14,16 +14,17 @@ from afterwork.model.expression import eal, ocl
 from afterwork.model.external_id import external_id
 from afterwork.model.inspection import from_external_id
 from afterwork.model.lane import Lane
-from afterwork.model.later import later, session
-from afterwork.model.machine.asking import while_in
-from afterwork.model.machine.declare import BoundMachine, machine
-from afterwork.model.machine.moves import track_history
+from afterwork.model.machine.chart import track_history
+from afterwork.model.machine.declaration import BoundMachine
 from afterwork.model.method import BoundMethod, can, method
 from afterwork.model.retry import Retry
 from afterwork.model.ticket import AsyncTicket
 from afterwork.model.variable import variable
 from afterwork.model.viewmodel import Model, ViewModel, action, column, on_exception
 from afterwork.model.when import Cron, Every, Once, WhenStale
+from afterwork.saving.later import later, session
+from afterwork.saving.machine.player import machine
+from afterwork.saving.machine.while_in import while_in
 from afterwork.settings import Settings
 from afterwork.store.journal.values import UNWATCHED
 from afterwork.version import VERSION

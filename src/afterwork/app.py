@@ -37,8 +37,8 @@ from afterwork.model.external_id import external_id
 from afterwork.model.inspection import ModelInfo, inspect_model, registry_of
 from afterwork.model.jobs_file.load import JobsFile, load, load_again
 from afterwork.model.lane import Lane, lanes_by_name
-from afterwork.model.later import session as session_of
 from afterwork.model.timeout import checked_timeout
+from afterwork.saving.later import session as session_of
 from afterwork.server.arrival import Arrival
 from afterwork.server.health import Health, Prober, Sign, of_database
 from afterwork.server.loop import Server

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, select, text
 
 import afterwork as aw
 from afterwork.errors import NotInThisState
-from afterwork.model.machine.moves import TRANSITION
+from afterwork.store.tables import transition
 from examples.shop.bookkeeping import Bookkeeping, open_for_business
 from tests.support.world import World, everything, the_only
 
@@ -79,7 +79,7 @@ class OrderStory(World):
     def history(self) -> list[tuple[str, str, str]]:
         """How the order has moved: from, to, and by what."""
         with self.engine.connect() as connection:
-            rows = connection.execute(select(TRANSITION).where(TRANSITION.c.root_id == "Order!1"))
+            rows = connection.execute(select(transition).where(transition.c.root_id == "Order!1"))
             return [(row.source, row.target, row.event or row.mover) for row in rows if row.source is not None]
 
 

@@ -16,13 +16,13 @@ from afterwork.derived.tables import due as dues
 from afterwork.insight import servers
 from afterwork.model.inspection import ModelInfo
 from afterwork.model.lenient_types import readable
-from afterwork.model.unique import has_begun
 from afterwork.store import tables
 from afterwork.store.database import Database
 from afterwork.store.journal.change import moment_of
 from afterwork.store.journal.tables import journal as entries
 from afterwork.store.tickets.columns import TicketColumns, aware
 from afterwork.store.tickets.filter import TicketFilter
+from afterwork.store.tickets.pending import has_begun
 from afterwork.store.tickets.statements import DueGroup, tickets_of
 from afterwork.store.tickets.walk import TicketWalk
 

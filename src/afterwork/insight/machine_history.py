@@ -11,8 +11,8 @@ from afterwork.boundary import CONTAINED
 from afterwork.derived.explain.transitions import PossibleTransition
 from afterwork.errors import BadRequest, shown
 from afterwork.insight.page import PAGE_SIZE, ListPage
-from afterwork.model.machine.chart import Play
-from afterwork.model.machine.declare import Machine
+from afterwork.model.machine.declaration import Machine
+from afterwork.saving.machine.play import Play
 from afterwork.store import tables
 
 

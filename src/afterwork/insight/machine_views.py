@@ -15,7 +15,7 @@ from afterwork.insight.machines import MachineView
 from afterwork.insight.object_states import ObjectInState
 from afterwork.insight.page import ListPage
 from afterwork.insight.reading import InsightBase
-from afterwork.model.machine.declare import Machine, declared_machines
+from afterwork.model.machine.declaration import Machine, declared_machines
 
 
 class MachineInsight(InsightBase):

@@ -11,8 +11,9 @@ from sqlalchemy.orm import Mapper
 from afterwork.errors import NotThere, UnknownState, shown
 from afterwork.insight.object_states import ObjectsByState
 from afterwork.model.inspection import ModelInfo
-from afterwork.model.machine.declare import Machine, declared_machines
-from afterwork.model.machine.rivals import Rival, in_words
+from afterwork.model.machine.chart import in_words
+from afterwork.model.machine.declaration import Machine, declared_machines
+from afterwork.saving.machine.unsaved_moves import Conflict
 from afterwork.store import tables
 from afterwork.store.bounded_count import Count
 from afterwork.store.database import Database
@@ -90,7 +91,7 @@ def unknown_states(database: Database, connection: Connection, model: ModelInfo)
                 yield name, str(stored), count
 
 
-def rivals(model: ModelInfo) -> Iterator[tuple[str, str, list[str]]]:
+def conflicts(model: ModelInfo) -> Iterator[tuple[str, str, list[str]]]:
     """States that several transitions without an event lead out of: the machine, the state, and the transitions in the
     order in which they are tried."""
     for name, _, machine in machines_in(model):
@@ -101,25 +102,25 @@ def rivals(model: ModelInfo) -> Iterator[tuple[str, str, list[str]]]:
 
 
 @dataclass(frozen=True)
-class RivalsMet:
+class MetConflict:
     """Two transitions without an event that were possible at once: the machine by name, which was taken, and the first
     object that met it, and when."""
 
     machine: str
-    rival: Rival
+    conflict: Conflict
     root_id: str
     at: datetime
 
 
-def met_rivals(connection: Connection, model: ModelInfo) -> Iterator[RivalsMet]:
-    """The rivals that objects have met, as far as the model still has them."""
+def met_conflicts(connection: Connection, model: ModelInfo) -> Iterator[MetConflict]:
+    """Yield the conflicts that objects have met, if the model still has both transitions."""
     r = tables.rival.c
     for name, mapper, machine in machines_in(model):
         named = [f"{one.class_.__name__}.{machine.name}" for one in mapper.self_and_descendants]
         declared = {(one.source.id, in_words(one)) for one in machine.eventless}
         for row in connection.execute(select(tables.rival).where(r.machine.in_(named)).order_by(r.at)):
             if {(row.source, row.taken), (row.source, row.rival)} <= declared:
-                yield RivalsMet(name, Rival(row.machine, row.source, row.taken, row.rival), row.root_id, row.at)
+                yield MetConflict(name, Conflict(row.machine, row.source, row.taken, row.rival), row.root_id, row.at)
 
 
 def _view(name: str, objects: ObjectsByState) -> MachineView:

@@ -13,7 +13,7 @@ from afterwork.insight.source_text import condition, summary
 from afterwork.model.column_types import python_type
 from afterwork.model.derivation import MemberDerivation
 from afterwork.model.inspection import ModelInfo
-from afterwork.model.machine.declare import EventMethod
+from afterwork.model.machine.declaration import EventMethod
 from afterwork.model.timeout import NEVER
 from afterwork.model.work import MethodWork, ViewModelWork, Work
 

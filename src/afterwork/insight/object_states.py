@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapper
 
 from afterwork.insight.page import MAX_ROWS_READ, PAGE_SIZE, ListPage, page
 from afterwork.model.external_id import ExternalId, parse
-from afterwork.model.machine.declare import Machine
+from afterwork.model.machine.declaration import Machine
 from afterwork.store import tables
 from afterwork.store.bounded_count import BOUND, Count, counted
 from afterwork.store.database import Database

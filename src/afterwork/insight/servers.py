@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, select
 
 from afterwork.insight.running import RunningView
 from afterwork.language.syntax.spelling import folded
-from afterwork.model.machine.within import base_of
+from afterwork.model.machine.state_scope import base_of
 from afterwork.store import tables
 from afterwork.store.database import Database, ServerRow
 from afterwork.store.routing import Routing

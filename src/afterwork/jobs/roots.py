@@ -8,10 +8,10 @@ from sqlalchemy import BigInteger, ColumnElement, Integer, Select, bindparam, se
 from sqlalchemy.orm import Mapper, Session
 from sqlalchemy.orm.attributes import instance_state
 
-from afterwork.model.accounted import ACCOUNTED, ROOT
 from afterwork.model.external_id import ExternalId
+from afterwork.store.untracked_statements import ROOT_LOAD, UNTRACKED
 
-OWN = {ACCOUNTED: ROOT}
+OWN = {UNTRACKED: ROOT_LOAD}
 
 
 class Roots:

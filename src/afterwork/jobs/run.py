@@ -11,7 +11,7 @@ from typing import Any
 
 from afterwork.errors import NoCurrentRun
 from afterwork.events import SourceKind
-from afterwork.model.machine.moves import MOVER, Mover
+from afterwork.saving.mover import MOVER, Mover
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from sqlalchemy.orm import ORMExecuteState, Session
 
 from afterwork.derived.tracking.session_hooks import TrackedSession
 from afterwork.errors import CalculationWrites, TransactionIsTheRuns
-from afterwork.model.machine.within import AT_THE_END
 from afterwork.model.ticket import is_ticket_class
+from afterwork.saving.machine.state_scoped import STATEMENTS_AT_END
 from afterwork.store.database import RUNNING, WHO_ENDS_IT
 from afterwork.store.direct import own
 from afterwork.store.postgresql.role_limits import SettingsOfJobs
@@ -135,7 +135,7 @@ class OutsideSession(RunSession):
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
         self.autoflush = False
-        self.info[AT_THE_END] = []
+        self.info[STATEMENTS_AT_END] = []
         self._writing = self._sent = False
 
     def flush(self, objects: Any = None) -> None:
@@ -149,7 +149,7 @@ class OutsideSession(RunSession):
     def write(self) -> None:
         """Flush what the run changed, in the transaction that the connection has by now."""
         self._writing = True
-        statements = self.info.pop(AT_THE_END, ())
+        statements = self.info.pop(STATEMENTS_AT_END, ())
         self._sent = bool(statements or self.new or self.dirty or self.deleted)
         for statement in statements:
             self.connection().execute(statement)

@@ -18,10 +18,11 @@ from afterwork.model.column_types import has_zone, kinds, python_type
 from afterwork.model.utc_datetime import UtcDateTime
 
 CLASS_NAME = "SysAsyncTicket"
+HOW_TO_HAVE_TICKETS = f"Add one: class {CLASS_NAME}(aw.AsyncTicket, Base): ..."
 DEFAULT_KEEP_MINUTES = 10
 
-# Longer than any span that a datetime can be moved by without leaving the calendar soon: 1,000 years.
-MOST_KEEP_MINUTES = 525_960_000
+MAX_KEEP_MINUTES = 525_960_000
+"""1,000 years: with more, a receipt's DeleteTime would soon lie beyond the calendar."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def aka(name: str) -> str:
 def receipt_minutes(asked: object) -> int:
     """For how many minutes a receipt is kept whose row asks for that; a row that asks for what can't be is like one
     that says nothing."""
-    return asked if isinstance(asked, int) and 0 <= asked <= MOST_KEEP_MINUTES else DEFAULT_KEEP_MINUTES
+    return asked if isinstance(asked, int) and 0 <= asked <= MAX_KEEP_MINUTES else DEFAULT_KEEP_MINUTES
 
 
 def moment_for(column: Column[Any], dialect: str, moment: datetime) -> datetime:

@@ -14,7 +14,7 @@ from afterwork.errors import BadDeclaration
 from afterwork.model.derived import Derived
 from afterwork.model.expression import expression_of, texts_of
 from afterwork.model.lane import lane_name
-from afterwork.model.machine.declare import Machine, declared_machines
+from afterwork.model.machine.declaration import Machine, declared_machines
 from afterwork.model.viewmodel import ViewModel
 from afterwork.model.when import WhenStale
 from afterwork.model.work import vars_lookup

@@ -17,8 +17,8 @@ from afterwork.language.syntax.precedence import Dialect
 from afterwork.language.syntax.spelling import find, folded
 from afterwork.language.typed.types import ANY, STRING
 from afterwork.model.external_id import external_id_or_none, parse
-from afterwork.model.later import later
 from afterwork.model.method import BoundMethod, Method
+from afterwork.model.requests import request_work
 from afterwork.model.ticket import is_ticket_class
 from afterwork.model.viewmodel import ViewModel
 from afterwork.model.work import methods_of, vars_lookup
@@ -247,7 +247,7 @@ def _do_async(obj: Any, name: str) -> object:
     method = find(_callable_methods(type(obj)), name)
     if method is None:
         raise BadRequest(f"{type(obj).__name__} has no method {shown(name)} that could be asked for.")
-    return later(_bound(obj, method.name))
+    return request_work(_bound(obj, method.name))
 
 
 def _find(session: Session, cls: type, text: str) -> object | None:

@@ -12,13 +12,12 @@ from sqlalchemy.orm import Mapper, Session, configure_mappers, registry
 
 from afterwork.errors import BadDeclaration, ModelError, NotThere, UnknownWork, shown
 from afterwork.language.syntax.spelling import folded
-from afterwork.model.contract import CLASS_NAME, Contract
+from afterwork.model.contract import CLASS_NAME, HOW_TO_HAVE_TICKETS, Contract
 from afterwork.model.derivation import Derivation, derivations_of
 from afterwork.model.external_id import parse
 from afterwork.model.lane import MAIN, Lane, lanes_by_name
-from afterwork.model.later import HOW_TO_HAVE_TICKETS
-from afterwork.model.machine.declare import declared_machines
-from afterwork.model.machine.within import IS_IN, WHILE, base_of
+from afterwork.model.machine.declaration import declared_machines
+from afterwork.model.machine.state_scope import base_of, scope_of
 from afterwork.model.once import OnceAction, once_of
 from afterwork.model.ticket import contract_of, is_ticket_class
 from afterwork.model.timer import TimedWork, timers_of
@@ -56,13 +55,12 @@ class ModelInfo:
 
     def _while(self, name: str) -> Work | None:
         """What `aw.while_in` asks for: `Order.escalate while flow is in shipped`."""
-        base, condition, (machine, _, state) = *name.partition(WHILE)[:2], name.partition(WHILE)[2].partition(IS_IN)
-        work = self.works.get(base) if condition else None
-        if not isinstance(work, MethodWork) or work.root is None:
+        scope, work = scope_of(name), self.works.get(base_of(name))
+        if scope is None or not isinstance(work, MethodWork) or work.root is None:
             return None
-        for one in declared_machines(work.root):
-            if one.name == machine and one.states.named(state) is not None:
-                return WhileWork(name, work.root, work.method, machine, state)
+        for machine in declared_machines(work.root):
+            if machine.name == scope.machine and machine.states.named(scope.state) is not None:
+                return WhileWork(name, work.root, work.method, scope.machine, scope.state)
         return None
 
     @property

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from sqlalchemy.orm import Mapper
 
 from afterwork.model.lane import Lane, lane_name
-from afterwork.model.machine.declare import EventMethod, Machine, declared_machines
+from afterwork.model.machine.declaration import EventMethod, Machine, declared_machines
 from afterwork.model.method import Method
 from afterwork.model.retry import Retry
 from afterwork.model.viewmodel import ViewModel

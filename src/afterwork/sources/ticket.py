@@ -15,14 +15,14 @@ from afterwork.jobs.roots import Roots
 from afterwork.jobs.run import Run
 from afterwork.jobs.session import RunSession
 from afterwork.jobs.source import Claim, ClaimedWork, Due
-from afterwork.model.contract import MOST_KEEP_MINUTES, receipt_minutes
+from afterwork.model.contract import MAX_KEEP_MINUTES, receipt_minutes
 from afterwork.model.expiry import expired
 from afterwork.model.external_id import ExternalId, parse
 from afterwork.model.inspection import ModelInfo
 from afterwork.model.key import key_of
 from afterwork.model.lane import MAIN
 from afterwork.model.lenient_types import NO_UTF_8, Damaged
-from afterwork.model.machine.within import base_of
+from afterwork.model.machine.state_scope import base_of
 from afterwork.model.work import Work
 from afterwork.sources.skipped import SkippedTickets
 from afterwork.store import server_abilities
@@ -241,8 +241,8 @@ class TicketSource:
         if row.odd_earliest is not None:
             return f"ExecuteEarliest is {shown(row.odd_earliest)}. It must be a moment, like 2027-01-31 18:00:00."
         keep = row.keep_minutes
-        if not isinstance(keep, int) or not 0 <= keep <= MOST_KEEP_MINUTES:
-            return f"KeepReceiptMinutes is {keep!r}. It must be 0 or more minutes, at most {MOST_KEEP_MINUTES:,}."
+        if not isinstance(keep, int) or not 0 <= keep <= MAX_KEEP_MINUTES:
+            return f"KeepReceiptMinutes is {keep!r}. It must be 0 or more minutes, at most {MAX_KEEP_MINUTES:,}."
         try:
             return self.model.work(row.work)
         except UnknownWork as error:

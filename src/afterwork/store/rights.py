@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from afterwork.errors import BadRequest, NotGranted, shown
 from afterwork.model.derivation import Derivation, MachineDerivation, MemberDerivation
 from afterwork.model.inspection import ModelInfo
-from afterwork.model.machine.declare import declared_machines
+from afterwork.model.machine.declaration import declared_machines
 from afterwork.store import tables as own
 
 ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")

@@ -36,8 +36,8 @@ from afterwork.jobs.run import Run, running
 from afterwork.jobs.session import RunSession
 from afterwork.model.derivation import MachineDerivation, MemberDerivation, ViewModelDerivation
 from afterwork.model.external_id import parse
-from afterwork.model.machine.chart import Play
 from afterwork.model.work import ViewModelWork
+from afterwork.saving.machine.play import Play
 from afterwork.store import leases
 
 

@@ -32,7 +32,7 @@ from afterwork.jobs.session import LoadSession, ReadSession
 from afterwork.jobs.source import Ran
 from afterwork.model.derivation import MachineDerivation, MemberDerivation
 from afterwork.model.external_id import ExternalId, parse
-from afterwork.model.machine.chart import Play
+from afterwork.saving.machine.play import Play
 
 UNFIT = ValueError, TypeError, OverflowError
 """What drivers raise for a value that they can't send."""

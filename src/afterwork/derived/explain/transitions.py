@@ -9,8 +9,8 @@ from statemachine.transition import Transition
 from afterwork.boundary import CONTAINED
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.tracking.recorder import Recorder
-from afterwork.model.machine.chart import Play
-from afterwork.model.machine.declare import Machine
+from afterwork.model.machine.declaration import Machine
+from afterwork.saving.machine.play import Play
 
 
 @dataclass(frozen=True)

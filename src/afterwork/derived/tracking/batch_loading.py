@@ -20,9 +20,9 @@ from afterwork.derived.tracking.hidden_state import untracked
 from afterwork.derived.tracking.loader_criteria import Criteria, criteria_in
 from afterwork.derived.tracking.mapped_tables import as_inherited, equal_columns
 from afterwork.derived.tracking.single_row_class import SingleRowClass, single_row_class
-from afterwork.model.accounted import ACCOUNTED, FOR_MANY
 from afterwork.store.journal.text_forms import is_linked
 from afterwork.store.journal.tracked_table import TrackedTables
+from afterwork.store.untracked_statements import BATCH_LOAD, UNTRACKED
 
 AT_ONCE = 500
 """Objects for which one query loads."""
@@ -88,7 +88,7 @@ class BatchLoader:
         if wanted:
             far = self.prop.mapper.class_
             statement = _for_end(self.ask(sorted(wanted), far, far), self.prop).options(*criteria)
-            for value, obj in session.execute(statement, execution_options={ACCOUNTED: FOR_MANY}).unique():
+            for value, obj in session.execute(statement, execution_options={UNTRACKED: BATCH_LOAD}).unique():
                 found[value][obj] = None
         return found
 

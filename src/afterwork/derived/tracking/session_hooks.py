@@ -17,8 +17,8 @@ from afterwork.derived.tracking.hidden_state import ACTIVE, RECORDED_HANDLES, re
 from afterwork.derived.tracking.query.forbidden import refuse_text
 from afterwork.derived.tracking.statement_selects import select_in, selects_in_options
 from afterwork.errors import ChangedForMany, ConnectionOptions, DriverConnection, OwnConnection, TextualSQL
-from afterwork.model.accounted import ACCOUNTED, FOR_MANY, ROOT
 from afterwork.store.direct import own
+from afterwork.store.untracked_statements import BATCH_LOAD, ROOT_LOAD, UNTRACKED
 
 
 class TrackedSession(Session):
@@ -103,7 +103,7 @@ def _get(
     mapper: Mapper[Any] = inspect(entity)
     found = None if execution_options or any(options.values()) else listener.find_loaded(mapper, identity)
     if found is None:
-        marked = {**execution_options, ACCOUNTED: True}
+        marked = {**execution_options, UNTRACKED: True}
         found = get(entity, identity, load, execution_options=marked, **options)
     listener.looked_up(mapper, identity, found)
     return found
@@ -128,11 +128,11 @@ def _both(first: Callable[[Any], None], second: Callable[[Any], Any]) -> Callabl
 
 def _ask_session(given: Any, state: ORMExecuteState) -> None:
     """Tell of a statement that was given to a session. Others who listen may have made another one of it."""
-    listener, accounted = ACTIVE.get(), state.execution_options.get(ACCOUNTED)
-    is_changed, is_root = state.statement is not given, accounted is ROOT and not state.is_relationship_load
+    listener, mark = ACTIVE.get(), state.execution_options.get(UNTRACKED)
+    is_changed, is_root = state.statement is not given, mark is ROOT_LOAD and not state.is_relationship_load
     if listener is None:
         refuse_elsewhere(state.session.hash_key)
-        if is_changed and not is_root and (accounted is FOR_MANY or getattr(state.session, "loads_for_many", False)):
+        if is_changed and not is_root and (mark is BATCH_LOAD or getattr(state.session, "loads_for_many", False)):
             raise ChangedForMany()
         return
     if is_root:
@@ -140,9 +140,9 @@ def _ask_session(given: Any, state: ORMExecuteState) -> None:
     connection = state.session.connection()
     for question in selects_in_options(state.statement):
         listener.before_statement(question, {}, connection)
-    if is_changed or not (state.is_relationship_load or state.is_column_load or accounted is not None):
+    if is_changed or not (state.is_relationship_load or state.is_column_load or mark is not None):
         _tell(state.statement, state.parameters, connection)
-    state.update_execution_options(**{ACCOUNTED: True})
+    state.update_execution_options(**{UNTRACKED: True})
 
 
 @own
@@ -152,7 +152,7 @@ def _ask_connection(
     is_flush = isinstance(execution_options.get("compiled_cache"), LRUCache)
     if RECORDED_HANDLES and ACTIVE.get() is None:
         refuse_elsewhere(connection)
-    if ACCOUNTED not in execution_options and not is_flush:
+    if UNTRACKED not in execution_options and not is_flush:
         _tell(statement, multiparams or params, connection, entities=False)
     return statement, multiparams, params
 

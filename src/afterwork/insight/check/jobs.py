@@ -28,13 +28,13 @@ def _machines(scene: CheckContext) -> Iterator[Finding]:
     for name, state, count in machines.unknown_states(scene.database, scene.connection, scene.model):
         advice = "Update these rows to a state that the machine has. As they are, they can't move."
         yield Finding(f"{name}: {count:,} objects stand in {state!r}, which the machine has not", False, advice)
-    for name, state, steps in machines.rivals(scene.model):
+    for name, state, steps in machines.conflicts(scene.model):
         advice = f"Of those whose guards hold, the first is taken: {'; '.join(steps)}."
         yield Finding(f"{name}: {len(steps)} transitions without an event leave {state}", False, advice, is_note=True)
-    for met in machines.met_rivals(scene.connection, scene.model):
-        found = f"{met.machine}: in {met.rival.source}, two transitions were possible at once"
+    for met in machines.met_conflicts(scene.connection, scene.model):
+        found = f"{met.machine}: in {met.conflict.source}, two transitions were possible at once"
         advice = (
-            f"{met.rival.taken} was taken, and {met.rival.rival} was not: first by {met.root_id}, at "
+            f"{met.conflict.taken} was taken, and {met.conflict.other} was not: first by {met.root_id}, at "
             f"{met.at:%Y-%m-%d %H:%M:%S}. If that is wrong, let their guards exclude each other."
         )
         yield Finding(found, False, advice, is_note=True)

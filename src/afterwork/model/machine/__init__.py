@@ -1,6 +1,5 @@
-"""State machines of model objects: what a class declares, and how one of its objects moves.
+"""State machines as a class declares them; `saving.machine` moves an object.
 
-`declare` is `aw.machine`, `chart` the glue to the library that runs a machine, `states` how its states stand in a
-column, `defaults` what a new object is given before it enters the first one, `moves` what is noted of a move and how
-two movers are kept apart, `rivals` transitions that were possible at once, `within` requests that a state withdraws.
+`declaration` is what `aw.machine` makes, `chart` what Afterwork needs of the library's charts, `states` how the states
+of a machine stand in one column, `state_scope` the names of work that is asked for while a state lasts.
 """

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Row, Update, select, update
 
 from afterwork.model.contract import receipt_minutes
 from afterwork.model.key import key_text
-from afterwork.model.unique import has_begun
 from afterwork.store import progress
+from afterwork.store.tickets.pending import has_begun
 from afterwork.store.tickets.statements import Tickets
 
 

@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, true
 
 from afterwork.model.key import key_of
-from afterwork.model.unique import has_begun
 from afterwork.store.tables import lease as leases
 from afterwork.store.tickets.columns import TicketColumns
 from afterwork.store.tickets.filter import TicketFilter
+from afterwork.store.tickets.pending import has_begun
 from afterwork.store.tickets.statements import CLOCK_SLACK, DueGroup, Tickets
 
 MOST_RUNNING = 1000

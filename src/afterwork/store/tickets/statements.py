@@ -29,7 +29,6 @@ from sqlalchemy.dialects import postgresql
 from afterwork.errors import NotWritten
 from afterwork.model.contract import DEFAULT_KEEP_MINUTES, Contract, moment_for
 from afterwork.model.lenient_types import Damaged, any_text
-from afterwork.model.unique import has_begun
 from afterwork.store import tables
 from afterwork.store.direct import Direct
 from afterwork.store.lane_limits import MODES, Mode
@@ -38,6 +37,7 @@ from afterwork.store.locking import lockable
 from afterwork.store.texts import fitted
 from afterwork.store.tickets.columns import TicketColumns, aware, one_more
 from afterwork.store.tickets.end_forms import AS_ASKED, EndForm, write_in_form
+from afterwork.store.tickets.pending import has_begun
 
 CLOCK_SLACK = timedelta(minutes=1)
 """How far the clocks of applications may be ahead of the server's without delaying tickets that ask for no moment."""

@@ -22,7 +22,6 @@ from sqlalchemy import (
 from afterwork.errors import BadRequest, shown
 from afterwork.model.key import key_of
 from afterwork.model.lenient_types import any_text
-from afterwork.model.unique import has_begun
 from afterwork.store import progress
 from afterwork.store.bounded_count import Count
 from afterwork.store.progress import ReportedProgress
@@ -30,6 +29,7 @@ from afterwork.store.tickets.columns import TicketColumns, aware
 from afterwork.store.tickets.conditions import meets
 from afterwork.store.tickets.filter import ALL, TicketFilter, check_text
 from afterwork.store.tickets.index_ranges import IndexPosition, IndexRange, IndexRanges
+from afterwork.store.tickets.pending import has_begun
 from afterwork.store.tickets.statements import Tickets
 
 LOOKED_AT = 10_000

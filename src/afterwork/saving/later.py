@@ -10,16 +10,19 @@ from sqlalchemy.exc import MissingGreenlet, StatementError
 from sqlalchemy.orm import Session, object_session
 
 from afterwork.clock import now
+from afterwork.compat.sqlalchemy_session import new_objects
 from afterwork.errors import BadRequest, ModelError, NoSession, shown
-from afterwork.model.contract import CLASS_NAME, Contract, ContractAttribute, moment_for
+from afterwork.model.contract import CLASS_NAME, HOW_TO_HAVE_TICKETS, Contract, ContractAttribute, moment_for
 from afterwork.model.external_id import external_id_or_none
 from afterwork.model.lane import MAIN, Lane, lane_name
 from afterwork.model.method import BoundMethod
-from afterwork.model.ticket import ROOT, AsyncTicket, forget_not_saved, ticket_contract
-from afterwork.model.unique import pending_ticket
+from afterwork.model.requests import request_work
+from afterwork.model.ticket import ROOT, AsyncTicket, ticket_contract
 from afterwork.model.utc_datetime import aware
 from afterwork.model.viewmodel import ViewModel
 from afterwork.model.work import name_of_method
+from afterwork.saving.ticket_rows import forget_not_saved
+from afterwork.saving.unique import pending_ticket
 
 
 class Declared(Enum):
@@ -48,6 +51,7 @@ def session(obj: object) -> Session:
     return found
 
 
+@request_work.register
 def later(
     work: BoundMethod[Any] | ViewModel[Any],
     *,
@@ -129,9 +133,6 @@ def _contract(root: object) -> Contract:
     return contract
 
 
-HOW_TO_HAVE_TICKETS = f"Add one: class {CLASS_NAME}(aw.AsyncTicket, Base): ..."
-
-
 def _earliest(at: datetime | None, after: timedelta | None) -> datetime | None:
     if at is not None and after is not None:
         raise BadRequest("Give at= or after=, not both.")
@@ -171,7 +172,7 @@ def _set(ticket: Any, attribute: Any, value: Any, wanted: str = "") -> None:
 
 
 def _pending(target: Session, contract: Contract, request: Request) -> Any | None:
-    for other in target._new.values():
+    for other in new_objects(target):
         same_root = type(other) is contract.mapper.class_ and vars(other).get(ROOT) is request.root
         if same_root and getattr(other, contract.view_model.name) == request.work:
             return other

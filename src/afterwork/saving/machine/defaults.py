@@ -1,4 +1,4 @@
-"""What a new object is given by its columns' defaults, before its machines enter their first states."""
+"""The values that columns' defaults give a new object, before its machines enter their first states."""
 
 from typing import Any, NoReturn
 
@@ -7,24 +7,26 @@ from sqlalchemy.orm import InstanceState
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.sql.schema import CallableColumnDefault, ScalarElementColumnDefault
 
-from afterwork.model.machine.moves import machines_of
+from afterwork.model.machine.declaration import machines_of
 
 
 class _NeedsStatement(Exception):
-    """A default asks for the statement that will insert the object, which is not there yet."""
+    """Raised by a default that needs the statement that inserts the object, which doesn't exist yet."""
 
 
 class _NoStatement:
-    """Stands for that statement."""
+    """The context that a default is called with in place of that statement."""
 
     def __getattr__(self, _: str) -> NoReturn:
         raise _NeedsStatement
 
 
 def give_defaults(obj: Any) -> None:
-    """Give a new object what the defaults of its columns would give it when it is inserted, so that entry actions see
-    it. What only the database or the statement can tell is left to them. So are the states of machines: a state must be
-    entered."""
+    """Set the members of a new object to the defaults that its insert would use, so that entry actions see them.
+
+    Defaults that only the database or the statement can tell are left to them. So are the states of machines: a state
+    must be entered.
+    """
     state: InstanceState[Any] = inspect(obj)
     if state.has_identity:
         return
@@ -32,17 +34,17 @@ def give_defaults(obj: Any) -> None:
     for member in state.mapper.column_attrs:
         column = member.columns[0]
         if member.key not in states and isinstance(column, Column) and _is_unset(state, member.key, column):
-            _give(obj, member.key, column)
+            _set_default(obj, member.key, column)
 
 
 def _is_unset(state: InstanceState[Any], member: str, column: Column[Any]) -> bool:
-    """Whether the insert would leave a column to its default: None counts as a value only where its type says so."""
+    """Return whether the insert would use a column's default. None counts as a value only where its type says so."""
     if member not in state.dict:
         return True
     return state.dict[member] is None and not column.type.should_evaluate_none
 
 
-def _give(obj: Any, member: str, column: Column[Any]) -> None:
+def _set_default(obj: Any, member: str, column: Column[Any]) -> None:
     match column.default:
         case ScalarElementColumnDefault(arg=value):
             set_committed_value(obj, member, value)

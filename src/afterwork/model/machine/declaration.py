@@ -1,14 +1,13 @@
-"""`aw.machine`: a state machine that the objects of a class have, with its state in one of their columns."""
+"""A state machine that the objects of a class have, with its state in one of their columns."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from inspect import getattr_static
-from typing import Any, Self, overload
+from typing import Any, Protocol, Self, overload
 
-from sqlalchemy import event, inspect
-from sqlalchemy.orm import Mapper, Session
-from sqlalchemy.orm.attributes import flag_modified
+from sqlalchemy import inspect
+from sqlalchemy.orm import Mapper
 from statemachine import StateChart
 from statemachine.transition import Transition
 
@@ -16,33 +15,60 @@ from afterwork.errors import BadDeclaration
 from afterwork.language.typed.states import HasStates, MachineStates
 from afterwork.model.derived import key_of, name_of
 from afterwork.model.lane import MAIN
-from afterwork.model.machine.chart import Play, eventless, usable
-from afterwork.model.machine.moves import HISTORY, MACHINES, forget, hold, keep_apart, machines_of, write_down
+from afterwork.model.machine.chart import HISTORY, adapted, eventless, events_of, outline
 from afterwork.model.machine.states import States
 from afterwork.model.method import BoundMethod, Method
 
+MACHINES = "_afterwork_machines"
+"""The attribute of a class that lists its machines."""
+
 TRIGGER = "state_machine_trigger"
+
+
+class Player(Protocol):
+    """Moves objects by their machines, in the session that they are in."""
+
+    def listen(self, owner: type) -> None:
+        """See to it that the moves of a class's objects are saved with them."""
+        ...
+
+    def check(self, machine: "Machine", obj: Any) -> None:
+        """Raise `BadDeclaration` if an object can't have a machine, as when a guard is missing."""
+        ...
+
+    def send(self, machine: "Machine", obj: Any, event: str, *args: Any, **kwargs: Any) -> Any:
+        """Take an event. Raises `NotInThisState` if it is not possible now."""
+        ...
+
+    def can(self, machine: "Machine", obj: Any, event: str) -> bool:
+        """Return whether an event is possible now."""
+        ...
+
+    def go_on(self, machine: "Machine", obj: Any) -> None:
+        """Take all transitions without an event that are possible."""
+        ...
 
 
 class Machine(HasStates):
     """A state machine of a class. Read of an object, it is a `BoundMachine`."""
 
-    def __init__(self, chart: type[StateChart[Any]], member: object) -> None:
+    def __init__(self, chart: type[StateChart[Any]], member: object, player: Player) -> None:
         self.declared = chart
-        self.chart: type[StateChart[Any]] = usable(chart)
+        self.chart: type[StateChart[Any]] = adapted(chart)
         self.states = States(self.chart)
         self.states.check()
+        self.player = player
         self.name = ""
         self._member = member
         self._members: dict[type, str] = {}
         owner = getattr(member, "class_", None)
         if isinstance(owner, type):
-            self._adopt(owner)
+            self.join(owner)
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
         self._member = name_of(self._member, owner)
-        self._adopt(owner)
+        self.join(owner)
 
     @overload
     def __get__(self, target: None, owner: type) -> Self: ...
@@ -51,28 +77,26 @@ class Machine(HasStates):
     def __get__(self, target: object | None, owner: type) -> "Self | BoundMachine":
         return self if target is None else BoundMachine(self, target)
 
-    def _adopt(self, owner: type) -> None:
+    def join(self, owner: type) -> None:
+        """Become one of the machines of a class."""
         setattr(owner, MACHINES, (*machines_of(owner), self))
         if not hasattr(owner, TRIGGER):
             setattr(owner, TRIGGER, _Trigger())
-        event.listen(owner, "before_update", keep_apart, propagate=True)
-        for saved in ("after_insert", "after_update"):
-            event.listen(owner, saved, write_down, propagate=True)
-        event.listen(owner, "expire", forget, propagate=True)
+        self.player.listen(owner)
 
     @property
     def where(self) -> str:
-        """What it is called in messages."""
+        """Its name in messages."""
         return f"the machine {self.name or self.chart.__name__}"
 
     @cached_property
     def events(self) -> Mapping[str, "EventMethod"]:
         """Its events by name, each as work that can be asked for."""
-        return {name: EventMethod(self, name) for name in map(str, self.chart._events) if "." not in name}
+        return {name: EventMethod(self, name) for name in map(str, events_of(self.chart)) if "." not in name}
 
     @property
     def has_history(self) -> bool:
-        """Whether its moves are kept, see `track_history`."""
+        """Whether its transitions are logged, see `track_history`."""
         return bool(getattr(self.chart, HISTORY, False))
 
     @cached_property
@@ -83,48 +107,39 @@ class Machine(HasStates):
     @cached_property
     def outline(self) -> str:
         """Its states and transitions, as a text."""
-        states = [
-            (state.id, state.value, state.initial, state.final, state.parallel, state.parent and state.parent.id)
-            for state in self.chart.states_map.values()
-        ]
-        transitions = [
-            (
-                state.id,
-                [target.id for target in one.targets],
-                str(one.event),
-                [(str(g), g.expected_value) for g in one.cond],
-            )
-            for state in self.chart.states_map.values()
-            for one in state.transitions
-        ]
-        return repr((states, transitions))
+        return outline(self.chart)
 
     def guards(self, owner: type) -> Iterator[Any]:
-        """The functions that are guards of transitions without an event, in the chart and in the class that has it."""
+        """Yield the functions that guard transitions without an event, in the chart and in the class that has it."""
         for guard in (guard for transition in self.eventless for guard in transition.cond):
-            found = [guard.func] if callable(guard.func) else []
-            for name in re.findall(r"\w+", "" if found else str(guard.func)):
-                found += [getattr_static(cls, name, None) for cls in (self.chart, owner)]
-            for one in found:
-                function = getattr(one, "fget", getattr(one, "function", one))
+            candidates = [guard.func] if callable(guard.func) else []
+            for name in re.findall(r"\w+", "" if candidates else str(guard.func)):
+                candidates += [getattr_static(cls, name, None) for cls in (self.chart, owner)]
+            for candidate in candidates:
+                function = getattr(candidate, "fget", getattr(candidate, "function", candidate))
                 if hasattr(function, "__code__"):
                     yield function
 
     def check(self, mapper: Mapper[Any]) -> None:
-        """Raises `BadDeclaration` if the objects of a mapped class can't have it: there is no such column, or no such
-        guard."""
+        """Raise `BadDeclaration` if the objects of a mapped class can't have it, for want of a column or a guard."""
         self.member_of(mapper)
-        Play(self, mapper.class_manager.new_instance())
+        self.player.check(self, mapper.class_manager.new_instance())
 
     def member_of(self, mapper: Mapper[Any]) -> str:
-        """The name of the member with the state, in a mapped class. Raises `BadDeclaration`."""
-        found = key_of(self._member, mapper)
-        if found is None or found not in mapper.columns:
+        """Return the name of the member with the state, in a mapped class. Raises `BadDeclaration`."""
+        key = key_of(self._member, mapper)
+        if key is None or key not in mapper.columns:
             raise BadDeclaration(
                 f"{self.where}: {self._member!r} is no column of {mapper.class_.__name__}. "
                 "Give the one that has its state: aw.machine(OrderFlow, state=state)."
             )
-        return found
+        return key
+
+    def member_in(self, cls: type) -> str:
+        """Return the same for a class, from memory if it was asked for before."""
+        if cls not in self._members:
+            self._members[cls] = self.member_of(inspect(cls))
+        return self._members[cls]
 
     def states_in(self, mapper: Mapper[Any]) -> MachineStates:
         """Return the states as texts may name them: by the machine's name, that of its chart, or that of its member."""
@@ -132,23 +147,8 @@ class Machine(HasStates):
         return self.states.as_kept_in(key, tuple(filter(None, (self.name, self.declared.__name__, key))))
 
     def stored(self, obj: Any) -> Any:
-        """What stands in the column of an object."""
-        return getattr(obj, self._member_for(type(obj)))
-
-    def store(self, obj: Any, value: Any) -> None:
-        """Write into the column of an object. It is saved also where the state has stayed the same, as by a transition
-        from a state to itself: that is only possible as long as nobody else has moved the object."""
-        before = self.stored(obj)
-        hold(obj, self, before)
-        if value == before:
-            flag_modified(obj, self._member_for(type(obj)))
-        else:
-            setattr(obj, self._member_for(type(obj)), value)
-
-    def _member_for(self, cls: type) -> str:
-        if cls not in self._members:
-            self._members[cls] = self.member_of(inspect(cls))
-        return self._members[cls]
+        """Return the value of the object's column with the state."""
+        return getattr(obj, self.member_in(type(obj)))
 
 
 class BoundMachine:
@@ -173,12 +173,12 @@ class BoundMachine:
 
     @property
     def state(self) -> Any:
-        """What stands in the column: the state that it is in; the innermost ones, with commas, where they are nested or
-        parallel. None as long as it has not begun."""
+        """The value of the column: the state that it is in, or the innermost ones, with commas, of nested and parallel
+        states. None as long as it has not begun."""
         return self._machine.stored(self._target)
 
     def is_in(self, state: str) -> bool:
-        """Whether it is in a state, named by its id, or in one within that. Raises `UnknownState`."""
+        """Return whether it is in a state, named by its id, or in one within that. Raises `UnknownState`."""
         if self.state is None:
             return False
         return any(active.id == state for active in self._machine.states.active(self.state))
@@ -190,8 +190,8 @@ class BoundEvent(BoundMethod[Any]):
     __slots__ = ()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Take it: what the event and the states entered then say is done, and the transitions without an event are
-        taken that are possible after it. Arguments go to guards and actions. Raises `NotInThisState`."""
+        """Take the event, with the actions of its transition, and then all transitions without an event that are
+        possible. Arguments go to guards and actions. Raises `NotInThisState`."""
         return self.method.function(self.target, *args, **kwargs)
 
 
@@ -200,10 +200,10 @@ class EventMethod(Method[Any, Any]):
 
     def __init__(self, machine: Machine, event: str) -> None:
         def take(self: Any, *args: Any, **kwargs: Any) -> Any:
-            return Play(machine, self).send(event, *args, **kwargs)
+            return machine.player.send(machine, self, event, *args, **kwargs)
 
         def is_possible_in_its_state(self: Any) -> bool:
-            return Play(machine, self).can(event)
+            return machine.player.can(machine, self, event)
 
         super().__init__(take, precondition=is_possible_in_its_state, lane=MAIN, external=False, retry=None)
         self.machine, self.event = machine, event
@@ -217,51 +217,28 @@ class EventMethod(Method[Any, Any]):
 
 
 class _Trigger(Method[Any, None]):
-    """`Class.state_machine_trigger`: look now which transitions without an event are possible, and take them."""
+    """`Class.state_machine_trigger`: take now all transitions without an event that are possible."""
 
     def __init__(self) -> None:
         def state_machine_trigger(self: Any) -> None:
             for machine in machines_of(type(self)):
-                Play(machine, self).go_on()
+                machine.player.go_on(machine, self)
 
         super().__init__(state_machine_trigger, precondition=None, lane=MAIN, external=False, retry=None)
 
 
-def machine(chart: type[StateChart[Any]], *, state: object) -> Machine:
-    """Give the objects of a class a state machine, declared with the library python-statemachine 3.
-
-        class OrderFlow(StateChart):
-            cart = State(initial=True)
-            paid = State(final=True)
-            cart.to(paid, cond="is_covered")       # plays by itself, as soon as order.is_covered
-
-        class Order(Base):
-            state: Mapped[str | None] = mapped_column()
-            flow = aw.machine(OrderFlow, state=state)
-
-    `state` is the column of the class that has the state, or its name. Guards and actions are looked for in the chart
-    and in the class; those of the chart get the object as `model`. A new object enters the first state when it is
-    saved.
-    Raises `BadDeclaration` for a chart that can't be kept in a database.
-    """
-    return Machine(chart, state)
+def machines_of(cls: type) -> Sequence[Machine]:
+    """Return the machines of a class."""
+    machines: Sequence[Machine] = getattr(cls, MACHINES, ())
+    return machines
 
 
 def declared_machines(cls: type) -> Sequence[Machine]:
-    """The machines of a class, each knowing its name, also those that were given to the class after it was made."""
+    """Return the machines of a class, each with its name, including those set on the class after it was made."""
     for base in cls.__mro__:
         for name, value in list(vars(base).items()):
             if isinstance(value, Machine):
                 value.name = value.name or name
                 if value not in machines_of(base):
-                    value._adopt(base)
+                    value.join(base)
     return machines_of(cls)
-
-
-@event.listens_for(Session, "before_flush")
-def begin(session: Session, flush: object, instances: object) -> None:
-    """New objects enter the first state of their machines."""
-    for obj in [obj for obj in session._new.values() if machines_of(type(obj))]:
-        for one in machines_of(type(obj)):
-            if one.stored(obj) is None:
-                Play(one, obj).enter()

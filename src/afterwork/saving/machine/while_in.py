@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from afterwork.errors import BadRequest, shown
-from afterwork.model.later import later
-from afterwork.model.machine.within import entering
 from afterwork.model.method import BoundMethod
 from afterwork.model.ticket import AsyncTicket, ticket_contract
+from afterwork.saving.later import later
+from afterwork.saving.machine.state_scoped import entering
 
 
 def while_in(
@@ -36,7 +36,7 @@ def while_in(
         )
     ticket = later(work, at=at, after=after, keep=keep, priority=priority)
     contract = ticket_contract(entered.obj)
-    assert contract is not None  # later has made one
+    assert contract is not None  # later has made a ticket
     name = contract.view_model.name
-    setattr(ticket, name, f"{getattr(ticket, name)}{entered.ending}")
+    setattr(ticket, name, f"{getattr(ticket, name)}{entered.scope}")
     return ticket

@@ -1,0 +1,64 @@
+"""Mappers of ticket classes: what SQLAlchemy does in a bulk insert, and in a merge, without any event."""
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from sqlalchemy.orm import Mapper, Session
+from sqlalchemy.util import HasMemoized
+
+AfterMerge = Callable[[Session, dict[str, Any], dict[str, Any], bool], None]
+"""Called with the session, the `__dict__` of the given object and of the merged one, and merge's `load`."""
+
+
+class _StrictColumns(dict[str, Any]):
+    """The columns of a class by attribute, with one name that must not be looked up."""
+
+    def __init__(self, columns: dict[str, Any], name: str, refuse: Callable[[], NoReturn]) -> None:
+        super().__init__(columns, **{name: None})
+        self._name, self._refuse = name, refuse
+
+    def __getitem__(self, name: str) -> Any:
+        if name == self._name:
+            self._refuse()
+        return super().__getitem__(name)
+
+
+class _BulkCheckedMapper(Mapper[Any]):
+    """A mapper that refuses mappings with a certain key."""
+
+    inherit_cache = True
+    refused_key: tuple[str, Callable[[], NoReturn]]
+
+    @HasMemoized.memoized_attribute
+    def _propkey_to_col(self) -> Any:  # SQLAlchemy forgets it whenever the class is given another attribute
+        columns = Mapper._propkey_to_col.fget(self)
+        return {table: _StrictColumns(found, *self.refused_key) for table, found in columns.items()}
+
+
+def refuse_in_bulk(mapper: Mapper[Any], key: str, refuse: Callable[[], NoReturn]) -> None:
+    """Call `refuse`, which raises, when `bulk_insert_mappings` or `insert()` is given a mapping with this key.
+
+    Replaces the mapper's class to override `Mapper._propkey_to_col`, in which SQLAlchemy looks up each key of a
+    mapping. It drops unknown keys in silence, and no event tells of them.
+    """
+    mapper.__class__ = _BulkCheckedMapper
+    mapper.refused_key = key, refuse  # type: ignore[attr-defined]
+
+
+def after_merge(mapper: Mapper[Any], attribute: str, then: AfterMerge) -> None:
+    """Call `then` when `session.merge()` has merged an attribute of a class.
+
+    Replaces the property's class to override `MapperProperty.merge`: no event is sent for the objects of a merge. Uses
+    `get_property(_configure_mappers=False)`, since other mappers may not be ready to be configured yet.
+    """
+    prop = mapper.get_property(attribute, _configure_mappers=False)
+    kind = type(prop)
+
+    def merge(
+        self: Any, session: Session, source: Any, source_dict: Any, dest: Any, dest_dict: Any, *rest: Any
+    ) -> None:
+        kind.merge(self, session, source, source_dict, dest, dest_dict, *rest)
+        then(session, source_dict, dest_dict, rest[0])
+
+    names = {"__slots__": (), "inherit_cache": True, "merge": merge}
+    prop.__class__ = type(f"Merged{kind.__name__}", (kind,), names)

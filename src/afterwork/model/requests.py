@@ -1,0 +1,32 @@
+"""How an expression asks for work: `self.DoAsync('AssignNumber')`.
+
+To write a ticket belongs above the store, and the languages' names of a model stand below it. So `aw.later` registers
+itself here when `afterwork` is imported, and expressions call what is registered.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from afterwork.model.method import BoundMethod
+
+Later = TypeVar("Later", bound=Callable[..., object])
+
+
+class WorkRequest:
+    """A call of `aw.later`, from below it."""
+
+    def __init__(self) -> None:
+        self._later: Callable[..., object] | None = None
+
+    def register(self, later: Later) -> Later:
+        """Have this function called from now on. Serves as its decorator."""
+        self._later = later
+        return later
+
+    def __call__(self, work: BoundMethod[Any]) -> object:
+        """Ask for a method of an object. Returns the ticket."""
+        assert self._later is not None  # `import afterwork` has registered it
+        return self._later(work)
+
+
+request_work = WorkRequest()

@@ -1,0 +1,9 @@
+"""What Afterwork does in the application's own session: requests become tickets, tickets get their RootIds, and
+machines move their objects and log it.
+
+`later` is `aw.later`, `unique` its `unique=True`, `ticket_class` what a class becomes by its name SysAsyncTicket,
+`ticket_rows` what a flush does to tickets, `mover` says which work runs, `machine/` moves objects, and `listeners`
+registers all of this with SQLAlchemy as soon as anything here is imported, which `import afterwork` does.
+"""
+
+from afterwork.saving import listeners as listeners

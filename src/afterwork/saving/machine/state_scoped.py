@@ -1,0 +1,86 @@
+"""Requests that are withdrawn when the state is left in which they were made.
+
+The name of such a ticket's work ends with the state: `Order.escalate while flow is in shipped`. To leave the state
+deletes it. A ticket that is left over, because the state was changed without the machine, ends without having run.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import object_session
+
+from afterwork.model.external_id import external_id_or_none
+from afterwork.model.machine.declaration import Machine
+from afterwork.model.machine.state_scope import StateScope
+from afterwork.model.ticket import ROOT, ticket_contract
+from afterwork.saving.mover import MOVER
+from afterwork.store.tickets.pending import has_begun, is_pending
+from afterwork.store.untracked_statements import OWN
+
+STATEMENTS_AT_END = "afterwork.statements_at_end"
+"""The entry in the `info` of a session that writes only when its run ends: a list of statements to execute then."""
+
+
+@dataclass(frozen=True)
+class EnteredState:
+    """The state that an object enters, while its entry actions run."""
+
+    obj: Any
+    scope: StateScope
+
+
+class _Entering:
+    """The state that is being entered, in this thread or task."""
+
+    def __init__(self) -> None:
+        self._current: ContextVar[EnteredState | None] = ContextVar("afterwork_entering", default=None)
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        token = self._current.set(None)
+        try:
+            yield
+        finally:
+            self._current.reset(token)
+
+    def at(self, entered: EnteredState | None) -> None:
+        self._current.set(entered)
+
+    @property
+    def state(self) -> EnteredState | None:
+        return self._current.get()
+
+
+entering = _Entering()
+
+
+def withdraw(machine: Machine, obj: Any, state: str) -> None:
+    """Delete the tickets of an object that depend on a state and have not begun.
+
+    The ticket whose run leaves the state stays.
+    """
+    session, contract = object_session(obj), ticket_contract(obj)
+    if session is None or contract is None:
+        return
+    ending = str(StateScope(machine.name, state))
+    for ticket in [new for new in session.new if vars(new).get(ROOT) is obj]:
+        if str(getattr(ticket, contract.view_model.name, "")).endswith(ending):
+            session.expunge(ticket)
+    root_id = external_id_or_none(obj)
+    if root_id is None:
+        return
+    key, work = contract.key.column, contract.view_model.column
+    scoped = (contract.root_id.column == root_id) & work.endswith(ending, autoescape=True)
+    mover = MOVER.get()
+    if mover is not None and mover.ticket is not None and mover.work.endswith(ending):
+        scoped &= key != mover.ticket
+    waiting = select(key).where(scoped, is_pending(contract), ~has_begun(key)).with_for_update(skip_locked=True)
+    withdrawn = delete(contract.table).where(key.in_(waiting)).execution_options(**OWN)
+    if STATEMENTS_AT_END in session.info:
+        session.info[STATEMENTS_AT_END].append(withdrawn)
+    else:
+        session.connection().execute(withdrawn)

@@ -1,0 +1,122 @@
+"""What a flush does to the tickets that it saves: check them, complete them, and write their RootIds."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import inspect, update
+from sqlalchemy.orm import Mapper, Session, object_session
+from sqlalchemy.orm.attributes import set_committed_value
+
+from afterwork.compat.sqlalchemy_session import new_objects
+from afterwork.errors import BadRequest, shown
+from afterwork.model.contract import DEFAULT_KEEP_MINUTES, MAX_KEEP_MINUTES, Contract, ContractAttribute
+from afterwork.model.external_id import external_id_or_none
+from afterwork.model.ticket import ROOT, ROOT_NOT_SAVED, bring_along, contract_of, is_ticket_class
+from afterwork.model.utc_datetime import UtcDateTime, aware
+
+WITHOUT_ROOT_ID = "afterwork.without_root_id"
+"""The entry in a session's `info` that lists tickets saved before their roots, in the flush that goes on."""
+
+
+def complete_tickets(session: Session) -> None:
+    """Check and complete the tickets that a flush is about to insert, and add their new roots to the session.
+
+    Raises `BadRequest`, and `NaiveDatetime`.
+    """
+    session.info.pop(WITHOUT_ROOT_ID, None)  # a flush that failed has left it
+    for ticket in _tickets(new_objects(session)):
+        contract = contract_of(type(ticket))
+        _complete_row(ticket, contract)
+        forget_not_saved(ticket, contract)
+        bring_along(vars(ticket).get(ROOT), session)
+
+
+def _tickets(objects: Iterable[Any]) -> list[Any]:
+    return [obj for obj in objects if is_ticket_class(type(obj))]
+
+
+def forget_not_saved(ticket: object, contract: Contract) -> None:
+    """Set a RootId that isn't known yet to null, which a flush can write."""
+    if vars(ticket).get(contract.root_id.name) is ROOT_NOT_SAVED:
+        setattr(ticket, contract.root_id.name, None)
+
+
+def _complete_row(ticket: object, contract: Contract) -> None:
+    keep_name = contract.keep_receipt_minutes.name
+    keep = getattr(ticket, keep_name)
+    if keep is None:
+        setattr(ticket, keep_name, DEFAULT_KEEP_MINUTES)
+    elif not 0 <= keep <= MAX_KEEP_MINUTES:
+        raise BadRequest(
+            f"A ticket's {keep_name} is {keep}. It must be 0 or more minutes, at most {MAX_KEEP_MINUTES:,}."
+        )
+    for attribute in (contract.execute_earliest, contract.not_after):
+        timestamp = None if attribute is None else vars(ticket).get(attribute.name)
+        if attribute is not None and timestamp is not None:
+            _check_timestamp(timestamp, attribute)
+
+
+def _check_timestamp(timestamp: object, attribute: ContractAttribute) -> None:
+    if not isinstance(timestamp, datetime):
+        raise BadRequest(f"A ticket's {attribute.name} is {shown(timestamp)}, not a datetime.")
+    if isinstance(attribute.column.type, UtcDateTime):
+        aware(timestamp)
+
+
+def resolve_root(mapper: Mapper[Any], connection: object, ticket: Any) -> None:
+    """Write the external id of the root into a ticket about to be inserted, or note that the root's key comes later."""
+    root = vars(ticket).get(ROOT)
+    attribute = contract_of(type(ticket)).root_id.name
+    if root is None or (vars(ticket).get(attribute) and not _has_its_key(root)):
+        return
+    text = external_id_or_none(root)
+    if text is not None:
+        if getattr(ticket, attribute) != text:
+            setattr(ticket, attribute, text)
+        return
+    session = object_session(ticket)
+    assert session is not None  # it is being flushed by one
+    session.info.setdefault(WITHOUT_ROOT_ID, []).append(ticket)
+
+
+def resolve_changed_root(mapper: Mapper[Any], connection: object, ticket: Any) -> None:
+    """Do the same for a ticket about to be updated, if it was given a new root that had no key.
+
+    The root that it was inserted with may have changed or gone since; that makes no difference.
+    """
+    contract = contract_of(type(ticket))
+    if vars(ticket).get(contract.root_id.name, "") in (None, ROOT_NOT_SAVED):
+        forget_not_saved(ticket, contract)
+        resolve_root(mapper, connection, ticket)
+
+
+def _has_its_key(root: object) -> bool:
+    """Return whether an object's key is known without asking the database, which may not have it any more."""
+    mapper: Mapper[Any] = inspect(root).mapper
+    return all(mapper.get_property_by_column(column).key in vars(root) for column in mapper.primary_key)
+
+
+def resolve_late_roots(session: Session) -> None:
+    """Write the RootIds of tickets that were inserted before their roots, by one statement in the same transaction."""
+    by_class: dict[type, list[Any]] = {}
+    for ticket in session.info.pop(WITHOUT_ROOT_ID, ()):
+        by_class.setdefault(type(ticket), []).append(ticket)
+    for cls, tickets in by_class.items():
+        contract = contract_of(cls)
+        rows = []
+        for ticket in tickets:
+            root_id = _late_root_id(vars(ticket)[ROOT])
+            set_committed_value(ticket, contract.root_id.name, root_id)
+            rows.append({contract.key.name: getattr(ticket, contract.key.name), contract.root_id.name: root_id})
+        session.execute(update(cls), rows)
+
+
+def _late_root_id(root: object) -> str:
+    root_id = external_id_or_none(root)
+    if root_id is None:
+        raise BadRequest(
+            f"The root of a ticket, a new {type(root).__name__}, was not saved together with it: it is in another "
+            "session, or not among the objects that were to be flushed. Flush it first."
+        )
+    return root_id
