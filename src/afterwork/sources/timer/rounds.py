@@ -22,7 +22,7 @@ from afterwork.jobs.session import RunSession
 from afterwork.model.inspection import ModelInfo
 from afterwork.model.timer import TimedWork
 from afterwork.model.variable import DUE, Variables
-from afterwork.model.variable_json import keep
+from afterwork.model.variable_json import dump_variables
 from afterwork.sources.timer.criteria import found_by
 from afterwork.sources.timer.due_times import DuePlan, changed, plan, resumed
 from afterwork.sources.timer.noting import Noting
@@ -187,7 +187,7 @@ class Rounds:
                 session.flush()
         finally:
             session.end()
-        return _Found(row, objects, keep(variables.changed()))
+        return _Found(row, objects, dump_variables(variables.changed()))
 
     def _begun(self, timed: TimedWork, moment: datetime) -> Variables:
         given = {name: value for name, value in self.variables.items() if name in timed.variables}
