@@ -29,7 +29,7 @@ from afterwork.jobs.outcome import Outcome
 from afterwork.jobs.quarantine import Quarantine
 from afterwork.jobs.run import Run
 from afterwork.jobs.runner import Around, Runner, nothing_around
-from afterwork.jobs.source import JobSource
+from afterwork.jobs.source import JobSource, Source
 from afterwork.jobs.timeouts import Timeouts
 from afterwork.model.derivation import MachineDerivation
 from afterwork.model.expression import evaluate
@@ -41,22 +41,23 @@ from afterwork.model.timeout import checked_timeout
 from afterwork.saving.later import session as session_of
 from afterwork.server.arrival import Arrival
 from afterwork.server.health import Health, Prober, Sign, of_database
-from afterwork.server.loop import Server
+from afterwork.server.server import Server
 from afterwork.server.signals import Signals
 from afterwork.server.until_idle import run_until_idle
 from afterwork.settings import Settings
 from afterwork.sources.combined import TicketsAndMatches
 from afterwork.sources.derived.assembly import derived_source
 from afterwork.sources.derived.source import DerivedSource
-from afterwork.sources.once import upgrade_of
+from afterwork.sources.once import once_source
 from afterwork.sources.ticket import TicketSource
 from afterwork.sources.timer.matches import MatchSource
-from afterwork.sources.timer.rounds import Rounds, rounds_of
+from afterwork.sources.timer.rounds import rounds_of
 from afterwork.store import rights, schema, server_abilities
 from afterwork.store.database import Database, database_of
 from afterwork.store.lane_limits import LaneLimits
 from afterwork.store.routing import routing_of
-from afterwork.store.tickets.statements import Tickets, tickets_of
+from afterwork.store.tickets.statements import tickets_of
+from afterwork.store.timers import Timers
 
 SERVER_STARTED = "server_started"
 
@@ -149,7 +150,7 @@ class Afterwork:
         database = self._database(engine)
         rights.check_can_grant(database.dialect, [*grant_to, *grant_to_writers])
         done = schema.install(database, self.model.contract)
-        tables = self.model.tables if self.model.derivations else []
+        tables = self.model.tables if self.model.caches else []
         with closing(database.connect()) as connection, database.transaction(connection, caches.to_install(database)):
             done += caches.install(database, connection, self._application, tables, self.clock.now())
         for role in grant_to:
@@ -307,9 +308,9 @@ class Afterwork:
         database = self._database(engine)
         with interruptible(), closing(database.connect()) as connection:
             runner = self._runner(database, connection)
-            if not isinstance(runner.refresher, DerivedSource):
+            source = runner.source(DerivedSource)
+            if source is None:
                 return Verified({}, [])
-            source = runner.refresher
             return Verifier(source.matcher, source.calculators, source.result_store).verify(connection, sample)
 
     def _explainer(self, connection: Connection) -> Explainer:
@@ -346,7 +347,7 @@ class Afterwork:
 
     def loops(self, engine: Engine) -> Sequence[Sign]:
         """Whether the loops of the servers in this process go round; [] if there are none. Asks no database."""
-        return [server.loop() for where, server in list(self._servers) if where is engine]
+        return [server.loop_sign() for where, server in list(self._servers) if where is engine]
 
     def insight(self, engine: Engine) -> Insight:
         """What can be read of a database: its tickets, servers, lanes, and whether the installation is right."""
@@ -368,42 +369,44 @@ class Afterwork:
             connection.close()
 
     def _runner(self, database: Database, connection: Connection) -> Runner:
-        tickets, history = tickets_of(self.model.contract, database.dialect), RunHistory(self.settings)
+        history = RunHistory(self.settings)
         events, care = self.events.also(history.note), Quarantine(self.settings.batch)
         schema.check_installed(database, connection)
         installation = schema.installation(connection)
-        variables = self._variables()
         limits, routing = LaneLimits(self.model.lanes, self.model.lane_names), routing_of(self.settings)
-        trigger, rounds = self._trigger(database, installation, tickets, variables, events, care, limits)
-        if rounds is not None:
-            rounds.register(connection)
-        refresher = derived_source(database, self.model, connection, self.clock, events, installation, care)
+        sources = self._sources(database, connection, installation, events, care)
+        job_source = self._job_source(database, installation, limits)
         connection.commit()
-        upgrade = upgrade_of(database, self.model, installation, self.clock, events, variables, care)
         return Runner(
-            database, trigger, self.clock, events, self.settings, history, care, refresher, rounds, upgrade, variables,
+            database, job_source, self.clock, events, self.settings, history, care, sources, self._variables(),
             self.around, routing, limits, server_abilities.said(self.model.works, routing),
             Timeouts(self.settings.abandon_after),
         )  # fmt: skip
 
+    def _sources(
+        self, database: Database, connection: Connection, installation: uuid.UUID, events: Events, care: Quarantine
+    ) -> Sequence[Source]:
+        """Return the sources that work beside lanes, those first that come before others."""
+        variables = self._variables()
+        once = once_source(database, self.model, installation, self.clock, events, variables, care)
+        derived = derived_source(database, self.model, connection, self.clock, events, installation, care)
+        rounds = None
+        if self.model.timers:
+            rounds = rounds_of(database, self.model, self.clock, events, variables, care)
+            rounds.register(connection)
+        found: Sequence[Source | None] = (once, derived, rounds)
+        return [source for source in found if source is not None]
+
+    def _job_source(self, database: Database, installation: uuid.UUID, limits: LaneLimits) -> JobSource:
+        """Return the source of what runs in lanes."""
+        routing = routing_of(self.settings)
+        own = tickets_of(self.model.contract, database.dialect)
+        tickets = TicketSource(self.model, own, installation, self.clock, routing, limits)
+        if not self.model.timers:
+            return tickets
+        timers = Timers(database.dialect, self.model.timers)
+        matches = MatchSource(self.model, database.dialect, installation, timers, self.clock, routing, limits)
+        return TicketsAndMatches(tickets, matches)
+
     def _variables(self) -> dict[str, Any]:
         return {SERVER_STARTED: self.clock.now(), **self.variables}
-
-    def _trigger(
-        self,
-        database: Database,
-        installation: uuid.UUID,
-        tickets: Tickets,
-        variables: Mapping[str, Any],
-        events: Events,
-        care: Quarantine,
-        limits: LaneLimits,
-    ) -> tuple[JobSource, Rounds | None]:
-        own = TicketSource(self.model, tickets, installation, self.clock, routing_of(self.settings), limits)
-        if not self.model.timers:
-            return own, None
-        rounds = rounds_of(database, self.model, self.clock, events, variables, care)
-        hits = MatchSource(
-            self.model, database.dialect, installation, rounds.timers, self.clock, routing_of(self.settings), limits
-        )
-        return TicketsAndMatches(own, hits, rounds.timers), rounds

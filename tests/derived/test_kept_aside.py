@@ -32,8 +32,8 @@ class Busy:
     def _take(self) -> None:
         database = database_of(self.scene.engine, self.scene.settings)
         with closing(database.connect()) as connection:
-            stale = self.scene.app._runner(database, connection).refresher
-            assert isinstance(stale, DerivedSource)
+            stale = self.scene.app._runner(database, connection).source(DerivedSource)
+            assert stale is not None
             stale.matcher.match(connection, self.scene.clock.now())
 
 

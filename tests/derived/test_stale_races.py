@@ -16,6 +16,7 @@ from afterwork.derived.manifest.manifest_store import digest, is_of_sql
 from afterwork.events import Event, Events, Reached
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.server.presence import Presence
+from afterwork.sources.derived.source import DerivedSource
 from tests.conftest import Trade
 from tests.derived.deep import Customer, Deep, Line, Order
 from tests.support import trade
@@ -170,7 +171,7 @@ def refresher(app: aw.Afterwork, engine: Engine) -> tuple[Any, Any]:
     database = app._database(engine)
     connection = database.connect()
     runner = app._runner(database, connection)
-    return runner.refresher, connection
+    return runner.source(DerivedSource), connection
 
 
 def test_a_truncate_is_not_missed_by_a_server_that_has_learned_nothing_itself(engine: Engine) -> None:
@@ -198,7 +199,7 @@ def test_a_shape_whose_number_is_committed_late_is_learned_by_all_servers(engine
     app.install(engine)
     app.run_until_idle(engine)
     early, connection = refresher(app, engine)
-    shapes = early.matcher.shapes
+    shapes = early.matcher.patterns
     with engine.connect() as late, engine.connect() as quick:
         insert = "INSERT INTO afterwork_shape (watch, equal, columns) VALUES (1, NULL, {}) RETURNING id"
         number = late.execute(text(insert.format(5))).scalar_one()
@@ -245,14 +246,14 @@ def test_a_cache_that_has_gone_from_the_model_while_it_was_filled_holds_up_no_ot
     app = aw.Afterwork(first, clock=aw.ManualClock())
     app.install(engine)
     old, connection = refresher(app, engine)
-    old.filler.step(connection, next(iter(old.matcher.definitions)), app.clock.now())
+    old.backfill.step(connection, next(iter(old.matcher.registry)), app.clock.now())
     connection.close()
     new = aw.Afterwork(second, clock=app.clock)
     new.install(engine)
     new.run_until_idle(engine)
     assert value(engine, "SELECT other FROM thing") == 7
     now, connection = refresher(new, engine)
-    assert now.due(connection, app.clock.now()).next_moment is None
+    assert now.due(connection, app.clock.now()).next_due is None
     connection.close()
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from sqlalchemy import Engine, event
 
 import afterwork as aw
+from afterwork.sources.derived.source import DerivedSource
 from tests.capture.continuity_scene import PLAIN, Place, opened
 from tests.support.waiting import eventually
 
@@ -51,11 +52,12 @@ def test_a_server_of_two_that_sees_it_first_is_the_only_one(engine: Engine) -> N
 def test_it_takes_one_statement_for_all_tables(engine: Engine) -> None:
     place = opened(engine)
     runner = place.app._runner(place.app._database(engine), engine.connect())
-    assert runner.refresher is not None
+    derived = runner.source(DerivedSource)
+    assert derived is not None
     sent: list[str] = []
     event.listen(engine, "before_cursor_execute", lambda *args: sent.append(args[2]))
     connection = runner.database.connect()
     sent.clear()
-    assert runner.refresher.prove(connection)
+    assert derived.prove(connection)
     connection.close()
     assert len(sent) == 1

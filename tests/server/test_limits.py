@@ -233,7 +233,7 @@ def declared(world: World, connection: Connection, limit: int | None, rate: Rate
     """As if a server were started whose code declares this for the lane; None for a lane without rules."""
     database = database_of(world.engine, world.settings)
     per = None if rate is None else rate.per
-    lane = None if limit is None else aw.Lane("x", limit=limit, rate=None if rate is None else rate.max_starts, per=per)
+    lane = None if limit is None else aw.Lane("x", limit=limit, rate=None if rate is None else rate.most, per=per)
     lane_limits.LaneLimits({} if lane is None else {"x": lane}, ["x"]).declare(database, connection)
     return database
 
@@ -335,9 +335,9 @@ def test_the_next_moment_to_look_is_known(world: World, connection: Connection) 
     runner.limits.refresh(connection)
 
     due = runner.due(connection)
-    assert (due.lanes, due.next_moment) == ({}, world.clock.now() + MINUTE)
+    assert (due.workloads, due.next_due) == ({}, world.clock.now() + MINUTE)
     world.clock.advance(MINUTE)
-    assert [*runner.due(connection).lanes] == ["sms"]
+    assert [*runner.due(connection).workloads] == ["sms"]
 
 
 def test_a_run_that_fails_counts_and_one_that_does_not_begin_does_not(world: World, office: Office) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import Engine, select
 import afterwork as aw
 from afterwork.jobs import inside
 from afterwork.server import shared_transactions
+from afterwork.sources.timer.rounds import Rounds
 from afterwork.store.database import database_of
 from tests.support.office import Office, an_office
 from tests.support.waiting import eventually
@@ -50,9 +51,9 @@ def _fire(office: Office) -> None:
     """Find what the timers hit, and run none of it."""
     database = database_of(office.engine, office.app.settings)
     with database.connect() as connection:
-        firer = office.app._runner(database, connection).firer
-        assert firer is not None
-        assert len(list(firer.fire(connection))) == LANES
+        rounds = office.app._runner(database, connection).source(Rounds)
+        assert rounds is not None
+        assert len(list(rounds.fire(connection))) == LANES
 
 
 def _noting(shared: set[tuple[str, ...]]) -> Any:
@@ -61,7 +62,7 @@ def _noting(shared: set[tuple[str, ...]]) -> Any:
 
     def noting(*given: Any) -> Any:
         mixed = run(*given)
-        shared.add(tuple(sorted({claim.run.trigger for claim, _ in getattr(mixed.batched, "settled", ())})))
+        shared.add(tuple(sorted({claim.run.source for claim, _ in getattr(mixed.batched, "settled", ())})))
         return mixed
 
     return noting

@@ -160,9 +160,9 @@ def test_what_was_left_to_a_server_that_has_gone_ends_with_an_error(the_shop: Sh
         ask(the_shop, "Customer.brand_new")
         with newer_server(the_shop.engine, ["Customer.brand_new"]):
             assert trigger.claim(connection, "main", None, the_shop.clock.now(), 10).claims == []
-            assert runner.due(connection).lanes == {}
+            assert runner.due(connection).workloads == {}
 
-        assert runner.due(connection).lanes == {"main": [2147483647]}
+        assert runner.due(connection).workloads == {"main": [2147483647]}
         assert len(trigger.claim(connection, "main", None, the_shop.clock.now(), 10).claims) == 1
 
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from afterwork.jobs.source import CACHES, ONCE, TIMERS
-from afterwork.server.assignment import SWEEP, Assignment
+from afterwork.jobs.assignment import Assignment, OwnWork, Workload
 from afterwork.server.lanes import KnownLanes
 from afterwork.server.scheduler import MANY, REPLACED, SHORT, SLICE, MostWith, Scheduler
 from afterwork.store.leases import Lease
@@ -15,6 +14,7 @@ from afterwork.store.leases import Lease
 LIMIT = 60.0
 PARALLEL = "parallel"
 WORKERS = 2
+OWN = OwnWork("derived"), OwnWork("once", is_exclusive=True), OwnWork("prune", is_housekeeping=True)
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Scene:
     def __post_init__(self) -> None:
         self.scheduler = Scheduler(WORKERS, LIMIT, self.lanes, lambda: self.now)
 
-    def look(self, *due: str) -> None:
+    def look(self, *due: Workload) -> None:
         self.scheduler.saw({lane: [0] for lane in due})
 
     def turns(self) -> list[Assignment]:
@@ -60,14 +60,14 @@ def scene() -> Scene:
     return Scene()
 
 
-def lanes_of(turns: Sequence[Assignment]) -> list[str]:
-    return [turn.lane for turn in turns]
+def lanes_of(turns: Sequence[Assignment]) -> list[Workload]:
+    return [turn.workload for turn in turns]
 
 
 def test_lanes_that_are_always_busy_take_turns(scene: Scene) -> None:
     """Whatever their names, each of five has had as many turns as any other, up to the one that is just its own."""
     due = ["a", "b", "c", "y", "z"]
-    turns: Counter[str] = Counter()
+    turns: Counter[Workload] = Counter()
     for _ in range(50):
         scene.look(*due)
         begun = scene.turns()
@@ -100,15 +100,15 @@ def test_a_lane_has_one_turn_at_a_time(scene: Scene) -> None:
     assert lanes_of(scene.turns()) == ["main"]
 
 
-@pytest.mark.parametrize("other", ["main", CACHES, TIMERS, ONCE, SWEEP])
-def test_a_flood_of_parallel_runs_leaves_a_worker_to_each_other_kind(scene: Scene, other: str) -> None:
+@pytest.mark.parametrize("other", ["main", *OWN])
+def test_a_flood_of_parallel_runs_leaves_a_worker_to_each_other_kind(scene: Scene, other: Workload) -> None:
     assert lanes_of(scene.flood()) == [PARALLEL] * WORKERS
     scene.look(PARALLEL, other)
     assert lanes_of(scene.turns()) == [other]
 
 
-@pytest.mark.parametrize("other", ["main", CACHES, TIMERS, ONCE, SWEEP])
-def test_runs_outside_leave_a_worker_to_each_other_kind(scene: Scene, other: str) -> None:
+@pytest.mark.parametrize("other", ["main", *OWN])
+def test_runs_outside_leave_a_worker_to_each_other_kind(scene: Scene, other: Workload) -> None:
     assert len(scene.go_outside("a", "b")) == WORKERS
     scene.look("a", "b", other)
     assert lanes_of(scene.turns()) == [other]
@@ -143,7 +143,7 @@ def test_a_lane_whose_first_ticket_can_not_go_outside_waits_until_it_can(scene: 
 
     scene.scheduler.end(busy[0])
     (turn,) = scene.turns()
-    assert turn.lane == "c"
+    assert turn.workload == "c"
     assert scene.scheduler.may_go_outside(turn)
 
 
@@ -164,7 +164,7 @@ def test_nobody_goes_outside_before_those_that_wait_for_it(scene: Scene) -> None
     (turn,) = scene.turns()
     scene.scheduler.end(busy[0])
 
-    assert turn.lane == "c"
+    assert turn.workload == "c"
     assert not scene.scheduler.may_go_outside(turn)
 
 
@@ -217,8 +217,8 @@ def test_a_run_that_hangs_is_told_once(scene: Scene) -> None:
     assert scene.scheduler.until_held() is None
 
 
-@pytest.mark.parametrize("other", [CACHES, TIMERS, SWEEP])
-def test_what_stands_beside_lanes_has_one_turn_unless_that_hangs(scene: Scene, other: str) -> None:
+@pytest.mark.parametrize("other", OWN)
+def test_what_stands_beside_lanes_has_one_turn_unless_that_hangs(scene: Scene, other: Workload) -> None:
     scene.look(other)
     assert lanes_of(scene.turns()) == [other]
     scene.look(other)
@@ -243,7 +243,7 @@ def test_a_turn_goes_on_with_the_next_lanes_while_its_slice_lasts(scene: Scene) 
     turn, *_ = scene.turns()
     taken = []
     while scene.scheduler.takes_another(turn):
-        taken.append(turn.lane)
+        taken.append(turn.workload)
         scene.now += SLICE / 2
 
     assert taken == ["c", "d"]

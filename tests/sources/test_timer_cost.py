@@ -20,8 +20,8 @@ def a_look(office: Office) -> list[str]:
         runner = app._runner(database, connection)
         with statements(connection) as sent:  # type: ignore[arg-type]
             due = runner.due(connection)
-        assert due.lanes == {}
-        assert due.next_moment is not None
+        assert due.workloads == {}
+        assert due.next_due is not None
     return sent
 
 

@@ -13,6 +13,9 @@ from afterwork.errors import NoCurrentRun
 from afterwork.events import SourceKind
 from afterwork.saving.mover import MOVER, Mover
 
+NO_LANE = ""
+"""The lane of runs beside all lanes."""
+
 
 @dataclass(frozen=True)
 class Run:

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -51,11 +51,12 @@ from afterwork.jobs.progress import Reporter, reporting
 from afterwork.jobs.quarantine import Quarantine
 from afterwork.jobs.run import Run
 from afterwork.jobs.session import RunSession
-from afterwork.jobs.source import ONCE, Claim, Due, Firer, JobSource, Refresher, Upgrader
+from afterwork.jobs.source import Claim, Due, JobSource, Source, due_of
 from afterwork.jobs.timeouts import TimedRun, Timeouts
+from afterwork.model.expiry import EXPIRED
 from afterwork.model.key import key_text
 from afterwork.model.retry import Retry, doubling
-from afterwork.model.timeout import NO_TIMEOUT
+from afterwork.model.timeout import NEVER
 from afterwork.model.work import ViewModelWork, Work
 from afterwork.settings import Settings
 from afterwork.store import lane_rate
@@ -66,9 +67,10 @@ from afterwork.store.once import KEY as ONCE_KEY
 from afterwork.store.progress import CANCELLED
 from afterwork.store.routing import ALL, Routing
 from afterwork.store.suspects import ROUND
-from afterwork.store.tickets.expiry import EXPIRED_PREFIX
 
 Settled = list[tuple[Claim, Outcome]]
+
+SomeSource = TypeVar("SomeSource")
 
 GiveUp = Callable[[Claim, Any, TimedOut, float], None]
 """Writes that a run was abandoned, on another connection than that of the driver, which is cut. The run began at a
@@ -93,8 +95,8 @@ the run itself that has changed them."""
 
 @dataclass(frozen=True)
 class Runner:
-    """Runs what one trigger claims in one database. `refresher` is there if the model has caches,
-    `firer` if it has timers, `upgrader` if it has something that runs once per database."""
+    """Runs what a job source claims in one database. `sources` are the others, which work beside all lanes: those first
+    that come before others."""
 
     database: Database
     job_source: JobSource
@@ -103,9 +105,7 @@ class Runner:
     settings: Settings
     history: RunHistory
     quarantine: Quarantine
-    refresher: Refresher | None = None
-    firer: Firer | None = None
-    upgrader: Upgrader | None = None
+    sources: Sequence[Source] = ()
     variables: Mapping[str, Any] = field(default_factory=dict)
     """Those of the server, which each view model is given."""
     around: Around = nothing_around
@@ -118,17 +118,19 @@ class Runner:
     timeouts: Timeouts = field(default_factory=lambda: Timeouts(Settings().abandon_after))
     deferred: DeferredTickets = field(default_factory=DeferredTickets)
 
-    def due(self, connection: Connection, caches_too: bool = True) -> Due:
-        """What is due now, caches included unless somebody is at them anyway."""
-        if self.upgrader is not None and self.upgrader.is_due(connection):
-            return Due({ONCE: [0]}, None)
+    def due(self, connection: Connection) -> Due:
+        """Return what is due now."""
         now = self.clock.now()
-        found = self._paced(connection, self.job_source.due(connection, now), now)
-        if self.refresher is None or not caches_too or not self.routing.does("caches"):
-            return found
-        caches = self.refresher.due(connection, now)
-        moments = [moment for moment in (found.next_moment, caches.next_moment) if moment is not None]
-        return Due({**caches.lanes, **found.lanes}, min(moments, default=None))
+        due = due_of(self.sources, connection, now, is_busy=lambda own: False)
+        return due if due.is_exclusive else due.beside(self.due_in_lanes(connection, now))
+
+    def due_in_lanes(self, connection: Connection, now: datetime) -> Due:
+        """Return the lanes that have jobs due now and may start one."""
+        return self._paced(connection, self.job_source.due(connection, now), now)
+
+    def source(self, kind: type[SomeSource]) -> SomeSource | None:
+        """Return the source of a class; None if the model needs none."""
+        return next((source for source in self.sources if isinstance(source, kind)), None)
 
     def takes(self, connection: Connection, lease: Lease) -> bool:
         """Return whether this server takes over a lease that nobody works on, rather than to leave it to others."""
@@ -139,14 +141,16 @@ class Runner:
     def _paced(self, connection: Connection, due: Due, now: datetime) -> Due:
         """Return what is due without lanes whose rate is used up, which are due as soon as it isn't."""
         waiting = {
-            lane: moment
-            for lane in due.lanes
-            if self.limits.rate(lane) is not None and (moment := lane_rate.free_from(connection, lane, now)) is not None
+            lane: free_from
+            for lane in due.workloads
+            if isinstance(lane, str)
+            and self.limits.rate(lane) is not None
+            and (free_from := lane_rate.free_from(connection, lane, now)) is not None
         }
         if not waiting:
             return due
-        lanes = {lane: priorities for lane, priorities in due.lanes.items() if lane not in waiting}
-        return Due(lanes, min(filter(None, (due.next_moment, *waiting.values()))))
+        lanes = {lane: priorities for lane, priorities in due.workloads.items() if lane not in waiting}
+        return Due(lanes, min(filter(None, (due.next_due, *waiting.values()))))
 
     def execute(self, session: RunSession, claims: Sequence[Claim], give_up: GiveUp) -> Settled:
         """Perform claims one after the other. Raises what the first of them raises; nothing may be saved then.
@@ -202,7 +206,7 @@ class Runner:
     ) -> AbstractContextManager[object]:
         """Return what ends the code of a run that takes too long."""
         span = self.settings.timeout if work.timeout is None else work.timeout
-        if span in (None, NO_TIMEOUT):
+        if span in (None, NEVER):
             return nullcontext()
         assert span is not None
         began, connection = time.perf_counter(), session.get_bind()
@@ -331,7 +335,7 @@ class Runner:
                 self.events.emit(PutOff(work, root_id, number, text, run.attempt, pause, facts))
             case Rejected(reason=reason) if reason == CANCELLED:
                 self.events.emit(WasCancelled(work, root_id, number))
-            case Rejected(reason=reason) if reason.startswith(EXPIRED_PREFIX):
+            case Rejected(reason=reason) if reason.startswith(EXPIRED):
                 self.events.emit(Expired(work, root_id, number, reason))
             case Raised(text=error, seconds=seconds, trace=trace):
                 self.events.emit(Failed(work, root_id, number, error, _facts(run, now, seconds, trace)))

@@ -1,32 +1,41 @@
-"""What a trigger gives to the parts that run jobs: what is due, how to claim it, and how to settle it."""
+"""The protocols of what starts work: `Source`, asked by the server's loop, and `JobSource`, whose jobs run in lanes."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Connection
 
+from afterwork.jobs.assignment import OwnWork, Worker, Workload
 from afterwork.jobs.outcome import Outcome
 from afterwork.jobs.run import Run
 from afterwork.jobs.session import RunSession
 from afterwork.model.work import Work
-from afterwork.store.leases import Lease
 
 
 @dataclass(frozen=True)
 class Due:
-    """What a look at the database found: the lanes that have something due, each with the priorities to take, highest
-    first; and the next moment at which something will be."""
+    """What is due: workloads, each with the priorities to take, highest first; and when something will be next."""
 
-    lanes: dict[str, list[int]]
-    next_moment: datetime | None
+    workloads: Mapping[Workload, Sequence[int]] = field(default_factory=dict)
+    next_due: datetime | None = None
+
+    @property
+    def is_exclusive(self) -> bool:
+        """Return whether nothing else may begin before this is done."""
+        return any(isinstance(work, OwnWork) and work.is_exclusive for work in self.workloads)
+
+    def beside(self, other: "Due") -> "Due":
+        """Return what is due of both."""
+        coming = [timestamp for timestamp in (self.next_due, other.next_due) if timestamp is not None]
+        return Due({**self.workloads, **other.workloads}, min(coming, default=None))
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One piece of due work that a transaction has claimed. `key` finds it again; `work` is what it is for, or the
-    reason why it can't be run. With `not_after`, it is not to begin after that moment."""
+    """One piece of due work that a transaction has claimed. `key` finds it again; `work` is the work to run, or the
+    reason why it can't be run. It must not begin later than `not_after`."""
 
     key: Any
     run: Run
@@ -41,9 +50,9 @@ class Claim:
 
 @dataclass(frozen=True)
 class ClaimedWork:
-    """What a transaction has claimed. It may also have `moved` tickets that stood in a lane which is not theirs, or
-    have met with `hidden` ones, which the database lets it read and not lock. Those that no claim could name have
-    `ended`; then there are no claims."""
+    """The claims of one transaction. It may also have `moved` tickets from a wrong lane into their own, or have met
+    `hidden` ones, which the database lets it read but not lock. Tickets that no claim could name have `ended`; the
+    transaction makes no claims then."""
 
     claims: Sequence[Claim]
     moved: bool = False
@@ -52,107 +61,114 @@ class ClaimedWork:
 
     @property
     def goes_on(self) -> bool:
-        """Whether others are to be looked for in the lane, though there may be no claim."""
+        """Return whether the lane may have more, even without a claim."""
         return self.moved or bool(self.hidden or self.ended)
 
 
 class JobSource(Protocol):
-    """One way in which work starts."""
+    """A source whose jobs run in lanes: tickets, or matches of timers."""
 
     @property
     def name(self) -> str: ...
 
     def counts_attempts(self, claim: Claim) -> bool:
-        """Whether it keeps count of the attempts of a claim. Without that, no retry policy can apply."""
+        """Return whether the attempts of a claim are counted. Without that, no retry policy can apply."""
 
     def due(self, connection: Connection, now: datetime) -> Due:
-        """What is due now. Costs the same however much waits."""
+        """Return the lanes that have something due. Costs the same however much waits."""
 
     def claim(self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int) -> ClaimedWork:
-        """Claim due work for the transaction that is open, if it can have the lane; without a priority, the first."""
+        """Claim due work in the open transaction, if the lane is free; without a priority, the first."""
 
     def claim_again(self, connection: Connection, claim: Claim) -> Claim | None:
-        """Claim the same once more in a new transaction, if nobody else has it by now."""
+        """Claim the same once more in a new transaction, unless somebody else has it by now."""
 
     def leave(self, claim: Claim, until: datetime) -> None:
-        """Look past a claim until a moment, since its row can't be written."""
+        """Skip a claim until then, because its row can't be written."""
 
     def held(self, connection: Connection, key: str, lane: str) -> Claim | None:
-        """What a lease holds, read again; None if it is not there any more."""
+        """Read again what a lease holds. Return None if it is gone."""
 
     def is_for_others(self, connection: Connection, key: str, lane: str) -> bool:
-        """Whether what a lease holds is left to servers whose code knows it, or which serve its lane."""
+        """Return whether a leased run is left to servers whose code knows its work, or that serve its lane."""
 
     def roots(self, session: RunSession, claims: Sequence[Claim]) -> dict[Any, object | None | str]:
-        """The root of each claim by key, one query for each class; or the reason why there is none."""
+        """Load the root of each claim, by key, with one query per class; or give the reason why it has none."""
 
     def variables(self, connection: Connection, claims: Sequence[Claim]) -> dict[Any, Mapping[str, Any]]:
-        """The variables that claims were given by what started them, by key. Those without any are left out."""
+        """Return the variables of claims, by key, as their source has set them. Claims without any are left out."""
 
     def settle(self, connection: Connection, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> None:
         """Write how the runs ended, in the transaction of their effects. Raises `BatchDisturbed` if one of several has
         changed another one's ticket."""
 
     def check(self, connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
-        """Raise `BatchDisturbed` if claims are not any more what, and where, they were when they were claimed."""
+        """Raise `BatchDisturbed` if claims have changed, or left their lane, since they were claimed."""
 
     def check_unchanged(self, connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
-        """Raise `BatchDisturbed` if one of several claims, none of which is settled, would be another one by now, or if
-        something that this transaction has written comes before it."""
+        """Raise `BatchDisturbed` if one of several unsettled claims would differ by now, or if this transaction has
+        written something that comes before it."""
 
     def is_used(self, lane: ColumnElement[str]) -> ColumnElement[bool]:
-        """Whether something waits in a lane, due or not."""
+        """Return the condition that something waits in a lane, due or not."""
 
     def prune(self, connection: Connection, now: datetime, most: int) -> int:
-        """Delete some receipts whose time has passed. Returns how many; 0 says that none is left."""
+        """Delete some expired receipts. Return how many; 0 means that none is left."""
 
-
-CACHES = "\x00caches"
-"""What stands for a lane where caches are due. They run beside all lanes."""
-
-TIMERS = "\x00timers"
-"""What stands for a lane where timers are due. Their rounds are found beside all lanes."""
-
-ONCE = "\x00once"
-"""What stands for a lane where something is to run once per database. Until that is done, nothing else is due."""
 
 Ran = list[tuple[Run, Outcome]]
 
 
-class Upgrader(Protocol):
-    """What runs, once per database, what an upgrade of the application needs."""
+@dataclass(frozen=True)
+class Peers:
+    """The servers on a database, as one of them knows them. `living` reads their numbers, this one's included;
+    `claims` are the claims of derived values that this one works on."""
 
-    def is_due(self, connection: Connection) -> bool:
-        """Whether there is something that has not run and can, or that goes on, so that all else must wait."""
-
-    def upgrade(self, connection: Connection, server: int, holding: Callable[[Lease, bool], None]) -> Iterator[Ran]:
-        """Run what is due and can be had, one after the other. `holding` is told of each lease for the time in which it
-        is worked on."""
-
-
-class Firer(Protocol):
-    """What fires timers."""
-
-    def fire(self, connection: Connection) -> Iterator[str]:
-        """Fire what is due. Yields the names of the timers that had a round."""
+    server: int
+    living: Callable[[], Sequence[int]]
+    claims: Callable[[], Collection[str]]
 
 
-class Refresher(Protocol):
-    """What keeps caches fresh."""
+class Source(Protocol):
+    """One of the sources of an application: it says what is due, works on it, and adopts what others have left."""
 
-    def prove(self, connection: Connection) -> bool:
-        """See whether all changes have been captured. What may be wrong otherwise is to run again. False if others are
-        in the way, so that nobody knows."""
+    @property
+    def own(self) -> OwnWork:
+        """Name its own work, and so itself."""
 
     def due(self, connection: Connection, now: datetime) -> Due:
-        """Whether something is to be done now, in the lane `CACHES`, and the next moment at which something will be."""
+        """Return what is due now: lanes, or the source's own work; and when something will be next."""
 
-    def refresh(self, connection: Connection, server: int, active: Callable[[str, bool], None]) -> Iterator[Ran]:
-        """Run what is due, a batch at a time, until nothing is. `active` is told of each claim for as long as this
-        server is at it."""
+    def work(self, connection: Connection, worker: Worker) -> Generator[Ran]:
+        """Do what a worker was given, until nothing is left. Yield after each transaction the runs to report.
 
-    def adopt(
-        self, connection: Connection, server: int, living: Sequence[int], active: Callable[[], Sequence[str]]
-    ) -> bool:
-        """Take care of the claims of servers that are gone, and of those that this one has lost track of. True if there
-        are claims of others, which must be looked after."""
+        Yields nothing at all if another server has the work; the source is tried again after a while then."""
+
+    def adopt(self, connection: Connection, peers: Peers) -> bool:
+        """Take over what servers have left that are gone, and what this one has lost track of. Return whether others
+        work on something, so that they must be watched."""
+
+    def check(self, connection: Connection) -> timedelta | None:
+        """Check what nobody would signal. Return the time until the next check; None if none is needed."""
+
+
+class UnwatchedSource:
+    """A source that leaves nothing behind to adopt, and needs no checks."""
+
+    def adopt(self, connection: Connection, peers: Peers) -> bool:
+        return False
+
+    def check(self, connection: Connection) -> timedelta | None:
+        return None
+
+
+def due_of(sources: Iterable[Source], connection: Connection, now: datetime, is_busy: Callable[[OwnWork], bool]) -> Due:
+    """Return what is due of all sources, or of the first alone whose due work is exclusive. A source whose own work is
+    busy is not asked, except for exclusive work, which everything else waits for."""
+    due = Due()
+    for source in sources:
+        if source.own.is_exclusive or not is_busy(source.own):
+            due = due.beside(source.due(connection, now))
+        if due.is_exclusive:
+            break
+    return due

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
+from afterwork.jobs.assignment import Workload
 from afterwork.model.lane import MAIN, PARALLEL
 from afterwork.store import leases
 from afterwork.store.lane_limits import LaneLimits
@@ -19,34 +20,35 @@ MOST_KNOWN = 10_000
 class KnownLanes:
     """Shared by the loop and its workers."""
 
-    def __init__(self, standby: float, first: str = MAIN, limits: LaneLimits | None = None) -> None:
+    def __init__(self, standby: float, first: Workload = MAIN, limits: LaneLimits | None = None) -> None:
         self._lock = threading.Lock()
         self._standby = standby
         self.limits = limits or LaneLimits()
         self._held: Counter[str] = Counter()
         self._claims: set[str] = set()
-        self._elsewhere: dict[str, float] = {}
+        self._elsewhere: dict[Workload, float] = {}
         self.recent = first
         self.known: set[str] = set()
         self.paused: set[str] = set()
 
-    def may_start(self, lane: str) -> bool:
+    def may_start(self, lane: Workload) -> bool:
         """Whether a worker should try to get a lane that has something due. Forgets what it has known for long."""
         with self._lock:
             if self._elsewhere.get(lane, 0) <= time.monotonic():
                 self._elsewhere.pop(lane, None)
             return lane not in self.paused and lane not in self._elsewhere
 
-    def obtained(self, lane: str) -> None:
+    def obtained(self, lane: Workload) -> None:
         """A worker got something to run in a lane."""
         with self._lock:
             self.recent = lane
             self._elsewhere.pop(lane, None)
 
-    def is_elsewhere(self, lane: str) -> None:
+    def is_elsewhere(self, lane: Workload) -> None:
         """A worker got nothing of a lane though something is due: somebody else has it."""
         with self._lock:
-            self.known.discard(lane)  # or its row is gone, since nobody has used it for a while
+            if isinstance(lane, str):
+                self.known.discard(lane)  # or its row is gone, since nobody has used it for a while
             self._elsewhere[lane] = time.monotonic() + self._standby
 
     def news(self) -> None:
@@ -86,7 +88,7 @@ class KnownLanes:
         with self._lock:
             return list(self._held)
 
-    def standby(self, due: Iterable[str]) -> float | None:
+    def standby(self, due: Iterable[Workload]) -> float | None:
         """Seconds until one of the lanes that are due, and that somebody else had, should be tried again; or None."""
         with self._lock:
             moments = [self._elsewhere[lane] for lane in due if lane in self._elsewhere and lane not in self.paused]

@@ -2,12 +2,15 @@
 lanes that nobody uses."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from datetime import datetime
 
 from sqlalchemy import Connection
 
 from afterwork.events import Pruned
+from afterwork.jobs.assignment import OwnWork, Worker
 from afterwork.jobs.runner import Runner
+from afterwork.jobs.source import Due, Ran, UnwatchedSource
 from afterwork.store import history, leases, progress, tables
 
 SLICE = 0.01
@@ -19,11 +22,36 @@ FEWEST, MOST = 100, 10_000
 
 def prune(runner: Runner, connection: Connection) -> None:
     """Delete all whose time has passed."""
-    for _ in Sweep(runner).slices(connection):
+    for _ in Pruning(runner).slices(connection):
         pass
 
 
-class Sweep:
+PRUNE = OwnWork("prune", is_housekeeping=True)
+
+
+class PruneSource(UnwatchedSource):
+    """Prunes now and then. Other servers may do so at the same time."""
+
+    own = PRUNE
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._next = float("-inf")
+
+    def due(self, connection: Connection, now: datetime) -> Due:
+        return Due({PRUNE: [0]} if time.monotonic() >= self._next else {})
+
+    def work(self, connection: Connection, worker: Worker) -> Generator[Ran]:
+        self._next = time.monotonic() + self._runner.settings.prune_every.total_seconds()
+        try:
+            for _ in Pruning(self._runner).slices(connection):
+                yield []
+        except GeneratorExit:
+            self._next = float("-inf")  # its turn was over before it was done
+            raise
+
+
+class Pruning:
     """Deletes what has had its time, in slices, so that nobody waits for long. Each is a transaction of its own."""
 
     def __init__(self, runner: Runner) -> None:

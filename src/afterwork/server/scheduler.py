@@ -10,9 +10,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+from afterwork.jobs.assignment import Assignment, Kind, OwnWork, Workload
 from afterwork.jobs.quarantine import SURVIVED
 from afterwork.model.lane import PARALLEL
-from afterwork.server.assignment import BESIDE, Assignment, Kind
 from afterwork.server.lanes import KnownLanes
 from afterwork.store.leases import Lease
 
@@ -64,17 +64,17 @@ class Scheduler:
         self._clock = clock
         self._lock = threading.RLock()
         self._running: list[Assignment] = []
-        self._queue: dict[str, int | None] = {}
+        self._queue: dict[Workload, int | None] = {}
         self._leases: deque[Lease] = deque()
-        self._external: dict[str, int | None] = {}
+        self._external: dict[Workload, int | None] = {}
         """The lanes whose first ticket could not begin outside, with the priority that came first."""
         self._turns = itertools.count(1)
-        self._last: dict[str, int] = {}
+        self._last: dict[Workload, int] = {}
         """The number of the last turn of each lane that is still busy."""
 
     # What waits.
 
-    def saw(self, due: Mapping[str, Sequence[int]]) -> None:
+    def saw(self, due: Mapping[Workload, Sequence[int]]) -> None:
         """Take note of a look: what is due now, each with its priorities. What was due before keeps its place."""
         with self._lock:
             active = self._active()
@@ -82,7 +82,7 @@ class Scheduler:
             self._last = {lane: turn for lane, turn in self._last.items() if lane in due or lane in active}
             waiting = [lane for lane in due if self._may_wait(lane, active)]
             waiting.sort(key=lambda lane: self._last.get(lane, 0))  # of those that come again, who has waited longest
-            new: dict[str, int | None] = {lane: due[lane][0] for lane in waiting}
+            new: dict[Workload, int | None] = {lane: due[lane][0] for lane in waiting}
             self._queue = {lane: new[lane] for lane in self._queue if lane in new} | new
 
     def add(self, lease: Lease) -> None:
@@ -90,21 +90,21 @@ class Scheduler:
         with self._lock:
             self._leases.append(lease)
 
-    def is_free(self, lane: str) -> bool:
-        """Whether a lane, or what stands for one, can be given to a worker."""
+    def is_busy_with(self, own: OwnWork) -> bool:
+        """Return whether a worker is at the own work of a source, and another would not help."""
         with self._lock:
-            return self._may_wait(lane, self._active())
+            return own in self._active() and not self._has_room(own)
 
-    def _may_wait(self, lane: str, active: set[str]) -> bool:
-        if lane in active and lane != PARALLEL:
-            if lane in BESIDE:
-                return self._has_room(BESIDE[lane])
-            if sum(lane in turn.lanes for turn in self._running) >= self._lanes.limits.slots(lane):
+    def _may_wait(self, workload: Workload, active: set[Workload]) -> bool:
+        if workload in active and workload != PARALLEL:
+            if isinstance(workload, OwnWork):
+                return self._has_room(workload)
+            if sum(workload in turn.workloads for turn in self._running) >= self._lanes.limits.slots(workload):
                 return False
-        return self._lanes.may_start(lane)
+        return self._lanes.may_start(workload)
 
-    def _active(self) -> set[str]:
-        return {lane for turn in self._running for lane in turn.lanes}
+    def _active(self) -> set[Workload]:
+        return {workload for turn in self._running for workload in turn.workloads}
 
     @property
     def is_waiting(self) -> bool:
@@ -113,9 +113,9 @@ class Scheduler:
 
     @property
     def runs(self) -> int:
-        """How many workers are at what somebody waits for, unlike the deletion of what has had its time."""
+        """Return the number of workers at work that somebody waits for."""
         with self._lock:
-            return sum(turn.kind != "sweep" for turn in self._running)
+            return sum(not (isinstance(turn.kind, OwnWork) and turn.kind.is_housekeeping) for turn in self._running)
 
     # Whose turn it is.
 
@@ -136,18 +136,19 @@ class Scheduler:
                     return self._take(kind, self._next_few(most_with) if few else {lane: priority})
             return None
 
-    def begin(self, lane: str) -> Assignment | None:
-        """Begin a turn of a lane that may have something due, without a look; None if there is no worker for it."""
+    def begin(self, workload: Workload) -> Assignment | None:
+        """Begin a turn of a workload that may be due, without a look. Return None if no worker is free for it."""
         with self._lock:
-            kind = self._kind(lane, None)
-            return self._take(kind, {lane: None}) if self.is_free(lane) and self._has_room(kind) else None
+            kind = self._kind(workload, None)
+            can_begin = self._may_wait(workload, self._active()) and self._has_room(kind)
+            return self._take(kind, {workload: None}) if can_begin else None
 
-    def _take(self, kind: Kind, lanes: Mapping[str, int | None]) -> Assignment:
-        self._leave_queue(lanes)
-        return self._begin(Assignment(kind, lanes, self._clock()))
+    def _take(self, kind: Kind, workloads: Mapping[Workload, int | None]) -> Assignment:
+        self._leave_queue(workloads)
+        return self._begin(Assignment(kind, workloads, self._clock()))
 
-    def _leave_queue(self, lanes: Iterable[str]) -> None:
-        for lane in lanes:
+    def _leave_queue(self, workloads: Iterable[Workload]) -> None:
+        for lane in workloads:
             self._queue.pop(lane, None)
             self._external.pop(lane, None)
             self._last[lane] = next(self._turns)
@@ -161,9 +162,11 @@ class Scheduler:
         with self._lock:
             self._running.remove(turn)
 
-    def _kind(self, lane: str, priority: int | None) -> Kind:
-        if lane in BESIDE:
-            return BESIDE[lane]
+    def _kind(self, lane: Workload, priority: int | None) -> Kind:
+        if isinstance(lane, OwnWork):
+            return lane
+        if lane == PARALLEL:
+            return "long"
         # As long as the same priority is the first, the first ticket is the one that could not begin outside.
         return "long" if lane in self._external and self._external[lane] == priority else "short"
 
@@ -182,7 +185,7 @@ class Scheduler:
 
     def _has_survived(self, besides: Assignment | None) -> bool:
         long_ago = self._clock() - SURVIVED
-        return all(turn.is_outside and turn.since < long_ago for turn in self._running if turn is not besides)
+        return all(turn.is_external and turn.since < long_ago for turn in self._running if turn is not besides)
 
     def _has_room(self, kind: Kind, besides: Assignment | None = None) -> bool:
         if self._is_alone() and not self._has_survived(besides):
@@ -208,7 +211,9 @@ class Scheduler:
         """A transaction or run of a turn has ended. Whether it may have another one: not if others have waited while it
         had its slice."""
         with self._lock:
-            turn.since, turn.is_outside, turn.is_told = self._clock(), False, False
+            turn.since, turn.is_external, turn.is_reported = self._clock(), False, False
+            if isinstance(turn.kind, OwnWork):
+                return not self._is_alone()  # its worker is for it alone
             return not self.is_waiting or turn.since - turn.began < SLICE
 
     def takes_another(self, turn: Assignment, most_with: MostWith = alone) -> bool:
@@ -219,18 +224,20 @@ class Scheduler:
                 return False
             found = self._next_few(most_with)
             self._leave_queue(found)
-            turn.lanes, turn.since = found or turn.lanes, self._clock()
+            turn.workloads, turn.since = found or turn.workloads, self._clock()
             return bool(found)
 
-    def _next_few(self, most_with: MostWith) -> dict[str, int | None]:
+    def _next_few(self, most_with: MostWith) -> dict[Workload, int | None]:
         """Return the next lane that waits for a short run, and those that may share its transaction. Something is left
         for each of the other workers."""
-        found: dict[str, int | None] = {}
+        found: dict[Workload, int | None] = {}
         room = -(-len(self._queue) // self._workers)
         for lane, priority in self._queue.items():
             if len(found) >= room:
                 break
-            if self._kind(lane, priority) == "short" and (most := most_with(lane)) > len(found):
+            if isinstance(lane, OwnWork) or self._kind(lane, priority) != "short":
+                continue
+            if (most := most_with(lane)) > len(found):
                 found[lane] = priority
                 room = min(room, most)
         return found
@@ -238,17 +245,18 @@ class Scheduler:
     def give_back(self, turn: Assignment, lanes: Collection[str]) -> None:
         """Let lanes of a turn that have not run wait again, in front of all others."""
         with self._lock:
-            self._queue = {lane: turn.lanes[lane] for lane in turn.lanes if lane in lanes} | self._queue
-            turn.lanes = {lane: first for lane, first in turn.lanes.items() if lane not in lanes}
+            given_back = {lane: first for lane, first in turn.workloads.items() if lane in lanes}
+            self._queue = given_back | self._queue
+            turn.workloads = {lane: first for lane, first in turn.workloads.items() if lane not in lanes}
 
     def may_go_outside(self, turn: Assignment) -> bool:
         """Whether the first ticket of a turn's lane can begin outside of a transaction, which may take long. If not,
         the lane waits until it can."""
         with self._lock:
             if turn.kind != "long" and not self._makes_long(turn):
-                self._external[turn.lane] = turn.lanes[turn.lane]
+                self._external[turn.workload] = turn.workloads[turn.workload]
                 return False
-            turn.is_outside = True
+            turn.is_external = True
             return True
 
     def _makes_long(self, turn: Assignment) -> bool:
@@ -270,22 +278,23 @@ class Scheduler:
         """Whether short runs go on, which end soon."""
         with self._lock:
             now = self._clock()
-            return any(not turn.is_outside and now - turn.since < SHORT for turn in self._running)
+            return any(not turn.is_external and now - turn.since < SHORT for turn in self._running)
 
     def held(self) -> list[Assignment]:
-        """The turns that have been with one run for longer than the limit, each once."""
+        """Return the turns that have been with one run for longer than the limit, each once."""
         with self._lock:
-            found = [turn for turn in self._running if not turn.is_told and self._clock() - turn.since >= self._limit]
-            for turn in found:
-                turn.is_told = True
-            return found
+            now = self._clock()
+            held = [turn for turn in self._running if not turn.is_reported and now - turn.since >= self._limit]
+            for turn in held:
+                turn.is_reported = True
+            return held
 
     def until_held(self) -> float | None:
         """Seconds until a turn has been with one run for so long that there may be another worker in its place, or that
         it is to be told; None if none will."""
         with self._lock:
             now = self._clock()
-            spans = [self._limit + turn.since - now for turn in self._running if not turn.is_told]
+            spans = [self._limit + turn.since - now for turn in self._running if not turn.is_reported]
             if self.is_waiting:
                 spans += [self._patience(turn) + turn.since - now for turn in self._running]
             return min((span for span in spans if span > 0), default=None)

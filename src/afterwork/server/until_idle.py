@@ -5,9 +5,10 @@ from functools import partial
 
 from sqlalchemy import Connection
 
+from afterwork.jobs.assignment import Assignment, Worker, Workload
 from afterwork.jobs.batch import Done
 from afterwork.jobs.runner import Runner
-from afterwork.jobs.source import CACHES, ONCE, TIMERS, Ran
+from afterwork.jobs.source import Peers, Ran, Source
 from afterwork.server.drain import Drainer
 from afterwork.server.history import write_at_end
 from afterwork.server.presence import Presence
@@ -24,9 +25,10 @@ def run_until_idle(runner: Runner, connection: Connection) -> Iterator[Ran]:
     try:
         presence.crashed(connection)
         presence.heed(connection, runner.quarantine)
-        if runner.refresher is not None:
-            runner.refresher.prove(connection)
-            runner.refresher.adopt(connection, presence.id, presence.living(connection), list)
+        peers = Peers(presence.id, lambda: presence.living(connection), claims=list)
+        for source in runner.sources:
+            source.check(connection)
+            source.adopt(connection, peers)
         yield from _run(runner, connection, presence, drainer)
         prune(runner, connection)
     finally:
@@ -36,38 +38,38 @@ def run_until_idle(runner: Runner, connection: Connection) -> Iterator[Ran]:
 
 
 def _run(runner: Runner, connection: Connection, presence: Presence, drainer: Drainer) -> Iterator[Ran]:
-    unavailable: set[str] = set()
+    unavailable: set[Workload] = set()
     takes = partial(runner.takes, connection)
     while True:
         for lease in presence.adopt_orphans(connection, list, None, takes):
             yield [(claim.run, outcome) for claim, outcome in drainer.resume(connection, lease)]
         due = runner.due(connection)
         connection.commit()
-        lanes = {lane: found for lane, found in due.lanes.items() if lane not in unavailable}
-        if not lanes:
+        due_here = {work: first for work, (first, *_) in due.workloads.items() if work not in unavailable}
+        if not due_here:
             return
-        if lanes.pop(ONCE, None) and runner.upgrader is not None:
-            upgraded = list(_reported(runner, runner.upgrader.upgrade(connection, presence.id, drainer.holding)))
-            yield from upgraded
-            if not upgraded:
-                unavailable.add(ONCE)
-        if lanes.pop(CACHES, None) and runner.refresher is not None:
-            refreshed = runner.refresher.refresh(connection, presence.id, lambda claim, begun: None)
-            yield from _reported(runner, refreshed)
-        if lanes.pop(TIMERS, None) and runner.firer is not None and not list(runner.firer.fire(connection)):
-            unavailable.add(TIMERS)
+        for source in runner.sources:
+            if source.own in due_here:
+                worker = _worker(source, presence.id, drainer)
+                had_work = False
+                for ran in source.work(connection, worker):
+                    had_work = True
+                    runner.report_runs(ran)
+                    yield ran
+                if not had_work:
+                    unavailable.add(source.own)
+        lanes = {lane: first for lane, first in due_here.items() if isinstance(lane, str)}
         ensure_lanes(connection, lanes)
-        for lane, priorities in lanes.items():
-            ran = False
-            for batched in drainer.drain(connection, lane, priorities[0]):
+        for lane, priority in lanes.items():
+            ran_something = False
+            for batched in drainer.drain(connection, lane, priority):
                 if isinstance(batched, Done) and batched.settled:
-                    ran = True
+                    ran_something = True
                     yield [(claim.run, outcome) for claim, outcome in batched.settled]
-            if not ran:
+            if not ran_something:
                 unavailable.add(lane)
 
 
-def _reported(runner: Runner, found: Iterator[Ran]) -> Iterator[Ran]:
-    for ran in found:
-        runner.report_runs(ran)
-        yield ran
+def _worker(source: Source, server: int, drainer: Drainer) -> Worker:
+    assignment = Assignment(source.own, {source.own: None}, began=0.0)
+    return Worker(server, assignment, drainer.holding, lambda claim, begun: None)

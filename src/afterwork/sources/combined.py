@@ -1,4 +1,4 @@
-"""Tickets and hits of timers, as one trigger."""
+"""Tickets and matches of timers, as one source of jobs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,11 +9,10 @@ from sqlalchemy import ColumnElement, Connection
 
 from afterwork.jobs.outcome import Outcome
 from afterwork.jobs.session import RunSession
-from afterwork.jobs.source import TIMERS, Claim, ClaimedWork, Due
+from afterwork.jobs.source import Claim, ClaimedWork, Due
 from afterwork.sources.ticket import TicketSource
 from afterwork.sources.timer.matches import MatchSource
 from afterwork.store.matches import MATCH
-from afterwork.store.timers import Next, Timers
 
 
 def _rank(priority: object) -> tuple[int, object]:
@@ -27,7 +26,6 @@ class TicketsAndMatches:
 
     tickets: TicketSource
     matches: MatchSource
-    timers: Timers
     _last: dict[str, TicketSource] = field(default_factory=dict)
 
     name = "ticket or timer"
@@ -36,23 +34,20 @@ class TicketsAndMatches:
         return self._of(claim.key).counts_attempts(claim)
 
     def due(self, connection: Connection, now: datetime) -> Due:
-        found = [self.tickets.due(connection, now), self.matches.due(connection, now)]
+        tickets, matches = self.tickets.due(connection, now), self.matches.due(connection, now)
+        both = tickets.beside(matches)
         lanes = {
-            lane: sorted({priority for one in found for priority in one.lanes.get(lane, ())}, key=_rank)
-            for lane in (name for one in found for name in one.lanes)
+            lane: sorted({*tickets.workloads.get(lane, ()), *matches.workloads.get(lane, ())}, key=_rank)
+            for lane in both.workloads
         }
-        coming = self.timers.next(connection, now) if self.matches.routing.does("timers") else Next()
-        if coming.ready or coming.to_note:
-            lanes[TIMERS] = [0]
-        moments = [moment for moment in (coming.moment, *(one.next_moment for one in found)) if moment is not None]
-        return Due(lanes, min(moments, default=None))
+        return Due(lanes, both.next_due)
 
     def claim(self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int) -> ClaimedWork:
         order = [self.tickets, self.matches]
-        for trigger in order[::-1] if self._last.get(lane) is self.tickets else order:
-            found = trigger.claim(connection, lane, priority, now, most)
+        for source in order[::-1] if self._last.get(lane) is self.tickets else order:
+            found = source.claim(connection, lane, priority, now, most)
             if found.claims or found.goes_on:
-                self._last[lane] = trigger
+                self._last[lane] = source
                 return found
         return ClaimedWork([])
 
@@ -75,16 +70,16 @@ class TicketsAndMatches:
         return self.matches.variables(connection, [claim for claim in claims if self._of(claim.key) is self.matches])
 
     def settle(self, connection: Connection, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> None:
-        for trigger in (self.tickets, self.matches):
-            own = [(claim, outcome) for claim, outcome in outcomes if self._of(claim.key) is trigger]
+        for source in (self.tickets, self.matches):
+            own = [(claim, outcome) for claim, outcome in outcomes if self._of(claim.key) is source]
             if own:
-                trigger.settle(connection, own, now)
+                source.settle(connection, own, now)
 
     def check(self, connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
-        for trigger in (self.tickets, self.matches):
-            own = [claim for claim in claims if self._of(claim.key) is trigger]
+        for source in (self.tickets, self.matches):
+            own = [claim for claim in claims if self._of(claim.key) is source]
             if own:
-                trigger.check(connection, own, now)
+                source.check(connection, own, now)
 
     def check_unchanged(self, connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
         own = [claim for claim in claims if self._of(claim.key) is self.tickets]

@@ -6,10 +6,10 @@ runs under a lease, so if its server dies it has failed. After one that has fail
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
@@ -19,13 +19,15 @@ from afterwork.boundary import CONTAINED
 from afterwork.clock import Clock
 from afterwork.errors import ClaimLost, ServerDied, TransactionIsTheRuns
 from afterwork.events import Events, InTheWay, Point, Reached
+from afterwork.jobs.assignment import OwnWork, Worker
 from afterwork.jobs.outcome import Outcome, Raised, Succeeded, Superseded, text_of, trace_of
 from afterwork.jobs.perform import RunContext, perform_action, tell
 from afterwork.jobs.progress import Reporter, reporting
-from afterwork.jobs.quarantine import ONCE, Quarantine, is_given_up
+from afterwork.jobs.quarantine import ONCE as ONCE_SCOPE
+from afterwork.jobs.quarantine import Quarantine, is_given_up
 from afterwork.jobs.run import Run
 from afterwork.jobs.session import OutsideSession, RunSession
-from afterwork.jobs.source import Ran
+from afterwork.jobs.source import Due, Ran, UnwatchedSource
 from afterwork.model.inspection import ModelInfo
 from afterwork.model.once import OnceAction
 from afterwork.store import leases
@@ -42,8 +44,11 @@ FIRST_PAUSE, LONGEST_PAUSE, WRITES_FOR = 0.05, 1.0, 300.0
 """Seconds between attempts to write the end of an external action while others are in the way, and of all of them."""
 
 
+ONCE = OwnWork("once", is_exclusive=True)
+
+
 @dataclass(frozen=True)
-class Upgrade:
+class OnceSource(UnwatchedSource):
     """Runs the actions of one model that run once, in one database. `variables` are those of the server."""
 
     database: Database
@@ -54,10 +59,12 @@ class Upgrade:
     variables: Mapping[str, Any] = field(default_factory=dict)
     quarantine: Quarantine = field(default_factory=Quarantine)
 
-    def is_due(self, connection: Connection) -> bool:
-        return bool(self._due(connection))
+    own = ONCE
 
-    def upgrade(self, connection: Connection, server: int, holding: Callable[[Lease, bool], None]) -> Iterator[Ran]:
+    def due(self, connection: Connection, now: datetime) -> Due:
+        return Due({ONCE: [0]} if self._due(connection) else {})
+
+    def work(self, connection: Connection, worker: Worker) -> Generator[Ran]:
         due = self._due(connection)
         leases.ensure_lanes(connection, {one.work.lane for one, _ in due})
         connection.commit()
@@ -66,7 +73,7 @@ class Upgrade:
                 yield from self._lost(connection, one, row)
                 continue
             for following in self._from(one):
-                outcome = self._run(connection, following, server, holding)
+                outcome = self._run(connection, following, worker)
                 if outcome is not None:
                     yield [(self._run_of(following), outcome)]
                 if not isinstance(outcome, Succeeded):
@@ -92,19 +99,19 @@ class Upgrade:
         (own,) = (actions for actions in self.view_models if first in actions)
         return own[own.index(first) :]
 
-    def _run(
-        self, connection: Connection, one: OnceAction, server: int, holding: Callable[[Lease, bool], None]
-    ) -> Outcome | None:
+    def _run(self, connection: Connection, one: OnceAction, worker: Worker) -> Outcome | None:
         """Run an action. None if it can't be had now."""
         try:
             if not one.work.external:
                 return self.database.again_if_outdated(lambda: self._inside_with_care(connection, one))
-            lease = Lease(str(self._run_of(one).id), f"{log.KEY}{one.name}", one.work.lane, server, epoch=1)
-            holding(lease, True)
+            lease = Lease(str(self._run_of(one).id), f"{log.KEY}{one.name}", one.work.lane, worker.server, epoch=1)
+            worker.hold(lease, True)
+            worker.assignment.is_external = True
             try:
                 return self._outside(connection, one, lease)
             finally:
-                holding(lease, False)
+                worker.assignment.is_external = False
+                worker.hold(lease, False)
         except (IntegrityError, ClaimLost) as error:  # another server was quicker to note it
             self.events.emit(InTheWay(text_of(error)))
         except Exception as error:
@@ -118,7 +125,7 @@ class Upgrade:
     def _inside_with_care(self, connection: Connection, one: OnceAction) -> Outcome | None:
         """Run an action, unless it has ended too much already. What has, leaves a trace before it is tried again."""
         key = f"{log.KEY}{one.name}"
-        with self.quarantine.trying(self.database, connection, ONCE, key) as careful:
+        with self.quarantine.trying(self.database, connection, ONCE_SCOPE, key) as careful:
             why = is_given_up(connection, key, self.database.settings) if careful else None
             connection.commit()
             if why is None:
@@ -273,7 +280,7 @@ def _ended(session: SomeSession) -> Iterator[SomeSession]:
         session.end()
 
 
-def upgrade_of(
+def once_source(
     database: Database,
     model: ModelInfo,
     installation: uuid.UUID,
@@ -281,8 +288,8 @@ def upgrade_of(
     events: Events,
     variables: Mapping[str, Any],
     care: Quarantine,
-) -> Upgrade | None:
+) -> OnceSource | None:
     """What runs once per database of a model; None if nothing does."""
     if not model.once:
         return None
-    return Upgrade(database, [*model.once.values()], installation, clock, events, variables, care)
+    return OnceSource(database, [*model.once.values()], installation, clock, events, variables, care)

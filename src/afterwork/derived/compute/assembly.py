@@ -19,8 +19,7 @@ from afterwork.derived.tracking.member_dependencies import MemberDependencies
 from afterwork.derived.tracking.query import StatementReader
 from afterwork.derived.tracking.recorder import Recorder
 from afterwork.events import Events, OtherCode, Reached, SourceKind
-from afterwork.jobs.run import Run
-from afterwork.jobs.source import CACHES
+from afterwork.jobs.run import NO_LANE, Run
 from afterwork.model.derivation import MachineDerivation
 from afterwork.model.inspection import ModelInfo
 from afterwork.store.database import Database
@@ -39,7 +38,7 @@ def matcher_of(database: Database, model: ModelInfo, connection: Connection, eve
     manifests, dues = manifest_store_of(database.dialect), DueQueue(database.dialect)
     heads = CacheRows(database.dialect, manifests, dues)
     definitions = DerivationRegistry(
-        connection, list(model.derivations.values()), watches, shapes, lambda cache: events.emit(OtherCode(cache))
+        connection, list(model.caches.values()), watches, shapes, lambda cache: events.emit(OtherCode(cache))
     )
     return Matcher(
         database,
@@ -65,4 +64,4 @@ def cache_run(installation: uuid.UUID, definition: RegisteredDerivation, claimed
     """The run of a cache. Its id stays the same however often it is tried."""
     source = installation, f"cache {claimed.cache} {claimed.runs}"
     kind: SourceKind = "machine" if isinstance(definition.declaration, MachineDerivation) else "cache"
-    return Run(source, definition.name, claimed.root, CACHES, claimed.attempts + 1, source=kind, due=claimed.since)
+    return Run(source, definition.name, claimed.root, NO_LANE, claimed.attempts + 1, source=kind, due=claimed.since)

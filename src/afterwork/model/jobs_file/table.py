@@ -27,7 +27,7 @@ UNITS = ("days", "hours", "minutes", "seconds")
 
 
 @dataclass(frozen=True)
-class JobsReading:
+class TableReading:
     """A file that is being read into a model. `python` are the functions and exceptions that it may name, by their
     names. `checks` are done when all its jobs are in the model: so a text may name any of them."""
 
@@ -40,10 +40,10 @@ class JobsReading:
 
 
 @dataclass(frozen=True)
-class JobTable:
+class Table:
     """A table, by what it is called in messages. `keys` lead to it."""
 
-    reading: JobsReading
+    reading: TableReading
     who: str
     said: Mapping[str, Any]
     keys: Keys
@@ -70,15 +70,15 @@ class JobTable:
             self.refuse(f"it needs {key!r}")
         return self.said[key]
 
-    def table(self, key: str, known: Mapping[str, type]) -> "JobTable | None":
+    def table(self, key: str, known: Mapping[str, type]) -> "Table | None":
         """The table at a key, checked; None if there is none."""
         if key not in self.said:
             return None
-        found = JobTable(self.reading, f"{self.who}, {key}", self.said[key], (*self.keys, key))
+        found = Table(self.reading, f"{self.who}, {key}", self.said[key], (*self.keys, key))
         found.check(known)
         return found
 
-    def items(self, key: str, known: Mapping[str, type]) -> Iterator[tuple[str, "JobTable"]]:
+    def items(self, key: str, known: Mapping[str, type]) -> Iterator[tuple[str, "Table"]]:
         """The tables of the list at a key, checked, by the names that they give themselves."""
         names: set[str] = set()
         for said in self.said.get(key, []):
@@ -90,7 +90,7 @@ class JobTable:
                     f"{shown(name)} is there twice" if name in names else f"{shown(name)} is no name", key, name
                 )
             names.add(name)
-            found = JobTable(self.reading, f"{self.who}, {name}", said, (*self.keys, key, name))
+            found = Table(self.reading, f"{self.who}, {name}", said, (*self.keys, key, name))
             found.check({"name": str, **known})
             yield name, found
 

@@ -1,7 +1,7 @@
 """Stale caches start jobs: a derived member or a view model that has read something which was changed since."""
 
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
@@ -25,14 +25,16 @@ from afterwork.derived.queue.due_queue import ClaimedBatch, ClaimedCache, DueSum
 from afterwork.derived.queue.registry import RegisteredDerivation
 from afterwork.derived.queue.schedule import BackfillStep, QueueState, ReleaseStep, RunStep, Schedule
 from afterwork.errors import ClaimLost, Escaped, GivenUp, LaneTaken, RowNotFound, StateHasChanged
+from afterwork.jobs.assignment import OwnWork, Worker
 from afterwork.jobs.outcome import Succeeded
 from afterwork.jobs.quarantine import CACHES as CAREFUL
 from afterwork.jobs.quarantine import Quarantine, given_up
 from afterwork.jobs.run import Run
-from afterwork.jobs.source import CACHES, Due, Ran
+from afterwork.jobs.source import Due, Peers, Ran
 from afterwork.model.derivation import MachineDerivation, MemberDerivation, ViewModelDerivation
 from afterwork.model.external_id import parse
 from afterwork.store import suspects
+from afterwork.store.routing import routing_of
 from afterwork.store.suspects import key_of
 
 BESIDE = timedelta(milliseconds=50)
@@ -88,9 +90,14 @@ class Pace:
             self.seconds[definition.id] = 0.7 * before + 0.3 * seconds / count
 
 
+DERIVED = OwnWork("derived")
+
+
 @dataclass(frozen=True)
 class DerivedSource:
     """Looks for caches that are due, and runs them."""
+
+    own = DERIVED
 
     matcher: Matcher
     inline: InlineRecomputation
@@ -111,14 +118,25 @@ class DerivedSource:
         return self.continuity.prove(connection)
 
     def due(self, connection: Connection, now: datetime) -> Due:
-        """Whether something is to be done now, in the lane `CACHES`, and the next moment at which something will be."""
+        """Return whether something is due now, and when something will be."""
+        if not routing_of(self.matcher.database.settings).does("caches"):
+            return Due()
         if not self.matcher.entries.is_empty(connection):
-            return Due({CACHES: [0]}, None)
+            return Due({DERIVED: [0]})
         look = self._look(connection, now)
         if self.schedule.next(look) is not None:
-            return Due({CACHES: [0]}, None)
+            return Due({DERIVED: [0]})
         first = look.next_moment
         return Due({}, None if first is None else max(first, now + BESIDE))
+
+    def check(self, connection: Connection) -> timedelta | None:
+        """Check for changes that no trigger has captured."""
+        settings = self.matcher.database.settings
+        return settings.prove_every if self.prove(connection) else settings.standby_poll
+
+    def work(self, connection: Connection, worker: Worker) -> Generator[Ran]:
+        yield []  # even if another server has all that is due: `due` says when to look again
+        yield from self.refresh(connection, worker.server, worker.claim)
 
     def refresh(self, connection: Connection, server: int, active: Callable[[str, bool], None]) -> Iterator[Ran]:
         """Run what is due, a batch at a time, until nothing is. `active` is told of each claim for as long as this
@@ -199,15 +217,16 @@ class DerivedSource:
         after = self._waiting(connection).get(definition.id)
         return added or after is None or after.filled
 
-    def adopt(
-        self, connection: Connection, server: int, living: Sequence[int], active: Callable[[], Sequence[str]]
-    ) -> bool:
+    def adopt(self, connection: Connection, peers: Peers) -> bool:
         """Take care of the claims of servers that are gone, and of those that this one has lost track of. True if there
         are claims of others, which must be looked after."""
+        living = peers.living()
         claims = self.matcher.due_queue.claims(connection)
-        mine = active()  # after that: what this server has begun meanwhile is no orphan
+        mine = peers.claims()  # after that: what this server has begun meanwhile is no orphan
         orphans = {
-            claim for claim, owner in claims.items() if owner not in living or (owner == server and claim not in mine)
+            claim
+            for claim, owner in claims.items()
+            if owner not in living or (owner == peers.server and claim not in mine)
         }
         connection.commit()
         for claim in orphans:
@@ -216,7 +235,7 @@ class DerivedSource:
             with self.matcher.database.transaction(connection):
                 self.matcher.due_queue.release(connection, orphans)
                 self.matcher.entries.forget(connection)
-        return any(owner != server for claim, owner in claims.items() if claim not in orphans)
+        return any(owner != peers.server for claim, owner in claims.items() if claim not in orphans)
 
     # Running it.
 

@@ -4,7 +4,7 @@ What is found is kept, in the transaction that also says when the timer is due n
 then on the hits are run as tickets are: in lanes, batched or by lease, with retries, by any server.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -16,18 +16,21 @@ from afterwork.boundary import CONTAINED
 from afterwork.clock import Clock
 from afterwork.errors import ClaimLost, GivenUp
 from afterwork.events import Events, Fired, Reached, RoundFailed, TimerIsGone
+from afterwork.jobs.assignment import OwnWork, Worker
 from afterwork.jobs.outcome import text_of
 from afterwork.jobs.quarantine import ROUNDS, Quarantine, given_up
 from afterwork.jobs.session import RunSession
+from afterwork.jobs.source import Due, Ran, UnwatchedSource
 from afterwork.model.inspection import ModelInfo
 from afterwork.model.timer import TimedWork
 from afterwork.model.variable import DUE, Variables
-from afterwork.model.variable_json import dump_variables
+from afterwork.model.variable_json import keep
 from afterwork.sources.timer.criteria import found_by
 from afterwork.sources.timer.due_times import DuePlan, changed, plan, resumed
 from afterwork.sources.timer.noting import Noting
 from afterwork.store import suspects
 from afterwork.store.database import Database
+from afterwork.store.routing import routing_of
 from afterwork.store.suspects import ROUND as ROUND_KEY
 from afterwork.store.timers import Cancellation, TimerRow, Timers, larger_round, new_round
 
@@ -36,9 +39,14 @@ Some = TypeVar("Some")
 ROUND = "round of "
 
 
+TIMERS = OwnWork("timers")
+
+
 @dataclass(frozen=True)
-class Rounds:
+class Rounds(UnwatchedSource):
     """Fires the timers of one model in one database. `variables` are those of the server."""
+
+    own = TIMERS
 
     database: Database
     works: Mapping[str, TimedWork]
@@ -63,6 +71,17 @@ class Rounds:
                     self.timers.set_due(connection, name, due, now, schedule=schedule)
         for name in known.keys() - self.works.keys():
             self.events.emit(TimerIsGone(name))
+
+    def due(self, connection: Connection, now: datetime) -> Due:
+        """Return whether a timer is due, or a slice of a round is still to be noted; and when one will be."""
+        if not routing_of(self.database.settings).does("timers"):
+            return Due()
+        coming = self.timers.next(connection, now)
+        return Due({TIMERS: [0]} if coming.ready or coming.to_note else {}, coming.moment)
+
+    def work(self, connection: Connection, worker: Worker) -> Generator[Ran]:
+        for _ in self.fire(connection):
+            yield []  # rounds only note matches, which run in lanes
 
     def fire(self, connection: Connection) -> Iterator[str]:
         """Fire what is due, each in a transaction of its own, after a further slice of each round that has found more.
@@ -187,7 +206,7 @@ class Rounds:
                 session.flush()
         finally:
             session.end()
-        return _Found(row, objects, dump_variables(variables.changed()))
+        return _Found(row, objects, keep(variables.changed()))
 
     def _begun(self, timed: TimedWork, moment: datetime) -> Variables:
         given = {name: value for name, value in self.variables.items() if name in timed.variables}

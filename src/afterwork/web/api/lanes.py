@@ -1,21 +1,24 @@
-"""The API of lanes and servers."""
+"""The API on lanes and servers."""
 
 from fastapi import APIRouter
 
-from afterwork.web.api.parameters import Actor
-from afterwork.web.api.views import view_route
+from afterwork.insight import Activity
+from afterwork.web.api.asking import Actor
 from afterwork.web.site import Site
 
 
 def router(site: Site) -> APIRouter:
-    """Return the routes of lanes and servers: their activity, and the acts on them."""
+    """What goes on in lanes and servers, and what can be done about it."""
     made = APIRouter(tags=["lanes"])
 
-    view_route(made, "/lanes", site.insight.activity, name="lanes")
+    @made.get("/lanes")
+    def lanes() -> Activity:
+        """Lanes, servers, and what runs outside of transactions."""
+        return site.insight.activity()
 
     @made.post("/lanes/{name:path}/pause", status_code=204)
     def pause_lane(name: str, who: Actor) -> None:
-        """Stop jobs of a lane from beginning. Current runs go on."""
+        """Let no more jobs of a lane begin. What runs goes on."""
         site.control.pause_lane(site.insight.lane(name).name, who)
 
     @made.post("/lanes/{name:path}/resume", status_code=204)
@@ -25,7 +28,7 @@ def router(site: Site) -> APIRouter:
 
     @made.post("/servers/{server}/drain", status_code=204)
     def drain_server(server: int, who: Actor) -> None:
-        """Make a server begin no more runs, and leave when its current ones have ended."""
+        """Let a server begin nothing more, and leave when its runs have ended."""
         site.control.drain(server, who)
 
     return made

@@ -1,4 +1,4 @@
-"""The API of the model."""
+"""The API on the model."""
 
 from fastapi import APIRouter
 
@@ -7,12 +7,12 @@ from afterwork.web.site import Site
 
 
 def router(site: Site) -> APIRouter:
-    """Return the route of the model."""
+    """What there is, and what can be asked for."""
     made = APIRouter(tags=["model"])
 
     @made.get("/model")
     def model() -> ModelView:
-        """Return classes, associations and view models."""
+        """Classes, associations and view models."""
         return site.insight.model
 
     return made

@@ -1,4 +1,4 @@
-"""Parameters that requests to the API share: the actor, and the tickets of an act."""
+"""What requests to the API have in common: who acts, and which tickets are meant."""
 
 from typing import Annotated
 
@@ -11,13 +11,13 @@ from afterwork.web.gate import identity_of
 
 
 class ApiProblem(BaseModel):
-    """The reason why a request failed."""
+    """Why a request could not be answered."""
 
     detail: str
 
 
 def _actor(request: Request) -> str:
-    """Return the name of the actor. The gate has checked that they may act, and that a browser meant it."""
+    """Who acts. That they may, and that a browser has meant it, the gate has seen to."""
     return identity_of(request).name
 
 
@@ -25,7 +25,7 @@ Actor = Annotated[str, Depends(_actor)]
 
 
 class TicketQuery(BaseModel):
-    """A filter of tickets: those that match all parameters. `search` has the syntax of the page's search box."""
+    """Which tickets are meant: those that meet all that is given. `search` is what the page's search box takes."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -38,14 +38,14 @@ class TicketQuery(BaseModel):
 
     @property
     def filter(self) -> TicketFilter:
-        """Return the filter. Raises `BadRequest` for a malformed search."""
+        """The same as a filter. Raises `BadRequest` for a search that can't be meant."""
         return TicketFilter.read(self.search or "", self.state).narrowed(
             work=self.work, root=self.root, error=self.error, lane=self.lane
         )
 
 
 class TicketSelection(BaseModel):
-    """The tickets of an act: by key, or all that match."""
+    """The tickets that an act is about: by their keys, or all that match."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -54,7 +54,7 @@ class TicketSelection(BaseModel):
 
     @property
     def selected(self) -> TicketFilter | list[str]:
-        """Return the selection in the form that acts take."""
+        """The same, as acts take it."""
         if (self.keys is None) == (self.all_matching is None):
             raise HTTPException(400, "Give keys, or all_matching, and not both.")
         return (self.keys or []) if self.all_matching is None else self.all_matching.filter

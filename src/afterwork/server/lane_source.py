@@ -1,0 +1,139 @@
+"""The jobs of lanes as a source: its workers drain lanes, alone or several in one transaction, and take over runs."""
+
+import threading
+from collections.abc import Collection, Generator, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+
+from sqlalchemy import Connection
+
+from afterwork.jobs.assignment import Assignment, OwnWork, Worker
+from afterwork.jobs.batch import BatchSize, Done
+from afterwork.jobs.runner import Runner
+from afterwork.jobs.source import Due, Peers, Ran
+from afterwork.server.drain import Drainer
+from afterwork.server.lanes import KnownLanes
+from afterwork.server.link import ServerConnection
+from afterwork.server.scheduler import Scheduler
+from afterwork.server.shared_transactions import SharedTransactions
+from afterwork.store import leases
+
+LANES = OwnWork("lanes")
+"""Names this source. Nothing waits under this name: its work waits by lane."""
+
+
+class LaneSource:
+    """The jobs that tickets and timers start, which run in the lanes of one server."""
+
+    own = LANES
+
+    def __init__(
+        self, runner: Runner, link: ServerConnection, lanes: KnownLanes, scheduler: Scheduler, stopping: threading.Event
+    ) -> None:
+        self._runner = runner
+        self._link = link
+        self._lanes = lanes
+        self._scheduler = scheduler
+        self._stopping = stopping
+        self._sizes: dict[str, BatchSize] = {}
+        self._mixing = SharedTransactions(runner, self._sizes)
+        self.most_with = self._mixing.most_with
+
+    def due(self, connection: Connection, now: datetime) -> Due:
+        return self._runner.due_in_lanes(connection, now)
+
+    def check(self, connection: Connection) -> timedelta | None:
+        return None
+
+    def work(self, connection: Connection, worker: Worker) -> Generator[Ran]:
+        """Drain lanes, or resume a run that was taken over. Yields nothing to report: each run is reported at once."""
+        turn = worker.assignment
+        if turn.lease is not None:
+            turn.is_external = True
+            self._drainer(worker).resume(connection, turn.lease)
+            yield []
+            return
+        yield from self._drain(connection, worker)
+        while not self._stopping.is_set() and self._scheduler.takes_another(turn, self.most_with):
+            yield from self._drain(connection, worker)
+
+    def adopt(self, connection: Connection, peers: Peers) -> bool:
+        """Take over the leases of servers that are gone; in quarantine, one at a time."""
+        if not leases.any_beside(connection, self._lanes.runs()):
+            return False
+        limit = int(not self._scheduler.has_leases) if self._runner.quarantine.is_alone else None
+        takes = partial(self._runner.takes, connection)
+        for lease in self._link.presence.adopt_orphans(connection, self._lanes.runs, limit, takes):
+            self._lanes.hold(lease, True)
+            self._scheduler.add(lease)
+        return True
+
+    # Draining.
+
+    def _drain(self, connection: Connection, worker: Worker) -> Generator[Ran]:
+        lanes = worker.assignment.lanes
+        self._lanes.ensure(connection, *lanes)
+        if len(lanes) > 1:
+            self._drain_mixed(connection, worker.assignment, lanes)
+            yield []
+        else:
+            for lane, priority in lanes.items():
+                yield from self._drain_one(connection, worker, lane, priority)
+
+    def _drain_one(self, connection: Connection, worker: Worker, lane: str, priority: int | None) -> Generator[Ran]:
+        ran = False
+        try:
+            for batched in self._drainer(worker).drain(connection, lane, priority):
+                ran = ran or not (isinstance(batched, Done) and not batched.settled and not batched.more)
+                if isinstance(batched, Done):
+                    self._mixing.ran_alone(lane, batched.settled)
+                if ran and self._lanes.limits.is_one_by_one(lane):
+                    self._link.wake()  # there may be more, for another worker
+                yield []
+        finally:
+            if ran:
+                self._lanes.obtained(lane)
+            else:
+                self._note_nothing_ran(connection, lane, priority)
+
+    def _drain_mixed(self, connection: Connection, turn: Assignment, lanes: Mapping[str, int | None]) -> None:
+        """Run the first tickets of several lanes in one transaction."""
+        obtained, left = frozenset[str](), frozenset[str]()
+        try:
+            mixed = self._mixing.run(connection, lanes)
+            obtained, left = frozenset(mixed.found), frozenset(mixed.left)
+            self._scheduler.give_back(turn, mixed.left)
+        finally:
+            for lane in obtained:
+                self._lanes.obtained(lane)
+            self._note_missed(connection, [lane for lane in lanes if lane not in obtained | left])
+
+    def _note_nothing_ran(self, connection: Connection, lane: str, priority: int | None) -> None:
+        """Note that a lane is elsewhere, unless nobody knew that it had something due, or its first can't begin yet."""
+        if _is_gone(connection) or not (priority is None or self._scheduler.waits_for_outside(lane)):
+            self._note_missed(connection, [lane])
+
+    def _note_missed(self, connection: Connection, lanes: Collection[str]) -> None:
+        """Note lanes that somebody else has."""
+        if _is_gone(connection):
+            for lane in lanes:
+                self._lanes.is_elsewhere(lane)
+            return
+        # What was due at the last look may have been done since, by this server itself.
+        due = self.due(connection, self._runner.clock.now()).workloads if lanes else {}
+        still_due = [lane for lane in lanes if lane in due]
+        if not still_due or leases.ensure_lanes(connection, still_due):
+            return  # another server had forgotten one, since nobody used it
+        for lane in still_due:
+            self._lanes.is_elsewhere(lane)
+        self._lanes.limits.refresh(connection)  # others may have declared rules for it
+        self._lanes.paused |= leases.paused(connection) & set(still_due)
+
+    def _drainer(self, worker: Worker) -> Drainer:
+        may_go_outside = partial(self._scheduler.may_go_outside, worker.assignment)
+        return Drainer(self._runner, worker.server, worker.hold, may_go_outside, self._sizes)
+
+
+def _is_gone(connection: Connection) -> bool:
+    """Return whether a connection takes no more statements. A job may have closed it, too."""
+    return connection.invalidated or connection.closed

@@ -1,0 +1,95 @@
+"""Recovery: opening a server's connection, and opening it again after the database was lost."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from afterwork.boundary import failure_of
+from afterwork.events import Broken, DatabaseBack, DatabaseLost, InTheWay
+from afterwork.jobs.outcome import text_of
+from afterwork.jobs.runner import Runner
+from afterwork.server.arrival import FIRST_RETRY, LONGEST_RETRY
+from afterwork.server.link import ServerConnection
+from afterwork.server.liveness import TURN, Pulse
+from afterwork.server.workers import Workers
+
+
+class Recovery:
+    """Brings one server's loop back after errors. `opening` opens what the loop needs."""
+
+    def __init__(
+        self,
+        runner: Runner,
+        link: ServerConnection,
+        pulse: Pulse,
+        stopping: threading.Event,
+        opening: Callable[[], None],
+    ) -> None:
+        self._database, self._events = runner.database, runner.events
+        self._lease_seconds = runner.settings.lease.total_seconds()
+        self._link = link
+        self._pulse = pulse
+        self._stopping = stopping
+        self._open = opening
+        self._no_crashes_until = float("-inf")
+
+    @property
+    def can_tell_crashes(self) -> bool:
+        """Return whether servers that are gone have crashed. Soon after the database was lost, they may have lost it,
+        too, and be about to return."""
+        return time.monotonic() >= self._no_crashes_until
+
+    def open_first(self, workers: Workers) -> bool:
+        """Open; wait for others that are in the way, or for the database. Return False if told to stop meanwhile."""
+        while not self._stopping.is_set():
+            try:
+                self._open()
+            except Exception as error:
+                if self._database.is_lost(error):
+                    self._events.emit(DatabaseLost(text_of(error)))
+                    return self._come_back(workers)
+                if not self._database.is_contended(error):
+                    raise
+                self._events.emit(InTheWay(text_of(error)))
+            else:
+                return True
+        return False
+
+    def recover(self, error: Exception, workers: Workers) -> None:
+        """Let the loop go on after an error: at once if others were in the way, else with a new connection."""
+        if self._database.is_contended(error):
+            self._database.give_up(self._link.connection)  # else its transaction would take no more statements
+            self._events.emit(InTheWay(text_of(error)))
+            self._stopping.wait(FIRST_RETRY)
+            return
+        if self._database.is_lost(error):
+            self._events.emit(DatabaseLost(text_of(error)))
+        else:
+            self._events.emit(Broken("the server's loop", error))
+        self._come_back(workers)
+
+    def _come_back(self, workers: Workers) -> bool:
+        """Wait for the database, and go on. Return False if told to stop meanwhile."""
+        began = time.monotonic()
+        self._no_crashes_until = began + self._lease_seconds
+        if not self._open_again():
+            return False
+        workers.reconnect()
+        self._events.emit(DatabaseBack(time.monotonic() - began))
+        return True
+
+    def _open_again(self) -> bool:
+        """Wait for the database in silence, until it is back. Return False if told to stop meanwhile."""
+        self._link.close()
+        pause = FIRST_RETRY
+        while not self._stopping.wait(pause):
+            pause = min(pause * 2, LONGEST_RETRY)
+            self._pulse.promise(pause + TURN)
+            try:
+                self._open()
+            except BaseException as error:
+                if not self._database.is_its_own(error):
+                    self._events.emit(Broken("connecting again", failure_of(error)))
+            else:
+                return True
+        return False

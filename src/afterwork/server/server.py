@@ -1,0 +1,92 @@
+"""The server: it enters its database, serves until it is to stop, and leaves in order."""
+
+import threading
+import time
+
+from afterwork.events import ServerStarted, ServerStopped, ServerStopping
+from afterwork.jobs.runner import Runner
+from afterwork.server.health import Health, Prober, Sign, loop_sign, of_server
+from afterwork.server.heartbeat import Heartbeat
+from afterwork.server.history import HistoryKeeper
+from afterwork.server.link import ServerConnection
+from afterwork.server.liveness import TURN, Pulse
+from afterwork.server.loop import Loop
+from afterwork.server.retirement import Retirement
+
+MIN_HISTORY_STOP_SECONDS = 1.0
+"""A server that stops waits at least this long for its history."""
+
+PEACE_LOOK_SECONDS = 0.1
+"""A server that leaves in peace sees at least this often whether somebody has told it to stop."""
+
+
+class Server:
+    """One server on one database. `run` is its life; `stop` ends it from any thread."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._stopping, self._ready = threading.Event(), threading.Event()
+        self._pulse = Pulse()
+        self._link = ServerConnection(runner)
+        self._prober = Prober(runner.database, self._link.wakes)
+        self.leaving = Retirement(runner.settings, runner.history)
+        self._loop = Loop(runner, self._link, self._pulse, self._stopping, self.leaving)
+
+    def stop(self) -> None:
+        """Begin no more jobs, let those that run end within the set time, and return from `run`."""
+        self.leaving.is_told.set()
+        self._stopping.set()
+        self._link.wake()
+
+    def loop_sign(self) -> Sign:
+        """Return whether the loop goes round as it has promised."""
+        return loop_sign(self._pulse)
+
+    def health(self) -> Health:
+        """Return whether the server lives and is ready, with reasons. From any thread; answers within some seconds."""
+        return of_server(self._pulse, self._ready.is_set(), self._stopping.is_set(), self._prober)
+
+    def wait_until_ready(self, seconds: float) -> bool:
+        """Wait until the server has entered its database. Return False if it has not in the given time."""
+        return self._ready.wait(seconds)
+
+    def run(self) -> int:
+        """Serve until `stop`. Returns the number of runs that did not end within the set time.
+
+        Raises `NotInstalled` or `WrongSchema` if the database is not as it must be.
+        """
+        try:
+            return self._run() if self._loop.open() else 0
+        finally:
+            self._pulse.end()
+
+    def _run(self) -> int:
+        presence = self._link.presence
+        heartbeat = Heartbeat(self._runner, presence, self._loop.lanes.runs)
+        keeper = HistoryKeeper(self._runner, presence.id)
+        self._runner.events.emit(ServerStarted(presence.id, str(self._runner.database)))
+        self._ready.set()
+        try:
+            self._loop.serve()
+        finally:
+            self._runner.events.emit(ServerStopping(presence.id, self.leaving.why))
+            self._link.stop()
+            self._wait_in_peace()
+            deadline = time.monotonic() + self._runner.settings.grace.total_seconds()
+            unfinished = min(self._loop.workers.wait_until_idle(deadline - time.monotonic()), self._loop.scheduler.runs)
+            heartbeat.stop(max(0.0, deadline - time.monotonic()))
+            keeper.stop(max(MIN_HISTORY_STOP_SECONDS, deadline - time.monotonic()))
+            self._loop.workers.stop()
+            if unfinished:
+                self._link.close()  # its row stays, so that its leases are not taken before they expire or it is gone
+            else:
+                self._link.leave()
+            self._runner.events.emit(ServerStopped(presence.id, unfinished))
+        return unfinished
+
+    def _wait_in_peace(self) -> None:
+        """Let runs end, however long that takes, if the server was asked to leave when they have."""
+        while self.leaving.in_peace and not self.leaving.is_told.is_set():
+            self._pulse.promise(TURN)
+            if not self._loop.workers.wait_until_idle(PEACE_LOOK_SECONDS):
+                return
