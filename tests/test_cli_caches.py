@@ -92,13 +92,13 @@ def test_caches_shows_how_each_is(shop: Trade, afterwork: Afterwork) -> None:
     (order,) = [line.split() for line in lines if line.startswith("Order.total")]
     assert order[1:5] == ["2", "0", "0", "3"]
     assert order[6:] == ["yes", "Line.quantity"]
-    assert len(lines) == 1 + len(app.model.caches)
+    assert len(lines) == 1 + len(app.model.derivations)
 
 
 def test_caches_are_shown_as_json(shop: Trade, afterwork: Afterwork) -> None:
     found = {one["name"]: one for one in json.loads(told(afterwork("caches", "--json")))}
 
-    assert found.keys() == app.model.caches.keys()
+    assert found.keys() == app.model.derivations.keys()
     order = found["Order.total"]
     assert [order[state]["number"] for state in ("fresh", "stale", "failed")] == [2, 0, 0]
     assert (order["known"], order["backfill"]["is_filled"]) == (True, True)
@@ -109,7 +109,7 @@ def test_caches_that_no_server_has_come_to_yet_are_shown_as_such(the_trade: Trad
 
     (order,) = [line for line in lines if line.startswith("Order.total")]
     assert "not begun" in order
-    assert len(json.loads(told(afterwork("caches", "--json")))) == len(app.model.caches)
+    assert len(json.loads(told(afterwork("caches", "--json")))) == len(app.model.derivations)
 
 
 def test_a_cache_that_the_model_has_no_more_is_shown_as_such(shop: Trade, afterwork: Afterwork) -> None:

@@ -92,7 +92,7 @@ def test_one_ticket_tells_its_story(afterwork: Afterwork) -> None:
 
 def test_tickets_are_retried_run_and_cancelled_by_their_keys(afterwork: Afterwork) -> None:
     assert afterwork("retry", "1").stdout == "1 ticket retried.\n"
-    assert afterwork("run", "3", "2").stdout == "1 ticket due now, 1 left alone.\n  2: it is due already\n"
+    assert afterwork("run", "3", "2").stdout == "1 ticket made due, 1 left alone.\n  2: it is due already\n"
     assert afterwork("cancel", "1", "2", "3", "4711").stdout == (
         "3 tickets cancelled, 1 left alone.\n  4711: there is no such ticket\n"
     )

@@ -80,7 +80,7 @@ NOT_THERE = LeftAlone("4711", "there is no such ticket")
             Control.retry_tickets,
             4,
             0,
-            [LeftAlone("5", "it runs just now"), NOT_THERE],
+            [LeftAlone("5", "it is running"), NOT_THERE],
             ["waiting", "waiting", "waiting", "waiting", "running"],
         ),
         (
@@ -91,7 +91,7 @@ NOT_THERE = LeftAlone("4711", "there is no such ticket")
                 LeftAlone("1", "it is due already"),
                 LeftAlone("3", "it has failed"),
                 LeftAlone("4", "it is done"),
-                LeftAlone("5", "it runs just now"),
+                LeftAlone("5", "it is running"),
                 NOT_THERE,
             ],
             ["waiting", "waiting", "failed", "done", "running"],
@@ -159,7 +159,7 @@ def test_a_ticket_that_was_made_due_keeps_count_of_its_attempts(busy: Shop) -> N
 def test_a_single_retry_that_can_not_be_says_why(busy: Shop) -> None:
     with pytest.raises(BadRequest, match="Ticket 4711 can't be retried: there is no such ticket"):
         control(busy).retry("4711")
-    with pytest.raises(BadRequest, match="Ticket 5 can't be retried: it runs just now"):
+    with pytest.raises(BadRequest, match="Ticket 5 can't be retried: it is running"):
         control(busy).retry("5")
     with pytest.raises(BadRequest, match="'no key' can't be the key of a ticket"):
         control(busy).cancel_tickets(["1", "no key"])
@@ -208,7 +208,7 @@ def test_a_ticket_that_somebody_has_locked_is_left_alone_and_nobody_waits(busy: 
         found = control(busy).cancel_tickets(["1", "2"])
 
     assert (found.changed, [one.key for one in found.named]) == (1, ["1"])
-    assert "it is just being run" in found.named[0].why
+    assert "it is running" in found.named[0].why
 
 
 def test_a_run_that_goes_on_is_asked_to_stop_until_it_is_retried(busy: Shop) -> None:

@@ -150,7 +150,7 @@ class Afterwork:
         database = self._database(engine)
         rights.check_can_grant(database.dialect, [*grant_to, *grant_to_writers])
         done = schema.install(database, self.model.contract)
-        tables = self.model.tables if self.model.caches else []
+        tables = self.model.tables if self.model.derivations else []
         with closing(database.connect()) as connection, database.transaction(connection, caches.to_install(database)):
             done += caches.install(database, connection, self._application, tables, self.clock.now())
         for role in grant_to:

@@ -88,7 +88,7 @@ def test_it_runs_again_after_the_code_has_changed(old: Scene, monkeypatch: pytes
     old.runs()
     old.clock.advance(timedelta(seconds=1))
     monkeypatch.setattr(vars(Shelf)["compute_value"], "function", lambda self: self.size * 10)
-    for cache in old.app.model.caches.values():
+    for cache in old.app.model.derivations.values():
         monkeypatch.delitem(vars(cache), "checksum", raising=False)  # another program has not worked it out yet
 
     assert sorted(old.runs()) == [f"Shelf.value Shelf!{n}" for n in range(1, COUNT + 1)]

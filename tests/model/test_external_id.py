@@ -14,7 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import afterwork as aw
 from afterwork.errors import MalformedExternalId
-from afterwork.model.external_id import MOST, ExternalId, parse
+from afterwork.model.external_id import MAX_LENGTH, ExternalId, parse
 from tests.conftest import Shop
 from tests.support import shop
 from tests.support.world import World, everything
@@ -169,7 +169,7 @@ def test_what_has_no_key_or_is_not_mapped_has_no_external_id() -> None:
 
 
 def test_a_key_too_long_to_keep_in_a_ticket_is_refused_when_it_is_read() -> None:
-    long = aw.external_id(Thing(name="x" * MOST, number=1, id=uuid.uuid4()))
+    long = aw.external_id(Thing(name="x" * MAX_LENGTH, number=1, id=uuid.uuid4()))
 
     with pytest.raises(MalformedExternalId):
         parse(long, CLASSES)

@@ -93,7 +93,7 @@ when = { stale = true, priority = 1 }
 actions = [{ name = "mark", do = "self.seen := self.amount > 3" }]
 """)
 
-    total, mark = app.model.caches["Customer.total"], app.model.caches["Mark"]
+    total, mark = app.model.derivations["Customer.total"], app.model.derivations["Mark"]
     assert total.when == aw.WhenStale(priority=2, allow_oldness=timedelta(seconds=30))
     assert mark.when == aw.WhenStale(priority=1)
     assert mark.lane is None  # type: ignore[union-attr]
@@ -144,7 +144,7 @@ derived:
     )
 
     assert app.model.works["Order.see"].retry == aw.Retry(attempts=3, on=(NoAnswer,))
-    assert [*app.model.caches] == ["Customer.total"]
+    assert [*app.model.derivations] == ["Customer.total"]
 
 
 def test_a_job_that_is_no_longer_in_its_file_is_gone(load: Load, tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_a_text_that_changes_or_a_query_that_it_names_makes_other_code(load: Loa
     def checksum(value: str, query: str) -> str:
         derived = f'[derived."Customer.total"]\nvalue = "{value}"\n'
         app = load(f'{derived}[queries."Order.double"]\nvalue = "{query}"\n')
-        return app.model.caches["Customer.total"].checksum
+        return app.model.derivations["Customer.total"].checksum
 
     first = checksum("Order.allInstances.double->sum", "amount * 2")
 

@@ -233,7 +233,7 @@ def declared(world: World, connection: Connection, limit: int | None, rate: Rate
     """As if a server were started whose code declares this for the lane; None for a lane without rules."""
     database = database_of(world.engine, world.settings)
     per = None if rate is None else rate.per
-    lane = None if limit is None else aw.Lane("x", limit=limit, rate=None if rate is None else rate.most, per=per)
+    lane = None if limit is None else aw.Lane("x", limit=limit, rate=None if rate is None else rate.max_starts, per=per)
     lane_limits.LaneLimits({} if lane is None else {"x": lane}, ["x"]).declare(database, connection)
     return database
 

@@ -97,7 +97,7 @@ def test_a_ticket_that_is_gone_is_not_found(client: TestClient) -> None:
 
 def test_ticked_tickets_are_retried_run_and_cancelled(busy: Shop, client: TestClient, act: Act) -> None:
     assert "1 ticket retried." in act("/tickets/retry", "/tickets", keys=["1"])
-    assert "1 ticket due now." in act("/tickets/run", "/tickets", keys=["3"])
+    assert "1 ticket made due." in act("/tickets/run", "/tickets", keys=["3"])
     page = act("/tickets/cancel", "/tickets", keys=["2", "4711"])
 
     assert "1 ticket cancelled, 1 left alone.\n  4711: there is no such ticket" in page

@@ -1,6 +1,7 @@
-"""The command line that acts on tickets, and on rounds of timers: retry, run, cancel."""
+"""Commands that act on tickets, and on rounds of timers: retry, run, cancel."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -11,18 +12,12 @@ from afterwork.cli.arguments import app_argument, as_json, current_user, databas
 from afterwork.cli.printing import print_result
 from afterwork.cli.tickets import filter_options
 from afterwork.cli.timers import dry_lines
-from afterwork.control import MAX_TICKETS, ActResult, Control, Selected, result_lines
+from afterwork.control import CANCEL, MAX_TICKETS, RETRY, RUN_NOW, Control, Selected, TicketAct, result_lines
 from afterwork.errors import BadRequest
 from afterwork.insight import TicketFilter
 
-TicketActCall = Callable[[Selected, str, int], ActResult]
-
 limit_option = click.option(
-    "--most",
-    type=click.IntRange(min=1),
-    default=MAX_TICKETS,
-    show_default=True,
-    help="The most tickets to act on.",
+    "--most", type=click.IntRange(min=1), default=MAX_TICKETS, show_default=True, help="The most tickets to act on."
 )
 all_matching_option = click.option("--all-matching", is_flag=True, help="All tickets that match, instead of KEYs.")
 
@@ -35,14 +30,14 @@ all_matching_option = click.option("--all-matching", is_flag=True, help="All tic
 @filter_options
 @limit_option
 @as_json
-def retry(app: Afterwork, keys: Sequence[str], url: URL, as_json: bool, **meant: Any) -> None:
-    """Let the tickets KEY run as soon as possible, also if they have ended, with all attempts before them.
+def retry(app: Afterwork, keys: Sequence[str], url: URL, most: int, as_json: bool, **filtered: Any) -> None:
+    """Make the tickets KEY due now, including those that have ended, with all their attempts ahead of them.
 
-    With --all-matching, those that have failed and match, or those in the --state that is named.
+    With --all-matching, all that match: failed ones, or those in the given --state.
     """
-    selected = _selected(keys, **meant)
+    selected = _selected(keys, **filtered)
     with engine_at(url) as engine:
-        _on_tickets(app.control(engine).retry_tickets, "retried", selected, meant["most"], as_json)
+        _act(app.control(engine), RETRY, selected, most, as_json)
 
 
 @click.command()
@@ -54,28 +49,28 @@ def retry(app: Afterwork, keys: Sequence[str], url: URL, as_json: bool, **meant:
 @filter_options
 @limit_option
 @as_json
-def run(app: Afterwork, names: Sequence[str], url: URL, dry: bool, as_json: bool, **meant: Any) -> None:
-    """Let TIMER have a round now, besides those at its due times; or let the tickets KEY, which wait for a moment, run
-    as soon as possible. A server runs them.
+def run(app: Afterwork, names: Sequence[str], url: URL, dry: bool, most: int, as_json: bool, **filtered: Any) -> None:
+    """Begin a round of TIMER now, besides those at its due times; or make the tickets KEY, which wait for a time, due
+    now. A server runs them.
 
-    With --all-matching, all tickets that wait for a moment and match.
+    With --all-matching, all tickets that wait for a time and match.
     """
     timer = _timer(app, names)
     if timer is None and dry:
-        raise click.UsageError(f"--dry is for timers. {_known(app, names)}")
-    selected = _selected(names, **meant) if timer is None else ()
+        raise click.UsageError(f"--dry is for timers. {_known_timers(app, names)}")
+    selected = _selected(names, **filtered) if timer is None else ()
     with engine_at(url) as engine:
         control = app.control(engine)
         if timer is None:
-            _on_tickets(control.run_tickets_now, "due now", selected, meant["most"], as_json, _known(app, names))
+            with _hint(_known_timers(app, names)):
+                _act(control, RUN_NOW, selected, most, as_json)
         elif dry:
-            found = control.dry_run(timer)
-            print_result("\n".join(dry_lines(timer, found)), {"timer": timer, "would_match": found}, as_json)
+            roots = control.dry_run(timer)
+            print_result("\n".join(dry_lines(timer, roots)), {"timer": timer, "would_match": roots}, as_json)
         else:
             count = control.run_now(timer, current_user())
-            print_result(
-                f"{timer} has {count:,} matches. Servers run them now.", {"timer": timer, "matches": count}, as_json
-            )
+            text = f"{timer} has {count:,} matches. Servers run them now."
+            print_result(text, {"timer": timer, "matches": count}, as_json)
 
 
 @click.command()
@@ -86,43 +81,44 @@ def run(app: Afterwork, names: Sequence[str], url: URL, dry: bool, as_json: bool
 @filter_options
 @limit_option
 @as_json
-def cancel(app: Afterwork, names: Sequence[str], url: URL, as_json: bool, **meant: Any) -> None:
-    """End what is left of the round of TIMER, or the tickets KEY, and ask what runs to stop.
+def cancel(app: Afterwork, names: Sequence[str], url: URL, most: int, as_json: bool, **filtered: Any) -> None:
+    """End the rest of the round of TIMER, or the tickets KEY, and ask current runs to stop.
 
     With --all-matching, all tickets that have not ended and match.
     """
     timer = _timer(app, names)
-    selected = _selected(names, **meant) if timer is None else ()
+    selected = _selected(names, **filtered) if timer is None else ()
     with engine_at(url) as engine:
         control = app.control(engine)
-        if timer is None:
-            _on_tickets(control.cancel_tickets, "cancelled", selected, meant["most"], as_json, _known(app, names))
-        else:
+        if timer is not None:
             _cancel_round(control, timer, as_json)
+            return
+        with _hint(_known_timers(app, names)):
+            _act(control, CANCEL, selected, most, as_json)
 
 
 def _cancel_round(control: Control, timer: str, as_json: bool) -> None:
-    found = control.cancel(timer, current_user())
-    asked = f", and {found.asked_to_stop:,} that run were asked to stop" if found.asked_to_stop else ""
-    facts = {"timer": timer, "cancelled": found.ended, "asked_to_stop": found.asked_to_stop}
-    print_result(f"{found.ended:,} matches of {timer} cancelled{asked}.", facts, as_json)
+    cancelled = control.cancel(timer, current_user())
+    asked = f", and {cancelled.asked_to_stop:,} that run were asked to stop" if cancelled.asked_to_stop else ""
+    data = {"timer": timer, "cancelled": cancelled.ended, "asked_to_stop": cancelled.asked_to_stop}
+    print_result(f"{cancelled.ended:,} matches of {timer} cancelled{asked}.", data, as_json)
 
 
 def _timer(app: Afterwork, names: Sequence[str]) -> str | None:
-    """The one timer that is named, None if it is tickets."""
+    """Return the timer that is named, or None if the names are keys of tickets."""
     timers = [name for name in names if name in app.model.timers]
     if timers and len(names) > 1:
         raise click.UsageError(f"{timers[0]} is a timer. Name one timer, or any number of tickets.")
     return timers[0] if timers else None
 
 
-def _known(app: Afterwork, names: Sequence[str]) -> str:
-    """What timers there are, for who has meant one."""
+def _known_timers(app: Afterwork, names: Sequence[str]) -> str:
+    """Return a hint for users who meant a timer."""
     known = ", ".join(sorted(app.model.timers)) or "none"
     return f"The model has no timer {names[0]!r}. It has: {known}." if names else f"The model's timers: {known}."
 
 
-def _selected(keys: Sequence[str], wanted: TicketFilter, all_matching: bool, **others: Any) -> Selected:
+def _selected(keys: Sequence[str], wanted: TicketFilter, all_matching: bool) -> Selected:
     if all_matching == bool(keys):
         raise click.UsageError("Name the tickets by their KEYs, or give --all-matching and what they must match.")
     if keys and not wanted.is_all:
@@ -130,11 +126,18 @@ def _selected(keys: Sequence[str], wanted: TicketFilter, all_matching: bool, **o
     return wanted if all_matching else keys
 
 
-def _on_tickets(act: TicketActCall, done: str, selected: Selected, most: int, as_json: bool, hint: str = "") -> None:
-    try:
-        acts = act(selected, current_user(), most)
-    except BadRequest as error:
-        raise click.ClickException(" ".join(filter(None, [hint, str(error)]))) from None
-    print_result("\n".join(result_lines(acts, done)), acts, as_json)
-    if not acts.changed and not acts.asked_to_stop and not isinstance(selected, TicketFilter):
+def _act(control: Control, act: TicketAct, selected: Selected, limit: int, as_json: bool) -> None:
+    """Perform an act and print its result. Exits with 1 if keys were given and no ticket was affected."""
+    result = control.act_on_tickets(act, selected, current_user(), limit)
+    print_result("\n".join(result_lines(act, result)), result, as_json)
+    if not result.changed and not result.asked_to_stop and not isinstance(selected, TicketFilter):
         raise SystemExit(1)
+
+
+@contextmanager
+def _hint(text: str) -> Iterator[None]:
+    """Put a hint before the message of a `BadRequest`."""
+    try:
+        yield
+    except BadRequest as error:
+        raise click.ClickException(f"{text} {error}") from None

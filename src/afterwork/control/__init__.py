@@ -1,6 +1,28 @@
-"""Everything that can be done to an installation by hand, for the command line and whoever else offers it."""
+"""Acts on an installation by hand, for the command line, the web page and the API."""
 
 from afterwork.control.service import MAX_TICKETS, Control
-from afterwork.control.tickets import ActResult, LeftAlone, Selected, result_lines
+from afterwork.control.tickets import (
+    CANCEL,
+    RETRY,
+    RUN_NOW,
+    TICKET_ACTS,
+    ActResult,
+    LeftAlone,
+    Selected,
+    TicketAct,
+    result_lines,
+)
 
-__all__ = ["MAX_TICKETS", "ActResult", "Control", "LeftAlone", "Selected", "result_lines"]
+__all__ = [
+    "CANCEL",
+    "MAX_TICKETS",
+    "RETRY",
+    "RUN_NOW",
+    "TICKET_ACTS",
+    "ActResult",
+    "Control",
+    "LeftAlone",
+    "Selected",
+    "TicketAct",
+    "result_lines",
+]

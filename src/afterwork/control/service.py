@@ -1,4 +1,4 @@
-"""All that can be done to one database by hand."""
+"""Acts on one database: tickets, timers, lanes, servers and caches."""
 
 import os
 import signal
@@ -34,18 +34,17 @@ from afterwork.store.tickets.statements import tickets_of
 from afterwork.store.timers import Cancellation
 
 BY_PROGRAM = "the application"
-"""Who acts, where nobody is named."""
+"""The name that is logged for an act when the caller gives none."""
 
 MAX_TICKETS = 10_000
-"""Tickets that one act changes at most."""
-
+"""The most tickets that one act changes."""
 
 MAX_SERVER_ID = 2**31 - 1
-"""The highest number that a server can have."""
+"""The highest id of a server."""
 
 
 class Control:
-    """Acts on one database. `who` is whoever acts: it is logged, with what was done (see `events.Acted`)."""
+    """Acts on one database by hand. Each act is logged as `events.Acted`, with the name `who` of the actor."""
 
     def __init__(
         self, database: Database, model: ModelInfo, clock: Clock, events: Events, variables: Mapping[str, Any]
@@ -57,66 +56,71 @@ class Control:
         self._rounds = rounds_of(database, model, clock, events, variables)
 
     def reload(self, who: str = BY_PROGRAM) -> list[int]:
-        """Let the servers on this machine read their files of jobs again, by SIGHUP. Returns their processes."""
+        """Signal the servers on this machine by SIGHUP to reload their files of jobs. Returns their process ids."""
         c = tables.server.c
         with self._database.engine.connect() as connection:
             schema.check_installed(self._database, connection)
-            own = select(c.process, c.process_started).where(c.host == socket.gethostname()).distinct()
-            rows = connection.execute(own).all()
-        told = [row.process for row in rows if process_start(row.process) in (row.process_started, 0)]
-        for process in told:
+            local = select(c.process, c.process_started).where(c.host == socket.gethostname()).distinct()
+            servers = connection.execute(local).all()
+        processes = [row.process for row in servers if process_start(row.process) in (row.process_started, 0)]
+        for process in processes:
             os.kill(process, signal.SIGHUP)
-        self._events.emit(Acted(who, "reloaded", f"the files of jobs of {len(told)} servers"))
-        return told
+        self._events.emit(Acted(who, "reloaded", f"the files of jobs of {len(processes)} servers"))
+        return processes
 
     def drain(self, server: int, who: str = BY_PROGRAM) -> None:
-        """Let a server begin nothing more, and leave when what it runs has ended, however long that takes.
+        """Make a server begin no more runs and leave when its current runs have ended, however long that takes.
 
-        Raises `NotThere` if there is none of this number.
+        Raises `NotThere` if no server has this id.
         """
         with self._acting() as connection:
-            found = 0 < server <= MAX_SERVER_ID and server_abilities.drain(connection, server)
+            exists = 0 < server <= MAX_SERVER_ID and server_abilities.drain(connection, server)
             connection.commit()
-            if not found:
+            if not exists:
                 known = ", ".join(map(str, connection.execute(select(tables.server.c.id)).scalars())) or "none"
                 raise NotThere(f"There is no server {server}. There are: {known}.")
         self._events.emit(Acted(who, "drained", f"server {server}"))
 
     def retry(self, key: str, who: str = BY_PROGRAM) -> None:
-        """Let a ticket that has ended, or waits, run as soon as possible, with all its attempts before it.
+        """Make a ticket that has ended, or that waits, due now, with all its attempts ahead of it.
 
-        Raises `BadRequest` if there is none, or if it runs just now.
+        Raises `BadRequest` if there is no such ticket, or if it is running.
         """
-        acts = self.retry_tickets([key], who)
-        for left in acts.named:
+        result = self.retry_tickets([key], who)
+        for left in result.named:
             raise BadRequest(f"Ticket {left.key} can't be retried: {left.why}.")
 
     def retry_tickets(self, selected: Selected, who: str = BY_PROGRAM, limit: int = MAX_TICKETS) -> ActResult:
-        """The same for several tickets, or for all that match; those that have failed, if the filter names no state.
-        Those that run just now are left alone."""
-        return self._act(RETRY, selected, who, limit)
+        """Retry tickets by key, or all that match a filter; a filter without a state matches failed ones.
+
+        Running tickets are left alone.
+        """
+        return self.act_on_tickets(RETRY, selected, who, limit)
 
     def run_tickets_now(self, selected: Selected, who: str = BY_PROGRAM, limit: int = MAX_TICKETS) -> ActResult:
-        """Let tickets run as soon as possible that wait for a moment. Others are left alone."""
-        return self._act(RUN_NOW, selected, who, limit)
+        """Make tickets that wait for a time due now. Others are left alone."""
+        return self.act_on_tickets(RUN_NOW, selected, who, limit)
 
     def cancel_tickets(self, selected: Selected, who: str = BY_PROGRAM, limit: int = MAX_TICKETS) -> ActResult:
-        """End tickets that have not begun, with an Error that says so. Runs outside of a transaction are asked to stop:
-        nothing of them is saved then. Others are left alone."""
-        return self._act(CANCEL, selected, who, limit)
+        """End tickets that have not begun, with an Error that says so.
 
-    def _act(self, act: TicketAct, selected: Selected, who: str, limit: int) -> ActResult:
+        Runs outside of a transaction are asked to stop; nothing of them is saved then. Others are left alone.
+        """
+        return self.act_on_tickets(CANCEL, selected, who, limit)
+
+    def act_on_tickets(self, act: TicketAct, selected: Selected, who: str, limit: int = MAX_TICKETS) -> ActResult:
+        """Perform an act on at most `limit` tickets. Raises `BadRequest` for a malformed key."""
         tickets = tickets_of(self._model.contract, self._database.dialect)
-        acts = TicketActRunner(self._database, tickets, self._clock.now(), who)
+        runner = TicketActRunner(self._database, tickets, self._clock.now(), who)
         with self._connection() as connection:
-            done = acts.run(connection, act, selected, limit)
-        self._events.emit(Acted(who, act.done, result_for_log(selected, done)))
-        return done
+            result = runner.run(connection, act, selected, limit)
+        self._events.emit(Acted(who, act.done, result_for_log(selected, result)))
+        return result
 
     def retry_once(self, name: str, who: str = BY_PROGRAM) -> None:
-        """Let an action that runs once per database, and has failed, run again, and then those below it.
+        """Run a failed action that runs once per database again, and then those that wait for it.
 
-        Raises `BadRequest` if it has not failed: what has ended well never runs again.
+        Raises `BadRequest` if it has not failed: an action that succeeded never runs again.
         """
         with self._acting() as connection:
             if not once.forget_failed(connection, name):
@@ -126,10 +130,10 @@ class Control:
         self._events.emit(Acted(who, "retried", name))
 
     def recompute(self, root: str, cache: str, who: str = BY_PROGRAM) -> None:
-        """Let a cache of an object run though nothing that it read has changed: `("Customer!42", "total", "ann")`.
-        `who` asks for it, and is told of as the cause.
+        """Recompute a cache of an object although nothing that it read has changed: `("Customer!42", "total", "ann")`.
 
-        Raises `BadRequest` if the object has no such cache, or if it runs just now; `MalformedExternalId`.
+        `who` is recorded as the cause. Raises `BadRequest` if the object has no such cache, or if it is running, and
+        `MalformedExternalId`.
         """
         name = self._model.derivation_in(parse(root, self._model.classes).mapper.class_, cache).name
         with self._acting() as connection, self._database.transaction(connection):
@@ -137,28 +141,27 @@ class Control:
         self._events.emit(Acted(who, "recomputed", f"{name} of {root}"))
 
     def pause(self, name: str, who: str = BY_PROGRAM) -> None:
-        """Let a timer not fire, or no more jobs of a lane begin. What runs goes on."""
+        """Pause a timer, or a lane if no timer has this name. Current runs go on."""
         (self.pause_timer if name in self._model.timers else self.pause_lane)(name, who)
 
     def resume(self, name: str, who: str = BY_PROGRAM) -> None:
-        """Let a timer fire, or jobs of a lane begin, again."""
+        """Resume a timer, or a lane if no timer has this name."""
         (self.resume_timer if name in self._model.timers else self.resume_lane)(name, who)
 
     def pause_timer(self, name: str, who: str = BY_PROGRAM) -> None:
-        """Let a timer not fire. What runs goes on. Raises `BadRequest` if there is no such timer."""
+        """Stop a timer from firing. Current runs go on. Raises `NotThere` if there is no such timer."""
         with self._acting_on(name) as connection:
             self._rounds.pause(connection, name)
         self._events.emit(Acted(who, "paused", f"timer {name}"))
 
     def resume_timer(self, name: str, who: str = BY_PROGRAM) -> None:
-        """Let a timer fire again. It does not make up for what has passed meanwhile. Raises `BadRequest` if there is no
-        such timer."""
+        """Let a timer fire again, without making up for what it missed. Raises `NotThere` if there is no such timer."""
         with self._acting_on(name) as connection:
             self._rounds.resume(connection, name)
         self._events.emit(Acted(who, "resumed", f"timer {name}"))
 
     def pause_lane(self, name: str, who: str = BY_PROGRAM) -> None:
-        """Let no more jobs of a lane begin, also if a timer has the same name. What runs goes on."""
+        """Stop jobs of a lane from beginning, even if a timer has the same name. Current runs go on."""
         with self._acting() as connection:
             leases.pause(connection, name, True)
         self._events.emit(Acted(who, "paused", f"lane {name}"))
@@ -170,26 +173,31 @@ class Control:
         self._events.emit(Acted(who, "resumed", f"lane {name}"))
 
     def run_now(self, timer: str, who: str = BY_PROGRAM) -> int:
-        """Let a timer have a round now. Returns how many objects it hits. Raises `BadRequest` if there is none."""
+        """Begin a round of a timer now. Returns the number of its matches. Raises `NotThere` for an unknown timer."""
         with self._acting_on(timer) as connection:
             matches = self._rounds.now(connection, timer)
         self._events.emit(Acted(who, "ran", f"timer {timer}: {matches:,} matches"))
         return matches
 
     def dry_run(self, timer: str) -> Sequence[str | None]:
-        """The objects that a round of a timer would hit now, in order. Changes nothing; [None] stands for the one run
-        of a job without a root. Raises `BadRequest` if there is no such timer."""
+        """Return the objects that a round of a timer would match now, in order. Changes nothing.
+
+        [None] is the one run of a job without a root. Raises `NotThere` if there is no such timer.
+        """
         with self._connection() as connection:
             return self._rounds.dry(connection, self._timer(timer))
 
     def cancel(self, timer: str, who: str = BY_PROGRAM) -> Cancellation:
-        """End what is left of a timer's round. Runs that go on are asked to stop: nothing of them is saved, if they are
-        external or call `aw.progress`. Raises `BadRequest` if there is no such timer."""
+        """End the rest of a timer's round, and ask its current runs to stop.
+
+        Nothing of those is saved if they are external or call `aw.progress`. Raises `NotThere` if there is no such
+        timer.
+        """
         with self._acting_on(timer) as connection:
-            found = self._rounds.cancel(connection, timer)
-        on = f"what was left of timer {timer}: {found.ended:,} matches, {found.asked_to_stop:,} asked to stop"
-        self._events.emit(Acted(who, "cancelled", on))
-        return found
+            cancelled = self._rounds.cancel(connection, timer)
+        counts = f"{cancelled.ended:,} matches, {cancelled.asked_to_stop:,} asked to stop"
+        self._events.emit(Acted(who, "cancelled", f"what was left of timer {timer}: {counts}"))
+        return cancelled
 
     def _timer(self, name: str) -> str:
         if name not in self._model.timers:
@@ -206,7 +214,7 @@ class Control:
 
     @contextmanager
     def _acting(self) -> Iterator[Connection]:
-        """A connection for something that servers are to notice at once."""
+        """Yield a connection, and wake the servers when the act is done."""
         with self._connection() as connection:
             yield connection
             self._database.wake_all(connection)
@@ -214,7 +222,7 @@ class Control:
 
     @contextmanager
     def _acting_on(self, timer: str) -> Iterator[Connection]:
-        """The same for a timer, of which no server may have taken note yet."""
+        """Yield a connection for an act on a timer, which no server may have registered yet."""
         with self._acting() as connection:
             self._timer(timer)
             self._rounds.register(connection)

@@ -1,13 +1,13 @@
-"""What can be done to tickets by hand: let them run again, let them run now, cancel them; one, some, or all that match.
+"""Acts on tickets by hand: retry, run now, cancel; by key, or all that match a filter.
 
-Each act looks at a ticket's state in the transaction that changes it. One that is in another state by then, or that a
-run has locked, is left alone, and that is said.
+Each act checks a ticket's state in the transaction that changes it. A ticket in another state, or locked by a run, is
+left alone, and the result says so.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Row
 
@@ -21,20 +21,20 @@ from afterwork.store.tickets.statements import Tickets
 from afterwork.store.tickets.walk import TicketWalk
 
 BATCH_SIZE = 500
-"""Tickets that one transaction changes at most."""
+"""The most tickets that one transaction changes."""
 
 MAX_NAMED = 20
-"""Tickets that were left alone and are named one by one."""
+"""The most tickets that a result names one by one."""
 
 Selected = Sequence[str] | TicketFilter
-"""The tickets that an act is about: by their keys, or all that meet a filter."""
+"""The tickets of an act: by key, or all that match a filter."""
 
-WHY_LOCKED = "it is just being run, or somebody else has it"
+WHY_LOCKED = "it is running, or locked by somebody else"
 
 
 @dataclass(frozen=True)
 class LeftAlone:
-    """A ticket that an act left as it was, and why."""
+    """A ticket that an act did not change, and the reason."""
 
     key: str
     why: str
@@ -42,8 +42,10 @@ class LeftAlone:
 
 @dataclass(frozen=True)
 class ActResult:
-    """What came of an act on tickets: how many were changed, how many runs that go on were asked to stop, how many
-    tickets were left alone, of which the first are named. With `has_more`, others match beyond those of this act."""
+    """The result of an act: how many tickets were changed, asked to stop, and left alone.
+
+    `named` are the first of those left alone. With `has_more`, further tickets match beyond the limit of this act.
+    """
 
     changed: int = 0
     asked_to_stop: int = 0
@@ -63,46 +65,52 @@ class ActResult:
 
 @dataclass(frozen=True)
 class TicketAct:
-    """One act. It changes tickets in the states that it `is_for`, and asks the runs of those to stop that are in the
-    states `asks`. `by_itself` is the state of those that are meant where all that match are, and no state is named."""
+    """An act on tickets. `name` is its command and its URL, `done` the participle for results and logs.
 
+    It changes tickets in the states `changes`, and asks runs to stop whose tickets are in the states `stops`. Without
+    keys and without a state, it is about tickets in `default_state`.
+    """
+
+    name: Literal["retry", "run", "cancel"]
     done: str
+    doc: str
     changes: Set[State]
     default_state: Wanted
-    apply: Callable[[Connection, Tickets, Sequence[Any], str, datetime], None]
     stops: Set[State] = frozenset()
 
 
-def _retry(connection: Connection, tickets: Tickets, keys: Sequence[Any], who: str, now: datetime) -> None:
-    acts.retry(connection, tickets, keys)
-
-
-def _run_now(connection: Connection, tickets: Tickets, keys: Sequence[Any], who: str, now: datetime) -> None:
-    acts.run_now(connection, tickets, keys)
-
-
-def _cancel(connection: Connection, tickets: Tickets, keys: Sequence[Any], who: str, now: datetime) -> None:
-    acts.cancel(connection, tickets, keys, str(CancelledByHand(who)), now)
-
-
-RETRY = TicketAct("retried", {"failed", "expired", "done", "scheduled", "waiting"}, "failed", _retry)
-RUN_NOW = TicketAct("made due", {"scheduled"}, "scheduled", _run_now)
-CANCEL = TicketAct("cancelled", {"waiting", "scheduled"}, "pending", _cancel, stops={"running"})
+RETRY = TicketAct(
+    "retry",
+    "retried",
+    "Make tickets due, including those that have ended, with all their attempts ahead of them.",
+    {"failed", "expired", "done", "scheduled", "waiting"},
+    "failed",
+)
+RUN_NOW = TicketAct("run", "made due", "Make tickets due that wait for a time.", {"scheduled"}, "scheduled")
+CANCEL = TicketAct(
+    "cancel",
+    "cancelled",
+    "End tickets that have not begun, and ask running ones to stop.",
+    {"waiting", "scheduled"},
+    "pending",
+    stops={"running"},
+)
+TICKET_ACTS = (RETRY, RUN_NOW, CANCEL)
 
 WHY_LEFT_ALONE: Mapping[State, str] = {
     "waiting": "it is due already",
-    "scheduled": "it waits for a moment",
-    "running": "it runs just now",
+    "scheduled": "it waits for its time",
+    "running": "it is running",
     "failed": "it has failed",
     "expired": "it has expired",
     "done": "it is done",
 }
-"""Why a ticket that an act is not for is left alone."""
+"""Why a ticket in a state that an act does not change is left alone."""
 
 
 @dataclass(frozen=True)
 class TicketActRunner:
-    """Acts on the tickets of one database, as of one moment."""
+    """Performs acts on the tickets of one database, as of one timestamp."""
 
     database: Database
     tickets: Tickets
@@ -114,7 +122,7 @@ class TicketActRunner:
         object.__setattr__(self, "walk", TicketWalk(self.tickets, self.now))
 
     def run(self, connection: Connection, act: TicketAct, selected: Selected, limit: int) -> ActResult:
-        """Do it, some tickets at a time, to `most` of them at most. Raises `BadRequest` for what can't be a key."""
+        """Perform an act on at most `limit` tickets. Raises `BadRequest` for a malformed key."""
         total = ActResult()
         for keys in self._batches(connection, act, selected):
             left = limit - total.changed - total.asked_to_stop
@@ -130,7 +138,7 @@ class TicketActRunner:
         if isinstance(selected, TicketFilter):
             wanted = selected.of_state(selected.state or act.default_state)
             for rows in self.walk.all(connection, wanted, BATCH_SIZE):
-                connection.commit()  # what was read is no part of what follows
+                connection.commit()  # end the reading transaction before the batch begins its own
                 if rows:
                     yield [row.key for row in rows]
             return
@@ -145,35 +153,44 @@ class TicketActRunner:
         asked = [key for key, state in states.items() if state in act.stops]
         others = [(key, state) for key, state in states.items() if state not in act.changes | act.stops]
         if changed:
-            act.apply(connection, self.tickets, changed, self.who, self.now)
+            self._change(connection, act, changed)
         acts.ask_to_stop(connection, asked, self.now)
         left = [LeftAlone(key_text(key), WHY_LEFT_ALONE[state]) for key, state in others]
         left += self._unlocked(connection, [key for key in keys if key not in rows])
         return ActResult(len(changed), len(asked), len(left), left[:MAX_NAMED])
 
+    def _change(self, connection: Connection, act: TicketAct, keys: Sequence[Any]) -> None:
+        match act.name:
+            case "retry":
+                acts.retry(connection, self.tickets, keys)
+            case "run":
+                acts.run_now(connection, self.tickets, keys)
+            case "cancel":
+                acts.cancel(connection, self.tickets, keys, str(CancelledByHand(self.who)), self.now)
+
     def _unlocked(self, connection: Connection, keys: Sequence[Any]) -> list[LeftAlone]:
-        there = acts.existing(connection, self.tickets, keys) if keys else set()
-        return [LeftAlone(key_text(key), WHY_LOCKED if key in there else "there is no such ticket") for key in keys]
+        existing = acts.existing(connection, self.tickets, keys) if keys else set()
+        return [LeftAlone(key_text(key), WHY_LOCKED if key in existing else "there is no such ticket") for key in keys]
 
     def _state(self, row: Row[Any]) -> State:
         return state_of(row.done, row.error, aware(row.earliest), row.has_begun, self.now)
 
 
-def result_lines(acts: ActResult, done: str) -> Iterator[str]:
-    """What came of an act, a line each; `done` says what was done to the tickets: retried, cancelled."""
-    asked = f", {acts.asked_to_stop:,} that run were asked to stop" if acts.asked_to_stop else ""
-    left = f", {acts.left_alone:,} left alone" if acts.left_alone else ""
-    yield f"{acts.changed:,} {'ticket' if acts.changed == 1 else 'tickets'} {done}{asked}{left}."
-    for one in acts.named:
-        yield f"  {one.key}: {one.why}"
-    if len(acts.named) < acts.left_alone:
-        yield f"  and {acts.left_alone - len(acts.named):,} others"
-    if acts.has_more:
-        yield "More of them match. Do it again for the next ones."
+def result_lines(act: TicketAct, result: ActResult) -> Iterator[str]:
+    """Yield the result of an act as text, with a line for each ticket that was left alone and is named."""
+    asked = f", {result.asked_to_stop:,} that run were asked to stop" if result.asked_to_stop else ""
+    left = f", {result.left_alone:,} left alone" if result.left_alone else ""
+    yield f"{result.changed:,} {'ticket' if result.changed == 1 else 'tickets'} {act.done}{asked}{left}."
+    for left_alone in result.named:
+        yield f"  {left_alone.key}: {left_alone.why}"
+    if len(result.named) < result.left_alone:
+        yield f"  and {result.left_alone - len(result.named):,} others"
+    if result.has_more:
+        yield "More tickets match. Repeat the command for the next ones."
 
 
-def result_for_log(selected: Selected, acts: ActResult) -> str:
-    """What an act was about, and what came of it, for the log."""
+def result_for_log(selected: Selected, result: ActResult) -> str:
+    """Return the tickets of an act and its result, for the log."""
     match selected:
         case TicketFilter():
             state = "" if selected.state is None else f"{selected.state} "
@@ -183,5 +200,5 @@ def result_for_log(selected: Selected, acts: ActResult) -> str:
         case _:
             more = f" and {len(selected) - MAX_NAMED:,} others" if len(selected) > MAX_NAMED else ""
             which = f"tickets {', '.join(selected[:MAX_NAMED])}{more}"
-    asked = f", {acts.asked_to_stop:,} asked to stop" if acts.asked_to_stop else ""
-    return f"{which}: {acts.changed:,} changed{asked}, {acts.left_alone:,} left alone"
+    asked = f", {result.asked_to_stop:,} asked to stop" if result.asked_to_stop else ""
+    return f"{which}: {result.changed:,} changed{asked}, {result.left_alone:,} left alone"

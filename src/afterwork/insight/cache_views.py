@@ -1,4 +1,4 @@
-"""The part of `Insight` that tells of caches."""
+"""The part of `Insight` about caches."""
 
 from collections.abc import Sequence
 
@@ -13,48 +13,57 @@ from afterwork.insight.reading import InsightBase
 from afterwork.model.external_id import class_of
 
 MAX_IMPACT = 200
-"""Caches that are followed from a member."""
+"""The most caches that `impact` returns."""
 
 
 class CacheInsight(InsightBase):
-    """How caches stand, what they have read, and who reads them."""
+    """Reads the states of caches, what they read, and who reads them."""
 
     def caches(self) -> Sequence[CacheSummary]:
-        """All caches, over all objects: how many are fresh, stale, failed, why, and how far filling has come."""
+        """Return each cache over all objects: counts by state, causes, and the progress of its backfill."""
         with self._reading() as connection:
             return caches.summaries(connection, self._model, self._clock.now())
 
     def cache(self, name: str) -> CacheSummary:
-        """One cache over all objects, by name: `Customer.total`. Raises `BadRequest` if there is none."""
+        """Return one cache over all objects, such as `Customer.total`. Raises `BadRequest` if there is none."""
         with self._reading() as connection:
             return caches.summary(connection, self._model, name, self._clock.now())
 
     def caches_of(self, name: str, state: State | None = None, after: str | None = None) -> ListPage[CacheLine]:
-        """A page of the caches of one definition, all or those in one state. `after` is the `next` of the page before.
-        Raises `BadRequest`."""
+        """Return a page of the objects of one cache, all or those in one state.
+
+        `after` is the `next` of the previous page. Raises `BadRequest` for an unknown cache or a malformed `after`.
+        """
         with self._reading() as connection:
             return cache_list.caches_of(connection, name, state, after)
 
-    def explain(self, root_id: str, name: str) -> Explanation:
-        """What is known of a cache of an object, also of one that is gone: `("Customer!42", "total")`. Raises
-        `BadRequest` and `MalformedExternalId`."""
+    def explain(self, root: str, cache: str) -> Explanation:
+        """Explain one cache of one object: its state, its last run and its cause.
+
+        Works for a deleted object, too: `("Customer!42", "total")`. Raises `BadRequest` and `MalformedExternalId`.
+        """
         with self._reading() as connection:
             explainer = Explainer(matcher_of(self._database, self._model, connection))
-            cache = self._model.derivation_in(class_of(root_id, self._model.classes).class_, name)
-            return explainer.explain(connection, explainer.matcher.registry.of(cache), root_id)
+            derivation = self._model.derivation_in(class_of(root, self._model.classes).class_, cache)
+            return explainer.explain(connection, explainer.matcher.registry.of(derivation), root)
 
-    def around(self, root_id: str, name: str) -> Dependencies:
-        """What a cache of an object has read, and who reads it. Raises `BadRequest` and `MalformedExternalId`."""
+    def around(self, root: str, cache: str) -> Dependencies:
+        """Return what one cache of one object has read, and who reads it.
+
+        Raises `BadRequest` and `MalformedExternalId`.
+        """
         with self._reading() as connection:
             explainer = Explainer(matcher_of(self._database, self._model, connection))
-            cache = self._model.derivation_in(class_of(root_id, self._model.classes).class_, name)
-            definition = explainer.matcher.registry.of(cache)
-            return DependencyFinder(explainer, MemberNames(self._model)).around(connection, definition, root_id)
+            derivation = self._model.derivation_in(class_of(root, self._model.classes).class_, cache)
+            registered = explainer.matcher.registry.of(derivation)
+            return DependencyFinder(explainer, MemberNames(self._model)).around(connection, registered, root)
 
-    def impact(self, root_id: str, member: str) -> Sequence[Reader]:
-        """The caches that become stale if a member of an object changes, and those that may follow: `MOST_IMPACT` of
-        them, the first ones first. Raises `BadRequest` and `MalformedExternalId`."""
-        with self._reading_object(root_id) as (session, obj):
+    def impact(self, root: str, member: str) -> Sequence[Reader]:
+        """Return the caches that become stale if a member of an object changes, and those that may follow.
+
+        Returns at most `MAX_IMPACT`, the nearest first. Raises `BadRequest` and `MalformedExternalId`.
+        """
+        with self._reading_object(root) as (session, obj):
             connection = session.connection()
             explainer = Explainer(matcher_of(self._database, self._model, connection))
             return explainer.impact(connection, obj, member, MAX_IMPACT)

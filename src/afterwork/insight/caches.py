@@ -81,8 +81,8 @@ def summaries(connection: Connection, model: ModelInfo, now: datetime) -> list[C
     rows = {row.name: row for row in connection.execute(select(definitions))}
     naming, past = MemberNames(model), runs_of_all_time(connection)
     return [
-        _unknown(model.caches[name]) if row is None else _summary(connection, naming, row, past[name], now)
-        for name in sorted(rows.keys() | model.caches.keys())
+        _unknown(model.derivations[name]) if row is None else _summary(connection, naming, row, past[name], now)
+        for name in sorted(rows.keys() | model.derivations.keys())
         for row in [rows.get(name)]
     ]
 
@@ -136,8 +136,8 @@ def _summary(connection: Connection, naming: MemberNames, row: Row[Any], past: S
     stale = count_stale(connection, row.id, now)
     return CacheSummary(
         row.name,
-        _kind(naming.model.caches.get(row.name)),
-        row.name in naming.model.caches,
+        _kind(naming.model.derivations.get(row.name)),
+        row.name in naming.model.derivations,
         every.less(stale),
         stale,
         counted(connection, select(d.cache).where(d.definition == row.id, d.claim.is_not(None))),

@@ -15,11 +15,11 @@ from afterwork.derived.tables import definition as definitions
 from afterwork.derived.tables import due as dues
 from afterwork.insight import servers
 from afterwork.model.inspection import ModelInfo
-from afterwork.model.lenient_types import readable
 from afterwork.store import tables
 from afterwork.store.database import Database
 from afterwork.store.journal.change import moment_of
 from afterwork.store.journal.tables import journal as entries
+from afterwork.store.readable_values import readable_timestamp
 from afterwork.store.tickets.columns import TicketColumns, aware
 from afterwork.store.tickets.filter import TicketFilter
 from afterwork.store.tickets.pending import has_begun
@@ -75,8 +75,8 @@ class Gauges:
 
 def gauges(database: Database, model: ModelInfo, connection: Connection, now: datetime) -> Gauges:
     """How it is just now."""
-    stale, stale_for = _stale(connection, now) if model.caches else (0, 0.0)
-    journal, journal_for = _journal(connection, now) if model.caches else (0, 0.0)
+    stale, stale_for = _stale(connection, now) if model.derivations else (0, 0.0)
+    journal, journal_for = _journal(connection, now) if model.derivations else (0, 0.0)
     return Gauges(
         list(_lanes(database, model, connection, now)),
         _expired(database, model, connection, now),
@@ -143,7 +143,9 @@ def _journal(connection: Connection, now: datetime) -> tuple[int, float]:
 
 def _late(connection: Connection, now: datetime) -> dict[str, float]:
     c = tables.timer.c
-    rows = connection.execute(select(c.name, readable(c.due, connection.dialect.name)).where(~c.paused, c.due <= now))
+    rows = connection.execute(
+        select(c.name, readable_timestamp(c.due, connection.dialect.name)).where(~c.paused, c.due <= now)
+    )
     late = {name: _since(due, now) for name, due in rows}
     return {name: seconds for name, seconds in late.items() if seconds >= LATE_AFTER_SECONDS}
 

@@ -44,7 +44,7 @@ class LaneView:
         if not self.is_exclusive:
             return "beside each other"
         limit = "one at a time" if self.limit == 1 else f"{self.limit:,} at a time"
-        return limit if self.rate is None else f"{limit}, {self.rate.most:,} in {self.rate.per}"
+        return limit if self.rate is None else f"{limit}, {self.rate.max_starts:,} in {self.rate.per}"
 
     @property
     def is_exclusive(self) -> bool:

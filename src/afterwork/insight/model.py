@@ -14,7 +14,7 @@ from afterwork.model.column_types import python_type
 from afterwork.model.derivation import MemberDerivation
 from afterwork.model.inspection import ModelInfo
 from afterwork.model.machine.declaration import EventMethod
-from afterwork.model.timeout import NEVER
+from afterwork.model.timeout import NO_TIMEOUT
 from afterwork.model.work import MethodWork, ViewModelWork, Work
 
 
@@ -135,7 +135,7 @@ def _members(model: ModelInfo, mapper: Mapper[Any]) -> Iterator[MemberView]:
     inherited = () if mapper.inherits is None else mapper.inherits.column_attrs.keys()
     calculated = {
         one.column: one.name
-        for one in model.caches.values()
+        for one in model.derivations.values()
         if isinstance(one, MemberDerivation) and one.root is mapper
     }
     for prop in mapper.column_attrs:
@@ -216,7 +216,7 @@ def _timeout(work: Work) -> str | None:
     match work.timeout:
         case None:
             return None
-        case timeout if timeout == NEVER:
+        case timeout if timeout == NO_TIMEOUT:
             return "no time-out"
         case timeout:
             return f"time-out {timeout.total_seconds():g} s"
@@ -228,7 +228,7 @@ def _starts(model: ModelInfo, work: Work) -> Iterator[str]:
         return
     if work.name in model.timers:
         yield model.timers[work.name].when.words()
-    if work.name in model.caches:
+    if work.name in model.derivations:
         yield "When something that it has read changes"
     yield "By a ticket"
 

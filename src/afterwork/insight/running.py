@@ -8,7 +8,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, select
 
 from afterwork.model.contract import Contract
-from afterwork.model.key import key_of, key_text
+from afterwork.model.key import key_text, parse_key
 from afterwork.store import once, progress, tables
 from afterwork.store.matches import MATCH, MATCHES
 from afterwork.store.progress import ReportedProgress
@@ -63,7 +63,7 @@ def _asked(connection: Connection, contract: Contract, keys: Sequence[str]) -> d
     found = []
     for text in keys:
         try:
-            found.append(key_of(text, key))
+            found.append(parse_key(text, key))
         except ValueError:
             continue  # the lease of something else
     columns = select(key, contract.view_model.column, contract.root_id.column).where(key.in_(found))

@@ -1,4 +1,4 @@
-"""The part of `Insight` that tells of tickets, lanes and servers."""
+"""The part of `Insight` about tickets, lanes and servers."""
 
 from functools import cached_property
 
@@ -23,41 +23,41 @@ from afterwork.store.tickets.walk import TicketKeyWalk, TicketWalk
 
 
 class TicketInsight(InsightBase):
-    """Which tickets there are, what has become of them, and what goes on."""
+    """Reads tickets, and the activity of lanes and servers."""
 
     def tickets(self, wanted: TicketFilter = ALL, limit: int = 20, after: str | None = None) -> TicketPage:
-        """Tickets that meet a filter, `most` at most: pending ones in the order in which they run, others newest first.
-        With `after`, those that come behind the ticket with this key. Can be had without Afterwork's tables, too.
+        """Return a page of matching tickets: pending ones in the order in which they run, others newest first.
 
-        Raises `BadRequest` if `after` is the key of no ticket.
+        `after` is the key of the last ticket of the previous page. Works without Afterwork's tables, too. Raises
+        `BadRequest` if `after` is the key of no ticket.
         """
         with self._database.engine.connect() as connection:
             return ticket_views.page(connection, self._walk(connection), wanted, after, limit)
 
     def ticket_counts(self, wanted: TicketFilter = ALL) -> dict[State, Count]:
-        """How many tickets in each state meet a filter, whatever its own state is. Counts 10,000 at most."""
+        """Count the matching tickets in each state, ignoring the state of the filter. Counts 10,000 at most."""
         with self._reading() as connection:
             return ticket_views.counts(connection, self._walk(connection), wanted)
 
     def ticket(self, key: str) -> TicketDetail:
-        """One ticket: what it asks for, what has become of it so far, and why it waits.
+        """Return one ticket: what it asks for, its history so far, and why it waits.
 
-        Raises `NotThere` if there is none of this key.
+        Raises `NotThere` if no ticket has this key.
         """
         with self._reading() as connection:
             waiting = self._waiting(connection)
             return TicketReader(self._model, waiting).detail(connection, key)
 
     def activity(self) -> Activity:
-        """Lanes, servers, and what runs outside of transactions."""
+        """Return lanes, servers, and the runs outside of transactions."""
         with self._reading() as connection:
-            found = self._waiting(connection)
+            now = self._waiting(connection)
             suspects = views_of_suspects(connection, self._database.settings)
-            return Activity(found.lanes, found.servers, found.running, suspects)
+            return Activity(now.lanes, now.servers, now.running, suspects)
 
     def lane(self, name: str) -> LaneView:
-        """One lane. Raises `NotThere` if nothing is in it, and neither the model nor anybody else has named it."""
-        lanes = {one.name: one for one in self.activity().lanes}
+        """Return one lane. Raises `NotThere` if it is empty, and neither the model nor a pause or limit names it."""
+        lanes = {lane.name: lane for lane in self.activity().lanes}
         if name not in lanes:
             raise NotThere(f"There is no lane {shown(name)}. There are: {', '.join(lanes)}.")
         return lanes[name]

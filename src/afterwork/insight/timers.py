@@ -13,11 +13,11 @@ from afterwork.insight import history
 from afterwork.insight.history import RunMinute
 from afterwork.model.expression import expression_of
 from afterwork.model.inspection import ModelInfo
-from afterwork.model.lenient_types import readable_columns
 from afterwork.model.when import Timer
 from afterwork.store import progress, tables
 from afterwork.store.bounded_count import BOUND, NONE, Count
 from afterwork.store.progress import ReportedProgress
+from afterwork.store.readable_values import readable_columns
 
 MAX_UPCOMING = 5
 """Due times to come that are shown."""

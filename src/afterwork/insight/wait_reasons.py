@@ -58,7 +58,7 @@ class WaitReasons:
         if lane.paused:
             yield f"Its lane {lane.name} is paused."
         if lane.free_from is not None and lane.rate is not None:
-            used_up = f"The rate of its lane {lane.name} is used up, {lane.rate.most} in {lane.rate.per}"
+            used_up = f"The rate of its lane {lane.name} is used up, {lane.rate.max_starts} in {lane.rate.per}"
             yield f"{used_up}: the next may begin at {_moment(lane.free_from)}."
         is_taken = lane.is_exclusive and len(lane.running) >= lane.limit
         for run in lane.running if is_taken else ():

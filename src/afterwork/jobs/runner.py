@@ -53,10 +53,9 @@ from afterwork.jobs.run import Run
 from afterwork.jobs.session import RunSession
 from afterwork.jobs.source import Claim, Due, JobSource, Source, due_of
 from afterwork.jobs.timeouts import TimedRun, Timeouts
-from afterwork.model.expiry import EXPIRED
 from afterwork.model.key import key_text
 from afterwork.model.retry import Retry, doubling
-from afterwork.model.timeout import NEVER
+from afterwork.model.timeout import NO_TIMEOUT
 from afterwork.model.work import ViewModelWork, Work
 from afterwork.settings import Settings
 from afterwork.store import lane_rate
@@ -67,6 +66,7 @@ from afterwork.store.once import KEY as ONCE_KEY
 from afterwork.store.progress import CANCELLED
 from afterwork.store.routing import ALL, Routing
 from afterwork.store.suspects import ROUND
+from afterwork.store.tickets.expiry import EXPIRED_PREFIX
 
 Settled = list[tuple[Claim, Outcome]]
 
@@ -206,7 +206,7 @@ class Runner:
     ) -> AbstractContextManager[object]:
         """Return what ends the code of a run that takes too long."""
         span = self.settings.timeout if work.timeout is None else work.timeout
-        if span in (None, NEVER):
+        if span in (None, NO_TIMEOUT):
             return nullcontext()
         assert span is not None
         began, connection = time.perf_counter(), session.get_bind()
@@ -335,7 +335,7 @@ class Runner:
                 self.events.emit(PutOff(work, root_id, number, text, run.attempt, pause, facts))
             case Rejected(reason=reason) if reason == CANCELLED:
                 self.events.emit(WasCancelled(work, root_id, number))
-            case Rejected(reason=reason) if reason.startswith(EXPIRED):
+            case Rejected(reason=reason) if reason.startswith(EXPIRED_PREFIX):
                 self.events.emit(Expired(work, root_id, number, reason))
             case Raised(text=error, seconds=seconds, trace=trace):
                 self.events.emit(Failed(work, root_id, number, error, _facts(run, now, seconds, trace)))

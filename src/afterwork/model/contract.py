@@ -116,7 +116,7 @@ def _problems(mapper: Mapper[Any]) -> Iterator[str]:
     for name, expected in EXPECTED.items():
         found = _matches(mapper, name)
         if not found and expected.required:
-            yield f"{where} has no attribute {name}: {_described(expected)}. {aka(name)} would serve, too."
+            yield f"{where} has no attribute {name}: {_described(expected)}. {other_spelling(name)} would serve, too."
         if len(found) > 1:
             same = " and ".join(attribute.name for attribute in found)
             yield f"{where} has {same}, which are the same name ({name}) to the contract."
@@ -138,7 +138,7 @@ def _described(expected: Expected) -> str:
     return f"{expected.type.__name__}{', null allowed' if expected.nullable else ''}"
 
 
-def aka(name: str) -> str:
+def other_spelling(name: str) -> str:
     """Another spelling of an attribute's name: RootId, for root_id."""
     return "".join(part.capitalize() for part in name.split("_"))
 
@@ -149,7 +149,7 @@ def receipt_minutes(asked: object) -> int:
     return asked if isinstance(asked, int) and 0 <= asked <= MAX_KEEP_MINUTES else DEFAULT_KEEP_MINUTES
 
 
-def moment_for(column: Column[Any], dialect: str, moment: datetime) -> datetime:
+def timestamp_for(column: Column[Any], dialect: str, moment: datetime) -> datetime:
     """An aware moment, as a column of a ticket wants it on a dialect: naive columns hold UTC."""
     if isinstance(column.type, UtcDateTime):
         return moment

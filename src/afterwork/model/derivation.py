@@ -19,7 +19,7 @@ from afterwork.model.viewmodel import ViewModel
 from afterwork.model.when import WhenStale
 from afterwork.model.work import vars_lookup
 
-REMEMBERED = 2
+MANIFEST_VERSION = 2
 """What runs remember of what they have read. With another number, all caches run again that ran before."""
 
 
@@ -64,7 +64,7 @@ class MemberDerivation(_Derivation):
         return column
 
     @property
-    def others(self) -> Mapping[str, Any]:
+    def overrides(self) -> Mapping[str, Any]:
         """The functions of classes below that calculate otherwise, and of its own if that does, by class."""
         mappers = [one for one in self.root.self_and_descendants if one is self.root or not one.concrete]
         found = {one.class_.__name__: vars_lookup(one.class_, self.derived.name) for one in mappers}
@@ -76,7 +76,7 @@ class MemberDerivation(_Derivation):
         parts = [self.derived.function.__code__]
         if self.derived.in_sql is not None:
             parts.append(self.derived.in_sql.__code__)
-        functions = (getattr(one, "function", one) for one in self.others.values())
+        functions = (getattr(one, "function", one) for one in self.overrides.values())
         parts += [function.__code__ for function in functions if hasattr(function, "__code__")]
         return _checksum(parts, _named(self.derived.function, self.root))
 
@@ -137,7 +137,7 @@ def derivations_of(
     for view_model in view_models:
         if isinstance(view_model.when, WhenStale):
             root = by_class.get(view_model.root_class) if view_model.root_class else None
-            if problem := unfit(view_model, root):
+            if problem := cache_problem(view_model, root):
                 problems.append(problem)
             elif root is not None:
                 found[view_model.__name__] = ViewModelDerivation(view_model.__name__, root, view_model.when, view_model)
@@ -210,7 +210,7 @@ def _is_all_below(mapper: Mapper[Any]) -> bool:
     return not isinstance(mapper.local_table, Table) and any(one.concrete for one in mapper.self_and_descendants)
 
 
-def unfit(view_model: type[ViewModel[Any]], root: Mapper[Any] | None) -> str:
+def cache_problem(view_model: type[ViewModel[Any]], root: Mapper[Any] | None) -> str:
     """Why a view model can't be a cache; "" if it can."""
     name = view_model.__name__
     if root is None:
@@ -253,7 +253,7 @@ def _named(function: Callable[..., Any] | None, root: Mapper[Any]) -> str:
 
 
 def _checksum(codes: Iterable[CodeType], outline: str = "") -> str:
-    digest = hashlib.blake2b(f"{REMEMBERED}{outline}".encode(), digest_size=12)
+    digest = hashlib.blake2b(f"{MANIFEST_VERSION}{outline}".encode(), digest_size=12)
     for code in codes:
         _digest(code, digest)
     return digest.hexdigest()

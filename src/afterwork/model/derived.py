@@ -31,7 +31,7 @@ class Derived(Generic[Owner, Result]):
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
-        self._member = name_of(self._member, owner)
+        self._member = member_name(self._member, owner)
 
     @overload
     def __get__(self, target: None, owner: type) -> Self: ...
@@ -56,7 +56,7 @@ class Derived(Generic[Owner, Result]):
         Raises `BadDeclaration` if that class has no such member, or none that is a column.
         """
         where = f"@aw.derived on {mapper.class_.__name__}.{self.name}"
-        key = key_of(self._member, mapper)
+        key = member_key(self._member, mapper)
         if key is None or key not in mapper.columns:
             raise BadDeclaration(f"{where}: {self._member!r} is no column of {mapper.class_.__name__}.")
         if not isinstance(mapper.columns[key], Column):
@@ -66,7 +66,7 @@ class Derived(Generic[Owner, Result]):
         return key
 
 
-def name_of(member: object, owner: type) -> object:
+def member_name(member: object, owner: type) -> object:
     """What a member is called in the body of its class, while that is being made: mapping the class puts other objects
     in the place of its members."""
     if member is None or isinstance(member, str):
@@ -74,7 +74,7 @@ def name_of(member: object, owner: type) -> object:
     return next((key for key, value in vars(owner).items() if value is member), member)
 
 
-def key_of(member: object, mapper: Mapper[Any]) -> str | None:
+def member_key(member: object, mapper: Mapper[Any]) -> str | None:
     """The name of a member, given as a column, an attribute or a name; None if it is none of these."""
     match member:
         case str(name):

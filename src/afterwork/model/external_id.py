@@ -1,7 +1,7 @@
 """External ids: a text that names one object of the model, `Customer!42`.
 
-The class, then each part of the primary key, parted by `!`. In a part, `%` and `!` are written `%25` and `%21`, and an
-empty one is `%00`. Each object has exactly one external id, and only that one is read back.
+The class, then each part of the primary key, separated by `!`. In a part, `%` and `!` are written `%25` and `%21`, and
+an empty part is `%00`. Each object has exactly one external id, and no other spelling of it is accepted.
 """
 
 from collections.abc import Mapping
@@ -15,16 +15,16 @@ from sqlalchemy.orm import InstanceState, Mapper
 
 from afterwork.errors import MalformedExternalId, shown
 from afterwork.model.column_types import python_type
-from afterwork.model.key_part import key_part, reader_of
+from afterwork.model.key_codec import encode_key_part, key_part_decoder
 
-MOST = 1000
-"""Characters that an external id can have. A key that needs more is no key to keep in a ticket."""
+MAX_LENGTH = 1000
+"""Characters of an external id at most. A longer key is none to keep in a ticket."""
 
-MOST_BYTES = 2000
-"""Bytes that the external id of an object with caches can have: an index on PostgreSQL has room for little more."""
+MAX_BYTES = 2000
+"""Bytes of the external id of an object with caches at most: PostgreSQL's indexes have room for little more."""
 
-UNNAMED = "%?"
-"""Where an external id would have the key, if one could be made of it. What follows tells it from others."""
+PLACEHOLDER = "%?"
+"""Replaces the key in the external id of an object whose key can't be written. A digest of the key follows."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class ExternalId:
 
 
 def external_id(obj: object) -> str:
-    """The external id of a mapped object that has its key, for example `Customer!42`.
+    """Return the external id of a mapped object that has its key, for example `Customer!42`.
 
     Raises `MalformedExternalId` for an object that is not mapped or whose key is not known before it is flushed.
     """
@@ -52,51 +52,53 @@ def external_id(obj: object) -> str:
 
 
 def external_id_or_none(obj: object) -> str | None:
-    """As `external_id`, but None while a part of the key is not known."""
+    """Return the external id of a mapped object; None while a part of its key isn't known."""
     state = inspect(obj, raiseerr=False)
     if not isinstance(state, InstanceState):
         raise MalformedExternalId(f"{shown(obj)} is no mapped object, so it has no external id.")
     mapper: Mapper[Any] = state.mapper
-    # From the attributes, not from the identity: inside a flush the identity is not there yet.
+    # From the attributes: inside a flush, the object has no identity yet.
     key = tuple(mapper.primary_key_from_instance(obj))
     return None if None in key else str(ExternalId(mapper, key))
 
 
 def root_id(mapper: Mapper[Any], key: tuple[Any, ...]) -> str:
-    """The external id by which caches of an object with this primary key are kept. Raises `MalformedExternalId` or
-    `ValueError` if there is none that leads back to it."""
+    """Return the external id under which the caches of an object with this primary key are stored.
+
+    Raises `MalformedExternalId` or `ValueError` if no external id leads back to the key.
+    """
     if len(key) == 1 and type(key[0]) is int and isinstance(mapper.primary_key[0].type, Integer):
         return f"{mapper.class_.__name__}!{key[0]}"
     if None in key:
         raise MalformedExternalId("A part of the key is null.")
     text = str(ExternalId(mapper, key))
-    size = len(text.encode())  # raises for what is no text
-    if len(text) > MOST or size > MOST_BYTES:
+    size = len(text.encode())  # raises for a text that has no encoding
+    if len(text) > MAX_LENGTH or size > MAX_BYTES:
         raise MalformedExternalId(
-            f"{shown(text)} is too long: an external id has at most {MOST:,} characters, and here {MOST_BYTES:,} bytes."
+            f"{shown(text)} is too long: an external id has at most {MAX_LENGTH:,} characters and, here, "
+            f"{MAX_BYTES:,} bytes."
         )
     if parse(text, {mapper.class_.__name__: mapper}).key != key:
-        raise MalformedExternalId(f"{shown(text)} does not say all of the key.")
-    hash(key)  # SQLAlchemy can't find an object by one that has none
+        raise MalformedExternalId(f"{shown(text)} does not identify the whole key.")
+    hash(key)  # SQLAlchemy can't find an object by a key that has none
     return text
 
 
-def unnamed(mapper: Mapper[Any], key: object) -> str:
-    """What stands for the external id of an object for which there is none, by its key in the journal."""
+def placeholder_id(mapper: Mapper[Any], key: object) -> str:
+    """Return what replaces the external id of an object that can have none, by its key in the journal."""
     digest = blake2b(str(key).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-    return f"{mapper.class_.__name__}!{UNNAMED}{digest}"
+    return f"{mapper.class_.__name__}!{PLACEHOLDER}{digest}"
 
 
 def class_of(text: str, classes: Mapping[str, Mapper[Any]]) -> Mapper[Any]:
-    """The class that an external id begins with, also one that stands for what has none. Raises
-    `MalformedExternalId`."""
+    """Return the class that an external id, or its placeholder, begins with. Raises `MalformedExternalId`."""
     name, _, rest = text.partition("!")
-    return classes[name] if rest.startswith(UNNAMED) and name in classes else parse(text, classes).mapper
+    return classes[name] if rest.startswith(PLACEHOLDER) and name in classes else parse(text, classes).mapper
 
 
 def parse(text: str | None, classes: Mapping[str, Mapper[Any]]) -> ExternalId:
     """Read an external id. Raises `MalformedExternalId`, saying which part is wrong."""
-    if not text or len(text) > MOST or "\0" in text:
+    if not text or len(text) > MAX_LENGTH or "\0" in text:
         raise MalformedExternalId(f"{shown(text)} is no external id. One looks like Customer!42.")
     name, *parts = text.split("!")
     mapper = classes.get(name)
@@ -104,7 +106,7 @@ def parse(text: str | None, classes: Mapping[str, Mapper[Any]]) -> ExternalId:
         raise MalformedExternalId(
             f"{shown(text)} begins with no class of the model. An external id looks like Customer!42."
         )
-    if parts[:1] and parts[0].startswith(UNNAMED):
+    if parts[:1] and parts[0].startswith(PLACEHOLDER):
         raise MalformedExternalId(
             f"{shown(text)} stands for a {name} whose key can't be read, or not be written as an external id."
         )
@@ -113,17 +115,17 @@ def parse(text: str | None, classes: Mapping[str, Mapper[Any]]) -> ExternalId:
             f"{shown(text)} has {len(parts)} key parts, the primary key of {name} has {len(mapper.primary_key)}."
         )
     key = tuple(_read(part, column, text) for part, column in zip(parts, mapper.primary_key, strict=True))
-    found = ExternalId(mapper, key)
-    if str(found) != text:
-        raise MalformedExternalId(f"{shown(text)} is not written as Afterwork writes it: {shown(str(found))}.")
-    return found
+    external = ExternalId(mapper, key)
+    if str(external) != text:
+        raise MalformedExternalId(f"{shown(text)} is not written as Afterwork writes it: {shown(str(external))}.")
+    return external
 
 
 def _read(part: str, column: ColumnElement[Any], text: str) -> Any:
     try:
         if part == "":
             raise ValueError("empty")
-        return reader_of(column)(_unquoted(part))
+        return key_part_decoder(column)(_unquoted(part))
     except (ValueError, KeyError, InvalidOperation):
         wanted = (python_type(column) or str).__name__
         raise MalformedExternalId(
@@ -136,7 +138,7 @@ def _written(value: Any) -> str:
         case "" | b"":
             return "%00"
         case _:
-            return _quoted(key_part(value))
+            return _quoted(encode_key_part(value))
 
 
 def _quoted(text: str) -> str:

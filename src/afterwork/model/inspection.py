@@ -32,7 +32,7 @@ class ModelInfo:
 
     classes: Mapping[str, Mapper[Any]]
     works: Mapping[str, Work]
-    caches: Mapping[str, Derivation]
+    derivations: Mapping[str, Derivation]
     timers: Mapping[str, TimedWork]
     once: Mapping[str, Sequence[OnceAction]]
     lanes: Mapping[str, Lane]
@@ -82,7 +82,7 @@ class ModelInfo:
 
     def derivation_in(self, cls: type, name: str) -> Derivation:
         """The same for the objects of a class."""
-        own = [cache for cache in self.caches.values() if issubclass(cls, cache.root.class_)]
+        own = [cache for cache in self.derivations.values() if issubclass(cls, cache.root.class_)]
         for cache in own:
             if name in (cache.name, cache.name.rpartition(".")[2]):
                 return cache
@@ -91,11 +91,11 @@ class ModelInfo:
 
     def derivation_named(self, name: str) -> Derivation:
         """The cache with a name. Raises `BadRequest`, naming what comes near."""
-        if name not in self.caches:
-            near = difflib.get_close_matches(name, self.caches, n=3, cutoff=0.4) if len(name) < 100 else []
+        if name not in self.derivations:
+            near = difflib.get_close_matches(name, self.derivations, n=3, cutoff=0.4) if len(name) < 100 else []
             known = f" Near to it: {', '.join(near)}." if near else " A cache is named like Customer.total."
             raise NotThere(f"The model has no cache {shown(name)}.{known}")
-        return self.caches[name]
+        return self.derivations[name]
 
     def _unknown(self, name: str | None) -> str:
         if not name:

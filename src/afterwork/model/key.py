@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Text, bindparam, cast, func, tuple_
 
 from afterwork.model.column_types import python_type
-from afterwork.model.key_part import READERS
+from afterwork.model.key_codec import DECODERS
 
 
 def key_text(key: object) -> str:
@@ -15,9 +15,9 @@ def key_text(key: object) -> str:
     return key.hex if isinstance(key, uuid.UUID) else str(key)
 
 
-def key_of(text: str, column: ColumnElement[Any]) -> Any:
+def parse_key(text: str, column: ColumnElement[Any]) -> Any:
     """The key in a column that a text names. Raises `ValueError` if it names none."""
-    return READERS.get(python_type(column) or str, str)(text)
+    return DECODERS.get(python_type(column) or str, str)(text)
 
 
 def key_as_text(column: ColumnElement[Any]) -> ColumnElement[str]:

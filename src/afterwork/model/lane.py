@@ -13,15 +13,15 @@ MAIN: Final = "main"
 PARALLEL: Final = "parallel"
 """What stands in a ticket's Lane for `lane=None`: no exclusive access, a pool of workers runs them."""
 
-MOST = 10_000
+MAX_LIMIT = 10_000
 """The highest limit and rate."""
 
 
 @dataclass(frozen=True)
 class Rate:
-    """At most so many runs begin in any span of this length."""
+    """At most `max_starts` runs begin in any time of the length `per`."""
 
-    most: int
+    max_starts: int
     per: timedelta
 
 
@@ -58,8 +58,8 @@ def _check(lane: Lane) -> None:
     if lane.name == PARALLEL:
         raise BadDeclaration(f"{who}: this is the name of no lane, for what runs in parallel. Give it another one.")
     for name, value in (("limit", lane.limit), ("rate", 1 if lane.rate is None else lane.rate)):
-        if type(value) is not int or not 1 <= value <= MOST:
-            raise BadDeclaration(f"{who}: its {name} is {shown(value)}. Give a whole number from 1 to {MOST:,}.")
+        if type(value) is not int or not 1 <= value <= MAX_LIMIT:
+            raise BadDeclaration(f"{who}: its {name} is {shown(value)}. Give a whole number from 1 to {MAX_LIMIT:,}.")
     if (lane.rate is None) != (lane.per is None):
         raise BadDeclaration(f"{who}: rate= and per= belong together: rate=100, per=timedelta(minutes=1).")
     if lane.per is not None and (not isinstance(lane.per, timedelta) or lane.per <= timedelta(0)):

@@ -6,17 +6,17 @@ from datetime import timedelta
 
 from afterwork.errors import BadDeclaration, Escaped, shown
 
-FIRST = timedelta(seconds=10)
-LONGEST = timedelta(hours=1)
+FIRST_BACKOFF = timedelta(seconds=10)
+MAX_BACKOFF = timedelta(hours=1)
 
-NEVER = timedelta(days=36_500)
+MAX_WAIT = timedelta(days=36_500)
 """The longest span that is waited for: a hundred years, which no column of moments takes amiss."""
 
 
 def doubling(attempt: int) -> timedelta:
     """10 seconds after the first attempt, then twice as long each time, at most an hour."""
     factor: int = 2 ** min(attempt - 1, 20)
-    return min(FIRST * factor, LONGEST)
+    return min(FIRST_BACKOFF * factor, MAX_BACKOFF)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,4 +49,4 @@ class Retry:
         span: object = self.backoff if isinstance(self.backoff, timedelta) else self.backoff(attempt)
         if not isinstance(span, timedelta):
             raise BadDeclaration(f"Retry(backoff=…) gave {shown(span)} for attempt {attempt}. It must be a timedelta.")
-        return max(timedelta(0), min(span, NEVER))
+        return max(timedelta(0), min(span, MAX_WAIT))

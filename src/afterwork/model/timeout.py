@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from afterwork.errors import BadDeclaration, shown
 
-NEVER = timedelta.max
+NO_TIMEOUT = timedelta.max
 """What a work declares that may take as long as it likes, whatever the settings say."""
 
 

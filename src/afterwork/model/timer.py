@@ -46,7 +46,7 @@ class TimedWork:
             found = expression.select(self.root.registry, {name: getattr(variables, name) for name in self.variables})
         elif not isinstance(found, Select):
             found = found(*([variables] if _takes_something(found) else []))
-        if problem := wrong_criteria(found, self.root):
+        if problem := criteria_problem(found, self.root):
             raise BadCriteria(self.name, problem)
         return found  # type: ignore[no-any-return]
 
@@ -84,11 +84,13 @@ def _problems(timed: TimedWork) -> Iterable[str]:
         yield f"its timer needs a criteria that says for which {timed.work.root.__name__} objects it runs."
     elif timed.root is None:
         yield f"its timer needs a root that is a mapped class, and {timed.work.root.__name__} is not one."
-    elif (isinstance(criteria, Select) or not callable(criteria)) and (problem := wrong_criteria(criteria, timed.root)):
+    elif (isinstance(criteria, Select) or not callable(criteria)) and (
+        problem := criteria_problem(criteria, timed.root)
+    ):
         yield problem
 
 
-def wrong_criteria(criteria: Any, root: Mapper[Any]) -> str:
+def criteria_problem(criteria: Any, root: Mapper[Any]) -> str:
     """Why something is no criteria for objects of a class; "" if it is one."""
     wanted = f"The criteria must be select({root.class_.__name__}), with any conditions"
     if not isinstance(criteria, Select):

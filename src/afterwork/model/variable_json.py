@@ -23,12 +23,12 @@ _KINDS: Mapping[str, tuple[type, Callable[[Any], str], Callable[[str], Any]]] = 
 }
 
 
-def keep(values: Mapping[str, Any]) -> str:
+def dump_variables(values: Mapping[str, Any]) -> str:
     """Values as a text. Raises `BadRequest` for one of a type that can't be kept."""
     return json.dumps({name: _written(name, value) for name, value in values.items()})
 
 
-def kept(text: str | None) -> dict[str, Any]:
+def load_variables(text: str | None) -> dict[str, Any]:
     """What `keep` has written."""
     return {} if text is None else {name: _read(value) for name, value in json.loads(text).items()}
 

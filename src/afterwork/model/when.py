@@ -44,7 +44,7 @@ DECLARED: Final = "\x00declared"
 """In place of a lane: the one that the view model or method declares."""
 
 
-class Others(TypedDict, total=False):
+class TimerOptions(TypedDict, total=False):
     """What `Every` and `Cron` take beside their times. See `Timer`."""
 
     criteria: Any
@@ -125,7 +125,7 @@ class Every(Timer):
         minutes: float | None = None,
         hours: float | None = None,
         days: float | None = None,
-        **others: Unpack[Others],
+        **others: Unpack[TimerOptions],
     ) -> None:
         units = {"seconds": seconds, "minutes": minutes, "hours": hours, "days": days}
         given = {name: value for name, value in units.items() if value is not None}
@@ -134,7 +134,7 @@ class Every(Timer):
                 "aw.Every needs exactly one of a timedelta, seconds=, minutes=, hours= and days=, "
                 f"and got {len(given) + (span is not None)}."
             )
-        object.__setattr__(self, "span", _span(span, given))
+        object.__setattr__(self, "span", _interval(span, given))
         super().__init__(**others)
 
     def first(self, now: datetime) -> datetime:
@@ -178,7 +178,7 @@ class Cron(Timer):
         expression: str,
         *,
         tz: str = "UTC",
-        **others: Unpack[Others],
+        **others: Unpack[TimerOptions],
     ) -> None:
         object.__setattr__(self, "expression", expression)
         object.__setattr__(self, "tz", tz)
@@ -213,21 +213,21 @@ class Cron(Timer):
         return f"cron {self.expression} {self.tz}"
 
 
-def _span(span: object, given: Mapping[str, Any]) -> timedelta:
+def _interval(span: object, given: Mapping[str, Any]) -> timedelta:
     try:
         found = timedelta(**given) if span is None else span
     except (TypeError, ValueError, OverflowError) as error:
         raise BadDeclaration(f"The span of aw.Every can't be {shown(given)}: {error}.") from None
     if not isinstance(found, timedelta):
         raise BadDeclaration(f"The span of aw.Every is {shown(found)}. Give a timedelta, or minutes=10.")
-    if not timedelta(0) < found <= LONGEST:
+    if not timedelta(0) < found <= MAX_INTERVAL:
         raise BadDeclaration(
-            f"The span of aw.Every is {found}. It must be more than 0, and at most {LONGEST.days:,} days."
+            f"The span of aw.Every is {found}. It must be more than 0, and at most {MAX_INTERVAL.days:,} days."
         )
     return found
 
 
-LONGEST = timedelta(days=36525)
+MAX_INTERVAL = timedelta(days=36525)
 """A hundred years."""
 
 UNITS = {"day": 86400, "hour": 3600, "minute": 60, "second": 1}

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, object_session
 from afterwork.clock import now
 from afterwork.compat.sqlalchemy_session import new_objects
 from afterwork.errors import BadRequest, ModelError, NoSession, shown
-from afterwork.model.contract import CLASS_NAME, HOW_TO_HAVE_TICKETS, Contract, ContractAttribute, moment_for
+from afterwork.model.contract import CLASS_NAME, HOW_TO_HAVE_TICKETS, Contract, ContractAttribute, timestamp_for
 from afterwork.model.external_id import external_id_or_none
 from afterwork.model.lane import MAIN, Lane, lane_name
 from afterwork.model.method import BoundMethod
@@ -160,7 +160,7 @@ def _stored(
 ) -> datetime | None:
     if moment is None or attribute is None:
         return moment
-    return moment_for(attribute.column, target.get_bind(contract.mapper).dialect.name, moment)
+    return timestamp_for(attribute.column, target.get_bind(contract.mapper).dialect.name, moment)
 
 
 def _set(ticket: Any, attribute: Any, value: Any, wanted: str = "") -> None:

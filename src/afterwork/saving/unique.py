@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session, undefer
 
 from afterwork.model.contract import Contract
-from afterwork.model.lenient_types import in_calendar
+from afterwork.store.readable_values import in_calendar
 from afterwork.store.tickets.pending import has_begun, is_pending
 from afterwork.store.untracked_statements import OWN
 

@@ -17,23 +17,23 @@ from afterwork.jobs.run import Run
 from afterwork.jobs.session import RunSession
 from afterwork.jobs.source import Claim, ClaimedWork, Due
 from afterwork.model.contract import MAX_KEEP_MINUTES, receipt_minutes
-from afterwork.model.expiry import expired
 from afterwork.model.external_id import ExternalId, parse
 from afterwork.model.inspection import ModelInfo
-from afterwork.model.key import key_of
+from afterwork.model.key import parse_key
 from afterwork.model.lane import MAIN
-from afterwork.model.lenient_types import NO_UTF_8, Damaged
 from afterwork.model.machine.state_scope import base_of
 from afterwork.model.work import Work
 from afterwork.sources.skipped import SkippedTickets
 from afterwork.store import server_abilities
 from afterwork.store.lane_limits import LaneLimits
+from afterwork.store.readable_values import NOT_UTF_8, UndecodableText
 from afterwork.store.routing import ALL, Routing
 from afterwork.store.tickets.columns import aware, most_attempts
+from afterwork.store.tickets.expiry import expiry_error
 from afterwork.store.tickets.order import are_as_claimed
 from afterwork.store.tickets.statements import DueGroup, EndedTicket, TicketRow, Tickets
 
-NO_TEXT = f"The ticket's {{}} {NO_UTF_8}: {{}}. Write the ticket anew."
+NO_TEXT = f"The ticket's {{}} {NOT_UTF_8}: {{}}. Write the ticket anew."
 
 
 class TicketSource:
@@ -95,7 +95,7 @@ class TicketSource:
         rows = rest.claim_due(connection, lane, priority, now, most, mode, is_paced)
         if not rows and (hidden := rest.hidden(connection, lane, priority, now, most)):
             return ClaimedWork([], moved=False, hidden=[self._claim(row, lane, now) for row in hidden])
-        if odd_keys := [(row, NO_TEXT.format("key", row.key)) for row in rows if isinstance(row.key, Damaged)]:
+        if odd_keys := [(row, NO_TEXT.format("key", row.key)) for row in rows if isinstance(row.key, UndecodableText)]:
             return self._end_odd(connection, odd_keys, now)
         own = [self._claim(row, lane, now) for row in rows if not self._leaves(connection, row, lane)]
         kept = self._in_their_lane(connection, own)
@@ -104,7 +104,7 @@ class TicketSource:
     def _lane(self, group: DueGroup) -> str:
         """Return the lane of a group. Nothing can be asked for a lane whose name is no text, so its tickets are ended
         in `main`."""
-        if isinstance(group.lane, Damaged):
+        if isinstance(group.lane, UndecodableText):
             self._odd = {**self._odd, group.key: NO_TEXT.format("Lane", group.lane)}
             return MAIN
         return group.lane
@@ -122,7 +122,7 @@ class TicketSource:
         if not self.routing.serves(lane, self.name):
             return True
         try:
-            work = self.tickets.work(connection, key_of(key, self.tickets.columns.key))
+            work = self.tickets.work(connection, parse_key(key, self.tickets.columns.key))
         except ValueError:
             return False  # the lease of something that is no ticket
         known = work is None or self.model.knows(work)
@@ -155,7 +155,7 @@ class TicketSource:
 
     def held(self, connection: Connection, key: str, lane: str) -> Claim | None:
         try:
-            wanted = key_of(key, self.tickets.columns.key)
+            wanted = parse_key(key, self.tickets.columns.key)
         except ValueError:
             return None  # the lease of something that is no ticket
         row = self.tickets.row(connection, wanted)
@@ -236,7 +236,7 @@ class TicketSource:
 
     def _too_late(self, row: TicketRow, now: datetime | None) -> str | None:
         not_after = aware(row.not_after)
-        return expired(not_after, now) if not_after is not None and now is not None and now > not_after else None
+        return expiry_error(not_after, now) if not_after is not None and now is not None and now > not_after else None
 
     def _work(self, row: TicketRow) -> Work | str:
         if row.odd_earliest is not None:

@@ -101,6 +101,6 @@ def _declare(database: Database, connection: Connection, name: str, limit: int, 
         if rate is None:
             connection.execute(delete(paces).where(paces.c.lane == name))
         else:
-            connection.execute(_PACE, {"lane": name, "most": rate.most, "per": rate.per.total_seconds()})
+            connection.execute(_PACE, {"lane": name, "most": rate.max_starts, "per": rate.per.total_seconds()})
         mine = update(lanes).where(lanes.c.name == bindparam("lane"))
         connection.execute(mine.values(slots=wanted, paced=rate is not None), {"lane": name})

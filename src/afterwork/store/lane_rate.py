@@ -30,7 +30,7 @@ def take(database: Database, connection: Connection, lane: str, now: datetime) -
             return True  # it has no rate any more
         rate, moment = Rate(row.most, timedelta(seconds=row.per)), _number(now)
         starts = _recent(row.starts, rate, moment)
-        if _count(starts) >= rate.most:
+        if _count(starts) >= rate.max_starts:
             return False
         _write(connection, lane, _joined([*starts, (moment, 1)]))
     return True
@@ -56,7 +56,7 @@ def free_from(connection: Connection, lane: str, now: datetime) -> datetime | No
         return None
     rate = Rate(row.most, timedelta(seconds=row.per))
     starts = _recent(row.starts, rate, _number(now))
-    too_many = _count(starts) - rate.most + 1
+    too_many = _count(starts) - rate.max_starts + 1
     for moment, count in starts if too_many > 0 else ():
         too_many -= count
         if too_many <= 0:

@@ -62,9 +62,9 @@ def of_servers(model: ModelInfo) -> Iterator[Need]:
     yield from (Need(table, ALL) for table in _own_tables())
     yield Need(model.contract.table, ALL)
     yield from (Need(table, ("SELECT",)) for table in model.tables)
-    columns = [column for cache in model.caches.values() if (column := _written_by(cache)) is not None]
+    columns = [column for cache in model.derivations.values() if (column := _written_by(cache)) is not None]
     yield from (Need(column.table, ("UPDATE",), column.name) for column in columns)
-    if model.works or len(columns) < len(model.caches):
+    if model.works or len(columns) < len(model.derivations):
         yield from (Need(table, CHANGE, for_jobs=True) for table in model.tables)
 
 

@@ -22,10 +22,10 @@ from sqlalchemy import (
     update,
 )
 
-from afterwork.model.lenient_types import readable
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.store.direct import Direct
 from afterwork.store.progress import CANCELLED, ask_to_stop, let_go_on
+from afterwork.store.readable_values import readable_timestamp
 from afterwork.store.tables import found
 from afterwork.store.tables import hit as hits
 from afterwork.store.tables import lease as leases
@@ -72,7 +72,7 @@ _DUE = (
 def _rows(dialect: str) -> Select[Any]:
     """Return the select of what a `TimerRow` is made of."""
     c = timers.c
-    moments = (readable(moment, dialect).label(moment.name) for moment in (c.due, c.set_at, c.last_due))
+    moments = (readable_timestamp(moment, dialect).label(moment.name) for moment in (c.due, c.set_at, c.last_due))
     return select(c.name, c.schedule, *moments)
 
 

@@ -38,7 +38,7 @@ def matcher_of(database: Database, model: ModelInfo, connection: Connection, eve
     manifests, dues = manifest_store_of(database.dialect), DueQueue(database.dialect)
     heads = CacheRows(database.dialect, manifests, dues)
     definitions = DerivationRegistry(
-        connection, list(model.caches.values()), watches, shapes, lambda cache: events.emit(OtherCode(cache))
+        connection, list(model.derivations.values()), watches, shapes, lambda cache: events.emit(OtherCode(cache))
     )
     return Matcher(
         database,

@@ -150,8 +150,8 @@ def in_sql(
             side = says()
         if not isinstance(side, ColumnElement) and not hasattr(side, "__clause_element__"):
             return f"it is {shown(side)}, which is no expression and no scalar select"
-        if cache.others:
-            return f"{', '.join(cache.others)} calculates it by a function of its own"
+        if cache.overrides:
+            return f"{', '.join(cache.overrides)} calculates it by a function of its own"
         set_based = SetBasedExpression(cache.root, side, watches, dialect)
         reason = set_based.reason
     except Exception as error:  # of the application's own function

@@ -28,7 +28,7 @@ from afterwork.derived.queue.registry import RegisteredDerivation
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import due as dues
 from afterwork.errors import UnnamedObject
-from afterwork.model.external_id import UNNAMED
+from afterwork.model.external_id import PLACEHOLDER
 from afterwork.store.direct import Direct
 from afterwork.store.sqlite.database import LAST_CHANGE
 from afterwork.store.texts import storable
@@ -162,7 +162,7 @@ class CacheRows:
         """Drop the caches of objects that have no external id. False if there are none."""
         c = caches.c
         failed = select(c.id).where(c.definition == definition.id, c.error.is_not(None))
-        prefix = f"{definition.declaration.root.class_.__name__}!{UNNAMED}"
+        prefix = f"{definition.declaration.root.class_.__name__}!{PLACEHOLDER}"
         found = connection.execute(failed.where(c.root.startswith(prefix, autoescape=True))).scalars().all()
         self.drop(connection, found)
         return bool(found)

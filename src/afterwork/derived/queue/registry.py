@@ -19,7 +19,7 @@ from afterwork.derived.tables import use as uses
 from afterwork.derived.tracking.class_extent import ClassExtent
 from afterwork.errors import BadRequest, MalformedExternalId, UnnamedObject, shown
 from afterwork.model.derivation import Derivation, MemberDerivation
-from afterwork.model.external_id import parse, root_id, unnamed
+from afterwork.model.external_id import parse, placeholder_id, root_id
 from afterwork.store.journal.tracked_table import TrackedTable, TrackedTables
 from afterwork.store.journal.values import is_written_otherwise
 
@@ -53,7 +53,7 @@ class RegisteredDerivation:
             return root_id(mapper, self.objects.identity(watch or self.table, key, dialect))
         except Exception as error:  # whatever the types of the model raise
             why = f"A row of {self.table.table.fullname} has the key {shown(key)}: {error}"
-            raise UnnamedObject(unnamed(mapper, key), why) from error
+            raise UnnamedObject(placeholder_id(mapper, key), why) from error
 
     def unfound(self, key: int | str, watch: TrackedTable) -> UnnamedObject:
         """An object whose row the model does not find by the key that it reads of it."""
@@ -61,7 +61,7 @@ class RegisteredDerivation:
             f"A row of {watch.table.fullname} has the key {shown(key)}, which is written in another way than the model "
             "writes it, so that the model finds no such row."
         )
-        return UnnamedObject(unnamed(self.declaration.root, key), why)
+        return UnnamedObject(placeholder_id(self.declaration.root, key), why)
 
     def _is_plain(self, key: int | str) -> bool:
         return type(key) is int and self.table.has_plain_key

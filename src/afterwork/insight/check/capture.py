@@ -8,7 +8,7 @@ from afterwork.insight.check.finding import INSTALL, CheckContext, Finding
 
 def look(scene: CheckContext) -> Iterator[Finding]:
     """The triggers that write changes down."""
-    if not scene.model.caches:
+    if not scene.model.derivations:
         return
     found = problems(scene.connection, scene.model.contract.table.fullname, scene.model.tables)
     for problem in found:

@@ -40,14 +40,14 @@ def look(scene: CheckContext) -> Iterator[Finding]:
 def _by_caches(scene: CheckContext) -> QueriedColumns:
     """By the values of which columns runs have ever asked."""
     found: dict[tuple[Table, frozenset[str]], set[str]] = defaultdict(set)
-    if scene.model.caches:
+    if scene.model.derivations:
         shapes = ReadPatterns(capture.load(scene.connection, scene.model.tables), scene.connection.dialect)
         shapes.load(scene.connection)
         used = select(uses.c.shape, definitions.c.name).join(definitions, definitions.c.id == uses.c.definition)
         for number, name in scene.connection.execute(used):
             shape = shapes.pattern(number)
             watch = shapes.table(shape.table_id)
-            if isinstance(shape, QueryRead) and shape.equal and watch is not None and name in scene.model.caches:
+            if isinstance(shape, QueryRead) and shape.equal and watch is not None and name in scene.model.derivations:
                 found[watch.table, frozenset(shape.equal)].add(name)
     return found
 

@@ -8,8 +8,8 @@ from sqlalchemy import select
 from afterwork.insight import machines
 from afterwork.insight import once as once_views
 from afterwork.insight.check.finding import CheckContext, Finding
-from afterwork.model.lenient_types import NO_UTF_8
 from afterwork.store import once, tables
+from afterwork.store.readable_values import NOT_UTF_8
 from afterwork.store.tickets.filter import TicketFilter
 from afterwork.store.tickets.statements import tickets_of
 from afterwork.store.tickets.walk import TicketWalk
@@ -60,7 +60,7 @@ def _unnamed_tickets(scene: CheckContext) -> Iterator[Finding]:
     if scene.database.dialect != "sqlite":
         return
     walk = TicketWalk(tickets_of(scene.model.contract, scene.database.dialect), scene.now)
-    count = walk.count(scene.connection, TicketFilter(state="failed", error=NO_UTF_8))
+    count = walk.count(scene.connection, TicketFilter(state="failed", error=NOT_UTF_8))
     if count.number:
         advice = "Their Errors show what stands there. Have the program that writes them write UTF-8."
-        yield Finding(f"{count} tickets have failed since their key or lane {NO_UTF_8}", False, advice, is_note=True)
+        yield Finding(f"{count} tickets have failed since their key or lane {NOT_UTF_8}", False, advice, is_note=True)

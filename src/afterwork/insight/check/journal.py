@@ -12,7 +12,7 @@ from afterwork.store.journal.change import moment_of
 
 def look(scene: CheckContext) -> Iterator[Finding]:
     """How many changes nobody has taken yet, and how many are kept aside."""
-    if scene.model.caches:
+    if scene.model.derivations:
         yield _waiting(scene)
         yield _kept(scene)
 

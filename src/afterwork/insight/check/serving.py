@@ -19,7 +19,7 @@ def look(scene: CheckContext) -> Iterator[Finding]:
         if not any(one.serves.serves(lane, "ticket") for one in there):
             advice = f"Start one that does: afterwork serve MODULE:APP --lanes {lane} --database URL"
             yield Finding(f"tickets wait in the lane {lane}, which no server serves", False, advice)
-    is_wanted = {"tickets": True, "timers": bool(scene.model.timers), "caches": bool(scene.model.caches)}
+    is_wanted = {"tickets": True, "timers": bool(scene.model.timers), "caches": bool(scene.model.derivations)}
     for start in STARTS:
         if is_wanted[start] and not any(one.serves.does(start) for one in there):
             yield Finding(f"no server runs {start}", False, "Start one without --only, or with it in that list.")

@@ -9,11 +9,11 @@ from sqlalchemy.orm import configure_mappers, registry
 
 from afterwork.errors import BadRequest, shown
 from afterwork.language.syntax.precedence import Dialect
-from afterwork.model.jobs_file.making import MadeJob, make_derived, make_method, make_query, make_view_model
+from afterwork.model.jobs_file.builders import MadeJob, make_derived, make_method, make_query, make_view_model
 from afterwork.model.jobs_file.source import JobsFileSource
-from afterwork.model.jobs_file.table import Table, TableReading
+from afterwork.model.jobs_file.table import JobsReading, JobTable
 
-SECTIONS: Mapping[str, Callable[[Table], MadeJob]] = {
+SECTIONS: Mapping[str, Callable[[JobTable], MadeJob]] = {
     "methods": make_method,
     "queries": make_query,
     "derived": make_derived,
@@ -50,7 +50,7 @@ def load_again(file: JobsFile, base: object, model: registry) -> JobsFile:
     """Add the jobs of a file again, as it was when it was read."""
     configure_mappers()
     content = file.source.content()
-    whole = Table(TableReading(file.source, base, model, file.python), "", content, ())
+    whole = JobTable(JobsReading(file.source, base, model, file.python), "", content, ())
     whole.check(FILE)
     read = JobsFile(file.source, file.python)
     try:
@@ -61,11 +61,11 @@ def load_again(file: JobsFile, base: object, model: registry) -> JobsFile:
     return read
 
 
-def _add(read: JobsFile, whole: Table, dialect: Dialect) -> None:
+def _add(read: JobsFile, whole: JobTable, dialect: Dialect) -> None:
     reading = replace(whole.reading, dialect=dialect)
     for section, make in SECTIONS.items():
         for name, said in whole.said.get(section, {}).items():
-            table = Table(reading, str(name), said, (section, str(name)))
+            table = JobTable(reading, str(name), said, (section, str(name)))
             if not isinstance(said, dict):
                 table.refuse(f"it must be a table, not {shown(said)}")
             read.jobs[table.who] = make(table)
@@ -73,7 +73,7 @@ def _add(read: JobsFile, whole: Table, dialect: Dialect) -> None:
         check()
 
 
-def _dialect(whole: Table) -> Dialect:
+def _dialect(whole: JobTable) -> Dialect:
     found: Dialect = whole.said.get("dialect", "original")
     if found not in get_args(Dialect):
         whole.refuse(f"there is no dialect {shown(found)}. There are: {', '.join(get_args(Dialect))}", "dialect")

@@ -27,7 +27,7 @@ UNITS = ("days", "hours", "minutes", "seconds")
 
 
 @dataclass(frozen=True)
-class TableReading:
+class JobsReading:
     """A file that is being read into a model. `python` are the functions and exceptions that it may name, by their
     names. `checks` are done when all its jobs are in the model: so a text may name any of them."""
 
@@ -40,10 +40,10 @@ class TableReading:
 
 
 @dataclass(frozen=True)
-class Table:
+class JobTable:
     """A table, by what it is called in messages. `keys` lead to it."""
 
-    reading: TableReading
+    reading: JobsReading
     who: str
     said: Mapping[str, Any]
     keys: Keys
@@ -70,15 +70,15 @@ class Table:
             self.refuse(f"it needs {key!r}")
         return self.said[key]
 
-    def table(self, key: str, known: Mapping[str, type]) -> "Table | None":
+    def table(self, key: str, known: Mapping[str, type]) -> "JobTable | None":
         """The table at a key, checked; None if there is none."""
         if key not in self.said:
             return None
-        found = Table(self.reading, f"{self.who}, {key}", self.said[key], (*self.keys, key))
+        found = JobTable(self.reading, f"{self.who}, {key}", self.said[key], (*self.keys, key))
         found.check(known)
         return found
 
-    def items(self, key: str, known: Mapping[str, type]) -> Iterator[tuple[str, "Table"]]:
+    def items(self, key: str, known: Mapping[str, type]) -> Iterator[tuple[str, "JobTable"]]:
         """The tables of the list at a key, checked, by the names that they give themselves."""
         names: set[str] = set()
         for said in self.said.get(key, []):
@@ -90,7 +90,7 @@ class Table:
                     f"{shown(name)} is there twice" if name in names else f"{shown(name)} is no name", key, name
                 )
             names.add(name)
-            found = Table(self.reading, f"{self.who}, {name}", said, (*self.keys, key, name))
+            found = JobTable(self.reading, f"{self.who}, {name}", said, (*self.keys, key, name))
             found.check({"name": str, **known})
             yield name, found
 

@@ -13,7 +13,7 @@ from statemachine.transition import Transition
 
 from afterwork.errors import BadDeclaration
 from afterwork.language.typed.states import HasStates, MachineStates
-from afterwork.model.derived import key_of, name_of
+from afterwork.model.derived import member_key, member_name
 from afterwork.model.lane import MAIN
 from afterwork.model.machine.chart import HISTORY, adapted, eventless, events_of, outline
 from afterwork.model.machine.states import States
@@ -67,7 +67,7 @@ class Machine(HasStates):
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
-        self._member = name_of(self._member, owner)
+        self._member = member_name(self._member, owner)
         self.join(owner)
 
     @overload
@@ -127,7 +127,7 @@ class Machine(HasStates):
 
     def member_of(self, mapper: Mapper[Any]) -> str:
         """Return the name of the member with the state, in a mapped class. Raises `BadDeclaration`."""
-        key = key_of(self._member, mapper)
+        key = member_key(self._member, mapper)
         if key is None or key not in mapper.columns:
             raise BadDeclaration(
                 f"{self.where}: {self._member!r} is no column of {mapper.class_.__name__}. "

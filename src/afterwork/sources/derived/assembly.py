@@ -46,9 +46,9 @@ def derived_source(
     care: Quarantine,
 ) -> DerivedSource | None:
     """What keeps the caches of a model fresh; None if it has none."""
-    if not model.caches:
+    if not model.derivations:
         return None
-    register(connection, model.caches.values())
+    register(connection, model.derivations.values())
     instrument(model.classes.values())
     matcher = matcher_of(database, model, connection, events)
     _check_captured(model, matcher)
@@ -101,7 +101,7 @@ def derived_source(
 
 
 def _check_captured(model: ModelInfo, matcher: Matcher) -> None:
-    missing = [cache for cache in model.caches.values() if matcher.patterns.tables.of(cache.table) is None]
+    missing = [cache for cache in model.derivations.values() if matcher.patterns.tables.of(cache.table) is None]
     if missing:
         tables = sorted({cache.table.fullname for cache in missing})
         raise NotCaptured([cache.name for cache in missing], tables)

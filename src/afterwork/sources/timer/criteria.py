@@ -10,13 +10,13 @@ from typing import Any
 from sqlalchemy import Select, Subquery, Text, cast, func, select
 from sqlalchemy.orm import Mapper, Session
 
-from afterwork.model.external_id import ExternalId, unnamed
-from afterwork.model.lenient_types import Damaged, any_text
+from afterwork.model.external_id import ExternalId, placeholder_id
+from afterwork.store.readable_values import UndecodableText, reading_any_text
 
 
 def found_by(session: Session, keys: Select[Any], root: Mapper[Any]) -> Iterator[str]:
     """Give the external ids of the rows of a query for keys, in order. Some may come twice."""
-    with any_text(session.connection()):
+    with reading_any_text(session.connection()):
         result = session.execute(keys)
         try:
             for row in result:
@@ -27,8 +27,8 @@ def found_by(session: Session, keys: Select[Any], root: Mapper[Any]) -> Iterator
 
 def _named(root: Mapper[Any], row: Sequence[Any]) -> str:
     key = tuple(row)
-    is_damaged = any(isinstance(part, Damaged) for part in key)
-    return unnamed(root, key) if is_damaged else str(ExternalId(root, key))
+    is_damaged = any(isinstance(part, UndecodableText) for part in key)
+    return placeholder_id(root, key) if is_damaged else str(ExternalId(root, key))
 
 
 def _numbered(keys: Select[Any]) -> Subquery:
@@ -47,7 +47,7 @@ def _by_halves(session: Session, numbered: Subquery, root: Mapper[Any]) -> Itera
             found = [_named(root, row) for row in session.execute(there)]
         except Exception:
             if end - first == 1:
-                found = [unnamed(root, _as_texts(session, there))]
+                found = [placeholder_id(root, _as_texts(session, there))]
             else:
                 middle = (first + end) // 2
                 parts += [(middle, end), (first, middle)]

@@ -15,7 +15,7 @@ from afterwork.jobs.outcome import Outcome, Raised, Rejected, Succeeded
 from afterwork.jobs.source import Claim, ClaimedWork
 from afterwork.model.inspection import ModelInfo
 from afterwork.model.variable import DUE
-from afterwork.model.variable_json import kept
+from afterwork.model.variable_json import load_variables
 from afterwork.sources.ticket import TicketSource
 from afterwork.store import progress
 from afterwork.store.lane_limits import LaneLimits
@@ -61,7 +61,7 @@ class MatchSource(TicketSource):
         timed = self.model.timers
         asking = [one.key for one in claims if one.run.work in timed and timed[one.run.work].variables]
         found = self._hits.rounds(connection, asking) if asking else {}
-        return {key: {DUE: due} | kept(text) for key, (due, text) in found.items()}
+        return {key: {DUE: due} | load_variables(text) for key, (due, text) in found.items()}
 
     def settle(self, connection: Connection, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> None:
         super().settle(connection, outcomes, now)

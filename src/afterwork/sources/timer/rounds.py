@@ -24,7 +24,7 @@ from afterwork.jobs.source import Due, Ran, UnwatchedSource
 from afterwork.model.inspection import ModelInfo
 from afterwork.model.timer import TimedWork
 from afterwork.model.variable import DUE, Variables
-from afterwork.model.variable_json import keep
+from afterwork.model.variable_json import dump_variables
 from afterwork.sources.timer.criteria import found_by
 from afterwork.sources.timer.due_times import DuePlan, changed, plan, resumed
 from afterwork.sources.timer.noting import Noting
@@ -206,7 +206,7 @@ class Rounds(UnwatchedSource):
                 session.flush()
         finally:
             session.end()
-        return _Found(row, objects, keep(variables.changed()))
+        return _Found(row, objects, dump_variables(variables.changed()))
 
     def _begun(self, timed: TimedWork, moment: datetime) -> Variables:
         given = {name: value for name, value in self.variables.items() if name in timed.variables}

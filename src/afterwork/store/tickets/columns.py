@@ -26,7 +26,7 @@ from sqlalchemy import (
 from afterwork.model.column_types import has_zone
 from afterwork.model.contract import Contract, ContractAttribute
 from afterwork.model.lane import MAIN
-from afterwork.model.lenient_types import in_calendar, readable
+from afterwork.store.readable_values import in_calendar, readable_timestamp
 
 NO_PRIORITY = 2147483647
 
@@ -66,13 +66,16 @@ class TicketColumns:
         # What the class has no attribute for is the same for all; a constant can neither be indexed nor sorted by.
         self.order_in_lane = (*([self.priority] if contract.priority else []), self.moment, self.key)
         self.order = (*([self.lane] if contract.lane or contract.lanes else []), *self.order_in_lane)
-        self.earliest_read = readable(self.earliest, dialect)
-        self.moment_read = readable(self.moment, dialect)
-        self.created_at = readable(of(contract.created), dialect) if contract.created else null()
-        self.done_read, self.delete_time_read = readable(self.done, dialect), readable(self.delete_time, dialect)
+        self.earliest_read = readable_timestamp(self.earliest, dialect)
+        self.moment_read = readable_timestamp(self.moment, dialect)
+        self.created_at = readable_timestamp(of(contract.created), dialect) if contract.created else null()
+        self.done_read, self.delete_time_read = (
+            readable_timestamp(self.done, dialect),
+            readable_timestamp(self.delete_time, dialect),
+        )
         self.trace_parent: ColumnElement[Any] = of(contract.trace_parent) if contract.trace_parent else null()
         self.created = _as_text(of(contract.created), dialect) if contract.created else null()
-        self.not_after = readable(of(contract.not_after), dialect) if contract.not_after else null()
+        self.not_after = readable_timestamp(of(contract.not_after), dialect) if contract.not_after else null()
         # What stands there, where it is no moment.
         self.odd_earliest: ColumnElement[Any] = null()
         if dialect == "sqlite":

@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, or_, true
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
-from afterwork.model.expiry import EXPIRED
 from afterwork.model.key import key_as_text
+from afterwork.store.tickets.expiry import EXPIRED_PREFIX
 from afterwork.store.tickets.filter import TicketFilter, Wanted
 
 Shown = ReadOnlyColumnCollection[str, Any]
@@ -45,8 +45,8 @@ def _is_in(c: Shown, state: Wanted, now: Any) -> ColumnElement[bool]:
         case "scheduled":
             return and_(pending, c.earliest > now)
         case "failed":
-            return and_(c.error.is_not(None), ~c.error.startswith(EXPIRED))
+            return and_(c.error.is_not(None), ~c.error.startswith(EXPIRED_PREFIX))
         case "expired":
-            return and_(c.error.is_not(None), c.error.startswith(EXPIRED))
+            return and_(c.error.is_not(None), c.error.startswith(EXPIRED_PREFIX))
         case "done":
             return and_(c.done.is_not(None), c.error.is_(None))

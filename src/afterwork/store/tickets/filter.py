@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal, Self
 
 from afterwork.errors import BadRequest, shown
-from afterwork.model.expiry import EXPIRED
+from afterwork.store.tickets.expiry import EXPIRED_PREFIX
 
 State = Literal["waiting", "scheduled", "running", "failed", "expired", "done"]
 """Where a ticket stands: it is due; it waits for a moment; a run outside of a transaction goes on; it has ended with
@@ -109,7 +109,7 @@ def _written(value: str) -> str:
 def state_of(done: object, error: object, earliest: datetime | None, has_begun: bool, now: datetime) -> State:
     """Where a ticket stands by what its row says, and by whether a run outside of a transaction has it."""
     if error is not None:
-        return "expired" if str(error).startswith(EXPIRED) else "failed"
+        return "expired" if str(error).startswith(EXPIRED_PREFIX) else "failed"
     if done is not None:
         return "done"
     if has_begun:

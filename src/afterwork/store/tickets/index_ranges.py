@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, true
 
-from afterwork.model.key import key_of
+from afterwork.model.key import parse_key
 from afterwork.store.tables import lease as leases
 from afterwork.store.tickets.columns import TicketColumns
 from afterwork.store.tickets.filter import TicketFilter
@@ -113,7 +113,7 @@ class IndexRanges:
         keys = []
         for text in connection.execute(select(leases.c.ticket).limit(MOST_RUNNING)).scalars():
             with suppress(ValueError):  # the lease of something that is no ticket
-                keys.append(key_of(text, self.c.key))
+                keys.append(parse_key(text, self.c.key))
         return keys
 
     def _is_among(self, keys: Sequence[Any]) -> ColumnElement[bool]:

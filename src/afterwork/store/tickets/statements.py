@@ -27,13 +27,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 
 from afterwork.errors import NotWritten
-from afterwork.model.contract import DEFAULT_KEEP_MINUTES, Contract, moment_for
-from afterwork.model.lenient_types import Damaged, any_text
+from afterwork.model.contract import DEFAULT_KEEP_MINUTES, Contract, timestamp_for
 from afterwork.store import tables
 from afterwork.store.direct import Direct
 from afterwork.store.lane_limits import MODES, Mode
 from afterwork.store.leases import free_slot
 from afterwork.store.locking import lockable
+from afterwork.store.readable_values import UndecodableText, reading_any_text
 from afterwork.store.texts import fitted
 from afterwork.store.tickets.columns import TicketColumns, aware, one_more
 from afterwork.store.tickets.end_forms import AS_ASKED, EndForm, write_in_form
@@ -149,7 +149,7 @@ class Tickets:
 
     def groups(self, connection: Connection) -> list[DueGroup]:
         """Every lane and priority with pending tickets, in the order in which they run. Touches one row for each."""
-        with any_text(connection):
+        with reading_any_text(connection):
             found = connection.execute(self._groups).all()
         return [DueGroup(key, lane, priority, aware(earliest)) for key, lane, priority, earliest in found]
 
@@ -177,12 +177,12 @@ class Tickets:
             statement = self._first[mode]
         else:
             statement, values["priority"] = self._due[mode], priority
-        with any_text(connection):
+        with reading_any_text(connection):
             return [TicketRow.of(row) for row in statement.execute(connection, values)]
 
     def claim_one(self, connection: Connection, lane: str, key: Any, mode: Mode) -> TicketRow | None:
         """Lock and return one pending ticket, if this transaction can have it and its lane; else None."""
-        with any_text(connection):
+        with reading_any_text(connection):
             rows = connection.execute(self._one[mode], {"lane": lane, "key": key, "paced": True}).all()
         return next(map(TicketRow.of, rows), None)
 
@@ -208,7 +208,7 @@ class Tickets:
     def row(self, connection: Connection, key: Any) -> TicketRow | None:
         """A pending ticket that this transaction's run holds already, or None if it is not there."""
         held = self._select().where(self._has_key(key), self.columns.pending).with_for_update()
-        with any_text(connection):
+        with reading_any_text(connection):
             rows = connection.execute(held).all()
         return next(map(TicketRow.of, rows), None)
 
@@ -218,7 +218,7 @@ class Tickets:
         """Those of some tickets that are still to run, in the same place of a lane, in its order."""
         place = {"which": [*keys], "at": self.moment(now), "its_lane": lane, "its_priority": priority}
         found = self._select().where(self._is_among(many=True), *self._is_still("in place"))
-        with any_text(connection):
+        with reading_any_text(connection):
             return [
                 TicketRow.of(row)
                 for row in connection.execute(found.order_by(self.columns.moment, self.columns.key), place)
@@ -247,7 +247,7 @@ class Tickets:
         connection.execute(update(c.table).where(self._has_key(key), self.columns.pending).values(values))
 
     def _has_key(self, key: Any) -> ColumnElement[bool]:
-        return self.columns.key == (cast(literal(key.raw), Text) if isinstance(key, Damaged) else key)
+        return self.columns.key == (cast(literal(key.raw), Text) if isinstance(key, UndecodableText) else key)
 
     def end_batch(self, connection: Connection, ended: Sequence[EndedTicket], now: datetime, lane: str | None) -> int:
         """Write the same of several tickets as far as they are still to run, in the same place of the lane, if they
@@ -276,7 +276,7 @@ class Tickets:
         """Count those tickets, by their keys, that are still to run, in the same places of several lanes."""
         c = self.columns
         found = select(c.key, c.lane, c.priority).where(self._is_among(many=True), *self._is_still("due"))
-        with any_text(connection):
+        with reading_any_text(connection):
             rows = connection.execute(found, {"which": [*places], "at": self.moment(now)}).all()
         return sum(places[key] == (lane, priority) for key, lane, priority in rows)
 
@@ -344,7 +344,7 @@ class Tickets:
 
     def moment(self, now: datetime) -> datetime:
         """A moment as the columns of this class hold it."""
-        return moment_for(self.contract.execute_earliest.column, self.dialect, now)
+        return timestamp_for(self.contract.execute_earliest.column, self.dialect, now)
 
     def _attempted(self) -> Update:
         """An update of tickets that counts one more attempt."""

@@ -20,11 +20,11 @@ from sqlalchemy import (
 )
 
 from afterwork.errors import BadRequest, shown
-from afterwork.model.key import key_of
-from afterwork.model.lenient_types import any_text
+from afterwork.model.key import parse_key
 from afterwork.store import progress
 from afterwork.store.bounded_count import Count
 from afterwork.store.progress import ReportedProgress
+from afterwork.store.readable_values import reading_any_text
 from afterwork.store.tickets.columns import TicketColumns, aware
 from afterwork.store.tickets.conditions import meets
 from afterwork.store.tickets.filter import ALL, TicketFilter, check_text
@@ -80,7 +80,7 @@ class TicketWalk:
 
     def rows(self, connection: Connection, keys: Sequence[Any]) -> list[Row[Any]]:
         """The tickets with these keys, those that are there."""
-        with any_text(connection):
+        with reading_any_text(connection):
             return list(connection.execute(self._shown(self._columns().where(self.c.key.in_(keys)).subquery())))
 
     def place(self, connection: Connection, key: str) -> IndexPosition:
@@ -93,7 +93,7 @@ class TicketWalk:
         """The key that a text names. Raises `BadRequest` if it can't be one."""
         check_text(text)
         try:
-            return key_of(text, self.c.key)
+            return parse_key(text, self.c.key)
         except ValueError:
             raise BadRequest(f"{shown(text)} can't be the key of a ticket.") from None
 
@@ -168,7 +168,7 @@ class TicketWalk:
         window = self._window(stretch, at_most).subquery("looked_at")
         order = (window.c.key.desc(),) if stretch.newest_first else (window.c.moment, window.c.key)
         found = self._shown(window).where(meets(window.c, stretch.rest, self._now)).order_by(*order).limit(most + 1)
-        with any_text(connection):
+        with reading_any_text(connection):
             rows = list(connection.execute(found))
         if len(rows) > most:
             return WalkResult(rows[:most], IndexPosition.of(rows[most - 1]))
@@ -177,7 +177,7 @@ class TicketWalk:
         return self._end_of_look(connection, stretch, rows)
 
     def _end_of_look(self, connection: Connection, stretch: IndexRange, rows: Sequence[Row[Any]]) -> WalkResult:
-        with any_text(connection):
+        with reading_any_text(connection):
             end = connection.execute(self._window(stretch, 1).offset(LOOKED_AT - 1)).one_or_none()
         if end is None:
             return WalkResult(rows)

@@ -1,24 +1,21 @@
-"""The API on lanes and servers."""
+"""The API of lanes and servers."""
 
 from fastapi import APIRouter
 
-from afterwork.insight import Activity
-from afterwork.web.api.asking import Actor
+from afterwork.web.api.parameters import Actor
+from afterwork.web.api.views import view_route
 from afterwork.web.site import Site
 
 
 def router(site: Site) -> APIRouter:
-    """What goes on in lanes and servers, and what can be done about it."""
+    """Return the routes of lanes and servers: their activity, and the acts on them."""
     made = APIRouter(tags=["lanes"])
 
-    @made.get("/lanes")
-    def lanes() -> Activity:
-        """Lanes, servers, and what runs outside of transactions."""
-        return site.insight.activity()
+    view_route(made, "/lanes", site.insight.activity, name="lanes")
 
     @made.post("/lanes/{name:path}/pause", status_code=204)
     def pause_lane(name: str, who: Actor) -> None:
-        """Let no more jobs of a lane begin. What runs goes on."""
+        """Stop jobs of a lane from beginning. Current runs go on."""
         site.control.pause_lane(site.insight.lane(name).name, who)
 
     @made.post("/lanes/{name:path}/resume", status_code=204)
@@ -28,7 +25,7 @@ def router(site: Site) -> APIRouter:
 
     @made.post("/servers/{server}/drain", status_code=204)
     def drain_server(server: int, who: Actor) -> None:
-        """Let a server begin nothing more, and leave when its runs have ended."""
+        """Make a server begin no more runs, and leave when its current ones have ended."""
         site.control.drain(server, who)
 
     return made

@@ -1,4 +1,4 @@
-"""The API on the model."""
+"""The API of the model."""
 
 from fastapi import APIRouter
 
@@ -7,12 +7,12 @@ from afterwork.web.site import Site
 
 
 def router(site: Site) -> APIRouter:
-    """What there is, and what can be asked for."""
+    """Return the route of the model."""
     made = APIRouter(tags=["model"])
 
     @made.get("/model")
     def model() -> ModelView:
-        """Classes, associations and view models."""
+        """Return classes, associations and view models."""
         return site.insight.model
 
     return made

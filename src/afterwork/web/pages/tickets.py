@@ -1,10 +1,11 @@
-"""Tickets: lists by state and search, one ticket, and what can be done to them."""
+"""Pages of tickets: lists by state and search, one ticket, and the acts on them."""
 
+from functools import partial
 from shlex import quote
 
 from starlette.requests import Request
 
-from afterwork.control import result_lines
+from afterwork.control import TICKET_ACTS, TicketAct, result_lines
 from afterwork.errors import BadRequest, shown
 from afterwork.insight import TicketFilter
 from afterwork.store.tickets.filter import QUALIFIERS, WANTED, Wanted
@@ -15,7 +16,7 @@ PAGE_SIZE = 50
 
 
 def filter_of(text: str, state: str, **parts: str) -> TicketFilter:
-    """The filter that a page's address, or its form, asks for. Raises `BadRequest` for what can't be meant."""
+    """Return the filter of a page's URL or form. Raises `BadRequest` for an unknown state or a malformed search."""
     return TicketFilter.read(text, _state(state)).narrowed(**parts)
 
 
@@ -29,7 +30,7 @@ def _state(text: str) -> Wanted | None:
 
 
 def show(site: Site, request: Request) -> PageContent:
-    """A page of tickets that meet a filter."""
+    """Show a page of tickets that match a filter."""
     query = request.query_params
     parts = {name: query.get(name, "") for name in QUALIFIERS}
     wanted = filter_of(query.get("q", ""), query.get("state", ""), **parts)
@@ -41,37 +42,29 @@ def show(site: Site, request: Request) -> PageContent:
 
 
 def options_of(wanted: TicketFilter) -> str:
-    """The options by which the command line asks for the same tickets."""
+    """Return the options that select the same tickets on the command line."""
     state = "" if wanted.state is None else f" --state {wanted.state}"
     return state + (f" --search {quote(str(wanted))}" if str(wanted) else "")
 
 
 def show_one(site: Site, request: Request) -> PageContent:
-    """One ticket."""
+    """Show one ticket."""
     return PageContent("ticket.html", {"found": site.insight.ticket(request.path_params["key"])})
 
 
-def _retry(site: Site, asked: ActRequest) -> str:
-    return "\n".join(result_lines(site.control.retry_tickets(_selected(asked), asked.who), "retried"))
+def _act(act: TicketAct, site: Site, request: ActRequest) -> str:
+    return "\n".join(result_lines(act, site.control.act_on_tickets(act, _selected(request), request.who)))
 
 
-def _run(site: Site, asked: ActRequest) -> str:
-    return "\n".join(result_lines(site.control.run_tickets_now(_selected(asked), asked.who), "due now"))
-
-
-def _cancel(site: Site, asked: ActRequest) -> str:
-    return "\n".join(result_lines(site.control.cancel_tickets(_selected(asked), asked.who), "cancelled"))
-
-
-def _selected(asked: ActRequest) -> TicketFilter | list[str]:
-    """What an act is about: the tickets that are ticked, or all that match."""
-    if asked.text("all"):
-        return filter_of(asked.text("q"), asked.text("state"))
-    keys = asked.texts("keys")
+def _selected(request: ActRequest) -> TicketFilter | list[str]:
+    """Return the tickets of an act: those that are ticked, or all that match."""
+    if request.text("all"):
+        return filter_of(request.text("q"), request.text("state"))
+    keys = request.texts("keys")
     if not keys:
         raise BadRequest('Nothing was selected. Tick some tickets, or "all that match".')
     return keys
 
 
 PAGES = (Page("/tickets", show), Page("/tickets/{key}", show_one))
-ACTS = (PageAct("/tickets/retry", _retry), PageAct("/tickets/run", _run), PageAct("/tickets/cancel", _cancel))
+ACTS = tuple(PageAct(f"/tickets/{act.name}", partial(_act, act)) for act in TICKET_ACTS)

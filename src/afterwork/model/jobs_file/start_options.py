@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy.orm import Mapper
 
 from afterwork.model.expression import expression_of
-from afterwork.model.jobs_file.table import Table
+from afterwork.model.jobs_file.table import JobTable
 from afterwork.model.retry import Retry
 from afterwork.model.timeout import checked_timeout
-from afterwork.model.timer import wrong_criteria
+from afterwork.model.timer import criteria_problem
 from afterwork.model.variable import DUE
 from afterwork.model.when import Cron, Every, Once, Timer, WhenStale
 
@@ -42,18 +42,18 @@ WHEN: Mapping[str, type] = {key: kind for known in KINDS.values() for key, kind 
 EXAMPLES = 'every = { minutes = 10 }, cron = "0 3 * * *", stale = true or once = true'
 
 
-def way(job: Table) -> dict[str, Any]:
+def run_options(job: JobTable) -> dict[str, Any]:
     """How a job runs: what it says of that. A cache that names no lane runs beside all."""
     found: dict[str, Any] = {"lane": job.said["lane"] or None} if "lane" in job.said else {}
     return {**found, "external": job.said.get("external", False), "retry": _retry(job), "timeout": _timeout(job)}
 
 
-def _timeout(job: Table) -> timedelta | None:
+def _timeout(job: JobTable) -> timedelta | None:
     with job.at("timeout"):
         return checked_timeout("", job.span("timeout"))
 
 
-def _retry(job: Table) -> Retry | None:
+def _retry(job: JobTable) -> Retry | None:
     table = job.table("retry", RETRY)
     if table is None:
         return None
@@ -68,7 +68,9 @@ def _is_exception(value: object) -> bool:
     return isinstance(value, type) and issubclass(value, Exception)
 
 
-def when(job: Table, root: Mapper[Any] | None, variables: Collection[str] = ()) -> Timer | WhenStale | Once | None:
+def start_of(
+    job: JobTable, root: Mapper[Any] | None, variables: Collection[str] = ()
+) -> Timer | WhenStale | Once | None:
     """What starts a job; None where only tickets do."""
     table = job.table("when", WHEN)
     if table is None:
@@ -91,7 +93,7 @@ def when(job: Table, root: Mapper[Any] | None, variables: Collection[str] = ()) 
                 return Cron(table.said["cron"], **zone, **_others(table, root, variables))
 
 
-def _others(table: Table, root: Mapper[Any] | None, variables: Collection[str]) -> Any:
+def _others(table: JobTable, root: Mapper[Any] | None, variables: Collection[str]) -> Any:
     """What timers by span and by cron have in common."""
     found = {key: table.said[key] for key in ("max_answers", "misfire", "most_missed") if key in table.said}
     if "lane" in table.said:
@@ -107,18 +109,18 @@ def _others(table: Table, root: Mapper[Any] | None, variables: Collection[str]) 
     return found
 
 
-def _check_criteria(table: Table, criteria: Callable[[Any], Any], root: Mapper[Any]) -> None:
+def _check_criteria(table: JobTable, criteria: Callable[[Any], Any], root: Mapper[Any]) -> None:
     expression = expression_of(criteria)
     assert expression is not None
 
     def check() -> None:
-        if problem := wrong_criteria(expression.select(table.reading.registry, {}), root):
+        if problem := criteria_problem(expression.select(table.reading.registry, {}), root):
             table.refuse(problem, "criteria")
 
     table.later("criteria", expression, check)
 
 
-def _before(table: Table, variables: Collection[str]) -> Callable[[Any], object]:
+def _before(table: JobTable, variables: Collection[str]) -> Callable[[Any], object]:
     """What runs first in a round: it sets variables, one after the other, and says whether there is a round."""
     known = [*dict.fromkeys([*variables, DUE])]
     setting = table.table("set", dict.fromkeys(variables, str))

@@ -28,17 +28,17 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from afterwork.model.column_types import python_type
 
 WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
-LARGEST = 2**63
+INT64_LIMIT = 2**63
 
-SPAN = re.compile(r"P(-?[0-9]+)DT([0-9]+)\.([0-9]{6})S", re.ASCII)
+DURATION = re.compile(r"P(-?[0-9]+)DT([0-9]+)\.([0-9]{6})S", re.ASCII)
 RANGE = re.compile(r"([\[(])([^,]*),([^,]*)([\])])")
 
 ANY_DATABASE = DefaultDialect()
 
-Reader = Callable[[str], Any]
+Decoder = Callable[[str], Any]
 
 
-def key_part(value: Any) -> str:
+def encode_key_part(value: Any) -> str:
     """A part of a key as a text."""
     match value:
         case enum.Enum():
@@ -48,25 +48,25 @@ def key_part(value: Any) -> str:
         case dt.datetime() | dt.date() | dt.time():
             return value.isoformat()
         case list() | tuple():
-            return json.dumps([None if one is None else key_part(one) for one in value], ensure_ascii=False)
+            return json.dumps([None if one is None else encode_key_part(one) for one in value], ensure_ascii=False)
         case dt.timedelta() | Range():
-            return _span_text(value) if isinstance(value, dt.timedelta) else _range_text(value)
+            return _encode_duration(value) if isinstance(value, dt.timedelta) else _encode_range(value)
         case _:
             return str(value)
 
 
-def _span_text(span: dt.timedelta) -> str:
+def _encode_duration(span: dt.timedelta) -> str:
     return f"P{span.days}DT{span.seconds}.{span.microseconds:06}S"
 
 
-def _range_text(value: Range[Any]) -> str:
+def _encode_range(value: Range[Any]) -> str:
     if value.is_empty:
         return "empty"
-    lower, upper = ("" if bound is None else key_part(bound) for bound in (value.lower, value.upper))
+    lower, upper = ("" if bound is None else encode_key_part(bound) for bound in (value.lower, value.upper))
     return f"{value.bounds[0]}{lower},{upper}{value.bounds[1]}"
 
 
-def reader_of(column: ColumnElement[Any]) -> Reader:
+def key_part_decoder(column: ColumnElement[Any]) -> Decoder:
     """What reads the parts of keys that `key_part` has written, for a column. It raises `ValueError`, `KeyError` or
     `InvalidOperation` for a text that is none."""
     match column.type:
@@ -75,21 +75,21 @@ def reader_of(column: ColumnElement[Any]) -> Reader:
         case CIDR():
             return ip_network
         case ARRAY() as kind:
-            return _list_reader(kind)
-        case kind if type(kind) in RANGES:
-            return _range_reader(RANGES[type(kind)])
+            return _list_decoder(kind)
+        case kind if type(kind) in RANGE_BOUND_DECODERS:
+            return _range_decoder(RANGE_BOUND_DECODERS[type(kind)])
         case TypeDecorator() as kind:
-            return _decorated_reader(kind, _plain_reader(column))
+            return _decorated_decoder(kind, _plain_decoder(column))
         case _:
-            return _plain_reader(column)
+            return _plain_decoder(column)
 
 
-def _plain_reader(column: ColumnElement[Any]) -> Reader:
+def _plain_decoder(column: ColumnElement[Any]) -> Decoder:
     found = python_type(column) or str
-    return found.__getitem__ if issubclass(found, enum.Enum) else READERS.get(found, str)
+    return found.__getitem__ if issubclass(found, enum.Enum) else DECODERS.get(found, str)
 
 
-def _decorated_reader(kind: TypeDecorator[Any], read: Reader) -> Reader:
+def _decorated_decoder(kind: TypeDecorator[Any], read: Decoder) -> Decoder:
     """A decorated type has values of its own. It makes them of what it would write itself."""
     write, load = kind.bind_processor(ANY_DATABASE), kind.result_processor(ANY_DATABASE, None)
 
@@ -100,13 +100,13 @@ def _decorated_reader(kind: TypeDecorator[Any], read: Reader) -> Reader:
             loaded = bound if load is None else load(bound)
         except Exception:  # whatever it raises
             return value
-        return loaded if key_part(loaded) == text else value
+        return loaded if encode_key_part(loaded) == text else value
 
     return decorated
 
 
-def _list_reader(kind: ARRAY[Any]) -> Reader:
-    read: Reader = reader_of(column("item", kind.item_type))
+def _list_decoder(kind: ARRAY[Any]) -> Decoder:
+    read: Decoder = key_part_decoder(column("item", kind.item_type))
 
     def items(text: str) -> Any:
         found = [None if one is None else read(one) for one in json.loads(text)]
@@ -115,7 +115,7 @@ def _list_reader(kind: ARRAY[Any]) -> Reader:
     return items
 
 
-def _range_reader(read: Reader) -> Reader:
+def _range_decoder(read: Decoder) -> Decoder:
     def bounds(text: str) -> Any:
         if text == "empty":
             return Range(empty=True)
@@ -129,36 +129,36 @@ def _range_reader(read: Reader) -> Reader:
     return bounds
 
 
-def _whole_number(text: str) -> int:
-    if not WHOLE_NUMBER.fullmatch(text) or not -LARGEST <= int(text) < LARGEST:
+def _decode_int64(text: str) -> int:
+    if not WHOLE_NUMBER.fullmatch(text) or not -INT64_LIMIT <= int(text) < INT64_LIMIT:
         raise ValueError(text)
     return int(text)
 
 
-def _span(text: str) -> dt.timedelta:
-    found = SPAN.fullmatch(text)
+def _decode_duration(text: str) -> dt.timedelta:
+    found = DURATION.fullmatch(text)
     if found is None:
         raise ValueError(text)
     days, seconds, microseconds = map(int, found.groups())
     return dt.timedelta(days, seconds, microseconds)
 
 
-READERS: Mapping[type, Reader] = {
-    int: _whole_number,
+DECODERS: Mapping[type, Decoder] = {
+    int: _decode_int64,
     uuid.UUID: uuid.UUID,
     Decimal: Decimal,
     bytes: bytes.fromhex,
     dt.date: dt.date.fromisoformat,
     dt.datetime: dt.datetime.fromisoformat,
     dt.time: dt.time.fromisoformat,
-    dt.timedelta: _span,
+    dt.timedelta: _decode_duration,
     bool: {"True": True, "False": False}.__getitem__,
     float: float,
 }
 
-RANGES: Mapping[type[TypeEngine[Any]], Reader] = {
-    INT4RANGE: _whole_number,
-    INT8RANGE: _whole_number,
+RANGE_BOUND_DECODERS: Mapping[type[TypeEngine[Any]], Decoder] = {
+    INT4RANGE: _decode_int64,
+    INT8RANGE: _decode_int64,
     NUMRANGE: Decimal,
     DATERANGE: dt.date.fromisoformat,
     TSRANGE: dt.datetime.fromisoformat,

@@ -29,24 +29,24 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from afterwork.model.column_types import has_zone
 from afterwork.model.utc_datetime import UtcDateTime
 
-FIRST = datetime(1, 1, 2, tzinfo=UTC)
+FIRST_TIMESTAMP = datetime(1, 1, 2, tzinfo=UTC)
 """The first moment that is read, whatever the time zone of a connection."""
 
-NO_UTF_8 = "is no UTF-8, so no run can name it"
+NOT_UTF_8 = "is no UTF-8, so no run can name it"
 """Stands in the Error of a ticket with such a key or lane."""
 
 DAY = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"
 DAY_AND_TIME = "??????????[ T][0-2][0-9]:[0-5][0-9]*"
 
 
-class Damaged(str):
+class UndecodableText(str):
     """A text that is no UTF-8, with its odd bytes written out. Its row can be found by `raw` alone."""
 
     __slots__ = ("raw",)
     raw: bytes
 
 
-class _AnyMoment(TypeDecorator[datetime]):
+class _AnyTimestamp(TypeDecorator[datetime]):
     """A moment on SQLite, where its column may hold any value. What is no moment is read as `FIRST`."""
 
     impl = String
@@ -60,7 +60,7 @@ class _AnyMoment(TypeDecorator[datetime]):
         write = self.kind.dialect_impl(dialect).bind_processor(dialect)
         return value if write is None else write(value)
 
-    def coerce_compared_value(self, op: Any, value: Any) -> "_AnyMoment":
+    def coerce_compared_value(self, op: Any, value: Any) -> "_AnyTimestamp":
         return self
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
@@ -68,16 +68,16 @@ class _AnyMoment(TypeDecorator[datetime]):
         try:
             moment = value if read is None else read(value)
         except (TypeError, ValueError, OverflowError):
-            return FIRST
+            return FIRST_TIMESTAMP
         if moment is None or isinstance(moment, datetime):
             return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
-        return FIRST
+        return FIRST_TIMESTAMP
 
 
-def readable(moment: ColumnElement[Any], dialect: str) -> ColumnElement[Any]:
+def readable_timestamp(moment: ColumnElement[Any], dialect: str) -> ColumnElement[Any]:
     """Return the moment of a column as the driver can give it in any case."""
     if dialect == "sqlite":
-        return type_coerce(moment, _AnyMoment(moment.type))
+        return type_coerce(moment, _AnyTimestamp(moment.type))
     first, last = (_constant(moment, text) for text in ("0001-01-02", "9999-12-30"))
     return case((moment < first, first), (moment > last, last), else_=moment)
 
@@ -85,7 +85,7 @@ def readable(moment: ColumnElement[Any], dialect: str) -> ColumnElement[Any]:
 def readable_columns(table: FromClause, dialect: str) -> list[ColumnElement[Any]]:
     """Return the columns of a table, its moments as the driver can give them in any case."""
     return [
-        readable(column, dialect).label(column.name) if isinstance(column.type, UtcDateTime) else column
+        readable_timestamp(column, dialect).label(column.name) if isinstance(column.type, UtcDateTime) else column
         for column in table.columns
     ]
 
@@ -138,7 +138,7 @@ def _constant(moment: ColumnElement[Any], day: str) -> ColumnElement[Any]:
 
 
 @contextmanager
-def any_text(connection: Connection) -> Iterator[None]:
+def reading_any_text(connection: Connection) -> Iterator[None]:
     """Read also texts that are no UTF-8, which SQLite keeps, while the block lasts."""
     driver: Any = connection.connection.dbapi_connection
     if connection.dialect.name != "sqlite":
@@ -155,6 +155,6 @@ def _decoded(value: bytes) -> str:
     try:
         return value.decode()
     except UnicodeDecodeError:
-        damaged = Damaged(value.decode(errors="backslashreplace"))
+        damaged = UndecodableText(value.decode(errors="backslashreplace"))
         damaged.raw = value
         return damaged

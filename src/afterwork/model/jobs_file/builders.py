@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import inspect
 from sqlalchemy.orm import Mapper
 
-from afterwork.model.derivation import unfit
+from afterwork.model.derivation import cache_problem
 from afterwork.model.derived import Derived, derived
 from afterwork.model.expression import expression_of
-from afterwork.model.jobs_file.starting import JOB, way, when
-from afterwork.model.jobs_file.table import Table
+from afterwork.model.jobs_file.start_options import JOB, run_options, start_of
+from afterwork.model.jobs_file.table import JobTable
 from afterwork.model.method import Method, method
 from afterwork.model.once import once_of
 from afterwork.model.timer import timers_of
@@ -43,26 +43,26 @@ class MadeJob:
     """A job that was put into the model. `kept` is what nobody else would keep."""
 
     take_out: Callable[[], None]
-    kept: object = None
+    kept_alive: object = None
 
 
-def make_method(table: Table) -> MadeJob:
+def make_method(table: JobTable) -> MadeJob:
     """`[methods."Customer.assign_number"]`: as `@aw.method`."""
     table.check(METHOD)
     mapper, name = _owner(table)
     cls = mapper.class_
-    timer = when(table, mapper)
+    timer = start_of(table, mapper)
     precondition = table.query("precondition", cls)
     with table.at():
         made: Method[Any, Any] = method(
-            precondition=precondition, when=timer if timer is None else _only_timer(table, timer), **way(table)
+            precondition=precondition, when=timer if timer is None else _only_timer(table, timer), **run_options(table)
         )(table.body(cls))
     made.name = name
     _fit(table, MethodWork(table.who, cls, made), mapper)
     return _put(table, cls, name, made)
 
 
-def make_query(table: Table) -> MadeJob:
+def make_query(table: JobTable) -> MadeJob:
     """`[queries."Order.paid"]`: a property that evaluates an expression, and is not stored."""
     table.check(QUERY)
     mapper, name = _owner(table)
@@ -70,7 +70,7 @@ def make_query(table: Table) -> MadeJob:
     return _put(table, mapper.class_, name, property(table.query("value", mapper.class_)))
 
 
-def make_derived(table: Table) -> MadeJob:
+def make_derived(table: JobTable) -> MadeJob:
     """`[derived."Customer.total"]`: as `@aw.derived`."""
     table.check(DERIVED)
     mapper, member = _owner(table)
@@ -85,7 +85,7 @@ def make_derived(table: Table) -> MadeJob:
     return _put(table, mapper.class_, made.name, made)
 
 
-def make_view_model(table: Table) -> MadeJob:
+def make_view_model(table: JobTable) -> MadeJob:
     """`[view_models.SeeOrders]`: as a class that derives from `aw.ViewModel`."""
     table.check(VIEW_MODEL)
     if not table.who.isidentifier():
@@ -99,7 +99,7 @@ def make_view_model(table: Table) -> MadeJob:
     return MadeJob(lambda: withdraw(made), made)
 
 
-def _parts(table: Table, mapper: Mapper[Any] | None) -> dict[str, Any]:
+def _parts(table: JobTable, mapper: Mapper[Any] | None) -> dict[str, Any]:
     """What stands in the class of a view model."""
     root = None if mapper is None else mapper.class_
     declared = table.items("variables", VARIABLE)
@@ -116,10 +116,10 @@ def _parts(table: Table, mapper: Mapper[Any] | None) -> dict[str, Any]:
     handler = table.table("on_exception", BODY)
     if handler is not None:
         names["on_exception"] = on_exception(_handler(handler, root, variables))
-    return {**names, **way(table), "when": when(table, mapper, variables)}
+    return {**names, **run_options(table), "when": start_of(table, mapper, variables)}
 
 
-def _free(table: Table, name: str, taken: Collection[str]) -> str:
+def _free(table: JobTable, name: str, taken: Collection[str]) -> str:
     """A name that nothing else of a view model has."""
     if name in taken or hasattr(ViewModel, name):
         table.refuse(f"its view model has something else called {name}")
@@ -129,7 +129,7 @@ def _free(table: Table, name: str, taken: Collection[str]) -> str:
 ERROR = "error_text"
 
 
-def _handler(table: Table, root: type | None, variables: Iterable[str]) -> Callable[[Any, Exception], object]:
+def _handler(table: JobTable, root: type | None, variables: Iterable[str]) -> Callable[[Any, Exception], object]:
     """What is done when an action has raised. Statements may name `error_text`."""
     body: Callable[..., object] = table.body(root, [*variables, ERROR])
     expression = expression_of(body)
@@ -138,7 +138,7 @@ def _handler(table: Table, root: type | None, variables: Iterable[str]) -> Calla
     return lambda view_model, error: expression(view_model, **{ERROR: view_model.error_text})
 
 
-def _owner(table: Table) -> tuple[Mapper[Any], str]:
+def _owner(table: JobTable) -> tuple[Mapper[Any], str]:
     """The class and the member of a name like `Customer.total`."""
     cls, _, member = table.who.partition(".")
     if not member.isidentifier():
@@ -146,24 +146,24 @@ def _owner(table: Table) -> tuple[Mapper[Any], str]:
     return table.mapper(cls), member
 
 
-def _only_timer(table: Table, start: object) -> Timer:
+def _only_timer(table: JobTable, start: object) -> Timer:
     if not isinstance(start, Timer):
         table.refuse("a method is started by a timer, or by tickets: when needs every or cron", "when")
     return start
 
 
-def _fit(table: Table, work: Work, mapper: Mapper[Any] | None) -> None:
+def _fit(table: JobTable, work: Work, mapper: Mapper[Any] | None) -> None:
     """Refuse what can't start as it is declared."""
     problems: list[str] = []
     timers_of({work.name: work}, {} if mapper is None else {mapper.class_.__name__: mapper}, problems)
     once_of({work.name: work}, problems)
     if isinstance(work, ViewModelWork) and isinstance(work.view_model.when, WhenStale):
-        problems += [problem] if (problem := unfit(work.view_model, mapper)) else []
+        problems += [problem] if (problem := cache_problem(work.view_model, mapper)) else []
     if problems:
         table.refuse("; ".join(one.removeprefix(f"{work.name}: ") for one in problems), "when")
 
 
-def _put(table: Table, cls: type, name: str, made: Any) -> MadeJob:
+def _put(table: JobTable, cls: type, name: str, made: Any) -> MadeJob:
     if name in vars(cls) or name in inspect(cls).attrs:
         table.refuse(f"{cls.__name__} has a {name} already")
     setattr(cls, name, made)

@@ -1,4 +1,4 @@
-"""What requests to the API have in common: who acts, and which tickets are meant."""
+"""Parameters that requests to the API share: the actor, and the tickets of an act."""
 
 from typing import Annotated
 
@@ -11,13 +11,13 @@ from afterwork.web.gate import identity_of
 
 
 class ApiProblem(BaseModel):
-    """Why a request could not be answered."""
+    """The reason why a request failed."""
 
     detail: str
 
 
 def _actor(request: Request) -> str:
-    """Who acts. That they may, and that a browser has meant it, the gate has seen to."""
+    """Return the name of the actor. The gate has checked that they may act, and that a browser meant it."""
     return identity_of(request).name
 
 
@@ -25,7 +25,7 @@ Actor = Annotated[str, Depends(_actor)]
 
 
 class TicketQuery(BaseModel):
-    """Which tickets are meant: those that meet all that is given. `search` is what the page's search box takes."""
+    """A filter of tickets: those that match all parameters. `search` has the syntax of the page's search box."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -38,14 +38,14 @@ class TicketQuery(BaseModel):
 
     @property
     def filter(self) -> TicketFilter:
-        """The same as a filter. Raises `BadRequest` for a search that can't be meant."""
+        """Return the filter. Raises `BadRequest` for a malformed search."""
         return TicketFilter.read(self.search or "", self.state).narrowed(
             work=self.work, root=self.root, error=self.error, lane=self.lane
         )
 
 
 class TicketSelection(BaseModel):
-    """The tickets that an act is about: by their keys, or all that match."""
+    """The tickets of an act: by key, or all that match."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -54,7 +54,7 @@ class TicketSelection(BaseModel):
 
     @property
     def selected(self) -> TicketFilter | list[str]:
-        """The same, as acts take it."""
+        """Return the selection in the form that acts take."""
         if (self.keys is None) == (self.all_matching is None):
             raise HTTPException(400, "Give keys, or all_matching, and not both.")
         return (self.keys or []) if self.all_matching is None else self.all_matching.filter
