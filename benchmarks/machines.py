@@ -30,9 +30,9 @@ AT_ONCE = 10_000
 ROWS_READ = text("SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_user_tables")
 SETTLE = {"postgresql": "VACUUM ANALYZE", "sqlite": "ANALYZE"}
 
-HEADS = "digest, id, definition, root, snapshot, runs, took, computed, cause, depth"
+HEADS = "digest, id, derivation, root, snapshot, runs, took, computed, cause, depth"
 COPY = text(
-    f"INSERT INTO afterwork_cache ({HEADS}) SELECT :digest, :id, definition, :root, snapshot, runs, took, computed,"
+    f"INSERT INTO afterwork_cache ({HEADS}) SELECT :digest, :id, derivation, :root, snapshot, runs, took, computed,"
     " cause, depth FROM afterwork_cache WHERE id = 1"
 )
 NUMBERS = text("SELECT setval(pg_get_serial_sequence('afterwork_cache', 'id'), (SELECT max(id) FROM afterwork_cache))")

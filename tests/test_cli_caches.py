@@ -113,7 +113,7 @@ def test_caches_that_no_server_has_come_to_yet_are_shown_as_such(the_trade: Trad
 
 
 def test_a_cache_that_the_model_has_no_more_is_shown_as_such(shop: Trade, afterwork: Afterwork) -> None:
-    shop.sql("INSERT INTO afterwork_definition (id, name) VALUES (99, 'Customer.former')")
+    shop.sql("INSERT INTO afterwork_derivation (id, name) VALUES (99, 'Customer.former')")
 
     assert "Customer.former (not in the model any more)" in told(afterwork("caches"))
 
@@ -283,7 +283,7 @@ def test_verify_finds_what_is_wrong_and_changes_nothing(shop: Trade, afterwork: 
 def test_verify_leaves_out_what_is_stale(shop: Trade, afterwork: Afterwork) -> None:
     shop.sql("DELETE FROM afterwork_due")
     shop.sql(
-        "INSERT INTO afterwork_due (cache, definition, due, since) SELECT id, definition, '2020-01-01', '2020-01-01'"
+        "INSERT INTO afterwork_due (cache, derivation, due, since) SELECT id, derivation, '2020-01-01', '2020-01-01'"
         " FROM afterwork_cache WHERE root = 'Order!1'"
     )
 
@@ -295,8 +295,8 @@ def test_verify_leaves_out_what_is_stale(shop: Trade, afterwork: Afterwork) -> N
 
 def test_status_counts_what_is_stale(shop: Trade, afterwork: Afterwork) -> None:
     shop.sql(
-        "INSERT INTO afterwork_due (cache, definition, due, since)"
-        " SELECT id, definition, '2020-01-01 00:00:00', '2020-01-01 00:00:00'"
+        "INSERT INTO afterwork_due (cache, derivation, due, since)"
+        " SELECT id, derivation, '2020-01-01 00:00:00', '2020-01-01 00:00:00'"
         " FROM afterwork_cache WHERE root = 'Order!1'"
     )
 

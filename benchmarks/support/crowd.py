@@ -23,25 +23,25 @@ TICKETS = (
     " CASE WHEN n > :waiting AND n <= :waiting + :failed THEN 'ValueError: can not be done' END FROM series"
 )
 CACHES = (
-    "INSERT INTO afterwork_cache (definition, root, snapshot, runs, computed)"
-    f" {SERIES} SELECT one.definition, 'Customer!' || (:far + n), one.snapshot, 1, one.computed"
+    "INSERT INTO afterwork_cache (derivation, root, snapshot, runs, computed)"
+    f" {SERIES} SELECT one.derivation, 'Customer!' || (:far + n), one.snapshot, 1, one.computed"
     " FROM series CROSS JOIN (SELECT * FROM afterwork_cache ORDER BY id DESC LIMIT 1) AS one"
 )
 MADE_UP = "FROM afterwork_cache WHERE id NOT IN (SELECT cache FROM afterwork_manifest)"
 MANIFESTS: dict[Kind, tuple[str, ...]] = {
     "PostgreSQL": (
-        "INSERT INTO afterwork_manifest (cache, tokens) SELECT id,"
+        "INSERT INTO afterwork_manifest (cache, read_keys) SELECT id,"
         " ARRAY(SELECT (CAST(:shape AS bigint) << :bits) | (:far + id * :reads + n)"
         f" FROM generate_series(0, :reads - 1) AS n) {MADE_UP}",
     ),
     "SQLite": (
-        "INSERT INTO afterwork_read (token, cache)"
+        "INSERT INTO afterwork_read (read_key, cache)"
         " SELECT (CAST(:shape AS bigint) << :bits) | (:far + id * :reads + n), id FROM afterwork_cache,"
         " (WITH RECURSIVE some(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM some WHERE n < :reads - 1)"
         " SELECT n FROM some)"
         " WHERE id NOT IN (SELECT cache FROM afterwork_manifest) ORDER BY 1",
-        "INSERT INTO afterwork_manifest (cache, tokens)"
-        f" SELECT id, (SELECT tokens FROM afterwork_manifest LIMIT 1) {MADE_UP}",
+        "INSERT INTO afterwork_manifest (cache, read_keys)"
+        f" SELECT id, (SELECT read_keys FROM afterwork_manifest LIMIT 1) {MADE_UP}",
     ),
 }
 

@@ -311,7 +311,7 @@ def test_a_database_of_an_older_version_is_captured_anew_and_all_is_made_again(e
     place = opened(engine)
     is_postgresql = engine.dialect.name == "postgresql"
     for name in ("wanted", "relation", "marks", "fingerprint", "forms"):
-        place.sql(f"ALTER TABLE afterwork_watch DROP COLUMN {name}")
+        place.sql(f"ALTER TABLE afterwork_tracked_table DROP COLUMN {name}")
     place.sql("UPDATE afterwork_about SET value = '7' WHERE name = 'schema_version'")
     if is_postgresql:
         place.sql(*(f"ALTER TRIGGER afterwork_2_{event} ON orders RENAME TO afterwork_{event}" for event in EVENTS))
@@ -350,7 +350,7 @@ def test_the_search_path_of_who_looks_is_no_interruption(pg: Engine) -> None:
         "CREATE SCHEMA more",
         "CREATE FUNCTION more.doubled(integer) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT $1 * 2'",
         "ALTER TABLE orders ADD twice integer GENERATED ALWAYS AS (more.doubled(amount)) STORED",
-        'UPDATE afterwork_watch SET columns = \'["id", "customer_id", "amount", "twice"]\' WHERE id = 2',
+        'UPDATE afterwork_tracked_table SET columns = \'["id", "customer_id", "amount", "twice"]\' WHERE id = 2',
     )
     place.run()
     with pg.connect() as connection:
@@ -363,7 +363,7 @@ def test_the_name_of_a_value_is_a_value(pg: Engine) -> None:
     place = opened(pg)
     place.sql("CREATE TYPE mood AS ENUM ('sad', 'glad')", "ALTER TABLE orders ADD mood mood NOT NULL DEFAULT 'sad'")
     table = place.base.metadata.tables["orders"]
-    place.sql('UPDATE afterwork_watch SET columns = \'["id", "customer_id", "amount", "mood"]\' WHERE id = 2')
+    place.sql('UPDATE afterwork_tracked_table SET columns = \'["id", "customer_id", "amount", "mood"]\' WHERE id = 2')
     assert table is not None
     place.run()
     place.seen.clear()

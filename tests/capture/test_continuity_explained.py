@@ -65,7 +65,7 @@ def test_what_has_run_for_that_runs_for_other_reasons_later(engine: Engine) -> N
     place.deploy(place.base)
     assert place.run()
     assert because(place).kind == "gap"
-    place.sql("UPDATE afterwork_definition SET checksum = 'of other code'")
+    place.sql("UPDATE afterwork_derivation SET checksum = 'of other code'")
     place.deploy(place.base)
     assert place.run()
     assert str(because(place)) == "it was new, or its code had changed"

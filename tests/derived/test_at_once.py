@@ -200,8 +200,8 @@ def test_a_cache_that_is_filled_again_just_when_it_is_made_at_once_misses_nothin
     def change_back_and_calculate() -> None:
         scene.sql("UPDATE line SET quantity = 1 WHERE id = 1")
         scene.clock.advance(timedelta(seconds=1))
-        began = "began = '2100-01-01', filled = false, next_root = null"
-        scene.sql(f"UPDATE afterwork_definition SET {began}")
+        began = "backfill_began = '2100-01-01', backfilled = false, backfill_position = null"
+        scene.sql(f"UPDATE afterwork_derivation SET {began}")
         try:
             stale.filler.step(connection, definition, scene.clock.now())
         except DBAPIError:

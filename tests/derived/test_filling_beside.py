@@ -48,7 +48,7 @@ def test_filling_has_a_small_share(engine: Engine, monkeypatch: pytest.MonkeyPat
     with Session(engine) as session:
         session.add_all(Shelf(id=n, size=n) for n in range(2, COUNT + 1))
         session.commit()
-    scene.sql("DELETE FROM afterwork_journal", "UPDATE afterwork_definition SET checksum = 'of old code'")
+    scene.sql("DELETE FROM afterwork_journal", "UPDATE afterwork_derivation SET checksum = 'of old code'")
     busy.scene = scene
 
     ran = [f"{one.run.work} {one.run.root_id}" for one in scene.app.run_until_idle(engine)]

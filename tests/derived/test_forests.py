@@ -122,7 +122,7 @@ def test_what_is_held_is_stale_and_has_no_moment(engine: Engine) -> None:
         (number,) = connection.execute(select(cache.c.id).where(cache.c.root == "Node!1")).scalars()
         now = datetime.now(UTC)
         values = {"due": held_at(3), "since": now, "cause": CAUSE}
-        connection.execute(due.insert().values(cache=number, definition=1, **values))
+        connection.execute(due.insert().values(cache=number, derivation=1, **values))
 
     found = nodes.app.insight(engine).explain("Node!1", "total")
 

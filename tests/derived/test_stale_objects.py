@@ -327,7 +327,7 @@ def test_values_are_those_of_the_class_that_an_object_has_by_now(engine: Engine,
 
 
 def counted(engine: Engine) -> dict[str, int]:
-    query = "SELECT d.name, count(c.id) FROM afterwork_definition d LEFT JOIN afterwork_cache c ON c.definition = d.id"
+    query = "SELECT d.name, count(c.id) FROM afterwork_derivation d LEFT JOIN afterwork_cache c ON c.derivation = d.id"
     with engine.connect() as connection:
         return {row[0]: row[1] for row in connection.execute(text(f"{query} GROUP BY d.name"))}
 

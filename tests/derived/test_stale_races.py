@@ -201,7 +201,7 @@ def test_a_shape_whose_number_is_committed_late_is_learned_by_all_servers(engine
     early, connection = refresher(app, engine)
     shapes = early.matcher.patterns
     with engine.connect() as late, engine.connect() as quick:
-        insert = "INSERT INTO afterwork_shape (watch, equal, columns) VALUES (1, NULL, {}) RETURNING id"
+        insert = "INSERT INTO afterwork_read_pattern (table_id, equal, columns) VALUES (1, NULL, {}) RETURNING id"
         number = late.execute(text(insert.format(5))).scalar_one()
         quick.execute(text(insert.format(6)))
         quick.commit()
@@ -326,7 +326,10 @@ def test_changes_are_taken_in_their_order_wherever_they_lie_on_the_disk(
     for statement in ("DELETE FROM customer", "INSERT INTO customer (id, vip, total) VALUES (1, 4, 0)"):
         sql(engine, statement)
     if engine.dialect.name == "postgresql":  # the one that came first now lies behind the other one
-        sql(engine, "UPDATE afterwork_journal SET watch = watch WHERE id = (SELECT min(id) FROM afterwork_journal)")
+        sql(
+            engine,
+            "UPDATE afterwork_journal SET table_id = table_id WHERE id = (SELECT min(id) FROM afterwork_journal)",
+        )
     app.run_until_idle(engine)
     assert value(engine, "SELECT total FROM customer") == 4
 
@@ -384,11 +387,11 @@ def test_a_circle_that_leads_through_a_cache_of_another_model_is_told_as_well(en
     app.run_until_idle(engine)
     sql(engine, "UPDATE node SET parent_id = 2 WHERE id = 1")
     app.run_until_idle(engine)
-    new = "INSERT INTO afterwork_definition (name, filled, done) VALUES ('Other.total', true, 0)"
-    other = "(SELECT max(id) FROM afterwork_definition)"
+    new = "INSERT INTO afterwork_derivation (name, backfilled, backfill_done) VALUES ('Other.total', true, 0)"
+    other = "(SELECT max(id) FROM afterwork_derivation)"
     failed = "(SELECT id FROM afterwork_cache WHERE error IS NOT NULL)"
     sql(engine, new)
-    sql(engine, f"UPDATE afterwork_cache SET definition = {other} WHERE root LIKE 'Node!%' AND id NOT IN {failed}")
+    sql(engine, f"UPDATE afterwork_cache SET derivation = {other} WHERE root LIKE 'Node!%' AND id NOT IN {failed}")
     clock.advance(timedelta(seconds=11))
     (ended,) = app.run_until_idle(engine)
     assert "CircularCaches" in str(ended.outcome)

@@ -142,7 +142,7 @@ def test_a_view_is_refused_and_can_be_read_untracked(engine: Engine, monkeypatch
 
 
 def test_a_cache_whose_table_is_not_captured_is_told_at_the_start(shelves: Scene) -> None:
-    shelves.sql("UPDATE afterwork_watch SET installed = NULL WHERE name = 'shelf'")
+    shelves.sql("UPDATE afterwork_tracked_table SET installed = NULL WHERE name = 'shelf'")
 
     with pytest.raises(NotCaptured, match=r"Shelf\.value.*changes of shelf are not captured.*app\.install"):
         shelves.runs()

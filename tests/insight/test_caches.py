@@ -59,8 +59,8 @@ def test_it_is_told_how_many_are_fresh_and_what_made_them_stale(shop: Trade) -> 
 
 
 def test_what_waits_for_a_moment_is_fresh_and_what_has_failed_is_stale(shop: Trade) -> None:
-    shop.sql("INSERT INTO afterwork_due (cache, definition, due, depth, attempts, reread, fill, stored)"
-             " SELECT id, definition, '2999-01-01 00:00:00', 0, 0, false, false, false FROM afterwork_cache"
+    shop.sql("INSERT INTO afterwork_due (cache, derivation, due, depth, attempts, reread, backfill, stored)"
+             " SELECT id, derivation, '2999-01-01 00:00:00', 0, 0, false, false, false FROM afterwork_cache"
              " WHERE root IN ('Order!1', 'Order!2')")  # fmt: skip
     assert (order_total(shop).fresh, order_total(shop).stale) == (Count(6), Count(0))
 
@@ -160,12 +160,12 @@ def many(shop: Trade, count: int) -> None:
         first = f"WITH RECURSIVE g(n) AS (SELECT 100 UNION ALL SELECT n + 1 FROM g WHERE n < {count}) "
         numbers, kind = "g", "text"
     early, late = (f"CAST('{year}-01-01 00:00:00' AS {kind})" for year in (2020, 2999))
-    mine = "(SELECT id FROM afterwork_definition WHERE name = 'Order.total')"
+    mine = "(SELECT id FROM afterwork_derivation WHERE name = 'Order.total')"
     with shop.engine.begin() as connection:
         for into, values in (
-            ("afterwork_cache (id, definition, root, runs, depth, computed)",
+            ("afterwork_cache (id, derivation, root, runs, depth, computed)",
              f"SELECT n, {mine}, 'Order!' || n, 1, 0, {early} FROM {numbers}"),
-            ("afterwork_due (cache, definition, due, since, depth, attempts, reread, fill, stored)",
+            ("afterwork_due (cache, derivation, due, since, depth, attempts, reread, backfill, stored)",
              f"SELECT n, {mine}, CASE WHEN n % 2 = 0 THEN {late} ELSE {early} END,"
              f" CASE WHEN n % 2 = 0 THEN NULL ELSE {early} END, 0, 0, false, false, false"
              f" FROM {numbers} WHERE n % 5 <> 0"),

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import insert, text
 
-from afterwork.derived.tables import cache, definition, due
+from afterwork.derived.tables import cache, derivation, due
 from afterwork.insight import gauges
 from afterwork.insight.gauges import Gauges
 from tests.conftest import Shop, Trade
@@ -61,10 +61,10 @@ def test_caches_that_are_fresh_cost_nothing(the_trade: Trade) -> None:
     few, _ = cost(the_trade)
     now = the_trade.clock.now()
     with the_trade.engine.begin() as connection:
-        number = connection.execute(definition.select()).first().id  # type: ignore[union-attr]
-        caches = [{"id": key, "definition": number, "root": f"Gone!{key}"} for key in range(1000, 11_000)]
+        number = connection.execute(derivation.select()).first().id  # type: ignore[union-attr]
+        caches = [{"id": key, "derivation": number, "root": f"Gone!{key}"} for key in range(1000, 11_000)]
         connection.execute(insert(cache), caches)
-        later = [{"cache": one["id"], "definition": number, "due": now + timedelta(days=1)} for one in caches]
+        later = [{"cache": one["id"], "derivation": number, "due": now + timedelta(days=1)} for one in caches]
         connection.execute(insert(due), later)
         connection.execute(text("ANALYZE"))
     many, found = cost(the_trade)

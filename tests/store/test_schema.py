@@ -28,7 +28,7 @@ def test_installing_says_what_it_did_and_does_nothing_twice(engine: Engine, app:
     done = app.install(engine)
 
     assert {"table afterwork_lease created", "index afterwork_sys_async_ticket_place created"} < set(done)
-    assert "schema version 10 set" in done
+    assert "schema version 11 set" in done
     if engine.dialect.name == "sqlite":
         assert "journal mode of the file set to WAL" in done
     else:
@@ -78,23 +78,23 @@ def test_an_older_schema_is_refused_until_it_is_updated(the_shop: Shop, start: s
     with the_shop.engine.begin() as connection:
         connection.execute(text("UPDATE afterwork_about SET value = '0' WHERE name = 'schema_version'"))
     with pytest.raises(
-        WrongSchema, match=r"has version 0 of Afterwork's tables, this program needs 10\. Update it with"
+        WrongSchema, match=r"has version 0 of Afterwork's tables, this program needs 11\. Update it with"
     ):
         STARTS[start](the_shop.app, the_shop.engine)
 
-    assert the_shop.app.install(the_shop.engine) == ["schema version 10 set"]
+    assert the_shop.app.install(the_shop.engine) == ["schema version 11 set"]
     the_shop.run()
 
 
 def test_a_newer_schema_is_refused_and_left_alone(the_shop: Shop) -> None:
     with the_shop.engine.begin() as connection:
-        connection.execute(text("UPDATE afterwork_about SET value = '11' WHERE name = 'schema_version'"))
+        connection.execute(text("UPDATE afterwork_about SET value = '12' WHERE name = 'schema_version'"))
     for start in (the_shop.app.install, the_shop.app.run_until_idle):
-        with pytest.raises(WrongSchema, match=r"has version 11 .* needs 10\. Upgrade the package afterwork"):
+        with pytest.raises(WrongSchema, match=r"has version 12 .* needs 11\. Upgrade the package afterwork"):
             start(the_shop.engine)
     with the_shop.engine.connect() as connection:
         found = connection.execute(text("SELECT value FROM afterwork_about WHERE name = 'schema_version'")).scalar()
-    assert found == "11"
+    assert found == "12"
 
 
 def test_the_message_hides_the_password(engine: Engine, app: aw.Afterwork) -> None:
@@ -212,11 +212,11 @@ def test_tickets_are_listed_by_state(the_shop: Shop) -> None:
 
 def test_a_column_that_an_older_version_had_not_is_added(the_shop: Shop) -> None:
     with the_shop.engine.begin() as connection:
-        connection.execute(text("ALTER TABLE afterwork_definition DROP COLUMN codes"))
+        connection.execute(text("ALTER TABLE afterwork_derivation DROP COLUMN code_changes"))
         connection.execute(text("UPDATE afterwork_about SET value = '3' WHERE name = 'schema_version'"))
 
     assert the_shop.app.install(the_shop.engine) == [
-        "column afterwork_definition.codes added",
-        "schema version 10 set",
+        "column afterwork_derivation.code_changes added",
+        "schema version 11 set",
     ]
     assert the_shop.app.install(the_shop.engine) == []

@@ -47,23 +47,23 @@ HITS = (
     " FROM series"
 )
 CACHES = (
-    "INSERT INTO afterwork_cache (definition, root, snapshot, runs, computed, error)"
-    f" {SERIES} SELECT one.definition, 'Order!' || (:far + n), one.snapshot, 1, one.computed,"
+    "INSERT INTO afterwork_cache (derivation, root, snapshot, runs, computed, error)"
+    f" {SERIES} SELECT one.derivation, 'Order!' || (:far + n), one.snapshot, 1, one.computed,"
     " CASE WHEN n % 2 = 0 THEN 'ValueError: bad' END FROM series CROSS JOIN (SELECT * FROM afterwork_cache"
-    " WHERE definition = (SELECT id FROM afterwork_definition WHERE name = 'Order.total') LIMIT 1) AS one"
+    " WHERE definition = (SELECT id FROM afterwork_derivation WHERE name = 'Order.total') LIMIT 1) AS one"
 )
 DUE = (
-    "INSERT INTO afterwork_due (cache, definition, due, since) SELECT id, definition, :now, :now FROM afterwork_cache"
+    "INSERT INTO afterwork_due (cache, derivation, due, since) SELECT id, definition, :now, :now FROM afterwork_cache"
     " WHERE root LIKE 'Order!1000%' AND id NOT IN (SELECT cache FROM afterwork_due)"
 )
 NEW = "FROM afterwork_cache WHERE id NOT IN (SELECT cache FROM afterwork_manifest)"
 READS = f"(CAST(1 AS bigint) << {KEY_BITS}) | (:far + id)"
 MANIFESTS = {
-    "postgresql": [f"INSERT INTO afterwork_manifest (cache, tokens) SELECT id, ARRAY[{READS}] {NEW}"],
+    "postgresql": [f"INSERT INTO afterwork_manifest (cache, read_keys) SELECT id, ARRAY[{READS}] {NEW}"],
     "sqlite": [
-        f"INSERT INTO afterwork_read (token, cache) SELECT {READS}, id {NEW}",
-        "INSERT INTO afterwork_manifest (cache, tokens)"
-        f" SELECT id, (SELECT tokens FROM afterwork_manifest LIMIT 1) {NEW}",
+        f"INSERT INTO afterwork_read (read_key, cache) SELECT {READS}, id {NEW}",
+        "INSERT INTO afterwork_manifest (cache, read_keys)"
+        f" SELECT id, (SELECT read_keys FROM afterwork_manifest LIMIT 1) {NEW}",
     ],
 }
 

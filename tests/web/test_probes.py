@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 import afterwork as aw
 from afterwork.derived.queue.due_queue import HELD, WAITING
-from afterwork.derived.tables import definition as definitions
+from afterwork.derived.tables import derivation as derivations
 from afterwork.derived.tables import due as dues
 from afterwork.events import FellAsleep
 from tests.conftest import Shop, Trade
@@ -118,7 +118,7 @@ def test_what_waits_for_other_caches_is_stale_and_what_waits_for_a_moment_is_not
         session.add(trade.Customer(name="Ann"))
     the_trade.run()
     with the_trade.engine.begin() as connection:
-        number = connection.execute(select(definitions.c.id).limit(1)).scalar_one()
+        number = connection.execute(select(derivations.c.id).limit(1)).scalar_one()
         waiting = {"cache": 1, "definition": number, "due": due, "since": the_trade.clock.now(), "cause": "new"}
         connection.execute(insert(dues).values(waiting))
 

@@ -21,16 +21,16 @@ FAR = 1_000_000_000
 """Rows from here on are read by made-up manifests only. There are no such rows."""
 
 CACHES = (
-    "INSERT INTO afterwork_cache (definition, root, snapshot, runs, computed)"
-    " SELECT last.definition, 'Customer!' || (:far + n), last.snapshot, 1, last.computed"
+    "INSERT INTO afterwork_cache (derivation, root, snapshot, runs, computed)"
+    " SELECT last.derivation, 'Customer!' || (:far + n), last.snapshot, 1, last.computed"
     " FROM (SELECT * FROM afterwork_cache ORDER BY id DESC LIMIT 1) AS last, generate_series(1, :count) AS n"
 )
 SHAPE = (
-    f"SELECT token >> {KEY_BITS} FROM afterwork_manifest, unnest(tokens) AS token"
-    f" GROUP BY token >> {KEY_BITS} ORDER BY count(*) DESC LIMIT 1"
+    f"SELECT read_key >> {KEY_BITS} FROM afterwork_manifest, unnest(read_keys) AS read_key"
+    f" GROUP BY read_key >> {KEY_BITS} ORDER BY count(*) DESC LIMIT 1"
 )
 MANIFESTS = (
-    "INSERT INTO afterwork_manifest (cache, tokens) SELECT id,"
+    "INSERT INTO afterwork_manifest (cache, read_keys) SELECT id,"
     f" ARRAY(SELECT (CAST(:shape AS bigint) << {KEY_BITS}) | (:far + id * :reads + n)"
     " FROM generate_series(0, :reads - 1) AS n)"
     " FROM afterwork_cache WHERE NOT EXISTS (SELECT FROM afterwork_manifest WHERE cache = afterwork_cache.id)"
@@ -77,9 +77,9 @@ def fill_manifests(connection: Connection, count: int) -> None:
     """Make up caches, and their manifests, until there are `count`."""
     missing = count - connection.scalars(text("SELECT count(*) FROM afterwork_manifest")).one()
     shape = connection.scalars(text(SHAPE)).one()
-    index = connection.scalars(text("SELECT pg_get_indexdef('afterwork_manifest_tokens'::regclass)")).one()
+    index = connection.scalars(text("SELECT pg_get_indexdef('afterwork_manifest_read_keys'::regclass)")).one()
     connection.execute(text("SET LOCAL maintenance_work_mem = '256MB'"))
-    connection.execute(text("DROP INDEX afterwork_manifest_tokens"))
+    connection.execute(text("DROP INDEX afterwork_manifest_read_keys"))
     connection.execute(text(CACHES), {"far": FAR, "count": missing})
     connection.execute(text(MANIFESTS), {"shape": shape, "far": FAR, "reads": READS})
     connection.execute(text(index))

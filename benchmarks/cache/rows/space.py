@@ -15,7 +15,7 @@ MEMBERS = 1 + ORDERS + 2 * ORDERS * LINES
 """Member instances that the job reads of a customer: `orders`, the `lines` of each, `quantity` and `price` of these."""
 
 SIZE = "SELECT pg_total_relation_size('afterwork_manifest')"
-TOKENS = "SELECT sum(cardinality(tokens)) FROM afterwork_manifest"
+TOKENS = "SELECT sum(cardinality(read_keys)) FROM afterwork_manifest"
 
 
 def rows(bench: CacheBench) -> list[Row]:

@@ -40,31 +40,31 @@ Snapshot = SnapshotType().with_variant(BigInteger(), "sqlite")
 Number = BigInteger().with_variant(Integer(), "sqlite")
 """A key that SQLite counts up by itself."""
 
-definition = Table(
-    "afterwork_definition",
+derivation = Table(
+    "afterwork_derivation",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     Column("checksum", Text),
-    Column("next_root", Text),
-    Column("filled", Boolean, nullable=False, server_default=false()),
-    Column("done", BigInteger, nullable=False, server_default="0"),
-    Column("total", BigInteger),
-    Column("began", UtcDateTime),
-    Column("codes", Integer, nullable=False, server_default="0"),
-    Column("root_watch", Integer),
+    Column("backfill_position", Text),
+    Column("backfilled", Boolean, nullable=False, server_default=false()),
+    Column("backfill_done", BigInteger, nullable=False, server_default="0"),
+    Column("backfill_total", BigInteger),
+    Column("backfill_began", UtcDateTime),
+    Column("code_changes", Integer, nullable=False, server_default="0"),
+    Column("root_table_id", Integer),
     Column("gap", Text),
 )
-"""The caches of the model by name. `checksum` is that of the code that the stored values come from or are being filled
-by, `codes` how often that has become another; `next_root` is how far filling has come, `filled` that it has come to the
-end; `root_watch` is the watched table of its objects; `gap` is the cause if all of them run again since changes may
-have been missed."""
+"""The derivations of the model by name. `checksum` is that of the code that computed the stored values, or that the
+backfill is computing them with; `code_changes` counts how often it has changed. `backfill_position` is the key that the
+backfill has reached; `backfilled` is true once it has reached the end. `root_table_id` is the tracked table of the
+derivation's roots. `gap` is why all its caches run again, if changes may have been missed."""
 
 cache = Table(
     "afterwork_cache",
     metadata,
     Column("id", Number, primary_key=True),
-    Column("definition", Integer, nullable=False),
+    Column("derivation", Integer, nullable=False),
     Column("root", Text, nullable=False),
     Column("snapshot", Snapshot),
     Column("own", XID8),
@@ -78,7 +78,7 @@ cache = Table(
     Column("depth", Integer, nullable=False, server_default="0"),
     Column("error", Text),
     Column("level", Integer),
-    UniqueConstraint("definition", "root", name="afterwork_cache_root"),
+    UniqueConstraint("derivation", "root", name="afterwork_cache_root"),
     sqlite_autoincrement=True,  # the number of one that is gone is not given to another
 )
 """One cache of one object, and its last run: what it had seen, the transaction in which a view model wrote, the one in
@@ -90,7 +90,7 @@ above those of the caches that it reads."""
 # are.
 Index(
     "afterwork_cache_failed",
-    cache.c.definition,
+    cache.c.derivation,
     cache.c.root,
     postgresql_where=cache.c.error.is_not(None),
     sqlite_where=cache.c.error.is_not(None),
@@ -100,9 +100,9 @@ due = Table(
     "afterwork_due",
     metadata,
     Column("cache", BigInteger, primary_key=True, autoincrement=False),
-    Column("definition", Integer, nullable=False),
+    Column("derivation", Integer, nullable=False),
     Column("due", UtcDateTime, nullable=False),
-    Column("fill", Boolean, nullable=False, server_default=false()),
+    Column("backfill", Boolean, nullable=False, server_default=false()),
     Column("since", UtcDateTime),
     Column("cause", Text),
     Column("cause_cache", BigInteger),
@@ -132,8 +132,8 @@ wait = Table(
 
 Index(
     "afterwork_due_next",
-    due.c.definition,
-    due.c.fill,
+    due.c.derivation,
+    due.c.backfill,
     due.c.due,
     due.c.cache,
     postgresql_where=due.c.claim.is_(None),
@@ -141,46 +141,52 @@ Index(
 )
 Index(
     "afterwork_due_claimed",
-    due.c.definition,
+    due.c.derivation,
     due.c.claim,
     postgresql_where=due.c.claim.is_not(None),
     sqlite_where=due.c.claim.is_not(None),
 )
 
-shape = Table(
-    "afterwork_shape",
+read_pattern = Table(
+    "afterwork_read_pattern",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("watch", Integer, nullable=False),
+    Column("table_id", Integer, nullable=False),
     Column("equal", Text),
     Column("columns", BigInteger, nullable=False),
 )
-"""The shapes of reads that there have been. `equal` is a JSON list for `Where`; for `Row`, the column that the
-reader writes, null if it is none."""
+"""The read patterns recorded so far. `equal` is a JSON list for a `QueryRead`; for a `RowRead`, the column that the
+reader writes, or null."""
 
-# Null is equal to null here, so that each shape has one number.
-Index("afterwork_shape_once", shape.c.watch, func.coalesce(shape.c.equal, ""), shape.c.columns, unique=True)
+# Here null equals null, so that each pattern has one number.
+Index(
+    "afterwork_read_pattern_once",
+    read_pattern.c.table_id,
+    func.coalesce(read_pattern.c.equal, ""),
+    read_pattern.c.columns,
+    unique=True,
+)
 
 use = Table(
     "afterwork_use",
     metadata,
-    Column("definition", Integer, primary_key=True, autoincrement=False),
-    Column("shape", Integer, primary_key=True, autoincrement=False),
+    Column("derivation", Integer, primary_key=True, autoincrement=False),
+    Column("read_pattern", Integer, primary_key=True, autoincrement=False),
 )
-"""Which shapes the runs of a cache have ever read: those that write what others read run first."""
+"""The read patterns that runs of a derivation have ever used: derivations that write what others read run first."""
 
 manifest = Table(
     "afterwork_manifest",
     metadata,
     Column("cache", BigInteger, primary_key=True, autoincrement=False),
-    Column("tokens", postgresql.ARRAY(BigInteger).with_variant(LargeBinary(), "sqlite"), nullable=False),
+    Column("read_keys", postgresql.ARRAY(BigInteger).with_variant(LargeBinary(), "sqlite"), nullable=False),
 )
-"""What each cache read, as the sorted numbers of its reads."""
+"""The read keys of each cache's last run, sorted."""
 
-# Without a pending list: looking a number up costs the same however much was written lately.
+# Without a pending list: a lookup costs the same however much was written lately.
 Index(
-    "afterwork_manifest_tokens",
-    manifest.c.tokens,
+    "afterwork_manifest_read_keys",
+    manifest.c.read_keys,
     postgresql_using="gin",
     postgresql_with={"fastupdate": "off"},
     info={"only": "postgresql"},
@@ -189,7 +195,7 @@ Index(
 read = Table(
     "afterwork_read",
     metadata,
-    Column("token", BigInteger, primary_key=True, autoincrement=False),
+    Column("read_key", BigInteger, primary_key=True, autoincrement=False),
     Column("cache", BigInteger, primary_key=True, autoincrement=False),
     sqlite_with_rowid=False,
     info={"only": "sqlite"},

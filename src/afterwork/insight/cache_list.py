@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, Select, literal, select, tuple_
 
 from afterwork.derived.explain.explainer import STANDING, CacheLine, State, line_of, state_in
 from afterwork.derived.tables import cache as caches
-from afterwork.derived.tables import definition as definitions
+from afterwork.derived.tables import derivation as derivations
 from afterwork.derived.tables import due as dues
 from afterwork.errors import BadRequest, shown
 from afterwork.insight.page import MAX_ROWS_READ, ListPage, page
@@ -23,7 +23,7 @@ BETWEEN = "~"
 def caches_of(connection: Connection, name: str, state: State | None, after: str | None) -> ListPage[CacheLine]:
     """A page of the caches of a definition, all or those in one state; `after` is the `next` of the page before. Those
     that are to run come in the order in which they do, the others by object. Raises `BadRequest` for a bad `after`."""
-    number = connection.execute(select(definitions.c.id).where(definitions.c.name == name)).scalar()
+    number = connection.execute(select(derivations.c.id).where(derivations.c.name == name)).scalar()
     if number is None:
         return ListPage((), None)
     match state:
@@ -39,7 +39,7 @@ def caches_of(connection: Connection, name: str, state: State | None, after: str
 
 def _by_root(definition: int, state: State | None, after: str | None) -> Select[Any]:
     c = caches.c
-    some = select(c.id).where(c.definition == definition).order_by(c.root).limit(MAX_ROWS_READ + 1)
+    some = select(c.id).where(c.derivation == definition).order_by(c.root).limit(MAX_ROWS_READ + 1)
     if state == "failed":
         some = some.where(c.error.is_not(None))
     return _joined(some if after is None else some.where(c.root > after)).order_by(c.root)
@@ -47,7 +47,7 @@ def _by_root(definition: int, state: State | None, after: str | None) -> Select[
 
 def _running(definition: int, after: str | None) -> Select[Any]:
     d = dues.c
-    some = select(d.cache.label("id")).where(d.definition == definition, d.claim.is_not(None)).order_by(d.cache)
+    some = select(d.cache.label("id")).where(d.derivation == definition, d.claim.is_not(None)).order_by(d.cache)
     some = some if after is None else some.where(d.cache > _read(int, after))
     return _joined(some.limit(MAX_ROWS_READ + 1)).order_by(d.cache)
 
@@ -62,7 +62,7 @@ def _by_moment(definition: int, after: str | None) -> Select[Any]:
 
 def _due(definition: int, fill: bool, after: str | None) -> Select[Any]:
     d = dues.c
-    some = select(d.cache.label("id"), d.due).where(d.definition == definition, d.claim.is_(None), d.fill == fill)
+    some = select(d.cache.label("id"), d.due).where(d.derivation == definition, d.claim.is_(None), d.backfill == fill)
     if after is not None:
         moment, _, number = after.partition(BETWEEN)
         place = literal(_read(datetime.fromisoformat, moment), UtcDateTime()), literal(_read(int, number))

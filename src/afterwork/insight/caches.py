@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, or_, select
 
 from afterwork.derived.cause import read_cause
 from afterwork.derived.tables import cache as caches
-from afterwork.derived.tables import definition as definitions
+from afterwork.derived.tables import derivation as derivations
 from afterwork.derived.tables import due as dues
 from afterwork.insight.member_names import MemberNames
 from afterwork.model.derivation import Derivation, MachineDerivation, MemberDerivation, ViewModelDerivation
@@ -78,7 +78,7 @@ class CacheSummary:
 
 def summaries(connection: Connection, model: ModelInfo, now: datetime) -> list[CacheSummary]:
     """All caches of the model, and those that the database knows of and the model has no more, by name."""
-    rows = {row.name: row for row in connection.execute(select(definitions))}
+    rows = {row.name: row for row in connection.execute(select(derivations))}
     naming, past = MemberNames(model), runs_of_all_time(connection)
     return [
         _unknown(model.derivations[name]) if row is None else _summary(connection, naming, row, past[name], now)
@@ -89,7 +89,7 @@ def summaries(connection: Connection, model: ModelInfo, now: datetime) -> list[C
 
 def summary(connection: Connection, model: ModelInfo, name: str, now: datetime) -> CacheSummary:
     """One cache over all objects. Raises `BadRequest` if neither the model nor the database has it."""
-    row = connection.execute(select(definitions).where(definitions.c.name == name)).one_or_none()
+    row = connection.execute(select(derivations).where(derivations.c.name == name)).one_or_none()
     if row is None:
         return _unknown(model.derivation_named(name))
     return _summary(connection, MemberNames(model), row, runs_of_all_time(connection)[name], now)
@@ -112,8 +112,8 @@ def is_stale(now: datetime) -> ColumnElement[bool]:
 def count_stale(connection: Connection, definition: int, now: datetime) -> Count:
     """How many caches of a definition are stale, those included that run just now."""
     c = dues.c
-    mine = select(c.cache).where(c.definition == definition)
-    waiting = [mine.where(c.claim.is_(None), c.fill == fill) for fill in (False, True)]
+    mine = select(c.cache).where(c.derivation == definition)
+    waiting = [mine.where(c.claim.is_(None), c.backfill == fill) for fill in (False, True)]
     found = counted(connection, mine.where(c.claim.is_not(None)))
     for some in waiting:
         found += counted(connection, some.where(c.due <= now))
@@ -131,7 +131,7 @@ def _to_come(connection: Connection, waiting: Any, now: datetime) -> Count:
 
 def _summary(connection: Connection, naming: MemberNames, row: Row[Any], past: Sums, now: datetime) -> CacheSummary:
     c, d = caches.c, dues.c
-    mine, runs = c.definition == row.id, past.done + past.failed
+    mine, runs = c.derivation == row.id, past.done + past.failed
     every = counted(connection, select(c.root).where(mine))
     stale = count_stale(connection, row.id, now)
     return CacheSummary(
@@ -140,12 +140,12 @@ def _summary(connection: Connection, naming: MemberNames, row: Row[Any], past: S
         row.name in naming.model.derivations,
         every.less(stale),
         stale,
-        counted(connection, select(d.cache).where(d.definition == row.id, d.claim.is_not(None))),
+        counted(connection, select(d.cache).where(d.derivation == row.id, d.claim.is_not(None))),
         counted(connection, select(c.root).where(mine, c.error.is_not(None))),
         runs,
         past.seconds / runs if runs else None,
         _causes(naming, [*_last_causes(connection, row.id), *_due_causes(connection, row.id)]),
-        BackfillProgress(row.done, row.total, row.began, row.filled),
+        BackfillProgress(row.backfill_done, row.backfill_total, row.backfill_began, row.backfilled),
     )
 
 
@@ -170,14 +170,17 @@ def _kind(cache: Derivation | None) -> DerivationKind | None:
 def _last_causes(connection: Connection, definition: int) -> Sequence[str | None]:
     """What made some run the last time. In the order of their texts, old and new objects are mixed."""
     c = caches.c
-    some = select(c.cause).where(c.definition == definition).order_by(c.root).limit(SAMPLE_SIZE)
+    some = select(c.cause).where(c.derivation == definition).order_by(c.root).limit(SAMPLE_SIZE)
     return connection.execute(some).scalars().all()
 
 
 def _due_causes(connection: Connection, definition: int) -> Sequence[str | None]:
     d = dues.c
     some = (
-        select(d.cause).where(d.definition == definition, d.claim.is_(None), ~d.fill).order_by(d.due).limit(SAMPLE_SIZE)
+        select(d.cause)
+        .where(d.derivation == definition, d.claim.is_(None), ~d.backfill)
+        .order_by(d.due)
+        .limit(SAMPLE_SIZE)
     )
     return connection.execute(some).scalars().all()
 

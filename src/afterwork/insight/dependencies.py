@@ -170,7 +170,7 @@ class DependencyFinder:
         found: dict[Any, State] = {}
         for name, roots in wanted.items():
             some = select(c.root, c.error, c.computed, d.since, d.claim).outerjoin(dues, d.cache == c.id)
-            rows = connection.execute(some.where(c.definition == by_name[name], c.root.in_(roots)))
+            rows = connection.execute(some.where(c.derivation == by_name[name], c.root.in_(roots)))
             found |= {(name, row.root): state_in(row) for row in rows}
         return found
 

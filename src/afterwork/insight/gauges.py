@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Executable, Select, bindparam, func, select, text
 
 from afterwork.derived.queue.due_queue import HELD
-from afterwork.derived.tables import definition as definitions
+from afterwork.derived.tables import derivation as derivations
 from afterwork.derived.tables import due as dues
 from afterwork.insight import servers
 from afterwork.model.inspection import ModelInfo
@@ -125,9 +125,9 @@ def _counted(rows: Select[Any]) -> Executable:
 
 def _stale(connection: Connection, now: datetime) -> tuple[int, float]:
     count, longest = 0, 0.0
-    for definition in connection.execute(select(definitions.c.id)).scalars().all():
+    for definition in connection.execute(select(derivations.c.id)).scalars().all():
         due = dues.c.due
-        own = dues.c.definition == definition, dues.c.claim.is_(None), ~dues.c.fill
+        own = dues.c.derivation == definition, dues.c.claim.is_(None), ~dues.c.backfill
         rows = select(due.label("moment")).where(*own).order_by(due)
         found, first = connection.execute(_counted(rows.where(due <= bindparam("now", now, type_=due.type)))).one()
         held, _ = connection.execute(_counted(rows.where(due >= HELD))).one()
@@ -137,7 +137,7 @@ def _stale(connection: Connection, now: datetime) -> tuple[int, float]:
 
 def _journal(connection: Connection, now: datetime) -> tuple[int, float]:
     """Of a long journal, the first rows as the database has them."""
-    count, first = connection.execute(_counted(select(entries.c.moment.label("moment")))).one()
+    count, first = connection.execute(_counted(select(entries.c.changed_at.label("moment")))).one()
     return count, _since(None if first is None else moment_of(first), now)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, CompoundSelect, Connection, SelectBase, bindparam, func, or_, select, union_all
 
-from afterwork.derived.tables import definition as definitions
+from afterwork.derived.tables import derivation as derivations
 from afterwork.derived.tables import due as dues
 from afterwork.insight import servers
 from afterwork.store import lane_limits, lane_rate, tables
@@ -71,10 +71,10 @@ def _stale(connection: Connection, now: datetime) -> tuple[Count, timedelta | No
     total, firsts = NONE, list[datetime]()
     stale: CompoundSelect[Any] = union_all(
         _counted(dues.c.claim.is_not(None)),
-        _counted(dues.c.claim.is_(None), ~dues.c.fill),
-        _counted(dues.c.claim.is_(None), dues.c.fill),
+        _counted(dues.c.claim.is_(None), ~dues.c.backfill),
+        _counted(dues.c.claim.is_(None), dues.c.backfill),
     )
-    for definition in connection.execute(select(definitions.c.id)).scalars().all():
+    for definition in connection.execute(select(derivations.c.id)).scalars().all():
         for number, first in connection.execute(stale, {"definition": definition, "now": now}):
             total += Count.up_to(number)
             firsts += [] if first is None else [first]
@@ -85,7 +85,7 @@ def _counted(*where: ColumnElement[bool]) -> SelectBase:
     """How many of what is due for one cache are stale, and the first moment in them. Stale ones are due first, so no
     more than `BOUND` need be looked at."""
     d = dues.c
-    own = select(d.since, d.due).where(d.definition == bindparam("definition"), *where).order_by(d.due)
+    own = select(d.since, d.due).where(d.derivation == bindparam("definition"), *where).order_by(d.due)
     some = own.limit(BOUND + 1).subquery()
     is_stale = or_(some.c.since.is_not(None), some.c.due <= bindparam("now", type_=d.due.type))
     return select(func.count().label("number"), func.min(some.c.since).label("first")).where(is_stale)

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from afterwork.derived.tables import cache as caches
-from afterwork.derived.tables import definition as definitions
+from afterwork.derived.tables import derivation as derivations
 from afterwork.settings import Settings
 from afterwork.store import once, suspects
 from afterwork.store.matches import MATCH
@@ -43,7 +43,7 @@ def _what(connection: Connection, suspect: Suspect) -> str:
     if key.startswith(once.KEY):
         return key.removeprefix(once.KEY)
     if key.startswith(CACHE):
-        named = select(definitions.c.name, caches.c.root).join(caches, caches.c.definition == definitions.c.id)
+        named = select(derivations.c.name, caches.c.root).join(caches, caches.c.derivation == derivations.c.id)
         row = connection.execute(named.where(caches.c.id == int(key.removeprefix(CACHE)))).one_or_none()
         return key if row is None else f"{row.name} of {row.root}"
     if key.startswith(MATCH):

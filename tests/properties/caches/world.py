@@ -373,7 +373,7 @@ _LEFT = text(
 """What there must be nothing of at a quiet moment."""
 
 _RUNS = text(
-    "SELECT d.name, c.root, c.id, c.runs FROM afterwork_cache c JOIN afterwork_definition d ON d.id = c.definition"
+    "SELECT d.name, c.root, c.id, c.runs FROM afterwork_cache c JOIN afterwork_derivation d ON d.id = c.derivation"
 )
 
 _ROWS = {name: f"SELECT {', '.join(table.columns.keys())} FROM {name}" for name, table in TABLES.items()}

@@ -342,7 +342,7 @@ class World:
 
 _LEFT = text(
     "SELECT (SELECT count(*) FROM afterwork_journal) AS journal, (SELECT count(*) FROM afterwork_recent) AS recent,"
-    " (SELECT count(*) FROM afterwork_due u JOIN afterwork_definition d ON d.id = u.definition"
+    " (SELECT count(*) FROM afterwork_due u JOIN afterwork_derivation d ON d.id = u.derivation"
     " WHERE u.since IS NOT NULL AND d.name IN :caches) AS waiting"
 ).bindparams(bindparam("caches", expanding=True))
 

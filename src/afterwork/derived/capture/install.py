@@ -73,7 +73,7 @@ def _remember(connection: Connection, watched: CapturedTable, shown: CatalogStat
     if watched.made is None or (watched.marks, watched.fingerprint) == (shown.marks, shown.fingerprint):
         return
     values = {"marks": _written(shown.marks), "fingerprint": shown.fingerprint}
-    connection.execute(update(own.watch).where(own.watch.c.id == watched.id).values(values))
+    connection.execute(update(own.tracked_table).where(own.tracked_table.c.id == watched.id).values(values))
 
 
 @dataclass
@@ -169,9 +169,9 @@ class _Installing:
         self.known[after.name] = after
         execute = self.capture.connection.execute
         if is_new:
-            execute(own.watch.insert().values(id=after.id, name=after.name, **_row(after)))
+            execute(own.tracked_table.insert().values(id=after.id, name=after.name, **_row(after)))
         else:
-            execute(update(own.watch).where(own.watch.c.id == after.id).values(_row(after)))
+            execute(update(own.tracked_table).where(own.tracked_table.c.id == after.id).values(_row(after)))
 
     def _remember(self) -> None:
         """Remember what the tables look like: those that were made just now as they are, all others as they were when

@@ -12,7 +12,7 @@ from afterwork.derived.manifest.manifest_store import READERS
 from afterwork.derived.queue.due_queue import UNCLAIMED
 from afterwork.derived.queue.registry import after_all_runs, made_of
 from afterwork.derived.tables import cache as caches
-from afterwork.derived.tables import definition as definitions
+from afterwork.derived.tables import derivation as derivations
 from afterwork.derived.tables import due as dues
 from afterwork.store.database import Database
 from afterwork.store.journal.continuity import Interruption
@@ -26,7 +26,9 @@ REPAIR = Cause("hand", who="repair")
 
 def to_install(database: Database) -> Sequence[str]:
     """What a transaction begins with to be the only one that installs."""
-    return ("LOCK TABLE afterwork_watch IN SHARE ROW EXCLUSIVE MODE",) if database.dialect == "postgresql" else ()
+    return (
+        ("LOCK TABLE afterwork_tracked_table IN SHARE ROW EXCLUSIVE MODE",) if database.dialect == "postgresql" else ()
+    )
 
 
 def to_repair(database: Database) -> Sequence[str]:
@@ -70,22 +72,22 @@ def make_good(database: Database, connection: Connection, gaps: Sequence[Interru
         if names:
             yield f"changes of {gap.table} may have been missed ({gap.why}): to run again are {', '.join(names)}"
     for number, some in of_each.items():
-        _note(connection, missed_changes(some, now), definitions.c.id == number)
+        _note(connection, missed_changes(some, now), derivations.c.id == number)
 
 
 def _note(connection: Connection, cause: Cause, *which: ColumnElement[bool]) -> None:
-    """Note why caches of definitions run again on all objects."""
-    connection.execute(update(definitions).where(*which).values(gap=written(cause)))
+    """Note why caches of derivations run again on all objects."""
+    connection.execute(update(derivations).where(*which).values(gap=written(cause)))
 
 
 def again(database: Database, connection: Connection, numbers: Iterable[int], now: datetime) -> Sequence[str]:
-    """Let caches of some definitions run again, on all objects that there are by now. Returns their names."""
+    """Let caches of some derivations run again, on all objects that there are by now. Returns their names."""
     some = list(numbers)
-    began = after_all_runs(connection, now, caches.c.definition.in_(some))
-    values = {"filled": False, "next_root": None, "done": 0, "began": began}
-    changed = update(definitions).where(definitions.c.id.in_(some)).values(values).returning(definitions.c.name)
+    began = after_all_runs(connection, now, caches.c.derivation.in_(some))
+    values = {"backfilled": False, "backfill_position": None, "backfill_done": 0, "backfill_began": began}
+    changed = update(derivations).where(derivations.c.id.in_(some)).values(values).returning(derivations.c.name)
     names = connection.execute(changed).scalars().all()
-    claimed = dues.c.definition.in_(some), dues.c.claim.is_not(None)
+    claimed = dues.c.derivation.in_(some), dues.c.claim.is_not(None)
     connection.execute(update(dues).where(*claimed).values(UNCLAIMED))
     database.wake_all(connection)
     return sorted(names)
@@ -93,7 +95,7 @@ def again(database: Database, connection: Connection, numbers: Iterable[int], no
 
 def all_again(database: Database, connection: Connection, now: datetime, cause: Cause = REPAIR) -> list[str]:
     """Let all caches run again. What they have seen is forgotten: after a restore, it means nothing any more."""
-    again(database, connection, connection.execute(select(definitions.c.id)).scalars(), now)
+    again(database, connection, connection.execute(select(derivations.c.id)).scalars(), now)
     _note(connection, cause)
     for table in (journal, recent):
         connection.execute(delete(table))

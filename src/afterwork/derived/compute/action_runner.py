@@ -118,11 +118,11 @@ class ActionRunner:
                 seen = self.matcher.cache_rows.seen(connection, stored.cache)
                 tokens = set(self.matcher.manifest_store.read_keys(connection, [stored.cache]).get(stored.cache, ()))
                 stale = self.result_store.born_stale(connection, seen.snapshot, {stored.cache: tokens}, seen.own)
-                definition = self.matcher.registry.by_id.get(stored.definition)
+                definition = self.matcher.registry.by_id.get(stored.derivation)
                 if definition is None:  # a server with another model has left it
                     mark = DueMark(
                         stored.cache,
-                        stored.definition,
+                        stored.derivation,
                         now := self.result_store.clock.now(),
                         now,
                         written(Cause("new")),

@@ -13,7 +13,7 @@ from afterwork.derived.cause import Cause, read_cause
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.registry import RegisteredDerivation, after_all_runs
 from afterwork.derived.tables import cache as caches
-from afterwork.derived.tables import definition as definitions
+from afterwork.derived.tables import derivation as derivations
 from afterwork.derived.tables import due as dues
 from afterwork.derived.tracking.unreachable_keys import unreachable_keys
 from afterwork.store.journal.key_walk import KeyWalk
@@ -29,12 +29,12 @@ class Backfill:
 
     def begin(self, connection: Connection, now: datetime) -> None:
         """Begin to fill each cache that is new, or whose code is not the one that its values come from."""
-        c = definitions.c
-        known = {row.id: row for row in connection.execute(select(c.id, c.checksum, c.root_watch))}
+        c = derivations.c
+        known = {row.id: row for row in connection.execute(select(c.id, c.checksum, c.root_table_id))}
         for definition in self.matcher.registry:
             checksum, watch = definition.declaration.checksum, definition.table.id
-            if known[definition.id].root_watch != watch:
-                connection.execute(update(definitions).where(c.id == definition.id).values(root_watch=watch))
+            if known[definition.id].root_table_id != watch:
+                connection.execute(update(derivations).where(c.id == definition.id).values(root_table_id=watch))
             if known[definition.id].checksum == checksum:
                 if self.matcher.cache_rows.forget_unnamed(connection, definition):
                     self.matcher.registry.look_through(connection, definition)  # by newer code, they may have one
@@ -45,27 +45,33 @@ class Backfill:
             connection.commit()
             # With nobody just storing what other code came to, and nobody doing so later.
             with self.matcher.database.transaction(connection, self.matcher.entries.to_change_code):
-                began = after_all_runs(connection, now, caches.c.definition == definition.id)
-                other = update(definitions).where(c.id == definition.id, c.checksum.is_distinct_from(checksum))
-                start = other.values(checksum=checksum, codes=c.codes + 1, began=began, total=total, gap=None)
-                if connection.execute(start.values(next_root=None, filled=False, done=0)).rowcount:
+                began = after_all_runs(connection, now, caches.c.derivation == definition.id)
+                other = update(derivations).where(c.id == definition.id, c.checksum.is_distinct_from(checksum))
+                start = other.values(
+                    checksum=checksum,
+                    code_changes=c.code_changes + 1,
+                    backfill_began=began,
+                    backfill_total=total,
+                    gap=None,
+                )
+                if connection.execute(start.values(backfill_position=None, backfilled=False, backfill_done=0)).rowcount:
                     self.matcher.due_queue.release_all(connection, definition.id)
         self.matcher.registry.load(connection)
         connection.commit()
 
     def step(self, connection: Connection, definition: RegisteredDerivation, now: datetime) -> bool:
         """Add the next chunk of one cache. False if somebody else is at it, or the end is reached."""
-        c = definitions.c
+        c = derivations.c
         # With nobody just taking: who makes a cache at once counts on nobody claiming it meanwhile.
         with self.matcher.database.transaction(connection, self.matcher.entries.to_end):
             row = connection.execute(
-                select(c.next_root, c.done, c.began, c.gap)
-                .where(c.id == definition.id, ~c.filled)
+                select(c.backfill_position, c.backfill_done, c.backfill_began, c.gap)
+                .where(c.id == definition.id, ~c.backfilled)
                 .with_for_update(skip_locked=True)
             ).one_or_none()
             if row is None:
                 return False
-            keys, last = KeyWalk(definition.table).chunk(connection, row.next_root, CHUNK)
+            keys, last = KeyWalk(definition.table).chunk(connection, row.backfill_position, CHUNK)
             if keys:
                 roots, unnamed = definition.roots_of(
                     keys, self.matcher.dialect, unreachable_keys(connection, definition.table, keys)
@@ -74,13 +80,15 @@ class Backfill:
                     there = definition.there(connection, roots)
                     roots = [root for root in roots if root in there]
                 cause = read_cause(row.gap) or Cause("fill")
-                self.matcher.cache_rows.add(connection, definition, roots, now, cause, fill_since=row.began)
+                self.matcher.cache_rows.add(
+                    connection, definition, roots, now, cause, backfill_since=row.backfill_began
+                )
                 self.matcher.cache_rows.fail(connection, definition, unnamed, now)
-                progress = {"next_root": last, "done": row.done + len(roots) + len(unnamed)}
+                progress = {"backfill_position": last, "backfill_done": row.backfill_done + len(roots) + len(unnamed)}
             else:
-                self._drop_gone(connection, definition, row.began)
-                progress = {"filled": True, "gap": None}
-            connection.execute(update(definitions).where(c.id == definition.id).values(progress))
+                self._drop_gone(connection, definition, row.backfill_began)
+                progress = {"backfilled": True, "gap": None}
+            connection.execute(update(derivations).where(c.id == definition.id).values(progress))
         return bool(keys)
 
     def _drop_gone(self, connection: Connection, definition: RegisteredDerivation, began: datetime) -> None:
@@ -89,7 +97,7 @@ class Backfill:
         c = caches.c
         waits = select(dues.c.cache).where(dues.c.cache == c.id).exists()
         old = select(c.id, c.root).where(
-            c.definition == definition.id, c.computed.is_(None) | (c.computed < began), ~waits
+            c.derivation == definition.id, c.computed.is_(None) | (c.computed < began), ~waits
         )
         rows = connection.execute(old).all()
         for start in range(0, len(rows), CHUNK):

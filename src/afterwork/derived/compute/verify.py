@@ -67,7 +67,7 @@ class Verifier:
         self, connection: Connection, definition: RegisteredDerivation, sample: int | None
     ) -> Iterator[list[ClaimedCache]]:
         c = caches.c
-        fresh = select(c.id, c.root).where(c.definition == definition.id, c.computed.is_not(None), c.error.is_(None))
+        fresh = select(c.id, c.root).where(c.derivation == definition.id, c.computed.is_not(None), c.error.is_(None))
         fresh = fresh.where(c.id.not_in(select(dues.c.cache).where(dues.c.since.is_not(None))))
         if sample is not None:
             rows = connection.execute(fresh.order_by(func.random()).limit(sample)).all()

@@ -120,7 +120,7 @@ class Explainer:
         """What is known of a cache. Raises `BadRequest` if the object has none."""
         c, d = caches.c, dues.c
         row = connection.execute(
-            select(*STANDING).outerjoin(dues, d.cache == c.id).where(c.definition == definition.id, c.root == root)
+            select(*STANDING).outerjoin(dues, d.cache == c.id).where(c.derivation == definition.id, c.root == root)
         ).one_or_none()
         if row is None:
             raise BadRequest(f"{root} has no cache {definition.name}: it is not there, or was added just now.")

@@ -91,31 +91,31 @@ class PostgreSQLManifestStore(ManifestStore):
         self._readers = Direct(_READERS)
 
     def read_keys(self, connection: Connection, caches: Sequence[int]) -> Mapping[int, Sequence[int]]:
-        found = select(manifest.c.cache, manifest.c.tokens).where(manifest.c.cache.in_(caches))
-        return {row.cache: row.tokens for row in connection.execute(found)}
+        found = select(manifest.c.cache, manifest.c.read_keys).where(manifest.c.cache.in_(caches))
+        return {row.cache: row.read_keys for row in connection.execute(found)}
 
     def save(self, connection: Connection, changed: Mapping[int, Collection[int]]) -> None:
         insert = postgresql.insert(manifest)
-        upsert = insert.on_conflict_do_update(index_elements=["cache"], set_={"tokens": insert.excluded.tokens})
-        connection.execute(upsert, [{"cache": cache, "tokens": sorted(tokens)} for cache, tokens in changed.items()])
+        upsert = insert.on_conflict_do_update(index_elements=["cache"], set_={"read_keys": insert.excluded.read_keys})
+        connection.execute(upsert, [{"cache": cache, "read_keys": sorted(tokens)} for cache, tokens in changed.items()])
 
     def forget(self, connection: Connection, caches: Sequence[int]) -> None:
         connection.execute(delete(manifest).where(manifest.c.cache.in_(caches)))
 
     def readers(self, connection: Connection, tokens: Sequence[int], most: int) -> list[tuple[int, int, str]]:
         c = caches.c
-        found = select(c.id, c.definition, c.root).join(manifest, manifest.c.cache == c.id).limit(most)
+        found = select(c.id, c.derivation, c.root).join(manifest, manifest.c.cache == c.id).limit(most)
         return [
             tuple(row)
             for row in connection.execute(
-                found.where(manifest.c.tokens.op("&&")(bindparam("wanted", list(tokens), manifest.c.tokens.type)))
+                found.where(manifest.c.read_keys.op("&&")(bindparam("wanted", list(tokens), manifest.c.read_keys.type)))
             )
         ]
 
     def affected(self, connection: Connection, touched: Sequence[TouchedRead]) -> list[Affected]:
         # Written here: the driver takes far longer to write long arrays than PostgreSQL to read them.
         values = {
-            "tokens": _array(touch.read_key for touch in touched),
+            "read_keys": _array(touch.read_key for touch in touched),
             "txs": _array(touch.tx for touch in touched),
             "changes": _array(touch.change for touch in touched),
             "rereads": _array(touch.reread for touch in touched),
@@ -131,8 +131,8 @@ class SQLiteManifestStore(ManifestStore):
         self._readers = Direct(_READERS_ON_SQLITE)
 
     def read_keys(self, connection: Connection, caches: Sequence[int]) -> Mapping[int, Sequence[int]]:
-        found = select(manifest.c.cache, manifest.c.tokens).where(manifest.c.cache.in_(caches))
-        return {row.cache: array("q", row.tokens) for row in connection.execute(found)}
+        found = select(manifest.c.cache, manifest.c.read_keys).where(manifest.c.cache.in_(caches))
+        return {row.cache: array("q", row.read_keys) for row in connection.execute(found)}
 
     def save(self, connection: Connection, changed: Mapping[int, Collection[int]]) -> None:
         before = self.read_keys(connection, list(changed))
@@ -142,9 +142,9 @@ class SQLiteManifestStore(ManifestStore):
             gone += [(token, cache) for token in old - new]
             come += [(token, cache) for token in new - old]
             packed.append((cache, array("q", sorted(new)).tobytes()))
-        self._many(connection, "DELETE FROM afterwork_read WHERE token = ? AND cache = ?", gone)
-        self._many(connection, "INSERT INTO afterwork_read (token, cache) VALUES (?, ?)", come)
-        self._many(connection, "INSERT OR REPLACE INTO afterwork_manifest (cache, tokens) VALUES (?, ?)", packed)
+        self._many(connection, "DELETE FROM afterwork_read WHERE read_key = ? AND cache = ?", gone)
+        self._many(connection, "INSERT INTO afterwork_read (read_key, cache) VALUES (?, ?)", come)
+        self._many(connection, "INSERT OR REPLACE INTO afterwork_manifest (cache, read_keys) VALUES (?, ?)", packed)
 
     def forget(self, connection: Connection, caches: Sequence[int]) -> None:
         self.save(connection, dict.fromkeys(caches, ()))
@@ -152,7 +152,7 @@ class SQLiteManifestStore(ManifestStore):
 
     def readers(self, connection: Connection, tokens: Sequence[int], most: int) -> list[tuple[int, int, str]]:
         c = caches.c
-        found = select(c.id, c.definition, c.root).join(read, read.c.cache == c.id).where(read.c.token.in_(tokens))
+        found = select(c.id, c.derivation, c.root).join(read, read.c.cache == c.id).where(read.c.read_key.in_(tokens))
         return [tuple(row) for row in connection.execute(found.distinct().limit(most))]
 
     def affected(self, connection: Connection, touched: Sequence[TouchedRead]) -> list[Affected]:
@@ -166,7 +166,7 @@ class SQLiteManifestStore(ManifestStore):
 def affected_by(row: Any, change: int, reread: bool) -> Affected:
     """A hit, of a row with what the cache's last run left."""
     return Affected(
-        row.id, row.definition, row.root, row.computed, row.digest, row.runs, row.took, bool(row.waits), change, reread
+        row.id, row.derivation, row.root, row.computed, row.digest, row.runs, row.took, bool(row.waits), change, reread
     )
 
 
@@ -187,11 +187,11 @@ def manifest_store_of(dialect: str) -> ManifestStore:
 
 
 _WAITS = "EXISTS (SELECT 1 FROM afterwork_due WHERE cache = c.id) AS waits"
-_LEFT = f"c.id, c.definition, c.root, c.computed, c.digest, c.runs, c.took, {_WAITS}"
+_LEFT = f"c.id, c.derivation, c.root, c.computed, c.digest, c.runs, c.took, {_WAITS}"
 
 _READER: tuple[ColumnClause[Any], ...] = (
     column("cache"),
-    column("definition"),
+    column("derivation"),
     column("root"),
     column("computed", UtcDateTime()),
     column("digest"),
@@ -203,8 +203,8 @@ _READER: tuple[ColumnClause[Any], ...] = (
 )
 
 _READERS = text(
-    "SELECT cache, definition, root, computed, digest, runs, took, waits, change, reread FROM"
-    " afterwork_readers(CAST(:tokens AS bigint[]), CAST(:txs AS xid8[]), CAST(:changes AS int[]),"
+    "SELECT cache, derivation, root, computed, digest, runs, took, waits, change, reread FROM"
+    " afterwork_readers(CAST(:read_keys AS bigint[]), CAST(:txs AS xid8[]), CAST(:changes AS int[]),"
     " CAST(:rereads AS bool[]), CAST(:writtens AS bool[]))"
 ).columns(*_READER)
 
@@ -212,7 +212,7 @@ _READERS = text(
 _READERS_ON_SQLITE = text(
     f"SELECT {_LEFT}, min(json_extract(t.value, '$[2]')) AS change, max(json_extract(t.value, '$[3]')) AS reread"
     " FROM json_each(:touched) AS t"
-    " CROSS JOIN afterwork_read AS r ON r.token = json_extract(t.value, '$[0]')"
+    " CROSS JOIN afterwork_read AS r ON r.read_key = json_extract(t.value, '$[0]')"
     " CROSS JOIN afterwork_cache AS c ON c.id = r.cache"
     " WHERE c.snapshot < json_extract(t.value, '$[1]')"
     " AND NOT (json_extract(t.value, '$[4]') AND json_extract(t.value, '$[1]') <= coalesce(c.wrote, 0)) GROUP BY c.id"
@@ -223,18 +223,20 @@ _READERS_ON_SQLITE = text(
 # of changes would take minutes.
 READERS = f"""
 DROP FUNCTION IF EXISTS afterwork_readers;
-CREATE FUNCTION afterwork_readers(tokens bigint[], txs xid8[], changes int[], rereads bool[],
+CREATE FUNCTION afterwork_readers(read_keys bigint[], txs xid8[], changes int[], rereads bool[],
     writtens bool[])
-RETURNS TABLE (cache bigint, definition int, root text, computed timestamptz, digest bigint, runs int, took float8,
+RETURNS TABLE (cache bigint, derivation int, root text, computed timestamptz, digest bigint, runs int, took float8,
     waits bool, change int, reread bool)
 LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
     SELECT {_LEFT}, min(t.change), bool_or(t.reread)
-    FROM unnest(afterwork_readers.tokens, afterwork_readers.txs, afterwork_readers.changes, afterwork_readers.rereads,
-        afterwork_readers.writtens) AS t (token, tx, change, reread, written)
-    CROSS JOIN LATERAL (SELECT m.cache FROM afterwork_manifest m WHERE m.tokens @> ARRAY[t.token] OFFSET 0) AS reader
+    FROM unnest(afterwork_readers.read_keys, afterwork_readers.txs, afterwork_readers.changes,
+        afterwork_readers.rereads, afterwork_readers.writtens) AS t (read_key, tx, change, reread, written)
+    CROSS JOIN LATERAL (
+        SELECT m.cache FROM afterwork_manifest m WHERE m.read_keys @> ARRAY[t.read_key] OFFSET 0
+    ) AS reader
     JOIN afterwork_cache c ON c.id = reader.cache
     WHERE NOT pg_visible_in_snapshot(t.tx, c.snapshot)
         AND t.tx IS DISTINCT FROM CASE WHEN t.written THEN c.wrote ELSE c.own END

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Dialect, select
 
 from afterwork.derived.manifest.read_pattern import Key, QueryRead, ReadPattern, RowRead, read_key
 from afterwork.derived.manifest.reads import Reads
-from afterwork.derived.tables import shape as shapes
+from afterwork.derived.tables import read_pattern as read_patterns
 from afterwork.store.journal.capture import columns_of_all
 from afterwork.store.journal.change import Change
 from afterwork.store.journal.tracked_table import NULL, NumberedColumns, TrackedTable, TrackedTables, joined
@@ -45,13 +45,13 @@ class ReadPatterns:
         """Learn of the shapes that others have met. All are looked at: a late transaction may bring a low number."""
         with self._lock:
             columns: dict[int, NumberedColumns] = {}
-            for row in connection.execute(select(shapes).order_by(shapes.c.id)).all():
+            for row in connection.execute(select(read_patterns).order_by(read_patterns.c.id)).all():
                 if row.id in self._by_number:
                     continue
                 shape = _shape(row)
                 if isinstance(shape, QueryRead):
                     columns = columns or columns_of_all(connection)
-                self._learn(row.id, shape, columns.get(row.watch))
+                self._learn(row.id, shape, columns.get(row.table_id))
 
     def number_of(self, connection: Connection, shape: ReadPattern) -> int:
         """The number of a shape, given to it now if need be. Needs a connection with no transaction open for that."""
@@ -106,17 +106,17 @@ class ReadPatterns:
 
     def _add(self, connection: Connection, shape: ReadPattern) -> int:
         equal = _kept(shape)
-        values = {"watch": shape.table_id, "equal": equal, "columns": shape.columns}
+        values = {"table_id": shape.table_id, "equal": equal, "columns": shape.columns}
         same = (
-            shapes.c.watch == shape.table_id,
-            shapes.c.equal.is_not_distinct_from(equal),
-            shapes.c.columns == shape.columns,
+            read_patterns.c.table_id == shape.table_id,
+            read_patterns.c.equal.is_not_distinct_from(equal),
+            read_patterns.c.columns == shape.columns,
         )
-        number = select(shapes.c.id).where(*same)
+        number = select(read_patterns.c.id).where(*same)
         found = connection.execute(number).scalar()
         if found is None:
             # Another server may be quicker, which must not fail the transaction of a run.
-            insert = insert_into(self._dialect.name, shapes).values(values)
+            insert = insert_into(self._dialect.name, read_patterns).values(values)
             connection.execute(insert.on_conflict_do_nothing())
             found = connection.execute(number).scalar_one()
         return int(found)
@@ -199,8 +199,8 @@ def _kept(shape: ReadPattern) -> str | None:
 def _shape(row: Any) -> ReadPattern:
     kept = None if row.equal is None else json.loads(row.equal)
     if isinstance(kept, list):
-        return QueryRead(row.watch, tuple(kept), row.columns)
-    return RowRead(row.watch, row.columns, kept or 0)
+        return QueryRead(row.table_id, tuple(kept), row.columns)
+    return RowRead(row.table_id, row.columns, kept or 0)
 
 
 def _places(columns: NumberedColumns, where: QueryRead) -> tuple[list[int], int]:

@@ -46,7 +46,7 @@ class CacheCycles:
         for definition in self._definitions.writing(change.table_id, change.columns):
             if definition.id in self._circular:
                 roots, _ = definition.roots_of([change.key], self._dialect)
-                own = select(c.id, c.depth, c.wrote, c.level).where(c.definition == definition.id, c.root.in_(roots))
+                own = select(c.id, c.depth, c.wrote, c.level).where(c.derivation == definition.id, c.root.in_(roots))
                 found = self._connection.execute(own).one_or_none()
                 if found is not None and (
                     found.id != hit.cache or is_own_write(change.tx, found.wrote, self._dialect.name)
@@ -65,10 +65,10 @@ def cycle_of(connection: Connection, claimed: ClaimedCache, definitions: Derivat
     if not way or claimed.depth < ROUNDS * (len(way) - 1):
         return None
     c = caches.c
-    rows = connection.execute(select(c.id, c.definition, c.root).where(c.id.in_(way)))
+    rows = connection.execute(select(c.id, c.derivation, c.root).where(c.id.in_(way)))
     known = definitions.by_id
     # One that this model has not is another server's.
-    names = {row.id: f"{known[row.definition].name} of {row.root}" for row in rows if row.definition in known}
+    names = {row.id: f"{known[row.derivation].name} of {row.root}" for row in rows if row.derivation in known}
     return CircularCaches([names.get(number, "?") for number in reversed(way)])
 
 

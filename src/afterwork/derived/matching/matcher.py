@@ -183,7 +183,7 @@ class Matcher:
                 numbers = using(connection, change.table_id)
                 c = caches.c
                 waits = select(dues.c.cache).where(dues.c.cache == c.id).exists().label("waits")
-                query = select(caches, waits).where(c.definition.in_(numbers), c.computed.is_not(None))
+                query = select(caches, waits).where(c.derivation.in_(numbers), c.computed.is_not(None))
                 found += [affected_by(row, place, True) for row in connection.execute(query)]
         return found
 

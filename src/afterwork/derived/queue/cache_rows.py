@@ -129,7 +129,7 @@ class CacheRows:
         self._manifests = manifests
         self._dues = dues
         insert = postgresql.insert(caches) if dialect == "postgresql" else sqlite.insert(caches)
-        self._insert = insert.on_conflict_do_nothing(index_elements=["definition", "root"])
+        self._insert = insert.on_conflict_do_nothing(index_elements=["derivation", "root"])
 
     def add(
         self,
@@ -138,15 +138,15 @@ class CacheRows:
         roots: Sequence[str],
         now: datetime,
         cause: Cause = Cause("new"),  # noqa: B008 - frozen
-        fill_since: datetime | None = None,
+        backfill_since: datetime | None = None,
     ) -> None:
         """Let objects have a cache, as far as they have not, and have it run. One that has run finds out by itself that
         its object is another one; while filling, it is right already if it has done so since that began."""
         for start in range(0, len(roots), AT_ONCE):
             some = roots[start : start + AT_ONCE]
-            connection.execute(self._insert, [{"definition": definition.id, "root": root} for root in some])
-            found = self._old(connection, definition, some, fill_since)
-            text, fill = written(cause), fill_since is not None
+            connection.execute(self._insert, [{"derivation": definition.id, "root": root} for root in some])
+            found = self._old(connection, definition, some, backfill_since)
+            text, fill = written(cause), backfill_since is not None
             self._dues.mark(connection, [DueMark(number, definition.id, now, now, text, fill) for number in found])
 
     def fail(
@@ -154,14 +154,14 @@ class CacheRows:
     ) -> None:
         """Let objects that have no external id have a cache that has failed. It runs as soon as they have one."""
         for one in objects:
-            connection.execute(self._insert, {"definition": definition.id, "root": one.root})
-            own = update(caches).where(caches.c.definition == definition.id, caches.c.root == one.root)
+            connection.execute(self._insert, {"derivation": definition.id, "root": one.root})
+            own = update(caches).where(caches.c.derivation == definition.id, caches.c.root == one.root)
             connection.execute(own.values(computed=now, error=str(one)))
 
     def forget_unnamed(self, connection: Connection, definition: RegisteredDerivation) -> bool:
         """Drop the caches of objects that have no external id. False if there are none."""
         c = caches.c
-        failed = select(c.id).where(c.definition == definition.id, c.error.is_not(None))
+        failed = select(c.id).where(c.derivation == definition.id, c.error.is_not(None))
         prefix = f"{definition.declaration.root.class_.__name__}!{PLACEHOLDER}"
         found = connection.execute(failed.where(c.root.startswith(prefix, autoescape=True))).scalars().all()
         self.drop(connection, found)
@@ -174,13 +174,13 @@ class CacheRows:
         c = caches.c
         never = c.computed.is_(None)
         old = never if since is None else never | (c.computed < since)
-        found = select(c.id).where(c.definition == definition.id, c.root.in_(roots), old)
+        found = select(c.id).where(c.derivation == definition.id, c.root.in_(roots), old)
         return connection.execute(found).scalars().all()
 
     def numbers(self, connection: Connection, definition: RegisteredDerivation, roots: Sequence[str]) -> dict[str, int]:
         """The numbers of the caches of objects."""
         c = caches.c
-        found = select(c.root, c.id).where(c.definition == definition.id, c.root.in_(roots))
+        found = select(c.root, c.id).where(c.derivation == definition.id, c.root.in_(roots))
         return {row.root: row.id for row in connection.execute(found)}
 
     def ran(self, connection: Connection, left: Sequence[RunResult]) -> None:
@@ -217,7 +217,7 @@ class CacheRows:
 
     def forget_all(self, connection: Connection, definition: RegisteredDerivation) -> None:
         """Drop the caches of all objects of a class, whose table was emptied."""
-        some = select(caches.c.id).where(caches.c.definition == definition.id).limit(AT_ONCE)
+        some = select(caches.c.id).where(caches.c.derivation == definition.id).limit(AT_ONCE)
         while found := list(connection.execute(some).scalars()):
             self.drop(connection, found)
 

@@ -111,14 +111,14 @@ class Levels:
         """Let go of the lowest level that is held of a circle of definitions. If all that is left waits for others, let
         go of what waits for what has been made meanwhile, or for itself by way of others."""
         d = dues.c
-        held = d.definition.in_(circle), d.claim.is_(None), d.due >= HELD
+        held = d.derivation.in_(circle), d.claim.is_(None), d.due >= HELD
         first = connection.execute(select(d.due).where(*held).order_by(d.due).limit(1)).scalar()
         if first is None:
             return
         if first < WAITING:
             is_next = (d.due == first) | (d.since <= now - LONGEST)
             connection.execute(update(dues).where(*held, is_next).values(due=now))
-        elif not self._let_go(connection, now, d.definition.in_(circle)):
+        elif not self._let_go(connection, now, d.derivation.in_(circle)):
             stuck = self._stuck(connection, circle)
             connection.execute(delete(waits).where(waits.c.reader.in_(stuck)))
             connection.execute(update(dues).where(d.cache.in_(stuck)).values(waited=PATIENCE))
@@ -127,7 +127,7 @@ class Levels:
     def _stuck(self, connection: Connection, circle: Collection[int]) -> list[int]:
         """Caches that wait for one another in a circle. What none of a circle waits for would run in vain."""
         d = dues.c
-        held = d.definition.in_(circle), d.claim.is_(None), d.due >= WAITING
+        held = d.derivation.in_(circle), d.claim.is_(None), d.due >= WAITING
         way = [connection.execute(select(d.cache).where(*held).limit(1)).scalar_one()]
         while True:
             onward = select(waits.c.feeder).join(dues, d.cache == waits.c.feeder).where(*held).limit(1)

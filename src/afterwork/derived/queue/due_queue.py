@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Text, bindparam, column, delete, func, litera
 
 from afterwork.derived.queue.registry import RegisteredDerivation
 from afterwork.derived.tables import cache as caches
-from afterwork.derived.tables import definition as definitions
+from afterwork.derived.tables import derivation as derivations
 from afterwork.derived.tables import due as dues
 from afterwork.errors import ClaimLost
 from afterwork.model.utc_datetime import UtcDateTime
@@ -23,11 +23,11 @@ class DueSummary:
     """Of one definition, the first cache that is due and that nobody has claimed, separately for those that wait to be
     filled; whether some are claimed; whether filling has come to its end; and what code the values come from."""
 
-    definition: int
+    derivation: int
     due: datetime | None
-    fill: datetime | None
+    backfill: datetime | None
     claimed: bool
-    filled: bool
+    backfilled: bool
     checksum: str | None
 
 
@@ -36,11 +36,11 @@ class DueMark:
     """Why and when a cache is to run. `since` is None for a moment that is still to come."""
 
     cache: int
-    definition: int
+    derivation: int
     due: datetime
     since: datetime | None
     cause: str
-    fill: bool = False
+    backfill: bool = False
     cause_cache: int | None = None
     depth: int = 0
     attempts: int = 0
@@ -72,7 +72,7 @@ class Stored:
     the cause if it was marked as stale since."""
 
     cache: int
-    definition: int
+    derivation: int
     until: datetime | None
     marked: str | None
 
@@ -114,7 +114,7 @@ class DueQueue:
         return [_unheld(DueSummary(*row)) for row in self._waiting.execute(connection)]
 
     def held(self, connection: Connection) -> dict[int, datetime]:
-        """The definitions of which caches are held, each with the first moment in them."""
+        """The derivations of which caches are held, each with the first moment in them."""
         rows = self._held.execute(connection, {"held_from": HELD})
         found = {row[0]: min(filter(None, row[1:]), default=None) for row in rows}
         return {number: first for number, first in found.items() if first is not None}
@@ -176,7 +176,7 @@ class DueQueue:
         """End the claim of runs that have stored their effects."""
         c = dues.c
         rows = connection.execute(
-            delete(dues).where(c.claim == claim, c.stored).returning(c.cache, c.definition, c.due, c.since, c.cause)
+            delete(dues).where(c.claim == claim, c.stored).returning(c.cache, c.derivation, c.due, c.since, c.cause)
         )
         return [_stored(row) for row in rows]
 
@@ -195,7 +195,7 @@ class DueQueue:
     def release_all(self, connection: Connection, definition: int) -> None:
         """Take back all claims of a definition. Whoever is at it will find them gone."""
         connection.execute(
-            update(dues).where(dues.c.definition == definition, dues.c.claim.is_not(None)).values(UNCLAIMED)
+            update(dues).where(dues.c.derivation == definition, dues.c.claim.is_not(None)).values(UNCLAIMED)
         )
 
     def claims(self, connection: Connection) -> dict[str, int]:
@@ -217,20 +217,20 @@ UNCLAIMED = {"claim": None, "server": None, "claimed_at": None, "stored": False}
 
 def _stored(row: Any) -> Stored:
     if row.since is None:
-        return Stored(row.cache, row.definition, None if row.due == NEVER else row.due, None)
-    return Stored(row.cache, row.definition, None, None if row.due == NEVER else row.cause)
+        return Stored(row.cache, row.derivation, None if row.due == NEVER else row.due, None)
+    return Stored(row.cache, row.derivation, None, None if row.due == NEVER else row.cause)
 
 
 def _unheld(found: DueSummary) -> DueSummary:
     """What waits, without what is held."""
-    return replace(found, due=shown_due(found.due), fill=shown_due(found.fill))
+    return replace(found, due=shown_due(found.due), backfill=shown_due(found.backfill))
 
 
 MARKED = tuple(field.name for field in fields(DueMark))
 
 _TYPES = {
-    "cache": "bigint", "definition": "int", "due": "timestamptz", "since": "timestamptz", "cause": "text",
-    "fill": "bool", "cause_cache": "bigint", "depth": "int", "attempts": "int", "reread": "bool",
+    "cache": "bigint", "derivation": "int", "due": "timestamptz", "since": "timestamptz", "cause": "text",
+    "backfill": "bool", "cause_cache": "bigint", "depth": "int", "attempts": "int", "reread": "bool",
 }  # fmt: skip
 
 # What is held comes before what is due at a moment that is still to come, and after what is due already.
@@ -242,7 +242,7 @@ _ON_CONFLICT = (
     " WHEN excluded.due >= {held} AND afterwork_due.due < {held}"
     " THEN CASE WHEN afterwork_due.due <= excluded.since THEN afterwork_due.due ELSE excluded.due END"
     " WHEN excluded.due < afterwork_due.due THEN excluded.due ELSE afterwork_due.due END,"
-    " fill = afterwork_due.fill AND excluded.fill,"
+    " backfill = afterwork_due.backfill AND excluded.backfill,"
     " since = coalesce(afterwork_due.since, excluded.since),"
     " cause = excluded.cause, cause_cache = excluded.cause_cache, depth = excluded.depth,"
     " attempts = excluded.attempts, reread = afterwork_due.reread OR excluded.reread"
@@ -265,47 +265,48 @@ _END = text(
 )
 
 _FIRST = (
-    "(SELECT due FROM afterwork_due WHERE definition = d.id AND claim IS NULL AND fill = {fill} ORDER BY due LIMIT 1)"
+    "(SELECT due FROM afterwork_due WHERE derivation = d.id AND claim IS NULL AND backfill = {backfill}"
+    " ORDER BY due LIMIT 1)"
 )
 
 _FIRST_HELD = (
-    "(SELECT due FROM afterwork_due WHERE definition = d.id AND claim IS NULL AND fill = {fill} AND due >= :held_from"
-    " ORDER BY due LIMIT 1)"
+    "(SELECT due FROM afterwork_due WHERE derivation = d.id AND claim IS NULL AND backfill = {backfill}"
+    " AND due >= :held_from ORDER BY due LIMIT 1)"
 )
 
 _HELD = (
     text(
-        f"SELECT d.id, {_FIRST_HELD.format(fill='false')} AS due, {_FIRST_HELD.format(fill='true')} AS fill"
-        " FROM afterwork_definition AS d"
+        f"SELECT d.id, {_FIRST_HELD.format(backfill='false')} AS due, {_FIRST_HELD.format(backfill='true')} AS backfill"
+        " FROM afterwork_derivation AS d"
     )
     .bindparams(bindparam("held_from", type_=UtcDateTime()))
-    .columns(column("id"), column("due", UtcDateTime()), column("fill", UtcDateTime()))
+    .columns(column("id"), column("due", UtcDateTime()), column("backfill", UtcDateTime()))
 )
 
 _WAITING = text(
-    f"SELECT d.id, {_FIRST.format(fill='false')} AS due, {_FIRST.format(fill='true')} AS fill,"
-    " EXISTS (SELECT 1 FROM afterwork_due WHERE definition = d.id AND claim IS NOT NULL) AS claimed,"
-    " d.filled, d.checksum FROM afterwork_definition AS d"
+    f"SELECT d.id, {_FIRST.format(backfill='false')} AS due, {_FIRST.format(backfill='true')} AS backfill,"
+    " EXISTS (SELECT 1 FROM afterwork_due WHERE derivation = d.id AND claim IS NOT NULL) AS claimed,"
+    " d.backfilled, d.checksum FROM afterwork_derivation AS d"
 ).columns(
     column("id"),
     column("due", UtcDateTime()),
-    column("fill", UtcDateTime()),
+    column("backfill", UtcDateTime()),
     column("claimed"),
-    column("filled"),
+    column("backfilled"),
     column("checksum"),
 )
 
 
-_has_code = definitions.c.id == bindparam("of"), definitions.c.checksum == bindparam("code")
+_has_code = derivations.c.id == bindparam("of"), derivations.c.checksum == bindparam("code")
 
 
 def _claim_statements(dialect: str) -> list[Any]:
     c = dues.c
     first = (
         select(c.cache)
-        .where(c.definition == bindparam("of"), c.claim.is_(None), c.fill == bindparam("filling"))
+        .where(c.derivation == bindparam("of"), c.claim.is_(None), c.backfill == bindparam("filling"))
         .where(c.due <= bindparam("now", type_=UtcDateTime()))
-        .where(select(definitions.c.id).where(*_has_code).exists())
+        .where(select(derivations.c.id).where(*_has_code).exists())
         .order_by(c.due)
         .limit(bindparam("most"))
     )
@@ -328,5 +329,5 @@ def _claim_statements(dialect: str) -> list[Any]:
         return [claimed.values(values).returning(*result)]
     claimed = update(dues).where(c.cache.in_(first)).values(values)
     # With the definition SQLite finds them by the index of what is claimed; without it, it reads all caches there are.
-    mine = c.definition == bindparam("of"), c.claim == bindparam("as_claim")
+    mine = c.derivation == bindparam("of"), c.claim == bindparam("as_claim")
     return [claimed, select(*result).join(caches, caches.c.id == c.cache).where(*mine)]

@@ -15,7 +15,7 @@ from afterwork.derived.queue.cache_rows import CacheRows
 from afterwork.derived.queue.due_queue import HELD
 from afterwork.derived.queue.registry import RegisteredDerivation
 from afterwork.derived.tables import cache as caches
-from afterwork.derived.tables import definition as definitions
+from afterwork.derived.tables import derivation as derivations
 from afterwork.derived.tables import due as dues
 from afterwork.errors import UnnamedObject
 from afterwork.model.external_id import root_id
@@ -60,7 +60,7 @@ class Feeders:
     def of(
         self, connection: Connection, writers: Iterable[RegisteredDerivation], runs: Sequence[FeederRun], now: datetime
     ) -> Mapping[int, list[Feeder]]:
-        """Return what each run has read of what some definitions write. To those that filling has not come to yet, it
+        """Return what each run has read of what some derivations write. To those that filling has not come to yet, it
         comes now."""
         found: dict[int, list[Feeder]] = defaultdict(list)
         for writer in writers:
@@ -118,19 +118,19 @@ class Feeders:
     ) -> Iterator[tuple[str, Feeder]]:
         c, d = caches.c, dues.c
         some = select(c.id, c.root, c.level, c.computed, d.due, d.claim).outerjoin(dues, d.cache == c.id)
-        for row in connection.execute(some.where(c.definition == writer.id, c.root.in_(roots))):
+        for row in connection.execute(some.where(c.derivation == writer.id, c.root.in_(roots))):
             is_due = row.due is not None and (row.claim is not None or row.due <= now or row.due >= HELD)
             yield row.root, Feeder(row.id, writer.id, row.level or 0, row.computed is not None and not is_due)
 
     def _added(
         self, connection: Connection, writer: RegisteredDerivation, roots: Sequence[str], now: datetime
     ) -> Iterator[tuple[str, Feeder]]:
-        c = definitions.c
-        began = connection.execute(select(c.began).where(c.id == writer.id, ~c.filled)).scalar()
+        c = derivations.c
+        began = connection.execute(select(c.backfill_began).where(c.id == writer.id, ~c.backfilled)).scalar()
         if began is not None:
             there = writer.there(connection, roots)
             added = [root for root in roots if root in there]
-            self.cache_rows.add(connection, writer, added, now, Cause("fill"), fill_since=began)
+            self.cache_rows.add(connection, writer, added, now, Cause("fill"), backfill_since=began)
             yield from self._there(connection, writer, added, now)
 
 

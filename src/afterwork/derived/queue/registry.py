@@ -13,8 +13,8 @@ from sqlalchemy.exc import IntegrityError
 
 from afterwork.derived.manifest.read_patterns import ReadPatterns
 from afterwork.derived.tables import cache as caches
-from afterwork.derived.tables import definition as definitions
-from afterwork.derived.tables import shape as shapes
+from afterwork.derived.tables import derivation as derivations
+from afterwork.derived.tables import read_pattern as read_patterns
 from afterwork.derived.tables import use as uses
 from afterwork.derived.tracking.class_extent import ClassExtent
 from afterwork.errors import BadRequest, MalformedExternalId, UnnamedObject, shown
@@ -126,7 +126,7 @@ class DerivationRegistry:
         self.mine: Mapping[int, RegisteredDerivation] = {}
         """Those that this server runs: the values of the others come from other code, which a server has brought that
         was started later."""
-        numbers = {row.name: row.id for row in connection.execute(select(definitions.c.name, definitions.c.id))}
+        numbers = {row.name: row.id for row in connection.execute(select(derivations.c.name, derivations.c.id))}
         self.by_id: Mapping[int, RegisteredDerivation] = {
             number: RegisteredDerivation(
                 number, cache, watch, _target(cache, watches), ClassExtent(cache.root, watches)
@@ -159,9 +159,9 @@ class DerivationRegistry:
 
     def load(self, connection: Connection) -> None:
         """Learn what the runs of other servers have read, and which code they have."""
-        c = definitions.c
-        codes = {row.id: row for row in connection.execute(select(c.id, c.checksum, c.codes))}
-        self.version = sum(1 + row.codes for row in codes.values())
+        c = derivations.c
+        codes = {row.id: row for row in connection.execute(select(c.id, c.checksum, c.code_changes))}
+        self.version = sum(1 + row.code_changes for row in codes.values())
         self.others = not codes.keys() <= self.by_id.keys()
         before = self.mine
         self.mine = {
@@ -169,24 +169,24 @@ class DerivationRegistry:
         }
         for number in before.keys() - self.mine.keys():
             self._left(before[number].name)
-        found = connection.execute(select(uses.c.definition, uses.c.shape)).all()
+        found = connection.execute(select(uses.c.derivation, uses.c.read_pattern)).all()
         self._shapes.load(connection)  # at least those that are in use
         for row in found:
-            self._uses[row.definition].add(row.shape)
+            self._uses[row.derivation].add(row.read_pattern)
         self._order = None
 
     def fill_others(self, connection: Connection) -> None:
         """Have the caches looked through that this model has not: objects that are new to them have been taken note of
         by a server that can't tell. Those that ran are right; the others will be added."""
-        c = definitions.c
-        others = c.filled, c.id.not_in(list(self.by_id))
-        connection.execute(update(definitions).where(*others).values(filled=False, next_root=None))
+        c = derivations.c
+        others = c.backfilled, c.id.not_in(list(self.by_id))
+        connection.execute(update(derivations).where(*others).values(backfilled=False, backfill_position=None))
 
     def look_through(self, connection: Connection, definition: RegisteredDerivation) -> None:
         """Have all objects of a cache looked through: some may be new to it, and nobody can tell which. Those that ran
         are right."""
-        mine = update(definitions).where(definitions.c.id == definition.id)
-        connection.execute(mine.values(filled=False, next_root=None, done=0))
+        mine = update(derivations).where(derivations.c.id == definition.id)
+        connection.execute(mine.values(backfilled=False, backfill_position=None, backfill_done=0))
 
     def has_read(self, definition: int) -> bool:
         """Whether it is known of any read of a definition's runs."""
@@ -201,7 +201,7 @@ class DerivationRegistry:
         news = set(shapes) - self._uses[definition]
         for number in news:
             try:
-                connection.execute(uses.insert().values(definition=definition, shape=number))
+                connection.execute(uses.insert().values(derivation=definition, read_pattern=number))
                 connection.commit()
             except IntegrityError:
                 connection.rollback()
@@ -293,22 +293,26 @@ def using(connection: Connection, watch: int) -> Sequence[int]:
 
 def made_of(connection: Connection, watch: int) -> Sequence[int]:
     """Return the same, and those that have, or may have, their objects in the table."""
-    c = definitions.c
-    has_roots = c.root_watch.is_(None) | (c.root_watch == watch)
+    c = derivations.c
+    has_roots = c.root_table_id.is_(None) | (c.root_table_id == watch)
     return connection.execute(select(c.id).where(c.id.in_(_using(watch)) | has_roots)).scalars().all()
 
 
 def _using(watch: int) -> Any:
-    return select(uses.c.definition).join(shapes, shapes.c.id == uses.c.shape).where(shapes.c.watch == watch)
+    return (
+        select(uses.c.derivation)
+        .join(read_patterns, read_patterns.c.id == uses.c.read_pattern)
+        .where(read_patterns.c.table_id == watch)
+    )
 
 
 def register(connection: Connection, caches: Iterable[Derivation]) -> None:
     """Give each cache a number that has none yet, each in a transaction of its own."""
-    known = set(connection.execute(select(definitions.c.name)).scalars())
+    known = set(connection.execute(select(derivations.c.name)).scalars())
     for cache in caches:
         if cache.name not in known:
             try:
-                connection.execute(definitions.insert().values(name=cache.name))
+                connection.execute(derivations.insert().values(name=cache.name))
                 connection.commit()
             except IntegrityError:  # another server was quicker
                 connection.rollback()

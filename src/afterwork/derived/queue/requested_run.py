@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 from afterwork.derived.cause import Cause, written
 from afterwork.derived.queue.due_queue import DueMark, DueQueue
 from afterwork.derived.tables import cache as caches
-from afterwork.derived.tables import definition as definitions
+from afterwork.derived.tables import derivation as derivations
 from afterwork.derived.tables import due as dues
 from afterwork.errors import BadRequest, NotThere
 
@@ -16,12 +16,12 @@ def have_run(connection: Connection, dialect: str, name: str, root: str, who: st
     """Mark a cache of an object as due now, in the transaction that is open. It keeps the value that it has until it
     has run. Raises `BadRequest` if the object has no such cache, or if it runs just now."""
     c, d = caches.c, dues.c
-    found = select(c.id, c.definition, d.claim).join(definitions, definitions.c.id == c.definition)
-    found = found.outerjoin(dues, d.cache == c.id).where(definitions.c.name == name, c.root == root)
+    found = select(c.id, c.derivation, d.claim).join(derivations, derivations.c.id == c.derivation)
+    found = found.outerjoin(dues, d.cache == c.id).where(derivations.c.name == name, c.root == root)
     row = connection.execute(found).one_or_none()
     if row is None:
         raise NotThere(f"{root} has no cache {name}: it is not there, or was added just now.")
     if row.claim is not None:
         raise BadRequest(f"{name} of {root} runs just now. Ask again if that was not enough.")
     cause = written(Cause("hand", moment=now, who=who))
-    DueQueue(dialect).mark(connection, [DueMark(row.id, row.definition, now, now, cause)])
+    DueQueue(dialect).mark(connection, [DueMark(row.id, row.derivation, now, now, cause)])

@@ -81,7 +81,7 @@ class QueueState:
 
     def _goes_on(self, number: int) -> bool:
         found = self.waiting.get(number)
-        return found is not None and (not found.filled or self._is_due(found) or self._is_unfilled(number))
+        return found is not None and (not found.backfilled or self._is_due(found) or self._is_unfilled(number))
 
     def _is_due(self, found: DueSummary) -> bool:
         return found.claimed or (found.due is not None and found.due <= self.now)
@@ -89,12 +89,12 @@ class QueueState:
     @property
     def has_to_fill(self) -> bool:
         """Whether something is to be filled."""
-        return any(not one.filled or self._is_unfilled(number) for number, one in self.waiting.items())
+        return any(not one.backfilled or self._is_unfilled(number) for number, one in self.waiting.items())
 
     @property
     def next_moment(self) -> datetime | None:
         """The first moment at which something is due."""
-        moments = (moment for one in self.waiting.values() for moment in (one.due, one.fill) if moment is not None)
+        moments = (moment for one in self.waiting.values() for moment in (one.due, one.backfill) if moment is not None)
         return min((*moments, *(self.now for _ in self.held)), default=None)
 
     def _due(self) -> RunStep | None:
@@ -109,7 +109,7 @@ class QueueState:
     def _is_free(self, number: int) -> bool:
         """Whether no feeder holds up what is stale. As long as it is being filled itself, its feeders are filled
         first: what they write makes it stale again."""
-        holds_up = self._is_busy if self.waiting[number].filled else self._is_unsettled
+        holds_up = self._is_busy if self.waiting[number].backfilled else self._is_unsettled
         return not any(map(holds_up, self.order.feeders[number]))
 
     def _filling(self, holds_up: Callable[[int], bool]) -> RunStep | None:
@@ -122,8 +122,8 @@ class QueueState:
     def _adding(self) -> BackfillStep | None:
         """The next chunk of one that no feeder holds up: of each, one chunk after the other, and none while what has
         been added of others can go on."""
-        unfilled = (number for number in self._ranked if not self.waiting[number].filled)
-        idle = (number for number in unfilled if self.waiting[number].fill is None)
+        unfilled = (number for number in self._ranked if not self.waiting[number].backfilled)
+        idle = (number for number in unfilled if self.waiting[number].backfill is None)
         free = (number for number in idle if not any(map(self._is_being_filled, self.order.feeders[number])))
         first = next(free, None)
         return None if first is None else BackfillStep(self.known[first])
@@ -138,11 +138,11 @@ class QueueState:
 
     def _is_unfilled(self, number: int) -> bool:
         found = self.waiting.get(number)
-        return found is not None and found.fill is not None and found.fill <= self.now
+        return found is not None and found.backfill is not None and found.backfill <= self.now
 
     def _is_being_filled(self, number: int) -> bool:
         found = self.waiting.get(number)
-        return found is not None and (not found.filled or self._is_unfilled(number))
+        return found is not None and (not found.backfilled or self._is_unfilled(number))
 
     def _is_unsettled(self, number: int) -> bool:
         return self._is_busy(number) or self._is_being_filled(number)

@@ -10,7 +10,7 @@ from sqlalchemy.sql import visitors
 
 from afterwork.derived.manifest.read_pattern import QueryRead
 from afterwork.derived.manifest.read_patterns import ReadPatterns
-from afterwork.derived.tables import definition as definitions
+from afterwork.derived.tables import derivation as derivations
 from afterwork.derived.tables import use as uses
 from afterwork.insight.check.finding import CheckContext, Finding
 from afterwork.store.journal import capture
@@ -43,7 +43,7 @@ def _by_caches(scene: CheckContext) -> QueriedColumns:
     if scene.model.derivations:
         shapes = ReadPatterns(capture.load(scene.connection, scene.model.tables), scene.connection.dialect)
         shapes.load(scene.connection)
-        used = select(uses.c.shape, definitions.c.name).join(definitions, definitions.c.id == uses.c.definition)
+        used = select(uses.c.read_pattern, derivations.c.name).join(derivations, derivations.c.id == uses.c.derivation)
         for number, name in scene.connection.execute(used):
             shape = shapes.pattern(number)
             watch = shapes.table(shape.table_id)

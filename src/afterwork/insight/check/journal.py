@@ -34,7 +34,7 @@ def _waiting(scene: CheckContext) -> Finding:
 
 def _age(scene: CheckContext) -> timedelta:
     """How long one of the first changes waits. They are taken in their order, so no index is needed to find one."""
-    found = scene.connection.execute(select(own.journal.c.moment).limit(1)).scalar()
+    found = scene.connection.execute(select(own.journal.c.changed_at).limit(1)).scalar()
     if found is None:
         return timedelta(0)
     return scene.now - moment_of(found)

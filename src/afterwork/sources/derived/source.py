@@ -204,7 +204,7 @@ class DerivedSource:
 
     def _waiting(self, connection: Connection) -> Mapping[int, DueSummary]:
         definitions = self.matcher.registry
-        found = {one.definition: one for one in self.matcher.due_queue.waiting(connection)}
+        found = {one.derivation: one for one in self.matcher.due_queue.waiting(connection)}
         if any(one.declaration.checksum != found[number].checksum for number, one in definitions.mine.items()):
             definitions.load(connection)
         connection.commit()
@@ -215,7 +215,7 @@ class DerivedSource:
         """Add the next chunk of caches to be filled. False if another server is just doing that."""
         added = self.backfill.step(connection, definition, self.clock.now())
         after = self._waiting(connection).get(definition.id)
-        return added or after is None or after.filled
+        return added or after is None or after.backfilled
 
     def adopt(self, connection: Connection, peers: Peers) -> bool:
         """Take care of the claims of servers that are gone, and of those that this one has lost track of. True if there

@@ -38,9 +38,9 @@ class CaptureDefinition:
 
 @dataclass(frozen=True)
 class CapturedTable:
-    """A table as `afterwork_watch` knows it. `made` is None if it is not captured now; `wanted` are the columns that
-    each application wants of it; `marks` are those that it had when it was looked at last. An older Afterwork has left
-    neither marks nor forms: they are None."""
+    """A table as `afterwork_tracked_table` knows it. `made` is None if it is not captured now; `wanted` has the columns
+    that each application wants of it; `marks` are those of its last inspection. An older Afterwork left neither marks
+    nor forms: they are None."""
 
     id: int
     name: str
@@ -235,7 +235,7 @@ def _is_watchable(table: Table) -> bool:
 
 def known_on(connection: Connection) -> dict[str, CapturedTable]:
     """All tables that are or were captured, by name."""
-    rows = connection.execute(select(own.watch).order_by(own.watch.c.id))
+    rows = connection.execute(select(own.tracked_table).order_by(own.tracked_table.c.id))
     return {
         row.name: CapturedTable(
             row.id,

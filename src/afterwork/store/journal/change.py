@@ -50,8 +50,8 @@ class JournalEntry(NamedTuple):
 
     id: int
     tx: Any
-    moment: Any
-    watch: int
+    changed_at: Any
+    table_id: int
     kind: Any
     key: Any
     key_text: Any
@@ -78,7 +78,9 @@ def _changes(row: JournalEntry) -> Iterator[Change]:
         case kind:  # here the key may be whatever SQLite keeps in a column for numbers
             key = text_in(row.key if row.key is not None else row.key_text)
             old, new = _image(row.old), _image(row.new)
-            return iter([Change(row.id, _tx(row), moment_of(row.moment), row.watch, kind, key, row.columns, old, new)])
+            return iter(
+                [Change(row.id, _tx(row), moment_of(row.changed_at), row.table_id, kind, key, row.columns, old, new)]
+            )
 
 
 Values = list[str | None]
@@ -106,7 +108,7 @@ def _columns(before: Values) -> int | None:
 
 def _maker(row: JournalEntry) -> Maker:
     """Makes the changes of one statement of images without the key's place, if that is their last one."""
-    number, tx, moment, watch, place = row.id, _tx(row), moment_of(row.moment), row.watch, row.key
+    number, tx, moment, watch, place = row.id, _tx(row), moment_of(row.changed_at), row.table_id, row.key
 
     def by_number(kind: Kind, columns: int, old: Values | None, new: Values | None) -> Change:
         known = new if new is not None else old or []

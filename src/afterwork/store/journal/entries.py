@@ -26,16 +26,16 @@ TAKES_UNTIL_MORE = 10
 
 _NOW = bindparam("now", type_=UtcDateTime())
 
-_SHAPES = "(SELECT count(*) FROM afterwork_shape) AS shapes"
+_READ_PATTERNS = "(SELECT count(*) FROM afterwork_read_pattern) AS read_patterns"
 _USES = "(SELECT count(*) FROM afterwork_use) AS uses"
-_DEFINITIONS = "(SELECT sum(1 + codes) FROM afterwork_definition) AS definitions"
-_DUE = "SELECT 1 FROM afterwork_due AS due WHERE due.definition = d.id"
+_DERIVATIONS = "(SELECT sum(1 + code_changes) FROM afterwork_derivation) AS derivations"
+_DUE = "SELECT 1 FROM afterwork_due AS due WHERE due.derivation = d.id"
 _BUSY = (
     f"EXISTS (SELECT 1 FROM {{mine}} WHERE EXISTS ({_DUE} AND due.claim IS NOT NULL)"
-    f" OR EXISTS ({_DUE} AND due.claim IS NULL AND due.fill = {{no}} AND due.due <= :now)"
-    f" OR EXISTS ({_DUE} AND due.claim IS NULL AND due.fill = {{yes}} AND due.due <= :now)) AS busy"
+    f" OR EXISTS ({_DUE} AND due.claim IS NULL AND due.backfill = {{no}} AND due.due <= :now)"
+    f" OR EXISTS ({_DUE} AND due.claim IS NULL AND due.backfill = {{yes}} AND due.due <= :now)) AS busy"
 )
-_KNOWN = f"{_SHAPES}, {_USES}, {_DEFINITIONS}, {_BUSY}"
+_KNOWN = f"{_READ_PATTERNS}, {_USES}, {_DERIVATIONS}, {_BUSY}"
 _ON_POSTGRESQL = {
     "no": "false", "yes": "true",
     "mine": "(SELECT CAST(value AS int) AS id FROM json_array_elements_text(CAST(:mine AS json))) AS d",
@@ -132,11 +132,11 @@ class Entries:
         rows = statements[-1].execute(connection, {"now": now, "mine": json.dumps(list(mine))})
         if not rows:
             return Taken([], 0, 0, 0, False, False)
-        *_, shapes, uses, definitions, busy = rows[0]
+        *_, read_patterns, uses, derivations, busy = rows[0]
         entries = [JournalEntry(*row[: len(JournalEntry._fields)]) for row in rows]
         if self.dialect == "sqlite":
             self._clear.execute(connection, {"last": entries[-1].id})
-        return Taken(read(entries), shapes, uses, definitions, bool(busy), len(rows) == most)
+        return Taken(read(entries), read_patterns, uses, derivations, bool(busy), len(rows) == most)
 
     def waiting(self, connection: Connection) -> Sequence[Change]:
         """The changes that nobody has taken yet, those of the transaction itself included. They stay."""

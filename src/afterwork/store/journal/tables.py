@@ -46,8 +46,8 @@ XID8 = Xid8Type().with_variant(BigInteger(), "sqlite")
 _Image = ARRAY(Text).with_variant(Text(), "sqlite")
 _Moment = DateTime(timezone=True).with_variant(Text(), "sqlite")
 
-watch = Table(
-    "afterwork_watch",
+tracked_table = Table(
+    "afterwork_tracked_table",
     metadata,
     Column("id", SmallInteger, primary_key=True, autoincrement=False),
     Column("name", Text, nullable=False, unique=True),
@@ -60,20 +60,20 @@ watch = Table(
     Column("marks", Text),
     Column("fingerprint", Text),
 )
-"""The watched tables, and the numbers of their columns: `columns` in the order of their bits, `valued` in the order of
-their values, as JSON lists to which is only ever added. `forms` has the names of the forms of columns
-(`store/journal/text_forms.py`), as a JSON object, null if an older Afterwork was here. `installed` is what was made to
-watch the table, null once it is not watched any more; `wanted` are the columns that each application wants, which is
-known by its table of tickets. `marks` are what the table looked like when it was looked at last, `fingerprint` one
-value for all of these, `relation` what PostgreSQL finds it by."""
+"""The tracked tables and the numbers of their columns. `columns` lists them in the order of their bits, `valued` in the
+order of their values; both are JSON lists that only ever grow. `forms` is a JSON object with the names of the columns'
+text forms (`store/journal/text_forms.py`), null if an older Afterwork wrote the row. `installed` is the definition of
+the capture, null once the table is no longer tracked. `wanted` has the columns that each application wants; an
+application is known by its table of tickets. `marks` is the state of the table when it was last inspected,
+`fingerprint` one value for all of these, and `relation` the name that PostgreSQL finds the table by."""
 
 journal = Table(
     "afterwork_journal",
     metadata,
     Column("id", BigInteger().with_variant(Integer(), "sqlite"), Identity(), nullable=False),
     Column("tx", XID8),
-    Column("moment", _Moment, nullable=False),
-    Column("watch", SmallInteger, nullable=False),
+    Column("changed_at", _Moment, nullable=False),
+    Column("table_id", SmallInteger, nullable=False),
     Column("kind", CHAR(1), nullable=False),
     Column("key", BigInteger),
     Column("key_text", Text),
@@ -96,7 +96,7 @@ recent = Table(
 replaced = Table(
     "afterwork_replaced",
     metadata,
-    Column("watch", SmallInteger, nullable=False),
+    Column("table_id", SmallInteger, nullable=False),
     Column("row", Integer),
     Column("key", BigInteger),
     Column("key_text", Text),

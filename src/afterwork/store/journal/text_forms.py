@@ -1,8 +1,8 @@
 """Forms: how the values of a column are written as text, by the type that the column has in the database.
 
 Triggers write a column's text in SQL, tracking writes it in Python. Both go by the form, which `install` finds out and
-keeps in `afterwork_watch`. So they agree to the letter, whatever a model takes the column for, and so do the models of
-two applications, or of two releases.
+keeps in `afterwork_tracked_table`. So they agree to the letter, whatever a model takes the column for, and so do the
+models of two applications, or of two releases.
 """
 
 import re

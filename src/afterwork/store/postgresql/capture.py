@@ -103,7 +103,7 @@ SELECT g.tgrelid AS relation, g.tgname AS name, g.tgrelid::regclass::text AS tit
 FROM pg_trigger g WHERE g.tgfoid IN (to_regproc(:function), to_regproc(:for_rows))
 """)
 
-_NOTE_RELATION = text("UPDATE afterwork_watch SET relation = :table WHERE id = :watch")
+_NOTE_RELATION = text("UPDATE afterwork_tracked_table SET relation = :table WHERE id = :table_id")
 
 _WRITTEN = text("SELECT prosrc FROM pg_proc WHERE oid = to_regproc(:function)")
 
@@ -170,7 +170,7 @@ class PostgreSQLCapture(Capture):
 
     def make(self, plan: CapturePlan) -> None:
         watched, table = plan.watched, plan.table
-        self.connection.execute(_NOTE_RELATION, {"watch": watched.id, "table": _full_name(table)})
+        self.connection.execute(_NOTE_RELATION, {"table_id": watched.id, "table": _full_name(table)})
         wanted = self._wanted(watched, table)
         more = AS_ALWAYS if needs_settings(watched, table) else ""
         self._make_function(self._function(watched), plan.definition, more)

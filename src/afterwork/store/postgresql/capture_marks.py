@@ -29,52 +29,52 @@ ALWAYS, REPLICA, OFF = "A", "R", "D"
 _MARK = """
 RECURSIVE home AS (
     SELECT j.oid, j.relnamespace FROM pg_class j WHERE j.oid = to_regclass('afterwork_journal')
-), found (watch, oid) AS (
-    SELECT w.id, to_regclass(w.relation)::oid FROM afterwork_watch w WHERE w.installed IS NOT NULL
+), found (table_id, oid) AS (
+    SELECT w.id, to_regclass(w.relation)::oid FROM afterwork_tracked_table w WHERE w.installed IS NOT NULL
     UNION
-    SELECT found.watch, i.inhrelid FROM found JOIN pg_inherits i ON i.inhparent = found.oid
+    SELECT found.table_id, i.inhrelid FROM found JOIN pg_inherits i ON i.inhparent = found.oid
     WHERE NOT coalesce((to_jsonb(i) ->> 'inhdetachpending')::bool, false)
 ), relation AS (
-    SELECT w.id AS watch, w.columns, c.oid, c.relkind, c.relfilenode, c.relpersistence,
+    SELECT w.id AS table_id, w.columns, c.oid, c.relkind, c.relfilenode, c.relpersistence,
         c.oid = to_regclass(w.relation) AS is_whole, format('%s.%s', n.nspname, c.relname) AS name,
         c.oid::regclass::text AS title
-    FROM found JOIN afterwork_watch w ON w.id = found.watch JOIN pg_class c ON c.oid = found.oid
+    FROM found JOIN afterwork_tracked_table w ON w.id = found.table_id JOIN pg_class c ON c.oid = found.oid
     JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relpersistence <> 't'
 ), attribute AS (
-    SELECT r.watch, a.*, a.xmin::text AS written, to_jsonb(a)::text AS settings
+    SELECT r.table_id, a.*, a.xmin::text AS written, to_jsonb(a)::text AS settings
     FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
     WHERE r.is_whole AND a.attname = ANY (ARRAY(SELECT json_array_elements_text(r.columns::json)))
 ), function AS (
-    SELECT w.id AS watch, p.oid, p.proname::text, p.xmin::text AS written
-    FROM home JOIN afterwork_watch w ON w.installed IS NOT NULL
+    SELECT w.id AS table_id, p.oid, p.proname::text, p.xmin::text AS written
+    FROM home JOIN afterwork_tracked_table w ON w.installed IS NOT NULL
     JOIN pg_proc p ON p.pronamespace = home.relnamespace
         AND p.proname IN ('afterwork_capture_' || w.id, 'afterwork_capture_' || w.id || '_row')
-), mark (watch, kind, key, value, name) AS (
+), mark (table_id, kind, key, value, name) AS (
     SELECT w.id, 'journal', '', concat_ws(' ', j.attrelid, j.xmin), ''
     FROM home JOIN pg_attribute j ON j.attrelid = home.oid AND j.attnum = 1
-    JOIN afterwork_watch w ON w.installed IS NOT NULL
-    UNION ALL SELECT watch, 'table', '', concat_ws(' ', oid, relkind, name), title FROM relation WHERE is_whole
-    UNION ALL SELECT watch, 'part', oid::text, relkind::text, title FROM relation WHERE NOT is_whole
-    UNION ALL SELECT watch, 'rewrite', oid::text, relfilenode::text, title FROM relation WHERE relkind = 'r'
-    UNION ALL SELECT watch, 'unlogged', oid::text,
+    JOIN afterwork_tracked_table w ON w.installed IS NOT NULL
+    UNION ALL SELECT table_id, 'table', '', concat_ws(' ', oid, relkind, name), title FROM relation WHERE is_whole
+    UNION ALL SELECT table_id, 'part', oid::text, relkind::text, title FROM relation WHERE NOT is_whole
+    UNION ALL SELECT table_id, 'rewrite', oid::text, relfilenode::text, title FROM relation WHERE relkind = 'r'
+    UNION ALL SELECT table_id, 'unlogged', oid::text,
         extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time())::text, title FROM relation WHERE relpersistence = 'u'
-    UNION ALL SELECT watch, 'subscription', oid::text, '', title FROM relation
+    UNION ALL SELECT table_id, 'subscription', oid::text, '', title FROM relation
         WHERE EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = relation.oid)
-    UNION ALL SELECT watch, 'column', a.attname::text, concat_ws(' ', a.attnum, a.atttypid, a.atttypmod,
+    UNION ALL SELECT table_id, 'column', a.attname::text, concat_ws(' ', a.attnum, a.atttypid, a.atttypmod,
         a.attcollation, nullif(a.attgenerated::text, ''),
         CASE WHEN a.attgenerated <> '' THEN md5(d.adbin::text) END), a.attname::text
         FROM attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-    UNION ALL SELECT watch, 'touch', attname::text, written, attname::text FROM attribute
-    UNION ALL SELECT watch, 'setting', attname::text, md5(concat_ws(' ', settings, d.oid, d.xmin)), attname::text
+    UNION ALL SELECT table_id, 'touch', attname::text, written, attname::text FROM attribute
+    UNION ALL SELECT table_id, 'setting', attname::text, md5(concat_ws(' ', settings, d.oid, d.xmin)), attname::text
         FROM attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-    UNION ALL SELECT DISTINCT a.watch, 'label', e.oid::text, e.enumlabel::text, t.typname::text
+    UNION ALL SELECT DISTINCT a.table_id, 'label', e.oid::text, e.enumlabel::text, t.typname::text
         FROM attribute a JOIN pg_type t ON t.oid = a.atttypid
         JOIN pg_enum e ON e.enumtypid IN (t.oid, t.typelem, t.typbasetype)
-    UNION ALL SELECT watch, 'function', proname, concat_ws(' ', oid, written), '' FROM function
-    UNION ALL SELECT r.watch, 'trigger', concat_ws(' ', g.tgrelid, g.tgname),
+    UNION ALL SELECT table_id, 'function', proname, concat_ws(' ', oid, written), '' FROM function
+    UNION ALL SELECT r.table_id, 'trigger', concat_ws(' ', g.tgrelid, g.tgname),
         concat_ws(' ', g.oid, g.xmin, g.tgenabled), concat(g.tgname, ' of ', r.title)
         FROM relation r JOIN pg_trigger g ON g.tgrelid = r.oid
-        JOIN function f ON f.watch = r.watch AND f.oid = g.tgfoid
+        JOIN function f ON f.table_id = r.table_id AND f.oid = g.tgfoid
 )"""
 
 # The names are for people, and depend on who asks.
@@ -84,13 +84,13 @@ _FINGERPRINT = (
 )
 
 _SHOWN = text(
-    f"WITH {_MARK} SELECT watch, {_FINGERPRINT}, json_agg(json_build_array(kind, key, value, name))"
-    " FROM mark GROUP BY watch"
+    f"WITH {_MARK} SELECT table_id, {_FINGERPRINT}, json_agg(json_build_array(kind, key, value, name))"
+    " FROM mark GROUP BY table_id"
 )
 
 MOVED = text(
-    f"WITH {_MARK} SELECT w.id FROM afterwork_watch w"
-    f" LEFT JOIN (SELECT watch, {_FINGERPRINT} AS found FROM mark GROUP BY watch) m ON m.watch = w.id"
+    f"WITH {_MARK} SELECT w.id FROM afterwork_tracked_table w"
+    f" LEFT JOIN (SELECT table_id, {_FINGERPRINT} AS found FROM mark GROUP BY table_id) m ON m.table_id = w.id"
     " WHERE w.installed IS NOT NULL AND w.fingerprint IS DISTINCT FROM m.found"
 )
 """The watched tables that don't look as they did when they were looked at last."""

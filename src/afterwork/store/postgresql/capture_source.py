@@ -77,7 +77,7 @@ END """
 
     @cached_property
     def into(self) -> str:
-        columns = "tx, moment, watch, kind, key, key_text, columns, old, new"
+        columns = "tx, changed_at, table_id, kind, key, key_text, columns, old, new"
         return f"INSERT INTO {self.schema}.afterwork_journal ({columns})"
 
     @cached_property

@@ -17,7 +17,7 @@ from afterwork.store.journal.continuity import CatalogMark, CatalogState
 LAST = "afterwork_last"
 LAST_TRIGGER = "afterwork_last_made"
 
-_CAPTURED = text("SELECT id, name FROM afterwork_watch WHERE installed IS NOT NULL")
+_CAPTURED = text("SELECT id, name FROM afterwork_tracked_table WHERE installed IS NOT NULL")
 _LISTED = text(
     "SELECT lower(type) AS type, name, rowid AS place, sql FROM sqlite_master"
     " WHERE type = 'table' OR type = 'trigger' AND name LIKE 'afterwork!_%' ESCAPE '!'"
@@ -25,7 +25,7 @@ _LISTED = text(
 _VERSION = "(SELECT CAST(schema_version AS TEXT) FROM pragma_schema_version)"
 """A number that each change of any table or trigger makes another."""
 
-MOVED = text(f"SELECT 1 FROM afterwork_watch WHERE installed IS NOT NULL AND fingerprint IS NOT {_VERSION}")
+MOVED = text(f"SELECT 1 FROM afterwork_tracked_table WHERE installed IS NOT NULL AND fingerprint IS NOT {_VERSION}")
 """Tells whether any table or trigger was changed since the watched ones were looked at last."""
 
 

@@ -19,7 +19,7 @@ from afterwork.store.sqlite.capture_marks import trigger_name
 from afterwork.store.sqlite.unique_keys import UniqueKey, any_of, joined_by
 
 NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
-INTO = "INSERT INTO afterwork_journal (moment, watch, kind, key, key_text, columns, old, new)"
+INTO = "INSERT INTO afterwork_journal (changed_at, table_id, kind, key, key_text, columns, old, new)"
 
 ARGUMENTS = 100
 """Arguments of a function, at most. SQLite takes 127, unless it was compiled otherwise."""
@@ -103,7 +103,7 @@ class TriggerSource:
         number, key = self._keys("t")
         row = f"t.{self.row_name}" if self.row_name else "NULL"
         return (
-            "INSERT INTO afterwork_replaced (watch, row, key, key_text, old)"
+            "INSERT INTO afterwork_replaced (table_id, row, key, key_text, old)"
             f" SELECT {self.watched.id}, {row}, {number}, {key}, {self._image('t')}"
             f" FROM {self._table} AS t WHERE ({self._collides}){more}"
         )
@@ -115,13 +115,13 @@ class TriggerSource:
         gone = f"NOT EXISTS (SELECT 1 FROM {self._table} AS t WHERE {self._identity('t')} IS r.{self._row})"
         write = (
             f"{INTO} SELECT {NOW}, {self.watched.id}, 'D', r.key, r.key_text, {EVERY_COLUMN}, r.old, NULL"
-            f" FROM afterwork_replaced AS r WHERE r.watch = {self.watched.id} AND ({is_new} OR {gone})"
+            f" FROM afterwork_replaced AS r WHERE r.table_id = {self.watched.id} AND ({is_new} OR {gone})"
         )
         return [write, self._forget]
 
     @property
     def _forget(self) -> str:
-        return f"DELETE FROM afterwork_replaced WHERE watch = {self.watched.id}"
+        return f"DELETE FROM afterwork_replaced WHERE table_id = {self.watched.id}"
 
     @property
     def _leaving(self) -> list[str]:
