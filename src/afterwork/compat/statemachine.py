@@ -23,7 +23,7 @@ def has_async_callbacks(chart: Chart) -> bool:
     return chart._callbacks.has_async_callbacks
 
 
-def wrap_microsteps(chart: Chart, wrapper: Callable[[Microstep, Any], Any]) -> None:
+def wrap_microsteps(chart: Chart, wrapper: Callable[..., Any]) -> None:
     """Have each microstep go through `wrapper`, which is given the library's function and its arguments.
 
     Replaces `_engine.microstep`: no listener is called both before guards' reads end and after actions' reads do.
