@@ -85,7 +85,7 @@ def test_one_ticket_tells_its_story(afterwork: Afterwork) -> None:
     assert said.startswith("Customer.nonsense on Customer!1  failed\n")
     assert "UTC  created\n" in said
     assert "is no view model and no method of this model" in said
-    assert "No server is there to run it." in afterwork("ticket", "2").stdout
+    assert "No server is running." in afterwork("ticket", "2").stdout
     assert json.loads(afterwork("ticket", "3", "--json").stdout)["ticket"]["state"] == "scheduled"
     assert "There is no ticket '4711'." in afterwork("ticket", "4711").output
 
@@ -132,7 +132,7 @@ def test_lanes_and_servers_are_shown(afterwork: Afterwork) -> None:
 
     said = afterwork("lanes").stdout
 
-    assert "No server is there." in said
+    assert "No server is running." in said
     main_lane = next(line for line in said.splitlines() if line.startswith("main "))
     assert "paused" in main_lane
     (lane,) = [one for one in json.loads(afterwork("lanes", "--json").stdout)["lanes"] if one["name"] == "main"]

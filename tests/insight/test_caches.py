@@ -131,7 +131,7 @@ def test_what_can_not_be_run_by_hand_is_told_so(shop: Trade) -> None:
 def test_a_cache_stands_between_what_it_read_and_who_reads_it(shop: Trade) -> None:
     around = shop.app.insight(shop.engine).around("Order!1", "total")
 
-    asked = next(group for group in around.reads if group.name == "Line, asked for")
+    asked = next(group for group in around.reads if group.name == "Line, queried")
     assert [(one.label, set(one.members)) for one in asked.listed] == [
         ("Line where order_id = 1", {"quantity", "price"})
     ]

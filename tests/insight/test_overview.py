@@ -39,7 +39,7 @@ def test_where_all_is_well_nothing_needs_attention() -> None:
 def test_without_a_server_nothing_is_done() -> None:
     (found,) = attention(Status({"main": Count(3)}, 0, timedelta(hours=1), [], [], NONE, None), [], [], [], NOON)
 
-    assert (found.what, found.is_urgent, found.command) == ("No server is there", True, "serve")
+    assert (found.what, found.is_urgent, found.command) == ("No server is running", True, "serve")
 
 
 def test_a_ticket_that_waits_for_long_is_told() -> None:

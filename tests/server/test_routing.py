@@ -260,4 +260,4 @@ def test_check_names_what_no_server_serves(the_shop: Shop) -> None:
         unserved = [f"tickets wait in the lane {lane}, which no server serves" for lane in ("mail", "main", "parallel")]
         assert found() == unserved
         waits = the_shop.app.insight(the_shop.engine).ticket("2").waits
-        assert waits == ["No server that is there serves tickets of the lane mail."]
+        assert waits == ["No running server serves tickets of the lane mail."]

@@ -67,7 +67,7 @@ def test_a_cache_shows_what_it_read_and_who_reads_it(the_trade: Trade, client: T
     closed = client.get("/caches/Customer.total/Customer!1?open=nothing").text
     assert closed.count("Order!1") < shown.count("Order!1")
     around = client.get("/api/around", params={"root": "Customer!1", "cache": "total"}).json()
-    assert {group["name"] for group in around["reads"]} == {"Customer", "Order", "Order, asked for"}
+    assert {group["name"] for group in around["reads"]} == {"Customer", "Order", "Order, queried"}
     assert client.get("/caches/Customer.total/Customer!9").status_code == 404
     assert client.get("/caches/Customer.total/Nobody!1").status_code == 404
 

@@ -17,7 +17,7 @@ from tests.web.conftest import client_of
 def test_an_empty_installation_says_what_would_be_there(client: TestClient) -> None:
     page = client.get("/").text
 
-    assert "No server is there" in page
+    assert "No server is running" in page
     assert "No run has ended within the last hour" in page
 
 
@@ -40,7 +40,7 @@ def test_what_has_run_is_counted_and_what_failed_needs_attention(the_shop: Shop,
 def test_the_api_tells_the_same(the_shop: Shop, client: TestClient) -> None:
     found = client.get("/api/overview").json()
 
-    assert [one["what"] for one in found["attention"]] == ["No server is there"]
+    assert [one["what"] for one in found["attention"]] == ["No server is running"]
     assert len(found["minutes"]) == 60
 
 

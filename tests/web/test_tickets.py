@@ -83,7 +83,7 @@ def test_a_ticket_says_why_it_waits(busy: Shop, client: TestClient) -> None:
     assert "It is not to run before" in client.get("/tickets/3").text
     page = client.get("/tickets/4").text
     assert "Its lane mail is paused." in page
-    assert "No server is there to run it." in page
+    assert "No server is running." in page
     assert "is no view model and no method of this model" in page
     assert "<script>alert" not in page
 

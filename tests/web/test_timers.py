@@ -127,7 +127,7 @@ def test_lanes_show_who_waits_and_that_nobody_is_there(office: Office, client: T
     page = client.get("/lanes").text
     (lane,) = [one for one in client.get("/api/lanes").json()["lanes"] if one["name"] == "main"]
 
-    assert "No server is there." in page
+    assert "No server is running." in page
     assert "Nothing runs outside of a transaction." in page
     assert (lane["matches"], lane["waiting"]) == ({"number": 2, "or_more": False}, {"number": 0, "or_more": False})
 

@@ -32,7 +32,7 @@ def at_work_lines(found: Activity) -> Iterator[str]:
     yield from (
         table_lines(columns, [_server_cells(one) for one in found.servers])
         if found.servers
-        else ["No server is there."]
+        else ["No server is running."]
     )
     for run in found.running:
         said = "" if run.said is None else f", {progress_text(run.said)}"

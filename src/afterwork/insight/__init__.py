@@ -1,4 +1,4 @@
-"""Everything that can be read of an installation, for the command line and whoever else shows it."""
+"""Read-only views of an installation, for the command line, the web page and the API."""
 
 from afterwork.derived.explain.explainer import CacheLine
 from afterwork.insight.caches import BackfillProgress, CacheSummary

@@ -1,4 +1,4 @@
-"""The caches of one definition, a page at a time: all, or those in one state."""
+"""The objects of one cache, a page at a time: all, or those in one state."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -16,13 +16,16 @@ from afterwork.model.utc_datetime import UtcDateTime
 
 Value = TypeVar("Value")
 
-BETWEEN = "~"
-"""Stands in `after` between a moment and the number of a cache."""
+SEPARATOR = "~"
+"""Separates the timestamp from the number of a cache in `after`."""
 
 
 def caches_of(connection: Connection, name: str, state: State | None, after: str | None) -> ListPage[CacheLine]:
-    """A page of the caches of a definition, all or those in one state; `after` is the `next` of the page before. Those
-    that are to run come in the order in which they do, the others by object. Raises `BadRequest` for a bad `after`."""
+    """Return a page of the objects of a cache, all or those in one state.
+
+    `after` is the `next` of the previous page. Those that are due come in the order in which they run, the others by
+    object. Raises `BadRequest` for a malformed `after`.
+    """
     number = connection.execute(select(derivations.c.id).where(derivations.c.name == name)).scalar()
     if number is None:
         return ListPage((), None)
@@ -53,7 +56,7 @@ def _running(definition: int, after: str | None) -> Select[Any]:
 
 
 def _by_moment(definition: int, after: str | None) -> Select[Any]:
-    """What is due, in that order; what is filled and what is not are beside each other in the index."""
+    """Select the queue in its order. Rows of the backfill stand apart in the index."""
     parts = [_due(definition, fill, after).subquery() for fill in (False, True)]
     both = select(parts[0]).union_all(select(parts[1])).subquery()
     first = select(both.c.id).order_by(both.c.due, both.c.id).limit(MAX_ROWS_READ + 1)
@@ -64,14 +67,14 @@ def _due(definition: int, fill: bool, after: str | None) -> Select[Any]:
     d = dues.c
     some = select(d.cache.label("id"), d.due).where(d.derivation == definition, d.claim.is_(None), d.backfill == fill)
     if after is not None:
-        moment, _, number = after.partition(BETWEEN)
+        moment, _, number = after.partition(SEPARATOR)
         place = literal(_read(datetime.fromisoformat, moment), UtcDateTime()), literal(_read(int, number))
         some = some.where(tuple_(d.due, d.cache) > tuple_(*place))
     return some.order_by(d.due, d.cache).limit(MAX_ROWS_READ + 1)
 
 
 def _joined(some: Select[Any]) -> Select[Any]:
-    """What there is of caches that were picked. The limit comes first: no more are looked up than it says."""
+    """Select the columns of picked caches. The limit comes first, so that no more are joined."""
     picked, d = some.subquery(), dues.c
     found = select(*STANDING).join(picked, picked.c.id == caches.c.id)
     return found.outerjoin(dues, d.cache == caches.c.id)
@@ -86,7 +89,7 @@ def _number(row: Row[Any]) -> str:
 
 
 def _moment(row: Row[Any]) -> str:
-    return f"{row.due.isoformat()}{BETWEEN}{row.id}"
+    return f"{row.due.isoformat()}{SEPARATOR}{row.id}"
 
 
 def _read(kind: Callable[[str], Value], text: str) -> Value:

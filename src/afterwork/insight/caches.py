@@ -1,5 +1,4 @@
-"""What can be read of caches: how each stands over all objects, and lists of them. None of it takes longer the more
-objects there are."""
+"""Caches over all objects: counts by state, causes, and backfill. The cost does not grow with the number of objects."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -21,14 +20,14 @@ from afterwork.store.bounded_count import BOUND, Count, counted
 from afterwork.store.history import Sums
 
 SAMPLE_SIZE = 300
-"""Caches of each kind, stale or not, whose causes are looked at."""
+"""The most causes of stale caches, and of last runs, that are read."""
 
 DerivationKind = Literal["value", "view model", "machine"]
 
 
 @dataclass(frozen=True)
 class BackfillProgress:
-    """How far the filling of a cache has come: objects `done` of the `total` that there were when it began."""
+    """The progress of a backfill: objects `done` of the `total` when it began."""
 
     done: int
     total: int | None
@@ -37,13 +36,13 @@ class BackfillProgress:
 
     @property
     def share(self) -> float | None:
-        """From 0 to 1; None as long as it has not begun."""
+        """Return the share that is done, from 0 to 1; None before it has begun."""
         if self.is_filled:
             return 1.0
         return None if self.total is None or self.began is None else min(1.0, self.done / max(1, self.total))
 
     def left(self, now: datetime) -> timedelta | None:
-        """How long it still takes, if it goes on as it did; None where nothing can be said."""
+        """Return the estimated time left at the speed so far, None if it can't be estimated."""
         if self.is_filled or not self.share or self.began is None:
             return None
         return max(timedelta(0), (now - self.began) * (1 / self.share - 1))
@@ -51,7 +50,7 @@ class BackfillProgress:
 
 @dataclass(frozen=True)
 class CauseCount:
-    """A cause, and how often it was met among those that were looked at."""
+    """A cause, and how often it occurs in the sample."""
 
     what: str
     times: int
@@ -59,9 +58,11 @@ class CauseCount:
 
 @dataclass(frozen=True)
 class CacheSummary:
-    """One cache of the model over all objects: how many are fresh and stale; of the stale ones, how many run just now;
-    and of all, how many have failed the last time. `runs` are those of all time, as far as they were written down yet,
-    and `mean` is how many seconds they took. `causes` is what made some of them stale, most frequent first."""
+    """One cache of the model over all objects: counts of fresh and stale ones; `running` is part of the stale ones.
+
+    `failed` counts those whose last run failed. `runs` counts all runs ever, as far as servers have written them,
+    and `mean` is their duration in seconds. `causes` is what made some of them stale, most frequent first.
+    """
 
     name: str
     kind: DerivationKind | None
@@ -77,7 +78,7 @@ class CacheSummary:
 
 
 def summaries(connection: Connection, model: ModelInfo, now: datetime) -> list[CacheSummary]:
-    """All caches of the model, and those that the database knows of and the model has no more, by name."""
+    """Return all caches by name: those of the model, and others that the database still knows."""
     rows = {row.name: row for row in connection.execute(select(derivations))}
     naming, past = MemberNames(model), runs_of_all_time(connection)
     return [
@@ -88,7 +89,7 @@ def summaries(connection: Connection, model: ModelInfo, now: datetime) -> list[C
 
 
 def summary(connection: Connection, model: ModelInfo, name: str, now: datetime) -> CacheSummary:
-    """One cache over all objects. Raises `BadRequest` if neither the model nor the database has it."""
+    """Return one cache over all objects. Raises `BadRequest` if neither the model nor the database has it."""
     row = connection.execute(select(derivations).where(derivations.c.name == name)).one_or_none()
     if row is None:
         return _unknown(model.derivation_named(name))
@@ -96,49 +97,51 @@ def summary(connection: Connection, model: ModelInfo, name: str, now: datetime) 
 
 
 def runs_of_all_time(connection: Connection) -> Mapping[str, Sums]:
-    """What the runs of caches have come to, by name."""
-    found: dict[str, Sums] = defaultdict(Sums)
+    """Return the sums of all runs ever of each cache, by name."""
+    by_name: dict[str, Sums] = defaultdict(Sums)
     for key, sums in history.of_all_time(connection).items():
         if key.trigger in ("cache", "machine"):
-            found[key.work] += sums
-    return found
+            by_name[key.work] += sums
+    return by_name
 
 
 def is_stale(now: datetime) -> ColumnElement[bool]:
-    """Of what is due, what is stale, and not just to become so at some moment."""
+    """Return the condition that a row of the queue is stale, rather than due at a later time."""
     return or_(dues.c.since.is_not(None), dues.c.due <= now)
 
 
 def count_stale(connection: Connection, definition: int, now: datetime) -> Count:
-    """How many caches of a definition are stale, those included that run just now."""
+    """Count the stale caches of a derivation, including those that are running."""
     c = dues.c
     mine = select(c.cache).where(c.derivation == definition)
     waiting = [mine.where(c.claim.is_(None), c.backfill == fill) for fill in (False, True)]
-    found = counted(connection, mine.where(c.claim.is_not(None)))
-    for some in waiting:
-        found += counted(connection, some.where(c.due <= now))
-        found += _to_come(connection, some, now)
-    return Count(min(found.number, BOUND), found.or_more or found.number > BOUND)
+    count = counted(connection, mine.where(c.claim.is_not(None)))
+    for unclaimed in waiting:
+        count += counted(connection, unclaimed.where(c.due <= now))
+        count += _to_come(connection, unclaimed, now)
+    return Count(min(count.number, BOUND), count.or_more or count.number > BOUND)
 
 
 def _to_come(connection: Connection, waiting: Any, now: datetime) -> Count:
-    """How many are stale though their moment is still to come: they have failed, or ran a short while ago. Others wait
-    for a moment only, and those can be many."""
-    next_ones = waiting.with_only_columns(dues.c.since).where(dues.c.due > now).order_by(dues.c.due).limit(BOUND)
-    some = next_ones.subquery()
-    return Count(connection.execute(select(func.count(some.c.since))).scalar_one())
+    """Count stale caches that are due later because they have failed, or ran a short time ago.
+
+    The others wait for a time only, and can be many.
+    """
+    upcoming = waiting.with_only_columns(dues.c.since).where(dues.c.due > now).order_by(dues.c.due).limit(BOUND)
+    bounded = upcoming.subquery()
+    return Count(connection.execute(select(func.count(bounded.c.since))).scalar_one())
 
 
 def _summary(connection: Connection, naming: MemberNames, row: Row[Any], past: Sums, now: datetime) -> CacheSummary:
     c, d = caches.c, dues.c
     mine, runs = c.derivation == row.id, past.done + past.failed
-    every = counted(connection, select(c.root).where(mine))
+    total = counted(connection, select(c.root).where(mine))
     stale = count_stale(connection, row.id, now)
     return CacheSummary(
         row.name,
         _kind(naming.model.derivations.get(row.name)),
         row.name in naming.model.derivations,
-        every.less(stale),
+        total.less(stale),
         stale,
         counted(connection, select(d.cache).where(d.derivation == row.id, d.claim.is_not(None))),
         counted(connection, select(c.root).where(mine, c.error.is_not(None))),
@@ -168,10 +171,10 @@ def _kind(cache: Derivation | None) -> DerivationKind | None:
 
 
 def _last_causes(connection: Connection, definition: int) -> Sequence[str | None]:
-    """What made some run the last time. In the order of their texts, old and new objects are mixed."""
+    """Return the causes of last runs. In the order of their texts, old and new objects are mixed."""
     c = caches.c
-    some = select(c.cause).where(c.derivation == definition).order_by(c.root).limit(SAMPLE_SIZE)
-    return connection.execute(some).scalars().all()
+    sample = select(c.cause).where(c.derivation == definition).order_by(c.root).limit(SAMPLE_SIZE)
+    return connection.execute(sample).scalars().all()
 
 
 def _due_causes(connection: Connection, definition: int) -> Sequence[str | None]:
@@ -186,9 +189,9 @@ def _due_causes(connection: Connection, definition: int) -> Sequence[str | None]
 
 
 def _causes(naming: MemberNames, texts: Sequence[str | None]) -> list[CauseCount]:
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for text, times in Counter(texts).items():
         cause = read_cause(text)
         if cause is not None:
-            found.update(dict.fromkeys(naming.causes(cause), times))
-    return [CauseCount(what, times) for what, times in found.most_common()]
+            counts.update(dict.fromkeys(naming.causes(cause), times))
+    return [CauseCount(what, times) for what, times in counts.most_common()]

@@ -1,4 +1,4 @@
-"""What a cache of an object has read, and who reads it in turn: what its picture shows."""
+"""The dependencies of one cache of one object: what it has read, and who reads it. Its diagram shows them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,20 +17,22 @@ from afterwork.model.external_id import ExternalId
 from afterwork.store.bounded_count import Count
 
 MAX_READS = 10_000
-"""Reads of one run that are looked at."""
+"""The most reads of one run that are shown."""
 
 MAX_READERS = 500
-"""Caches that are looked at on each level above."""
+"""The most readers that are found on each level."""
 
 MAX_SHOWN = 50
-"""Members of a group that are listed when it is opened."""
+"""The most members of a group that are listed."""
 
 
 @dataclass(frozen=True)
 class Dependency:
-    """An object that was read, or a cache that reads: `root_id` is the object's external id, None where only a question
-    was asked. `members` are those that were read. `cache` names the cache that is behind it, if there is one, which is
-    in `state`."""
+    """An object that was read, or a cache that reads.
+
+    `root_id` is the object's external id, None for a query. `members` are those that were read. `cache` names the
+    cache that calculates them, which is in `state`.
+    """
 
     label: str
     root_id: str | None
@@ -41,7 +43,7 @@ class Dependency:
 
 @dataclass(frozen=True)
 class DependencyGroup:
-    """Neighbours of one class, or of one cache: how many, and some of them."""
+    """The dependencies on one class or cache: their number, and the first ones."""
 
     name: str
     count: Count
@@ -50,8 +52,10 @@ class DependencyGroup:
 
 @dataclass(frozen=True)
 class Dependencies:
-    """A cache of an object between what it has read, who reads it, and who reads those. `onward` are the names of
-    groups of readers, each with that of a group that reads some of them."""
+    """A cache of an object with what it has read, who reads it, and who reads those.
+
+    `onward` are pairs of names: a group of readers, and a group of `further` that reads some of them.
+    """
 
     name: str
     root_id: str
@@ -64,13 +68,13 @@ class Dependencies:
 
 @dataclass(frozen=True)
 class DependencyFinder:
-    """Finds the neighbours of caches."""
+    """Finds the dependencies of caches."""
 
     explainer: Explainer
     naming: MemberNames
 
     def around(self, connection: Connection, definition: RegisteredDerivation, root: str) -> Dependencies:
-        """All around a cache. Raises `BadRequest` if the object has none."""
+        """Return the dependencies of a cache. Raises `BadRequest` if the object has none."""
         state = self.explainer.explain(connection, definition, root).state
         reads = self._reads(connection, definition, root)
         first = self.explainer.readers_of(connection, definition, [root], MAX_READERS + 1)
@@ -107,18 +111,20 @@ class DependencyFinder:
         ]
 
     def _read(self, shape: ReadPattern, key: int | None) -> tuple[str, Dependency | None]:
-        """What a read was of: its group, and the object or the question, None where that can't be told any more: of a
-        key that is no whole number, only a check sum is kept."""
+        """Return the group of a read, and its object or query.
+
+        The latter is None if it can't be told: of a key that is no integer, only a checksum is stored.
+        """
         watch = self.explainer.matcher.patterns.table(shape.table_id)
         if watch is None:
-            return "a table that is not watched any more", None
+            return "a table that is no longer tracked", None
         table = watch.table.fullname
         mapper, name = self.naming.mapper(table), self.naming.table(table)
         members = [self.naming.member(table, column) for column in watch.names(shape.columns)]
         match shape:
             case QueryRead(equal=equal):
                 asked = [self.naming.member(table, one) for one in equal]
-                return f"{name}, asked for", _question(name, asked, key, members)
+                return f"{name}, queried", _question(name, asked, key, members)
             case RowRead() if key is None or mapper is None or len(mapper.primary_key) != 1:
                 return name, None
             case RowRead():
@@ -129,7 +135,7 @@ class DependencyFinder:
     def _above(
         self, connection: Connection, first: Sequence[Reader], known: set[tuple[str, str]]
     ) -> tuple[list[Reader], list[tuple[str, str]]]:
-        """Who reads the readers, each once, and the names of both sides."""
+        """Return who reads the readers, each once, and the pairs of names of both sides."""
         known |= {(one.name, one.root_id) for one in first}
         found: dict[tuple[str, str], Reader] = {}
         onward: dict[tuple[str, str], None] = {}
@@ -153,7 +159,7 @@ class DependencyFinder:
         return self._with_states(connection, found)
 
     def _with_states(self, connection: Connection, groups: Sequence[DependencyGroup]) -> list[DependencyGroup]:
-        """The same, with the states of the caches that are behind them."""
+        """Return the groups with the states of their caches."""
         wanted: dict[str, list[str]] = defaultdict(list)
         for one in (one for group in groups for one in group.listed):
             if one.cache is not None and one.root_id is not None:
@@ -183,7 +189,7 @@ def _by_name(readers: Iterable[Reader]) -> dict[str, list[str]]:
 
 
 def _both(one: Dependency, other: Dependency) -> Dependency:
-    """One object of which several things were read."""
+    """Merge two reads of one object."""
     members = dict.fromkeys((*one.members, *other.members))
     return replace(one, members=list(members), cache=one.cache or other.cache)
 

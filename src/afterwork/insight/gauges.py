@@ -1,6 +1,7 @@
-"""How an installation is just now, in numbers that cost the same however much has ended: for monitoring.
+"""The current gauges of an installation, for monitoring.
 
-Nothing is counted beyond `MOST`, and no more than `MOST_GROUPS` groups of tickets are looked at.
+Their cost does not grow with the number of ended runs: nothing is counted beyond `MAX_COUNTED`, and no more than
+`MAX_GROUPS` groups of tickets are read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,18 +28,18 @@ from afterwork.store.tickets.statements import DueGroup, tickets_of
 from afterwork.store.tickets.walk import TicketWalk
 
 MAX_COUNTED = 100_000
-"""So many are counted of each, and not more."""
+"""The most rows of each kind that are counted."""
 
 MAX_GROUPS = 200
-"""Lanes, by priority, that are looked at."""
+"""The most groups of tickets, each a lane and a priority, that are read."""
 
 LATE_AFTER_SECONDS = 5.0
-"""Seconds after its due time, from when on a timer that has not fired is late."""
+"""Seconds after its due time from which on a timer that has not fired is late."""
 
 
 @dataclass(frozen=True)
 class LaneGauge:
-    """Tickets of one lane that are due, how many seconds the first of them has been, and how many are for later."""
+    """Tickets of one lane: how many are due, for how many seconds the first has been, and how many are due later."""
 
     lane: str
     waiting: int
@@ -48,8 +49,7 @@ class LaneGauge:
 
 @dataclass(frozen=True)
 class OpenTransaction:
-    """The transaction that has been open for longest, and so holds back what others can clear away: the process of
-    PostgreSQL that it is in, and its seconds."""
+    """The transaction that has been open for longest, which holds back vacuum: its backend process, and its seconds."""
 
     pid: int
     seconds: float
@@ -57,10 +57,13 @@ class OpenTransaction:
 
 @dataclass(frozen=True)
 class Gauges:
-    """Numbers of this moment. `expired` counts receipts of tickets whose turn came too late. `stale` counts caches that
-    are due, the first of them for `stale_for` seconds, and those that wait for others; `journal` counts changes that no
-    server has taken, the first of them `journal_for` seconds old. `late` has the timers that are late, with the
-    seconds. `longest` is None where there is none, or the database does not tell."""
+    """The current gauges.
+
+    `expired` counts receipts of tickets that came too late to run. `stale` counts caches that are due, the first of
+    them for `stale_for` seconds, and those that wait for others. `journal` counts changes that no server has
+    matched, the first of them `journal_for` seconds old. `late` has the seconds of each late timer. `longest` is
+    None if there is none, or the database does not tell.
+    """
 
     lanes: Sequence[LaneGauge]
     expired: int
@@ -74,7 +77,7 @@ class Gauges:
 
 
 def gauges(database: Database, model: ModelInfo, connection: Connection, now: datetime) -> Gauges:
-    """How it is just now."""
+    """Return the current gauges."""
     stale, stale_for = _stale(connection, now) if model.derivations else (0, 0.0)
     journal, journal_for = _journal(connection, now) if model.derivations else (0, 0.0)
     return Gauges(
@@ -92,14 +95,14 @@ def gauges(database: Database, model: ModelInfo, connection: Connection, now: da
 
 def _lanes(database: Database, model: ModelInfo, connection: Connection, now: datetime) -> Sequence[LaneGauge]:
     tickets = tickets_of(model.contract, database.dialect)
-    found: dict[str, LaneGauge] = {}
+    gauges_by_lane: dict[str, LaneGauge] = {}
     for group in tickets.groups(connection)[:MAX_GROUPS]:
-        one = _lane(tickets.columns, connection, group, tickets.moment(now), now)
-        other = found.get(one.lane, LaneGauge(one.lane, 0, 0.0, 0))
-        found[one.lane] = LaneGauge(
-            one.lane, one.waiting + other.waiting, max(one.oldest, other.oldest), one.later + other.later
+        own = _lane(tickets.columns, connection, group, tickets.moment(now), now)
+        total = gauges_by_lane.get(own.lane, LaneGauge(own.lane, 0, 0.0, 0))
+        gauges_by_lane[own.lane] = LaneGauge(
+            own.lane, own.waiting + total.waiting, max(own.oldest, total.oldest), own.later + total.later
         )
-    return list(found.values())
+    return list(gauges_by_lane.values())
 
 
 def _expired(database: Database, model: ModelInfo, connection: Connection, now: datetime) -> int:
@@ -118,7 +121,7 @@ def _lane(c: TicketColumns, connection: Connection, group: DueGroup, bound: date
 
 
 def _counted(rows: Select[Any]) -> Executable:
-    """How many rows there are, up to `MOST`, and the first moment in them."""
+    """Select the number of rows, up to `MAX_COUNTED`, and their first timestamp."""
     some = rows.limit(MAX_COUNTED).subquery()
     return select(func.count(), func.min(some.c.moment).label("first"))
 
@@ -136,7 +139,7 @@ def _stale(connection: Connection, now: datetime) -> tuple[int, float]:
 
 
 def _journal(connection: Connection, now: datetime) -> tuple[int, float]:
-    """Of a long journal, the first rows as the database has them."""
+    """Return the number of journal entries and the age of the first. Of a long journal, any entries are counted."""
     count, first = connection.execute(_counted(select(entries.c.changed_at.label("moment")))).one()
     return count, _since(None if first is None else moment_of(first), now)
 
@@ -166,6 +169,6 @@ def _longest(connection: Connection) -> OpenTransaction | None:
 
 def _since(first: datetime | None, now: datetime) -> float:
     moment = aware(first)
-    if moment is None or moment.year <= 1970:  # a ticket that says neither when it is due nor when it was made
+    if moment is None or moment.year <= 1970:  # a ticket with neither a due time nor a creation time
         return 0.0
     return max(0.0, (now - moment).total_seconds())

@@ -1,4 +1,4 @@
-"""What has run: sums of each minute, how long it took, and the runs that are worth a look."""
+"""Past runs: sums of each minute, their latency, and the runs that are recorded one by one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +13,11 @@ from afterwork.store.history import Histogram, Sums
 
 @dataclass(frozen=True)
 class RunMinute:
-    """What the runs of one work that one kind of trigger started came to in one minute (UTC): how many were done,
-    failed, and were put off; the seconds that they took, and that they waited from when they were due."""
+    """The runs of one work from one kind of source that ended in one minute (UTC).
+
+    Counts those that were done, failed and were put off; `seconds` is their total duration, `wait` the total time from
+    due to begin.
+    """
 
     minute: datetime
     work: str
@@ -28,8 +31,10 @@ class RunMinute:
 
 @dataclass(frozen=True)
 class Latency:
-    """Seconds from due to done, of those runs that went well and of which it is known when they were due: the half of
-    them took no longer than `p50`, 99 of 100 no longer than `p99`. None if there are no such runs."""
+    """Seconds from due to done, of successful runs whose due time is known: the 50th and 99th percentiles.
+
+    Both are None if there are no such runs.
+    """
 
     count: int
     p50: float | None
@@ -38,7 +43,7 @@ class Latency:
 
 @dataclass(frozen=True)
 class RunTotal:
-    """What the runs of one work by one kind of trigger have come to since the beginning. Never goes down."""
+    """The sums of all runs ever of one work from one kind of source. They never decrease."""
 
     work: str
     source: SourceKind
@@ -47,14 +52,14 @@ class RunTotal:
 
 @dataclass(frozen=True)
 class RunHistory:
-    """What has run since a moment: the minutes in which something ended, oldest first, and how long it took."""
+    """Runs since a time: the minutes in which some ended, oldest first, and their latency."""
 
     minutes: Sequence[RunMinute]
     latency: Latency
 
 
 def past(connection: Connection, since: datetime, work: str | None) -> RunHistory:
-    """What has run since a moment, of one work or of all."""
+    """Return the runs since a time, of one work or of all."""
     rows = history.since_minute(connection, since, work)
     minutes = [
         RunMinute(minute, *key, one.done, one.failed, one.put_off, one.seconds, one.wait) for minute, key, one in rows
@@ -64,5 +69,5 @@ def past(connection: Connection, since: datetime, work: str | None) -> RunHistor
 
 
 def totals(connection: Connection) -> list[RunTotal]:
-    """What there has been since the beginning."""
+    """Return the sums of all runs ever."""
     return [RunTotal(*key, sums) for key, sums in history.of_all_time(connection).items()]

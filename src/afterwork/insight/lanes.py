@@ -1,4 +1,4 @@
-"""What can be read of lanes: what runs there, who waits, and whether they are paused."""
+"""Lanes: their runs, their waiting tickets and matches, and whether they are paused."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,10 +21,12 @@ from afterwork.store.tickets.walk import TicketWalk
 
 @dataclass(frozen=True)
 class LaneView:
-    """A lane. `waiting` and `scheduled` count its tickets, `hits` those hits of timers that wait in it; `oldest` is
-    from when on the first one could have run. `running` are its runs outside of a transaction. `held_by` is the
-    transaction in which tickets of the lane run just now, as far as the database tells (PostgreSQL does). At most
-    `limit` of its works run at a time. With a `rate` that is used up, the next one may begin at `free_from`."""
+    """A lane: counts of its due and scheduled tickets, and of its waiting `matches` of timers.
+
+    `oldest` is since when the first of these could have run. `running` are its runs outside of a transaction; `held_by`
+    is the transaction that runs its tickets now, as far as the database tells (PostgreSQL does). At most `limit` of its
+    works run at a time. With a `rate` that is used up, the next one may begin at `free_from`.
+    """
 
     name: str
     paused: bool
@@ -40,7 +42,7 @@ class LaneView:
 
     @property
     def rule(self) -> str:
-        """How many run at a time, and how many begin in which span, in words."""
+        """Return how many run at a time, and how many may begin in which period, in words."""
         if not self.is_exclusive:
             return "beside each other"
         limit = "one at a time" if self.limit == 1 else f"{self.limit:,} at a time"
@@ -48,14 +50,13 @@ class LaneView:
 
     @property
     def is_exclusive(self) -> bool:
-        """Whether its works run one at a time, or as many as its limit says."""
+        """Return whether the lane limits how many of its works run at a time."""
         return self.name != PARALLEL
 
 
 @dataclass(frozen=True)
 class Activity:
-    """What goes on just now: lanes by name, servers by number, and runs outside of a transaction, oldest first; and
-    what has ended its process, connection or worker."""
+    """The current activity: lanes by name, servers by id, runs outside of transactions, oldest first, and suspects."""
 
     lanes: Sequence[LaneView]
     servers: Sequence[ServerView]
@@ -65,7 +66,7 @@ class Activity:
 
 @dataclass(frozen=True)
 class LaneReader:
-    """Reads lanes, of tickets and of hits."""
+    """Reads lanes with their tickets and matches."""
 
     database: Database
     model: ModelInfo
@@ -73,16 +74,18 @@ class LaneReader:
     matches: TicketWalk
 
     def views(self, connection: Connection, running: Sequence[RunningView]) -> list[LaneView]:
-        """All lanes that something is in, or that the model or somebody has named, by name."""
+        """Return all lanes by name that are not empty, or that the model, a pause or a limit names."""
         rows = select(tables.lane.c.name, tables.lane.c.paused)
         paused = {row.name: row.paused for row in connection.execute(rows)}
         held = self.database.lane_holders(connection)
         rules = lane_limits.rules(connection)
         waiting = {lane for walk in (self.tickets, self.matches) for lane in walk.lanes(connection)}
-        declared = {work.lane for work in self.model.works.values()} | {one.lane for one in self.model.timers.values()}
+        declared = {work.lane for work in self.model.works.values()} | {
+            timer.lane for timer in self.model.timers.values()
+        }
         names = sorted({*paused, *waiting, *declared, *rules})
-        found = [self._view(connection, name, paused.get(name, False), held, running) for name in names]
-        return [self._with_rule(connection, one, *rules[one.name]) if one.name in rules else one for one in found]
+        views = [self._view(connection, name, paused.get(name, False), held, running) for name in names]
+        return [self._with_rule(connection, lane, *rules[lane.name]) if lane.name in rules else lane for lane in views]
 
     def _with_rule(self, connection: Connection, lane: LaneView, slots: int | None, rate: Rate | None) -> LaneView:
         free_from = None if rate is None else lane_rate.free_from(connection, lane.name, self.tickets.now)

@@ -1,4 +1,4 @@
-"""One object and its machine: the moves that it has made, and what would move it next."""
+"""One object and its machine: its past transitions, and those that are possible next."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,8 +18,10 @@ from afterwork.store import tables
 
 @dataclass(frozen=True)
 class TransitionView:
-    """A move: from one state to another, by an event or, without one, because a guard came true; and the work that ran
-    then, None for the application's own code. `at` is in UTC."""
+    """A transition: by an event or, without one, because a guard became true.
+
+    `mover` is the work that ran then, None for the application's own code. `at` is in UTC.
+    """
 
     source: str | None
     target: str | None
@@ -30,7 +32,7 @@ class TransitionView:
 
 @dataclass(frozen=True)
 class PossibleEvent:
-    """An event that the object's state has: whether it is possible now, None if a guard raised `error`."""
+    """An event of the current state: whether it is possible now, None if a guard raised `error`."""
 
     event: str
     is_possible: bool | None
@@ -39,8 +41,8 @@ class PossibleEvent:
 
 @dataclass(frozen=True)
 class ObjectInMachine:
-    """An object and its machine: the state that it is in, None as long as it has not begun; the steps that it would
-    take by itself, the events of its state, and its moves, newest first, as far as a history is kept."""
+    """An object and its machine: its state, None before it has begun; the eventless steps that it would take, the
+    events of its state, and its past transitions, newest first, if a history is kept."""
 
     machine: str
     root_id: str
@@ -54,28 +56,28 @@ class ObjectInMachine:
 def transitions_of(
     connection: Connection, machine: Machine, root_id: str, after: str | None
 ) -> ListPage[TransitionView]:
-    """A page of the moves of an object, newest first; `after` is the `next` of the page before."""
+    """Return a page of the transitions of an object, newest first. `after` is the `next` of the previous page."""
     t = tables.transition.c
-    some = select(tables.transition).where(t.root_id == root_id, t.machine == machine.name).order_by(t.id.desc())
+    selected = select(tables.transition).where(t.root_id == root_id, t.machine == machine.name).order_by(t.id.desc())
     if after is not None:
         if not after.isdecimal():
             raise BadRequest(f"No page of this list begins after {shown(after)}. Begin with the first one.")
-        some = some.where(t.id < int(after))
-    rows = connection.execute(some.limit(PAGE_SIZE + 1)).all()
+        selected = selected.where(t.id < int(after))
+    rows = connection.execute(selected.limit(PAGE_SIZE + 1)).all()
     views = [TransitionView(row.source, row.target, row.event, row.mover, row.at) for row in rows[:PAGE_SIZE]]
     return ListPage(views, str(rows[PAGE_SIZE - 1].id) if len(rows) > PAGE_SIZE else None)
 
 
 def events_of(machine: Machine, obj: Any) -> Iterator[PossibleEvent]:
-    """The events that lead out of the state that an object is in, each with whether it is possible now. Asks guards."""
+    """Yield the events of the current state, each with whether it is possible now. Evaluates guards."""
     stored = machine.stored(obj)
     active = [] if stored is None else machine.states.active(stored)
-    names = (str(event) for state in active for one in state.transitions for event in str(one.event).split())
+    names = (event for state in active for transition in state.transitions for event in str(transition.event).split())
     for name in dict.fromkeys(name for name in names if name in machine.events):
         try:
             with CONTAINED:
                 can = Play(machine, obj).can(name)
-        except Exception as error:  # of the application's own guard
+        except Exception as error:  # raised by the application's guard
             yield PossibleEvent(name, None, f"{type(error).__name__}: {error}")
         else:
             yield PossibleEvent(name, can, None)

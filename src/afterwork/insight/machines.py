@@ -1,4 +1,4 @@
-"""What can be read of state machines: where their objects stand, and what would move them next."""
+"""State machines: the states of their objects, and the transitions out of those."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,10 +21,12 @@ from afterwork.store.database import Database
 
 @dataclass(frozen=True)
 class StateView:
-    """One state of a machine, as it stands in the column: how many objects are in it; the one that has been there for
-    longest, and since when, as far as a history is kept; and what would move them: `ship → shipped`, or, by
-    themselves, `[is_covered] → paid`. `known` says that the machine has it; `active` are the ids of all states that an
-    object is in then, outer ones first."""
+    """A state of a machine: its objects, and its transitions.
+
+    `oldest` is the object that has been there for longest, `since` when, as far as a history is kept. `onward` are its
+    transitions: `ship → shipped`, or, without an event, `[is_covered] → paid`. `known` says that the machine has the
+    state; `active` are the ids of the states that it implies, outer ones first.
+    """
 
     state: str | None
     count: Count
@@ -37,8 +39,11 @@ class StateView:
 
 @dataclass(frozen=True)
 class MachineView:
-    """One machine of the model, over all objects of its class. `is_indexed` says that the column with the state has an
-    index; without, of more than some thousands of objects only the newest are counted."""
+    """A machine of the model, over all objects of its class.
+
+    `is_indexed` says that the column of the state has an index; without one, only the newest of many objects are
+    counted.
+    """
 
     name: str
     chart: str
@@ -48,7 +53,7 @@ class MachineView:
 
 
 def machines_in(model: ModelInfo) -> Iterator[tuple[str, Mapper[Any], Machine]]:
-    """The machines of a model, each by name, once, with the uppermost class that has it."""
+    """Yield each machine once, with its name and the base-most class that has it."""
     for name, mapper in sorted(model.classes.items()):
         above = () if mapper.inherits is None else declared_machines(mapper.inherits.class_)
         for machine in declared_machines(mapper.class_):
@@ -57,7 +62,7 @@ def machines_in(model: ModelInfo) -> Iterator[tuple[str, Mapper[Any], Machine]]:
 
 
 def views(database: Database, connection: Connection, model: ModelInfo) -> list[MachineView]:
-    """All machines, and where their objects stand."""
+    """Return all machines, and the counts of their objects by state."""
     return [
         _view(name, ObjectsByState(database, connection, mapper, machine))
         for name, mapper, machine in machines_in(model)
@@ -65,7 +70,7 @@ def views(database: Database, connection: Connection, model: ModelInfo) -> list[
 
 
 def view(database: Database, connection: Connection, model: ModelInfo, name: str) -> MachineView:
-    """One machine, and where its objects stand. Raises `BadRequest` if the model has no such machine."""
+    """Return one machine, and the counts of its objects by state. Raises `NotThere` for an unknown machine."""
     return _view(name, objects_of(database, connection, model, name))
 
 
@@ -83,8 +88,10 @@ def machine_named(model: ModelInfo, name: str) -> tuple[Mapper[Any], Machine]:
 
 
 def unknown_states(database: Database, connection: Connection, model: ModelInfo) -> Iterator[tuple[str, str, int]]:
-    """Where objects stand in states that their machine has not: the machine, the state, and how many. Looks at all
-    objects."""
+    """Yield the states of objects that their machine does not have: the machine, the state, and the count.
+
+    Reads all objects.
+    """
     for name, mapper, machine in machines_in(model):
         for stored, count in ObjectsByState(database, connection, mapper, machine).all_counts().items():
             if stored is not None and not _is_known(machine, stored):
@@ -92,19 +99,18 @@ def unknown_states(database: Database, connection: Connection, model: ModelInfo)
 
 
 def conflicts(model: ModelInfo) -> Iterator[tuple[str, str, list[str]]]:
-    """States that several transitions without an event lead out of: the machine, the state, and the transitions in the
-    order in which they are tried."""
+    """Yield states with several eventless transitions: the machine, the state, and the transitions in the order of
+    trial."""
     for name, _, machine in machines_in(model):
         for state in machine.chart.states_map.values():
-            free = [in_words(one) for one in machine.eventless if one.source is state]
-            if len(free) > 1:
-                yield name, state.id, free
+            rivals = [in_words(transition) for transition in machine.eventless if transition.source is state]
+            if len(rivals) > 1:
+                yield name, state.id, rivals
 
 
 @dataclass(frozen=True)
 class MetConflict:
-    """Two transitions without an event that were possible at once: the machine by name, which was taken, and the first
-    object that met it, and when."""
+    """Two eventless transitions that were enabled at once, which was taken, and the first object that met them."""
 
     machine: str
     conflict: Conflict
@@ -116,7 +122,7 @@ def met_conflicts(connection: Connection, model: ModelInfo) -> Iterator[MetConfl
     """Yield the conflicts that objects have met, if the model still has both transitions."""
     r = tables.rival.c
     for name, mapper, machine in machines_in(model):
-        named = [f"{one.class_.__name__}.{machine.name}" for one in mapper.self_and_descendants]
+        named = [f"{sub.class_.__name__}.{machine.name}" for sub in mapper.self_and_descendants]
         declared = {(one.source.id, in_words(one)) for one in machine.eventless}
         for row in connection.execute(select(tables.rival).where(r.machine.in_(named)).order_by(r.at)):
             if {(row.source, row.taken), (row.source, row.rival)} <= declared:

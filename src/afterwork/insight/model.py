@@ -1,4 +1,4 @@
-"""What a model declares: its classes with their members, associations, methods and machines, and its view models."""
+"""The declarations of a model: its classes with members, associations, methods and machines, and its view models."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +20,7 @@ from afterwork.model.work import MethodWork, ViewModelWork, Work
 
 @dataclass(frozen=True)
 class MemberView:
-    """An attribute of a class. `type` is the name of a Python type; `cache` is the name of the cache that calculates
-    it."""
+    """An attribute of a class. `type` is the name of a Python type, `cache` that of the cache that calculates it."""
 
     name: str
     type: str
@@ -32,8 +31,8 @@ class MemberView:
 
 @dataclass(frozen=True)
 class EndView:
-    """One end of an association: the class that is there, what it is called from the other side (None if it is not
-    known there), and how many there can be: `1`, `0..1` or `*`."""
+    """One end of an association: its class, its name on the other side, None if that has none, and its multiplicity:
+    `1`, `0..1` or `*`."""
 
     cls: str
     name: str | None
@@ -42,15 +41,14 @@ class EndView:
 
 @dataclass(frozen=True)
 class AssociationView:
-    """Two classes whose objects are linked. The first end is the one of which there are fewer."""
+    """An association of two classes. The first end is the one with fewer objects."""
 
     ends: tuple[EndView, EndView]
 
 
 @dataclass(frozen=True)
 class WorkView:
-    """What a ticket or a timer can start. `precondition`, `timeout` (None if it declares none) and `starts` are in
-    words."""
+    """A work that a ticket or a timer can start. `precondition`, `timeout` and `starts` are in words."""
 
     name: str
     doc: str
@@ -64,7 +62,7 @@ class WorkView:
 
 @dataclass(frozen=True)
 class ClassView:
-    """A mapped class; what it inherits stands at its `base`. `machines` are by name."""
+    """A mapped class. What it inherits is listed at its `base`. `machines` are names."""
 
     name: str
     table: str
@@ -97,7 +95,7 @@ class ViewModelView:
 
 @dataclass(frozen=True)
 class ModelView:
-    """All that a model declares, each kind by name."""
+    """All declarations of a model, each kind by name."""
 
     classes: Sequence[ClassView]
     associations: Sequence[AssociationView]
@@ -105,7 +103,7 @@ class ModelView:
 
 
 def view(model: ModelInfo) -> ModelView:
-    """What a model declares. No database is needed for it."""
+    """Return the declarations of a model. Needs no database."""
     works = [model.works[name] for name in sorted(model.works)]
     methods = [one for one in works if isinstance(one, MethodWork) and not _is_inherited(model, one)]
     machines = [(name, mapper) for name, mapper, _ in machines_in(model)]
@@ -151,7 +149,7 @@ def _members(model: ModelInfo, mapper: Mapper[Any]) -> Iterator[MemberView]:
 
 
 def _type(column: ColumnElement[Any]) -> str:
-    """The type of a column in Python; of one that the application has made, its own name."""
+    """Return the Python type of a column, or the name of its type if the application has defined it."""
     kind = type(column.type) if isinstance(column.type, TypeDecorator) else python_type(column)
     return "" if kind is None else kind.__name__
 
@@ -234,7 +232,7 @@ def _starts(model: ModelInfo, work: Work) -> Iterator[str]:
 
 
 def _is_inherited(model: ModelInfo, work: MethodWork) -> bool:
-    """Whether a class above has the same method, where it is shown."""
+    """Return whether a superclass has the same method, and shows it."""
     above: Mapping[str, Any] = model.works
     mapper = inspect(work.root).inherits if work.root is not None else None
     return mapper is not None and f"{mapper.class_.__name__}.{work.name.partition('.')[2]}" in above

@@ -1,5 +1,7 @@
-"""Where the objects of a class stand in a machine: how many in each state, which, and since when. None of it looks at
-more than some thousands of rows."""
+"""The objects of a class by the state of their machine: counts, and pages of objects.
+
+Nothing but `all_counts` reads more than some thousands of rows.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,12 +20,12 @@ from afterwork.store.bounded_count import BOUND, Count, counted
 from afterwork.store.database import Database
 
 MAX_STATES = 200
-"""Different values of a column that are counted."""
+"""The most distinct values of a column that are counted."""
 
 
 @dataclass(frozen=True)
 class ObjectInState:
-    """One object in a state; since when it is there, as far as a history tells."""
+    """An object in a state, and since when, if a history tells."""
 
     root_id: str
     since: datetime | None
@@ -40,46 +42,47 @@ class ObjectsByState:
 
     @property
     def column(self) -> Column[Any]:
-        """The column that has the state."""
-        found = self.mapper.columns[self.machine.member_of(self.mapper)]
-        assert isinstance(found, Column)
-        return found
+        """Return the column of the state."""
+        column = self.mapper.columns[self.machine.member_of(self.mapper)]
+        assert isinstance(column, Column)
+        return column
 
     @cached_property
     def is_indexed(self) -> bool:
-        """Whether the objects of a state can be found without looking at others."""
+        """Return whether an index finds the objects of a state."""
         return self.column.name in self.database.found_by_index(self.connection, self.column.table)
 
     @property
     def values(self) -> Sequence[Any]:
-        """What the innermost states of the machine are written as."""
+        """Return the stored values of the innermost states."""
         return [state.value for state in self.machine.chart.states_map.values() if state.is_atomic]
 
     def counts(self) -> Mapping[Any, Count]:
-        """How many objects are in each state, by what is stored. Without an index, of many objects only the newest are
-        counted."""
+        """Count the objects of each stored state. Without an index, only the newest of many objects are counted."""
         if self.is_indexed:
             return {stored: counted(self.connection, self._all_in(stored)) for stored in self._stored()}
         newest = select(self.column.label("state")).select_from(self.mapper)
-        some = newest.order_by(*(key.desc() for key in self.mapper.primary_key)).limit(BOUND + 1).subquery()
-        rows = self.connection.execute(select(some.c.state, func.count()).group_by(some.c.state)).all()
+        bounded = newest.order_by(*(key.desc() for key in self.mapper.primary_key)).limit(BOUND + 1).subquery()
+        rows = self.connection.execute(select(bounded.c.state, func.count()).group_by(bounded.c.state)).all()
         more = sum(number for _, number in rows) > BOUND
         return {stored: Count(number, more) for stored, number in rows}
 
     def all_counts(self) -> Mapping[Any, int]:
-        """The same, however long it takes: all objects are looked at."""
+        """Count all objects of each stored state, reading every row."""
         rows = select(self.column, func.count()).select_from(self.mapper).group_by(self.column)
         return {row[0]: row[1] for row in self.connection.execute(rows)}
 
     def oldest(self, stored: Any) -> ObjectInState | None:
-        """The object that has been in a state for longest, where a history is kept, and where the objects in that state
-        are no more than can be looked at."""
-        found = self._by_age(stored)
-        return found[0] if found and found[0].since is not None else None
+        """Return the object that has been in a state for longest, if a history is kept and the objects are not too
+        many."""
+        aged = self._by_age(stored)
+        return aged[0] if aged and aged[0].since is not None else None
 
     def page_in(self, stored: Any, after: str | None) -> ListPage[ObjectInState]:
-        """A page of the objects in a state: those first that have been there for longest, where that can be told; else
-        by their keys. `after` is the last one of the page before."""
+        """Return a page of the objects in a state: those first that entered it first, if known, else by their keys.
+
+        `after` is the last object of the previous page.
+        """
         aged = self._by_age(stored)
         if aged is None:
             rows = self.connection.execute(self._from(after)).all()
@@ -89,25 +92,25 @@ class ObjectsByState:
                 self._root,
                 self._undated,
             )
-        names = [one.root_id for one in aged]
-        begin = names.index(after) + 1 if after in names else 0
-        some = aged[begin : begin + PAGE_SIZE]
-        return ListPage(some, some[-1].root_id if len(aged) > begin + PAGE_SIZE else None)
+        roots = [obj.root_id for obj in aged]
+        begin = roots.index(after) + 1 if after in roots else 0
+        items = aged[begin : begin + PAGE_SIZE]
+        return ListPage(items, items[-1].root_id if len(aged) > begin + PAGE_SIZE else None)
 
     def _by_age(self, stored: Any) -> Sequence[ObjectInState] | None:
-        """The objects in a state, those first that have been there for longest; None if they are too many."""
+        """Return the objects in a state, those first that entered it first; None if they are too many."""
         if not self.is_indexed or stored is None:
             return None
         rows = self.connection.execute(self._all_in(stored).limit(MAX_ROWS_READ + 1)).all()
         if len(rows) > MAX_ROWS_READ:
             return None
-        found = [ObjectInState(self._root(row), None) for row in sorted(rows, key=self._key)]
-        since = self._since([one.root_id for one in found], stored) if self.machine.has_history else {}
-        found = [replace(one, since=since.get(one.root_id)) for one in found]
-        return sorted(found, key=lambda one: (one.since is None, one.since))
+        objects = [self._undated(row) for row in sorted(rows, key=self._key)]
+        since = self._since([obj.root_id for obj in objects], stored) if self.machine.has_history else {}
+        dated = [replace(obj, since=since.get(obj.root_id)) for obj in objects]
+        return sorted(dated, key=lambda obj: (obj.since is None, obj.since))
 
     def _since(self, roots: Sequence[str], stored: Any) -> dict[str, datetime]:
-        """When objects came into a state, as far as it is still the last one that was written down."""
+        """Return when objects entered a state, if that is their last recorded transition."""
         t = tables.transition.c
         last = select(func.max(t.id)).where(t.machine == self.machine.name, t.root_id.in_(roots)).group_by(t.root_id)
         rows = select(t.root_id, t.at).where(t.id.in_(last), t.target == str(stored))
@@ -121,12 +124,12 @@ class ObjectsByState:
         return select(*self.mapper.primary_key, *kind, self.column.label("state")).select_from(self.mapper)
 
     def _from(self, after: str | None) -> Select[Any]:
-        """The next rows by key, whatever state they are in."""
+        """Select the next rows by key, in any state."""
         keys = self.mapper.primary_key
         rows = self._rows().order_by(*keys).limit(MAX_ROWS_READ + 1)
         if after is None:
             return rows
-        classes = {one.class_.__name__: one for one in self.mapper.self_and_descendants}
+        classes = {mapper.class_.__name__: mapper for mapper in self.mapper.self_and_descendants}
         last = parse(after, classes).key
         return rows.where(tuple_(*keys) > tuple_(*last)) if len(keys) > 1 else rows.where(keys[0] > last[0])
 
@@ -143,14 +146,14 @@ class ObjectsByState:
         return tuple(row)[: len(self.mapper.primary_key)]
 
     def _stored(self) -> list[Any]:
-        """What stands in the column, each once. Each is found by the one before, so no rows are looked through."""
+        """Return the distinct values of the column, each found by the one before, so that no rows are scanned."""
         column, table = self.column, self.column.table
-        found: list[Any] = []
+        values: list[Any] = []
         if self.connection.execute(select(column).where(column.is_(None)).limit(1)).first():
-            found.append(None)
+            values.append(None)
         step = select(func.min(column)).select_from(table)
         last = self.connection.execute(step).scalar()
-        while last is not None and len(found) < MAX_STATES:
-            found.append(last)
+        while last is not None and len(values) < MAX_STATES:
+            values.append(last)
             last = self.connection.execute(step.where(column > last)).scalar()
-        return found
+        return values

@@ -1,4 +1,4 @@
-"""What can be read of actions that run once per database."""
+"""Actions that run once per database."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,9 +17,11 @@ OnceState = Literal["waiting", "running", "done", "failed"]
 
 @dataclass(frozen=True)
 class OnceView:
-    """An action that runs once per database, as it is shown. Moments are in UTC. `waits_for` names the action above it
-    that has failed, without which it would run; `said` is how far it says to be by `aw.progress`, while it goes on.
-    `known` says that the model has it."""
+    """An action that runs once per database. Timestamps are in UTC.
+
+    `waits_for` names the failed action before it that holds it up; `said` is the progress that it reports while it
+    runs. `known` says that the model has it.
+    """
 
     name: str
     state: OnceState
@@ -34,23 +36,23 @@ class OnceView:
 
 
 def names(model: ModelInfo) -> Sequence[str]:
-    """The actions of the model that run once, in their order."""
-    return [one.name for actions in model.once.values() for one in actions]
+    """Return the names of the model's actions that run once, in their order."""
+    return [action.name for actions in model.once.values() for action in actions]
 
 
 def views(connection: Connection, model: ModelInfo) -> list[OnceView]:
-    """What runs once per database: the actions of the model in their order, then others that have run here."""
+    """Return the actions that run once: those of the model in their order, then others that have run here."""
     rows = once.rows(connection)
     said = progress.of_tickets(connection, [once.KEY + name for name in [*rows, *names(model)]])
-    found = []
+    shown: list[OnceView] = []
     for actions in model.once.values():
         failed: str | None = None
-        for one in actions:
-            row = rows.pop(one.name, None)
-            found.append(_view(one.name, row, failed, known=True))
-            failed = one.name if row is not None and row.error is not None else failed
-    found += [_view(name, row, None, known=False) for name, row in sorted(rows.items())]
-    return [replace(one, said=said.get(once.KEY + one.name)) for one in found]
+        for action in actions:
+            row = rows.pop(action.name, None)
+            shown.append(_view(action.name, row, failed, known=True))
+            failed = action.name if row is not None and row.error is not None else failed
+    shown += [_view(name, row, None, known=False) for name, row in sorted(rows.items())]
+    return [replace(action, said=said.get(once.KEY + action.name)) for action in shown]
 
 
 def _view(name: str, row: OnceRow | None, failed: str | None, known: bool) -> OnceView:

@@ -1,4 +1,4 @@
-"""Whether all is well, at one glance: a few numbers, the last hour, and what needs attention, in words."""
+"""The overview: a few numbers, the last hour, and what needs attention, in words."""
 
 import shlex
 from collections import Counter
@@ -18,17 +18,19 @@ from afterwork.store.bounded_count import NONE
 HOUR = timedelta(hours=1)
 
 OVERDUE_AFTER = timedelta(minutes=1)
-"""What should be done at once, and waits for longer, is told."""
+"""Work that should run at once and has waited for longer needs attention."""
 
 MAX_NAMED = 3
-"""Works that have failed which are named one by one."""
+"""The most failed works that are named one by one."""
 
 
 @dataclass(frozen=True)
 class Attention:
-    """Something to look at: what, and what to do about it; where it is shown on the web page; and what to say on the
-    command line, `MODULE:APP` and the database left out. `about` names it, the same while it goes on. `is_urgent`
-    says that work is not done, not only late."""
+    """Something that needs attention, with advice, a page of the web, and a command.
+
+    The command leaves out `MODULE:APP` and the database. `about` identifies it, and stays the same while it lasts.
+    With `is_urgent`, work is not done at all rather than late.
+    """
 
     about: str
     what: str
@@ -40,7 +42,7 @@ class Attention:
 
 @dataclass(frozen=True)
 class OverviewMinute:
-    """What ended in one minute (UTC), by kind of trigger; failed runs are counted apart, in `failed`."""
+    """The runs that ended in one minute (UTC), by source; failed runs are counted apart, in `failed`."""
 
     minute: datetime
     done: Mapping[SourceKind, int]
@@ -49,8 +51,8 @@ class OverviewMinute:
 
 @dataclass(frozen=True)
 class Overview:
-    """An installation at one glance. `latency`, `failed` and `minutes` are of the last hour; there is one of `minutes`
-    for each minute of it, oldest first."""
+    """An installation at a glance. `latency`, `failed` and `minutes` cover the last hour, minute by minute, oldest
+    first."""
 
     status: Status
     latency: Latency
@@ -60,7 +62,7 @@ class Overview:
 
 
 def last_hour(minutes: Sequence[RunMinute], now: datetime) -> Sequence[OverviewMinute]:
-    """The sums of each minute of the last hour, those in which nothing ended included."""
+    """Return the sums of each minute of the last hour, including those in which nothing ended."""
     first = now.replace(second=0, microsecond=0) - HOUR + timedelta(minutes=1)
     done: dict[datetime, Counter[SourceKind]] = {}
     failed: Counter[datetime] = Counter()
@@ -77,7 +79,7 @@ def last_hour(minutes: Sequence[RunMinute], now: datetime) -> Sequence[OverviewM
 def attention(
     status: Status, minutes: Sequence[RunMinute], timers: Sequence[TimerView], once: Sequence[OnceView], now: datetime
 ) -> Iterator[Attention]:
-    """What needs attention, the most urgent first."""
+    """Yield what needs attention, the most urgent first."""
     yield from _of_servers(status)
     yield from _of_once(once)
     yield from _of_timers(timers, now)
@@ -91,7 +93,7 @@ def attention(
 def _of_servers(status: Status) -> Iterator[Attention]:
     if not status.servers:
         yield Attention(
-            "servers", "No server is there", "Start one. What is saved meanwhile waits.", "/lanes", "serve", True
+            "servers", "No server is running", "Start one. What is saved meanwhile waits.", "/lanes", "serve", True
         )
     elif status.oldest is not None and status.oldest > OVERDUE_AFTER and not status.paused:
         what = f"The oldest ticket has waited for {_minutes(status.oldest)}"

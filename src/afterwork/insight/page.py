@@ -1,4 +1,4 @@
-"""Lists of which one page is shown at a time, however long they are."""
+"""Long lists, of which one page is shown at a time."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,16 +8,18 @@ Item = TypeVar("Item")
 Row = TypeVar("Row")
 
 PAGE_SIZE = 50
-"""Items on a page."""
+"""The number of items on a page."""
 
 MAX_ROWS_READ = 1_000
-"""Rows that are looked through at most to fill a page. Where few of many are looked for, pages may be short."""
+"""The most rows that are read to fill a page. Where few rows match, pages may be short."""
 
 
 @dataclass(frozen=True)
 class ListPage(Generic[Item]):
-    """A part of a list. `next` is where it goes on, to be given back as `after`; None at its end. With `looked_at`, so
-    many were looked through, and what was looked for was rare among them."""
+    """A page of a list. `next` is the `after` of the next page, None on the last one.
+
+    `looked_at` is the number of rows that were read, if that limit was reached before the page was full.
+    """
 
     items: Sequence[Item]
     next: str | None
@@ -27,16 +29,18 @@ class ListPage(Generic[Item]):
 def page(
     rows: Sequence[Row], wanted: Callable[[Row], bool], place: Callable[[Row], str], item: Callable[[Row], Item]
 ) -> ListPage[Item]:
-    """The first page of some rows, of which `WINDOW` + 1 were asked for. `place` is where the list goes on after
-    one."""
-    found: list[Item] = []
+    """Return the first page of some rows, of which `MAX_ROWS_READ` + 1 were selected.
+
+    `place` returns the `next` of a page that ends with a row.
+    """
+    items: list[Item] = []
     for row in rows[:MAX_ROWS_READ]:
         if wanted(row):
-            found.append(item(row))
-        if len(found) == PAGE_SIZE:
-            return ListPage(found, None if row is rows[-1] else place(row))
+            items.append(item(row))
+        if len(items) == PAGE_SIZE:
+            return ListPage(items, None if row is rows[-1] else place(row))
     return (
-        ListPage(found, place(rows[MAX_ROWS_READ - 1]), MAX_ROWS_READ)
+        ListPage(items, place(rows[MAX_ROWS_READ - 1]), MAX_ROWS_READ)
         if len(rows) > MAX_ROWS_READ
-        else ListPage(found, None)
+        else ListPage(items, None)
     )

@@ -1,4 +1,4 @@
-"""What all parts of `Insight` need: one database, its model, and the time."""
+"""The base of all parts of `Insight`: one database, its model, and the clock."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +15,8 @@ from afterwork.store.database import Database
 
 
 class InsightBase:
-    """Reads one database. What needs Afterwork's own tables raises `NotInstalled` or `WrongSchema` where they are not
-    as they must be."""
+    """Reads one database. Methods that need Afterwork's own tables raise `NotInstalled` or `WrongSchema` without
+    them."""
 
     def __init__(self, database: Database, model: ModelInfo, clock: Clock) -> None:
         self._database = database
@@ -31,10 +31,10 @@ class InsightBase:
 
     @contextmanager
     def _reading_object(self, root_id: str) -> Iterator[tuple[Session, object]]:
-        """A session and in it an object. Raises `MalformedExternalId`, and `BadRequest` if it is not there."""
-        found = parse(root_id, self._model.classes)
+        """Yield a session and an object in it. Raises `MalformedExternalId`, and `NotThere` if there is none."""
+        external_id = parse(root_id, self._model.classes)
         with self._reading() as connection, Session(connection) as session:
-            obj = session.get(found.mapper.class_, found.key)
+            obj = session.get(external_id.mapper.class_, external_id.key)
             if obj is None:
                 raise NotThere(f"There is no {root_id}.")
             yield session, obj

@@ -1,4 +1,4 @@
-"""What can be read of runs that go on outside of a transaction: each has a lease."""
+"""Runs outside of a transaction, each of which has a lease."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,14 +16,17 @@ from afterwork.store.progress import ReportedProgress
 Kind = Literal["ticket", "timer", "once"]
 
 MAX_RUNS = 1000
-"""Runs that are shown at most; there are no more than servers have workers."""
+"""The most runs that are shown. Servers have fewer workers."""
 
 
 @dataclass(frozen=True)
 class RunningView:
-    """A run that goes on, since a moment in UTC. `kind` says what `ticket` is the key of: a ticket, a hit of a timer,
-    or an action that runs once. `taken_over` counts how often it was begun anew, since a server had died, was stopped,
-    or had lost it. `said` is how far it says to be."""
+    """A current run, since a time in UTC. `kind` says what `ticket` is the key of: a ticket, a match, or a once
+    action.
+
+    `taken_over` counts how often it was restarted because a server had died, was stopped, or had lost it. `said` is
+    the progress that it reports.
+    """
 
     run: str
     kind: Kind
@@ -38,7 +41,7 @@ class RunningView:
 
 
 def running(connection: Connection, contract: Contract) -> list[RunningView]:
-    """All runs that go on outside of a transaction, those first that began first."""
+    """Return all runs outside of a transaction, oldest first."""
     leases = connection.execute(select(tables.lease).order_by(tables.lease.c.taken).limit(MAX_RUNS)).all()
     keys = [lease.ticket for lease in leases]
     said = progress.of_tickets(connection, keys) if keys else {}
@@ -58,13 +61,13 @@ def _view(
 
 
 def _asked(connection: Connection, contract: Contract, keys: Sequence[str]) -> dict[str, tuple[str | None, str | None]]:
-    """The work and the root of those tickets, or hits, that leases name, by key."""
+    """Return the work and the root of the tickets, or matches, of leases, by key."""
     key = contract.key.column
-    found = []
+    own = []
     for text in keys:
         try:
-            found.append(parse_key(text, key))
+            own.append(parse_key(text, key))
         except ValueError:
             continue  # the lease of something else
-    columns = select(key, contract.view_model.column, contract.root_id.column).where(key.in_(found))
-    return {key_text(one): (work, root) for one, work, root in connection.execute(columns)} if found else {}
+    columns = select(key, contract.view_model.column, contract.root_id.column).where(key.in_(own))
+    return {key_text(value): (work, root) for value, work, root in connection.execute(columns)} if own else {}

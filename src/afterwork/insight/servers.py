@@ -1,4 +1,4 @@
-"""What can be read of servers."""
+"""Servers: where they run, their presence, and what they serve."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -16,15 +16,19 @@ from afterwork.store.database import Database, ServerRow
 from afterwork.store.routing import Routing
 
 Presence = Literal["alive", "silent", "gone"]
-"""Whether a server is there: it shows life; it is there, but has not shown life for long, as a stopped process has not;
-or it is gone without having stopped, and another server will find that out."""
+"""The presence of a server: alive; silent, as a stopped process, which shows no sign of life for long; or gone.
+
+A server that is gone without having stopped in order is found out and cleared away by another one.
+"""
 
 
 @dataclass(frozen=True)
 class ServerView:
-    """A server, where it runs, since when it is there, and when it last showed life (it does so every few minutes).
-    `running` is what it runs outside of a transaction. It `serves` lanes and ways to start, and `knows` works by
-    their names, without underscores and in lower case. One that is `draining` leaves when its runs have ended."""
+    """A server: where it runs, since when, and its last sign of life, which it gives every few minutes.
+
+    `running` are its runs outside of a transaction. It `serves` lanes and sources, and `knows` works by their names,
+    without underscores and in lower case. One that is `draining` leaves when its runs have ended.
+    """
 
     id: int
     host: str
@@ -48,15 +52,15 @@ class ServerView:
 def views(
     database: Database, connection: Connection, running: Iterable[RunningView], now: datetime
 ) -> list[ServerView]:
-    """All servers that have not stopped in order, by number."""
+    """Return all servers that have not stopped in order, by id."""
     rows = connection.execute(select(tables.server).order_by(tables.server.c.id)).all()
     runs = list(running)
-    return [_view(database, connection, row, [one for one in runs if one.server == row.id], now) for row in rows]
+    return [_view(database, connection, row, [run for run in runs if run.server == row.id], now) for row in rows]
 
 
 def living(database: Database, connection: Connection, now: datetime) -> Sequence[str]:
-    """The servers that are there, in words."""
-    return [str(one) for one in views(database, connection, (), now) if one.presence != "gone"]
+    """Return the servers that are not gone, in words."""
+    return [str(server) for server in views(database, connection, (), now) if server.presence != "gone"]
 
 
 def _view(
@@ -69,5 +73,5 @@ def _view(
 
 
 def _mark(database: Database, quiet: timedelta) -> Presence:
-    """How a server that is there looks which was last seen so long ago."""
+    """Return the presence of a living server, by the time since its last sign of life."""
     return "alive" if quiet < database.settings.safety_poll + database.settings.lease else "silent"

@@ -1,4 +1,4 @@
-"""All that can be read of one database."""
+"""Reads one database: everything that the command line, the pages and the API show."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -25,16 +25,19 @@ from afterwork.store.tickets.walk import TicketWalk
 
 
 class Insight(TicketInsight, CacheInsight, MachineInsight):
-    """Reads one database. Changes nothing. What needs Afterwork's own tables raises `NotInstalled` or `WrongSchema`
-    where they are not as they must be."""
+    """Reads one database, and changes nothing.
+
+    Methods that need Afterwork's own tables raise `NotInstalled` or `WrongSchema` if those are missing or of another
+    version.
+    """
 
     @property
     def model(self) -> ModelView:
-        """What the model declares. No database is asked."""
+        """Return what the model declares. Needs no database."""
         return model_views.view(self._model)
 
     def status(self) -> Status:
-        """Counts of what waits and runs, and who is there to run it."""
+        """Return counts of waiting and running work, and the servers that can run it."""
         with self._reading() as connection:
             return self._status(connection, self._clock.now())
 
@@ -42,12 +45,12 @@ class Insight(TicketInsight, CacheInsight, MachineInsight):
         return statuses.status(self._database, connection, TicketWalk(self._tickets, now), now)
 
     def timers(self) -> Sequence[TimerView]:
-        """All timers, those of the model and those that the database still knows, by name."""
+        """Return all timers by name: those of the model, and others that the database still knows."""
         with self._reading() as connection:
             return timers.views(connection, self._model)
 
     def timer(self, name: str) -> TimerDetail:
-        """One timer, with its next due times and what its runs came to in the last day.
+        """Return one timer with its next due times, and its runs of the last day.
 
         Raises `NotThere` if neither the model nor the database knows it.
         """
@@ -55,36 +58,40 @@ class Insight(TicketInsight, CacheInsight, MachineInsight):
             return timers.detail(connection, self._model, name, self._clock.now())
 
     def once(self) -> Sequence[OnceView]:
-        """What runs once per database: the actions of the model in their order, then others that have run here."""
+        """Return the actions that run once per database: those of the model in their order, then others that have run
+        here."""
         with self._reading() as connection:
             return once.views(connection, self._model)
 
     def throughput(self, since: datetime, work: str | None = None) -> Sequence[RunMinute]:
-        """What ended in each minute since a moment, oldest first, by work and kind of trigger; of one work or of all.
-        Servers write it every few seconds."""
+        """Return the runs that ended in each minute since a time, oldest first, by work and source; of one work or of
+        all.
+
+        Servers write these sums every few seconds.
+        """
         return self.past(since, work).minutes
 
     def latency(self, since: datetime, work: str | None = None) -> Latency:
-        """How long it took from due to done since a moment, of one work or of all."""
+        """Return the time from due to done of runs since a time, of one work or of all."""
         return self.past(since, work).latency
 
     def past(self, since: datetime, work: str | None = None) -> RunHistory:
-        """Both of these, in one look."""
+        """Return the throughput and the latency since a time, read in one transaction."""
         with self._reading() as connection:
             return history.past(connection, since, work)
 
     def totals(self) -> Sequence[RunTotal]:
-        """What the runs of each work have come to since the beginning. These never go down."""
+        """Return the sums of all runs ever of each work. They never decrease."""
         with self._reading() as connection:
             return history.totals(connection)
 
     def gauges(self) -> Gauges:
-        """How it is just now, in numbers that cost the same however much has ended: for monitoring."""
+        """Return the current gauges for monitoring, at a cost that does not grow with the number of ended runs."""
         with self._reading() as connection:
             return gauges(self._database, self._model, connection, self._clock.now())
 
     def failures(self, since: datetime, limit: int = 20, work: str | None = None) -> Sequence[RunRecord]:
-        """The newest runs that failed since a moment, of one work or of all."""
+        """Return the newest runs that failed since a time, of one work or of all."""
         wanted = {"outcome": "failed"} | ({} if work is None else {"work": work})
         with self._reading() as connection:
             return records(connection, wanted, since, None, limit)
@@ -99,26 +106,31 @@ class Insight(TicketInsight, CacheInsight, MachineInsight):
         limit: int = 20,
         before: int | None = None,
     ) -> Sequence[RunRecord]:
-        """The newest runs that failed, were put off, or were slow. `before` is the `id` of the last one of the page
-        before; `ticket` is the key of a ticket or hit, `root` an external id."""
+        """Return the newest runs that failed, were put off, or were slow.
+
+        `before` is the `id` of the last run of the previous page, `ticket` the key of a ticket or match, `root` an
+        external id.
+        """
         asked = {"work": work, "ticket": ticket, "root_id": root, "outcome": outcome}
         wanted = {name: value for name, value in asked.items() if value is not None}
         with self._reading() as connection:
             return records(connection, wanted, None, before, limit)
 
     def overview(self) -> Overview:
-        """Whether all is well, at one glance."""
+        """Return an overview: a few numbers, the last hour, and what needs attention."""
         now = self._clock.now()
         with self._reading() as connection:
             status, past = self._status(connection, now), history.past(connection, now - HOUR, None)
             shown = timers.views(connection, self._model), once.views(connection, self._model)
         needs = tuple(attention(status, past.minutes, *shown, now))
-        failed = sum(one.failed for one in past.minutes)
+        failed = sum(minute.failed for minute in past.minutes)
         return Overview(status, past.latency, failed, last_hour(past.minutes, now), needs)
 
     def check(self, limits: CheckLimits = DEFAULT_LIMITS) -> Sequence[Finding]:
-        """Whether this installation is right, and what to do where it is not. `limits` say from where on something is
-        told."""
+        """Check this installation. Each finding that is not right says what to do.
+
+        `limits` are the thresholds from which on a finding is reported.
+        """
         with self._database.engine.connect() as connection:
             return list(
                 checks.findings(CheckContext(self._database, self._model, connection, self._clock.now(), limits))

@@ -1,4 +1,4 @@
-"""What functions that a model declares say, as far as that can be told in a line."""
+"""The source text of functions that a model declares, as far as it fits in a line."""
 
 import ast
 import inspect
@@ -9,12 +9,14 @@ from typing import Any
 from afterwork.model.expression import expression_of
 
 ENDINGS = ("", "\ndef _(): ...", "\n    pass", "\nclass _: ...")
-"""What may be missing for the lines in which a lambda stands to be a whole statement."""
+"""Completions that turn the source lines of a lambda into a whole statement."""
 
 
 def condition(function: Callable[..., Any] | None) -> str | None:
-    """A condition in words: the text of an expression, the body of a lambda, or the name of a function. None where
-    there is no condition."""
+    """Return a condition in words: the text of an expression, the body of a lambda, or the name of a function.
+
+    Returns None if there is no condition.
+    """
     if function is None:
         return None
     expression = expression_of(function)
@@ -25,20 +27,20 @@ def condition(function: Callable[..., Any] | None) -> str | None:
 
 
 def summary(declared: object) -> str:
-    """The first line of what is written about something; empty if nothing is."""
+    """Return the first line of a declaration's docstring, empty if it has none."""
     text = vars(declared).get("__doc__") or ""
     return inspect.cleandoc(text).partition("\n")[0]
 
 
 def _body(function: Callable[..., Any]) -> str | None:
-    """The body of a lambda that stands alone in its lines."""
+    """Return the body of a lambda that stands alone in its source lines."""
     try:
         text = dedent(inspect.getsource(function)).strip().rstrip(",")
-    except (OSError, TypeError):  # typed in, or made in another way
+    except (OSError, TypeError):  # typed at a prompt, or generated
         return None
     for tree in filter(None, (_parsed(text + ending) for ending in ENDINGS)):
-        found = [node for node in ast.walk(tree) if isinstance(node, ast.Lambda)]
-        return ast.unparse(found[0].body) if len(found) == 1 else None
+        lambdas = [node for node in ast.walk(tree) if isinstance(node, ast.Lambda)]
+        return ast.unparse(lambdas[0].body) if len(lambdas) == 1 else None
     return None
 
 

@@ -1,4 +1,4 @@
-"""What goes on in a database, in a few numbers."""
+"""The status of a database in a few numbers."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,10 +20,12 @@ from afterwork.store.tickets.walk import TicketWalk
 
 @dataclass(frozen=True)
 class Status:
-    """What goes on in a database. `waiting` counts pending tickets by lane; `oldest` is how long the first waits that
-    could run by now. `stale` counts caches that are stale, `stale_for` is how long the first has been so. Of each, no
-    more than some thousands are counted. `paced` has the lanes in which something waits whose rate is used up, with the
-    moment from which on the next may begin."""
+    """The status of a database.
+
+    `waiting` counts pending tickets by lane, `oldest` is how long the first due one has waited. `stale` counts stale
+    caches, `stale_for` is how long the first has been stale. Each is counted up to some thousands. `paced` has the
+    lanes with waiting work whose rate is used up, with the time at which the next may begin.
+    """
 
     waiting: dict[str, Count]
     running: int
@@ -36,12 +38,12 @@ class Status:
 
     @property
     def waiting_in_all(self) -> Count:
-        """The pending tickets of all lanes."""
+        """Return the pending tickets of all lanes."""
         return sum(self.waiting.values(), start=NONE)
 
 
 def status(database: Database, connection: Connection, walk: TicketWalk, now: datetime) -> Status:
-    """Counts of what waits and runs, and who is there to run it."""
+    """Return the status."""
     waiting = {lane: walk.count(connection, TicketFilter("pending", lane=lane)) for lane in walk.lanes(connection)}
     running = connection.execute(select(func.count()).select_from(tables.lease)).scalar_one()
     paused = connection.execute(select(tables.lane.c.name).where(tables.lane.c.paused)).scalars().all()
@@ -61,13 +63,13 @@ def _paced(connection: Connection, waiting: Collection[str], now: datetime) -> I
 
 
 def _oldest(connection: Connection, walk: TicketWalk, now: datetime) -> timedelta | None:
-    """How long the first ticket waits that could run: since it was due, or was made if it names no moment."""
+    """Return how long the first due ticket has waited: since it was due, or since its creation if it names no time."""
     firsts = walk.firsts(connection, TicketFilter("waiting"))
     return max((span for row in firsts if (span := _since(row.earliest or row.created, now)) is not None), default=None)
 
 
 def _stale(connection: Connection, now: datetime) -> tuple[Count, timedelta | None]:
-    """How many are stale, and how long the first has been so of those that are to run first."""
+    """Return the number of stale caches, and how long the first of those that run next has been stale."""
     total, firsts = NONE, list[datetime]()
     stale: CompoundSelect[Any] = union_all(
         _counted(dues.c.claim.is_not(None)),
@@ -82,13 +84,15 @@ def _stale(connection: Connection, now: datetime) -> tuple[Count, timedelta | No
 
 
 def _counted(*where: ColumnElement[bool]) -> SelectBase:
-    """How many of what is due for one cache are stale, and the first moment in them. Stale ones are due first, so no
-    more than `BOUND` need be looked at."""
+    """Select the number of stale caches of one derivation, and their first timestamp.
+
+    Stale ones are due first, so no more than `BOUND` rows need be read.
+    """
     d = dues.c
     own = select(d.since, d.due).where(d.derivation == bindparam("definition"), *where).order_by(d.due)
-    some = own.limit(BOUND + 1).subquery()
-    is_stale = or_(some.c.since.is_not(None), some.c.due <= bindparam("now", type_=d.due.type))
-    return select(func.count().label("number"), func.min(some.c.since).label("first")).where(is_stale)
+    bounded = own.limit(BOUND + 1).subquery()
+    is_stale = or_(bounded.c.since.is_not(None), bounded.c.due <= bindparam("now", type_=d.due.type))
+    return select(func.count().label("number"), func.min(bounded.c.since).label("first")).where(is_stale)
 
 
 def _since(first: datetime | None, now: datetime) -> timedelta | None:

@@ -1,4 +1,4 @@
-"""What can be read of suspects: what was being tried when its process, connection or worker ended."""
+"""Suspects: work that was running when its process, connection or worker died."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +17,10 @@ from afterwork.store.tables import hit as hits
 
 @dataclass(frozen=True)
 class SuspectView:
-    """What may be poison, in words: how often something ended while it was tried, what, and when that was the last
-    time. `is_given_up` says that it is not tried any more."""
+    """Work that may be poison: how often something died during it, what, and when it last did.
+
+    `is_given_up` marks work that is not tried again.
+    """
 
     what: str
     times: int
@@ -28,11 +30,16 @@ class SuspectView:
 
 
 def views(connection: Connection, settings: Settings) -> Sequence[SuspectView]:
-    """All suspects, the last one first."""
-    found = suspects.every(connection)
+    """Return all suspects, the latest first."""
     return [
-        SuspectView(_what(connection, one), one.times, one.cause, one.at, one.is_beyond(settings.crash_limit))
-        for one in found
+        SuspectView(
+            _what(connection, suspect),
+            suspect.times,
+            suspect.cause,
+            suspect.at,
+            suspect.is_beyond(settings.crash_limit),
+        )
+        for suspect in suspects.every(connection)
     ]
 
 

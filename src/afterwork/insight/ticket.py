@@ -1,4 +1,4 @@
-"""What can be read of one ticket: what it asks for, what has become of it so far, and why it waits."""
+"""One ticket in detail: what it asks for, its history so far, and why it waits."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from afterwork.store.history import RunRecord
 from afterwork.store.tickets.index_ranges import IndexPosition
 
 MAX_ATTEMPTS = 50
-"""Attempts of a ticket that are shown at most."""
+"""The most attempts of a ticket that are shown."""
 
 StepKind = Literal[
     "created", "due", "put off", "failed", "expired", "slow", "running", "cancelled", "done", "expires", "receipt goes"
@@ -27,7 +27,7 @@ StepKind = Literal[
 
 @dataclass(frozen=True)
 class TimelineStep:
-    """Something that has happened to a ticket, or that is to come. `note` says more, in words."""
+    """A past or future step of a ticket. `note` says more, in words."""
 
     what: StepKind
     at: datetime
@@ -36,9 +36,12 @@ class TimelineStep:
 
 @dataclass(frozen=True)
 class TicketDetail:
-    """One ticket. `call` is what it asks for, as code; `refused` says why the model can't run it, if so;
-    `root_is_there` is None where it has no root of the model. `waits` says why it has not run yet, in sentences;
-    `attempts` are those of its runs that failed, were put off, or were slow, newest first."""
+    """One ticket. `call` is the call that it asks for, as code.
+
+    `refused` says why the model can't run it, `root_is_there` is None if it has no root of the model. `waits` are the
+    reasons why it has not run yet, in sentences; `attempts` are the runs that failed, were put off, or were slow,
+    newest first.
+    """
 
     ticket: TicketView
     call: str
@@ -53,13 +56,13 @@ class TicketDetail:
 
 @dataclass(frozen=True)
 class TicketReader:
-    """Looks at single tickets."""
+    """Reads single tickets."""
 
     model: ModelInfo
     waiting: WaitReasons
 
     def detail(self, connection: Connection, key: str) -> TicketDetail:
-        """One ticket. Raises `NotThere` if there is none of this key."""
+        """Return one ticket. Raises `NotThere` if no ticket has this key."""
         walk = self.waiting.tickets
         rows = walk.rows(connection, [walk.key(key)])
         if not rows:
@@ -97,7 +100,10 @@ class TicketReader:
     def _timeline(
         self, connection: Connection, ticket: TicketView, records: Sequence[RunRecord]
     ) -> Iterator[TimelineStep]:
-        """What has happened and is to come. The clocks of applications and servers may differ, so not all is sorted."""
+        """Yield past and future steps.
+
+        The clocks of applications and servers may differ, so the first and last steps are not sorted with the others.
+        """
         if ticket.created is not None:
             yield TimelineStep("created", ticket.created)
         yield from sorted(self._between(ticket, records), key=lambda step: step.at)
@@ -110,7 +116,7 @@ class TicketReader:
         if ticket.execute_earliest is not None:
             yield TimelineStep("due", ticket.execute_earliest)
         for record in records:
-            # The last attempt of a ticket that has ended is the end.
+            # The last attempt of an ended ticket is its end, which is a step of its own.
             if record.outcome == "put off" or ticket.done is None or record.ended < ticket.done:
                 yield TimelineStep(_HAPPENING[record.outcome], record.ended, f"attempt {record.attempt}")
         for run in self.waiting.running:
@@ -127,7 +133,7 @@ _HAPPENING: dict[history.RunOutcome, StepKind] = {"put off": "put off", "failed"
 
 
 def call_of(ticket: TicketView, work: Work | None) -> str:
-    """What a ticket asks for, as code: `Customer!42.assign_number()`, `Welcome(Customer!42)`."""
+    """Return the call that a ticket asks for, as code: `Customer!42.assign_number()`, `Welcome(Customer!42)`."""
     name, root = ticket.work or "?", ticket.root_id or ""
     match work:
         case ViewModelWork():

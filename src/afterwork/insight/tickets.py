@@ -1,4 +1,4 @@
-"""What can be read of tickets."""
+"""Pages of tickets, and their counts by state."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +17,7 @@ from afterwork.store.tickets.walk import TicketWalk
 
 @dataclass(frozen=True)
 class TicketView:
-    """A ticket as it is shown. Moments are in UTC. `said` is how far its run says to be by `aw.progress`, while it goes
-    on."""
+    """A ticket as it is shown. Timestamps are in UTC. `said` is the progress that its run reports."""
 
     key: str
     state: State
@@ -37,9 +36,11 @@ class TicketView:
 
 @dataclass(frozen=True)
 class TicketPage:
-    """Some tickets that meet a filter: pending ones in the order in which they run, others newest first. `after` is the
-    key behind which the next page begins, None if there is none. `looked_at` says that so many tickets were looked at
-    without filling the page, since what is searched for is in no index."""
+    """A page of matching tickets: pending ones in the order in which they run, others newest first.
+
+    `after` is the key to ask for the next page, None on the last one. `looked_at` is the number of tickets that were
+    read without filling the page, if no index serves the search.
+    """
 
     tickets: Sequence[TicketView]
     after: str | None
@@ -47,27 +48,27 @@ class TicketPage:
 
 
 def page(connection: Connection, walk: TicketWalk, wanted: TicketFilter, after: str | None, limit: int) -> TicketPage:
-    """A page of tickets. Raises `BadRequest` if the ticket behind which it begins is gone."""
-    place = None if after is None else walk.place(connection, after)
-    found = walk.page(connection, wanted, place, limit)
-    last = None if found.last is None else key_text(found.last.key)
-    return TicketPage(list(views(connection, walk, found.rows)), last, found.looked_at)
+    """Return a page of tickets. Raises `BadRequest` if the ticket `after` is gone."""
+    position = None if after is None else walk.place(connection, after)
+    rows = walk.page(connection, wanted, position, limit)
+    last = None if rows.last is None else key_text(rows.last.key)
+    return TicketPage(list(views(connection, walk, rows.rows)), last, rows.looked_at)
 
 
 def counts(connection: Connection, walk: TicketWalk, wanted: TicketFilter) -> dict[State, Count]:
-    """How many tickets in each state meet a filter, whatever its own state is."""
+    """Count the matching tickets in each state, ignoring the state of the filter."""
     return {state: walk.count(connection, wanted.of_state(state)) for state in STATES}
 
 
 def views(connection: Connection, walk: TicketWalk, rows: Sequence[Row[Any]]) -> Iterator[TicketView]:
-    """Rows of a walk, as they are shown."""
+    """Return the views of the rows of a walk."""
     pending = [key_text(row.key) for row in rows if row.done is None and row.error is None]
     said = walk.said(connection, pending) if pending else {}
     return (view(row, walk.now, said) for row in rows)
 
 
 def view(row: Row[Any], now: datetime, said: Mapping[str, ReportedProgress]) -> TicketView:
-    """A row of a walk, as it is shown."""
+    """Return the view of a row of a walk."""
     key, earliest = key_text(row.key), aware(row.earliest)
     return TicketView(
         key=key,

@@ -1,4 +1,4 @@
-"""What can be read of timers."""
+"""Timers: when they fire, and the results of their rounds."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -20,18 +20,20 @@ from afterwork.store.progress import ReportedProgress
 from afterwork.store.readable_values import readable_columns
 
 MAX_UPCOMING = 5
-"""Due times to come that are shown."""
+"""The most coming due times that are shown."""
 
 PAST_PERIOD = timedelta(days=1)
-"""For how long what a timer's runs came to is shown."""
+"""The period whose runs are shown."""
 
 
 @dataclass(frozen=True)
 class TimerView:
-    """A timer as it is shown. `schedule` is in words. Of its last round: the due time that it was for, when it began,
-    how many seconds until its last run had ended, how many objects it hit, how many failed and how many are left;
-    `running` is what runs that go on have said of themselves by `aw.progress`. `known` says that the model has it; a
-    timer that it has not does not fire."""
+    """A timer as it is shown. `schedule` is in words.
+
+    Of its last round: its due time, when it began, the seconds until its last run ended, and how many matches it
+    had, failed, and are left; `running` is the progress that current runs report. `known` says that the model has
+    it; other timers do not fire.
+    """
 
     name: str
     schedule: str
@@ -51,9 +53,10 @@ class TimerView:
 
 @dataclass(frozen=True)
 class TimerDetail:
-    """One timer. `upcoming` are its next due times, also while it is paused; `late` is for how long it is overdue.
-    `criteria` is what finds its objects, as text. `past` is what its runs came to, in each minute in which some ended,
-    oldest first."""
+    """One timer. `upcoming` are its next due times, even while it is paused; `late` is for how long it is overdue.
+
+    `criteria` selects its objects, as text. `past` are its runs by minute, oldest first.
+    """
 
     timer: TimerView
     upcoming: Sequence[datetime]
@@ -65,19 +68,20 @@ class TimerDetail:
 
 
 def detail(connection: Connection, model: ModelInfo, name: str, now: datetime) -> TimerDetail:
-    """One timer. Raises `NotThere` if neither the model nor the database knows it."""
-    found = next((one for one in views(connection, model) if one.name == name), None)
-    if found is None:
+    """Return one timer. Raises `NotThere` if neither the model nor the database knows it."""
+    timer = next((view for view in views(connection, model) if view.name == name), None)
+    if timer is None:
         known = ", ".join(sorted(model.timers)) or "none"
         raise NotThere(f"There is no timer {shown(name)}. The model has: {known}.")
     timed = model.timers.get(name)
-    past = [one for one in history.past(connection, now - PAST_PERIOD, name).minutes if one.source == "timer"]
+    minutes = history.past(connection, now - PAST_PERIOD, name).minutes
+    past = [minute for minute in minutes if minute.source == "timer"]
     if timed is None:
-        return TimerDetail(found, [], None, None, None, "", past)
-    upcoming = list(itertools.islice(_upcoming(timed.when, found.due), MAX_UPCOMING))
-    overdue = None if found.due is None or found.paused else max(timedelta(0), now - found.due)
+        return TimerDetail(timer, [], None, None, None, "", past)
+    upcoming = list(itertools.islice(_upcoming(timed.when, timer.due), MAX_UPCOMING))
+    overdue = None if timer.due is None or timer.paused else max(timedelta(0), now - timer.due)
     criteria = None if timed.root is None else _text(timed.when.criteria)
-    return TimerDetail(found, upcoming, overdue or None, criteria, timed.when.max_answers, timed.when.misfire, past)
+    return TimerDetail(timer, upcoming, overdue or None, criteria, timed.when.max_answers, timed.when.misfire, past)
 
 
 def _upcoming(when: Timer, due: datetime | None) -> Iterator[datetime]:
@@ -87,7 +91,7 @@ def _upcoming(when: Timer, due: datetime | None) -> Iterator[datetime]:
 
 
 def _text(criteria: Any) -> str:
-    """A criteria as people read it: an expression, a statement, or the name of a function."""
+    """Return a criteria as text: an expression, a statement, or the name of a function."""
     expression = expression_of(criteria)
     if expression is not None:
         return expression.text
@@ -95,7 +99,7 @@ def _text(criteria: Any) -> str:
 
 
 def views(connection: Connection, model: ModelInfo) -> list[TimerView]:
-    """All timers, those of the model and those that the database still knows, by name."""
+    """Return all timers by name: those of the model, and others that the database still knows."""
     c, h = tables.timer.c, tables.hit.c
     own = select(h.view_model).where(h.view_model == c.name, h.done.is_(None), h.error.is_(None)).limit(BOUND + 1)
     left = select(func.count()).select_from(own.correlate(tables.timer).subquery()).scalar_subquery()

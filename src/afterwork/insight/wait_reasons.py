@@ -1,4 +1,4 @@
-"""Why a ticket waits, in words."""
+"""The reasons why a ticket waits, in sentences."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from afterwork.store.tickets.walk import TicketWalk
 
 @dataclass(frozen=True)
 class WaitReasons:
-    """What tickets may wait for, at one moment."""
+    """Everything that tickets may wait for at one time."""
 
     tickets: TicketWalk
     lanes: Sequence[LaneView]
@@ -25,7 +25,7 @@ class WaitReasons:
     running: Sequence[RunningView]
 
     def reasons(self, connection: Connection, ticket: TicketView, place: IndexPosition) -> Iterator[str]:
-        """Why a ticket has not run yet, or what it does just now; nothing if it has ended."""
+        """Yield why a ticket has not run yet, or what it is doing; nothing if it has ended."""
         match ticket.state:
             case "failed" | "expired" | "done":
                 return
@@ -33,11 +33,11 @@ class WaitReasons:
                 yield from self._runs(ticket)
             case "scheduled":
                 yield from _until(ticket)
-                yield from self._nobody(ticket)
+                yield from self._no_server(ticket)
             case "waiting":
                 yield from self._in_lane(ticket)
-                yield from self._behind(connection, ticket, place)
-                yield from self._nobody(ticket)
+                yield from self._ahead(connection, ticket, place)
+                yield from self._no_server(ticket)
 
     def _runs(self, ticket: TicketView) -> Iterator[str]:
         for run in self.running:
@@ -52,7 +52,7 @@ class WaitReasons:
                 yield f"Server {server} is {server.presence}. If it is gone, another one takes over."
 
     def _in_lane(self, ticket: TicketView) -> Iterator[str]:
-        lane = next((one for one in self.lanes if one.name == ticket.lane), None)
+        lane = next((lane for lane in self.lanes if lane.name == ticket.lane), None)
         if lane is None:
             return
         if lane.paused:
@@ -67,19 +67,19 @@ class WaitReasons:
             since = "" if lane.held_by.since is None else f" since {_moment(lane.held_by.since)}"
             yield f"Tickets of its lane {lane.name} run in a transaction{since}; it may be one of them."
 
-    def _behind(self, connection: Connection, ticket: TicketView, place: IndexPosition) -> Iterator[str]:
+    def _ahead(self, connection: Connection, ticket: TicketView, place: IndexPosition) -> Iterator[str]:
         ahead = self.tickets.ahead(connection, place)
         if ahead.number:
             yield f"{ahead} tickets of its lane {ticket.lane} come before it."
 
-    def _nobody(self, ticket: TicketView) -> Iterator[str]:
-        there = [server for server in self.servers if server.presence == "alive" and not server.draining]
-        if not there:
-            yield "No server is there to run it."
-        elif not any(server.serves.serves(ticket.lane, "ticket") for server in there):
-            yield f"No server that is there serves tickets of the lane {ticket.lane}."
-        elif ticket.work is not None and not any(server.is_able(ticket.work) for server in there):
-            yield f"No server that is there knows {shown(ticket.work)}."
+    def _no_server(self, ticket: TicketView) -> Iterator[str]:
+        alive = [server for server in self.servers if server.presence == "alive" and not server.draining]
+        if not alive:
+            yield "No server is running."
+        elif not any(server.serves.serves(ticket.lane, "ticket") for server in alive):
+            yield f"No running server serves tickets of the lane {ticket.lane}."
+        elif ticket.work is not None and not any(server.is_able(ticket.work) for server in alive):
+            yield f"No running server knows {shown(ticket.work)}."
 
 
 def _until(ticket: TicketView) -> Iterator[str]:

@@ -180,19 +180,19 @@ def test_nothing_jumps_while_what_needs_attention_comes_and_goes(acting: Visitor
     gone = {name: page.locator(".attention .elsewhere") for name, page in pages.items()}
     told = {name: page.locator(".attention li") for name, page in pages.items()}
     for one in told.values():
-        expect(one).to_have_text([re.compile("No server is there"), re.compile("The lane mail is paused")])
+        expect(one).to_have_text([re.compile("No server is running"), re.compile("The lane mail is paused")])
 
     with app.serving(busy):  # its entry fades, and what is new comes after the others
         app.control(busy).pause("numbers")
         for one in gone.values():
-            expect(one).to_have_text([re.compile("No server is there")])
+            expect(one).to_have_text([re.compile("No server is running")])
         for one in told.values():
             expect(one).to_have_count(3)
     app.control(busy).resume("numbers")
 
     for name, one in told.items():
         expect(gone[name]).to_have_count(0)
-        expect(one).to_have_text([re.compile("No server is there"), re.compile("The lane mail is paused")])
+        expect(one).to_have_text([re.compile("No server is running"), re.compile("The lane mail is paused")])
     assert jumping(pages) == {}
 
 
