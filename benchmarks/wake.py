@@ -56,7 +56,7 @@ def inserts_per_second(url: URL, clients: int, seconds: int) -> float:
 def prepare(connection: Connection, function: str | None) -> None:
     connection.execute(text("DROP TABLE IF EXISTS ticket"))
     connection.execute(text("CREATE TABLE ticket (id bigserial PRIMARY KEY, work text)"))
-    connection.execute(text("CREATE TABLE IF NOT EXISTS afterwork_about ()"))
+    connection.execute(text("CREATE TABLE IF NOT EXISTS afterwork_installation ()"))
     connection.execute(text(WAKES.format(wake=wake_statement(connection))))
     connection.execute(text(ALWAYS))
     if function:

@@ -369,7 +369,9 @@ def test_a_database_that_is_not_installed_is_told_as_such(command: str, engine: 
 
 def test_a_database_of_a_newer_afterwork_is_told_as_such(engine: Engine, ann: Customer, afterwork: Afterwork) -> None:
     with engine.begin() as connection:
-        connection.execute(update(tables.about).where(tables.about.c.name == "schema_version").values(value="99"))
+        connection.execute(
+            update(tables.installation).where(tables.installation.c.name == "schema_version").values(value="99")
+        )
 
     for command in ("status", "install", "serve"):
         assert "Upgrade the package afterwork" in told(afterwork(command), exit_code=1)

@@ -84,7 +84,7 @@ def test_a_line_of_json_has_the_event_and_its_fields() -> None:
         "root_id": "Parcel!3",
         "run": "a run",
         "error": "ValueError: no",
-        "trigger": "ticket",
+        "source": "ticket",
         "ticket": "7",
         "attempt": 2,
         "due": None,

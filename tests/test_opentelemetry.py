@@ -80,7 +80,7 @@ def test_the_first_attempt_is_a_child_of_what_saved_its_ticket(traced: Traced, w
     assert (span.parent.span_id, span.parent.trace_id) == (request.context.span_id, request.context.trace_id)
     assert span.attributes == {
         "afterwork.run": str(ended.run.id),
-        "afterwork.trigger": "ticket",
+        "afterwork.source": "ticket",
         "afterwork.lane": "main",
         "afterwork.attempt": 1,
         "afterwork.root_id": "Parcel!1",

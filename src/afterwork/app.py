@@ -329,7 +329,7 @@ class Afterwork:
         return evaluate(text, self.model.contract.mapper.registry, session, itself)
 
     def run_now(self, engine: Engine, timer: str) -> int:
-        """Let a timer have a round now, besides those at its due times. Returns how many objects it hits; servers run
+        """Let a timer have a round now, besides those at its due times. Returns how many objects match; servers run
         them. Objects for which a run goes on are left out.
 
         Raises `BadRequest` if the model has no such timer.
@@ -372,7 +372,7 @@ class Afterwork:
         history = RunHistory(self.settings)
         events, care = self.events.also(history.note), Quarantine(self.settings.batch)
         schema.check_installed(database, connection)
-        installation = schema.installation(connection)
+        installation = schema.installation_id(connection)
         limits, routing = LaneLimits(self.model.lanes, self.model.lane_names), routing_of(self.settings)
         sources = self._sources(database, connection, installation, events, care)
         job_source = self._job_source(database, installation, limits)

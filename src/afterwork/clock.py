@@ -6,6 +6,10 @@ from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+MAX_CLOCK_SKEW = timedelta(minutes=1)
+"""How far the clocks of machines may differ. A ticket that asks for no time is due though its application's clock is
+ahead by this much, and a server's clock that is behind by less was not put back."""
+
 
 class Clock(Protocol):
     """Tells the moment, as an aware datetime in UTC."""

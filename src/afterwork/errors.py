@@ -385,6 +385,18 @@ class WrongSchema(AfterworkError):
         )
 
 
+class OutdatedTables(WrongSchema):
+    """The database has Afterwork's tables under the names that they had before version 11."""
+
+    def __init__(self, database: str, table: str) -> None:
+        AfterworkError.__init__(
+            self,
+            f"{database} has tables of an Afterwork before its first release, such as {table}, under names that this "
+            "version does not use and does not migrate. Drop all tables, triggers and functions whose names begin with "
+            "afterwork_, then run app.install(engine), or: afterwork install MODULE:APP --database URL",
+        )
+
+
 class UnsupportedDatabase(AfterworkError):
     """The engine is none that Afterwork runs on."""
 

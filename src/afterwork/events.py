@@ -33,9 +33,9 @@ is made once per database."""
 class Facts:
     """What is known of a run that has ended. `ended` is when that was committed. `due` is from when on it could have
     begun; None where nobody has noted it. `seconds` is how long its own code took, of which a batch has many.
-    `ticket` is the key of the ticket or hit that asked for it; `trace` is the traceback, if it has raised."""
+    `ticket` is the key of the ticket or match that asked for it; `trace` is the traceback, if it has raised."""
 
-    trigger: SourceKind
+    source: SourceKind
     ticket: str | None
     attempt: int
     due: datetime | None
@@ -311,16 +311,16 @@ class Reloaded:
 
 @dataclass(frozen=True)
 class Fired:
-    """A timer had a round for a due time, and hit so many objects."""
+    """A timer had a round for a due time, and matched so many objects."""
 
     timer: str
     due: str
-    hits: int
+    matches: int
 
 
 @dataclass(frozen=True)
 class RoundFailed:
-    """A timer could not find out which objects to hit."""
+    """A timer could not find out which objects to match."""
 
     timer: str
     error: str
@@ -583,8 +583,8 @@ def log(event: Event) -> None:  # noqa: PLR0912, PLR0915 - one case for each eve
             )
         case Reloaded(path, jobs):
             _say(event, logging.INFO, "%s was read again: %d jobs", path, jobs)
-        case Fired(timer, due, hits):
-            _say(event, logging.DEBUG, "timer %s, due %s: %d hits", timer, due, hits)
+        case Fired(timer, due, matches):
+            _say(event, logging.DEBUG, "timer %s, due %s: %d matches", timer, due, matches)
         case RoundFailed(timer, error):
             _say(event, logging.WARNING, "timer %s could not begin its round: %s", timer, error)
         case TimerIsGone(timer):

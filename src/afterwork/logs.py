@@ -21,7 +21,7 @@ OF_A_RUN = ("run", "ticket", "work", "root_id")
 
 class RunFilter(logging.Filter):
     """Lets all lines pass. Those that a job writes get the attributes `run` (its id), `ticket` (the key of the ticket
-    or hit, or None), `work`, and `root_id`, so that a format can name them. Belongs on a handler."""
+    or match, or None), `work`, and `root_id`, so that a format can name them. Belongs on a handler."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Say which run this line belongs to."""

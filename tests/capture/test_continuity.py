@@ -312,7 +312,7 @@ def test_a_database_of_an_older_version_is_captured_anew_and_all_is_made_again(e
     is_postgresql = engine.dialect.name == "postgresql"
     for name in ("wanted", "relation", "marks", "fingerprint", "forms"):
         place.sql(f"ALTER TABLE afterwork_tracked_table DROP COLUMN {name}")
-    place.sql("UPDATE afterwork_about SET value = '7' WHERE name = 'schema_version'")
+    place.sql("UPDATE afterwork_installation SET value = '7' WHERE name = 'schema_version'")
     if is_postgresql:
         place.sql(*(f"ALTER TRIGGER afterwork_2_{event} ON orders RENAME TO afterwork_{event}" for event in EVENTS))
 

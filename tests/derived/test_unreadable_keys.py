@@ -1,4 +1,4 @@
-"""An object whose key can't be read is left out of its timer's round and told; all others are hit."""
+"""An object whose key can't be read is left out of its timer's round and told; all others match."""
 
 from datetime import date
 from typing import Any

@@ -23,7 +23,7 @@ LIMIT = 2
 SETTINGS = {"standby_poll": 0.1, "lock_limit": 1.0, "lease": 2.0, "crash_limit": LIMIT, "inside_limit": INSIDE_LIMIT}
 PATIENCE = 40.0
 
-KINDS = ["ticket", "outside", "hit", "criteria", "value", "view model", "guard", "entry", "once"]
+KINDS = ["ticket", "outside", "match", "criteria", "value", "view model", "guard", "entry", "once"]
 
 CACHES = {"value": "total", "view model": "Renewing", "guard": "flow", "entry": "flow"}
 
@@ -55,8 +55,8 @@ def error_of(kind: str, engine: Engine, app: aw.Afterwork) -> str | None:
         match kind:
             case "ticket" | "outside":
                 return session.scalars(select(SysAsyncTicket.error).where(SysAsyncTicket.error.is_not(None))).first()
-            case "hit" | "criteria":
-                return insight.timer("Hitting" if kind == "hit" else "Finding").timer.error
+            case "match" | "criteria":
+                return insight.timer("Hitting" if kind == "match" else "Finding").timer.error
             case "value" | "view model" | "guard" | "entry":
                 with suppress(BadRequest):  # no server has been there yet
                     return app.explain(session.get_one(Thing, 1), CACHES[kind]).error

@@ -1,4 +1,4 @@
-"""Timers, when servers are killed with kill -9: each due time fires once, and each hit is done once."""
+"""Timers, when servers are killed with kill -9: each due time fires once, and each match is done once."""
 
 import json
 import signal

@@ -85,7 +85,7 @@ def test_whoever_dies_where_the_due_times_that_have_a_run_are_those_that_the_pol
                 serve(office, None)
 
     assert had_runs(office) == expected(when, [START, *moments], all_due(when, first))
-    assert office.sql("SELECT count(*) FROM afterwork_hit WHERE error IS NOT NULL OR done IS NULL") == 0
+    assert office.sql("SELECT count(*) FROM afterwork_match WHERE error IS NOT NULL OR done IS NULL") == 0
     office.engine.dispose()
 
 

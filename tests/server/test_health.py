@@ -194,7 +194,7 @@ def test_without_a_server_the_database_alone_counts(the_shop: Shop) -> None:
 
 def test_a_database_that_is_not_installed_is_not_ready(the_shop: Shop) -> None:
     with the_shop.engine.begin() as connection:
-        connection.execute(text("UPDATE afterwork_about SET value = '0' WHERE name = 'schema_version'"))
+        connection.execute(text("UPDATE afterwork_installation SET value = '0' WHERE name = 'schema_version'"))
 
     found = the_shop.app.health(the_shop.engine)
 

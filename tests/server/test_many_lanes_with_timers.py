@@ -1,4 +1,4 @@
-"""Hits of timers and tickets share transactions like tickets of many lanes do."""
+"""Matches of timers and tickets share transactions like tickets of many lanes do."""
 
 from datetime import timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from tests.support.waiting import eventually
 LANES = 40
 
 
-def test_hits_and_tickets_of_many_lanes_run_once_each(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_matches_and_tickets_of_many_lanes_run_once_each(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name in ((inside, "SLICE"), (shared_transactions, "QUICK"), (shared_transactions, "SLOW")):
         monkeypatch.setattr(module, name, 3600.0)
     monkeypatch.setattr(shared_transactions, "PROVEN", 1)
@@ -48,7 +48,7 @@ def test_hits_and_tickets_of_many_lanes_run_once_each(engine: Engine, monkeypatc
 
 
 def _fire(office: Office) -> None:
-    """Find what the timers hit, and run none of it."""
+    """Find what the timers match, and run none of it."""
     database = database_of(office.engine, office.app.settings)
     with database.connect() as connection:
         rounds = office.app._runner(database, connection).source(Rounds)

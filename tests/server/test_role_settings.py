@@ -43,7 +43,7 @@ def cut(engine: Engine, connection: Connection) -> None:
 
 LIMITS = ["statement_timeout", "transaction_timeout"]
 
-WATCHED = ["sys_async_ticket", "afterwork_hit", "afterwork_once", "afterwork_lane", "afterwork_cache"]
+WATCHED = ["sys_async_ticket", "afterwork_match", "afterwork_once", "afterwork_lane", "afterwork_cache"]
 """Tables whose rows only servers change."""
 
 

@@ -1,4 +1,4 @@
-"""What timers cost, in statements: as much for a thousand that are not due as for one, for ninety hits as for ten."""
+"""What timers cost, in statements: as much for 1,000 timers that are not due as for one, for 90 matches as for 10."""
 
 from datetime import timedelta
 from typing import Any
@@ -49,18 +49,18 @@ def office(engine: Engine) -> Office:
     return found
 
 
-def a_round(office: Office, hits: int, number: int) -> list[str]:
-    """The statements of a round with so many hits, and of running them."""
-    for _ in range(hits):
+def a_round(office: Office, matches: int, number: int) -> list[str]:
+    """The statements of a round with so many matches, and of running them."""
+    for _ in range(matches):
         number += 1
         office.sql(f"INSERT INTO task (id, done, bad) VALUES ({number}, 0, false)")
     office.clock.advance(timedelta(minutes=10))
     with statements(office.engine) as sent:
-        assert len(office.app.run_until_idle(office.engine)) == hits
+        assert len(office.app.run_until_idle(office.engine)) == matches
     return sent
 
 
-def test_a_round_with_no_hit_asks_once(office: Office) -> None:
+def test_a_round_with_no_match_asks_once(office: Office) -> None:
     office.run()
 
     sent = a_round(office, 0, 0)
@@ -68,7 +68,7 @@ def test_a_round_with_no_hit_asks_once(office: Office) -> None:
     assert len([one for one in sent if "FROM task" in one]) == 1
 
 
-def test_a_round_takes_as_many_statements_for_ninety_hits_as_for_ten(office: Office) -> None:
+def test_a_round_takes_as_many_statements_for_ninety_matches_as_for_ten(office: Office) -> None:
     office.run()
     a_round(office, 2, 0)
 

@@ -1,4 +1,4 @@
-"""A round that hits many objects notes them in slices: nobody waits for all, none is lost, and none is hit twice."""
+"""A round that matches many objects notes them in slices: nobody waits for all, none is lost or noted twice."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from sqlalchemy import Engine, create_engine, event, insert, select, text
 import afterwork as aw
 from afterwork.events import Event, Reached
 from afterwork.sources.timer import noting
-from afterwork.store.timers import Cancellation, Hits
+from afterwork.store.timers import Cancellation, Matches
 from tests.support.death import Death
 from tests.support.office import Office, an_office
 
@@ -37,11 +37,13 @@ def counts(office: Office) -> list[int]:
 
 @contextmanager
 def rows_by_transaction(engine: Engine) -> Iterator[list[int]]:
-    """How many rows of hits and slices each transaction has inserted or updated."""
+    """How many rows of matches and slices each transaction has inserted or updated."""
     found = [0]
 
     def note(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
-        if statement.startswith(("INSERT INTO afterwork_hit", "INSERT INTO afterwork_found", "UPDATE afterwork_hit")):
+        if statement.startswith(
+            ("INSERT INTO afterwork_match", "INSERT INTO afterwork_unnoted_match", "UPDATE afterwork_match")
+        ):
             found[-1] += len(parameters) if many else 1
 
     def end(connection: Any) -> None:
@@ -91,7 +93,7 @@ def test_no_transaction_notes_more_than_a_slice(office: Office, again: bool) -> 
 
 
 def test_the_transaction_of_a_round_writes_a_row_for_each_slice(office: Office) -> None:
-    """So many hits at once would take seconds; so many slices don't."""
+    """So many matches at once would take seconds; so many slices don't."""
     office.timer("Work", when=every_task(office))
     office.open(tasks=TASKS)
 
@@ -99,17 +101,17 @@ def test_the_transaction_of_a_round_writes_a_row_for_each_slice(office: Office) 
         assert office.app.run_now(office.engine, "Work") == TASKS
 
     assert sum(rows) < TASKS
-    assert office.sql("SELECT count(*) FROM afterwork_hit") == SLICE
+    assert office.sql("SELECT count(*) FROM afterwork_match") == SLICE
 
 
-def test_hits_of_all_slices_run_in_the_order_of_the_criteria(office: Office) -> None:
+def test_matches_of_all_slices_run_in_the_order_of_the_criteria(office: Office) -> None:
     criteria = select(office.task).order_by(office.task.id.desc())
     office.timer(when=aw.Every(TEN, criteria=criteria))
     office.open(tasks=TASKS)
 
-    assert office.hit() == list(range(TASKS, 0, -1))
-    assert office.hit() == []
-    assert office.hit(TEN) == list(range(TASKS, 0, -1))
+    assert office.matched() == list(range(TASKS, 0, -1))
+    assert office.matched() == []
+    assert office.matched(TEN) == list(range(TASKS, 0, -1))
 
 
 DEATHS = [
@@ -121,7 +123,7 @@ DEATHS = [
 
 @pytest.mark.parametrize(("point", "time"), DEATHS)
 @pytest.mark.parametrize("bad", [False, True], ids=["for the first time", "after all have failed"])
-def test_wherever_servers_die_each_object_is_hit_once(
+def test_wherever_servers_die_each_object_is_matched_once(
     office: Office, point: tuple[str, str], time: int, bad: bool
 ) -> None:
     office.timer("Work", when=every_task(office))
@@ -135,10 +137,10 @@ def test_wherever_servers_die_each_object_is_hit_once(
     a_server(office)
 
     assert counts(office) == [1] * TASKS
-    assert office.sql("SELECT count(*) FROM afterwork_found") == 0
+    assert office.sql("SELECT count(*) FROM afterwork_unnoted_match") == 0
 
 
-def test_two_servers_that_search_at_the_same_time_hit_each_object_once(office: Office) -> None:
+def test_two_servers_that_search_at_the_same_time_match_each_object_once(office: Office) -> None:
     others: list[bool] = []
 
     def meanwhile(given: Any) -> None:
@@ -171,7 +173,7 @@ def test_while_the_objects_are_searched_for_others_may_write(office: Office) -> 
     assert len(counts(office)) == 1
 
 
-def test_a_round_by_hand_hits_nothing_that_is_still_to_be_noted(office: Office) -> None:
+def test_a_round_by_hand_matches_nothing_that_is_still_to_be_noted(office: Office) -> None:
     office.timer("Work", when=every_task(office))
     office.open(tasks=TASKS)
 
@@ -182,7 +184,7 @@ def test_a_round_by_hand_hits_nothing_that_is_still_to_be_noted(office: Office) 
     assert office.app.run_now(office.engine, "Work") < TASKS
 
     office.sql("UPDATE afterwork_timer SET paused = true")
-    *_, last = office.hit()
+    *_, last = office.matched()
     assert last == 1000 or counts(office)[-1] >= 1
     assert min(counts(office)) == 1
 
@@ -191,12 +193,12 @@ def test_the_next_round_waits_until_the_last_slice_of_this_one_has_run(office: O
     office.timer("Work", when=every_task(office))
     office.open(tasks=TASKS)
     a_server(office, ("after commit", "round of Work"))
-    office.sql("UPDATE afterwork_hit SET done = execute_earliest")
+    office.sql("UPDATE afterwork_match SET done = execute_earliest")
 
     office.clock.advance(TEN)
     a_server(office, ("after commit", "slice of Work"))
 
-    assert office.sql("SELECT count(*) FROM afterwork_found") == 2
+    assert office.sql("SELECT count(*) FROM afterwork_unnoted_match") == 2
 
 
 def test_what_is_still_to_be_noted_is_shown_and_can_be_cancelled(office: Office) -> None:
@@ -214,14 +216,14 @@ def test_what_is_still_to_be_noted_is_shown_and_can_be_cancelled(office: Office)
 def test_a_slice_that_the_database_refuses_fails_alone(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     office.timer("Work", when=every_task(office))
     office.open(tasks=TASKS)
-    add = Hits.add
+    add = Matches.add
 
-    def refusing(self: Hits, connection: Any, rows: Any) -> None:
+    def refusing(self: Matches, connection: Any, rows: Any) -> None:
         if any(row["root_id"] == f"Task!{SLICE + 1}" for row in rows):
             connection.execute(text("SELECT no_such_column"))
         add(self, connection, rows)
 
-    monkeypatch.setattr(Hits, "add", refusing)
+    monkeypatch.setattr(Matches, "add", refusing)
     office.run()
 
     assert counts(office) == [1] * SLICE + [0] * SLICE + [1] * (TASKS - 2 * SLICE)

@@ -35,13 +35,13 @@ def fill(the_shop: Shop, hours: range) -> None:
     moments = [now - timedelta(hours=hour, minutes=number) for hour in hours for number in range(60)]
     sums = Sums(done=1).values
     minutes = [
-        {"minute": moment.replace(second=0, microsecond=0), "server": 1, "work": f"Work.{work}", "trigger": "ticket"}
+        {"minute": moment.replace(second=0, microsecond=0), "server": 1, "work": f"Work.{work}", "source": "ticket"}
         | sums
         for moment in moments
         for work in range(10)
     ]
     runs = [
-        {"run": str(number), "ticket": str(number), "work": f"Work.{number % 10}", "trigger": "ticket"}
+        {"run": str(number), "ticket": str(number), "work": f"Work.{number % 10}", "source": "ticket"}
         | {"root_id": f"Customer!{number}", "server": 1, "ended": moment, "seconds": 1, "attempt": 1}
         | {"outcome": "failed" if number % 3 else "put off"}
         for number, moment in enumerate(moments * 3)

@@ -26,7 +26,7 @@ LOOKS: dict[str, Callable[[Tickets, Connection, Shop], object]] = {
         connection, "parallel", 2147483647, shop.clock.now(), 1, "parallel"
     ),
     "due in a lane with slots": lambda tickets, connection, shop: tickets.claim_due(
-        connection, "main", None, shop.clock.now(), 1, "slots", is_paced=True
+        connection, "main", None, shop.clock.now(), 1, "slots", by_rate=True
     ),
 }
 

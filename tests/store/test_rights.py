@@ -299,7 +299,7 @@ def test_a_role_without_any_right_is_told_all_of_them(roles: Roles) -> None:
     found = lacking(roles.engine(roles.server))
 
     assert any("USAGE on schema app" in one for one in found)
-    assert any("SELECT, INSERT, UPDATE, DELETE on table app.afterwork_about" in one for one in found)
+    assert any("SELECT, INSERT, UPDATE, DELETE on table app.afterwork_installation" in one for one in found)
     assert any("SELECT, UPDATE (state) on table app.orders" in one for one in found)
     assert any("SELECT, UPDATE (count), UPDATE (spent) on table app.customer" in one for one in found)
 

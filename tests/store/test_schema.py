@@ -8,7 +8,7 @@ from sqlalchemy.exc import NoSuchTableError
 from sqlalchemy.orm import Session
 
 import afterwork as aw
-from afterwork.errors import NotInstalled, UnsupportedDatabase, WrongSchema
+from afterwork.errors import NotInstalled, OutdatedTables, UnsupportedDatabase, WrongSchema
 from afterwork.insight import TicketFilter
 from afterwork.store.bounded_count import Count
 from afterwork.store.tickets.filter import STATES
@@ -76,7 +76,7 @@ def test_a_database_that_was_not_installed_is_refused_with_what_to_do(
 @pytest.mark.parametrize("start", ["run_until_idle", "serving", "status", "pause"])
 def test_an_older_schema_is_refused_until_it_is_updated(the_shop: Shop, start: str) -> None:
     with the_shop.engine.begin() as connection:
-        connection.execute(text("UPDATE afterwork_about SET value = '0' WHERE name = 'schema_version'"))
+        connection.execute(text("UPDATE afterwork_installation SET value = '0' WHERE name = 'schema_version'"))
     with pytest.raises(
         WrongSchema, match=r"has version 0 of Afterwork's tables, this program needs 11\. Update it with"
     ):
@@ -88,13 +88,25 @@ def test_an_older_schema_is_refused_until_it_is_updated(the_shop: Shop, start: s
 
 def test_a_newer_schema_is_refused_and_left_alone(the_shop: Shop) -> None:
     with the_shop.engine.begin() as connection:
-        connection.execute(text("UPDATE afterwork_about SET value = '12' WHERE name = 'schema_version'"))
+        connection.execute(text("UPDATE afterwork_installation SET value = '12' WHERE name = 'schema_version'"))
     for start in (the_shop.app.install, the_shop.app.run_until_idle):
         with pytest.raises(WrongSchema, match=r"has version 12 .* needs 11\. Upgrade the package afterwork"):
             start(the_shop.engine)
     with the_shop.engine.connect() as connection:
-        found = connection.execute(text("SELECT value FROM afterwork_about WHERE name = 'schema_version'")).scalar()
+        found = connection.execute(
+            text("SELECT value FROM afterwork_installation WHERE name = 'schema_version'")
+        ).scalar()
     assert found == "12"
+
+
+def test_tables_under_former_names_are_refused_and_left_alone(engine: Engine, app: aw.Afterwork) -> None:
+    shop.create(engine)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE afterwork_about (name varchar(40) PRIMARY KEY, value text)"))
+    for start in (app.install, app.run_until_idle):
+        with pytest.raises(OutdatedTables, match=r"such as afterwork_about, .* Drop all tables, triggers and"):
+            start(engine)
+    assert [name for name in inspect(engine).get_table_names() if name.startswith("afterwork")] == ["afterwork_about"]
 
 
 def test_the_message_hides_the_password(engine: Engine, app: aw.Afterwork) -> None:
@@ -213,7 +225,7 @@ def test_tickets_are_listed_by_state(the_shop: Shop) -> None:
 def test_a_column_that_an_older_version_had_not_is_added(the_shop: Shop) -> None:
     with the_shop.engine.begin() as connection:
         connection.execute(text("ALTER TABLE afterwork_derivation DROP COLUMN code_changes"))
-        connection.execute(text("UPDATE afterwork_about SET value = '3' WHERE name = 'schema_version'"))
+        connection.execute(text("UPDATE afterwork_installation SET value = '3' WHERE name = 'schema_version'"))
 
     assert the_shop.app.install(the_shop.engine) == [
         "column afterwork_derivation.code_changes added",

@@ -68,7 +68,7 @@ def test_others_see_how_far_a_run_is_for_as_long_as_it_goes_on(office: Office, e
     assert (seen(office).running, seen(office).left.number) == ((), 0)
 
 
-def test_a_round_shows_how_many_of_its_hits_are_done(office: Office) -> None:
+def test_a_round_shows_how_many_of_its_matches_are_done(office: Office) -> None:
     def work(self: Any) -> None:
         office.log.append((seen(office).matches, seen(office).left.number))
 
@@ -98,7 +98,7 @@ def test_it_never_waits_for_others_who_write(office: Office) -> None:
     def work(self: Any) -> None:
         with office.engine.connect() as other, other.begin():
             other.execute(text("INSERT INTO task (id, done, bad) VALUES (99, 1, false)"))
-            other.execute(text("INSERT INTO afterwork_progress (ticket, at) SELECT id, created FROM afterwork_hit"))
+            other.execute(text("INSERT INTO afterwork_progress (ticket, at) SELECT id, created FROM afterwork_match"))
             began = time.monotonic()
             aw.progress(1, 2)
             office.log.append(time.monotonic() - began < 1)
@@ -163,7 +163,7 @@ def test_an_external_run_that_says_nothing_is_cancelled_at_its_end(office: Offic
     assert office.run() == [("Work", "Task!1", False)]
     assert office.log == [Cancellation(0, 1), True]
     assert office.sql("SELECT done FROM task") == 0
-    assert office.hit(TEN) == [1]
+    assert office.matched(TEN) == [1]
     assert office.sql("SELECT done FROM task") == 1
 
 
@@ -187,16 +187,16 @@ def test_a_cancelled_run_whose_server_is_gone_is_not_begun_again(office: Office)
     with office.engine.begin() as connection:
         now = office.clock.now()
         lease = {"run": "a-run", "lane": "main", "server": 99, "epoch": 1, "taken": now, "expires": now}
-        hit = connection.execute(text("SELECT id FROM afterwork_hit")).scalar()
-        connection.execute(insert(leases).values(ticket=hit, **lease))
+        match = connection.execute(text("SELECT id FROM afterwork_match")).scalar()
+        connection.execute(insert(leases).values(ticket=match, **lease))
 
     assert cancel(office) == Cancellation(0, 1)
-    # It has ended, and the timer, which is due, hits the object anew.
+    # It has ended, and the timer, which is due, matches the object anew.
     assert office.run() == [("Work", "Task!1", False), ("Work", "Task!1", True)]
     assert (office.log, office.sql("SELECT count(*) FROM afterwork_lease")) == (["ran"], 0)
 
 
-def test_a_run_that_ended_just_before_is_not_cancelled_when_it_is_hit_again(office: Office) -> None:
+def test_a_run_that_ended_just_before_is_not_cancelled_when_it_matches_again(office: Office) -> None:
     """It was asked to stop when all that it had to look at had been looked at, and failed by itself."""
 
     def work(self: Any) -> None:

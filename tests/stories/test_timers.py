@@ -38,9 +38,9 @@ def test_a_new_timer_of_a_span_is_due_at_once_and_then_each_time_the_span_has_pa
     office.timer(root=False, when=aw.Every(minutes=10))
     office.open()
 
-    assert office.hit() == [None]
-    assert office.hit(timedelta(minutes=9)) == []
-    assert office.hit(timedelta(minutes=1)) == [None]
+    assert office.matched() == [None]
+    assert office.matched(timedelta(minutes=9)) == []
+    assert office.matched(timedelta(minutes=1)) == [None]
 
 
 def test_a_late_round_does_not_delay_the_next(office: Office) -> None:
@@ -48,8 +48,8 @@ def test_a_late_round_does_not_delay_the_next(office: Office) -> None:
     office.open()
     office.run()
 
-    assert office.hit(timedelta(minutes=14)) == [None]
-    assert office.hit(timedelta(minutes=6)) == [None]
+    assert office.matched(timedelta(minutes=14)) == [None]
+    assert office.matched(timedelta(minutes=6)) == [None]
 
 
 def test_a_timer_by_cron_is_due_at_its_next_time(office: Office) -> None:
@@ -57,9 +57,9 @@ def test_a_timer_by_cron_is_due_at_its_next_time(office: Office) -> None:
     office.timer(root=False, when=aw.Cron("30 14 * * *", tz="Europe/Stockholm"))
     office.open()
 
-    assert office.hit() == []
-    assert office.hit(timedelta(minutes=29)) == []
-    assert office.hit(timedelta(minutes=1)) == [None]
+    assert office.matched() == []
+    assert office.matched(timedelta(minutes=29)) == []
+    assert office.matched(timedelta(minutes=1)) == [None]
 
 
 @pytest.mark.parametrize("evening", [datetime(2026, 3, 28, 20, tzinfo=UTC), datetime(2026, 10, 24, 20, tzinfo=UTC)])
@@ -68,7 +68,7 @@ def test_a_nightly_job_runs_once_on_the_nights_on_which_the_clocks_change(office
     office.timer(root=False, when=aw.Cron("30 2 * * *", tz="Europe/Stockholm"))
     office.open()
 
-    assert [office.hit(timedelta(minutes=15)) for _ in range(48)].count([None]) == 1
+    assert [office.matched(timedelta(minutes=15)) for _ in range(48)].count([None]) == 1
 
 
 MISSED: dict[str, int] = {"once": 1, "skip": 0, "each": 3}
@@ -80,8 +80,8 @@ def test_due_times_at_which_nobody_ran_are_made_up_for_as_the_timer_says(office:
     office.open()
     office.run()
 
-    assert office.hit(timedelta(minutes=65)) == [None] * MISSED[misfire]
-    assert office.hit(timedelta(minutes=5)) == [None]
+    assert office.matched(timedelta(minutes=65)) == [None] * MISSED[misfire]
+    assert office.matched(timedelta(minutes=5)) == [None]
 
 
 def test_a_timer_that_is_paused_does_not_fire_and_makes_up_for_nothing(office: Office) -> None:
@@ -91,10 +91,10 @@ def test_a_timer_that_is_paused_does_not_fire_and_makes_up_for_nothing(office: O
     control = office.app.control(office.engine)
 
     control.pause("Work")
-    assert office.hit(timedelta(minutes=35)) == []
+    assert office.matched(timedelta(minutes=35)) == []
     control.resume("Work")
-    assert office.hit() == []
-    assert office.hit(timedelta(minutes=5)) == [None]
+    assert office.matched() == []
+    assert office.matched(timedelta(minutes=5)) == [None]
 
 
 def test_a_clock_that_is_put_back_fires_nothing_twice_and_stops_nothing(office: Office) -> None:
@@ -127,20 +127,20 @@ def test_a_clock_that_was_a_year_ahead_is_forgotten(office: Office) -> None:
 # For what.
 
 
-def test_a_round_hits_the_objects_of_the_criteria_in_its_order(office: Office) -> None:
+def test_a_round_matches_the_objects_of_the_criteria_in_its_order(office: Office) -> None:
     criteria = select(office.task).where(office.task.done == 0).order_by(office.task.id.desc())
     office.timer(when=aw.Every(minutes=10, criteria=criteria))
     office.open(tasks=4)
 
-    assert office.hit() == [4, 3, 2, 1]
-    assert office.hit(TEN) == []
+    assert office.matched() == [4, 3, 2, 1]
+    assert office.matched(TEN) == []
 
 
-def test_hits_beyond_the_bound_come_in_the_next_round(office: Office) -> None:
+def test_matches_beyond_the_bound_come_in_the_next_round(office: Office) -> None:
     office.timer(when=every_ten_minutes(office, max_answers=2))
     office.open(tasks=5)
 
-    assert [office.hit(), office.hit(TEN), office.hit(TEN)] == [[1, 2], [3, 4], [5]]
+    assert [office.matched(), office.matched(TEN), office.matched(TEN)] == [[1, 2], [3, 4], [5]]
 
 
 def test_bad_objects_stop_no_others_and_never_take_their_places(office: Office) -> None:
@@ -152,7 +152,7 @@ def test_bad_objects_stop_no_others_and_never_take_their_places(office: Office) 
     office.timer(when=every_ten_minutes(office, max_answers=2), failed=aw.on_exception(failed))
     office.open(tasks=6, bad=lambda number: number <= 3)
 
-    rounds = [office.hit(), office.hit(TEN), office.hit(TEN), office.hit(TEN)]
+    rounds = [office.matched(), office.matched(TEN), office.matched(TEN), office.matched(TEN)]
 
     assert rounds == [[1, 2], [3, 4], [5, 6], [1, 2]]
     assert told == [1, 2, 3, 1, 2]
@@ -178,14 +178,14 @@ def test_the_id_of_a_run_stays_the_same_until_it_has_ended_well(office: Office) 
     assert first == second == third != fourth
 
 
-def test_an_object_that_waits_for_another_attempt_holds_up_no_round_and_is_not_hit_again(office: Office) -> None:
+def test_an_object_that_waits_for_another_attempt_holds_up_no_round_and_is_not_matched_again(office: Office) -> None:
     office.timer(when=every_ten_minutes(office), retry=aw.Retry(attempts=2, backoff=timedelta(minutes=12)))
     office.open(tasks=2, bad=lambda number: number == 1)
 
-    assert office.hit() == [1, 2]
+    assert office.matched() == [1, 2]
     office.sql("UPDATE task SET done = 0 WHERE id = 2")
-    assert office.hit(TEN) == [2]
-    assert office.hit(timedelta(minutes=2)) == [1]
+    assert office.matched(TEN) == [2]
+    assert office.matched(timedelta(minutes=2)) == [1]
 
 
 def test_a_criteria_that_fails_is_told_of_and_others_go_on(office: Office) -> None:
@@ -232,7 +232,7 @@ def test_a_criteria_that_joins_counts_objects_and_not_rows(office: Office) -> No
     office.timer(when=aw.Every(minutes=10, criteria=criteria, max_answers=2))
     office.open(tasks=5, bad=lambda number: number == 1)
 
-    assert [office.hit(), office.hit(TEN), office.hit(TEN)] == [[1, 2], [3, 4], [5, 1]]
+    assert [office.matched(), office.matched(TEN), office.matched(TEN)] == [[1, 2], [3, 4], [5, 1]]
 
 
 # Variables.
@@ -268,9 +268,9 @@ def test_what_runs_before_may_call_the_round_off(office: Office) -> None:
     office.timer(when=every_ten_minutes(office, before=lambda given: office.log != []))
     office.open(tasks=1)
 
-    assert office.hit() == []
+    assert office.matched() == []
     office.log.append("now")
-    assert office.hit(TEN) == [1]
+    assert office.matched(TEN) == [1]
 
 
 WRONG: dict[str, Callable[[Any], object]] = {
@@ -293,18 +293,18 @@ def test_a_variable_that_nobody_sets_is_what_it_is_declared_to_be(office: Office
     office.timer(when=aw.Every(minutes=10, criteria=lambda given: newer(office, given)), least=aw.variable(2))
     office.open(tasks=3)
 
-    assert office.hit() == [2, 3]
+    assert office.matched() == [2, 3]
 
 
 # By hand.
 
 
-def test_a_dry_run_says_what_would_be_hit_and_changes_nothing(office: Office) -> None:
+def test_a_dry_run_says_what_would_match_and_changes_nothing(office: Office) -> None:
     office.timer("Work", when=every_ten_minutes(office, max_answers=2))
     office.open(tasks=3)
 
     assert office.app.control(office.engine).dry_run("Work") == ["Task!1", "Task!2"]
-    assert office.sql("SELECT count(*) FROM afterwork_hit") == office.sql("SELECT count(*) FROM afterwork_timer") == 0
+    assert office.sql("SELECT count(*) FROM afterwork_match") == office.sql("SELECT count(*) FROM afterwork_timer") == 0
 
 
 def test_a_round_can_be_had_now_and_leaves_the_due_times_as_they_are(office: Office) -> None:
@@ -315,8 +315,8 @@ def test_a_round_can_be_had_now_and_leaves_the_due_times_as_they_are(office: Off
 
     assert office.app.run_now(office.engine, "Work") == 1
     assert office.app.run_now(office.engine, "Work") == 1  # what is to run already is left out
-    assert sorted(office.hit()) == [2, 3]  # type: ignore[type-var]
-    assert [office.hit(timedelta(minutes=4)), office.hit(timedelta(minutes=1))] == [[], []]
+    assert sorted(office.matched()) == [2, 3]  # type: ignore[type-var]
+    assert [office.matched(timedelta(minutes=4)), office.matched(timedelta(minutes=1))] == [[], []]
 
 
 @pytest.mark.parametrize("act", ["run_now", "pause and resume"])
@@ -334,7 +334,7 @@ def test_what_is_done_by_hand_hides_no_clock_that_was_put_back(office: Office, a
         office.app.control(office.engine).resume("Work")
     office.run()
 
-    assert office.hit(TEN) == [None]
+    assert office.matched(TEN) == [None]
 
 
 def test_of_missed_due_times_a_criteria_that_fails_takes_one_only(office: Office) -> None:
@@ -347,7 +347,7 @@ def test_of_missed_due_times_a_criteria_that_fails_takes_one_only(office: Office
     office.open()
     office.run()
 
-    assert office.hit(timedelta(minutes=30)) == [None] * 3
+    assert office.matched(timedelta(minutes=30)) == [None] * 3
 
 
 def test_what_is_left_of_a_round_can_be_cancelled(office: Office) -> None:
@@ -383,7 +383,7 @@ def test_a_timer_that_was_renamed_is_told_of_and_does_not_fire(office: Office) -
     ]
 
 
-def test_tickets_and_hits_of_one_lane_both_get_their_turn(office: Office) -> None:
+def test_tickets_and_matches_of_one_lane_both_get_their_turn(office: Office) -> None:
     def tidy(self: Any) -> None: ...
 
     office.task.tidy = aw.method(tidy)

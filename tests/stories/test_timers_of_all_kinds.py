@@ -121,7 +121,7 @@ def save(world: World, *objects: Any) -> None:
         session.add_all(objects)
 
 
-def test_objects_whose_key_has_two_columns_are_hit_in_order(world: World) -> None:
+def test_objects_whose_key_has_two_columns_are_matched_in_order(world: World) -> None:
     save(world, *(Seat(row=row, number=number) for row in "BA" for number in (2, 1, 10)))
 
     for _ in range(3):
@@ -131,7 +131,7 @@ def test_objects_whose_key_has_two_columns_are_hit_in_order(world: World) -> Non
     assert [(row, number) for row in "AB" for number in (1, 2, 10)] == LOG
 
 
-def test_objects_whose_key_is_a_uuid_are_hit_in_order_and_once(world: World) -> None:
+def test_objects_whose_key_is_a_uuid_are_matched_in_order_and_once(world: World) -> None:
     save(world, *(Letter(id=uuid.uuid4(), place=place) for place in (3, 1, 2)))
 
     assert [str(one.outcome) for one in world.run()] == ["Succeeded()"] * 3
@@ -139,7 +139,7 @@ def test_objects_whose_key_is_a_uuid_are_hit_in_order_and_once(world: World) -> 
     assert (world.run(), LOG) == ([], [1, 2, 3])
 
 
-def test_objects_of_derived_classes_are_hit_and_loader_options_do_no_harm(world: World) -> None:
+def test_objects_of_derived_classes_are_matched_and_loader_options_do_no_harm(world: World) -> None:
     save(world, Truck(id=1, load=0, wheels=[Wheel(), Wheel()]), Vehicle(id=2, wheels=[Wheel()]), Truck(id=3, load=0))
     save(world, Vehicle(id=4))
 
@@ -191,13 +191,13 @@ def undone(office: Office, descending: bool = False) -> Any:
 
 
 @pytest.mark.parametrize("most", [1, 2, 3])
-def test_the_hits_of_rounds_at_one_moment_come_one_round_after_the_other(office: Office, most: int) -> None:
+def test_the_matches_of_rounds_at_one_moment_come_one_round_after_the_other(office: Office, most: int) -> None:
     with_timer(office, lambda: undone(office), most=most)
     office.open()
     for _ in range(6 // most):
         assert office.app.run_now(office.engine, "Work") == most
 
-    assert office.hit() == [1, 2, 3, 4, 5, 6]
+    assert office.matched() == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_round_that_is_larger_than_the_one_before_it_comes_behind_it_all_the_same(office: Office) -> None:

@@ -63,7 +63,7 @@ class Office:
         ended = self.app.run_until_idle(self.engine)
         return [(one.run.work, one.run.root_id, isinstance(one.outcome, Succeeded)) for one in ended]
 
-    def hit(self, after: timedelta = timedelta(0)) -> list[int | None]:
+    def matched(self, after: timedelta = timedelta(0)) -> list[int | None]:
         """The tasks that runs were made for, in order; None for a run without one."""
         return [None if root is None else int(root.partition("!")[2]) for _, root, _ in self.run(after)]
 

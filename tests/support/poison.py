@@ -102,7 +102,7 @@ class Hitting(aw.ViewModel[Thing]):
 
     @aw.action
     def go(self) -> None:
-        suffer("hit")
+        suffer("match")
 
 
 def fatal() -> Any:

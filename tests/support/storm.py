@@ -113,7 +113,7 @@ class Badging(aw.ViewModel[Customer]):
 
 
 class Shipping(aw.ViewModel[Order]):
-    """Each order is shipped once, though a round may find it before the last one's hit has run."""
+    """Each order is shipped once, though a round may find it before the last one's match has run."""
 
     when = aw.Every(seconds=1, criteria=select(Order).where(~Order.shipped), lane="ships")
 

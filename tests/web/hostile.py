@@ -51,14 +51,14 @@ def spoil(engine: Engine) -> None:
 def _rows(text: str, number: int, now: datetime) -> Iterator[tuple[Any, Mapping[str, object]]]:
     sums = {"done": 1, "failed": 9, "put_off": 0, "seconds": 1.0, "wait": 1.0, "took": "", "latency": ""}
     run = {"run": str(number), "ticket": "1", "root_id": text, "server": 1, "ended": now, "seconds": 1.0}
-    timer = {"schedule": text, "due": now, "set_at": now, "paused": True, "last_due": now, "hits": 1, "error": text}
+    timer = {"schedule": text, "due": now, "set_at": now, "paused": True, "last_due": now, "matches": 1, "error": text}
     yield tables.timer, {"name": text, **timer}
     yield tables.once, {"name": text, "began": now, "ended": now, "seconds": 1.0, "result": text, "error": text}
     yield tables.lane, {"name": text, "paused": True}
-    yield tables.run, {"work": text, "trigger": "ticket", "outcome": "failed", "attempt": 1, "error": text, **run}
+    yield tables.run, {"work": text, "source": "ticket", "outcome": "failed", "attempt": 1, "error": text, **run}
     yield tables.minute, {"minute": now.replace(second=0, microsecond=0), "server": number, "work": text,
-                          "trigger": "ticket", **sums}  # fmt: skip
-    yield tables.total, {"work": text, "trigger": "ticket", **sums}
+                          "source": "ticket", **sums}  # fmt: skip
+    yield tables.total, {"work": text, "source": "ticket", **sums}
     moved = {"source": text, "target": text, "event": text, "mover": text}
     yield tables.transition, {"root_id": "Order!1", "machine": "Order.flow", "at": now, **moved}
 

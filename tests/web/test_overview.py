@@ -46,7 +46,7 @@ def test_the_api_tells_the_same(the_shop: Shop, client: TestClient) -> None:
 
 def test_a_page_of_a_database_without_afterworks_tables_says_what_to_do(the_shop: Shop, client: TestClient) -> None:
     with the_shop.engine.begin() as connection:
-        connection.exec_driver_sql("DROP TABLE afterwork_about")
+        connection.exec_driver_sql("DROP TABLE afterwork_installation")
 
     answer = client.get("/")
 

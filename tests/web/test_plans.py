@@ -1,4 +1,4 @@
-"""What a page costs the database: no more with three times as many tickets, caches, manifests and hits. There are so
+"""What a page costs the database: no more with three times as many tickets, caches, manifests and matches. There are so
 many of all that nothing is counted to its end."""
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ TICKETS = (
     " CASE WHEN n % 4 = 1 THEN 'ValueError: bad' END, CASE WHEN n % 4 = 2 THEN :later END FROM series"
 )
 HITS = (
-    "INSERT INTO afterwork_hit (id, view_model, root_id, lane, created, keep_receipt_minutes, attempts)"
+    "INSERT INTO afterwork_match (id, view_model, root_id, lane, created, keep_receipt_minutes, attempts)"
     f" {SERIES} SELECT 'made up ' || (:begun + n), 'ExportOrder', 'Order!' || n, 'main', CURRENT_TIMESTAMP, 0, 0"
     " FROM series"
 )
@@ -69,7 +69,7 @@ MANIFESTS = {
 
 
 def fill(connection: Connection, begun: int, more: int) -> None:
-    """So many tickets, hits and caches more than the `begun` that there are."""
+    """So many tickets, matches and caches more than the `begun` that there are."""
     now = datetime(2026, 11, 1, 12, tzinfo=UTC)
     given = {"count": more, "begun": begun, "far": FAR + begun, "now": now, "later": now.replace(year=2999)}
     for statement in (TICKETS, HITS, CACHES, DUE, *MANIFESTS[connection.dialect.name]):

@@ -60,7 +60,7 @@ def test_a_server_that_drains_is_live_and_not_ready(client: TestClient, the_shop
 
 def test_what_is_wrong_is_told_to_those_who_may_read_and_only_named_to_others(the_shop: Shop) -> None:
     with the_shop.engine.begin() as connection:
-        connection.execute(text("UPDATE afterwork_about SET value = '0' WHERE name = 'schema_version'"))
+        connection.execute(text("UPDATE afterwork_installation SET value = '0' WHERE name = 'schema_version'"))
     with client_of(aw.web(the_shop.app, the_shop.engine, token="a token")) as stranger:
         answer = stranger.get("/readyz")
         known = stranger.get("/readyz", headers={"authorization": "Bearer a token"})
@@ -86,11 +86,11 @@ def test_metrics_tell_what_waits_and_what_has_run(client: TestClient, the_shop: 
 
     found = values(client)
 
-    assert found['afterwork_runs_total{outcome="done",trigger="ticket",work="Customer.send_mail"}'] == 1
-    assert found['afterwork_runs_total{outcome="failed",trigger="ticket",work="Customer.fail"}'] == 1
-    assert found['afterwork_run_seconds_count{trigger="ticket",work="Customer.send_mail"}'] == 1
-    assert found['afterwork_run_seconds_bucket{le="+Inf",trigger="ticket",work="Customer.send_mail"}'] == 1
-    assert found['afterwork_latency_seconds_bucket{le="+Inf",trigger="ticket",work="Customer.send_mail"}'] == 1
+    assert found['afterwork_runs_total{outcome="done",source="ticket",work="Customer.send_mail"}'] == 1
+    assert found['afterwork_runs_total{outcome="failed",source="ticket",work="Customer.fail"}'] == 1
+    assert found['afterwork_run_seconds_count{source="ticket",work="Customer.send_mail"}'] == 1
+    assert found['afterwork_run_seconds_bucket{le="+Inf",source="ticket",work="Customer.send_mail"}'] == 1
+    assert found['afterwork_latency_seconds_bucket{le="+Inf",source="ticket",work="Customer.send_mail"}'] == 1
     assert found['afterwork_tickets_waiting{lane="mail"}'] == 2
     assert found["afterwork_servers"] == 0
 

@@ -136,7 +136,7 @@ def test_runs_and_servers_are_shown_with_marks(office: Office, client: TestClien
     office.app.control(office.engine).run_now("Work")
     now = office.clock.now()
     with office.engine.begin() as connection:
-        (hit, *_) = connection.execute(select(tables.hit.c.id).order_by(tables.hit.c.root_id)).scalars()
+        (hit, *_) = connection.execute(select(tables.match.c.id).order_by(tables.match.c.root_id)).scalars()
         server = {"host": "elsewhere", "process": 7, "process_started": 1.0, "started": now, "locked": False}
         for seen in (now, now - timedelta(hours=1)):
             connection.execute(insert(tables.server).values({**server, "seen": seen}))

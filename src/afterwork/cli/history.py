@@ -60,12 +60,12 @@ def _key(one: RunMinute) -> tuple[str, str]:
     return one.work, one.source
 
 
-def _cells(minutes: Sequence[RunMinute], work: str, trigger: str) -> tuple[str, ...]:
-    own = [one for one in minutes if _key(one) == (work, trigger)]
+def _cells(minutes: Sequence[RunMinute], work: str, source: str) -> tuple[str, ...]:
+    own = [one for one in minutes if _key(one) == (work, source)]
     done, failed, put_off = (sum(getattr(one, name) for one in own) for name in ("done", "failed", "put_off"))
     count = max(1, done + failed + put_off)
     mean, waited = sum(one.seconds for one in own) / count, sum(one.wait for one in own) / count
-    return work, trigger, f"{done:,}", f"{failed:,}", f"{put_off:,}", f"{mean * 1000:.1f}", f"{waited:.1f}"
+    return work, source, f"{done:,}", f"{failed:,}", f"{put_off:,}", f"{mean * 1000:.1f}", f"{waited:.1f}"
 
 
 def _failure_cells(one: RunRecord) -> tuple[str, ...]:

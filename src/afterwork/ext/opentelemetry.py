@@ -73,7 +73,7 @@ def _within_a_span(tracer: Tracer, run: Run) -> Iterator[None]:
 
 
 def _attributes(run: Run) -> dict[str, str | int]:
-    known: dict[str, str | int] = {"run": str(run.id), "trigger": run.source, "lane": run.lane, "attempt": run.attempt}
+    known: dict[str, str | int] = {"run": str(run.id), "source": run.source, "lane": run.lane, "attempt": run.attempt}
     if run.root_id is not None:
         known["root_id"] = run.root_id
     if run.ticket is not None:

@@ -100,7 +100,7 @@ def runs_of_all_time(connection: Connection) -> Mapping[str, Sums]:
     """Return the sums of all runs ever of each cache, by name."""
     by_name: dict[str, Sums] = defaultdict(Sums)
     for key, sums in history.of_all_time(connection).items():
-        if key.trigger in ("cache", "machine"):
+        if key.source in ("cache", "machine"):
             by_name[key.work] += sums
     return by_name
 

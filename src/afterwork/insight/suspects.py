@@ -12,7 +12,7 @@ from afterwork.settings import Settings
 from afterwork.store import once, suspects
 from afterwork.store.matches import MATCH
 from afterwork.store.suspects import CACHE, ROUND, Cause, Suspect
-from afterwork.store.tables import hit as hits
+from afterwork.store.tables import match as matches
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ def _what(connection: Connection, suspect: Suspect) -> str:
         row = connection.execute(named.where(caches.c.id == int(key.removeprefix(CACHE)))).one_or_none()
         return key if row is None else f"{row.name} of {row.root}"
     if key.startswith(MATCH):
-        row = connection.execute(select(hits.c.view_model, hits.c.root_id).where(hits.c.id == key)).one_or_none()
+        match = select(matches.c.view_model, matches.c.root_id).where(matches.c.id == key)
+        row = connection.execute(match).one_or_none()
         return key if row is None else f"{row.view_model} of {row.root_id}"
     return f"ticket {key}"

@@ -100,14 +100,14 @@ def _text(criteria: Any) -> str:
 
 def views(connection: Connection, model: ModelInfo) -> list[TimerView]:
     """Return all timers by name: those of the model, and others that the database still knows."""
-    c, h = tables.timer.c, tables.hit.c
+    c, h = tables.timer.c, tables.match.c
     own = select(h.view_model).where(h.view_model == c.name, h.done.is_(None), h.error.is_(None)).limit(BOUND + 1)
     left = select(func.count()).select_from(own.correlate(tables.timer).subquery()).scalar_subquery()
-    f = tables.found.c
+    f = tables.unnoted_match.c
     to_note = select(func.coalesce(func.sum(f.size), 0)).where(f.timer == c.name).scalar_subquery()
     own_columns = readable_columns(tables.timer, connection.dialect.name)
     rows = {row.name: row for row in connection.execute(select(*own_columns, (left + to_note).label("left")))}
-    said = progress.of_hits(connection)
+    said = progress.of_matches(connection)
     names = sorted(rows.keys() | model.timers.keys())
     return [replace(_view(model, name, rows.get(name)), running=said.get(name, ())) for name in names]
 
@@ -120,6 +120,6 @@ def _view(model: ModelInfo, name: str, row: Any) -> TimerView:
         return TimerView(name, words, lane, None, False, None, None, None, 0, 0, NONE, None, known=True)
     took = None if row.ended is None or row.fired is None else (row.ended - row.fired).total_seconds()
     return TimerView(
-        name, words, lane, row.due, row.paused, row.last_due, row.fired, took, row.hits, row.failed,
+        name, words, lane, row.due, row.paused, row.last_due, row.fired, took, row.matches, row.failed,
         Count.up_to(row.left), row.error, known=timed is not None,
     )  # fmt: skip

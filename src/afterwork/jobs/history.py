@@ -67,7 +67,7 @@ class RunHistory:
             self.ended += 1
             if facts.ended >= self._until:
                 self._begin_minute(facts.ended)
-            key = event.work, facts.trigger
+            key = event.work, facts.source
             sums = self._sums.get(key)
             if sums is None:
                 sums = self._sums[key] = Sums()
@@ -92,7 +92,7 @@ class RunHistory:
                     facts.ticket,
                     event.work,
                     event.root_id,
-                    facts.trigger,
+                    facts.source,
                     0,
                     facts.ended,
                     facts.seconds,
@@ -123,7 +123,7 @@ class RunHistory:
     def _take_back(self, sums: dict[Cell, Sums], records: list[RunRecord]) -> None:
         """Keep what could not be written. Of what can't be written for long, the oldest is given up."""
         with self._lock:
-            self._changed |= {(cell.key.work, cell.key.trigger) for cell in sums if cell.minute == self._minute}
+            self._changed |= {(cell.key.work, cell.key.source) for cell in sums if cell.minute == self._minute}
             over = {cell: one for cell, one in sums.items() if cell.minute != self._minute} | self._over
             self._over = {cell: over[cell] for cell in sorted(over)[-MOST_CELLS:]}
             self._records = [*records, *self._records][:MOST_RECORDS]

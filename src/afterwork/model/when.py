@@ -62,8 +62,8 @@ class Timer:
 
     `criteria` is a `select()` of the root class, or a function that returns one; it may take the variables of the
     round. `before` runs first, takes the variables, and may set them; if it returns False, there is no round this time.
-    `max_answers` bounds the hits of a round, None does not; those beyond it come in the next one. `lane` stands in for
-    the one that the job declares. `misfire` says what becomes of due times at which nobody ran: for "skip", a round
+    `max_answers` bounds the matches of a round, None does not; those beyond it come in the next one. `lane` stands
+    in for the job's own. `misfire` says what becomes of due times at which nobody ran: for "skip", a round
     that is no more than `late` behind its time counts as in time; of "each", the last `most_missed` are made up for.
     """
 

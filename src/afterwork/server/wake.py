@@ -29,7 +29,7 @@ PROBE = "probe"
 """What a notification says that is only to be heard."""
 
 _PROBE_FILE = text(
-    "INSERT INTO afterwork_about (name, value) VALUES ('probe', :value)"
+    "INSERT INTO afterwork_installation (name, value) VALUES ('probe', :value)"
     " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 )
 

@@ -90,9 +90,9 @@ class TicketSource:
             self._odd = {}
             found = [(self.tickets.row(connection, key), why) for key, why in odd.items()]
             return self._end_odd(connection, [(row, why) for row, why in found if row is not None], now)
-        mode, is_paced = self.limits.mode(lane), self.limits.rate(lane) is not None
+        mode, by_rate = self.limits.mode(lane), self.limits.rate(lane) is not None
         rest = self._left.rest
-        rows = rest.claim_due(connection, lane, priority, now, most, mode, is_paced)
+        rows = rest.claim_due(connection, lane, priority, now, most, mode, by_rate)
         if not rows and (hidden := rest.hidden(connection, lane, priority, now, most)):
             return ClaimedWork([], moved=False, hidden=[self._claim(row, lane, now) for row in hidden])
         if odd_keys := [(row, NO_TEXT.format("key", row.key)) for row in rows if isinstance(row.key, UndecodableText)]:

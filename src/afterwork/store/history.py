@@ -30,7 +30,7 @@ class Key(NamedTuple):
     """What is summed up together."""
 
     work: str
-    trigger: SourceKind
+    source: SourceKind
 
 
 class Cell(NamedTuple):
@@ -114,13 +114,14 @@ class Sums:
 @dataclass(frozen=True)
 class RunRecord:
     """A run that failed, was put off, or was slow. `ended` is in UTC; `seconds` is how long its own code took; `ticket`
-    is the key of the ticket or hit that asked for it, if one did. `id` orders and finds records, `run` is the run's."""
+    is the key of the ticket or match that asked for it, if one did. `id` orders and finds records; `run` is the run's
+    own."""
 
     run: str
     ticket: str | None
     work: str
     root_id: str | None
-    trigger: SourceKind
+    source: SourceKind
     server: int
     ended: datetime
     seconds: float
@@ -134,15 +135,15 @@ class RunRecord:
 SUMS = tuple(one.name for one in fields(Sums))
 
 _PUT_MINUTE = text(
-    f"INSERT INTO afterwork_minute (minute, server, work, trigger, {', '.join(SUMS)})"
-    f" VALUES (:minute, :server, :work, :trigger, {', '.join(f':{name}' for name in SUMS)})"
-    " ON CONFLICT (minute, server, work, trigger) DO UPDATE SET"
+    f"INSERT INTO afterwork_minute (minute, server, work, source, {', '.join(SUMS)})"
+    f" VALUES (:minute, :server, :work, :source, {', '.join(f':{name}' for name in SUMS)})"
+    " ON CONFLICT (minute, server, work, source) DO UPDATE SET"
     f" {', '.join(f'{name} = excluded.{name}' for name in SUMS)}"
 ).bindparams(bindparam("minute", type_=UtcDateTime()))
 
 _BEGIN_TOTAL = text(
-    f"INSERT INTO afterwork_total (work, trigger, {', '.join(SUMS)}) VALUES (:work, :trigger, 0, 0, 0, 0, 0, '', '')"
-    " ON CONFLICT (work, trigger) DO NOTHING"
+    f"INSERT INTO afterwork_total (work, source, {', '.join(SUMS)}) VALUES (:work, :source, 0, 0, 0, 0, 0, '', '')"
+    " ON CONFLICT (work, source) DO NOTHING"
 )
 
 
@@ -153,16 +154,16 @@ def since_minute(connection: Connection, since: datetime, work: str | None) -> l
     if work is not None:
         wanted = wanted.where(c.work == work)
     found: dict[tuple[datetime, Key], Sums] = {}
-    for row in connection.execute(wanted.order_by(c.minute, c.work, c.trigger)):
-        place = row.minute, Key(row.work, row.trigger)
+    for row in connection.execute(wanted.order_by(c.minute, c.work, c.source)):
+        place = row.minute, Key(row.work, row.source)
         found[place] = found.get(place, Sums()) + Sums.of(row)
     return [(minute, key, sums) for (minute, key), sums in found.items()]
 
 
 def of_all_time(connection: Connection) -> dict[Key, Sums]:
     """The totals, by key. They never go down."""
-    rows = connection.execute(select(totals).order_by(totals.c.work, totals.c.trigger))
-    return {Key(row.work, row.trigger): Sums.of(row) for row in rows}
+    rows = connection.execute(select(totals).order_by(totals.c.work, totals.c.source))
+    return {Key(row.work, row.source): Sums.of(row) for row in rows}
 
 
 def records(
@@ -205,7 +206,7 @@ def _grown(connection: Connection, server: int, sums: Mapping[Cell, Sums]) -> di
     """By how much these sums are more than what is written."""
     c = minutes.c
     mine = select(minutes).where(c.minute.in_({cell.minute for cell in sums}), c.server == server)
-    before = {Cell(row.minute, Key(row.work, row.trigger)): Sums.of(row) for row in connection.execute(mine)}
+    before = {Cell(row.minute, Key(row.work, row.source)): Sums.of(row) for row in connection.execute(mine)}
     grown: dict[Key, Sums] = {}
     for cell, one in sums.items():
         grown[cell.key] = grown.get(cell.key, Sums()) + (one - before.get(cell, Sums()))
@@ -215,12 +216,12 @@ def _grown(connection: Connection, server: int, sums: Mapping[Cell, Sums]) -> di
 def _add_to_totals(connection: Connection, grown: Mapping[Key, Sums]) -> None:
     c, keys = totals.c, sorted(grown)  # in one order, so that no two servers wait for each other
     connection.execute(_BEGIN_TOTAL, [key._asdict() for key in keys])
-    wanted = select(totals).where(tuple_(c.work, c.trigger).in_(keys)).order_by(c.work, c.trigger).with_for_update()
-    before = {Key(row.work, row.trigger): Sums.of(row) for row in connection.execute(wanted)}
-    one = (c.work == bindparam("of_work")) & (c.trigger == bindparam("of_trigger"))
+    wanted = select(totals).where(tuple_(c.work, c.source).in_(keys)).order_by(c.work, c.source).with_for_update()
+    before = {Key(row.work, row.source): Sums.of(row) for row in connection.execute(wanted)}
+    one = (c.work == bindparam("of_work")) & (c.source == bindparam("of_source"))
     connection.execute(
         update(totals).where(one),
-        [{"of_work": key.work, "of_trigger": key.trigger, **(before[key] + grown[key]).values} for key in keys],
+        [{"of_work": key.work, "of_source": key.source, **(before[key] + grown[key]).values} for key in keys],
     )
 
 

@@ -14,7 +14,7 @@ from afterwork.model.lane import PARALLEL, Lane, Rate
 from afterwork.store.database import Database
 from afterwork.store.leases import ensure_lanes
 from afterwork.store.tables import lane as lanes
-from afterwork.store.tables import pace as paces
+from afterwork.store.tables import lane_rate as lane_rates
 from afterwork.store.tables import slot as slots
 
 Mode = Literal["alone", "slots", "parallel"]
@@ -25,9 +25,10 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 Rule = tuple[int | None, Rate | None]
 
 _SLOT = text("INSERT INTO afterwork_slot (lane, number) VALUES (:lane, :number) ON CONFLICT (lane, number) DO NOTHING")
-_PACE = text(
-    "INSERT INTO afterwork_pace (lane, most, per, starts) VALUES (:lane, :most, :per, '[]')"
-    " ON CONFLICT (lane) DO UPDATE SET most = excluded.most, per = excluded.per"
+_RATE = text(
+    "INSERT INTO afterwork_lane_rate (lane, max_starts, per_seconds, starts)"
+    " VALUES (:lane, :max_starts, :per_seconds, '[]')"
+    " ON CONFLICT (lane) DO UPDATE SET max_starts = excluded.max_starts, per_seconds = excluded.per_seconds"
 )
 
 
@@ -77,9 +78,9 @@ class LaneLimits:
 
 def rules(connection: Connection) -> dict[str, Rule]:
     """Return the slots and rates of the lanes that have any."""
-    c, p = lanes.c, paces.c
-    some = select(c.name, c.slots, p.most, p.per).join(paces, p.lane == c.name, isouter=True)
-    found = connection.execute(some.where(or_(c.slots.is_not(None), c.paced))).all()
+    c, p = lanes.c, lane_rates.c
+    some = select(c.name, c.slots, p.max_starts, p.per_seconds).join(lane_rates, p.lane == c.name, isouter=True)
+    found = connection.execute(some.where(or_(c.slots.is_not(None), c.has_rate))).all()
     connection.commit()
     return {
         name: (slots, None if most is None else Rate(most, timedelta(seconds=per))) for name, slots, most, per in found
@@ -99,8 +100,10 @@ def _declare(database: Database, connection: Connection, name: str, limit: int, 
             beyond = select(slots.c.number).where(slots.c.lane == name, slots.c.number > wanted)
             connection.execute(beyond.order_by(slots.c.number).with_for_update()).all()
         if rate is None:
-            connection.execute(delete(paces).where(paces.c.lane == name))
+            connection.execute(delete(lane_rates).where(lane_rates.c.lane == name))
         else:
-            connection.execute(_PACE, {"lane": name, "most": rate.max_starts, "per": rate.per.total_seconds()})
+            connection.execute(
+                _RATE, {"lane": name, "max_starts": rate.max_starts, "per_seconds": rate.per.total_seconds()}
+            )
         mine = update(lanes).where(lanes.c.name == bindparam("lane"))
-        connection.execute(mine.values(slots=wanted, paced=rate is not None), {"lane": name})
+        connection.execute(mine.values(slots=wanted, has_rate=rate is not None), {"lane": name})

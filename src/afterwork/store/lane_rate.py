@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, update
 
 from afterwork.model.lane import Rate
 from afterwork.store.database import Database
-from afterwork.store.tables import pace as paces
+from afterwork.store.tables import lane_rate as lane_rates
 
 MOST_NOTED = 1000
 """Moments that are noted apart. Of a higher rate, several that are near to each other count as the last of them."""
@@ -25,10 +25,10 @@ Starts = list[tuple[int, int]]
 def take(database: Database, connection: Connection, lane: str, now: datetime) -> bool:
     """Note that a run of a lane begins. False if too many have begun lately."""
     with database.transaction(connection):
-        row = connection.execute(select(paces).where(paces.c.lane == lane).with_for_update()).one_or_none()
+        row = connection.execute(select(lane_rates).where(lane_rates.c.lane == lane).with_for_update()).one_or_none()
         if row is None:
             return True  # it has no rate any more
-        rate, moment = Rate(row.most, timedelta(seconds=row.per)), _number(now)
+        rate, moment = Rate(row.max_starts, timedelta(seconds=row.per_seconds)), _number(now)
         starts = _recent(row.starts, rate, moment)
         if _count(starts) >= rate.max_starts:
             return False
@@ -39,7 +39,7 @@ def take(database: Database, connection: Connection, lane: str, now: datetime) -
 def give_back(database: Database, connection: Connection, lane: str, now: datetime) -> None:
     """Take back that a run has begun: there was none."""
     with database.transaction(connection):
-        row = connection.execute(select(paces).where(paces.c.lane == lane).with_for_update()).one_or_none()
+        row = connection.execute(select(lane_rates).where(lane_rates.c.lane == lane).with_for_update()).one_or_none()
         starts: Starts = [] if row is None else [(moment, count) for moment, count in json.loads(row.starts)]
         for place in range(len(starts) - 1, -1, -1):
             moment, count = starts[place]
@@ -51,10 +51,10 @@ def give_back(database: Database, connection: Connection, lane: str, now: dateti
 
 def free_from(connection: Connection, lane: str, now: datetime) -> datetime | None:
     """Return the moment from which on the next run of a lane may begin, if that is to come."""
-    row = connection.execute(select(paces).where(paces.c.lane == lane)).one_or_none()
+    row = connection.execute(select(lane_rates).where(lane_rates.c.lane == lane)).one_or_none()
     if row is None:
         return None
-    rate = Rate(row.most, timedelta(seconds=row.per))
+    rate = Rate(row.max_starts, timedelta(seconds=row.per_seconds))
     starts = _recent(row.starts, rate, _number(now))
     too_many = _count(starts) - rate.max_starts + 1
     for moment, count in starts if too_many > 0 else ():
@@ -94,4 +94,4 @@ def _joined(starts: Starts) -> Starts:
 
 
 def _write(connection: Connection, lane: str, starts: Starts) -> None:
-    connection.execute(update(paces).where(paces.c.lane == lane).values(starts=json.dumps(starts)))
+    connection.execute(update(lane_rates).where(lane_rates.c.lane == lane).values(starts=json.dumps(starts)))

@@ -52,7 +52,7 @@ def forget_lanes(connection: Connection, is_used: ColumnElement[bool], most: int
     """Delete the rows of some lanes that nobody uses. Whoever needs one of them makes it again. Returns how many."""
     c = lanes.c
     # A row that is locked is just being used; one with a lease, a pause or rules has something to say.
-    says_nothing = ~c.paused, c.lease.is_(None), c.slots.is_(None), ~c.paced, c.name.not_in([MAIN, PARALLEL])
+    says_nothing = ~c.paused, c.lease.is_(None), c.slots.is_(None), ~c.has_rate, c.name.not_in([MAIN, PARALLEL])
     free = select(c.name).where(*says_nothing, ~is_used).limit(most)
     return connection.execute(delete(lanes).where(c.name.in_(free.with_for_update(skip_locked=True)))).rowcount
 

@@ -1,6 +1,6 @@
 """What is known of runs that go on: how far they say to be, and whether they were asked to stop.
 
-A run is named by the key of its ticket or hit, as leases name it.
+A run is named by the key of its ticket or match, as leases name it.
 """
 
 from collections.abc import Collection
@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, bindparam, column, delete, select, text
 
 from afterwork.model.utc_datetime import UtcDateTime
-from afterwork.store.tables import hit as hits
+from afterwork.store.tables import match as matches
 from afterwork.store.tables import progress
 
 CANCELLED = "cancelled"
-"""What stands as the error of a hit that was ended by hand."""
+"""What stands as the error of a match that was ended by hand."""
 
 FORGOTTEN_AFTER = timedelta(days=1)
 """Of a run whose server died, what it has said is kept for so long."""
@@ -29,7 +29,7 @@ _NOTE = (
     .columns(column("stop", progress.c.stop.type))
 )
 _ASK = text(
-    "INSERT INTO afterwork_progress (ticket, at, stop) SELECT id, :at, true FROM afterwork_hit"
+    "INSERT INTO afterwork_progress (ticket, at, stop) SELECT id, :at, true FROM afterwork_match"
     " WHERE view_model = :timer AND done IS NULL AND error IS NULL ON CONFLICT (ticket) DO UPDATE SET stop = true"
 ).bindparams(bindparam("at", type_=UtcDateTime()))
 _ASK_ONE = text(
@@ -61,7 +61,7 @@ def forget(connection: Connection, ticket: str) -> None:
 
 
 def ask_to_stop(connection: Connection, timer: str, now: datetime) -> int:
-    """Ask the runs of all hits of a timer that have not ended to stop. Returns how many there are."""
+    """Ask the runs of all matches of a timer that have not ended to stop. Returns how many there are."""
     return connection.execute(_ASK, {"timer": timer, "at": now}).rowcount
 
 
@@ -82,13 +82,13 @@ def let_go_on(connection: Connection, tickets: Collection[str]) -> None:
     connection.execute(delete(progress).where(progress.c.ticket.in_(tickets)))
 
 
-def of_hits(connection: Connection) -> dict[str, list[ReportedProgress]]:
-    """What the runs of hits say that have not ended, by timer."""
-    c, h = progress.c, hits.c
-    runs = connection.execute(select(c.ticket)).scalars().all()  # few; of hits that wait, there may be many
+def of_matches(connection: Connection) -> dict[str, list[ReportedProgress]]:
+    """What the runs of matches say that have not ended, by timer."""
+    c, h = progress.c, matches.c
+    runs = connection.execute(select(c.ticket)).scalars().all()  # few; of matches that wait, there may be many
     said = (
         select(h.view_model, h.root_id, c.done, c.total, c.at, c.stop)
-        .join(hits, h.id == c.ticket)
+        .join(matches, h.id == c.ticket)
         .where(h.id.in_(runs), h.done.is_(None), h.error.is_(None))
         .order_by(h.execute_earliest, h.id)
     )
@@ -107,7 +107,7 @@ def of_tickets(connection: Connection, tickets: Collection[str]) -> dict[str, Re
 
 def prune(connection: Connection, now: datetime, most: int) -> int:
     """Forget some of what belongs to no run any more. Returns how many rows; 0 says that none is left."""
-    c, h = progress.c, hits.c
+    c, h = progress.c, matches.c
     going_on = select(h.id).where(h.id == c.ticket, h.done.is_(None), h.error.is_(None)).exists()
     old = select(c.ticket).where(c.at < now - FORGOTTEN_AFTER, ~going_on).limit(most)
     return connection.execute(delete(progress).where(c.ticket.in_(old))).rowcount

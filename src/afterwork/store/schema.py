@@ -3,12 +3,13 @@
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
-from sqlalchemy import Connection, Index, Table, inspect, select, text
+from sqlalchemy import Connection, Index, Result, Table, inspect, select, text
 from sqlalchemy.exc import NoSuchTableError
 from sqlalchemy.schema import CreateColumn, CreateIndex
 
-from afterwork.errors import NotInPath, NotInstalled, WrongSchema
+from afterwork.errors import NotInPath, NotInstalled, OutdatedTables, WrongSchema
 from afterwork.model.contract import Contract
 from afterwork.model.lane import MAIN, PARALLEL
 from afterwork.store import tables
@@ -17,51 +18,69 @@ from afterwork.store.matches import MATCHES
 from afterwork.store.postgresql.sleep import create_wake_function
 from afterwork.store.tickets.columns import former_indexes, indexes
 
+FORMER_TABLE = "afterwork_about"
+"""The table that told the version of an installation before version 11."""
+
 
 def install(database: Database, contract: Contract) -> list[str]:
-    """Make or update what Afterwork needs in the database. Returns what it did, a line each; [] if all was there.
+    """Create or update what Afterwork needs in the database.
 
-    Raises `WrongSchema` if a newer Afterwork has been here.
+    Returns a line for each step taken; [] if everything was in place. Raises `WrongSchema` for the tables of a newer
+    Afterwork, and `OutdatedTables` for those from before version 11.
     """
     with closing(database.connect()) as connection:
-        found = version(connection)
-        if found is not None and found > tables.SCHEMA_VERSION:
-            raise WrongSchema(str(database), found, tables.SCHEMA_VERSION)
+        installed = version(connection)
+        if installed is None:
+            _refuse_outdated(database, connection)
+        elif installed > tables.SCHEMA_VERSION:
+            raise WrongSchema(str(database), installed, tables.SCHEMA_VERSION)
         before = list(_prepare_file(database, connection))
         with database.transaction(connection):
-            return before + list(_steps(database, connection, contract, found))
+            return before + list(_steps(database, connection, contract, installed))
 
 
 def check_installed(database: Database, connection: Connection) -> None:
-    """Raises `NotInstalled` or `WrongSchema` if the database is not as this program needs it."""
-    found = version(connection)
-    if found is None:
+    """Raise `NotInstalled`, `OutdatedTables` or `WrongSchema` if the database is not as this program needs it."""
+    installed = version(connection)
+    if installed is None:
+        _refuse_outdated(database, connection)
         raise _not_installed(database, connection)
-    if found != tables.SCHEMA_VERSION:
-        raise WrongSchema(str(database), found, tables.SCHEMA_VERSION)
+    if installed != tables.SCHEMA_VERSION:
+        raise WrongSchema(str(database), installed, tables.SCHEMA_VERSION)
+
+
+def _refuse_outdated(database: Database, connection: Connection) -> None:
+    if inspect(connection).has_table(FORMER_TABLE):
+        raise OutdatedTables(str(database), FORMER_TABLE)
 
 
 def _not_installed(database: Database, connection: Connection) -> NotInstalled:
     if database.dialect == "postgresql":
         path: str = connection.execute(text("SELECT current_setting('search_path')")).scalar_one()
-        named = text("SELECT relnamespace::regnamespace::text FROM pg_class WHERE relname = :about AND relkind = 'r'")
-        if schemas := connection.execute(named, {"about": tables.about.name}).scalars().all():
+        named = text("SELECT relnamespace::regnamespace::text FROM pg_class WHERE relname = :name AND relkind = 'r'")
+        if schemas := connection.execute(named, {"name": tables.installation.name}).scalars().all():
             return NotInPath(str(database), path, sorted(schemas))
     return NotInstalled(str(database))
 
 
 def version(connection: Connection) -> int | None:
-    """The version of Afterwork's tables in the database, or None if there are none."""
-    if not inspect(connection).has_table(tables.about.name):
+    """Return the version of Afterwork's tables in the database; None without any."""
+    if not inspect(connection).has_table(tables.installation.name):
         return None
-    found = connection.execute(select(tables.about.c.value).where(tables.about.c.name == "schema_version")).scalar()
-    return int(found or 0)
+    value = connection.execute(
+        select(tables.installation.c.value).where(tables.installation.c.name == "schema_version")
+    ).scalar()
+    return int(value or 0)
 
 
-def installation(connection: Connection) -> uuid.UUID:
-    """The id that tells this database from others."""
-    query = select(tables.about.c.value).where(tables.about.c.name == "installation")
-    return uuid.UUID(connection.execute(query).scalar_one())
+def installation_id(connection: Connection) -> uuid.UUID:
+    """Return the id that tells this database from others."""
+    return uuid.UUID(_fact(connection, "installation").scalar_one())
+
+
+def _fact(connection: Connection, name: str) -> Result[Any]:
+    facts = tables.installation.c
+    return connection.execute(select(facts.value).where(facts.name == name))
 
 
 def missing_indexes(database: Database, connection: Connection, contract: Contract) -> list[str]:
@@ -156,12 +175,15 @@ def _tables(connection: Connection, found: int | None) -> Iterator[str]:
             yield f"table {table.name} created"
         elif found != tables.SCHEMA_VERSION:
             yield from _columns(connection, table)
+    facts = tables.installation
     if found is None:
-        connection.execute(tables.about.insert(), [{"name": "installation", "value": str(uuid.uuid4())}])
+        connection.execute(facts.insert(), [{"name": "installation", "value": str(uuid.uuid4())}])
         connection.execute(tables.lane.insert(), [{"name": MAIN}, {"name": PARALLEL}])
     if found != tables.SCHEMA_VERSION:
-        connection.execute(tables.about.delete().where(tables.about.c.name == "schema_version"))
-        connection.execute(tables.about.insert(), [{"name": "schema_version", "value": str(tables.SCHEMA_VERSION)}])
+        connection.execute(tables.installation.delete().where(tables.installation.c.name == "schema_version"))
+        connection.execute(
+            tables.installation.insert(), [{"name": "schema_version", "value": str(tables.SCHEMA_VERSION)}]
+        )
         yield f"schema version {tables.SCHEMA_VERSION} set"
 
 

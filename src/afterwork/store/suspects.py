@@ -12,7 +12,7 @@ from typing import Literal
 from sqlalchemy import Connection, delete, select
 
 from afterwork.store.database import Database
-from afterwork.store.tables import caution as cautions
+from afterwork.store.tables import quarantine as quarantines
 from afterwork.store.tables import suspect as suspects
 from afterwork.store.upsert import insert_into
 
@@ -21,7 +21,7 @@ Cause = Literal["process", "silent", "transaction", "connection", "worker"]
 thread."""
 
 CACHE, ROUND = "afterwork-cache-", "afterwork-round-"
-"""What the keys of caches and of rounds begin with. Other keys are those of leases: of tickets, hits and actions."""
+"""What the keys of caches and of rounds begin with. Other keys are those of leases: of tickets, matches and actions."""
 
 EVERYWHERE = ""
 """The scope of caution that is all that a server runs."""
@@ -117,18 +117,18 @@ def be_careful(database: Database, connection: Connection, scope: str = EVERYWHE
     """Have all servers be careful in a scope."""
     _forget_old(database, connection)
     at = database.after(timedelta(0))
-    noted = insert_into(database.dialect, cautions).values(scope=scope, at=at)
+    noted = insert_into(database.dialect, quarantines).values(scope=scope, at=at)
     connection.execute(noted.on_conflict_do_update(index_elements=["scope"], set_={"at": at}))
 
 
 def careful(database: Database, connection: Connection) -> Mapping[str, datetime]:
     """Return where servers that come are to be careful, with the moment since when."""
-    lately = cautions.c.at > database.after(-CAREFUL_FOR)
-    rows = connection.execute(select(cautions.c.scope, cautions.c.at).where(lately))
+    lately = quarantines.c.at > database.after(-CAREFUL_FOR)
+    rows = connection.execute(select(quarantines.c.scope, quarantines.c.at).where(lately))
     return {row.scope: row.at for row in rows}
 
 
 def _forget_old(database: Database, connection: Connection) -> None:
     """Forget what was long ago. Something has died, so that this is no time to count statements."""
-    for table, span in ((suspects, REMEMBERED), (cautions, CAREFUL_FOR)):
+    for table, span in ((suspects, REMEMBERED), (quarantines, CAREFUL_FOR)):
         connection.execute(delete(table).where(table.c.at < database.after(-span)))

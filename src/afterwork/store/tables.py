@@ -10,8 +10,8 @@ SCHEMA_VERSION = 11
 
 metadata = MetaData()
 
-about = Table(
-    "afterwork_about",
+installation = Table(
+    "afterwork_installation",
     metadata,
     Column("name", String(40), primary_key=True),
     Column("value", Text, nullable=False),
@@ -51,10 +51,10 @@ lane = Table(
     Column("lease", String(36)),
     Column("paused", Boolean, nullable=False, server_default=false()),
     Column("slots", Integer),
-    Column("paced", Boolean, nullable=False, server_default=false()),
+    Column("has_rate", Boolean, nullable=False, server_default=false()),
 )
 """One row for each lane. A transaction that runs jobs of it locks the row; `lease` is the outside run that has it. One
-with `slots` is had by its slots instead, and `afterwork_pace` says how often runs of one that is `paced` begin."""
+with `slots` is had by its slots instead, and `afterwork_lane_rate` says how often runs of one that `has_rate` begin."""
 
 slot = Table(
     "afterwork_slot",
@@ -66,12 +66,12 @@ slot = Table(
 """The slots of lanes in which several jobs run at a time. Each is had as a lane is; those of higher numbers than the
 lane has slots are had no more."""
 
-pace = Table(
-    "afterwork_pace",
+lane_rate = Table(
+    "afterwork_lane_rate",
     metadata,
     Column("lane", Text, primary_key=True),
-    Column("most", Integer, nullable=False),
-    Column("per", Float, nullable=False),
+    Column("max_starts", Integer, nullable=False),
+    Column("per_seconds", Float, nullable=False),
     Column("starts", Text, nullable=False),
 )
 """How many runs of a lane may begin in how many seconds, and when the last began, as `store/lane_rate.py` writes it."""
@@ -103,8 +103,8 @@ suspect = Table(
 """What was being tried when its process, connection or worker ended: how often it was the one that had begun last, how
 often it was `near`, running beside that one; and by what it ended the last time. Forgotten when it has ended."""
 
-caution = Table(
-    "afterwork_caution",
+quarantine = Table(
+    "afterwork_quarantine",
     metadata,
     Column("scope", Text, primary_key=True),
     Column("at", UtcDateTime, nullable=False),
@@ -123,17 +123,17 @@ timer = Table(
     Column("last_due", UtcDateTime),
     Column("fired", UtcDateTime),
     Column("ended", UtcDateTime),
-    Column("hits", Integer, nullable=False, server_default="0"),
+    Column("matches", Integer, nullable=False, server_default="0"),
     Column("failed", Integer, nullable=False, server_default="0"),
     Column("error", Text),
     Index("afterwork_timer_due", "due"),
 )
 """The timers of the model, and their last round: the due time that it was for, when it began and when its last run
-ended, how many objects it hit, how many of these failed, and the last error. `due` is the next due time, `set_at` the
-moment at which that was found: if the clock shows an earlier one, it has been put back."""
+ended, how many objects matched, how many of these failed, and the last error. `due` is the next due time; `set_at` is
+when that was determined: if the clock shows an earlier time, it was put back."""
 
-hit = Table(
-    "afterwork_hit",
+match = Table(
+    "afterwork_match",
     metadata,
     Column("id", String(60), primary_key=True),
     Column("view_model", Text, nullable=True),
@@ -149,13 +149,13 @@ hit = Table(
     Column("created", UtcDateTime, nullable=False),
     Column("due", UtcDateTime),
     Column("variables", Text),
-    Index("afterwork_hit_timer", "view_model", "root_id"),
+    Index("afterwork_match_timer", "view_model", "root_id"),
 )
-"""The objects that rounds of timers have hit, each with a row like a ticket's. One that failed keeps its row, and with
-it the id of its run, until it is hit again or has been forgotten. `due` and `variables` are those of the round."""
+"""The objects that rounds of timers matched, each with a row like a ticket's. One that failed keeps its row, and so the
+id of its run, until it matches again or is forgotten. `due` and `variables` are those of the round."""
 
-found = Table(
-    "afterwork_found",
+unnoted_match = Table(
+    "afterwork_unnoted_match",
     metadata,
     Column("timer", Text, primary_key=True),
     Column("first", UtcDateTime, primary_key=True),
@@ -164,8 +164,8 @@ found = Table(
     Column("due", UtcDateTime, nullable=False),
     Column("variables", Text),
 )
-"""The objects that rounds have found, beyond a first slice, until they are noted as hits: a slice of `size` in each
-row. `first` is the moment of the first hit in it; `due` and `variables` are those of the round."""
+"""The objects that rounds have found, beyond a first slice, until they are noted as matches: a slice of `size` in each
+row. `first` is the moment of the first match in it; `due` and `variables` are those of the round."""
 
 once = Table(
     "afterwork_once",
@@ -189,7 +189,7 @@ progress = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("stop", Boolean, nullable=False, server_default=false()),
 )
-"""Runs that go on, by the key of their ticket or hit: how far they say to be, and whether they were asked to stop."""
+"""Runs that go on, by the key of their ticket or match: how far they say to be, and whether they were asked to stop."""
 
 rival = Table(
     "afterwork_rival",
@@ -232,7 +232,7 @@ minute = Table(
     Column("minute", UtcDateTime, primary_key=True),
     Column("server", BigInteger, primary_key=True, autoincrement=False),
     Column("work", Text, primary_key=True),
-    Column("trigger", String(10), primary_key=True),
+    Column("source", String(10), primary_key=True),
     *_sums(),
 )
 """What the runs of one work that ended in one minute came to, on one server, which alone writes the row, again and
@@ -243,7 +243,7 @@ total = Table(
     "afterwork_total",
     metadata,
     Column("work", Text, primary_key=True),
-    Column("trigger", String(10), primary_key=True),
+    Column("source", String(10), primary_key=True),
     *_sums(),
 )
 """The same over all servers and all time. Never goes down, also when minutes are forgotten."""
@@ -256,7 +256,7 @@ run = Table(
     Column("ticket", Text),
     Column("work", Text, nullable=False),
     Column("root_id", Text),
-    Column("trigger", String(10), nullable=False),
+    Column("source", String(10), nullable=False),
     Column("server", BigInteger, nullable=False),
     Column("ended", UtcDateTime, nullable=False),
     Column("seconds", Float, nullable=False),

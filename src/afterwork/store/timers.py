@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -22,28 +22,28 @@ from sqlalchemy import (
     update,
 )
 
+from afterwork.clock import MAX_CLOCK_SKEW
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.store.direct import Direct
 from afterwork.store.progress import CANCELLED, ask_to_stop, let_go_on
 from afterwork.store.readable_values import readable_timestamp
-from afterwork.store.tables import found
-from afterwork.store.tables import hit as hits
 from afterwork.store.tables import lease as leases
+from afterwork.store.tables import match as matches
 from afterwork.store.tables import suspect as suspects
 from afterwork.store.tables import timer as timers
+from afterwork.store.tables import unnoted_match as unnoted
 from afterwork.store.texts import storable, storable_or_none
 
-CLOCK_SLACK = timedelta(minutes=1)
-"""How far the clocks of servers may differ, without that being taken for a clock that was put back."""
-
 ANEW = ("execute_earliest", "lane", "due", "variables")
-"""What becomes another of a hit that has failed, when its object is hit again."""
+"""What becomes another of a match that has failed, when its object is matched again."""
 
 AT_ONCE = 50
 """Timers that one look finds due at most."""
 
 # One that waits for another attempt does not hold up the next round.
-_PENDING = "hit.view_model = timer.name AND hit.done IS NULL AND hit.error IS NULL AND hit.execute_earliest <= :now"
+_PENDING = (
+    "match.view_model = timer.name AND match.done IS NULL AND match.error IS NULL AND match.execute_earliest <= :now"
+)
 _OURS = {
     "postgresql": "timer.name IN (SELECT json_array_elements_text(CAST(:names AS json)))",
     "sqlite": "timer.name IN (SELECT value FROM json_each(:names))",
@@ -54,12 +54,12 @@ _END = {"postgresql": "TIMESTAMPTZ '9999-12-30 00:00:00+00'", "sqlite": "'9999-1
 _READY = (
     "SELECT timer.name AS name FROM afterwork_timer AS timer WHERE {ours} AND NOT timer.paused"
     " AND (timer.due <= :now OR timer.set_at > :later)"
-    " AND NOT EXISTS (SELECT 1 FROM afterwork_found AS found WHERE found.timer = timer.name)"
-    f" AND NOT EXISTS (SELECT 1 FROM afterwork_hit AS hit WHERE {_PENDING}) ORDER BY timer.due LIMIT {AT_ONCE}"
+    " AND NOT EXISTS (SELECT 1 FROM afterwork_unnoted_match AS unnoted WHERE unnoted.timer = timer.name)"
+    f" AND NOT EXISTS (SELECT 1 FROM afterwork_match AS match WHERE {_PENDING}) ORDER BY timer.due LIMIT {AT_ONCE}"
 )
 _TO_NOTE = (
     "SELECT timer.name AS name FROM afterwork_timer AS timer WHERE {ours}"
-    f" AND timer.name IN (SELECT timer FROM afterwork_found) ORDER BY timer.name LIMIT {AT_ONCE}"
+    f" AND timer.name IN (SELECT timer FROM afterwork_unnoted_match) ORDER BY timer.name LIMIT {AT_ONCE}"
 )
 _DUE = (
     "SELECT NULL AS name, min(timer.due) AS due, false AS to_note FROM afterwork_timer AS timer WHERE {ours}"
@@ -77,8 +77,8 @@ def _rows(dialect: str) -> Select[Any]:
 
 
 def _is_pending(name: str) -> ColumnElement[bool]:
-    """Whether a hit is one of a timer, and has not ended."""
-    return and_(hits.c.view_model == name, hits.c.done.is_(None), hits.c.error.is_(None))
+    """Whether a match is one of a timer, and has not ended."""
+    return and_(matches.c.view_model == name, matches.c.done.is_(None), matches.c.error.is_(None))
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ class TimerRow:
 
 @dataclass(frozen=True)
 class Cancellation:
-    """What became of a round that was cancelled: how many hits ended that had not begun, and how many runs that go on
-    were asked to stop."""
+    """The outcome of cancelling a round: how many matches ended that had not begun, and how many runs that go on were
+    asked to stop."""
 
     ended: int
     asked_to_stop: int
@@ -121,7 +121,7 @@ class Timers:
 
     def next(self, connection: Connection, now: datetime) -> Next:
         """What is due now, and what comes next. One statement, however many timers there are."""
-        rows = self._due.execute(connection, {"names": self._names, "now": now, "later": now + CLOCK_SLACK})
+        rows = self._due.execute(connection, {"names": self._names, "now": now, "later": now + MAX_CLOCK_SKEW})
         ready = [name for name, _, to_note in rows if name is not None and not to_note]
         noting = [name for name, _, to_note in rows if to_note]
         return Next(ready, next((due for name, due, _ in rows if name is None), None), noting)
@@ -129,9 +129,9 @@ class Timers:
     def lock(self, connection: Connection, name: str, now: datetime) -> TimerRow | None:
         """Lock the row of a timer that is due, for the transaction that is open; None if another server has it."""
         c = timers.c
-        going_on = select(hits.c.id).where(_is_pending(name), hits.c.execute_earliest <= now).exists()
-        to_note = select(found.c.timer).where(found.c.timer == name).exists()
-        is_due = c.name == name, ~c.paused, (c.due <= now) | (c.set_at > now + CLOCK_SLACK), ~going_on, ~to_note
+        going_on = select(matches.c.id).where(_is_pending(name), matches.c.execute_earliest <= now).exists()
+        to_note = select(unnoted.c.timer).where(unnoted.c.timer == name).exists()
+        is_due = c.name == name, ~c.paused, (c.due <= now) | (c.set_at > now + MAX_CLOCK_SKEW), ~going_on, ~to_note
         due = _rows(connection.dialect.name).where(*is_due).with_for_update(skip_locked=True)
         row = connection.execute(due).one_or_none()
         return None if row is None else TimerRow(*row)
@@ -168,44 +168,44 @@ class Timers:
         connection.execute(update(timers).where(timers.c.name == name).values(values))
 
 
-def new_round(hit: int, now: datetime) -> dict[str, Any]:
-    """What stands in a timer's row when a round has begun which has hit so many objects."""
-    return {"fired": now, "ended": None if hit else now, "hits": hit, "failed": 0, "error": None}
+def new_round(count: int, now: datetime) -> dict[str, Any]:
+    """What stands in a timer's row when a round has begun which matched `count` objects."""
+    return {"fired": now, "ended": None if count else now, "matches": count, "failed": 0, "error": None}
 
 
-def larger_round(hit: int) -> dict[str, Any]:
-    """The same when the round that goes on has hit so many more."""
-    return {"hits": timers.c.hits + hit}
+def larger_round(count: int) -> dict[str, Any]:
+    """The same when the round that goes on has matched so many more."""
+    return {"matches": timers.c.matches + count}
 
 
-class Hits:
-    """Noting which objects a round has hit."""
+class Matches:
+    """Noting which objects a round has matched."""
 
     def last_pending(self, connection: Connection, name: str, now: datetime) -> datetime | None:
-        """The moment of the last hit of the round that goes on; None if none does."""
-        moment = hits.c.execute_earliest
+        """The moment of the last match of the round that goes on; None if none does."""
+        moment = matches.c.execute_earliest
         return connection.execute(select(func.max(moment)).where(_is_pending(name), moment <= now)).scalar()
 
     def rounds(self, connection: Connection, keys: Collection[str]) -> dict[str, tuple[datetime | None, str | None]]:
-        """The due time and the variables of the rounds that hits belong to, by the keys of the hits."""
-        c = hits.c
+        """The due time and the variables of the rounds that matches belong to, by the keys of the matches."""
+        c = matches.c
         own = select(c.id, c.due, c.variables).where(c.id.in_(keys))
         return {row.id: (row.due, row.variables) for row in connection.execute(own)}
 
     def pending(self, connection: Connection, name: str) -> set[str | None]:
-        """The objects whose hits by a timer have not ended."""
-        return set(connection.execute(select(hits.c.root_id).where(_is_pending(name))).scalars())
+        """The objects whose matches by a timer have not ended."""
+        return set(connection.execute(select(matches.c.root_id).where(_is_pending(name))).scalars())
 
     def failed(self, connection: Connection, name: str) -> dict[str | None, str]:
-        """The hits of a timer that have ended by an error, by object. Those that were cancelled have not."""
-        c = hits.c
+        """The matches of a timer that have ended by an error, by object. Those that were cancelled have not."""
+        c = matches.c
         own = select(c.root_id, c.id).where(c.view_model == name, c.error != CANCELLED)
         return {row.root_id: row.id for row in connection.execute(own)}
 
     def there(self, connection: Connection, name: str, roots: Collection[str | None]) -> dict[str | None, str | None]:
-        """The hits of a timer that some objects have already. Those that have failed stand with their keys, to be hit
-        again; those that have not ended with None."""
-        c = hits.c
+        """Return the matches of a timer that some objects have already, by object. A failed one has its key, to be
+        reused; one that has not ended has None."""
+        c = matches.c
         ours = c.root_id.is_(None) if None in roots else c.root_id.in_(roots)
         is_there = _is_pending(name) | and_(c.view_model == name, c.error != CANCELLED)
         own = select(c.root_id, c.id, c.error).where(is_there, ours)
@@ -213,29 +213,29 @@ class Hits:
         return {row.root_id: None if row.error is None else row.id for row in rows}
 
     def forgive(self, connection: Connection, name: str) -> None:
-        """Let the hits of a timer that were given up be tried again."""
-        own = select(hits.c.id).where(hits.c.view_model == name, hits.c.error.is_not(None))
+        """Let the matches of a timer that were given up be tried again."""
+        own = select(matches.c.id).where(matches.c.view_model == name, matches.c.error.is_not(None))
         connection.execute(delete(suspects).where(suspects.c.key.in_(own)))
 
     def cancel(self, connection: Connection, name: str, now: datetime) -> Cancellation:
-        """End the hits of a timer that have not begun, and ask the runs of the others to stop."""
-        c = hits.c
+        """End the matches of a timer that have not begun, and ask the runs of the others to stop."""
+        c = matches.c
         begun = select(leases.c.ticket).where(leases.c.ticket == c.id).exists()
         free = select(c.id).where(_is_pending(name), ~begun)
-        cancelled = update(hits).where(c.id.in_(free.with_for_update(skip_locked=True)))
+        cancelled = update(matches).where(c.id.in_(free.with_for_update(skip_locked=True)))
         ended = connection.execute(cancelled.values(done=now, delete_time=now, error=CANCELLED)).rowcount
         return Cancellation(ended, ask_to_stop(connection, name, now))
 
     def add(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-        """Note new hits."""
+        """Note new matches."""
         if rows:
-            connection.execute(insert(hits), rows)
+            connection.execute(insert(matches), rows)
 
     def again(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-        """Let hits that have failed run once more."""
+        """Let matches that have failed run once more."""
         if rows:
             let_go_on(connection, [row["id"] for row in rows])
             cleared = {"done": None, "delete_time": None, "error": None, "attempts": 0}
-            anew = {name: bindparam(f"new_{name}", type_=hits.c[name].type) for name in ANEW}
-            again = update(hits).where(hits.c.id == bindparam("hit")).values(**anew, **cleared)
-            connection.execute(again, [{"hit": r["id"], **{f"new_{name}": r[name] for name in ANEW}} for r in rows])
+            anew = {name: bindparam(f"new_{name}", type_=matches.c[name].type) for name in ANEW}
+            again = update(matches).where(matches.c.id == bindparam("match")).values(**anew, **cleared)
+            connection.execute(again, [{"match": r["id"], **{f"new_{name}": r[name] for name in ANEW}} for r in rows])

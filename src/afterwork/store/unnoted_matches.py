@@ -1,7 +1,7 @@
-"""What a round has found and not noted as hits yet, a slice of it in each row.
+"""The objects that a round found and that are not noted as matches yet, a slice in each row.
 
-A round that finds many objects would keep others from writing while it notes them all. So it leaves them here, in a few
-rows, by the transaction in which it happens; and they become hits a slice at a time, each in a transaction of its own.
+A round that finds many objects would keep others from writing while it notes them all. So its transaction leaves them
+here, in a few rows, and they become matches a slice at a time, each slice in a transaction of its own.
 """
 
 import json
@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select
 
-from afterwork.store.tables import found
+from afterwork.store.tables import unnoted_match as unnoted
 
 STEP = timedelta(microseconds=1)
-"""What tells the moments of two hits apart, of which one comes after the other."""
+"""What tells the moments of two matches apart, of which one comes after the other."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def add(connection: Connection, slices: Iterable[Slice]) -> None:
         for one in slices
     ]
     if rows:
-        connection.execute(insert(found), rows)
+        connection.execute(insert(unnoted), rows)
 
 
 def take(connection: Connection, timer: str) -> Slice | None:
@@ -53,7 +53,7 @@ def take(connection: Connection, timer: str) -> Slice | None:
     row = connection.execute(_of(timer).limit(1).with_for_update(skip_locked=True)).one_or_none()
     if row is None:
         return None
-    connection.execute(delete(found).where(found.c.timer == timer, found.c.first == row.first))
+    connection.execute(delete(unnoted).where(unnoted.c.timer == timer, unnoted.c.first == row.first))
     return _slice(row)
 
 
@@ -63,21 +63,21 @@ def roots(connection: Connection, timer: str) -> set[str | None]:
 
 
 def last(connection: Connection, timer: str) -> datetime | None:
-    """Return the moment of the last hit of a timer that is still to be noted; None if there is none."""
-    c = found.c
+    """Return the moment of the last match of a timer that is still to be noted; None if there is none."""
+    c = unnoted.c
     row = connection.execute(select(c.first, c.size).where(c.timer == timer).order_by(c.first.desc()).limit(1)).first()
     return None if row is None else row.first + (row.size - 1) * STEP
 
 
 def drop(connection: Connection, timer: str) -> int:
     """Forget what is still to be noted of a timer. Returns how many objects that were."""
-    count = connection.execute(select(func.sum(found.c.size)).where(found.c.timer == timer)).scalar()
-    connection.execute(delete(found).where(found.c.timer == timer))
+    count = connection.execute(select(func.sum(unnoted.c.size)).where(unnoted.c.timer == timer)).scalar()
+    connection.execute(delete(unnoted).where(unnoted.c.timer == timer))
     return int(count or 0)
 
 
 def _of(timer: str) -> Select[Any]:
-    return select(*found.c).where(found.c.timer == timer).order_by(found.c.first)
+    return select(*unnoted.c).where(unnoted.c.timer == timer).order_by(unnoted.c.first)
 
 
 def _slice(row: Row[Any]) -> Slice:

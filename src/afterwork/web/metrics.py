@@ -20,7 +20,7 @@ from afterwork.store.history import BOUNDS, Histogram
 from afterwork.store.tables import SCHEMA_VERSION
 from afterwork.version import VERSION
 
-OF_A_RUN = ("work", "trigger")
+OF_A_RUN = ("work", "source")
 
 
 def metrics(app: Afterwork, engine: Engine) -> bytes:

@@ -20,10 +20,9 @@ from afterwork.derived.tracking.class_extent import ClassExtent
 from afterwork.errors import BadRequest, MalformedExternalId, UnnamedObject, shown
 from afterwork.model.derivation import Derivation, MemberDerivation
 from afterwork.model.external_id import parse, placeholder_id, root_id
+from afterwork.model.priority import LOWEST_PRIORITY
 from afterwork.store.journal.tracked_table import TrackedTable, TrackedTables
 from afterwork.store.journal.values import is_written_otherwise
-
-NO_PRIORITY = 2147483647
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,7 +258,7 @@ class DerivationOrder:
     @cached_property
     def rank(self) -> Mapping[int, tuple[int, int]]:
         """What sorts definitions: urgency, which feeders inherit from those that they feed; then feeders first."""
-        own = {one: NO_PRIORITY if found is None else found for one, found in self.priorities.items()}
+        own = {one: LOWEST_PRIORITY if found is None else found for one, found in self.priorities.items()}
         urgency = {
             one: min([own[one], *(own[other] for other in self.direct if one in self.feeders[other])])
             for one in self.direct

@@ -1,7 +1,7 @@
 """The objects that a criteria finds, by their external ids, whatever stands in their keys.
 
 A key that the driver can't give (an infinite date, a text that is no UTF-8) would hide all others of its statement.
-Such an object is found by halves, and has an id that leads to none: its hit fails, and says so.
+Such an object is found by halves, and has an id that leads to none: its match fails, and says so.
 """
 
 from collections.abc import Iterator, Sequence

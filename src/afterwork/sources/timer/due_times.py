@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from afterwork.clock import MAX_CLOCK_SKEW
 from afterwork.model.when import Cron, Timer
-from afterwork.store.timers import CLOCK_SLACK
 
 LIVED_AGAIN = timedelta(days=1)
 """If a clock is put back by no more, due times that have fired are not fired again. If by more, it was wrong before."""
@@ -20,7 +20,7 @@ class DuePlan:
 
 def plan(when: Timer, due: datetime, set_at: datetime, last_due: datetime | None, now: datetime) -> DuePlan:
     """What a timer does whose next due time was found to be `due` at the moment `set_at`."""
-    if set_at > now + CLOCK_SLACK:
+    if set_at > now + MAX_CLOCK_SKEW:
         return DuePlan(None, _after_the_clock_was_put_back(when, last_due, now))
     if due > now:
         return DuePlan(None, due)
@@ -40,7 +40,7 @@ def plan(when: Timer, due: datetime, set_at: datetime, last_due: datetime | None
 
 def resumed(when: Timer, due: datetime, set_at: datetime, last_due: datetime | None, now: datetime) -> datetime:
     """When a timer is due that was paused: what has passed meanwhile is not made up for."""
-    if set_at > now + CLOCK_SLACK:
+    if set_at > now + MAX_CLOCK_SKEW:
         return _after_the_clock_was_put_back(when, last_due, now)
     return due if due > now else when.after(due, now)
 

@@ -1,4 +1,4 @@
-"""Hits of timers start jobs, as tickets do."""
+"""Matches of timers start jobs, as tickets do."""
 
 import uuid
 from collections import defaultdict
@@ -22,14 +22,14 @@ from afterwork.store.lane_limits import LaneLimits
 from afterwork.store.matches import MATCHES
 from afterwork.store.routing import ALL, Routing
 from afterwork.store.tickets.statements import tickets_of
-from afterwork.store.timers import Hits, Timers
+from afterwork.store.timers import Matches, Timers
 
 FAILED_KEPT_MINUTES = 60 * 24 * 30
-"""How long the row of a hit that failed is kept, so that the id of its run is the same when it is hit again."""
+"""How long the row of a match that failed is kept, so that the id of its run is the same when it is matched again."""
 
 
 class MatchSource(TicketSource):
-    """Looks for hits that have not run, and ends them."""
+    """Looks for matches that have not run, and ends them."""
 
     name: SourceKind = "timer"
 
@@ -45,7 +45,7 @@ class MatchSource(TicketSource):
     ) -> None:
         super().__init__(model, tickets_of(MATCHES, dialect), installation, clock, routing, limits)
         self._timers = timers
-        self._hits = Hits()
+        self._matches = Matches()
 
     def claim(self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int) -> ClaimedWork:
         found = super().claim(connection, lane, priority, now, most)
@@ -60,7 +60,7 @@ class MatchSource(TicketSource):
     def variables(self, connection: Connection, claims: Sequence[Claim]) -> dict[Any, Mapping[str, Any]]:
         timed = self.model.timers
         asking = [one.key for one in claims if one.run.work in timed and timed[one.run.work].variables]
-        found = self._hits.rounds(connection, asking) if asking else {}
+        found = self._matches.rounds(connection, asking) if asking else {}
         return {key: {DUE: due} | load_variables(text) for key, (due, text) in found.items()}
 
     def settle(self, connection: Connection, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> None:
@@ -83,7 +83,7 @@ class MatchSource(TicketSource):
 
 
 def _unless_cancelled(connection: Connection, claims: Sequence[Claim]) -> Sequence[Claim]:
-    """Claims of hits, of which those that were asked to stop are not to be run."""
+    """Claims of matches, of which those that were asked to stop are not to be run."""
     stopping = progress.asked_to_stop(connection, [claim.key for claim in claims]) if claims else set()
     return [replace(one, work=progress.CANCELLED) if one.key in stopping else one for one in claims]
 

@@ -1,4 +1,4 @@
-"""Noting which objects a round has hit: a slice of them in each transaction, so that nobody waits for all of them."""
+"""Notes the objects that a round matched, a slice in each transaction, so that nobody waits for all of them."""
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,42 +16,42 @@ from afterwork.model.timer import TimedWork
 from afterwork.store import suspects, unnoted_matches
 from afterwork.store.database import Database
 from afterwork.store.matches import MATCH
-from afterwork.store.timers import Cancellation, Hits, Timers
+from afterwork.store.timers import Cancellation, Matches, Timers
 from afterwork.store.unnoted_matches import STEP, Slice
 
 SLICE = 500
-"""So many hits one transaction notes at most."""
+"""So many matches one transaction notes at most."""
 
 NOTED = "slice of "
 """What stands before the name of a timer where a further slice of its round is noted."""
 
 ROOM = timedelta(seconds=1)
-"""In so long before the moment of a round its hits are put, so that those of another one at the same moment have room
-behind them."""
+"""Matches are timestamped within this interval before the round, so that a second round at the same time sorts after
+them."""
 
 KEPT_MINUTES = 0
-"""How long the row of a hit is kept that has ended well."""
+"""How long the row of a match is kept that has ended well."""
 
 
 @dataclass(frozen=True)
 class Noting:
-    """Notes the hits of the timers of one model in one database."""
+    """Notes the matches of the timers of one model in one database."""
 
     database: Database
     works: Mapping[str, TimedWork]
     timers: Timers
     clock: Clock
     events: Events
-    hits: Hits = field(default_factory=Hits)
+    matches: Matches = field(default_factory=Matches)
 
     def going_on(self, connection: Connection, name: str) -> set[str | None]:
-        """Return the objects of a timer whose hits have not ended, or are still to be noted."""
+        """Return the objects of a timer whose matches have not ended, or are still to be noted."""
         # In this order: what another server notes meanwhile is there twice, and never missed.
-        return unnoted_matches.roots(connection, name) | self.hits.pending(connection, name)
+        return unnoted_matches.roots(connection, name) | self.matches.pending(connection, name)
 
     def last(self, connection: Connection, name: str, now: datetime) -> datetime | None:
-        """Return the moment of the last hit of the round that goes on; None if none does."""
-        moments = unnoted_matches.last(connection, name), self.hits.last_pending(connection, name, now)
+        """Return the moment of the last match of the round that goes on; None if none does."""
+        moments = unnoted_matches.last(connection, name), self.matches.last_pending(connection, name, now)
         return max((one for one in moments if one is not None), default=None)
 
     def begin(
@@ -92,7 +92,7 @@ class Noting:
         return True
 
     def _leave_out(self, connection: Connection, name: str, why: str) -> bool:
-        """Count the objects of a slice that can't be noted as failed. They may be hit by the next round."""
+        """Count the objects of a slice that can't be noted as failed. They may be matched by the next round."""
         with self.database.transaction(connection):
             one = unnoted_matches.take(connection, name)
             if one is not None:
@@ -100,15 +100,15 @@ class Noting:
         return one is not None
 
     def cancel(self, connection: Connection, name: str) -> Cancellation:
-        """End the hits of a timer that have not begun, for the transaction that is open, and forget those that are
+        """End the matches of a timer that have not begun, for the transaction that is open, and forget those that are
         still to be noted."""
         dropped = unnoted_matches.drop(connection, name)
-        ended = self.hits.cancel(connection, name, self.clock.now())
+        ended = self.matches.cancel(connection, name, self.clock.now())
         return Cancellation(dropped + ended.ended, ended.asked_to_stop)
 
     def _note(self, connection: Connection, these: Slice) -> None:
-        """Note hits, but for those that have been given up: they have failed as soon as their object is hit."""
-        now, there = self.clock.now(), self.hits.there(connection, these.timer, these.roots)
+        """Note matches, but for those that have been given up: they have failed as soon as their object is matched."""
+        now, there = self.clock.now(), self.matches.there(connection, these.timer, these.roots)
         rows = [
             {
                 "id": there.get(root) or f"{MATCH}{uuid.uuid4().hex}",
@@ -125,16 +125,16 @@ class Noting:
             for place, root in enumerate(these.roots)
             if root not in there or there[root] is not None
         ]
-        self.hits.add(connection, [row for row in rows if row["root_id"] not in there])
+        self.matches.add(connection, [row for row in rows if row["root_id"] not in there])
         again = [row for row in rows if row["root_id"] in there]
         beyond = suspects.beyond(self.database, connection, [str(row["id"]) for row in again])
-        self.hits.again(connection, [row for row in again if row["id"] not in beyond])
+        self.matches.again(connection, [row for row in again if row["id"] not in beyond])
         if beyond:
             why = str(given_up(list(beyond.values())[-1], self.database.settings))
             self.timers.count(connection, these.timer, len(beyond), why, now)
 
 
 def _first_moment(last: datetime | None, count: int, now: datetime) -> datetime:
-    """The moment of the first of so many hits, all of which are due now, and stand behind those that are pending."""
+    """The moment of the first of so many matches, all of which are due now, and stand behind those that are pending."""
     first = now - max(ROOM, count * STEP)
     return first if last is None else max(first, last + STEP)

@@ -1,7 +1,7 @@
 """A round of a timer: at a due time, once over all servers, the objects are found for which its job is to run.
 
 What is found is kept, in the transaction that also says when the timer is due next, and noted a slice at a time. From
-then on the hits are run as tickets are: in lanes, batched or by lease, with retries, by any server.
+then on the matches are run as tickets are: in lanes, batched or by lease, with retries, by any server.
 """
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -99,7 +99,7 @@ class Rounds(UnwatchedSource):
                 if (suspect := beyond.get(ROUND_KEY + name)) is not None:
                     raise given_up(suspect, self.database.settings)
                 with self.quarantine.trying(self.database, connection, ROUNDS, ROUND_KEY + name):
-                    hit = self.database.again_if_outdated(partial(self._fire, connection, self.works[name]))
+                    count = self.database.again_if_outdated(partial(self._fire, connection, self.works[name]))
             except ClaimLost:
                 continue  # another server is careful with it
             except Exception as error:
@@ -108,11 +108,11 @@ class Rounds(UnwatchedSource):
                 self._failed(connection, self.works[name], error)
                 yield name
             else:
-                if hit is not None:
+                if count is not None:
                     yield name
 
     def pause(self, connection: Connection, name: str) -> None:
-        """Let a timer not fire until it is resumed. Hits that are noted already run."""
+        """Let a timer not fire until it is resumed. Matches that are noted already run."""
         with self.database.transaction(connection):
             row = self.timers.hold(connection, name)
             self.timers.set_due(connection, name, row.due, row.set_at, paused=True)
@@ -127,22 +127,22 @@ class Rounds(UnwatchedSource):
             self.timers.set_due(connection, name, due, now, paused=False)
 
     def cancel(self, connection: Connection, name: str) -> Cancellation:
-        """End what is left of a round: hits that have not begun at once, runs that go on when they next look."""
+        """End what is left of a round: matches that have not begun at once, runs that go on when they next look."""
         with self.database.transaction(connection):
             self.timers.hold(connection, name)
             return self.noting.cancel(connection, name)
 
     def dry(self, connection: Connection, name: str) -> Sequence[str | None]:
-        """The objects that a round would hit now, in order; nothing is run, noted or changed. [None] stands for the one
-        run of a job without a root."""
+        """Return the objects that a round would match now, in order, and change nothing. [None] stands for the one run
+        of a job without a root."""
         timed, now = self.works[name], self.clock.now()
         with self.database.snapshot(connection):
             found = self._search(connection, timed, self.timers.get(connection, name), now)
             return found.objects or []
 
     def now(self, connection: Connection, name: str) -> int:
-        """Have a round now, besides those at due times. Returns how many objects it has hit. If a round goes on, they
-        are added to it."""
+        """Have a round now, besides those at due times. Returns how many objects matched. If a round goes on, they are
+        added to it."""
         timed, now = self.works[name], self.clock.now()
         ahead = self._ahead(connection, lambda: self._search(connection, timed, self.timers.get(connection, name), now))
         with self.database.transaction(connection):
@@ -159,7 +159,7 @@ class Rounds(UnwatchedSource):
     def _forgive(self, connection: Connection, name: str) -> None:
         """Somebody wants a timer to be tried: what was given up is tried again."""
         suspects.clear(connection, [ROUND_KEY + name])
-        self.noting.hits.forgive(connection, name)
+        self.noting.matches.forgive(connection, name)
 
     def _fire(self, connection: Connection, timed: TimedWork) -> int | None:
         now = self.clock.now()
@@ -222,7 +222,7 @@ class Rounds(UnwatchedSource):
         going_on = self.noting.going_on(connection, timed.name)
         if timed.root is None:
             return [] if None in going_on else [None]
-        failed = self.noting.hits.failed(connection, timed.name)
+        failed = self.noting.matches.failed(connection, timed.name)
         most = timed.when.max_answers
         enough = None if most is None else most + len(failed) + len(going_on)
         keys = _only_keys(timed.criteria(variables), timed, enough)
@@ -244,7 +244,7 @@ class Rounds(UnwatchedSource):
             planned = _plan(timed, row, now)
             self.timers.set_due(
                 connection, timed.name, planned.due, now,
-                last_due=planned.fire or row.last_due, fired=now, ended=now, hits=0, failed=0, error=text,
+                last_due=planned.fire or row.last_due, fired=now, ended=now, matches=0, failed=0, error=text,
             )  # fmt: skip
         self.events.emit(RoundFailed(timed.name, text))
 

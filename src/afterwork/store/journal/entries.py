@@ -237,5 +237,5 @@ _OWN = text("SELECT CAST(CAST(pg_current_xact_id() AS text) AS bigint)")
 _LAST = text(LAST_CHANGE)
 # The lock is one on a table that hardly anybody writes to. Unlike all other statements, LOCK doesn't settle what a
 # transaction sees, so that also one with a single snapshot sees what whoever had the lock before has done.
-_TO_TAKE = "LOCK TABLE afterwork_about IN EXCLUSIVE MODE", "SET LOCAL synchronous_commit = off"
-_TO_END = "LOCK TABLE afterwork_about IN ROW SHARE MODE", NOT_LONG
+_TO_TAKE = "LOCK TABLE afterwork_installation IN EXCLUSIVE MODE", "SET LOCAL synchronous_commit = off"
+_TO_END = "LOCK TABLE afterwork_installation IN ROW SHARE MODE", NOT_LONG

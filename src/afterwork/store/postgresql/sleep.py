@@ -1,12 +1,12 @@
 """The lock that a sleeping server holds on PostgreSQL, and the trigger that tries it to learn whether to notify.
 
 Advisory locks and channels belong to a database, installations to a schema of one. So all of their names have the
-number of this installation's table `afterwork_about` in them; 0 beside it means sleep, any other number a server.
+number of this schema's table `afterwork_installation` in them; 0 beside it means sleep, any other number a server.
 """
 
 from sqlalchemy import Connection, text
 
-SPACE = "to_regclass('afterwork_about')::oid::int4"
+SPACE = "to_regclass('afterwork_installation')::oid::int4"
 
 FALL_ASLEEP = text(f"SELECT pg_try_advisory_lock({SPACE}, 0)")
 
@@ -21,7 +21,7 @@ SHOW_LIFE = text(
 _HELD = (
     "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND mode = 'ExclusiveLock'"
     " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-    " AND classid = to_regclass('afterwork_about') AND objid = :server)"
+    " AND classid = to_regclass('afterwork_installation') AND objid = :server)"
 )
 
 IS_ALIVE = text(_HELD)
@@ -31,11 +31,11 @@ SOMEBODY_SLEEPS = text(_HELD).bindparams(server=0)
 CAN_PREPARE = text("SELECT current_setting('max_prepared_transactions') <> '0'")
 """Whether transactions can be prepared, to be committed in a second step. One that has notified can't."""
 
-CHANNEL = text("SELECT 'afterwork_' || to_regclass('afterwork_about')::oid")
+CHANNEL = text("SELECT 'afterwork_' || to_regclass('afterwork_installation')::oid")
 
 ABOUT = text(
     "SELECT format('%I.%I', nspname, relname) FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
-    " WHERE pg_class.oid = to_regclass('afterwork_about')"
+    " WHERE pg_class.oid = to_regclass('afterwork_installation')"
 )
 
 # The table is named with its schema, since writers have search paths of their own; and by name, not by number, since

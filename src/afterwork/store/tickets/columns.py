@@ -26,9 +26,8 @@ from sqlalchemy import (
 from afterwork.model.column_types import has_zone
 from afterwork.model.contract import Contract, ContractAttribute
 from afterwork.model.lane import MAIN
+from afterwork.model.priority import LOWEST_PRIORITY
 from afterwork.store.readable_values import in_calendar, readable_timestamp
-
-NO_PRIORITY = 2147483647
 
 
 class TicketColumns:
@@ -53,7 +52,7 @@ class TicketColumns:
         # The planner recognises an index on an expression only by the same literals, so none of these is a parameter.
         self.own_lane = of(contract.lane) if contract.lane else null()
         main = literal_column(f"'{MAIN}'", Text())
-        none: ColumnElement[int] = literal_column(str(NO_PRIORITY))
+        none: ColumnElement[int] = literal_column(str(LOWEST_PRIORITY))
         self.lane = (
             func.coalesce(of(contract.lane), main) if contract.lane else _lane_of_work(self.work, contract, main)
         )

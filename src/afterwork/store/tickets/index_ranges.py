@@ -8,12 +8,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, true
 
+from afterwork.clock import MAX_CLOCK_SKEW
 from afterwork.model.key import parse_key
 from afterwork.store.tables import lease as leases
 from afterwork.store.tickets.columns import TicketColumns
 from afterwork.store.tickets.filter import TicketFilter
 from afterwork.store.tickets.pending import has_begun
-from afterwork.store.tickets.statements import CLOCK_SLACK, DueGroup, Tickets
+from afterwork.store.tickets.statements import DueGroup, Tickets
 
 MOST_RUNNING = 1000
 
@@ -49,7 +50,7 @@ class IndexRanges:
     def __init__(self, tickets: Tickets, now: datetime) -> None:
         self.tickets = tickets
         self.c: TicketColumns = tickets.columns
-        self._now, self._bound = tickets.moment(now), tickets.moment(now + CLOCK_SLACK)
+        self._now, self._bound = tickets.moment(now), tickets.moment(now + MAX_CLOCK_SKEW)
         self._groups: Sequence[DueGroup] | None = None
 
     def of(self, connection: Connection, wanted: TicketFilter, after: IndexPosition | None) -> Iterator[IndexRange]:

@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 
+from afterwork.clock import MAX_CLOCK_SKEW
 from afterwork.errors import NotWritten
 from afterwork.model.contract import DEFAULT_KEEP_MINUTES, Contract, timestamp_for
 from afterwork.store import tables
@@ -38,10 +39,6 @@ from afterwork.store.texts import fitted
 from afterwork.store.tickets.columns import TicketColumns, aware, one_more
 from afterwork.store.tickets.end_forms import AS_ASKED, EndForm, write_in_form
 from afterwork.store.tickets.pending import has_begun
-
-CLOCK_SLACK = timedelta(minutes=1)
-"""How far the clocks of applications may be ahead of the server's without delaying tickets that ask for no moment."""
-
 
 Still = Literal["whatever", "due", "in place"]
 """Which tickets are ended: those that are named, whatever has become of them; those of them that are due; or those that
@@ -161,17 +158,17 @@ class Tickets:
         now: datetime,
         most: int,
         mode: Mode,
-        is_paced: bool = False,
+        by_rate: bool = False,
     ) -> list[TicketRow]:
         """Lock and return the first due tickets of a lane and priority, if this transaction can have the lane; else
-        none. Without a priority, that of the lane's first ticket is taken, whether it is due or not. `is_paced` says
+        none. Without a priority, that of the lane's first ticket is taken, whether it is due or not. `by_rate` says
         that the rate of the lane, if it has one, is seen to."""
         values = {
             "lane": lane,
             "now": self.moment(now),
-            "bound": self.moment(now + CLOCK_SLACK),
+            "bound": self.moment(now + MAX_CLOCK_SKEW),
             "most": most,
-            "paced": is_paced,
+            "by_rate": by_rate,
         }
         if priority is None:
             statement = self._first[mode]
@@ -183,7 +180,7 @@ class Tickets:
     def claim_one(self, connection: Connection, lane: str, key: Any, mode: Mode) -> TicketRow | None:
         """Lock and return one pending ticket, if this transaction can have it and its lane; else None."""
         with reading_any_text(connection):
-            rows = connection.execute(self._one[mode], {"lane": lane, "key": key, "paced": True}).all()
+            rows = connection.execute(self._one[mode], {"lane": lane, "key": key, "by_rate": True}).all()
         return next(map(TicketRow.of, rows), None)
 
     def work(self, connection: Connection, key: Any) -> str | None:
@@ -199,7 +196,7 @@ class Tickets:
         if self.dialect != "postgresql" or not self._policies.execute(connection)[0][0]:
             return []
         asked: Any = self._first_priority() if priority is None else bindparam("priority", priority)
-        values = {"lane": lane, "now": self.moment(now), "bound": self.moment(now + CLOCK_SLACK), "most": most}
+        values = {"lane": lane, "now": self.moment(now), "bound": self.moment(now + MAX_CLOCK_SKEW), "most": most}
         rows = connection.execute(self._due_rows(asked), values).all()
         found = [TicketRow.of(row) for row in rows]
         seen = lockable(connection, self.columns.key, [one.key for one in found])
@@ -409,14 +406,16 @@ class Tickets:
         the statement's beginning, so nothing that another server has just committed is missed."""
         lane = tables.lane
         name: Any = bindparam("lane")
-        is_paced: Any = bindparam("paced", type_=Boolean())
+        by_rate: Any = bindparam("by_rate", type_=Boolean())
         free: Select[Any] = select(lane.c.name).where(lane.c.name == name, ~lane.c.paused)
         match mode:
             case "alone":
-                is_alone = lane.c.lease.is_(None), lane.c.slots.is_(None), ~lane.c.paced | is_paced
+                is_alone = lane.c.lease.is_(None), lane.c.slots.is_(None), ~lane.c.has_rate | by_rate
                 free = free.where(*is_alone).with_for_update(skip_locked=True)
             case "slots":
-                free = free_slot(name).where(~lane.c.paced | is_paced).with_for_update(of=tables.slot, skip_locked=True)
+                free = (
+                    free_slot(name).where(~lane.c.has_rate | by_rate).with_for_update(of=tables.slot, skip_locked=True)
+                )
             case "parallel":
                 pass  # neither a lane nor a rate
         held = free.cte("held")
