@@ -294,7 +294,7 @@ def test_where_one_transition_is_possible_nothing_is_kept(engine: Engine) -> Non
         world.run()
 
     assert world.states() == ["done"]
-    assert [one for one in sent if "afterwork_rival" in one] == []
+    assert [one for one in sent if "afterwork_conflict" in one] == []
     assert findings(world) == []
 
 

@@ -120,13 +120,13 @@ class MetConflict:
 
 def met_conflicts(connection: Connection, model: ModelInfo) -> Iterator[MetConflict]:
     """Yield the conflicts that objects have met, if the model still has both transitions."""
-    r = tables.rival.c
+    c = tables.conflict.c
     for name, mapper, machine in machines_in(model):
         named = [f"{sub.class_.__name__}.{machine.name}" for sub in mapper.self_and_descendants]
         declared = {(one.source.id, in_words(one)) for one in machine.eventless}
-        for row in connection.execute(select(tables.rival).where(r.machine.in_(named)).order_by(r.at)):
-            if {(row.source, row.taken), (row.source, row.rival)} <= declared:
-                yield MetConflict(name, Conflict(row.machine, row.source, row.taken, row.rival), row.root_id, row.at)
+        for row in connection.execute(select(tables.conflict).where(c.machine.in_(named)).order_by(c.at)):
+            if {(row.source, row.taken), (row.source, row.other)} <= declared:
+                yield MetConflict(name, Conflict(row.machine, row.source, row.taken, row.other), row.root_id, row.at)
 
 
 def _view(name: str, objects: ObjectsByState) -> MachineView:

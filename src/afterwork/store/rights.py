@@ -73,7 +73,7 @@ def of_writers(model: ModelInfo) -> Iterator[Need]:
     Who does nothing but write rows needs none of it: triggers write into the journal as their owner."""
     yield Need(own.lease, ("SELECT",))
     if any(declared_machines(mapper.class_) for mapper in model.classes.values()):
-        yield from (Need(table, ("INSERT",)) for table in (own.transition, own.rival))
+        yield from (Need(table, ("INSERT",)) for table in (own.transition, own.conflict))
 
 
 def check_can_grant(dialect: str, roles: Sequence[str]) -> None:

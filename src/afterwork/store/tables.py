@@ -191,10 +191,10 @@ progress = Table(
 )
 """Runs that go on, by the key of their ticket or match: how far they say to be, and whether they were asked to stop."""
 
-rival = Table(
-    "afterwork_rival",
+conflict = Table(
+    "afterwork_conflict",
     metadata,
-    *(Column(name, Text, primary_key=True) for name in ("machine", "source", "taken", "rival")),
+    *(Column(name, Text, primary_key=True) for name in ("machine", "source", "taken", "other")),
     Column("root_id", Text, nullable=False),
     Column("at", UtcDateTime, nullable=False),
 )

@@ -18,8 +18,8 @@ LOG = insert(tables.transition).inline()
 """Inline, so that no id is returned: an application may have the right to insert only."""
 
 NOTE_CONFLICT = {
-    "postgresql": postgresql.insert(tables.rival).inline().on_conflict_do_nothing(),
-    "sqlite": sqlite.insert(tables.rival).inline().on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(tables.conflict).inline().on_conflict_do_nothing(),
+    "sqlite": sqlite.insert(tables.conflict).inline().on_conflict_do_nothing(),
 }
 """Notes each pair of transitions once, with the first object that met it."""
 
@@ -45,11 +45,7 @@ def write_down(mapper: Mapper[Any], connection: Connection, obj: Any) -> None:
         _write(connection, LOG, [_row(root_id, move) for move in noted.moves])
     if noted.conflicts:
         met = {"root_id": external_id(obj), "at": now()}
-        rows = [
-            {"machine": one.machine, "source": one.source, "taken": one.taken, "rival": one.other, **met}
-            for one in noted.conflicts
-        ]
-        _write(connection, NOTE_CONFLICT[connection.dialect.name], rows)
+        _write(connection, NOTE_CONFLICT[connection.dialect.name], [vars(one) | met for one in noted.conflicts])
 
 
 def _row(root_id: str, move: Move) -> dict[str, Any]:
