@@ -290,7 +290,7 @@ def test_what_is_abandoned_is_told_and_does_not_keep_a_server_from_stopping(
 
 @pytest.mark.parametrize("wrong", [0, 5, timedelta(0), timedelta(seconds=-1), "1 s"])
 def test_a_time_out_is_a_span_above_zero(wrong: Any) -> None:
-    with pytest.raises(BadDeclaration, match=r"its timeout is .*Give a span above zero"):
+    with pytest.raises(BadDeclaration, match=r"its timeout is .*Give a duration above zero"):
         aw.method(timeout=wrong)(lambda self: None)
     with pytest.raises(BadDeclaration, match="Wrong: its timeout is"):
         type("Wrong", (aw.ViewModel,), {"timeout": wrong})

@@ -127,7 +127,7 @@ def test_a_precondition_that_raises_ends_the_ticket(engine: Engine) -> None:
 
 
 def test_a_method_that_needs_arguments_is_refused() -> None:
-    with pytest.raises(BadDeclaration, match=r"@aw.method on .*greet: it needs name, other, but who runs it"):
+    with pytest.raises(BadDeclaration, match=r"@aw.method on .*greet: it needs name, other, but a run passes"):
 
         @aw.method  # type: ignore[arg-type]
         def greet(self: object, name: str, *, other: int) -> None: ...

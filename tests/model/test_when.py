@@ -14,13 +14,13 @@ from tests.support.office import an_office
 DECLARED: dict[str, Callable[[], object]] = {
     "exactly one of a timedelta, seconds=, minutes=, hours= and days=, and got 0": aw.Every,
     "and got 2": lambda: aw.Every(timedelta(minutes=1), seconds=1),
-    "The span of aw.Every is 0:00:00. It must be more than 0": lambda: aw.Every(seconds=0),
+    "The interval of aw.Every is 0:00:00. It must be more than 0": lambda: aw.Every(seconds=0),
     "It must be more than 0": lambda: aw.Every(minutes=-1),
     "max_answers is 0. It must be 1 or more": lambda: aw.Every(minutes=1, max_answers=0),
     "misfire is 'twice'": lambda: aw.Every(minutes=1, misfire="twice"),  # type: ignore[arg-type]
     "most_missed is 0": lambda: aw.Every(minutes=1, misfire="each", most_missed=0),
     "max_answers is 'x'": lambda: aw.Every(minutes=1, max_answers="x"),  # type: ignore[arg-type]
-    "The span of aw.Every is 5": lambda: aw.Every(5),  # type: ignore[arg-type]
+    "The interval of aw.Every is 5": lambda: aw.Every(5),  # type: ignore[arg-type]
     "can't be": lambda: aw.Every(seconds=float("nan")),
     "at most 36,525 days": lambda: aw.Every(days=999_999_999),
     "Bad hour": lambda: aw.Cron("0 25 * * *"),

@@ -103,9 +103,9 @@ def conflicts(model: ModelInfo) -> Iterator[tuple[str, str, list[str]]]:
     trial."""
     for name, _, machine in machines_in(model):
         for state in machine.chart.states_map.values():
-            rivals = [in_words(transition) for transition in machine.eventless if transition.source is state]
-            if len(rivals) > 1:
-                yield name, state.id, rivals
+            conflicting = [in_words(transition) for transition in machine.eventless if transition.source is state]
+            if len(conflicting) > 1:
+                yield name, state.id, conflicting
 
 
 @dataclass(frozen=True)

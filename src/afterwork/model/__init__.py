@@ -1,1 +1,4 @@
-"""What an application says: its tickets, methods and view models. Knows SQLAlchemy, and no database."""
+"""The declarations of an application: tickets, methods, view models, timers, derived members, machines.
+
+Knows SQLAlchemy's mapping, and no database.
+"""

@@ -1,4 +1,4 @@
-"""The contract of a ticket: which attributes of a class named SysAsyncTicket mean what.
+"""The contract of a ticket: the attributes of a class named SysAsyncTicket, and their meaning.
 
 Attributes are matched by name without regard to case and underscores, so the class may be hand-written, reflected from
 a table, or mapped imperatively. Source of the names: MDriven, "Doing stuff later".
@@ -35,7 +35,7 @@ class ContractAttribute:
 
 @dataclass(frozen=True)
 class Expected:
-    """What the contract says of one attribute."""
+    """The contract's terms for one attribute."""
 
     type: type
     nullable: bool
@@ -62,7 +62,7 @@ EXPECTED: Mapping[str, Expected] = {
 
 @dataclass(frozen=True, eq=False)
 class Contract:
-    """The ticket class of a model, with its attributes found."""
+    """The ticket class of a model, with the attributes that the contract names."""
 
     mapper: Mapper[Any]
     table: Table
@@ -81,7 +81,7 @@ class Contract:
     not_after: ContractAttribute | None
     trace_parent: ContractAttribute | None
     lanes: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Where the class has no Lane: the works of each lane but `main`, by which its tickets are told apart."""
+    """If the class has no Lane: the works of each lane but `main`, which tell its tickets apart."""
 
     @classmethod
     def of(cls, mapper: Mapper[Any]) -> "Contract":
@@ -90,10 +90,10 @@ class Contract:
         if problems:
             raise ModelError(problems)
         names = {f.name for f in fields(cls)} - {"mapper", "table", "key", "lanes"}
-        found = {name: next(iter(_matches(mapper, name)), None) for name in names}
+        attributes = {name: next(iter(_matches(mapper, name)), None) for name in names}
         (key,) = mapper.primary_key
         name = next(name for name, column in mapper.columns.items() if column is key)
-        return cls(mapper=mapper, table=mapper.local_table, key=ContractAttribute(name, key), **found)  # type: ignore[arg-type]
+        return cls(mapper=mapper, table=mapper.local_table, key=ContractAttribute(name, key), **attributes)  # type: ignore[arg-type]
 
 
 def _matches(mapper: Mapper[Any], name: str) -> list[ContractAttribute]:
@@ -102,7 +102,7 @@ def _matches(mapper: Mapper[Any], name: str) -> list[ContractAttribute]:
 
 
 def root_id_names(mapper: Mapper[Any]) -> list[str]:
-    """The names of the attributes that would be RootId; one, if the class is a ticket."""
+    """Return the names of the attributes that would be RootId; one, if the class is a ticket."""
     return [attribute.name for attribute in _matches(mapper, "root_id")]
 
 
@@ -114,13 +114,13 @@ def _problems(mapper: Mapper[Any]) -> Iterator[str]:
     if len(mapper.primary_key) != 1:
         yield f"{where} has a primary key of {len(mapper.primary_key)} columns. A ticket needs one of one column."
     for name, expected in EXPECTED.items():
-        found = _matches(mapper, name)
-        if not found and expected.required:
+        matches = _matches(mapper, name)
+        if not matches and expected.required:
             yield f"{where} has no attribute {name}: {_described(expected)}. {other_spelling(name)} would serve, too."
-        if len(found) > 1:
-            same = " and ".join(attribute.name for attribute in found)
+        if len(matches) > 1:
+            same = " and ".join(attribute.name for attribute in matches)
             yield f"{where} has {same}, which are the same name ({name}) to the contract."
-        for attribute in found[:1]:
+        for attribute in matches[:1]:
             yield from _mismatches(f"{where}.{attribute.name}", attribute.column, expected)
 
 
@@ -139,18 +139,17 @@ def _described(expected: Expected) -> str:
 
 
 def other_spelling(name: str) -> str:
-    """Another spelling of an attribute's name: RootId, for root_id."""
+    """Return another spelling of an attribute's name: RootId, for root_id."""
     return "".join(part.capitalize() for part in name.split("_"))
 
 
 def receipt_minutes(asked: object) -> int:
-    """For how many minutes a receipt is kept whose row asks for that; a row that asks for what can't be is like one
-    that says nothing."""
+    """Return the minutes for which a receipt is kept: those its row asks for, or the default if they are invalid."""
     return asked if isinstance(asked, int) and 0 <= asked <= MAX_KEEP_MINUTES else DEFAULT_KEEP_MINUTES
 
 
-def timestamp_for(column: Column[Any], dialect: str, moment: datetime) -> datetime:
-    """An aware moment, as a column of a ticket wants it on a dialect: naive columns hold UTC."""
-    if isinstance(column.type, UtcDateTime):
-        return moment
-    return moment if has_zone(column) and dialect != "sqlite" else moment.astimezone(UTC).replace(tzinfo=None)
+def timestamp_for(column: Column[Any], dialect: str, timestamp: datetime) -> datetime:
+    """Return an aware timestamp as a ticket's column needs it on a dialect. Naive columns hold UTC."""
+    if isinstance(column.type, UtcDateTime) or (has_zone(column) and dialect != "sqlite"):
+        return timestamp
+    return timestamp.astimezone(UTC).replace(tzinfo=None)

@@ -1,4 +1,4 @@
-"""The caches that a model declares: one calculated member, or a view model, for each object of a class."""
+"""The derivations that a model declares: a derived member, a view model or a machine, with a cache on each object."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,12 +20,12 @@ from afterwork.model.when import WhenStale
 from afterwork.model.work import vars_lookup
 
 MANIFEST_VERSION = 2
-"""What runs remember of what they have read. With another number, all caches run again that ran before."""
+"""The version of the manifests that runs write. With another one, all caches run again that ran before."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Derivation:
-    """`root` is the class whose objects have the cache, each one."""
+    """A derivation. Each object of the class `root` has a cache of it."""
 
     name: str
     root: Mapper[Any]
@@ -33,7 +33,7 @@ class _Derivation:
 
     @property
     def table(self) -> Table:
-        """The table that has a row for each object of the root class."""
+        """The table with a row for each object of the root class."""
         table = self.root.local_table
         assert isinstance(table, Table)
         return table
@@ -41,20 +41,22 @@ class _Derivation:
 
 @dataclass(frozen=True, eq=False)
 class MemberDerivation(_Derivation):
-    """`Customer.total`, calculated by a function of Customer."""
+    """`Customer.total`, computed by a function of Customer."""
 
     derived: Derived[Any, Any]
     member: str
 
     @property
     def in_sql(self) -> Callable[[], Any] | None:
-        """What says the value in SQL, correlated with the table of the class: what the model says, or what its text in
-        OCL is in SQL. None if there is no such thing."""
+        """A function that returns the value in SQL, correlated with the table of the class; None without such SQL.
+
+        The model declares it, or its text in OCL is translated.
+        """
         if self.derived.in_sql is not None:
             return partial(self.derived.in_sql, self.root.class_)
         expression = expression_of(self.derived.function)
-        side = None if expression is None else expression.in_sql(self.root)
-        return None if side is None else lambda: side
+        sql = None if expression is None else expression.in_sql(self.root)
+        return None if sql is None else lambda: sql
 
     @property
     def column(self) -> Column[Any]:
@@ -65,20 +67,20 @@ class MemberDerivation(_Derivation):
 
     @property
     def overrides(self) -> Mapping[str, Any]:
-        """The functions of classes below that calculate otherwise, and of its own if that does, by class."""
-        mappers = [one for one in self.root.self_and_descendants if one is self.root or not one.concrete]
-        found = {one.class_.__name__: vars_lookup(one.class_, self.derived.name) for one in mappers}
-        return {name: found[name] for name in sorted(found) if found[name] is not self.derived}
+        """The functions of this class and those below it that compute the member in another way, by class."""
+        classes = [m.class_ for m in self.root.self_and_descendants if m is self.root or not m.concrete]
+        functions = {cls.__name__: vars_lookup(cls, self.derived.name) for cls in classes}
+        return {name: functions[name] for name in sorted(functions) if functions[name] is not self.derived}
 
     @cached_property
     def checksum(self) -> str:
-        """A text that changes when the code of the calculation does."""
+        """A text that changes when the code that computes the member does."""
         parts = [self.derived.function.__code__]
         if self.derived.in_sql is not None:
             parts.append(self.derived.in_sql.__code__)
-        functions = (getattr(one, "function", one) for one in self.overrides.values())
+        functions = (getattr(override, "function", override) for override in self.overrides.values())
         parts += [function.__code__ for function in functions if hasattr(function, "__code__")]
-        return _checksum(parts, _named(self.derived.function, self.root))
+        return _checksum(parts, _text_or_name(self.derived.function, self.root))
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +91,7 @@ class ViewModelDerivation(_Derivation):
 
     @property
     def lane(self) -> str | None:
-        """The lane that the view model names. Caches that name none run beside all lanes."""
+        """The lane that the view model names. Caches of those that name none run beside all lanes."""
         named = any("lane" in vars(cls) for cls in self.view_model.__mro__ if cls is not ViewModel)
         lane = self.view_model.lane if named else None
         return None if lane is None else lane_name(lane)
@@ -102,8 +104,7 @@ class ViewModelDerivation(_Derivation):
 
 @dataclass(frozen=True, eq=False)
 class MachineDerivation(_Derivation):
-    """`Order.flow`, a machine that moves by itself. What it keeps is that no transition without an event is possible
-    that was not taken."""
+    """`Order.flow`, a machine that moves by itself. Invariant: no eventless transition is enabled but untaken."""
 
     machine: Machine
 
@@ -125,26 +126,27 @@ Derivation = MemberDerivation | ViewModelDerivation | MachineDerivation
 def derivations_of(
     mappers: Iterable[Mapper[Any]], view_models: Iterable[type[ViewModel[Any]]], problems: list[str]
 ) -> dict[str, Derivation]:
-    """All caches by name. What is wrong with their declarations is added to `problems`, a line each."""
+    """Return all derivations by name. Adds what is wrong with their declarations to `problems`, a line each."""
     by_class = {mapper.class_: mapper for mapper in mappers}
-    found: dict[str, Derivation] = {}
-    for cache in _derived(by_class.values(), problems):
-        if cache.name in found:
-            problems.append(f"{cache.name} is calculated by 2 functions. One member has one.")
-        found[cache.name] = cache
-    for moving in _machines(by_class.values(), problems):
-        found[moving.name] = moving
+    derivations: dict[str, Derivation] = {}
+    for member in _members(by_class.values(), problems):
+        if member.name in derivations:
+            problems.append(f"{member.name} is calculated by 2 functions. One member has one.")
+        derivations[member.name] = member
+    for machine in _machines(by_class.values(), problems):
+        derivations[machine.name] = machine
     for view_model in view_models:
         if isinstance(view_model.when, WhenStale):
             root = by_class.get(view_model.root_class) if view_model.root_class else None
             if problem := cache_problem(view_model, root):
                 problems.append(problem)
             elif root is not None:
-                found[view_model.__name__] = ViewModelDerivation(view_model.__name__, root, view_model.when, view_model)
-    return found
+                name = view_model.__name__
+                derivations[name] = ViewModelDerivation(name, root, view_model.when, view_model)
+    return derivations
 
 
-def _derived(mappers: Iterable[Mapper[Any]], problems: list[str]) -> Iterator[MemberDerivation]:
+def _members(mappers: Iterable[Mapper[Any]], problems: list[str]) -> Iterator[MemberDerivation]:
     for mapper in mappers:
         for name in dict.fromkeys(name for base in mapper.class_.__mro__ for name in vars(base)):
             declared = _declared(mapper, name)
@@ -180,7 +182,7 @@ def _check_table(mapper: Mapper[Any], name: str) -> None:
 
 
 def _lacks_table(mapper: Mapper[Any], name: str) -> str:
-    """Why objects of a class can't have a cache; "" if they can."""
+    """Return the reason why objects of a class can't have a cache; "" if they can."""
     if isinstance(mapper.local_table, Table):
         return ""
     return (
@@ -190,28 +192,31 @@ def _lacks_table(mapper: Mapper[Any], name: str) -> str:
 
 
 def _declared(mapper: Mapper[Any], name: str) -> object:
-    """What a class has under a name. One whose table is all its own has what a class above says is calculated, also by
-    a function of its own."""
-    found = vars_lookup(mapper.class_, name)
-    if mapper.concrete and mapper.inherits is not None and not isinstance(found, Derived):
+    """Return what a class has under a name.
+
+    A class with a table of its own has the derived members of the classes above it, even if it overrides their
+    functions by plain ones.
+    """
+    own = vars_lookup(mapper.class_, name)
+    if mapper.concrete and mapper.inherits is not None and not isinstance(own, Derived):
         above = vars_lookup(mapper.inherits.class_, name)
-        return above if isinstance(above, Derived) else found
-    return found
+        return above if isinstance(above, Derived) else own
+    return own
 
 
 def _is_inherited(mapper: Mapper[Any], name: str) -> bool:
-    """Whether a mapped class above has it, too: then the cache is that one's, also for objects of this class."""
+    """Return whether a mapped class above has it, too. Then that class declares the caches of this one's objects."""
     above = mapper.inherits
     return above is not None and not mapper.concrete and isinstance(vars_lookup(above.class_, name), Derived | Machine)
 
 
 def _is_all_below(mapper: Mapper[Any]) -> bool:
-    """Whether each object of a class is one of a class below, which has a table and caches of its own."""
-    return not isinstance(mapper.local_table, Table) and any(one.concrete for one in mapper.self_and_descendants)
+    """Return whether all objects of a class belong to classes below, which have tables and caches of their own."""
+    return not isinstance(mapper.local_table, Table) and any(m.concrete for m in mapper.self_and_descendants)
 
 
 def cache_problem(view_model: type[ViewModel[Any]], root: Mapper[Any] | None) -> str:
-    """Why a view model can't be a cache; "" if it can."""
+    """Return the reason why a view model can't be a cache; "" if it can."""
     name = view_model.__name__
     if root is None:
         return f"{name} has when = aw.WhenStale(…) but no root class. A cache belongs to objects."
@@ -241,14 +246,14 @@ def _codes(view_model: type[ViewModel[Any]]) -> Iterator[CodeType]:
 
 def _texts(view_model: type[ViewModel[Any]], root: Mapper[Any]) -> Iterator[str]:
     for action in view_model.actions.values():
-        yield _named(action.function, root)
-        yield _named(action.enabled, root)
+        yield _text_or_name(action.function, root)
+        yield _text_or_name(action.enabled, root)
     for column in view_model.columns.values():
-        yield _named(column.fget, root)
+        yield _text_or_name(column.fget, root)
 
 
-def _named(function: Callable[..., Any] | None, root: Mapper[Any]) -> str:
-    """What a function evaluates, or its name: those that evaluate a text have all the same code."""
+def _text_or_name(function: Callable[..., Any] | None, root: Mapper[Any]) -> str:
+    """Return the text that a function evaluates, or its name. All functions of texts have the same code."""
     return texts_of(function, root.registry) or getattr(function, "__name__", "")
 
 
@@ -260,7 +265,7 @@ def _checksum(codes: Iterable[CodeType], outline: str = "") -> str:
 
 
 def _digest(code: CodeType, digest: "hashlib.blake2b") -> None:
-    """Everything that decides what code does, and nothing of where it stands."""
+    """Digest all that determines what code does, and nothing of where it stands."""
     digest.update(code.co_code)
     digest.update(repr((code.co_names, code.co_varnames, code.co_freevars)).encode())
     for constant in code.co_consts:

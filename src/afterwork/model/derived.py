@@ -1,4 +1,4 @@
-"""`@aw.derived`: functions of a class whose result is kept in a member, and is right again after each change."""
+"""`@aw.derived`: functions of a class whose result is stored in a member, and computed again after each change."""
 
 import functools
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Expression = TypeVar("Expression")
 
 
 class Derived(Generic[Owner, Result]):
-    """A function of a class that says what a member is. Called in Python, it calculates and stores nothing."""
+    """A function of a class that computes a member. A call from Python stores nothing."""
 
     def __init__(self, function: Callable[[Owner], Result], member: object, when: WhenStale) -> None:
         check_callable_alone(function, "@aw.derived")
@@ -41,8 +41,9 @@ class Derived(Generic[Owner, Result]):
         return self if target is None else functools.partial(self.function, target)  # type: ignore[arg-type]
 
     def expression(self, function: Callable[[Any], Expression]) -> Callable[[Any], Expression]:
-        """Mark a function that says the same in SQL: it takes the class, and returns an expression or a scalar select
-        that is correlated with it. Many stale values are then calculated by one statement.
+        """Mark the function that returns the same value in SQL. One statement then computes many stale values.
+
+        It takes the class, and returns an expression or a scalar select that is correlated with it.
 
             @compute_total.expression
             def _total_in_sql(cls): ...
@@ -51,7 +52,7 @@ class Derived(Generic[Owner, Result]):
         return function
 
     def member_of(self, mapper: Mapper[Any]) -> str:
-        """The name of the member, in a mapped class that has this function.
+        """Return the name of the member, in a mapped class that has this function.
 
         Raises `BadDeclaration` if that class has no such member, or none that is a column.
         """
@@ -67,15 +68,17 @@ class Derived(Generic[Owner, Result]):
 
 
 def member_name(member: object, owner: type) -> object:
-    """What a member is called in the body of its class, while that is being made: mapping the class puts other objects
-    in the place of its members."""
+    """Return the name of a member in the body of its class, while the class is being made.
+
+    Mapping replaces the members by other objects. Returns a member that has no name there as it was given.
+    """
     if member is None or isinstance(member, str):
         return member
     return next((key for key, value in vars(owner).items() if value is member), member)
 
 
 def member_key(member: object, mapper: Mapper[Any]) -> str | None:
-    """The name of a member, given as a column, an attribute or a name; None if it is none of these."""
+    """Return the name of a member, given as a column, an attribute or a name; None if it is none of these."""
     match member:
         case str(name):
             return name
@@ -93,8 +96,8 @@ def derived(
     priority: int | None = None,
     allow_oldness: timedelta = timedelta(0),
 ) -> Callable[[Callable[[Owner], Result]], Derived[Owner, Result]]:
-    """Mark a function of a class that says what one of its members is. The server keeps the member right: it runs the
-    function once for each object, remembers what it read, and runs it again when exactly that has changed.
+    """Mark a function of a class that computes one of its members. The server keeps the member up to date: it runs the
+    function once for each object, records what it read, and runs it again when exactly that has changed.
 
         total: Mapped[Decimal] = mapped_column(default=Decimal(0))
 

@@ -1,4 +1,4 @@
-"""Keys: a ticket's as a text, which is how leases and people name it, whatever its type; and rows by their keys."""
+"""Keys: a ticket's key as text, by which leases and people name it, and conditions on keys."""
 
 import uuid
 from collections.abc import Collection, Sequence
@@ -11,25 +11,25 @@ from afterwork.model.key_codec import DECODERS
 
 
 def key_text(key: object) -> str:
-    """A key as a text."""
+    """Return a key as text."""
     return key.hex if isinstance(key, uuid.UUID) else str(key)
 
 
 def parse_key(text: str, column: ColumnElement[Any]) -> Any:
-    """The key in a column that a text names. Raises `ValueError` if it names none."""
+    """Return the key of a column that a text names. Raises `ValueError` if it names none."""
     return DECODERS.get(python_type(column) or str, str)(text)
 
 
 def key_as_text(column: ColumnElement[Any]) -> ColumnElement[str]:
-    """What `key_text` says, in a statement. Databases differ in whether they keep the hyphens of a UUID."""
+    """Return `key_text` of a column, in SQL. Databases differ in whether they keep the hyphens of a UUID."""
     text = cast(column, Text)
     return func.replace(text, "-", "") if python_type(column) is uuid.UUID else text
 
 
 def is_one_of(columns: Sequence[ColumnElement[Any]], keys: Collection[tuple[Any, ...]]) -> ColumnElement[bool]:
-    """Whether a row has one of some keys in these columns."""
+    """Return the condition that a row has one of these keys in these columns."""
     if len(columns) == 1:
-        # With the type of the column: not all types would be found from the values.
+        # With the column's type, since values don't determine all types.
         values = [key[0] for key in keys]
         return columns[0].in_(bindparam(None, values, columns[0].type, unique=True, expanding=True))
     return tuple_(*columns).in_(list(keys))

@@ -1,4 +1,4 @@
-"""Parts of keys as texts that can be read back."""
+"""Parts of keys as text that can be decoded again."""
 
 import datetime as dt
 import enum
@@ -39,7 +39,7 @@ Decoder = Callable[[str], Any]
 
 
 def encode_key_part(value: Any) -> str:
-    """A part of a key as a text."""
+    """Return a part of a key as text."""
     match value:
         case enum.Enum():
             return value.name
@@ -48,15 +48,15 @@ def encode_key_part(value: Any) -> str:
         case dt.datetime() | dt.date() | dt.time():
             return value.isoformat()
         case list() | tuple():
-            return json.dumps([None if one is None else encode_key_part(one) for one in value], ensure_ascii=False)
+            return json.dumps([None if item is None else encode_key_part(item) for item in value], ensure_ascii=False)
         case dt.timedelta() | Range():
             return _encode_duration(value) if isinstance(value, dt.timedelta) else _encode_range(value)
         case _:
             return str(value)
 
 
-def _encode_duration(span: dt.timedelta) -> str:
-    return f"P{span.days}DT{span.seconds}.{span.microseconds:06}S"
+def _encode_duration(duration: dt.timedelta) -> str:
+    return f"P{duration.days}DT{duration.seconds}.{duration.microseconds:06}S"
 
 
 def _encode_range(value: Range[Any]) -> str:
@@ -67,8 +67,10 @@ def _encode_range(value: Range[Any]) -> str:
 
 
 def key_part_decoder(column: ColumnElement[Any]) -> Decoder:
-    """What reads the parts of keys that `key_part` has written, for a column. It raises `ValueError`, `KeyError` or
-    `InvalidOperation` for a text that is none."""
+    """Return the inverse of `encode_key_part` for a column.
+
+    It raises `ValueError`, `KeyError` or `InvalidOperation` for a text that no part of a key is written as.
+    """
     match column.type:
         case INET():
             return lambda text: ip_interface(text) if "/" in text else ip_address(text)
@@ -85,12 +87,12 @@ def key_part_decoder(column: ColumnElement[Any]) -> Decoder:
 
 
 def _plain_decoder(column: ColumnElement[Any]) -> Decoder:
-    found = python_type(column) or str
-    return found.__getitem__ if issubclass(found, enum.Enum) else DECODERS.get(found, str)
+    value_class = python_type(column) or str
+    return value_class.__getitem__ if issubclass(value_class, enum.Enum) else DECODERS.get(value_class, str)
 
 
 def _decorated_decoder(kind: TypeDecorator[Any], read: Decoder) -> Decoder:
-    """A decorated type has values of its own. It makes them of what it would write itself."""
+    """Decode to the values of a decorated type, which it makes of what it would write itself."""
     write, load = kind.bind_processor(ANY_DATABASE), kind.result_processor(ANY_DATABASE, None)
 
     def decorated(text: str) -> Any:
@@ -98,7 +100,7 @@ def _decorated_decoder(kind: TypeDecorator[Any], read: Decoder) -> Decoder:
         try:
             bound = value if write is None else write(value)
             loaded = bound if load is None else load(bound)
-        except Exception:  # whatever it raises
+        except Exception:  # of the application's own type
             return value
         return loaded if encode_key_part(loaded) == text else value
 
@@ -109,8 +111,8 @@ def _list_decoder(kind: ARRAY[Any]) -> Decoder:
     read: Decoder = key_part_decoder(column("item", kind.item_type))
 
     def items(text: str) -> Any:
-        found = [None if one is None else read(one) for one in json.loads(text)]
-        return tuple(found) if kind.as_tuple else found
+        values = [None if item is None else read(item) for item in json.loads(text)]
+        return tuple(values) if kind.as_tuple else values
 
     return items
 
@@ -119,12 +121,12 @@ def _range_decoder(read: Decoder) -> Decoder:
     def bounds(text: str) -> Any:
         if text == "empty":
             return Range(empty=True)
-        found = RANGE.fullmatch(text)
-        if found is None:
+        match = RANGE.fullmatch(text)
+        if match is None:
             raise ValueError(text)
-        lower, upper = (read(bound) if bound else None for bound in found.group(2, 3))
-        both: Any = found[1] + found[4]
-        return Range(lower, upper, bounds=both)
+        lower, upper = (read(bound) if bound else None for bound in match.group(2, 3))
+        brackets: Any = match[1] + match[4]
+        return Range(lower, upper, bounds=brackets)
 
     return bounds
 
@@ -136,10 +138,10 @@ def _decode_int64(text: str) -> int:
 
 
 def _decode_duration(text: str) -> dt.timedelta:
-    found = DURATION.fullmatch(text)
-    if found is None:
+    match = DURATION.fullmatch(text)
+    if match is None:
         raise ValueError(text)
-    days, seconds, microseconds = map(int, found.groups())
+    days, seconds, microseconds = map(int, match.groups())
     return dt.timedelta(days, seconds, microseconds)
 
 

@@ -1,4 +1,4 @@
-"""Lanes. Jobs of a lane run one at a time over all servers, unless it declares a limit; those of `PARALLEL` do not."""
+"""Lanes. The jobs of a lane run one at a time over all servers, or up to its limit; those of `PARALLEL` together."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass
@@ -8,10 +8,10 @@ from typing import Final
 from afterwork.errors import BadDeclaration, shown
 
 MAIN: Final = "main"
-"""The lane of everything that names none."""
+"""The lane of all work that names none."""
 
 PARALLEL: Final = "parallel"
-"""What stands in a ticket's Lane for `lane=None`: no exclusive access, a pool of workers runs them."""
+"""A ticket's Lane for `lane=None`: no exclusive access, a pool of workers runs such tickets."""
 
 MAX_LIMIT = 10_000
 """The highest limit and rate."""
@@ -27,8 +27,8 @@ class Rate:
 
 @dataclass(frozen=True)
 class Lane:
-    """A lane with rules of its own: at most `limit` jobs run at a time, and at most `rate` begin in any span of `per`,
-    over all servers together.
+    """A lane with rules of its own: at most `limit` jobs run at a time, and at most `rate` begin in any
+    time of the length `per`, over all servers together.
 
         MAIL = aw.Lane("mail", limit=5, rate=100, per=timedelta(minutes=1))
 
@@ -56,30 +56,32 @@ def _check(lane: Lane) -> None:
     if not isinstance(lane.name, str) or not lane.name or "\0" in lane.name:
         raise BadDeclaration(f"{who}: a lane needs a name.")
     if lane.name == PARALLEL:
-        raise BadDeclaration(f"{who}: this is the name of no lane, for what runs in parallel. Give it another one.")
+        raise BadDeclaration(f"{who}: this name stands for running in parallel, in no lane. Give it another one.")
     for name, value in (("limit", lane.limit), ("rate", 1 if lane.rate is None else lane.rate)):
         if type(value) is not int or not 1 <= value <= MAX_LIMIT:
             raise BadDeclaration(f"{who}: its {name} is {shown(value)}. Give a whole number from 1 to {MAX_LIMIT:,}.")
     if (lane.rate is None) != (lane.per is None):
         raise BadDeclaration(f"{who}: rate= and per= belong together: rate=100, per=timedelta(minutes=1).")
     if lane.per is not None and (not isinstance(lane.per, timedelta) or lane.per <= timedelta(0)):
-        raise BadDeclaration(f"{who}: its per is {shown(lane.per)}. Give a span above zero: per=timedelta(minutes=1).")
+        raise BadDeclaration(
+            f"{who}: its per is {shown(lane.per)}. Give a duration above zero: per=timedelta(minutes=1)."
+        )
 
 
 def lane_name(lane: str | Lane | None) -> str:
-    """The name that stands in a row for a declared lane, where None is "in parallel"."""
+    """Return a declared lane as a ticket's row names it. None is "in parallel"."""
     return lane.name if isinstance(lane, Lane) else PARALLEL if lane is None else lane
 
 
 def lanes_by_name(lanes: Iterable[Lane]) -> Mapping[str, Lane]:
     """Return lanes by their names. Raises `BadDeclaration` for two of a name that differ."""
-    found: dict[str, Lane] = {}
+    by_name: dict[str, Lane] = {}
     for lane in lanes:
         if not isinstance(lane, Lane):
             raise BadDeclaration(f'lanes=[{shown(lane)}]: give lanes, such as aw.Lane("mail", limit=5).')
-        if found.setdefault(lane.name, lane) != lane:
+        if by_name.setdefault(lane.name, lane) != lane:
             raise BadDeclaration(
-                f"The lane {shown(lane.name)} is declared twice: as {found[lane.name]} and as {lane}. Declare it once, "
-                "and use that everywhere."
+                f"The lane {shown(lane.name)} is declared twice: as {by_name[lane.name]} and as {lane}. Declare it "
+                "once, and use that everywhere."
             )
-    return found
+    return by_name

@@ -63,7 +63,7 @@ class Method(Generic[Owner, Result]):
         functools.update_wrapper(self, function)  # type: ignore[arg-type]
 
     def __set_name__(self, owner: type, name: str) -> None:
-        if not self.name.isidentifier():  # its body is a text
+        if not self.name.isidentifier():  # the name of an expression's function is its text
             self.name = name
 
     @overload
@@ -74,12 +74,12 @@ class Method(Generic[Owner, Result]):
         return self if target is None else BoundMethod(self, target)
 
     def may_run(self, target: Owner) -> bool:
-        """Whether the precondition holds for `target` now. True where there is none."""
+        """Return whether the precondition holds for `target` now. True without one."""
         return self.precondition is None or bool(self.precondition(target))
 
 
 def check_callable_alone(function: Callable[..., Any], mark: str) -> None:
-    """A ticket passes no arguments and a run awaits nothing: refuse at once what could never run."""
+    """Refuse a function that could never run: a run passes no arguments and awaits nothing."""
     if not python.isfunction(function):
         raise BadDeclaration(f"{mark} marks functions, not {function!r}.")
     where = f"{mark} on {function.__qualname__}"
@@ -87,11 +87,11 @@ def check_callable_alone(function: Callable[..., Any], mark: str) -> None:
         raise BadDeclaration(f"{where}: runs are not asynchronous. Write it as def, not async def.")
     own, *others = python.signature(function).parameters.values() or (None,)
     if own is None:
-        raise BadDeclaration(f"{where}: it takes nothing, but who runs it passes self.")
+        raise BadDeclaration(f"{where}: it takes nothing, but a run passes self.")
     needed = [p.name for p in others if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     if needed:
         raise BadDeclaration(
-            f"{where}: it needs {', '.join(needed)}, but who runs it passes only self. Keep what it needs in the model."
+            f"{where}: it needs {', '.join(needed)}, but a run passes only self. Keep what it needs in the model."
         )
 
 
@@ -131,7 +131,7 @@ def method(
         def assign_number(self) -> None: ...
 
     Raises `BadDeclaration` if the function needs arguments or is asynchronous, or `when` is no timer, or `timeout` no
-    span.
+    duration.
     """
 
     def mark(target: Callable[[Any], Any]) -> Method[Any, Any]:
@@ -143,5 +143,5 @@ def method(
 
 
 def can(bound: BoundMethod[Any]) -> bool:
-    """Whether a method of an object may run now: `aw.can(customer.assign_number)`."""
+    """Return whether a method of an object may run now: `aw.can(customer.assign_number)`."""
     return bound.method.may_run(bound.target)

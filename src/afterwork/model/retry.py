@@ -1,4 +1,4 @@
-"""Retry policies: what becomes of work that raised."""
+"""Retry policies: whether and when work that raised is tried again."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ FIRST_BACKOFF = timedelta(seconds=10)
 MAX_BACKOFF = timedelta(hours=1)
 
 MAX_WAIT = timedelta(days=36_500)
-"""The longest span that is waited for: a hundred years, which no column of moments takes amiss."""
+"""The longest delay: a hundred years, which fits into every column of timestamps."""
 
 
 def doubling(attempt: int) -> timedelta:
-    """10 seconds after the first attempt, then twice as long each time, at most an hour."""
+    """Return 10 seconds after the first attempt, then twice as long each time, at most an hour."""
     factor: int = 2 ** min(attempt - 1, 20)
     return min(FIRST_BACKOFF * factor, MAX_BACKOFF)
 
@@ -23,9 +23,9 @@ def doubling(attempt: int) -> timedelta:
 class Retry:
     """Try again when the work raises: at most `attempts` times in all, `backoff` apart.
 
-    `backoff` is a span, or a function from the number of the attempt that failed (1, 2, …) to one. `on` names the
-    exceptions that are worth another attempt; any other ends the ticket at once. A function that raises, or gives no
-    span, is logged, and the next attempt comes as by default.
+    `backoff` is a timedelta, or a function from the number of the attempt that failed (1, 2, …) to one. `on` names the
+    exceptions that are worth another attempt; any other ends the ticket at once. A function that raises, or returns
+    no timedelta, is logged, and the next attempt comes as by default.
     """
 
     attempts: int
@@ -36,17 +36,17 @@ class Retry:
         if self.attempts < 1:
             raise BadDeclaration(f"Retry(attempts={self.attempts}): it must be at least 1, the first attempt included.")
         if isinstance(self.backoff, timedelta) and self.backoff < timedelta(0):
-            raise BadDeclaration(f"Retry(backoff={self.backoff}): a span back in time can't be waited for.")
+            raise BadDeclaration(f"Retry(backoff={self.backoff}): a duration back in time can't be waited for.")
 
     def again_after(self, attempt: int, error: Exception) -> timedelta | None:
-        """How long to wait after attempt number `attempt` raised `error`; None if it was the last.
+        """Return the delay after attempt number `attempt` raised `error`; None if it was the last.
 
-        Raises what a function for `backoff` raises, and `BadDeclaration` if that gives no span.
+        Raises what a function for `backoff` raises, and `BadDeclaration` if that returns no timedelta.
         """
         raised = error.raised if isinstance(error, Escaped) else error
         if attempt >= self.attempts or (not isinstance(raised, self.on) and not isinstance(error, self.on)):
             return None
-        span: object = self.backoff if isinstance(self.backoff, timedelta) else self.backoff(attempt)
-        if not isinstance(span, timedelta):
-            raise BadDeclaration(f"Retry(backoff=…) gave {shown(span)} for attempt {attempt}. It must be a timedelta.")
-        return max(timedelta(0), min(span, MAX_WAIT))
+        delay: object = self.backoff if isinstance(self.backoff, timedelta) else self.backoff(attempt)
+        if not isinstance(delay, timedelta):
+            raise BadDeclaration(f"Retry(backoff=…) gave {shown(delay)} for attempt {attempt}. It must be a timedelta.")
+        return max(timedelta(0), min(delay, MAX_WAIT))

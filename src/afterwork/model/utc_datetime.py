@@ -1,4 +1,4 @@
-"""Moments in columns: aware datetimes in UTC, on every database."""
+"""Timestamps in columns: aware datetimes in UTC, on every database."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -9,17 +9,17 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from afterwork.errors import NaiveDatetime
 
 
-def aware(moment: datetime) -> datetime:
-    """A moment in UTC. Raises `NaiveDatetime` if it has no time zone."""
-    if moment.tzinfo is None:
-        raise NaiveDatetime(moment)
-    return moment.astimezone(UTC)
+def aware(timestamp: datetime) -> datetime:
+    """Return a timestamp in UTC. Raises `NaiveDatetime` if it has no time zone."""
+    if timestamp.tzinfo is None:
+        raise NaiveDatetime(timestamp)
+    return timestamp.astimezone(UTC)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A column of moments. Takes aware datetimes only and gives them back in UTC.
+    """A column of timestamps. Takes aware datetimes only and gives them back in UTC.
 
-    `timestamptz` on PostgreSQL; on SQLite a text that sorts as the moments do.
+    `timestamptz` on PostgreSQL; on SQLite a text that sorts as the timestamps do.
     """
 
     impl = DateTime(timezone=True)
@@ -31,8 +31,8 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
-        moment = aware(value)
-        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+        timestamp = aware(value)
+        return timestamp.replace(tzinfo=None) if dialect.name == "sqlite" else timestamp
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:

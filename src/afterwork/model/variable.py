@@ -1,4 +1,4 @@
-"""Variables of view models: values that a run is given beside its root."""
+"""Variables of view models: the values that a run gets beside its root."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from afterwork.errors import BadRequest
 
 DUE = "due"
-"""The variable that has the due time of the round that a run belongs to."""
+"""The variable with the due time of a run's round."""
 
 
 class Variable:
@@ -57,7 +57,7 @@ class Variables:
         return f"There is no variable {name}. Declare it in the view model with aw.variable(). There are: {known}."
 
     def changed(self) -> dict[str, Any]:
-        """Those that are others than they were given."""
+        """Return the variables that have other values than they were given."""
         return {
             name: value
             for name, value in self._values.items()

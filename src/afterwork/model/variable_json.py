@@ -1,4 +1,4 @@
-"""Values of variables as text that a database can keep between a round and its runs."""
+"""Variables as JSON, in which a database stores them between a round of a timer and its runs."""
 
 import json
 import uuid
@@ -15,7 +15,7 @@ _KINDS: Mapping[str, tuple[type, Callable[[Any], str], Callable[[str], Any]]] = 
     "time": (time, time.isoformat, time.fromisoformat),
     "timedelta": (
         timedelta,
-        lambda span: repr(span / timedelta(microseconds=1)),
+        lambda duration: repr(duration / timedelta(microseconds=1)),
         lambda text: timedelta(microseconds=float(text)),
     ),
     "Decimal": (Decimal, str, Decimal),
@@ -24,12 +24,12 @@ _KINDS: Mapping[str, tuple[type, Callable[[Any], str], Callable[[str], Any]]] = 
 
 
 def dump_variables(values: Mapping[str, Any]) -> str:
-    """Values as a text. Raises `BadRequest` for one of a type that can't be kept."""
+    """Return values as text. Raises `BadRequest` for one of a type that can't be stored."""
     return json.dumps({name: _written(name, value) for name, value in values.items()})
 
 
 def load_variables(text: str | None) -> dict[str, Any]:
-    """What `keep` has written."""
+    """Return the values that `dump_variables` has written; none for None."""
     return {} if text is None else {name: _read(value) for name, value in json.loads(text).items()}
 
 
@@ -38,14 +38,14 @@ def _written(name: str, value: Any) -> Any:
         case None | bool() | int() | float() | str():
             return value
         case list() | tuple():
-            return [_written(name, one) for one in value]
+            return [_written(name, item) for item in value]
         case _:
             for kind, (cls, write, _) in _KINDS.items():
                 if isinstance(value, cls):
                     return {kind: write(value)}
     raise BadRequest(
         f"The variable {name} is {shown(value)}, which can't be kept until the runs of the round begin. Use a text, a "
-        f"number, a moment or a list of such, or an object's key. (Known: {', '.join(_KINDS)}.)"
+        f"number, a timestamp or a list of such, or an object's key. (Known: {', '.join(_KINDS)}.)"
     )
 
 
@@ -55,6 +55,6 @@ def _read(value: Any) -> Any:
             ((kind, text),) = value.items()
             return _KINDS[kind][2](text)
         case list():
-            return [_read(one) for one in value]
+            return [_read(item) for item in value]
         case _:
             return value

@@ -42,8 +42,8 @@ class ViewModelNames:
 
 
 class Model:
-    """A mixin that tells a type checker of `Customer.ViewModels`, and of `order.state_machine_trigger` of classes with
-    machines; the attributes are there without it, too."""
+    """A mixin that declares to type checkers what classes have without it, too: `Customer.ViewModels`, and, of classes
+    with machines, `order.state_machine_trigger`."""
 
     ViewModels: ClassVar[ViewModelNames]
     state_machine_trigger: ClassVar[Method[Any, None]]
@@ -66,12 +66,12 @@ class Action:
         return self if target is None else functools.partial(self.function, target)
 
     def is_enabled(self, view_model: "ViewModel[Any]") -> bool:
-        """Whether it runs now. True where nothing is declared."""
+        """Return whether it runs now. True if nothing is declared."""
         return self.enabled is None or bool(self.enabled(view_model))
 
 
 class OnException:
-    """The function of a view model that is told what went wrong."""
+    """The function of a view model that is called after an action has raised."""
 
     def __init__(self, function: Callable[[Any, Exception], object]) -> None:
         self.function = function
@@ -155,14 +155,14 @@ class ViewModel(Generic[Root]):
             _publish_name(cls.root_class, cls.__name__)
 
     def handle(self, error: Exception, text: str) -> None:
-        """Tell the view model's `on_exception`, if it has one, that a run raised `error`."""
+        """Call the view model's `on_exception`, if it has one, with the error that a run raised."""
         if self.exception_handler is not None:
             self.error_text = text
             self.exception_handler.function(self, error)
 
 
 def _root_of_base(cls: type) -> type | None:
-    """Customer, for a class that derives from `aw.ViewModel[Customer]`."""
+    """Return Customer for a class that derives from `aw.ViewModel[Customer]`, else None."""
     for base in getattr(cls, "__orig_bases__", ()):
         if typing.get_origin(base) is ViewModel:
             (argument,) = typing.get_args(base)
@@ -177,7 +177,7 @@ def _publish_name(root: type, name: str) -> None:
 
 
 def withdraw(view_model: type[ViewModel[Any]]) -> None:
-    """Take a view model out of its model: from now on it does nothing, and nothing starts it."""
+    """Remove a view model from its model. From now on it does nothing, and nothing starts it."""
     if view_model.root_class is not None:
         view_model.root_class.ViewModels._take(view_model.__name__)  # type: ignore[attr-defined]
     view_model.root_class, view_model.actions, view_model.when = None, {}, None

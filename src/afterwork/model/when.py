@@ -1,4 +1,4 @@
-"""What starts a job, where it is not a ticket."""
+"""The ways to start a job other than by a ticket: timers, changes of what was read, and once per database."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from afterwork.model.lane import Lane
 class WhenStale:
     """Starts a view model on each object of its root class, and again whenever something that it read has changed.
 
-    `priority`: 1 runs before 2, None last. `allow_oldness`: a cache that has just run waits at least so long before it
-    runs again, however often it becomes stale meanwhile.
+    `priority`: 1 runs before 2, None last. `allow_oldness`: a cache that has just run waits at least this
+    long before it runs again, however often it becomes stale meanwhile.
     """
 
     priority: int | None = None
@@ -32,20 +32,20 @@ class WhenStale:
 class Once:
     """Runs each action of a view model without a root once per database, from top to bottom, and never again.
 
-    For what an upgrade must do to the data. Servers run what has not run yet before they begin anything else. An action
-    is known by its name, `ViewModel.action`; one that is added later runs then.
+    For changes to the data that an upgrade needs. Servers run such actions before anything else. An action is known by
+    its name, `ViewModel.action`; one that is added later runs then.
     """
 
 
 Misfire = Literal["once", "skip", "each"]
-"""What becomes of due times at which nobody ran: one round for all of them, none, or one for each."""
+"""The treatment of due times that no server was there for: one round for all of them, none, or one for each."""
 
 DECLARED: Final = "\x00declared"
-"""In place of a lane: the one that the view model or method declares."""
+"""Stands for the lane that the view model or method declares."""
 
 
 class TimerOptions(TypedDict, total=False):
-    """What `Every` and `Cron` take beside their times. See `Timer`."""
+    """The arguments of `Every` and `Cron` beside their times. See `Timer`."""
 
     criteria: Any
     max_answers: int | None
@@ -58,13 +58,13 @@ class TimerOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class Timer:
-    """What timers by span and by cron have in common.
+    """The common part of `Every` and `Cron`.
 
     `criteria` is a `select()` of the root class, or a function that returns one; it may take the variables of the
     round. `before` runs first, takes the variables, and may set them; if it returns False, there is no round this time.
-    `max_answers` bounds the matches of a round, None does not; those beyond it come in the next one. `lane` stands
-    in for the job's own. `misfire` says what becomes of due times at which nobody ran: for "skip", a round
-    that is no more than `late` behind its time counts as in time; of "each", the last `most_missed` are made up for.
+    `max_answers` bounds the matches of a round; those beyond it come in the next one. None is no bound. `lane` replaces
+    the one that the job declares. `misfire` decides on due times that no server was there for: with "skip", a round at
+    most `late` behind its time counts as in time; with "each", the last `most_missed` are made up for.
     """
 
     criteria: Any = None
@@ -86,19 +86,19 @@ class Timer:
             raise BadDeclaration(f"late is {self.late}. It must be 0 or more.")
 
     def first(self, now: datetime) -> datetime:
-        """The due time of a timer that has never run."""
+        """Return the first due time of a timer that has never run."""
         raise NotImplementedError
 
     def after(self, due: datetime, now: datetime) -> datetime:
-        """The first due time after `now`, of a timer one of whose due times is `due`, which is not after `now`."""
+        """Return the first due time after `now`. `due` is an earlier due time, at most `now`."""
         raise NotImplementedError
 
-    def missed(self, due: datetime, now: datetime, most: int) -> list[datetime]:
-        """The due times from `due` up to `now`, both included; the last ones, if they are more than `most`."""
+    def missed(self, due: datetime, now: datetime, limit: int) -> list[datetime]:
+        """Return the due times from `due` to `now`, both included; the last `limit` of them, if there are more."""
         raise NotImplementedError
 
     def words(self) -> str:
-        """When it is due, in words."""
+        """Return when it is due, in words."""
         raise NotImplementedError
 
     def __str__(self) -> str:
@@ -107,12 +107,12 @@ class Timer:
 
 @dataclass(frozen=True, init=False)
 class Every(Timer):
-    """Starts a job each time a span has passed, for each object that meets a criteria query. At once when it is new.
+    """Starts a job at regular intervals, for each object that meets a criteria query. At once when it is new.
 
         when = aw.Every(minutes=10, criteria=select(Order).where(Order.exported_at.is_(None)), max_answers=100)
 
-    The span is a timedelta, or given by exactly one of `seconds`, `minutes`, `hours` and `days`. Due times lie on a
-    grid: a round that is late does not delay the next. Raises `BadDeclaration` for a span that is not positive.
+    The interval is a timedelta, or given by exactly one of `seconds`, `minutes`, `hours` and `days`. Due times lie on a
+    grid: a round that is late does not delay the next. Raises `BadDeclaration` for an interval that is not positive.
     """
 
     span: timedelta = timedelta(0)
@@ -143,13 +143,13 @@ class Every(Timer):
     def after(self, due: datetime, now: datetime) -> datetime:
         return due + ((now - due) // self.span + 1) * self.span
 
-    def missed(self, due: datetime, now: datetime, most: int) -> list[datetime]:
+    def missed(self, due: datetime, now: datetime, limit: int) -> list[datetime]:
         last = (now - due) // self.span
-        return [due + step * self.span for step in range(max(0, last - most + 1), last + 1)]
+        return [due + step * self.span for step in range(max(0, last - limit + 1), last + 1)]
 
     def words(self) -> str:
-        """The span in words."""
-        for name, seconds in UNITS.items():
+        """Return the interval in words."""
+        for name, seconds in SECONDS_BY_UNIT.items():
             count = self.span / timedelta(seconds=seconds)
             if count >= 1 and count == int(count):
                 return f"Every {name}" if count == 1 else f"Every {int(count)} {name}s"
@@ -166,8 +166,8 @@ class Cron(Timer):
         when = aw.Cron("30 2 * * *", tz="Europe/Stockholm", criteria=…)
 
     Where the clock goes forward over a due time, it is due once just after; where an hour comes twice, a job with a
-    fixed hour is due once, as Debian's cron has it. Raises `BadCron` for an expression that can't be read or never
-    comes, `BadDeclaration` for an unknown time zone.
+    fixed hour is due once, as in Debian's cron. Raises `BadCron` for an expression that can't be read or never
+    matches, `BadDeclaration` for an unknown time zone.
     """
 
     expression: str = ""
@@ -192,18 +192,19 @@ class Cron(Timer):
     def after(self, due: datetime, now: datetime) -> datetime:
         return self._next(now)
 
-    def missed(self, due: datetime, now: datetime, most: int) -> list[datetime]:
-        # Backwards, since only the last ones are asked for; from just behind now, which may be a due time itself.
-        found: list[datetime] = []
-        for moment in CronSim(self.expression, (now + timedelta(minutes=1)).astimezone(_zone(self.tz)), reverse=True):
-            if moment < due or len(found) == most:
+    def missed(self, due: datetime, now: datetime, limit: int) -> list[datetime]:
+        # Backwards, since only the last ones are wanted; from just after now, which may be a due time itself.
+        missed: list[datetime] = []
+        start = (now + timedelta(minutes=1)).astimezone(_zone(self.tz))
+        for timestamp in CronSim(self.expression, start, reverse=True):
+            if timestamp < due or len(missed) == limit:
                 break
-            if moment <= now:
-                found.append(moment.astimezone(due.tzinfo))
-        return found[::-1]
+            if timestamp <= now:
+                missed.append(timestamp.astimezone(due.tzinfo))
+        return missed[::-1]
 
     def words(self) -> str:
-        """The expression in words, in English."""
+        """Return the expression in words, in English."""
         return f"{CronSim(self.expression, _ANY_DAY).explain()} ({self.tz})"
 
     def _next(self, now: datetime) -> datetime:
@@ -215,22 +216,22 @@ class Cron(Timer):
 
 def _interval(span: object, given: Mapping[str, Any]) -> timedelta:
     try:
-        found = timedelta(**given) if span is None else span
+        interval = timedelta(**given) if span is None else span
     except (TypeError, ValueError, OverflowError) as error:
-        raise BadDeclaration(f"The span of aw.Every can't be {shown(given)}: {error}.") from None
-    if not isinstance(found, timedelta):
-        raise BadDeclaration(f"The span of aw.Every is {shown(found)}. Give a timedelta, or minutes=10.")
-    if not timedelta(0) < found <= MAX_INTERVAL:
+        raise BadDeclaration(f"The interval of aw.Every can't be {shown(given)}: {error}.") from None
+    if not isinstance(interval, timedelta):
+        raise BadDeclaration(f"The interval of aw.Every is {shown(interval)}. Give a timedelta, or minutes=10.")
+    if not timedelta(0) < interval <= MAX_INTERVAL:
         raise BadDeclaration(
-            f"The span of aw.Every is {found}. It must be more than 0, and at most {MAX_INTERVAL.days:,} days."
+            f"The interval of aw.Every is {interval}. It must be more than 0, and at most {MAX_INTERVAL.days:,} days."
         )
-    return found
+    return interval
 
 
 MAX_INTERVAL = timedelta(days=36525)
-"""A hundred years."""
+"""A hundred years, which keeps due times within the calendar."""
 
-UNITS = {"day": 86400, "hour": 3600, "minute": 60, "second": 1}
+SECONDS_BY_UNIT = {"day": 86400, "hour": 3600, "minute": 60, "second": 1}
 _ANY_DAY = datetime(2024, 1, 1)
 FIELDS = ("minute", "hour", "day-of-month", "month", "day-of-week")
 
@@ -244,19 +245,19 @@ def _check_cron(expression: str) -> None:
         next(CronSim(expression, _ANY_DAY))
     except (CronSimError, StopIteration) as error:
         reason = str(error) or "It never comes."
-        raise BadCron(expression, reason, _place(expression, reason)) from None
+        raise BadCron(expression, reason, _position(expression, reason)) from None
 
 
-def _place(expression: str, reason: str) -> int | None:
-    """Where the field begins that is wrong; None if it can't be told."""
+def _position(expression: str, reason: str) -> int | None:
+    """Return the position of the field that is wrong, from 0; None if the reason names none."""
     field = next((n for n, name in enumerate(FIELDS) if reason.endswith(name)), None)
     parts = expression.split()
     if field is None or len(parts) != len(FIELDS):
         return None
-    place = 0
+    end = 0
     for part in parts[: field + 1]:
-        place = expression.index(part, place) + len(part)
-    return place - len(parts[field])
+        end = expression.index(part, end) + len(part)
+    return end - len(parts[field])
 
 
 def _zone(name: str) -> ZoneInfo:
