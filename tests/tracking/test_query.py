@@ -229,7 +229,7 @@ def test_statements_that_differ_in_values_share_a_plan(scene: Scene, session: Se
     for name, expected in (("Ann", {"customer ? name=Ann:", "order_ ? customer_id=1:"}), ("x", {"customer ? name=x:"})):
         query = select(Order).where(Order.customer.has(Customer.name == name))
         assert read(scene, session, query, reader)[0] == expected
-    assert len(reader._known) == 1
+    assert reader.cached_plans == 1
 
 
 def test_rows_of_a_class_that_become_no_objects_count_with_all_columns(scene: Scene, session: Session) -> None:

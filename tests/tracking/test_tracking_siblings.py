@@ -79,7 +79,7 @@ def test_outside_of_a_cache_all_is_as_ever(shop: Scene) -> None:
 
 
 def test_so_many_at_once(shop: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch_loading, "AT_ONCE", 30)
+    monkeypatch.setattr(batch_loading, "MAX_OBJECTS_PER_QUERY", 30)
     with shop.session() as session:
         orders = session.scalars(select(Order)).all()
         shop.statements.clear()

@@ -51,10 +51,10 @@ def load_member(state: InstanceState[Any], key: str) -> Any:
     return state.manager[key].impl.get(state, state.dict)
 
 
-def loaded_values(state: InstanceState[Any], names: Iterable[str]) -> dict[str, Any]:
-    """Return the values of these members as they were loaded: listeners to loading may have changed some since."""
-    committed = state.committed_state
-    return {name: committed.get(name, value) for name, value in state.dict.items() if name in names}
+def loaded_values(state: InstanceState[Any]) -> dict[str, Any]:
+    """Return the values of an object's columns as they were loaded: listeners may have changed some since."""
+    committed, columns = state.committed_state, state.mapper.column_attrs
+    return {name: committed.get(name, value) for name, value in state.dict.items() if name in columns}
 
 
 def has_own_loader(state: InstanceState[Any], key: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from sqlalchemy import Connection, event
 from sqlalchemy.orm import ORMExecuteState, Session
 
+from afterwork.compat.sqlalchemy_session import is_clean, is_flushing, new_objects
 from afterwork.derived.tracking.session_hooks import TrackedSession
 from afterwork.errors import CalculationWrites, TransactionIsTheRuns
 from afterwork.model.ticket import is_ticket_class
@@ -38,14 +39,13 @@ class RunSession(TrackedSession):
         self.may_have_written_tickets = False
         """Whether a job has saved a ticket, or has written something past the objects."""
 
-    def _execute_internal(self, statement: Any, *others: Any, **options: Any) -> Any:
+    def before_statement(self, statement: Any) -> None:
         if not getattr(statement, "is_select", False):
             self._may_be_old = self.may_have_written_tickets = True
-        return super()._execute_internal(statement, *others, **options)
 
     def connection(self, *others: Any, **options: Any) -> Connection:
         self._may_be_old = self.may_have_written_tickets = True
-        if not self._flushing:
+        if not is_flushing(self):
             self._save_changes()  # of others, which would be in the database by now if they had run alone
         return super().connection(*others, **options)
 
@@ -96,9 +96,9 @@ class RunSession(TrackedSession):
             raise
 
     def _note_tickets(self) -> None:
-        if self.may_have_written_tickets or self._is_clean():
+        if self.may_have_written_tickets or is_clean(self):
             return
-        changed = chain(self._new.values(), self.dirty, self.deleted)  # self.new would copy what may be large
+        changed = chain(new_objects(self), self.dirty, self.deleted)
         self.may_have_written_tickets = any(is_ticket_class(type(obj)) for obj in changed)
 
     @property

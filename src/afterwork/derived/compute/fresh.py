@@ -20,7 +20,7 @@ from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.registry import RegisteredDerivation
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import due as dues
-from afterwork.derived.tracking.hidden_state import listening
+from afterwork.derived.tracking.hidden_state import recording_to
 from afterwork.derived.tracking.tracked_attributes import instrument
 from afterwork.errors import BadRequest, CircularCaches, OtherThread
 from afterwork.model.derivation import MemberDerivation
@@ -57,7 +57,7 @@ def fresh(obj: object, name: str) -> Any:
     instrument(instance_state(obj).mapper.registry.mappers)
     with Session(looking.connection, autoflush=False) as session:
         twin = session.get_one(type(obj), instance_state(obj).identity)
-        with listening(_Freshening(looking)):
+        with recording_to(_Freshening(looking)):
             return getattr(twin, definition.declaration.member)
 
 
@@ -90,7 +90,7 @@ class _Looking:
             raise CircularCaches([*self._going_on[self._going_on.index(name) :], name])
         if name not in self._values:
             self._going_on.append(name)
-            with Session(self.connection, autoflush=False) as session, listening(_Freshening(self)):
+            with Session(self.connection, autoflush=False) as session, recording_to(_Freshening(self)):
                 twin = session.get_one(type(obj), instance_state(obj).identity)
                 value = getattr(twin, cache.derived.name)()
             self._values[name] = self._as_stored(definition, cache, value)

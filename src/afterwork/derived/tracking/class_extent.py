@@ -1,4 +1,4 @@
-"""The objects of a class, by what is in the database, whatever sessions are made to see of it."""
+"""The extent of a class: its objects by what is in the database, whatever sessions are made to see of it."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, Dialect, Select, select
 from sqlalchemy.orm import Mapper
 
-from afterwork.derived.tracking.mapped_tables import discriminator_columns, key_positions
+from afterwork.derived.tracking.mapping_clauses import discriminator_columns, key_positions
 from afterwork.model.key import is_one_of
 from afterwork.store.journal.tracked_table import TrackedTable, TrackedTables
 from afterwork.store.journal.values import identity_of, key_of
@@ -19,82 +19,87 @@ Identity = tuple[Any, ...]
 
 @dataclass(frozen=True, eq=False)
 class ClassExtent:
-    """The objects of a class. Each has a row in all of `tables`; the columns that say of which class it is are a set
-    for each table."""
+    """All objects of a class. Each has a row in all of `tables`, with the columns (a mask) that tell its class."""
 
     mapper: Mapper[Any]
     tracked_tables: TrackedTables
-    _places: dict[TrackedTable, tuple[int, ...] | None] = field(default_factory=dict)
+    _positions: dict[TrackedTable, tuple[int, ...] | None] = field(default_factory=dict)
 
     @cached_property
     def tables(self) -> Mapping[TrackedTable, int]:
-        """The watched ones of its tables, with the columns that say of which class an object is."""
-        kinds = list(discriminator_columns(self.mapper))
-        found = {watch: table for table in self.mapper.tables if (watch := self.tracked_tables.of(table)) is not None}
-        return {watch: watch.mask(c.name for c in kinds if c.table is table) for watch, table in found.items()}
+        """The tracked tables of the class, each with the columns that tell the class of an object."""
+        columns = list(discriminator_columns(self.mapper))
+        pairs = ((table, self.tracked_tables.of(table)) for table in self.mapper.tables)
+        return {
+            tracked: tracked.mask(column.name for column in columns if column.table is table)
+            for table, tracked in pairs
+            if tracked is not None
+        }
 
     @cached_property
     def discriminator_tables(self) -> Set[int]:
-        """The watches of other tables that say of which class an object is."""
+        """The ids of other tables that tell the class of an object."""
         others = {column.table for column in discriminator_columns(self.mapper)} - set(self.mapper.tables)
-        return {watch.id for table in others if (watch := self.tracked_tables.of(table)) is not None}
+        return {tracked.id for table in others if (tracked := self.tracked_tables.of(table)) is not None}
 
     @property
     def are_all_rows(self) -> bool:
-        """Whether each row of the one table is an object of the class."""
+        """Return whether each row of the one table is an object of the class."""
         return self.mapper.inherits is None or self.mapper.concrete
 
     @cached_property
     def keys(self) -> Select[Any]:
-        """The query for the primary keys of all."""
+        """The query for the primary keys of all objects."""
         return select(*self.mapper.primary_key).select_from(self.mapper.persist_selectable).where(*self._conditions)
 
     @property
     def _conditions(self) -> Iterator[ColumnElement[bool]]:
         mapper = self.mapper
         if not self.are_all_rows and mapper.polymorphic_on is not None:
-            kinds = [one.polymorphic_identity for one in mapper.self_and_descendants]
+            kinds = [subclass.polymorphic_identity for subclass in mapper.self_and_descendants]
             yield mapper.polymorphic_on.in_([kind for kind in kinds if kind is not None])
 
     def existing(self, connection: Connection, keys: Collection[Identity]) -> set[Identity]:
-        """Those of some primary keys by which there is an object now."""
+        """Return those of these primary keys that have an object now."""
         if not keys:
             return set()
-        found = self.keys.where(is_one_of(list(self.mapper.primary_key), keys))
+        query = self.keys.where(is_one_of(list(self.mapper.primary_key), keys))
         dialect = connection.dialect
-        there = {self._written(tuple(row), dialect) for row in connection.execute(found)}
-        return {key for key in keys if self._written(key, dialect) in there}
+        existing = {self._journal_key(tuple(row), dialect) for row in connection.execute(query)}
+        return {key for key in keys if self._journal_key(key, dialect) in existing}
 
-    def _written(self, key: Identity, dialect: Dialect) -> object:
-        """A primary key as the journal has it, whoever has written it how."""
-        watch = self.tracked_tables.of(self.mapper.local_table)
-        places = None if watch is None else self._places_in(watch)
-        if watch is None or places is None:
+    def _journal_key(self, key: Identity, dialect: Dialect) -> object:
+        """Return a primary key in the journal's form, which is the same however the key was written."""
+        table = self.tracked_tables.of(self.mapper.local_table)
+        positions = None if table is None else self._key_positions(table)
+        if table is None or positions is None:
             return key
         try:
-            return key_of(watch, [key[place] for place in places], dialect)
+            return key_of(table, [key[position] for position in positions], dialect)
         except Exception:  # whatever a type raises
             return key
 
-    def identity(self, watch: TrackedTable, key: int | str, dialect: Dialect) -> Identity:
-        """The primary key of the object whose row in a table has this key in the journal. Raises whatever the types of
-        the model raise, and `LookupError` for a table whose key is another one."""
-        places = self._places_in(watch)
-        if places is None and watch.table is self.mapper.local_table:
-            return identity_of(watch, key, dialect)
-        if places is None or len(places) != len(self.mapper.primary_key):
+    def identity(self, table: TrackedTable, key: int | str, dialect: Dialect) -> Identity:
+        """Return the primary key of the object whose row in a table has this key in the journal.
+
+        Raises whatever the types of the model raise, and `LookupError` for a table whose key is another one.
+        """
+        positions = self._key_positions(table)
+        if positions is None and table.table is self.mapper.local_table:
+            return identity_of(table, key, dialect)
+        if positions is None or len(positions) != len(self.mapper.primary_key):
             raise LookupError("The key of this table is not that of the class.")
-        values = identity_of(watch, key, dialect)
-        return tuple(values[places.index(place)] for place in range(len(values)))
+        values = identity_of(table, key, dialect)
+        return tuple(values[positions.index(position)] for position in range(len(values)))
 
-    def key_columns(self, watch: TrackedTable) -> Sequence[Column[Any]]:
-        """The key of one of its tables, in the order in which the primary key of the class has its parts."""
-        places = self._places_in(watch)
-        if places is None:
-            return watch.key
-        return [watch.key[places.index(place)] for place in sorted(places)]
+    def key_columns(self, table: TrackedTable) -> Sequence[Column[Any]]:
+        """Return the key of one of the class's tables, in the order of the class's primary key."""
+        positions = self._key_positions(table)
+        if positions is None:
+            return table.key
+        return [table.key[positions.index(position)] for position in sorted(positions)]
 
-    def _places_in(self, watch: TrackedTable) -> tuple[int, ...] | None:
-        if watch not in self._places:
-            self._places[watch] = key_positions(self.mapper, watch)
-        return self._places[watch]
+    def _key_positions(self, table: TrackedTable) -> tuple[int, ...] | None:
+        if table not in self._positions:
+            self._positions[table] = key_positions(self.mapper, table)
+        return self._positions[table]

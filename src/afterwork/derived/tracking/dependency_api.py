@@ -1,4 +1,4 @@
-"""What the code of a cache says of its own reads: `aw.passed` and `aw.depends_on`."""
+"""The public functions by which the code of a cache declares its own reads: `aw.passed` and `aw.depends_on`."""
 
 from datetime import datetime
 
@@ -8,10 +8,10 @@ from afterwork.model.utc_datetime import aware
 
 
 def passed(moment: datetime) -> bool:
-    """Whether a moment has passed. A cache that was told "not yet" runs again when it has, with no polling.
+    """Return whether a timestamp has passed. A cache that was told "not yet" runs again when it has, without polling.
 
     In a cache, the clock stands still while it runs; elsewhere it is the clock of this machine.
-    Raises `NaiveDatetime` for a moment without a time zone, also for one that comes from a column without: if that
+    Raises `NaiveDatetime` for a timestamp without a time zone, also for one that comes from a column without: if that
     means UTC, say so by `.replace(tzinfo=UTC)`.
     """
     return clock.passed(aware(moment), clock.SystemClock())
@@ -20,8 +20,8 @@ def passed(moment: datetime) -> bool:
 def depends_on(*things: object) -> None:
     """Run the cache again when any of these has changed, whether it is read or not. Elsewhere, this does nothing.
 
-    A mapped class or a `Table`: all rows, with all columns. A member of a class, as `Order.amount`: which objects there
-    are, and this member of each; of an association end, who is linked with whom. An object: all columns of its row.
+    A mapped class or a `Table`: all rows, with all columns. A member of a class, as `Order.amount`: which objects
+    exist, and this member of each; for a relationship, which objects it links. An object: all columns of its row.
     Raises `NotWatched` for what changes unnoticed, and `BadRequest` for anything else.
     """
     listener = ACTIVE.get()

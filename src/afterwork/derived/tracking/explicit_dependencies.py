@@ -1,4 +1,4 @@
-"""Dependencies that the code of a cache names itself."""
+"""Dependencies that the code of a cache declares by `aw.depends_on`."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,31 +8,30 @@ from sqlalchemy.orm import Composite, InstanceState, Mapper, QueryableAttribute,
 
 from afterwork.derived.manifest.read_pattern import QueryRead
 from afterwork.derived.manifest.reads import Reads
-from afterwork.derived.tracking.mapped_tables import TrackedColumns, columns_in
-from afterwork.derived.tracking.member_dependencies import MemberDependencies
-from afterwork.derived.tracking.relationships import clauses_of, identity_of
+from afterwork.derived.tracking.mapped_tables import MappedTables, TrackedColumns
+from afterwork.derived.tracking.mapping_clauses import columns_in, identity_of
+from afterwork.derived.tracking.relationship_reads import clauses_of
 from afterwork.errors import BadRequest, shown
 from afterwork.store.journal.tracked_table import TrackedTable
 
 
-def name_dependency(plans: MemberDependencies, reads: Reads, thing: Any) -> None:
-    """Depend on all that a class, a member of a class, an object or a table is made of.
+def add_dependency(tables: MappedTables, reads: Reads, thing: Any) -> None:
+    """Add reads of all that a class, a member of a class, an object or a table consists of.
 
-    Raises `NotWatched`, and `BadRequest` if the thing is none of these.
+    Raises `NotWatched`, and `BadRequest` for anything else.
     """
-    places = plans.mapped_tables
-    found = inspect(thing, raiseerr=False)
+    inspected = inspect(thing, raiseerr=False)
     if isinstance(thing, Table):
-        _on_rows(reads, [_whole(places.table(thing, thing.fullname))])
-    elif isinstance(found, Mapper):
-        parts = [part for kind in places.classes_of(found) for part in places.tables_of(kind)]
-        _on_rows(reads, [_whole(part.table) for part in parts])
-    elif isinstance(found, QueryableAttribute) and isinstance(found.parent, Mapper):
-        _on_rows(reads, places.tables_of(found.parent))
-        _on_rows(reads, places.columns_by_table(columns_in(*_clauses(found)), str(found)))
-    elif isinstance(found, InstanceState):
-        for part in places.tables_of(found.mapper) if found.key is not None else ():
-            places.add_row(reads, _whole(part.table), found.mapper, identity_of(found))
+        _add_all_rows(reads, [_all_columns(tables.table(thing, thing.fullname))])
+    elif isinstance(inspected, Mapper):
+        parts = [part for mapper in tables.classes_of(inspected) for part in tables.tables_of(mapper)]
+        _add_all_rows(reads, [_all_columns(part.table) for part in parts])
+    elif isinstance(inspected, QueryableAttribute) and isinstance(inspected.parent, Mapper):
+        _add_all_rows(reads, tables.tables_of(inspected.parent))
+        _add_all_rows(reads, tables.columns_by_table(columns_in(*_clauses(inspected)), str(inspected)))
+    elif isinstance(inspected, InstanceState):
+        for part in tables.tables_of(inspected.mapper) if inspected.key is not None else ():
+            tables.add_row(reads, _all_columns(part.table), inspected.mapper, identity_of(inspected))
     else:
         raise BadRequest(
             f"aw.depends_on({shown(thing)}) is no dependency. Name a mapped class, a member of it as Order.amount, "
@@ -49,10 +48,10 @@ def _clauses(attribute: QueryableAttribute[Any]) -> Iterable[ClauseElement]:
     return [attribute.__clause_element__()]
 
 
-def _whole(watch: TrackedTable) -> TrackedColumns:
-    return TrackedColumns(watch, watch.mask(watch.columns))
+def _all_columns(table: TrackedTable) -> TrackedColumns:
+    return TrackedColumns(table, table.mask(table.columns))
 
 
-def _on_rows(reads: Reads, parts: Iterable[TrackedColumns]) -> None:
+def _add_all_rows(reads: Reads, parts: Iterable[TrackedColumns]) -> None:
     for part in parts:
         reads.add_query(QueryRead(part.table.id, (), part.mask), "")

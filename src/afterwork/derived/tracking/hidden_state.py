@@ -1,103 +1,95 @@
-"""The recorder, if any, that is told of what is read here and now.
+"""All the hidden state of tracking, in one place: what is global, what is changed in objects of others, and why.
 
-"Here" is a context: a thread or task. A thread of its own begins with an empty one, in which no recorder is active;
-what it reads by way of a calculation's session is refused, since it would be missed.
+Application code reads plain SQLAlchemy objects and gets no recorder passed in. So tracking has to be ambient:
+
+1. `ACTIVE` is a context variable: the recorder of this thread or task, if one is running. A thread that the code
+   starts begins without one.
+2. `RECORDED_HANDLES` is process-wide: sessions and connections that a recorder of any thread is bound to. A read
+   through one of them in a context without the recorder would be missed, so it raises `OtherThread`.
+3. `_UNTRACKED` is a context variable: reads without a recorder are on purpose here (`aw.untracked`).
+4. `replace_class` gives attributes and connections a class that reports reads (`tracked_attributes`, `session_hooks`).
+   Attributes keep it for the life of the process, since all sessions share them; a connection until it is closed.
+5. `listen_once` adds listeners to an engine and to all pools of the process (`session_hooks`), which stay.
+6. `attach_to_session` keeps what a session's objects are loaded with (`LOAD_BATCH`, `LINK_ROWS`) in attributes of the
+   session, since its `info` belongs to the application.
+
+While no recorder is active, each of them costs one look at a variable and changes nothing. Beside these,
+`afterwork.clock` has a context variable that answers `aw.passed`; `recording_to` sets it together with `ACTIVE`.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
-from sqlalchemy import Connection, Executable
-from sqlalchemy.orm import InstanceState, Mapper, QueryableAttribute
+from sqlalchemy import event
+from sqlalchemy.orm import Session
 
 from afterwork.clock import watching_time
+from afterwork.compat.sqlalchemy_objects import replace_class
+from afterwork.derived.tracking.read_listener import ReadListener
 from afterwork.errors import OtherThread
 
-
-class ReadListener(Protocol):
-    """What is told of reads. `members` are the objects, by the id of the attribute that was read of them. `watched`:
-    the session, by its key, and the connection by which nobody else may read meanwhile."""
-
-    states_by_attribute: dict[int, set[InstanceState[Any]]]
-    tracked_handles: Collection[object]
-
-    def states_of(self, attribute: QueryableAttribute[Any]) -> set[InstanceState[Any]]:
-        """The place in `members` for an attribute that was not read so far."""
-
-    def before_member_load(self, state: InstanceState[Any], key: str) -> None:
-        """A member with a value is about to be loaded."""
-
-    def before_relationship_read(self, state: InstanceState[Any], key: str) -> None:
-        """An association end is about to be read."""
-
-    def relationship_read(self, state: InstanceState[Any], key: str, value: Any) -> None:
-        """An association end was read."""
-
-    def find_loaded(self, mapper: Mapper[Any], identity: object) -> object | None:
-        """The object with a key, if it can be had without asking the database for it alone."""
-
-    def relationship_failed(self, state: InstanceState[Any], key: str) -> None:
-        """An association end could not be loaded."""
-
-    def looked_up(self, mapper: Mapper[Any], identity: object, found: object | None) -> None:
-        """An object was asked for by its key."""
-
-    def before_statement(
-        self, statement: Executable, parameters: Any, connection: Connection, *, entities: bool = True
-    ) -> None:
-        """A statement is about to be executed. `entities`: what it selects of classes becomes objects, whose members
-        are told of as they are read; without, all their columns are read."""
-
-    def has_passed(self, moment: datetime) -> bool:
-        """Whether a moment has passed is asked."""
-
-    def depends_on(self, thing: object) -> None:
-        """A dependency is named."""
-
-    def refused_elsewhere(self, error: OtherThread) -> None:
-        """Something was refused where the calculation may not notice."""
-
+__all__ = [
+    "ACTIVE",
+    "LINK_ROWS",
+    "LOAD_BATCH",
+    "RECORDED_HANDLES",
+    "attach_to_session",
+    "attached_to_session",
+    "listen_once",
+    "recording_to",
+    "refuse_elsewhere",
+    "replace_class",
+    "untracked",
+]
 
 ACTIVE: ContextVar[ReadListener | None] = ContextVar("afterwork_recorder", default=None)
+"""The receiver of this thread's or task's reads."""
 
 RECORDED_HANDLES: dict[object, ReadListener] = {}
-"""The listeners of all threads, by what they watch. It is empty while nothing is recorded, so that it costs nothing
-then to see that a read concerns none of them."""
+"""The receivers of all threads, by the sessions' keys and the connections that they are bound to.
 
+It is empty while nothing is recorded, so that a read by anyone else costs nothing to see that.
+"""
 
-_ON_PURPOSE: ContextVar[bool] = ContextVar("afterwork_untracked", default=False)
-"""Whether no recorder is active here because the code says so."""
+_UNTRACKED: ContextVar[bool] = ContextVar("afterwork_untracked", default=False)
+
+LOAD_BATCH = "_afterwork_batch"
+"""The attribute of a session for the batch that its objects are loaded with."""
+
+LINK_ROWS = "_afterwork_links"
+"""The attribute of a session without a batch for the link rows that were loaded."""
 
 
 @contextmanager
-def listening(listener: ReadListener | None) -> Iterator[None]:
-    """Make `listener` the one that is told of what is read."""
+def recording_to(listener: ReadListener | None) -> Iterator[None]:
+    """Send the reads of the block to `listener`; to none if it is None."""
     before = ACTIVE.get()
     token = ACTIVE.set(listener)
-    _watch(before, listener)
+    _swap_handles(before, listener)
     try:
         with watching_time(None if listener is None else listener.has_passed):
             yield
     finally:
-        _watch(listener, before)
+        _swap_handles(listener, before)
         ACTIVE.reset(token)
 
 
-def _watch(before: ReadListener | None, after: ReadListener | None) -> None:
-    for place in () if before is None else before.tracked_handles:
-        RECORDED_HANDLES.pop(place, None)
-    for place in () if after is None else after.tracked_handles:
-        RECORDED_HANDLES[place] = after  # type: ignore[assignment]
+def _swap_handles(before: ReadListener | None, after: ReadListener | None) -> None:
+    for handle in () if before is None else before.tracked_handles:
+        RECORDED_HANDLES.pop(handle, None)
+    if after is not None:
+        RECORDED_HANDLES.update(dict.fromkeys(after.tracked_handles, after))
 
 
-def refuse_elsewhere(place: object) -> None:
-    """Where no recorder is active: raise `OtherThread` if another thread or task records what is read by way of a
-    session or connection."""
-    listener = RECORDED_HANDLES.get(place)
-    if listener is not None and not _ON_PURPOSE.get():
+def refuse_elsewhere(handle: object) -> None:
+    """Raise `OtherThread` if another thread or task records the reads of this session or connection.
+
+    Call it only where no recorder is active.
+    """
+    listener = RECORDED_HANDLES.get(handle)
+    if listener is not None and not _UNTRACKED.get():
         error = OtherThread()
         listener.refused_elsewhere(error)
         raise error
@@ -105,10 +97,26 @@ def refuse_elsewhere(place: object) -> None:
 
 @contextmanager
 def untracked() -> Iterator[None]:
-    """What is read inside is no reason to run the cache again. Everything may be read there, also textual SQL."""
-    token = _ON_PURPOSE.set(True)
+    """Read without depending on what is read: its changes don't run the cache again. Textual SQL is allowed, too."""
+    token = _UNTRACKED.set(True)
     try:
-        with listening(None):
+        with recording_to(None):
             yield
     finally:
-        _ON_PURPOSE.reset(token)
+        _UNTRACKED.reset(token)
+
+
+def listen_once(target: Any, name: str, listener: Callable[..., Any]) -> None:
+    """Add a listener that stays, unless it is there already."""
+    if not event.contains(target, name, listener):
+        event.listen(target, name, listener)
+
+
+def attach_to_session(session: Session, name: str, value: object) -> None:
+    """Keep a value with a session, under one of the names above."""
+    setattr(session, name, value)
+
+
+def attached_to_session(session: Session, name: str) -> Any:
+    """Return the value that is kept with a session, None if there is none."""
+    return getattr(session, name, None)

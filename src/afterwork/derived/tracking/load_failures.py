@@ -1,4 +1,4 @@
-"""What is noted where objects could not be loaded: all that may have been the reason, so that mending it counts."""
+"""Dependencies of a failed load: all that may have been the reason, so that mending it runs the cache again."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
@@ -11,61 +11,65 @@ from afterwork.derived.manifest.read_pattern import QueryRead
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.tracking.link_rows import MemberLookup
 from afterwork.derived.tracking.mapped_tables import MappedTables, TrackedColumns
-from afterwork.derived.tracking.relationships import TrackedRelationship, identity_of
+from afterwork.derived.tracking.mapping_clauses import identity_of
+from afterwork.derived.tracking.relationship_reads import TrackedRelationship
 from afterwork.store.journal.tracked_table import EVERY_COLUMN
 
-EAGER = ("joined", False, "selectin", "subquery", "immediate")
-"""Ends of these kinds are loaded together with their object."""
+EAGER_LOADERS = ("joined", False, "selectin", "subquery", "immediate")
+"""Values of `lazy` with which a relationship is loaded together with its object."""
 
 
-def not_loaded(places: MappedTables, reads: Reads, mapper: Mapper[Any], identity: Sequence[Any]) -> None:
-    """Note that an object could not be loaded: any column of its rows may be why, or any row that comes with it."""
-    for below in mapper.self_and_descendants:
-        for watch in filter(None, map(places.tables.of, below.tables)):
-            places.add_row(reads, TrackedColumns(watch, EVERY_COLUMN), below, identity)
-    for other in _coming_with(mapper):
-        _all_rows(places, reads, other)
+def add_failed_object(tables: MappedTables, reads: Reads, mapper: Mapper[Any], identity: Sequence[Any]) -> None:
+    """Add reads for an object that could not be loaded: all columns of its rows, and all rows loaded with it."""
+    for subclass in mapper.self_and_descendants:
+        for table in filter(None, map(tables.tables.of, subclass.tables)):
+            tables.add_row(reads, TrackedColumns(table, EVERY_COLUMN), subclass, identity)
+    for other in _loaded_with(mapper):
+        _add_all_rows(tables, reads, other)
 
 
-def end_not_loaded(places: MappedTables, reads: Reads, end: TrackedRelationship, state: InstanceState[Any]) -> None:
-    """Note that an association end of an object could not be loaded. Of the rows that it asked for, all columns count;
-    of those that come with them, all rows."""
-    own = [replace(part, mask=EVERY_COLUMN) for part in end.own]
-    for part in own:
-        places.add_row(reads, part, state.mapper, identity_of(state))
-    asked = {question.pattern.table_id: question for question in end.questions}
-    for question in asked.values():
-        _asked(places, reads, question, state)
-    for mapper in (end.prop.mapper, *_coming_with(end.prop.mapper)):
-        _all_rows(places, reads, mapper, besides=asked)
+def add_failed_relationship(
+    tables: MappedTables, reads: Reads, relationship: TrackedRelationship, state: InstanceState[Any]
+) -> None:
+    """Add reads for a relationship that could not be loaded.
+
+    All columns of the rows that it looked up count, and all rows that are loaded with them.
+    """
+    for part in relationship.own:
+        tables.add_row(reads, replace(part, mask=EVERY_COLUMN), state.mapper, identity_of(state))
+    lookups = {lookup.pattern.table_id: lookup for lookup in relationship.lookups}
+    for lookup in lookups.values():
+        _add_lookup(tables, reads, lookup, state)
+    remote = relationship.prop.mapper
+    for mapper in (remote, *_loaded_with(remote)):
+        _add_all_rows(tables, reads, mapper, except_tables=lookups)
 
 
-def _asked(places: MappedTables, reads: Reads, question: MemberLookup, state: InstanceState[Any]) -> None:
-    watch = places.tables.by_id[question.pattern.table_id]
-    values = [state.dict.get(name) for name in question.members]
-    key = None if None in values else places.query_key(watch, question.pattern.equal, values)
-    shape = question.pattern if key is not None else QueryRead(watch.id, (), 0)
-    reads.add_query(replace(shape, columns=EVERY_COLUMN), key or "")
+def _add_lookup(tables: MappedTables, reads: Reads, lookup: MemberLookup, state: InstanceState[Any]) -> None:
+    table = tables.tables.by_id[lookup.pattern.table_id]
+    values = [state.dict.get(name) for name in lookup.members]
+    key = None if None in values else tables.query_key(table, lookup.pattern.equal, values)
+    pattern = lookup.pattern if key is not None else QueryRead(table.id, (), 0)
+    reads.add_query(replace(pattern, columns=EVERY_COLUMN), key or "")
 
 
-def _all_rows(places: MappedTables, reads: Reads, mapper: Mapper[Any], besides: Collection[int] = ()) -> None:
-    for watch in filter(None, map(places.tables.of, _tables(mapper))):
-        if watch.id not in besides:
-            reads.add_query(QueryRead(watch.id, (), EVERY_COLUMN), "")
+def _add_all_rows(tables: MappedTables, reads: Reads, mapper: Mapper[Any], except_tables: Collection[int] = ()) -> None:
+    for table in filter(None, map(tables.tables.of, _tables_with_subclasses(mapper))):
+        if table.id not in except_tables:
+            reads.add_query(QueryRead(table.id, (), EVERY_COLUMN), "")
 
 
-def _tables(mapper: Mapper[Any]) -> set[FromClause]:
-    """The tables of a class and its subclasses: an object of one is one of the class, too."""
-    return {table for below in mapper.self_and_descendants for table in below.tables}
+def _tables_with_subclasses(mapper: Mapper[Any]) -> set[FromClause]:
+    return {table for subclass in mapper.self_and_descendants for table in subclass.tables}
 
 
-def _coming_with(mapper: Mapper[Any]) -> Iterator[Mapper[Any]]:
-    """The classes of the objects that are loaded together with one of a class."""
+def _loaded_with(mapper: Mapper[Any]) -> Iterator[Mapper[Any]]:
+    """Yield the classes of the objects that are loaded together with one of a class."""
     known = {mapper}
     waiting = [mapper]
     while waiting:
-        for end in waiting.pop().relationships:
-            if end.lazy in EAGER and end.mapper not in known:
-                known.add(end.mapper)
-                waiting.append(end.mapper)
-                yield end.mapper
+        for prop in waiting.pop().relationships:
+            if prop.lazy in EAGER_LOADERS and prop.mapper not in known:
+                known.add(prop.mapper)
+                waiting.append(prop.mapper)
+                yield prop.mapper

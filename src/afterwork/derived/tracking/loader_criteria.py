@@ -1,57 +1,57 @@
-"""Criteria that a program adds to statements for all objects of a class, as for those that it has marked as deleted."""
+"""Criteria that a program adds for all objects of a class (`with_loader_criteria`), as to hide the deleted ones."""
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterator, Set
 from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, Select, func, select
 from sqlalchemy.orm import InstanceState, RelationshipProperty, with_parent
-from sqlalchemy.orm.util import LoaderCriteriaOption
 
-Criteria = tuple[LoaderCriteriaOption, ...]
+from afterwork.compat.sqlalchemy_options import Criteria, conditions_of, criteria_in, criterion_around, mappers_of
 
-
-def criteria_in(options: Iterable[Any]) -> Criteria:
-    """Return the criteria among the options of a statement, or among those that an object was loaded with."""
-    return tuple(option for option in options if isinstance(option, LoaderCriteriaOption))
-
-
-def for_compiler(criteria: Criteria) -> dict[Any, Any]:
-    """Return criteria as SQLAlchemy keeps them while it compiles, to add them wherever their classes stand."""
-    attributes: dict[Any, Any] = {"toplevel_orm": True}
-    for one in criteria:
-        one.get_global_criteria(attributes)
-    return attributes
+__all__ = [
+    "Criteria",
+    "applying_to",
+    "conditions_on",
+    "criteria_in",
+    "narrowed_relationship",
+    "selects_of_criteria",
+]
 
 
-def within(criteria: Criteria, statement: Any) -> Criteria:
-    """Return the criteria that hold within a select: one that stands in a criterion is not narrowed by that itself."""
-    own = statement._annotations.get("for_loader_criteria")
-    return criteria if own is None else tuple(one for one in criteria if one is not own)
+def applying_to(criteria: Criteria, statement: Any) -> Criteria:
+    """Return the criteria that apply to a select. One that is part of a criterion is not narrowed by that itself."""
+    own = criterion_around(statement)
+    return criteria if own is None else tuple(criterion for criterion in criteria if criterion is not own)
 
 
-def conditions(criteria: Criteria, tables: Set[FromClause]) -> Iterator[ColumnElement[bool]]:
-    """Yield the conditions of criteria for classes that have some of these tables."""
-    for one in criteria:
-        for mapper in one._all_mappers():
+def conditions_on(criteria: Criteria, tables: Set[FromClause]) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions of criteria for classes that have one of these tables."""
+    for criterion in criteria:
+        for mapper, condition in conditions_of(criterion):
             if not tables.isdisjoint(mapper.tables):
-                yield one._resolve_where_criteria(mapper)
+                yield condition
 
 
-def asked_of_all(criteria: Criteria) -> Iterator[Select[Any]]:
-    """Ask for all objects that meet criteria, wherever these may have been added."""
-    for one in criteria:
-        for mapper in one._all_mappers():
-            yield select(func.count()).select_from(mapper.class_).where(one._resolve_where_criteria(mapper))
+def selects_of_criteria(criteria: Criteria) -> Iterator[Select[Any]]:
+    """Yield a select of all objects that meet each criterion, wherever it may have been added."""
+    for criterion in criteria:
+        for mapper, condition in conditions_of(criterion):
+            yield select(func.count()).select_from(mapper.class_).where(condition)
 
 
-def asked_of_end(
+def narrowed_relationship(
     prop: RelationshipProperty[Any], state: InstanceState[Any], tables: Set[FromClause]
 ) -> Select[Any] | None:
-    """Ask for the objects at an end as narrowed by the criteria that its object was loaded with. None if no criteria
-    are about its tables."""
-    criteria = criteria_in(state.load_options)
-    narrowing = tuple(one for one in criteria if any(not tables.isdisjoint(of.tables) for of in one._all_mappers()))
+    """Return the select of a relationship's objects, narrowed by the criteria that its object was loaded with.
+
+    None if no criterion concerns its tables.
+    """
+    narrowing = tuple(one for one in criteria_in(state.load_options) if _concerns(one, tables))
     if not narrowing:
         return None
-    end = getattr(state.class_, prop.key)
-    return select(prop.entity.entity).where(with_parent(state.obj(), end)).options(*narrowing)
+    relationship = getattr(state.class_, prop.key)
+    return select(prop.entity.entity).where(with_parent(state.obj(), relationship)).options(*narrowing)
+
+
+def _concerns(criterion: Any, tables: Set[FromClause]) -> bool:
+    return any(not tables.isdisjoint(mapper.tables) for mapper in mappers_of(criterion))

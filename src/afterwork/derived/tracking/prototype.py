@@ -1,4 +1,4 @@
-"""An object as it was loaded, as plain values, and the objects that are made of it."""
+"""Prototypes: objects as they were loaded, from which each root gets its own copies."""
 
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
@@ -12,8 +12,10 @@ from uuid import UUID
 from sqlalchemy.orm import ClassManager, InstanceState, Session
 from sqlalchemy.orm.attributes import instance_state
 
-UNCHANGING = frozenset({type(None), bool, int, float, str, bytes, Decimal, date, datetime, time, timedelta, UUID})
-"""Values of these types can't be changed, so that objects may have them in common. All others are copied."""
+from afterwork.compat.sqlalchemy_objects import add_loaded, announce_loaded
+
+IMMUTABLE = frozenset({type(None), bool, int, float, str, bytes, Decimal, date, datetime, time, timedelta, UUID})
+"""Types whose values objects may share. Values of all others are copied."""
 
 Identity = tuple[Any, ...]
 
@@ -26,8 +28,8 @@ class LoadState:
     options: tuple[Any, ...] = ()
     path: Any = None
 
-    def go(self, state: InstanceState[Any]) -> None:
-        """Have an object be as if it had been loaded so."""
+    def apply(self, state: InstanceState[Any]) -> None:
+        """Make an object as if it had been loaded this way."""
         state.expired_attributes.update(self.expired)
         if self.options:
             state.load_options, state.load_path = self.options, self.path
@@ -38,57 +40,61 @@ DEFAULT_LOAD = LoadState()
 
 @dataclass(slots=True, eq=False)
 class Prototype:
-    """An object as it was loaded: the values of its members (those that could be changed in place are `copied`), and
-    the objects at those of its ends that were loaded. `base` is the uppermost class that it is of.
+    """The values of an object as it was loaded, and the objects of those relationships that were loaded.
 
-    There are thousands, and each thing that one consists of is looked at by Python's garbage collection: so there is
-    nothing in it that is not needed."""
+    `base` is the topmost class of its hierarchy. `mutable` are the values that could be changed in place, which each
+    root gets copies of. Thousands of prototypes exist, and the garbage collector looks at each thing in one: so it has
+    nothing that is not needed.
+    """
 
     manager: ClassManager[Any]
     base: type
     identity: Identity
     values: dict[str, Any]
-    copied: dict[str, Any] | None = None
+    mutable: dict[str, Any] | None = None
     relationships: dict[str, Sequence["Prototype"]] | None = None
     load_state: LoadState = DEFAULT_LOAD
 
-    def set_apart(self) -> None:
-        """Put the values that could be changed in place where they are copied."""
+    def separate_mutable(self) -> None:
+        """Move the values that could be changed in place from `values` to `mutable`."""
         if not are_immutable(self.values.values()):
-            apart = {name: value for name, value in self.values.items() if not are_immutable([value])}
-            self.copied = apart | (self.copied or {})
-            self.values = {name: value for name, value in self.values.items() if name not in apart}
+            mutable = {name: value for name, value in self.values.items() if not are_immutable([value])}
+            self.mutable = mutable | (self.mutable or {})
+            self.values = {name: value for name, value in self.values.items() if name not in mutable}
 
     def has(self, name: str) -> bool:
         """Return whether the value of a member is known."""
-        return name in self.values or name in (self.copied or ())
+        return name in self.values or name in (self.mutable or ())
 
     def value(self, name: str) -> Any:
         """Return the value of a member for one object."""
-        return self.values[name] if name in self.values else deepcopy((self.copied or {})[name])
+        return self.values[name] if name in self.values else deepcopy((self.mutable or {})[name])
+
+    def related(self, name: str) -> Sequence["Prototype"] | None:
+        """Return the objects of a relationship; None if it was not loaded."""
+        return (self.relationships or {}).get(name)
+
+    def relate(self, name: str, prototypes: Sequence["Prototype"]) -> None:
+        """Set the objects of a relationship."""
+        self.relationships = self.relationships or {}
+        self.relationships[name] = prototypes
 
     def copy_into(self, session: Session) -> object:
-        """Return the object of a session that is made of this."""
+        """Return the session's own object, made of this if the session has none yet."""
         key = self.base, self.identity, None
         known: object | None = session.identity_map.get(key)
         if known is not None:
             return known
-        obj: object = self.manager.new_instance()
+        obj = add_loaded(session, self.manager, key, self.values)
         state = instance_state(obj)
-        state.key, state.session_id = key, session.hash_key
-        session.identity_map.add(state)
-        state.dict.update(self.values)
-        if self.copied is not None:
-            state.dict.update(deepcopy(self.copied))
+        if self.mutable is not None:
+            state.dict.update(deepcopy(self.mutable))
         if self.load_state is not DEFAULT_LOAD:
-            self.load_state.go(state)
-        # As when it is loaded; SQLAlchemy's merge has no context to give either.
-        self.manager.dispatch.load(state, None)
-        if session.dispatch.loaded_as_persistent:
-            session.dispatch.loaded_as_persistent(session, state)
+            self.load_state.apply(state)
+        announce_loaded(session, state)
         return obj
 
 
 def are_immutable(values: Iterable[Any]) -> bool:
     """Return whether no value can be changed in place."""
-    return all(issubclass(kind, Enum) for kind in set(map(type, values)) - UNCHANGING)
+    return all(issubclass(type_, Enum) for type_ in set(map(type, values)) - IMMUTABLE)

@@ -1,5 +1,7 @@
-"""Classes whose objects are a row of one table and no more. Many of them are loaded as rows: that SQLAlchemy makes an
-object of each, only to be asked for its values, takes longer than all else."""
+"""Classes whose objects consist of a single row, and are loaded as rows.
+
+SQLAlchemy takes longer than all else to build an object of each row, only to be asked for its values.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,20 +10,18 @@ from typing import Any
 from sqlalchemy import Column, Table, Time
 from sqlalchemy.orm import ClassManager, ColumnProperty, Mapper, RelationshipProperty, Session
 
+from afterwork.compat.sqlalchemy_objects import is_loaded_as_usual
 from afterwork.store.direct import is_own
 
 Values = dict[str, Any]
 
-AS_IT_COMES = (("deferred", False), ("instrument", True))
-"""How SQLAlchemy loads a member with a value, unless something else is said."""
-
-WHEN_READ = ("select", True, "dynamic", "write_only")
-"""Ends of these kinds are not loaded together with the object."""
+LAZY_LOADERS = ("select", True, "dynamic", "write_only")
+"""Values of `lazy` with which a relationship is not loaded together with its object."""
 
 
 @dataclass(frozen=True, eq=False)
 class SingleRowClass:
-    """The `columns` of a class are its members with these `names`; `key` says where in them the primary key is."""
+    """A class whose members `names` are `columns` of a table. `key` has the positions of the primary key in them."""
 
     manager: ClassManager[Any]
     table: Table
@@ -30,21 +30,23 @@ class SingleRowClass:
     key: Sequence[int]
 
     def read(self, rows: Sequence[Sequence[Any]]) -> Iterator[tuple[tuple[Any, ...], Values]]:
-        """Yield the primary key and the values of the object that each row is. Raises `ValueError` for a row without a
-        key, which SQLAlchemy has an opinion of its own about."""
+        """Yield the primary key and the values of the object that each row is.
+
+        Raises `ValueError` for a row without a key, which SQLAlchemy treats in a way of its own.
+        """
         names, key = self.names, self.key
         for row in rows:
-            identity = tuple([row[place] for place in key])
+            identity = tuple([row[position] for position in key])
             if None in identity:
                 raise ValueError(f"a row of {self.table.fullname} has no key")
             yield identity, dict(zip(names, row, strict=True))
 
 
 def single_row_class(mapper: Mapper[Any]) -> SingleRowClass | None:
-    """Return how objects of a class are read of rows; None if they are more than a row."""
+    """Return how a class's objects are read from rows; None if they consist of more than a row."""
     table = mapper.local_table
-    is_one_of_a_kind = mapper.polymorphic_on is None and list(mapper.self_and_descendants) == [mapper.base_mapper]
-    if not is_one_of_a_kind or not isinstance(table, Table) or not all(map(_loads_nothing, mapper.relationships)):
+    has_no_relatives = mapper.polymorphic_on is None and list(mapper.self_and_descendants) == [mapper.base_mapper]
+    if not has_no_relatives or not isinstance(table, Table) or not all(map(_is_lazy, mapper.relationships)):
         return None
     if not has_distinct_keys(mapper):
         return None
@@ -52,30 +54,29 @@ def single_row_class(mapper: Mapper[Any]) -> SingleRowClass | None:
     columns = [column for column in members if column is not None]
     if len(columns) < len(mapper.column_attrs) or not set(mapper.primary_key) <= set(columns):
         return None
-    places: dict[Any, int] = {column: place for place, column in enumerate(columns)}
+    positions: dict[Any, int] = {column: position for position, column in enumerate(columns)}
     names = [members[column] for column in columns]
-    return SingleRowClass(
-        mapper.class_manager, table, columns, names, [places[column] for column in mapper.primary_key]
-    )
+    key = [positions[column] for column in mapper.primary_key]
+    return SingleRowClass(mapper.class_manager, table, columns, names, key)
 
 
 def has_distinct_keys(mapper: Mapper[Any]) -> bool:
-    """Return whether two keys of a class are two in Python, too. 10:00+00 and 12:00+02 are one there."""
-    kinds = [getattr(column.type, "impl_instance", column.type) for column in mapper.primary_key]
-    return not any(isinstance(kind, Time) and kind.timezone for kind in kinds)
+    """Return whether two keys of a class are also two in Python, where 10:00+00 and 12:00+02 are equal."""
+    types = [getattr(column.type, "impl_instance", column.type) for column in mapper.primary_key]
+    return not any(isinstance(type_, Time) and type_.timezone for type_ in types)
 
 
 def has_only_own_listeners(session: Session) -> bool:
-    """Return whether nobody else listens to what a session asks for, and may change it."""
+    """Return whether none but Afterwork listens to a session's statements, and may change them."""
     return all(map(is_own, session.dispatch.do_orm_execute))
 
 
-def _loads_nothing(prop: RelationshipProperty[Any]) -> bool:
-    return prop.lazy in WHEN_READ
+def _is_lazy(prop: RelationshipProperty[Any]) -> bool:
+    return prop.lazy in LAZY_LOADERS
 
 
 def _column(prop: ColumnProperty[Any], table: Table) -> Column[Any] | None:
     """Return the column of the table that a member is; None if it is anything else."""
     column = prop.columns[0]
-    is_plain = len(prop.columns) == 1 and prop.strategy_key == AS_IT_COMES and column.table is table
-    return column if is_plain and isinstance(column, Column) else None
+    is_column = len(prop.columns) == 1 and is_loaded_as_usual(prop) and column.table is table
+    return column if is_column and isinstance(column, Column) else None

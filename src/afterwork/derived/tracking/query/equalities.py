@@ -1,4 +1,4 @@
-"""What the conditions of a statement say: which columns equal what, in terms of the places that are read."""
+"""The demands of a statement's conditions: which columns equal what, in terms of its table refs."""
 
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
@@ -6,18 +6,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, FromClause
 from sqlalchemy.sql import operators, visitors
-from sqlalchemy.sql.annotation import _deep_deannotate
-from sqlalchemy.sql.elements import (
-    AsBoolean,
-    BinaryExpression,
-    ColumnClause,
-    False_,
-    Grouping,
-    Null,
-    Over,
-    True_,
-    WithinGroup,
-)
+from sqlalchemy.sql.elements import AsBoolean, BinaryExpression, ColumnClause, False_, Null, Over, True_, WithinGroup
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import SelectBase
 from sqlalchemy.types import (
@@ -35,7 +24,8 @@ from sqlalchemy.types import (
     Uuid,
 )
 
-from afterwork.derived.tracking.query.clauses import selected, table, unlabelled
+from afterwork.compat.sqlalchemy_statements import are_same_type, original_of, selected_behind, without_annotations
+from afterwork.derived.tracking.query.clauses import table_of, without_brackets, without_labels
 from afterwork.derived.tracking.query.flat_query import (
     ColumnSource,
     ConstantSource,
@@ -45,127 +35,121 @@ from afterwork.derived.tracking.query.flat_query import (
     ValueSource,
     column_of,
 )
-from afterwork.derived.tracking.query.select_scope import Inner, SelectScope
+from afterwork.derived.tracking.query.select_scope import FromSubquery, SelectScope
 
-EQUAL = {operators.eq, operators.is_, operators.is_not_distinct_from}
-"""What demands that two values are equal. To all but the first, two nulls are."""
+EQUALITY_OPERATORS = {operators.eq, operators.is_, operators.is_not_distinct_from}
+"""Operators that demand two equal values. To all but the first, two nulls are equal."""
 
-KINDS = (Boolean, Integer, String, Uuid, Numeric, Date, DateTime, Time, LargeBinary)
-"""Types of which all make the same of a value before it goes to the driver."""
+COMPARABLE_TYPES = (Boolean, Integer, String, Uuid, Numeric, Date, DateTime, Time, LargeBinary)
+"""Types whose subclasses all convert a value in the same way before it goes to the driver."""
 
 
 @dataclass(frozen=True)
 class ConditionReader:
-    """What conditions say about the columns of places. `parameters` are those of the statement."""
+    """Reads conditions in terms of table refs. `parameters` are those of the statement."""
 
     parameters: Set[BindParameter[Any]]
 
     def equalities(self, scope: SelectScope, condition: Any) -> Iterator[Equality]:
-        """The columns that must equal something for a condition to be true, as far as that is exact."""
+        """Yield the equalities that a condition demands, where that is exact."""
         if isinstance(condition, AsBoolean):
             wanted = condition.operator is operators.is_true
             yield from self._equal(scope, condition.element, ConstantSource(wanted))
         elif isinstance(condition, ColumnClause):
             yield from self._equal(scope, condition, ConstantSource(True))
         elif isinstance(condition, BinaryExpression) and not condition.modifiers.get("escape"):
-            yield from self._equal_sides(scope, condition)
+            yield from self._of_binary(scope, condition)
 
-    def _equal_sides(self, scope: SelectScope, condition: BinaryExpression[Any]) -> Iterator[Equality]:
+    def _of_binary(self, scope: SelectScope, condition: BinaryExpression[Any]) -> Iterator[Equality]:
         left, right = condition.left, condition.right
         if condition.operator is operators.in_op:
             if isinstance(right, BindParameter) and right.expanding:
-                yield from self._equal(scope, left, ParameterSource(self._original(right), many=True), right.type)
-        elif condition.operator in EQUAL:
-            ends = single(scope, left), single(scope, right)
-            if ends[0] is not None and ends[1] is not None:
-                yield from links(ends[0], ends[1], nulls=condition.operator is not operators.eq)
-            for one, other in ((left, right), (right, left)):
-                match other:
-                    case Null() if condition.operator is not operators.eq:
-                        yield from self._equal(scope, one, ConstantSource(None))
-                    case True_() | False_():
-                        yield from self._equal(scope, one, ConstantSource(isinstance(other, True_)))
-                    case BindParameter():
-                        yield from self._equal(
-                            scope, one, ParameterSource(self._original(other), many=False), other.type
-                        )
+                yield from self._equal(scope, left, self._source(right, many=True), right.type)
+        elif condition.operator in EQUALITY_OPERATORS:
+            nulls = condition.operator is not operators.eq
+            columns = single_column(scope, left), single_column(scope, right)
+            if columns[0] is not None and columns[1] is not None:
+                yield from linked_columns(columns[0], columns[1], nulls=nulls)
+            yield from self._equal_to(scope, left, right, nulls=nulls)
+            yield from self._equal_to(scope, right, left, nulls=nulls)
+
+    def _equal_to(self, scope: SelectScope, expression: Any, value: Any, *, nulls: bool) -> Iterator[Equality]:
+        match value:
+            case Null() if nulls:
+                yield from self._equal(scope, expression, ConstantSource(None))
+            case True_() | False_():
+                yield from self._equal(scope, expression, ConstantSource(isinstance(value, True_)))
+            case BindParameter():
+                yield from self._equal(scope, expression, self._source(value, many=False), value.type)
 
     def _equal(
-        self, scope: SelectScope, expression: Any, source: ValueSource, kind: TypeEngine[Any] | None = None
+        self, scope: SelectScope, expression: Any, source: ValueSource, type_: TypeEngine[Any] | None = None
     ) -> Iterator[Equality]:
-        found = single(scope, expression)
-        if found is None or not found[0].table.is_asked(found[1]):
+        """Yield the equality of a column with a source of this type, if the journal has the column's values."""
+        single = single_column(scope, expression)
+        if single is None or not single[0].table.is_asked(single[1]):
             return
-        place, name = found
-        wanted = column_of(place, name).type
-        if isinstance(source, ConstantSource) and source.value is not None and not isinstance(wanted, Boolean):
+        column_type = column_of(*single).type
+        if isinstance(source, ConstantSource) and source.value is not None and not isinstance(column_type, Boolean):
             return
-        if kind is None or _is_same_kind(wanted, kind):
-            yield Equality(place, name, source)
+        if type_ is None or _are_comparable(column_type, type_):
+            yield Equality(*single, source)
 
     def translated(self, scope: SelectScope, condition: Any) -> ColumnElement[bool] | None:
-        """A condition in terms of the aliases of its places; None if there are others in it than that."""
+        """Return a condition in terms of its table refs' aliases; None if it has elements of other kinds."""
         if any(isinstance(element, SelectBase) for element in visitors.iterate(condition)):
             return None
-        clear = True
+        is_complete = True
 
         def replace(element: Any, **options: Any) -> Any:
-            nonlocal clear
+            nonlocal is_complete
             if isinstance(element, BindParameter):
-                return self._original(element)  # a copy would be another parameter
+                return original_of(element, self.parameters)  # a copy would be another parameter
             if isinstance(element, FromClause | Over | WithinGroup) and not isinstance(element, FunctionElement):
-                clear = False
+                is_complete = False
                 return element
             if isinstance(element, ColumnClause) and element.table is not None:
-                found = single(scope, element)
-                clear = clear and found is not None
-                return element if found is None else column_of(*found)
+                single = single_column(scope, element)
+                is_complete = is_complete and single is not None
+                return element if single is None else column_of(*single)
             return None
 
-        translated = visitors.replacement_traverse(_bare(condition), {}, replace)
-        return translated if clear else None
+        translated = visitors.replacement_traverse(without_annotations(condition), {}, replace)
+        return translated if is_complete else None
 
-    def _original(self, parameter: BindParameter[Any]) -> BindParameter[Any]:
-        """The parameter as it stands in the statement, of which SQLAlchemy makes copies under other names."""
-        copies: Any = parameter._cloned_set
-        return next((one for one in copies if one in self.parameters), parameter)
+    def _source(self, parameter: BindParameter[Any], *, many: bool) -> ParameterSource:
+        return ParameterSource(original_of(parameter, self.parameters), many)
 
 
-def single(scope: SelectScope, expression: Any) -> tuple[TableRef, str] | None:
-    """The one column that an expression is, also if it has passed through subqueries."""
-    while isinstance(expression, Grouping):
-        expression = expression.element
+def single_column(scope: SelectScope, expression: Any) -> tuple[TableRef, str] | None:
+    """Return the one column that an expression is, also if it has passed through subqueries."""
+    expression = without_brackets(expression)
     if not isinstance(expression, ColumnClause) or expression.table is None:
         return None
-    origin = scope.origin(table(expression))
+    origin = scope.origin(table_of(expression))
     if isinstance(origin, TableRef):
         return origin, expression.name
-    if isinstance(origin, Inner) and origin.scope is not None:
-        behind = selected(expression)
-        return single(origin.scope, unlabelled(behind[0])) if len(behind) == 1 else None
+    if isinstance(origin, FromSubquery) and origin.scope is not None:
+        selected = selected_behind(expression)
+        return single_column(origin.scope, without_labels(selected[0])) if len(selected) == 1 else None
     return None
 
 
-def links(one: tuple[TableRef, str], other: tuple[TableRef, str], *, nulls: bool = False) -> Iterator[Equality]:
-    """Both directions of an equality of two columns. `nulls` says that null meets null."""
-    if not _is_same_kind(column_of(*one).type, column_of(*other).type):
+def linked_columns(
+    one: tuple[TableRef, str], other: tuple[TableRef, str], *, nulls: bool = False
+) -> Iterator[Equality]:
+    """Yield the equality of two columns in both directions. With `nulls`, null equals null."""
+    if not _are_comparable(column_of(*one).type, column_of(*other).type):
         return
-    for (place, name), source in ((one, other), (other, one)):
-        if place is not source[0] and place.table.is_linked(name, source[0].table, source[1]):
-            yield Equality(place, name, ColumnSource(*source, nulls))
+    for (table_ref, name), source in ((one, other), (other, one)):
+        if table_ref is not source[0] and table_ref.table.is_linked(name, source[0].table, source[1]):
+            yield Equality(table_ref, name, ColumnSource(*source, nulls))
 
 
-def _is_same_kind(one: TypeEngine[Any], other: TypeEngine[Any]) -> bool:
-    """Whether values of two types that are equal are written the same."""
-    if one is other or (type(one) is type(other) and one._static_cache_key == other._static_cache_key):
+def _are_comparable(one: TypeEngine[Any], other: TypeEngine[Any]) -> bool:
+    """Return whether equal values of two types are written the same."""
+    if are_same_type(one, other):
         return True
     if isinstance(one, TypeDecorator | Enum) or isinstance(other, TypeDecorator | Enum):
         return False
-    return any(isinstance(one, kind) and isinstance(other, kind) for kind in KINDS)
-
-
-def _bare(condition: Any) -> Any:
-    """A copy without annotations. They are named, since SQLAlchemy 2.0 otherwise changes what was annotated: the
-    conditions of relationships would lose which of their columns are remote."""
-    names = {name for element in visitors.iterate(condition) for name in getattr(element, "_annotations", ())}
-    return _deep_deannotate(condition, sorted(names))
+    return any(isinstance(one, type_) and isinstance(other, type_) for type_ in COMPARABLE_TYPES)

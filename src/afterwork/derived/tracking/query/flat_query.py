@@ -1,9 +1,8 @@
-"""The parts of a statement, in one flat list: the tables that it reads, and the conditions between them.
+"""A statement as one flat list: the tables that it reads, and the conditions between them.
 
 Joins, subqueries in FROM, in conditions and in the list of columns, and EXISTS all become tables beside each other.
-What makes that right are nests. A nest is a place in the statement from which nothing leads out that would take rows
-away outside of it: the inner side of an outer join, a subquery of which only the outcome counts. A condition holds for
-the tables of its own nest.
+Subquery paths make that right. A path names a part of the statement that can't take rows away outside of it: the inner
+side of an outer join, a subquery of which only the outcome counts. A condition holds for the tables of its own path.
 """
 
 from dataclasses import dataclass, field
@@ -18,8 +17,10 @@ SubqueryPath = tuple[int, ...]
 
 @dataclass(eq=False)
 class TableRef:
-    """One place in a statement where it reads a watched table, there under an alias of its own. `deciding` are the
-    columns by which it chooses, orders or groups, `valued` those of which only the values count."""
+    """One reference of a statement to a tracked table, under an alias of its own.
+
+    `deciding` are the columns by which the statement chooses, orders or groups, `valued` those that it only returns.
+    """
 
     table: TrackedTable
     subquery_path: SubqueryPath
@@ -37,7 +38,7 @@ class ConstantSource:
 
 @dataclass(frozen=True, eq=False)
 class ParameterSource:
-    """A value that comes with the statement; one of several values if it is `many`."""
+    """A parameter of the statement; one of several values if `many`."""
 
     parameter: BindParameter[Any]
     many: bool
@@ -45,7 +46,7 @@ class ParameterSource:
 
 @dataclass(frozen=True)
 class ColumnSource:
-    """A value in another table. `nulls` says that null meets null."""
+    """A column of another table ref. With `nulls`, null equals null."""
 
     table_ref: TableRef
     name: str
@@ -57,7 +58,7 @@ ValueSource = ConstantSource | ParameterSource | ColumnSource
 
 @dataclass(frozen=True)
 class Equality:
-    """A column must have the value that a source has."""
+    """A demand that a column equals the value of a source."""
 
     table_ref: TableRef
     name: str
@@ -66,8 +67,11 @@ class Equality:
 
 @dataclass(frozen=True, eq=False)
 class Condition:
-    """One of the conditions that must all be true in a nest. `clause` is the condition in terms of the aliases of its
-    places, None where that can't be said; `equalities` is what it demands if it is nothing but an equality."""
+    """One of the conditions that must all be true within a subquery path.
+
+    `clause` is the condition in terms of its table refs' aliases, None where that is impossible. `equalities` are its
+    demands if it is nothing but an equality.
+    """
 
     subquery_path: SubqueryPath
     clause: ColumnElement[bool] | None
@@ -77,16 +81,16 @@ class Condition:
 
 @dataclass(frozen=True)
 class FlatQuery:
-    """The places of a statement, and the conditions between them."""
+    """The table refs of a statement, and the conditions between them."""
 
     table_refs: list[TableRef] = field(default_factory=list)
     conditions: list[Condition] = field(default_factory=list)
 
 
 class CannotFlatten(Exception):
-    """The statement can't be taken apart: all that is in its tables counts as read."""
+    """Raised for a statement that is too complicated: everything in its tables counts as read."""
 
 
-def column_of(place: TableRef, name: str) -> ColumnElement[Any]:
-    """A column of a place, by the name that the database has for it."""
-    return next(column for column in place.alias.c if column.name == name)
+def column_of(table_ref: TableRef, name: str) -> ColumnElement[Any]:
+    """Return a column of a table ref, by its name in the database."""
+    return next(column for column in table_ref.alias.c if column.name == name)

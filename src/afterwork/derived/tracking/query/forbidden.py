@@ -1,4 +1,4 @@
-"""What must not be in a statement whose reads are tracked."""
+"""Clauses that a tracked statement must not have: text, and values that depend on time or chance."""
 
 import re
 from typing import Any
@@ -42,12 +42,12 @@ _BY_CHANCE = frozenset(
         "next_value",
     }
 )
-_OF_A_MOMENT = frozenset({"date", "time", "datetime", "julianday", "strftime", "unixepoch", "timediff"})
-_MOMENTS = frozenset({"now", "today", "tomorrow", "yesterday"})
+_OF_A_TIMESTAMP = frozenset({"date", "time", "datetime", "julianday", "strftime", "unixepoch", "timediff"})
+_CURRENT_TIME_WORDS = frozenset({"now", "today", "tomorrow", "yesterday"})
 
 
 def refuse_text(element: Any) -> None:
-    """Raise `TextualSQL` for a text."""
+    """Raise `TextualSQL` for textual SQL."""
     match element:
         case TextClause():
             raise TextualSQL(element.text)
@@ -58,14 +58,14 @@ def refuse_text(element: Any) -> None:
 
 
 def refuse(element: Any) -> None:
-    """Raise `TextualSQL` for a text, `CantTrack` for what depends on time or chance."""
+    """Raise `TextualSQL` for textual SQL, `CantTrack` for what depends on time or chance."""
     refuse_text(element)
     match element:
         case TableSample():
             raise _by_chance("TABLESAMPLE")
         case FunctionElement():
             _refuse_function(element)
-        case Cast() if isinstance(element.type, Date | DateTime | Time) and _is_moment(element.clause):
+        case Cast() if isinstance(element.type, Date | DateTime | Time) and _is_current_time(element.clause):
             raise _by_time(str(element))
 
 
@@ -76,22 +76,22 @@ def _refuse_function(function: FunctionElement[Any]) -> None:
         raise _by_chance(f"{name}()")
     if name in _BY_TIME or (name == "age" and len(arguments) == 1):
         raise _by_time(f"{name}()")
-    if name in _OF_A_MOMENT and (
-        not arguments or any(map(_is_moment, arguments)) or (name == "strftime" and len(arguments) == 1)
+    if name in _OF_A_TIMESTAMP and (
+        not arguments or any(map(_is_current_time, arguments)) or (name == "strftime" and len(arguments) == 1)
     ):
         raise _by_time(f"{name}()")
 
 
-def _is_moment(argument: Any) -> bool:
+def _is_current_time(argument: Any) -> bool:
     value = argument.effective_value if isinstance(argument, BindParameter) else None
     if isinstance(argument, ColumnClause) and argument.is_literal:
         value = argument.name.strip("'")
-    return names_a_moment(value)
+    return is_current_time(value)
 
 
-def names_a_moment(value: object) -> bool:
-    """Whether a value is one that databases take for the present moment, or one near it."""
-    return isinstance(value, str) and value.strip().lower() in _MOMENTS
+def is_current_time(value: object) -> bool:
+    """Return whether a value is a word that databases take for the current time, or a time near it."""
+    return isinstance(value, str) and value.strip().lower() in _CURRENT_TIME_WORDS
 
 
 def _by_time(what: str) -> CantTrack:

@@ -1,14 +1,14 @@
-"""In which order the places of a statement are found from each other, and the one query that finds them.
+"""The order in which the table refs of a statement are found from each other, and the one query that finds them.
 
-A place is asked for by the columns that must equal something: a value that comes with the statement, or one in a place
-that was found before. Whoever comes to match, leaves or moves has such a value, before or after, so its change answers
-one of these questions otherwise. That holds as long as no question is left out; more of them do no harm. So the
-provenance query joins each place from the left, that those are found to which nothing is joined (yet), and it may leave
-conditions away.
+A table ref is looked up by columns that must equal something: a value that comes with the statement, or one in a table
+ref that was found before. A row that starts or stops matching carries such a value in its old or new image, so it
+changes the answer to a recorded query. That holds as long as no query is left out; more of them do no harm. So the
+provenance query joins each table ref from the left, to find those to which nothing is joined (yet), and it may leave
+conditions out.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, cast, null, select, true, union_all
@@ -27,13 +27,16 @@ from afterwork.derived.tracking.query.flat_query import (
 )
 from afterwork.store.journal.tracked_table import TrackedTable
 
-Provenance = Select[Any] | CompoundSelect[Any]
+ProvenanceQuery = Select[Any] | CompoundSelect[Any]
 
 
 @dataclass(frozen=True, eq=False)
 class ReadStep:
-    """How a place is found. `equal` has the columns with what they must equal; none for all rows. `deciding` and
-    `valued` are sets of columns, `by_row` says that values are looked at only in the rows that take part."""
+    """How a table ref is looked up.
+
+    `equal` has the columns with what they must equal; none for all rows. `conditions` are those that this uses.
+    `deciding` and `valued` are column masks. `by_row`: only the rows that take part have their values read.
+    """
 
     table_ref: TableRef
     equal: dict[str, ValueSource]
@@ -52,60 +55,66 @@ class ReadStep:
 
     @property
     def is_by_key(self) -> bool:
-        """Whether it is one row that is asked for."""
+        """Return whether one row is looked up, by its primary key."""
         return bool(self.equal) and set(self.equal) == {column.name for column in self.table.key}
 
 
 @dataclass(frozen=True, eq=False)
-class Branch:
-    """A part of the provenance query: steps that lead to each other, and what it finds: the links of some steps, and
-    the rows of some."""
+class ProvenanceBranch:
+    """A part of the provenance query: `steps` that lead to each other.
+
+    It finds the linked values of the steps in `linked`, and the rows of the steps in `rows`.
+    """
 
     steps: tuple[ReadStep, ...]
     linked: tuple[ReadStep, ...]
     rows: tuple[ReadStep, ...]
 
     def columns(self) -> list[ColumnElement[Any]]:
-        """What it selects: values of links, then keys of rows."""
-        found = [column_of(link.table_ref, link.name) for step in self.linked for _, link in step.links]
-        return found + [column_of(step.table_ref, key.name) for step in self.rows for key in step.table.key]
+        """Return the columns that it selects: linked values, then keys of rows."""
+        linked = [column_of(link.table_ref, link.name) for step in self.linked for _, link in step.links]
+        return linked + [column_of(step.table_ref, key.name) for step in self.rows for key in step.table.key]
 
 
 @dataclass(frozen=True, eq=False)
 class ReadPlan:
-    """What is to be found, and how. `root` is a place whose rows are given."""
+    """The steps that find all reads of a statement. `root` is a table ref whose rows are given."""
 
     steps: tuple[ReadStep, ...]
-    branches: tuple[Branch, ...]
+    branches: tuple[ProvenanceBranch, ...]
     conditions: Sequence[Condition]
     root: TableRef | None = None
 
-    def provenance(self, extra: Sequence[ColumnElement[Any]] = (), *where: ColumnElement[bool]) -> Provenance | None:
-        """The query for all that has to be found: for each branch its columns, null in the rows of others, and `extra`
-        before them. None if nothing has to be."""
-        parts = [branch.columns() for branch in self.branches]
+    def provenance(
+        self, extra: Sequence[ColumnElement[Any]] = (), *where: ColumnElement[bool]
+    ) -> ProvenanceQuery | None:
+        """Return the query for all that has to be found; None if nothing has to be.
+
+        It selects `extra`, then the columns of each branch, null in the rows of the other branches.
+        """
+        by_branch = [branch.columns() for branch in self.branches]
         selects = []
         for number, branch in enumerate(self.branches):
             columns: list[ColumnElement[Any]] = list(extra)
-            for other, mine in enumerate(parts):
-                columns += [column if other == number else cast(null(), column.type).label(None) for column in mine]
+            for other, of_branch in enumerate(by_branch):
+                columns += of_branch if other == number else [_typed_null(column) for column in of_branch]
             selects.append(self._joined(branch, select(*columns)).where(*where).distinct())
         if not selects:
             return None
         return selects[0] if len(selects) == 1 else union_all(*selects)
 
-    def _joined(self, branch: Branch, query: Select[Any]) -> Select[Any]:
-        places = [step.table_ref for step in branch.steps]
+    def _joined(self, branch: ProvenanceBranch, query: Select[Any]) -> Select[Any]:
+        table_refs = [step.table_ref for step in branch.steps]
         first, *rest = branch.steps
-        query = query.where(*self._at(first, places[:1]))
+        query = query.where(*self._conditions_at(first, table_refs[:1]))
         joined: Any = first.table_ref.alias
         for number, step in enumerate(rest, 2):
-            on = self._at(step, places[:number])
+            on = self._conditions_at(step, table_refs[:number])
             joined = joined.outerjoin(step.table_ref.alias, and_(*on) if on else true())
         return query.select_from(joined)
 
-    def _at(self, step: ReadStep, known: Sequence[TableRef]) -> list[ColumnElement[bool]]:
-        """The conditions that can be said as soon as the last of the known places is there."""
+    def _conditions_at(self, step: ReadStep, known: Sequence[TableRef]) -> list[ColumnElement[bool]]:
+        """Return the conditions that can be applied once the last of the known table refs is joined."""
         return [
             condition.clause
             for condition in self.conditions
@@ -113,118 +122,144 @@ class ReadPlan:
             and step.table_ref in condition.table_refs
             and condition.table_refs.issubset(known)
             and condition.subquery_path == step.table_ref.subquery_path
-            and (condition in step.conditions or all(_is_around(place, condition) for place in condition.table_refs))
+            and (condition in step.conditions or all(_is_around(ref, condition) for ref in condition.table_refs))
         ]
 
 
-def plan_for(parts: FlatQuery, root: TableRef | None = None) -> ReadPlan:
-    """The plan for the parts of a statement. `root`: a place whose rows are given, so that it is not asked for."""
-    steps: list[ReadStep] = []
-    found: dict[TableRef, ReadStep] = {}
-    todo = list(parts.table_refs)
-    while todo:
-        place = root if root in todo else min(todo, key=lambda one: _rank(one, parts, found, todo))
-        assert place is not None
-        todo.remove(place)
-        found[place] = _step(place, parts, found, is_given=place is root)
-        steps.append(found[place])
-    return ReadPlan(tuple(steps), tuple(_branches(steps, found)), parts.conditions, root)
+def _typed_null(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    return cast(null(), column.type).label(None)
 
 
-def _rank(
-    place: TableRef, parts: FlatQuery, found: dict[TableRef, ReadStep], todo: list[TableRef]
-) -> tuple[int, bool, int, int]:
-    """What sorts the places that may be found next: one row by its key, rows by a link, by values that are given, by
-    true, false or null, which many rows have, all rows."""
-    equalities = list(_usable(place, parts, found))
-    constant = {one.name for one in equalities if not isinstance(one.source, ColumnSource)}
-    if place.table.key and {column.name for column in place.table.key} <= constant:
-        rank = 0
-    elif any(isinstance(one.source, ColumnSource) for one in equalities):
-        rank = 1
-    else:
-        rank = 2 if any(isinstance(one.source, ParameterSource) for one in equalities) else 3 if constant else 4
-    may_be_linked = any(
-        condition.subquery_path == place.subquery_path
-        and any(one.table_ref is place and isinstance(one.source, ColumnSource) for one in condition.equalities)
-        for condition in parts.conditions
-    )
-    return rank, may_be_linked and rank > 1, len(place.subquery_path), todo.index(place)
+def _is_around(table_ref: TableRef, condition: Condition) -> bool:
+    return table_ref.subquery_path == condition.subquery_path[: len(table_ref.subquery_path)]
 
 
-def _usable(place: TableRef, parts: FlatQuery, found: dict[TableRef, ReadStep]) -> Iterator[Equality]:
-    for condition in parts.conditions:
-        if condition.subquery_path == place.subquery_path:
-            for one in condition.equalities:
-                if one.table_ref is place and not (
-                    isinstance(one.source, ColumnSource) and one.source.table_ref not in found
-                ):
-                    yield one
+def plan_for(flat: FlatQuery, root: TableRef | None = None) -> ReadPlan:
+    """Return the plan for a flat query. `root` is a table ref whose rows are given, so that it is not looked up."""
+    planner = _Planner(flat)
+    waiting = list(flat.table_refs)
+    while waiting:
+        following = root if root in waiting else min(waiting, key=lambda ref: planner.rank(ref, waiting))
+        assert following is not None
+        waiting.remove(following)
+        planner.steps[following] = planner.step(following, is_given=following is root)
+    steps = tuple(planner.steps.values())
+    return ReadPlan(steps, tuple(_branches(steps, planner.steps)), flat.conditions, root)
 
 
-def _step(place: TableRef, parts: FlatQuery, found: dict[TableRef, ReadStep], is_given: bool) -> ReadStep:
-    equal: dict[str, ValueSource] = {}
-    if not is_given:
-        for one in _usable(place, parts, found):
-            source = _followed(one.source, found)
-            if one.name not in equal or isinstance(equal[one.name], ColumnSource):
-                equal[one.name] = source
-    keys = {column.name for column in place.table.key}
-    if keys and keys <= equal.keys():
-        equal = {name: equal[name] for name in equal if name in keys}
-    mine = [condition for condition in parts.conditions if place in condition.table_refs]
-    asked = tuple(
-        c
-        for c in mine
-        if c.subquery_path == place.subquery_path and any(_is_asked(e, place, equal, found) for e in c.equalities)
-    )
-    watch = place.table
-    deciding = watch.mask(place.deciding - keys - equal.keys())
-    valued = watch.mask(place.valued - keys - equal.keys()) & ~deciding
-    by_row = bool(valued and keys) and not is_given and keys != equal.keys() and len(asked) < len(mine)
-    return ReadStep(place, dict(sorted(equal.items())), asked, deciding, valued, by_row)
+@dataclass(frozen=True)
+class _Planner:
+    """Orders the table refs of a flat query. `steps` has those found so far, in order."""
 
+    flat: FlatQuery
+    steps: dict[TableRef, ReadStep] = field(default_factory=dict)
 
-def _is_asked(one: Equality, place: TableRef, equal: dict[str, ValueSource], found: dict[TableRef, ReadStep]) -> bool:
-    return one.table_ref is place and one.name in equal and equal[one.name] == _followed(one.source, found)
+    def rank(self, table_ref: TableRef, waiting: list[TableRef]) -> tuple[int, bool, int, int]:
+        """Return the rank of a table ref among those that may be looked up next; the lowest is first.
 
+        In order: one row by its key, rows by a link, rows by given values, rows by true, false or null (which many
+        rows have), all rows.
+        """
+        equalities = list(self._usable(table_ref))
+        constant = {one.name for one in equalities if not isinstance(one.source, ColumnSource)}
+        if table_ref.table.key and {column.name for column in table_ref.table.key} <= constant:
+            rank = 0
+        elif any(isinstance(one.source, ColumnSource) for one in equalities):
+            rank = 1
+        else:
+            rank = 2 if any(isinstance(one.source, ParameterSource) for one in equalities) else 3 if constant else 4
+        may_be_linked = any(
+            equality.table_ref is table_ref and isinstance(equality.source, ColumnSource)
+            for equality in self._equalities_at(table_ref)
+        )
+        return rank, may_be_linked and rank > 1, len(table_ref.subquery_path), waiting.index(table_ref)
 
-def _followed(source: ValueSource, found: dict[TableRef, ReadStep]) -> ValueSource:
-    """The value that a link leads to, where it is known."""
-    while isinstance(source, ColumnSource) and source.table_ref in found:
-        further = found[source.table_ref].equal.get(source.name)
-        if isinstance(further, ConstantSource) or (isinstance(further, ParameterSource) and not further.many):
-            return further
+    def _equalities_at(self, table_ref: TableRef) -> Iterator[Equality]:
+        for condition in self.flat.conditions:
+            if condition.subquery_path == table_ref.subquery_path:
+                yield from condition.equalities
+
+    def _usable(self, table_ref: TableRef) -> Iterator[Equality]:
+        """Yield the equalities of a table ref whose values are known by now."""
+        for equality in self._equalities_at(table_ref):
+            source = equality.source
+            is_unknown = isinstance(source, ColumnSource) and source.table_ref not in self.steps
+            if equality.table_ref is table_ref and not is_unknown:
+                yield equality
+
+    def step(self, table_ref: TableRef, *, is_given: bool) -> ReadStep:
+        """Return the step that looks up a table ref from those found so far."""
+        table = table_ref.table
+        keys = {column.name for column in table.key}
+        equal = {} if is_given else self._equal(table_ref, keys)
+        own = [condition for condition in self.flat.conditions if table_ref in condition.table_refs]
+        used = tuple(condition for condition in own if self._is_used(condition, table_ref, equal))
+        deciding = table.mask(table_ref.deciding - keys - equal.keys())
+        valued = table.mask(table_ref.valued - keys - equal.keys()) & ~deciding
+        by_row = bool(valued and keys) and not is_given and keys != equal.keys() and len(used) < len(own)
+        return ReadStep(table_ref, dict(sorted(equal.items())), used, deciding, valued, by_row)
+
+    def _equal(self, table_ref: TableRef, keys: set[str]) -> dict[str, ValueSource]:
+        equal: dict[str, ValueSource] = {}
+        for equality in self._usable(table_ref):
+            source = self._followed(equality.source)
+            if equality.name not in equal or isinstance(equal[equality.name], ColumnSource):
+                equal[equality.name] = source
+        if keys and keys <= equal.keys():
+            return {name: equal[name] for name in equal if name in keys}
+        return equal
+
+    def _is_used(self, condition: Condition, table_ref: TableRef, equal: Mapping[str, ValueSource]) -> bool:
+        """Return whether a condition is one that the lookup goes by."""
+        return condition.subquery_path == table_ref.subquery_path and any(
+            equality.table_ref is table_ref
+            and equality.name in equal
+            and equal[equality.name] == self._followed(equality.source)
+            for equality in condition.equalities
+        )
+
+    def _followed(self, source: ValueSource) -> ValueSource:
+        """Return the value that a link leads to, where it is known."""
+        if isinstance(source, ColumnSource) and source.table_ref in self.steps:
+            value = self.steps[source.table_ref].equal.get(source.name)
+            if isinstance(value, ConstantSource) or (isinstance(value, ParameterSource) and not value.many):
+                return value
         return source
-    return source
 
 
-def _branches(steps: list[ReadStep], found: dict[TableRef, ReadStep]) -> Iterator[Branch]:
-    """The parts of the provenance query, none of them contained in another."""
-    above: dict[ReadStep, set[ReadStep]] = {}
-    wanted: list[tuple[ReadStep, set[ReadStep], bool]] = []
-    for step in steps:
-        before = {found[place] for condition in step.conditions for place in condition.table_refs} & above.keys()
-        led = set().union(*(above[one] for one in before))
-        above[step] = {step} | led
-        if step.links:
-            wanted.append((step, led, False))
-        if step.by_row:
-            wanted.append((step, above[step], True))
-    sets: list[set[ReadStep]] = []
-    for _, needed, _ in sorted(wanted, key=lambda one: -len(one[1])):
-        if not any(needed <= other for other in sets):
-            sets.append(needed)
-    left = list(wanted)
-    for chosen in sets:
-        mine = [one for one in left if one[1] <= chosen]
-        left = [one for one in left if one not in mine]
-        yield Branch(
-            tuple(step for step in steps if step in chosen),
-            tuple(step for step, _, is_row in mine if not is_row),
-            tuple(step for step, _, is_row in mine if is_row),
+@dataclass(frozen=True)
+class _Wanted:
+    """Something to be found for a step, its linked values or its rows, and the steps that this needs."""
+
+    step: ReadStep
+    needed: set[ReadStep]
+    is_row: bool
+
+
+def _branches(steps: Sequence[ReadStep], by_table_ref: Mapping[TableRef, ReadStep]) -> Iterator[ProvenanceBranch]:
+    """Yield the branches of the provenance query, none of them contained in another."""
+    unassigned = list(_wanted(steps, by_table_ref))
+    chosen: list[set[ReadStep]] = []
+    for wanted in sorted(unassigned, key=lambda wanted: -len(wanted.needed)):
+        if not any(wanted.needed <= other for other in chosen):
+            chosen.append(wanted.needed)
+    for needed in chosen:
+        own = [wanted for wanted in unassigned if wanted.needed <= needed]
+        unassigned = [wanted for wanted in unassigned if wanted not in own]
+        yield ProvenanceBranch(
+            tuple(step for step in steps if step in needed),
+            tuple(wanted.step for wanted in own if not wanted.is_row),
+            tuple(wanted.step for wanted in own if wanted.is_row),
         )
 
 
-def _is_around(place: TableRef, condition: Condition) -> bool:
-    return place.subquery_path == condition.subquery_path[: len(place.subquery_path)]
+def _wanted(steps: Sequence[ReadStep], by_table_ref: Mapping[TableRef, ReadStep]) -> Iterator[_Wanted]:
+    leading: dict[ReadStep, set[ReadStep]] = {}
+    for step in steps:
+        before = {by_table_ref[ref] for condition in step.conditions for ref in condition.table_refs} & leading.keys()
+        led = set().union(*(leading[other] for other in before))
+        leading[step] = {step} | led
+        if step.links:
+            yield _Wanted(step, led, is_row=False)
+        if step.by_row:
+            yield _Wanted(step, leading[step], is_row=True)

@@ -1,4 +1,4 @@
-"""Derived members that also say in SQL what they are: one statement calculates many of them, or looks into many."""
+"""Derived members with a SQL side: one statement calculates many of them, or finds what many of them read."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ from sqlalchemy.orm import Mapper
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.tracking.query.flat_query import CannotFlatten, column_of
 from afterwork.derived.tracking.query.flatten import flatten
-from afterwork.derived.tracking.query.read_plan import Provenance, ReadPlan, plan_for
+from afterwork.derived.tracking.query.read_plan import ProvenanceQuery, ReadPlan, ReadStep, plan_for
 from afterwork.derived.tracking.query.step_reads import StepReads, add_branch_row
 from afterwork.errors import CantTrack
 from afterwork.model.key import is_one_of
@@ -32,7 +32,7 @@ Key = tuple[Any, ...]
 
 @dataclass(frozen=True, eq=False)
 class SetBasedExpression:
-    """A member of `root` whose value is an expression, correlated with the table of `root`."""
+    """The value of a member of `root` as an expression, correlated with the table of `root`."""
 
     root: Mapper[Any]
     expression: ColumnElement[Any] | ScalarSelect[Any]
@@ -41,35 +41,36 @@ class SetBasedExpression:
 
     @property
     def reason(self) -> str | None:
-        """Why the rest can't be used, None if it can."""
-        found = self._looked_at
-        return found if isinstance(found, str) else None
+        """Return the reason why the expression can't be tracked, None if it can. Nothing else works if it can't."""
+        return self._plan_or_reason if isinstance(self._plan_or_reason, str) else None
 
     @cached_property
     def deciding_columns(self) -> set[tuple[int, int]]:
-        """The columns, as a set of columns by watch, that decide which rows take part. After an update of others all
-        manifests are still right."""
-        found: dict[int, int] = defaultdict(int)
+        """The columns, as pairs of table id and mask, that decide which rows take part.
+
+        After an update of other columns all manifests are still right.
+        """
+        masks: dict[int, int] = defaultdict(int)
         for step in self._plan.steps:
-            found[step.table.id] |= step.deciding | step.table.mask(step.equal)
-        return {(watch, columns) for watch, columns in found.items() if columns}
+            masks[step.table.id] |= step.deciding | step.table.mask(step.equal)
+        return {(table_id, mask) for table_id, mask in masks.items() if mask}
 
     @cached_property
     def tables(self) -> set[int]:
-        """The watches of all tables that take part."""
+        """The ids of all tables that take part."""
         return {step.table.id for step in self._plan.steps}
 
     def values(self, keys: Sequence[Key]) -> Select[Any]:
-        """The keys and values of the objects with these keys."""
+        """Return the query for the keys and values of the objects with these keys."""
         return self._values.where(is_one_of(self.root.primary_key, keys))
 
     def value(self) -> Select[Any]:
-        """The key and value of one object, whose key comes as `parameters`."""
-        parts = enumerate(self.root.primary_key)
-        return self._values.where(*(own == bindparam(f"key_{n}", type_=own.type) for n, own in parts))
+        """Return the query for the key and value of one object, whose key comes as `parameters`."""
+        columns = enumerate(self.root.primary_key)
+        return self._values.where(*(column == bindparam(f"key_{n}", type_=column.type) for n, column in columns))
 
     def parameters(self, key: Key) -> dict[str, Any]:
-        """The parameters by which `value` is given a key."""
+        """Return the parameters of `value` for a key."""
         return {f"key_{n}": part for n, part in enumerate(key)}
 
     @property
@@ -77,69 +78,68 @@ class SetBasedExpression:
         value: Any = self.expression
         return select(*self.root.primary_key, value.label("value"))
 
-    def provenance(self, keys: Sequence[Key]) -> Provenance:
-        """The query for what the values of these objects depend on."""
+    def provenance(self, keys: Sequence[Key]) -> ProvenanceQuery:
+        """Return the query for what the values of these objects depend on."""
         assert self._plan.root is not None
-        own = [column_of(self._plan.root, key.name) for key in self.root.primary_key]
-        query = self._plan.provenance(own, is_one_of(own, keys))
+        root_key = [column_of(self._plan.root, column.name) for column in self.root.primary_key]
+        query = self._plan.provenance(root_key, is_one_of(root_key, keys))
         return query if query is not None else select(*self.root.primary_key).where(false())
 
     def reads(self, keys: Iterable[Key], rows: Iterable[Sequence[Any]]) -> dict[Key, Reads]:
-        """What the value of each of these objects depends on, as said by the rows of the provenance query."""
-        plan = self._plan
-        asked = {step: StepReads(step, {}, self.dialect) for step in plan.steps}
-        found = {key: self._known_before(key, asked) for key in keys}
+        """Return the reads of the value of each of these objects, from the rows of the provenance query."""
+        step_reads = {step: StepReads(step, {}, self.dialect) for step in self._plan.steps}
+        reads_by_key = {key: self._unlinked_reads(key, step_reads) for key in keys}
         width = len(self.root.primary_key)
         for row in rows:
-            if tuple(row[:width]) not in found:
+            reads = reads_by_key.get(tuple(row[:width]))
+            if reads is None:
                 continue
-            reads = found[tuple(row[:width])]
             start = width
-            for branch in plan.branches:
+            for branch in self._plan.branches:
                 end = start + len(branch.columns())
-                add_branch_row(branch, asked, row[start:end], reads)
+                add_branch_row(branch, step_reads, row[start:end], reads)
                 start = end
-        return found
+        return reads_by_key
 
-    def _known_before(self, key: Key, asked: dict[Any, StepReads]) -> Reads:
-        """What depends on no link: the own row, and what is the same for all."""
+    def _unlinked_reads(self, key: Key, step_reads: dict[ReadStep, StepReads]) -> Reads:
+        """Return the reads that depend on no link: the object's own row, and what is the same for all objects."""
         reads = Reads()
         for step in self._plan.steps:
             if step.table_ref is self._plan.root:
                 parts = dict(zip((column.name for column in self.root.primary_key), key, strict=True))
-                own = asked[step].key([parts[column.name] for column in step.table.key])
-                if own is None:
-                    asked[step].ask_widely(reads)
+                own_key = step_reads[step].key([parts[column.name] for column in step.table.key])
+                if own_key is None:
+                    step_reads[step].add_broad_queries(reads)
                 elif step.deciding | step.valued:
-                    reads.add_row(step.table.id, own, step.deciding | step.valued)
+                    reads.add_row(step.table.id, own_key, step.deciding | step.valued)
             elif not step.links:
-                asked[step].ask(reads)
+                step_reads[step].add_queries(reads)
         return reads
 
     @property
     def _plan(self) -> ReadPlan:
-        found = self._looked_at
-        if isinstance(found, str):
-            raise ValueError(found)
-        return found
+        plan = self._plan_or_reason
+        if isinstance(plan, str):
+            raise ValueError(plan)
+        return plan
 
     @cached_property
-    def _looked_at(self) -> ReadPlan | str:
-        """The plan, or why there is none."""
+    def _plan_or_reason(self) -> ReadPlan | str:
+        """The plan, or the reason why none exists."""
         name = self.root.class_.__name__
         if len(self.root.tables) != 1:
             return f"{name} has a row in more than one table"
-        question = select(self.expression).select_from(self.root.local_table)
+        query = select(self.expression).select_from(self.root.local_table)
         try:
-            parts = flatten(question, self.tracked_tables, self.dialect, entities=False)
+            flat = flatten(query, self.tracked_tables, self.dialect, entities=False)
         except CantTrack as error:
             return str(error)
         except CannotFlatten as error:
             return f"it has parts that can't be taken apart: {error}"
-        root = parts.table_refs[0]
-        if any(place.subquery_path == root.subquery_path for place in parts.table_refs[1:]):
+        root = flat.table_refs[0]
+        if any(table_ref.subquery_path == root.subquery_path for table_ref in flat.table_refs[1:]):
             return f"it takes columns of other tables than that of {name}, outside of a subquery"
-        plan = plan_for(parts, root)
+        plan = plan_for(flat, root)
         if any(branch.steps[0].table_ref is not root for branch in plan.branches):
             return f"it depends on rows that no equality leads to from those of {name}"
         return plan

@@ -1,96 +1,103 @@
-"""Putting down what the statements of a run read."""
+"""Recording what the statements of a job read."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Dialect, Executable
 from sqlalchemy.sql import visitors
-from sqlalchemy.util import LRUCache
 
+from afterwork.compat.sqlalchemy_options import options_of
+from afterwork.compat.sqlalchemy_statements import Cache, cache_key_of
 from afterwork.derived.manifest.read_pattern import QueryRead
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.tracking.hidden_state import untracked
-from afterwork.derived.tracking.loader_criteria import conditions, criteria_in
-from afterwork.derived.tracking.mapped_tables import tables_in
+from afterwork.derived.tracking.loader_criteria import conditions_on, criteria_in
+from afterwork.derived.tracking.mapping_clauses import tables_in
 from afterwork.derived.tracking.query.flat_query import CannotFlatten, ParameterSource
 from afterwork.derived.tracking.query.flatten import flatten
-from afterwork.derived.tracking.query.forbidden import names_a_moment, refuse
-from afterwork.derived.tracking.query.read_plan import Provenance, ReadPlan, plan_for
+from afterwork.derived.tracking.query.forbidden import is_current_time, refuse
+from afterwork.derived.tracking.query.read_plan import ProvenanceQuery, ReadPlan, plan_for
 from afterwork.derived.tracking.query.step_reads import MAX_ROWS, StepReads, add_branch_row
 from afterwork.errors import NotWatched
 from afterwork.store.journal.tracked_table import TrackedTables
 from afterwork.store.tables import metadata as own_tables
 
-MOST_PLANS = 500
-"""As many statements are remembered, however often their parameters change."""
+MAX_CACHED_PLANS = 500
+"""Statements whose plan is cached, however often their parameters change."""
 
 
 @dataclass(frozen=True)
-class _Known:
-    """What is known of all statements that differ in nothing but the values of their parameters, which have these
-    names. No plan: they can't be taken apart."""
+class _StatementPlan:
+    """The plan for all statements that differ only in the values of their parameters, which have these names.
+
+    `plan` is None where they are too complicated.
+    """
 
     names: tuple[str, ...]
     plan: ReadPlan | None
-    query: Provenance | None
+    query: ProvenanceQuery | None
 
 
 class StatementReader:
-    """Says what statements read."""
+    """Finds out what statements read, and caches how."""
 
-    def __init__(self, watches: TrackedTables, dialect: Dialect) -> None:
-        self._watches = watches
+    def __init__(self, tables: TrackedTables, dialect: Dialect) -> None:
+        self._tables = tables
         self._dialect = dialect
-        self._known: LRUCache[Any, _Known] = LRUCache(MOST_PLANS)
+        self._plans: Cache[Any, _StatementPlan] = Cache(MAX_CACHED_PLANS)
+
+    @property
+    def cached_plans(self) -> int:
+        """Return the number of plans in the cache."""
+        return len(self._plans)
 
     def read(
         self, statement: Executable, parameters: Any, connection: Connection, reads: Reads, *, entities: bool = True
     ) -> None:
-        """Add what a statement reads to `reads`. Where values of other tables decide, it asks the database for them by
-        one query. `entities`: what it selects of classes becomes objects, whose members are tracked as they are read;
-        without, each column of them counts.
+        """Add what a statement reads to `reads`. Where values of other tables decide, one query asks for them.
 
-        Raises `CantTrack`.
+        With `entities`, classes that it selects become objects, whose members are tracked as they are read; without,
+        each column of them counts. Raises `CantTrack`.
         """
-        key: Any = statement._generate_cache_key()  # type: ignore[attr-defined]
-        bound = () if key is None else key.bindparams
-        is_usual = key is not None and not any(names_a_moment(parameter.effective_value) for parameter in bound)
-        place = (key.key, entities) if is_usual else None
-        known = self._known.get(place) if place is not None else None
+        key = cache_key_of(statement)
+        bound = () if key is None else key.parameters
+        is_cacheable = key is not None and not any(is_current_time(parameter.effective_value) for parameter in bound)
+        cache_key = (key.key, entities) if key is not None and is_cacheable else None
+        known = self._plans.get(cache_key) if cache_key is not None else None
         if known is None:
-            known = self._look_at(statement, bound, entities)
-            if place is not None and _has_no_copies(known):
-                self._known[place] = known
+            known = self._plan(statement, bound, entities=entities)
+            if cache_key is not None and _has_only_named_parameters(known):
+                self._plans[cache_key] = known
         if known.plan is None:
             self._read_all(statement, reads)
             return
         values = {name: parameter.effective_value for name, parameter in zip(known.names, bound, strict=True)}
         self._follow(known.plan, known.query, {**values, **(parameters or {})}, connection, reads)
 
-    def _look_at(self, statement: Executable, bound: Iterable[BindParameter[Any]], entities: bool) -> _Known:
+    def _plan(self, statement: Executable, bound: Sequence[BindParameter[Any]], *, entities: bool) -> _StatementPlan:
         names = tuple(parameter.key for parameter in bound)
         try:
-            parts = flatten(statement, self._watches, self._dialect, entities=entities, parameters=bound)
+            flat = flatten(statement, self._tables, self._dialect, entities=entities, parameters=bound)
         except CannotFlatten:
-            return _Known(names, None, None)
-        plan = plan_for(parts)
+            return _StatementPlan(names, None, None)
+        plan = plan_for(flat)
         query = plan.provenance()
-        return _Known(names, plan, None if query is None else query.limit(MAX_ROWS + 1))
+        return _StatementPlan(names, plan, None if query is None else query.limit(MAX_ROWS + 1))
 
     def _follow(
         self,
         plan: ReadPlan,
-        query: Provenance | None,
+        query: ProvenanceQuery | None,
         parameters: Mapping[str, Any],
         connection: Connection,
         reads: Reads,
     ) -> None:
-        asked = {step: StepReads(step, parameters, self._dialect) for step in plan.steps}
+        step_reads = {step: StepReads(step, parameters, self._dialect) for step in plan.steps}
         for step in plan.steps:
             if not step.links:
-                asked[step].ask(reads)
+                step_reads[step].add_queries(reads)
         if query is None:
             return
         with untracked():
@@ -98,37 +105,36 @@ class StatementReader:
         if len(rows) > MAX_ROWS:
             for branch in plan.branches:
                 for step in (*branch.linked, *branch.rows):
-                    asked[step].ask_widely(reads)
+                    step_reads[step].add_broad_queries(reads)
             return
         start = 0
         for branch in plan.branches:
             end = start + len(branch.columns())
             for row in {tuple(row[start:end]) for row in rows}:
-                add_branch_row(branch, asked, row, reads)
+                add_branch_row(branch, step_reads, row, reads)
             start = end
 
     def _read_all(self, statement: Any, reads: Reads) -> None:
-        criteria = criteria_in(getattr(statement, "_with_options", ()))
-        clauses = [statement, *conditions(criteria, tables_in(statement))]
+        criteria = criteria_in(options_of(statement))
+        clauses = [statement, *conditions_on(criteria, tables_in(statement))]
         for element in chain.from_iterable(map(visitors.iterate, clauses)):
             refuse(element)
         for table in tables_in(*clauses):
-            watch = self._watches.of(table)
-            if watch is not None:
-                reads.add_query(QueryRead(watch.id, (), watch.mask(watch.columns)), "")
+            tracked = self._tables.of(table)
+            if tracked is not None:
+                reads.add_query(QueryRead(tracked.id, (), tracked.mask(tracked.columns)), "")
             elif getattr(table, "metadata", None) is not own_tables:
                 raise NotWatched("with a statement", str(table))
 
 
-def _has_no_copies(known: _Known) -> bool:
-    """Whether all parameters that are needed are among those that have a name in each such statement."""
+def _has_only_named_parameters(known: _StatementPlan) -> bool:
+    """Return whether all parameters of a plan have the same names in each such statement. Copies have others."""
     if known.plan is None:
         return True
-    sources = [
-        source for step in known.plan.steps for source in step.equal.values() if isinstance(source, ParameterSource)
-    ]
-    needed = [source.parameter for source in sources]
+    sources = (source for step in known.plan.steps for source in step.equal.values())
+    needed = [source.parameter for source in sources if isinstance(source, ParameterSource)]
     for condition in known.plan.conditions:
         if condition.clause is not None:
-            needed += [found for found in visitors.iterate(condition.clause) if isinstance(found, BindParameter)]
+            elements = visitors.iterate(condition.clause)
+            needed += [element for element in elements if isinstance(element, BindParameter)]
     return all(parameter.key in known.names for parameter in needed)

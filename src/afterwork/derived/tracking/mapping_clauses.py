@@ -1,0 +1,89 @@
+"""The columns and tables in the clauses of mappings, and how keys are inherited."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import ClauseElement, FromClause, Table
+from sqlalchemy.orm import InstanceState, Mapper
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.elements import BinaryExpression, ColumnClause
+from sqlalchemy.sql.operators import eq
+from sqlalchemy.sql.selectable import AliasedReturnsRows, SelectBase
+
+from afterwork.store.journal.tracked_table import TrackedTable
+
+
+def identity_of(state: InstanceState[Any]) -> tuple[Any, ...]:
+    """Return the primary key of an object, () if it has none yet."""
+    return () if state.key is None else state.key[1]
+
+
+def discriminator_columns(mapper: Mapper[Any]) -> Iterator[ColumnClause[Any]]:
+    """Return the table columns that tell the class of an object.
+
+    Those of a query over several tables are left out: they only tell which table a row is in.
+    """
+    columns = () if mapper.polymorphic_on is None else columns_in(mapper.polymorphic_on)
+    return (column for column in columns if isinstance(column.table, Table))
+
+
+def is_query(selectable: FromClause) -> bool:
+    """Return whether a class that is mapped to this comes from a query rather than from rows of tables."""
+    return any(isinstance(element, AliasedReturnsRows | SelectBase) for element in visitors.iterate(selectable))
+
+
+def columns_in(*clauses: ClauseElement) -> Iterator[ColumnClause[Any]]:
+    """Return all columns in some clauses."""
+    elements = (element for clause in clauses for element in visitors.iterate(clause))
+    return (element for element in elements if isinstance(element, ColumnClause))
+
+
+def tables_in(*clauses: ClauseElement) -> set[FromClause]:
+    """Return all tables that some clauses read, including those behind aliases and in subqueries."""
+    tables: set[FromClause] = set()
+    for clause in clauses:
+        for element in visitors.iterate(clause):
+            if isinstance(element, Table):
+                tables.add(element)
+            elif isinstance(element, ColumnClause) and element.table is not None:
+                table = element.table
+                tables |= {table} if isinstance(table, Table) else tables_in(table)
+    return tables
+
+
+def equal_columns(clause: object) -> tuple[ColumnClause[Any], ColumnClause[Any]] | None:
+    """Return the two columns that a condition equates; None for any other condition."""
+    if isinstance(clause, BinaryExpression) and clause.operator is eq:
+        left, right = clause.left, clause.right
+        if isinstance(left, ColumnClause) and isinstance(right, ColumnClause):
+            return left, right
+    return None
+
+
+def as_inherited(mapper: Mapper[Any], column: Any) -> Any:
+    """Return the column of the topmost table that a key column inherits from."""
+    parents = dict(_inherited_pairs(mapper))
+    while column in parents and column not in mapper.primary_key:
+        column = parents[column]
+    return column
+
+
+def key_positions(mapper: Mapper[Any], table: TrackedTable) -> tuple[int, ...] | None:
+    """Return the positions, in the primary key of a class, of the key columns of one of its tables.
+
+    None if the table's key is another one.
+    """
+    keys = list(mapper.primary_key)
+    columns = [as_inherited(mapper, column) for column in table.key]
+    if not columns or any(column not in keys for column in columns):
+        return None
+    return tuple(keys.index(column) for column in columns)
+
+
+def _inherited_pairs(mapper: Mapper[Any]) -> Iterator[tuple[Any, Any]]:
+    """Yield each column that joins a class's table to its parent's, with the parent's column."""
+    for inheriting in mapper.iterate_to_root():
+        if inheriting.inherit_condition is not None:
+            for clause in visitors.iterate(inheriting.inherit_condition):
+                if (pair := equal_columns(clause)) is not None:
+                    yield pair if pair[0].table is inheriting.local_table else (pair[1], pair[0])
