@@ -1,4 +1,4 @@
-"""How log lines look: for people, or as JSON. What events say stands in `events.py`; here it is only laid out.
+"""How log lines look: for people, or as JSON. What events say stands in `events`; here it is only laid out.
 
 `RunFilter` is for handlers of your own: it says of each line that a job writes which run it belongs to.
 """

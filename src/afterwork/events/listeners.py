@@ -1,0 +1,103 @@
+"""Telling listeners of events. The listener that is always there writes log lines."""
+
+import logging
+from collections.abc import Callable, Sequence
+from threading import Lock
+
+from afterwork.events.derived import Missed, NotInSql, OtherCode
+from afterwork.events.logged_event import LoggedEvent
+from afterwork.events.runs import (
+    Abandoned,
+    BackOffFailed,
+    ConnectionLost,
+    Expired,
+    Failed,
+    InTheWay,
+    Lost,
+    PutOff,
+    Ran,
+    Reached,
+    TookOver,
+    Unwritable,
+    WasCancelled,
+    WasWithdrawn,
+    WrittenInPart,
+)
+from afterwork.events.servers import (
+    Acted,
+    Broken,
+    CantBeWoken,
+    DatabaseBack,
+    DatabaseLost,
+    FellAsleep,
+    HeldUp,
+    ListenerRaised,
+    Pruned,
+    Reloaded,
+    ServerCrashed,
+    ServerStarted,
+    ServerStopped,
+    ServerStopping,
+    WorkerLost,
+)
+from afterwork.events.timers import Fired, RoundFailed, TimerIsGone
+from afterwork.interruption import ends_the_program
+
+Event = (
+    Reached | Ran | Failed | WasCancelled | Expired | PutOff | BackOffFailed | WrittenInPart | Unwritable
+    | WasWithdrawn | Lost | Abandoned | TookOver | InTheWay | ConnectionLost
+    | ServerStarted | ServerStopping | ServerStopped | ServerCrashed | FellAsleep | CantBeWoken
+    | DatabaseLost | DatabaseBack | HeldUp | Broken | WorkerLost | ListenerRaised | Reloaded | Pruned | Acted
+    | Fired | RoundFailed | TimerIsGone
+    | NotInSql | OtherCode | Missed
+)  # fmt: skip
+"""All events."""
+
+Listener = Callable[[Event], None]
+
+logger = logging.getLogger("afterwork")
+
+
+def log(event: Event) -> None:
+    """Write an event to the log "afterwork". The record carries it as `event`, for formatters that show its fields."""
+    if isinstance(event, LoggedEvent) and logger.isEnabledFor(event.level):
+        logger.log(event.level, event.message, event.words(), exc_info=event.exception(), extra={"event": event})
+
+
+class ListenersThatRaised:
+    """The listeners that have raised, so that each is named in the log once."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._known: list[Listener] = []
+
+    def is_first(self, listener: Listener) -> bool:
+        """Remember a listener. Return False if it is known already."""
+        with self._lock:
+            is_new = not any(known is listener for known in self._known)
+            if is_new:
+                self._known.append(listener)
+            return is_new
+
+
+class Events:
+    """The way from what happens to the listeners."""
+
+    def __init__(self, listeners: Sequence[Listener] = (), raised: ListenersThatRaised | None = None) -> None:
+        self._listeners = (log, *listeners)
+        self._raised = raised or ListenersThatRaised()
+
+    def also(self, listener: Listener) -> "Events":
+        """Return the same with one more listener."""
+        return Events([*self._listeners[1:], listener], self._raised)
+
+    def emit(self, event: Event) -> None:
+        """Pass an event to all listeners. An exception of one stops neither the others nor what has happened."""
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except BaseException as error:
+                if ends_the_program(error):
+                    raise
+                if self._raised.is_first(listener):
+                    self.emit(ListenerRaised(getattr(listener, "__qualname__", type(listener).__name__), error))

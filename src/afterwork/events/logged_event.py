@@ -1,0 +1,19 @@
+"""Events that are written to the log, each with its own words."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class LoggedEvent:
+    """An event with a level and a message for the log. `%(name)s` in the message stands for a value of `words`."""
+
+    level: ClassVar[int]
+    message: ClassVar[str]
+
+    def words(self) -> Mapping[str, object]:
+        """Return the values for the message by name: the fields of the event, and what is made of them."""
+        return vars(self)
+
+    def exception(self) -> BaseException | None:
+        """Return the exception whose traceback the log shows, if any."""
+        return None

@@ -1,0 +1,211 @@
+"""Events about servers: their life, their database, their threads, and acts by hand."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from afterwork.events.logged_event import LoggedEvent
+
+MAX_LANES_NAMED = 3
+"""Lanes that a message names; more are counted."""
+
+
+@dataclass(frozen=True)
+class ServerStarted(LoggedEvent):
+    """A server that has started to look for work."""
+
+    level = logging.INFO
+    message = "server %(server)d started on %(database)s"
+
+    server: int
+    database: str
+
+
+@dataclass(frozen=True)
+class ServerStopping(LoggedEvent):
+    """A server that begins nothing more and lets its runs end, since it was told to stop or stops by itself."""
+
+    level = logging.INFO
+    message = "server %(server)d stops as soon as its runs have ended%(because)s"
+
+    server: int
+    why: str = ""
+
+    def words(self) -> Mapping[str, object]:
+        return {"server": self.server, "because": f": {self.why}" if self.why else ""}
+
+
+@dataclass(frozen=True)
+class ServerStopped(LoggedEvent):
+    """A server that has stopped. `unfinished` counts runs that did not end within the grace period."""
+
+    level = logging.INFO
+    message = "server %(server)d stopped, unfinished runs: %(unfinished)d"
+
+    server: int
+    unfinished: int
+
+
+@dataclass(frozen=True)
+class ServerCrashed(LoggedEvent):
+    """Another server that is gone without having stopped. Its tickets are run one at a time."""
+
+    level = logging.WARNING
+    message = "server %(server)d (process %(process)d on %(host)s) is gone without having stopped"
+
+    server: int
+    host: str
+    process: int
+
+
+@dataclass(frozen=True)
+class FellAsleep:
+    """A server that has nothing due and waits until it is woken. It is not logged."""
+
+    server: int
+
+
+@dataclass(frozen=True)
+class CantBeWoken(LoggedEvent):
+    """A server that polls, since this PostgreSQL allows prepared transactions, which can't notify it.
+
+    Emitted once.
+    """
+
+    level = logging.WARNING
+    message = (
+        "server %(server)d looks for work each %(seconds)g s and is not woken: max_prepared_transactions is not 0, and "
+        "a transaction that has notified a server can't be prepared. If none that writes tickets or watched tables "
+        "ever is, set Settings(notify=True); to have this said no more, notify=False"
+    )
+
+    server: int
+    every: timedelta
+
+    def words(self) -> Mapping[str, object]:
+        return {"server": self.server, "seconds": self.every.total_seconds()}
+
+
+@dataclass(frozen=True)
+class DatabaseLost(LoggedEvent):
+    """A database that can't be reached. Emitted once, until it is back."""
+
+    level = logging.ERROR
+    message = "the database can't be reached, waiting for it: %(error)s"
+
+    error: str
+
+
+@dataclass(frozen=True)
+class DatabaseBack(LoggedEvent):
+    """A database that can be reached again, after `seconds`."""
+
+    level = logging.INFO
+    message = "the database is back after %(seconds).1f s"
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class HeldUp(LoggedEvent):
+    """A worker that has been with one run for `seconds`, so that another worker takes its place.
+
+    Emitted once for each such run.
+    """
+
+    level = logging.WARNING
+    message = "a run in lane %(lane)s has gone on for %(seconds)g s: another worker takes the place of its own"
+
+    lanes: Sequence[str]
+    seconds: float
+
+    def words(self) -> Mapping[str, object]:
+        return {"lane": _listed(self.lanes), "seconds": self.seconds}
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return the first of several names, and the number of the others."""
+    first, others = names[:MAX_LANES_NAMED], len(names) - MAX_LANES_NAMED
+    return f"{', '.join(first)} or {others} others" if others > 0 else " or ".join(first)
+
+
+@dataclass(frozen=True)
+class Broken(LoggedEvent):
+    """An unexpected exception in a part of the server, which goes on."""
+
+    level = logging.ERROR
+    message = "%(where)s raised %(kind)s"
+
+    where: str
+    error: Exception
+
+    def words(self) -> Mapping[str, object]:
+        return {"where": self.where, "kind": type(self.error).__name__}
+
+    def exception(self) -> BaseException | None:
+        return self.error
+
+
+@dataclass(frozen=True)
+class WorkerLost(LoggedEvent):
+    """A worker's thread that ended though nobody had asked it to. Another one takes its place."""
+
+    level = logging.ERROR
+    message = "the thread %(thread)s was lost and is replaced"
+
+    thread: str
+    error: BaseException | None
+
+    def exception(self) -> BaseException | None:
+        return self.error
+
+
+@dataclass(frozen=True)
+class ListenerRaised(LoggedEvent):
+    """A listener that raised, which changes nothing: it receives events as before. Emitted once for each."""
+
+    level = logging.ERROR
+    message = "the listener %(listener)s raised %(kind)s; it is told of events as before, and this is not said again"
+
+    listener: str
+    error: BaseException
+
+    def words(self) -> Mapping[str, object]:
+        return {"listener": self.listener, "kind": type(self.error).__name__}
+
+    def exception(self) -> BaseException | None:
+        return self.error
+
+
+@dataclass(frozen=True)
+class Reloaded(LoggedEvent):
+    """A file of jobs that was read again."""
+
+    level = logging.INFO
+    message = "%(path)s was read again: %(jobs)d jobs"
+
+    path: str
+    jobs: int
+
+
+@dataclass(frozen=True)
+class Pruned(LoggedEvent):
+    """Receipts whose DeleteTime had passed, and that were deleted."""
+
+    level = logging.DEBUG
+    message = "%(count)d receipts deleted"
+
+    count: int
+
+
+@dataclass(frozen=True)
+class Acted(LoggedEvent):
+    """An act by hand: `who` did `what` (retried, paused …) `on` something."""
+
+    level = logging.INFO
+    message = "%(who)s %(what)s %(on)s"
+
+    who: str
+    what: str
+    on: str
