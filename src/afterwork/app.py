@@ -53,7 +53,8 @@ from afterwork.sources.ticket import TicketSource
 from afterwork.sources.timer.matches import MatchSource
 from afterwork.sources.timer.rounds import rounds_of
 from afterwork.store import rights, schema, server_abilities
-from afterwork.store.database import Database, database_of
+from afterwork.store.database import Database
+from afterwork.store.dialects import database_of
 from afterwork.store.lane_limits import LaneLimits
 from afterwork.store.routing import routing_of
 from afterwork.store.tickets.statements import tickets_of

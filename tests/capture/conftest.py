@@ -11,7 +11,7 @@ from sqlalchemy import Engine, Table, event, text
 from afterwork.derived.capture.install import Installed, install
 from afterwork.derived.capture.problems import CaptureProblem, problems
 from afterwork.settings import Settings
-from afterwork.store.database import database_of
+from afterwork.store.dialects import database_of
 from afterwork.store.journal import capture
 from afterwork.store.journal.change import Change, read
 from afterwork.store.journal.tracked_table import TrackedTables

@@ -12,7 +12,7 @@ import afterwork as aw
 from afterwork.cli.caches import cache_lines
 from afterwork.derived.compute import backfill
 from afterwork.server.until_idle import run_until_idle
-from afterwork.store.database import database_of
+from afterwork.store.dialects import database_of
 from tests.derived.stale_scene import Base, Scene, Shelf, first
 
 COUNT = 7

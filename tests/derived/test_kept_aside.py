@@ -8,7 +8,7 @@ import afterwork as aw
 from afterwork.events import Event, Reached
 from afterwork.insight import CheckLimits
 from afterwork.sources.derived.source import FORGET_EVERY, DerivedSource
-from afterwork.store.database import database_of
+from afterwork.store.dialects import database_of
 from tests.derived.stale_scene import Base, Scene, Shelf
 
 ROUNDS = 40

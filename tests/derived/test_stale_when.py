@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import afterwork as aw
-from afterwork.store.database import database_of
+from afterwork.store.dialects import database_of
 from afterwork.store.leases import ensure_lanes, lock_lane
 from tests.derived.stale_scene import Scene, Shelf
 

@@ -17,7 +17,7 @@ import afterwork as aw
 from afterwork.errors import DatabaseRefuses
 from afterwork.events import DatabaseBack, DatabaseLost, Event
 from afterwork.server.link import ServerConnection
-from afterwork.store.database import database_of
+from afterwork.store.dialects import database_of
 from tests.faults.scene import QUICK, Scene
 from tests.support import numbers
 from tests.support.own_postgres import own_postgres

@@ -10,7 +10,7 @@ from sqlalchemy import URL, text
 
 from afterwork import Settings
 from afterwork.server.wake import Waker, waker_for
-from afterwork.store.database import database_of
+from afterwork.store.dialects import database_of
 from tests.faults.scene import Scene
 from tests.support.own_postgres import OwnPostgres, StopMode, own_postgres
 from tests.support.proxy import CuttingProxy, Moment

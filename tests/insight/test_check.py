@@ -9,7 +9,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 import afterwork as aw
 from afterwork.insight import CheckLimits, Finding
 from afterwork.server.presence import Presence
-from afterwork.store.database import database_of
+from afterwork.store.dialects import database_of
 from afterwork.store.tables import server as servers
 from tests.conftest import Shop, Trade
 from tests.support.trade import Customer, Order

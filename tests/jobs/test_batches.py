@@ -18,7 +18,7 @@ from afterwork.jobs.batch import BatchSize, Done
 from afterwork.jobs.outcome import Succeeded
 from afterwork.jobs.runner import Settled
 from afterwork.server.until_idle import run_until_idle
-from afterwork.store.database import database_of
+from afterwork.store.dialects import database_of
 from tests.support.world import World, errors, everything, statements, works
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 import afterwork as aw
 from afterwork.events import Broken, Unwritable
 from afterwork.server.until_idle import run_until_idle
-from afterwork.store.database import database_of
+from afterwork.store.dialects import database_of
 from tests.support.postgres import Server
 from tests.support.roles import roles_in
 from tests.support.world import World

@@ -12,7 +12,7 @@ import afterwork as aw
 from afterwork.events import Broken, Failed, RoundFailed
 from afterwork.jobs.runner import Runner
 from afterwork.server.until_idle import run_until_idle
-from afterwork.store.database import database_of
+from afterwork.store.dialects import database_of
 from tests.support.kinds import KINDS, Base, SysAsyncTicket, Thing, nothing
 from tests.support.world import World, errors
 

@@ -15,7 +15,7 @@ from afterwork.server import health, loop
 from afterwork.server.health import Health, Prober
 from afterwork.server.liveness import Pulse
 from afterwork.settings import Settings
-from afterwork.store.database import database_of
+from afterwork.store.dialects import database_of
 from tests.conftest import Shop
 from tests.support.death import Death
 from tests.support.proxy import SilentProxy

@@ -11,7 +11,8 @@ from afterwork.insight import Insight
 from afterwork.jobs.history import RECORDS_PER_MINUTE, RunHistory
 from afterwork.server.history import HistoryKeeper
 from afterwork.store import history as store
-from afterwork.store.database import Database, database_of
+from afterwork.store.database import Database
+from afterwork.store.dialects import database_of
 from afterwork.store.history import Key, Sums
 from tests.conftest import Shop, Trade
 from tests.support import shop, trade

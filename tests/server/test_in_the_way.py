@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 import afterwork as aw
 from afterwork.events import Broken, DatabaseLost, Event, InTheWay
-from afterwork.store.database import database_of
+from afterwork.store.dialects import database_of
 from tests.support import shop
 from tests.support.waiting import eventually
 

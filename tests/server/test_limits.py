@@ -19,7 +19,8 @@ from afterwork.errors import BadDeclaration, ModelError
 from afterwork.jobs.leased import begin
 from afterwork.model.lane import Rate
 from afterwork.store import lane_limits, lane_rate, leases
-from afterwork.store.database import Database, database_of
+from afterwork.store.database import Database
+from afterwork.store.dialects import database_of
 from afterwork.store.tables import lane as lanes
 from afterwork.store.tables import slot as slots
 from tests.support.waiting import eventually

@@ -10,7 +10,7 @@ import afterwork as aw
 from afterwork.jobs import inside
 from afterwork.server import shared_transactions
 from afterwork.sources.timer.rounds import Rounds
-from afterwork.store.database import database_of
+from afterwork.store.dialects import database_of
 from tests.support.office import Office, an_office
 from tests.support.waiting import eventually
 

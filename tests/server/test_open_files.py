@@ -10,7 +10,7 @@ import pytest
 
 from afterwork.server.file_wait import wait_for
 from afterwork.server.wake import waker_for
-from afterwork.store.database import database_of
+from afterwork.store.dialects import database_of
 from tests.conftest import Shop
 
 HIGH = 1500

@@ -11,7 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import afterwork as aw
 from afterwork.events import ConnectionLost, DatabaseLost
-from afterwork.store.database import database_of
+from afterwork.store.dialects import database_of
 from tests.support.pooler import pooler
 from tests.support.postgres import Server
 from tests.support.waiting import eventually

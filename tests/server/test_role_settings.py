@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 import afterwork as aw
 from afterwork.errors import NotInstalled
-from afterwork.store.database import database_of
+from afterwork.store.dialects import database_of
 from tests.support.kinds import KINDS, Base, SysAsyncTicket, Thing, nothing
 from tests.support.settings import for_this_database
 from tests.support.world import World, errors

@@ -14,7 +14,7 @@ import afterwork as aw
 from afterwork.errors import BadDeclaration, NotThere
 from afterwork.events import ServerStopped, ServerStopping
 from afterwork.store import leases, server_abilities
-from afterwork.store.database import database_of
+from afterwork.store.dialects import database_of
 from afterwork.store.leases import Lease
 from afterwork.store.routing import Routing
 from afterwork.store.tables import server as servers

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine
 
 from afterwork import Settings
 from afterwork.server.workers import Workers
-from afterwork.store.database import database_of
+from afterwork.store.dialects import database_of
 from tests.support.waiting import eventually
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 import afterwork as aw
-from afterwork.store.database import database_of
+from afterwork.store.dialects import database_of
 from tests.support.office import Office, an_office
 from tests.support.world import statements
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, create_engine
 
 from afterwork import Settings
-from afterwork.store.database import database_of
+from afterwork.store.dialects import database_of
 from afterwork.store.postgresql.connecting import PATIENCE
 
 pytestmark = pytest.mark.parametrize("url", ["postgresql"], indirect=True)

@@ -32,7 +32,7 @@ from sqlalchemy.types import TypeDecorator
 from afterwork import Settings
 from afterwork.derived.tracking.session_hooks import attach
 from afterwork.model.utc_datetime import UtcDateTime
-from afterwork.store.database import database_of
+from afterwork.store.dialects import database_of
 from afterwork.store.direct import Direct
 from tests.support.world import statements
 

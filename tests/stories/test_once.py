@@ -18,7 +18,7 @@ from afterwork.errors import BadDeclaration, BadRequest, ModelError
 from afterwork.events import Event, Failed, InTheWay, Reached
 from afterwork.store import leases, tables
 from afterwork.store import once as log
-from afterwork.store.database import database_of
+from afterwork.store.dialects import database_of
 from afterwork.store.leases import Lease
 from tests.support.office import Office, an_office
 from tests.support.waiting import eventually

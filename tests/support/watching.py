@@ -2,10 +2,10 @@
 
 from sqlalchemy import Dialect, Table
 
-from afterwork.store.journal.column_forms import affinity
 from afterwork.store.journal.text_forms import forms_of
 from afterwork.store.journal.tracked_table import TrackedTable
 from afterwork.store.journal.values import is_valued, watched_columns
+from afterwork.store.sqlite.column_forms import affinity
 
 ON_POSTGRESQL = {
     "SMALLINT": "integer",

@@ -1,4 +1,4 @@
-"""What differs between SQLite and PostgreSQL: connections, transactions, errors, and how a server is known to live."""
+"""What a server needs of its database: connections, transactions, errors, and signs of life of other servers."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,10 +11,9 @@ from sqlalchemy import ColumnElement, Connection, Engine, StaticPool, Table, eve
 from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.pool import SingletonThreadPool
 
-from afterwork.errors import StateHasChanged, TransactionIsTheRuns, UnsupportedDatabase
+from afterwork.errors import StateHasChanged, TransactionIsTheRuns
 from afterwork.settings import Settings
 from afterwork.store.column_type import StoredColumns
-from afterwork.store.own_engine import without_begin
 from afterwork.store.tables import server as servers
 
 Some = TypeVar("Some")
@@ -369,27 +368,3 @@ class Database(ABC):
     @abstractmethod
     def found_by_index(self, connection: Connection, table: Table) -> set[str]:
         """The columns of a table by which an index finds all rows that have a value."""
-
-
-def database_of(engine: Engine, settings: Settings) -> Database:
-    """The database behind an engine. Raises `UnsupportedDatabase` for what Afterwork doesn't run on."""
-    if not isinstance(engine, Engine):
-        raise UnsupportedDatabase(
-            f"{type(engine).__name__} is no engine that a server can use. Give it one from sqlalchemy.create_engine, "
-            "also where the application itself uses an AsyncEngine."
-        )
-    match engine.dialect.name, engine.dialect.driver:
-        case "sqlite", "pysqlite":
-            from afterwork.store.sqlite.database import SQLite
-
-            return SQLite(without_begin(engine), settings)
-        case "postgresql", "psycopg":
-            # Its driver is not there where nobody needs it.
-            from afterwork.store.postgresql.database import PostgreSQL
-
-            return PostgreSQL(engine, settings)
-        case name, driver:
-            raise UnsupportedDatabase(
-                f"Afterwork runs on sqlite:/// and postgresql+psycopg://, not on {name}+{driver}://. "
-                "Make an engine with one of them for the server."
-            )

@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, update
 
+from afterwork.store.dialects import capture_on
 from afterwork.store.journal import tables as own
 from afterwork.store.journal.capture import (
     Capture,
     CaptureDefinition,
     CapturedTable,
     CapturePlan,
-    capture_on,
     known_on,
     watchable,
 )

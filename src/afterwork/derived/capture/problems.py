@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Table
 
-from afterwork.store.journal.capture import CapturedTable, CapturePlan, capture_on, known_on, watchable
+from afterwork.store.dialects import capture_on
+from afterwork.store.journal.capture import CapturedTable, CapturePlan, known_on, watchable
 from afterwork.store.journal.continuity import CatalogState, reasons
 
 INSTALL_AGAIN = "Install again, with app.install(engine) or: afterwork install MODULE:APP --database URL"

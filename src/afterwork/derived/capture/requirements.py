@@ -15,8 +15,8 @@ from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import derivation as derivations
 from afterwork.derived.tables import due as dues
 from afterwork.store.database import Database
+from afterwork.store.dialects import entries_of
 from afterwork.store.journal.continuity import Interruption
-from afterwork.store.journal.entries import Entries, seen_by_now
 from afterwork.store.journal.tables import journal, recent
 
 _READERS_SOURCE = text("SELECT prosrc FROM pg_proc WHERE oid = to_regproc('afterwork_readers')")
@@ -33,7 +33,7 @@ def to_install(database: Database) -> Sequence[str]:
 
 def to_repair(database: Database) -> Sequence[str]:
     """The same, and the only one that takes changes, claims caches or ends their calculations."""
-    return (*to_install(database), *Entries(database.dialect).to_change_code)
+    return (*to_install(database), *entries_of(database.dialect).to_change_code)
 
 
 def to_look(database: Database) -> Sequence[str]:
@@ -51,7 +51,7 @@ def install(
     if database.dialect == "postgresql" and not _has_readers(connection):
         connection.exec_driver_sql(READERS)
         lines.append("function afterwork_readers created")
-    for statement in Entries(database.dialect).to_change_code if done.gaps else ():
+    for statement in entries_of(database.dialect).to_change_code if done.gaps else ():
         connection.exec_driver_sql(statement)
     return lines + list(make_good(database, connection, done.gaps, now))
 
@@ -99,7 +99,7 @@ def all_again(database: Database, connection: Connection, now: datetime, cause: 
     _note(connection, cause)
     for table in (journal, recent):
         connection.execute(delete(table))
-    connection.execute(update(caches).values(snapshot=seen_by_now(database.dialect), own=None, wrote=None))
+    connection.execute(update(caches).values(snapshot=entries_of(database.dialect).seen_by_now, own=None, wrote=None))
     return ["all caches are to run again"]
 
 

@@ -23,8 +23,8 @@ from afterwork.jobs.run import NO_LANE, Run
 from afterwork.model.derivation import MachineDerivation
 from afterwork.model.inspection import ModelInfo
 from afterwork.store.database import Database
+from afterwork.store.dialects import entries_of
 from afterwork.store.journal import capture
-from afterwork.store.journal.entries import Entries
 
 NO_EVENTS = Events()
 """Where only questions are asked."""
@@ -42,7 +42,7 @@ def matcher_of(database: Database, model: ModelInfo, connection: Connection, eve
     )
     return Matcher(
         database,
-        Entries(database.dialect),
+        entries_of(database.dialect),
         shapes,
         definitions,
         manifests,

@@ -28,7 +28,7 @@ from afterwork.model.external_id import external_id
 from afterwork.model.inspection import inspect_model
 from afterwork.saving.later import session as session_of
 from afterwork.settings import Settings
-from afterwork.store.database import database_of
+from afterwork.store.dialects import database_of
 from afterwork.store.journal.change import Change
 
 

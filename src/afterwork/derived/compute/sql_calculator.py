@@ -23,9 +23,9 @@ from afterwork.errors import AfterworkError, shown
 from afterwork.jobs.outcome import text_of
 from afterwork.model.derivation import MemberDerivation
 from afterwork.model.external_id import ExternalId, parse
+from afterwork.store.dialects import entries_of
 from afterwork.store.direct import Direct
 from afterwork.store.journal.change import Change
-from afterwork.store.journal.entries import Entries
 from afterwork.store.journal.tracked_table import TrackedTables
 
 Key = tuple[object, ...]
@@ -96,7 +96,7 @@ class SqlCalculator:
     def _moved(self, connection: Connection, claimed: Sequence[ClaimedCache]) -> set[int]:
         """The caches of which what they depend on may be something else. What was changed since they were claimed, and
         is seen here, makes none of them stale later: so it is found here, in the journal or where it was taken."""
-        waiting = Entries(connection.dialect.name).first_waiting(connection, MOST_WAITING)
+        waiting = entries_of(connection.dialect.name).first_waiting(connection, MOST_WAITING)
         if waiting is None or any(
             change.table_id in self.set_based.tables and self.rereads(change) for change in waiting
         ):

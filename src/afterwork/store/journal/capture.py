@@ -212,17 +212,6 @@ def columns_of_all(connection: Connection) -> dict[int, NumberedColumns]:
     return {found.id: NumberedColumns(found.columns, found.valued) for found in known_on(connection).values()}
 
 
-def capture_on(connection: Connection) -> Capture:
-    """The capture of a connection's database."""
-    if connection.dialect.name == "sqlite":
-        from afterwork.store.sqlite.capture import SQLiteCapture
-
-        return SQLiteCapture(connection)
-    from afterwork.store.postgresql.capture import PostgreSQLCapture
-
-    return PostgreSQLCapture(connection)
-
-
 def watchable(tables: Iterable[Table]) -> list[Table]:
     """Those of a model's tables that can be captured and are to be."""
     return [table for table in tables if _is_watchable(table)]

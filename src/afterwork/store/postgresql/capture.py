@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import Row, Table, text
 
 from afterwork.store.journal.capture import Capture, CapturedTable, CapturePlan
-from afterwork.store.journal.column_forms import forms_on_postgresql
 from afterwork.store.journal.continuity import CatalogState
 from afterwork.store.journal.text_forms import OTHER
 from afterwork.store.journal.values import quoted
@@ -27,6 +26,7 @@ from afterwork.store.postgresql.capture_rows import (
     type_of_function,
 )
 from afterwork.store.postgresql.capture_source import TriggerFunction
+from afterwork.store.postgresql.column_forms import column_forms
 from afterwork.store.postgresql.sleep import AS_OWNER, wake_statement
 
 EVENTS = {
@@ -143,7 +143,7 @@ class PostgreSQLCapture(Capture):
         return [column.name for column in self._columns(table)]
 
     def forms(self, table: Table) -> Mapping[str, str]:
-        return forms_on_postgresql(self.connection, _full_name(table))
+        return column_forms(self.connection, _full_name(table))
 
     def definition(self, watched: CapturedTable, table: Table, columns: Sequence[str]) -> str:
         found = {column.name: column for column in self._columns(table)}

@@ -6,11 +6,11 @@ from itertools import groupby
 from sqlalchemy import Table, text
 
 from afterwork.store.journal.capture import Capture, CapturedTable, CapturePlan
-from afterwork.store.journal.column_forms import forms_on_sqlite
 from afterwork.store.journal.continuity import CatalogState
 from afterwork.store.journal.values import quoted
 from afterwork.store.sqlite.capture_marks import MOVED, settle, shown, trigger_name
 from afterwork.store.sqlite.capture_source import EVENTS, TriggerSource
+from afterwork.store.sqlite.column_forms import column_forms
 from afterwork.store.sqlite.unique_keys import UniqueKey, UniqueTerm, unique_of
 
 ROW_NAMES = ("rowid", "_rowid_", "oid")
@@ -41,7 +41,7 @@ class SQLiteCapture(Capture):
         return [row.name for row in self.connection.execute(_COLUMNS, name)]
 
     def forms(self, table: Table) -> Mapping[str, str]:
-        return forms_on_sqlite(self.connection, table)
+        return column_forms(self.connection, table)
 
     def definition(self, watched: CapturedTable, table: Table, columns: Sequence[str]) -> str:
         return "\n".join(self._triggers(watched, table, columns).values())
