@@ -199,16 +199,16 @@ def test_a_shape_whose_number_is_committed_late_is_learned_by_all_servers(engine
     app.install(engine)
     app.run_until_idle(engine)
     early, connection = refresher(app, engine)
-    shapes = early.matcher.patterns
+    patterns = early.matcher.patterns
     with engine.connect() as late, engine.connect() as quick:
         insert = "INSERT INTO afterwork_read_pattern (table_id, equal, columns) VALUES (1, NULL, {}) RETURNING id"
         number = late.execute(text(insert.format(5))).scalar_one()
         quick.execute(text(insert.format(6)))
         quick.commit()
-        shapes.load(connection)
+        patterns.load(connection)
         late.commit()
-        shapes.load(connection)
-    assert shapes.shape(number)
+        patterns.load(connection)
+    assert patterns.pattern(number)
     connection.close()
 
 
