@@ -372,9 +372,10 @@ class Afterwork:
     def _runner(self, database: Database, connection: Connection) -> Runner:
         history = RunHistory(self.settings)
         events, care = self.events.also(history.note), Quarantine(self.settings.batch)
+        # Before the database is asked: a model that is wrong is refused, whatever is installed.
+        limits, routing = LaneLimits(self.model.lanes, self.model.lane_names), routing_of(self.settings)
         schema.check_installed(database, connection)
         installation = schema.installation_id(connection)
-        limits, routing = LaneLimits(self.model.lanes, self.model.lane_names), routing_of(self.settings)
         sources = self._sources(database, connection, installation, events, care)
         job_source = self._job_source(database, installation, limits)
         connection.commit()
