@@ -144,8 +144,8 @@ def _text(text: object, mark: str) -> str:
 def _registry_of(target: Any, cls: type | None) -> registry:
     """Return the model of a text: that of the object, or the one that a view model without a root names."""
     if cls is not None:
-        found: registry = inspect(cls).registry
-        return found
+        base: registry = inspect(cls).registry
+        return base
     model = type(target).model
     if model is None:
         name = type(target).__name__
@@ -231,7 +231,7 @@ def _call(name: str, obj: Any) -> Any:
 
 
 def _may_run(name: str, obj: Any) -> bool:
-    bound = _bound(obj, name)  # by name, since a file of jobs may have been loaded again
+    bound = _bound(obj, name)  # looked up by name, since a file of jobs may have been loaded again
     return bound.method.may_run(obj)
 
 

@@ -1,4 +1,4 @@
-"""Reading a model: its classes, its ticket class, and all work that can be asked for by name."""
+"""Inspect a model: its classes, its ticket class, and all work that can be asked for by name."""
 
 import difflib
 from collections import defaultdict
@@ -40,21 +40,21 @@ class ModelInfo:
     _spellings: Mapping[str, Work]
 
     def work(self, name: str | None) -> Work:
-        """The work that a ticket names. Raises `UnknownWork`, naming what comes near."""
-        found = self.works.get(name or "") or self._spellings.get(folded(name or "")) or self._while(name or "")
-        if found is None:
+        """Return the work that a ticket names. Raises `UnknownWork`, which suggests similar names."""
+        work = self.works.get(name or "") or self._spellings.get(folded(name or "")) or self._state_scoped(name or "")
+        if work is None:
             raise UnknownWork(self._unknown(name))
-        if found.name in self.once:
-            raise UnknownWork(f"{found.name} runs once per database (aw.Once), so no ticket can ask for it.")
-        return found
+        if work.name in self.once:
+            raise UnknownWork(f"{work.name} runs once per database (aw.Once), so no ticket can ask for it.")
+        return work
 
     def knows(self, name: str) -> bool:
         """Return whether the model has a work of this name, whatever else is wrong with asking for it."""
         base = base_of(name)
         return base in self.works or folded(base) in self._spellings
 
-    def _while(self, name: str) -> Work | None:
-        """What `aw.while_in` asks for: `Order.escalate while flow is in shipped`."""
+    def _state_scoped(self, name: str) -> Work | None:
+        """Return the work that `aw.while_in` asks for: `Order.escalate while flow is in shipped`."""
         scope, work = scope_of(name), self.works.get(base_of(name))
         if scope is None or not isinstance(work, MethodWork) or work.root is None:
             return None
@@ -70,18 +70,18 @@ class ModelInfo:
 
     @property
     def tables(self) -> list[Table]:
-        """The tables of all classes, and those that link them, without the one of tickets."""
+        """The tables of all classes, and those that link them, without the table of tickets."""
         mapped = {table for mapper in self.classes.values() for table in mapper.tables}
         links = {rel.secondary for mapper in self.classes.values() for rel in mapper.relationships}
-        found = {table for table in mapped | links if isinstance(table, Table) and table is not self.contract.table}
-        return sorted(found, key=lambda table: table.fullname)
+        tables = {table for table in mapped | links if isinstance(table, Table) and table is not self.contract.table}
+        return sorted(tables, key=lambda table: table.fullname)
 
     def derivation_of(self, obj: object, name: str) -> Derivation:
-        """The cache of an object that a member, or a view model, names. Raises `BadRequest` if there is none."""
+        """Return the derivation of an object that a member, or a view model, names. Raises `NotThere`."""
         return self.derivation_in(type(obj), name)
 
     def derivation_in(self, cls: type, name: str) -> Derivation:
-        """The same for the objects of a class."""
+        """Return the derivation of the objects of a class that a name means. Raises `NotThere`."""
         own = [cache for cache in self.derivations.values() if issubclass(cls, cache.root.class_)]
         for cache in own:
             if name in (cache.name, cache.name.rpartition(".")[2]):
@@ -90,7 +90,7 @@ class ModelInfo:
         raise NotThere(f"{cls.__name__} has no cache {shown(name)}. It has: {known}.")
 
     def derivation_named(self, name: str) -> Derivation:
-        """The cache with a name. Raises `BadRequest`, naming what comes near."""
+        """Return the derivation with a name. Raises `NotThere`, which suggests similar names."""
         if name not in self.derivations:
             near = difflib.get_close_matches(name, self.derivations, n=3, cutoff=0.4) if len(name) < 100 else []
             known = f" Near to it: {', '.join(near)}." if near else " A cache is named like Customer.total."
@@ -100,7 +100,7 @@ class ModelInfo:
     def _unknown(self, name: str | None) -> str:
         if not name:
             return "ViewModel is empty. It names a view model, or a method as Class.method."
-        # Nearness is looked for in short names only: its cost grows with their length.
+        # Only for short names: the cost of a comparison grows with their length.
         near = difflib.get_close_matches(name, self.works, n=3) if len(name) < 100 else []
         known = f" Near to it: {', '.join(near)}." if near else ""
         cls, dot, method = name.partition(".")
@@ -112,24 +112,24 @@ class ModelInfo:
 
 
 def _works_by_lane(works: Mapping[str, Work]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    by_lane: dict[str, list[str]] = {}
     for name in sorted(works):
         if works[name].lane != MAIN:
-            found.setdefault(works[name].lane, []).append(name)
-    return found
+            by_lane.setdefault(works[name].lane, []).append(name)
+    return by_lane
 
 
 def inspect_model(base: object, lanes: Mapping[str, Lane] | None = None) -> ModelInfo:
-    """Read the model of a declarative base, an automap base or a `registry`. `lanes` are declared beside it.
+    """Inspect the model of a declarative base, an automap base or a `registry`. `lanes` are declared beside it.
 
-    Raises `ModelError` with all that is wrong with it, at once.
+    Raises `ModelError` with everything that is wrong, at once.
     """
     mappers = _mappers(base)
     problems: list[str] = []
     classes = _by_name(mappers, problems)
     view_models = list(_view_models(base, {mapper.class_ for mapper in mappers}, problems))
     works = _works(mappers, view_models, problems)
-    caches = derivations_of(mappers, view_models, problems)
+    derivations = derivations_of(mappers, view_models, problems)
     timers = timers_of(works, classes, problems)
     once = once_of(works, problems)
     declared = _lanes(works, timers, lanes or {}, problems)
@@ -139,30 +139,32 @@ def inspect_model(base: object, lanes: Mapping[str, Lane] | None = None) -> Mode
     if contract.lane is None:
         contract = replace(contract, lanes=_works_by_lane(works))
     spellings = {folded(name): work for name, work in works.items()}
-    return ModelInfo(classes, works, caches, timers, once, declared, contract, spellings)
+    return ModelInfo(classes, works, derivations, timers, once, declared, contract, spellings)
 
 
 def from_external_id(session: Session, text: str, base: object) -> Any | None:
-    """The object of a base's model that an external id names, or None if it is not there: inverse of `external_id`.
+    """Return the object that an external id names, or None if it doesn't exist: the inverse of `external_id`.
+
+    `base` is the declarative base whose model the id belongs to.
 
     Raises `MalformedExternalId` if the text can't be the external id of any object.
     """
-    found = parse(text, {mapper.class_.__name__: mapper for mapper in _mappers(base)})
-    return session.get(found.mapper.class_, found.key)
+    external = parse(text, {mapper.class_.__name__: mapper for mapper in _mappers(base)})
+    return session.get(external.mapper.class_, external.key)
 
 
 def registry_of(base: object) -> registry:
-    """The registry of a declarative base, an automap base, or itself. Raises `BadDeclaration`."""
-    found = base if isinstance(base, registry) else getattr(base, "registry", None)
-    if not isinstance(found, registry):
+    """Return the registry of a declarative or automap base, or the registry given. Raises `BadDeclaration`."""
+    mapped = base if isinstance(base, registry) else getattr(base, "registry", None)
+    if not isinstance(mapped, registry):
         raise BadDeclaration(f"{shown(base)} is no declarative base and no registry. Give aw.Afterwork(Base).")
-    return found
+    return mapped
 
 
 def _mappers(base: object) -> list[Mapper[Any]]:
-    found = registry_of(base)
+    mappers = registry_of(base).mappers
     configure_mappers()
-    return sorted(found.mappers, key=lambda mapper: (mapper.class_.__module__, mapper.class_.__qualname__))
+    return sorted(mappers, key=lambda mapper: (mapper.class_.__module__, mapper.class_.__qualname__))
 
 
 def _by_name(mappers: Iterable[Mapper[Any]], problems: list[str]) -> dict[str, Mapper[Any]]:
@@ -205,20 +207,20 @@ def _works(
 def _lanes(
     works: Mapping[str, Work], timers: Mapping[str, TimedWork], beside: Mapping[str, Lane], problems: list[str]
 ) -> Mapping[str, Lane]:
-    found = [
+    named = [
         *beside.values(),
         *(work.declared_lane for work in works.values()),
-        *(one.when.lane for one in timers.values()),
+        *(timer.when.lane for timer in timers.values()),
     ]
     try:
-        return lanes_by_name(lane for lane in found if isinstance(lane, Lane))
+        return lanes_by_name(lane for lane in named if isinstance(lane, Lane))
     except BadDeclaration as error:
         problems.append(str(error))
         return {}
 
 
 def _view_models(base: object, mapped: set[type], problems: list[str]) -> Iterator[type[ViewModel[Any]]]:
-    """The view models of this model: rooted in one of its classes, or unrooted and of this base or of none."""
+    """Yield the view models of this model: rooted in one of its classes, or unrooted and of this base or of none."""
     for view_model in sorted(_descendants(ViewModel), key=lambda cls: (cls.__module__, cls.__qualname__)):
         root = view_model.root_class
         if root is None:

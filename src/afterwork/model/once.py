@@ -1,4 +1,4 @@
-"""What runs once per database: the actions of view models that say `when = aw.Once()`."""
+"""The actions that run once per database: those of view models with `when = aw.Once()`."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from afterwork.model.work import ViewModelWork, Work
 
 @dataclass(frozen=True)
 class OnceAction:
-    """One action that runs once. `name` is what the database remembers it by."""
+    """One action that runs once. The database remembers it by its `name`."""
 
     name: str
     work: ViewModelWork
@@ -18,16 +18,18 @@ class OnceAction:
 
 
 def once_of(works: Mapping[str, Work], problems: list[str]) -> dict[str, list[OnceAction]]:
-    """The actions that run once, from top to bottom, by the names of their view models. Adds to `problems` what is
-    wrong with them."""
-    found: dict[str, list[OnceAction]] = {}
+    """Return the actions that run once, from top to bottom, by the names of their view models.
+
+    Adds what is wrong with them to `problems`.
+    """
+    actions: dict[str, list[OnceAction]] = {}
     for work in works.values():
         if isinstance(work, ViewModelWork) and isinstance(work.view_model.when, Once):
             problems += [f"{work.name} has when = aw.Once() {problem}" for problem in _problems(work)]
-            found[work.name] = [
+            actions[work.name] = [
                 OnceAction(f"{work.name}.{name}", work, action) for name, action in work.view_model.actions.items()
             ]
-    return found
+    return actions
 
 
 def _problems(work: ViewModelWork) -> Iterable[str]:

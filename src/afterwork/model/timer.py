@@ -1,4 +1,4 @@
-"""The timers of a model: what starts by the passage of time, and for which objects."""
+"""The timers of a model: works that start by the passage of time, and the objects that they run on."""
 
 import inspect as python
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ from afterwork.model.work import MethodWork, ViewModelWork, Work, vars_lookup
 
 @dataclass(frozen=True)
 class TimedWork:
-    """A view model or method that a timer starts. `root` is None where there is one run for each due time."""
+    """A view model or method that a timer starts. Without a `root`, it has one run for each due time."""
 
     work: Work
     when: Timer
@@ -39,30 +39,30 @@ class TimedWork:
         return {name: variable.default for name, variable in declared.items()}
 
     def criteria(self, variables: Any) -> Select[Any]:
-        """The query for the objects of a round. Raises `BadCriteria` if what is declared gives none."""
-        found = self.when.criteria
+        """Return the query for the objects of a round. Raises `BadCriteria` if the declaration gives none."""
+        query = self.when.criteria
         assert self.root is not None
-        if (expression := expression_of(found)) is not None:
-            found = expression.select(self.root.registry, {name: getattr(variables, name) for name in self.variables})
-        elif not isinstance(found, Select):
-            found = found(*([variables] if _takes_something(found) else []))
-        if problem := criteria_problem(found, self.root):
+        if (expression := expression_of(query)) is not None:
+            query = expression.select(self.root.registry, {name: getattr(variables, name) for name in self.variables})
+        elif not isinstance(query, Select):
+            query = query(*([variables] if _takes_argument(query) else []))
+        if problem := criteria_problem(query, self.root):
             raise BadCriteria(self.name, problem)
-        return found  # type: ignore[no-any-return]
+        return query  # type: ignore[no-any-return]
 
 
 def timers_of(
     works: Mapping[str, Work], classes: Mapping[str, Mapper[Any]], problems: list[str]
 ) -> dict[str, TimedWork]:
-    """The timers of a model, by the names of their works. Adds to `problems` what is wrong with them."""
-    found: dict[str, TimedWork] = {}
+    """Return the timers of a model, by the names of their works. Adds what is wrong with them to `problems`."""
+    timers: dict[str, TimedWork] = {}
     for work in works.values():
         when = _when(work)
         if when is not None:
             mapper = None if work.root is None else next((m for m in classes.values() if m.class_ is work.root), None)
-            timed = found[work.name] = TimedWork(work, when, mapper)
+            timed = timers[work.name] = TimedWork(work, when, mapper)
             problems += [f"{work.name}: {problem}" for problem in _problems(timed)]
-    return found
+    return timers
 
 
 def _when(work: Work) -> Timer | None:
@@ -70,7 +70,7 @@ def _when(work: Work) -> Timer | None:
         case ViewModelWork(view_model=view_model):
             return view_model.when if isinstance(view_model.when, Timer) else None
         case MethodWork(method=method, root=cls):
-            # Classes that inherit the method belong to its criteria already.
+            # The criteria of the inherited method selects this class's objects already.
             inherits = cls is not None and any(vars_lookup(base, method.name) is method for base in cls.__mro__[1:])
             return None if inherits else method.when
 
@@ -91,19 +91,19 @@ def _problems(timed: TimedWork) -> Iterable[str]:
 
 
 def criteria_problem(criteria: Any, root: Mapper[Any]) -> str:
-    """Why something is no criteria for objects of a class; "" if it is one."""
+    """Return the reason why something is no criteria for objects of a class; "" if it is one."""
     wanted = f"The criteria must be select({root.class_.__name__}), with any conditions"
     if not isinstance(criteria, Select):
         return f"{wanted}, or a function that returns that. It is {shown(criteria)}."
     described = criteria.column_descriptions
     entity = described[0].get("entity") if len(described) == 1 else None
     if entity is None or described[0].get("expr") is not entity:
-        return f"{wanted}. It selects {', '.join(str(one.get('name')) for one in described)}."
+        return f"{wanted}. It selects {', '.join(str(column.get('name')) for column in described)}."
     selected = inspect(entity).mapper.class_
     if not issubclass(selected, root.class_):
         return f"{wanted}. It selects {selected.__name__}."
     return ""
 
 
-def _takes_something(function: Any) -> bool:
+def _takes_argument(function: Any) -> bool:
     return bool(python.signature(function).parameters)

@@ -1,4 +1,4 @@
-"""What a ticket can name: a view model, or a method of a class. Only what stands here can run."""
+"""The works that a ticket can name: a view model, or a method of a class. Nothing else can run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from afterwork.model.viewmodel import ViewModel
 
 
 class _Declared(Protocol):
-    """What methods and view models declare in the same way."""
+    """The declarations that methods and view models have in common."""
 
     @property
     def lane(self) -> str | Lane | None: ...
@@ -38,7 +38,7 @@ class _Work:
 
     @property
     def lane(self) -> str:
-        """The lane that a ticket without one of its own belongs to, as its row says it."""
+        """The lane of tickets without one of their own, as a row names it."""
         return lane_name(self._declared.lane)
 
     @property
@@ -72,7 +72,7 @@ class MethodWork(_Work):
 
 @dataclass(frozen=True)
 class WhileWork(MethodWork):
-    """`Order.escalate while flow is in shipped`: a method, asked for as long as a state lasts."""
+    """`Order.escalate while flow is in shipped`: a method whose request lasts as long as a state."""
 
     machine: str
     state: str
@@ -93,22 +93,22 @@ Work = MethodWork | ViewModelWork
 
 
 def methods_of(mapper: Mapper[Any]) -> Sequence[MethodWork]:
-    """The marked methods that a mapped class has, inherited ones included, each under the name of this class."""
+    """Return the marked methods and events of a mapped class, inherited ones included, each under this class's name."""
     cls = mapper.class_
     names = dict.fromkeys(name for base in reversed(cls.__mro__) for name in vars(base))
-    found = ((name, vars_lookup(cls, name)) for name in names)
-    methods = {name: value for name, value in found if isinstance(value, Method)}
+    members = ((name, vars_lookup(cls, name)) for name in names)
+    methods = {name: value for name, value in members if isinstance(value, Method)}
     events = {event.name: event for machine in declared_machines(cls) for event in machine.events.values()}
     return [MethodWork(f"{cls.__name__}.{name}", cls, method) for name, method in {**methods, **events}.items()]
 
 
 def vars_lookup(cls: type, name: str) -> object:
-    """What a class has under a name, without calling any descriptor."""
+    """Return what a class has under a name, without calling any descriptor; None if it has nothing."""
     return next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
 
 
 def name_of_method(mapper: Mapper[Any], method: Method[Any, Any]) -> str:
-    """The one name that `aw.later` writes for a method: with the least derived mapped class that has it."""
+    """Return the name of a method as `aw.later` writes it: with the least derived mapped class that has it."""
     line = [*mapper.iterate_to_root()]
     kind = Machine if isinstance(method, EventMethod) else Method
     name = method.name.partition(".")[0]
