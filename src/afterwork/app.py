@@ -19,7 +19,7 @@ from afterwork.derived.compute.assembly import matcher_of, recorder_of
 from afterwork.derived.compute.verify import Verified, Verifier
 from afterwork.derived.explain.explainer import Explainer, Explanation, Reader
 from afterwork.derived.explain.transitions import PossibleTransitions
-from afterwork.derived.queue.registry import RegisteredDerivation
+from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.errors import AfterworkError, BadJobsFile
 from afterwork.events import Broken, Events, Listener, Reloaded
 from afterwork.insight import Insight

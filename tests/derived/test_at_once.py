@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
 import pytest
 from sqlalchemy import Engine, select, text
@@ -17,7 +17,11 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import afterwork as aw
 from afterwork.derived.cause import Cause
+from afterwork.derived.compute.failure_isolation import IsolatedCalculation
+from afterwork.derived.compute.recomputation import Recomputation
+from afterwork.derived.compute.results import ResultGroup
 from afterwork.derived.explain.explainer import Explanation
+from afterwork.derived.queue.due_cache import ClaimRequest
 from afterwork.events import Event, Point, Reached
 from afterwork.model.utc_datetime import UtcDateTime
 from tests.derived import deep, stale_scene
@@ -194,8 +198,8 @@ def test_a_cache_that_is_filled_again_just_when_it_is_made_at_once_misses_nothin
     scene = deep_trade(engine)
     other = aw.Afterwork(Deep, clock=scene.clock, settings=aw.Settings(lock_limit=timedelta(milliseconds=200)))
     stale, connection = refresher(other, engine)
-    (definition,) = stale.matcher.definitions
-    claimed: list[Any] = []
+    (derivation,) = stale.matcher.registry
+    claimed: list[ResultGroup] = []
 
     def change_back_and_calculate() -> None:
         scene.sql("UPDATE line SET quantity = 1 WHERE id = 1")
@@ -203,18 +207,21 @@ def test_a_cache_that_is_filled_again_just_when_it_is_made_at_once_misses_nothin
         began = "backfill_began = '2100-01-01', backfilled = false, backfill_position = null"
         scene.sql(f"UPDATE afterwork_derivation SET {began}")
         try:
-            stale.filler.step(connection, definition, scene.clock.now())
+            stale.backfill.step(connection, derivation, scene.clock.now())
         except DBAPIError:
             return  # it has to wait for its turn
-        batch = stale.matcher.dues.claim(connection, definition.id, True, scene.clock.now(), 9, 99, "mine")
-        claimed.append((batch, *stale._calculate_by(stale.calculators.of(definition), connection, batch)))
+        request = ClaimRequest(derivation, is_backfill=True, limit=9, server=99, claim="mine")
+        batch = stale.matcher.due_queue.claim(connection, request, scene.clock.now())
+        calculator = stale.calculators.fastest(derivation)
+        claimed.extend(IsolatedCalculation(stale.matcher, calculator, connection, 1.0).groups(batch))
 
     scene.todo["ran", "Customer.total"] = change_back_and_calculate
     scene.sql("UPDATE line SET quantity = 5 WHERE id = 1")
     scene.run()
     assert not scene.todo
-    for batch, snapshot, done in claimed:
-        stale._store(connection, definition, batch, snapshot, done)
+    for group in claimed:
+        run = Recomputation(connection, derivation, group.snapshot, scene.clock.now())
+        stale.result_store.store(run, group.batch, group.results)
     connection.close()
     scene.run()
     assert scene.value("SELECT total FROM customer") == 2

@@ -21,7 +21,7 @@ COUNT = 7
 @pytest.fixture
 def old(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Scene:
     """Shelves that were there before caches were, which are filled two at a time."""
-    monkeypatch.setattr(backfill, "CHUNK", 2)
+    monkeypatch.setattr(backfill, "CHUNK_SIZE", 2)
     Base.metadata.create_all(engine)
     with Session(engine) as session:
         session.add_all(Shelf(id=n, size=n) for n in range(1, COUNT + 1))

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 import afterwork as aw
 from afterwork.derived.compute import backfill
-from afterwork.derived.queue.schedule import FILL_EVERY
+from afterwork.derived.queue.schedule import BATCHES_PER_BACKFILL
 from afterwork.events import Event, Reached
 from tests.derived.stale_scene import Base, Scene, Shelf
 
@@ -36,7 +36,7 @@ class Busy:
 
 @pytest.mark.parametrize("at_once", [timedelta(0), aw.Settings().at_once], ids=["claimed", "at once"])
 def test_filling_has_a_small_share(engine: Engine, monkeypatch: pytest.MonkeyPatch, at_once: timedelta) -> None:
-    monkeypatch.setattr(backfill, "CHUNK", 2)
+    monkeypatch.setattr(backfill, "CHUNK_SIZE", 2)
     busy = Busy()
     Base.metadata.create_all(engine)
     scene = Scene(engine, Base)
@@ -58,6 +58,6 @@ def test_filling_has_a_small_share(engine: Engine, monkeypatch: pytest.MonkeyPat
     assert len(others) == CACHES * (COUNT - 1)
     assert others[-1] < WRITES, "filling has waited until nothing else was stale"
     most = max(after - before for before, after in pairwise(others))
-    assert most > FILL_EVERY // 2, "filling had more than a small share"
+    assert most > BATCHES_PER_BACKFILL // 2, "filling had more than a small share"
     assert [shelf.value for shelf in scene.all(Shelf)] == [WRITES + 1, *range(2, COUNT + 1)]
     assert scene.run() == []

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 import afterwork as aw
-from afterwork.derived.queue.due_queue import held_at
+from afterwork.derived.queue.due_cache import held_at
 from afterwork.derived.tables import cache, due
 from tests.derived.forests import CHAIN, ORDERS, TREE, WAYS, Forest, above, forest, planted
 from tests.derived.stale_scene import Scene

@@ -7,7 +7,7 @@ from datetime import timedelta
 import afterwork as aw
 from afterwork.events import Event, Reached
 from afterwork.insight import CheckLimits
-from afterwork.sources.derived.source import FORGET_EVERY, DerivedSource
+from afterwork.sources.derived.source import BATCHES_PER_CLEANUP, DerivedSource
 from afterwork.store.dialects import database_of
 from tests.derived.stale_scene import Base, Scene, Shelf
 
@@ -47,7 +47,7 @@ def test_it_does_not_grow_though_stale_caches_never_run_out(shelves: Scene) -> N
     app.run_until_idle(shelves.engine)
 
     assert len(busy.kept) == ROUNDS
-    assert 0 < max(busy.kept) <= 2 * FORGET_EVERY, "a batch leaves two changes: of a value, and a user's"
+    assert 0 < max(busy.kept) <= 2 * BATCHES_PER_CLEANUP, "a batch leaves two changes: of a value, and a user's"
     assert shelves.is_quiet()
     assert shelves.all(Shelf)[0].value == ROUNDS + 2
 

@@ -161,7 +161,7 @@ def world(request: pytest.FixtureRequest, engine: Engine) -> World:
 
 
 def test_caches_are_filled_and_follow_and_run_for_nothing_else(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("afterwork.derived.compute.backfill.CHUNK", 2)
+    monkeypatch.setattr("afterwork.derived.compute.backfill.CHUNK_SIZE", 2)
     world.add_parents()
     world.app.install(world.engine)
     assert world.runs() == ["1", "2", "3"]  # filled

@@ -11,7 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import afterwork as aw
 from afterwork.events import OtherCode, Point, Reached
-from tests.derived.test_stale_races import refresher
+from tests.derived.test_stale_races import refresher, worker_of
 from tests.support.world import World
 
 SETTINGS = [
@@ -70,7 +70,7 @@ class Deploy:
 
     def old_runs(self) -> list[str]:
         """What the old server runs that goes on."""
-        ran = self.refresher.refresh(self.connection, 99, lambda claim, begun: None)
+        ran = self.refresher.work(self.connection, worker_of(self.refresher))
         return [f"{run.work} {run.root_id}" for some in ran for run, _ in some]
 
     def new_runs(self) -> list[str]:

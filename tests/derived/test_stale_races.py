@@ -14,6 +14,7 @@ import afterwork as aw
 from afterwork.clock import SystemClock
 from afterwork.derived.manifest.manifest_store import digest, is_of_sql
 from afterwork.events import Event, Events, Reached
+from afterwork.jobs.assignment import Assignment, Worker
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.server.presence import Presence
 from afterwork.sources.derived.source import DerivedSource
@@ -174,6 +175,11 @@ def refresher(app: aw.Afterwork, engine: Engine) -> tuple[Any, Any]:
     return runner.source(DerivedSource), connection
 
 
+def worker_of(source: DerivedSource, claim: Callable[[str, bool], None] = lambda claim, begun: None) -> Worker:
+    """The worker of a server that goes on."""
+    return Worker(99, Assignment(source.own, {source.own: None}, began=0.0), lambda lease, begun: None, claim)
+
+
 def test_a_truncate_is_not_missed_by_a_server_that_has_learned_nothing_itself(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
         pytest.skip("SQLite has no TRUNCATE")
@@ -186,7 +192,7 @@ def test_a_truncate_is_not_missed_by_a_server_that_has_learned_nothing_itself(en
     app.run_until_idle(engine)
     assert value(engine, "SELECT total FROM customer WHERE id = 1") == 2
     sql(engine, "TRUNCATE line")
-    list(early.refresh(connection, 99, lambda claim, begun: None))
+    list(early.work(connection, worker_of(early)))
     connection.close()
     assert value(engine, "SELECT total FROM customer WHERE id = 1") == 0
 
@@ -420,7 +426,7 @@ def test_a_value_whose_row_a_user_has_locked_holds_up_no_other(engine: Engine) -
 
 
 def test_a_claim_that_has_just_been_made_is_not_taken_for_forgotten(the_trade: Trade) -> None:
-    refreshes, connection = refresher(the_trade.app, the_trade.engine)
+    source, connection = refresher(the_trade.app, the_trade.engine)
     with the_trade.session() as session, session.begin():
         session.add(trade.Customer(id=1, name="Ann"))
     active: set[str] = set()
@@ -434,7 +440,7 @@ def test_a_claim_that_has_just_been_made_is_not_taken_for_forgotten(the_trade: T
                 )
         (active.add if begun else active.discard)(claim)
 
-    list(refreshes.refresh(connection, 99, claims))
+    list(source.work(connection, worker_of(source, claims)))
     connection.close()
     assert met
     assert all(met)

@@ -11,7 +11,7 @@ from sqlalchemy import insert, select, text
 from starlette.testclient import TestClient
 
 import afterwork as aw
-from afterwork.derived.queue.due_queue import HELD, WAITING
+from afterwork.derived.queue.due_cache import HELD, WAITING
 from afterwork.derived.tables import derivation as derivations
 from afterwork.derived.tables import due as dues
 from afterwork.events import FellAsleep

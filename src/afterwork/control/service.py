@@ -137,7 +137,7 @@ class Control:
         """
         name = self._model.derivation_in(parse(root, self._model.classes).mapper.class_, cache).name
         with self._acting() as connection, self._database.transaction(connection):
-            have_run(connection, self._database.dialect, name, root, who, self._clock.now())
+            have_run(connection, name, root, who, self._clock.now())
         self._events.emit(Acted(who, "recomputed", f"{name} of {root}"))
 
     def pause(self, name: str, who: str = BY_PROGRAM) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from afterwork.derived.explain.explainer import Explainer, Reader, State, state_in
 from afterwork.derived.manifest.read_pattern import QueryRead, ReadPattern, RowRead, pattern_number, row_number
-from afterwork.derived.queue.registry import RegisteredDerivation
+from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import due as dues
 from afterwork.insight.member_names import MemberNames

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, Select, bindparam, func, select, text
 
-from afterwork.derived.queue.due_queue import HELD
+from afterwork.derived.queue.due_cache import HELD
 from afterwork.derived.tables import derivation as derivations
 from afterwork.derived.tables import due as dues
 from afterwork.insight import servers

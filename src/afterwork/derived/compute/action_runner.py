@@ -1,269 +1,197 @@
-"""Running view models that are caches, and moving machines: one transaction, which sees one state of the database, and
-writes.
+"""Run derived view models, and move machines: one transaction, which sees one state of the database, and writes.
 
 It can't be split as a calculation can: what such a run writes depends on what it has read, also of the rows that it
 writes. If somebody changes those meanwhile, the transaction is refused, and the run repeated.
 """
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.orm import Mapper
 
 from afterwork.boundary import CONTAINED
-from afterwork.clock import telling_time
-from afterwork.derived.cause import Cause, written
-from afterwork.derived.compute.result_store import ResultStore, pause_after
+from afterwork.clock import Clock, telling_time
+from afterwork.derived.compute.attempt import Attempt
+from afterwork.derived.compute.commit_check import CommitCheck
+from afterwork.derived.compute.next_runs import NextRuns, pause_after
+from afterwork.derived.compute.read_keys import ReadKeys
 from afterwork.derived.compute.root_visibility import RootReads, RootVisibility
 from afterwork.derived.manifest.manifest_store import digest
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.cache_rows import RunResult
-from afterwork.derived.queue.due_queue import ClaimedBatch, ClaimedCache, DueMark
-from afterwork.derived.queue.registry import RegisteredDerivation
+from afterwork.derived.queue.due_cache import ClaimedCache, DueMark
+from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.derived.tracking.hidden_state import untracked
 from afterwork.derived.tracking.recorder import Recorder
 from afterwork.errors import LaneTaken
 from afterwork.jobs.outcome import Raised, text_of, trace_of
 from afterwork.jobs.perform import RunContext, perform, tell
 from afterwork.jobs.roots import Roots
-from afterwork.jobs.run import Run, running
+from afterwork.jobs.run import running
 from afterwork.jobs.session import RunSession
-from afterwork.model.derivation import MachineDerivation, MemberDerivation, ViewModelDerivation
+from afterwork.model.derivation import MachineDerivation, ViewModelDerivation
 from afterwork.model.external_id import parse
 from afterwork.model.work import ViewModelWork
 from afterwork.saving.machine.play import Play
 from afterwork.store import leases
 
 
-@dataclass
-class Attempt:
-    """One attempt to run a view model on one object: what it has seen and read so far; of the object `itself`, too.
-    `is_loaded` says that the object can be loaded, as far as is known."""
-
-    derivation: RegisteredDerivation
-    batch: ClaimedBatch
-    run: Run
-    now: datetime
-    snapshot: Any = None
-    recorder: Recorder | None = None
-    root_reads: Reads = field(default_factory=Reads)
-    is_loaded: bool = True
-    began: float = field(default_factory=time.perf_counter)
-
-    @property
-    def claimed(self) -> ClaimedCache:
-        return self.batch.caches[0]
-
-    @property
-    def cache(self) -> ViewModelDerivation | MachineDerivation:
-        assert not isinstance(self.derivation.declaration, MemberDerivation)
-        return self.derivation.declaration
-
-    @property
-    def seconds(self) -> float:
-        """How long it has taken so far."""
-        return time.perf_counter() - self.began
-
-    @property
-    def reads(self) -> Reads:
-        found = Reads() if self.recorder is None else self.recorder.reads()
-        found.add_all(self.root_reads)
-        return found
-
-
 @dataclass(frozen=True)
 class ActionRunner:
-    """Runs view models, each on one object."""
+    """Runs view models and moves machines, each on one object."""
 
     matcher: Matcher
-    result_store: ResultStore
+    read_keys: ReadKeys
+    next_runs: NextRuns
+    commit_check: CommitCheck
+    clock: Clock
     classes: Mapping[str, Mapper[Any]]
     roots: Roots
     recorder: Callable[[RunSession], Recorder]
     root_reads_of: Callable[[RegisteredDerivation], RootReads]
 
-    def renew(self, connection: Connection, attempt: Attempt) -> Raised | None:
-        """Run the one cache of a batch. Returns what its code raised, once that is written down.
+    def run(self, attempt: Attempt) -> Raised | None:
+        """Run the one cache of a batch. Returns the error of its code, once that is stored.
 
         Raises errors of the database; the claim remains then.
         """
         try:
             with CONTAINED:
-                tokens = self._transaction(connection, attempt)
+                keys = self._run_in_transaction(attempt)
         except Exception as error:
             if attempt.recorder is None or self.matcher.database.is_not_the_jobs(error):
                 raise
-            return self._fail(connection, attempt, error)
-        if tokens is not None:
-            self.matcher.patterns.load(connection)
-            self.result_store.learn(connection, attempt.derivation, tokens)
+            return self._fail(attempt, error)
+        if keys is not None:
+            self.matcher.patterns.load(attempt.connection)
+            self.read_keys.learn(attempt.connection, attempt.derivation, keys)
             if self.matcher.database.dialect == "postgresql":
-                self.check(connection, attempt.batch.claim)
+                self.commit_check.check(attempt.connection, attempt.batch.claim)
         return None
 
-    def check(self, connection: Connection, claim: str) -> None:
-        """After the commit of a run: see whether something has changed while it ran, and end its claim."""
-        learned: list[tuple[RegisteredDerivation, set[int]]] = []
-        with self.matcher.database.transaction(connection, self.matcher.entries.to_end):
-            finished = self.matcher.due_queue.finish(connection, claim)
-            if finished:
-                self.matcher.patterns.load(connection)  # the run may have been another server's
-            for stored in finished:
-                seen = self.matcher.cache_rows.seen(connection, stored.cache)
-                tokens = set(self.matcher.manifest_store.read_keys(connection, [stored.cache]).get(stored.cache, ()))
-                stale = self.result_store.born_stale(connection, seen.snapshot, {stored.cache: tokens}, seen.own)
-                definition = self.matcher.registry.by_id.get(stored.derivation)
-                if definition is None:  # a server with another model has left it
-                    mark = DueMark(
-                        stored.cache,
-                        stored.derivation,
-                        now := self.result_store.clock.now(),
-                        now,
-                        written(Cause("new")),
-                    )
-                    self.matcher.due_queue.mark(connection, [mark])
-                else:
-                    why = stale.get(stored.cache, stored.marked)
-                    self._go_on(connection, definition, stored.cache, why, stored.until)
-                    learned.append((definition, tokens))
-        for definition, tokens in learned:
-            self.result_store.learn(connection, definition, tokens)
-
-    def never_run(self, connection: Connection, definition: RegisteredDerivation, claimed: ClaimedCache) -> Reads:
-        """Return why a cache that could never run is to be tried again: its object has changed."""
+    def reads_of_never_run(
+        self, connection: Connection, derivation: RegisteredDerivation, claimed: ClaimedCache
+    ) -> Reads:
+        """Return the reads for a cache that was given up before it ever ran: a change of its object has it tried."""
         root = parse(claimed.root, self.classes)
         with self._session(connection) as session:
             recorder = self.recorder(session)
             recorder.root_not_loaded(root.mapper, root.key)
             reads = recorder.reads()
-            self.root_reads_of(definition).add(reads, root.key, connection)
+            self.root_reads_of(derivation).add(reads, root.key, connection)
         return reads
 
-    def _transaction(self, connection: Connection, attempt: Attempt) -> set[int] | None:
-        """The run itself, with all that it leaves. Returns its manifest; None if the object is not there any more."""
-        lane = attempt.cache.lane
+    def _run_in_transaction(self, attempt: Attempt) -> set[int] | None:
+        """Run, and store all effects. Returns the manifest; None if the object is gone."""
+        connection, lane = attempt.connection, attempt.declared.lane
         if lane is not None:
             leases.ensure_lanes(connection, [lane])
         with self.matcher.database.watched_transaction(connection) as attempt.snapshot:
             if lane is not None and not leases.lock_lane(connection, lane):
                 raise LaneTaken(lane)
-            if not self._perform(connection, attempt) and self._is_gone(connection, attempt):
+            if not self._perform(attempt) and self._drop_if_gone(attempt):
                 return None
-            reads = attempt.reads
-            tokens = self.matcher.patterns.read_keys_in_transaction(connection, reads)
-            seen, own = self.matcher.entries.seen_by_writer(connection, attempt.snapshot)
-            self._leave(connection, attempt, seen, own, tokens, None)
-            if self.matcher.database.dialect == "postgresql":
-                self.matcher.due_queue.stored(connection, attempt.batch, reads.valid_until)
-            else:  # nobody can have changed anything meanwhile
-                self.matcher.due_queue.end(connection, attempt.batch, [attempt.claimed.cache])
-                self._go_on(connection, attempt.derivation, attempt.claimed.cache, None, reads.valid_until)
+            keys = self._store(attempt)
             self.matcher.reached("before commit", attempt.derivation.name)
         self.matcher.reached("after commit", attempt.derivation.name)
-        return tokens
+        return keys
 
-    def _is_gone(self, connection: Connection, attempt: Attempt) -> bool:
-        """Whether an object that was not seen is gone. Its cache is, then. Of one that is hidden, it rests."""
-        key = attempt.derivation.key_of(attempt.claimed.root)
-        if attempt.derivation.objects.existing(connection, [key]):
-            return False
-        self.matcher.cache_rows.drop(connection, [attempt.claimed.cache])
-        return True
-
-    def _perform(self, connection: Connection, attempt: Attempt) -> bool:
-        with self._session(connection) as session:
-            sight = RootVisibility(session, self.roots.is_plain)
+    def _perform(self, attempt: Attempt) -> bool:
+        """Run the actions. False if the object isn't seen."""
+        with self._session(attempt.connection) as session:
+            visibility = RootVisibility(session, self.roots.is_plain)
             attempt.recorder = self.recorder(session)
-            obj = self._loaded(attempt, session)
-            key = attempt.derivation.key_of(attempt.claimed.root)
-            self.root_reads_of(attempt.derivation).add(attempt.root_reads, key, connection, sight)
+            obj = self._load(attempt, session)
+            root_reads = self.root_reads_of(attempt.derivation)
+            root_reads.add(attempt.root_reads, attempt.key, attempt.connection, visibility)
             if obj is None:
                 return False
-            with telling_time(self.result_store.clock), attempt.recorder.recording():
+            with telling_time(self.clock), attempt.recorder.recording():
                 _act(attempt, obj, RunContext(session), attempt.recorder)
             session.flush()
         self.matcher.reached("ran", attempt.derivation.name)
         return True
 
-    def _loaded(self, attempt: Attempt, session: RunSession) -> object | None:
-        """The object, as far as it is seen. One that can't be loaded is tried again when its rows change."""
+    def _drop_if_gone(self, attempt: Attempt) -> bool:
+        """Drop the cache of an unseen object that is gone. The cache of a hidden one stays, and rests."""
+        if attempt.derivation.objects.existing(attempt.connection, [attempt.key]):
+            return False
+        self.matcher.cache_rows.drop(attempt.connection, [attempt.claimed.cache])
+        return True
+
+    def _store(self, attempt: Attempt) -> set[int]:
+        connection, batch, reads = attempt.connection, attempt.batch, attempt.reads
+        keys = self.matcher.patterns.read_keys_in_transaction(connection, reads)
+        seen, own_tx = self.matcher.entries.seen_by_writer(connection, attempt.snapshot)
+        self._write_row(
+            attempt, keys, RunResult(attempt.claimed, seen, digest(keys), attempt.now, attempt.seconds, own_tx=own_tx)
+        )
+        if self.matcher.database.dialect == "postgresql":
+            self.matcher.due_queue.stored(connection, batch, reads.valid_until)
+        else:  # nobody can have changed anything meanwhile
+            self.matcher.due_queue.end(connection, batch, [attempt.claimed.cache])
+            cache = attempt.claimed.cache
+            marks = self.next_runs.after_success(attempt.derivation, cache, None, reads.valid_until)
+            self.matcher.due_queue.mark(connection, marks)
+        return keys
+
+    def _write_row(self, attempt: Attempt, keys: set[int], result: RunResult) -> None:
+        self.matcher.cache_rows.ran(attempt.connection, [result])
+        if result.digest != attempt.claimed.digest:
+            self.matcher.manifest_store.save(attempt.connection, {attempt.claimed.cache: keys})
+
+    def _fail(self, attempt: Attempt, error: Exception) -> Raised:
+        """After the rollback: tell the view model, and store what it had read, so that changes of that run it again."""
+        raised = Raised(text_of(error), None, attempt.seconds, trace_of(error))
+        keys = self.read_keys.of(attempt.connection, attempt.derivation, attempt.reads)
+        try:
+            with CONTAINED:
+                self._store_failure(attempt, keys, raised, error if attempt.is_loadable else None)
+        except Exception as second:
+            if self.matcher.database.is_not_the_jobs(second):
+                raise
+            raised = raised.with_second(second)
+            self._store_failure(attempt, keys, raised, None)
+        return raised
+
+    def _store_failure(self, attempt: Attempt, keys: set[int], raised: Raised, to_tell: Exception | None) -> None:
+        connection, claimed = attempt.connection, attempt.claimed
+        with self.matcher.database.transaction(connection, self.matcher.entries.to_end):
+            if to_tell is not None:
+                self._tell(attempt, to_tell, raised.text)
+            if not self.matcher.due_queue.end(connection, attempt.batch, [claimed.cache]):
+                return
+            self._write_row(
+                attempt,
+                keys,
+                RunResult(claimed, attempt.snapshot, digest(keys), attempt.now, attempt.seconds, raised.text),
+            )
+            stale = self.next_runs.born_stale(connection, attempt.snapshot, {claimed.cache: keys})
+            self.matcher.due_queue.mark(connection, [_next_attempt(attempt, is_stale=bool(stale))])
+
+    def _tell(self, attempt: Attempt, error: Exception, text: str) -> None:
+        with self._session(attempt.connection) as session:
+            obj = self._load(attempt, session)
+            if obj is not None and isinstance(attempt.declared, ViewModelDerivation):
+                tell(_work(attempt.declared), obj, attempt.run, RunContext(session), error, text)
+                session.flush()
+
+    def _load(self, attempt: Attempt, session: RunSession) -> object | None:
+        """Return the object; None if it isn't seen. One that can't be loaded is tried again when its rows change."""
         root = parse(attempt.claimed.root, self.classes)
         try:
             with CONTAINED:
                 return self.roots.load(session, [root]).get(root)
         except Exception:
-            attempt.is_loaded = False
+            attempt.is_loadable = False
             if attempt.recorder is not None:
                 attempt.recorder.root_not_loaded(root.mapper, root.key)
             self.root_reads_of(attempt.derivation).add(attempt.root_reads, root.key, session.connection())
             raise
-
-    def _leave(
-        self, connection: Connection, attempt: Attempt, seen: Any, own: int | None, tokens: set[int], raised: str | None
-    ) -> None:
-        claimed, number = attempt.claimed, digest(tokens)
-        self.matcher.cache_rows.ran(
-            connection, [RunResult.of_run(claimed, seen, own, number, attempt.now, attempt.seconds, raised)]
-        )
-        if number != claimed.digest:
-            self.matcher.manifest_store.save(connection, {claimed.cache: tokens})
-
-    def _go_on(
-        self,
-        connection: Connection,
-        definition: RegisteredDerivation,
-        cache: int,
-        stale: str | None,
-        until: datetime | None,
-    ) -> None:
-        marks = self.result_store.next_marks(definition, cache, stale, until)
-        self.matcher.due_queue.mark(connection, marks)
-
-    def _fail(self, connection: Connection, attempt: Attempt, error: Exception) -> Raised:
-        """After the rollback: tell the view model, and write what it had read, so that changes of that run it again."""
-        raised = Raised(text_of(error), None, attempt.seconds, trace_of(error))
-        tokens = self.result_store.read_keys(connection, attempt.derivation, attempt.reads)
-        try:
-            with CONTAINED:
-                self._write_failure(connection, attempt, tokens, raised, error if attempt.is_loaded else None)
-        except Exception as second:
-            if self.matcher.database.is_not_the_jobs(second):
-                raise
-            raised = raised.with_second(second)
-            self._write_failure(connection, attempt, tokens, raised, None)
-        return raised
-
-    def _write_failure(
-        self, connection: Connection, attempt: Attempt, tokens: set[int], raised: Raised, telling: Exception | None
-    ) -> None:
-        claimed, definition = attempt.claimed, attempt.derivation
-        with self.matcher.database.transaction(connection, self.matcher.entries.to_end):
-            if telling is not None:
-                self._tell(connection, attempt, telling, raised.text)
-            if not self.matcher.due_queue.end(connection, attempt.batch, [claimed.cache]):
-                return
-            self._leave(connection, attempt, attempt.snapshot, None, tokens, raised.text)
-            stale = self.result_store.born_stale(connection, attempt.snapshot, {claimed.cache: tokens})
-            later = attempt.now + pause_after(claimed.attempts)
-            until = attempt.reads.valid_until
-            again = attempt.now if stale else later if until is None else min(later, until)
-            mark = DueMark(
-                claimed.cache, definition.id, again, attempt.now, claimed.cause, attempts=claimed.attempts + 1
-            )
-            self.matcher.due_queue.mark(connection, [mark])
-
-    def _tell(self, connection: Connection, attempt: Attempt, error: Exception, text: str) -> None:
-        with self._session(connection) as session:
-            obj = self._loaded(attempt, session)
-            if obj is not None and isinstance(attempt.cache, ViewModelDerivation):
-                tell(_work(attempt.cache), obj, attempt.run, RunContext(session), error, text)
-                session.flush()
 
     @contextmanager
     def _session(self, connection: Connection) -> Iterator[RunSession]:
@@ -274,17 +202,25 @@ class ActionRunner:
             session.end()
 
 
-def _act(attempt: Attempt, obj: object, given: RunContext, recorder: Recorder) -> None:
-    match attempt.cache:
-        case ViewModelDerivation() as cache:
-            perform(_work(cache), obj, attempt.run, given)
+def _next_attempt(attempt: Attempt, *, is_stale: bool) -> DueMark:
+    """Return when a run that raised is tried again: at once if something that it read has changed meanwhile."""
+    claimed, until = attempt.claimed, attempt.reads.valid_until
+    later = attempt.now + pause_after(claimed.attempts)
+    due = attempt.now if is_stale else later if until is None else min(later, until)
+    return DueMark(claimed.cache, attempt.derivation.id, due, attempt.now, claimed.cause, attempts=claimed.attempts + 1)
+
+
+def _act(attempt: Attempt, obj: object, context: RunContext, recorder: Recorder) -> None:
+    match attempt.declared:
+        case ViewModelDerivation() as view_model:
+            perform(_work(view_model), obj, attempt.run, context)
         case MachineDerivation(machine=machine):
             with running(attempt.run):
                 play = Play(machine, obj, moving=untracked)
                 play.go_on()
-                recorder.restart()  # only why it stays where it has come to is a reason to look again
+                recorder.restart()  # only the reasons to stay in the state it has reached are reasons to look again
                 play.enabled()
 
 
-def _work(cache: ViewModelDerivation) -> ViewModelWork:
-    return ViewModelWork(cache.name, cache.root.class_, cache.view_model)
+def _work(derivation: ViewModelDerivation) -> ViewModelWork:
+    return ViewModelWork(derivation.name, derivation.root.class_, derivation.view_model)

@@ -1,4 +1,4 @@
-"""Put together what matches changes with the caches of one model, and what records reads to explain them."""
+"""Assemble the matcher, the result store and the recorders of one model's derivations."""
 
 import uuid
 from collections.abc import Callable
@@ -7,14 +7,20 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from afterwork.clock import Clock
+from afterwork.derived.compute.next_runs import NextRuns
+from afterwork.derived.compute.read_keys import ReadKeys
+from afterwork.derived.compute.result_columns import ResultColumns
+from afterwork.derived.compute.result_store import ResultStore
 from afterwork.derived.manifest.manifest_store import manifest_store_of
 from afterwork.derived.manifest.read_patterns import ReadPatterns
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.cache_rows import CacheRows
 from afterwork.derived.queue.cycle_levels import Levels
-from afterwork.derived.queue.due_queue import ClaimedCache, DueQueue
+from afterwork.derived.queue.due_cache import ClaimedCache
+from afterwork.derived.queue.due_queue import DueQueue
 from afterwork.derived.queue.feeders import Feeders
-from afterwork.derived.queue.registry import DerivationRegistry, RegisteredDerivation
+from afterwork.derived.queue.registered_derivation import RegisteredDerivation
+from afterwork.derived.queue.registry import DerivationRegistry
 from afterwork.derived.tracking.member_dependencies import MemberDependencies
 from afterwork.derived.tracking.query import StatementReader
 from afterwork.derived.tracking.recorder import Recorder
@@ -27,41 +33,47 @@ from afterwork.store.dialects import entries_of
 from afterwork.store.journal import capture
 
 NO_EVENTS = Events()
-"""Where only questions are asked."""
+"""Listens to nothing, where only questions are asked."""
 
 
 def matcher_of(database: Database, model: ModelInfo, connection: Connection, events: Events = NO_EVENTS) -> Matcher:
-    """The matcher of a model's caches in a database."""
-    watches = capture.load(connection, model.tables)
-    shapes = ReadPatterns(watches, connection.dialect)
-    shapes.load(connection)
-    manifests, dues = manifest_store_of(database.dialect), DueQueue(database.dialect)
-    heads = CacheRows(database.dialect, manifests, dues)
-    definitions = DerivationRegistry(
-        connection, list(model.derivations.values()), watches, shapes, lambda cache: events.emit(OtherCode(cache))
+    """Return the matcher of a model's derivations in a database."""
+    tables = capture.load(connection, model.tables)
+    patterns = ReadPatterns(tables, connection.dialect)
+    patterns.load(connection)
+    manifests, due_queue = manifest_store_of(database.dialect), DueQueue(database.dialect)
+    cache_rows = CacheRows(database.dialect, manifests, due_queue)
+    registry = DerivationRegistry(
+        connection, list(model.derivations.values()), tables, patterns, lambda name: events.emit(OtherCode(name))
     )
     return Matcher(
         database,
         entries_of(database.dialect),
-        shapes,
-        definitions,
+        patterns,
+        registry,
         manifests,
-        dues,
-        heads,
-        Levels(Feeders(heads, connection.dialect)),
+        due_queue,
+        cache_rows,
+        Levels(Feeders(cache_rows, connection.dialect)),
         lambda point, work: events.emit(Reached(point, work)),
     )
 
 
+def result_store_of(matcher: Matcher, clock: Clock) -> ResultStore:
+    """Return the store of the results of a model's derivations."""
+    read_keys = ReadKeys(matcher.patterns, matcher.registry)
+    return ResultStore(matcher, ResultColumns(matcher.database), read_keys, NextRuns(matcher, clock))
+
+
 def recorder_of(matcher: Matcher, session: Session, clock: Clock) -> Callable[[], Recorder]:
-    """What makes recorders of what is read through a session, to explain it."""
+    """Return a factory of recorders for what is read through a session, to explain it."""
     plans = MemberDependencies(matcher.patterns.tables, matcher.dialect)
     reader = StatementReader(matcher.patterns.tables, matcher.dialect)
     return lambda: Recorder(plans, session, clock.now(), reader.read)
 
 
-def cache_run(installation: uuid.UUID, definition: RegisteredDerivation, claimed: ClaimedCache) -> Run:
-    """The run of a cache. Its id stays the same however often it is tried."""
+def cache_run(installation: uuid.UUID, derivation: RegisteredDerivation, claimed: ClaimedCache) -> Run:
+    """Return the run of a cache. Its id stays the same however often it is tried."""
     source = installation, f"cache {claimed.cache} {claimed.runs}"
-    kind: SourceKind = "machine" if isinstance(definition.declaration, MachineDerivation) else "cache"
-    return Run(source, definition.name, claimed.root, NO_LANE, claimed.attempts + 1, source=kind, due=claimed.since)
+    kind: SourceKind = "machine" if isinstance(derivation.declaration, MachineDerivation) else "cache"
+    return Run(source, derivation.name, claimed.root, NO_LANE, claimed.attempts + 1, source=kind, due=claimed.since)

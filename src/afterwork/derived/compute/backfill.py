@@ -1,106 +1,116 @@
-"""Filling: a cache that is new, or whose code has changed, runs on all objects that are there, a chunk at a time.
+"""Backfill: run a derivation that is new, or whose code has changed, on all objects, a chunk at a time.
 
-New objects come by the journal, and first. How far filling has come is a row of the database, so it goes on after a
+New objects come by the journal, and first. The progress of a backfill is a row of the database, so it continues after a
 crash where it was.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
 from afterwork.derived.cause import Cause, read_cause
 from afterwork.derived.matching.matcher import Matcher
-from afterwork.derived.queue.registry import RegisteredDerivation, after_all_runs
+from afterwork.derived.queue.cache_rows import BackfillMark
+from afterwork.derived.queue.registered_derivation import RegisteredDerivation
+from afterwork.derived.queue.registry import after_all_runs
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import derivation as derivations
 from afterwork.derived.tables import due as dues
 from afterwork.derived.tracking.unreachable_keys import unreachable_keys
 from afterwork.store.journal.key_walk import KeyWalk
 
-CHUNK = 1000
+CHUNK_SIZE = 1000
+"""Objects that one step adds."""
 
 
 @dataclass(frozen=True)
 class Backfill:
-    """Adds the caches of objects that were there before."""
+    """Adds the caches of objects that existed before their derivation did."""
 
     matcher: Matcher
 
     def begin(self, connection: Connection, now: datetime) -> None:
-        """Begin to fill each cache that is new, or whose code is not the one that its values come from."""
+        """Begin the backfill of each derivation that is new, or whose values come from other code."""
         c = derivations.c
         known = {row.id: row for row in connection.execute(select(c.id, c.checksum, c.root_table_id))}
-        for definition in self.matcher.registry:
-            checksum, watch = definition.declaration.checksum, definition.table.id
-            if known[definition.id].root_table_id != watch:
-                connection.execute(update(derivations).where(c.id == definition.id).values(root_table_id=watch))
-            if known[definition.id].checksum == checksum:
-                if self.matcher.cache_rows.forget_unnamed(connection, definition):
-                    self.matcher.registry.look_through(connection, definition)  # by newer code, they may have one
-                continue
-            total = connection.execute(
-                select(func.count()).select_from(definition.objects.keys.subquery())
-            ).scalar_one()
-            connection.commit()
-            # With nobody just storing what other code came to, and nobody doing so later.
-            with self.matcher.database.transaction(connection, self.matcher.entries.to_change_code):
-                began = after_all_runs(connection, now, caches.c.derivation == definition.id)
-                other = update(derivations).where(c.id == definition.id, c.checksum.is_distinct_from(checksum))
-                start = other.values(
-                    checksum=checksum,
-                    code_changes=c.code_changes + 1,
-                    backfill_began=began,
-                    backfill_total=total,
-                    gap=None,
-                )
-                if connection.execute(start.values(backfill_position=None, backfilled=False, backfill_done=0)).rowcount:
-                    self.matcher.due_queue.release_all(connection, definition.id)
+        for derivation in self.matcher.registry:
+            row, table = known[derivation.id], derivation.table.id
+            if row.root_table_id != table:
+                connection.execute(update(derivations).where(c.id == derivation.id).values(root_table_id=table))
+            if row.checksum != derivation.declaration.checksum:
+                self._begin(connection, derivation, now)
+            elif self.matcher.cache_rows.forget_unnamed(connection, derivation):
+                self.matcher.registry.restart_backfill(connection, derivation)  # newer code may name those objects
         self.matcher.registry.load(connection)
         connection.commit()
 
-    def step(self, connection: Connection, definition: RegisteredDerivation, now: datetime) -> bool:
-        """Add the next chunk of one cache. False if somebody else is at it, or the end is reached."""
+    def step(self, connection: Connection, derivation: RegisteredDerivation, now: datetime) -> bool:
+        """Add the next chunk of one derivation. False if another server is at it, or the end is reached."""
         c = derivations.c
-        # With nobody just taking: who makes a cache at once counts on nobody claiming it meanwhile.
+        # With nobody just taking changes: inline recomputation counts on nobody claiming a cache meanwhile.
         with self.matcher.database.transaction(connection, self.matcher.entries.to_end):
             row = connection.execute(
                 select(c.backfill_position, c.backfill_done, c.backfill_began, c.gap)
-                .where(c.id == definition.id, ~c.backfilled)
+                .where(c.id == derivation.id, ~c.backfilled)
                 .with_for_update(skip_locked=True)
             ).one_or_none()
             if row is None:
                 return False
-            keys, last = KeyWalk(definition.table).chunk(connection, row.backfill_position, CHUNK)
+            keys, last = KeyWalk(derivation.table).chunk(connection, row.backfill_position, CHUNK_SIZE)
+            progress: Mapping[str, object]
             if keys:
-                roots, unnamed = definition.roots_of(
-                    keys, self.matcher.dialect, unreachable_keys(connection, definition.table, keys)
-                )
-                if not definition.objects.are_all_rows:
-                    there = definition.there(connection, roots)
-                    roots = [root for root in roots if root in there]
-                cause = read_cause(row.gap) or Cause("fill")
-                self.matcher.cache_rows.add(
-                    connection, definition, roots, now, cause, backfill_since=row.backfill_began
-                )
-                self.matcher.cache_rows.fail(connection, definition, unnamed, now)
-                progress = {"backfill_position": last, "backfill_done": row.backfill_done + len(roots) + len(unnamed)}
+                mark = BackfillMark(row.backfill_began, read_cause(row.gap) or Cause("fill"), now)
+                added = self._add(connection, derivation, keys, mark)
+                progress = {"backfill_position": last, "backfill_done": row.backfill_done + added}
             else:
-                self._drop_gone(connection, definition, row.backfill_began)
+                self._drop_gone(connection, derivation, row.backfill_began)
                 progress = {"backfilled": True, "gap": None}
-            connection.execute(update(derivations).where(c.id == definition.id).values(progress))
+            connection.execute(update(derivations).where(c.id == derivation.id).values(progress))
         return bool(keys)
 
-    def _drop_gone(self, connection: Connection, definition: RegisteredDerivation, began: datetime) -> None:
-        """Drop the caches of objects that filling has not met, and that are not there: they were deleted while nobody
-        took note of it."""
+    def _begin(self, connection: Connection, derivation: RegisteredDerivation, now: datetime) -> None:
+        c, checksum = derivations.c, derivation.declaration.checksum
+        count_all = select(func.count()).select_from(derivation.objects.keys.subquery())
+        total = connection.execute(count_all).scalar_one()
+        connection.commit()
+        # With nobody just storing the results of other code, and nobody doing so later.
+        with self.matcher.database.transaction(connection, self.matcher.entries.to_change_code):
+            began = after_all_runs(connection, now, caches.c.derivation == derivation.id)
+            other = update(derivations).where(c.id == derivation.id, c.checksum.is_distinct_from(checksum))
+            start = other.values(
+                checksum=checksum, code_changes=c.code_changes + 1, backfill_began=began, backfill_total=total, gap=None
+            )
+            if connection.execute(start.values(backfill_position=None, backfilled=False, backfill_done=0)).rowcount:
+                self.matcher.due_queue.release_all(connection, derivation.id)
+
+    def _add(
+        self, connection: Connection, derivation: RegisteredDerivation, keys: Sequence[Any], mark: BackfillMark
+    ) -> int:
+        """Add the caches of the rows with these keys. Returns how many there are."""
+        unfound = unreachable_keys(connection, derivation.table, keys)
+        roots, unnamed = derivation.roots_of(keys, self.matcher.dialect, unfound)
+        if not derivation.objects.are_all_rows:
+            there = derivation.there(connection, roots)
+            roots = [root for root in roots if root in there]
+        self.matcher.cache_rows.add_to_backfill(connection, derivation, roots, mark)
+        self.matcher.cache_rows.fail(connection, derivation, unnamed, mark.now)
+        return len(roots) + len(unnamed)
+
+    def _drop_gone(self, connection: Connection, derivation: RegisteredDerivation, began: datetime) -> None:
+        """Drop the caches of objects that the backfill hasn't met and that are gone.
+
+        They were deleted while nobody noticed.
+        """
         c = caches.c
-        waits = select(dues.c.cache).where(dues.c.cache == c.id).exists()
-        old = select(c.id, c.root).where(
-            c.derivation == definition.id, c.computed.is_(None) | (c.computed < began), ~waits
+        is_marked = select(dues.c.cache).where(dues.c.cache == c.id).exists()
+        unmet = select(c.id, c.root).where(
+            c.derivation == derivation.id, c.computed.is_(None) | (c.computed < began), ~is_marked
         )
-        rows = connection.execute(old).all()
-        for start in range(0, len(rows), CHUNK):
-            some = {row.root: row.id for row in rows[start : start + CHUNK]}
-            there = definition.there(connection, some)
-            self.matcher.cache_rows.drop(connection, [number for root, number in some.items() if root not in there])
+        rows = connection.execute(unmet).all()
+        for start in range(0, len(rows), CHUNK_SIZE):
+            numbers = {row.root: row.id for row in rows[start : start + CHUNK_SIZE]}
+            there = derivation.there(connection, numbers)
+            self.matcher.cache_rows.drop(connection, [numbers[root] for root in numbers if root not in there])

@@ -1,20 +1,20 @@
-"""The calculators of a model's derived members."""
+"""The calculators of a model's derivations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from afterwork.derived.compute.python_calculator import PythonCalculator
 from afterwork.derived.compute.sql_calculator import SqlCalculator
-from afterwork.derived.queue.registry import RegisteredDerivation
+from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 
 
 @dataclass(frozen=True)
 class Calculators:
-    """How the value of each definition is calculated: all can in Python, some in SQL as well."""
+    """The calculators by derivation: one in Python for each, and for some one in SQL as well."""
 
     python: Mapping[int, PythonCalculator]
     sql: Mapping[int, SqlCalculator]
 
-    def of(self, definition: RegisteredDerivation) -> PythonCalculator | SqlCalculator:
-        """The quickest way."""
-        return self.sql.get(definition.id) or self.python[definition.id]
+    def fastest(self, derivation: RegisteredDerivation) -> PythonCalculator | SqlCalculator:
+        """Return the one in SQL if there is one."""
+        return self.sql.get(derivation.id) or self.python[derivation.id]

@@ -1,74 +1,73 @@
-"""Calculating many values together, such that what can't be done for one of them is the trouble of that one alone."""
+"""Calculate many values together, so that a value that can't be calculated fails alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from afterwork.boundary import CONTAINED
-from afterwork.derived.compute.python_calculator import Calculated, PythonCalculator, unless_circular
+from afterwork.derived.compute.python_calculator import PythonCalculator
+from afterwork.derived.compute.results import CalculationResult, ResultGroup, unless_cyclic
 from afterwork.derived.compute.sql_calculator import SqlCalculator
 from afterwork.derived.matching.matcher import Matcher
-from afterwork.derived.queue.due_queue import ClaimedCache
+from afterwork.derived.queue.due_cache import ClaimedBatch, ClaimedCache
 
 
 @dataclass(frozen=True)
-class CalculatedGroup:
-    """What was calculated in one state of the database, as `snapshot` says. Of `claimed`, it may be the first ones."""
+class IsolatedCalculation:
+    """Calculates batches with one calculator, each until `max_seconds` have passed."""
 
-    snapshot: Any
-    claimed: list[ClaimedCache]
-    done: list[Calculated]
+    matcher: Matcher
+    calculator: PythonCalculator | SqlCalculator
+    connection: Connection
+    max_seconds: float
 
+    def groups(self, batch: ClaimedBatch) -> Iterator[ResultGroup]:
+        """Calculate in as few groups as possible.
 
-def together(
-    matcher: Matcher,
-    calculator: PythonCalculator | SqlCalculator,
-    connection: Connection,
-    claimed: list[ClaimedCache],
-    limit: float,
-) -> tuple[CalculatedGroup, ClaimedCache | None]:
-    """Calculate in one state of the database, until it fails one of several. Returns that one, too."""
-    done: list[Calculated] = []
-    with CONTAINED, matcher.database.snapshot(connection) as snapshot:
+        If something fails for the whole batch, each half is tried by itself. A cache that the database refuses is
+        tried again alone, since it may have failed because of what was loaded for others.
+        """
         try:
-            for one in calculator.calculate(connection, claimed, limit):
-                if one.error is not None and matcher.database.is_not_the_jobs(one.error):
-                    raise one.error
-                if isinstance(one.error, DBAPIError):  # the transaction may have failed with it
-                    if len(claimed) > 1:
-                        rest = [other for other in claimed if other.cache != one.claimed.cache]
-                        return CalculatedGroup(snapshot, rest, done), one.claimed
-                    done.append(one)
-                    break
-                done.append(unless_circular(connection, one, matcher.registry))
+            group, refused = self.together(batch)
         except Exception as error:
-            if len(claimed) > 1 or matcher.database.is_not_the_jobs(error):
+            if len(batch.caches) == 1 or self.matcher.database.is_not_the_jobs(error):
                 raise
-            done = [calculator.failed(connection, claimed[0], error)]
-    return CalculatedGroup(snapshot, claimed, done), None
+            half = len(batch.caches) // 2
+            yield from self.groups(batch.only(batch.caches[:half]))
+            yield from self.groups(batch.only(batch.caches[half:]))
+            return
+        yield group
+        if refused is not None:
+            yield from self.groups(batch.only([refused]))
 
+    def together(self, batch: ClaimedBatch) -> tuple[ResultGroup, ClaimedCache | None]:
+        """Calculate in one state of the database, until the database refuses one of several caches.
 
-def calculated(
-    matcher: Matcher,
-    calculator: PythonCalculator | SqlCalculator,
-    connection: Connection,
-    claimed: list[ClaimedCache],
-    limit: float,
-) -> Iterator[CalculatedGroup]:
-    """Calculate in as few groups as possible. Where something fails for all, each half is tried by itself. What the
-    database refuses for one is tried again alone, since what was loaded for others may be the reason."""
-    try:
-        group, failed = together(matcher, calculator, connection, claimed, limit)
-    except Exception as error:
-        if len(claimed) == 1 or matcher.database.is_not_the_jobs(error):
-            raise
-        half = len(claimed) // 2
-        yield from calculated(matcher, calculator, connection, claimed[:half], limit)
-        yield from calculated(matcher, calculator, connection, claimed[half:], limit)
-        return
-    yield group
-    if failed is not None:
-        yield from calculated(matcher, calculator, connection, [failed], limit)
+        Returns that cache as well.
+        """
+        results: list[CalculationResult] = []
+        is_alone = len(batch.caches) == 1
+        with CONTAINED, self.matcher.database.snapshot(self.connection) as snapshot:
+            try:
+                for result in self._results(batch.caches):
+                    if isinstance(result.error, DBAPIError):  # the transaction may have failed with it
+                        if not is_alone:
+                            others = [cache for cache in batch.caches if cache.cache != result.cache]
+                            return ResultGroup(batch.only(others), snapshot, results), result.claimed
+                        results.append(result)
+                        break
+                    results.append(unless_cyclic(self.connection, result, self.matcher.registry))
+            except Exception as error:
+                if not is_alone or self.matcher.database.is_not_the_jobs(error):
+                    raise
+                results = [self.calculator.failed(self.connection, batch.caches[0], error)]
+        return ResultGroup(batch, snapshot, results), None
+
+    def _results(self, caches: Sequence[ClaimedCache]) -> Iterator[CalculationResult]:
+        """Calculate, up to the first error that is not the fault of a calculation, which is raised."""
+        for result in self.calculator.calculate(self.connection, caches, self.max_seconds):
+            if result.error is not None and self.matcher.database.is_not_the_jobs(result.error):
+                raise result.error
+            yield result

@@ -12,12 +12,12 @@ from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
 from afterwork.clock import SystemClock
 from afterwork.derived.compute.assembly import matcher_of
-from afterwork.derived.compute.column_result import ResultColumn
 from afterwork.derived.compute.result_check import checked
+from afterwork.derived.compute.result_column import ResultColumn
 from afterwork.derived.manifest.manifest_store import is_own_write
 from afterwork.derived.manifest.read_pattern import RowRead, pattern_number, row_number
 from afterwork.derived.matching.matcher import Matcher
-from afterwork.derived.queue.registry import RegisteredDerivation
+from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import due as dues
 from afterwork.derived.tracking.hidden_state import recording_to
@@ -39,8 +39,8 @@ def is_stale(obj: object, name: str) -> bool:
 
     Raises `BadRequest` if the object has no such cache, `NoSession` if it is in no session.
     """
-    looking, definition = _looking(obj, name)
-    return looking.is_stale(definition, external_id(obj))
+    looking, derivation = _looking(obj, name)
+    return looking.is_stale(derivation, external_id(obj))
 
 
 def fresh(obj: object, name: str) -> Any:
@@ -51,14 +51,14 @@ def fresh(obj: object, name: str) -> Any:
     Raises `BadRequest` if the object has no such member, `NoSession` if it is in no session, `CircularCaches` if it is
     made of itself, `BadValue` if it can't be stored, and what the calculation raises.
     """
-    looking, definition = _looking(obj, name)
-    if not isinstance(definition.declaration, MemberDerivation):
+    looking, derivation = _looking(obj, name)
+    if not isinstance(derivation.declaration, MemberDerivation):
         raise BadRequest(f"{name} is a view model, which has no value. Ask aw.is_stale, or run it with aw.later.")
     instrument(instance_state(obj).mapper.registry.mappers)
     with Session(looking.connection, autoflush=False) as session:
         twin = session.get_one(type(obj), instance_state(obj).identity)
         with recording_to(_Freshening(looking)):
-            return getattr(twin, definition.declaration.member)
+            return getattr(twin, derivation.declaration.member)
 
 
 def _looking(obj: object, name: str) -> "tuple[_Looking, RegisteredDerivation]":
@@ -82,10 +82,10 @@ class _Looking:
     _values: dict[str, Any] = field(default_factory=dict)
     _going_on: list[str] = field(default_factory=list)
 
-    def calculated(self, definition: RegisteredDerivation, cache: MemberDerivation, obj: object) -> Any:
+    def calculated(self, derivation: RegisteredDerivation, cache: MemberDerivation, obj: object) -> Any:
         """Return what a stale member is as of now. It is calculated in a session of its own, as always, so that it
         finds nothing on its objects that others have left there."""
-        name = f"{definition.name} of {external_id(obj)}"
+        name = f"{derivation.name} of {external_id(obj)}"
         if name in self._going_on:
             raise CircularCaches([*self._going_on[self._going_on.index(name) :], name])
         if name not in self._values:
@@ -93,20 +93,20 @@ class _Looking:
             with Session(self.connection, autoflush=False) as session, recording_to(_Freshening(self)):
                 twin = session.get_one(type(obj), instance_state(obj).identity)
                 value = getattr(twin, cache.derived.name)()
-            self._values[name] = self._as_stored(definition, cache, value)
+            self._values[name] = self._as_stored(derivation, cache, value)
             self._going_on.pop()
         return self._values[name]
 
-    def _as_stored(self, definition: RegisteredDerivation, cache: MemberDerivation, value: Any) -> Any:
+    def _as_stored(self, derivation: RegisteredDerivation, cache: MemberDerivation, value: Any) -> Any:
         """Return what would be read of a result if it were stored: what is made of it is made of that."""
         fit = checked(cache.column, cache.name, value)
-        if definition.target is None:
+        if derivation.target is None:
             return fit
-        column = ResultColumn(self.matcher.database, definition.target.table, cache.column, definition.name)
+        column = ResultColumn(self.matcher.database, derivation.target.table, cache.column, derivation.name)
         return column.come_back(self.connection, fit)
 
-    def is_stale(self, definition: RegisteredDerivation, root: str) -> bool:
-        numbers = self.matcher.cache_rows.numbers(self.connection, definition, [root])
+    def is_stale(self, derivation: RegisteredDerivation, root: str) -> bool:
+        numbers = self.matcher.cache_rows.numbers(self.connection, derivation, [root])
         return root not in numbers or self._is_stale(numbers[root])
 
     def _is_stale(self, number: int) -> bool:
@@ -133,7 +133,7 @@ class _Looking:
         return not all(is_own_write(tx, wrote, self.matcher.dialect.name) for tx in by)
 
     def _has_stale_feeder(self, number: int) -> bool:
-        return any(self.is_stale(definition, root) for definition, root in self._feeders(number))
+        return any(self.is_stale(derivation, root) for derivation, root in self._feeders(number))
 
     @cached_property
     def _touched(self) -> set[int]:
@@ -157,9 +157,9 @@ class _Looking:
         for token in self._tokens(number):
             shape, key = self.matcher.patterns.pattern(pattern_number(token)), row_number(token)
             if isinstance(shape, RowRead) and key is not None:
-                for definition in self.matcher.registry.writing(shape.table_id, shape.columns):
-                    for root in definition.roots_of([key], self.matcher.dialect)[0]:
-                        yield definition, root
+                for derivation in self.matcher.registry.writing(shape.table_id, shape.columns):
+                    for root in derivation.roots_of([key], self.matcher.dialect)[0]:
+                        yield derivation, root
 
 
 class _Freshening:
@@ -171,13 +171,13 @@ class _Freshening:
         self._looking = looking
 
     def states_of(self, attribute: QueryableAttribute[Any]) -> set[InstanceState[Any]]:
-        for definition in self._looking.matcher.registry:
-            cache = definition.declaration
+        for derivation in self._looking.matcher.registry:
+            cache = derivation.declaration
             if not isinstance(cache, MemberDerivation) or cache.member != attribute.key:
                 continue
             if issubclass(attribute.parent.mapper.class_, cache.root.class_):
                 return self.states_by_attribute.setdefault(
-                    id(attribute), _Calculating(self._looking, definition, cache)
+                    id(attribute), _Calculating(self._looking, derivation, cache)
                 )
         return set()
 
@@ -201,9 +201,9 @@ class _Freshening:
 class _Calculating(set[InstanceState[Any]]):
     """The objects of which a calculated member was read, each right by now."""
 
-    def __init__(self, looking: _Looking, definition: RegisteredDerivation, cache: MemberDerivation) -> None:
+    def __init__(self, looking: _Looking, derivation: RegisteredDerivation, cache: MemberDerivation) -> None:
         super().__init__()
-        self._looking, self._definition, self._cache = looking, definition, cache
+        self._looking, self._definition, self._cache = looking, derivation, cache
 
     def __bool__(self) -> bool:
         return True

@@ -1,325 +1,165 @@
-"""Making derived members fresh: calculate in one state of the database, then write in a short transaction of its own.
+"""Store the results of calculations in a short transaction of their own.
 
 While a value is calculated, nothing is locked. Whatever changes meanwhile is found when the value is written: the
 journal keeps aside what a calculation in flight may not have seen, so the cache is born stale, and runs again.
 """
 
 from collections.abc import Collection, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Any
+from dataclasses import dataclass
+from datetime import timedelta
 
-from sqlalchemy import Connection, select
-
-from afterwork.clock import Clock
-from afterwork.derived.cause import Cause, cause_of, written
-from afterwork.derived.compute.column_result import ResultColumn
-from afterwork.derived.compute.column_writer import ColumnWriter
-from afterwork.derived.compute.python_calculator import Calculated
+from afterwork.derived.compute.next_runs import NextRuns
+from afterwork.derived.compute.read_keys import ReadKeys
+from afterwork.derived.compute.recomputation import Recomputation
+from afterwork.derived.compute.result_columns import ResultColumns
+from afterwork.derived.compute.results import CalculationResult, without
 from afterwork.derived.manifest.manifest_store import digest
-from afterwork.derived.manifest.read_pattern import pattern_number
-from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.cache_rows import RunResult
-from afterwork.derived.queue.cycle_levels import PATIENCE, RowOrder
-from afterwork.derived.queue.due_queue import ClaimedBatch, DueMark
+from afterwork.derived.queue.cycle_levels import MAX_EARLY_RUNS, RowOrder
+from afterwork.derived.queue.due_cache import ClaimedBatch
 from afterwork.derived.queue.feeders import FeederRun
-from afterwork.derived.queue.registry import RegisteredDerivation
-from afterwork.errors import CircularCaches, GivenUp, NotAtOnce
 from afterwork.jobs.outcome import text_of
-from afterwork.model.derivation import MemberDerivation
-from afterwork.model.key import is_one_of
-from afterwork.store.suspects import TRIED_AGAIN
-
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=10), timedelta(hours=1)
-"""After an error a calculation is tried again by and by, and at once when something that it read changes."""
 
 LOCKED_PAUSE = timedelta(milliseconds=100)
 """How long a value waits whose row somebody else has locked."""
 
-
 NO_ORDER = RowOrder({}, {})
-"""Of definitions that are in no circle."""
+"""The order of derivations that are in no cycle."""
 
-
-def pause_after(attempts: int) -> timedelta:
-    """How long a cache that has failed so often waits before it is tried again."""
-    return min(LONGEST_PAUSE, FIRST_PAUSE * (1 << min(attempts, 10)))
-
-
-def _again(definition: RegisteredDerivation, failed: Calculated, now: datetime, until: datetime | None) -> DueMark:
-    """When what has failed is tried again. What made it stale stays its cause, also the way round in a circle: it
-    fails again if that is still there."""
-    claimed = failed.claimed
-    due = now + (TRIED_AGAIN if isinstance(failed.error, GivenUp) else pause_after(claimed.attempts))
-    due = due if until is None else max(now, min(due, until))
-    again = DueMark(claimed.cache, definition.id, due, now, claimed.cause, attempts=claimed.attempts + 1)
-    is_circle = isinstance(failed.error, CircularCaches)
-    return replace(again, cause_cache=claimed.cause_cache, depth=claimed.depth) if is_circle else again
+Manifests = Mapping[int, set[int]]
+"""Read keys by cache."""
 
 
 @dataclass(frozen=True)
 class ResultStore:
-    """Stores what calculations came to."""
+    """Stores results: the values that are new, the manifests that differ, and the row of each run."""
 
     matcher: Matcher
-    clock: Clock
-    _writers: dict[int, ColumnWriter] = field(default_factory=dict)
-    _columns: dict[int, ResultColumn] = field(default_factory=dict)
-
-    def settled(
-        self, connection: Connection, definition: RegisteredDerivation, calculated: Sequence[Calculated]
-    ) -> Sequence[Calculated]:
-        """Tell results that are new from those of which the same would come back as what is stored."""
-        cache, target = definition.declaration, definition.target
-        if not isinstance(cache, MemberDerivation) or target is None or not any(one.is_new for one in calculated):
-            return calculated
-        if definition.id not in self._columns:
-            self._columns[definition.id] = ResultColumn(
-                self.matcher.database, target.table, cache.column, definition.name
-            )
-        return self._columns[definition.id].settled(connection, calculated)
+    columns: ResultColumns
+    read_keys: ReadKeys
+    next_runs: NextRuns
 
     def store(
-        self,
-        connection: Connection,
-        definition: RegisteredDerivation,
-        batch: ClaimedBatch,
-        snapshot: Any,
-        calculated: Sequence[Calculated],
-        now: datetime,
-    ) -> list[Calculated]:
-        """Write values that are new, manifests that are others, and what each run left; end the claims. Returns what
-        was stored: some may have been taken over by another server, or have rows that somebody else has locked."""
-        calculated = self.settled(connection, definition, calculated)
-        connection.commit()
-        before = self.matcher.registry.order.direct[definition.id]
-        tokens = {
-            one.claimed.cache: self.read_keys(connection, definition, one.reads)
-            for one in calculated
-            if one.reads is not None
-        }
-        with self.matcher.database.transaction(connection, self.matcher.entries.to_end):
-            locked = self._locked(connection, definition, calculated)
-            done = [one for one in calculated if one.claimed.cache not in locked]
-            order = self._order(connection, definition, before, done, now)
-            done = [one for one in done if one.claimed.cache not in order.early]
-            ended = self.matcher.due_queue.end(connection, batch, [one.claimed.cache for one in done])
-            done = [one for one in done if one.claimed.cache in ended]
-            self._write_values(connection, definition, done)
-            self._leave(connection, snapshot, done, tokens, now)
-            stale = self.born_stale(
-                connection, snapshot, {one.claimed.cache: tokens.get(one.claimed.cache) for one in done}
-            )
-            self.matcher.due_queue.mark(connection, list(self._marks(definition, done, stale, now)))
-            self._settle(connection, definition, done, now)
-            if self.matcher.registry.order.cycle(definition.id):
-                self._note_order(connection, batch, order, ended, now)
-            rest = [one.cache for one in batch.caches if one.cache not in ended]
-            self.matcher.due_queue.put_back(connection, batch, rest, now + LOCKED_PAUSE if locked else now)
-            self.matcher.reached("before commit", definition.name)
-        self.matcher.reached("after commit", definition.name)
-        return done
+        self, run: Recomputation, batch: ClaimedBatch, results: Sequence[CalculationResult]
+    ) -> list[CalculationResult]:
+        """Store the results of a claimed batch and end its claims.
 
-    def _order(
-        self,
-        connection: Connection,
-        definition: RegisteredDerivation,
-        before: Set[int],
-        done: Sequence[Calculated],
-        now: datetime,
-    ) -> RowOrder:
-        """What has read what is still to be made, of its own circle of definitions, and of those of which it is known
-        only now that it reads them."""
-        known = self.matcher.registry
-        circle = known.order.cycle(definition.id)
-        writers = circle | (known.order.direct[definition.id] - before)
+        Returns what was stored: another server may have taken over some, and others have locked rows or ran too early.
+        Those go back to the queue.
+        """
+        results = self.columns.settled(run.connection, run.derivation, results)
+        run.connection.commit()
+        known_feeders = self.matcher.registry.order.direct[run.derivation.id]
+        manifests = self.read_keys.of_results(run, results)
+        with self.matcher.database.transaction(run.connection, self.matcher.entries.to_end):
+            locked = self.columns.locked(run, results)
+            ready = without(results, locked)
+            order = self._order(run, known_feeders, ready)
+            in_time = without(ready, order.early)
+            ended = self.matcher.due_queue.end(run.connection, batch, [result.cache for result in in_time])
+            stored = [result for result in in_time if result.cache in ended]
+            self._write(run, stored, manifests)
+            self._mark(run, stored, self._born_stale(run, stored, manifests))
+            self._settle_unseen(run, stored)
+            if self.matcher.registry.order.cycle(run.derivation.id):
+                self._note_order(run, batch, order, ended)
+            self._put_back_rest(run, batch, ended, LOCKED_PAUSE if locked else timedelta(0))
+            self.matcher.reached("before commit", run.derivation.name)
+        self.matcher.reached("after commit", run.derivation.name)
+        return stored
+
+    def store_inline(
+        self, run: Recomputation, results: Sequence[CalculationResult], waiting: Collection[int]
+    ) -> list[CalculationResult]:
+        """Store results that nobody has claimed, in the transaction in which they were calculated.
+
+        Nobody takes changes meanwhile. `waiting` are the caches with a mark in the queue.
+        Raises `NotAtOnce` if something must be noted first in a transaction of its own.
+        """
+        manifests = self.read_keys.known_of_results(run, results)
+        results = self.columns.settled(run.connection, run.derivation, results)
+        locked = self.columns.locked(run, results)
+        stored = without(results, locked)
+        self._write(run, stored, manifests)
+        self.matcher.due_queue.drop(run.connection, set(waiting) - set(locked))
+        self._mark(run, stored, {})
+        self._settle_unseen(run, stored)
+        if self.matcher.registry.order.cycle(run.derivation.id):
+            self.matcher.levels.release(run.connection, [result.cache for result in stored], run.now)
+        return stored
+
+    def _write(self, run: Recomputation, results: Sequence[CalculationResult], manifests: Manifests) -> None:
+        self.columns.write(run, results)
+        digests = {result.cache: _digest(result, manifests) for result in results}
+        rows = [_row(run, result, digests[result.cache]) for result in results]
+        self.matcher.cache_rows.ran(run.connection, rows)
+        changed = {
+            result.cache: manifests[result.cache]
+            for result in results
+            if result.cache in manifests and digests[result.cache] != result.claimed.digest
+        }
+        if changed:
+            self.matcher.manifest_store.save(run.connection, changed)
+
+    def _born_stale(
+        self, run: Recomputation, results: Sequence[CalculationResult], manifests: Manifests
+    ) -> Mapping[int, str]:
+        read_keys = {result.cache: manifests.get(result.cache) for result in results}
+        return self.next_runs.born_stale(run.connection, run.snapshot, read_keys)
+
+    def _mark(self, run: Recomputation, results: Sequence[CalculationResult], stale: Mapping[int, str]) -> None:
+        self.matcher.due_queue.mark(run.connection, self.next_runs.marks(run, results, stale))
+
+    def _settle_unseen(self, run: Recomputation, results: Sequence[CalculationResult]) -> None:
+        """Drop the caches of objects that are gone; those of hidden objects rest until they may be seen again."""
+        unseen = [result.claimed.root for result in results if result.root is None]
+        if unseen:
+            self.matcher.cache_rows.settle(run.connection, run.derivation, unseen, run.now)
+
+    def _order(self, run: Recomputation, known_feeders: Set[int], results: Sequence[CalculationResult]) -> RowOrder:
+        """Find the results that have read values which are still to be made.
+
+        Only those of its own cycle of derivations can be, and of feeders that became known by this very run.
+        """
+        registry = self.matcher.registry
+        cycle = registry.order.cycle(run.derivation.id)
+        writers = cycle | (registry.order.direct[run.derivation.id] - known_feeders)
         if not writers:
             return NO_ORDER
         runs = [
-            FeederRun(one.claimed.cache, one.reads, one.is_new, one.claimed.waited >= PATIENCE)
-            for one in done
-            if one.reads is not None
+            FeederRun(result.cache, result.reads, result.is_new, result.claimed.waited >= MAX_EARLY_RUNS)
+            for result in results
+            if result.reads is not None
         ]
-        return self.matcher.levels.order(connection, [known.by_id[one] for one in writers], circle, runs, now)
+        feeders = [registry.by_id[writer] for writer in writers]
+        return self.matcher.levels.order(run.connection, feeders, cycle, runs, run.now)
 
-    def _note_order(
-        self, connection: Connection, batch: ClaimedBatch, order: RowOrder, ended: Collection[int], now: datetime
-    ) -> None:
+    def _note_order(self, run: Recomputation, batch: ClaimedBatch, order: RowOrder, ended: Collection[int]) -> None:
         if order.early:
-            self.matcher.levels.hold(connection, batch, order.early, now)
-        made = {number: order.levels[number] for number in ended if number in order.levels}
+            self.matcher.levels.hold(run.connection, batch, order.early, run.now)
+        made = {cache: order.levels[cache] for cache in ended if cache in order.levels}
         if made:
-            self.matcher.levels.made(connection, made, now)
+            self.matcher.levels.made(run.connection, made, run.now)
 
-    def store_at_once(
-        self,
-        connection: Connection,
-        definition: RegisteredDerivation,
-        snapshot: Any,
-        calculated: Sequence[Calculated],
-        waiting: Collection[int],
-        now: datetime,
-    ) -> list[Calculated]:
-        """The same for what nobody has claimed, in the transaction in which it was calculated, with nobody taking
-        changes meanwhile. `waiting` are those that are noted to run at some moment.
+    def _put_back_rest(self, run: Recomputation, batch: ClaimedBatch, ended: Collection[int], pause: timedelta) -> None:
+        rest = [claimed.cache for claimed in batch.caches if claimed.cache not in ended]
+        self.matcher.due_queue.put_back(run.connection, batch, rest, run.now + pause)
 
-        Raises `NotAtOnce` if something must be noted first in a transaction of its own.
-        """
-        tokens = {one.claimed.cache: self._known(definition, one.reads) for one in calculated if one.reads is not None}
-        calculated = self.settled(connection, definition, calculated)
-        locked = self._locked(connection, definition, calculated)
-        done = [one for one in calculated if one.claimed.cache not in locked]
-        self._write_values(connection, definition, done)
-        self._leave(connection, snapshot, done, tokens, now)
-        self.matcher.due_queue.drop(connection, set(waiting) - set(locked))
-        self.matcher.due_queue.mark(connection, list(self._marks(definition, done, {}, now)))
-        self._settle(connection, definition, done, now)
-        if self.matcher.registry.order.cycle(definition.id):
-            self.matcher.levels.release(connection, [one.claimed.cache for one in done], now)
-        return done
 
-    def _settle(
-        self, connection: Connection, definition: RegisteredDerivation, done: Sequence[Calculated], now: datetime
-    ) -> None:
-        """An object that was not seen is gone, or hidden. Then its cache rests, until it may be seen again."""
-        unseen = [one.claimed.root for one in done if one.root is None]
-        if unseen:
-            self.matcher.cache_rows.settle(connection, definition, unseen, now)
+def _digest(result: CalculationResult, manifests: Manifests) -> int | None:
+    if result.cache not in manifests:
+        return result.claimed.digest
+    return digest(manifests[result.cache], in_sql=result.in_sql)
 
-    def _known(self, definition: RegisteredDerivation, reads: Reads) -> set[int]:
-        if self.matcher.patterns.unnumbered(reads):
-            raise NotAtOnce("a kind of read is new")
-        found = self.matcher.patterns.read_keys(reads)
-        if not self.matcher.registry.knows(definition.id, set(map(pattern_number, found))):
-            raise NotAtOnce("a kind of read is new to this cache")
-        return found
 
-    def read_keys(self, connection: Connection, definition: RegisteredDerivation, reads: Reads) -> set[int]:
-        """The manifest for what was read. Shapes that are new get their numbers, in transactions of their own."""
-        for shape in self.matcher.patterns.unnumbered(reads):
-            self.matcher.patterns.number_of(connection, shape)
-        found = self.matcher.patterns.read_keys(reads)
-        self.learn(connection, definition, found)
-        return found
-
-    def learn(self, connection: Connection, definition: RegisteredDerivation, tokens: Collection[int]) -> None:
-        """Note what kinds of reads the runs of a cache make."""
-        self.matcher.registry.learn(connection, definition.id, set(map(pattern_number, tokens)))
-
-    def _locked(
-        self, connection: Connection, definition: RegisteredDerivation, calculated: Sequence[Calculated]
-    ) -> Collection[int]:
-        """The caches whose rows somebody else has locked. To wait for one while having others could be a deadlock."""
-        new = [one for one in calculated if one.is_new and one.root is not None]
-        if len(new) < 2 or self.matcher.database.dialect == "sqlite":
-            return ()
-        keys = {one.root.key: one.claimed.cache for one in new if one.root is not None}
-        assert definition.target is not None
-        columns = definition.objects.key_columns(definition.target)
-        free = select(*columns).where(is_one_of(columns, keys)).with_for_update(key_share=True, skip_locked=True)
-        found = {tuple(row) for row in connection.execute(free)}
-        return {cache for key, cache in keys.items() if key not in found}
-
-    def _write_values(
-        self, connection: Connection, definition: RegisteredDerivation, done: Sequence[Calculated]
-    ) -> None:
-        """Write the column and nothing else: not the moment of the last change or the version, which are the users'."""
-        new = [one for one in done if one.is_new and one.root is not None]
-        if not new:
-            return
-        assert isinstance(definition.declaration, MemberDerivation)
-        assert definition.target is not None
-        rows = [(one.root.key, one.value) for one in sorted(new, key=lambda one: str(one.root)) if one.root is not None]
-        writer = self._writers.get(definition.id)
-        if writer is None:
-            key = definition.objects.key_columns(definition.target)
-            writer = self._writers[definition.id] = ColumnWriter(definition.target, key, definition.declaration.column)
-        writer.write(connection, rows)
-
-    def _leave(
-        self,
-        connection: Connection,
-        snapshot: Any,
-        done: Sequence[Calculated],
-        tokens: dict[int, set[int]],
-        now: datetime,
-    ) -> None:
-        digests = {
-            one.claimed.cache: digest(tokens[one.claimed.cache], in_sql=one.in_sql)
-            if one.claimed.cache in tokens
-            else one.claimed.digest
-            for one in done
-        }
-        self.matcher.cache_rows.ran(
-            connection,
-            [
-                RunResult.of_run(
-                    one.claimed,
-                    snapshot,
-                    None,
-                    digests[one.claimed.cache],
-                    now,
-                    one.took,
-                    None if one.error is None else text_of(one.error),
-                    wrote=one.is_new and one.root is not None,
-                )
-                for one in done
-            ],
-        )
-        others = {
-            one.claimed.cache: tokens[one.claimed.cache]
-            for one in done
-            if one.claimed.cache in tokens and digests[one.claimed.cache] != one.claimed.digest
-        }
-        if others:
-            self.matcher.manifest_store.save(connection, others)
-
-    def _marks(
-        self, definition: RegisteredDerivation, done: Sequence[Calculated], stale: Mapping[int, str], now: datetime
-    ) -> list[DueMark]:
-        """What is to run again: because it was born stale, failed, or holds only until a moment."""
-        marks = []
-        for one in done:
-            number = one.claimed.cache
-            until = None if one.reads is None else one.reads.valid_until
-            if one.error is not None and number not in stale:
-                marks.append(_again(definition, one, now, until))
-            else:
-                marks += self.next_marks(definition, number, stale.get(number), until)
-        return marks
-
-    def next_marks(
-        self, definition: RegisteredDerivation, cache: int, stale: str | None, until: datetime | None
-    ) -> list[DueMark]:
-        """When a cache that has just run is to run again, as far as is known: because it was born stale, with the cause
-        of that, or because what it came to holds only until a moment."""
-        now = self.clock.now()
-        if stale is not None:
-            return [DueMark(cache, definition.id, now + definition.declaration.when.allow_oldness, now, stale)]
-        if until is not None:
-            return [DueMark(cache, definition.id, max(now, until), None, written(Cause("time", moment=until)))]
-        return []
-
-    def born_stale(
-        self, connection: Connection, snapshot: Any, tokens: Mapping[int, set[int] | None], own: int | None = None
-    ) -> dict[int, str]:
-        """The caches whose run has not seen a change of what they read that has been matched already, with that as
-        their cause. What the transaction `own` has changed was changed by the run itself."""
-        found: dict[int, str] = {}
-        unseen = self.matcher.entries.unseen(connection, snapshot)
-        if not unseen:
-            return found
-        same = self.matcher.manifest_store.read_keys(
-            connection, [number for number, some in tokens.items() if some is None]
-        )
-        tokens = {number: set(same.get(number, ())) if some is None else some for number, some in tokens.items()}
-        for change in unseen:
-            if own is not None and change.tx == own:
-                continue
-            touched = {*self.matcher.patterns.touched_keys(change), *self.matcher.patterns.overwritten_keys(change)}
-            emptied = change.kind == "T"
-            for number, manifest in tokens.items():
-                if number not in found and (emptied or not touched.isdisjoint(manifest or ())):
-                    found[number] = written(cause_of(change, self.matcher.patterns.table(change.table_id)))
-        return found
+def _row(run: Recomputation, result: CalculationResult, manifest_digest: int | None) -> RunResult:
+    return RunResult(
+        result.claimed,
+        run.snapshot,
+        manifest_digest,
+        run.now,
+        result.seconds,
+        error=None if result.error is None else text_of(result.error),
+        wrote=result.is_to_be_written,
+    )

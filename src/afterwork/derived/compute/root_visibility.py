@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Select, bindparam, event
 from sqlalchemy.orm import ORMExecuteState, Session
 
 from afterwork.derived.manifest.reads import Reads
-from afterwork.derived.queue.registry import RegisteredDerivation
+from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.derived.tracking.class_extent import Identity
 from afterwork.derived.tracking.mapped_tables import MappedTables, TrackedColumns
 from afterwork.derived.tracking.query import StatementReader

@@ -1,4 +1,4 @@
-"""Calculating derived members by the statement that says what they are in SQL: many by one."""
+"""Calculate derived members in SQL: many values by one statement."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,12 +11,12 @@ from sqlalchemy.orm import Mapper
 
 from afterwork.boundary import CONTAINED
 from afterwork.derived.compute.equality import is_same
-from afterwork.derived.compute.python_calculator import Calculated
 from afterwork.derived.compute.result_check import checked
+from afterwork.derived.compute.results import CalculationResult
 from afterwork.derived.compute.root_visibility import RootReads
 from afterwork.derived.manifest.manifest_store import is_of_sql
 from afterwork.derived.manifest.reads import Reads
-from afterwork.derived.queue.due_queue import ClaimedCache
+from afterwork.derived.queue.due_cache import ClaimedCache
 from afterwork.derived.tables import due as dues
 from afterwork.derived.tracking.query import SetBasedExpression
 from afterwork.errors import AfterworkError, shown
@@ -30,88 +30,91 @@ from afterwork.store.journal.tracked_table import TrackedTables
 
 Key = tuple[object, ...]
 
-MOST_WAITING = 100
-"""With more changes waiting, it isn't looked what they are."""
+MAX_INSPECTED_CHANGES = 100
+"""Waiting changes that are inspected. With more of them, what the values depend on is read again."""
 
 
 @dataclass(frozen=True)
 class SqlCalculator:
-    """Calculates the values of one cache by its SQL side."""
+    """Calculates the values of one derivation by its SQL side."""
 
-    cache: MemberDerivation
+    declared: MemberDerivation
     classes: Mapping[str, Mapper[object]]
     set_based: SetBasedExpression
     root_reads: RootReads
 
-    def calculate(self, connection: Connection, claimed: Sequence[ClaimedCache], limit: float) -> Iterator[Calculated]:
-        """Calculate all of them at once. What they depend on is asked only where it may be something else by now."""
-        return self._calculate(connection, claimed, self._moved)
+    def calculate(
+        self, connection: Connection, claimed: Sequence[ClaimedCache], max_seconds: float
+    ) -> Iterator[CalculationResult]:
+        """Calculate all values at once. What they depend on is read only where it may have changed."""
+        return self._calculate(connection, claimed, self._find_reread)
 
-    def calculate_unmoved(self, connection: Connection, claimed: Sequence[ClaimedCache]) -> Iterator[Calculated]:
-        """The same in the transaction that has taken all changes which it sees."""
-        return self._calculate(connection, claimed, lambda _, there: {one.cache for one in there if _is_unsure(one)})
+    def calculate_inline(self, connection: Connection, claimed: Sequence[ClaimedCache]) -> Iterator[CalculationResult]:
+        """Calculate in the transaction that has taken all changes which it sees."""
+        return self._calculate(connection, claimed, lambda _, caches: _to_reread(caches))
 
-    def failed(self, connection: Connection, claimed: ClaimedCache, error: Exception) -> Calculated:
-        """Return what comes of a value that can't be had."""
-        return Calculated(claimed, parse(claimed.root, self.classes), error=error, in_sql=True)
+    def failed(self, connection: Connection, claimed: ClaimedCache, error: Exception) -> CalculationResult:
+        """Return the result for a value that can't be calculated."""
+        return CalculationResult(claimed, parse(claimed.root, self.classes), error=error, in_sql=True)
+
+    def rereads(self, change: Change) -> bool:
+        """Tell whether a change may alter what values depend on."""
+        if change.kind != "U":
+            return True
+        return any(
+            table == change.table_id and columns & change.columns for table, columns in self.set_based.deciding_columns
+        )
 
     def _calculate(
         self,
         connection: Connection,
         claimed: Sequence[ClaimedCache],
-        moved_of: Callable[[Connection, Sequence[ClaimedCache]], set[int]],
-    ) -> Iterator[Calculated]:
-        ids = {one.cache: parse(one.root, self.classes) for one in claimed}
+        find_reread: Callable[[Connection, Sequence[ClaimedCache]], set[int]],
+    ) -> Iterator[CalculationResult]:
+        ids = {cache.cache: parse(cache.root, self.classes) for cache in claimed}
         began = time.perf_counter()
         rows = self._rows(connection, [root.key for root in ids.values()])
-        there = [one for one in claimed if ids[one.cache].key in rows]
-        moved = moved_of(connection, there)
-        reads = self._reads(connection, [ids[one.cache] for one in there if one.cache in moved])
-        for key, found in reads.items():
-            self.root_reads.add(found, key, connection)
-        took = (time.perf_counter() - began) / max(1, len(claimed))
-        for one in claimed:
-            root = ids[one.cache]
+        existing = [cache for cache in claimed if ids[cache.cache].key in rows]
+        reread = find_reread(connection, existing)
+        reads = self._reads(connection, [ids[cache.cache] for cache in existing if cache.cache in reread])
+        for key, of_root in reads.items():
+            self.root_reads.add(of_root, key, connection)
+        seconds = (time.perf_counter() - began) / max(1, len(claimed))
+        for cache in claimed:
+            root = ids[cache.cache]
             if root.key in rows:
-                value, stored = rows[root.key]
-                yield self._calculated(one, root, value, stored, reads.get(root.key), took)
+                yield self._result(cache, root, rows[root.key], reads.get(root.key), seconds)
             else:
-                gone = Reads()
-                self.root_reads.add(gone, root.key, connection)
-                yield Calculated(one, None, reads=gone)
+                of_gone = Reads()
+                self.root_reads.add(of_gone, root.key, connection)
+                yield CalculationResult(cache, None, reads=of_gone)
 
     def _rows(self, connection: Connection, keys: Sequence[Key]) -> dict[Key, Sequence[Any]]:
-        """By key, what each value is, and what is stored."""
+        """Return the calculated and the stored value of each root, by its key."""
         if len(keys) == 1:
-            found = self._row_of_one.execute(connection, self.set_based.parameters(keys[0]))
+            rows = self._row_of_one.execute(connection, self.set_based.parameters(keys[0]))
         else:
-            found = connection.execute(self.set_based.values(keys).add_columns(self.cache.column)).all()
-        width = len(self.cache.root.primary_key)
-        return {tuple(row[:width]): row[width:] for row in found}
+            rows = connection.execute(self.set_based.values(keys).add_columns(self.declared.column)).all()
+        width = len(self.declared.root.primary_key)
+        return {tuple(row[:width]): row[width:] for row in rows}
 
     @cached_property
     def _row_of_one(self) -> Direct:
-        return Direct(self.set_based.value().add_columns(self.cache.column))
+        return Direct(self.set_based.value().add_columns(self.declared.column))
 
-    def _moved(self, connection: Connection, claimed: Sequence[ClaimedCache]) -> set[int]:
-        """The caches of which what they depend on may be something else. What was changed since they were claimed, and
-        is seen here, makes none of them stale later: so it is found here, in the journal or where it was taken."""
-        waiting = entries_of(connection.dialect.name).first_waiting(connection, MOST_WAITING)
+    def _find_reread(self, connection: Connection, claimed: Sequence[ClaimedCache]) -> set[int]:
+        """Return caches whose dependencies may have changed.
+
+        Changes already visible in this snapshot won't mark them stale later, so find them now: in the journal, or as
+        marks where they were taken.
+        """
+        waiting = entries_of(connection.dialect.name).first_waiting(connection, MAX_INSPECTED_CHANGES)
         if waiting is None or any(
             change.table_id in self.set_based.tables and self.rereads(change) for change in waiting
         ):
-            return {one.cache for one in claimed}
+            return {cache.cache for cache in claimed}
         marked = select(dues.c.cache).where(dues.c.claim.is_not(None), dues.c.reread)
-        moved = set(connection.execute(marked).scalars())
-        return moved | {one.cache for one in claimed if _is_unsure(one)}
-
-    def rereads(self, change: Change) -> bool:
-        """Whether what values depend on may be something else after a change."""
-        if change.kind != "U":
-            return True
-        return any(
-            watch == change.table_id and columns & change.columns for watch, columns in self.set_based.deciding_columns
-        )
+        return set(connection.execute(marked).scalars()) | _to_reread(claimed)
 
     def _reads(self, connection: Connection, roots: Sequence[ExternalId]) -> Mapping[tuple[object, ...], Reads]:
         if not roots:
@@ -119,41 +122,47 @@ class SqlCalculator:
         keys = [root.key for root in roots]
         return self.set_based.reads(keys, connection.execute(self.set_based.provenance(keys)).all())
 
-    def _calculated(
-        self, claimed: ClaimedCache, root: ExternalId, value: object, stored: object, reads: Reads | None, took: float
-    ) -> Calculated:
+    def _result(
+        self, claimed: ClaimedCache, root: ExternalId, row: Sequence[Any], reads: Reads | None, seconds: float
+    ) -> CalculationResult:
+        value, stored = row
         try:
-            value = checked(self.cache.column, self.cache.name, value)
+            value = checked(self.declared.column, self.declared.name, value)
         except AfterworkError as error:
-            return Calculated(claimed, root, stored=stored, reads=reads, error=error, took=took, in_sql=True)
+            return CalculationResult(
+                claimed, root, stored=stored, reads=reads, error=error, seconds=seconds, in_sql=True
+            )
         is_new = not is_same(stored, value)
-        return Calculated(claimed, root, value, stored, is_new, reads, took=took, in_sql=True)
+        return CalculationResult(claimed, root, value, stored, is_new, reads, seconds=seconds, in_sql=True)
 
 
-def _is_unsure(claimed: ClaimedCache) -> bool:
-    return claimed.reread or not is_of_sql(claimed.digest)
+def _to_reread(claimed: Sequence[ClaimedCache]) -> set[int]:
+    """Return caches that are marked to be read again, or whose manifest Python has made."""
+    return {cache.cache for cache in claimed if cache.reread or not is_of_sql(cache.digest)}
 
 
-def in_sql(
-    cache: MemberDerivation,
-    itself: RootReads,
-    classes: Mapping[str, Mapper[object]],
-    watches: TrackedTables,
-    dialect: Dialect,
-) -> SqlCalculator | str | None:
-    """The calculator of a cache that has a SQL side; None if it has none; the reason if that can't be used."""
-    try:
-        says = cache.in_sql
-        if says is None:
-            return None
-        with CONTAINED:
-            side = says()
-        if not isinstance(side, ColumnElement) and not hasattr(side, "__clause_element__"):
-            return f"it is {shown(side)}, which is no expression and no scalar select"
-        if cache.overrides:
-            return f"{', '.join(cache.overrides)} calculates it by a function of its own"
-        set_based = SetBasedExpression(cache.root, side, watches, dialect)
-        reason = set_based.reason
-    except Exception as error:  # of the application's own function
-        return text_of(error)
-    return SqlCalculator(cache, classes, set_based, itself) if reason is None else reason
+@dataclass(frozen=True)
+class SqlCalculators:
+    """Makes the calculators of a model's derivations that have a SQL side."""
+
+    classes: Mapping[str, Mapper[object]]
+    tables: TrackedTables
+    dialect: Dialect
+
+    def of(self, declared: MemberDerivation, root_reads: RootReads) -> SqlCalculator | str | None:
+        """Return the calculator of a derivation; None without a SQL side; the reason if that side can't be used."""
+        try:
+            sql_side = declared.in_sql
+            if sql_side is None:
+                return None
+            with CONTAINED:
+                expression = sql_side()
+            if not isinstance(expression, ColumnElement) and not hasattr(expression, "__clause_element__"):
+                return f"it is {shown(expression)}, which is no expression and no scalar select"
+            if declared.overrides:
+                return f"{', '.join(declared.overrides)} calculates it by a function of its own"
+            set_based = SetBasedExpression(declared.root, expression, self.tables, self.dialect)
+            reason = set_based.reason
+        except Exception as error:  # of the application's own function
+            return text_of(error)
+        return SqlCalculator(declared, self.classes, set_based, root_reads) if reason is None else reason

@@ -17,8 +17,8 @@ from afterwork.derived.manifest.read_pattern import QueryRead, ReadPattern, RowR
 from afterwork.derived.manifest.read_patterns import patterns_in
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.matching.matcher import Matcher
-from afterwork.derived.queue.due_queue import shown_due
-from afterwork.derived.queue.registry import RegisteredDerivation
+from afterwork.derived.queue.due_cache import shown_due
+from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import due as dues
 from afterwork.errors import BadRequest

@@ -1,13 +1,14 @@
-"""The row that each cache of each object has: adding and dropping it, and what its runs leave there."""
+"""The row of each cache: add it, drop it, and write what its runs leave there."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     Boolean,
+    ColumnElement,
     Connection,
     Text,
     bindparam,
@@ -23,8 +24,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from afterwork.derived.cause import Cause, written
 from afterwork.derived.manifest.manifest_store import ManifestStore
-from afterwork.derived.queue.due_queue import ClaimedCache, DueMark, DueQueue
-from afterwork.derived.queue.registry import RegisteredDerivation
+from afterwork.derived.queue.due_cache import ClaimedCache, DueMark
+from afterwork.derived.queue.due_queue import DueQueue
+from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import due as dues
 from afterwork.errors import UnnamedObject
@@ -33,55 +35,66 @@ from afterwork.store.direct import Direct
 from afterwork.store.sqlite.database import LAST_CHANGE
 from afterwork.store.texts import storable
 
-AT_ONCE = 1000
+ROWS_PER_STATEMENT = 1000
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run leaves in its cache's row. `in_tx` is the transaction in which a view model wrote, `wrote` says that a
-    value was written in this one. Those that are written together have seen the same, at the same moment."""
+    """What a run leaves in its cache's row.
 
-    of: int
-    seen: Any
-    in_tx: int | None
-    manifest: int | None
+    `snapshot` is the state that it has seen, `at` its timestamp; both are the same for all results of one batch.
+    `own_tx` is the transaction in which a view model wrote; `wrote` says that this one writes a value.
+    """
+
+    claimed: ClaimedCache
+    snapshot: Any
+    digest: int | None
     at: datetime
     seconds: float
-    why: str | None
-    by: int | None
-    steps: int
-    raised: str | None
+    error: str | None = None
+    own_tx: int | None = None
     wrote: bool = False
 
-    @classmethod
-    def of_run(
-        cls,
-        claimed: ClaimedCache,
-        snapshot: Any,
-        own: int | None,
-        manifest: int | None,
-        now: datetime,
-        took: float,
-        raised: str | None,
-        wrote: bool = False,
-    ) -> "RunResult":
-        """What the run of a claimed cache leaves."""
-        why, by, steps = claimed.cause, claimed.cause_cache, claimed.depth
-        return cls(claimed.cache, snapshot, own, manifest, now, took, why, by, steps, raised, wrote)
+    def shared(self) -> dict[str, Any]:
+        """Return the parameters that are the same for a batch."""
+        return {"seen": self.snapshot, "in_tx": self.own_tx, "at": self.at}
+
+    def each(self, connection: Connection) -> dict[str, Any]:
+        """Return the parameters of this cache, named as in `EACH`."""
+        return {
+            "of": self.claimed.cache,
+            "manifest": self.digest,
+            "seconds": self.seconds,
+            "why": self.claimed.cause,
+            "by": self.claimed.cause_cache,
+            "steps": self.claimed.depth,
+            "raised": None if self.error is None else storable(connection, self.error),
+            "wrote": self.wrote,
+        }
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What the last run of a cache has seen, and the transaction in which it wrote itself."""
+class SeenState:
+    """The state that the last run of a cache has seen, and the transaction in which it wrote itself."""
 
     snapshot: Any
-    own: int | None
+    own_tx: int | None
+
+
+@dataclass(frozen=True)
+class BackfillMark:
+    """Why and since when a backfill goes on, for the caches that it marks now."""
+
+    began: datetime
+    cause: Cause
+    now: datetime
 
 
 EACH = {
     "of": "bigint", "manifest": "bigint", "seconds": "float8", "why": "text", "by": "bigint", "steps": "int",
     "raised": "text", "wrote": "bool",
 }  # fmt: skip
+"""The parameters that each cache has its own of, with their types on PostgreSQL."""
 
 _SEEN = (
     "UPDATE afterwork_cache SET snapshot = CAST(:seen AS pg_snapshot), own = CAST(CAST(:in_tx AS text) AS xid8),"
@@ -98,7 +111,7 @@ _RAN_MANY = text(
     _SEEN.format(**{name: f"one.{name}" for name in EACH}) + " FROM json_to_recordset(CAST(:each AS json))"
     f" AS one ({', '.join(f'{name} {kind}' for name, kind in EACH.items())}) WHERE id = one.of"
 )
-"""Many at once, as JSON: the driver takes far longer to write long arrays of texts."""
+"""Writes many rows, as JSON: the driver takes far longer to write long arrays of texts."""
 
 _RAN = (
     update(caches)
@@ -120,110 +133,130 @@ _RAN = (
 
 
 class CacheRows:
-    """The statements on the rows of caches for one kind of database."""
+    """The rows of caches in one kind of database."""
 
-    def __init__(self, dialect: str, manifests: ManifestStore, dues: DueQueue) -> None:
+    def __init__(self, dialect: str, manifests: ManifestStore, due_queue: DueQueue) -> None:
         self._dialect = dialect
         self._ran = Direct(_RAN_MANY)
         self._ran_one = Direct(_RAN_ONE if dialect == "postgresql" else _RAN)
         self._manifests = manifests
-        self._dues = dues
+        self._due_queue = due_queue
         insert = postgresql.insert(caches) if dialect == "postgresql" else sqlite.insert(caches)
         self._insert = insert.on_conflict_do_nothing(index_elements=["derivation", "root"])
 
     def add(
+        self, connection: Connection, derivation: RegisteredDerivation, roots: Sequence[str], now: datetime
+    ) -> None:
+        """Create missing rows and mark them due.
+
+        A cache that has run before is left alone: it has read its object's row, so a change of it marks it anyway.
+        """
+        for some in _slices(roots):
+            self._insert_missing(connection, derivation, some)
+            never_run = caches.c.computed.is_(None)
+            due = self._caches(connection, derivation, some, never_run)
+            cause = written(Cause("new"))
+            self._due_queue.mark(connection, [DueMark(cache, derivation.id, now, now, cause) for cache in due])
+
+    def add_to_backfill(
         self,
         connection: Connection,
-        definition: RegisteredDerivation,
+        derivation: RegisteredDerivation,
         roots: Sequence[str],
-        now: datetime,
-        cause: Cause = Cause("new"),  # noqa: B008 - frozen
-        backfill_since: datetime | None = None,
+        backfill: BackfillMark,
     ) -> None:
-        """Let objects have a cache, as far as they have not, and have it run. One that has run finds out by itself that
-        its object is another one; while filling, it is right already if it has done so since that began."""
-        for start in range(0, len(roots), AT_ONCE):
-            some = roots[start : start + AT_ONCE]
-            connection.execute(self._insert, [{"derivation": definition.id, "root": root} for root in some])
-            found = self._old(connection, definition, some, backfill_since)
-            text, fill = written(cause), backfill_since is not None
-            self._dues.mark(connection, [DueMark(number, definition.id, now, now, text, fill) for number in found])
+        """Create missing rows, and mark those due that have not run since the backfill began."""
+        for some in _slices(roots):
+            self._insert_missing(connection, derivation, some)
+            is_old = caches.c.computed.is_(None) | (caches.c.computed < backfill.began)
+            due = self._caches(connection, derivation, some, is_old)
+            cause, now = written(backfill.cause), backfill.now
+            marks = [DueMark(cache, derivation.id, now, now, cause, backfill=True) for cache in due]
+            self._due_queue.mark(connection, marks)
 
     def fail(
-        self, connection: Connection, definition: RegisteredDerivation, objects: Sequence[UnnamedObject], now: datetime
+        self,
+        connection: Connection,
+        derivation: RegisteredDerivation,
+        objects: Sequence[UnnamedObject],
+        now: datetime,
     ) -> None:
-        """Let objects that have no external id have a cache that has failed. It runs as soon as they have one."""
-        for one in objects:
-            connection.execute(self._insert, {"derivation": definition.id, "root": one.root})
-            own = update(caches).where(caches.c.derivation == definition.id, caches.c.root == one.root)
-            connection.execute(own.values(computed=now, error=str(one)))
+        """Create failed rows for objects without an external id. They run as soon as they have one."""
+        for unnamed in objects:
+            connection.execute(self._insert, {"derivation": derivation.id, "root": unnamed.root})
+            own = update(caches).where(caches.c.derivation == derivation.id, caches.c.root == unnamed.root)
+            connection.execute(own.values(computed=now, error=str(unnamed)))
 
-    def forget_unnamed(self, connection: Connection, definition: RegisteredDerivation) -> bool:
-        """Drop the caches of objects that have no external id. False if there are none."""
-        c = caches.c
-        failed = select(c.id).where(c.derivation == definition.id, c.error.is_not(None))
-        prefix = f"{definition.declaration.root.class_.__name__}!{PLACEHOLDER}"
-        found = connection.execute(failed.where(c.root.startswith(prefix, autoescape=True))).scalars().all()
-        self.drop(connection, found)
-        return bool(found)
-
-    def _old(
-        self, connection: Connection, definition: RegisteredDerivation, roots: Sequence[str], since: datetime | None
-    ) -> Sequence[int]:
-        """The caches of objects that have never run, or not since a moment."""
-        c = caches.c
-        never = c.computed.is_(None)
-        old = never if since is None else never | (c.computed < since)
-        found = select(c.id).where(c.derivation == definition.id, c.root.in_(roots), old)
-        return connection.execute(found).scalars().all()
-
-    def numbers(self, connection: Connection, definition: RegisteredDerivation, roots: Sequence[str]) -> dict[str, int]:
-        """The numbers of the caches of objects."""
-        c = caches.c
-        found = select(c.root, c.id).where(c.derivation == definition.id, c.root.in_(roots))
-        return {row.root: row.id for row in connection.execute(found)}
-
-    def ran(self, connection: Connection, left: Sequence[RunResult]) -> None:
-        """Write what runs left."""
-        if not left:
+    def ran(self, connection: Connection, results: Sequence[RunResult]) -> None:
+        """Write the results of runs."""
+        if not results:
             return
-        left = [one if one.raised is None else replace(one, raised=storable(connection, one.raised)) for one in left]
-        if len(left) == 1:
-            self._ran_one.execute(connection, vars(left[0]))
+        if len(results) == 1:
+            self._ran_one.execute(connection, results[0].shared() | results[0].each(connection))
         elif self._dialect == "postgresql":
-            alike = {"seen": left[0].seen, "in_tx": left[0].in_tx, "at": left[0].at}
-            each = [{name: getattr(one, name) for name in EACH} for one in left]
-            self._ran.execute(connection, alike | {"each": json.dumps(each)})
+            each = [result.each(connection) for result in results]
+            self._ran.execute(connection, results[0].shared() | {"each": json.dumps(each)})
         else:
-            connection.execute(_RAN, [vars(one) for one in left])
+            connection.execute(_RAN, [result.shared() | result.each(connection) for result in results])
 
-    def seen(self, connection: Connection, cache: int) -> Seen:
-        """What the last run of a cache has seen."""
+    def seen(self, connection: Connection, cache: int) -> SeenState:
+        """Return the state that the last run of a cache has seen."""
         c = caches.c
-        return Seen(*connection.execute(select(cast(c.snapshot, Text), c.own).where(c.id == cache)).one())
+        return SeenState(*connection.execute(select(cast(c.snapshot, Text), c.own).where(c.id == cache)).one())
+
+    def numbers(self, connection: Connection, derivation: RegisteredDerivation, roots: Sequence[str]) -> dict[str, int]:
+        """Return the numbers of the caches of objects, by external id."""
+        c = caches.c
+        query = select(c.root, c.id).where(c.derivation == derivation.id, c.root.in_(roots))
+        return {row.root: row.id for row in connection.execute(query)}
 
     def settle(
-        self, connection: Connection, definition: RegisteredDerivation, roots: Sequence[str], now: datetime
+        self, connection: Connection, derivation: RegisteredDerivation, roots: Sequence[str], now: datetime
     ) -> None:
-        """Let objects have a cache as far as they are there; those that are not have none. No change that brings one is
-        taken meanwhile."""
-        for start in range(0, len(roots), AT_ONCE):
-            some = roots[start : start + AT_ONCE]
-            there = definition.there(connection, some)
+        """Create rows for objects that exist, and drop those of objects that don't.
+
+        Nobody takes a change meanwhile that brings one.
+        """
+        for some in _slices(roots):
+            there = derivation.there(connection, some)
             gone = [root for root in some if root not in there]
             if gone:
-                self.drop(connection, list(self.numbers(connection, definition, gone).values()))
-            self.add(connection, definition, [root for root in some if root in there], now)
+                self.drop(connection, list(self.numbers(connection, derivation, gone).values()))
+            self.add(connection, derivation, [root for root in some if root in there], now)
 
-    def forget_all(self, connection: Connection, definition: RegisteredDerivation) -> None:
-        """Drop the caches of all objects of a class, whose table was emptied."""
-        some = select(caches.c.id).where(caches.c.derivation == definition.id).limit(AT_ONCE)
-        while found := list(connection.execute(some).scalars()):
-            self.drop(connection, found)
+    def forget_unnamed(self, connection: Connection, derivation: RegisteredDerivation) -> bool:
+        """Drop the rows of objects without an external id. False if there are none."""
+        c = caches.c
+        failed = select(c.id).where(c.derivation == derivation.id, c.error.is_not(None))
+        prefix = f"{derivation.declaration.root.class_.__name__}!{PLACEHOLDER}"
+        unnamed = connection.execute(failed.where(c.root.startswith(prefix, autoescape=True))).scalars().all()
+        self.drop(connection, unnamed)
+        return bool(unnamed)
+
+    def forget_all(self, connection: Connection, derivation: RegisteredDerivation) -> None:
+        """Drop the rows of all objects of a class, whose table was emptied."""
+        first = select(caches.c.id).where(caches.c.derivation == derivation.id).limit(ROWS_PER_STATEMENT)
+        while numbers := list(connection.execute(first).scalars()):
+            self.drop(connection, numbers)
 
     def drop(self, connection: Connection, numbers: Sequence[int]) -> None:
-        """Drop caches, with all that there is of them."""
+        """Drop caches, with their manifests and marks."""
         if numbers:
             self._manifests.forget(connection, numbers)
             connection.execute(delete(dues).where(dues.c.cache.in_(numbers)))
             connection.execute(delete(caches).where(caches.c.id.in_(numbers)))
+
+    def _insert_missing(self, connection: Connection, derivation: RegisteredDerivation, roots: Sequence[str]) -> None:
+        connection.execute(self._insert, [{"derivation": derivation.id, "root": root} for root in roots])
+
+    def _caches(
+        self, connection: Connection, derivation: RegisteredDerivation, roots: Sequence[str], which: ColumnElement[bool]
+    ) -> Sequence[int]:
+        c = caches.c
+        query = select(c.id).where(c.derivation == derivation.id, c.root.in_(roots), which)
+        return connection.execute(query).scalars().all()
+
+
+def _slices(roots: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(roots), ROWS_PER_STATEMENT):
+        yield roots[start : start + ROWS_PER_STATEMENT]

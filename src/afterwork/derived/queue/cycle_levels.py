@@ -1,8 +1,8 @@
-"""The order of caches within a circle of definitions: a tree whose totals are made of those below, a chain of rows.
+"""The order of caches within a cycle of derivations: a tree whose totals add up those below, a chain of rows.
 
 There, each cache has a level, one above those that it reads, and caches of the lowest level run first. The others are
-held until nothing else of their circle is to be done. As long as nobody knows what a cache reads, it runs to find out:
-where it has read what is still to be made, its result is thrown away, and it waits for just that.
+held until nothing else of their cycle is due. As long as nobody knows what a cache reads, it runs to find out: if it
+has read what is still to be made, its result is thrown away, and it waits for just that.
 """
 
 from collections import defaultdict
@@ -12,24 +12,27 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from afterwork.derived.queue.due_queue import HELD, UNCLAIMED, WAITING, ClaimedBatch
+from afterwork.derived.queue.due_cache import HELD, WAITING, ClaimedBatch
+from afterwork.derived.queue.due_queue import UNCLAIMED
 from afterwork.derived.queue.feeders import Feeder, FeederRun, Feeders
-from afterwork.derived.queue.registry import RegisteredDerivation
+from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import due as dues
 from afterwork.derived.tables import wait as waits
 
-PATIENCE = 5
-"""So often a cache that has run too early waits for others. Then it is made of what there is."""
+MAX_EARLY_RUNS = 5
+"""How often a cache that has run too early waits for others. Then it is made of the values that exist."""
 
-LONGEST = timedelta(minutes=5)
-"""So long a cache is held at most, where others of its circle never come to rest."""
+MAX_HELD = timedelta(minutes=5)
+"""The longest that a cache is held where others of its cycle never become idle."""
 
 
 @dataclass(frozen=True)
 class RowOrder:
-    """What is to become of runs: the level of each that may be stored, and what each of the others has come too early
-    for: the caches that are still to be made. There are none if those are made in the same batch."""
+    """The decision about runs: the level of each that may be stored; for each early one, the caches it must wait for.
+
+    An early run waits for none if those are made in the same batch.
+    """
 
     levels: Mapping[int, int]
     early: Mapping[int, Collection[int]]
@@ -37,7 +40,7 @@ class RowOrder:
 
 @dataclass(frozen=True)
 class Levels:
-    """The statements on levels, and on who waits for whom."""
+    """The levels of caches, and who waits for whom."""
 
     feeders: Feeders
 
@@ -45,17 +48,20 @@ class Levels:
         self,
         connection: Connection,
         writers: Iterable[RegisteredDerivation],
-        circle: Collection[int],
+        cycle: Collection[int],
         runs: Sequence[FeederRun],
         now: datetime,
     ) -> RowOrder:
-        """See which of some runs have come too early for what they have read of what some definitions write, in the
-        transaction that stores them. They wait only for those of their circle: others run before them anyway."""
+        """Find the runs that are too early for what they have read from `writers`, in the transaction that stores them.
+
+        They wait only for caches of their cycle: other feeders run before them anyway.
+        """
         feeders = self.feeders.of(connection, writers, runs, now)
-        read = {run.cache: {one.cache for one in feeders.get(run.cache, ())} for run in runs}
-        unmade = {one.cache for found in feeders.values() for one in found if not one.is_made} - read.keys()
+        read = {run.cache: {feeder.cache for feeder in feeders.get(run.cache, ())} for run in runs}
+        all_feeders = [feeder for of_run in feeders.values() for feeder in of_run]
+        unmade = {feeder.cache for feeder in all_feeders if not feeder.is_made} - read.keys()
         changed = {run.cache for run in runs if run.is_new}
-        waited = {one.cache for found in feeders.values() for one in found if one.derivation in circle}
+        waited = {feeder.cache for feeder in all_feeders if feeder.derivation in cycle}
         early = _early({run.cache: read[run.cache] for run in runs if not run.has_waited}, unmade | changed)
         return RowOrder(
             {number: _above(feeders.get(number, ())) for number in read.keys() - early},
@@ -65,7 +71,7 @@ class Levels:
     def hold(
         self, connection: Connection, batch: ClaimedBatch, early: Mapping[int, Collection[int]], now: datetime
     ) -> None:
-        """Give back what has come too early, until what it waits for is made."""
+        """Hold early runs until the caches they wait for are made."""
         for number, others in early.items():
             ours = dues.c.claim == batch.claim, dues.c.cache == number
             due = WAITING if others else now
@@ -76,19 +82,19 @@ class Levels:
             connection.execute(waits.insert(), edges)
 
     def made(self, connection: Connection, levels: Mapping[int, int], now: datetime) -> None:
-        """Note the levels of caches that were made, and let go of those that have waited for them."""
+        """Note the levels of caches that were made, and release those that have waited for them."""
         known = self.known(connection, levels)
         self.put(connection, {number: level for number, level in levels.items() if known.get(number) != level})
         self.release(connection, list(levels), now)
 
     def release(self, connection: Connection, made: Collection[int], now: datetime) -> None:
-        """Let go of caches that have waited for some, which were made, alone."""
+        """Release the caches that have waited for none but these, which were made."""
         gone = delete(waits).where(waits.c.feeder.in_(made)).returning(waits.c.reader)
         readers = set(connection.execute(gone).scalars())
         if readers:
-            self._let_go(connection, now, dues.c.cache.in_(readers))
+            self._release(connection, now, dues.c.cache.in_(readers))
 
-    def _let_go(self, connection: Connection, now: datetime, *which: object) -> int:
+    def _release(self, connection: Connection, now: datetime, *which: object) -> int:
         waiting = select(waits.c.feeder).where(waits.c.reader == dues.c.cache).exists()
         held = dues.c.claim.is_(None), dues.c.due >= WAITING, ~waiting
         return connection.execute(update(dues).where(*held, *which).values(due=now)).rowcount  # type: ignore[arg-type]
@@ -100,47 +106,50 @@ class Levels:
             connection.execute(own, [{"of": number, "to": level} for number, level in sorted(levels.items())])
 
     def known(self, connection: Connection, numbers: Iterable[int]) -> dict[int, int]:
-        """The levels of caches."""
+        """Return the levels of caches."""
         c = caches.c
-        some = list(numbers)
-        if not some:
+        caches_asked = list(numbers)
+        if not caches_asked:
             return {}
-        return {row.id: row.level or 0 for row in connection.execute(select(c.id, c.level).where(c.id.in_(some)))}
+        query = select(c.id, c.level).where(c.id.in_(caches_asked))
+        return {row.id: row.level or 0 for row in connection.execute(query)}
 
-    def free(self, connection: Connection, circle: Collection[int], now: datetime) -> None:
-        """Let go of the lowest level that is held of a circle of definitions. If all that is left waits for others, let
-        go of what waits for what has been made meanwhile, or for itself by way of others."""
+    def release_lowest(self, connection: Connection, cycle: Collection[int], now: datetime) -> None:
+        """Release the lowest level that is held in a cycle of derivations.
+
+        If all the rest waits for others, release what waits for caches made meanwhile, or for itself through others.
+        """
         d = dues.c
-        held = d.derivation.in_(circle), d.claim.is_(None), d.due >= HELD
+        held = d.derivation.in_(cycle), d.claim.is_(None), d.due >= HELD
         first = connection.execute(select(d.due).where(*held).order_by(d.due).limit(1)).scalar()
         if first is None:
             return
         if first < WAITING:
-            is_next = (d.due == first) | (d.since <= now - LONGEST)
+            is_next = (d.due == first) | (d.since <= now - MAX_HELD)
             connection.execute(update(dues).where(*held, is_next).values(due=now))
-        elif not self._let_go(connection, now, d.derivation.in_(circle)):
-            stuck = self._stuck(connection, circle)
-            connection.execute(delete(waits).where(waits.c.reader.in_(stuck)))
-            connection.execute(update(dues).where(d.cache.in_(stuck)).values(waited=PATIENCE))
-            self._let_go(connection, now, d.cache.in_(stuck))
+        elif not self._release(connection, now, d.derivation.in_(cycle)):
+            deadlocked = self._deadlocked(connection, cycle)
+            connection.execute(delete(waits).where(waits.c.reader.in_(deadlocked)))
+            connection.execute(update(dues).where(d.cache.in_(deadlocked)).values(waited=MAX_EARLY_RUNS))
+            self._release(connection, now, d.cache.in_(deadlocked))
 
-    def _stuck(self, connection: Connection, circle: Collection[int]) -> list[int]:
-        """Caches that wait for one another in a circle. What none of a circle waits for would run in vain."""
+    def _deadlocked(self, connection: Connection, cycle: Collection[int]) -> list[int]:
+        """Return caches that wait for one another. A cache that only waits for them would run in vain."""
         d = dues.c
-        held = d.derivation.in_(circle), d.claim.is_(None), d.due >= WAITING
-        way = [connection.execute(select(d.cache).where(*held).limit(1)).scalar_one()]
+        held = d.derivation.in_(cycle), d.claim.is_(None), d.due >= WAITING
+        path = [connection.execute(select(d.cache).where(*held).limit(1)).scalar_one()]
         while True:
             onward = select(waits.c.feeder).join(dues, d.cache == waits.c.feeder).where(*held).limit(1)
-            next_one = connection.execute(onward.where(waits.c.reader == way[-1])).scalar()
-            if next_one is None:
-                return way[-1:]
-            if next_one in way:
-                return way[way.index(next_one) :]
-            way.append(next_one)
+            next_cache = connection.execute(onward.where(waits.c.reader == path[-1])).scalar()
+            if next_cache is None:
+                return path[-1:]
+            if next_cache in path:
+                return path[path.index(next_cache) :]
+            path.append(next_cache)
 
 
 def _early(read: Mapping[int, Collection[int]], unmade: Collection[int]) -> set[int]:
-    """Return those that have read what is still to be made, or what has come too early itself."""
+    """Return those that have read what is still to be made, or what is too early itself."""
     readers: dict[int, list[int]] = defaultdict(list)
     for reader, others in read.items():
         for other in others:
@@ -155,4 +164,4 @@ def _early(read: Mapping[int, Collection[int]], unmade: Collection[int]) -> set[
 
 
 def _above(feeders: Iterable[Feeder]) -> int:
-    return 1 + max((one.level for one in feeders), default=-1)
+    return 1 + max((feeder.level for feeder in feeders), default=-1)

@@ -1,4 +1,4 @@
-"""Which caches the runs of others have read."""
+"""Find the feeders of runs: the caches that write what they have read."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Dialect, select
 
 from afterwork.derived.cause import Cause
 from afterwork.derived.manifest.reads import Reads
-from afterwork.derived.queue.cache_rows import CacheRows
-from afterwork.derived.queue.due_queue import HELD
-from afterwork.derived.queue.registry import RegisteredDerivation
+from afterwork.derived.queue.cache_rows import BackfillMark, CacheRows
+from afterwork.derived.queue.due_cache import HELD
+from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import derivation as derivations
 from afterwork.derived.tables import due as dues
@@ -22,13 +22,15 @@ from afterwork.model.external_id import root_id
 from afterwork.store.journal.tracked_table import NULL
 from afterwork.store.journal.values import value_of
 
-AT_ONCE = 500
+KEYS_PER_STATEMENT = 500
 
 
 @dataclass(frozen=True)
 class FeederRun:
-    """A run of a claimed cache that is to be stored: what it has read, whether its value is another one, and whether it
-    must be stored since it has waited for others before."""
+    """A run of a claimed cache that is to be stored.
+
+    `is_new` says that its value changes, `has_waited` that it must be stored, since it has waited for others before.
+    """
 
     cache: int
     reads: Reads
@@ -38,7 +40,7 @@ class FeederRun:
 
 @dataclass(frozen=True)
 class Feeder:
-    """A cache that another one reads. `is_made`: nothing is to be done about it just now."""
+    """A cache that another one reads. `is_made` says that it isn't due just now."""
 
     cache: int
     derivation: int
@@ -47,12 +49,12 @@ class Feeder:
 
 
 Readers = Mapping[str, Iterable[int]]
-"""Objects of which a value was read, each with the caches that have read it."""
+"""Caches that have read a value, by the external id of its object."""
 
 
 @dataclass(frozen=True)
 class Feeders:
-    """The statements that find them."""
+    """Finds the feeders of runs."""
 
     cache_rows: CacheRows
     dialect: Dialect
@@ -60,35 +62,37 @@ class Feeders:
     def of(
         self, connection: Connection, writers: Iterable[RegisteredDerivation], runs: Sequence[FeederRun], now: datetime
     ) -> Mapping[int, list[Feeder]]:
-        """Return what each run has read of what some derivations write. To those that filling has not come to yet, it
-        comes now."""
-        found: dict[int, list[Feeder]] = defaultdict(list)
+        """Return the feeders of each run, among the caches of some derivations.
+
+        Those that the backfill has not reached yet are added to it now.
+        """
+        feeders: dict[int, list[Feeder]] = defaultdict(list)
         for writer in writers:
             readers = self._readers(connection, writer, runs)
-            for root, feeder in self._found(connection, writer, list(readers), now):
+            for root, feeder in self._caches_of(connection, writer, list(readers), now):
                 for reader in set(readers[root]) - {feeder.cache}:
-                    found[reader].append(feeder)
-        return found
+                    feeders[reader].append(feeder)
+        return feeders
 
     def _readers(self, connection: Connection, writer: RegisteredDerivation, runs: Sequence[FeederRun]) -> Readers:
-        found: dict[str, list[int]] = defaultdict(list)
+        readers: dict[str, list[int]] = defaultdict(list)
         if writer.written is None or writer.target is None:
-            return found
+            return readers
         asked: dict[tuple[str, str], list[int]] = defaultdict(list)
         for run in runs:
             for key in _rows(writer, run.reads):
                 with suppress(UnnamedObject):
-                    found[writer.root_of(key, self.dialect, writer.target)].append(run.cache)
-            for question in _questions(writer, run.reads):
-                asked[question].append(run.cache)
+                    readers[writer.root_of(key, self.dialect, writer.target)].append(run.cache)
+            for query in _queries(writer, run.reads):
+                asked[query].append(run.cache)
         for (name, key), root in self._answers(connection, writer, asked):
-            found[root] += asked[name, key]
-        return found
+            readers[root] += asked[name, key]
+        return readers
 
     def _answers(
         self, connection: Connection, writer: RegisteredDerivation, asked: Iterable[tuple[str, str]]
     ) -> Iterator[tuple[tuple[str, str], str]]:
-        """The objects whose rows have the values that were asked for."""
+        """Yield each column and value that was asked for with the objects whose rows have it."""
         assert writer.target is not None
         by_name: dict[str, dict[Any, str]] = defaultdict(dict)
         for name, key in asked:
@@ -96,33 +100,34 @@ class Feeders:
                 by_name[name][value_of(writer.target, name, key, self.dialect)] = key
         for name, values in by_name.items():
             column, wanted = writer.target.column(name), list(values)
-            for start in range(0, len(wanted), AT_ONCE):
-                some = writer.objects.keys.add_columns(column).where(column.in_(wanted[start : start + AT_ONCE]))
-                for *identity, value in connection.execute(some):
+            for start in range(0, len(wanted), KEYS_PER_STATEMENT):
+                part = wanted[start : start + KEYS_PER_STATEMENT]
+                query = writer.objects.keys.add_columns(column).where(column.in_(part))
+                for *identity, value in connection.execute(query):
                     yield (name, values[value]), root_id(writer.declaration.root, tuple(identity))
 
-    def _found(
+    def _caches_of(
         self, connection: Connection, writer: RegisteredDerivation, roots: Sequence[str], now: datetime
     ) -> Iterator[tuple[str, Feeder]]:
         missing: list[str] = []
-        for start in range(0, len(roots), AT_ONCE):
-            some = roots[start : start + AT_ONCE]
-            there = dict(self._there(connection, writer, some, now))
-            yield from there.items()
-            missing += [root for root in some if root not in there]
+        for start in range(0, len(roots), KEYS_PER_STATEMENT):
+            part = roots[start : start + KEYS_PER_STATEMENT]
+            existing = dict(self._existing(connection, writer, part, now))
+            yield from existing.items()
+            missing += [root for root in part if root not in existing]
         if missing:
-            yield from self._added(connection, writer, missing, now)
+            yield from self._add_to_backfill(connection, writer, missing, now)
 
-    def _there(
+    def _existing(
         self, connection: Connection, writer: RegisteredDerivation, roots: Sequence[str], now: datetime
     ) -> Iterator[tuple[str, Feeder]]:
         c, d = caches.c, dues.c
-        some = select(c.id, c.root, c.level, c.computed, d.due, d.claim).outerjoin(dues, d.cache == c.id)
-        for row in connection.execute(some.where(c.derivation == writer.id, c.root.in_(roots))):
+        query = select(c.id, c.root, c.level, c.computed, d.due, d.claim).outerjoin(dues, d.cache == c.id)
+        for row in connection.execute(query.where(c.derivation == writer.id, c.root.in_(roots))):
             is_due = row.due is not None and (row.claim is not None or row.due <= now or row.due >= HELD)
             yield row.root, Feeder(row.id, writer.id, row.level or 0, row.computed is not None and not is_due)
 
-    def _added(
+    def _add_to_backfill(
         self, connection: Connection, writer: RegisteredDerivation, roots: Sequence[str], now: datetime
     ) -> Iterator[tuple[str, Feeder]]:
         c = derivations.c
@@ -130,22 +135,22 @@ class Feeders:
         if began is not None:
             there = writer.there(connection, roots)
             added = [root for root in roots if root in there]
-            self.cache_rows.add(connection, writer, added, now, Cause("fill"), backfill_since=began)
-            yield from self._there(connection, writer, added, now)
+            self.cache_rows.add_to_backfill(connection, writer, added, BackfillMark(began, Cause("fill"), now))
+            yield from self._existing(connection, writer, added, now)
 
 
 def _rows(writer: RegisteredDerivation, reads: Reads) -> Iterator[int | str]:
-    """The keys of the rows of which the column that a definition writes was read."""
+    """Yield the keys of the rows whose derived column was read."""
     assert writer.written is not None
     target, column = writer.written
-    yield from (key for (watch, key), columns in reads.rows.items() if watch == target and columns & column)
-    yield from (key for (watch, key), row in reads.own.items() if watch == target and row.columns & column)
+    yield from (key for (table_id, key), columns in reads.rows.items() if table_id == target and columns & column)
+    yield from (key for (table_id, key), row in reads.own.items() if table_id == target and row.columns & column)
 
 
-def _questions(writer: RegisteredDerivation, reads: Reads) -> Iterator[tuple[str, str]]:
-    """The questions by one column that have read the column which a definition writes: that one, and the value."""
+def _queries(writer: RegisteredDerivation, reads: Reads) -> Iterator[tuple[str, str]]:
+    """Yield the queries by one column that have read the derived column: the column that they ask by, and the value."""
     assert writer.written is not None
     target, column = writer.written
-    for where, key in reads.queries:
-        if where.table_id == target and where.columns & column and len(where.equal) == 1 and key != NULL:
-            yield where.equal[0], key
+    for pattern, key in reads.queries:
+        if pattern.table_id == target and pattern.columns & column and len(pattern.equal) == 1 and key != NULL:
+            yield pattern.equal[0], key

@@ -1,26 +1,26 @@
-"""What a server does next about its caches: which stale ones it runs, and when filling has its turn."""
+"""What a server does next about its caches: run stale ones, add to a backfill, or release held ones."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from afterwork.derived.queue.due_queue import WAITING, DueSummary
-from afterwork.derived.queue.registry import DerivationOrder, RegisteredDerivation
+from afterwork.derived.queue.derivation_order import DerivationOrder
+from afterwork.derived.queue.due_cache import WAITING, DueSummary
+from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 
-PATIENCE = timedelta(seconds=2)
-"""So long a cache waits at most for others, that are more urgent or write what it reads and never come to rest."""
+MAX_WAIT = timedelta(seconds=2)
+"""Longest wait for more urgent caches, or for feeders that never become idle."""
 
-FILL_EVERY = 10
-"""Where stale caches never run out, so many batches are run for one of filling."""
+BATCHES_PER_BACKFILL = 10
+"""Batches of stale caches that run for one batch of the backfill, where stale caches never run out."""
 
-
-FREE_EVERY = 10
-"""After so many batches without a rest, the lowest of those that are held takes a place behind what is due by then."""
+BATCHES_PER_RELEASE = 10
+"""Batches after which the lowest held caches are released, though the server never becomes idle."""
 
 
 @dataclass(frozen=True)
 class RunStep:
-    """The first due caches of a definition are to run; `fill` says that it is those that are to be filled."""
+    """Run the first due caches of a derivation; with `is_backfill`, those of its backfill."""
 
     derivation: RegisteredDerivation
     is_backfill: bool
@@ -28,14 +28,14 @@ class RunStep:
 
 @dataclass(frozen=True)
 class BackfillStep:
-    """The next chunk of caches to be filled is to be added to those that are due."""
+    """Add the next chunk of a backfill to the due caches."""
 
     derivation: RegisteredDerivation
 
 
 @dataclass(frozen=True)
 class ReleaseStep:
-    """Of a circle of definitions, caches that are held are to run."""
+    """Release held caches of a cycle of derivations."""
 
     cycle: Collection[int]
 
@@ -45,8 +45,10 @@ QueueStep = RunStep | BackfillStep | ReleaseStep
 
 @dataclass(frozen=True)
 class QueueState:
-    """What waits at a moment, of definitions that this server runs; and of which definitions something is held, each
-    with the first of these in their order."""
+    """What waits now, by derivation, of those that this server runs.
+
+    `held` has the derivations with held caches, each with the first due time among those: the lowest level.
+    """
 
     waiting: Mapping[int, DueSummary]
     held: Mapping[int, datetime]
@@ -54,130 +56,149 @@ class QueueState:
     order: DerivationOrder
     now: datetime
 
-    def next_step(self, fill_first: bool) -> QueueStep | None:
-        """What comes next; None if nothing does before another moment. What is stale goes before what is to be filled,
-        unless `fill_first` says that this has waited long enough."""
-        if fill_first:
-            return self._filling(self._is_being_filled) or self._adding() or self._due()
-        if (found := self._due() or self._filling(self._is_unsettled)) is not None:
-            return found
-        if any(one.claimed for one in self.waiting.values()):
+    def next_step(self, backfill_first: bool) -> QueueStep | None:
+        """Return the next step; None if nothing is due now.
+
+        Stale caches go before the backfill, unless `backfill_first` says that it has waited long enough.
+        """
+        if backfill_first:
+            return self._run_backfill(self._is_in_backfill) or self._add_chunk() or self._run_stale()
+        if (step := self._run_stale() or self._run_backfill(self._is_unsettled)) is not None:
+            return step
+        if any(summary.claimed for summary in self.waiting.values()):
             return None
-        return self._adding() or self._freeing(self._is_at_rest)
+        return self._add_chunk() or self._release(self._is_at_rest)
 
     @property
-    def lowest_held(self) -> ReleaseStep | None:
-        """The lowest of those that are held, whatever else is to be done; not what waits for certain others."""
-        return self._freeing(lambda number: self.held[number] < WAITING)
-
-    def _freeing(self, may: Callable[[int], bool]) -> ReleaseStep | None:
-        free = (number for number in sorted(self.held, key=self.held.__getitem__) if may(number))
-        first = next(free, None)
-        return None if first is None else ReleaseStep(self.order.cycle(first))
-
-    def _is_at_rest(self, number: int) -> bool:
-        """Whether all that is left of a circle is held."""
-        return not any(self._goes_on(mate) for mate in self.order.cycle(number))
-
-    def _goes_on(self, number: int) -> bool:
-        found = self.waiting.get(number)
-        return found is not None and (not found.backfilled or self._is_due(found) or self._is_unfilled(number))
-
-    def _is_due(self, found: DueSummary) -> bool:
-        return found.claimed or (found.due is not None and found.due <= self.now)
+    def release_lowest(self) -> ReleaseStep | None:
+        """The release of the lowest held level, whatever else is due; not of caches that wait for certain others."""
+        return self._release(lambda derivation: self.held[derivation] < WAITING)
 
     @property
-    def has_to_fill(self) -> bool:
-        """Whether something is to be filled."""
-        return any(not one.backfilled or self._is_unfilled(number) for number, one in self.waiting.items())
+    def has_backfill(self) -> bool:
+        """Whether any backfill is under way."""
+        return any(
+            not summary.backfilled or self._has_due_backfill(derivation) for derivation, summary in self.waiting.items()
+        )
 
     @property
-    def next_moment(self) -> datetime | None:
-        """The first moment at which something is due."""
-        moments = (moment for one in self.waiting.values() for moment in (one.due, one.backfill) if moment is not None)
-        return min((*moments, *(self.now for _ in self.held)), default=None)
+    def next_due(self) -> datetime | None:
+        """The first time at which something is due."""
+        due_times = [due for summary in self.waiting.values() for due in (summary.due, summary.backfill)]
+        return min((*filter(None, due_times), *(self.now for _ in self.held)), default=None)
 
-    def _due(self) -> RunStep | None:
-        """The most urgent one of those that are stale and wait for no other."""
-        due = {number: found for number in self._ranked if (found := self.waiting[number].due) and found <= self.now}
-        impatient = [number for number in due if due[number] <= self.now - PATIENCE]
-        if impatient:
-            return RunStep(self.known[min(impatient, key=due.__getitem__)], is_backfill=False)
-        first = next(filter(self._is_free, due), None)
-        return None if first is None else RunStep(self.known[first], is_backfill=False)
+    # The steps that are possible.
 
-    def _is_free(self, number: int) -> bool:
-        """Whether no feeder holds up what is stale. As long as it is being filled itself, its feeders are filled
-        first: what they write makes it stale again."""
-        holds_up = self._is_busy if self.waiting[number].backfilled else self._is_unsettled
-        return not any(map(holds_up, self.order.feeders[number]))
+    def _run_stale(self) -> RunStep | None:
+        """Run the most urgent stale caches that wait for no feeder."""
+        due = {
+            derivation: first
+            for derivation in self._ranked
+            if (first := self.waiting[derivation].due) and first <= self.now
+        }
+        overdue = [derivation for derivation in due if due[derivation] <= self.now - MAX_WAIT]
+        if overdue:
+            return RunStep(self.known[min(overdue, key=due.__getitem__)], is_backfill=False)
+        chosen = next(filter(self._is_ready, due), None)
+        return None if chosen is None else RunStep(self.known[chosen], is_backfill=False)
 
-    def _filling(self, holds_up: Callable[[int], bool]) -> RunStep | None:
-        """The most urgent one of those that are to be filled, and that no feeder holds up."""
-        unfilled = filter(self._is_unfilled, self._ranked)
-        free = (number for number in unfilled if not any(map(holds_up, self.order.feeders[number])))
-        first = next(free, None)
-        return None if first is None else RunStep(self.known[first], is_backfill=True)
+    def _run_backfill(self, holds_up: Callable[[int], bool]) -> RunStep | None:
+        """Run the most urgent backfill whose feeders don't hold it up."""
+        for derivation in filter(self._has_due_backfill, self._ranked):
+            if not any(map(holds_up, self.order.feeders[derivation])):
+                return RunStep(self.known[derivation], is_backfill=True)
+        return None
 
-    def _adding(self) -> BackfillStep | None:
-        """The next chunk of one that no feeder holds up: of each, one chunk after the other, and none while what has
-        been added of others can go on."""
-        unfilled = (number for number in self._ranked if not self.waiting[number].backfilled)
-        idle = (number for number in unfilled if self.waiting[number].backfill is None)
-        free = (number for number in idle if not any(map(self._is_being_filled, self.order.feeders[number])))
-        first = next(free, None)
-        return None if first is None else BackfillStep(self.known[first])
+    def _add_chunk(self) -> BackfillStep | None:
+        """Add a chunk to the most urgent backfill that has run dry, and whose feeders are complete."""
+        for derivation in self._ranked:
+            summary = self.waiting[derivation]
+            is_dry = not summary.backfilled and summary.backfill is None
+            if is_dry and not any(map(self._is_in_backfill, self.order.feeders[derivation])):
+                return BackfillStep(self.known[derivation])
+        return None
+
+    def _release(self, may: Callable[[int], bool]) -> ReleaseStep | None:
+        """Release the cycle with the lowest held level, of those that `may` be released."""
+        for derivation in sorted(self.held, key=self.held.__getitem__):
+            if may(derivation):
+                return ReleaseStep(self.order.cycle(derivation))
+        return None
 
     @property
     def _ranked(self) -> list[int]:
         return sorted(self.waiting, key=self.order.rank.__getitem__)
 
-    def _is_busy(self, number: int) -> bool:
-        found = self.waiting.get(number)
-        return found is not None and (self._is_due(found) or number in self.held)
+    # The state of a derivation.
 
-    def _is_unfilled(self, number: int) -> bool:
-        found = self.waiting.get(number)
-        return found is not None and found.backfill is not None and found.backfill <= self.now
+    def _is_ready(self, derivation: int) -> bool:
+        """Whether no feeder holds up the stale caches.
 
-    def _is_being_filled(self, number: int) -> bool:
-        found = self.waiting.get(number)
-        return found is not None and (not found.backfilled or self._is_unfilled(number))
+        During a derivation's own backfill, its feeders are backfilled first: what they write makes it stale again.
+        """
+        holds_up = self._is_busy if self.waiting[derivation].backfilled else self._is_unsettled
+        return not any(map(holds_up, self.order.feeders[derivation]))
 
-    def _is_unsettled(self, number: int) -> bool:
-        return self._is_busy(number) or self._is_being_filled(number)
+    def _is_at_rest(self, derivation: int) -> bool:
+        """Whether all that is left of a cycle is held."""
+        return not any(self._goes_on(mate) for mate in self.order.cycle(derivation))
+
+    def _goes_on(self, derivation: int) -> bool:
+        summary = self.waiting.get(derivation)
+        return summary is not None and (
+            not summary.backfilled or self._is_due(summary) or self._has_due_backfill(derivation)
+        )
+
+    def _is_unsettled(self, derivation: int) -> bool:
+        return self._is_busy(derivation) or self._is_in_backfill(derivation)
+
+    def _is_busy(self, derivation: int) -> bool:
+        summary = self.waiting.get(derivation)
+        return summary is not None and (self._is_due(summary) or derivation in self.held)
+
+    def _is_in_backfill(self, derivation: int) -> bool:
+        summary = self.waiting.get(derivation)
+        return summary is not None and (not summary.backfilled or self._has_due_backfill(derivation))
+
+    def _has_due_backfill(self, derivation: int) -> bool:
+        summary = self.waiting.get(derivation)
+        return summary is not None and summary.backfill is not None and summary.backfill <= self.now
+
+    def _is_due(self, summary: DueSummary) -> bool:
+        return summary.claimed or (summary.due is not None and summary.due <= self.now)
 
 
 @dataclass
 class Schedule:
-    """Whose turn it is, as one server has run so far."""
+    """The turns of stale caches, backfills and held caches, as one server has given them so far."""
 
-    since_filling: int = 0
-    since_freeing: int = 0
+    batches_since_backfill: int = 0
+    batches_since_release: int = 0
 
-    def next(self, look: QueueState) -> QueueStep | None:
-        """What comes next; None if nothing does."""
-        if not look.held:
-            self.since_freeing = 0
-        if self.frees_anyway and (found := look.lowest_held) is not None:
-            return found
-        return look.next_step(fill_first=look.has_to_fill and self.since_filling >= FILL_EVERY)
+    def next(self, state: QueueState) -> QueueStep | None:
+        """Return the next step; None if nothing is due."""
+        if not state.held:
+            self.batches_since_release = 0
+        if self.is_release_due and (step := state.release_lowest) is not None:
+            return step
+        is_backfill_due = self.batches_since_backfill >= BATCHES_PER_BACKFILL
+        return state.next_step(backfill_first=state.has_backfill and is_backfill_due)
 
-    def ran(self, turn: RunStep) -> None:
-        """A batch has been run."""
-        self.since_filling = 0 if turn.is_backfill else self.since_filling + 1
-        self.since_freeing += 1
+    def ran(self, step: RunStep) -> None:
+        """Note that a batch has run."""
+        self.batches_since_backfill = 0 if step.is_backfill else self.batches_since_backfill + 1
+        self.batches_since_release += 1
 
     @property
-    def frees_anyway(self) -> bool:
-        """Whether what is held has waited for so long that it takes its place behind what is due."""
-        return self.since_freeing >= FREE_EVERY
+    def is_release_due(self) -> bool:
+        """Whether held caches have waited for so many batches that they take their place behind what is due."""
+        return self.batches_since_release >= BATCHES_PER_RELEASE
 
-    def freed(self, is_free: bool) -> None:
-        """What was held has been let go, or has to wait for what has just changed."""
-        self.since_freeing = 0 if is_free else self.since_freeing + 1
+    def tried_release(self, *, is_released: bool) -> None:
+        """Note a release; where held caches must wait for what has just changed, it is tried again."""
+        self.batches_since_release = 0 if is_released else self.batches_since_release + 1
 
-    def gives_way(self) -> bool:
-        """Another server is just adding what is to be filled. Whether something else comes before that now."""
-        waited, self.since_filling = self.since_filling, 0
-        return waited >= FILL_EVERY
+    def skips_backfill(self) -> bool:
+        """Note that another server just adds to a backfill. True if its turn goes to something else now."""
+        waited, self.batches_since_backfill = self.batches_since_backfill, 0
+        return waited >= BATCHES_PER_BACKFILL

@@ -1,8 +1,8 @@
-"""Putting together what keeps the caches of one model fresh in one database."""
+"""Assemble the source of derived work for one model in one database."""
 
 import uuid
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 
 from sqlalchemy import Connection
@@ -11,16 +11,20 @@ from sqlalchemy.orm import Session
 from afterwork.clock import Clock
 from afterwork.derived.capture.continuity import ContinuityProof
 from afterwork.derived.compute.action_runner import ActionRunner
-from afterwork.derived.compute.assembly import cache_run, matcher_of
+from afterwork.derived.compute.assembly import cache_run, matcher_of, result_store_of
 from afterwork.derived.compute.backfill import Backfill
+from afterwork.derived.compute.calculation import calculation_of
 from afterwork.derived.compute.calculators import Calculators
+from afterwork.derived.compute.commit_check import CommitCheck
 from afterwork.derived.compute.inline import InlineRecomputation
-from afterwork.derived.compute.python_calculator import Calculation, CanMove, PythonCalculator, Value
+from afterwork.derived.compute.python_calculator import PythonCalculator
 from afterwork.derived.compute.result_store import ResultStore
+from afterwork.derived.compute.results import RunOf
 from afterwork.derived.compute.root_visibility import RootReads
-from afterwork.derived.compute.sql_calculator import SqlCalculator, in_sql
+from afterwork.derived.compute.sql_calculator import SqlCalculator, SqlCalculators
 from afterwork.derived.matching.matcher import Matcher
-from afterwork.derived.queue.registry import RegisteredDerivation, register
+from afterwork.derived.queue.registered_derivation import RegisteredDerivation
+from afterwork.derived.queue.registry import register
 from afterwork.derived.tracking.member_dependencies import MemberDependencies
 from afterwork.derived.tracking.prototypes import Prototypes
 from afterwork.derived.tracking.query import StatementReader
@@ -30,8 +34,12 @@ from afterwork.errors import NotCaptured
 from afterwork.events import Events, NotInSql
 from afterwork.jobs.quarantine import Quarantine
 from afterwork.jobs.roots import Roots
-from afterwork.model.derivation import Derivation, MachineDerivation, MemberDerivation, ViewModelDerivation
+from afterwork.model.derivation import MemberDerivation
 from afterwork.model.inspection import ModelInfo
+from afterwork.sources.derived.adoption import Adoption
+from afterwork.sources.derived.batch_runner import BatchRunner
+from afterwork.sources.derived.isolated_store import IsolatedStore
+from afterwork.sources.derived.quarantined_runner import QuarantinedRunner
 from afterwork.sources.derived.source import DerivedSource
 from afterwork.store.database import Database
 
@@ -45,59 +53,90 @@ def derived_source(
     installation: uuid.UUID,
     care: Quarantine,
 ) -> DerivedSource | None:
-    """What keeps the caches of a model fresh; None if it has none."""
+    """Return the source of a model's derivations; None if it has none."""
     if not model.derivations:
         return None
     register(connection, model.derivations.values())
     instrument(model.classes.values())
     matcher = matcher_of(database, model, connection, events)
     _check_captured(model, matcher)
-    watches = matcher.patterns.tables
-    plans = MemberDependencies(watches, database.engine.dialect)
-    reader = StatementReader(watches, database.engine.dialect)
-
-    def itself(definition: RegisteredDerivation) -> RootReads:
-        return RootReads(definition, plans.mapped_tables, reader)
-
-    sql = _sql_calculators(model, matcher, itself, events)
-    matcher = replace(matcher, rereads=lambda change: any(one.rereads(change) for one in sql.values()))
-    storer = ResultStore(matcher, clock)
-    roots = Roots()
-
+    tracking = _Tracking.of(model, matcher, clock)
+    sql = _sql_calculators(matcher, tracking, events)
+    matcher = replace(matcher, rereads=lambda change: any(calculator.rereads(change) for calculator in sql.values()))
     run_of = partial(cache_run, installation)
+    calculators = Calculators(_python_calculators(matcher, tracking, run_of), sql)
+    source = _Assembly(matcher, tracking, calculators, run_of, care).source(events)
+    source.backfill.begin(connection, clock.now())
+    return source
 
-    def recorder(session: Session, originals: Prototypes | None = None) -> Recorder:
-        return Recorder(plans, session, clock.now(), reader.read, originals)
 
-    python = {
-        definition.id: PythonCalculator(
-            question,
-            model.classes,
-            roots,
-            recorder,
-            plans.batch_loader,
-            itself(definition),
-            partial(run_of, definition),
+@dataclass(frozen=True)
+class _Tracking:
+    """What loads and records the reads of runs."""
+
+    model: ModelInfo
+    plans: MemberDependencies
+    reader: StatementReader
+    clock: Clock
+    roots: Roots
+
+    @classmethod
+    def of(cls, model: ModelInfo, matcher: Matcher, clock: Clock) -> "_Tracking":
+        tables = matcher.patterns.tables
+        return cls(
+            model, MemberDependencies(tables, matcher.dialect), StatementReader(tables, matcher.dialect), clock, Roots()
         )
-        for definition in matcher.registry
-        if (question := _question(definition.declaration)) is not None
-    }
-    calculators = Calculators(python, sql)
-    limit = database.settings.at_once.total_seconds()
-    stale = DerivedSource(
-        matcher,
-        InlineRecomputation(matcher, storer, calculators, clock, run_of, limit),
-        Backfill(matcher),
-        storer,
-        ActionRunner(matcher, storer, model.classes, roots, recorder, itself),
-        calculators,
-        ContinuityProof(database, clock, events),
-        clock,
-        run_of,
-        care,
-    )
-    stale.backfill.begin(connection, clock.now())
-    return stale
+
+    def recorder(self, session: Session, prototypes: Prototypes | None = None) -> Recorder:
+        return Recorder(self.plans, session, self.clock.now(), self.reader.read, prototypes)
+
+    def root_reads(self, derivation: RegisteredDerivation) -> RootReads:
+        return RootReads(derivation, self.plans.mapped_tables, self.reader)
+
+
+@dataclass(frozen=True)
+class _Assembly:
+    """The parts that the others are made from."""
+
+    matcher: Matcher
+    tracking: _Tracking
+    calculators: Calculators
+    run_of: RunOf
+    quarantine: Quarantine
+
+    def source(self, events: Events) -> DerivedSource:
+        matcher, clock = self.matcher, self.tracking.clock
+        result_store = result_store_of(matcher, clock)
+        commit_check = CommitCheck(matcher, result_store.read_keys, result_store.next_runs, clock)
+        max_seconds = matcher.database.settings.at_once.total_seconds()
+        return DerivedSource(
+            matcher,
+            InlineRecomputation(matcher, result_store, self.calculators, clock, self.run_of, max_seconds),
+            Backfill(matcher),
+            result_store,
+            self.calculators,
+            QuarantinedRunner(matcher, self._batch_runner(result_store, commit_check), self.quarantine, clock),
+            Adoption(matcher, commit_check),
+            ContinuityProof(matcher.database, clock, events),
+            self.quarantine,
+            clock,
+        )
+
+    def _batch_runner(self, result_store: ResultStore, commit_check: CommitCheck) -> BatchRunner:
+        matcher, tracking = self.matcher, self.tracking
+        action_runner = ActionRunner(
+            matcher,
+            result_store.read_keys,
+            result_store.next_runs,
+            commit_check,
+            tracking.clock,
+            tracking.model.classes,
+            tracking.roots,
+            tracking.recorder,
+            tracking.root_reads,
+        )
+        isolated_store = IsolatedStore(matcher, result_store, tracking.clock)
+        return BatchRunner(matcher, self.calculators, isolated_store, action_runner, tracking.clock, self.run_of)
 
 
 def _check_captured(model: ModelInfo, matcher: Matcher) -> None:
@@ -107,27 +146,30 @@ def _check_captured(model: ModelInfo, matcher: Matcher) -> None:
         raise NotCaptured([cache.name for cache in missing], tables)
 
 
-def _question(cache: Derivation) -> Calculation | None:
-    match cache:
-        case MemberDerivation():
-            return Value(cache)
-        case MachineDerivation():
-            return CanMove(cache)
-        case ViewModelDerivation():
-            return None
+def _python_calculators(matcher: Matcher, tracking: _Tracking, run_of: RunOf) -> Mapping[int, PythonCalculator]:
+    return {
+        derivation.id: PythonCalculator(
+            calculation,
+            tracking.model.classes,
+            tracking.roots,
+            tracking.recorder,
+            tracking.plans.batch_loader,
+            tracking.root_reads(derivation),
+            partial(run_of, derivation),
+        )
+        for derivation in matcher.registry
+        if (calculation := calculation_of(derivation.declaration)) is not None
+    }
 
 
-def _sql_calculators(
-    model: ModelInfo, matcher: Matcher, itself: Callable[[RegisteredDerivation], RootReads], events: Events
-) -> dict[int, SqlCalculator]:
-    found: dict[int, SqlCalculator] = {}
-    for definition in matcher.registry:
-        if isinstance(definition.declaration, MemberDerivation):
-            made = in_sql(
-                definition.declaration, itself(definition), model.classes, matcher.patterns.tables, matcher.dialect
-            )
-            if isinstance(made, str):
-                events.emit(NotInSql(definition.name, made))
-            elif made is not None:
-                found[definition.id] = made
-    return found
+def _sql_calculators(matcher: Matcher, tracking: _Tracking, events: Events) -> Mapping[int, SqlCalculator]:
+    makes = SqlCalculators(tracking.model.classes, matcher.patterns.tables, matcher.dialect)
+    calculators: dict[int, SqlCalculator] = {}
+    for derivation in matcher.registry:
+        if isinstance(derivation.declaration, MemberDerivation):
+            match makes.of(derivation.declaration, tracking.root_reads(derivation)):
+                case SqlCalculator() as calculator:
+                    calculators[derivation.id] = calculator
+                case str(reason):
+                    events.emit(NotInSql(derivation.name, reason))
+    return calculators

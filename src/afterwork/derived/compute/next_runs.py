@@ -1,0 +1,107 @@
+"""When caches that have just run are to run again: born stale, failed, or valid only until a certain time."""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from afterwork.clock import Clock
+from afterwork.derived.cause import Cause, cause_of, written
+from afterwork.derived.compute.recomputation import Recomputation
+from afterwork.derived.compute.results import CalculationResult
+from afterwork.derived.matching.matcher import Matcher
+from afterwork.derived.queue.due_cache import DueMark
+from afterwork.derived.queue.registered_derivation import RegisteredDerivation
+from afterwork.errors import CircularCaches, GivenUp
+from afterwork.store.suspects import TRIED_AGAIN
+
+FIRST_PAUSE, MAX_PAUSE = timedelta(seconds=10), timedelta(hours=1)
+"""Bounds of the pause after an error. A change of something that was read ends it at once."""
+
+MAX_DOUBLINGS = 10
+"""How often the pause is doubled; the bound above is reached before."""
+
+ReadKeysByCache = Mapping[int, set[int] | None]
+"""The read keys of caches; None where they are those that are stored."""
+
+
+def pause_after(attempts: int) -> timedelta:
+    """Return how long a cache that has failed `attempts` times before waits for the next attempt."""
+    return min(MAX_PAUSE, FIRST_PAUSE * (1 << min(attempts, MAX_DOUBLINGS)))
+
+
+@dataclass(frozen=True)
+class NextRuns:
+    """Finds the next runs of caches."""
+
+    matcher: Matcher
+    clock: Clock
+
+    def marks(
+        self, run: Recomputation, results: Sequence[CalculationResult], stale: Mapping[int, str]
+    ) -> list[DueMark]:
+        """Return the marks of all that is to run again; `stale` has the causes of caches that were born stale."""
+        marks = []
+        for result in results:
+            until = None if result.reads is None else result.reads.valid_until
+            if result.error is not None and result.cache not in stale:
+                marks.append(_next_attempt(run, result, until))
+            else:
+                marks += self.after_success(run.derivation, result.cache, stale.get(result.cache), until)
+        return marks
+
+    def after_success(
+        self, derivation: RegisteredDerivation, cache: int, stale: str | None, until: datetime | None
+    ) -> list[DueMark]:
+        """Return the next run of a cache, if one is known.
+
+        There is one if the cache was born stale, for the cause `stale`, or if its result holds only `until` then.
+        """
+        now = self.clock.now()
+        if stale is not None:
+            return [DueMark(cache, derivation.id, now + derivation.declaration.when.allow_oldness, now, stale)]
+        if until is not None:
+            return [DueMark(cache, derivation.id, max(now, until), None, written(Cause("time", moment=until)))]
+        return []
+
+    def born_stale(
+        self, connection: Connection, snapshot: Any, read_keys: ReadKeysByCache, own_tx: int | None = None
+    ) -> dict[int, str]:
+        """Return the causes of caches whose run hasn't seen a change of what it read that was matched already.
+
+        Changes by the transaction `own_tx` were made by the run itself.
+        """
+        unseen = self.matcher.entries.unseen(connection, snapshot)
+        causes: dict[int, str] = {}
+        if not unseen:
+            return causes
+        complete = self._with_stored(connection, read_keys)
+        for change in unseen:
+            if own_tx is not None and change.tx == own_tx:
+                continue
+            touched = {*self.matcher.patterns.touched_keys(change), *self.matcher.patterns.overwritten_keys(change)}
+            is_truncate = change.kind == "T"
+            for cache, keys in complete.items():
+                if cache not in causes and (is_truncate or not touched.isdisjoint(keys)):
+                    causes[cache] = written(cause_of(change, self.matcher.patterns.table(change.table_id)))
+        return causes
+
+    def _with_stored(self, connection: Connection, read_keys: ReadKeysByCache) -> Mapping[int, Set[int]]:
+        unknown = [cache for cache, keys in read_keys.items() if keys is None]
+        stored = self.matcher.manifest_store.read_keys(connection, unknown)
+        return {cache: set(stored.get(cache, ())) if keys is None else keys for cache, keys in read_keys.items()}
+
+
+def _next_attempt(run: Recomputation, failed: CalculationResult, until: datetime | None) -> DueMark:
+    """Return when a failed cache is tried again.
+
+    Its cause stays the one that made it stale, also the way around a cycle: it fails again if the cycle is still there.
+    """
+    claimed = failed.claimed
+    due = run.now + (TRIED_AGAIN if isinstance(failed.error, GivenUp) else pause_after(claimed.attempts))
+    due = due if until is None else max(run.now, min(due, until))
+    mark = DueMark(claimed.cache, run.derivation.id, due, run.now, claimed.cause, attempts=claimed.attempts + 1)
+    is_cycle = isinstance(failed.error, CircularCaches)
+    return replace(mark, cause_cache=claimed.cause_cache, depth=claimed.depth) if is_cycle else mark

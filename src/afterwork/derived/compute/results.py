@@ -1,0 +1,84 @@
+"""Results of calculations, as they go from a calculator to the store."""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection
+
+from afterwork.derived.manifest.reads import Reads
+from afterwork.derived.matching.cycles import cycle_of
+from afterwork.derived.queue.due_cache import ClaimedBatch, ClaimedCache
+from afterwork.derived.queue.registered_derivation import RegisteredDerivation
+from afterwork.derived.queue.registry import DerivationRegistry
+from afterwork.jobs.outcome import Outcome, Raised, Succeeded, text_of, trace_of
+from afterwork.jobs.run import Run
+from afterwork.jobs.source import Ran
+from afterwork.model.external_id import ExternalId
+
+UNSENDABLE = ValueError, TypeError, OverflowError
+"""Exceptions that drivers raise for a value that they can't send."""
+
+RunOf = Callable[[RegisteredDerivation, ClaimedCache], Run]
+"""Returns the run of a cache."""
+
+
+@dataclass(frozen=True)
+class CalculationResult:
+    """The result of one calculation: a value or an error, and in any case what was read.
+
+    `is_new` says that the value differs from the `stored` one; until `ResultColumns.settled` was asked, it may only
+    look so. `reads` is None if they are the same as last time. `root` is None if the object is gone or hidden.
+    """
+
+    claimed: ClaimedCache
+    root: ExternalId | None
+    value: Any = None
+    stored: Any = None
+    is_new: bool = False
+    reads: Reads | None = None
+    error: Exception | None = None
+    seconds: float = 0.0
+    in_sql: bool = False
+
+    @property
+    def cache(self) -> int:
+        return self.claimed.cache
+
+    @property
+    def is_to_be_written(self) -> bool:
+        return self.is_new and self.root is not None
+
+    def run_outcome(self) -> Outcome:
+        """Return how the run of the cache ended."""
+        if self.error is None:
+            return Succeeded(self.seconds)
+        return Raised(text_of(self.error), None, self.seconds, trace_of(self.error))
+
+
+@dataclass(frozen=True)
+class ResultGroup:
+    """Results that were calculated in one state of the database, the `snapshot`.
+
+    A calculation may end early: then `results` are those of the first caches of the batch.
+    """
+
+    batch: ClaimedBatch
+    snapshot: Any
+    results: list[CalculationResult]
+
+
+def without(results: Iterable[CalculationResult], caches: Collection[int]) -> list[CalculationResult]:
+    """Return the results of all but some caches."""
+    return [result for result in results if result.cache not in caches]
+
+
+def unless_cyclic(connection: Connection, result: CalculationResult, registry: DerivationRegistry) -> CalculationResult:
+    """Return a result, or the error that its cache depends on itself."""
+    cycle = cycle_of(connection, result.claimed, registry)
+    return result if cycle is None else replace(result, is_new=False, error=cycle)
+
+
+def ran(results: Sequence[CalculationResult], derivation: RegisteredDerivation, run_of: RunOf) -> Ran:
+    """Return the runs behind stored results, each with its outcome."""
+    return [(run_of(derivation, result.claimed), result.run_outcome()) for result in results if result.root is not None]

@@ -1,0 +1,80 @@
+"""The order in which derivations run: by urgency, and feeders before those that they feed."""
+
+from collections.abc import Collection, Mapping, Set
+from dataclasses import dataclass
+from functools import cached_property
+
+from afterwork.model.priority import LOWEST_PRIORITY
+
+
+@dataclass(frozen=True)
+class DerivationOrder:
+    """The order by what feeds what.
+
+    `direct` has the feeders that each derivation reads itself; those in `looped` read what they write, on other rows.
+    """
+
+    priorities: Mapping[int, int | None]
+    direct: Mapping[int, Set[int]]
+    looped: Collection[int]
+
+    @cached_property
+    def feeders(self) -> Mapping[int, set[int]]:
+        """All derivations that must run before each, directly or not. Those of a cycle don't wait for each other."""
+        return {
+            reader: {feeder for feeder in feeders if reader not in self._all_feeders[feeder]}
+            for reader, feeders in self._all_feeders.items()
+        }
+
+    def cycle(self, derivation: int) -> frozenset[int]:
+        """Return the derivations that read one another in a cycle through this one; none if it is in no cycle."""
+        return self._cycles[derivation]
+
+    @cached_property
+    def cyclic(self) -> set[int]:
+        """The derivations that may come to depend on themselves."""
+        return {
+            derivation
+            for derivation in self.direct
+            if derivation in self.looped or derivation in self._all_feeders[derivation]
+        }
+
+    @cached_property
+    def rank(self) -> Mapping[int, tuple[int, int]]:
+        """What sorts derivations: urgency, which feeders inherit from those that they feed; then feeders first."""
+        own = {
+            derivation: LOWEST_PRIORITY if priority is None else priority
+            for derivation, priority in self.priorities.items()
+        }
+        return {
+            feeder: (
+                min([own[feeder], *(own[reader] for reader in self.direct if feeder in self.feeders[reader])]),
+                len(self.feeders[feeder]),
+            )
+            for feeder in self.direct
+        }
+
+    @cached_property
+    def _cycles(self) -> Mapping[int, frozenset[int]]:
+        above = self._all_feeders
+        mates = {
+            derivation: {feeder for feeder in feeders if derivation in above.get(feeder, ())}
+            for derivation, feeders in above.items()
+        }
+        return {
+            derivation: frozenset(found | {derivation} if derivation in self.cyclic else ())
+            for derivation, found in mates.items()
+        }
+
+    @cached_property
+    def _all_feeders(self) -> Mapping[int, set[int]]:
+        return {derivation: self._reached(derivation) for derivation in self.direct}
+
+    def _reached(self, start: int) -> set[int]:
+        reached: set[int] = set()
+        todo = list(self.direct[start])
+        while todo:
+            if (feeder := todo.pop()) not in reached:
+                reached.add(feeder)
+                todo += self.direct.get(feeder, ())
+        return reached

@@ -1,0 +1,156 @@
+"""Run claimed batches: calculate and store values, move machines, run view models."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from afterwork.clock import Clock
+from afterwork.derived.compute.action_runner import ActionRunner
+from afterwork.derived.compute.attempt import Attempt
+from afterwork.derived.compute.calculators import Calculators
+from afterwork.derived.compute.failure_isolation import IsolatedCalculation
+from afterwork.derived.compute.next_runs import FIRST_PAUSE
+from afterwork.derived.compute.recomputation import Recomputation
+from afterwork.derived.compute.result_store import LOCKED_PAUSE
+from afterwork.derived.compute.results import CalculationResult, ResultGroup, RunOf, ran
+from afterwork.derived.matching.matcher import Matcher
+from afterwork.derived.queue.due_cache import ClaimedBatch
+from afterwork.derived.queue.registered_derivation import RegisteredDerivation
+from afterwork.errors import ClaimLost, GivenUp, LaneTaken, StateHasChanged
+from afterwork.jobs.outcome import Succeeded
+from afterwork.jobs.source import Ran
+from afterwork.model.derivation import MachineDerivation, MemberDerivation, ViewModelDerivation
+from afterwork.model.external_id import parse
+from afterwork.sources.derived.isolated_store import IsolatedStore
+from afterwork.sources.derived.pace import BATCH_SECONDS, MAX_SQL_BATCH_SIZE, Pace
+
+MAX_ATTEMPTS = 3
+"""How often a run is repeated at once that the database refused because of others."""
+
+CONTENDED_PAUSE = timedelta(seconds=1)
+"""How long a run waits then."""
+
+
+@dataclass(frozen=True)
+class BatchRunner:
+    """Runs the caches of one batch, and stores their results."""
+
+    matcher: Matcher
+    calculators: Calculators
+    store: IsolatedStore
+    action_runner: ActionRunner
+    clock: Clock
+    run_of: RunOf
+    pace: Pace = field(default_factory=Pace)
+
+    def batch_size(self, derivation: RegisteredDerivation) -> int:
+        """Return how many caches to claim for the next batch."""
+        is_in_sql = derivation.id in self.calculators.sql
+        size = MAX_SQL_BATCH_SIZE if is_in_sql else self.pace.batch_size(derivation)
+        reads_are_known = self.matcher.registry.has_read(derivation.id)
+        return min(size, self.pace.trial_size(derivation, reads_are_known=reads_are_known))
+
+    def run(self, connection: Connection, batch: ClaimedBatch) -> Ran:
+        """Run a batch. Returns its runs. Raises errors of the database."""
+        self.matcher.reached("claimed", batch.derivation.name)
+        match batch.derivation.declaration:
+            case MemberDerivation():
+                return self._calculate(connection, batch)
+            case MachineDerivation():
+                return self._move(connection, batch)
+            case ViewModelDerivation():
+                return self._act(connection, batch)
+
+    def put_back(self, connection: Connection, batch: ClaimedBatch, error: Exception) -> None:
+        """Let the caches of a batch that an error has ended be claimed again, after a pause."""
+        self._put_back(connection, batch, self._pause_after(error))
+
+    def give_up(self, connection: Connection, batch: ClaimedBatch, error: GivenUp) -> Ran:
+        """Store that the one cache of a batch is not run any more, until something changes that it read last."""
+        (claimed,) = batch.caches
+        root = parse(claimed.root, self.action_runner.classes)
+        reads = None
+        with self.matcher.database.snapshot(connection) as snapshot:
+            if claimed.digest is None:
+                reads = self.action_runner.reads_of_never_run(connection, batch.derivation, claimed)
+        failed = CalculationResult(claimed, root, reads=reads, error=error)
+        run = Recomputation(connection, batch.derivation, snapshot, self.clock.now())
+        stored = self.store.result_store.store(run, batch, [failed])
+        return ran(stored, batch.derivation, self.run_of)
+
+    def _calculate(self, connection: Connection, batch: ClaimedBatch) -> Ran:
+        runs: list[Any] = []
+        try:
+            for group in self._groups(connection, batch):
+                runs += self._store(connection, group)
+        except DBAPIError as error:
+            if not self.matcher.database.is_contended(error):
+                raise
+            self._put_back(connection, batch, min(LOCKED_PAUSE, self._pause_after(error)))
+        return runs
+
+    def _groups(self, connection: Connection, batch: ClaimedBatch) -> Iterable[ResultGroup]:
+        in_sql = self.calculators.sql.get(batch.derivation.id)
+        if in_sql is not None:
+            try:
+                calculation = IsolatedCalculation(self.matcher, in_sql, connection, BATCH_SECONDS)
+                return [calculation.together(batch)[0]]
+            except Exception as error:
+                if self.matcher.database.is_not_the_jobs(error):
+                    raise
+                # One of the values that the one statement asks for can't be calculated. In Python, it fails alone.
+        in_python = self.calculators.python[batch.derivation.id]
+        return IsolatedCalculation(self.matcher, in_python, connection, BATCH_SECONDS).groups(batch)
+
+    def _store(self, connection: Connection, group: ResultGroup) -> Ran:
+        derivation = group.batch.derivation
+        self.matcher.reached("ran", derivation.name)
+        self.pace.note(derivation, len(group.results), sum(result.seconds for result in group.results))
+        return ran(self.store.store(connection, group), derivation, self.run_of)
+
+    def _move(self, connection: Connection, batch: ClaimedBatch) -> Ran:
+        """Find the machines that can move by themselves, and move each in a transaction of its own."""
+        runs: list[Any] = []
+        for group in self._groups(connection, batch):
+            moving = [result.claimed for result in group.results if result.error is None and result.value]
+            staying = [result for result in group.results if result.claimed not in moving]
+            rest = batch.only(claimed for claimed in group.batch.caches if claimed not in moving)
+            runs += self._store(connection, ResultGroup(rest, group.snapshot, staying))
+            for claimed in moving:
+                runs += self._act(connection, batch.only([claimed]))
+        return runs
+
+    def _act(self, connection: Connection, batch: ClaimedBatch) -> Ran:
+        """Run a view model or move a machine on the one object of a batch."""
+        run = self.run_of(batch.derivation, batch.caches[0])
+        for _ in range(MAX_ATTEMPTS):
+            attempt = Attempt(connection, batch, run, self.clock.now())
+            try:
+                raised = self.action_runner.run(attempt)
+            except ClaimLost:
+                return []
+            except LaneTaken:
+                self._put_back(connection, batch, LOCKED_PAUSE)
+                return []
+            except (DBAPIError, StateHasChanged) as error:
+                if self.matcher.database.is_lost(error) or not self.matcher.database.is_contended(error):
+                    raise
+            else:
+                return [(run, raised or Succeeded(attempt.seconds))]
+        self._put_back(connection, batch, CONTENDED_PAUSE)
+        return []
+
+    def _pause_after(self, error: Exception) -> timedelta:
+        if self.matcher.database.is_outdated(error):
+            return timedelta(0)
+        return CONTENDED_PAUSE if self.matcher.database.is_contended(error) else FIRST_PAUSE
+
+    def _put_back(self, connection: Connection, batch: ClaimedBatch, pause: timedelta) -> None:
+        """Let what has not run be claimed again, after a pause."""
+        with self.matcher.database.transaction(connection):
+            caches = [claimed.cache for claimed in batch.caches]
+            self.matcher.due_queue.put_back(connection, batch, caches, self.clock.now() + pause)

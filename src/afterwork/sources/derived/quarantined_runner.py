@@ -1,0 +1,77 @@
+"""Claim batches and run them; where something has died, one cache at a time, whose claim is its trace."""
+
+import uuid
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from afterwork.clock import Clock
+from afterwork.derived.matching.matcher import Matcher
+from afterwork.derived.queue.due_cache import ClaimedBatch, ClaimRequest
+from afterwork.derived.queue.registered_derivation import RegisteredDerivation
+from afterwork.derived.queue.schedule import RunStep
+from afterwork.jobs.assignment import Worker
+from afterwork.jobs.quarantine import CACHES as CAREFUL
+from afterwork.jobs.quarantine import Quarantine, given_up
+from afterwork.jobs.source import Ran
+from afterwork.sources.derived.batch_runner import BatchRunner
+from afterwork.store import suspects
+from afterwork.store.suspects import key_of
+
+
+@dataclass(frozen=True)
+class QuarantinedRunner:
+    """Runs the steps of the queue with the care that the quarantine asks for."""
+
+    matcher: Matcher
+    batch_runner: BatchRunner
+    quarantine: Quarantine
+    clock: Clock
+
+    def run(self, connection: Connection, step: RunStep, worker: Worker) -> Ran:
+        """Claim the first due caches of a derivation, and run them."""
+        derivation = step.derivation
+        is_alone = self.quarantine.take(_scope(derivation))
+        limit = 1 if is_alone else self.batch_runner.batch_size(derivation)
+        # Noted before it exists: a claim that its server doesn't know counts as forgotten.
+        claim = str(uuid.uuid4())
+        worker.claim(claim, True)
+        try:
+            request = ClaimRequest(derivation, step.is_backfill, limit, worker.server, claim)
+            now = self.clock.now()
+            with self.matcher.database.light_statement(connection):
+                batch = self.matcher.due_queue.claim(connection, request, now)
+            if not batch.caches:
+                return []
+            return self._run_alone(connection, batch) if is_alone else self._run(connection, batch)
+        finally:
+            worker.claim(claim, False)
+
+    def _run_alone(self, connection: Connection, batch: ClaimedBatch) -> Ran:
+        """Run a single cache, whose claim is its trace, unless too many servers or workers have died of it."""
+        key = key_of(batch.caches[0].cache)
+        suspect = suspects.find(connection, key)
+        connection.commit()
+        settings = self.matcher.database.settings
+        if suspect is not None and suspect.is_beyond(settings.crash_limit):
+            return self.batch_runner.give_up(connection, batch, given_up(suspect, settings))
+        runs = self._run(connection, batch)
+        if suspect is not None:
+            with self.matcher.database.transaction(connection):
+                suspects.clear(connection, [key])
+        return runs
+
+    def _run(self, connection: Connection, batch: ClaimedBatch) -> Ran:
+        try:
+            return self.batch_runner.run(connection, batch)
+        except Exception as error:
+            if self.matcher.database.has_lost(connection, error):
+                key = key_of(batch.caches[0].cache) if len(batch.caches) == 1 else None
+                self.quarantine.lost(_scope(batch.derivation), key, error)
+            else:
+                self.batch_runner.put_back(connection, batch, error)
+            raise
+
+
+def _scope(derivation: RegisteredDerivation) -> str:
+    return f"{CAREFUL} {derivation.id}"
