@@ -81,7 +81,7 @@ def test_it_is_looked_again_after_the_while_and_wherever_something_was_wrong(the
         return all(sign.good for sign in prober.look())
 
     assert [ready(), ready(), len(looks)] == [True, True, 1]
-    now[0] += health.GOOD_FOR
+    now[0] += health.GOOD_FOR_SECONDS
     assert [ready(), len(looks)] == [False, 2]
     assert [ready(), ready(), len(looks)] == [True, True, 3]
 
@@ -145,7 +145,7 @@ def test_a_killed_connection_is_made_again_and_the_server_is_ready_then(asleep: 
 
 def test_a_loop_that_is_stuck_is_not_live(the_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is held up by whoever listens to events."""
-    monkeypatch.setattr(loop, "TURN", 0.05)
+    monkeypatch.setattr(loop, "ITERATION_SECONDS", 0.05)
     gate, stuck = threading.Event(), threading.Event()
 
     def hold(event: Event) -> None:
@@ -204,8 +204,8 @@ def test_a_database_that_is_not_installed_is_not_ready(the_shop: Shop) -> None:
 
 def test_a_database_that_never_answers_is_not_ready(the_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """The probe itself answers."""
-    monkeypatch.setattr(health, "PATIENCE", 0.01)
-    monkeypatch.setattr(health, "WAKES_WITHIN", 0.01)
+    monkeypatch.setattr(health, "ANSWER_SECONDS", 0.01)
+    monkeypatch.setattr(health, "WAKE_SECONDS", 0.01)
     gate = threading.Event()
     database = database_of(the_shop.engine, Settings())
     connect: Callable[[], object] = database.connect

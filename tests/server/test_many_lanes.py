@@ -15,7 +15,7 @@ import afterwork as aw
 from afterwork.events import Broken, Event, Reached
 from afterwork.jobs import inside
 from afterwork.server import shared_transactions
-from afterwork.server.shared_transactions import PROVEN
+from afterwork.server.shared_transactions import QUICK_RUNS_NEEDED
 from tests.support.waiting import eventually
 from tests.support.world import everything
 
@@ -129,7 +129,11 @@ class Hotel:
 @pytest.fixture
 def hotel(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hotel]:
     """However slow the machine is, its works are quick."""
-    for module, name in ((inside, "SLICE"), (shared_transactions, "QUICK"), (shared_transactions, "SLOW")):
+    for module, name in (
+        (inside, "SLICE"),
+        (shared_transactions, "QUICK_SECONDS"),
+        (shared_transactions, "SLOW_SECONDS"),
+    ):
         monkeypatch.setattr(module, name, 3600.0)
     Guest.during = staticmethod(lambda guest: None)
     made = Hotel(engine)
@@ -299,7 +303,7 @@ def test_a_work_that_nobody_knows_to_be_quick_holds_up_no_other_lane(hotel: Hote
         goes_on.wait(20)
 
     Guest.during = staticmethod(hang)
-    for _ in range(PROVEN):
+    for _ in range(QUICK_RUNS_NEEDED):
         hotel.ask(range(1, 2))
     hotel.serve()
     hotel.ask(range(2, 202))

@@ -18,9 +18,13 @@ LANES = 40
 
 
 def test_matches_and_tickets_of_many_lanes_run_once_each(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module, name in ((inside, "SLICE"), (shared_transactions, "QUICK"), (shared_transactions, "SLOW")):
+    for module, name in (
+        (inside, "SLICE"),
+        (shared_transactions, "QUICK_SECONDS"),
+        (shared_transactions, "SLOW_SECONDS"),
+    ):
         monkeypatch.setattr(module, name, 3600.0)
-    monkeypatch.setattr(shared_transactions, "PROVEN", 1)
+    monkeypatch.setattr(shared_transactions, "QUICK_RUNS_NEEDED", 1)
     monkeypatch.setattr(
         shared_transactions.SharedTransactions, "_may_share", lambda self, claim: True
     )  # from the first run on

@@ -8,7 +8,14 @@ import pytest
 
 from afterwork.jobs.assignment import Assignment, OwnWork, Workload
 from afterwork.server.lanes import KnownLanes
-from afterwork.server.scheduler import MANY, REPLACED, SHORT, SLICE, MostWith, Scheduler
+from afterwork.server.scheduler import (
+    MANY_LANES_PER_WORKER,
+    MAX_REPLACED_PER_WORKER,
+    SHORT_RUN_SECONDS,
+    SLICE_SECONDS,
+    MostWith,
+    Scheduler,
+)
 from afterwork.store.leases import Lease
 
 LIMIT = 60.0
@@ -51,7 +58,7 @@ class Scene:
         self.look(*lanes)
         found = self.turns()
         for turn in found:
-            assert self.scheduler.may_go_outside(turn)
+            assert self.scheduler.may_run_externally(turn)
         return found
 
 
@@ -136,7 +143,7 @@ def test_a_lane_whose_first_ticket_can_not_go_outside_waits_until_it_can(scene: 
     busy = scene.go_outside("a", "b")
     scene.look("c")
     (turn,) = scene.turns()
-    assert not scene.scheduler.may_go_outside(turn)
+    assert not scene.scheduler.may_run_externally(turn)
     scene.scheduler.end(turn)
     scene.look("c")
     assert scene.turns() == []
@@ -144,14 +151,14 @@ def test_a_lane_whose_first_ticket_can_not_go_outside_waits_until_it_can(scene: 
     scene.scheduler.end(busy[0])
     (turn,) = scene.turns()
     assert turn.workload == "c"
-    assert scene.scheduler.may_go_outside(turn)
+    assert scene.scheduler.may_run_externally(turn)
 
 
 def test_a_more_urgent_ticket_does_not_wait_behind_one_that_can_not_go_outside(scene: Scene) -> None:
     scene.go_outside("a", "b")
     scene.look("c")
     (turn,) = scene.turns()
-    scene.scheduler.may_go_outside(turn)
+    scene.scheduler.may_run_externally(turn)
     scene.scheduler.end(turn)
 
     scene.scheduler.saw({"c": [-1, 0]})
@@ -165,21 +172,21 @@ def test_nobody_goes_outside_before_those_that_wait_for_it(scene: Scene) -> None
     scene.scheduler.end(busy[0])
 
     assert turn.workload == "c"
-    assert not scene.scheduler.may_go_outside(turn)
+    assert not scene.scheduler.may_run_externally(turn)
 
 
 def test_a_turn_is_over_after_a_slice_if_others_wait(scene: Scene) -> None:
     scene.look("a", "b", "c")
     turn, _ = scene.turns()
     assert scene.scheduler.goes_on(turn)
-    scene.now = SLICE
+    scene.now = SLICE_SECONDS
     assert not scene.scheduler.goes_on(turn)
 
 
 def test_a_turn_goes_on_if_nobody_waits(scene: Scene) -> None:
     scene.look("a", "b")
     turn, _ = scene.turns()
-    scene.now = 100 * SLICE
+    scene.now = 100 * SLICE_SECONDS
     assert scene.scheduler.goes_on(turn)
 
 
@@ -191,9 +198,9 @@ def test_short_runs_that_hang_have_their_workers_replaced(scene: Scene) -> None:
         if not (more := scene.turns()):
             break
         begun += more
-        scene.now += SHORT
+        scene.now += SHORT_RUN_SECONDS
 
-    assert len(begun) == WORKERS + REPLACED * WORKERS
+    assert len(begun) == WORKERS + MAX_REPLACED_PER_WORKER * WORKERS
 
 
 def test_runs_that_take_long_have_their_workers_replaced_after_the_limit(scene: Scene) -> None:
@@ -224,7 +231,7 @@ def test_what_stands_beside_lanes_has_one_turn_unless_that_hangs(scene: Scene, o
     scene.look(other)
     assert scene.turns() == []
 
-    scene.now += SHORT
+    scene.now += SHORT_RUN_SECONDS
     scene.look(other)
     assert lanes_of(scene.turns()) == [other]
 
@@ -244,7 +251,7 @@ def test_a_turn_goes_on_with_the_next_lanes_while_its_slice_lasts(scene: Scene) 
     taken = []
     while scene.scheduler.takes_another(turn):
         taken.append(turn.workload)
-        scene.now += SLICE / 2
+        scene.now += SLICE_SECONDS / 2
 
     assert taken == ["c", "d"]
     scene.look("a", "b", "c", "d")
@@ -262,7 +269,7 @@ def begun(scene: Scene, most_with: MostWith) -> Assignment:
 
 
 def test_if_there_are_far_more_lanes_than_workers_each_turn_has_its_share(scene: Scene) -> None:
-    lanes = names(MANY * WORKERS)
+    lanes = names(MANY_LANES_PER_WORKER * WORKERS)
     scene.look(*lanes)
     first, second = begun(scene, lambda lane: 100), begun(scene, lambda lane: 100)
 

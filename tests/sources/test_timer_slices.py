@@ -22,7 +22,7 @@ TEN = timedelta(minutes=10)
 @pytest.fixture
 def office(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Office:
     """Tasks whose number says how often they were done; the criteria doesn't ask for it."""
-    monkeypatch.setattr(noting, "SLICE", SLICE)
+    monkeypatch.setattr(noting, "MATCHES_PER_SLICE", SLICE)
     return an_office(engine)
 
 

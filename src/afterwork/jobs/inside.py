@@ -21,7 +21,7 @@ from afterwork.jobs.outcome import Outcome, Raised, Rejected, text_of
 from afterwork.jobs.run import Run
 from afterwork.jobs.runner import Runner, Settled
 from afterwork.jobs.session import RunSession
-from afterwork.jobs.settling import settled_somehow
+from afterwork.jobs.settling import Settlement
 from afterwork.jobs.source import Claim, ClaimedWork
 from afterwork.model.key import key_text
 from afterwork.model.lane import PARALLEL
@@ -209,19 +209,20 @@ def _undone(runner: Runner, batch: _Batch, error: Exception) -> Undone:
 def _went_wrong(
     runner: Runner, connection: Connection, claim: Claim, error: Exception, began: float, tries: int = 1
 ) -> Settled:
-    """After the rollback: what becomes of a ticket that has raised when it was alone."""
+    """Settle a ticket that has raised when it was alone, after the rollback."""
+    settlement = Settlement(runner, connection, claim, partial(_write, runner, connection, claim), "run again")
     if isinstance(error, Cancelled):
-        return _end(runner, connection, claim, Rejected(CANCELLED))
-    if runner.database.is_contended(error):
-        return _put_aside(runner, connection, claim, error)
+        return settlement.end(Rejected(CANCELLED))
+    if runner.database.is_contended(error):  # the rest of its lane goes on
+        return settlement.end(runner.hindered(claim, error))
     if isinstance(error, StaleDataError) and tries < TRIES_WHEN_CHANGED:
         runner.events.emit(InTheWay(text_of(error)))
         return _run_again(runner, connection, claim, tries + 1)
-    return _fail(runner, connection, claim, error, began)
+    return settlement.fail(runner.raised(claim, error, began), error)
 
 
 def _run_again(runner: Runner, connection: Connection, claim: Claim, tries: int) -> Settled:
-    """Run a ticket once more. [] if somebody else has it by now."""
+    """Run a ticket once more. Return [] if somebody else has it by now."""
     batch, began = _Batch(), perf_counter()
     try:
         with CONTAINED, runner.database.transaction(connection, (NOT_LONG,)):
@@ -237,34 +238,10 @@ def _run_again(runner: Runner, connection: Connection, claim: Claim, tries: int)
     return batch.settled
 
 
-def _put_aside(runner: Runner, connection: Connection, claim: Claim, error: Exception) -> Settled:
-    """Let a ticket wait whose rows somebody else has locked, so that the rest of its lane goes on."""
-    return _end(runner, connection, claim, runner.hindered(claim, error))
-
-
-def _fail(runner: Runner, connection: Connection, claim: Claim, error: Exception, began: float) -> Settled:
-    """After the rollback, in a transaction of its own: tell the view model, and write how the ticket goes on."""
-    raised = runner.raised(claim, error, began)
-    try:
-        return _end_as_asked(runner, connection, claim, raised, telling=error)
-    except Exception as second:
-        if runner.database.has_lost(connection, second):
-            raise
-        if runner.database.is_contended(second):
-            return _put_aside(runner, connection, claim, second)
-        both = raised.with_second(second) if runner.tells(claim) else raised
-        return _end(runner, connection, claim, both)
-
-
-def _end(runner: Runner, connection: Connection, claim: Claim, outcome: Outcome) -> Settled:
-    return settled_somehow(
-        runner, connection, claim, outcome, lambda some: _end_as_asked(runner, connection, claim, some)
-    )
-
-
-def _end_as_asked(
-    runner: Runner, connection: Connection, claim: Claim, outcome: Outcome, telling: Exception | None = None
+def _write(
+    runner: Runner, connection: Connection, claim: Claim, outcome: Outcome, telling: Exception | None
 ) -> Settled:
+    """Write an outcome, if nobody else has the ticket by now."""
     with CONTAINED, runner.database.transaction(connection, (NOT_LONG,)):
         again = runner.job_source.claim_again(connection, claim)
         if again is None:
@@ -278,25 +255,19 @@ def _end_as_asked(
 
 
 def _give_up(runner: Runner, claim: Claim, driver: object, error: TimedOut, began: float) -> None:
-    """After a run was abandoned, with whose transaction its lane is freed: write how its ticket goes on."""
+    """Abandon a run and write how its ticket goes on. Cutting its connection frees its lane."""
     runner.database.cut(driver)
     raised = runner.raised(claim, error, began)
     runner.events.emit(Abandoned(claim.run.work, claim.run.root_id, str(claim.run.id)))
-    runner.on_fresh_connection(lambda fresh: _end_abandoned(runner, fresh, claim, raised, error))
+    runner.on_fresh_connection(
+        lambda fresh: Settlement(runner, fresh, claim, partial(_write_abandoned, runner, fresh, claim), "raise").fail(
+            raised, error
+        )
+    )
 
 
-def _end_abandoned(runner: Runner, connection: Connection, claim: Claim, raised: Raised, error: TimedOut) -> Settled:
-    try:
-        return _end_held(runner, connection, claim, raised, telling=error)
-    except Exception as second:
-        if runner.database.is_its_own(second):
-            raise
-        both = raised.with_second(second) if runner.tells(claim) else raised
-        return settled_somehow(runner, connection, claim, both, lambda some: _end_held(runner, connection, claim, some))
-
-
-def _end_held(
-    runner: Runner, connection: Connection, claim: Claim, outcome: Outcome, telling: Exception | None = None
+def _write_abandoned(
+    runner: Runner, connection: Connection, claim: Claim, outcome: Outcome, telling: Exception | None
 ) -> Settled:
     with CONTAINED, runner.database.transaction(connection):
         # Waits until the transaction of the run is gone.

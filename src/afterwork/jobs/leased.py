@@ -18,7 +18,7 @@ from afterwork.jobs.outcome import Outcome, Raised, Rejected, Succeeded, Superse
 from afterwork.jobs.quarantine import is_given_up
 from afterwork.jobs.runner import Runner, Settled
 from afterwork.jobs.session import OutsideSession, RunSession
-from afterwork.jobs.settling import settled_somehow
+from afterwork.jobs.settling import Settlement
 from afterwork.jobs.source import Claim
 from afterwork.store import leases, progress, suspects
 from afterwork.store.leases import Lease
@@ -44,22 +44,23 @@ def run_leased(runner: Runner, connection: Connection, lease: Lease) -> Settled:
     if claim is None:
         _forget(runner, connection, lease)
         return []
+    settlement = _settlement(runner, connection, lease, claim)
     if lease.epoch > 1 and (why := is_given_up(connection, lease.ticket, runner.settings)) is not None:
         connection.commit()
-        return _settle(runner, connection, lease, claim, Rejected(str(why)))
+        return settlement.end(Rejected(str(why)))
     began = time.perf_counter()
     try:
         with CONTAINED:
             run = _outside if claim.external else _inside
             return run(runner, connection, lease, claim)
     except Cancelled:
-        return _settle(runner, connection, lease, claim, Rejected(CANCELLED))
+        return settlement.end(Rejected(CANCELLED))
     except Exception as error:
         if runner.database.has_lost(connection, error):
             raise
         if runner.database.is_contended(error):
-            return _settle(runner, connection, lease, claim, runner.hindered(claim, error))
-        return _fail(runner, connection, lease, claim, error, began)
+            return settlement.end(runner.hindered(claim, error))
+        return settlement.fail(runner.raised(claim, error, began), error)
 
 
 def _outside(runner: Runner, connection: Connection, lease: Lease, claim: Claim) -> Settled:
@@ -108,38 +109,15 @@ def _inside(runner: Runner, connection: Connection, lease: Lease, claim: Claim) 
     return settled
 
 
-def _fail(
-    runner: Runner, connection: Connection, lease: Lease, claim: Claim, error: Exception, began: float
+def _settlement(runner: Runner, connection: Connection, lease: Lease, claim: Claim) -> Settlement:
+    write = partial(_write, runner, connection, lease, claim)
+    return Settlement(runner, connection, claim, write, free=partial(_forget, runner, connection, lease))
+
+
+def _write(
+    runner: Runner, connection: Connection, lease: Lease, claim: Claim, outcome: Outcome, telling: Exception | None
 ) -> Settled:
-    raised = runner.raised(claim, error, began)
-    try:
-        return _settle_as_asked(runner, connection, lease, claim, raised, telling=error)
-    except Exception as second:
-        if runner.database.has_lost(connection, second):
-            raise
-        both = raised.with_second(second) if runner.tells(claim) else raised
-        return _settle(runner, connection, lease, claim, both)
-
-
-def _settle(runner: Runner, connection: Connection, lease: Lease, claim: Claim, outcome: Outcome) -> Settled:
-    return settled_somehow(
-        runner,
-        connection,
-        claim,
-        outcome,
-        lambda some: _settle_as_asked(runner, connection, lease, claim, some),
-        partial(_forget, runner, connection, lease),
-    )
-
-
-def _settle_as_asked(
-    runner: Runner,
-    connection: Connection,
-    lease: Lease,
-    claim: Claim,
-    outcome: Outcome,
-    telling: Exception | None = None,
-) -> Settled:
+    """Write an outcome and release the lease, if this server still holds it."""
     settled: Settled = [(claim, outcome)]
     with CONTAINED, runner.database.transaction(connection):
         lost = _lost(runner, connection, lease)
@@ -182,4 +160,5 @@ def _give_up(runner: Runner, lease: Lease, claim: Claim, driver: object, error: 
     finds its lease gone."""
     runner.database.cut(driver)
     runner.events.emit(Abandoned(claim.run.work, claim.run.root_id, str(claim.run.id)))
-    runner.on_fresh_connection(lambda fresh: _fail(runner, fresh, lease, claim, error, began))
+    raised = runner.raised(claim, error, began)
+    runner.on_fresh_connection(lambda fresh: _settlement(runner, fresh, lease, claim).fail(raised, error))

@@ -1,7 +1,8 @@
-"""Every run is settled: what its ticket's table refuses is written as well as can be, and said."""
+"""Every run is settled: what its ticket's table refuses is written as well as it can be, and reported."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from sqlalchemy import Connection
 
@@ -12,39 +13,69 @@ from afterwork.jobs.source import Claim
 from afterwork.store.tickets.end_forms import LESSER, EndForm
 
 
-def settled_somehow(
-    runner: Runner,
-    connection: Connection,
-    claim: Claim,
-    outcome: Outcome,
-    settle: Callable[[Outcome], Settled],
-    free: Callable[[], None] = lambda: None,
-) -> Settled:
-    """Settle a claim with an outcome, by a function that does so in a transaction; if the database refuses that, with
-    less and less of it. If it refuses all, or others are in the way, the ticket is left for a while, and what its run
-    held is freed. Raises the error of a connection that is lost."""
-    try:
-        return settle(outcome)
-    except Exception as error:
-        last = why = _of_the_ticket(runner, connection, error)
-    for form in LESSER:
-        if runner.database.is_contended(last):
-            break
+@dataclass(frozen=True)
+class Settlement:
+    """Settles one claim whose run is over, on a connection without an open transaction.
+
+    `write` writes an outcome in one transaction, after running the view model's `on_exception` if it is given an
+    exception. `free` frees what the run held, if nothing can be written. If others are in the way of a failure, what
+    was rolled back runs again, what may have had effects has failed, and what somebody tries again raises."""
+
+    runner: Runner
+    connection: Connection
+    claim: Claim
+    write: Callable[[Outcome, Exception | None], Settled]
+    if_contended: Literal["run again", "fail", "raise"] = "fail"
+    free: Callable[[], None] = lambda: None
+
+    def fail(self, raised: Raised, error: Exception) -> Settled:
+        """Tell the view model of the exception that ended the run, and write how its ticket goes on."""
         try:
-            settled = settle(in_form(outcome, form))
+            return self.write(raised, error)
+        except Exception as second:
+            if self.runner.database.has_lost(self.connection, second):
+                raise
+            if self.runner.database.is_contended(second):
+                match self.if_contended:
+                    case "run again":
+                        return self.end(self.runner.hindered(self.claim, second))
+                    case "raise":
+                        raise
+            return self.end(raised.with_second(second) if self.runner.tells(self.claim) else raised)
+
+    def end(self, outcome: Outcome) -> Settled:
+        """Write an outcome; if the database refuses that, less and less of it. If it refuses everything, or others are
+        in the way, leave the ticket for a while, and free what its run held.
+
+        Raises the error of a connection that is lost."""
+        try:
+            return self.write(outcome, None)
         except Exception as error:
-            last = _of_the_ticket(runner, connection, error)
-        else:
-            run = claim.run
-            runner.events.emit(WrittenInPart(run.work, run.root_id, str(run.id), str(form), text_of(why)))
-            return settled
-    left = runner.leave(claim, last)
-    free()
-    return left
+            last = why = self._of_the_ticket(error)
+        for form in LESSER:
+            if self.runner.database.is_contended(last):
+                break
+            try:
+                settled = self.write(in_form(outcome, form), None)
+            except Exception as error:
+                last = self._of_the_ticket(error)
+            else:
+                run = self.claim.run
+                self.runner.events.emit(WrittenInPart(run.work, run.root_id, str(run.id), str(form), text_of(why)))
+                return settled
+        left = self.runner.leave(self.claim, last)
+        self.free()
+        return left
+
+    def _of_the_ticket(self, error: Exception) -> Exception:
+        """Return an error that is about the ticket. Raises one that is about the connection."""
+        if self.runner.database.has_lost(self.connection, error):
+            raise error
+        return error
 
 
 def in_form(outcome: Outcome, form: EndForm) -> Outcome:
-    """An end, of which less is written. There is no other attempt: it could not be noted."""
+    """Return an end of which less is written. It has no other attempt, which could not be noted."""
     match outcome:
         case Raised():
             return replace(outcome, again_after=None, form=form)
@@ -54,10 +85,3 @@ def in_form(outcome: Outcome, form: EndForm) -> Outcome:
             return Raised(text, form=form)
         case Succeeded() | Superseded() | Withdrawn():
             return outcome
-
-
-def _of_the_ticket(runner: Runner, connection: Connection, error: Exception) -> Exception:
-    """Return an error that tells of the ticket. Raises it, if it tells of the connection."""
-    if runner.database.has_lost(connection, error):
-        raise error
-    return error

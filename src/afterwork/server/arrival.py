@@ -1,4 +1,4 @@
-"""A server that comes before its database: it waits as long as that may still come, and for nothing else."""
+"""Arrival of a server before its database: it waits as long as the database may still come up."""
 
 import threading
 import time
@@ -14,15 +14,15 @@ from afterwork.store.database import Database
 
 Some = TypeVar("Some")
 
-FIRST_RETRY, LONGEST_RETRY = 0.1, 5.0
-"""Seconds between attempts to reach a database."""
+FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS = 0.1, 5.0
+"""The first and the longest pause between attempts to reach a database."""
 
-REFUSALS = 2
-"""A database that has just begun to answer may refuse once what it was asked before."""
+MAX_REFUSALS = 2
+"""Refusals after which the database is not waited for. One that has just come up may refuse an earlier request."""
 
 
 class Arrival:
-    """Waits for a database until it can be reached, or until somebody calls `stop`, from any thread."""
+    """Waits for a database until it can be reached, or until any thread calls `stop`."""
 
     def __init__(self, database: Database, events: Events) -> None:
         self._database = database
@@ -35,9 +35,10 @@ class Arrival:
             self._stopped.set_result(None)
 
     def at_last(self, attempt: Callable[[], Some]) -> Some | None:
-        """Return what an attempt gives, made again and again until the database can be reached; None if told to stop
-        before. Raises `DatabaseRefuses` for what will not pass with time."""
-        began, pause, refusals, is_told = time.monotonic(), FIRST_RETRY, 0, False
+        """Repeat an attempt until the database can be reached, and return its result; None if told to stop before.
+
+        Raises `DatabaseRefuses` for errors that will not pass with time."""
+        began, pause, refusals, is_told = time.monotonic(), FIRST_RETRY_SECONDS, 0, False
         while not self._stopped.done():
             try:
                 found = self._attempt(attempt)
@@ -45,7 +46,7 @@ class Arrival:
                 if not self._database.is_lost(error):
                     raise
                 refusals = refusals + 1 if self._database.refuses(error) else 0
-                if refusals == REFUSALS:
+                if refusals == MAX_REFUSALS:
                     raise DatabaseRefuses(str(self._database), _said(error)) from error
                 if not (refusals or is_told):
                     self._events.emit(DatabaseLost(_said(error)))
@@ -55,7 +56,7 @@ class Arrival:
                     self._events.emit(DatabaseBack(time.monotonic() - began))
                 return found
             wait([self._stopped], timeout=pause)
-            pause = min(pause * 2, LONGEST_RETRY)
+            pause = min(pause * 2, MAX_RETRY_SECONDS)
         return None
 
     def _attempt(self, attempt: Callable[[], Some]) -> Some | None:
@@ -77,6 +78,6 @@ def _make(made: "Future[Some]", attempt: Callable[[], Some]) -> None:
 
 
 def _said(error: Exception) -> str:
-    """What the driver has said, in one line."""
+    """Return the driver's message in one line."""
     told = error.orig if isinstance(error, DBAPIError) else error
     return " ".join(str(told).split())

@@ -1,7 +1,7 @@
-"""Burying a server that is gone: what it was trying is blamed for its end, once.
+"""Blame: when the row of a dead server is cleared away, what it was trying is blamed for its end, once.
 
-What a run leaves before it begins says what was being tried: its lease, or the claim of a single cache. The one that
-has begun last is the likeliest to be the reason: after a crash, servers begin nothing beside it.
+A run leaves a trace before it begins: its lease, or the claim of a single derived value. The one that began last is the
+likeliest reason, since servers begin nothing beside it after a crash.
 """
 
 from sqlalchemy import Connection, func, select
@@ -14,17 +14,17 @@ from afterwork.store.tables import lease as leases
 
 
 def blame_for(database: Database, connection: Connection, server: int) -> None:
-    """Count, of all that a server was trying, that it has died, in the transaction that clears its row away."""
+    """Blame everything that a server was trying when it died, in the transaction that clears its row away."""
     begun, is_batch = _claims(connection, server)
     by_lease = select(leases.c.ticket).where(leases.c.server == server).order_by(leases.c.taken.desc())
     traces = begun + list(connection.execute(by_lease).scalars())
-    for place, key in enumerate(traces):
-        suspects.blame(database, connection, key, "process", near=place > 0 or is_batch)
+    for age, key in enumerate(traces):
+        suspects.blame(database, connection, key, "process", near=age > 0 or is_batch)
     suspects.be_careful(database, connection)
 
 
 def _claims(connection: Connection, server: int) -> tuple[list[str], bool]:
-    """The cache that a server was at, if it was a single one; and whether it was at several."""
+    """Return the derived values that a server worked on one at a time, and whether it worked on several at once."""
     c = dues.c
     mine = c.server == server, c.claim.is_not(None), ~c.stored
     claims = select(func.count().label("caches"), func.min(c.cache).label("first")).where(*mine).group_by(c.claim)

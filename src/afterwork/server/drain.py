@@ -1,4 +1,4 @@
-"""Draining a lane: run what is due in it, until nothing is."""
+"""Draining a lane: run what is due in it until nothing is left."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,19 +19,19 @@ from afterwork.store.leases import Lease
 
 @dataclass(frozen=True)
 class Drainer:
-    """Drains lanes for one server. `holding` hears of each lease for the time in which it is worked on;
-    `may_go_outside` says whether a run may begin that has a worker for as long as it takes."""
+    """Drains lanes for one server. `holding` registers each lease while it is worked on. `may_run_externally` returns
+    whether a run may begin that keeps its worker for as long as it takes."""
 
     runner: Runner
     server: int
     holding: Callable[[Lease, bool], None]
-    may_go_outside: Callable[[], bool]
+    may_run_externally: Callable[[], bool]
     sizes: dict[str, BatchSize] = field(default_factory=dict)
-    """Those of the lanes in which something has gone wrong, from one turn to the next."""
+    """The batch sizes of lanes in which something has gone wrong, from one turn to the next."""
 
     def drain(self, connection: Connection, lane: str, priority: int | None) -> Iterator[Batched]:
-        """Run what is due in a lane, beginning with a priority, as far as it can be had. Yields after each transaction.
-        Without a priority, it begins with the lane's first ticket."""
+        """Run what is due in a lane, beginning with a priority, or with the lane's first ticket. Yields after each
+        transaction."""
         size = self.sizes.get(lane) or BatchSize.of(self._most(lane))
         while True:
             batched = self._next(connection, lane, priority, size.next)
@@ -52,7 +52,7 @@ class Drainer:
             self.sizes[lane] = size
 
     def resume(self, connection: Connection, lease: Lease) -> Settled:
-        """Run what a lease of this server holds."""
+        """Resume the run that a lease of this server holds."""
         with self._holding(connection, lease):
             with self.runner.database.transaction(connection):
                 leases.begin_again(self.runner.database, connection, lease)
@@ -66,7 +66,7 @@ class Drainer:
         return (self._paced if paced else self._some)(connection, lane, priority, most)
 
     def _paced(self, connection: Connection, lane: str, priority: int | None, most: int) -> Batched:
-        """Run the next of a lane that has a rate. It is noted before it begins."""
+        """Run the next job of a lane that has a rate. Its start is noted before it begins."""
         database, clock = self.runner.database, self.runner.clock
         if not lane_rate.take(database, connection, lane, clock.now()):
             return Done([], more=False)
@@ -98,7 +98,7 @@ class Drainer:
         return next(iter(found.claims), None)
 
     def _leased(self, connection: Connection, claim: Claim) -> Done:
-        if claim.external and not self.may_go_outside():
+        if claim.external and not self.may_run_externally():
             return Done([], more=False)
         lease = Lease(str(claim.run.id), key_text(claim.key), claim.run.lane, self.server, epoch=1)
         with self._holding(connection, lease):
@@ -108,7 +108,8 @@ class Drainer:
 
     @contextmanager
     def _holding(self, connection: Connection, lease: Lease) -> Iterator[None]:
-        """Work on a lease. Held before it is there: one that this server doesn't know of is taken over as forgotten."""
+        """Work on a lease. It is held before it exists: a lease that its server doesn't hold is taken over as
+        forgotten."""
         self.holding(lease, True)
         try:
             yield
@@ -119,6 +120,6 @@ class Drainer:
             self.holding(lease, False)
 
     def _note(self, connection: Connection, lane: str, key: str | None, error: BaseException) -> None:
-        """Note what has ended its connection, or its worker, since it could not even be settled."""
+        """Note a run that has ended its connection or its worker, and so could not be settled."""
         if self.runner.database.has_lost(connection, error) or not self.runner.database.is_contended(error):
             self.runner.quarantine.lost(lane, key, error)

@@ -1,4 +1,4 @@
-"""Being told by the operating system that a file is written to: inotify on Linux, nothing elsewhere."""
+"""Watching files for writes: by inotify on Linux, not at all elsewhere."""
 
 import contextlib
 import ctypes
@@ -27,10 +27,10 @@ class FileWatch:
         self.renew(files)
 
     def renew(self, files: Iterable[str]) -> None:
-        """Watch these files, also those that have been made anew under the same name."""
+        """Watch these files, including those that were created again under the same name."""
         if self._libc is not None and self._inotify >= 0:
             for file in files:
-                # One that is not there (yet) can't be watched; whoever waits also asks the file itself now and then.
+                # A missing file can't be watched; whoever waits also polls the file itself now and then.
                 self._libc.inotify_add_watch(self._inotify, os.fsencode(file), IN_MODIFY)
 
     def wait(self, seconds: float) -> Seen:
@@ -46,7 +46,7 @@ class FileWatch:
         return "quiet"
 
     def wait_for_loop(self, seconds: float) -> bool:
-        """Wait for `wake` alone. True if it came."""
+        """Wait for `wake` alone. Return whether it came."""
         ready = wait_for(seconds, self._reader)
         if ready:
             self._empty(self._reader)
@@ -60,7 +60,7 @@ class FileWatch:
                     os.write(self._writer, b".")
 
     def close(self) -> None:
-        """Let go of what it holds."""
+        """Close all descriptors."""
         with self._closing:
             self._closed = True
             for descriptor in (self._reader, self._writer, self._inotify):

@@ -1,7 +1,7 @@
-"""Whether a server lives, and whether it is ready: the one source for probes.
+"""The health of a server, for all probes.
 
-Live says that its loop goes round as it has promised. Ready says more: the database answers, it has the tables that
-this program needs, what wakes a sleeping server reaches it, and it is not about to stop.
+A server lives if its loop goes round as it has promised. It is ready if, in addition, the database answers and has the
+tables that this program needs, wake-ups reach the server, and it is not about to stop.
 """
 
 import threading
@@ -18,19 +18,19 @@ from afterwork.server.liveness import Pulse
 from afterwork.store import schema
 from afterwork.store.database import Database
 
-GOOD_FOR = 30.0
-"""Seconds for which it is believed that all is well, once that was seen."""
+GOOD_FOR_SECONDS = 30.0
+"""A good result of a probe is used for this long."""
 
-PATIENCE = 2.0
-"""Seconds in which the database must answer."""
+ANSWER_SECONDS = 2.0
+"""The database must answer within this time."""
 
-WAKES_WITHIN = 1.0
-"""Seconds in which what wakes a server must reach it."""
+WAKE_SECONDS = 1.0
+"""A wake-up must reach the server within this time."""
 
 
 @dataclass(frozen=True)
 class Sign:
-    """One thing that was looked at, and in words what was seen."""
+    """One thing that was probed, with the result in words."""
 
     name: str
     good: bool
@@ -39,8 +39,8 @@ class Sign:
 
 @dataclass(frozen=True)
 class Health:
-    """`live`: the process does its work and need not be started again. `ready`: it can take work now; if not, `signs`
-    tell why."""
+    """The health of a process. If it is `live`, it need not be started again; if it is `ready`, it can take work now.
+    The `signs` give the reasons."""
 
     live: bool
     ready: bool
@@ -48,14 +48,15 @@ class Health:
 
     @classmethod
     def of_all(cls, found: Sequence["Health"]) -> "Health":
-        """That of several servers in one process: no better than that of each."""
+        """Return the health of several servers in one process: no better than that of each."""
         signs = [sign for one in found for sign in one.signs]
         return cls(all(one.live for one in found), all(one.ready for one in found), signs)
 
 
 class Prober:
-    """Looks at a database, and at whether what wakes a server comes through; in a thread of its own, since what is
-    broken may never answer. `wakes` says whether it does; None where there is no server. `clock` reads seconds."""
+    """Probes a database and the wake-ups of a server, on a thread of its own, since a broken database may never answer.
+
+    `wakes` returns whether a wake-up arrives; it is None without a server. `clock` reads monotonic seconds."""
 
     def __init__(
         self,
@@ -72,16 +73,16 @@ class Prober:
         self._seen_at = self._asked_at = float("-inf")
 
     def look(self) -> Sequence[Sign]:
-        """What is to be said of the database and of being woken. Takes no longer than `PATIENCE` and a bit, and looks
-        again only where the last look is not good, or long ago."""
+        """Return the signs of the database and of wake-ups. Takes little longer than `ANSWER_SECONDS`, and probes again
+        only if the last result was bad or is old."""
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
-                if all(sign.good for sign in self._signs) and self._clock() - self._seen_at < GOOD_FOR:
+                if all(sign.good for sign in self._signs) and self._clock() - self._seen_at < GOOD_FOR_SECONDS:
                     return self._signs
                 self._asked_at = self._clock()
                 self._thread = threading.Thread(target=self._look, name="afterwork-prober", daemon=True)
                 self._thread.start()
-            self._thread.join(PATIENCE + WAKES_WITHIN)
+            self._thread.join(ANSWER_SECONDS + WAKE_SECONDS)
             if self._thread.is_alive():
                 return [Sign("database", False, f"has not answered for {self._clock() - self._asked_at:.0f} s")]
             return self._signs
@@ -106,18 +107,18 @@ class Prober:
     def _woken(self, connection: Connection) -> Sign:
         assert self._wakes is not None
         try:
-            heard = self._wakes(connection, WAKES_WITHIN)
+            heard = self._wakes(connection, WAKE_SECONDS)
         except Exception as error:
             if not self._database.is_contended(error):
                 raise
             return Sign("wake-up", False, f"others keep the database from being written to: {text_of(error)}")
         if heard:
             return Sign("wake-up", True, "what wakes this server reaches it")
-        return Sign("wake-up", False, f"what wakes this server has not reached it within {WAKES_WITHIN:.0f} s")
+        return Sign("wake-up", False, f"what wakes this server has not reached it within {WAKE_SECONDS:.0f} s")
 
 
 def of_server(pulse: Pulse, is_ready: bool, is_stopping: bool, prober: Prober) -> Health:
-    """The health of a server in this process."""
+    """Return the health of a server in this process."""
     loop = loop_sign(pulse)
     signs = [loop]
     if is_stopping:
@@ -130,13 +131,13 @@ def of_server(pulse: Pulse, is_ready: bool, is_stopping: bool, prober: Prober) -
 
 
 def of_database(prober: Prober) -> Health:
-    """The health of a process that has no server of its own: it lives if it answers."""
+    """Return the health of a process without a server: it lives if it answers."""
     signs = prober.look()
     return Health(True, all(sign.good for sign in signs), signs)
 
 
 def loop_sign(pulse: Pulse) -> Sign:
-    """Whether a loop goes round."""
+    """Return whether a loop goes round."""
     if pulse.has_ended:
         return Sign("loop", False, "the loop of the server has ended")
     if pulse.late:

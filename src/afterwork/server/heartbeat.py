@@ -1,4 +1,4 @@
-"""The thread that shows that a server lives, and keeps its leases for as long as it does."""
+"""The heartbeat: it shows that a server lives, and keeps its leases for as long as it does."""
 
 import threading
 from collections.abc import Callable, Collection
@@ -11,11 +11,11 @@ from afterwork.jobs.runner import Runner
 from afterwork.server.presence import Presence
 from afterwork.store import leases
 
-BEATS_IN_A_LEASE = 4
+BEATS_PER_LEASE = 4
 
 
 class Heartbeat:
-    """Renews the leases of the runs that go on, and writes now and then that the server is there."""
+    """A thread that renews the leases of current runs, and writes now and then that the server lives."""
 
     def __init__(self, runner: Runner, presence: Presence, held: Callable[[], Collection[str]]) -> None:
         self._runner = runner
@@ -26,13 +26,13 @@ class Heartbeat:
         self._thread.start()
 
     def stop(self, seconds: float) -> None:
-        """End the thread, and wait for that for so long at most."""
+        """End the thread, and wait for it at most this long."""
         self._stop.set()
         self._thread.join(seconds)
 
     def _beat(self) -> None:
         settings, database = self._runner.settings, self._runner.database
-        interval = settings.lease / BEATS_IN_A_LEASE
+        interval = settings.lease / BEATS_PER_LEASE
         quiet = settings.safety_poll
         connection: Connection | None = None
         while not self._stop.wait(interval.total_seconds()):
@@ -49,7 +49,7 @@ class Heartbeat:
                     self._presence.show_life(connection)
                     quiet = interval * 0
             except BaseException as error:
-                # The loop speaks of a lost database; here it is tried again at the next beat.
+                # The loop reports a lost database; here, the next beat tries again.
                 if not database.is_its_own(error):
                     self._runner.events.emit(Broken("the heartbeat", failure_of(error)))
                 database.discard(connection)

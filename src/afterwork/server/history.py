@@ -1,4 +1,4 @@
-"""When the history of a server is written."""
+"""Writing the history of a server from time to time."""
 
 import threading
 
@@ -8,14 +8,14 @@ from afterwork.boundary import failure_of
 from afterwork.events import Broken
 from afterwork.jobs.runner import Runner
 
-EVERY = 10.0
-"""Seconds between two writes, while something runs."""
+WRITE_SECONDS = 10.0
+"""The time between two writes, while something runs."""
 
 
 class HistoryKeeper:
-    """The thread that writes the history of a server."""
+    """A thread that writes the history of a server."""
 
-    def __init__(self, runner: Runner, server: int, every: float = EVERY) -> None:
+    def __init__(self, runner: Runner, server: int, every: float = WRITE_SECONDS) -> None:
         self._runner = runner
         self._server = server
         self._every = every
@@ -24,7 +24,7 @@ class HistoryKeeper:
         self._thread.start()
 
     def stop(self, seconds: float) -> None:
-        """Write the rest, and end the thread. Waits for that for so long at most."""
+        """Write the rest and end the thread. Wait for it at most this long."""
         self._stop.set()
         self._thread.join(seconds)
 
@@ -35,7 +35,7 @@ class HistoryKeeper:
         self._runner.database.discard(self._write(connection))
 
     def _write(self, connection: Connection | None) -> Connection | None:
-        """Write what is new, on a connection that is there only as long as there is something to write."""
+        """Write new entries, on a connection that stays open only while entries keep coming."""
         if not self._runner.history.is_new:
             self._runner.database.discard(connection)
             return None
@@ -43,7 +43,7 @@ class HistoryKeeper:
             connection = connection or self._runner.database.connect()
             self._runner.history.write(self._runner.database, connection, self._server)
         except BaseException as error:
-            # The loop speaks of a lost database; here it is tried again at the next time.
+            # The loop reports a lost database; here, the next write tries again.
             if not self._runner.database.is_its_own(error):
                 self._runner.events.emit(Broken("writing history", failure_of(error)))
             self._runner.database.discard(connection)
@@ -52,7 +52,7 @@ class HistoryKeeper:
 
 
 def write_at_end(runner: Runner, connection: Connection, server: int) -> None:
-    """Write what has run in this thread. What goes wrong is said, since the runs themselves have gone well."""
+    """Write the runs of this thread. An error is only reported, since the runs themselves have succeeded."""
     if runner.history.is_new:
         try:
             runner.history.write(runner.database, connection, server)

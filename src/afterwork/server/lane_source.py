@@ -110,7 +110,7 @@ class LaneSource:
 
     def _note_nothing_ran(self, connection: Connection, lane: str, priority: int | None) -> None:
         """Note that a lane is elsewhere, unless nobody knew that it had something due, or its first can't begin yet."""
-        if _is_gone(connection) or not (priority is None or self._scheduler.waits_for_outside(lane)):
+        if _is_gone(connection) or not (priority is None or self._scheduler.waits_to_run_externally(lane)):
             self._note_missed(connection, [lane])
 
     def _note_missed(self, connection: Connection, lanes: Collection[str]) -> None:
@@ -130,8 +130,8 @@ class LaneSource:
         self._lanes.paused |= leases.paused(connection) & set(still_due)
 
     def _drainer(self, worker: Worker) -> Drainer:
-        may_go_outside = partial(self._scheduler.may_go_outside, worker.assignment)
-        return Drainer(self._runner, worker.server, worker.hold, may_go_outside, self._sizes)
+        may_run_externally = partial(self._scheduler.may_run_externally, worker.assignment)
+        return Drainer(self._runner, worker.server, worker.hold, may_run_externally, self._sizes)
 
 
 def _is_gone(connection: Connection) -> bool:

@@ -1,4 +1,4 @@
-"""What a server knows of lanes without asking: what it has leased, and which lanes it can't have now."""
+"""A server's memory of lanes: which rows exist, what it has leased, and which lanes others have."""
 
 import threading
 import time
@@ -13,12 +13,12 @@ from afterwork.store import leases
 from afterwork.store.lane_limits import LaneLimits
 from afterwork.store.leases import Lease
 
-MOST_KNOWN = 10_000
-"""Lanes that are known to have a row, at most; then that is asked again."""
+MAX_KNOWN_LANES = 10_000
+"""At most this many lanes are known to have a row; then the memory begins anew."""
 
 
 class KnownLanes:
-    """Shared by the loop and its workers."""
+    """Lanes, leases and claims as one server knows them without asking. Shared by the loop and its workers."""
 
     def __init__(self, standby: float, first: Workload = MAIN, limits: LaneLimits | None = None) -> None:
         self._lock = threading.Lock()
@@ -32,64 +32,65 @@ class KnownLanes:
         self.paused: set[str] = set()
 
     def may_start(self, lane: Workload) -> bool:
-        """Whether a worker should try to get a lane that has something due. Forgets what it has known for long."""
+        """Return whether a worker should try to get a workload that is due: it is neither paused nor elsewhere."""
         with self._lock:
             if self._elsewhere.get(lane, 0) <= time.monotonic():
                 self._elsewhere.pop(lane, None)
             return lane not in self.paused and lane not in self._elsewhere
 
     def obtained(self, lane: Workload) -> None:
-        """A worker got something to run in a lane."""
+        """Note that a worker found something to run."""
         with self._lock:
             self.recent = lane
             self._elsewhere.pop(lane, None)
 
     def is_elsewhere(self, lane: Workload) -> None:
-        """A worker got nothing of a lane though something is due: somebody else has it."""
+        """Note that another server has a workload that is due. It is tried again after the standby time."""
         with self._lock:
             if isinstance(lane, str):
                 self.known.discard(lane)  # or its row is gone, since nobody has used it for a while
             self._elsewhere[lane] = time.monotonic() + self._standby
 
     def news(self) -> None:
-        """New work has come: in the parallel lane, some of it may be free."""
+        """Note that new work has come: some of it may be free in the parallel lane."""
         with self._lock:
             self._elsewhere.pop(PARALLEL, None)
 
     def ensure(self, connection: Connection, *lanes: str) -> None:
-        """Have a row for each lane, so that it can be locked."""
+        """Create the missing rows of lanes, so that they can be locked."""
         with self._lock:
             new = set(lanes) - self.known
         if new:
             leases.ensure_lanes(connection, new)
             with self._lock:
-                self.known = new | (self.known if len(self.known) < MOST_KNOWN else set())
+                self.known = new | (self.known if len(self.known) < MAX_KNOWN_LANES else set())
 
     def hold(self, lease: Lease, begun: bool) -> None:
-        """A worker begins, or has ended, to work on a lease. Two may begin with the same one: one finds out then that
-        it can't have it, and the other goes on."""
+        """Note that a worker begins to work on a lease, or has ended. Two may begin with the same one: one of them then
+        finds that it can't have it, and the other goes on."""
         with self._lock:
             self._held[lease.run] += 1 if begun else -1
             if not self._held[lease.run]:
                 del self._held[lease.run]
 
     def claim(self, claim: str, begun: bool) -> None:
-        """A worker begins, or has ended, to run the caches of a claim."""
+        """Note that a worker begins to recompute the derived values of a claim, or has ended."""
         with self._lock:
             (self._claims.add if begun else self._claims.discard)(claim)
 
     def claims(self) -> list[str]:
-        """The claims of caches that this server is working on."""
+        """Return the claims of derived values that this server works on."""
         with self._lock:
             return list(self._claims)
 
     def runs(self) -> list[str]:
-        """The leased runs that this server is working on."""
+        """Return the leased runs that this server works on."""
         with self._lock:
             return list(self._held)
 
     def standby(self, due: Iterable[Workload]) -> float | None:
-        """Seconds until one of the lanes that are due, and that somebody else had, should be tried again; or None."""
+        """Return the seconds until a due workload that another server had should be tried again; None if there is
+        none."""
         with self._lock:
-            moments = [self._elsewhere[lane] for lane in due if lane in self._elsewhere and lane not in self.paused]
-        return max(0.0, min(moments) - time.monotonic()) if moments else None
+            retry_times = [self._elsewhere[lane] for lane in due if lane in self._elsewhere and lane not in self.paused]
+        return max(0.0, min(retry_times) - time.monotonic()) if retry_times else None

@@ -1,4 +1,4 @@
-"""The server's own connection: on it, it is present, looks for work, and sleeps."""
+"""The server's own connection, on which it is present, looks for work, and sleeps."""
 
 from sqlalchemy import Connection
 
@@ -10,7 +10,7 @@ from afterwork.store import schema
 
 
 class ServerConnection:
-    """Opened again, with the same number among the servers, when the database was lost."""
+    """The connection of the loop. It is opened again, under the same server number, after the database was lost."""
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
@@ -60,7 +60,7 @@ class ServerConnection:
             waker.wake()
 
     def wakes(self, connection: Connection, seconds: float) -> bool:
-        """Whether what wakes servers reaches this one in so many seconds; caused on another connection, for a probe."""
+        """Probe whether a wake-up sent on another connection reaches this server within these seconds."""
         waker = self._waker
         if waker is None:
             return False  # it is just connecting again
@@ -69,11 +69,11 @@ class ServerConnection:
         return waker.ear.hears_more(before, seconds)
 
     def answers(self) -> bool:
-        """Whether its connection is still there."""
+        """Return whether the connection still answers."""
         return self._connection is not None and self._runner.database.answers(self._connection)
 
     def stop(self) -> None:
-        """Say that this server stops in order, as well as it can be done without waiting for a run that writes."""
+        """Note that this server stops in order, if that can be done without waiting for a run that writes."""
         database = self._runner.database
         if database.shares_one_connection:
             return
@@ -88,7 +88,7 @@ class ServerConnection:
             database.discard(beside)
 
     def close(self) -> None:
-        """Disconnect, as well as it can be done."""
+        """Disconnect, whatever state the connection is in."""
         waker, self._waker = self._waker, None
         if waker is not None:
             waker.close()
@@ -96,7 +96,7 @@ class ServerConnection:
         self._connection = None
 
     def leave(self) -> None:
-        """Be gone, and disconnect."""
+        """Delete the row of this server, and disconnect."""
         try:
             if self._connection is not None:
                 self.presence.leave(self._connection)

@@ -1,15 +1,16 @@
-"""Whether the server's loop goes round: it says when it will be back, and others see whether it is."""
+"""The pulse of the server's loop: it promises when it will be back, and others see whether it is."""
 
 import threading
 import time
 from collections.abc import Callable
 
-TURN = 60.0
-"""Seconds that the loop may take for one turn beside sleeping: a few statements, each of which may wait for a lock."""
+ITERATION_SECONDS = 60.0
+"""The loop may take this long for one iteration beside sleeping: a few statements, each of which may wait for a
+lock."""
 
 
 class Pulse:
-    """The loop's promise. `clock` reads seconds that never go back."""
+    """The loop's promise. `clock` reads monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -17,33 +18,33 @@ class Pulse:
         self.has_ended = False
 
     def promise(self, seconds: float) -> None:
-        """The loop will be back within these seconds."""
+        """Promise that the loop will be back within these seconds."""
         self._until = self._clock() + seconds
 
     def end(self) -> None:
-        """The loop goes round no more."""
+        """Note that the loop has ended."""
         self.has_ended = True
 
     @property
     def late(self) -> float:
-        """Seconds since the loop should have been back; 0 if it is in time, or has not begun."""
+        """Return the seconds since the loop should have been back; 0 if it is in time or has not begun."""
         return 0.0 if self._until is None else max(0.0, self._clock() - self._until)
 
 
 class Ear:
-    """Counts what a sleeping server is told, so that a probe can see that it is told anything."""
+    """Counts the signals that reach a sleeping server, so that a probe can see that they do."""
 
     def __init__(self) -> None:
         self._more = threading.Condition()
         self.count = 0
 
     def hear(self) -> None:
-        """Something has been told."""
+        """Count a signal."""
         with self._more:
             self.count += 1
             self._more.notify_all()
 
     def hears_more(self, than: int, seconds: float) -> bool:
-        """Wait for more than was told when `count` was so much. False if nothing comes in time."""
+        """Wait for a signal after the count was `than`. Return False if none comes in time."""
         with self._more:
             return self._more.wait_for(lambda: self.count != than, seconds)

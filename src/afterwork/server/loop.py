@@ -16,7 +16,7 @@ from afterwork.model.lane import MAIN
 from afterwork.server.lane_source import LaneSource
 from afterwork.server.lanes import KnownLanes
 from afterwork.server.link import ServerConnection
-from afterwork.server.liveness import TURN, Pulse
+from afterwork.server.liveness import ITERATION_SECONDS, Pulse
 from afterwork.server.losses import Losses
 from afterwork.server.prune import PruneSource
 from afterwork.server.recovery import Recovery
@@ -99,7 +99,7 @@ class Loop:
                 self._recovery.recover(failure_of(error), self.workers)
 
     def _iterate(self, connection: Connection) -> None:
-        self._pulse.promise(TURN)
+        self._pulse.promise(ITERATION_SECONDS)
         if self._losses.see(connection, self.workers):
             self._watch.soon()
         if self._leaving.has_had_enough():
@@ -214,7 +214,7 @@ class Loop:
         held = self.scheduler.until_held()
         if held is not None:
             seconds = min(seconds, held)
-        self._pulse.promise(seconds + TURN)
+        self._pulse.promise(seconds + ITERATION_SECONDS)
         if self._link.waker.wait(seconds):
             self._was_woken = True
             self.lanes.news()

@@ -1,4 +1,4 @@
-"""What systemd is told of a server, for units of `Type=notify`."""
+"""Reporting the state of a server to systemd, for units of `Type=notify`."""
 
 import socket
 import threading
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from afterwork.events import DatabaseBack, DatabaseLost, Event, ServerStarted, ServerStopping
 
-BEATS = 3
-"""Signs of life in the time in which systemd waits for one."""
+BEATS_PER_TIMEOUT = 3
+"""Signs of life within the time for which systemd waits for one."""
 
 
 @dataclass(frozen=True)
 class Systemd:
-    """A listener, which tells what an event means for the unit, if it means anything. `address` is where systemd
-    listens: a path, or a name that begins with @."""
+    """A listener that reports to systemd what an event means for the unit. `address` is where systemd listens: a path,
+    or a name that begins with @."""
 
     address: str
 
@@ -34,7 +34,7 @@ class Systemd:
                 pass
 
     def tell(self, *lines: str) -> None:
-        """Send what systemd understands, as `man sd_notify` has it."""
+        """Send lines to systemd; see `man sd_notify`."""
         where = f"\0{self.address[1:]}" if self.address.startswith("@") else self.address
         # Jobs go on, whether systemd hears of it or not.
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
@@ -43,7 +43,7 @@ class Systemd:
 
 @contextmanager
 def beating(systemd: Systemd, seconds: float | None, is_well: Callable[[], bool]) -> Iterator[None]:
-    """While the block lasts and all is well, say so in time for a watchdog that waits so many seconds; None is no
+    """Report that all is well while the block lasts, in time for a watchdog that waits `seconds`; None if it has no
     watchdog."""
     stop = threading.Event()
 
@@ -55,7 +55,7 @@ def beating(systemd: Systemd, seconds: float | None, is_well: Callable[[], bool]
     if seconds is None:
         yield
         return
-    thread = threading.Thread(target=beat, args=[seconds / BEATS], name="afterwork-watchdog", daemon=True)
+    thread = threading.Thread(target=beat, args=[seconds / BEATS_PER_TIMEOUT], name="afterwork-watchdog", daemon=True)
     thread.start()
     try:
         yield

@@ -1,4 +1,4 @@
-"""That a server is there: its row, its lock, its sign of life; and what becomes of a server that is not."""
+"""Presence: the row, lock and sign of life of a server, and the clearing away of servers that are gone."""
 
 import os
 import socket
@@ -25,7 +25,7 @@ from afterwork.store.upsert import insert_into
 
 @dataclass(frozen=True)
 class Presence:
-    """This server among all. `id` is its number in the database."""
+    """This server among all others. `id` is its number in the database."""
 
     id: int
     database: Database
@@ -42,8 +42,8 @@ class Presence:
         events: Events,
         says: Mapping[str, str] | None = None,
     ) -> "Presence":
-        """Become one of the servers of a database. `connection` must stay open as long as the server is there. Its row
-        `says` what it knows and serves."""
+        """Enter a database as a server. `connection` must stay open as long as the server lives. `says` goes into its
+        row: what it knows and serves."""
         says = says or {}
         with database.transaction(connection):
             (number,) = connection.execute(
@@ -54,7 +54,7 @@ class Presence:
         return presence
 
     def enter_again(self, connection: Connection) -> None:
-        """Go on as the same server, on a new connection."""
+        """Continue as the same server on a new connection."""
         row = self._row()
         with self.database.transaction(connection):
             insert = self._insert(row)
@@ -62,7 +62,7 @@ class Presence:
         self.announce(connection)
 
     def announce(self, connection: Connection) -> None:
-        """Take the lock that shows that this server lives, where the database has such locks."""
+        """Take the lock that shows that this server lives, if the database has such locks."""
         if self.database.announce(connection, self.id):
             announced = self.database.after(timedelta(0))
             mine = update(servers).where(servers.c.id == self.id)
@@ -70,7 +70,7 @@ class Presence:
         connection.commit()
 
     def show_life(self, connection: Connection) -> None:
-        """Write that this server was here just now."""
+        """Write that this server lives now."""
         alive = {"seen": self.clock.now(), "beat": self.database.after(timedelta(0))}
         if not connection.execute(update(servers).where(servers.c.id == self.id).values(alive)).rowcount:
             # Others took it for dead while it was stopped; or it just enters again, on another connection.
@@ -84,17 +84,17 @@ class Presence:
         return {**_row(self.database, self.clock), **self.says}
 
     def stop(self, connection: Connection) -> None:
-        """Say that this server stops in order. What it has not ended when it is gone was not the end of it."""
+        """Note that this server stops in order, so that nobody blames its unfinished runs for its end."""
         connection.execute(update(servers).where(servers.c.id == self.id).values(stopping=True))
         connection.commit()
 
     def leave(self, connection: Connection) -> None:
-        """Be gone. Leases that are left are anybody's."""
+        """Delete the row of this server. Leases that it leaves may be taken over by anybody."""
         connection.execute(delete(servers).where(servers.c.id == self.id))
         connection.commit()
 
     def crashed(self, connection: Connection) -> int:
-        """Clear away the rows of servers that are gone. Returns how many of them had not been told to stop."""
+        """Clear away the rows of servers that are gone. Return the number of those that had not been told to stop."""
         gone = [row for row in self._others(connection) if not self.database.is_alive(connection, row)]
         crashed = [row for row in gone if self._clear(connection, row) and not row.stopping]
         connection.commit()
@@ -103,7 +103,7 @@ class Presence:
         return len(crashed)
 
     def _clear(self, connection: Connection, row: ServerRow) -> bool:
-        """Clear away the row of a server that is gone. False if another server was quicker."""
+        """Clear away the row of a server that is gone. Return False if another server was quicker."""
         if not connection.execute(delete(servers).where(servers.c.id == row.id)).rowcount:
             return False
         if not row.stopping and not self.database.was_lost_with_database(connection, row):
@@ -114,17 +114,17 @@ class Presence:
         self,
         connection: Connection,
         mine: Callable[[], Collection[str]],
-        most: int | None = None,
+        limit: int | None = None,
         serves: Callable[[Lease], bool] = lambda lease: True,
     ) -> list[Lease]:
-        """Take over leases that nobody works on, no more than `most`, those first that have died least. `mine` gives
-        the runs that this server is working on; `serves` tells whether it is there for one."""
+        """Take over leases that nobody works on, at most `limit`, first those that have died least often. `mine`
+        returns the runs that this server works on; `serves` returns whether it serves a lease."""
         rows = {row.id: row for row in self._others(connection)}
-        found = leases.abandoned(self.database, connection, self.id, [self.id, *rows])
+        abandoned = leases.abandoned(self.database, connection, self.id, [self.id, *rows])
         held = mine()  # after that: what this server has begun meanwhile is no orphan
         adopted: list[Lease] = []
-        for lease in found:
-            if len(adopted) == most:
+        for lease in abandoned:
+            if len(adopted) == limit:
                 break
             if lease.run in held or not serves(lease) or self._keeps(connection, rows.get(lease.server)):
                 continue
@@ -138,7 +138,7 @@ class Presence:
         return adopted
 
     def blame(self, connection: Connection, losses: Sequence[Loss]) -> None:
-        """Count what runs of this server have lost that lives on. All servers are to be careful there."""
+        """Blame runs with which this server lost a connection or worker while it lives on, and warn all servers."""
         for loss in losses:
             if loss.key is not None and (is_cache(loss.key) or leases.has(connection, self.id, loss.key)):
                 cause = cause_of(self.database, loss.error)
@@ -147,16 +147,16 @@ class Presence:
         connection.commit()
 
     def heed(self, connection: Connection, care: Quarantine) -> None:
-        """Be careful where something has died lately."""
+        """Begin quarantine where something has died lately."""
         care.heed(suspects.careful(self.database, connection))
         connection.commit()
 
     def _keeps(self, connection: Connection, row: ServerRow | None) -> bool:
-        """Whether the server of an expired lease is known to live: stopped, or too busy to renew it."""
+        """Return whether the server of an expired lease is known to live: suspended, or too busy to renew it."""
         return row is not None and not row.stopping and self.database.lives(connection, row) is True
 
     def living(self, connection: Connection) -> list[int]:
-        """The servers that are there, this one included."""
+        """Return the numbers of the servers that live, this one included."""
         return [self.id, *(row.id for row in self._others(connection))]
 
     def _others(self, connection: Connection) -> list[ServerRow]:

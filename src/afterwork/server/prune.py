@@ -1,5 +1,4 @@
-"""The administrative job of low frequency: deleting receipts whose DeleteTime has passed, old history, and the rows of
-lanes that nobody uses."""
+"""Pruning: deleting receipts whose DeleteTime has passed, old history, and the rows of lanes that nobody uses."""
 
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -13,15 +12,15 @@ from afterwork.jobs.runner import Runner
 from afterwork.jobs.source import Due, Ran, UnwatchedSource
 from afterwork.store import history, leases, progress, tables
 
-SLICE = 0.01
-"""Seconds that one transaction takes about."""
+SLICE_SECONDS = 0.01
+"""The approximate time of one transaction."""
 
-FEWEST, MOST = 100, 10_000
-"""Rows that one transaction deletes."""
+MIN_ROWS, MAX_ROWS = 100, 10_000
+"""The bounds of the rows that one transaction deletes."""
 
 
 def prune(runner: Runner, connection: Connection) -> None:
-    """Delete all whose time has passed."""
+    """Delete everything whose time has passed."""
     for _ in Pruning(runner).slices(connection):
         pass
 
@@ -52,14 +51,14 @@ class PruneSource(UnwatchedSource):
 
 
 class Pruning:
-    """Deletes what has had its time, in slices, so that nobody waits for long. Each is a transaction of its own."""
+    """Deletes in slices, each a transaction of its own, so that nobody waits for long."""
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
-        self._rows = FEWEST
+        self._rows = MIN_ROWS
 
     def slices(self, connection: Connection) -> Iterator[int]:
-        """Delete all whose time has passed. Yields after each slice the number of rows."""
+        """Delete everything whose time has passed. Yields the number of rows after each slice."""
         receipts = 0
         for count in self._all(connection, self._receipts):
             receipts += count
@@ -80,9 +79,9 @@ class Pruning:
             yield count
 
     def _adapt(self, seconds: float) -> None:
-        """Let the next slice take as long as it should, but not be very different from this one."""
-        factor = min(2.0, max(0.5, SLICE / max(seconds, SLICE / 2)))
-        self._rows = int(min(MOST, max(FEWEST, self._rows * factor)))
+        """Adapt the size of the next slice to the time of this one, by at most a factor of two."""
+        factor = min(2.0, max(0.5, SLICE_SECONDS / max(seconds, SLICE_SECONDS / 2)))
+        self._rows = int(min(MAX_ROWS, max(MIN_ROWS, self._rows * factor)))
 
     def _receipts(self, connection: Connection) -> int:
         return self._runner.job_source.prune(connection, self._runner.clock.now(), self._rows)

@@ -8,9 +8,9 @@ from afterwork.boundary import failure_of
 from afterwork.events import Broken, DatabaseBack, DatabaseLost, InTheWay
 from afterwork.jobs.outcome import text_of
 from afterwork.jobs.runner import Runner
-from afterwork.server.arrival import FIRST_RETRY, LONGEST_RETRY
+from afterwork.server.arrival import FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS
 from afterwork.server.link import ServerConnection
-from afterwork.server.liveness import TURN, Pulse
+from afterwork.server.liveness import ITERATION_SECONDS, Pulse
 from afterwork.server.workers import Workers
 
 
@@ -60,7 +60,7 @@ class Recovery:
         if self._database.is_contended(error):
             self._database.give_up(self._link.connection)  # else its transaction would take no more statements
             self._events.emit(InTheWay(text_of(error)))
-            self._stopping.wait(FIRST_RETRY)
+            self._stopping.wait(FIRST_RETRY_SECONDS)
             return
         if self._database.is_lost(error):
             self._events.emit(DatabaseLost(text_of(error)))
@@ -81,10 +81,10 @@ class Recovery:
     def _open_again(self) -> bool:
         """Wait for the database in silence, until it is back. Return False if told to stop meanwhile."""
         self._link.close()
-        pause = FIRST_RETRY
+        pause = FIRST_RETRY_SECONDS
         while not self._stopping.wait(pause):
-            pause = min(pause * 2, LONGEST_RETRY)
-            self._pulse.promise(pause + TURN)
+            pause = min(pause * 2, MAX_RETRY_SECONDS)
+            self._pulse.promise(pause + ITERATION_SECONDS)
             try:
                 self._open()
             except BaseException as error:

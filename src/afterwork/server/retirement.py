@@ -1,4 +1,4 @@
-"""When a server leaves by itself: it was asked to, or has run so many jobs, or uses so much memory."""
+"""Retirement: a server leaves when asked to, or after a set number of jobs, or above a set use of memory."""
 
 import threading
 
@@ -11,28 +11,28 @@ from afterwork.store.process import memory
 
 
 class Retirement:
-    """Why and how a server leaves. `in_peace` says that it waits for its runs as long as they take; `to_begin_anew`,
-    that its program is to be started again."""
+    """Why and how a server leaves. If `in_peace`, it waits for its runs as long as they take; if `to_begin_anew`, its
+    program is to be started again."""
 
     def __init__(self, settings: Settings, history: RunHistory) -> None:
         self._settings = settings
         self._history = history
         self.is_told = threading.Event()
-        """Set when somebody who won't wait for ever has told it to stop."""
+        """Set when somebody has told it to stop who won't wait for ever."""
         self.why = ""
         self.in_peace = False
         self.may_begin_anew = False
-        """Whether there is somebody who starts it again."""
+        """Whether somebody will start it again."""
         self.to_begin_anew = False
 
     def is_drained(self, connection: Connection, server: int) -> bool:
-        """Return whether somebody has asked the server to end what it runs, and to leave."""
+        """Return whether somebody has asked the server to finish its runs and leave."""
         if not self.in_peace and server_abilities.is_to_leave(connection, server):
             self.in_peace, self.why = True, "it was asked to leave"
         return self.in_peace
 
     def has_had_enough(self) -> bool:
-        """Return whether the server has run so many jobs, or uses so much memory, that it is to begin anew."""
+        """Return whether the server has run enough jobs, or uses enough memory, to be started again."""
         jobs, most = self._settings.max_jobs, self._settings.max_memory
         if not self.may_begin_anew:
             return False

@@ -16,38 +16,37 @@ from afterwork.model.lane import PARALLEL
 from afterwork.server.lanes import KnownLanes
 from afterwork.store.leases import Lease
 
-SLICE = 0.1
-"""Seconds after which a turn ends if others wait for a worker."""
+SLICE_SECONDS = 0.1
+"""A turn ends after this long if others wait for a worker."""
 
-SHORT = 1.0
-"""Seconds that a run may take in whose place another can wait. After that, its worker is no more counted as one of the
+SHORT_RUN_SECONDS = 1.0
+"""A run may take this long while another of its kind waits. After that, its worker no longer counts as one of the
 kind's own."""
 
-SHARED: Sequence[Kind] = ("short", "long")
-"""The kinds that share the workers."""
+SHARING_KINDS: Sequence[Kind] = ("short", "long")
+"""Kinds of work that share the workers."""
 
-MANY = 4
-"""Lanes that wait for each worker, from which on a turn begins with several."""
+MANY_LANES_PER_WORKER = 4
+"""From this many waiting lanes per worker on, a turn begins with several lanes."""
 
 MostWith = Callable[[str], int]
-"""Says how many lanes may share a transaction with one, itself included."""
+"""Returns how many lanes may share a transaction with a lane, itself included."""
 
-REPLACED = 2
-"""So many workers for each that is there by right may be in the place of others which have been with one run for
-long."""
+MAX_REPLACED_PER_WORKER = 2
+"""At most this many workers, per configured one, may replace others that have been with one run for long."""
 
 
 def alone(lane: str) -> int:
-    """Say that a lane shares its transactions with no other."""
+    """Return 1: a lane shares its transactions with no other."""
     return 1
 
 
 class Scheduler:
     """Hands out turns. Shared by the loop and its workers.
 
-    `workers` is how many turns there are at the same time, beside those that a kind has for itself; a turn that has
-    been with one run for `limit` seconds has its worker replaced. `clock` reads seconds that never go back. While it
-    `is_alone`, what is tried has the process for itself."""
+    `workers` is the number of simultaneous turns, beside the worker that each kind keeps for itself. After `limit`
+    seconds with one run, the worker of a turn is replaced. `clock` reads monotonic seconds. While `is_alone` returns
+    true, a run in quarantine has the process for itself."""
 
     def __init__(
         self,
@@ -67,7 +66,7 @@ class Scheduler:
         self._queue: dict[Workload, int | None] = {}
         self._leases: deque[Lease] = deque()
         self._external: dict[Workload, int | None] = {}
-        """The lanes whose first ticket could not begin outside, with the priority that came first."""
+        """Lanes whose first ticket is external and could not begin, with the priority that came first."""
         self._turns = itertools.count(1)
         self._last: dict[Workload, int] = {}
         """The number of the last turn of each lane that is still busy."""
@@ -75,7 +74,8 @@ class Scheduler:
     # What waits.
 
     def saw(self, due: Mapping[Workload, Sequence[int]]) -> None:
-        """Take note of a look: what is due now, each with its priorities. What was due before keeps its place."""
+        """Queue the workloads that a look found due, each with its priorities. Those that waited already keep their
+        place."""
         with self._lock:
             active = self._active()
             self._external = {lane: first for lane, first in self._external.items() if lane in due}
@@ -86,7 +86,7 @@ class Scheduler:
             self._queue = {lane: new[lane] for lane in self._queue if lane in new} | new
 
     def add(self, lease: Lease) -> None:
-        """Let a run that was taken over go on as soon as there is a worker for it."""
+        """Resume a run that was taken over as soon as a worker is free for it."""
         with self._lock:
             self._leases.append(lease)
 
@@ -108,7 +108,7 @@ class Scheduler:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether something is due that has no worker."""
+        """Return whether something is due that has no worker yet."""
         return bool(self._queue or self._leases)
 
     @property
@@ -120,8 +120,8 @@ class Scheduler:
     # Whose turn it is.
 
     def next(self, most_with: MostWith = alone) -> Assignment | None:
-        """Begin the next turn; None if nothing waits that there is a worker for. `most_with` says how many lanes may
-        share a transaction with one, itself included, which they do if there are far more than workers."""
+        """Begin the next turn. Return None if no worker is free for what waits. With far more lanes than workers,
+        several share a turn, at most as many as `most_with` returns."""
         with self._lock:
             if self._leases and self._has_room("long"):
                 lease = self._leases.popleft()
@@ -132,8 +132,8 @@ class Scheduler:
                 if kind not in rooms:
                     rooms[kind] = self._has_room(kind)
                 if rooms[kind]:
-                    few = kind == "short" and len(self._queue) >= MANY * self._workers
-                    return self._take(kind, self._next_few(most_with) if few else {lane: priority})
+                    few = kind == "short" and len(self._queue) >= MANY_LANES_PER_WORKER * self._workers
+                    return self._take(kind, self._next_lanes(most_with) if few else {lane: priority})
             return None
 
     def begin(self, workload: Workload) -> Assignment | None:
@@ -158,7 +158,7 @@ class Scheduler:
         return turn
 
     def end(self, turn: Assignment) -> None:
-        """A turn has ended."""
+        """Note that a turn has ended."""
         with self._lock:
             self._running.remove(turn)
 
@@ -167,19 +167,19 @@ class Scheduler:
             return lane
         if lane == PARALLEL:
             return "long"
-        # As long as the same priority is the first, the first ticket is the one that could not begin outside.
+        # As long as the same priority is the first, the first ticket is the external one that could not begin.
         return "long" if lane in self._external and self._external[lane] == priority else "short"
 
     # Whether there is a worker.
 
     @property
     def has_leases(self) -> bool:
-        """Whether something that was taken over waits for a worker."""
+        """Return whether a run that was taken over waits for a worker."""
         return bool(self._leases)
 
     @property
     def is_quiet(self) -> bool:
-        """Whether nothing goes on, or waits to go on, but runs that have survived for a while."""
+        """Return whether nothing runs or waits to resume, except external runs that have survived for a while."""
         with self._lock:
             return not self._leases and self._has_survived(None)
 
@@ -194,41 +194,41 @@ class Scheduler:
         busy = [turn.kind for turn in self._running if turn is not besides and turn not in replaced]
         if kind not in busy:
             return True  # its own
-        return kind in SHARED and sum(map(busy.count, SHARED)) < self._workers
+        return kind in SHARING_KINDS and sum(map(busy.count, SHARING_KINDS)) < self._workers
 
     def _replaced(self) -> Sequence[Assignment]:
-        """Return the turns whose workers are replaced: those that have been held up longest, within a bound."""
+        """Return the turns whose workers are replaced: those held up longest, up to a maximum."""
         now = self._clock()
         held = [turn for turn in self._running if now - turn.since >= self._patience(turn)]
-        return sorted(held, key=lambda turn: turn.since)[: REPLACED * self._workers]
+        return sorted(held, key=lambda turn: turn.since)[: MAX_REPLACED_PER_WORKER * self._workers]
 
     def _patience(self, turn: Assignment) -> float:
-        return self._limit if turn.kind == "long" else min(SHORT, self._limit)
+        return self._limit if turn.kind == "long" else min(SHORT_RUN_SECONDS, self._limit)
 
-    # What turns say of themselves.
+    # What workers report.
 
     def goes_on(self, turn: Assignment) -> bool:
-        """A transaction or run of a turn has ended. Whether it may have another one: not if others have waited while it
-        had its slice."""
+        """Note that a transaction or run of a turn has ended. Return whether it may have another: a lane's turn ends
+        when its slice is over and others wait, a source's own work when the server is in quarantine."""
         with self._lock:
             turn.since, turn.is_external, turn.is_reported = self._clock(), False, False
             if isinstance(turn.kind, OwnWork):
                 return not self._is_alone()  # its worker is for it alone
-            return not self.is_waiting or turn.since - turn.began < SLICE
+            return not self.is_waiting or turn.since - turn.began < SLICE_SECONDS
 
     def takes_another(self, turn: Assignment, most_with: MostWith = alone) -> bool:
-        """Let a turn of short runs whose lane has nothing more go on with the next that wait, while its slice lasts.
-        Where many lanes have little to do, that saves their way through the loop."""
+        """Continue a turn of short runs with the next waiting lanes, while its slice lasts. Where many lanes have
+        little to do, that saves their way through the loop."""
         with self._lock:
-            if turn.kind != "short" or self._clock() - turn.began >= SLICE:
+            if turn.kind != "short" or self._clock() - turn.began >= SLICE_SECONDS:
                 return False
-            found = self._next_few(most_with)
+            found = self._next_lanes(most_with)
             self._leave_queue(found)
             turn.workloads, turn.since = found or turn.workloads, self._clock()
             return bool(found)
 
-    def _next_few(self, most_with: MostWith) -> dict[Workload, int | None]:
-        """Return the next lane that waits for a short run, and those that may share its transaction. Something is left
+    def _next_lanes(self, most_with: MostWith) -> dict[Workload, int | None]:
+        """Return the next lane that waits for a short run, and those that may share its transaction. Leave something
         for each of the other workers."""
         found: dict[Workload, int | None] = {}
         room = -(-len(self._queue) // self._workers)
@@ -243,42 +243,42 @@ class Scheduler:
         return found
 
     def give_back(self, turn: Assignment, lanes: Collection[str]) -> None:
-        """Let lanes of a turn that have not run wait again, in front of all others."""
+        """Queue lanes of a turn that have not run again, in front of all others."""
         with self._lock:
             given_back = {lane: first for lane, first in turn.workloads.items() if lane in lanes}
             self._queue = given_back | self._queue
             turn.workloads = {lane: first for lane, first in turn.workloads.items() if lane not in lanes}
 
-    def may_go_outside(self, turn: Assignment) -> bool:
-        """Whether the first ticket of a turn's lane can begin outside of a transaction, which may take long. If not,
+    def may_run_externally(self, turn: Assignment) -> bool:
+        """Return whether the first ticket of a turn's lane can begin as an external run, which may take long. If not,
         the lane waits until it can."""
         with self._lock:
-            if turn.kind != "long" and not self._makes_long(turn):
+            if turn.kind != "long" and not self._becomes_long(turn):
                 self._external[turn.workload] = turn.workloads[turn.workload]
                 return False
             turn.is_external = True
             return True
 
-    def _makes_long(self, turn: Assignment) -> bool:
+    def _becomes_long(self, turn: Assignment) -> bool:
         others_wait = self._leases or any(self._kind(*waiting) == "long" for waiting in self._queue.items())
         if others_wait or not self._has_room("long", besides=turn):
             return False
         turn.kind = "long"
         return True
 
-    def waits_for_outside(self, lane: str) -> bool:
-        """Whether the first ticket of a lane could not begin, because too many runs outside go on."""
+    def waits_to_run_externally(self, lane: str) -> bool:
+        """Return whether the first ticket of a lane could not begin because too many external runs go on."""
         with self._lock:
             return lane in self._external
 
-    # What the loop asks.
+    # For the loop.
 
     @property
     def is_busy(self) -> bool:
-        """Whether short runs go on, which end soon."""
+        """Return whether short runs go on, which will end soon."""
         with self._lock:
             now = self._clock()
-            return any(not turn.is_external and now - turn.since < SHORT for turn in self._running)
+            return any(not turn.is_external and now - turn.since < SHORT_RUN_SECONDS for turn in self._running)
 
     def held(self) -> list[Assignment]:
         """Return the turns that have been with one run for longer than the limit, each once."""
@@ -290,11 +290,11 @@ class Scheduler:
             return held
 
     def until_held(self) -> float | None:
-        """Seconds until a turn has been with one run for so long that there may be another worker in its place, or that
-        it is to be told; None if none will."""
+        """Return the seconds until a turn has been with one run for long enough to be replaced or reported; None if
+        none will be."""
         with self._lock:
             now = self._clock()
-            spans = [self._limit + turn.since - now for turn in self._running if not turn.is_reported]
+            durations = [self._limit + turn.since - now for turn in self._running if not turn.is_reported]
             if self.is_waiting:
-                spans += [self._patience(turn) + turn.since - now for turn in self._running]
-            return min((span for span in spans if span > 0), default=None)
+                durations += [self._patience(turn) + turn.since - now for turn in self._running]
+            return min((seconds for seconds in durations if seconds > 0), default=None)

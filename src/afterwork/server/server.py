@@ -9,7 +9,7 @@ from afterwork.server.health import Health, Prober, Sign, loop_sign, of_server
 from afterwork.server.heartbeat import Heartbeat
 from afterwork.server.history import HistoryKeeper
 from afterwork.server.link import ServerConnection
-from afterwork.server.liveness import TURN, Pulse
+from afterwork.server.liveness import ITERATION_SECONDS, Pulse
 from afterwork.server.loop import Loop
 from afterwork.server.retirement import Retirement
 
@@ -87,6 +87,6 @@ class Server:
     def _wait_in_peace(self) -> None:
         """Let runs end, however long that takes, if the server was asked to leave when they have."""
         while self.leaving.in_peace and not self.leaving.is_told.is_set():
-            self._pulse.promise(TURN)
+            self._pulse.promise(ITERATION_SECONDS)
             if not self._loop.workers.wait_until_idle(PEACE_LOOK_SECONDS):
                 return

@@ -1,6 +1,6 @@
-"""Lanes that share a transaction, since there are more of them than workers, and each has little to do.
+"""Lanes that share a transaction, where lanes outnumber workers and each has little to do.
 
-Strangers wait for each other then. So only works share that have been quick so far; the others run as they always do.
+Unrelated jobs then wait for each other. So only jobs that have been quick so far share one; the others run as always.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,19 +14,19 @@ from afterwork.jobs.outcome import Hindered, Succeeded
 from afterwork.jobs.runner import Runner, Settled
 from afterwork.jobs.source import Claim
 
-QUICK, SLOW = 0.03, 0.1
-"""Seconds up to which a run is quick, and from which on its work has to prove again that it is."""
+QUICK_SECONDS, SLOW_SECONDS = 0.03, 0.1
+"""Up to the first, a run is quick; from the second on, its job must prove again that it is."""
 
-PROVEN = 10
-"""So many runs of a work must have been quick, and none slow since, for it to share a transaction."""
+QUICK_RUNS_NEEDED = 10
+"""Quick runs that a job needs, with no slow one since, to share a transaction."""
 
-MOST_KNOWN = 10_000
-"""Lanes of which something is remembered, at most."""
+MAX_KNOWN_LANES = 10_000
+"""Lanes to remember, at most."""
 
 
 class SharedTransactions:
-    """Which lanes may share a transaction, for the workers of one server. `sizes` are those of lanes in which something
-    has gone wrong."""
+    """Decides which lanes share a transaction, for the workers of one server. `sizes` are the batch sizes of lanes in
+    which something has gone wrong."""
 
     def __init__(self, runner: Runner, sizes: Mapping[str, BatchSize]) -> None:
         self._runner = runner
@@ -35,9 +35,9 @@ class SharedTransactions:
         self._most: dict[str, int] = {}
         self._unfit: dict[str, str] = {}
         self._quick: dict[str, int] = {}
-        """How many runs of a work have been quick since one was slow."""
+        """The number of quick runs of each job since one was slow."""
         self._needed: dict[str, int] = {}
-        """How many have to be, of works that have waited for rows of others."""
+        """The number needed, for jobs that have waited for rows of others."""
         self._proven: frozenset[str] = frozenset()
 
     def most_with(self, lane: str) -> int:
@@ -50,7 +50,7 @@ class SharedTransactions:
         return min(self._size.next, self._most.get(lane, self._size.next))
 
     def run(self, connection: Connection, lanes: Mapping[str, int | None]) -> Mixed:
-        """Run the first tickets of several lanes in one transaction, as far as they can be had and may share it."""
+        """Run the first tickets of several lanes in one transaction, if they are free and may share it."""
         each = max(1, self._size.next // len(lanes))
         attempt = partial(run_mixed, self._runner, connection, lanes, each, self._may_share)
         try:
@@ -62,17 +62,17 @@ class SharedTransactions:
         return mixed
 
     def _learn(self, settled: Settled) -> None:
-        """Learn from runs how quick their works are."""
+        """Learn from runs how quick their jobs are."""
         for claim, outcome in settled:
             if isinstance(outcome, Succeeded) and not claim.external:
                 self._note_run(claim.run.work, outcome.seconds)
 
     def _note_run(self, work: str, seconds: float) -> None:
-        if seconds >= SLOW:
+        if seconds >= SLOW_SECONDS:
             self._doubt(work)
-        elif seconds <= QUICK:
+        elif seconds <= QUICK_SECONDS:
             self._quick[work] = runs = self._quick.get(work, 0) + 1
-            if runs >= self._needed.get(work, PROVEN) and work not in self._proven:
+            if runs >= self._needed.get(work, QUICK_RUNS_NEEDED) and work not in self._proven:
                 self._proven |= {work}
 
     def _doubt(self, work: str) -> None:
@@ -80,8 +80,7 @@ class SharedTransactions:
         self._proven -= {work}
 
     def ran_alone(self, lane: str, settled: Settled) -> None:
-        """Take note of a lane that has had a transaction for itself. As long as its ticket waits for a row, it remains
-        alone."""
+        """Note that a lane has had a transaction for itself. It stays alone as long as its ticket waits for a row."""
         self._learn(settled)
         if any(isinstance(outcome, Hindered) for _, outcome in settled):
             self._most[lane] = 1
@@ -98,20 +97,20 @@ class SharedTransactions:
     def _note(self, mixed: Mixed) -> None:
         for lane in mixed.found:
             self._forget(lane)
-        if len(self._most) + len(self._unfit) > MOST_KNOWN:
+        if len(self._most) + len(self._unfit) > MAX_KNOWN_LANES:
             self._most, self._unfit = {}, {}
         self._most |= {lane: most for lane, most in mixed.left.items() if most is not None}
         self._unfit |= mixed.unfit
         for work in mixed.hindered:
-            # Batches hold rows for longer than single runs, so such works get on better without.
-            self._needed[work] = 2 * self._needed.get(work, PROVEN)
+            # Batches hold rows for longer than single runs, so such jobs do better without.
+            self._needed[work] = 2 * self._needed.get(work, QUICK_RUNS_NEEDED)
             self._doubt(work)
         if isinstance(mixed.batched, Done):
             self._size.note(mixed.batched)
             self._learn(mixed.batched.settled)
 
     def _note_lost(self, connection: Connection, lanes: Iterable[str], error: BaseException) -> None:
-        """Note what has ended its connection, or its worker: a ticket of one of these lanes."""
+        """Note that a ticket of one of these lanes has ended its connection or its worker."""
         database = self._runner.database
         if database.has_lost(connection, error) or not database.is_contended(error):
             for lane in lanes:

@@ -1,7 +1,7 @@
-"""What a serving process is told by signals: to stop, to stop at once, or to read its files of jobs again.
+"""Signals to a serving process: stop, stop at once, or read the jobs files again.
 
-A thread of its own hears them, since the main thread may be in a call that never returns, as when its database does not
-answer.
+They are handled on a thread of their own, since the main thread may be in a call that never returns, for instance when
+its database does not answer.
 """
 
 import os
@@ -14,18 +14,18 @@ STOP = signal.SIGTERM, signal.SIGINT
 RELOAD = signal.SIGHUP
 
 ENDED_BY = 128
-"""What shells add to the number of a signal to say by the exit code that it ended a process."""
+"""Shells add this to the number of the signal that ended a process, for its exit code."""
 
 
 class Signals:
-    """Listens to signals while the block lasts. `reload` says that the last one asked for that, and not for the end.
-    The second one that asks for the end ends the process at once."""
+    """Listens to signals while the block lasts. `reload` is true if the last one asked for a reload. A second request
+    to stop ends the process at once."""
 
     def __init__(self) -> None:
         self.reload = False
         self._stop: Callable[[], None] = lambda: None
         self.told = False
-        """Whether one has asked for the end."""
+        """Whether a signal has asked the process to stop."""
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Signals":
@@ -44,13 +44,13 @@ class Signals:
         self._thread.join()
 
     def listen(self, stop: Callable[[], None]) -> None:
-        """Call `stop` at the next signal; or now, if one that asked for the end has come already."""
+        """Call `stop` at the next signal; or now, if one has already asked the process to stop."""
         self._stop, self.reload = stop, False
         if self.told:
             stop()
 
     def _give_back(self) -> None:
-        """Let signals do what they did before; also in a process that a job has forked, whose signals are its own."""
+        """Restore the earlier handlers, also in a process that a job has forked, whose signals are its own."""
         while self._before:
             signal.signal(*self._before.popitem())
             signal.set_wakeup_fd(self._woken_before)

@@ -1,4 +1,4 @@
-"""Running all that is due in this thread, and then stopping: for tests and scripts."""
+"""Running everything that is due in this thread, and then stopping: for tests and scripts."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -17,9 +17,9 @@ from afterwork.store.leases import ensure_lanes
 
 
 def run_until_idle(runner: Runner, connection: Connection) -> Iterator[Ran]:
-    """Run until nothing more is due that this thread can have. Yields what came of it, in order."""
+    """Run until nothing is due that this thread can have. Yields the outcomes, in order."""
     presence = Presence.enter(connection, runner.database, runner.clock, runner.events, runner.says)
-    drainer = Drainer(runner, presence.id, lambda lease, begun: None, may_go_outside=lambda: True)
+    drainer = Drainer(runner, presence.id, lambda lease, begun: None, may_run_externally=lambda: True)
     runner.quarantine.enter(presence.id, drainer.holding)
     runner.limits.declare(runner.database, connection)
     try:

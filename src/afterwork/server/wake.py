@@ -1,9 +1,9 @@
-"""How a server sleeps, and what wakes it.
+"""Sleeping until new work wakes the server.
 
-A sleeping PostgreSQL server holds an advisory lock. The trigger on the ticket table tries to share that lock: where it
-can, no server sleeps, nothing is sent, and the lock that it has got keeps a server from falling asleep before its
-transaction has ended; where it can't, it notifies. So no ticket falls between the last look and the sleep, and nothing
-is notified while a server is awake.
+On PostgreSQL, a sleeping server holds an advisory lock, which the trigger on the ticket table tries to share. If it
+can, no server sleeps: nothing is sent, and the shared lock keeps servers from falling asleep before the transaction has
+ended. If it can't, it notifies. So no ticket falls between the last look and the sleep, and nothing is notified while a
+server is awake.
 """
 
 import contextlib
@@ -26,50 +26,52 @@ if TYPE_CHECKING:
     from psycopg import Notify  # not there where nobody needs it
 
 PROBE = "probe"
-"""What a notification says that is only to be heard."""
+"""The payload of a notification that only tests whether it is heard."""
 
 _PROBE_FILE = text(
     "INSERT INTO afterwork_installation (name, value) VALUES ('probe', :value)"
     " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 )
 
-FIRST_TRY = 0.002
-"""Seconds before a server tries again to fall asleep while tickets are being written."""
+FIRST_TRY_SECONDS = 0.002
+"""The first pause before a server tries again to fall asleep while tickets are being written."""
 
-SECOND_SLEEPER = 5
-"""A server that sleeps while another one is the one to be woken looks this many times more seldom than in standby."""
+SECOND_SLEEPER_FACTOR = 5
+"""A server that sleeps while another is the one to be woken looks this many times less often than in standby."""
 
 
-FIRST_LOOK, LONGEST_LOOK, COMMITS_WITHIN = 0.0005, 0.02, 2.0
-"""Seconds: after a write to a SQLite file, when its commit is first looked for, how far apart at most, and how long."""
+FIRST_LOOK_SECONDS, MAX_LOOK_SECONDS, COMMIT_SECONDS = 0.0005, 0.02, 2.0
+"""After a write to a SQLite file, the first and the longest pause between looks for its commit, and their total
+time."""
 
 
 class Waker(Protocol):
-    """Puts the server's loop to sleep. `ear` counts what it was told from outside."""
+    """Puts the server's loop to sleep. `ear` counts the signals that reached it from outside."""
 
     ear: Ear
 
     def arm(self) -> float:
-        """Ask to be woken by new work. Returns for how many seconds at most the server may rely on it."""
+        """Ask to be woken by new work. Return the seconds for which the server may rely on it."""
 
     def disarm(self) -> None:
         """Ask not to be woken any more: the server is awake and will look by itself."""
 
     def wait(self, seconds: float) -> bool:
-        """Sleep until new work wakes the server, `wake` is called, or the time is over. True if it was new work."""
+        """Sleep until new work wakes the server, `wake` is called, or the time is over. Return whether it was new
+        work."""
 
     def wake(self) -> None:
         """Wake the loop, from any thread."""
 
     def nudge(self, connection: Connection) -> None:
-        """Cause, on a connection that is not the waker's own, something that must reach it, to see whether it does."""
+        """Send, on another connection, a signal that must reach this waker, as a probe."""
 
     def close(self) -> None:
-        """Let go of what it holds."""
+        """Release what the waker holds."""
 
 
 def waker_for(database: Database, connection: Connection) -> Waker:
-    """The way of waking that a database offers. `connection` becomes the waker's own, for as long as it lives."""
+    """Return the waker for a database. `connection` becomes its own for as long as it lives."""
     settings = database.settings
     if database.dialect == "sqlite":
         return FileWaker(connection, settings)
@@ -78,7 +80,7 @@ def waker_for(database: Database, connection: Connection) -> Waker:
 
 
 def notifying_would_fail(database: Database, connection: Connection) -> bool:
-    """Whether a server that listens could make a user's transaction fail, and nobody has said that it can't."""
+    """Return whether a listening server could make a user's transaction fail, and no setting denies it."""
     if database.dialect == "sqlite" or not database.settings.listen or database.settings.notify is not None:
         return False
     found = connection.execute(sleep.CAN_PREPARE).scalar()
@@ -87,7 +89,7 @@ def notifying_would_fail(database: Database, connection: Connection) -> bool:
 
 
 class PollingWaker:
-    """Looks again and again. For PostgreSQL behind a pooler that keeps no session, or where nobody may notify."""
+    """Polls. For PostgreSQL behind a pooler that keeps no session, or where nobody may notify."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -117,10 +119,10 @@ class PollingWaker:
 
 
 class FileWaker:
-    """Wakes when a SQLite file is written to, and then asks it whether a transaction of somebody else's has committed.
+    """Wakes when a SQLite file is written to and somebody else's transaction has committed.
 
-    The system tells of the write; the commit can be seen only a little later, when it is safe on the disk. Where the
-    system tells nothing, the file is asked again and again, which takes a few microseconds each time.
+    The operating system reports the write; the commit can be seen only a little later, when it is safe on the disk.
+    Where the system reports nothing, the file is polled, which takes a few microseconds each time.
     """
 
     def __init__(self, connection: Connection, settings: Settings) -> None:
@@ -144,7 +146,7 @@ class FileWaker:
                 case "woken":
                     return False
                 case "written":
-                    woken = self._await_commit(min(left, COMMITS_WITHIN))
+                    woken = self._await_commit(min(left, COMMIT_SECONDS))
                     if woken is not None:
                         return woken
                 case "quiet":
@@ -165,15 +167,15 @@ class FileWaker:
         self._cursor.close()
 
     def _await_commit(self, seconds: float) -> bool | None:
-        """After a write, wait for its commit: True when it is there, False if woken before, None if none comes."""
+        """Wait for the commit of a write. Return True when it has come, False if woken before, None if none comes."""
         until = time.monotonic() + seconds
-        step = FIRST_LOOK
+        step = FIRST_LOOK_SECONDS
         while not self._has_changed():
             if time.monotonic() >= until:
                 return None
             if self._watch.wait_for_loop(step):
                 return False
-            step = min(step * 1.5, LONGEST_LOOK)
+            step = min(step * 1.5, MAX_LOOK_SECONDS)
         return True
 
     def _has_changed(self) -> bool:
@@ -192,7 +194,7 @@ class FileWaker:
 
 
 class NotifyWaker:
-    """Listens on PostgreSQL's channel, and lets writers know by a lock whether anybody needs to be notified."""
+    """Listens on a channel of PostgreSQL. A lock shows writers whether anybody needs to be notified."""
 
     def __init__(self, connection: Connection, settings: Settings) -> None:
         self._connection = connection
@@ -203,7 +205,7 @@ class NotifyWaker:
         os.set_blocking(self._writer, False)
         self._closing = threading.Lock()
         self._closed = False
-        self._retry = FIRST_TRY
+        self._retry = FIRST_TRY_SECONDS
         self._armed = False
         self._pending = False
         self.ear = Ear()
@@ -216,10 +218,10 @@ class NotifyWaker:
         if not self._armed:
             self._armed = bool(self._execute(sleep.FALL_ASLEEP))
         if self._armed:
-            self._retry = FIRST_TRY
+            self._retry = FIRST_TRY_SECONDS
             return self._settings.safety_poll.total_seconds()
         if self._execute(sleep.SOMEBODY_SLEEPS):
-            return SECOND_SLEEPER * self._settings.standby_poll.total_seconds()
+            return SECOND_SLEEPER_FACTOR * self._settings.standby_poll.total_seconds()
         self._retry = min(self._retry * 2, self._settings.standby_poll.total_seconds())
         return self._retry
 
@@ -249,7 +251,7 @@ class NotifyWaker:
             self._hear(found.extra == PROBE.encode())
 
     def wake(self) -> None:
-        self._retry = FIRST_TRY  # something has been done, so more may come soon
+        self._retry = FIRST_TRY_SECONDS  # something has been done, so more may come soon
         with self._closing:
             if not self._closed:
                 with contextlib.suppress(BlockingIOError):  # the pipe is full, so the loop is being woken already

@@ -1,4 +1,4 @@
-"""The threads of a server that run jobs, each with a connection of its own."""
+"""The worker threads of a server, each with a connection of its own."""
 
 import itertools
 import threading
@@ -18,28 +18,28 @@ Todo = tuple[Task, Callable[[], None]]
 
 @dataclass(eq=False)
 class Seat:
-    """The place of one thread. What it is to do stays here until it is done, also if the thread is lost with it."""
+    """The place of one thread. Its task stays here until it is done, even if the thread is lost with it."""
 
     thread: threading.Thread = field(init=False)
     bell: "SimpleQueue[bool]" = field(default_factory=SimpleQueue)
-    """Rung with True when there is something to do, with False to end."""
+    """Rung with True when a task waits, with False to end the thread."""
     todo: Todo | None = None
     connection: Connection | None = None
     generation: int = 0
     lost_by: BaseException | None = None
 
     def do(self, todo: Todo) -> None:
-        """Have the thread do something."""
+        """Give the thread a task."""
         self.todo = todo
         self.bell.put(True)
 
 
 class Workers:
-    """Threads, as many as there are tasks at a time; so many are kept when they have nothing to do. They are daemons: a
-    process that must end doesn't wait for them.
+    """Threads, one per simultaneous task. `kept` of them stay when they have nothing to do. They are daemons: a process
+    that must end doesn't wait for them.
 
-    The thread that was busy last is the next to be: its connection knows the statements already, and a server with
-    little to do has few connections."""
+    The thread that was busy most recently gets the next task: its connection has prepared the statements already, and a
+    server with little to do needs few connections."""
 
     def __init__(self, kept: int, database: Database, report: Report) -> None:
         self._database = database
@@ -50,13 +50,13 @@ class Workers:
         self._numbers = itertools.count()
         self._seats: set[Seat] = set()
         self._free: list[Seat] = []
-        """Those of the threads that have nothing to do, the one that was busy last at the end."""
+        """Threads that have nothing to do, the most recently busy one last."""
         self.generation = 0
-        """Connections of an earlier one are lost, and that is known."""
+        """The current generation of connections. Those of earlier ones are known to be lost."""
 
     def start(self, task: Task, ended: Callable[[], None]) -> None:
-        """Let a thread do a task. Its exceptions are reported, not raised, with the generation of its connection.
-        `ended` is called in any case, also when the task could not begin because there was no connection to be had."""
+        """Give a task to a thread. Its exceptions are reported, not raised, with the generation of its connection.
+        `ended` is called in any case, even if the task could not begin for want of a connection."""
         with self._idle:
             self._busy += 1
             seat = self._free.pop() if self._free else self._another()
@@ -70,15 +70,15 @@ class Workers:
         return seat
 
     def reconnect(self) -> None:
-        """Use new connections from now on: those of a database that was lost are lost, too."""
+        """Use new connections from now on. Those to a database that was lost are lost, too."""
         self.generation += 1
 
     def free(self, thread: int) -> None:
-        """Give a thread up that goes on with a task which has been abandoned: when it ends that, it ends itself."""
+        """Give up a thread whose task was abandoned. It ends itself when that task ends."""
         with self._idle:
-            found = next((seat for seat in self._seats if seat.thread.ident == thread), None)
-        if found is not None:
-            self._end(found, given_up=True)
+            given_up = next((seat for seat in self._seats if seat.thread.ident == thread), None)
+        if given_up is not None:
+            self._end(given_up, given_up=True)
 
     def lost(self) -> Iterator[tuple[str, BaseException | None]]:
         """Yield the names of threads that have ended though nobody asked them to, with what has ended them. Others take
@@ -88,20 +88,20 @@ class Workers:
             yield seat.thread.name, seat.lost_by
 
     def wait_until_idle(self, seconds: float) -> int:
-        """Wait for all tasks to end. Returns how many have not in the given time."""
+        """Wait for all tasks to end. Return the number that have not within these seconds."""
         with self._idle:
             self._idle.wait_for(lambda: self._busy == 0, timeout=seconds)
             return self._busy
 
     def stop(self) -> None:
-        """End the threads, each after what it is doing."""
+        """End the threads, each after its current task."""
         with self._idle:
             self._kept = 0
             for seat in self._free:
                 seat.bell.put(False)
 
     def _end(self, seat: Seat, given_up: bool = False) -> None:
-        """What a thread was doing has ended, or nobody waits for it any more: it is done with once."""
+        """End the task of a thread once: it is done, or nobody waits for it any more."""
         with self._idle:
             todo, seat.todo = seat.todo, None
             if given_up:
@@ -119,7 +119,7 @@ class Workers:
                 self._idle.notify_all()
 
     def _go_on(self, seat: Seat) -> None:
-        """Keep a thread that has nothing to do, or let it end."""
+        """Keep an idle thread for the next task, or let it end."""
         if seat in self._seats and len(self._free) < self._kept:
             self._free.append(seat)
         else:
@@ -150,7 +150,7 @@ class Workers:
             self._end(seat)
 
     def _connected(self, seat: Seat) -> Connection:
-        """The connection of a thread: a new one, if it has none that can still be used."""
+        """Return the connection of a thread, a new one if the old one can no longer be used."""
         if seat.generation != self.generation:
             seat.generation = self.generation
             self._disconnect(seat)

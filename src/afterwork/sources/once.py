@@ -40,7 +40,7 @@ SomeSession = TypeVar("SomeSession", bound=RunSession)
 
 GONE = "It had begun, and its server was lost before it ended. What it did outside of the database may have been done."
 
-FIRST_PAUSE, LONGEST_PAUSE, WRITES_FOR = 0.05, 1.0, 300.0
+FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS, MAX_WRITE_SECONDS = 0.05, 1.0, 300.0
 """Seconds between attempts to write the end of an external action while others are in the way, and of all of them."""
 
 
@@ -199,7 +199,7 @@ class OnceSource(UnwatchedSource):
     ) -> bool:
         """Write what an action has changed, and its end. What it did elsewhere is done, so if others are in the way,
         that is tried again, as long as it can be. False if another server has taken it over."""
-        pause, until = FIRST_PAUSE, time.monotonic() + WRITES_FOR
+        pause, until = FIRST_PAUSE_SECONDS, time.monotonic() + MAX_WRITE_SECONDS
         while True:
             try:
                 with session.unless_sent():
@@ -210,7 +210,7 @@ class OnceSource(UnwatchedSource):
                     raise
                 self.events.emit(InTheWay(text_of(error)))
             time.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            pause = min(2 * pause, MAX_PAUSE_SECONDS)
 
     def _write(
         self, connection: Connection, one: OnceAction, lease: Lease, session: OutsideSession, ending: Ending

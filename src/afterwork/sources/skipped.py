@@ -7,7 +7,7 @@ from typing import Any
 
 from afterwork.store.tickets.statements import Tickets, TicketsBut
 
-MOST = 10_000
+MAX_SKIPPED_TICKETS = 10_000
 """Tickets that are left until a moment. Of more, the ones that wait no longer than others are tried again sooner."""
 
 
@@ -32,7 +32,7 @@ class SkippedTickets:
         """Leave one ticket until a moment."""
         with self._lock:
             self._until[key] = until
-            if len(self._until) > MOST:
+            if len(self._until) > MAX_SKIPPED_TICKETS:
                 del self._until[min(self._until, key=lambda one: self._until[one])]
             self._rebuild()
 

@@ -81,8 +81,8 @@ class DerivedSource:
 
     def work(self, connection: Connection, worker: Worker) -> Generator[Ran]:
         """Run what is due, a batch at a time, until nothing is. Yields the runs after each."""
-        yield []  # even if another server has all that is due: `due` says when to look again
         yield from self._work(connection, worker)
+        yield []  # even if another server has all that is due: `due` says when to look again
 
     def adopt(self, connection: Connection, peers: Peers) -> bool:
         """Adopt claims that nobody works on. True if there are claims of others, which must be watched."""

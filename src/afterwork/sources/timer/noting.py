@@ -19,13 +19,13 @@ from afterwork.store.matches import MATCH
 from afterwork.store.timers import Cancellation, Matches, Timers
 from afterwork.store.unnoted_matches import STEP, Slice
 
-SLICE = 500
-"""So many matches one transaction notes at most."""
+MATCHES_PER_SLICE = 500
+"""One transaction notes at most this many matches."""
 
 NOTED = "slice of "
 """What stands before the name of a timer where a further slice of its round is noted."""
 
-ROOM = timedelta(seconds=1)
+ROUND_INTERVAL = timedelta(seconds=1)
 """Matches are timestamped within this interval before the round, so that a second round at the same time sorts after
 them."""
 
@@ -61,8 +61,8 @@ class Noting:
         now = self.clock.now()
         first = _first_moment(self.last(connection, name, now), len(roots), now)
         slices = [
-            Slice(name, first + place * STEP, roots[place : place + SLICE], due, variables)
-            for place in range(0, len(roots), SLICE)
+            Slice(name, first + place * STEP, roots[place : place + MATCHES_PER_SLICE], due, variables)
+            for place in range(0, len(roots), MATCHES_PER_SLICE)
         ]
         unnoted_matches.add(connection, slices[1:])
         for one in slices[:1]:
@@ -135,6 +135,6 @@ class Noting:
 
 
 def _first_moment(last: datetime | None, count: int, now: datetime) -> datetime:
-    """The moment of the first of so many matches, all of which are due now, and stand behind those that are pending."""
-    first = now - max(ROOM, count * STEP)
+    """Return the timestamp of the first of `count` matches, which are due now, and come after those that are pending."""
+    first = now - max(ROUND_INTERVAL, count * STEP)
     return first if last is None else max(first, last + STEP)
