@@ -135,6 +135,6 @@ class Noting:
 
 
 def _first_moment(last: datetime | None, count: int, now: datetime) -> datetime:
-    """Return the timestamp of the first of `count` matches, which are due now, and come after those that are pending."""
+    """Return the timestamp of the first of `count` matches: due now, and after those that are pending."""
     first = now - max(ROUND_INTERVAL, count * STEP)
     return first if last is None else max(first, last + STEP)
