@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, select, text, u
 
 from afterwork.derived.capture import install as capture
 from afterwork.derived.cause import Cause, missed_changes, written
-from afterwork.derived.manifest.manifest_store import READERS
+from afterwork.derived.manifest.postgresql_manifests import READERS
 from afterwork.derived.queue.due_queue import UNCLAIMED
 from afterwork.derived.queue.registry import after_all_runs, made_of
 from afterwork.derived.tables import cache as caches

@@ -11,7 +11,7 @@ from afterwork.derived.compute.next_runs import NextRuns
 from afterwork.derived.compute.read_keys import ReadKeys
 from afterwork.derived.compute.result_columns import ResultColumns
 from afterwork.derived.compute.result_store import ResultStore
-from afterwork.derived.manifest.manifest_store import manifest_store_of
+from afterwork.derived.manifest.choose_store import manifest_store_of
 from afterwork.derived.manifest.read_patterns import ReadPatterns
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.cache_rows import CacheRows

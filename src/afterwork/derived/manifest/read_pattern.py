@@ -1,7 +1,7 @@
-"""What can be read of a table, and the one number that stands for one such read.
+"""The kinds of reads, and the one number, the read key, that stands for a read.
 
-A manifest is a set of these numbers, so is what a change touches; where the two meet, a cache is stale. The upper part
-of a number is the shape of the read, the lower one says of which row, or of rows with which values.
+A manifest is a set of read keys, and so is what a change touches; where the two meet, a cache is stale. The upper part
+of a read key is the number of its pattern, the lower part tells the row, or the values, that were read.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,8 @@ from typing import Any
 from afterwork.store.journal.spelling import spelled
 
 KEY_BITS = 47
+"""Bits of a read key for the row or the values. The uppermost of them marks a hash."""
+
 _HASHED = 1 << (KEY_BITS - 1)
 
 Key = int | str
@@ -18,8 +20,10 @@ Key = int | str
 
 @dataclass(frozen=True)
 class RowRead:
-    """One row of a table was read, by its primary key: that it exists, and the columns in `columns`. `written` is the
-    column of that row that whoever has read it writes: if others write it, it is to be put right."""
+    """A read of one row by its primary key: that it exists, and the columns in the mask `columns`.
+
+    `written` is the column of that row that the reader itself writes: if others write it, it is to be put right.
+    """
 
     table_id: int
     columns: int
@@ -28,8 +32,11 @@ class RowRead:
 
 @dataclass(frozen=True)
 class QueryRead:
-    """The rows of a table were asked for whose columns `equal` have certain values: which there are, and which of them
-    have what in `columns` (by which the same question filters or orders further). With no `equal`, all rows."""
+    """A read of all rows whose `equal` columns have certain values; of all rows of the table if there are none.
+
+    The answer is which rows those are, and what they have in the mask `columns`, by which the same query filters or
+    orders further.
+    """
 
     table_id: int
     equal: tuple[str, ...]
@@ -39,19 +46,19 @@ class QueryRead:
 ReadPattern = RowRead | QueryRead
 
 
-def read_key(shape: int, key: Key) -> int:
-    """The number for a read of the shape with this number. A whole number of up to 46 bits stands in it as it is."""
-    return shape << KEY_BITS | _lower(key)
+def read_key(pattern_number: int, key: Key) -> int:
+    """Return the read key for a pattern's number and a key. A whole number of up to 46 bits is kept as it is."""
+    return pattern_number << KEY_BITS | _lower(key)
 
 
-def pattern_number(number: int) -> int:
-    """The number of the shape in a token."""
-    return number >> KEY_BITS
+def pattern_number(read_key: int) -> int:
+    """Return the number of a read key's pattern."""
+    return read_key >> KEY_BITS
 
 
-def row_number(number: int) -> int | None:
-    """The whole number that a token was made of; None where it can't be had back."""
-    lower = number & ((1 << KEY_BITS) - 1)
+def row_number(read_key: int) -> int | None:
+    """Return the whole number that a read key was made of; None where it was hashed."""
+    lower = read_key & ((1 << KEY_BITS) - 1)
     return None if lower & _HASHED else lower
 
 
@@ -62,11 +69,11 @@ def _lower(key: Key) -> int:
         if not _is_number(key):
             return _hashed(spelled(key))
         key = int(key)
-    return key if isinstance(key, int) and 0 <= key < _HASHED else _hashed(_plain(key))
+    return key if isinstance(key, int) and 0 <= key < _HASHED else _hashed(_as_text(key))
 
 
-def _plain(key: Any) -> str:
-    """The text of what SQLite may keep in place of a whole number, as the journal has it."""
+def _as_text(key: Any) -> str:
+    """Return the journal's text for what SQLite may keep in place of a whole number."""
     return f"X'{key.hex().upper()}'" if isinstance(key, bytes) else str(key)
 
 

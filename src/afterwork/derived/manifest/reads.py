@@ -1,4 +1,4 @@
-"""What one run has read."""
+"""The reads of one run."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -9,43 +9,46 @@ from afterwork.derived.manifest.read_pattern import Key, QueryRead, RowRead
 
 @dataclass
 class Reads:
-    """The reads of one run. `rows` has, by watch and key, the set of columns that were read of a row (0: only that it
-    exists); `own` the rows of the object itself into which the result is written; `wheres` the questions that were
-    asked, each with the key of the values it asked for (parts joined by `watch.joined`; "" where it asked for all
-    rows); `due` is the first moment at which `aw.passed` would answer otherwise."""
+    """The reads of one run.
+
+    `rows`: the columns (a mask; 0 for the mere existence) read of each row, by table id and key. `own`: the rows of the
+    object itself into which the result is written. `queries`: the query reads, each with the key of the values it asked
+    for (parts joined by `tracked_table.joined`; "" where it asked for all rows). `valid_until`: the first timestamp at
+    which `aw.passed` would answer otherwise.
+    """
 
     rows: dict[tuple[int, Key], int] = field(default_factory=lambda: defaultdict(int))
     own: dict[tuple[int, Key], RowRead] = field(default_factory=dict)
     queries: set[tuple[QueryRead, str]] = field(default_factory=set)
     valid_until: datetime | None = None
 
-    def add_row(self, watch: int, key: Key, columns: int) -> None:
-        """A row was read."""
-        self.rows[watch, key] |= columns
+    def add_row(self, table_id: int, key: Key, columns: int) -> None:
+        """Add a row read."""
+        self.rows[table_id, key] |= columns
 
-    def add_own_row(self, watch: int, key: Key, columns: int, written: int) -> None:
-        """A row of the object itself was read, into which the result is written."""
-        columns |= self.rows.pop((watch, key), 0)
-        if (known := self.own.get((watch, key))) is not None:
+    def add_own_row(self, table_id: int, key: Key, columns: int, written: int) -> None:
+        """Add the read of a row of the object itself, into whose column `written` the result is written."""
+        columns |= self.rows.pop((table_id, key), 0)
+        if (known := self.own.get((table_id, key))) is not None:
             columns |= known.columns
-        self.own[watch, key] = RowRead(watch, columns, written)
+        self.own[table_id, key] = RowRead(table_id, columns, written)
 
-    def add_query(self, shape: QueryRead, key: str) -> None:
-        """A question was asked."""
-        self.queries.add((shape, key))
+    def add_query(self, query: QueryRead, key: str) -> None:
+        """Add a query read."""
+        self.queries.add((query, key))
 
     def add_all(self, others: "Reads") -> None:
-        """All that was read here was read as well."""
-        for (watch, key), columns in others.rows.items():
-            known = self.own.get((watch, key))
+        """Add all reads of another run."""
+        for (table_id, key), columns in others.rows.items():
+            known = self.own.get((table_id, key))
             if known is None:
-                self.add_row(watch, key, columns)
+                self.add_row(table_id, key, columns)
             else:
-                self.add_own_row(watch, key, columns, known.written)
-        for (watch, key), row in others.own.items():
-            self.add_own_row(watch, key, row.columns, row.written)
+                self.add_own_row(table_id, key, columns, known.written)
+        for (table_id, key), row in others.own.items():
+            self.add_own_row(table_id, key, row.columns, row.written)
         self.queries |= others.queries
 
-    def limit_until(self, moment: datetime) -> None:
-        """The result holds no longer than until a moment."""
-        self.valid_until = moment if self.valid_until is None else min(self.valid_until, moment)
+    def limit_until(self, timestamp: datetime) -> None:
+        """Limit the result's validity to a timestamp."""
+        self.valid_until = timestamp if self.valid_until is None else min(self.valid_until, timestamp)
