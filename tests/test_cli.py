@@ -129,7 +129,7 @@ def test_install_says_what_it_did_and_that_nothing_is_left_to_do(engine: Engine,
 
     assert "table afterwork_lease created" in told(afterwork("install"))
     assert json.loads(told(afterwork("install", "--json"))) == {"done": []}
-    assert "All is there already." in told(afterwork("install"))
+    assert "Everything is installed already." in told(afterwork("install"))
 
 
 def test_install_without_the_applications_tables_is_refused(engine: Engine, afterwork: Afterwork) -> None:
@@ -331,7 +331,7 @@ def leases(engine: Engine) -> int:
         (["check", APP, "--database", "postgresql+asyncpg://host/shop"], "Give one like"),
         (["status", APP], "AFTERWORK_DATABASE"),
         (["serve", APP, "--database", "sqlite:///x", "--grace", "soon"], "'soon' is no number of seconds"),
-        (["serve", APP, "--database", "sqlite:///x", "--lease", "-1"], "less than no time"),
+        (["serve", APP, "--database", "sqlite:///x", "--lease", "-1"], "negative"),
         (["serve", APP, "--database", "sqlite:///x", "--workers", "0"], "--workers"),
         (["tickets", APP, "--database", "sqlite:///x", "--state", "odd"], "'pending', 'failed', 'done'"),
         (["retry", APP, "--database", "sqlite:///x"], "Name the tickets by their KEYs"),

@@ -115,7 +115,7 @@ def test_caches_that_no_server_has_come_to_yet_are_shown_as_such(the_trade: Trad
 def test_a_cache_that_the_model_has_no_more_is_shown_as_such(shop: Trade, afterwork: Afterwork) -> None:
     shop.sql("INSERT INTO afterwork_derivation (id, name) VALUES (99, 'Customer.former')")
 
-    assert "Customer.former (not in the model any more)" in told(afterwork("caches"))
+    assert "Customer.former (no longer in the model)" in told(afterwork("caches"))
 
 
 def test_a_model_without_caches_is_told_so(url: URL, engine: Engine) -> None:
@@ -140,7 +140,7 @@ def test_the_objects_of_a_cache_are_listed_by_state(shop: Trade, afterwork: Afte
 
 
 def test_a_cache_is_run_by_hand(shop: Trade, afterwork: Afterwork) -> None:
-    assert "total of Order!1 is to run." in told(afterwork("recompute", "Order!1", "total", "--who", "ann"))
+    assert "total of Order!1 will run." in told(afterwork("recompute", "Order!1", "total", "--who", "ann"))
     assert "ann asked for it" in told(afterwork("caches", "Order.total", "--state", "stale"))
     shop.clock.advance(timedelta(minutes=1))  # the command goes by the clock of this machine
     shop.run()

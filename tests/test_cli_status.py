@@ -116,7 +116,7 @@ def test_watching_copes_with_a_database_that_is_lost_and_comes_back() -> None:
 
     assert well == OverviewReading(clock.now() - timedelta(seconds=4), BUSY, clock.now() - timedelta(seconds=4))
     assert (without.overview, without.read_at) == (BUSY, well.now)
-    assert "The database says: connection refused Looking on. Below is what there was at" in shown(without)
+    assert "The database says: connection refused Trying again. Below is the state at" in shown(without)
     assert "secret" not in shown(without)
     assert (again.overview, again.problem) == (IDLE, "")
 
@@ -161,4 +161,4 @@ def test_that_rich_is_missing_is_said_with_what_to_install(monkeypatch: pytest.M
 def test_watching_prints_no_json() -> None:
     from tests.test_cli import APP, run, told
 
-    assert "Say one of them" in told(run("status", APP, "--database", "sqlite://", "--watch", "--json"), exit_code=2)
+    assert "Give one of them" in told(run("status", APP, "--database", "sqlite://", "--watch", "--json"), exit_code=2)

@@ -407,7 +407,7 @@ def test_the_command_line_shows_it_and_allows_what_failed_again(
         return CliRunner().invoke(main, ["once", "upgraded:app", "--database", url, *more]).output
 
     assert "Upgrade.fill  failed" in once()
-    assert "until Upgrade.fill has gone well" in once()
+    assert "until Upgrade.fill has succeeded" in once()
     assert [one["state"] for one in json.loads(once("--json"))] == ["failed", "waiting"]
     assert "Upgrade.fill  waiting" in once("--retry", "Upgrade.fill")
     assert "has failed. Failed have: none." in once("--retry", "Upgrade.fill")

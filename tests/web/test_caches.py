@@ -79,7 +79,7 @@ def test_a_cache_is_run_by_hand(the_trade: Trade, client: TestClient, act: Act) 
 
     shown = act("/recompute", back, root="Customer!1", cache="Customer.total")
 
-    assert "Customer.total of Customer!1 is to run." in shown
+    assert "Customer.total of Customer!1 will run." in shown
     assert "local asked for it" in shown
     the_trade.run()
     assert the_trade.value("SELECT total FROM customer") == 2

@@ -37,7 +37,7 @@ def keys(page: str) -> list[str]:
 
 def test_an_empty_list_says_how_there_would_be_tickets(client: TestClient) -> None:
     assert "No tickets yet." in client.get("/tickets").text
-    assert "None meets what is asked for" in client.get("/tickets?state=failed").text
+    assert "No ticket matches this search" in client.get("/tickets?state=failed").text
 
 
 def test_tickets_are_listed_counted_filtered_and_searched(busy: Shop, client: TestClient) -> None:

@@ -1,4 +1,4 @@
-"""The command line: `afterwork serve MODULE:APP --database URL`, and what looks after it."""
+"""The command line: `afterwork serve MODULE:APP --database URL`, and the commands that look after it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,8 +57,8 @@ COMMANDS = (
 
 
 @contextmanager
-def _told_plainly() -> Iterator[None]:
-    """What a user can do something about becomes one message, and no traceback."""
+def _short_errors() -> Iterator[None]:
+    """Turn errors that a user can act on into one message, without a traceback."""
     try:
         yield
     except (AfterworkError, SQLAlchemyError) as error:
@@ -66,10 +66,10 @@ def _told_plainly() -> Iterator[None]:
 
 
 class PlainGroup(click.Group):
-    """Commands whose errors are told plainly."""
+    """A group of commands whose errors are one message."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        with _told_plainly():
+        with _short_errors():
             return super().invoke(ctx)
 
 

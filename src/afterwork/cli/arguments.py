@@ -1,4 +1,4 @@
-"""What is given on the command line: where the application is, and its database."""
+"""Arguments and options that commands share: the application and its database."""
 
 import getpass
 import importlib
@@ -39,16 +39,16 @@ NO_PREPARED_STATEMENTS: Mapping[str, Any] = {"connect_args": {"prepare_threshold
 
 
 def app_at(where: str) -> Afterwork:
-    """The application at `MODULE:APP`, found from the current directory."""
+    """Return the application at `MODULE:APP`, importing from the current directory."""
     module_name, _, attribute = where.partition(":")
     if not module_name or not attribute:
         raise click.BadParameter(f"{where!r} is not of the form MODULE:APP. An example: shop:app")
     module = _module(module_name)
-    found = getattr(module, attribute, None)
-    if not isinstance(found, Afterwork):
-        what = f"has no {attribute}" if found is None else f"has {attribute}, but that is no aw.Afterwork(…)"
+    app = getattr(module, attribute, None)
+    if not isinstance(app, Afterwork):
+        what = f"has no {attribute}" if app is None else f"has {attribute}, but that is no aw.Afterwork(…)"
         raise click.BadParameter(f"The module {module_name} {what}. {_advice(module)}")
-    return found
+    return app
 
 
 def _module(name: str) -> ModuleType:
@@ -70,7 +70,7 @@ def _advice(module: ModuleType) -> str:
 
 
 def url_of(text: str) -> URL:
-    """The URL of a database that Afterwork runs on."""
+    """Return the URL of a database that Afterwork supports."""
     try:
         url = make_url(text)
     except ArgumentError:
@@ -82,8 +82,10 @@ def url_of(text: str) -> URL:
 
 @contextmanager
 def engine_at(url: URL, listens: bool = True) -> Iterator[Engine]:
-    """An engine for a database that is there. Where no connection may listen, there is a pooler between, which has
-    none either that keeps what was prepared on it."""
+    """Yield an engine for an existing database.
+
+    Without `listens` a pooler is assumed, behind which no prepared statement may be kept.
+    """
     file = _file(url)
     if file is not None and not file.exists():
         raise click.ClickException(f"There is no file {file}. Let the application create its tables in it first.")
@@ -107,11 +109,11 @@ def current_user() -> str:
 
 
 def object_at(session: Session, root: str, app: Afterwork) -> object:
-    """The object that an external id names."""
-    found = from_external_id(session, root, app.base)
-    if found is None:
+    """Return the object of an external id."""
+    obj = from_external_id(session, root, app.base)
+    if obj is None:
         raise click.ClickException(f"There is no {root}.")
-    return found
+    return obj
 
 
 def _file(url: URL) -> Path | None:
@@ -121,46 +123,46 @@ def _file(url: URL) -> Path | None:
 
 
 def duration_in_seconds(text: str) -> timedelta:
-    """A span, given in seconds."""
+    """Parse a duration in seconds."""
     try:
-        span = timedelta(seconds=float(text))
+        duration = timedelta(seconds=float(text))
     except (ValueError, OverflowError):
         raise click.BadParameter(f"{text!r} is no number of seconds.") from None
-    if span < timedelta(0):
-        raise click.BadParameter("It can't be less than no time.")
-    return span
+    if duration < timedelta(0):
+        raise click.BadParameter("It can't be negative.")
+    return duration
 
 
 def names(text: str) -> tuple[str, ...]:
-    """Names, with commas between them."""
-    found = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    if not found:
+    """Parse names separated by commas."""
+    parsed = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not parsed:
         raise click.BadParameter("It needs a name.")
-    return found
+    return parsed
 
 
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
 
 def size(text: str) -> int:
-    """A number of bytes, as K, M or G if it says so."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)i?B?", text.strip(), re.IGNORECASE)
-    if found is None:
+    """Parse a size in bytes, with an optional unit: K, M or G."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)i?B?", text.strip(), re.IGNORECASE)
+    if match is None:
         raise click.BadParameter(f"{text!r} is no size. Give one like 800M or 2G.")
-    return int(float(found[1]) * UNITS[found[2].upper()])
+    return int(float(match[1]) * UNITS[match[2].upper()])
 
 
 WHERE = "afterwork.where"
 
 
 def _application_at(context: click.Context, parameter: click.Parameter, where: str) -> Afterwork:
-    """The application at `MODULE:APP`. What was said is kept, so that a command can name another one on it."""
+    """Return the application at `MODULE:APP`, and remember where it is for `full_command`."""
     context.meta[WHERE] = where
     return app_at(where)
 
 
 def full_command(words: str) -> str:
-    """Another command on the same application and database, as it is typed: made of `retry 7`."""
+    """Return another command on the same application and database, as one types it, from `retry 7`."""
     context = click.get_current_context()
     verb, _, rest = words.partition(" ")
     command = f"afterwork {verb} {context.meta[WHERE]}{' ' if rest else ''}{rest}"
@@ -174,7 +176,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def database_option(required: bool = True) -> Callable[[Any], Any]:
-    """The option --database."""
+    """Return the option --database."""
     return click.option(
         "--database",
         "url",

@@ -1,4 +1,4 @@
-"""The command line on caches."""
+"""Commands about caches."""
 
 import shlex
 import sys
@@ -26,8 +26,8 @@ from afterwork.insight import BackfillProgress, CacheLine, CacheSummary, ListPag
 @click.option("--after", metavar="PLACE", help="Go on with a list where it says so at its end.")
 @as_json
 def caches(app: Afterwork, name: str | None, url: URL, state: State | None, after: str | None, as_json: bool) -> None:
-    """Show each cache over all objects: fresh, stale, failed, its runs, why, and how far it is filled. With NAME, list
-    the objects of that one: Customer.total --state stale."""
+    """Show each cache over all objects: counts by state, runs, causes, and the progress of its backfill. With NAME,
+    list the objects of that one: Customer.total --state stale."""
     if name is None and (state or after):
         raise click.UsageError("--state and --after are for the list of one cache. Name it: Customer.total")
     with engine_at(url) as engine:
@@ -41,14 +41,14 @@ def caches(app: Afterwork, name: str | None, url: URL, state: State | None, afte
 
 
 def cache_lines(caches: Sequence[CacheSummary], now: datetime) -> Iterator[str]:
-    """Caches over all objects, for people."""
+    """Yield caches over all objects as text."""
     head = ("cache", "fresh", "stale", "failed", "runs", "mean ms", "filled", "made stale by")
     yield from table_lines(head, [_cache_cells(one, now) for one in caches]) if caches else ["The model has no caches."]
 
 
 def _cache_cells(one: CacheSummary, now: datetime) -> tuple[str, ...]:
     mean = "" if one.mean is None else f"{one.mean * 1000:.1f}"
-    name = one.name if one.known else f"{one.name} (not in the model any more)"
+    name = one.name if one.known else f"{one.name} (no longer in the model)"
     causes = ", ".join(cause.what for cause in one.causes[:3])
     return (
         name, str(one.fresh), str(one.stale), str(one.failed), f"{one.runs:,}", mean, _filled(one.backfill, now),
@@ -66,7 +66,7 @@ def _filled(filling: BackfillProgress, now: datetime) -> str:
 
 
 def list_lines(listed: ListPage[CacheLine]) -> Iterator[str]:
-    """The caches of one definition, for people."""
+    """Yield the objects of one cache as text."""
     head = ("object", "state", "runs", "last run (UTC)", "ms", "because", "error")
     yield from table_lines(head, [_line_cells(one) for one in listed.items]) if listed.items else ["None here."]
     if listed.next is not None:
@@ -94,10 +94,10 @@ def _line_cells(one: CacheLine) -> tuple[str, ...]:
 @database_option()
 @click.option("--who", default=current_user, show_default="you", help="Who asks for it.")
 def recompute(app: Afterwork, root: str, cache: str, url: URL, who: str) -> None:
-    """Let CACHE of ROOT run though nothing that it read has changed. (Customer!42 total)"""
+    """Recompute CACHE of ROOT although nothing that it read has changed. (Customer!42 total)"""
     with engine_at(url) as engine:
         app.control(engine).recompute(root, cache, who)
-    click.echo(f"{cache} of {root} is to run.")
+    click.echo(f"{cache} of {root} will run.")
 
 
 @click.command()
@@ -107,7 +107,7 @@ def recompute(app: Afterwork, root: str, cache: str, url: URL, who: str) -> None
 @database_option()
 @as_json
 def explain(app: Afterwork, root: str, cache: str, url: URL, as_json: bool) -> None:
-    """Show why CACHE of ROOT is what it is: what it read, and what made it run. (Customer!42 total)"""
+    """Explain CACHE of ROOT: its state, what it read, and what made it run. (Customer!42 total)"""
     with engine_at(url) as engine, Session(engine) as session:
         found = app.explain(object_at(session, root, app), cache)
     print_result(str(found), found, as_json)
@@ -127,7 +127,7 @@ def impact(app: Afterwork, root: str, member: str, url: URL, as_json: bool) -> N
 
 
 def impact_lines(readers: Sequence[Reader], root: str, member: str) -> Iterator[str]:
-    """Who reads a member, for people."""
+    """Yield the readers of a member as text."""
     yield (
         f"If {member} of {root} changes, {len(readers):,} caches become stale or may follow:"
         if readers
@@ -151,7 +151,7 @@ def verify(app: Afterwork, url: URL, sample: int | None, as_json: bool) -> None:
 
 
 def verified_lines(verified: Verified) -> Iterator[str]:
-    """What was calculated again, for people."""
+    """Yield the result of a verification as text."""
     for name, count in verified.checked.items():
         yield f"{name}: {count:,} calculated again"
     for one in verified.differences:

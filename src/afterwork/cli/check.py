@@ -1,4 +1,4 @@
-"""The command line on an installation: making it, and whether it is right."""
+"""Commands about an installation: install and check."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,30 +19,30 @@ NO_DATABASE = "No database was given, so none was checked. Add --database URL."
 @click.command()
 @app_argument
 @database_option()
-@click.option("--grant-to", multiple=True, metavar="ROLE", help="Give a role of PostgreSQL what it needs to serve.")
-@click.option("--grant-to-writer", multiple=True, metavar="ROLE", help="Give a role what it needs to ask for work.")
+@click.option("--grant-to", multiple=True, metavar="ROLE", help="Grant a role of PostgreSQL what a server needs.")
+@click.option("--grant-to-writer", multiple=True, metavar="ROLE", help="Grant a role what it needs to save tickets.")
 @as_json
 def install(
     app: Afterwork, url: URL, grant_to: tuple[str, ...], grant_to_writer: tuple[str, ...], as_json: bool
 ) -> None:
-    """Make or update Afterwork's tables, and what it needs on the ticket table. Doing it again does nothing.
+    """Create or update Afterwork's tables, and its triggers and indexes on the ticket table. Idempotent.
 
-    On PostgreSQL, --grant-to gives a role that owns nothing what a server needs; it may be given several times.
+    On PostgreSQL, --grant-to grants a role that owns nothing what a server needs; it may be given several times.
     """
     with engine_at(url) as engine:
         done = app.install(engine, grant_to=grant_to, grant_to_writers=grant_to_writer)
-    print_result("\n".join(done) or "All is there already.", {"done": done}, as_json)
+    print_result("\n".join(done) or "Everything is installed already.", {"done": done}, as_json)
 
 
 @click.command()
 @app_argument
 @database_option(required=False)
-@click.option("--repair", is_flag=True, help="Install what is missing, and let all caches run again.")
+@click.option("--repair", is_flag=True, help="Install what is missing, and recompute all caches.")
 @as_json
 def check(app: Afterwork, url: URL | None, repair: bool, as_json: bool) -> None:
-    """Show what can be asked for, and check a database if one is given. Exits with 1 if something is not right.
+    """Show the works of the model, and check a database if one is given. Exits with 1 if something is not right.
 
-    After a restore, or after changes while triggers were switched off, --repair lets all caches run again.
+    After a restore, or after changes while triggers were switched off, --repair recomputes all caches.
     """
     model = model_view(app.model)
     if repair and url is None:
@@ -63,7 +63,7 @@ def _findings(app: Afterwork, url: URL) -> Sequence[Finding]:
 
 
 def finding_lines(findings: Sequence[Finding]) -> Iterator[str]:
-    """What was checked, by topic, with advice where it is not right."""
+    """Yield findings by topic as text, with advice if they are not right."""
     for topic, found in groupby(findings, lambda one: one.topic):
         yield topic
         for finding in found:

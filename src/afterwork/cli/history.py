@@ -1,4 +1,4 @@
-"""The command line on what has run."""
+"""The command that shows past runs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from afterwork.insight import Latency, RunMinute, RunRecord
 
 @dataclass(frozen=True)
 class RecentRuns:
-    """What has run of late: its minutes, its latency, and the newest runs that failed."""
+    """Recent runs: sums by minute, latency, and the newest failures."""
 
     minutes: Sequence[RunMinute]
     latency: Latency
@@ -27,10 +27,10 @@ class RecentRuns:
 @database_option()
 @click.option("--minutes", type=click.IntRange(min=1), default=60, show_default=True, help="How far back.")
 @click.option("--work", metavar="NAME", help="Only this work: Customer.assign_number, or a view model.")
-@click.option("--most", type=click.IntRange(min=1), default=10, show_default=True, help="Failures that are shown.")
+@click.option("--most", type=click.IntRange(min=1), default=10, show_default=True, help="The most failures to show.")
 @as_json
 def history(app: Afterwork, url: URL, minutes: int, work: str | None, most: int, as_json: bool) -> None:
-    """Show what has run of late, how long it took, and what failed. Servers write it every few seconds."""
+    """Show recent runs, how long they took, and which failed. Servers write these every few seconds."""
     since = app.clock.now() - timedelta(minutes=minutes)
     with engine_at(url) as engine:
         insight = app.insight(engine)
@@ -41,7 +41,7 @@ def history(app: Afterwork, url: URL, minutes: int, work: str | None, most: int,
 
 
 def history_lines(found: RecentRuns) -> Iterator[str]:
-    """What has run, for people."""
+    """Yield recent runs as text."""
     if not found.minutes:
         yield "Nothing has run in this time."
         return

@@ -1,4 +1,4 @@
-"""The command line on lanes and servers, and the one that pauses timers and lanes."""
+"""Commands about lanes and servers, and those that pause timers and lanes."""
 
 from collections.abc import Iterator
 
@@ -17,30 +17,31 @@ from afterwork.model.lane import MAIN, PARALLEL
 @database_option()
 @as_json
 def lanes(app: Afterwork, url: URL, as_json: bool) -> None:
-    """Show lanes, servers, and what runs outside of transactions."""
+    """Show lanes, servers, and runs outside of transactions."""
     with engine_at(url) as engine:
-        found = app.insight(engine).activity()
-    print_result("\n".join(at_work_lines(found)), found, as_json)
+        activity = app.insight(engine).activity()
+    print_result("\n".join(activity_lines(activity)), activity, as_json)
 
 
-def at_work_lines(found: Activity) -> Iterator[str]:
-    """What goes on, for people."""
-    head = ("lane", "rule", "now", "wait", "matches", "the first since (UTC)", "scheduled")
-    yield from table_lines(head, [_lane_cells(one) for one in found.lanes])
+def activity_lines(activity: Activity) -> Iterator[str]:
+    """Yield the activity as text."""
+    head = ("lane", "rule", "now", "wait", "matches", "oldest since (UTC)", "scheduled")
+    yield from table_lines(head, [_lane_cells(one) for one in activity.lanes])
     yield ""
-    columns = ("server", "is", "process", "host", "started (UTC)", "last showed life (UTC)", "serves", "knows")
+    columns = ("server", "is", "process", "host", "started (UTC)", "last sign of life (UTC)", "serves", "knows")
     yield from (
-        table_lines(columns, [_server_cells(one) for one in found.servers])
-        if found.servers
+        table_lines(columns, [_server_cells(one) for one in activity.servers])
+        if activity.servers
         else ["No server is running."]
     )
-    for run in found.running:
+    for run in activity.running:
         said = "" if run.said is None else f", {progress_text(run.said)}"
         work = f"{run.work or run.ticket} on {run.root_id}"
         yield f"server {run.server} runs {work} since {utc_text(run.since)} UTC{said}"
-    for one in found.suspects:
-        what = "is not tried any more" if one.is_given_up else "is tried alone"
-        yield f"{one.what} {what}: its {one.cause} ended {one.times} times, the last time at {utc_text(one.at)} UTC"
+    for suspect in activity.suspects:
+        what = "is not tried again" if suspect.is_given_up else "is tried alone"
+        deaths = f"its {suspect.cause} died {suspect.times} times, last at {utc_text(suspect.at)} UTC"
+        yield f"{suspect.what} {what}: {deaths}"
 
 
 def _server_cells(server: ServerView) -> tuple[str, ...]:
@@ -79,12 +80,12 @@ def _lane_cells(lane: LaneView) -> tuple[str, ...]:
 @database_option()
 @as_json
 def pause(app: Afterwork, name: str, url: URL, as_json: bool) -> None:
-    """Let the timer NAME not fire, or no more jobs of the lane NAME begin, over all servers. What runs goes on."""
+    """Pause the timer NAME, or the lane NAME, over all servers. Current runs go on."""
     kind = _kind(app, name)
     with engine_at(url) as engine:
         unknown = _unknown(app.insight(engine), name) if kind == "lane" else ""
         app.control(engine).pause(name, current_user())
-    said = f"{kind.capitalize()} {name} is paused. What runs goes on; nothing more begins.{unknown}"
+    said = f"{kind.capitalize()} {name} is paused. Current runs go on; nothing more begins.{unknown}"
     print_result(said, {kind: name, "paused": True}, as_json)
 
 
@@ -94,7 +95,8 @@ def pause(app: Afterwork, name: str, url: URL, as_json: bool) -> None:
 @database_option()
 @as_json
 def drain(app: Afterwork, server: int, url: URL, as_json: bool) -> None:
-    """Let the server SERVER begin nothing more, and leave when what it runs has ended, however long that takes."""
+    """Make the server SERVER begin nothing more, and leave when its current runs have ended, however long that
+    takes."""
     with engine_at(url) as engine:
         app.control(engine).drain(server, current_user())
     said = f"Server {server} begins nothing more, and leaves when its runs have ended."
@@ -107,7 +109,7 @@ def drain(app: Afterwork, server: int, url: URL, as_json: bool) -> None:
 @database_option()
 @as_json
 def resume(app: Afterwork, name: str, url: URL, as_json: bool) -> None:
-    """Let the timer NAME fire, or jobs of the lane NAME begin, again."""
+    """Resume the timer NAME, or the lane NAME."""
     with engine_at(url) as engine:
         app.control(engine).resume(name, current_user())
     kind = _kind(app, name)
@@ -115,7 +117,7 @@ def resume(app: Afterwork, name: str, url: URL, as_json: bool) -> None:
 
 
 def _unknown(insight: Insight, name: str) -> str:
-    """A note that no such lane has been heard of, if so."""
+    """Return a note if no such lane is known, else an empty text."""
     known = {MAIN, PARALLEL, *(lane.name for lane in insight.activity().lanes)}
     if name in known:
         return ""

@@ -1,4 +1,4 @@
-"""`afterwork status --watch`: the overview in a terminal, shown anew again and again."""
+"""`afterwork status --watch`: the overview in a terminal, refreshed at intervals."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ CHARACTERS_BESIDE_BARS = 20
 
 @dataclass(frozen=True)
 class OverviewReading:
-    """What was last seen, and when; and why nothing could be seen since, if so."""
+    """The last overview that was read, and when; and why it could not be read since, if so."""
 
     now: datetime
     overview: Overview | None = None
@@ -36,43 +36,43 @@ class OverviewReading:
 
 
 def watch(read: Callable[[], Overview], clock: Clock, twin: Callable[[str], str], seconds: float) -> None:
-    """Look each so many seconds, until Ctrl-C."""
+    """Show the overview every `seconds`, until Ctrl-C."""
     show_readings(readings(read, clock), Console(), twin, partial(time.sleep, seconds))
 
 
 def readings(read: Callable[[], Overview], clock: Clock) -> Iterator[OverviewReading]:
-    """Looks, one after the other. That the database can't be read ends none of it: it may come back."""
+    """Yield readings. An unreachable database ends nothing: it may come back."""
     last = OverviewReading(clock.now())
     while True:
         try:
-            found = read()
+            overview = read()
         except (AfterworkError, SQLAlchemyError) as error:
             last = replace(last, now=clock.now(), problem=error_text(error))
         else:
-            last = OverviewReading(clock.now(), found, clock.now())
+            last = OverviewReading(clock.now(), overview, clock.now())
         yield last
 
 
 def show_readings(
-    looked: Iterator[OverviewReading], console: Console, twin: Callable[[str], str], pause: Callable[[], object]
+    shown: Iterator[OverviewReading], console: Console, twin: Callable[[str], str], pause: Callable[[], object]
 ) -> None:
-    """Show each look in the place of the one before. Ctrl-C is how it is meant to end."""
+    """Show each reading in the place of the previous one, until Ctrl-C."""
     with Live(console=console, auto_refresh=False) as live, suppress(KeyboardInterrupt):
-        for one in looked:
-            live.update(view(one, console.width, twin), refresh=True)
+        for reading in shown:
+            live.update(view(reading, console.width, twin), refresh=True)
             pause()
 
 
-def view(looked: OverviewReading, width: int, twin: Callable[[str], str]) -> RenderableType:
-    """One look, in a terminal of some width."""
-    parts: list[RenderableType] = [Text(f"{looked.now:%H:%M:%S} UTC, Ctrl-C ends", style="dim")]
-    if looked.problem:
-        seen = "" if looked.read_at is None else f" Below is what there was at {looked.read_at:%H:%M:%S} UTC."
-        parts.append(Text(f"{looked.problem} Looking on.{seen}", style="bold red"))
-    if looked.overview is not None:
-        needs = (line for one in looked.overview.attention for line in _need(one, twin))
-        parts += [Text(), _numbers(looked.overview), Text(), _hour(looked.overview, width), Text(), *needs]
-        parts += [] if looked.overview.attention else [Text("Nothing needs attention.", style="green")]
+def view(reading: OverviewReading, width: int, twin: Callable[[str], str]) -> RenderableType:
+    """Return a reading as it is shown in a terminal of some width."""
+    parts: list[RenderableType] = [Text(f"{reading.now:%H:%M:%S} UTC, Ctrl-C ends", style="dim")]
+    if reading.problem:
+        seen = "" if reading.read_at is None else f" Below is the state at {reading.read_at:%H:%M:%S} UTC."
+        parts.append(Text(f"{reading.problem} Trying again.{seen}", style="bold red"))
+    if reading.overview is not None:
+        needs = (line for item in reading.overview.attention for line in _need(item, twin))
+        parts += [Text(), _numbers(reading.overview), Text(), _hour(reading.overview, width), Text(), *needs]
+        parts += [] if reading.overview.attention else [Text("Nothing needs attention.", style="green")]
     return Group(*parts)
 
 

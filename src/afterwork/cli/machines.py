@@ -1,4 +1,4 @@
-"""The command line on state machines."""
+"""The command about state machines."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,8 +27,8 @@ from afterwork.pictures.machine_diagram import machine_diagram
 )
 @as_json
 def machines(app: Afterwork, url: URL, svg: Path | None, as_json: bool) -> None:
-    """Show each state machine: how many objects are in each state, which has been there for longest, and what would
-    move them next."""
+    """Show each state machine: how many objects are in each state, which has been there for longest, and the
+    possible transitions."""
     with engine_at(url) as engine:
         insight = app.insight(engine)
         views = insight.machines()
@@ -43,7 +43,7 @@ def machines(app: Afterwork, url: URL, svg: Path | None, as_json: bool) -> None:
 
 
 def machine_lines(machines: Sequence[MachineView]) -> Iterator[str]:
-    """State machines, for people."""
+    """Yield state machines as text."""
     if not machines:
         yield "The model has no state machines."
     for machine in machines:

@@ -1,4 +1,4 @@
-"""What the command line tells of a model."""
+"""The command about the model."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,7 +18,7 @@ from afterwork.pictures.drawing import styled
 
 
 def model_view(model: ModelInfo) -> dict[str, Any]:
-    """A model, as far as others ask for work in it."""
+    """Return the works of a model as JSON."""
     ticket = model.contract
     optional = {
         "priority": ticket.priority,
@@ -41,7 +41,7 @@ def _work(work: Work) -> dict[str, Any]:
 
 
 def model_lines(model: Mapping[str, Any]) -> Iterator[str]:
-    """What `model_view` has found, for people."""
+    """Yield the result of `model_view` as text."""
     yield f"classes  {', '.join(model['classes'])}"
     without = f", without {', '.join(model['without'])}" if model["without"] else ""
     yield f"tickets  in {model['tickets']}, as the contract says{without}"
@@ -59,15 +59,15 @@ def model_lines(model: Mapping[str, Any]) -> Iterator[str]:
 @as_json
 def show(app: Afterwork, svg: Path | None, as_json: bool) -> None:
     """Show what the model declares: classes, members, methods, view models, and what starts them. Needs no database."""
-    found = views.view(app.model)
-    print_result("\n".join(declared_lines(found)), found, as_json)
+    declared = views.view(app.model)
+    print_result("\n".join(declared_lines(declared)), declared, as_json)
     if svg is not None:
-        svg.write_text(styled(class_diagram(found, lambda name: f"#{name}")), encoding="utf-8")
+        svg.write_text(styled(class_diagram(declared, lambda name: f"#{name}")), encoding="utf-8")
         click.echo(f"{svg} written", err=True)
 
 
 def declared_lines(model: ModelView) -> Iterator[str]:
-    """What a model declares, for people."""
+    """Yield the declarations of a model as text."""
     for cls in model.classes:
         yield from _class_lines(cls, model)
     for view_model in model.view_models:
@@ -89,9 +89,9 @@ def _class_lines(cls: ClassView, model: ModelView) -> Iterator[str]:
         yield from _work_lines(method, "  ", "()")
 
 
-def _view_model_lines(found: ViewModelView) -> Iterator[str]:
-    yield from _work_lines(found.work, "", f" on {found.root or 'no object'}")
-    for number, action in enumerate(found.actions, 1):
+def _view_model_lines(view_model: ViewModelView) -> Iterator[str]:
+    yield from _work_lines(view_model.work, "", f" on {view_model.root or 'no object'}")
+    for number, action in enumerate(view_model.actions, 1):
         yield f"  {number}. {action.name}" + (f", if {action.enabled}" if action.enabled else "")
 
 

@@ -1,4 +1,4 @@
-"""The command line on what runs once per database."""
+"""The command about actions that run once per database."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,10 +14,10 @@ from afterwork.insight import OnceView
 @click.command()
 @app_argument
 @database_option()
-@click.option("--retry", metavar="NAME", help="Let the action NAME, which has failed, run again.")
+@click.option("--retry", metavar="NAME", help="Run the failed action NAME again.")
 @as_json
 def once(app: Afterwork, url: URL, retry: str | None, as_json: bool) -> None:
-    """Show what runs once per database: what has run, when, and what came of it."""
+    """Show actions that run once per database: which have run, when, and their results."""
     with engine_at(url) as engine:
         if retry is not None:
             app.control(engine).retry_once(retry)
@@ -26,7 +26,7 @@ def once(app: Afterwork, url: URL, retry: str | None, as_json: bool) -> None:
 
 
 def once_lines(actions: Sequence[OnceView]) -> Iterator[str]:
-    """What runs once per database, for people."""
+    """Yield actions that run once per database as text."""
     head = ("action", "state", "ended (UTC)", "took", "result or error")
     yield from (
         table_lines(head, [_once_cells(one) for one in actions]) if actions else ["Nothing in the model runs once."]
@@ -34,9 +34,9 @@ def once_lines(actions: Sequence[OnceView]) -> Iterator[str]:
 
 
 def _once_cells(one: OnceView) -> tuple[str, ...]:
-    name = one.name if one.known else f"{one.name} (not in the model any more)"
+    name = one.name if one.known else f"{one.name} (no longer in the model)"
     took = "" if one.seconds is None else f"{one.seconds:.1f} s"
-    told = one.error or one.result or (f"until {one.waits_for} has gone well" if one.waits_for else "")
+    told = one.error or one.result or (f"until {one.waits_for} has succeeded" if one.waits_for else "")
     return (
         name,
         one.state,

@@ -9,26 +9,26 @@ HOUR_WIDTH = 60
 """Characters of the bars of the last hour."""
 
 
-def status_view(found: Overview) -> dict[str, object]:
-    """An overview as JSON has it: what there is now, and beside it the last hour and what needs attention."""
-    hour = {"latency": found.latency, "failed": found.failed, "minutes": found.minutes}
-    return {**vars(found.status), **hour, "attention": found.attention}
+def status_view(overview: Overview) -> dict[str, object]:
+    """Return an overview as JSON: the current status, the last hour, and what needs attention."""
+    hour = {"latency": overview.latency, "failed": overview.failed, "minutes": overview.minutes}
+    return {**vars(overview.status), **hour, "attention": overview.attention}
 
 
-def status_lines(found: Overview, twin: Callable[[str], str]) -> Iterator[str]:
-    """What goes on in a database, for people. `twin` makes a command of what is to be said."""
-    for name, value in number_rows(found):
+def status_lines(overview: Overview, twin: Callable[[str], str]) -> Iterator[str]:
+    """Yield an overview as text. `twin` makes a full command of a short one."""
+    for name, value in number_rows(overview):
         yield f"{name:<8} {value}"
     yield ""
-    for name, values in hour_rows(found.minutes):
+    for name, values in hour_rows(overview.minutes):
         yield f"{name:<8} {sparkline(values, HOUR_WIDTH)}  {sum(values):,}"
     yield ""
-    yield from attention_lines(found.attention, twin)
+    yield from attention_lines(overview.attention, twin)
 
 
-def number_rows(found: Overview) -> Iterator[tuple[str, str]]:
-    """A few numbers, each with its name."""
-    status, latency = found.status, found.latency
+def number_rows(overview: Overview) -> Iterator[tuple[str, str]]:
+    """Yield a few numbers, each with its name."""
+    status, latency = overview.status, overview.latency
     lanes = ", ".join(f"{count} in {lane}" for lane, count in status.waiting.items())
     oldest = "" if status.oldest is None else f"; the oldest for {status.oldest.total_seconds():,.1f} s"
     yield "waiting", f"{lanes or 'none'}{oldest}"
@@ -49,7 +49,7 @@ def number_rows(found: Overview) -> Iterator[tuple[str, str]]:
 
 
 def hour_rows(minutes: Sequence[OverviewMinute]) -> Iterator[tuple[str, Sequence[int]]]:
-    """The runs of each minute of the last hour: a row for each kind of trigger that had any, and for those failed."""
+    """Yield the runs of each minute of the last hour: a row for each source that had any, and one for failures."""
     rows = {kind: [one.done[kind] for one in minutes] for kind in (minutes[0].done if minutes else ())}
     yield from ((kind, values) for kind, values in rows.items() if any(values))
     failed = [one.failed for one in minutes]
@@ -57,7 +57,7 @@ def hour_rows(minutes: Sequence[OverviewMinute]) -> Iterator[tuple[str, Sequence
 
 
 def attention_lines(needs: Sequence[Attention], twin: Callable[[str], str]) -> Iterator[str]:
-    """What needs attention, with what to say; the most urgent first."""
+    """Yield what needs attention, with commands, the most urgent first."""
     yield "needs attention" if needs else "Nothing needs attention."
     for one in needs:
         yield f"  {'!' if one.is_urgent else '-'} {one.what}. {one.advice}"

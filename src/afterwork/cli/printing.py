@@ -1,4 +1,4 @@
-"""How what the command line found is printed: as plain text, or as JSON."""
+"""Printing of results: as plain text, or as JSON."""
 
 import dataclasses
 import json
@@ -17,7 +17,7 @@ SPARK_BARS = "▁▂▃▄▅▆▇█"
 NO_BAR = "·"
 
 MAX_CELL_CHARACTERS = 60
-"""Characters of a value that a table shows."""
+"""The most characters of a value that a table shows."""
 
 
 def print_result(text: str, data: object, as_json: bool) -> None:
@@ -38,7 +38,7 @@ def _plain(value: object) -> object:
 
 
 def table_lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """A table in plain text, a line each."""
+    """Yield the lines of a table in plain text."""
     cells = [[_short(cell) for cell in row] for row in (head, *rows)]
     widths = [max(len(row[n]) for row in cells) for n in range(len(head))]
     for row in cells:
@@ -51,18 +51,18 @@ def _short(text: str) -> str:
 
 
 def utc_text(moment: datetime | None) -> str:
-    """A moment in UTC, to the second."""
+    """Format a timestamp in UTC, to the second."""
     return "" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
 def progress_text(run: ReportedProgress) -> str:
-    """How far a run says to be."""
+    """Format the progress that a run reports."""
     of = "" if run.total is None else f"/{run.total:,}"
     return "" if run.done is None else f"{run.done:,}{of}"
 
 
 def sparkline(values: Sequence[int], width: int) -> str:
-    """Numbers as bars, a character each, or for several neighbours where there is no more room than `width`."""
+    """Return numbers as bars, a character each, or one for several neighbours if they exceed `width`."""
     together = -(-len(values) // width)
     sums = [sum(values[start : start + together]) for start in range(0, len(values), together or 1)]
     most = max(sums, default=0)
@@ -70,7 +70,7 @@ def sparkline(values: Sequence[int], width: int) -> str:
 
 
 def error_text(error: Exception) -> str:
-    """What an error says, without a traceback, a statement or its parameters."""
+    """Return the message of an error, without a traceback, a statement or its parameters."""
     return f"The database says: {str(error.orig).strip()}" if isinstance(error, DBAPIError) else str(error)
 
 

@@ -1,4 +1,4 @@
-"""The command line that runs servers."""
+"""Commands that run servers."""
 
 import importlib
 import logging
@@ -28,23 +28,19 @@ LEVELS = ("debug", "info", "warning", "error")
 @click.command()
 @app_argument
 @database_option()
-@click.option("--workers", type=click.IntRange(min=1), help="Runs that go on at the same time.")
+@click.option("--workers", type=click.IntRange(min=1), help="The most concurrent runs.")
 @click.option("--grace", type=duration_in_seconds, metavar="SECONDS", help="How long a stop waits for runs.")
-@click.option(
-    "--lease", type=duration_in_seconds, metavar="SECONDS", help="How long a silent server keeps what it runs."
-)
+@click.option("--lease", type=duration_in_seconds, metavar="SECONDS", help="How long a silent server keeps its runs.")
 @click.option(
     "--listen/--no-listen",
     default=None,
-    help="Whether PostgreSQL may wake it; without, it looks each second, as it must behind a pooler.",
+    help="Let PostgreSQL wake it, or poll each second, as it must behind a pooler.",
 )
 @click.option("--lanes", type=names, metavar="LANE,…", help="Serve these lanes only.")
 @click.option("--except-lanes", type=names, metavar="LANE,…", help="Serve all lanes but these.")
-@click.option("--only", type=names, metavar="|".join(STARTS), help="Run what starts by these only.")
-@click.option(
-    "--max-jobs", type=click.IntRange(min=1), metavar="N", help="Begin anew, as a fresh program, after N runs."
-)
-@click.option("--max-memory", type=size, metavar="SIZE", help="The same as soon as it uses more memory: 800M, 2G.")
+@click.option("--only", type=names, metavar="|".join(STARTS), help="Run only what these start.")
+@click.option("--max-jobs", type=click.IntRange(min=1), metavar="N", help="Restart as a fresh process after N runs.")
+@click.option("--max-memory", type=size, metavar="SIZE", help="Restart as soon as it uses more memory: 800M, 2G.")
 @web_options
 @click.option(
     "--log",
@@ -86,7 +82,7 @@ def serve(
 
 @contextmanager
 def _shown(app: Afterwork, engine: Engine, address: Address | None, read_only: bool, prefix: str) -> Iterator[None]:
-    """The web page, for as long as the block lasts, if one is wanted."""
+    """Serve the web page while the block lasts, if an address is given."""
     if address is None:
         yield
         return
@@ -103,7 +99,7 @@ def _shown(app: Afterwork, engine: Engine, address: Address | None, read_only: b
 @database_option()
 @as_json
 def reload(app: Afterwork, url: URL, as_json: bool) -> None:
-    """Let the servers on this machine read their files of jobs again, without a restart."""
+    """Make the servers on this machine reload their files of jobs, without a restart."""
     with engine_at(url) as engine:
         told = app.control(engine).reload()
     text = f"Told {len(told)} servers: {', '.join(map(str, told))}" if told else "No server runs on this machine."
@@ -111,7 +107,7 @@ def reload(app: Afterwork, url: URL, as_json: bool) -> None:
 
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-"""Where the examples are, if the package is installed from its repository."""
+"""The folder of the examples, if the package is installed from its repository."""
 
 
 @click.command(add_help_option=False, context_settings={"ignore_unknown_options": True})

@@ -1,4 +1,4 @@
-"""The command line on what goes on in a database: whether all is well, at one glance."""
+"""The command that shows the overview."""
 
 import click
 from sqlalchemy import URL, Engine
@@ -10,7 +10,7 @@ from afterwork.cli.printing import print_result
 from afterwork.errors import MissingPackage
 
 WATCH_SECONDS = 2.0
-"""Seconds between two looks of --watch."""
+"""The default seconds between two refreshes of --watch."""
 
 
 @click.command()
@@ -22,19 +22,19 @@ WATCH_SECONDS = 2.0
     flag_value=WATCH_SECONDS,
     type=click.FloatRange(min=0.1),
     metavar="[SECONDS]",
-    help=f"Show it anew each {WATCH_SECONDS:g} seconds, or as often as you say, until Ctrl-C.",
+    help=f"Refresh every {WATCH_SECONDS:g} seconds, or every SECONDS, until Ctrl-C.",
 )
 @as_json
 def status(app: Afterwork, url: URL, watch: float | None, as_json: bool) -> None:
-    """Show whether all is well: what waits and runs, the last hour, and what needs attention."""
+    """Show an overview: waiting and running work, the last hour, and what needs attention."""
     if watch is not None and as_json:
-        raise click.UsageError("--watch shows, --json prints once. Say one of them.")
+        raise click.UsageError("--watch refreshes, --json prints once. Give one of them.")
     with engine_at(url, app.settings.listen) as engine:
         if watch is not None:
             _watch(app, engine, watch)
             return
-        found = app.insight(engine).overview()
-    print_result("\n".join(status_lines(found, full_command)), status_view(found), as_json)
+        overview = app.insight(engine).overview()
+    print_result("\n".join(status_lines(overview, full_command)), status_view(overview), as_json)
 
 
 def _watch(app: Afterwork, engine: Engine, seconds: float) -> None:

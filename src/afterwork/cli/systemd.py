@@ -1,4 +1,4 @@
-"""What `afterwork serve` tells systemd, where a unit of `Type=notify` has started it."""
+"""Notifications of `afterwork serve` to systemd, if a unit of `Type=notify` has started it."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -10,12 +10,13 @@ from afterwork.app import Afterwork
 from afterwork.server.notify import Systemd, beating
 
 ADDRESS, WATCHDOG, WATCHED = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
-"""The environment variables of systemd: where it listens, how long it waits for a sign of life, and of whom."""
+"""The environment variables of systemd: its socket, the watchdog's period in microseconds, and the watched process."""
 
 
 @contextmanager
 def reporting_to_systemd(app: Afterwork, engine: Engine, environment: Mapping[str, str] = os.environ) -> Iterator[None]:
-    """While the block lasts, say when the server is ready and how it fares; and that it lives, if that is wanted."""
+    """Report to systemd when the server is ready and its state while the block lasts, and a sign of life if it wants
+    one."""
     address = environment.get(ADDRESS)
     if not address:
         yield
@@ -27,7 +28,7 @@ def reporting_to_systemd(app: Afterwork, engine: Engine, environment: Mapping[st
 
 
 def _seconds(environment: Mapping[str, str]) -> float | None:
-    """How long systemd waits for a sign of life of this process; None if it does not."""
+    """Return the seconds in which systemd expects a sign of life of this process, None if it does not."""
     microseconds, whose = environment.get(WATCHDOG, ""), environment.get(WATCHED, "")
     is_ours = not whose or whose == str(os.getpid())
     return int(microseconds) / 1e6 if is_ours and microseconds.isdigit() else None

@@ -1,4 +1,4 @@
-"""The command line that shows tickets."""
+"""Commands that show tickets."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ FILTERS = (
 
 
 def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say which tickets are meant; the command takes them as `wanted`."""
+    """Add the options of a ticket filter to a command, which gets it as `wanted`."""
 
     @functools.wraps(command)
     def with_filter(*given: Any, state: Any, search: Any, **others: Any) -> Any:
@@ -40,24 +40,24 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @app_argument
 @database_option()
 @filter_options
-@click.option("--most", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
-@click.option("--after", metavar="KEY", help="Those that come behind this one, which was the last of the page before.")
+@click.option("--most", type=click.IntRange(min=1), default=20, show_default=True, help="The most tickets to show.")
+@click.option("--after", metavar="KEY", help="Those behind this one, the last of the previous page.")
 @as_json
 def tickets(app: Afterwork, url: URL, wanted: TicketFilter, most: int, after: str | None, as_json: bool) -> None:
     """Show tickets: pending ones in the order in which they run, others newest first."""
     with engine_at(url) as engine:
-        found = app.insight(engine).tickets(wanted, most, after)
-    print_result("\n".join(page_lines(found)), found.tickets, as_json)
+        page = app.insight(engine).tickets(wanted, most, after)
+    print_result("\n".join(page_lines(page)), page.tickets, as_json)
 
 
 def page_lines(page: TicketPage) -> Iterator[str]:
-    """A page of tickets, for people."""
-    head = ("key", "state", "work", "root", "lane", "tried", "done or due (UTC)", "error or how far")
+    """Yield a page of tickets as text."""
+    head = ("key", "state", "work", "root", "lane", "tried", "done or due (UTC)", "error or progress")
     if page.tickets:
         yield from table_lines(head, [_cells(ticket) for ticket in page.tickets])
     elif page.looked_at is None:
         yield "There are no such tickets."
-    looked = "" if page.looked_at is None else f"{page.looked_at:,} tickets were looked at. "
+    looked = "" if page.looked_at is None else f"{page.looked_at:,} tickets were read. "
     if page.after is not None:
         yield f"{looked}To go on: --after {page.after}"
 
@@ -78,23 +78,23 @@ def _cells(ticket: TicketView) -> tuple[str, ...]:
 @database_option()
 @as_json
 def ticket(app: Afterwork, key: str, url: URL, as_json: bool) -> None:
-    """Show the ticket KEY: what it asks for, what has become of it so far, and why it waits."""
+    """Show the ticket KEY: what it asks for, its history so far, and why it waits."""
     with engine_at(url) as engine:
-        found = app.insight(engine).ticket(key)
-    print_result("\n".join(ticket_lines(found)), found, as_json)
+        detail = app.insight(engine).ticket(key)
+    print_result("\n".join(ticket_lines(detail)), detail, as_json)
 
 
-def ticket_lines(found: TicketDetail) -> Iterator[str]:
-    """One ticket, for people."""
-    one = found.ticket
-    yield f"{found.call}  {one.state}"
-    yield from filter(None, [found.refused])
-    if found.root_is_there is False:
-        yield f"{one.root_id} is not there (any more)."
-    yield from found.waits
-    for step in found.timeline:
+def ticket_lines(detail: TicketDetail) -> Iterator[str]:
+    """Yield one ticket as text."""
+    ticket = detail.ticket
+    yield f"{detail.call}  {ticket.state}"
+    yield from filter(None, [detail.refused])
+    if detail.root_is_there is False:
+        yield f"{ticket.root_id} no longer exists."
+    yield from detail.waits
+    for step in detail.timeline:
         yield f"  {utc_text(step.at)} UTC  {step.what}" + (f", {step.note}" if step.note else "")
-    yield from filter(None, [one.error])
-    for run in found.attempts:
+    yield from filter(None, [ticket.error])
+    for run in detail.attempts:
         yield f"attempt {run.attempt}: {run.outcome}, {utc_text(run.ended)} UTC, run {run.run}"
         yield from filter(None, [run.trace])

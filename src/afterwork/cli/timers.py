@@ -1,4 +1,4 @@
-"""The command line on timers."""
+"""The command about timers."""
 
 from collections.abc import Iterator, Sequence
 
@@ -17,14 +17,14 @@ from afterwork.store.progress import ReportedProgress
 @database_option()
 @as_json
 def timers(app: Afterwork, url: URL, as_json: bool) -> None:
-    """Show each timer: when it is due, and what came of its last round."""
+    """Show each timer: when it is due, and the result of its last round."""
     with engine_at(url) as engine:
         found = app.insight(engine).timers()
     print_result("\n".join(timer_lines(found)), found, as_json)
 
 
 def timer_lines(timers: Sequence[TimerView]) -> Iterator[str]:
-    """Timers, for people."""
+    """Yield timers as text."""
     head = (
         "timer",
         "when",
@@ -42,7 +42,7 @@ def timer_lines(timers: Sequence[TimerView]) -> Iterator[str]:
 
 
 def _timer_cells(one: TimerView) -> tuple[str, ...]:
-    name = one.name if one.known else f"{one.name} (not in the model any more)"
+    name = one.name if one.known else f"{one.name} (no longer in the model)"
     coming = "paused" if one.paused else utc_text(one.due) if one.known else "never"
     took = "" if one.took is None else f"{one.took:.1f} s"
     counts = f"{one.matches:,}", f"{one.failed:,}", str(one.left)
@@ -51,11 +51,11 @@ def _timer_cells(one: TimerView) -> tuple[str, ...]:
 
 
 def _said(run: ReportedProgress) -> str:
-    return f"{run.root_id or 'run'} {progress_text(run)}{' (is to stop)' if run.stopping else ''}"
+    return f"{run.root_id or 'run'} {progress_text(run)}{' (stopping)' if run.stopping else ''}"
 
 
 def dry_lines(timer: str, found: Sequence[str | None]) -> Iterator[str]:
-    """What a round would match, for people."""
+    """Yield the objects that a round would match, as text."""
     match found:
         case []:
             yield f"{timer} would match nothing now: its criteria finds no object, or its `before` says no."

@@ -1,5 +1,4 @@
-"""What people look at and monitoring asks: the web page, the JSON API, the metrics and the probes, as one ASGI
-application."""
+"""The web page, the JSON API, the metrics and the probes, as one ASGI application."""
 
 from afterwork.web.access import Identity
 from afterwork.web.mount import web

@@ -1,4 +1,4 @@
-"""Who may come in, and what they may do."""
+"""Access rules: who may see the pages, and who may act."""
 
 import hashlib
 import hmac
@@ -16,19 +16,19 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 @dataclass(frozen=True)
 class Identity:
-    """Somebody who came in: the name under which their acts are logged, and whether they may act or only read."""
+    """A visitor: the name under which their acts are logged, and whether they may act or only read."""
 
     name: str
     may_act: bool = False
 
 
 Authenticate = Callable[["HTTPConnection"], Identity | None | Awaitable[Identity | None]]
-"""An application's own login: given a request, who that is, or None."""
+"""An application's own login: returns the identity behind a request, or None."""
 
 
 @dataclass(frozen=True)
 class Access:
-    """The rules by which visitors are let in; `afterwork.web.web` says what each means."""
+    """The rules by which requests are let in; `afterwork.web.web` documents each."""
 
     token: str | None = None
     read_token: str | None = None
@@ -43,25 +43,28 @@ class Access:
 
     @property
     def is_protected(self) -> bool:
-        """Whether visitors must show who they are. If not, only clients of this machine are let in."""
+        """Return whether visitors must identify themselves. If not, only clients of this machine are let in."""
         return self.authenticate is not None or self.has_tokens
 
     def by_token(self, shown: str) -> Identity | None:
-        """Who shows this token."""
+        """Return the identity of a token, None for an unknown one."""
         if _same(self.token, shown):
             return Identity("token", may_act=True)
         return Identity("read token") if _same(self.read_token, shown) else None
 
     def signing_key(self) -> str:
-        """What cookies are signed with. It changes with the tokens, so that sessions end when a token is changed."""
-        known = [self.secret, self.token, self.read_token]
-        if not any(known):
+        """Return the key that signs cookies. It changes with the tokens, so that sessions end when a token changes."""
+        secrets_given = [self.secret, self.token, self.read_token]
+        if not any(secrets_given):
             return secrets.token_hex(32)
-        return hashlib.sha256("\0".join(one or "" for one in ["afterwork", *known]).encode()).hexdigest()
+        return hashlib.sha256("\0".join(secret or "" for secret in ["afterwork", *secrets_given]).encode()).hexdigest()
 
     def is_local(self, host: str, client: str | None) -> bool:
-        """Whether a request comes from this machine, and means it. A page of somebody else's may let its own name point
-        to a loopback address, so the name that was asked for must be one of this machine's, too."""
+        """Return whether a request comes from this machine, and was addressed to it.
+
+        A foreign page may point its own host name to a loopback address, so the requested host must be one of this
+        machine's names, too.
+        """
         return _without_port(host).lower() in (*LOOPBACK_NAMES, *self.hosts) and is_loopback(client or "")
 
 
@@ -75,7 +78,7 @@ def _same(known: str | None, shown: str) -> bool:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether an IP address is one that only this machine can reach."""
+    """Return whether an IP address is a loopback address."""
     try:
         return ipaddress.ip_address(address.split("%", maxsplit=1)[0]).is_loopback
     except ValueError:

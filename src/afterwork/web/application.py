@@ -1,4 +1,4 @@
-"""The ASGI application: what answers at which path, and what every request has to pass."""
+"""The ASGI application: its routes, and the middleware before them."""
 
 from functools import partial
 
@@ -41,10 +41,10 @@ ACTS: tuple[PageAct, ...] = (*tickets.ACTS, *timers.ACTS, *caches.ACTS, *lanes.A
 
 
 def application(app: Afterwork, engine: Engine, access: Access) -> Starlette:
-    """The whole of what `afterwork.web` offers, on one database."""
+    """Return the ASGI application of one database."""
     site = Site(app, engine, access, environment())
     middleware = [Middleware(SessionCookies, key=access.signing_key()), Middleware(Gate, access=access)]
-    handlers = {404: partial(_nothing_here, site)}
+    handlers = {404: partial(_not_found, site)}
     return Starlette(routes=_routes(site), middleware=middleware, exception_handlers=handlers)
 
 
@@ -57,32 +57,32 @@ def _routes(site: Site) -> list[BaseRoute]:
         Route("/login", partial(login.enter, site, login.LoginAttempts()), methods=["POST"]),
         Route("/logout", login.leave, methods=["POST"]),
         *probe_routes(site),
-        Route("/static/pictures.css", _pictures),
+        Route("/static/pictures.css", _diagram_styles),
         Mount("/static", StaticFiles(directory=STATIC)),
         Mount("/api", api(site)),
     ]
 
 
 class SessionCookies:
-    """Signed cookies, which are sent back over TLS only if they came over TLS."""
+    """Middleware for signed cookies, which are marked as secure if they were set over TLS."""
 
     def __init__(self, app: ASGIApp, key: str) -> None:
-        def made(https_only: bool) -> SessionMiddleware:
+        def middleware(https_only: bool) -> SessionMiddleware:
             return SessionMiddleware(app, key, COOKIE, COOKIE_SECONDS, same_site="lax", https_only=https_only)
 
-        self._plain, self._secure = made(False), made(True)
+        self._plain, self._secure = middleware(False), middleware(True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         chosen = self._secure if scope.get("scheme") == "https" else self._plain
         await chosen(scope, receive, send)
 
 
-async def _pictures(request: Request) -> Response:
-    """How pictures look, whose parts are drawn elsewhere."""
+async def _diagram_styles(request: Request) -> Response:
+    """Return the style sheet of the diagrams."""
     return Response(RULES, media_type="text/css", headers={"cache-control": "max-age=3600"})
 
 
-async def _nothing_here(site: Site, request: Request, error: Exception) -> Response:
+async def _not_found(site: Site, request: Request, error: Exception) -> Response:
     why = f"There is nothing at {request.url.path}."
     if path_of(request.scope).startswith("/api/"):
         return JSONResponse({"detail": why}, 404)

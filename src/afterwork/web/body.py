@@ -1,4 +1,4 @@
-"""How much a request may bring along: its body is read here, before anything else looks at it, or it is refused."""
+"""Bounds the size of request bodies: a body is read before anything else handles it, or refused."""
 
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope
@@ -10,8 +10,10 @@ MAX_BODY_BYTES = 1_000_000
 
 
 async def read_body(scope: Scope, receive: Receive) -> Receive:
-    """A `receive` that gives the whole body, which has come. Raises `TooLarge`, whatever the headers have said, and
-    reads no further."""
+    """Read the whole body, and return a `receive` that replays it.
+
+    Raises `TooLarge` as soon as there is too much, whatever the headers say.
+    """
     if _announced(scope) > MAX_BODY_BYTES:
         raise TooLarge(MAX_BODY_BYTES)
     messages: list[Message] = []

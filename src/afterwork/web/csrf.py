@@ -1,4 +1,4 @@
-"""That an act was meant: each form carries a token that only this page could have put into it."""
+"""Protection against forged requests: each form carries a token that only this page could have put there."""
 
 import hmac
 import secrets
@@ -10,7 +10,7 @@ HEADER = "x-csrf-token"
 
 
 def token_of(connection: HTTPConnection) -> str:
-    """The token of a visitor's session, made when it is first asked for."""
+    """Return the token of a visitor's session, and create it on first use."""
     session = connection.session
     if FIELD not in session:
         session[FIELD] = secrets.token_urlsafe(24)
@@ -18,7 +18,7 @@ def token_of(connection: HTTPConnection) -> str:
 
 
 def is_intended(connection: HTTPConnection, shown: str) -> bool:
-    """Whether an act comes from this page, or from a program that shows its token of access with each request.
+    """Return whether an act comes from this page, or from a program that sends its access token with each request.
 
     A browser adds no `Authorization: Bearer` by itself, so such a request was not forged by another page.
     """

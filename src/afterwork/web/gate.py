@@ -1,4 +1,4 @@
-"""What each request has to pass, before anything else is asked: its size, who sends it, and whether they may act."""
+"""The gate that each request passes first: its size, its sender, and whether they may act."""
 
 import inspect
 from collections.abc import Iterable
@@ -16,12 +16,12 @@ from afterwork.web.access import Access, Identity
 from afterwork.web.body import read_body
 
 PUBLIC_PATHS = ("/login", "/static/", "/livez", "/readyz")
-"""Paths that anybody may ask. They tell nothing of the data."""
+"""Paths that need no identity. They tell nothing of the data."""
 
 READ_METHODS = ("GET", "HEAD", "OPTIONS")
 
 BROWSER_HEADERS = ("origin", "sec-fetch-site", "referer", "cookie")
-"""Headers of which a browser sends at least one with what a page has it send, and a program none unless it is told."""
+"""Headers of which a browser sends at least one with a request that a page made, and a program none by default."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -44,14 +44,14 @@ LOCAL_ONLY = (
 
 
 def path_of(scope: Scope) -> str:
-    """The path within this application, wherever that is mounted."""
+    """Return the path within this application, wherever that is mounted."""
     path: str = scope["path"]
     return path.removeprefix(scope.get("root_path", "")) or "/"
 
 
 @dataclass(frozen=True)
 class Gate:
-    """The middleware that lets requests in. It says who sends them: `request.state.identity`."""
+    """The middleware that lets requests in, and sets `request.state.identity`."""
 
     app: ASGIApp
     access: Access
@@ -70,7 +70,7 @@ class Gate:
         await (refused or self.app)(scope, receive, send)
 
     async def _refusal(self, connection: HTTPConnection) -> Response | None:
-        """Why this request is not let in. Sets who sends it."""
+        """Return the response that refuses a request, None if it is let in. Sets its identity."""
         scope, access = connection.scope, self.access
         client = None if connection.client is None else connection.client.host
         if not access.is_protected and not access.is_local(connection.headers.get("host", ""), client):
@@ -129,7 +129,7 @@ def _is_of_the_api(scope: Scope) -> bool:
 
 
 def _may_be_forged(connection: HTTPConnection) -> bool:
-    """Whether another page can have had a visitor's browser send this. Forms are checked where they are read."""
+    """Return whether another page may have made a browser send this. Forms are checked where they are read."""
     is_browser = any(name in connection.headers for name in BROWSER_HEADERS)
     return is_browser and not csrf.is_intended(connection, connection.headers.get(csrf.HEADER, ""))
 

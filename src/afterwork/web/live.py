@@ -1,4 +1,4 @@
-"""Pages that stay right while they are looked at, by server-sent events: what has changed is shown anew and sent."""
+"""Live pages by server-sent events: a page is rendered again at intervals, and sent if it has changed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -16,15 +16,15 @@ from afterwork.web.render import FRAGMENT, page_text
 from afterwork.web.site import Site
 
 EVERY = 2.0
-"""Seconds between looks, if the visitor asks for no others: `?every=5`."""
+"""Seconds between renderings, unless the visitor asks for others: `?every=5`."""
 
 QUICKEST, SLOWEST = 1.0, 60.0
 
 STOPPING = "afterwork.stopping"
-"""In the scope of a request: the `asyncio.Event` that is set when the server stops, if it is one of ours."""
+"""The key in a request's scope of the `asyncio.Event` that is set when our server stops."""
 
 MOST = 50
-"""Visitors that can be kept up to date at once."""
+"""The most streams that are open at once."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Live:
     _open: set[object] = field(default_factory=set)
 
     def stream(self, request: Request, show: Callable[[], PageContent]) -> Response:
-        """The main part of a page, sent now and whenever it has changed."""
+        """Stream the main part of a page, now and whenever it has changed."""
         if len(self._open) >= MOST:
             return PlainTextResponse("Too many look at once.", 503, {"retry-after": "30"})
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}

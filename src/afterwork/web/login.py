@@ -1,4 +1,4 @@
-"""The page that asks for a token, for those who come without one."""
+"""The login page, which asks for a token."""
 
 import time
 from collections import OrderedDict
@@ -13,15 +13,15 @@ from afterwork.web.render import render
 from afterwork.web.site import Site
 
 TRIES, WITHIN = 5, 60.0
-"""Wrong tokens that one client may show within so many seconds."""
+"""The most wrong tokens of one client within that many seconds."""
 
 REMEMBERED = 10_000
-"""Clients that are remembered at most."""
+"""The most clients that are remembered."""
 
 
 @dataclass(frozen=True)
 class LoginAttempts:
-    """Wrong tokens, by client. Times are in seconds of a clock that only goes forward."""
+    """Wrong tokens by client. Times are in seconds of a monotonic clock."""
 
     now: Callable[[], float] = time.monotonic
     _seen: OrderedDict[str, list[float]] = field(default_factory=OrderedDict)
@@ -31,14 +31,14 @@ class LoginAttempts:
         return len(recent) >= TRIES
 
     def note(self, client: str) -> None:
-        """A wrong token was shown."""
+        """Record a wrong token."""
         self._seen[client] = [*self._seen.pop(client, [])[1 - TRIES :], self.now()]
         while len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
 
 
 def local_path(wanted: str, base: str) -> str:
-    """Where to go on: a path of this very application, whatever was asked for."""
+    """Return a path of this application to redirect to, whatever was requested."""
     is_own = wanted.startswith(f"{base}/") and not wanted.startswith("//") and "\\" not in wanted
     return wanted if is_own and wanted.isprintable() else f"{base}/"
 
@@ -49,7 +49,7 @@ async def ask(site: Site, request: Request) -> Response:
 
 
 async def enter(site: Site, tries: LoginAttempts, request: Request) -> Response:
-    """Let in who shows a token."""
+    """Let a visitor in who shows a token."""
     client = request.client.host if request.client else ""
     async with request.form(max_files=0) as form:
         shown, wanted, meant = (str(form.get(name, "")) for name in ("token", "to", csrf.FIELD))
@@ -67,7 +67,7 @@ async def enter(site: Site, tries: LoginAttempts, request: Request) -> Response:
 
 
 async def leave(request: Request) -> Response:
-    """Forget who this was."""
+    """End the session."""
     async with request.form(max_files=0) as form:
         if csrf.is_intended(request, str(form.get(csrf.FIELD, ""))):
             request.session.clear()

@@ -1,11 +1,11 @@
-"""What there is to look at."""
+"""The menu."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class MenuEntry:
-    """One kind of thing in the menu. `key` goes there from the keyboard."""
+    """An entry of the menu. `key` opens it from the keyboard."""
 
     name: str
     path: str

@@ -20,64 +20,64 @@ from afterwork.store.history import BOUNDS, Histogram
 from afterwork.store.tables import SCHEMA_VERSION
 from afterwork.version import VERSION
 
-OF_A_RUN = ("work", "source")
+RUN_LABELS = ("work", "source")
 
 
 def metrics(app: Afterwork, engine: Engine) -> bytes:
-    """All metrics of one database, in Prometheus' text format. Raises `NotInstalled` or `WrongSchema`."""
+    """Return all metrics of one database in Prometheus' text format. Raises `NotInstalled` or `WrongSchema`."""
     insight = app.insight(engine)
     registry = CollectorRegistry()
     registry.register(
-        MetricsCollector([*_of_moment(insight.gauges()), *_of_runs(insight.totals()), *_of_process(engine)])
+        MetricsCollector([*_gauges(insight.gauges()), *_run_metrics(insight.totals()), *_process_metrics(engine)])
     )
     return generate_latest(registry)
 
 
 class MetricsCollector:
-    """What was read once, as a collector."""
+    """A collector of metrics that were read once."""
 
-    def __init__(self, found: list[Metric]) -> None:
-        self._found = found
+    def __init__(self, metrics: list[Metric]) -> None:
+        self._metrics = metrics
 
     def collect(self) -> Iterator[Metric]:
-        """As the registry asks for it."""
-        return iter(self._found)
+        """Yield the metrics to the registry."""
+        return iter(self._metrics)
 
 
-def _of_moment(found: Gauges) -> Iterator[Metric]:
+def _gauges(current: Gauges) -> Iterator[Metric]:
     lanes = {
         "waiting": GaugeMetricFamily("afterwork_tickets_waiting", "Tickets that are due.", labels=["lane"]),
         "oldest": GaugeMetricFamily(
             "afterwork_tickets_oldest_seconds", "How long the first ticket has been due.", labels=["lane"]
         ),
-        "later": GaugeMetricFamily("afterwork_tickets_later", "Tickets that wait for a moment.", labels=["lane"]),
+        "later": GaugeMetricFamily("afterwork_tickets_later", "Tickets that wait for their time.", labels=["lane"]),
     }
-    for lane in found.lanes:
+    for lane in current.lanes:
         for name, metric in lanes.items():
             metric.add_metric([lane.lane], getattr(lane, name))
     yield from lanes.values()
-    yield GaugeMetricFamily("afterwork_tickets_expired", "Receipts of tickets that came too late.", found.expired)
-    yield GaugeMetricFamily("afterwork_caches_stale", "Caches that are stale.", found.stale)
-    yield GaugeMetricFamily("afterwork_caches_oldest_seconds", "How long the first has been stale.", found.stale_for)
-    yield GaugeMetricFamily("afterwork_journal_changes", "Changes that no server has taken.", found.journal)
-    yield GaugeMetricFamily("afterwork_journal_oldest_seconds", "The age of the first of them.", found.journal_for)
-    yield GaugeMetricFamily("afterwork_servers", "Servers that are there.", found.servers)
+    yield GaugeMetricFamily("afterwork_tickets_expired", "Receipts of tickets that came too late.", current.expired)
+    yield GaugeMetricFamily("afterwork_caches_stale", "Caches that are stale.", current.stale)
+    yield GaugeMetricFamily("afterwork_caches_oldest_seconds", "How long the first has been stale.", current.stale_for)
+    yield GaugeMetricFamily("afterwork_journal_changes", "Changes that no server has matched.", current.journal)
+    yield GaugeMetricFamily("afterwork_journal_oldest_seconds", "The age of the first of them.", current.journal_for)
+    yield GaugeMetricFamily("afterwork_servers", "Servers that are running.", current.servers)
     late = GaugeMetricFamily("afterwork_timer_late_seconds", "Timers that should have fired.", labels=["timer"])
-    for timer, seconds in found.late.items():
+    for timer, seconds in current.late.items():
         late.add_metric([timer], seconds)
     yield late
     longest = GaugeMetricFamily(
         "afterwork_longest_transaction_seconds", "The longest open transaction of the database.", labels=["pid"]
     )
-    if found.longest is not None:
-        longest.add_metric([str(found.longest.pid)], found.longest.seconds)
+    if current.longest is not None:
+        longest.add_metric([str(current.longest.pid)], current.longest.seconds)
     yield longest
 
 
-def _of_runs(totals: Sequence[RunTotal]) -> Iterator[Metric]:
-    runs = CounterMetricFamily("afterwork_runs", "Runs that have ended.", labels=[*OF_A_RUN, "outcome"])
-    took = HistogramMetricFamily("afterwork_run_seconds", "How long the code of runs took.", labels=OF_A_RUN)
-    latency = HistogramMetricFamily("afterwork_latency_seconds", "From due to done.", labels=OF_A_RUN)
+def _run_metrics(totals: Sequence[RunTotal]) -> Iterator[Metric]:
+    runs = CounterMetricFamily("afterwork_runs", "Runs that have ended.", labels=[*RUN_LABELS, "outcome"])
+    took = HistogramMetricFamily("afterwork_run_seconds", "How long the code of runs took.", labels=RUN_LABELS)
+    latency = HistogramMetricFamily("afterwork_latency_seconds", "From due to done.", labels=RUN_LABELS)
     for total in totals:
         labels, sums = [total.work, total.source], total.sums
         for outcome, count in (("done", sums.done), ("failed", sums.failed), ("put off", sums.put_off)):
@@ -88,14 +88,14 @@ def _of_runs(totals: Sequence[RunTotal]) -> Iterator[Metric]:
 
 
 def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
-    """Each with all that are below it."""
+    """Return cumulative buckets."""
     bounds = [*map(str, BOUNDS), "+Inf"]
     return [(bound, sum(histogram.counts[: place + 1])) for place, bound in enumerate(bounds)]
 
 
-def _of_process(engine: Engine) -> Iterator[Metric]:
+def _process_metrics(engine: Engine) -> Iterator[Metric]:
     facts = {"version": VERSION, "python": platform.python_version(), "schema": str(SCHEMA_VERSION)}
-    yield InfoMetricFamily("afterwork_build", "What answers.", value=facts)
+    yield InfoMetricFamily("afterwork_build", "The version of this process.", value=facts)
     if isinstance(engine.pool, QueuePool):
         pool = GaugeMetricFamily("afterwork_pool_connections", "Connections of this process.", labels=["state"])
         pool.add_metric(["in use"], engine.pool.checkedout())

@@ -1,4 +1,4 @@
-"""`aw.web`: what an application mounts."""
+"""`aw.web`, the ASGI application that an application mounts."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -24,14 +24,14 @@ def web(
     secret: str | None = None,
     hosts: Sequence[str] = (),
 ) -> "Starlette":
-    """The web page, the JSON API, `/metrics` and the probes of one database, as an ASGI application to mount or serve.
+    """Return an ASGI application with the web page, the JSON API, `/metrics` and the probes of one database.
 
-        application.mount("/afterwork", aw.web(app, engine, authenticate=whoever_is_logged_in))
+        application.mount("/afterwork", aw.web(app, engine, authenticate=logged_in_user))
 
-    Who may come in: with `authenticate`, whoever that function (it may be async) gives an `Identity` for, given the
-    request; else whoever shows `token`, who may read and act, or `read_token`, who may read. With none of these, only
-    clients of this machine, by a loopback address. `read_only` lets nobody act. `secret` signs the cookies; name one if
-    several processes serve the same page. `hosts` are further names that clients of this machine may call it by.
+    Access: with `authenticate`, every request for which that function (it may be async) returns an `Identity`; else
+    every request with `token`, which may read and act, or with `read_token`, which may read. With none of these, only
+    clients of this machine, by a loopback address. `read_only` forbids all acts. `secret` signs the cookies; set it if
+    several processes serve the same page. `hosts` are further names by which clients of this machine may call it.
 
     Raises `MissingPackage` if the extra `web` is not installed.
     """

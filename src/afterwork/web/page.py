@@ -1,4 +1,4 @@
-"""What a page is, and what an act is: plain functions, which know nothing of how they are asked."""
+"""Pages and acts: plain functions that know nothing of HTTP routing."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from afterwork.web.site import Site
 
 @dataclass(frozen=True)
 class PageContent:
-    """What a page shows: a template, and what that is given."""
+    """The content of a page: a template and its context."""
 
     template: str
     context: Mapping[str, Any]
@@ -20,8 +20,10 @@ class PageContent:
 
 @dataclass(frozen=True)
 class Page:
-    """A page at a path such as `/tickets/{key}`. `show` finds what there is to see; it may raise any `AfterworkError`:
-    `BadRequest` means that there is no such thing."""
+    """A page at a path such as `/tickets/{key}`.
+
+    `show` returns its content. It may raise any `AfterworkError`; `BadRequest` means that there is no such page.
+    """
 
     path: str
     show: Callable[[Site, Request], PageContent]
@@ -29,26 +31,29 @@ class Page:
 
 @dataclass(frozen=True)
 class ActRequest:
-    """What somebody asks to be done: who, the parts of the path, and the fields of the form."""
+    """A request to act: the actor, the path parameters, and the form."""
 
     who: str
     path: Mapping[str, Any]
     form: FormData
 
     def text(self, name: str) -> str:
-        """A field of the form; empty if it is not there."""
-        found = self.form.get(name, "")
-        return found if isinstance(found, str) else ""
+        """Return a field of the form, empty if it is missing."""
+        value = self.form.get(name, "")
+        return value if isinstance(value, str) else ""
 
     def texts(self, name: str) -> list[str]:
-        """All fields of the form that have this name."""
-        return [one for one in self.form.getlist(name) if isinstance(one, str)]
+        """Return all fields of the form with one name."""
+        return [value for value in self.form.getlist(name) if isinstance(value, str)]
 
 
 @dataclass(frozen=True)
 class PageAct:
-    """Something that can be done, by a form that is sent to a path such as `/tickets/retry`. `do` returns what was
-    done, in words; it may raise any `AfterworkError`. Then the visitor is back where the form was."""
+    """An act that a form requests at a path such as `/tickets/retry`.
+
+    `do` performs it and returns its result in words. It may raise any `AfterworkError`. The visitor is then
+    redirected to the page of the form.
+    """
 
     path: str
     do: Callable[[Site, ActRequest], str]

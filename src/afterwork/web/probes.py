@@ -1,4 +1,4 @@
-"""`/livez`, `/readyz` and `/metrics`: what an orchestrator and a monitoring ask."""
+"""The routes `/livez`, `/readyz` and `/metrics` for orchestrators and monitoring."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from afterwork.web.site import Site
 
 
 def probe_routes(site: Site) -> list[Route]:
-    """The routes of the probes and of the metrics."""
+    """Return the routes of the probes and of the metrics."""
     return [
         Route("/livez", partial(_live, site), methods=["GET"]),
         Route("/readyz", partial(_ready, site), methods=["GET"]),
@@ -27,19 +27,20 @@ def probe_routes(site: Site) -> list[Route]:
 
 
 def _live(site: Site, request: Request) -> Response:
-    """Whether the process must be started again. Asks no database."""
+    """Answer whether the process is alive or must be restarted. Queries no database."""
     signs = site.app.loops(site.engine)
-    return _told(request, all(sign.good for sign in signs), signs)
+    return _answer(request, all(sign.good for sign in signs), signs)
 
 
 def _ready(site: Site, request: Request) -> Response:
-    """Whether the process can take work now."""
+    """Answer whether the process can take work now."""
     health = site.app.health(site.engine)
-    return _told(request, health.ready, health.signs)
+    return _answer(request, health.ready, health.signs)
 
 
-def _told(request: Request, good: bool, signs: Sequence[Sign]) -> Response:
-    """Who has not shown who he is, as most probes, is told what is wrong, but not what the database says of it."""
+def _answer(request: Request, good: bool, signs: Sequence[Sign]) -> Response:
+    """Answer with the signs of health. Details of the database are for known visitors only, which most probes are
+    not."""
     knows = request.state.identity is not None
     shown = [dataclasses.asdict(sign) if knows else {"name": sign.name, "good": sign.good} for sign in signs]
     return JSONResponse({"ok": good, "signs": shown}, 200 if good else 503, {"cache-control": "no-store"})

@@ -1,4 +1,4 @@
-"""Templates: how a page is made of what was found."""
+"""Rendering of templates."""
 
 import shlex
 from collections.abc import Mapping
@@ -22,14 +22,14 @@ from afterwork.web.site import Site
 STATIC = Path(__file__).parent / "static"
 
 WHOLE, FRAGMENT = "base.html", "fragment.html"
-"""The layouts that a template is put into: a page, or only what is live of it."""
+"""The layouts of a template: a whole page, or its live part only."""
 
 UNITS = (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172800))
-"""Units of spans, their seconds, and up to how many seconds they are used."""
+"""Units of durations, their seconds, and up to how many seconds each is used."""
 
 
 def environment() -> Environment:
-    """The templates, with what they may use. All that they show is escaped."""
+    """Return the environment of the templates, with their filters. Everything that they show is escaped."""
     made = Environment(
         loader=PackageLoader("afterwork.web"),
         autoescape=True,
@@ -43,12 +43,12 @@ def environment() -> Environment:
 
 
 def _version_of_static() -> str:
-    """Changes when a static file does, so that browsers may keep them for ever."""
+    """Return a hash of the static files, so that browsers may cache them for ever."""
     return sha256(b"".join(path.read_bytes() for path in sorted(STATIC.iterdir()))).hexdigest()[:12]
 
 
 def context(site: Site, request: Request, more: Mapping[str, Any]) -> dict[str, Any]:
-    """What every template is given, and what this page adds."""
+    """Return the context of a page, with what every template needs."""
     identity = getattr(request.state, "identity", None)
     base = request.scope.get("root_path", "")
 
@@ -75,33 +75,33 @@ def context(site: Site, request: Request, more: Mapping[str, Any]) -> dict[str, 
 
 
 def page_text(site: Site, request: Request, template: str, more: Mapping[str, Any], layout: str = WHOLE) -> str:
-    """A page as text, in a layout: the whole, or only what is live of it."""
+    """Render a page in a layout: the whole page, or its live part only."""
     return site.templates.get_template(template).render(context(site, request, {"layout": layout, **more}))
 
 
 def render(site: Site, request: Request, template: str, more: Mapping[str, Any], status: int = 200) -> HTMLResponse:
-    """The answer that is a whole page."""
+    """Return the response with a whole page."""
     return HTMLResponse(page_text(site, request, template, more), status, {"cache-control": "no-store"})
 
 
 def command(database: str, words: str) -> str:
-    """What is said on the command line for an act or a page: `retry 7`."""
+    """Return the command line for an act or a page: `retry 7`."""
     verb, _, rest = words.partition(" ")
     return f"afterwork {verb} MODULE:APP{' ' if rest else ''}{rest} --database {database}"
 
 
 def count(number: int | None) -> str:
-    """A number of things."""
+    """Format a count."""
     return "" if number is None else f"{number:,}"
 
 
 def moment(at: datetime | None) -> str:
-    """A moment in UTC, to the second."""
+    """Format a timestamp in UTC, to the second."""
     return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def ago(at: datetime | None, now: datetime) -> str:
-    """How long a moment is past, or to come."""
+    """Format the time since or until a timestamp."""
     if at is None:
         return ""
     passed = now - at
@@ -109,12 +109,12 @@ def ago(at: datetime | None, now: datetime) -> str:
 
 
 def span(passed: timedelta | None) -> str:
-    """A span, in its largest unit."""
+    """Format a duration in its largest unit."""
     return "" if passed is None else seconds(passed.total_seconds())
 
 
 def seconds(number: float | None) -> str:
-    """Seconds, in the unit that suits them."""
+    """Format seconds in the unit that suits them."""
     if number is None:
         return ""
     if number < 1:

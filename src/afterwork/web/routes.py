@@ -1,4 +1,4 @@
-"""How pages and acts are asked for by HTTP."""
+"""The HTTP routes of pages and acts."""
 
 from collections.abc import Awaitable, Callable
 
@@ -23,7 +23,7 @@ MAX_FORM_FIELDS = 20_000
 
 
 def page_route(site: Site, live: Live, page: Page) -> Route:
-    """The route of a page: a whole page, or a stream of its changes for whoever asks for events."""
+    """Return the route of a page: the whole page, or a stream of its changes for clients that accept events."""
 
     def whole(request: Request) -> Response:
         try:
@@ -41,24 +41,24 @@ def page_route(site: Site, live: Live, page: Page) -> Route:
 
 
 def act_route(site: Site, act: PageAct) -> Route:
-    """The route of an act. It leads back to the page with the form, where stands what was done."""
+    """Return the route of an act. It redirects to the page of the form, which shows the result."""
 
     async def endpoint(request: Request) -> Response:
         async with request.form(max_files=0, max_fields=MAX_FORM_FIELDS) as form:
             if not csrf.is_intended(request, str(form.get(csrf.FIELD, ""))):
                 return PlainTextResponse("This form did not come from this page, or was too old. Go back, reload.", 403)
-            asked = ActRequest(identity_of(request).name, request.path_params, form)
-            done, problem = await run_in_threadpool(_outcome, site, act, asked)
+            act_request = ActRequest(identity_of(request).name, request.path_params, form)
+            done, problem = await run_in_threadpool(_outcome, site, act, act_request)
         request.session["said"] = {"text": done or problem, "is_problem": bool(problem)}
-        return RedirectResponse(local_path(asked.text("back"), request.scope.get("root_path", "")), 303)
+        return RedirectResponse(local_path(act_request.text("back"), request.scope.get("root_path", "")), 303)
 
     return Route(act.path, endpoint, methods=["POST"])
 
 
-def _outcome(site: Site, act: PageAct, asked: ActRequest) -> tuple[str, str]:
-    """What was done, or why nothing was."""
+def _outcome(site: Site, act: PageAct, act_request: ActRequest) -> tuple[str, str]:
+    """Return the result of an act and an empty text, or an empty text and the reason why it failed."""
     try:
-        return act.do(site, asked), ""
+        return act.do(site, act_request), ""
     except AfterworkError as error:
         return "", str(error)
     except SQLAlchemyError as error:
@@ -66,7 +66,7 @@ def _outcome(site: Site, act: PageAct, asked: ActRequest) -> tuple[str, str]:
 
 
 def problem_page(site: Site, request: Request, error: Exception) -> Response:
-    """The page that says why another one can't be shown."""
+    """Return the page that says why another one can't be shown."""
     match error:
         case BadRequest() | MalformedExternalId():
             return render(site, request, "problem.html", {"title": "Not found", "why": str(error)}, 404)
@@ -81,5 +81,5 @@ def problem_page(site: Site, request: Request, error: Exception) -> Response:
 
 
 def driver_message(error: Exception) -> str:
-    """What the driver says, without the statement and its parameters, which may hold data."""
+    """Return the driver's message, without the statement and its parameters, which may hold data."""
     return str(getattr(error, "orig", None) or type(error).__name__).strip()

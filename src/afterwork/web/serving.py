@@ -1,4 +1,4 @@
-"""Serving the web page from the process that runs jobs: in a thread of its own, for as long as the server lives."""
+"""Serves the web page in a thread of the process that runs jobs, for as long as the server lives."""
 
 import asyncio
 import socket
@@ -12,11 +12,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from afterwork.web.live import STOPPING
 
 GRACE = 2
-"""Seconds that visitors have to end what they ask when the server stops."""
+"""Seconds that open requests have when the server stops."""
 
 
 class Told:
-    """An application that is told when its server stops, so that it lets those go who only listen."""
+    """Middleware that hands requests an event which is set when the server stops, so that streams end."""
 
     def __init__(self, application: ASGIApp) -> None:
         self.stopping = asyncio.Event()
@@ -27,7 +27,7 @@ class Told:
 
 
 class WebServer(uvicorn.Server):
-    """Tells its application when it stops."""
+    """A uvicorn server that sets this event when it stops."""
 
     def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
         super().__init__(config)

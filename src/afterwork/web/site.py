@@ -1,4 +1,4 @@
-"""What every page works with."""
+"""The site that every page works with."""
 
 from dataclasses import dataclass
 
@@ -22,10 +22,10 @@ class Site:
 
     @property
     def insight(self) -> Insight:
-        """All that can be read."""
+        """Return the read-only views."""
         return self.app.insight(self.engine)
 
     @property
     def control(self) -> Control:
-        """All that can be done."""
+        """Return the acts."""
         return self.app.control(self.engine)

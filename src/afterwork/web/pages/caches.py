@@ -1,4 +1,4 @@
-"""Caches: how they stand, why, and what they read."""
+"""Pages of caches: their states and causes, what they read, and who reads them."""
 
 import shlex
 from collections.abc import Collection
@@ -18,24 +18,24 @@ STATES: tuple[State, ...] = get_args(State)
 
 
 def show_all(site: Site, request: Request) -> PageContent:
-    """Each cache over all objects."""
+    """Show each cache over all objects."""
     return PageContent("caches.html", {"caches": site.insight.caches()})
 
 
 def show_list(site: Site, request: Request) -> PageContent:
-    """The objects of one cache, all or those in one state."""
+    """Show the objects of one cache, all or those in one state."""
     name, after = request.path_params["name"], request.query_params.get("after")
     state = state_of(request.query_params.get("state"))
     insight = site.insight
-    found = insight.cache(name)
-    counts = {"fresh": found.fresh, "stale": found.stale, "running": found.running, "failed": found.failed}
+    cache = insight.cache(name)
+    counts = {"fresh": cache.fresh, "stale": cache.stale, "running": cache.running, "failed": cache.failed}
     listed = insight.caches_of(name, state, after)
-    given = {"cache": found, "state": state, "states": STATES, "counts": counts, "listed": listed, "after": after}
+    given = {"cache": cache, "state": state, "states": STATES, "counts": counts, "listed": listed, "after": after}
     return PageContent("cache_list.html", given)
 
 
 def show_one(site: Site, request: Request) -> PageContent:
-    """One cache of one object."""
+    """Show one cache of one object."""
     name, root = request.path_params["name"], request.path_params["root"]
     insight = site.insight
     why, around = insight.explain(root, name), insight.around(root, name)
@@ -48,28 +48,30 @@ def show_one(site: Site, request: Request) -> PageContent:
         "around": around,
         "picture": Markup(dependency_diagram(around, opened(request), hrefs)),
         "runs": insight.runs(work=why.name, root=root, limit=5),
-        "twin": f"{shlex.quote(root)} {name.rpartition('.')[2]}",
+        "command_line": f"{shlex.quote(root)} {name.rpartition('.')[2]}",
     }
     return PageContent("cache.html", given)
 
 
 def show_impact(site: Site, request: Request) -> PageContent:
-    """Who becomes stale if a member changes."""
+    """Show the caches that become stale if a member changes."""
     root, member = request.query_params.get("root", "").strip(), request.query_params.get("member", "").strip()
     readers = site.insight.impact(root, member) if root and member else ()
-    twin = f"impact {shlex.quote(root)} {shlex.quote(member)}" if root and member else ""
-    return PageContent("impact.html", {"root": root, "member": member, "readers": readers, "twin": twin})
+    command_line = f"impact {shlex.quote(root)} {shlex.quote(member)}" if root and member else ""
+    return PageContent(
+        "impact.html", {"root": root, "member": member, "readers": readers, "command_line": command_line}
+    )
 
 
-def recompute(site: Site, asked: ActRequest) -> str:
-    """Let a cache of an object run."""
-    root, cache = asked.text("root"), asked.text("cache")
-    site.control.recompute(root, cache, asked.who)
-    return f"{cache} of {root} is to run."
+def recompute(site: Site, request: ActRequest) -> str:
+    """Recompute a cache of an object."""
+    root, cache = request.text("root"), request.text("cache")
+    site.control.recompute(root, cache, request.who)
+    return f"{cache} of {root} will run."
 
 
 def state_of(text: str | None) -> State | None:
-    """A state by its name. Raises `BadRequest`."""
+    """Return a state by its name. Raises `BadRequest` for an unknown one."""
     if not text:
         return None
     for state in STATES:

@@ -1,4 +1,4 @@
-"""Lanes and servers: what runs, since when, who waits, and what can be done about it."""
+"""The page of lanes and servers, and the acts on them."""
 
 from starlette.requests import Request
 
@@ -7,33 +7,33 @@ from afterwork.web.site import Site
 
 
 def show(site: Site, request: Request) -> PageContent:
-    """All lanes, all servers, what runs outside of transactions, and what runs once per database."""
+    """Show all lanes, servers, runs outside of transactions, and actions that run once per database."""
     insight = site.insight
-    return PageContent("lanes.html", {"found": insight.activity(), "once": insight.once()})
+    return PageContent("lanes.html", {"activity": insight.activity(), "once": insight.once()})
 
 
-def _pause(site: Site, asked: ActRequest) -> str:
-    name = site.insight.lane(str(asked.path["name"])).name
-    site.control.pause_lane(name, asked.who)
-    return f"Lane {name} is paused. What runs goes on; nothing more begins."
+def _pause(site: Site, request: ActRequest) -> str:
+    name = site.insight.lane(str(request.path["name"])).name
+    site.control.pause_lane(name, request.who)
+    return f"Lane {name} is paused. Current runs go on; nothing more begins."
 
 
-def _resume(site: Site, asked: ActRequest) -> str:
-    name = site.insight.lane(str(asked.path["name"])).name
-    site.control.resume_lane(name, asked.who)
+def _resume(site: Site, request: ActRequest) -> str:
+    name = site.insight.lane(str(request.path["name"])).name
+    site.control.resume_lane(name, request.who)
     return f"Lane {name} is open."
 
 
-def _drain(site: Site, asked: ActRequest) -> str:
-    server = str(asked.path["server"])
-    site.control.drain(int(server) if server.isdecimal() else 0, asked.who)
+def _drain(site: Site, request: ActRequest) -> str:
+    server = str(request.path["server"])
+    site.control.drain(int(server) if server.isdecimal() else 0, request.who)
     return f"Server {server} begins nothing more, and leaves when its runs have ended."
 
 
-def _retry_once(site: Site, asked: ActRequest) -> str:
-    name = asked.text("name")
-    site.control.retry_once(name, asked.who)
-    return f"{name} runs as soon as a server comes to it."
+def _retry_once(site: Site, request: ActRequest) -> str:
+    name = request.text("name")
+    site.control.retry_once(name, request.who)
+    return f"{name} runs as soon as a server is free."
 
 
 PAGES = (Page("/lanes", show),)

@@ -1,4 +1,4 @@
-"""State machines: where objects stand, how they came there, and what would move them."""
+"""Pages of state machines: their objects by state, past transitions, and those that are possible next."""
 
 import shlex
 
@@ -15,32 +15,32 @@ NOT_BEGUN = "(not begun)"
 
 
 def show_all(site: Site, request: Request) -> PageContent:
-    """Each machine, with its diagram."""
+    """Show each machine with its diagram."""
     insight = site.insight
     machines = insight.machines()
-    diagrams = {one.name: _diagram(site, request, one) for one in machines}
+    diagrams = {machine.name: _diagram(site, request, machine) for machine in machines}
     return PageContent("machines.html", {"machines": machines, "diagrams": diagrams})
 
 
 def show_one(site: Site, request: Request) -> PageContent:
-    """One machine, and the objects in one of its states, if one is picked."""
+    """Show one machine, and the objects in the picked state."""
     insight, name = site.insight, request.path_params["name"]
-    found = insight.machine(name)
+    machine = insight.machine(name)
     picked = request.query_params.get("state")
     state = None if picked == NOT_BEGUN else picked
     after = request.query_params.get("after")
     listed = None if picked is None else insight.objects_in(name, state, after)
-    diagram = _diagram(site, request, found)
-    given = {"machine": found, "diagram": diagram, "picked": picked, "listed": listed, "after": after}
+    diagram = _diagram(site, request, machine)
+    given = {"machine": machine, "diagram": diagram, "picked": picked, "listed": listed, "after": after}
     return PageContent("machine.html", {**given, "not_begun": NOT_BEGUN})
 
 
 def show_object(site: Site, request: Request) -> PageContent:
-    """One object: its moves, and what would move it next."""
+    """Show one object: its past transitions, and those that are possible next."""
     name, root = request.path_params["name"], request.path_params["root"]
     after = request.query_params.get("after")
-    found = site.insight.object_in_machine(root, name.rpartition(".")[2], after)
-    given = {"name": name, "found": found, "after": after, "twin": f"{shlex.quote(root)} {found.machine}"}
+    obj = site.insight.object_in_machine(root, name.rpartition(".")[2], after)
+    given = {"name": name, "object": obj, "after": after, "command_line": f"{shlex.quote(root)} {obj.machine}"}
     return PageContent("machine_object.html", given)
 
 

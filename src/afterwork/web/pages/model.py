@@ -1,4 +1,4 @@
-"""The model: what there is, and what can be asked for."""
+"""The page of the model: its diagram and its declarations."""
 
 from markupsafe import Markup
 from starlette.requests import Request
@@ -11,34 +11,34 @@ from afterwork.web.site import Site
 
 
 def show(site: Site, request: Request) -> PageContent:
-    """Classes as a diagram, and all that is declared as a list, which can be searched."""
-    found, words = site.insight.model, request.query_params.get("search", "").strip()
+    """Show the class diagram, and a list of all declarations, which can be searched."""
+    model, words = site.insight.model, request.query_params.get("search", "").strip()
     base = href(request, "model")
-    drawn = class_diagram(found, lambda name: f"{base}#{name}")
+    drawn = class_diagram(model, lambda name: f"{base}#{name}")
     given = {
-        "model": found,
+        "model": model,
         "picture": Markup(drawn),
         "search": words,
-        "classes": [one for one in found.classes if _has(one, words)],
-        "view_models": [one for one in found.view_models if _has(one, words)],
-        "ends": _ends(found),
+        "classes": [cls for cls in model.classes if _has(cls, words)],
+        "view_models": [view_model for view_model in model.view_models if _has(view_model, words)],
+        "ends": _associations(model),
     }
     return PageContent("model.html", given)
 
 
 def _has(declared: object, words: str) -> bool:
-    """Whether something is named as is searched, or has anything that is."""
+    """Return whether a declaration contains the search text."""
     return words.casefold() in repr(declared).casefold()
 
 
-def _ends(model: ModelView) -> dict[str, list[str]]:
-    """What each class is linked with, in words."""
-    found: dict[str, list[str]] = {}
-    for one in model.associations:
-        for near, far in (one.ends, one.ends[::-1]):
+def _associations(model: ModelView) -> dict[str, list[str]]:
+    """Return the associations of each class, in words."""
+    by_class: dict[str, list[str]] = {}
+    for association in model.associations:
+        for near, far in (association.ends, association.ends[::-1]):
             if far.name is not None:
-                found.setdefault(near.cls, []).append(f"{far.name}: {far.multiplicity} {far.cls}")
-    return found
+                by_class.setdefault(near.cls, []).append(f"{far.name}: {far.multiplicity} {far.cls}")
+    return by_class
 
 
 PAGES = (Page("/model", show),)

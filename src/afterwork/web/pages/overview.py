@@ -1,4 +1,4 @@
-"""The first page: whether all is well, and what is to be done if not."""
+"""The first page: the overview."""
 
 from collections.abc import Sequence
 from typing import get_args
@@ -16,23 +16,24 @@ KINDS: Sequence[SourceKind] = get_args(SourceKind)
 
 
 def show(site: Site, request: Request) -> PageContent:
-    """A few numbers, the last hour, and what needs attention."""
-    found = site.insight.overview()
-    done = sum(sum(one.done.values()) for one in found.minutes)
-    given = {"found": found, "done": done, "chart": _chart(found.minutes, done, found.failed), "kinds": KINDS}
+    """Show a few numbers, the last hour, and what needs attention."""
+    overview = site.insight.overview()
+    done = sum(sum(minute.done.values()) for minute in overview.minutes)
+    chart = _chart(overview.minutes, done, overview.failed)
+    given = {"overview": overview, "done": done, "chart": chart, "kinds": KINDS}
     return PageContent("overview.html", given)
 
 
 def _chart(minutes: Sequence[OverviewMinute], done: int, failed: int) -> Markup:
     label = f"Runs in each minute of the last hour, by what started them: {done:,} done, {failed:,} failed"
-    return bar_chart([_bar(one) for one in minutes], label, "an hour ago", "now")
+    return bar_chart([_bar(minute) for minute in minutes], label, "an hour ago", "now")
 
 
-def _bar(one: OverviewMinute) -> Bar:
-    words = [f"{count:,} by {kind}" for kind, count in one.done.items() if count]
-    words += [f"{one.failed:,} failed"] if one.failed else []
-    title = f"{one.minute:%H:%M} UTC: {', '.join(words) or 'nothing'}"
-    return Bar([*one.done.items(), ("failed", one.failed)], title)
+def _bar(minute: OverviewMinute) -> Bar:
+    words = [f"{count:,} by {kind}" for kind, count in minute.done.items() if count]
+    words += [f"{minute.failed:,} failed"] if minute.failed else []
+    title = f"{minute.minute:%H:%M} UTC: {', '.join(words) or 'nothing'}"
+    return Bar([*minute.done.items(), ("failed", minute.failed)], title)
 
 
 PAGES = (Page("/", show),)

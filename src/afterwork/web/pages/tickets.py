@@ -49,7 +49,7 @@ def options_of(wanted: TicketFilter) -> str:
 
 def show_one(site: Site, request: Request) -> PageContent:
     """Show one ticket."""
-    return PageContent("ticket.html", {"found": site.insight.ticket(request.path_params["key"])})
+    return PageContent("ticket.html", {"detail": site.insight.ticket(request.path_params["key"])})
 
 
 def _act(act: TicketAct, site: Site, request: ActRequest) -> str:

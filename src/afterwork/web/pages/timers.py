@@ -1,4 +1,4 @@
-"""Timers: when they fire, what their runs came to, and what can be done to them."""
+"""Pages of timers: their due times, their runs, and the acts on them."""
 
 from collections.abc import Sequence
 
@@ -12,30 +12,31 @@ from afterwork.web.render import seconds
 from afterwork.web.site import Site
 
 MAX_CHART_BARS = 40
-"""Rounds that a chart shows at most: minutes in which runs of the timer ended."""
+"""The most bars of a chart, each a minute in which runs of the timer ended."""
 
 MAX_NAMED = 500
-"""Objects that a dry run names at most."""
+"""The most objects of a dry run that are named."""
 
 
 def show(site: Site, request: Request) -> PageContent:
-    """All timers."""
+    """Show all timers."""
     return PageContent("timers.html", {"timers": site.insight.timers()})
 
 
 def show_one(site: Site, request: Request) -> PageContent:
-    """One timer. With `?dry=1`, also which objects a round would match now."""
-    found = site.insight.timer(request.path_params["name"])
+    """Show one timer. With `?dry=1`, also the objects that a round would match now."""
+    detail = site.insight.timer(request.path_params["name"])
     dry = None
-    if request.query_params.get("dry") and found.timer.known:
-        dry = site.control.dry_run(found.timer.name)
-    past = found.past[-MAX_CHART_BARS:]
-    given = {"found": found, "matches": chart_of_matches(past), "took": chart_of_seconds(past), "has_past": bool(past)}
+    if request.query_params.get("dry") and detail.timer.known:
+        dry = site.control.dry_run(detail.timer.name)
+    past = detail.past[-MAX_CHART_BARS:]
+    charts = {"matches": chart_of_matches(past), "took": chart_of_seconds(past)}
+    given = {"detail": detail, **charts, "has_past": bool(past)}
     return PageContent("timer.html", {**given, "dry": dry, "most_named": MAX_NAMED})
 
 
 def chart_of_matches(past: Sequence[RunMinute]) -> Markup:
-    """How many objects each round matched, and how many of those runs failed."""
+    """Return the chart of the matches of each round, and of those that failed."""
     shown = [
         Bar(
             [("timer", one.done), ("failed", one.failed + one.put_off)],
@@ -47,7 +48,7 @@ def chart_of_matches(past: Sequence[RunMinute]) -> Markup:
 
 
 def chart_of_seconds(past: Sequence[RunMinute]) -> Markup:
-    """How long the runs of each round took, all together."""
+    """Return the chart of the total duration of each round's runs."""
     shown = [Bar([("timer", one.seconds)], f"{_at(one)}: {seconds(one.seconds)}") for one in past]
     return bar_chart(shown, "Seconds that the runs of the last rounds took", *_ends(past))
 
@@ -60,27 +61,27 @@ def _at(one: RunMinute) -> str:
     return f"{one.minute:%H:%M} UTC"
 
 
-def _run(site: Site, asked: ActRequest) -> str:
-    name = str(asked.path["name"])
-    return f"{name} has {site.control.run_now(name, asked.who):,} matches. Servers run them now."
+def _run(site: Site, request: ActRequest) -> str:
+    name = str(request.path["name"])
+    return f"{name} has {site.control.run_now(name, request.who):,} matches. Servers run them now."
 
 
-def _cancel(site: Site, asked: ActRequest) -> str:
-    name = str(asked.path["name"])
-    found = site.control.cancel(name, asked.who)
-    asked_too = f", and {found.asked_to_stop:,} that run were asked to stop" if found.asked_to_stop else ""
-    return f"{found.ended:,} matches of {name} cancelled{asked_too}."
+def _cancel(site: Site, request: ActRequest) -> str:
+    name = str(request.path["name"])
+    cancelled = site.control.cancel(name, request.who)
+    asked_too = f", and {cancelled.asked_to_stop:,} that run were asked to stop" if cancelled.asked_to_stop else ""
+    return f"{cancelled.ended:,} matches of {name} cancelled{asked_too}."
 
 
-def _pause(site: Site, asked: ActRequest) -> str:
-    name = str(asked.path["name"])
-    site.control.pause_timer(name, asked.who)
-    return f"Timer {name} is paused. What runs goes on; nothing more begins."
+def _pause(site: Site, request: ActRequest) -> str:
+    name = str(request.path["name"])
+    site.control.pause_timer(name, request.who)
+    return f"Timer {name} is paused. Current runs go on; nothing more begins."
 
 
-def _resume(site: Site, asked: ActRequest) -> str:
-    name = str(asked.path["name"])
-    site.control.resume_timer(name, asked.who)
+def _resume(site: Site, request: ActRequest) -> str:
+    name = str(request.path["name"])
+    site.control.resume_timer(name, request.who)
     return f"Timer {name} is open."
 
 
