@@ -119,7 +119,7 @@ def test_what_waits_for_other_caches_is_stale_and_what_waits_for_a_moment_is_not
     the_trade.run()
     with the_trade.engine.begin() as connection:
         number = connection.execute(select(derivations.c.id).limit(1)).scalar_one()
-        waiting = {"cache": 1, "definition": number, "due": due, "since": the_trade.clock.now(), "cause": "new"}
+        waiting = {"cache": 1, "derivation": number, "due": due, "since": the_trade.clock.now(), "cause": "new"}
         connection.execute(insert(dues).values(waiting))
 
     found = the_trade.app.insight(the_trade.engine).gauges()
