@@ -39,6 +39,7 @@ from sqlalchemy.dialects.postgresql import CIDR, CITEXT, DATERANGE, DOMAIN, INET
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
 import afterwork as aw
+from afterwork.derived.compute import backfill
 from afterwork.derived.explain.explainer import CacheLine
 from tests.capture.test_values import Guid, Mood, Reversed
 
@@ -161,7 +162,7 @@ def world(request: pytest.FixtureRequest, engine: Engine) -> World:
 
 
 def test_caches_are_filled_and_follow_and_run_for_nothing_else(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("afterwork.derived.compute.backfill.CHUNK_SIZE", 2)
+    monkeypatch.setattr(backfill, "CHUNK_SIZE", 2)
     world.add_parents()
     world.app.install(world.engine)
     assert world.runs() == ["1", "2", "3"]  # filled

@@ -7,12 +7,16 @@ from afterwork.settings import Settings
 from afterwork.store.database import Database
 from afterwork.store.journal.capture import Capture
 from afterwork.store.journal.entries import Entries
+from afterwork.store.journal.key_walk import KeyWalk
+from afterwork.store.journal.tracked_table import TrackedTable
 from afterwork.store.own_engine import without_begin
 from afterwork.store.postgresql.capture import PostgreSQLCapture
 from afterwork.store.postgresql.entries import PostgreSQLEntries
+from afterwork.store.postgresql.key_walk import PostgreSQLKeyWalk
 from afterwork.store.sqlite.capture import SQLiteCapture
 from afterwork.store.sqlite.database import SQLite
 from afterwork.store.sqlite.entries import SQLiteEntries
+from afterwork.store.sqlite.key_walk import SQLiteKeyWalk
 
 
 def database_of(engine: Engine, settings: Settings) -> Database:
@@ -45,3 +49,9 @@ def capture_on(connection: Connection) -> Capture:
 def entries_of(dialect: str) -> Entries:
     """Return the journal's statements for "postgresql" or "sqlite"."""
     return PostgreSQLEntries() if dialect == "postgresql" else SQLiteEntries()
+
+
+def key_walk_of(connection: Connection, tracked: TrackedTable) -> KeyWalk:
+    """Return the walk through the rows of a tracked table."""
+    walk = SQLiteKeyWalk if connection.dialect.name == "sqlite" else PostgreSQLKeyWalk
+    return walk(connection, tracked)

@@ -20,7 +20,7 @@ from afterwork.derived.tables import cache as caches
 from afterwork.derived.tables import derivation as derivations
 from afterwork.derived.tables import due as dues
 from afterwork.derived.tracking.unreachable_keys import unreachable_keys
-from afterwork.store.journal.key_walk import KeyWalk
+from afterwork.store.dialects import key_walk_of
 
 CHUNK_SIZE = 1000
 """Objects that one step adds."""
@@ -59,7 +59,7 @@ class Backfill:
             ).one_or_none()
             if row is None:
                 return False
-            keys, last = KeyWalk(derivation.table).chunk(connection, row.backfill_position, CHUNK_SIZE)
+            keys, last = key_walk_of(connection, derivation.table).chunk(row.backfill_position, CHUNK_SIZE)
             progress: Mapping[str, object]
             if keys:
                 mark = BackfillMark(row.backfill_began, read_cause(row.gap) or Cause("fill"), now)
