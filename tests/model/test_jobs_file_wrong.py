@@ -61,7 +61,7 @@ WRONG = {
     ),
     "no span": (
         '[derived."Customer.total"]\nvalue = "1"\nallow_oldness = 3',
-        "line 3: Customer.total: allow_oldness must be a span, such as { minutes = 10 }, not 3",
+        "line 3: Customer.total: allow_oldness must be a duration, such as { minutes = 10 }, not 3",
     ),
     "a span too long": (
         '[derived."Customer.total"]\nvalue = "1"\nallow_oldness = { days = 1e300 }',

@@ -1,1 +1,1 @@
-"""What Afterwork offers to those who also use something else."""
+"""Extensions: how Afterwork works together with other libraries."""

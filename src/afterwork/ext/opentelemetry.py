@@ -8,9 +8,9 @@
     app = aw.Afterwork(Base)
     trace(app)
 
-What was saved and what runs meet in the row: the attribute `trace_parent` holds the span that was the current one when
-the ticket was saved. The first attempt of a run is a child of that span. A later one comes minutes or days after, so it
-begins a trace of its own, with a link to the span.
+The ticket's row carries the span: its attribute `trace_parent` holds the one that was current when it was saved. The
+first attempt of a run is a child of that span. A later one comes minutes or days after, so it begins a trace of its own,
+with a link to the span.
 """
 
 from collections.abc import Iterator
@@ -29,14 +29,15 @@ from afterwork.errors import ModelError
 from afterwork.jobs.run import Run
 
 TRACE_PARENT = "traceparent"
-"""The key under which W3C Trace Context has a span."""
+"""The key of a span in W3C Trace Context."""
 
 PROPAGATOR = TraceContextTextMapPropagator()
 
 
 def trace(app: Afterwork, provider: TracerProvider | None = None) -> None:
-    """Have runs of tickets and timers traced. Call it once, where the application is made, in each process that saves
-    tickets or serves. Without a provider, it is the global one.
+    """Trace the runs of tickets and timers. Without a provider, the global one is used.
+
+    Call it once, where the application is made, in each process that saves tickets or serves.
 
     Raises `ModelError` if the ticket class has no attribute `trace_parent`.
     """
@@ -44,21 +45,21 @@ def trace(app: Afterwork, provider: TracerProvider | None = None) -> None:
     if contract.trace_parent is None:
         name = contract.mapper.class_.__name__
         advice = "Add it: trace_parent: Mapped[str | None]"
-        raise ModelError([f"{name} has no attribute trace_parent, to keep a span in. {advice}"])
+        raise ModelError([f"{name} has no attribute trace_parent to store a span in. {advice}"])
     attribute = contract.trace_parent.name
 
-    def remember(mapper: object, connection: object, ticket: Any) -> None:
+    def save_span(mapper: object, connection: object, ticket: Any) -> None:
         if getattr(ticket, attribute) is None:
             carrier: dict[str, str] = {}
             PROPAGATOR.inject(carrier)
             setattr(ticket, attribute, carrier.get(TRACE_PARENT))
 
-    event.listen(contract.mapper, "before_insert", remember)
-    app.around = partial(_within_a_span, get_tracer("afterwork", version("afterwork"), provider))
+    event.listen(contract.mapper, "before_insert", save_span)
+    app.around = partial(_in_span, get_tracer("afterwork", version("afterwork"), provider))
 
 
 @contextmanager
-def _within_a_span(tracer: Tracer, run: Run) -> Iterator[None]:
+def _in_span(tracer: Tracer, run: Run) -> Iterator[None]:
     saved = Context() if run.trace_parent is None else PROPAGATOR.extract({TRACE_PARENT: run.trace_parent}, Context())
     span = get_current_span(saved).get_span_context()
     is_first = run.attempt == 1
@@ -73,9 +74,14 @@ def _within_a_span(tracer: Tracer, run: Run) -> Iterator[None]:
 
 
 def _attributes(run: Run) -> dict[str, str | int]:
-    known: dict[str, str | int] = {"run": str(run.id), "source": run.source, "lane": run.lane, "attempt": run.attempt}
+    attributes: dict[str, str | int] = {
+        "run": str(run.id),
+        "source": run.source,
+        "lane": run.lane,
+        "attempt": run.attempt,
+    }
     if run.root_id is not None:
-        known["root_id"] = run.root_id
+        attributes["root_id"] = run.root_id
     if run.ticket is not None:
-        known["ticket"] = str(run.ticket)
-    return {f"afterwork.{name}": value for name, value in known.items()}
+        attributes["ticket"] = str(run.ticket)
+    return {f"afterwork.{name}": value for name, value in attributes.items()}

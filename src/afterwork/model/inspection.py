@@ -27,8 +27,11 @@ from afterwork.model.work import MethodWork, ViewModelWork, WhileWork, Work, met
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What an application declares, as its server sees it. `classes`, `works`, `caches` and `timers` are by name;
-    `once` has, by the names of view models, their actions that run once per database."""
+    """The declarations of an application, for its server.
+
+    `classes`, `works`, `derivations` and `timers` are by name. `once` has the actions that run once per database, by
+    the names of their view models.
+    """
 
     classes: Mapping[str, Mapper[Any]]
     works: Mapping[str, Work]

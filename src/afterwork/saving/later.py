@@ -33,22 +33,31 @@ class Declared(Enum):
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for: a work by name, on a root. `lane` is as the ticket's row says it: None is the lane `main`."""
+    """A request for a work by name, on a root. Timestamps are aware, and None asks for nothing special.
+
+    `lane` is the ticket's Lane, where None is `main`. Without a Lane, a ticket goes by its work, which `names_lane`
+    tells apart from a lane that this request names.
+    """
 
     work: str
     root: Any
     lane: str | None
+    names_lane: bool
+    earliest: datetime | None
+    latest: datetime | None
+    priority: int | None
+    keep_minutes: int | None
 
 
 def session(obj: object) -> Session:
-    """The session that a mapped object is in; of a view model that runs, the session of its run.
+    """Return the session of a mapped object, or, for a view model that runs, the session of its run.
 
     Raises `NoSession` if it is in none.
     """
-    found = obj.session_of_run if isinstance(obj, ViewModel) else object_session(obj)
-    if found is None:
+    own_session = obj.session_of_run if isinstance(obj, ViewModel) else object_session(obj)
+    if own_session is None:
         raise NoSession(f"This {type(obj).__name__} is in no session. Add it to one first: session.add(obj).")
-    return found
+    return own_session
 
 
 @request_work.register
@@ -73,57 +82,71 @@ def later(
     receipt stays, in whole minutes (default 10). Priority 1 runs before 2, None last. `lane` overrules the lane that
     the work declares; None runs it in parallel. A ticket whose turn comes later than `not_after` (aware) ends with an
     Error that says so, and is not run.
-    `unique=True` gives back the pending ticket of the same root and work, if there is one that has not begun, brought
-    forward if this call asks for an earlier moment or a higher priority, and given longer if `not_after` is later.
+    `unique=True` returns the pending ticket of the same root and work, if one has not begun yet: brought forward if
+    this call asks for an earlier time or a higher priority, and given longer if `not_after` is later.
 
     Returns the ticket, a row of the model's SysAsyncTicket in the object's own session.
     Raises `NoSession`, `NaiveDatetime`, `BadRequest`, and `ModelError` if the model has no ticket class.
     """
-    request = _request(work, lane)
-    target_session = session(request.root)
-    contract = _contract(request.root)
+    name, root, declared = _named(work)
+    own_lane = _lane(lane, declared)
+    own_session, contract = session(root), _contract(root)
     earliest, latest = _earliest(at, after), _latest(not_after)
     if earliest is not None and latest is not None and latest < earliest:
         raise BadRequest(f"It could never run: not_after={latest} is before {earliest}, from which on it may.")
-    if unique:
-        found = _pending(target_session, contract, request)
-        if found is not None:
-            _bring_forward(found, contract, earliest, priority)
-            _give_longer(found, contract, latest)
-            return found  # type: ignore[no-any-return]
+    minutes = None if keep is None else _minutes(keep)
+    request = Request(name, root, own_lane, not isinstance(lane, Declared), earliest, latest, priority, minutes)
+    pending = _pending(own_session, contract, request) if unique else None
+    if pending is not None:
+        return _join(pending, contract, request)
+    ticket = _new_ticket(own_session, contract, request)
+    own_session.add(ticket)
+    return ticket
+
+
+def _named(work: BoundMethod[Any] | ViewModel[Any]) -> tuple[str, Any, str | Lane | None]:
+    """Return the name of a work, its root, and the lane that it declares."""
+    match work:
+        case BoundMethod(target=root, method=method):
+            return name_of_method(inspect(root).mapper, method), root, method.lane
+        case ViewModel(root=root):
+            return type(work).__name__, root, work.lane
+    raise BadRequest(
+        f"{shown(work)} is no work. Give a method marked with @aw.method, without calling it: "
+        "aw.later(customer.assign_number), or a view model on its root: aw.later(Assigner(customer))."
+    )
+
+
+def _lane(lane: str | Lane | Declared | None, declared: str | Lane | None) -> str | None:
+    if lane == "":
+        raise BadRequest("A lane needs a name. lane=None means: in parallel, in no lane.")
+    if not isinstance(lane, Declared):
+        return lane_name(lane)
+    name = lane_name(declared)
+    return None if name == MAIN else name
+
+
+def _new_ticket(session: Session, contract: Contract, request: Request) -> AsyncTicket:
     ticket = contract.mapper.class_()
+    earliest, latest = contract.execute_earliest, contract.not_after
     _set(ticket, contract.view_model, request.work)
-    _set(ticket, contract.execute_earliest, _stored(contract.execute_earliest, contract, target_session, earliest))
-    if latest is not None:
-        _set(ticket, contract.not_after, _stored(contract.not_after, contract, target_session, latest), "not_after")
-    _set(ticket, contract.priority, priority, "priority")
-    if contract.lane is not None or not isinstance(lane, Declared):  # without the attribute, it goes by its work
+    _set(ticket, earliest, _stored(earliest, contract, session, request.earliest))
+    if request.latest is not None:
+        _set(ticket, latest, _stored(latest, contract, session, request.latest), "not_after")
+    _set(ticket, contract.priority, request.priority, "priority")
+    if contract.lane is not None or request.names_lane:
         _set(ticket, contract.lane, request.lane, "lane")
-    if keep is not None:
-        _set(ticket, contract.keep_receipt_minutes, _minutes(keep))
+    if request.keep_minutes is not None:
+        _set(ticket, contract.keep_receipt_minutes, request.keep_minutes)
     ticket.root_object = request.root
     forget_not_saved(ticket, contract)
-    target_session.add(ticket)
     return ticket  # type: ignore[no-any-return]
 
 
-def _request(work: BoundMethod[Any] | ViewModel[Any], lane: str | Lane | Declared | None) -> Request:
-    match work:
-        case BoundMethod(target=root, method=method):
-            name, declared = name_of_method(inspect(root).mapper, method), method.lane
-        case ViewModel(root=root):
-            name, declared = type(work).__name__, work.lane
-        case _:
-            raise BadRequest(
-                f"{shown(work)} is no work. Give a method marked with @aw.method, without calling it: "
-                "aw.later(customer.assign_number), or a view model on its root: aw.later(Assigner(customer))."
-            )
-    if lane == "":
-        raise BadRequest("A lane needs a name. lane=None means: in parallel, in no lane.")
-    if isinstance(lane, Declared):
-        own = lane_name(declared)
-        return Request(name, root, None if own == MAIN else own)
-    return Request(name, root, lane_name(lane))
+def _join(ticket: Any, contract: Contract, request: Request) -> AsyncTicket:
+    _bring_forward(ticket, contract, request)
+    _give_longer(ticket, contract, request.latest)
+    return ticket  # type: ignore[no-any-return]
 
 
 def _contract(root: object) -> Contract:
@@ -145,7 +168,7 @@ def _latest(not_after: datetime | None) -> datetime | None:
     if not_after is None:
         return None
     if not isinstance(not_after, datetime):
-        raise BadRequest(f"not_after={shown(not_after)} is no datetime. Give a moment: now + timedelta(hours=1).")
+        raise BadRequest(f"not_after={shown(not_after)} is no datetime. Give a timestamp: now + timedelta(hours=1).")
     return aware(not_after)
 
 
@@ -156,23 +179,25 @@ def _minutes(keep: timedelta) -> int:
 
 
 def _stored(
-    attribute: ContractAttribute | None, contract: Contract, target: Session, moment: datetime | None
+    attribute: ContractAttribute | None, contract: Contract, session: Session, timestamp: datetime | None
 ) -> datetime | None:
-    if moment is None or attribute is None:
-        return moment
-    return timestamp_for(attribute.column, target.get_bind(contract.mapper).dialect.name, moment)
+    """Return a timestamp as an attribute stores it. The session needs no database if no timestamp is given."""
+    if timestamp is None or attribute is None:
+        return timestamp
+    return timestamp_for(attribute.column, session.get_bind(contract.mapper).dialect.name, timestamp)
 
 
-def _set(ticket: Any, attribute: Any, value: Any, wanted: str = "") -> None:
+def _set(ticket: Any, attribute: ContractAttribute | None, value: Any, argument: str = "") -> None:
+    """Set an attribute of a ticket. Raises `BadRequest`, naming the argument, if the ticket class lacks it."""
     if attribute is None:
         if value is not None:
-            raise BadRequest(f"{wanted}={value!r} was asked for, but {CLASS_NAME} has no attribute {wanted}.")
+            raise BadRequest(f"{argument}={value!r} was asked for, but {CLASS_NAME} has no attribute {argument}.")
     else:
         setattr(ticket, attribute.name, value)
 
 
-def _pending(target: Session, contract: Contract, request: Request) -> Any | None:
-    for other in new_objects(target):
+def _pending(session: Session, contract: Contract, request: Request) -> Any | None:
+    for other in new_objects(session):
         same_root = type(other) is contract.mapper.class_ and vars(other).get(ROOT) is request.root
         if same_root and getattr(other, contract.view_model.name) == request.work:
             return other
@@ -180,7 +205,7 @@ def _pending(target: Session, contract: Contract, request: Request) -> Any | Non
     if root_id is None:
         return None
     try:
-        return pending_ticket(target, contract, request.work, root_id)
+        return pending_ticket(session, contract, request.work, root_id)
     except (MissingGreenlet, StatementError) as error:
         if not isinstance(getattr(error, "orig", error), MissingGreenlet):
             raise
@@ -190,20 +215,21 @@ def _pending(target: Session, contract: Contract, request: Request) -> Any | Non
         ) from None
 
 
-def _bring_forward(ticket: Any, contract: Contract, earliest: datetime | None, priority: int | None) -> None:
+def _bring_forward(ticket: Any, contract: Contract, request: Request) -> None:
+    """Let a pending ticket run as early, and with as high a priority, as a request asks for."""
     present = getattr(ticket, contract.execute_earliest.name)
     if present is not None:
-        wanted = _stored(contract.execute_earliest, contract, session(ticket), earliest)
+        wanted = _stored(contract.execute_earliest, contract, session(ticket), request.earliest)
         if wanted is None or wanted < present:
             setattr(ticket, contract.execute_earliest.name, wanted)
-    if contract.priority is not None and priority is not None:
+    if contract.priority is not None and request.priority is not None:
         present_priority = getattr(ticket, contract.priority.name)
-        if present_priority is None or priority < present_priority:
-            setattr(ticket, contract.priority.name, priority)
+        if present_priority is None or request.priority < present_priority:
+            setattr(ticket, contract.priority.name, request.priority)
 
 
 def _give_longer(ticket: Any, contract: Contract, latest: datetime | None) -> None:
-    """Let a ticket that was asked for before not expire earlier than this call would have it."""
+    """Let a pending ticket not expire before `latest`."""
     attribute = contract.not_after
     present = None if attribute is None else getattr(ticket, attribute.name)
     if attribute is not None and present is not None:

@@ -1,7 +1,7 @@
-"""Reading what others may have written: moments beyond the calendar, and on SQLite values of any kind.
+"""Read what others may have written: timestamps beyond the calendar, and on SQLite values of any kind.
 
-One value that the driver can't give would hide all rows of its statement. So such a moment is read as the first or the
-last one that there is, which comes as early, or as late, and a text as well as it can be.
+One value that the driver can't return would hide all rows of its statement. So such a timestamp is read as the first or
+the last of the calendar, which sorts as early or as late, and a text as well as possible.
 """
 
 from collections.abc import Iterator
@@ -30,10 +30,10 @@ from afterwork.model.column_types import has_zone
 from afterwork.model.utc_datetime import UtcDateTime
 
 FIRST_TIMESTAMP = datetime(1, 1, 2, tzinfo=UTC)
-"""The first moment that is read, whatever the time zone of a connection."""
+"""The earliest timestamp that is read. It fits into the calendar in any time zone of a connection."""
 
 NOT_UTF_8 = "is no UTF-8, so no run can name it"
-"""Stands in the Error of a ticket with such a key or lane."""
+"""The Error of a ticket with such a key or lane."""
 
 DAY = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"
 DAY_AND_TIME = "??????????[ T][0-2][0-9]:[0-5][0-9]*"
@@ -47,7 +47,7 @@ class UndecodableText(str):
 
 
 class _AnyTimestamp(TypeDecorator[datetime]):
-    """A moment on SQLite, where its column may hold any value. What is no moment is read as `FIRST`."""
+    """A timestamp on SQLite, where its column may hold any value. Other values are read as `FIRST_TIMESTAMP`."""
 
     impl = String
     cache_ok = True
@@ -66,59 +66,59 @@ class _AnyTimestamp(TypeDecorator[datetime]):
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         read = self.kind.dialect_impl(dialect).result_processor(dialect, None)
         try:
-            moment = value if read is None else read(value)
+            timestamp = value if read is None else read(value)
         except (TypeError, ValueError, OverflowError):
             return FIRST_TIMESTAMP
-        if moment is None or isinstance(moment, datetime):
-            return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
+        if timestamp is None or isinstance(timestamp, datetime):
+            return timestamp if timestamp is None or timestamp.tzinfo else timestamp.replace(tzinfo=UTC)
         return FIRST_TIMESTAMP
 
 
-def readable_timestamp(moment: ColumnElement[Any], dialect: str) -> ColumnElement[Any]:
-    """Return the moment of a column as the driver can give it in any case."""
+def readable_timestamp(timestamp: ColumnElement[Any], dialect: str) -> ColumnElement[Any]:
+    """Return a column of timestamps in a form that the driver can always return."""
     if dialect == "sqlite":
-        return type_coerce(moment, _AnyTimestamp(moment.type))
-    first, last = (_constant(moment, text) for text in ("0001-01-02", "9999-12-30"))
-    return case((moment < first, first), (moment > last, last), else_=moment)
+        return type_coerce(timestamp, _AnyTimestamp(timestamp.type))
+    first, last = (_constant(timestamp, text) for text in ("0001-01-02", "9999-12-30"))
+    return case((timestamp < first, first), (timestamp > last, last), else_=timestamp)
 
 
 def readable_columns(table: FromClause, dialect: str) -> list[ColumnElement[Any]]:
-    """Return the columns of a table, its moments as the driver can give them in any case."""
+    """Return the columns of a table, its timestamps in a form that the driver can always return."""
     return [
         readable_timestamp(column, dialect).label(column.name) if isinstance(column.type, UtcDateTime) else column
         for column in table.columns
     ]
 
 
-def in_calendar(moment: ColumnElement[Any], dialect: str) -> ColumnElement[bool]:
-    """Return the condition that a column has a moment of this calendar. It can stand in an index."""
+def in_calendar(timestamp: ColumnElement[Any], dialect: str) -> ColumnElement[bool]:
+    """Return the condition that a column holds a timestamp of this calendar. It can be part of an index."""
     if dialect != "sqlite":
-        return and_(moment >= _constant(moment, "0001-01-02"), moment < _constant(moment, "9999-12-30"))
-    # Without functions of SQLite for moments: "now" in such a column would make them fail in an index.
-    month, day, hour = (func.substr(moment, literal_column(str(at)), literal_column("2")) for at in (6, 9, 12))
-    short = month.in_([literal_column(f"'{one}'") for one in ("04", "06", "09", "11")])
-    last = case((short, _text("30")), (month == _text("02"), _last_of_february(moment)), else_=_text("31"))
+        return and_(timestamp >= _constant(timestamp, "0001-01-02"), timestamp < _constant(timestamp, "9999-12-30"))
+    # Without SQLite's functions of date and time: with "now" in such a column, they would fail in an index.
+    month, day, hour = (func.substr(timestamp, literal_column(str(at)), literal_column("2")) for at in (6, 9, 12))
+    short = month.in_([literal_column(f"'{number}'") for number in ("04", "06", "09", "11")])
+    last = case((short, _text("30")), (month == _text("02"), _last_of_february(timestamp)), else_=_text("31"))
     return and_(
-        moment.bool_op("GLOB")(_text(DAY)),
+        timestamp.bool_op("GLOB")(_text(DAY)),
         month.between(_text("01"), _text("12")),
         day.between(_text("01"), last),
         or_(
-            func.length(moment) == literal_column("10"),
-            and_(moment.bool_op("GLOB")(_text(DAY_AND_TIME)), hour <= _text("23"), _is_rest_of_time(moment)),
+            func.length(timestamp) == literal_column("10"),
+            and_(timestamp.bool_op("GLOB")(_text(DAY_AND_TIME)), hour <= _text("23"), _is_rest_of_time(timestamp)),
         ),
     )
 
 
-def _last_of_february(moment: ColumnElement[Any]) -> ColumnElement[str]:
-    year = cast(func.substr(moment, literal_column("1"), literal_column("4")), Integer)
+def _last_of_february(timestamp: ColumnElement[Any]) -> ColumnElement[str]:
+    year = cast(func.substr(timestamp, literal_column("1"), literal_column("4")), Integer)
     hundred = year % literal_column("100") == literal_column("0")
     leaps = case((hundred, year % literal_column("400")), else_=year % literal_column("4")) == literal_column("0")
     return case((leaps, _text("29")), else_=_text("28"))
 
 
-def _is_rest_of_time(moment: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Return the condition that after hour and minute come at most seconds, with a fraction, and a time zone."""
-    rest = func.substr(moment, literal_column("17"))
+def _is_rest_of_time(timestamp: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that at most seconds, with a fraction, and a time zone follow the hour and minute."""
+    rest = func.substr(timestamp, literal_column("17"))
     zone = func.ltrim(rest, _text(":.0123456789"))
     time = func.substr(rest, literal_column("1"), func.length(rest) - func.length(zone))
     fraction = func.substr(time, literal_column("5"))
@@ -132,14 +132,14 @@ def _text(value: str) -> ColumnElement[str]:
     return literal_column(f"'{value}'", String())
 
 
-def _constant(moment: ColumnElement[Any], day: str) -> ColumnElement[Any]:
-    zone = "+00" if has_zone(moment) else ""
-    return literal_column(f"TIMESTAMP{'TZ' if zone else ''} '{day} 00:00:00{zone}'", moment.type)
+def _constant(timestamp: ColumnElement[Any], day: str) -> ColumnElement[Any]:
+    zone = "+00" if has_zone(timestamp) else ""
+    return literal_column(f"TIMESTAMP{'TZ' if zone else ''} '{day} 00:00:00{zone}'", timestamp.type)
 
 
 @contextmanager
 def reading_any_text(connection: Connection) -> Iterator[None]:
-    """Read also texts that are no UTF-8, which SQLite keeps, while the block lasts."""
+    """Read also texts that are no UTF-8, which SQLite stores, within the block."""
     driver: Any = connection.connection.dbapi_connection
     if connection.dialect.name != "sqlite":
         yield

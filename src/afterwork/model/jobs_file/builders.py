@@ -1,4 +1,4 @@
-"""The jobs of a file: what each of its tables makes, and how that comes into the model."""
+"""Build the jobs of a file from its tables, and add them to the model."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ VIEW_MODEL: Mapping[str, type] = {
 
 @dataclass(frozen=True)
 class MadeJob:
-    """A job that was put into the model. `kept` is what nobody else would keep."""
+    """A job that was added to the model, and how to remove it. `kept_alive` has no other reference."""
 
     take_out: Callable[[], None]
     kept_alive: object = None
@@ -77,7 +77,7 @@ def make_derived(table: JobTable) -> MadeJob:
     table.needed("value")
     function = table.query("value", mapper.class_)
     assert function is not None
-    oldness = table.span("allow_oldness") or timedelta(0)
+    oldness = table.duration("allow_oldness") or timedelta(0)
     with table.at():
         made: Derived[Any, Any] = derived(member, priority=table.said.get("priority"), allow_oldness=oldness)(function)
         made.name = f"compute_{member}"
@@ -96,23 +96,23 @@ def make_view_model(table: JobTable) -> MadeJob:
     given = {"root": root, "model": table.reading.base}
     made: Any = new_class(table.who, (ViewModel,), given, lambda body: body.update(names))
     _fit(table, ViewModelWork(table.who, root, made), mapper)
-    return MadeJob(lambda: withdraw(made), made)
+    return MadeJob(lambda: withdraw(made), kept_alive=made)
 
 
 def _parts(table: JobTable, mapper: Mapper[Any] | None) -> dict[str, Any]:
-    """What stands in the class of a view model."""
+    """Return the members of a view model's class."""
     root = None if mapper is None else mapper.class_
     declared = table.items("variables", VARIABLE)
-    variables = {_free(one, name, ()): variable(one.said.get("default")) for name, one in declared}
+    variables = {_free(part, name, ()): variable(part.said.get("default")) for name, part in declared}
     names: dict[str, Any] = dict(variables)
-    for name, one in table.items("columns", QUERY):
-        one.needed("value")
-        names[_free(one, name, names)] = column(one.query("value", root, variables))  # type: ignore[arg-type]
+    for name, part in table.items("columns", QUERY):
+        part.needed("value")
+        names[_free(part, name, names)] = column(part.query("value", root, variables))  # type: ignore[arg-type]
     table.needed("actions")
-    for name, one in table.items("actions", ACTION):
-        with one.at():
-            made = action(enabled=one.query("enabled", root, variables))(one.body(root, variables))
-        names[_free(one, name, names)] = made
+    for name, part in table.items("actions", ACTION):
+        with part.at():
+            made = action(enabled=part.query("enabled", root, variables))(part.body(root, variables))
+        names[_free(part, name, names)] = made
     handler = table.table("on_exception", BODY)
     if handler is not None:
         names["on_exception"] = on_exception(_handler(handler, root, variables))
@@ -120,26 +120,27 @@ def _parts(table: JobTable, mapper: Mapper[Any] | None) -> dict[str, Any]:
 
 
 def _free(table: JobTable, name: str, taken: Collection[str]) -> str:
-    """A name that nothing else of a view model has."""
+    """Return a name of a view model's part, if no other part has it."""
     if name in taken or hasattr(ViewModel, name):
         table.refuse(f"its view model has something else called {name}")
     return name
 
 
 ERROR = "error_text"
+"""The name of the exception's text, in statements of `on_exception`."""
 
 
 def _handler(table: JobTable, root: type | None, variables: Iterable[str]) -> Callable[[Any, Exception], object]:
-    """What is done when an action has raised. Statements may name `error_text`."""
+    """Return the function that is called when an action has raised. Statements may name `error_text`."""
     body: Callable[..., object] = table.body(root, [*variables, ERROR])
     expression = expression_of(body)
     if expression is None:
-        return body  # a function of the application, that takes the exception, too
+        return body  # a function of the application, which takes the exception, too
     return lambda view_model, error: expression(view_model, **{ERROR: view_model.error_text})
 
 
 def _owner(table: JobTable) -> tuple[Mapper[Any], str]:
-    """The class and the member of a name like `Customer.total`."""
+    """Return the class and the member of a name like `Customer.total`."""
     cls, _, member = table.who.partition(".")
     if not member.isidentifier():
         table.refuse('its name must be that of a class and a member, as "Customer.total"')
@@ -153,14 +154,14 @@ def _only_timer(table: JobTable, start: object) -> Timer:
 
 
 def _fit(table: JobTable, work: Work, mapper: Mapper[Any] | None) -> None:
-    """Refuse what can't start as it is declared."""
+    """Refuse a job that can't start as it is declared."""
     problems: list[str] = []
     timers_of({work.name: work}, {} if mapper is None else {mapper.class_.__name__: mapper}, problems)
     once_of({work.name: work}, problems)
     if isinstance(work, ViewModelWork) and isinstance(work.view_model.when, WhenStale):
         problems += [problem] if (problem := cache_problem(work.view_model, mapper)) else []
     if problems:
-        table.refuse("; ".join(one.removeprefix(f"{work.name}: ") for one in problems), "when")
+        table.refuse("; ".join(problem.removeprefix(f"{work.name}: ") for problem in problems), "when")
 
 
 def _put(table: JobTable, cls: type, name: str, made: Any) -> MadeJob:

@@ -1,4 +1,4 @@
-"""Reading a file of jobs into a model, and taking it out again."""
+"""Load a file of jobs into a model, and remove it again."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -24,30 +24,29 @@ FILE: Mapping[str, type] = {"dialect": str, **dict.fromkeys(SECTIONS, dict)}
 
 @dataclass
 class JobsFile:
-    """A file that was read. `jobs` are what it has added to the model, by name; `python` is what it may name."""
+    """A file that was loaded: the `jobs` that it has added to the model, and what it may name of `python`, by name."""
 
     source: JobsFileSource
     python: Mapping[str, Any]
     jobs: dict[str, MadeJob] = field(default_factory=dict)
 
     def withdraw(self) -> None:
-        """Take out of the model what the file has added."""
+        """Remove from the model what the file has added."""
         for made in reversed(self.jobs.values()):
             made.take_out()
         self.jobs.clear()
 
 
 def load(path: Path, base: object, model: registry, python: Iterable[Any] = ()) -> JobsFile:
-    """Read a file, and add its jobs to a model, that of a base. `python` are functions and exceptions that the file may
-    name.
+    """Load a file, and add its jobs to the model of a base. It may name the functions and exceptions in `python`.
 
-    Raises `BadJobsFile`, with the file and the line, for the first thing that is wrong; then nothing of it is added.
+    Raises `BadJobsFile`, with the file and the line, for the first error; then no job is added.
     """
     return load_again(JobsFile(JobsFileSource.read(path), _by_name(python)), base, model)
 
 
 def load_again(file: JobsFile, base: object, model: registry) -> JobsFile:
-    """Add the jobs of a file again, as it was when it was read."""
+    """Add the jobs of a file again, with its content as it was when it was read."""
     configure_mappers()
     content = file.source.content()
     whole = JobTable(JobsReading(file.source, base, model, file.python), "", content, ())
@@ -74,19 +73,19 @@ def _add(read: JobsFile, whole: JobTable, dialect: Dialect) -> None:
 
 
 def _dialect(whole: JobTable) -> Dialect:
-    found: Dialect = whole.said.get("dialect", "original")
-    if found not in get_args(Dialect):
-        whole.refuse(f"there is no dialect {shown(found)}. There are: {', '.join(get_args(Dialect))}", "dialect")
-    return found
+    dialect: Dialect = whole.said.get("dialect", "original")
+    if dialect not in get_args(Dialect):
+        whole.refuse(f"there is no dialect {shown(dialect)}. There are: {', '.join(get_args(Dialect))}", "dialect")
+    return dialect
 
 
 def _by_name(python: Iterable[Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for one in python:
-        name = getattr(one, "__name__", None)
-        if name is None or not callable(one):
-            raise BadRequest(f"A file of jobs can name functions and exceptions, not {shown(one)}.")
-        if name in found:
+    by_name: dict[str, Any] = {}
+    for value in python:
+        name = getattr(value, "__name__", None)
+        if name is None or not callable(value):
+            raise BadRequest(f"A file of jobs can name functions and exceptions, not {shown(value)}.")
+        if name in by_name:
             raise BadRequest(f"2 things that a file of jobs may name are called {name}. It says the name only.")
-        found[name] = one
-    return found
+        by_name[name] = value
+    return by_name

@@ -1,4 +1,4 @@
-"""A file of jobs as it is written: TOML or YAML, and on which line what stands."""
+"""A file of jobs as it is written, in TOML or YAML, and the lines of its parts."""
 
 import re
 import tomllib
@@ -11,7 +11,7 @@ from afterwork.errors import BadJobsFile
 from afterwork.model.jobs_file.yaml import parsed as yaml_parsed
 
 Keys = tuple[str, ...]
-"""What leads to a place in a file: `("view_models", "SeeOrders", "when")`."""
+"""The path to a part of a file: `("view_models", "SeeOrders", "when")`."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class JobsFileSource:
 
     @classmethod
     def read(cls, path: Path) -> "JobsFileSource":
-        """Raises `BadJobsFile`."""
+        """Read a file. Raises `BadJobsFile`."""
         try:
             return cls(path, path.read_text(encoding="utf-8"))
         except OSError as error:
@@ -32,46 +32,48 @@ class JobsFileSource:
             raise BadJobsFile(str(path), None, f"it is no text in UTF-8: {error.reason}") from None
 
     def content(self) -> Mapping[str, Any]:
-        """What it says. Raises `BadJobsFile` for what is no TOML or YAML."""
+        """Return its content, parsed. Raises `BadJobsFile` unless it is TOML or YAML."""
         parsed = _PARSERS.get(self.path.suffix.lower())
         if parsed is None:
             self.refuse((), f"its name must end with one of {', '.join(_PARSERS)}")
-        found = parsed(self.path, self.text)
-        if not isinstance(found, dict):
+        content = parsed(self.path, self.text)
+        if not isinstance(content, dict):
             self.refuse((), "it must be a table of sections")
-        return found
+        return content
 
     def refuse(self, keys: Keys, problem: str) -> NoReturn:
-        """Raise that something is wrong at a place."""
+        """Raise `BadJobsFile` for a problem at a path."""
         raise BadJobsFile(str(self.path), self.line(keys), problem)
 
     def line(self, keys: Keys) -> int | None:
-        """The line of a place, from 1: where its keys stand one after the other. None for the whole file."""
-        lines, place = self.text.split("\n"), None
+        """Return the line of a path, from 1: its keys are searched one after the other. None for the whole file."""
+        lines, index = self.text.split("\n"), None
         for key in keys:
-            place = _first(lines, place or 0, _written_as_key(key), re.compile(re.escape(key)), place)
-        return None if place is None else place + 1
+            patterns = _written_as_key(key), re.compile(re.escape(key))
+            index = _first(lines, index or 0, patterns, otherwise=index)
+        return None if index is None else index + 1
 
     def line_of_text(self, keys: Keys, text: str) -> int:
-        """The first line of a text that stands at a place."""
-        place = (self.line(keys) or 1) - 1
-        first = re.compile(re.escape(text.split("\n", maxsplit=1)[0].strip()))
-        found = _first(self.text.split("\n"), place, first, first, place)
-        return 1 if found is None else found + 1
+        """Return the first line of a text within the part at a path."""
+        start = (self.line(keys) or 1) - 1
+        pattern = re.compile(re.escape(text.split("\n", maxsplit=1)[0].strip()))
+        index = _first(self.text.split("\n"), start, (pattern,), otherwise=start)
+        return 1 if index is None else index + 1
 
 
 def _first(
-    lines: Sequence[str], place: int, likely: re.Pattern[str], possible: re.Pattern[str], otherwise: int | None
+    lines: Sequence[str], start: int, patterns: Sequence[re.Pattern[str]], *, otherwise: int | None
 ) -> int | None:
-    for pattern in (likely, possible):
-        found = next((number for number in range(place, len(lines)) if pattern.search(lines[number])), None)
-        if found is not None:
-            return found
+    """Return the index of the first line from `start` that matches the first pattern that any line matches."""
+    for pattern in patterns:
+        index = next((number for number in range(start, len(lines)) if pattern.search(lines[number])), None)
+        if index is not None:
+            return index
     return otherwise
 
 
 def _written_as_key(key: str) -> re.Pattern[str]:
-    """A key in a header of TOML, or before what it means; an item of a list by its name."""
+    """Return a pattern for a key: in a header of TOML, before its value, or as the name of a list's item."""
     name = rf"[\"']?{re.escape(key)}[\"']?"
     return re.compile(rf"^\s*\[+(.+\.)?\s*{name}\s*[\].]|(^|[{{,\[-])\s*{name}\s*[=:]|name[\"']?\s*[=:]\s*{name}")
 

@@ -1,4 +1,4 @@
-"""One table of a file of jobs: what it says, checked, and where that stands."""
+"""One table of a file of jobs: its content, checked, and its path in the file."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ KINDS = {
     int: "a whole number",
     dict: "a table",
     list: "a list",
-    timedelta: "a span, such as { minutes = 10 }",
+    timedelta: "a duration, such as { minutes = 10 }",
     object: "a value",
 }
 UNITS = ("days", "hours", "minutes", "seconds")
@@ -28,8 +28,11 @@ UNITS = ("days", "hours", "minutes", "seconds")
 
 @dataclass(frozen=True)
 class JobsReading:
-    """A file that is being read into a model. `python` are the functions and exceptions that it may name, by their
-    names. `checks` are done when all its jobs are in the model: so a text may name any of them."""
+    """A file that is being loaded into a model.
+
+    It may name the functions and exceptions in `python`, by their names. The `checks` are made once all its jobs are in
+    the model, so a text may name any of them.
+    """
 
     source: JobsFileSource
     base: object
@@ -41,7 +44,7 @@ class JobsReading:
 
 @dataclass(frozen=True)
 class JobTable:
-    """A table, by what it is called in messages. `keys` lead to it."""
+    """A table: `who` is its name in messages, `said` its content, and `keys` lead to it."""
 
     reading: JobsReading
     who: str
@@ -49,37 +52,37 @@ class JobTable:
     keys: Keys
 
     def refuse(self, problem: str, *keys: str) -> NoReturn:
-        """Raise that something is wrong here, or at a key of it."""
+        """Raise `BadJobsFile` for a problem of this table, or of a key of it."""
         self.reading.source.refuse((*self.keys, *keys), f"{self.who}: {problem}" if self.who else problem)
 
     def check(self, known: Mapping[str, type]) -> None:
-        """Refuse keys that are not known, and values of another kind."""
+        """Refuse unknown keys, and values of a wrong kind."""
         for key, value in self.said.items():
             if key not in known:
                 near = nearest(str(key), known)
                 advice = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}"
                 self.refuse(f"there is no {key!r}. {advice}", str(key))
             kind = known[key]
-            fits = _is_span(value) if kind is timedelta else kind is object or type(value) is kind
+            fits = _is_duration(value) if kind is timedelta else kind is object or type(value) is kind
             if not fits:
                 self.refuse(f"{key} must be {KINDS[kind]}, not {shown(value)}", key)
 
     def needed(self, key: str) -> Any:
-        """What stands at a key that must be there."""
+        """Return the value of a key that must be present."""
         if key not in self.said:
             self.refuse(f"it needs {key!r}")
         return self.said[key]
 
     def table(self, key: str, known: Mapping[str, type]) -> "JobTable | None":
-        """The table at a key, checked; None if there is none."""
+        """Return the table at a key, checked; None without the key."""
         if key not in self.said:
             return None
-        found = JobTable(self.reading, f"{self.who}, {key}", self.said[key], (*self.keys, key))
-        found.check(known)
-        return found
+        table = JobTable(self.reading, f"{self.who}, {key}", self.said[key], (*self.keys, key))
+        table.check(known)
+        return table
 
     def items(self, key: str, known: Mapping[str, type]) -> Iterator[tuple[str, "JobTable"]]:
-        """The tables of the list at a key, checked, by the names that they give themselves."""
+        """Yield the tables of the list at a key, checked, each with the name that it gives itself."""
         names: set[str] = set()
         for said in self.said.get(key, []):
             if not isinstance(said, dict) or not isinstance(said.get("name"), str):
@@ -90,12 +93,12 @@ class JobTable:
                     f"{shown(name)} is there twice" if name in names else f"{shown(name)} is no name", key, name
                 )
             names.add(name)
-            found = JobTable(self.reading, f"{self.who}, {name}", said, (*self.keys, key, name))
-            found.check({"name": str, **known})
-            yield name, found
+            item = JobTable(self.reading, f"{self.who}, {name}", said, (*self.keys, key, name))
+            item.check({"name": str, **known})
+            yield name, item
 
-    def span(self, key: str) -> timedelta | None:
-        """The span at a key."""
+    def duration(self, key: str) -> timedelta | None:
+        """Return the duration at a key; None without the key."""
         if key not in self.said:
             return None
         try:
@@ -105,7 +108,7 @@ class JobTable:
 
     @contextmanager
     def at(self, *keys: str) -> Iterator[None]:
-        """What is declared wrongly in the block stands at a key."""
+        """Refuse what the block declares wrongly, as a problem of a key."""
         try:
             yield
         except BadJobsFile:
@@ -113,32 +116,32 @@ class JobTable:
         except (BadDeclaration, BadRequest) as error:
             self.refuse(str(error), *keys)
 
-    # What is named of the model and of Python
+    # Names of the model and of Python
 
     def mapper(self, name: str, *keys: str) -> Mapper[Any]:
-        """The mapped class of a name."""
+        """Return the mapped class with a name."""
         classes = {mapper.class_.__name__: mapper for mapper in self.reading.registry.mappers}
         if name not in classes:
-            near = "".join(f" Did you mean {one}?" for one in nearest(name, classes)[:1])
+            near = "".join(f" Did you mean {similar}?" for similar in nearest(name, classes)[:1])
             self.refuse(f"the model has no class {shown(name)}.{near}", *keys)
         return classes[name]
 
     def python(self, name: object, kind: str, fits: Callable[[Any], bool], *keys: str) -> Any:
-        """What the application has given under a name."""
-        found = self.reading.python.get(name) if isinstance(name, str) else None
-        if found is None or not fits(found):
-            known = ", ".join(one for one, value in self.reading.python.items() if fits(value)) or "none"
+        """Return what the application has given under a name."""
+        given = self.reading.python.get(name) if isinstance(name, str) else None
+        if given is None or not fits(given):
+            known = ", ".join(known for known, value in self.reading.python.items() if fits(value)) or "none"
             self.refuse(
                 f"the application gives no {kind} {shown(name)}. It gives: {known}. "
                 "app.load(…, python=[…]) says what a file may name.",
                 *keys,
             )
-        return found
+        return given
 
     # Texts in the languages of the model
 
     def query(self, key: str, cls: type | None, variables: Collection[str] = ()) -> Callable[[Any], Any] | None:
-        """The expression at a key; None if there is none. It is checked when all jobs of the file are there."""
+        """Return the expression at a key; None without the key. It is checked once all jobs of the file are there."""
         if key not in self.said:
             return None
         with self.at(key):
@@ -147,7 +150,7 @@ class JobTable:
         return function
 
     def body(self, cls: type | None, variables: Collection[str] = ()) -> Callable[[Any], Any]:
-        """What is done: statements at `do`, or the function of the application that `python` names."""
+        """Return the body of a job: the statements at `do`, or the function of the application that `python` names."""
         if ("do" in self.said) == ("python" in self.said):
             self.refuse("it needs one of 'do' and 'python'")
         if "python" in self.said:
@@ -163,10 +166,10 @@ class JobTable:
     ) -> None:
         expression = expression_of(function)
         assert expression is not None
-        self.later(key, expression, lambda: expression.compiled(self.reading.registry, cls, variables))
+        self.check_later(key, expression, lambda: expression.compiled(self.reading.registry, cls, variables))
 
-    def later(self, key: str, expression: Expression, check: Callable[[], object]) -> None:
-        """Have the text at a key checked when all jobs of the file are there."""
+    def check_later(self, key: str, expression: Expression, check: Callable[[], object]) -> None:
+        """Check the text at a key once all jobs of the file are there."""
 
         def checked() -> None:
             try:
@@ -179,7 +182,7 @@ class JobTable:
         self.reading.checks.append(checked)
 
 
-def _is_span(value: object) -> bool:
+def _is_duration(value: object) -> bool:
     return (
         isinstance(value, dict)
         and bool(value)

@@ -1,5 +1,5 @@
-"""Files of jobs in YAML, where PyYAML is installed. As in TOML: `true` and `false` alone are Booleans, so that `on` can
-be a key, and a key that is there twice is an error."""
+"""Files of jobs in YAML, where PyYAML is installed. As in TOML, only `true` and `false` are Booleans, so that `on` can
+be a key, and a duplicate key is an error."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ BOOLEAN = "tag:yaml.org,2002:bool"
 
 
 def parsed(path: Path, text: str) -> Any:
-    """What a text in YAML says. Raises `BadJobsFile`."""
+    """Return the content of a text in YAML. Raises `BadJobsFile`."""
     try:
         import yaml
     except ImportError:
@@ -39,7 +39,7 @@ def _loader() -> Any:
             return super().construct_mapping(node, deep)
 
     Loader.yaml_implicit_resolvers = {
-        first: [one for one in resolvers if one[0] != BOOLEAN]
+        first: [resolver for resolver in resolvers if resolver[0] != BOOLEAN]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
     Loader.add_implicit_resolver(BOOLEAN, re.compile("^(?:true|false)$"), ["t", "f"])
