@@ -9,8 +9,8 @@
     trace(app)
 
 The ticket's row carries the span: its attribute `trace_parent` holds the one that was current when it was saved. The
-first attempt of a run is a child of that span. A later one comes minutes or days after, so it begins a trace of its own,
-with a link to the span.
+first attempt of a run is a child of that span. A later one comes minutes or days after, so it begins a trace of its
+own, with a link to the span.
 """
 
 from collections.abc import Iterator
