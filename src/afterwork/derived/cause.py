@@ -1,4 +1,4 @@
-"""What made a cache stale, as a text that can be kept and read again."""
+"""The cause that made a cache stale, as a value and as the text that is stored."""
 
 import json
 from collections.abc import Sequence
@@ -13,9 +13,12 @@ from afterwork.store.journal.tracked_table import TrackedTable
 
 @dataclass(frozen=True)
 class Cause:
-    """Why a cache was to run. `kind` is a change's kind, or "new", "fill", "gap", "time" or "hand"; for a change, what
-    changed, with old and new values where they are known; for a gap, `why` changes of the table may have been missed,
-    and at which moment that was noticed; by hand, `who` asked for it."""
+    """Why a cache had to run.
+
+    `kind` is a change's kind, or "new", "fill", "gap", "time" or "hand". A change has the row, and old and new values
+    where they are known; a gap has the reason `why` changes of the table may have been missed, and the time when that
+    was noticed; a run by hand has `who` asked for it.
+    """
 
     kind: str
     table: str | None = None
@@ -53,25 +56,25 @@ class Cause:
         ]
 
 
-def cause_of(change: Change, watch: TrackedTable | None) -> Cause:
-    """A change as a cause."""
-    if watch is None:
+def cause_of(change: Change, table: TrackedTable | None) -> Cause:
+    """Return a change as a cause."""
+    if table is None:
         return Cause(change.kind, tx=change.tx, moment=change.moment)
-    columns = tuple(watch.names(change.columns)) if change.kind == "U" else ()
+    columns = tuple(table.names(change.columns)) if change.kind == "U" else ()
     return Cause(
         change.kind,
-        watch.table.fullname,
+        table.table.fullname,
         None if change.key is None else str(change.key),
         columns,
-        _image(change.old, columns, watch),
-        _image(change.new, columns, watch),
+        _image(change.old, columns, table),
+        _image(change.new, columns, table),
         change.tx,
         change.moment,
     )
 
 
 def missed_changes(gaps: Sequence[Interruption], now: datetime) -> Cause:
-    """Return as a cause that changes of some tables may have been missed, which was noticed now."""
+    """Return the cause that changes of some tables may have been missed, as noticed now."""
     if len(gaps) == 1:
         return Cause("gap", gaps[0].table, why=gaps[0].why, moment=now)
     tables = ", ".join(gap.table for gap in gaps)
@@ -79,30 +82,30 @@ def missed_changes(gaps: Sequence[Interruption], now: datetime) -> Cause:
 
 
 def written(cause: Cause) -> str:
-    """A cause as it is kept."""
+    """Return a cause as it is stored."""
     known = {name: value for name, value in vars(cause).items() if value not in (None, (), {})}
-    # A key on SQLite need not be a text that can be written again.
+    # On SQLite, a key may be a text that UTF-8 can't encode.
     return json.dumps(known, default=_plain, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
 
 
 def read_cause(text: str | None) -> Cause | None:
-    """A cause as it was kept."""
+    """Read a cause as it was stored."""
     if text is None:
         return None
-    found: dict[str, Any] = json.loads(text)
-    moment = found.get("moment")
+    stored: dict[str, Any] = json.loads(text)
+    moment = stored.get("moment")
     return Cause(
-        **found
-        | {"columns": tuple(found.get("columns", ())), "moment": datetime.fromisoformat(moment) if moment else None}
+        **stored
+        | {"columns": tuple(stored.get("columns", ())), "moment": datetime.fromisoformat(moment) if moment else None}
     )
 
 
 def _image(
-    values: tuple[str | None, ...] | None, columns: tuple[str, ...], watch: TrackedTable
+    values: tuple[str | None, ...] | None, columns: tuple[str, ...], table: TrackedTable
 ) -> dict[str, str | None]:
     if values is None:
         return {}
-    known = dict(zip(watch.valued, values, strict=False))
+    known = dict(zip(table.valued, values, strict=False))
     return {name: known[name] for name in columns if name in known}
 
 

@@ -1,4 +1,4 @@
-"""Comparing values as Python can tell them apart: 1, 1.0 and True are three values."""
+"""Compare values as Python can tell them apart: 1, 1.0 and True are three values."""
 
 import math
 from collections.abc import Callable, Collection, Mapping
@@ -12,14 +12,14 @@ from sqlalchemy.ext.mutable import MutableDict, MutableList, MutableSet
 from afterwork.boundary import failure_of
 
 CONTAINERS = ((MutableDict, dict), (MutableList, list), (MutableSet, set))
-"""What SQLAlchemy makes of a container to see its changes."""
+"""The classes by which SQLAlchemy tracks changes of a container, each with the plain class."""
 
 
 def is_same(one: Any, other: Any) -> bool:
-    """Tell whether nothing can tell two values apart, at any depth. In doubt, they are two."""
+    """Tell whether two values are indistinguishable, at any depth. In doubt, they are not."""
     try:
         return one is other or _is_same(one, other)
-    except BaseException as error:  # of the values' own comparison; or they go round in a circle
+    except BaseException as error:  # of the values' own comparison; or they contain themselves
         failure_of(error)
         return False
 
@@ -61,7 +61,7 @@ def _all_same(one: Collection[Any], other: Collection[Any]) -> bool:
 
 
 def _are_same_pairs(one: dict[Any, Any], other: dict[Any, Any]) -> bool:
-    """Also the order of keys can be told apart."""
+    """Compare the order of the keys, too."""
     return _all_same(one, other) and _all_same(one.values(), other.values())
 
 
@@ -82,4 +82,4 @@ RULES: Mapping[type, Callable[[Any, Any], bool]] = {
     dict: _are_same_pairs,
     **dict.fromkeys((set, frozenset), _have_same_items),
 }
-"""How values of a class are compared. Those of other classes are equal, and made of the same."""
+"""The comparison for each class. Values of other classes must be equal, and have the same attributes."""

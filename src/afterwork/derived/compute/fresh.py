@@ -1,4 +1,4 @@
-"""`aw.fresh` and `aw.is_stale`: values that are right as of now, whatever the server has not come to yet."""
+"""`aw.fresh` and `aw.is_stale`: answers that are right now, whatever the server has still to do."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -33,48 +33,51 @@ from afterwork.store.journal.change import Change
 
 
 def is_stale(obj: object, name: str) -> bool:
-    """Whether a calculated member of an object, or a view model that is a cache, is not right as of now: something that
-    it read has changed, also by way of others, or it has never run. In the transaction of the object's session, which
-    is flushed before.
+    """Tell whether a derived member of an object, or a view model that is a cache, is out of date.
+
+    It is if something that it read has changed, also through others, or if it has never run. This is answered in the
+    transaction of the object's session, which is flushed before.
 
     Raises `BadRequest` if the object has no such cache, `NoSession` if it is in no session.
     """
-    looking, derivation = _looking(obj, name)
-    return looking.is_stale(derivation, external_id(obj))
+    inquiry, derivation = _inquiry(obj, name)
+    return inquiry.is_stale(derivation, external_id(obj))
 
 
 def fresh(obj: object, name: str) -> Any:
-    """The value of a calculated member that is right as of now: the stored one if it is, else one that is calculated
-    here, with all stale values that it is made of. It is not stored; that is the server's. In the transaction of the
-    object's session, which is flushed before.
+    """Return the value of a derived member that is right now.
+
+    That is the stored one, or if it is stale, one that is calculated here, with all stale values that it is made from.
+    Nothing is stored; that is the server's work. This happens in the transaction of the object's session, which is
+    flushed before.
 
     Raises `BadRequest` if the object has no such member, `NoSession` if it is in no session, `CircularCaches` if it is
-    made of itself, `BadValue` if it can't be stored, and what the calculation raises.
+    made from itself, `BadValue` if it can't be stored, and what the calculation raises.
     """
-    looking, derivation = _looking(obj, name)
+    inquiry, derivation = _inquiry(obj, name)
     if not isinstance(derivation.declaration, MemberDerivation):
         raise BadRequest(f"{name} is a view model, which has no value. Ask aw.is_stale, or run it with aw.later.")
     instrument(instance_state(obj).mapper.registry.mappers)
-    with Session(looking.connection, autoflush=False) as session:
+    with Session(inquiry.connection, autoflush=False) as session:
         twin = session.get_one(type(obj), instance_state(obj).identity)
-        with recording_to(_Freshening(looking)):
+        with recording_to(_Freshening(inquiry)):
             return getattr(twin, derivation.declaration.member)
 
 
-def _looking(obj: object, name: str) -> "tuple[_Looking, RegisteredDerivation]":
+def _inquiry(obj: object, name: str) -> "tuple[_Inquiry, RegisteredDerivation]":
     session = session_of(obj)
     session.flush()
     connection = session.connection()
     model = inspect_model(instance_state(obj).mapper.registry)
     cache = model.derivation_of(obj, name)
     matcher = matcher_of(database_of(connection.engine, Settings()), model, connection)
-    looking = _Looking(connection, matcher)
-    return looking, matcher.registry.of(cache)
+    inquiry = _Inquiry(connection, matcher)
+    return inquiry, matcher.registry.of(cache)
 
 
 @dataclass
-class _Looking:
-    """What one question needs to know, each asked once."""
+class _Inquiry:
+    """The answers that one question needs, each looked up once."""
 
     connection: Connection
     matcher: Matcher
@@ -83,8 +86,10 @@ class _Looking:
     _going_on: list[str] = field(default_factory=list)
 
     def calculated(self, derivation: RegisteredDerivation, cache: MemberDerivation, obj: object) -> Any:
-        """Return what a stale member is as of now. It is calculated in a session of its own, as always, so that it
-        finds nothing on its objects that others have left there."""
+        """Return the right value of a stale member, calculated now.
+
+        As always, it has a session of its own, so that it finds nothing on its objects that others have left there.
+        """
         name = f"{derivation.name} of {external_id(obj)}"
         if name in self._going_on:
             raise CircularCaches([*self._going_on[self._going_on.index(name) :], name])
@@ -98,7 +103,7 @@ class _Looking:
         return self._values[name]
 
     def _as_stored(self, derivation: RegisteredDerivation, cache: MemberDerivation, value: Any) -> Any:
-        """Return what would be read of a result if it were stored: what is made of it is made of that."""
+        """Return a result as it would be read once it is stored: readers are made from that."""
         fit = checked(cache.column, cache.name, value)
         if derivation.target is None:
             return fit
@@ -111,7 +116,7 @@ class _Looking:
 
     def _is_stale(self, number: int) -> bool:
         if number not in self._known:
-            self._known[number] = False  # in a circle, the others decide
+            self._known[number] = False  # in a cycle, the others decide
             self._known[number] = self._is_due(number) or self._is_touched(number) or self._has_stale_feeder(number)
         return self._known[number]
 
@@ -121,63 +126,63 @@ class _Looking:
         return self.connection.execute(since.union_all(never)).first() is not None
 
     def _is_touched(self, number: int) -> bool:
-        tokens = self._tokens(number)
-        return not self._touched.isdisjoint(tokens) or self._is_overwritten(number, tokens)
+        read_keys = self._read_keys(number)
+        return not self._touched.isdisjoint(read_keys) or self._is_overwritten(number, read_keys)
 
-    def _is_overwritten(self, number: int, tokens: set[int]) -> bool:
-        """Whether somebody else has written the value."""
-        by = [tx for tx, some in self._overwritten if not tokens.isdisjoint(some)]
-        if not by:
+    def _is_overwritten(self, number: int, read_keys: set[int]) -> bool:
+        """Tell whether somebody else has written the value."""
+        transactions = [tx for tx, written in self._overwritten if not read_keys.isdisjoint(written)]
+        if not transactions:
             return False
         wrote = self.connection.execute(select(caches.c.wrote).where(caches.c.id == number)).scalar()
-        return not all(is_own_write(tx, wrote, self.matcher.dialect.name) for tx in by)
+        return not all(is_own_write(tx, wrote, self.matcher.dialect.name) for tx in transactions)
 
     def _has_stale_feeder(self, number: int) -> bool:
         return any(self.is_stale(derivation, root) for derivation, root in self._feeders(number))
 
     @cached_property
     def _touched(self) -> set[int]:
-        """What was changed and not matched yet."""
-        return {token for change in self._waiting for token in self.matcher.patterns.touched_keys(change)}
+        """The read keys of changes that are not matched yet."""
+        return {read_key for change in self._waiting for read_key in self.matcher.patterns.touched_keys(change)}
 
     @cached_property
     def _overwritten(self) -> list[tuple[int, list[int]]]:
-        """The values that were written and not matched yet, each time by which transaction."""
+        """The read keys of values written by changes that are not matched yet, with the transaction of each."""
         return [(change.tx, self.matcher.patterns.overwritten_keys(change)) for change in self._waiting]
 
     @cached_property
     def _waiting(self) -> Sequence[Change]:
         return self.matcher.entries.waiting(self.connection)
 
-    def _tokens(self, number: int) -> set[int]:
+    def _read_keys(self, number: int) -> set[int]:
         return set(self.matcher.manifest_store.read_keys(self.connection, [number]).get(number, ()))
 
     def _feeders(self, number: int) -> Iterator[tuple[RegisteredDerivation, str]]:
-        """The caches that write what a cache has read."""
-        for token in self._tokens(number):
-            shape, key = self.matcher.patterns.pattern(pattern_number(token)), row_number(token)
-            if isinstance(shape, RowRead) and key is not None:
-                for derivation in self.matcher.registry.writing(shape.table_id, shape.columns):
+        """Yield the caches that write what a cache has read: derivation and external id."""
+        for read_key in self._read_keys(number):
+            pattern, key = self.matcher.patterns.pattern(pattern_number(read_key)), row_number(read_key)
+            if isinstance(pattern, RowRead) and key is not None:
+                for derivation in self.matcher.registry.writing(pattern.table_id, pattern.columns):
                     for root in derivation.roots_of([key], self.matcher.dialect)[0]:
                         yield derivation, root
 
 
 class _Freshening:
-    """Has stale members calculated at the moment in which they are read."""
+    """Calculates stale members just when they are read."""
 
-    def __init__(self, looking: _Looking) -> None:
+    def __init__(self, inquiry: _Inquiry) -> None:
         self.states_by_attribute: dict[int, set[InstanceState[Any]]] = {}
         self.tracked_handles: Collection[object] = ()
-        self._looking = looking
+        self._inquiry = inquiry
 
     def states_of(self, attribute: QueryableAttribute[Any]) -> set[InstanceState[Any]]:
-        for derivation in self._looking.matcher.registry:
+        for derivation in self._inquiry.matcher.registry:
             cache = derivation.declaration
             if not isinstance(cache, MemberDerivation) or cache.member != attribute.key:
                 continue
             if issubclass(attribute.parent.mapper.class_, cache.root.class_):
                 return self.states_by_attribute.setdefault(
-                    id(attribute), _Calculating(self._looking, derivation, cache)
+                    id(attribute), _Calculating(self._inquiry, derivation, cache)
                 )
         return set()
 
@@ -199,11 +204,11 @@ class _Freshening:
 
 
 class _Calculating(set[InstanceState[Any]]):
-    """The objects of which a calculated member was read, each right by now."""
+    """The objects whose derived member was read; adding one makes its value right first."""
 
-    def __init__(self, looking: _Looking, derivation: RegisteredDerivation, cache: MemberDerivation) -> None:
+    def __init__(self, inquiry: _Inquiry, derivation: RegisteredDerivation, cache: MemberDerivation) -> None:
         super().__init__()
-        self._looking, self._definition, self._cache = looking, derivation, cache
+        self._inquiry, self._derivation, self._cache = inquiry, derivation, cache
 
     def __bool__(self) -> bool:
         return True
@@ -212,6 +217,6 @@ class _Calculating(set[InstanceState[Any]]):
         obj = state.obj()
         if state in self or obj is None:
             return
-        if self._looking.is_stale(self._definition, external_id(obj)):
-            set_committed_value(obj, self._cache.member, self._looking.calculated(self._definition, self._cache, obj))
+        if self._inquiry.is_stale(self._derivation, external_id(obj)):
+            set_committed_value(obj, self._cache.member, self._inquiry.calculated(self._derivation, self._cache, obj))
         super().add(state)

@@ -1,5 +1,5 @@
-"""What the object itself, that a run is about, adds to what the run has read: that it is there, is of its class and can
-be seen, and what others write into the column of the result."""
+"""The reads of the root object of a run: that it exists, is of its class and visible, and that others may write the
+derived column."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,12 +14,14 @@ from afterwork.derived.tracking.class_extent import Identity
 from afterwork.derived.tracking.mapped_tables import MappedTables, TrackedColumns
 from afterwork.derived.tracking.query import StatementReader
 from afterwork.derived.tracking.statement_selects import selects_in_options
-from afterwork.store.direct import own
+from afterwork.store.direct import own as own_listener
 
 
 class RootVisibility:
-    """The statement by which a session has loaded objects, as the program's own listeners have made it: they may hide
-    some. None where they have left it alone."""
+    """The statement by which a session loads objects, as changed by the program's own listeners, which may hide some.
+
+    `statement` is None where they have left it alone.
+    """
 
     def __init__(self, session: Session, asks_plainly: Callable[[Any], bool]) -> None:
         self.statement: Select[Any] | None = None
@@ -28,7 +30,7 @@ class RootVisibility:
         self._is_over = False
         event.listen(session, "do_orm_execute", self._execute)
 
-    @own
+    @own_listener
     def _execute(self, state: ORMExecuteState) -> None:
         if self._is_over or state.is_relationship_load or state.is_column_load:
             return
@@ -40,34 +42,37 @@ class RootVisibility:
 
 @dataclass(frozen=True)
 class RootReads:
-    """What reading the object of a cache depends on, by whoever runs the cache."""
+    """The reads of the roots of one derivation, whoever runs it."""
 
     derivation: RegisteredDerivation
     mapped_tables: MappedTables
     reader: StatementReader
 
-    def add(self, reads: Reads, key: Identity, connection: Connection, sight: RootVisibility | None = None) -> None:
-        """Add to what a run has read of others. Raises `CantTrack` for what hides objects and can't be tracked."""
-        mapper, written = self.derivation.declaration.root, self.derivation.written
-        for watch, kinds in self.derivation.objects.tables.items():
-            number = self.mapped_tables.row_key(watch, mapper, key)
-            if number is not None and written is not None and written[0] == watch.id and written[1]:
-                reads.add_own_row(watch.id, number, kinds, written[1])
-            else:
-                self.mapped_tables.add_row(reads, TrackedColumns(watch, kinds), mapper, key)
-        if sight is not None and sight.statement is not None:
-            self._add_sight(reads, key, connection, sight.statement, sight.parameters)
-
-    def _add_sight(
-        self, reads: Reads, key: Identity, connection: Connection, statement: Any, parameters: Mapping[str, Any]
+    def add(
+        self, reads: Reads, key: Identity, connection: Connection, visibility: RootVisibility | None = None
     ) -> None:
-        """What decides whether this one object is found by the statement that has asked for many."""
+        """Add the reads of a root to those of its run. Raises `CantTrack` if what hides objects can't be tracked."""
+        mapper, written = self.derivation.declaration.root, self.derivation.written
+        for table, class_columns in self.derivation.objects.tables.items():
+            row_key = self.mapped_tables.row_key(table, mapper, key)
+            if row_key is not None and written is not None and written[0] == table.id and written[1]:
+                reads.add_own_row(table.id, row_key, class_columns, written[1])
+            else:
+                self.mapped_tables.add_row(reads, TrackedColumns(table, class_columns), mapper, key)
+        if visibility is not None:
+            self._add_visibility(reads, key, connection, visibility)
+
+    def _add_visibility(self, reads: Reads, key: Identity, connection: Connection, visibility: RootVisibility) -> None:
+        """Add the reads that decide whether the statement, which asks for many objects, finds this one."""
+        statement, parameters = visibility.statement, visibility.parameters
+        if statement is None:
+            return
         columns = self.derivation.declaration.root.primary_key
-        mine = {f"own_{number}": value for number, value in enumerate(key)}
-        alone = statement.where(*(column == bindparam(name) for column, name in zip(columns, mine, strict=True)))
-        found = Reads()
+        own = {f"own_{number}": value for number, value in enumerate(key)}
+        for_root = statement.where(*(column == bindparam(name) for column, name in zip(columns, own, strict=True)))
         keys = {name: [key[0] if len(key) == 1 else key] for name in parameters if name == "keys"}
-        self.reader.read(alone, {**parameters, **keys, **mine}, connection, found)
-        for beside in selects_in_options(statement):
-            self.reader.read(beside, {}, connection, found)
-        reads.add_all(found)
+        visibility_reads = Reads()
+        self.reader.read(for_root, {**parameters, **keys, **own}, connection, visibility_reads)
+        for select_in_option in selects_in_options(statement):
+            self.reader.read(select_in_option, {}, connection, visibility_reads)
+        reads.add_all(visibility_reads)

@@ -1,4 +1,4 @@
-"""Why a value is what it is: what its last run read, what made it run, and who reads a member."""
+"""Explain a value: what its last run read, what made it run, and which caches read a member."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,13 +27,13 @@ from afterwork.store.journal.values import BAD_VALUE, key_of, text_of
 
 State = Literal["fresh", "stale", "running", "failed", "never run"]
 
-FURTHEST = 10_000
-"""Caches that `impact` follows at most."""
+MAX_READERS = 10_000
+"""Most caches that `impact` follows."""
 
 
 @dataclass(frozen=True)
 class ReadGroup:
-    """Reads of one kind: what was read, and how many there were."""
+    """Reads of one kind: what was read, and their number."""
 
     what: str
     count: int
@@ -41,8 +41,10 @@ class ReadGroup:
 
 @dataclass(frozen=True)
 class CacheLine:
-    """How one cache of one object stands. `took` is in seconds; `because` is what made it run last, `stale` why it is
-    to run again, and `due` when."""
+    """The state of one cache of one object.
+
+    `took` is in seconds; `because` is what made it run last, `stale` why it is to run again, and `due` when.
+    """
 
     root_id: str
     state: State
@@ -56,11 +58,11 @@ class CacheLine:
 
 
 STANDING = (*caches.c, dues.c.due, dues.c.since, dues.c.claim, dues.c.cause.label("stale_cause"))
-"""The columns of a cache, and of what is due of it, that tell how it stands."""
+"""The columns of a cache, and of its mark in the queue, that make up its state."""
 
 
 def line_of(row: Any) -> CacheLine:
-    """How a cache stands, by its `STANDING`."""
+    """Return the state of a cache from its `STANDING` columns."""
     return CacheLine(
         row.root,
         state_in(row),
@@ -76,8 +78,10 @@ def line_of(row: Any) -> CacheLine:
 
 @dataclass(frozen=True)
 class Explanation(CacheLine):
-    """All that is known of one cache of one object. Of a machine: the state that it is in, and the steps that it would
-    take by itself."""
+    """All that is known of one cache of one object.
+
+    For a machine, that is also the state that it is in, and the steps that it would take by itself.
+    """
 
     name: str
     reads: tuple[ReadGroup, ...]
@@ -103,7 +107,7 @@ class Explanation(CacheLine):
 
 @dataclass(frozen=True)
 class Reader:
-    """A cache that reads something, directly or by way of others (`through`: the cache that it reads)."""
+    """A cache that reads something, directly, or through another cache."""
 
     name: str
     root_id: str
@@ -116,88 +120,87 @@ class Explainer:
 
     matcher: Matcher
 
-    def explain(self, connection: Connection, definition: RegisteredDerivation, root: str) -> Explanation:
-        """What is known of a cache. Raises `BadRequest` if the object has none."""
+    def explain(self, connection: Connection, derivation: RegisteredDerivation, root: str) -> Explanation:
+        """Return all that is known of a cache. Raises `BadRequest` if the object has none."""
         c, d = caches.c, dues.c
         row = connection.execute(
-            select(*STANDING).outerjoin(dues, d.cache == c.id).where(c.derivation == definition.id, c.root == root)
+            select(*STANDING).outerjoin(dues, d.cache == c.id).where(c.derivation == derivation.id, c.root == root)
         ).one_or_none()
         if row is None:
-            raise BadRequest(f"{root} has no cache {definition.name}: it is not there, or was added just now.")
+            raise BadRequest(f"{root} has no cache {derivation.name}: it is not there, or was added just now.")
         groups = tuple(self._groups(connection, row.id))
-        return Explanation(**vars(line_of(row)), name=definition.name, reads=groups)
+        return Explanation(**vars(line_of(row)), name=derivation.name, reads=groups)
 
     def readers_of(
-        self, connection: Connection, definition: RegisteredDerivation, roots: Sequence[str], most: int
+        self, connection: Connection, derivation: RegisteredDerivation, roots: Sequence[str], limit: int
     ) -> list[Reader]:
-        """The caches that read what caches of a definition write, directly, and no more than `most` of them."""
-        tokens = [token for root in roots for token in self._tokens_of_result(definition, root)]
+        """Return up to `limit` caches that directly read what caches of a derivation write."""
+        read_keys = [key for root in roots for key in self._keys_of_result(derivation, root)]
         known = self.matcher.registry.by_id
         return [
             Reader(known[number].name, root, None)
-            for _, number, root in self._readers(connection, tokens, most)
+            for _, number, root in self._readers(connection, read_keys, limit)
             if number in known
         ]
 
-    def impact(self, connection: Connection, obj: object, member: str, most: int = FURTHEST) -> list[Reader]:
-        """The caches that become stale if a member of an object changes, and those that may follow from them; `most` of
-        them, the first ones first."""
-        found: dict[int, Reader] = {}
-        touched = list(self._tokens_of_member(obj, member))
-        todo = [(number, None) for number in self._readers(connection, touched, most)]
-        while todo and len(found) < most:
-            (number, definition, root), through = todo.pop(0)
-            known = self.matcher.registry.by_id.get(definition)
-            if number in found or known is None:
+    def impact(self, connection: Connection, obj: object, member: str, limit: int = MAX_READERS) -> list[Reader]:
+        """Return up to `limit` caches that a change of a member makes stale, also through others, nearest first."""
+        readers: dict[int, Reader] = {}
+        touched = list(self._keys_of_member(obj, member))
+        todo = [(number, None) for number in self._readers(connection, touched, limit)]
+        while todo and len(readers) < limit:
+            (number, derivation, root), through = todo.pop(0)
+            known = self.matcher.registry.by_id.get(derivation)
+            if number in readers or known is None:
                 continue
-            found[number] = Reader(known.name, root, through)
-            onward = self._readers(connection, list(self._tokens_of_result(known, root)), most)
-            todo += [(one, f"{known.name} of {root}") for one in onward]  # type: ignore[misc]
-        return list(found.values())
+            readers[number] = Reader(known.name, root, through)
+            onward = self._readers(connection, list(self._keys_of_result(known, root)), limit)
+            todo += [(reader, f"{known.name} of {root}") for reader in onward]  # type: ignore[misc]
+        return list(readers.values())
 
     def _groups(self, connection: Connection, cache: int) -> Iterator[ReadGroup]:
-        tokens = self.matcher.manifest_store.read_keys(connection, [cache]).get(cache, ())
-        counts = Counter(map(pattern_number, tokens))
+        read_keys = self.matcher.manifest_store.read_keys(connection, [cache]).get(cache, ())
+        counts = Counter(map(pattern_number, read_keys))
         for number, count in counts.most_common():
             yield ReadGroup(self._words(self.matcher.patterns.pattern(number)), count)
 
     def words(self, reads: Reads) -> Iterator[str]:
-        """What was read, each kind once, with its count if that is more than one."""
-        for shape, count in Counter(shape for shape, _ in patterns_in(reads)).most_common():
-            yield self._words(shape) if count == 1 else f"{count:,} × {self._words(shape)}"
+        """Yield each kind of read in words, with its count if that is more than one."""
+        for pattern, count in Counter(pattern for pattern, _ in patterns_in(reads)).most_common():
+            yield self._words(pattern) if count == 1 else f"{count:,} × {self._words(pattern)}"
 
-    def _words(self, shape: ReadPattern) -> str:
-        watch = self.matcher.patterns.table(shape.table_id)
-        if watch is None:
-            return "a table that is not watched any more"
-        names = ", ".join(watch.names(shape.columns))
-        match shape:
+    def _words(self, pattern: ReadPattern) -> str:
+        table = self.matcher.patterns.table(pattern.table_id)
+        if table is None:
+            return "a table that is no longer tracked"
+        names = ", ".join(table.names(pattern.columns))
+        match pattern:
             case RowRead():
-                return f"{watch.table.fullname}: {names or 'that it exists'}"
+                return f"{table.table.fullname}: {names or 'that it exists'}"
             case QueryRead(equal=()):
-                return f"all of {watch.table.fullname}" + (f", by {names}" if names else "")
+                return f"all of {table.table.fullname}" + (f", by {names}" if names else "")
             case QueryRead(equal=equal):
-                return f"{watch.table.fullname} with a certain {', '.join(equal)}" + (f", by {names}" if names else "")
+                return f"{table.table.fullname} with a certain {', '.join(equal)}" + (f", by {names}" if names else "")
 
-    def _readers(self, connection: Connection, tokens: Sequence[int], most: int) -> list[tuple[int, int, str]]:
-        return self.matcher.manifest_store.readers(connection, tokens, most) if tokens else []
+    def _readers(self, connection: Connection, read_keys: Sequence[int], limit: int) -> list[tuple[int, int, str]]:
+        return self.matcher.manifest_store.readers(connection, read_keys, limit) if read_keys else []
 
-    def _tokens_of_result(self, definition: RegisteredDerivation, root: str) -> Iterator[int]:
-        if definition.written is None or definition.target is None:
+    def _keys_of_result(self, derivation: RegisteredDerivation, root: str) -> Iterator[int]:
+        if derivation.written is None or derivation.target is None:
             return
-        watch, column = definition.written
-        key = _key_of(definition.target, definition.key_of(root), self.matcher.dialect)
+        table, column = derivation.written
+        key = _key_of(derivation.target, derivation.key_of(root), self.matcher.dialect)
         if key is not None:
-            yield from self._row_tokens(watch, column, key)
+            yield from self._row_read_keys(table, column, key)
 
-    def _tokens_of_member(self, obj: object, member: str) -> Iterator[int]:
+    def _keys_of_member(self, obj: object, member: str) -> Iterator[int]:
         state: InstanceState[Any] = state_of(obj)
         prop = state.mapper.attrs.get(member)
         if prop is None:
             raise BadRequest(f"{state.mapper.class_.__name__} has no member {member!r}.")
         if isinstance(prop, RelationshipProperty):
             if prop.direction is not RelationshipDirection.MANYTOONE:
-                yield from self._tokens_of_end(state, prop)
+                yield from self._keys_of_relationship(state, prop)
                 return
             columns: Iterable[Any] = prop.local_columns
         elif isinstance(prop, ColumnProperty | CompositeProperty):
@@ -205,61 +208,61 @@ class Explainer:
         else:
             raise BadRequest(f"{state.mapper.class_.__name__}.{member} has no columns. Ask for what it is made of.")
         for column in columns:
-            yield from self._tokens_of_column(state, column)
+            yield from self._keys_of_column(state, column)
 
-    def _tokens_of_end(self, state: InstanceState[Any], prop: RelationshipProperty[Any]) -> Iterator[int]:
-        """Others are linked with an object by columns of their rows, or of rows between, that have its key."""
+    def _keys_of_relationship(self, state: InstanceState[Any], prop: RelationshipProperty[Any]) -> Iterator[int]:
+        """Yield the read keys of a relationship: columns of other rows, or of rows between, hold the object's key."""
         links = {far: near for near, far in prop.synchronize_pairs}
-        watches = {watch for far in links if (watch := self.matcher.patterns.tables.of(far.table)) is not None}
-        for watch in watches:
-            own = {far.name: near for far, near in links.items() if far.table is watch.table}
-            mask = watch.mask(list(own))
-            for number, where in self.matcher.patterns.query_reads(watch.id):
-                if self.matcher.patterns.mask(where) & mask and own.keys() >= set(where.equal):
+        tables = {table for far in links if (table := self.matcher.patterns.tables.of(far.table)) is not None}
+        for table in tables:
+            own = {far.name: near for far, near in links.items() if far.table is table.table}
+            mask = table.mask(list(own))
+            for number, query in self.matcher.patterns.query_reads(table.id):
+                if self.matcher.patterns.mask(query) & mask and own.keys() >= set(query.equal):
                     with suppress(*BAD_VALUE):
-                        texts = [self._text_of(state, watch, name, own[name]) for name in where.equal]
+                        texts = [self._text_of(state, table, name, own[name]) for name in query.equal]
                         yield read_key(number, joined(texts))
 
-    def _tokens_of_column(self, state: InstanceState[Any], column: Any) -> Iterator[int]:
-        watch = self.matcher.patterns.tables.of(getattr(column, "table", None))
-        if watch is None or not isinstance(column.table, Table):
+    def _keys_of_column(self, state: InstanceState[Any], column: Any) -> Iterator[int]:
+        table = self.matcher.patterns.tables.of(getattr(column, "table", None))
+        if table is None or not isinstance(column.table, Table):
             return
         dialect = self.matcher.dialect
-        key = _key_of(watch, tuple(state.mapper.primary_key_from_instance(state.obj())), dialect)
-        mask = watch.mask([column.name])
+        key = _key_of(table, tuple(state.mapper.primary_key_from_instance(state.obj())), dialect)
+        mask = table.mask([column.name])
         if key is not None:
-            yield from self._row_tokens(watch.id, mask, key)
-        yield from self._where_tokens(state, watch, mask)
+            yield from self._row_read_keys(table.id, mask, key)
+        yield from self._query_read_keys(state, table, mask)
 
-    def _row_tokens(self, watch: int, mask: int, key: int | str) -> Iterator[int]:
-        for number, row in self.matcher.patterns.row_reads(watch):
+    def _row_read_keys(self, table: int, mask: int, key: int | str) -> Iterator[int]:
+        for number, row in self.matcher.patterns.row_reads(table):
             if row.columns & mask:
                 yield read_key(number, key)
 
-    def _where_tokens(self, state: InstanceState[Any], watch: TrackedTable, mask: int) -> Iterator[int]:
-        for number, where in self.matcher.patterns.query_reads(watch.id):
-            if self.matcher.patterns.mask(where) & mask:
+    def _query_read_keys(self, state: InstanceState[Any], table: TrackedTable, mask: int) -> Iterator[int]:
+        for number, query in self.matcher.patterns.query_reads(table.id):
+            if self.matcher.patterns.mask(query) & mask:
                 with suppress(*BAD_VALUE):
-                    yield read_key(number, joined([self._text(state, watch, name) for name in where.equal]))
+                    yield read_key(number, joined([self._text(state, table, name) for name in query.equal]))
 
-    def _text(self, state: InstanceState[Any], watch: TrackedTable, name: str) -> str | None:
-        return self._text_of(state, watch, name, watch.column(name))
+    def _text(self, state: InstanceState[Any], table: TrackedTable, name: str) -> str | None:
+        return self._text_of(state, table, name, table.column(name))
 
-    def _text_of(self, state: InstanceState[Any], watch: TrackedTable, name: str, member: Any) -> str | None:
-        """The text of a column that has the same value as a column of an object."""
+    def _text_of(self, state: InstanceState[Any], table: TrackedTable, name: str, member: Any) -> str | None:
+        """Return the text of a column that has the same value as a column of an object."""
         value = getattr(state.obj(), state.mapper.get_property_by_column(member).key)
-        return text_of(watch, name, value, self.matcher.dialect)
+        return text_of(table, name, value, self.matcher.dialect)
 
 
-def _key_of(watch: TrackedTable, identity: tuple[Any, ...], dialect: Dialect) -> int | str | None:
-    """The journal's key of a row; None where it can't be told, so that all readers are cautious ones."""
+def _key_of(table: TrackedTable, identity: tuple[Any, ...], dialect: Dialect) -> int | str | None:
+    """Return the journal's key of a row; None where nobody can tell it, so that all its readers are cautious ones."""
     with suppress(*BAD_VALUE):
-        return key_of(watch, identity, dialect)
+        return key_of(table, identity, dialect)
     return None
 
 
 def state_in(row: Any) -> State:
-    """How a cache stands, by its own row and what is due."""
+    """Return the state of a cache from its own row and its mark in the queue."""
     if row.claim is not None:
         return "running"
     if row.error is not None:

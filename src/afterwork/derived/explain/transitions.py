@@ -1,4 +1,4 @@
-"""Why a machine stays where it is: its transitions without an event, and what each guard says and reads."""
+"""Explain why a machine stays where it is: its eventless transitions, and what each guard says and reads."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from afterwork.saving.machine.play import Play
 
 @dataclass(frozen=True)
 class Guard:
-    """A guard: whether it holds now, None if it raises `error`; and what it reads, in words."""
+    """A guard. `holds` is None if it raises `error`; `reads` says what it reads, in words."""
 
     name: str
     holds: bool | None
@@ -29,7 +29,7 @@ class Guard:
 
 @dataclass(frozen=True)
 class PossibleTransition:
-    """A transition without an event, out of the state that the machine is in."""
+    """An eventless transition out of the state that the machine is in."""
 
     target: str
     guards: tuple[Guard, ...]
@@ -42,25 +42,25 @@ class PossibleTransition:
 
 @dataclass(frozen=True)
 class PossibleTransitions:
-    """Finds the steps of an object. `words` says what was read."""
+    """Finds the possible transitions of an object. `words` puts reads into words."""
 
     recorder: Callable[[], Recorder]
     words: Callable[[Reads], Iterator[str]]
 
     def of(self, machine: Machine, obj: Any) -> tuple[PossibleTransition, ...]:
-        """The steps out of where the object is, the innermost state's first, as they are tried."""
+        """Return the transitions out of the object's state as they are tried: the innermost state's first."""
         stored = machine.stored(obj)
         if stored is None:
             return ()
         play = Play(machine, obj)
         active = {state.value: state for state in machine.states.active(stored)}
-        tried = [one for one in machine.eventless if one.source.value in active]
+        tried = [transition for transition in machine.eventless if transition.source.value in active]
         depth = {value: len(list(state.ancestors())) for value, state in active.items()}
-        tried.sort(key=lambda one: -depth[one.source.value])
-        return tuple(self._step(play, one) for one in tried)
+        tried.sort(key=lambda transition: -depth[transition.source.value])
+        return tuple(self._possible(play, transition) for transition in tried)
 
-    def _step(self, play: Play, transition: Transition) -> PossibleTransition:
-        target = ", ".join(one.id for one in transition.targets) or transition.source.id
+    def _possible(self, play: Play, transition: Transition) -> PossibleTransition:
+        target = ", ".join(state.id for state in transition.targets) or transition.source.id
         return PossibleTransition(target, tuple(self._guard(*guard) for guard in play.guards(transition)))
 
     def _guard(self, name: str, ask: Callable[[], bool]) -> Guard:
