@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, insert, text
 
+from afterwork.model.priority import LOWEST_PRIORITY
+from afterwork.store.tickets.rows import ClaimRequest
 from afterwork.store.tickets.statements import Tickets
 from tests.conftest import Shop
 from tests.support.shop import SysAsyncTicket
@@ -17,16 +19,16 @@ PENDING = "afterwork_sys_async_ticket_place"
 LOOKS: dict[str, Callable[[Tickets, Connection, Shop], object]] = {
     "groups": lambda tickets, connection, shop: tickets.groups(connection),
     "due of a priority": lambda tickets, connection, shop: tickets.claim_due(
-        connection, "main", 2147483647, shop.clock.now(), 100, "alone"
+        connection, ClaimRequest("main", LOWEST_PRIORITY, shop.clock.now(), 100), "alone"
     ),
     "due first": lambda tickets, connection, shop: tickets.claim_due(
-        connection, "main", None, shop.clock.now(), 100, "alone"
+        connection, ClaimRequest("main", None, shop.clock.now(), 100), "alone"
     ),
     "due in parallel": lambda tickets, connection, shop: tickets.claim_due(
-        connection, "parallel", 2147483647, shop.clock.now(), 1, "parallel"
+        connection, ClaimRequest("parallel", LOWEST_PRIORITY, shop.clock.now(), 1), "parallel"
     ),
     "due in a lane with slots": lambda tickets, connection, shop: tickets.claim_due(
-        connection, "main", None, shop.clock.now(), 1, "slots", by_rate=True
+        connection, ClaimRequest("main", None, shop.clock.now(), 1), "slots", by_rate=True
     ),
 }
 
@@ -110,7 +112,7 @@ def test_a_look_costs_the_same_with_ten_or_ten_thousand_pending(the_shop: Shop, 
     def look(connection: Connection) -> object:
         if name == "groups":
             return tickets.groups(connection)
-        return tickets.claim_due(connection, "main", None, the_shop.clock.now(), 10, "alone")
+        return tickets.claim_due(connection, ClaimRequest("main", None, the_shop.clock.now(), 10), "alone")
 
     efforts = []
     for pending in (10, 10_000):

@@ -24,7 +24,8 @@ from afterwork.store.readable_values import readable_timestamp
 from afterwork.store.tickets.columns import TicketColumns, aware
 from afterwork.store.tickets.filter import TicketFilter
 from afterwork.store.tickets.pending import has_begun
-from afterwork.store.tickets.statements import DueGroup, tickets_of
+from afterwork.store.tickets.rows import DueGroup
+from afterwork.store.tickets.statements import tickets_of
 from afterwork.store.tickets.walk import TicketWalk
 
 MAX_COUNTED = 100_000

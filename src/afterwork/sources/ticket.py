@@ -31,7 +31,8 @@ from afterwork.store.routing import ALL, Routing
 from afterwork.store.tickets.columns import aware, most_attempts
 from afterwork.store.tickets.expiry import expiry_error
 from afterwork.store.tickets.order import are_as_claimed
-from afterwork.store.tickets.statements import DueGroup, EndedTicket, TicketRow, Tickets
+from afterwork.store.tickets.rows import ClaimRequest, DueGroup, EndedTicket, TicketRow
+from afterwork.store.tickets.statements import Tickets
 
 NO_TEXT = f"The ticket's {{}} {NOT_UTF_8}: {{}}. Write the ticket anew."
 
@@ -92,8 +93,9 @@ class TicketSource:
             return self._end_odd(connection, [(row, why) for row, why in found if row is not None], now)
         mode, by_rate = self.limits.mode(lane), self.limits.rate(lane) is not None
         rest = self._left.rest
-        rows = rest.claim_due(connection, lane, priority, now, most, mode, by_rate)
-        if not rows and (hidden := rest.hidden(connection, lane, priority, now, most)):
+        request = ClaimRequest(lane, priority, now, most)
+        rows = rest.claim_due(connection, request, mode, by_rate)
+        if not rows and (hidden := rest.hidden(connection, request)):
             return ClaimedWork([], moved=False, hidden=[self._claim(row, lane, now) for row in hidden])
         if odd_keys := [(row, NO_TEXT.format("key", row.key)) for row in rows if isinstance(row.key, UndecodableText)]:
             return self._end_odd(connection, odd_keys, now)

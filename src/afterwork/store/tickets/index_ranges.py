@@ -14,7 +14,8 @@ from afterwork.store.tables import lease as leases
 from afterwork.store.tickets.columns import TicketColumns
 from afterwork.store.tickets.filter import TicketFilter
 from afterwork.store.tickets.pending import has_begun
-from afterwork.store.tickets.statements import DueGroup, Tickets
+from afterwork.store.tickets.rows import DueGroup
+from afterwork.store.tickets.statements import Tickets
 
 MOST_RUNNING = 1000
 

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import Boolean, ColumnElement, Connection, and_, bindparam, func, literal_column, or_, select, true
 
 from afterwork.store.tickets.columns import TicketColumns
-from afterwork.store.tickets.statements import TicketRow, Tickets
+from afterwork.store.tickets.rows import TicketRow
+from afterwork.store.tickets.statements import Tickets
 
 OTHER = "other_ticket"
 

@@ -1,0 +1,135 @@
+"""Claiming due tickets: a statement locks the lane and the first due tickets in it, or finds nothing."""
+
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Boolean, ColumnElement, Connection, Select, bindparam, exists, func, select
+from sqlalchemy.dialects import postgresql
+
+from afterwork.clock import MAX_CLOCK_SKEW
+from afterwork.store import tables
+from afterwork.store.direct import Direct
+from afterwork.store.lane_limits import MODES, Mode
+from afterwork.store.leases import free_slot
+from afterwork.store.locking import lockable
+from afterwork.store.readable_values import reading_any_text
+from afterwork.store.tickets.columns import TicketColumns
+from afterwork.store.tickets.looking import WaitingTickets
+from afterwork.store.tickets.pending import has_begun
+from afterwork.store.tickets.rows import ClaimRequest, TicketRow
+
+
+class ClaimableTickets(WaitingTickets):
+    """The statements that claim tickets. Each is built when it is first needed: looking at tickets needs none."""
+
+    @cached_property
+    def _due(self) -> dict[Mode, Direct]:
+        asked: ColumnElement[int] = bindparam("priority")
+        return {mode: Direct(self._due_statement(mode, asked)) for mode in MODES}
+
+    @cached_property
+    def _first(self) -> dict[Mode, Direct]:
+        first = self._first_priority()
+        return {mode: Direct(self._due_statement(mode, first)) for mode in MODES}
+
+    @cached_property
+    def _one(self) -> dict[Mode, Select[Any]]:
+        return {mode: self._one_statement(mode) for mode in MODES}
+
+    @cached_property
+    def _policies(self) -> Direct:
+        """Asks whether policies of the table are for this role."""
+        preparer: Any = postgresql.dialect().identifier_preparer  # type: ignore[no-untyped-call]
+        name = preparer.format_table(self.contract.table)
+        return Direct(select(func.row_security_active(name)))
+
+    def claim_due(
+        self, connection: Connection, request: ClaimRequest, mode: Mode, by_rate: bool = False
+    ) -> list[TicketRow]:
+        """Lock and return the first due tickets, if this transaction can have their lane; else none.
+
+        `by_rate` says that the caller keeps to the lane's rate, without which a lane with a rate is not to be had.
+        """
+        values = {**self._bounds(request), "by_rate": by_rate}
+        if request.priority is None:
+            statement = self._first[mode]
+        else:
+            statement, values["priority"] = self._due[mode], request.priority
+        with reading_any_text(connection):
+            return [TicketRow.of(row) for row in statement.execute(connection, values)]
+
+    def claim_one(self, connection: Connection, lane: str, key: Any, mode: Mode) -> TicketRow | None:
+        """Lock and return one pending ticket, if this transaction can have it and its lane; else None."""
+        with reading_any_text(connection):
+            rows = connection.execute(self._one[mode], {"lane": lane, "key": key, "by_rate": True}).all()
+        return next(map(TicketRow.of, rows), None)
+
+    def hidden(self, connection: Connection, request: ClaimRequest) -> list[TicketRow]:
+        """Return the first due tickets that policies of the table let this role read and not lock.
+
+        Empty while others have some of them locked.
+        """
+        if self.dialect != "postgresql" or not self._policies.execute(connection)[0][0]:
+            return []
+        first = request.priority is None
+        priority: Any = self._first_priority() if first else bindparam("priority", request.priority)
+        due = connection.execute(self._due_rows(priority), self._bounds(request)).all()
+        tickets = [TicketRow.of(row) for row in due]
+        can_lock = lockable(connection, self.columns.key, [ticket.key for ticket in tickets])
+        return [ticket for ticket in tickets if can_lock is not None and ticket.key not in can_lock]
+
+    def _bounds(self, request: ClaimRequest) -> dict[str, Any]:
+        now, latest = self.moment(request.now), self.moment(request.now + MAX_CLOCK_SKEW)
+        return {"lane": request.lane, "now": now, "latest": latest, "limit": request.limit}
+
+    def _first_priority(self) -> ColumnElement[int]:
+        first = TicketColumns(self.contract, self.contract.table.alias("first"), self.dialect)
+        return (
+            select(first.priority)
+            .where(self._waiting(first), first.lane == bindparam("lane"))
+            .order_by(*first.order_in_lane)
+            .limit(1)
+            .scalar_subquery()
+        )
+
+    def _due_statement(self, mode: Mode, priority: ColumnElement[int]) -> Select[Any]:
+        return self._guarded(self._due_rows(priority), mode)
+
+    def _one_statement(self, mode: Mode) -> Select[Any]:
+        c = self.columns
+        return self._guarded(self._select().where(c.key == bindparam("key"), c.pending, ~has_begun(c.key)), mode)
+
+    def _due_rows(self, priority: ColumnElement[int]) -> Select[Any]:
+        c = self.columns
+        return (
+            self._select()
+            .where(self._waiting(c))
+            .where(c.lane == bindparam("lane"), c.priority == priority)
+            .where(c.moment <= bindparam("latest", type_=c.earliest.type))
+            .where(self._is_due("now"))
+            .order_by(c.moment, c.key)
+            .limit(bindparam("limit"))
+        )
+
+    def _guarded(self, statement: Select[Any], mode: Mode) -> Select[Any]:
+        """Return a statement that finds rows only if the lane is free, and locks both.
+
+        Both are read as of the lock, not of the statement's beginning, so that nothing is missed that another server
+        has just committed.
+        """
+        lane = tables.lane
+        name: Any = bindparam("lane")
+        by_rate: Any = bindparam("by_rate", type_=Boolean())
+        free: Select[Any] = select(lane.c.name).where(lane.c.name == name, ~lane.c.paused)
+        match mode:
+            case "alone":
+                is_alone = lane.c.lease.is_(None), lane.c.slots.is_(None), ~lane.c.has_rate | by_rate
+                free = free.where(*is_alone).with_for_update(skip_locked=True)
+            case "slots":
+                free = (
+                    free_slot(name).where(~lane.c.has_rate | by_rate).with_for_update(of=tables.slot, skip_locked=True)
+                )
+            case "parallel":
+                pass  # neither a lane nor a rate
+        held = free.cte("held")
+        return statement.where(exists(select(held.c.name))).with_for_update(of=self.contract.table, skip_locked=True)

@@ -1,0 +1,122 @@
+"""Looking for waiting tickets, without locking them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, select
+
+from afterwork.store.readable_values import reading_any_text
+from afterwork.store.tickets.columns import TicketColumns, aware
+from afterwork.store.tickets.pending import has_begun
+from afterwork.store.tickets.rows import DueGroup, TicketRow
+from afterwork.store.tickets.ticket_table import TicketTable
+
+
+class WaitingTickets(TicketTable):
+    """The statements that read tickets, none of which costs more because many tickets have ended."""
+
+    @cached_property
+    def _groups(self) -> Select[Any]:
+        return self._groups_statement()
+
+    def groups(self, connection: Connection) -> list[DueGroup]:
+        """Return every lane and priority with pending tickets, in the order in which they run.
+
+        Touches one row for each.
+        """
+        with reading_any_text(connection):
+            firsts = connection.execute(self._groups).all()
+        return [DueGroup(key, lane, priority, aware(earliest)) for key, lane, priority, earliest in firsts]
+
+    def work(self, connection: Connection, key: Any) -> str | None:
+        """Return the name of a ticket's work; None if the ticket is gone."""
+        work: str | None = connection.execute(select(self.columns.work).where(self.columns.key == key)).scalar()
+        return work
+
+    def row(self, connection: Connection, key: Any) -> TicketRow | None:
+        """Return a pending ticket that this transaction's run holds already, or None if it is gone."""
+        held = self._select().where(self._has_key(key), self.columns.pending).with_for_update()
+        with reading_any_text(connection):
+            rows = connection.execute(held).all()
+        return next(map(TicketRow.of, rows), None)
+
+    def rows(
+        self, connection: Connection, keys: Sequence[Any], now: datetime, lane: str, priority: int
+    ) -> list[TicketRow]:
+        """Return those of some tickets that are still due at the same position of a lane, in its order."""
+        place = {"which": [*keys], "at": self.moment(now), "its_lane": lane, "its_priority": priority}
+        found = self._select().where(self._is_among(many=True), *self._is_still("in place"))
+        with reading_any_text(connection):
+            return [
+                TicketRow.of(row)
+                for row in connection.execute(found.order_by(self.columns.moment, self.columns.key), place)
+            ]
+
+    def in_place(self, connection: Connection, rows: Sequence[TicketRow], now: datetime, lane: str) -> int:
+        """Count those tickets of a lane that are still due at the same position of it."""
+        count = 0
+        for priority in {row.priority for row in rows}:
+            keys = [row.key for row in rows if row.priority == priority]
+            found = select(func.count()).where(self._is_among(many=True), *self._is_still("in place"))
+            place = {"which": keys, "at": self.moment(now), "its_lane": lane, "its_priority": priority}
+            count += connection.execute(found, place).scalar_one()
+        return count
+
+    def in_places(self, connection: Connection, places: Mapping[Any, tuple[str, int]], now: datetime) -> int:
+        """Count those tickets, by their keys, that are still due at the same positions of several lanes."""
+        c = self.columns
+        found = select(c.key, c.lane, c.priority).where(self._is_among(many=True), *self._is_still("due"))
+        with reading_any_text(connection):
+            rows = connection.execute(found, {"which": [*places], "at": self.moment(now)}).all()
+        return sum(places[key] == (lane, priority) for key, lane, priority in rows)
+
+    def is_used(self, lane: ColumnElement[str]) -> ColumnElement[bool]:
+        """Return the condition that a ticket is pending in a lane."""
+        return exists(select(self.columns.key).where(self.columns.pending, self.columns.lane == lane))
+
+    def _waiting(self, c: TicketColumns) -> ColumnElement[bool]:
+        """Return the condition of tickets that wait for a run."""
+        return c.pending & ~has_begun(c.key)
+
+    def _groups_statement(self) -> Select[Any]:
+        """Return a loose index scan: from the first ticket of each group straight to the first of the next."""
+        table = self.contract.table
+        waiting = self._waiting
+        first = TicketColumns(self.contract, table.alias("first"), self.dialect)
+        head = (
+            select(
+                first.key.label("key"),
+                first.lane.label("lane"),
+                first.priority.label("priority"),
+                first.earliest_read.label("earliest"),
+            )
+            .where(waiting(first))
+            .order_by(*first.order)
+            .limit(1)
+            .subquery()
+        )
+        group = select(head).cte("ticket_group", recursive=True)
+        same = TicketColumns(self.contract, table.alias("same"), self.dialect)
+        in_same_lane = (
+            select(same.key)
+            .where(waiting(same), same.lane == group.c.lane, same.priority > group.c.priority)
+            .order_by(*same.order_in_lane)
+            .limit(1)
+            .scalar_subquery()
+        )
+        other = TicketColumns(self.contract, table.alias("other"), self.dialect)
+        in_next_lane = (
+            select(other.key)
+            .where(waiting(other), other.lane > group.c.lane)
+            .order_by(*other.order)
+            .limit(1)
+            .scalar_subquery()
+        )
+        found = TicketColumns(self.contract, table.alias("found"), self.dialect)
+        next_key = func.coalesce(in_same_lane, in_next_lane)
+        step = select(found.key, found.lane, found.priority, found.earliest_read).select_from(
+            group.join(found.source, found.key == next_key)
+        )
+        return select(group.union_all(step))

@@ -1,0 +1,78 @@
+"""The table of tickets: its columns, and the conditions that several statements share."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import ARRAY, ColumnElement, Select, Text, Update, any_, bindparam, cast, literal, select, update
+
+from afterwork.model.contract import Contract, timestamp_for
+from afterwork.store.readable_values import UndecodableText
+from afterwork.store.tickets.columns import TicketColumns, one_more
+
+Still = Literal["whatever", "due", "in place"]
+"""Which of the named tickets a statement is about: all of them; those that are still due; or those that are still due
+and at the same position of their lane."""
+
+
+class TicketTable:
+    """The table of one ticket class on one kind of database ("sqlite" or "postgresql")."""
+
+    def __init__(self, contract: Contract, dialect: str) -> None:
+        self.contract = contract
+        self.dialect = dialect
+        self.columns = TicketColumns(contract, contract.table, dialect)
+
+    def moment(self, now: datetime) -> datetime:
+        """Return a timestamp as the columns of this class hold it."""
+        return timestamp_for(self.contract.execute_earliest.column, self.dialect, now)
+
+    def _select(self) -> Select[Any]:
+        c = self.columns
+        return select(
+            c.key,
+            c.work,
+            c.root_id,
+            c.keep_minutes,
+            c.attempts,
+            c.created,
+            c.own_lane,
+            c.earliest_read,
+            c.created_at,
+            c.priority,
+            c.trace_parent,
+            c.not_after,
+            c.odd_earliest,
+        )
+
+    def _has_key(self, key: Any) -> ColumnElement[bool]:
+        return self.columns.key == (cast(literal(key.raw), Text) if isinstance(key, UndecodableText) else key)
+
+    def _is_among(self, many: bool) -> ColumnElement[bool]:
+        key = self.columns.key
+        if not many:
+            return key == bindparam("which", type_=key.type)  # a single one costs less than a list of one
+        if self.dialect == "postgresql":  # an array, so that the text is the same for any number
+            return key == any_(bindparam("which", type_=ARRAY(key.type)))
+        return key.in_(bindparam("which", expanding=True))
+
+    def _is_still(self, still: Still) -> Sequence[ColumnElement[bool]]:
+        c = self.columns
+        match still:
+            case "whatever":
+                return []
+            case "due":
+                return [c.pending, self._is_due("at")]
+            case "in place":
+                its: ColumnElement[int] = bindparam("its_priority")
+                return [c.pending, self._is_due("at"), c.lane == bindparam("its_lane"), c.priority == its]
+
+    def _is_due(self, now: str) -> ColumnElement[bool]:
+        c = self.columns
+        return c.is_due_at(bindparam(now, type_=c.earliest.type))
+
+    def _attempted(self) -> Update:
+        """Return an update of tickets that counts one more attempt."""
+        attempts = self.contract.attempts
+        statement = update(self.contract.table)
+        return statement if attempts is None else statement.values({attempts.column: one_more(attempts.column)})
