@@ -67,7 +67,7 @@ def test_a_server_killed_at_any_point_of_a_round_fires_nothing_twice_and_leaves_
         assert set(session.scalars(select(Task.count))) == {1}
         due = list(session.scalars(select(Visit.due).order_by(Visit.due)))
     assert len(due) == len(set(due))
-    assert {(moment - due[0]) % Tick.when.span for moment in due} == {timedelta(0)}
+    assert {(moment - due[0]) % Tick.when.interval for moment in due} == {timedelta(0)}
 
 
 def done(engine: Engine) -> int:

@@ -54,7 +54,7 @@ most_missed = 7
 
     when = app.model.timers["See"].when
     assert isinstance(when, aw.Every)
-    assert (when.span, when.misfire) == (timedelta(minutes=90), "each")
+    assert (when.interval, when.misfire) == (timedelta(minutes=90), "each")
     assert (when.late, when.most_missed) == (timedelta(seconds=5), 7)
 
 

@@ -13,7 +13,7 @@ from afterwork.jobs.outcome import printable
 from afterwork.jobs.run import Run, running
 from afterwork.model.method import BoundMethod
 from afterwork.model.viewmodel import Action, ViewModel
-from afterwork.model.work import MethodWork, ViewModelWork, WhileWork, Work
+from afterwork.model.work import MethodWork, StateScopedWork, ViewModelWork, Work
 
 NOT_ENABLED = "skipped: it was not enabled"
 """The result of an action that runs once, and whose `enabled` was false."""
@@ -30,7 +30,7 @@ class RunContext:
 def check(work: Work, root: object | None) -> None:
     """Raises `Refused` if the work may not begin on this root: it is of a wrong class, or the precondition is false."""
     _check_root(work, root)
-    if isinstance(work, WhileWork) and not (machine := getattr(root, work.machine)).is_in(work.state):
+    if isinstance(work, StateScopedWork) and not (machine := getattr(root, work.machine)).is_in(work.state):
         raise StateLeft(f"It was asked for while {work.machine} is in {work.state}, which is in {machine.state} now.")
     match work:
         case MethodWork():

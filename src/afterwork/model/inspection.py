@@ -22,7 +22,7 @@ from afterwork.model.once import OnceAction, once_of
 from afterwork.model.ticket import contract_of, is_ticket_class
 from afterwork.model.timer import TimedWork, timers_of
 from afterwork.model.viewmodel import ViewModel
-from afterwork.model.work import MethodWork, ViewModelWork, WhileWork, Work, methods_of
+from afterwork.model.work import MethodWork, StateScopedWork, ViewModelWork, Work, methods_of
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class ModelInfo:
             return None
         for machine in declared_machines(work.root):
             if machine.name == scope.machine and machine.states.named(scope.state) is not None:
-                return WhileWork(name, work.root, work.method, scope.machine, scope.state)
+                return StateScopedWork(name, work.root, work.method, scope.machine, scope.state)
         return None
 
     @property

@@ -3,6 +3,7 @@
 import functools
 import inspect as python
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Generic, Self, TypeVar, overload
 
@@ -32,6 +33,16 @@ class BoundMethod(Generic[Result]):
         return f"<method {type(self.target).__name__}.{self.method.name} of {self.target!r}>"
 
 
+@dataclass(frozen=True)
+class RunOptions:
+    """How the runs of a method go, as `aw.method` takes it."""
+
+    lane: str | Lane | None = MAIN
+    external: bool = False
+    retry: Retry | None = None
+    timeout: timedelta | None = None
+
+
 class Method(Generic[Owner, Result]):
     """A function of a class, marked as work that a ticket can name as `Class.method`."""
 
@@ -39,12 +50,9 @@ class Method(Generic[Owner, Result]):
         self,
         function: Callable[[Owner], Result],
         *,
-        precondition: Callable[[Any], object] | None,
-        lane: str | Lane | None,
-        external: bool,
-        retry: Retry | None,
+        precondition: Callable[[Any], object] | None = None,
         when: Timer | None = None,
-        timeout: timedelta | None = None,
+        options: RunOptions = RunOptions(),
     ) -> None:
         check_callable_alone(function, "@aw.method")
         if when is not None and not isinstance(when, Timer):
@@ -55,11 +63,11 @@ class Method(Generic[Owner, Result]):
         self.function = function
         self.name = function.__name__
         self.precondition = precondition
-        self.lane = lane
-        self.external = external
-        self.retry = retry
         self.when = when
-        self.timeout = checked_timeout(f"@aw.method on {function.__qualname__}", timeout)
+        self.lane = options.lane
+        self.external = options.external
+        self.retry = options.retry
+        self.timeout = checked_timeout(f"@aw.method on {function.__qualname__}", options.timeout)
         functools.update_wrapper(self, function)  # type: ignore[arg-type]
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -135,9 +143,7 @@ def method(
     """
 
     def mark(target: Callable[[Any], Any]) -> Method[Any, Any]:
-        return Method(
-            target, precondition=precondition, lane=lane, external=external, retry=retry, when=when, timeout=timeout
-        )
+        return Method(target, precondition=precondition, when=when, options=RunOptions(lane, external, retry, timeout))
 
     return mark if function is None else mark(function)
 

@@ -115,11 +115,11 @@ class Every(Timer):
     grid: a round that is late does not delay the next. Raises `BadDeclaration` for an interval that is not positive.
     """
 
-    span: timedelta = timedelta(0)
+    interval: timedelta = timedelta(0)
 
     def __init__(
         self,
-        span: timedelta | None = None,
+        interval: timedelta | None = None,
         *,
         seconds: float | None = None,
         minutes: float | None = None,
@@ -129,34 +129,34 @@ class Every(Timer):
     ) -> None:
         units = {"seconds": seconds, "minutes": minutes, "hours": hours, "days": days}
         given = {name: value for name, value in units.items() if value is not None}
-        if len(given) + (span is not None) != 1:
+        if len(given) + (interval is not None) != 1:
             raise BadDeclaration(
                 "aw.Every needs exactly one of a timedelta, seconds=, minutes=, hours= and days=, "
-                f"and got {len(given) + (span is not None)}."
+                f"and got {len(given) + (interval is not None)}."
             )
-        object.__setattr__(self, "span", _interval(span, given))
+        object.__setattr__(self, "interval", _interval(interval, given))
         super().__init__(**others)
 
     def first(self, now: datetime) -> datetime:
         return now
 
     def after(self, due: datetime, now: datetime) -> datetime:
-        return due + ((now - due) // self.span + 1) * self.span
+        return due + ((now - due) // self.interval + 1) * self.interval
 
     def missed(self, due: datetime, now: datetime, limit: int) -> list[datetime]:
-        last = (now - due) // self.span
-        return [due + step * self.span for step in range(max(0, last - limit + 1), last + 1)]
+        last = (now - due) // self.interval
+        return [due + step * self.interval for step in range(max(0, last - limit + 1), last + 1)]
 
     def words(self) -> str:
         """Return the interval in words."""
         for name, seconds in SECONDS_BY_UNIT.items():
-            count = self.span / timedelta(seconds=seconds)
+            count = self.interval / timedelta(seconds=seconds)
             if count >= 1 and count == int(count):
                 return f"Every {name}" if count == 1 else f"Every {int(count)} {name}s"
-        return f"Every {self.span.total_seconds():g} seconds"
+        return f"Every {self.interval.total_seconds():g} seconds"
 
     def __str__(self) -> str:
-        return f"every {self.span}"
+        return f"every {self.interval}"
 
 
 @dataclass(frozen=True, init=False)
@@ -214,18 +214,18 @@ class Cron(Timer):
         return f"cron {self.expression} {self.tz}"
 
 
-def _interval(span: object, given: Mapping[str, Any]) -> timedelta:
+def _interval(interval: object, units: Mapping[str, Any]) -> timedelta:
     try:
-        interval = timedelta(**given) if span is None else span
+        duration = timedelta(**units) if interval is None else interval
     except (TypeError, ValueError, OverflowError) as error:
-        raise BadDeclaration(f"The interval of aw.Every can't be {shown(given)}: {error}.") from None
-    if not isinstance(interval, timedelta):
-        raise BadDeclaration(f"The interval of aw.Every is {shown(interval)}. Give a timedelta, or minutes=10.")
-    if not timedelta(0) < interval <= MAX_INTERVAL:
+        raise BadDeclaration(f"The interval of aw.Every can't be {shown(units)}: {error}.") from None
+    if not isinstance(duration, timedelta):
+        raise BadDeclaration(f"The interval of aw.Every is {shown(duration)}. Give a timedelta, or minutes=10.")
+    if not timedelta(0) < duration <= MAX_INTERVAL:
         raise BadDeclaration(
-            f"The interval of aw.Every is {interval}. It must be more than 0, and at most {MAX_INTERVAL.days:,} days."
+            f"The interval of aw.Every is {duration}. It must be more than 0, and at most {MAX_INTERVAL.days:,} days."
         )
-    return interval
+    return duration
 
 
 MAX_INTERVAL = timedelta(days=36525)

@@ -71,7 +71,7 @@ class MethodWork(_Work):
 
 
 @dataclass(frozen=True)
-class WhileWork(MethodWork):
+class StateScopedWork(MethodWork):
     """`Order.escalate while flow is in shipped`: a method whose request lasts as long as a state."""
 
     machine: str

@@ -14,7 +14,6 @@ from statemachine.transition import Transition
 from afterwork.errors import BadDeclaration
 from afterwork.language.typed.states import HasStates, MachineStates
 from afterwork.model.derived import member_key, member_name
-from afterwork.model.lane import MAIN
 from afterwork.model.machine.chart import HISTORY, adapted, eventless, events_of, outline
 from afterwork.model.machine.states import States
 from afterwork.model.method import BoundMethod, Method
@@ -205,7 +204,7 @@ class EventMethod(Method[Any, Any]):
         def is_possible_in_its_state(self: Any) -> bool:
             return machine.player.can(machine, self, event)
 
-        super().__init__(take, precondition=is_possible_in_its_state, lane=MAIN, external=False, retry=None)
+        super().__init__(take, precondition=is_possible_in_its_state)
         self.machine, self.event = machine, event
 
     @property
@@ -224,7 +223,7 @@ class _Trigger(Method[Any, None]):
             for machine in machines_of(type(self)):
                 machine.player.go_on(machine, self)
 
-        super().__init__(state_machine_trigger, precondition=None, lane=MAIN, external=False, retry=None)
+        super().__init__(state_machine_trigger)
 
 
 def machines_of(cls: type) -> Sequence[Machine]:

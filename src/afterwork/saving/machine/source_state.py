@@ -28,8 +28,9 @@ def store_state(machine: Machine, obj: Any, stored: Any) -> None:
 
 
 def check_source_state(mapper: Mapper[Any], connection: Connection, obj: Any) -> None:
-    """Check that an object about to be updated is in the state that it is moved from, and keep it there until this
-    transaction ends. Listens to SQLAlchemy.
+    """Check that an object about to be updated is in the state that it is moved from. Listens to SQLAlchemy.
+
+    Its row stays locked until this transaction ends.
 
     Raises `StateHasChanged` if somebody else has moved it.
     """

@@ -18,8 +18,9 @@ def while_in(
     keep: timedelta | None = None,
     priority: int | None = None,
 ) -> AsyncTicket:
-    """Ask for a method, or an event, of the machine's own object, in an entry action: it runs if the state lasts until
-    then, and is withdrawn when the state is left.
+    """Ask, in an entry action, for a method or event of the machine's own object, while the state lasts.
+
+    It runs if the state lasts until then, and is withdrawn when the state is left.
 
         def on_enter_shipped(self, model):
             aw.while_in(model.flow.escalate, after=timedelta(days=3))
