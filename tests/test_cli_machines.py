@@ -72,4 +72,4 @@ def test_check_finds_objects_in_states_that_are_gone(ask: Ask) -> None:
     found = ask("check")
 
     assert found.exit_code == 1
-    assert "Order.flow: 1 objects stand in 'lost', which the machine has not" in found.output
+    assert "Order.flow: 1 objects are in 'lost', which the machine does not have" in found.output

@@ -65,14 +65,14 @@ def test_columns_that_caches_ask_by_want_an_index_once_the_table_is_large(the_tr
     with the_trade.session() as session, session.begin():
         session.add(Customer(id=1, name="Ann", orders=[Order(), Order()]))
     the_trade.run()
-    asks = "orders is asked by customer_id, and no index begins so"
+    asks = "orders is queried by customer_id, and no index begins with that"
 
     assert asks not in told(the_trade)
     found = named(the_trade, asks, CheckLimits(small_table=2))
     assert found is not None
     assert found.is_note
     assert found.advice == (
-        "Each question looks at all rows. CREATE INDEX ON orders (customer_id) may help "
+        "Each query scans all rows. CREATE INDEX ON orders (customer_id) may help "
         "Customer.overdue, Customer.share, Customer.total."
     )
 
@@ -95,13 +95,13 @@ def test_a_server_that_is_there_and_seems_to_be_silent_is_told(the_shop: Shop) -
     arrive(the_shop, seen=-timedelta(minutes=10))
     if the_shop.engine.dialect.name == "postgresql":
         # Its life is a lock there, and nobody has it.
-        assert named(the_shop, "is there, and wrote that last") is None
+        assert named(the_shop, "its last sign of life") is None
         return
 
-    assert named(the_shop, "is there, and wrote that last 600") is not None
+    assert named(the_shop, "its last sign of life was 600") is not None
 
     arrive(the_shop, seen=timedelta(0))
-    assert named(the_shop, "is there, and wrote") is None
+    assert named(the_shop, "its last sign of life") is None
 
 
 def test_changes_that_nobody_takes_are_told_by_number_and_by_age(the_trade: Trade) -> None:
@@ -110,9 +110,9 @@ def test_changes_that_nobody_takes_are_told_by_number_and_by_age(the_trade: Trad
         connection.execute(insert(Customer), [{"name": f"C{n}"} for n in range(3)])
 
     assert "changes that wait" not in " ".join(told(the_trade))
-    assert named(the_trade, "changes that wait to be taken: more than 2", CheckLimits(waiting_changes=2)) is not None
+    assert named(the_trade, "changes that wait to be matched: more than 2", CheckLimits(waiting_changes=2)) is not None
     the_trade.clock.advance(timedelta(minutes=20))
-    assert named(the_trade, "changes that wait to be taken: 3, the first for 20 minutes") is not None
+    assert named(the_trade, "changes that wait to be matched: 3, the first for 20 minutes") is not None
 
     the_trade.run()
     assert "changes that wait" not in " ".join(told(the_trade, CheckLimits(waiting_changes=2)))
@@ -159,7 +159,7 @@ def test_columns_that_criteria_pick_by_want_an_index_too_and_a_limited_one_will_
         found = world.app.insight(engine).check(CheckLimits(small_table=2))
         return [one.what for one in found if one.topic == "indexes" and not one.right]
 
-    assert told() == ["parcel is asked by sent, and no index begins so"]
+    assert told() == ["parcel is queried by sent, and no index begins with that"]
     with engine.begin() as connection:
         connection.execute(text("CREATE INDEX parcel_unsent ON parcel (id) WHERE NOT sent"))
     assert told() == []

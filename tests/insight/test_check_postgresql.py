@@ -67,10 +67,10 @@ def test_that_transactions_of_others_cannot_be_seen_is_told(the_shop: Shop) -> N
         admin.execute(text(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"))
         limited = Shop(create_engine(the_shop.engine.url.set(username=role)))
 
-        assert len(wrong(limited, "connections of others can't be seen")) == 1
+        assert len(wrong(limited, "connections of other roles can't be seen")) == 1
 
         admin.execute(text(f"GRANT pg_read_all_stats TO {role}"))
-        assert wrong(limited, "connections of others can't be seen") == []
+        assert wrong(limited, "connections of other roles can't be seen") == []
         limited.engine.dispose()
         admin.execute(text(f"DROP OWNED BY {role}"))
         admin.execute(text(f"DROP ROLE {role}"))
@@ -133,11 +133,11 @@ def test_a_pooler_that_keeps_no_session_is_found(the_shop: Shop) -> None:
     with pooler(the_shop.engine.url) as url:
         behind = Shop(create_engine(url))
 
-        (found,) = wrong(behind, "there is a pooler between")
+        (found,) = wrong(behind, "a pooler is between")
 
         assert found.is_fault
         behind.app.settings = aw.Settings(listen=False)
-        assert wrong(behind, "there is a pooler between") == []
+        assert wrong(behind, "a pooler is between") == []
         assert wrong(behind, "connections keep their session") == []
         behind.engine.dispose()
 

@@ -407,4 +407,4 @@ def test_check_tells_of_timers_that_the_model_does_not_have(office: Office) -> N
     (note,) = [one for one in office.app.insight(office.engine).check() if one.what.startswith("timer ")]
 
     assert (note.what, note.is_fault) == ("timer Old: the model does not have it", False)
-    assert "renamed or taken out" in note.advice
+    assert "renamed or removed" in note.advice

@@ -1,1 +1,1 @@
-"""Pictures of a model as SVG: class diagrams, machine diagrams, dependency diagrams, and charts."""
+"""Diagrams of a model as SVG: classes, machines, and dependencies; and charts."""

@@ -1,4 +1,4 @@
-"""Charts, drawn as SVG. Their colours are those of the style sheet, by class."""
+"""Charts as SVG. The style sheet colours them by class."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ LEFT, BOTTOM, TOP = 44, 18, 8
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar: its parts from the bottom up, each the class that colours it and a number; and what it is, in words."""
+    """One bar: its parts from the bottom up, each with the class that colours it and a number; and its description."""
 
     parts: Sequence[tuple[str, float]]
     title: str
@@ -23,38 +23,38 @@ class Bar:
 
 
 def bar_chart(shown: Sequence[Bar], label: str, first: str, last: str) -> Markup:
-    """Stacked bars from left to right. `first` and `last` stand below the ends; `label` says it all in words."""
-    most = _round_up(max((bar.height for bar in shown), default=0))
+    """Return a chart of stacked bars. `first` and `last` are the labels below its ends, `label` describes it."""
+    top_value = _round_up(max((bar.height for bar in shown), default=0))
     step = (WIDTH - LEFT) / max(1, len(shown))
-    inner = "".join(_drawn(bar, LEFT + n * step, step, most) for n, bar in enumerate(shown))
+    inner = "".join(_drawn(bar, LEFT + n * step, step, top_value) for n, bar in enumerate(shown))
     return Markup(
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(label)}">'
-        f"{_axis(most)}{inner}"
+        f"{_axis(top_value)}{inner}"
         f'<text x="{LEFT}" y="{HEIGHT - 4}">{escape(first)}</text>'
         f'<text x="{WIDTH}" y="{HEIGHT - 4}" text-anchor="end">{escape(last)}</text></svg>'
     )
 
 
-def _axis(most: float) -> str:
+def _axis(top_value: float) -> str:
     def line(share: float) -> str:
-        y = _y(most * share, most)
-        text = f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{most * share:,.0f}</text>'
+        y = _y(top_value * share, top_value)
+        text = f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{top_value * share:,.0f}</text>'
         return f'<line class="axis" x1="{LEFT}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>{text}'
 
     return "".join(line(share) for share in (0, 0.5, 1))
 
 
-def _drawn(bar: Bar, x: float, step: float, most: float) -> str:
-    # The ground of the whole column, so that its words are told wherever a pointer is above it.
+def _drawn(bar: Bar, x: float, step: float, top_value: float) -> str:
+    # The background of the whole column shows its title wherever the pointer is in it.
     ground = f'<rect class="ground" x="{x:.1f}" y="{TOP}" width="{step:.1f}" height="{HEIGHT - BOTTOM - TOP}"/>'
-    return f"<g><title>{escape(bar.title)}</title>{ground}{''.join(_parts(bar, x, step, most))}</g>"
+    return f"<g><title>{escape(bar.title)}</title>{ground}{''.join(_parts(bar, x, step, top_value))}</g>"
 
 
-def _parts(bar: Bar, x: float, step: float, most: float) -> Iterator[str]:
+def _parts(bar: Bar, x: float, step: float, top_value: float) -> Iterator[str]:
     below = 0.0
     for kind, number in bar.parts:
         if number:
-            top, bottom = _y(below + number, most), _y(below, most)
+            top, bottom = _y(below + number, top_value), _y(below, top_value)
             yield (
                 f'<rect class="{kind}" x="{x + 0.5:.1f}" y="{top:.1f}" width="{max(1.0, step - 1.5):.1f}" '
                 f'height="{max(0.5, bottom - top):.1f}"/>'
@@ -62,12 +62,12 @@ def _parts(bar: Bar, x: float, step: float, most: float) -> Iterator[str]:
             below += number
 
 
-def _y(number: float, most: float) -> float:
-    return HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * number / most
+def _y(number: float, top_value: float) -> float:
+    return HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * number / top_value
 
 
 def _round_up(number: float) -> float:
-    """A round number that is not less, at least 2, so that an axis has whole numbers."""
+    """Return the next round number, at least 2, so that an axis has whole numbers."""
     scale = 2.0
     while scale < number:
         for factor in (2, 2.5, 2):

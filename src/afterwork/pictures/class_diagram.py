@@ -1,4 +1,4 @@
-"""The class diagram of a model: classes with their members, what links them, and how many there can be at each end."""
+"""The class diagram of a model: classes with members, and associations with multiplicities."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,16 +10,16 @@ from afterwork.pictures.drawing import Frame, Line, drawn, height_of, stacked
 from afterwork.pictures.layout import layered
 
 MAX_MEMBERS = 10
-"""Members that a class shows; the list below the picture has all."""
+"""The most members that a class shows. The list below the diagram has all."""
 
 GAP_X, GAP_Y, EDGE = 96.0, 26.0, 14.0
 LOOP = 34.0
-"""How far lines reach out that lead back to the same column."""
+"""How far lines reach out that lead back to the same column, in pixels."""
 
 
 @dataclass(frozen=True)
 class DiagramLink:
-    """A line between two classes, with what stands at its ends. `kind` is "association" or "inheritance"."""
+    """A line between two classes, with labels at its ends. `kind` is "association" or "inheritance"."""
 
     source: str
     target: str
@@ -30,7 +30,7 @@ class DiagramLink:
 
 @dataclass
 class Ports:
-    """Where lines meet the sides of frames: each at a height of its own."""
+    """The points where lines meet the sides of frames, each at a height of its own."""
 
     ends: dict[tuple[str, str], list[DiagramLink]] = field(default_factory=lambda: defaultdict(list))
 
@@ -38,16 +38,16 @@ class Ports:
         self.ends[cls, side].append(link)
 
     def height(self, frame: Frame, cls: str, side: str, link: DiagramLink) -> float:
-        some = self.ends[cls, side]
-        return frame.y + frame.height * (some.index(link) + 1) / (len(some) + 1)
+        links = self.ends[cls, side]
+        return frame.y + frame.height * (links.index(link) + 1) / (len(links) + 1)
 
 
 def class_diagram(model: ModelView, href: Callable[[str], str]) -> str:
-    """The diagram as an SVG without style; `href` is where a class leads."""
+    """Return the diagram as an SVG without style. `href` returns the link of a class."""
     links = list(_links(model))
     linked = {end for link in links for end in (link.source, link.target)}
-    by_name = {one.name: one for one in model.classes}
-    frames = {name: _frame(one, href(name)) for name, one in by_name.items()}
+    by_name = {cls.name: cls for cls in model.classes}
+    frames = {name: _frame(cls, href(name)) for name, cls in by_name.items()}
     columns = layered(sorted(linked), [(link.source, link.target) for link in links if link.source != link.target])
     width, height = _placed([[frames[name] for name in column] for column in columns])
     alone = [frames[name] for name in sorted(by_name.keys() - linked)]
@@ -57,8 +57,8 @@ def class_diagram(model: ModelView, href: Callable[[str], str]) -> str:
 
 
 def _links(model: ModelView) -> Iterator[DiagramLink]:
-    for one in model.associations:
-        few, many = one.ends
+    for association in model.associations:
+        few, many = association.ends
         yield DiagramLink(few.cls, many.cls, few.multiplicity, many.multiplicity, "association")
     for cls in model.classes:
         if cls.base is not None:
@@ -67,11 +67,11 @@ def _links(model: ModelView) -> Iterator[DiagramLink]:
 
 def _frame(cls: ClassView, href: str) -> Frame:
     shown = cls.members[:MAX_MEMBERS]
-    lines = [_line(one) for one in shown]
+    lines = [_line(member) for member in shown]
     rest = len(cls.members) - len(shown)
     if rest:
         lines.append(Line(f"and {rest} more"))
-    lines += [Line(f"{one.name.partition('.')[2]}()") for one in cls.methods]
+    lines += [Line(f"{method.name.partition('.')[2]}()") for method in cls.methods]
     return Frame(Line(cls.name, href=href), lines)
 
 
@@ -81,7 +81,7 @@ def _line(member: MemberView) -> Line:
 
 
 def _placed(columns: Sequence[Sequence[Frame]]) -> tuple[float, float]:
-    """Put columns beside each other. Returns the size of it all."""
+    """Place columns beside each other. Returns the width and height of all."""
     total = max((height_of(column, GAP_Y) for column in columns), default=0.0)
     x = EDGE
     for column in columns:
@@ -90,7 +90,7 @@ def _placed(columns: Sequence[Sequence[Frame]]) -> tuple[float, float]:
 
 
 def _beside(frames: Sequence[Frame], most: float, width: float, height: float) -> tuple[float, float]:
-    """Put frames that nothing links in rows below. Returns the size of it all."""
+    """Place frames without links in rows below. Returns the width and height of all."""
     x, y, row = EDGE, height, 0.0
     for frame in frames:
         if x > EDGE and x + frame.width + EDGE > most:

@@ -1,4 +1,4 @@
-"""The picture of a cache: what it has read to its left, who reads it to its right."""
+"""The dependency diagram of a cache: what it has read to its left, its readers to its right."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,24 +9,24 @@ from afterwork.pictures.drawing import Frame, Line, arrow, drawn, height_of, sta
 GAP_X, GAP_Y, EDGE = 72.0, 18.0, 12.0
 
 MAX_OPEN = 5
-"""Groups of no more than so many are open if nobody has said which are."""
+"""Groups with more members than this are closed by default."""
 
 
 @dataclass(frozen=True)
 class Hrefs:
-    """Where the parts of a picture lead. `toggle` gets the groups that are to be open then."""
+    """The links of a diagram. `toggle` gets the groups that are open afterwards."""
 
     cache: Callable[[str, str], str]
     toggle: Callable[[Collection[str]], str]
 
 
 def key_of(side: str, group: DependencyGroup) -> str:
-    """What a group is called among those that are open."""
+    """Return the key of a group in the set of open ones."""
     return group.name if side != "further" else f"further {group.name}"
 
 
 def dependency_diagram(around: Dependencies, opened: Collection[str] | None, hrefs: Hrefs) -> str:
-    """The picture as an SVG; `opened` are the groups whose members are shown, None for those that are small."""
+    """Return the diagram as an SVG. `opened` are the groups whose members are shown; None opens the small ones."""
     sides = {"reads": around.reads, "readers": around.readers, "further": around.further}
     keys = {key_of(side, group): group for side, groups in sides.items() for group in groups}
     shown = {key for key, group in keys.items() if group.count.number <= MAX_OPEN} if opened is None else set(opened)
@@ -44,10 +44,10 @@ def _laid_out(
     x = EDGE
     for column in columns:
         x += stacked(column, x, GAP_Y, total + 2 * EDGE) + GAP_X
-    edges = [arrow(one, middle) for one in reads] + [arrow(middle, one) for one in readers]
-    by_name = dict(zip((one.name for one in around.readers), readers, strict=True))
-    above = dict(zip((one.name for one in around.further), further, strict=True))
-    edges += [arrow(by_name[one], above[other]) for one, other in around.onward]
+    edges = [arrow(frame, middle) for frame in reads] + [arrow(middle, frame) for frame in readers]
+    by_name = dict(zip((group.name for group in around.readers), readers, strict=True))
+    above = dict(zip((group.name for group in around.further), further, strict=True))
+    edges += [arrow(by_name[near], above[far]) for near, far in around.onward]
     frames = (part for column in columns for frame in column for part in frame.parts())
     return drawn(f"{around.name} of {around.root_id}", [*edges, *frames], x - GAP_X + EDGE, total + 2 * EDGE)
 
@@ -60,8 +60,8 @@ def _frame(key: str, group: DependencyGroup, shown: Collection[str], hrefs: Href
 
 
 def _lines(group: DependencyGroup, hrefs: Hrefs) -> Iterator[Line]:
-    for one in group.listed:
-        yield Line(one.label, ", ".join(one.members), _href(one, hrefs), one.state)
+    for member in group.listed:
+        yield Line(member.label, ", ".join(member.members), _href(member, hrefs), member.state)
     rest = group.count.number - len(group.listed)
     if rest or group.count.or_more:
         yield Line(f"and {rest:,}{'+' if group.count.or_more else ''} more")

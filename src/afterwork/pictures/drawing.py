@@ -1,6 +1,6 @@
-"""What pictures are made of: frames with a title and lines, and arrows between them, as parts of an SVG.
+"""The parts of diagrams: frames with a title and lines, and arrows between them, as SVG.
 
-There is no style in it: a page has `RULES` and colours of its own.
+They have no style: a page has `RULES` and colours of its own.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from html import escape
 
 LETTER = 7.0
-"""Pixels that a letter takes about. Frames are a little wider than needed rather than too narrow."""
+"""The approximate width of a letter in pixels. Frames are rather a little too wide than too narrow."""
 
 LINE, TITLE, PAD = 20.0, 28.0, 12.0
 MAX_LINE_LETTERS = 40
-"""Letters of a line; longer ones are cut, and stand whole in the tip."""
+"""The most letters of a line. Longer lines are cut, and shown whole in the tooltip."""
 
 RULES = """
 .aw { font: 12px ui-sans-serif, system-ui, sans-serif; background: var(--area); }
@@ -28,7 +28,7 @@ RULES = """
 .aw .dot { fill: var(--soft); } .aw .dot.fresh { fill: var(--good); } .aw .dot.stale { fill: var(--warn); }
 .aw .dot.failed { fill: var(--bad); } .aw .dot.running { fill: var(--busy); }
 """
-"""How the parts of pictures look, by the colours of the page that they stand in."""
+"""The style of diagrams, with the colours of the page around them."""
 
 COLOURS = """
 .aw { --ink: #0f172a; --soft: #52606f; --line: #dbe2ea; --raised: #f1f5f9; --area: #ffffff; --mark: #0f766e;
@@ -37,7 +37,7 @@ COLOURS = """
   .aw { --ink: #e6ebf2; --soft: #9fb0c5; --line: #2a3750; --raised: #1a2437; --area: #121a2a; --mark: #2dd4bf;
     --good: #4ade80; --warn: #facc15; --bad: #f87171; --busy: #93c5fd; } }
 """
-"""The colours of a picture that stands alone."""
+"""The colours of a diagram that stands alone."""
 
 HEADS = (
     '<defs><marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" '
@@ -65,8 +65,10 @@ class Line:
 
 @dataclass
 class Frame:
-    """A box with a title and lines below it. `kind` is a further class. Its place, in pixels, is that of the upper left
-    corner."""
+    """A box with a title and lines below it. `kind` is a further class.
+
+    Its position, in pixels, is that of the upper left corner.
+    """
 
     title: Line
     lines: Sequence[Line] = ()
@@ -85,7 +87,7 @@ class Frame:
         return self.y + self.height / 2
 
     def parts(self) -> Iterator[str]:
-        """The frame as SVG."""
+        """Yield the frame as SVG."""
         place = f'x="{self.x:.1f}" y="{self.y:.1f}" width="{self.width:.1f}" height="{self.height:.1f}"'
         yield f'<rect class="{f"frame {self.kind}".strip()}" {place} rx="6"/>'
         yield from _line(self.title, self.x, self.y + 18, "title")
@@ -97,7 +99,7 @@ class Frame:
 
 
 def drawn(name: str, parts: Iterable[str], width: float, height: float) -> str:
-    """A whole picture, `width` and `height` pixels large."""
+    """Return a whole diagram of `width` by `height` pixels."""
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" class="aw" role="group" aria-label="{escape(name)}" '
@@ -111,12 +113,12 @@ def drawn(name: str, parts: Iterable[str], width: float, height: float) -> str:
 
 
 def styled(picture: str) -> str:
-    """The same with its style in it, to stand alone in a file."""
+    """Return a diagram with its style, to stand alone in a file."""
     return picture.replace("</title>", f"</title><style>{COLOURS}{RULES}</style>", 1)
 
 
 def stacked(frames: Sequence[Frame], x: float, gap: float, total: float) -> float:
-    """Put frames below each other, in the middle of a height. Returns the width of the widest one."""
+    """Place frames below each other, centred in a height. Returns the width of the widest."""
     y = (total - height_of(frames, gap)) / 2
     for frame in frames:
         frame.x, frame.y = x, y
@@ -125,12 +127,12 @@ def stacked(frames: Sequence[Frame], x: float, gap: float, total: float) -> floa
 
 
 def height_of(frames: Sequence[Frame], gap: float) -> float:
-    """How high frames are below each other."""
+    """Return the height of frames below each other."""
     return sum(frame.height for frame in frames) + gap * max(0, len(frames) - 1)
 
 
 def arrow(source: Frame, target: Frame) -> str:
-    """An arrow from the right side of a frame to the left side of another one."""
+    """Draw an arrow from the right side of a frame to the left side of another one."""
     x1, y1, x2, y2 = source.x + source.width, source.middle, target.x, target.middle
     bend = max(30.0, (x2 - x1) / 2)
     curve = f"M{x1:.1f} {y1:.1f}C{x1 + bend:.1f} {y1:.1f} {x2 - bend:.1f} {y2:.1f} {x2:.1f} {y2:.1f}"

@@ -1,4 +1,4 @@
-"""Laying out what is linked in one direction: in columns from left to right, with few crossings."""
+"""Layout of a directed graph in columns from left to right, with few crossings."""
 
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
@@ -11,8 +11,8 @@ SWEEPS = 4
 
 
 def layered(nodes: Sequence[Node], edges: Sequence[tuple[Node, Node]]) -> list[list[Node]]:
-    """The nodes in columns: each to the right of those that lead to it, as far as there are no circles, and near to
-    those that it is linked with."""
+    """Return the nodes in columns: each to the right of its predecessors, except for cycles, and near its
+    neighbours."""
     straight = _without_circles(nodes, edges)
     ranks = _ranks(nodes, straight)
     columns: list[list[Node]] = [[] for _ in range(max(ranks.values(), default=-1) + 1)]
@@ -30,7 +30,7 @@ def layered(nodes: Sequence[Node], edges: Sequence[tuple[Node, Node]]) -> list[l
 
 
 def _without_circles(nodes: Sequence[Node], edges: Sequence[tuple[Node, Node]]) -> list[tuple[Node, Node]]:
-    """The edges without those that lead back, seen from where a search in depth begins."""
+    """Return the edges without back edges, as a depth-first search from the left finds them."""
     onward: dict[Node, list[Node]] = defaultdict(list)
     for source, target in edges:
         onward[source].append(target)
@@ -53,7 +53,7 @@ def _without_circles(nodes: Sequence[Node], edges: Sequence[tuple[Node, Node]]) 
 
 
 def _ranks(nodes: Sequence[Node], edges: Sequence[tuple[Node, Node]]) -> Mapping[Node, int]:
-    """How many steps each node is from the left; what only leads on is put right before that."""
+    """Return the column of each node. Nodes without predecessors are moved next to their first successor."""
     ranks = dict.fromkeys(nodes, 0)
     for _ in nodes:
         for source, target in edges:

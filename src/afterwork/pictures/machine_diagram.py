@@ -1,6 +1,6 @@
-"""The diagram of a state machine, as SVG: its states in rows, each as many steps from the first as its row says.
+"""The diagram of a state machine as SVG. The row of a state is its number of steps from the first state.
 
-What there is to draw comes from the library that runs the machine; drawing it needs no other program.
+The library that runs the machine extracts its states; drawing them needs no other program.
 """
 
 from collections import defaultdict
@@ -26,7 +26,7 @@ INSET, TITLE = 18.0, 24.0
 
 @dataclass
 class Box:
-    """A state, and where it is drawn. Sizes and places are in pixels; places are those of the upper left corner."""
+    """A state and its position. Sizes and positions are in pixels, positions are those of the upper left corner."""
 
     state: DiagramState
     width: float
@@ -68,8 +68,10 @@ def chart_diagram(
     counts: Mapping[str, Count] | None = None,
     hrefs: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """The diagram of a machine, as an SVG without style. `counts`: how many objects are in each state, by its id;
-    `hrefs`: where states lead."""
+    """Return the diagram of a machine as an SVG without style.
+
+    `counts` are the numbers of objects by the id of their state, `hrefs` the links of states.
+    """
     graph = extract(chart)
     boxes = _placed(graph.states, graph.transitions, counts or {})
     known = {box.state.id: box for top in boxes for box in top.all()}
@@ -86,7 +88,7 @@ def chart_diagram(
 
 
 def _room_for_labels(transitions: list[DiagramTransition], known: Mapping[str, Box]) -> float:
-    """How far all must move to the right, so that the words at arrows from boxes at the left edge are not cut off."""
+    """Return how far to move all boxes to the right, so that labels at the left edge are not cut off."""
     sticks_out = (
         len(_label(one)) * SMALL_LETTER / 2 - known[one.source].x - known[one.source].width / 2
         for one in transitions
@@ -96,7 +98,7 @@ def _room_for_labels(transitions: list[DiagramTransition], known: Mapping[str, B
 
 
 def _placed(states: list[DiagramState], transitions: list[DiagramTransition], counts: Mapping[str, Count]) -> list[Box]:
-    """The boxes of some states beside and below each other, the first at (INSET, INSET)."""
+    """Return the boxes of some states beside and below each other, the first at (INSET, INSET)."""
     boxes = [_box(state, transitions, counts) for state in states]
     rows: dict[int, list[Box]] = {}
     for box, rank in zip(boxes, _ranks(boxes, transitions), strict=True):
@@ -128,7 +130,7 @@ def _box(state: DiagramState, transitions: list[DiagramTransition], counts: Mapp
 
 
 def _ranks(boxes: list[Box], transitions: list[DiagramTransition]) -> list[int]:
-    """How many steps each box is from the first one; one that no step leads to stands in the first row."""
+    """Return the number of steps of each box from the first; unreachable ones are in the first row."""
     place = {inner.state.id: number for number, box in enumerate(boxes) for inner in box.all()}
     steps = {
         (place[one.source], place[target])
@@ -185,8 +187,7 @@ def _label(transition: DiagramTransition) -> str:
 
 
 def _edge(source: Box, target: Box, label: str, number: int) -> Iterator[str]:
-    """An arrow: straight along a row, downwards to the next one, and along the right side on the way back or to a state
-    that is further away."""
+    """Draw an arrow: straight along a row, downwards to the next one, else along the right side."""
     shift = 14.0 * number
     middle_of_source, middle_of_target = source.x + source.width / 2, target.x + target.width / 2
     below = target.y - source.y - source.height

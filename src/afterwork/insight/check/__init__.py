@@ -1,4 +1,4 @@
-"""Whether an installation is right, and what to do where it is not. One file for each topic."""
+"""Checks of an installation, each with advice. One file for each topic."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -31,7 +31,7 @@ BEFORE: tuple[tuple[str, Look], ...] = (
     ("database", database_settings.look),
     ("connections", connections.look),
 )
-"""What can be looked at in any database."""
+"""Checks that work in any database."""
 
 INSTALLED: tuple[tuple[str, Look], ...] = (
     ("database", sqlite.look),
@@ -44,11 +44,11 @@ INSTALLED: tuple[tuple[str, Look], ...] = (
     ("transactions", transactions.look),
     ("vacuum", vacuum.look),
 )
-"""What needs Afterwork's own tables, as this program knows them."""
+"""Checks that need Afterwork's own tables of this version."""
 
 
 def findings(scene: CheckContext) -> Iterator[Finding]:
-    """All that was looked at, by topic."""
+    """Yield all findings by topic."""
     yield from _of(scene, (("rights", rights.look),))
     if not rights.may_look(scene):
         return
@@ -59,5 +59,5 @@ def findings(scene: CheckContext) -> Iterator[Finding]:
 
 def _of(scene: CheckContext, looks: tuple[tuple[str, Look], ...]) -> Iterator[Finding]:
     for topic, look in looks:
-        for found in look(scene):
-            yield replace(found, topic=topic, advice="" if found.right else found.advice)
+        for finding in look(scene):
+            yield replace(finding, topic=topic, advice="" if finding.right else finding.advice)

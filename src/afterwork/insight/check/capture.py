@@ -1,4 +1,4 @@
-"""Whether every change of what caches may read is noticed."""
+"""Checks that every change to tracked tables is captured."""
 
 from collections.abc import Iterator
 
@@ -7,11 +7,11 @@ from afterwork.insight.check.finding import INSTALL, CheckContext, Finding
 
 
 def look(scene: CheckContext) -> Iterator[Finding]:
-    """The triggers that write changes down."""
+    """Yield the problems of the triggers that capture changes."""
     if not scene.model.derivations:
         return
-    found = problems(scene.connection, scene.model.contract.table.fullname, scene.model.tables)
-    for problem in found:
+    faults = problems(scene.connection, scene.model.contract.table.fullname, scene.model.tables)
+    for problem in faults:
         yield Finding(f"capture on {problem.table}: {problem.what}", False, problem.advice)
-    if not found:
+    if not faults:
         yield Finding(f"capture on {len(scene.model.tables)} tables", True, INSTALL)

@@ -1,4 +1,4 @@
-"""Whether servers get the connections that they need, and whether those keep their session."""
+"""Checks that servers get enough connections, and that those keep their session."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 from afterwork.insight.check.finding import CheckContext, Finding
 
 CONNECTIONS_BESIDE_WORKERS = 3
-"""Connections of a server beside two for each worker: to look for work, to show life, to write its history."""
+"""Connections of a server beside two for each worker: to look for work, for its signs of life, and for its history."""
 
 _FREE = text(
     "SELECT CAST(current_setting('max_connections') AS int)"
@@ -23,7 +23,7 @@ A_SESSION = (
 
 
 def look(scene: CheckContext) -> Iterator[Finding]:
-    """How many are left, and of which kind they are."""
+    """Yield the number of free connections, and whether a pooler is between."""
     if scene.database.dialect == "postgresql":
         yield _left(scene)
         yield _kind(scene)
@@ -34,7 +34,7 @@ def _left(scene: CheckContext) -> Finding:
     needed = 2 * scene.database.settings.workers + CONNECTIONS_BESIDE_WORKERS
     advice = (
         f"A server of {scene.database.settings.workers} workers may take {needed}, and one more of them must be able "
-        "to start beside those that run. Raise max_connections, or have fewer workers."
+        "to start beside those that run. Raise max_connections, or configure fewer workers."
     )
     return Finding(f"{free:,} connections are free", free >= needed, advice, is_note=True)
 
@@ -45,17 +45,18 @@ def _kind(scene: CheckContext) -> Finding:
         case True, True:
             return Finding("connections keep their session, so servers can be woken", True)
         case True, False:
-            advice = "Servers look for work each second. If none is behind a pooler, leave listen as it is by default."
+            advice = "Servers poll each second. If none is behind a pooler, leave listen as it is by default."
             return Finding("connections keep their session, but Settings.listen is off", False, advice, is_note=True)
         case _:
-            return Finding(
-                "connections do not keep their session: there is a pooler between", listens is False, A_SESSION
-            )
+            return Finding("connections do not keep their session: a pooler is between", listens is False, A_SESSION)
 
 
 def _keeps_session(scene: CheckContext) -> bool:
-    """Whether two clients have two connections of PostgreSQL. A pooler that keeps none for a client which is in no
-    transaction gives the second one what the first has just used."""
+    """Return whether each client has a PostgreSQL session of its own.
+
+    A pooler that keeps none for a client outside of a transaction gives the second client the session that the first
+    has just used.
+    """
     scene.connection.commit()
     before = _process(scene.connection)
     with scene.database.engine.connect() as other:

@@ -1,4 +1,4 @@
-"""What looking at an installation gives, and what is looked at."""
+"""Findings, and the context of a check."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,8 +13,10 @@ INSTALL = "Run: afterwork install MODULE:APP --database URL"
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that `check` looked at. `advice` says what to do if it is not right. With `is_note`, that is worth
-    knowing but no fault of the installation. `topic` is a word for what it is about."""
+    """One result of a check. `advice` says what to do if it is not right.
+
+    With `is_note`, it is worth knowing but no fault of the installation. `topic` groups findings.
+    """
 
     what: str
     right: bool
@@ -29,28 +31,28 @@ class Finding:
 
 @dataclass(frozen=True)
 class CheckLimits:
-    """From where on something is told."""
+    """The thresholds from which on a finding is reported."""
 
     clocks_apart: timedelta = timedelta(seconds=5)
-    """Two clocks that differ by more."""
+    """The largest difference between two clocks."""
 
     long_transaction: timedelta = timedelta(minutes=5)
-    """A transaction that has gone on for longer."""
+    """The longest duration of a transaction."""
 
     waiting_changes: int = 100_000
-    """More rows in the journal. No more than so many are counted."""
+    """The most rows in the journal. No more are counted."""
 
     waiting_for: timedelta = timedelta(minutes=10)
-    """Changes that nobody has taken for longer."""
+    """The longest time for which a change may wait to be matched."""
 
     dead_rows: int = 10_000
-    """More dead rows in one of the tables, if they are also half as many as the living ones."""
+    """The most dead rows in a table, if they are also at least half as many as the living ones."""
 
     small_table: int = 1_000
-    """A table with fewer rows needs no index. No more than so many are counted."""
+    """A table with fewer rows needs no index. No more are counted."""
 
     wal_bytes: int = 100_000_000
-    """A larger write-ahead log of a SQLite file."""
+    """The largest write-ahead log of a SQLite file."""
 
 
 DEFAULT_LIMITS = CheckLimits()
@@ -58,7 +60,7 @@ DEFAULT_LIMITS = CheckLimits()
 
 @dataclass(frozen=True)
 class CheckContext:
-    """What is looked at: one installation, at one moment."""
+    """The context of a check: one installation at one time."""
 
     database: Database
     model: ModelInfo

@@ -1,4 +1,4 @@
-"""Questions that jobs ask of the application's tables, and the indexes that answer them."""
+"""Checks that indexes serve the queries of jobs on the application's tables."""
 
 import re
 from collections import defaultdict
@@ -16,11 +16,11 @@ from afterwork.insight.check.finding import CheckContext, Finding
 from afterwork.store.journal import capture
 
 QueriedColumns = Mapping[tuple[Table, frozenset[str]], set[str]]
-"""Which jobs ask for the rows of a table by which of its columns."""
+"""The jobs that select rows of a table by some of its columns."""
 
 
 def look(scene: CheckContext) -> Iterator[Finding]:
-    """Columns by which jobs ask for rows, and with which no index begins."""
+    """Yield columns by which jobs select rows, and with which no index begins."""
     asked = {
         one: names for one, names in [*_by_timers(scene).items(), *_by_caches(scene).items()] if _is_there(scene, *one)
     }
@@ -31,14 +31,16 @@ def look(scene: CheckContext) -> Iterator[Finding]:
     ]
     for table, columns, names in missing:
         words, index = " and ".join(sorted(columns)), f"{table.fullname} ({', '.join(sorted(columns))})"
-        advice = f"Each question looks at all rows. CREATE INDEX ON {index} may help {', '.join(sorted(names))}."
-        yield Finding(f"{table.fullname} is asked by {words}, and no index begins so", False, advice, is_note=True)
+        advice = f"Each query scans all rows. CREATE INDEX ON {index} may help {', '.join(sorted(names))}."
+        yield Finding(
+            f"{table.fullname} is queried by {words}, and no index begins with that", False, advice, is_note=True
+        )
     if not missing:
-        yield Finding(f"questions of timers and caches that want an index: 0 of {len(asked):,}", True)
+        yield Finding(f"queries of timers and caches without an index: 0 of {len(asked):,}", True)
 
 
 def _by_caches(scene: CheckContext) -> QueriedColumns:
-    """By the values of which columns runs have ever asked."""
+    """Return the columns by which runs of caches have ever selected rows."""
     found: dict[tuple[Table, frozenset[str]], set[str]] = defaultdict(set)
     if scene.model.derivations:
         shapes = ReadPatterns(capture.load(scene.connection, scene.model.tables), scene.connection.dialect)
@@ -53,7 +55,7 @@ def _by_caches(scene: CheckContext) -> QueriedColumns:
 
 
 def _by_timers(scene: CheckContext) -> QueriedColumns:
-    """By which columns of its root's table a criteria picks, where it is a plain `select`."""
+    """Return the columns of the root's table by which a criteria selects, if it is a plain `select`."""
     found: dict[tuple[Table, frozenset[str]], set[str]] = defaultdict(set)
     for name, timed in scene.model.timers.items():
         criteria = timed.when.criteria
@@ -66,12 +68,12 @@ def _by_timers(scene: CheckContext) -> QueriedColumns:
 
 
 def _is_there(scene: CheckContext, table: Table, columns: frozenset[str]) -> bool:
-    """Whether a table is there; what stands in its place says another look."""
+    """Return whether a table exists. Another check reports missing ones."""
     return inspect(scene.connection).has_table(table.name, schema=table.schema)
 
 
 def _indexed(connection: Connection, table: Table) -> Set[str]:
-    """The columns with which an index of a table begins, in the database, or that it is limited by."""
+    """Return the first columns of a table's indexes, and those in their conditions."""
     inspector, where = inspect(connection), {"schema": table.schema}
     ways = [unique["column_names"] for unique in inspector.get_unique_constraints(table.name, **where)]
     ways.append(inspector.get_pk_constraint(table.name, **where)["constrained_columns"])
@@ -82,7 +84,7 @@ def _indexed(connection: Connection, table: Table) -> Set[str]:
 
 
 def _begin(index: Mapping[str, Any]) -> Set[str]:
-    """The words of what an index begins with, and of what it is limited by."""
+    """Return the words of an index's first expression, and of its condition."""
     first = (index.get("expressions") or index["column_names"] or [""])[0]
     options = index.get("dialect_options", {})
     limits = [str(options.get(f"{kind}_where", "")) for kind in ("postgresql", "sqlite")]
@@ -90,6 +92,6 @@ def _begin(index: Mapping[str, Any]) -> Set[str]:
 
 
 def _is_large(scene: CheckContext, table: Table) -> bool:
-    """Whether a table has more rows than can be looked at in no time. Counts no further than that."""
+    """Return whether a table has more rows than a full scan reads in no time. Counts no further than that."""
     some = select(1).select_from(table).limit(scene.limits.small_table).subquery()
     return scene.connection.execute(select(func.count()).select_from(some)).scalar_one() >= scene.limits.small_table

@@ -1,4 +1,4 @@
-"""Changes that were written down and wait to be taken."""
+"""Checks of the journal: changes that wait to be matched."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -11,7 +11,7 @@ from afterwork.store.journal.change import moment_of
 
 
 def look(scene: CheckContext) -> Iterator[Finding]:
-    """How many changes nobody has taken yet, and how many are kept aside."""
+    """Yield the number of changes that wait, and of those that are kept for running calculations."""
     if scene.model.derivations:
         yield _waiting(scene)
         yield _kept(scene)
@@ -24,16 +24,16 @@ def _waiting(scene: CheckContext) -> Finding:
     since = f", the first for {age.total_seconds() / 60:,.0f} minutes" if is_old else ""
     waiting = f"{count:,}" if count <= most else f"more than {most:,}"
     advice = (
-        "A server takes changes within milliseconds. See that one is there and what it works on: "
+        "A server matches changes within milliseconds. See whether one is running and what it works on: "
         "afterwork status MODULE:APP --database URL"
     )
     return Finding(
-        f"changes that wait to be taken: {waiting}{since}", count <= most and not is_old, advice, is_note=True
+        f"changes that wait to be matched: {waiting}{since}", count <= most and not is_old, advice, is_note=True
     )
 
 
 def _age(scene: CheckContext) -> timedelta:
-    """How long one of the first changes waits. They are taken in their order, so no index is needed to find one."""
+    """Return the age of an early change. They are matched in their order, so finding one needs no index."""
     found = scene.connection.execute(select(own.journal.c.changed_at).limit(1)).scalar()
     if found is None:
         return timedelta(0)
@@ -42,15 +42,12 @@ def _age(scene: CheckContext) -> timedelta:
 
 def _kept(scene: CheckContext) -> Finding:
     count = _count(scene, own.recent)
-    advice = (
-        "They are needed by a calculation that goes on. See which cache has a slow one: "
-        "afterwork caches MODULE:APP --database URL"
-    )
+    advice = "A running calculation needs them. See which cache is slow: afterwork caches MODULE:APP --database URL"
     is_right = count <= scene.limits.waiting_changes
-    return Finding(f"changes that are kept aside: {count:,}", is_right, advice, is_note=True)
+    return Finding(f"changes that are kept for calculations: {count:,}", is_right, advice, is_note=True)
 
 
 def _count(scene: CheckContext, table: Table) -> int:
-    """The rows of a table; of very many, one more than the limit."""
+    """Return the number of rows of a table, or the limit plus one."""
     some = select(1).select_from(table).limit(scene.limits.waiting_changes + 1).subquery()
     return scene.connection.execute(select(func.count()).select_from(some)).scalar_one()

@@ -7,7 +7,7 @@ from afterwork.store import rights
 
 FOR_JOBS = "A job that writes there will fail. If one does: {}"
 SEE_ALL = (
-    "What is hidden counts as not there: values come out wrong, and tickets stay. Let it see all rows: ALTER ROLE "
+    "Hidden rows count as missing: values become wrong, and tickets stay. Let it see all rows: ALTER ROLE "
     "{role} BYPASSRLS; or: CREATE POLICY afterwork ON {table} TO {role} USING (true) WITH CHECK (true)."
 )
 
@@ -25,7 +25,7 @@ def look(scene: CheckContext) -> Iterator[Finding]:
         advice = SEE_ALL.format(role=role, table=table)
         yield Finding(f"row-level security hides rows of {table} from role {role}", False, advice)
     if not any(not lack.for_jobs for lack in missing):
-        yield Finding("the role that asks may do what a server does", True)
+        yield Finding("the current role has all rights of a server", True)
 
 
 def may_look(scene: CheckContext) -> bool:

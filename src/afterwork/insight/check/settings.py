@@ -1,4 +1,4 @@
-"""Settings of PostgreSQL that what is promised rests on."""
+"""Checks of the PostgreSQL settings on which the guarantees rest."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from afterwork.insight.check.finding import CheckContext, Finding
 
 @dataclass(frozen=True)
 class WantedSetting:
-    """A setting, the values that are right for it, and what any other means."""
+    """A setting, its right values, and the consequence of any other."""
 
     name: str
     right: tuple[str, ...]
@@ -18,14 +18,12 @@ class WantedSetting:
 
 
 WANTED = (
-    WantedSetting("fsync", ("on",), "After a crash of the machine the database may be broken. Set it to on."),
-    WantedSetting(
-        "full_page_writes", ("on",), "After a crash of the machine the database may be broken. Set it to on."
-    ),
+    WantedSetting("fsync", ("on",), "A crash of the machine may corrupt the database. Set it to on."),
+    WantedSetting("full_page_writes", ("on",), "A crash of the machine may corrupt the database. Set it to on."),
     WantedSetting(
         "synchronous_commit",
         ("on", "local", "remote_write", "remote_apply"),
-        "What was committed last may be gone after a crash, tickets included. Set it to on.",
+        "A crash may lose the last commits, tickets included. Set it to on.",
     ),
     WantedSetting(
         "default_transaction_isolation",
@@ -37,7 +35,7 @@ WANTED = (
     WantedSetting(
         "session_replication_role",
         ("origin", "local"),
-        "Tickets of such sessions wake no server, and their foreign keys are not checked. Take it out of the role.",
+        "Tickets of such sessions wake no server, and their foreign keys are not checked. Remove it from the role.",
     ),
 )
 
@@ -47,17 +45,18 @@ WITHOUT_TIMEOUT = (
     f"lane for ever. Set it: ALTER ROLE … SET {TIMEOUT} = '60s'."
 )
 
-NAMES = (*(one.name for one in WANTED), TIMEOUT)
+NAMES = (*(setting.name for setting in WANTED), TIMEOUT)
 _SETTINGS = text("SELECT name, setting FROM pg_settings WHERE name = ANY (CAST(:names AS text[]))")
 
 
 def look(scene: CheckContext) -> Iterator[Finding]:
-    """The settings, as a new connection has them."""
+    """Yield the settings, as a new connection has them."""
     if scene.database.dialect != "postgresql":
         return
-    found = {row.name: row.setting for row in scene.connection.execute(_SETTINGS, {"names": list(NAMES)})}
-    for one in WANTED:
-        yield Finding(f"{one.name} is {found[one.name]}", found[one.name] in one.right, one.advice, is_note=True)
+    values = {row.name: row.setting for row in scene.connection.execute(_SETTINGS, {"names": list(NAMES)})}
+    for wanted in WANTED:
+        value = values[wanted.name]
+        yield Finding(f"{wanted.name} is {value}", value in wanted.right, wanted.advice, is_note=True)
     # Without sessions of their own, servers can't set it for themselves.
-    if not scene.database.settings.listen and found[TIMEOUT] == "0":
+    if not scene.database.settings.listen and values[TIMEOUT] == "0":
         yield Finding(f"{TIMEOUT} is off, and so is Settings.listen", False, WITHOUT_TIMEOUT, is_note=True)

@@ -1,4 +1,4 @@
-"""How a SQLite file is written: whether readers and the writer get out of each other's way, and what a crash costs."""
+"""Checks of a SQLite file: that readers and the writer don't block each other, and what a crash costs."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,18 +6,18 @@ from typing import Any
 
 from afterwork.insight.check.finding import INSTALL, CheckContext, Finding
 
-LAST = "What was committed last may be gone after a power cut, tickets included; the file stays whole. Set it to FULL."
-BROKEN = "After a power cut the file may be broken. Set it to FULL, or leave it out."
+LAST = "A power cut may lose the last commits, tickets included; the file stays intact. Set it to FULL."
+BROKEN = "A power cut may corrupt the file. Set it to FULL, or leave it out."
 OFF, NORMAL = 0, 1
 NAMES = {0: "OFF", 1: "NORMAL", 2: "FULL", 3: "EXTRA"}
 
 
 def look(scene: CheckContext) -> Iterator[Finding]:
-    """The modes of the file, as the application's own connections have them."""
+    """Yield the modes of the file, as the application's own connections have them."""
     if scene.database.dialect != "sqlite" or scene.database.shares_one_connection:
         return
     mode = str(_pragma(scene, "journal_mode"))
-    advice = f"Whoever reads keeps others from writing. {INSTALL}"
+    advice = f"Readers block writers. {INSTALL}"
     yield Finding(f"journal mode of the file is {mode}", mode == "wal", advice)
     level = int(_pragma(scene, "synchronous"))
     what = f"synchronous is {NAMES.get(level, level)}"
@@ -26,12 +26,12 @@ def look(scene: CheckContext) -> Iterator[Finding]:
 
 
 def _log(scene: CheckContext) -> Finding:
-    """The write-ahead log is taken into the file as far as no reader needs it."""
+    """Return the size of the write-ahead log, which is checkpointed up to what the oldest reader needs."""
     (path,) = [row[2] for row in _rows(scene, "PRAGMA database_list") if row[1] == "main"]
     log = Path(f"{path}-wal")
     size = log.stat().st_size if log.exists() else 0
     advice = (
-        "Some connection has read in one transaction for long, so that the log can't be taken into the file. End it; "
+        "A long reading transaction keeps the log from being checkpointed. End it; "
         "then: PRAGMA wal_checkpoint(TRUNCATE)."
     )
     what = f"write-ahead log has {size / 1e6:,.1f} MB"

@@ -1,4 +1,4 @@
-"""The tables that must be there, and their indexes."""
+"""Checks of the tables and their indexes."""
 
 from collections.abc import Iterator
 
@@ -12,24 +12,24 @@ from afterwork.store import schema, tables
 
 
 def has_tickets(scene: CheckContext) -> bool:
-    """Whether the application's table of tickets is there."""
+    """Return whether the application's ticket table exists."""
     table = scene.model.contract.table
     return inspect(scene.connection).has_table(table.name, schema=table.schema)
 
 
 def look(scene: CheckContext) -> Iterator[Finding]:
-    """The application's table of tickets, Afterwork's own tables, and what belongs to them."""
+    """Yield findings on the ticket table, Afterwork's own tables, and their indexes and triggers."""
     model, contract, connection = scene.model, scene.model.contract, scene.connection
     counts = f"{len(model.classes)} classes, {len(model.works)} works"
     yield Finding(f"model: {counts}, tickets in {contract.table.fullname}", True)
     if not has_tickets(scene):
         yield Finding(f"table {contract.table.fullname}", False, "Create the application's own tables first.")
         return
-    found = schema.version(connection)
-    yield Finding(f"Afterwork's tables, version {found or 'none'}", found == tables.SCHEMA_VERSION, INSTALL)
+    version = schema.version(connection)
+    yield Finding(f"Afterwork's tables, version {version or 'none'}", version == tables.SCHEMA_VERSION, INSTALL)
     missing = schema.missing_indexes(scene.database, connection, contract)
     yield Finding(f"indexes on {contract.table.fullname}", not missing, f"Missing: {', '.join(missing)}. {INSTALL}")
-    if found == tables.SCHEMA_VERSION:
+    if version == tables.SCHEMA_VERSION:
         own = schema.missing_own_indexes(scene.database, connection)
         yield Finding("indexes on Afterwork's tables", not own, f"Missing: {', '.join(own)}. {INSTALL}")
     if scene.database.dialect == "postgresql":
@@ -38,10 +38,10 @@ def look(scene: CheckContext) -> Iterator[Finding]:
 
 
 def _zones(scene: CheckContext, contract: Contract) -> Iterator[Finding]:
-    """Columns without a time zone hold UTC; the database fills them by a clock of another zone."""
-    moments = (contract.execute_earliest, contract.done, contract.delete_time, contract.created)
-    columns = [one.column for one in moments if one is not None]
-    naive = [one.name for one in columns if not isinstance(one.type, UtcDateTime) and not has_zone(one)]
+    """Yield ticket columns without a time zone, which hold UTC, if the database's clock has another zone."""
+    timestamps = (contract.execute_earliest, contract.done, contract.delete_time, contract.created)
+    columns = [attribute.column for attribute in timestamps if attribute is not None]
+    naive = [c.name for c in columns if not isinstance(c.type, UtcDateTime) and not has_zone(c)]
     zone = str(scene.connection.execute(text("SHOW TimeZone")).scalar_one())
     if naive and zone not in ("UTC", "Etc/UTC", "GMT"):
         what = f"{', '.join(naive)} of {contract.table.fullname} keep no time zone, and the database's is {zone}"

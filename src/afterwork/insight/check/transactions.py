@@ -1,4 +1,4 @@
-"""Transactions of others that go on for long, and what they hold back."""
+"""Checks for long transactions of others, and what they hold back."""
 
 from collections.abc import Iterator
 
@@ -7,8 +7,8 @@ from sqlalchemy import text
 from afterwork.insight.check.finding import CheckContext, Finding
 
 ADVICE = (
-    "While it lasts, no dead row of any table is taken away, the locks that it holds are held, and what it has written "
-    "reaches no cache. See what it waits for; to end it: SELECT pg_terminate_backend({pid}). Against forgotten ones: "
+    "While it lasts, it blocks vacuum of all tables, it keeps its locks, and its changes "
+    "reach no cache. See what it waits for; to end it: SELECT pg_terminate_backend({pid}). Against forgotten ones: "
     "idle_in_transaction_session_timeout."
 )
 
@@ -27,7 +27,7 @@ _PREPARED = text(
 
 
 def look(scene: CheckContext) -> Iterator[Finding]:
-    """Those of this database. SQLite tells of none; a log of its file that grows does (`sqlite.py`)."""
+    """Yield the long transactions of this database. SQLite shows none, but its log grows (`sqlite.py`)."""
     if scene.database.dialect == "postgresql":
         long = [*_open(scene), *_prepared(scene)]
         yield from long
@@ -47,7 +47,7 @@ def _open(scene: CheckContext) -> Iterator[Finding]:
 def _prepared(scene: CheckContext) -> Iterator[Finding]:
     for row in scene.connection.execute(_PREPARED, {"longer": scene.limits.long_transaction}):
         what = f"a prepared transaction is {row.age.total_seconds() / 60:,.0f} minutes old: {row.gid!r} of {row.owner}"
-        advice = "It holds what it holds until COMMIT PREPARED or ROLLBACK PREPARED. End it by one of these."
+        advice = "It keeps its locks until COMMIT PREPARED or ROLLBACK PREPARED. End it by one of these."
         yield Finding(what, False, advice, is_note=True)
 
 
@@ -55,4 +55,6 @@ def _hidden(scene: CheckContext) -> Iterator[Finding]:
     count = scene.connection.execute(_HIDDEN).scalar_one()
     if count:
         advice = "Let this role see them: GRANT pg_read_all_stats TO it."
-        yield Finding(f"the transactions of {count:,} connections of others can't be seen", False, advice, is_note=True)
+        yield Finding(
+            f"the transactions of {count:,} connections of other roles can't be seen", False, advice, is_note=True
+        )

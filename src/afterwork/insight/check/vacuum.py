@@ -1,4 +1,4 @@
-"""Whether PostgreSQL takes dead rows away: tables that work as queues have many of them."""
+"""Checks of vacuum: tables that work as queues have many dead rows."""
 
 from collections.abc import Iterator
 
@@ -16,19 +16,19 @@ _OURS = text(
 )
 _IS_ON = text("SELECT current_setting('autovacuum') = 'on' AND current_setting('track_counts') = 'on'")
 
-FORGOTTEN = "Let it be vacuumed by itself: ALTER TABLE {name} RESET (autovacuum_enabled)."
+FORGOTTEN = "Enable its autovacuum: ALTER TABLE {name} RESET (autovacuum_enabled)."
 DEAD = (
-    "Each look at it reads them, too. See whether a long transaction keeps them (above), then: VACUUM {name}. If they "
-    "come back, let it be vacuumed more often: ALTER TABLE {name} SET (autovacuum_vacuum_scale_factor = 0.05)."
+    "Each query of the table reads them, too. See whether a long transaction keeps them (above), then: VACUUM {name}. "
+    "If they come back, vacuum it more often: ALTER TABLE {name} SET (autovacuum_vacuum_scale_factor = 0.05)."
 )
 
 
 def look(scene: CheckContext) -> Iterator[Finding]:
-    """Autovacuum, and the tables of Afterwork and of tickets."""
+    """Yield findings on autovacuum, and on the tables of Afterwork and of tickets."""
     if scene.database.dialect != "postgresql":
         return
     is_on = bool(scene.connection.execute(_IS_ON).scalar_one())
-    advice = "Tables of jobs grow without it, and get slow. Set autovacuum and track_counts to on."
+    advice = "Without it, tables of jobs grow and become slow. Set autovacuum and track_counts to on."
     yield Finding(f"autovacuum is {'on' if is_on else 'off'}", is_on, advice, is_note=True)
     yield from _of_tables(scene)
 
