@@ -55,13 +55,11 @@ def test_it_does_not_grow_though_stale_caches_never_run_out(shelves: Scene) -> N
 def test_check_tells_of_it(shelves: Scene) -> None:
     shelves.run()
     insight = shelves.app.insight(shelves.engine)
-    (none,) = (finding for finding in insight.check() if "kept for calculations" in finding.what)
+    (none,) = (finding for finding in insight.check() if "kept for" in finding.what)
     shelves.sql("UPDATE shelf SET size = 7", "INSERT INTO afterwork_recent SELECT * FROM afterwork_journal")
 
-    (few,) = (finding for finding in insight.check() if "kept for calculations" in finding.what)
-    (many,) = (
-        finding for finding in insight.check(CheckLimits(waiting_changes=0)) if "kept for calculations" in finding.what
-    )
+    (few,) = (finding for finding in insight.check() if "kept for" in finding.what)
+    (many,) = (finding for finding in insight.check(CheckLimits(waiting_changes=0)) if "kept for" in finding.what)
 
     assert (none.what, none.right) == ("changes that are kept for calculations: 0", True)
     assert few.right
