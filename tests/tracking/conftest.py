@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
-from tests.tracking.tracking_scene import Base, Scene, fill
+from tests.support.tracking.scene import Base, Scene, fill
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from afterwork.derived.tracking.hidden_state import RECORDED_HANDLES, untracked
 from afterwork.errors import OtherThread
-from tests.tracking.tracking_scene import Customer, Scene
+from tests.support.tracking.scene import Customer, Scene
 
 READS: dict[str, Callable[[Session, Customer], object]] = {
     "a column": lambda session, customer: customer.name,
@@ -51,7 +51,7 @@ def test_each_kind_of_read_is_refused(scene: Scene, session: Session, customer: 
 
 
 @pytest.mark.parametrize("kind", READS)
-def test_the_job_fails_even_if_it_does_not_notice(
+def test_the_job_fails_even_if_it_does_not_notice_the_refusal(
     scene: Scene, session: Session, customer: Customer, kind: str
 ) -> None:
     def job() -> None:
@@ -64,7 +64,7 @@ def test_the_job_fails_even_if_it_does_not_notice(
         thread.join()
 
 
-def test_what_is_told_to_be_untracked_may_be_read_anywhere(scene: Scene, session: Session, customer: Customer) -> None:
+def test_untracked_reads_are_allowed_in_any_thread(scene: Scene, session: Session, customer: Customer) -> None:
     def job() -> object:
         with untracked():
             return customer.name
@@ -79,9 +79,7 @@ def test_what_is_told_to_be_untracked_may_be_read_anywhere(scene: Scene, session
         in_a_thread(lambda: customer.street)
 
 
-def test_a_thread_that_goes_on_in_the_same_context_is_tracked(
-    scene: Scene, session: Session, customer: Customer
-) -> None:
+def test_a_thread_in_the_same_context_is_tracked(scene: Scene, session: Session, customer: Customer) -> None:
     def by_pool() -> object:
         context = copy_context()
         return in_a_thread(lambda: context.run(lambda: customer.name))
@@ -96,7 +94,7 @@ def test_a_thread_that_goes_on_in_the_same_context_is_tracked(
         assert scene.reads(session, job) == {"customer 1: name"}
 
 
-def test_objects_of_others_may_be_read(scene: Scene, session: Session) -> None:
+def test_objects_of_other_sessions_may_be_read(scene: Scene, session: Session) -> None:
     with Session(scene.engine) as own:
         mine = own.get_one(Customer, 2)
         with scene.recorder(session).recording():

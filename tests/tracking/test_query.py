@@ -13,7 +13,7 @@ from afterwork.derived.tracking.query import StatementReader, step_reads
 from afterwork.derived.tracking.query import statement_reader as reader_module
 from afterwork.errors import CantTrack, NotWatched, TextualSQL
 from afterwork.store.tables import lane
-from tests.tracking.tracking_scene import Clerk, Customer, Guest, Line, Log, Order, Person, Remark, Scene, Tag
+from tests.support.tracking.scene import Clerk, Customer, Guest, Line, Log, Order, Person, Remark, Scene, Tag
 
 Statement = Callable[[], Any]
 
@@ -204,13 +204,13 @@ WITH_ONE_QUERY: dict[str, tuple[Statement, set[str]]] = {
 
 
 @pytest.mark.parametrize("kind", WITHOUT_QUERY)
-def test_what_is_known_from_the_statement_takes_no_query(scene: Scene, session: Session, kind: str) -> None:
+def test_values_in_the_statement_take_no_query(scene: Scene, session: Session, kind: str) -> None:
     statement, expected = WITHOUT_QUERY[kind]
     assert read(scene, session, statement()) == (expected, 0)
 
 
 @pytest.mark.parametrize("kind", WITH_ONE_QUERY)
-def test_what_other_rows_decide_takes_one_query(scene: Scene, session: Session, kind: str) -> None:
+def test_values_of_other_rows_take_one_query(scene: Scene, session: Session, kind: str) -> None:
     statement, expected = WITH_ONE_QUERY[kind]
     assert read(scene, session, statement()) == (expected, 1)
 
@@ -232,19 +232,19 @@ def test_statements_that_differ_in_values_share_a_plan(scene: Scene, session: Se
     assert reader.cached_plans == 1
 
 
-def test_rows_of_a_class_that_become_no_objects_count_with_all_columns(scene: Scene, session: Session) -> None:
+def test_rows_that_become_no_objects_count_with_all_columns(scene: Scene, session: Session) -> None:
     query = select(Tag).where(Tag.name == "red")
     assert read(scene, session, query)[0] == {"tag ? name=red:"}
     words, _ = read(scene, session, select(Order).where(Order.number == 8), entities=False)
     assert words == {"order_ ? number=8: customer_id amount note clerk_id"}
 
 
-def test_the_old_way_to_ask(scene: Scene, session: Session) -> None:
+def test_legacy_queries_are_read_as_well(scene: Scene, session: Session) -> None:
     asked: Query[Any] = session.query(Order).filter_by(number=8)
     assert read(scene, session, asked.statement)[0] == {"order_ ? number=8:"}
 
 
-def test_more_than_a_hundred_values_are_all_values(scene: Scene, session: Session) -> None:
+def test_more_than_a_hundred_values_count_as_all_values(scene: Scene, session: Session) -> None:
     assert len(read(scene, session, select(Order).where(Order.number.in_(range(100))))[0]) == 100
     assert read(scene, session, select(Order).where(Order.number.in_(range(101))))[0] == {"order_ ? all: number"}
     both = select(Order).where(Order.number.in_(range(90)), Order.customer_id.in_([1, 2]))
@@ -254,7 +254,7 @@ def test_more_than_a_hundred_values_are_all_values(scene: Scene, session: Sessio
     }
 
 
-def test_more_than_ten_thousand_rows_are_all_rows(
+def test_more_than_ten_thousand_rows_count_as_all_rows(
     scene: Scene, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reader_module, "MAX_ROWS", 1)
@@ -268,7 +268,7 @@ def test_more_than_ten_thousand_rows_are_all_rows(
     }
 
 
-def test_a_value_that_a_column_can_not_have(scene: Scene, session: Session) -> None:
+def test_a_value_that_a_column_cannot_have_reads_all_rows(scene: Scene, session: Session) -> None:
     query = select(Order).where(Order.number == bindparam("number"))
     assert read(scene, session, query, parameters={"number": 7.5})[0] == {"order_ ? all: number"}
 
@@ -285,7 +285,7 @@ TEXTS: dict[str, Statement] = {
 
 
 @pytest.mark.parametrize("kind", TEXTS)
-def test_texts_are_refused(scene: Scene, session: Session, kind: str) -> None:
+def test_textual_sql_in_statements_is_refused(scene: Scene, session: Session, kind: str) -> None:
     with pytest.raises(TextualSQL):
         read(scene, session, TEXTS[kind]())
 
@@ -307,14 +307,14 @@ def test_what_depends_on_time_or_chance_is_refused(scene: Scene, session: Sessio
         read(scene, session, MOMENTS[kind]())
 
 
-def test_a_moment_is_refused_also_after_other_dates(scene: Scene, session: Session) -> None:
+def test_the_current_time_is_refused_also_after_other_dates(scene: Scene, session: Session) -> None:
     reader = StatementReader(scene.watches, scene.engine.dialect)
     read(scene, session, select(func.date("2024-01-01")), reader)
     with pytest.raises(CantTrack):
         read(scene, session, select(func.date("now")), reader)
 
 
-def test_tables_that_are_not_watched_are_refused(scene: Scene, session: Session) -> None:
+def test_tables_that_are_not_tracked_are_refused(scene: Scene, session: Session) -> None:
     for query in (
         select(Log),
         select(Customer).where(Customer.logs.any()),

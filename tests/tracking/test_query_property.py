@@ -11,18 +11,18 @@ from sqlalchemy.orm import Session
 
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.tracking.query import StatementReader
-from tests.tracking.test_query_scene import (
+from tests.support.tracking.query_world import (
     TABLES,
     Changed,
     Customer,
     Line,
     Order,
-    Statements,
     World,
     create,
     is_hit,
     watches_for,
 )
+from tests.support.tracking.random_statements import Statements
 
 CHANGES = 12
 
@@ -65,7 +65,7 @@ def check(connection: Connection, seed: int, reader: StatementReader | None = No
     return hits, vain
 
 
-def test_a_change_of_the_answer_hits_what_was_read(engine: Engine) -> None:
+def test_a_change_of_the_answer_affects_what_was_read(engine: Engine) -> None:
     create(engine)
     reader = StatementReader(watches_for(engine.dialect), engine.dialect)
 
@@ -91,7 +91,7 @@ EXACT: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("kind", EXACT)
-def test_unrelated_rows_hit_nothing(engine: Engine, kind: str) -> None:
+def test_unrelated_rows_affect_nothing(engine: Engine, kind: str) -> None:
     create(engine)
     dialect = engine.dialect
     watches, reads = watches_for(dialect), Reads()

@@ -29,7 +29,7 @@ from sqlalchemy.sql.elements import ClauseElement
 
 from afterwork.derived.tracking.hidden_state import untracked
 from afterwork.errors import CantTrack, ConnectionOptions, DriverConnection, TextualSQL, UnknownStatement
-from tests.tracking.tracking_scene import Customer, Line, Order, Scene
+from tests.support.tracking.scene import Customer, Line, Order, Scene
 
 Job = Callable[[Session], object]
 
@@ -112,27 +112,27 @@ REFUSED: dict[str, tuple[Job, type[CantTrack]]] = {
 
 @pytest.mark.parametrize("kind", TRACKED)
 @pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")
-def test_what_is_known_is_tracked(scene: Scene, session: Session, kind: str) -> None:
+def test_each_known_kind_of_statement_is_tracked(scene: Scene, session: Session, kind: str) -> None:
     with scene.recorder(session).recording():
         TRACKED[kind](session)
     assert len(scene.asked) == 1
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-def test_what_is_not_known_is_refused_and_says_what_to_do(scene: Scene, session: Session, kind: str) -> None:
+def test_an_unknown_statement_is_refused_and_says_what_to_do(scene: Scene, session: Session, kind: str) -> None:
     job, error = REFUSED[kind]
     with scene.recorder(session).recording(), pytest.raises(error, match=r"A cache reads.*aw\.untracked"):
         job(session)
     assert scene.asked == []
 
 
-def test_so_is_not_what_is_told_to_be_untracked(scene: Scene, session: Session) -> None:
+def test_an_unknown_statement_is_allowed_if_untracked(scene: Scene, session: Session) -> None:
     with scene.recorder(session).recording(), untracked():
         assert session.execute(Odd()).scalar() == 8
         assert session.connection().connection.cursor().execute("SELECT 7").fetchone() == (7,)
 
 
-def test_parts_of_a_transaction_ask_for_nothing(scene: Scene, session: Session) -> None:
+def test_savepoints_read_nothing(scene: Scene, session: Session) -> None:
     with scene.recorder(session).recording():
         with session.begin_nested():
             pass

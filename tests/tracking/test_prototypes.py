@@ -12,8 +12,8 @@ from afterwork.derived.tracking.recorder import Recorder
 from afterwork.errors import NotWatched
 from afterwork.jobs.roots import OWN
 from afterwork.jobs.session import LoadSession, ReadSession
-from tests.tracking.test_tracking import ALL
-from tests.tracking.tracking_scene import NOW, Card, Clerk, Customer, Line, Log, Order, Person, Remark, Scene
+from tests.support.tracking.members import ALL_MEMBERS
+from tests.support.tracking.scene import NOW, Card, Clerk, Customer, Line, Log, Order, Person, Remark, Scene
 
 ASKED_BY_RECORDERS = "SELECT DISTINCT order_tag."
 """What is read of a table between two others is found out by a query."""
@@ -52,9 +52,9 @@ def in_words(value: Any) -> object:
     return (type(value), state.identity) if hasattr(state, "identity") else value
 
 
-@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("kind", ALL_MEMBERS)
 def test_each_kind_of_member_is_as_if_alone(scene: Scene, originals: Prototypes, kind: str) -> None:
-    cls, key, job, expected = ALL[kind]
+    cls, key, job, expected = ALL_MEMBERS[kind]
     with scene.session() as session:
         alone = in_words(job(session.get_one(cls, key)))
     loaded(originals, cls)
@@ -62,9 +62,9 @@ def test_each_kind_of_member_is_as_if_alone(scene: Scene, originals: Prototypes,
         assert reads(scene, originals, cls, key, job) == (expected, alone)
 
 
-@pytest.mark.parametrize("kind", ALL)
-def test_what_one_has_loaded_no_other_loads(scene: Scene, originals: Prototypes, kind: str) -> None:
-    cls, key, job, _ = ALL[kind]
+@pytest.mark.parametrize("kind", ALL_MEMBERS)
+def test_what_one_root_has_loaded_no_other_loads_again(scene: Scene, originals: Prototypes, kind: str) -> None:
+    cls, key, job, _ = ALL_MEMBERS[kind]
     loaded(originals, cls)
     reads(scene, originals, cls, key, job)
     scene.statements.clear()
@@ -72,7 +72,7 @@ def test_what_one_has_loaded_no_other_loads(scene: Scene, originals: Prototypes,
     assert [one for one in scene.statements if not one.startswith(ASKED_BY_RECORDERS)] == []
 
 
-def test_objects_are_asked_for_once(scene: Scene, originals: Prototypes) -> None:
+def test_objects_are_looked_up_once_for_the_batch(scene: Scene, originals: Prototypes) -> None:
     loaded(originals, Order)
 
     def job(order: Order) -> list[object]:
@@ -87,7 +87,7 @@ def test_objects_are_asked_for_once(scene: Scene, originals: Prototypes) -> None
     assert len(scene.statements) == 2  # those that are not there are asked for by each
 
 
-def test_nobody_has_an_object_of_another(scene: Scene, originals: Prototypes) -> None:
+def test_no_root_has_an_object_of_another(scene: Scene, originals: Prototypes) -> None:
     loaded(originals, Order)
     found: list[object] = []
 
@@ -101,7 +101,7 @@ def test_nobody_has_an_object_of_another(scene: Scene, originals: Prototypes) ->
     assert not {id(one) for one in first} & {id(one) for one in second}
 
 
-def test_what_cannot_be_loaded_for_all_each_loads_alone(scene: Scene, originals: Prototypes) -> None:
+def test_what_cannot_be_loaded_for_the_batch_each_root_loads_alone(scene: Scene, originals: Prototypes) -> None:
     """A class that listens to loading fails for one row, which another root has to do with."""
 
     def refuse(line: Line, _: object) -> None:
@@ -149,7 +149,7 @@ def test_a_row_without_a_key_is_left_to_sqlalchemy(scene: Scene, originals: Prot
     assert found == alone == [None, (Card, ("X2",))]
 
 
-def test_what_a_class_makes_of_itself_when_it_is_loaded_is_read(scene: Scene, originals: Prototypes) -> None:
+def test_changes_by_load_listeners_are_read(scene: Scene, originals: Prototypes) -> None:
     def listen(customer: Customer, _: object) -> None:
         customer.__dict__["heading"] = customer.name
 
@@ -163,7 +163,7 @@ def test_what_a_class_makes_of_itself_when_it_is_loaded_is_read(scene: Scene, or
     assert "customer 1: name" in words
 
 
-def test_what_is_changed_in_place_is_changed_for_nobody_else(scene: Scene, originals: Prototypes) -> None:
+def test_a_value_changed_in_place_is_unchanged_for_other_roots(scene: Scene, originals: Prototypes) -> None:
     loaded(originals, Customer)
 
     def job(customer: Customer) -> list[int]:
@@ -174,7 +174,7 @@ def test_what_is_changed_in_place_is_changed_for_nobody_else(scene: Scene, origi
     assert reads(scene, originals, Customer, 1, lambda customer: [one.id for one in customer.orders])[1] == [2, 1]
 
 
-def test_a_class_that_is_not_watched_is_still_refused(scene: Scene, originals: Prototypes) -> None:
+def test_a_class_that_is_not_tracked_is_still_refused(scene: Scene, originals: Prototypes) -> None:
     loaded(originals, Log)
     with pytest.raises(NotWatched, match="log"):
         reads(scene, originals, Log, 1, lambda log: log.text)
@@ -183,7 +183,7 @@ def test_a_class_that_is_not_watched_is_still_refused(scene: Scene, originals: P
 @pytest.mark.parametrize(
     ("cls", "end", "far"), [(Customer, "orders", Order), (Order, "lines", Line)], ids=["objects", "rows"]
 )
-def test_what_the_program_adds_to_each_query_holds_for_what_is_loaded_later(
+def test_criteria_of_the_program_hold_for_what_is_loaded_later(
     scene: Scene, originals: Prototypes, cls: type, end: str, far: Any
 ) -> None:
     """As in SQLAlchemy's recipe for objects that are only marked as deleted; whatever way they are loaded."""

@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.tracking.query import SetBasedExpression
-from tests.tracking.test_query_scene import Customer, Line, Order, Tag, World, create, is_hit, watches_for
+from tests.support.tracking.query_world import Customer, Line, Order, Tag, World, create, is_hit, watches_for
 
 Row = dict[str, Any]
 
@@ -67,7 +67,7 @@ def keys_in(world: World) -> list[tuple[Any, ...]]:
     return [(row["id"],) for row in world.rows[Customer.__table__]]  # type: ignore[index]
 
 
-def test_values_are_those_of_the_python_side(engine: Engine, kind: str) -> None:
+def test_sql_values_equal_those_of_the_python_side(engine: Engine, kind: str) -> None:
     create(engine)
     expression, in_python = EXPRESSIONS[kind]
     for seed in range(20):
@@ -80,7 +80,7 @@ def test_values_are_those_of_the_python_side(engine: Engine, kind: str) -> None:
             assert dict(map(tuple, rows)) == {row["id"]: in_python(world, row) for row in customers}
 
 
-def test_only_the_roots_asked_for_are_calculated_many_at_once_or_one_alone(engine: Engine) -> None:
+def test_only_the_requested_roots_are_calculated_together_or_alone(engine: Engine) -> None:
     create(engine)
     with engine.begin() as connection:
         connection.execute(insert(Customer), [{"id": 1}, {"id": 2}, {"id": 3}])
@@ -92,7 +92,7 @@ def test_only_the_roots_asked_for_are_calculated_many_at_once_or_one_alone(engin
         assert connection.execute(side.value(), side.parameters((9,))).all() == []
 
 
-def test_a_change_of_a_value_hits_what_its_root_has_read(engine: Engine) -> None:
+def test_a_change_of_a_value_affects_what_its_root_has_read(engine: Engine) -> None:
     create(engine)
 
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -148,7 +148,7 @@ def test_a_sum_is_tracked_by_the_links_alone(engine: Engine) -> None:
         assert masks["customer"] == 0
 
 
-def test_what_can_not_be_done_at_once_says_why(engine: Engine) -> None:
+def test_an_expression_that_cannot_be_tracked_says_why(engine: Engine) -> None:
     create(engine)
     other = aliased(Order)
     with engine.connect() as connection:

@@ -1,131 +1,52 @@
 """What reading objects is remembered as."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import inspect, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, defer, joinedload, selectinload
 
 from afterwork.derived.tracking.hidden_state import untracked
 from afterwork.errors import CantTrack, NotWatched, ReadsItself
-from tests.tracking.tracking_scene import (
-    Card,
-    Clerk,
+from tests.support.tracking.members import ALL_MEMBERS
+from tests.support.tracking.scene import (
     Customer,
-    Guest,
     Line,
     Order,
     Person,
     Place,
-    Remark,
     Scene,
-    Tag,
 )
 
-Read = Callable[[Any], object]
 
-MEMBERS: dict[str, tuple[type, Any, Read, set[str]]] = {
-    "a column": (Customer, 1, lambda it: it.name, {"customer 1: name"}),
-    "two": (Customer, 1, lambda it: (it.name, it.town, it.name), {"customer 1: name town"}),
-    "the key": (Customer, 1, lambda it: it.id, {"customer 1: id"}),
-    "a left-out column": (Customer, 1, lambda it: it.changed, set()),
-    "a synonym": (Customer, 1, lambda it: it.title, {"customer 1: name"}),
-    "a hybrid": (Customer, 1, lambda it: it.greeting, {"customer 1: name"}),
-    "a column property": (Customer, 1, lambda it: it.shout, {"customer 1: name"}),
-    "a composite": (Customer, 1, lambda it: it.place, {"customer 1: street town"}),
-    "a deferred column": (Order, 1, lambda it: it.note, {"order_ 1: note"}),
-    "a composite key": (Line, (1, 2), lambda it: it.amount, {"line 1/2: amount"}),
-    "a text key": (Card, "X1", lambda it: it.customer_id, {"card X1: customer_id"}),
-    "an inherited column": (Clerk, 1, lambda it: it.name, {"person 1: name"}),
-    "a column of a joined table": (Clerk, 1, lambda it: it.desk, {"clerk 1: desk"}),
-    "a subclass in one table": (Guest, 3, lambda it: it.name, {"person 3: name"}),
-    "an attribute's state": (Customer, 1, lambda it: inspect(it).attrs.name.value, {"customer 1: name"}),
-}
-
-ENDS: dict[str, tuple[type, Any, Read, set[str]]] = {
-    "many to one": (Order, 1, lambda it: it.customer, {"order_ 1: customer_id", "customer 1:"}),
-    "many to one, null": (Customer, 1, lambda it: it.sponsor, {"customer 1: sponsor_id"}),
-    "many to one, itself": (Customer, 2, lambda it: it.sponsor, {"customer 2: sponsor_id", "customer 1:"}),
-    "many to one, composite": (Remark, 1, lambda it: it.line, {"remark 1: order_id position", "line 1/2:"}),
-    "many to one, a subclass": (Order, 1, lambda it: it.clerk, {"order_ 1: clerk_id", "person 2: kind", "clerk 2:"}),
-    "many to one, key of a parent": (Line, (1, 2), lambda it: it.order, {"order_ 1:"}),
-    "one to many, in order": (Customer, 1, lambda it: it.orders, {"order_ ? customer_id=1: number"}),
-    "one to many, nothing there": (Customer, 2, lambda it: it.orders, {"order_ ? customer_id=2: number"}),
-    "one to many, itself": (Customer, 1, lambda it: it.sponsored, {"customer ? sponsor_id=1:"}),
-    "one to many, composite": (Line, (1, 2), lambda it: it.remarks, {"remark ? order_id=1,position=2:"}),
-    "one to many, subclasses": (Clerk, 1, lambda it: it.staff, {"person ? boss_id=1: kind"}),
-    "one to many, narrowed": (Customer, 1, lambda it: it.big_orders, {"order_ ? customer_id=1: amount"}),
-    "one to many, by name": (
-        Customer,
-        1,
-        lambda it: it.by_number,
-        {"order_ ? customer_id=1:", "order_ 1: number", "order_ 2: number"},
-    ),
-    "one to many, not understood": (
-        Customer,
-        1,
-        lambda it: it.odd_orders,
-        {
-            "customer ? all: id name street town sponsor_id",
-            "order_ ? all: id customer_id number amount note clerk_id",
-        },
-    ),
-    "one to one": (Customer, 1, lambda it: it.card, {"card ? customer_id=1:"}),
-    "one to one, nothing there": (Customer, 2, lambda it: it.card, {"card ? customer_id=2:"}),
-    "many to many, in order": (
-        Order,
-        1,
-        lambda it: it.tags,
-        {"order_tag ? order_id=1: tag_id", "tag 1: name", "tag 2: name"},
-    ),
-    "many to many": (Tag, 1, lambda it: it.orders, {"order_tag ? tag_id=1: order_id", "order_ 1:"}),
-    "many to many, nothing there": (Order, 2, lambda it: it.tags, {"order_tag ? order_id=2: tag_id"}),
-    "a proxy": (
-        Order,
-        1,
-        lambda it: list(it.tag_names),
-        {"order_tag ? order_id=1: tag_id", "tag 1: name", "tag 2: name"},
-    ),
-    "two steps": (
-        Line,
-        (1, 2),
-        lambda it: it.order.customer.name,
-        {"order_ 1: customer_id", "customer 1: name"},
-    ),
-}
-
-ALL = {**MEMBERS, **ENDS}
-
-
-@pytest.mark.parametrize("kind", ALL)
-def test_each_kind_of_member(scene: Scene, session: Session, kind: str) -> None:
-    cls, key, job, expected = ALL[kind]
+@pytest.mark.parametrize("kind", ALL_MEMBERS)
+def test_each_kind_of_member_has_its_reads(scene: Scene, session: Session, kind: str) -> None:
+    cls, key, job, expected = ALL_MEMBERS[kind]
     obj: Any = session.get_one(cls, key)
     assert scene.reads(session, lambda: job(obj)) == expected
     assert scene.asked == []
 
 
-@pytest.mark.parametrize("kind", ALL)
-def test_the_same_when_all_is_loaded_already(scene: Scene, session: Session, kind: str) -> None:
-    cls, key, job, expected = ALL[kind]
+@pytest.mark.parametrize("kind", ALL_MEMBERS)
+def test_loaded_members_have_the_same_reads(scene: Scene, session: Session, kind: str) -> None:
+    cls, key, job, expected = ALL_MEMBERS[kind]
     obj: Any = session.get_one(cls, key)
     job(obj)
     assert scene.reads(session, lambda: job(obj)) == expected
     assert scene.reads(session, lambda: job(obj)) == expected
 
 
-@pytest.mark.parametrize("kind", ALL)
-def test_the_same_when_it_has_expired(scene: Scene, session: Session, kind: str) -> None:
-    cls, key, job, expected = ALL[kind]
+@pytest.mark.parametrize("kind", ALL_MEMBERS)
+def test_expired_members_have_the_same_reads(scene: Scene, session: Session, kind: str) -> None:
+    cls, key, job, expected = ALL_MEMBERS[kind]
     obj: Any = session.get_one(cls, key)
     session.expire_all()
     assert scene.reads(session, lambda: job(obj)) == expected
 
 
-@pytest.mark.parametrize("kind", ALL)
-def test_nothing_outside_and_nothing_when_told_so(scene: Scene, session: Session, kind: str) -> None:
-    cls, key, job, _ = ALL[kind]
+@pytest.mark.parametrize("kind", ALL_MEMBERS)
+def test_nothing_is_recorded_outside_or_untracked(scene: Scene, session: Session, kind: str) -> None:
+    cls, key, job, _ = ALL_MEMBERS[kind]
     obj: Any = session.get_one(cls, key)
 
     def unseen() -> None:
@@ -148,12 +69,12 @@ def test_eager_loading_reads_nothing_by_itself(scene: Scene, session: Session, o
     assert len(scene.asked) == 1
 
 
-def test_the_same_value_by_a_value_of_a_key(scene: Scene, session: Session) -> None:
+def test_a_key_of_another_type_is_the_same_key(scene: Scene, session: Session) -> None:
     first = session.get_one(Customer, 1)
     assert scene.reads(session, lambda: first.place == Place("Elm", "Oslo")) == {"customer 1: street town"}
 
 
-def test_a_column_property_with_a_query_is_asked_as_such(scene: Scene, session: Session) -> None:
+def test_a_column_property_with_a_query_is_tracked_as_a_query(scene: Scene, session: Session) -> None:
     customer: Any = session.get_one(Customer, 1)
     assert scene.reads(session, lambda: customer.order_count) == {"customer 1: id"}
     assert scene.reads(session, lambda: (customer.order_count, customer.order_count)) == {"customer 1: id"}
@@ -161,14 +82,14 @@ def test_a_column_property_with_a_query_is_asked_as_such(scene: Scene, session: 
     assert "count(order_.id)" in str(scene.asked[0])
 
 
-def test_a_target_that_is_not_there(scene: Scene, session: Session) -> None:
+def test_a_missing_target_is_read_as_missing(scene: Scene, session: Session) -> None:
     order = session.get_one(Order, 1)
     session.connection().exec_driver_sql("UPDATE order_ SET customer_id = 77 WHERE id = 1")
     session.expire_all()
     assert scene.reads(session, lambda: order.customer) == {"order_ 1: customer_id", "customer 77:"}
 
 
-def test_what_the_job_has_made_is_no_dependency(scene: Scene, session: Session) -> None:
+def test_objects_that_the_job_has_made_are_no_dependency(scene: Scene, session: Session) -> None:
     def job() -> None:
         order = Order(id=9, customer_id=1)
         assert order.number is None
@@ -181,7 +102,7 @@ def test_what_the_job_has_made_is_no_dependency(scene: Scene, session: Session) 
     assert scene.reads(session, job) == set()
 
 
-def test_own_changes_are_no_questions(scene: Scene, session: Session) -> None:
+def test_own_changes_are_no_reads(scene: Scene, session: Session) -> None:
     customer = session.get_one(Customer, 1)
 
     def job() -> None:
@@ -215,7 +136,7 @@ def test_refreshing_and_merging(scene: Scene, session: Session) -> None:
     assert scene.asked == []
 
 
-def test_it_raises_where_loading_is_forbidden(scene: Scene, session: Session) -> None:
+def test_forbidden_loads_still_raise(scene: Scene, session: Session) -> None:
     from sqlalchemy.exc import InvalidRequestError
     from sqlalchemy.orm import raiseload
 
@@ -230,7 +151,7 @@ def test_it_raises_where_loading_is_forbidden(scene: Scene, session: Session) ->
         assert order.number in (7, 8)
 
 
-def test_a_table_that_is_not_watched(scene: Scene, session: Session) -> None:
+def test_a_table_that_is_not_tracked_is_refused(scene: Scene, session: Session) -> None:
     customer = session.get_one(Customer, 1)
     log = customer.logs[0]
     with scene.recorder(session).recording():
@@ -243,7 +164,7 @@ def test_a_table_that_is_not_watched(scene: Scene, session: Session) -> None:
             assert customer.logs[0].text == ""
 
 
-def test_the_member_that_is_calculated(scene: Scene, session: Session) -> None:
+def test_the_member_that_is_calculated_must_not_be_read(scene: Scene, session: Session) -> None:
     customer, other = session.get_one(Customer, 1), session.get_one(Customer, 2)
     recorder = scene.recorder(session)
     recorder.result_member = (session.identity_key(instance=customer), "name")

@@ -104,19 +104,19 @@ class Kinds(Base):
 
 
 @pytest.mark.parametrize("cls", [Plain, Far, Lazy])
-def test_a_class_is_plain_if_its_objects_are_rows(cls: type) -> None:
+def test_a_class_whose_objects_are_rows_is_read_from_rows(cls: type) -> None:
     configure_mappers()
     assert single_row_class(inspect(cls)) is not None
 
 
 @pytest.mark.parametrize("cls", [Deferred, Raising, Asked, Expression, Joined, Above, Below, Kinds])
-def test_and_not_if_they_are_more_or_less(cls: type) -> None:
+def test_a_class_whose_objects_are_more_than_a_row_is_not(cls: type) -> None:
     configure_mappers()
     assert single_row_class(inspect(cls)) is None
 
 
 @pytest.mark.parametrize("lazy", ["joined", "selectin", "subquery", "immediate", "raise"])
-def test_and_not_if_others_may_come_with_them(lazy: Any) -> None:
+def test_a_class_that_is_loaded_together_with_others_is_not(lazy: Any) -> None:
     class Own(DeclarativeBase): ...
 
     class Other(Own):
@@ -155,7 +155,7 @@ def _values(obj: Any) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("session_class", [ReadSession, LoadSession])
-def test_nobody_else_listens_unless_somebody_does(session_class: type[ReadSession]) -> None:
+def test_listeners_of_afterwork_count_as_own(session_class: type[ReadSession]) -> None:
     with create_engine("sqlite://").connect() as connection:
         session = session_class(connection)
         RootVisibility(session, lambda _: True)

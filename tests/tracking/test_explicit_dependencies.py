@@ -10,12 +10,12 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, column_property, ma
 from afterwork.derived.tracking.dependency_api import depends_on, passed
 from afterwork.derived.tracking.tracked_attributes import TrackedMember, TrackedRelationshipAttribute, instrument
 from afterwork.errors import BadRequest, NaiveDatetime, NotWatched
-from tests.tracking.tracking_scene import NOW, Clerk, Customer, Log, Order, Place, Scene, order_tag
+from tests.support.tracking.scene import NOW, Clerk, Customer, Log, Order, Place, Scene, order_tag
 
 MINUTE = timedelta(minutes=1)
 
 
-def test_a_moment_to_come_bounds_how_long_the_result_holds(scene: Scene, session: Session) -> None:
+def test_a_future_timestamp_limits_the_validity_of_the_result(scene: Scene, session: Session) -> None:
     recorder = scene.recorder(session)
     with recorder.recording():
         assert passed(NOW - MINUTE)
@@ -27,13 +27,13 @@ def test_a_moment_to_come_bounds_how_long_the_result_holds(scene: Scene, session
     assert recorder.reads().valid_until == NOW + 2 * MINUTE
 
 
-def test_outside_of_a_cache_it_is_the_clock(scene: Scene) -> None:
+def test_outside_of_a_cache_passed_asks_the_clock(scene: Scene) -> None:
     now = datetime.now(UTC)
     assert passed(now)
     assert not passed(now + MINUTE)
 
 
-def test_a_moment_without_a_zone_is_none(scene: Scene, session: Session) -> None:
+def test_a_timestamp_without_a_time_zone_is_refused(scene: Scene, session: Session) -> None:
     naive = datetime(2026, 1, 1)
     with pytest.raises(NaiveDatetime):
         passed(naive)
@@ -64,13 +64,13 @@ THINGS: dict[str, tuple[Any, set[str]]] = {
 
 
 @pytest.mark.parametrize("kind", THINGS)
-def test_dependencies_by_name(scene: Scene, session: Session, kind: str) -> None:
+def test_each_declared_dependency_has_its_reads(scene: Scene, session: Session, kind: str) -> None:
     thing, expected = THINGS[kind]
     depends_on(thing)
     assert scene.reads(session, lambda: depends_on(thing)) == expected
 
 
-def test_objects_by_name(scene: Scene, session: Session) -> None:
+def test_objects_can_be_declared_as_dependencies(scene: Scene, session: Session) -> None:
     clerk, order = session.get_one(Clerk, 2), session.get_one(Order, 1)
     assert scene.reads(session, lambda: depends_on(clerk, order, Order(id=9))) == {
         "person 2: id kind name boss_id",
@@ -80,18 +80,18 @@ def test_objects_by_name(scene: Scene, session: Session) -> None:
 
 
 @pytest.mark.parametrize("thing", ["Order", 7, None, Place, func.count(), passed])
-def test_what_is_no_dependency(scene: Scene, session: Session, thing: object) -> None:
+def test_other_things_are_refused_as_dependencies(scene: Scene, session: Session, thing: object) -> None:
     with scene.recorder(session).recording(), pytest.raises(BadRequest, match=r"aw\.depends_on"):
         depends_on(thing)
 
 
 @pytest.mark.parametrize("thing", [Log, Log.text, Customer.logs, Log.__table__])
-def test_what_is_not_watched(scene: Scene, session: Session, thing: object) -> None:
+def test_untracked_tables_are_refused_as_dependencies(scene: Scene, session: Session, thing: object) -> None:
     with scene.recorder(session).recording(), pytest.raises(NotWatched, match="log"):
         depends_on(thing)
 
 
-def test_classes_and_members_that_come_later_are_tracked_too() -> None:
+def test_later_classes_and_members_are_tracked_too() -> None:
     class Later(DeclarativeBase):
         pass
 

@@ -8,7 +8,7 @@ from sqlalchemy import event, inspect, select
 from sqlalchemy.orm import Session, lazyload, raiseload, selectinload
 
 from afterwork.derived.tracking import batch_loading
-from tests.tracking.tracking_scene import Card, Clerk, Customer, Line, Order, Person, Remark, Scene, Tag
+from tests.support.tracking.scene import Card, Clerk, Customer, Line, Order, Person, Remark, Scene, Tag
 
 CUSTOMERS, ORDERS, LINES = 4, 50, 5
 
@@ -45,7 +45,7 @@ def total(customer: Customer) -> int:
     return sum(line.amount for order in customer.orders for line in order.lines)
 
 
-def test_a_naive_loop_takes_a_query_for_each_step(shop: Scene) -> None:
+def test_a_naive_loop_takes_one_query_for_each_relationship(shop: Scene) -> None:
     with shop.session() as session:
         root = session.get_one(Customer, 1)
         shop.statements.clear()
@@ -54,7 +54,7 @@ def test_a_naive_loop_takes_a_query_for_each_step(shop: Scene) -> None:
         assert total(root) == ORDERS * sum(range(LINES))
 
 
-def test_so_it_does_for_many_roots(shop: Scene) -> None:
+def test_many_roots_take_no_more_queries(shop: Scene) -> None:
     with shop.session() as session:
         roots = session.scalars(select(Customer)).all()
         shop.statements.clear()
@@ -63,14 +63,14 @@ def test_so_it_does_for_many_roots(shop: Scene) -> None:
         assert len(shop.statements) == 2
 
 
-def test_what_is_prefetched_is_not_read(shop: Scene) -> None:
+def test_objects_loaded_for_others_are_not_read(shop: Scene) -> None:
     with shop.session() as session:
         roots = session.scalars(select(Customer)).all()
         assert shop.reads(session, lambda: roots[0].orders) == {"order_ ? customer_id=1: number"}
         assert shop.reads(session, lambda: roots[1].orders) == {"order_ ? customer_id=2: number"}
 
 
-def test_outside_of_a_cache_all_is_as_ever(shop: Scene) -> None:
+def test_outside_of_a_cache_relationships_load_lazily(shop: Scene) -> None:
     with shop.session() as session:
         root = session.get_one(Customer, 1)
         shop.statements.clear()
@@ -78,7 +78,7 @@ def test_outside_of_a_cache_all_is_as_ever(shop: Scene) -> None:
         assert len(shop.statements) == 1 + ORDERS
 
 
-def test_so_many_at_once(shop: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_query_loads_for_a_limited_number_of_objects(shop: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch_loading, "MAX_OBJECTS_PER_QUERY", 30)
     with shop.session() as session:
         orders = session.scalars(select(Order)).all()
@@ -108,7 +108,7 @@ ENDS: dict[str, tuple[type, str, int | None]] = {
 
 
 @pytest.mark.parametrize("kind", ENDS)
-def test_it_is_what_lazy_loading_finds(shop: Scene, kind: str) -> None:
+def test_batch_loading_finds_what_lazy_loading_finds(shop: Scene, kind: str) -> None:
     cls, name, queries = ENDS[kind]
 
     def found(session: Session) -> list[Any]:
@@ -136,7 +136,7 @@ def _in_words(value: Any, in_order: bool) -> Any:
     return None if value is None else (type(value), inspect(value).identity)
 
 
-def test_what_is_pending_is_kept(shop: Scene) -> None:
+def test_pending_changes_are_kept(shop: Scene) -> None:
     with shop.session() as session, session.no_autoflush:
         first, second = session.get_one(Customer, 1), session.get_one(Customer, 2)
         new = Order(id=999, number=5, customer=second)
@@ -150,7 +150,7 @@ def test_what_is_pending_is_kept(shop: Scene) -> None:
 
 
 @pytest.mark.parametrize("option", [raiseload(Order.lines), lazyload(Order.lines), raiseload("*")])
-def test_options_that_say_how_to_load_are_kept(shop: Scene, option: Any) -> None:
+def test_options_for_loading_are_kept(shop: Scene, option: Any) -> None:
     with shop.session() as session:
         free = session.scalars(select(Order).where(Order.id < 4)).all()
         bound = session.scalars(select(Order).where(Order.id.between(4, 9)).options(option)).all()
@@ -159,7 +159,7 @@ def test_options_that_say_how_to_load_are_kept(shop: Scene, option: Any) -> None
         assert not any("lines" in inspect(order).dict for order in bound)
 
 
-def test_options_that_say_something_else_are_no_hindrance(shop: Scene) -> None:
+def test_other_options_do_not_prevent_batch_loading(shop: Scene) -> None:
     with shop.session() as session:
         query = select(Customer).options(selectinload(Customer.orders)).where(Customer.id == 1)
         root = session.scalars(query).one()
@@ -168,7 +168,7 @@ def test_options_that_say_something_else_are_no_hindrance(shop: Scene) -> None:
         assert len(shop.statements) == 1
 
 
-def test_expired_objects_are_loaded_in_time(shop: Scene) -> None:
+def test_expired_objects_are_refreshed_first(shop: Scene) -> None:
     with shop.session() as session:
         orders = session.scalars(select(Order).where(Order.id < 5)).all()
         session.expire_all()
@@ -179,7 +179,7 @@ def test_expired_objects_are_loaded_in_time(shop: Scene) -> None:
             assert [order.customer for order in orders] == customers
 
 
-def test_events_of_loading_still_come(shop: Scene) -> None:
+def test_load_events_are_still_sent(shop: Scene) -> None:
     seen: list[object] = []
 
     def loaded(line: Line, _: object) -> None:

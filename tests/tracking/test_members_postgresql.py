@@ -8,9 +8,9 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from tests.support.postgres import Server
-from tests.tracking.test_tracking import ALL
-from tests.tracking.test_tracking_statements import GETS, NO_QUESTIONS, STATEMENTS
-from tests.tracking.tracking_scene import Base, Scene, fill
+from tests.support.tracking.members import ALL_MEMBERS
+from tests.support.tracking.scene import Base, Scene, fill
+from tests.support.tracking.statements import GETS, NO_QUESTIONS, STATEMENTS
 
 
 @pytest.fixture(scope="module")
@@ -24,16 +24,16 @@ def scene(postgres_server: Server) -> Iterator[Scene]:
         engine.dispose()
 
 
-@pytest.mark.parametrize("kind", ALL)
-def test_each_kind_of_member(scene: Scene, session: Session, kind: str) -> None:
-    cls, key, job, expected = ALL[kind]
+@pytest.mark.parametrize("kind", ALL_MEMBERS)
+def test_each_kind_of_member_has_its_reads(scene: Scene, session: Session, kind: str) -> None:
+    cls, key, job, expected = ALL_MEMBERS[kind]
     obj: Any = session.get_one(cls, key)
     assert scene.reads(session, lambda: job(obj)) == expected
 
 
 @pytest.mark.parametrize("kind", GETS)
 @pytest.mark.filterwarnings("ignore:The Query.get", "ignore:fully NULL primary key")
-def test_getting_by_key(scene: Scene, session: Session, kind: str) -> None:
+def test_each_lookup_by_key_has_its_reads(scene: Scene, session: Session, kind: str) -> None:
     job, expected = GETS[kind]
     assert scene.reads(session, lambda: job(session)) == expected
 

@@ -1,6 +1,5 @@
 """What a job asks its session, its connection and its engine for."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,9 +8,7 @@ from sqlalchemy import (
     StaticPool,
     bindparam,
     create_engine,
-    delete,
     func,
-    insert,
     literal_column,
     select,
     text,
@@ -23,36 +20,20 @@ from sqlalchemy.orm import Session, aliased, selectinload, with_expression, with
 from afterwork.derived.tracking.hidden_state import untracked
 from afterwork.derived.tracking.recorder import Recorder
 from afterwork.errors import NotWatched, OwnConnection, TextualSQL
-from tests.tracking.tracking_scene import NOW, Base, Card, Clerk, Customer, Guest, Line, Log, Order, Scene, fill
-
-Job = Callable[[Session], object]
-
-
-GETS: dict[str, tuple[Job, set[str]]] = {
-    "get": (lambda session: session.get(Customer, 1), {"customer 1:"}),
-    "get_one": (lambda session: session.get_one(Customer, 1), {"customer 1:"}),
-    "get nothing": (lambda session: session.get(Customer, 77), {"customer 77:"}),
-    "get by a tuple": (lambda session: session.get(Line, (1, 2)), {"line 1/2:"}),
-    "get by names": (lambda session: session.get(Line, {"order_id": 1, "position": 7}), {"line 1/7:"}),
-    "get by text": (lambda session: session.get(Card, "nix"), {"card nix:"}),
-    "get by what can be no key": (lambda session: session.get(Customer, None), {"customer ? all:"}),
-    "get a subclass": (lambda session: session.get(Clerk, 2), {"person 2: kind", "clerk 2:"}),
-    "get another subclass": (lambda session: session.get(Guest, 2), {"person 2: kind"}),
-    "get anew": (lambda session: session.get(Customer, 1, populate_existing=True), {"customer 1:"}),
-    "Query.get": (lambda session: session.query(Customer).get(1), {"customer 1:"}),
-}
+from tests.support.tracking.scene import NOW, Base, Customer, Log, Order, Scene, fill
+from tests.support.tracking.statements import GETS, NO_QUESTIONS, STATEMENTS, Job
 
 
 @pytest.mark.parametrize("kind", GETS)
 @pytest.mark.filterwarnings("ignore:The Query.get", "ignore:fully NULL primary key")
-def test_getting_by_key(scene: Scene, session: Session, kind: str) -> None:
+def test_each_lookup_by_key_has_its_reads(scene: Scene, session: Session, kind: str) -> None:
     job, expected = GETS[kind]
     assert scene.reads(session, lambda: job(session)) == expected
     assert scene.reads(session, lambda: job(session)) == expected
     assert scene.asked == []
 
 
-def test_getting_what_is_not_there(scene: Scene, session: Session) -> None:
+def test_a_lookup_of_a_missing_object_has_its_reads(scene: Scene, session: Session) -> None:
     def job() -> None:
         with pytest.raises(NoResultFound):
             session.get_one(Customer, 77)
@@ -60,32 +41,8 @@ def test_getting_what_is_not_there(scene: Scene, session: Session) -> None:
     assert scene.reads(session, job) == {"customer 77:"}
 
 
-STATEMENTS: dict[str, Job] = {
-    "execute": lambda session: session.execute(select(Order.id)).all(),
-    "scalars of objects": lambda session: session.scalars(select(Order)).all(),
-    "scalar": lambda session: session.scalar(select(func.count(Order.id))),
-    "a function": lambda session: session.scalar(func.count()),
-    "query": lambda session: session.query(Order).filter_by(number=8).all(),
-    "count of a query": lambda session: session.query(Order).count(),
-    "of the connection": lambda session: session.connection().execute(select(Order.__table__)).all(),
-    "with options": lambda session: session.scalars(select(Customer).options(selectinload(Customer.orders))).all(),
-    "with a parameter": lambda session: session.execute(select(Order.id).where(Order.id == bindparam("n")), {"n": 1}),
-    "a union": lambda session: session.execute(select(Order.id).union(select(Customer.id))).all(),
-    "from a statement": lambda session: session.scalars(select(Order).from_statement(select(Order))).all(),
-    "a constant": lambda session: session.scalar(select(literal_column("1")).select_from(Order)),
-    "UPDATE where": lambda session: session.execute(update(Order).where(Order.number == 7).values(note="x")),
-    "UPDATE by the connection": lambda session: session.connection().execute(
-        update(Order).where(Order.number == 7).values(note="x")
-    ),
-    "DELETE where": lambda session: session.execute(delete(Log).where(Log.id.in_(select(Order.id)))),
-    "INSERT from": lambda session: session.execute(
-        insert(Log).from_select(["id", "customer_id"], select(Order.id + 10, Order.customer_id))
-    ),
-}
-
-
 @pytest.mark.parametrize("kind", STATEMENTS)
-def test_a_statement_is_handed_on_once(scene: Scene, session: Session, kind: str) -> None:
+def test_each_statement_is_recorded_once(scene: Scene, session: Session, kind: str) -> None:
     session.execute(select(Customer))
     assert scene.reads(session, lambda: STATEMENTS[kind](session)) == set()
     assert len(scene.asked) >= 1
@@ -94,27 +51,13 @@ def test_a_statement_is_handed_on_once(scene: Scene, session: Session, kind: str
         assert len(scene.asked) == 1
 
 
-def _flush(session: Session, new: object) -> None:
-    session.add(new)
-    session.flush()
-
-
-NO_QUESTIONS: dict[str, Job] = {
-    "INSERT": lambda session: session.execute(insert(Log).values(id=9, customer_id=1)),
-    "UPDATE of all": lambda session: session.execute(update(Order).values(note="x")),
-    "a savepoint": lambda session: session.begin_nested().commit(),
-    "a savepoint undone": lambda session: session.begin_nested().rollback(),
-    "a flush": lambda session: _flush(session, Log(id=9, customer_id=1)),
-}
-
-
 @pytest.mark.parametrize("kind", NO_QUESTIONS)
-def test_what_asks_nothing(scene: Scene, session: Session, kind: str) -> None:
+def test_statements_that_read_nothing_are_not_recorded(scene: Scene, session: Session, kind: str) -> None:
     assert scene.reads(session, lambda: NO_QUESTIONS[kind](session)) == set()
     assert scene.asked == []
 
 
-def test_the_parameters_come_along(scene: Scene, session: Session) -> None:
+def test_parameters_are_recorded_with_their_statement(scene: Scene, session: Session) -> None:
     told: list[tuple[Any, ...]] = []
     recorder = Recorder(scene.plans, session, NOW, lambda *args, **others: told.append(args))
     one = select(Order.id).where(Order.id == bindparam("n"))
@@ -127,13 +70,13 @@ def test_the_parameters_come_along(scene: Scene, session: Session) -> None:
     assert all(connection is session.connection() for _, _, connection, _ in told)
 
 
-def test_the_objects_found_tell_what_is_read_of_them(scene: Scene, session: Session) -> None:
+def test_members_of_found_objects_are_recorded(scene: Scene, session: Session) -> None:
     query = select(Order).where(Order.number == 8)
     assert scene.reads(session, lambda: session.scalars(query).one().amount) == {"order_ 1: amount"}
     assert scene.asked == [query]
 
 
-def test_ends_that_are_queries(scene: Scene, session: Session) -> None:
+def test_relationships_that_are_queries_are_recorded_as_queries(scene: Scene, session: Session) -> None:
     customer = session.get_one(Customer, 1)
     assert scene.reads(session, lambda: customer.asked) == set()
     assert scene.asked == []
@@ -143,7 +86,7 @@ def test_ends_that_are_queries(scene: Scene, session: Session) -> None:
     assert [str(asked).count("order_.customer_id") > 0 for asked in scene.asked] == [True, True, True]
 
 
-def test_options_that_narrow_what_is_loaded(scene: Scene, session: Session) -> None:
+def test_options_that_narrow_a_relationship_are_recorded(scene: Scene, session: Session) -> None:
     few = select(Customer).options(selectinload(Customer.orders.and_(Order.amount > 10)))
     scene.reads(session, lambda: session.scalars(few).all())
     assert any("WHERE" not in str(asked) and "order_.amount >" in str(asked) for asked in scene.asked)
@@ -154,7 +97,7 @@ def test_options_that_narrow_what_is_loaded(scene: Scene, session: Session) -> N
     assert any("order_.note =" in str(asked) for asked in scene.asked)
 
 
-def test_options_that_calculate(scene: Scene, session: Session) -> None:
+def test_options_that_calculate_a_member_are_recorded(scene: Scene, session: Session) -> None:
     query = select(Customer).options(with_expression(Customer.extra, func.length(Customer.town)))
     scene.reads(session, lambda: [customer.extra for customer in session.scalars(query)])
     assert "length(customer.town)" in str(scene.asked[0])
@@ -184,7 +127,7 @@ def test_textual_sql_is_refused(scene: Scene, session: Session, kind: str) -> No
     TEXTS[kind](session)
 
 
-def test_connections_of_its_own_are_refused(scene: Scene, session: Session) -> None:
+def test_own_connections_are_refused(scene: Scene, session: Session) -> None:
     engine = scene.engine
     with scene.recorder(session).recording():
         for _ in range(20):
@@ -201,7 +144,7 @@ def test_connections_of_its_own_are_refused(scene: Scene, session: Session) -> N
     assert len(scene.asked) == 1
 
 
-def test_engines_of_its_own_are_refused_too(scene: Scene, session: Session) -> None:
+def test_own_engines_are_refused_too(scene: Scene, session: Session) -> None:
     other = create_engine(scene.engine.url, poolclass=NullPool)
     with scene.recorder(session).recording():
         for connect in (other.connect, other.raw_connection, scene.engine.raw_connection):
@@ -215,7 +158,7 @@ def test_engines_of_its_own_are_refused_too(scene: Scene, session: Session) -> N
         assert connection.execute(select(Order.id)).all() == own.execute(select(Order.id)).all()
 
 
-def test_a_database_in_memory_survives_what_is_refused() -> None:
+def test_a_database_in_memory_survives_a_refusal() -> None:
     engine = create_engine("sqlite://", poolclass=StaticPool)
     Base.metadata.create_all(engine)
     scene = Scene(engine)

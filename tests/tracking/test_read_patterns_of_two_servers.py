@@ -16,7 +16,7 @@ BLOCKED = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'trans
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
-def test_a_shape_has_one_number_though_two_runs_read_it_first_at_the_same_time(the_trade: Trade) -> None:
+def test_a_pattern_has_one_number_though_two_runs_read_it_first_at_the_same_time(the_trade: Trade) -> None:
     """The second one waits for the first, whose transaction is open, and fails nobody's."""
     engine = the_trade.engine
     with engine.connect() as connection:
