@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 import afterwork as aw
 from afterwork.events import Event
 from tests.support import shop, trade
+from tests.support.compilations import Compilations
 from tests.support.memory import be_quick_with_files
 from tests.support.postgres import Server, postgres
 from tests.support.prepared import PREPARED, Prepared, begin_with
@@ -65,10 +66,16 @@ def prepared(postgres_server: Server, tmp_path_factory: pytest.TempPathFactory) 
         yield Prepared(tmp_path_factory.mktemp("prepared"), postgres_server, kept)
 
 
+@pytest.fixture(scope="session")
+def compilations() -> Compilations:
+    """The statements that the engines of all tests have compiled."""
+    return Compilations()
+
+
 @pytest.fixture
-def engine(url: URL, prepared: Prepared) -> Iterator[Engine]:
+def engine(url: URL, prepared: Prepared, compilations: Compilations) -> Iterator[Engine]:
     """An engine on an empty database."""
-    made = create_engine(url, execution_options={PREPARED: prepared})
+    made = create_engine(url, execution_options={PREPARED: prepared, "compiled_cache": compilations})
     yield made
     made.dispose()
 

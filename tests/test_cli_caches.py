@@ -12,9 +12,9 @@ from sqlalchemy.orm import DeclarativeBase
 import afterwork as aw
 from tests.conftest import Trade, begin_trade
 from tests.support import trade
+from tests.support.command_line import Afterwork, run, text_of, told
 from tests.support.prepared import begin_with
 from tests.support.trade import Customer, Line, Order, Product
-from tests.test_cli import Afterwork, run, text_of, told
 
 APP = "tests.test_cli_caches:app"
 app = aw.Afterwork(trade.Base)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 import afterwork as aw
 from examples import shop
 from examples.shop import Customer, SysAsyncTicket
-from tests.test_cli import Afterwork, afterwork, ann, told
+from tests.support.command_line import Afterwork, afterwork, ann, told
 
 __all__ = ["afterwork", "ann"]
 

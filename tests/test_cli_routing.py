@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 import afterwork as aw
 from examples import shop
 from examples.shop import Customer, SysAsyncTicket
+from tests.support.command_line import APP, ROOT, open_the_example, run, text_of, told
 from tests.support.prepared import begin_with
 from tests.support.waiting import eventually
-from tests.test_cli import APP, ROOT, open_the_example, run, text_of, told
 
 
 @pytest.fixture

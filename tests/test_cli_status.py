@@ -17,7 +17,8 @@ from afterwork.cli.printing import sparkline
 from afterwork.insight import Attention, Latency, Overview, Status
 from afterwork.insight.overview import last_hour
 from afterwork.store.bounded_count import NONE, Count
-from tests.insight.test_overview import minute
+from tests.insight.overview_scene import minute
+from tests.support.command_line import APP, run, told
 
 NOON = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
 
@@ -145,8 +146,6 @@ def test_watching_shows_one_look_after_the_other_until_ctrl_c() -> None:
 
 
 def test_that_rich_is_missing_is_said_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.test_cli import APP, run, told
-
     for name in [one for one in sys.modules if one.partition(".")[0] == "rich"]:
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setitem(sys.modules, "rich.console", None)
@@ -159,6 +158,4 @@ def test_that_rich_is_missing_is_said_with_what_to_install(monkeypatch: pytest.M
 
 
 def test_watching_prints_no_json() -> None:
-    from tests.test_cli import APP, run, told
-
     assert "Give one of them" in told(run("status", APP, "--database", "sqlite://", "--watch", "--json"), exit_code=2)

@@ -1,7 +1,5 @@
 """Python and the triggers write the same value as the same text."""
 
-import enum
-import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -42,27 +40,10 @@ from sqlalchemy.orm import Session, registry
 from afterwork.derived.manifest.read_pattern import read_key
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.store.journal.values import BAD_VALUE, identity_of, key_of, text_of
+from tests.capture.column_types import Guid, Mood, Reversed
 from tests.capture.conftest import Captured
 
 Start = Callable[..., Captured]
-
-
-class Mood(enum.Enum):
-    SAD = "a little sad"
-    GLAD = "glad"
-
-
-class Reversed(TypeDecorator[str]):
-    """Text that is stored from right to left."""
-
-    impl = String
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return value if value is None else value[::-1]
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
-        return value if value is None else value[::-1]
 
 
 class Cents(TypeDecorator[Decimal]):
@@ -76,22 +57,6 @@ class Cents(TypeDecorator[Decimal]):
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:
         return None if value is None else Decimal(value) / 100
-
-
-class Guid(TypeDecorator[uuid.UUID]):
-    """An id that is of another type in each database."""
-
-    impl = CHAR
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> Any:
-        return dialect.type_descriptor(Uuid() if dialect.name == "postgresql" else String(36))
-
-    def process_bind_param(self, value: uuid.UUID | None, dialect: Dialect) -> Any:
-        return value if value is None or dialect.name == "postgresql" else str(value)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> uuid.UUID | None:
-        return value if value is None or isinstance(value, uuid.UUID) else uuid.UUID(value)
 
 
 class Lowered(TypeDecorator[str]):

@@ -25,9 +25,7 @@ from afterwork.derived.queue.due_cache import ClaimRequest
 from afterwork.events import Event, Point, Reached
 from afterwork.model.utc_datetime import UtcDateTime
 from tests.derived import deep, stale_scene
-from tests.derived.deep import Deep
-from tests.derived.stale_scene import Book, Function, Scene, Shelf
-from tests.derived.test_stale_bad_values import (
+from tests.derived.bad_calculations import (
     BAD,
     Behave,
     adds,
@@ -41,10 +39,12 @@ from tests.derived.test_stale_bad_values import (
     rolls_back_the_connection,
     updates_many,
 )
-from tests.derived.test_stale_races import refresher
-from tests.server.test_caches_live import WRONG, fill
+from tests.derived.deep import Deep
+from tests.derived.long_running import refresher
+from tests.derived.stale_scene import Book, Function, Scene, Shelf
 from tests.support.death import Death
 from tests.support.prepared import begin_with
+from tests.support.settling import WRONG, fill
 from tests.support.trade import Base, Customer, Line, Order
 
 CLAIMING = aw.Settings(at_once=timedelta(0))

@@ -41,7 +41,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, rela
 import afterwork as aw
 from afterwork.derived.compute import backfill
 from afterwork.derived.explain.explainer import CacheLine
-from tests.capture.test_values import Guid, Mood, Reversed
+from tests.capture.column_types import Guid, Mood, Reversed
 
 # SQLAlchemy 2.1 says so of its own DOMAIN.
 pytestmark = pytest.mark.filterwarnings("ignore:.*operator_classes attribute")

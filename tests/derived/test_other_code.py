@@ -11,7 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import afterwork as aw
 from afterwork.events import OtherCode, Point, Reached
-from tests.derived.test_stale_races import refresher, worker_of
+from tests.derived.long_running import refresher, worker_of
 from tests.support.world import World
 
 SETTINGS = [

@@ -14,12 +14,11 @@ import afterwork as aw
 from afterwork.clock import SystemClock
 from afterwork.derived.manifest.manifest_store import digest, is_of_sql
 from afterwork.events import Event, Events, Reached
-from afterwork.jobs.assignment import Assignment, Worker
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.server.presence import Presence
-from afterwork.sources.derived.source import DerivedSource
 from tests.conftest import Trade
 from tests.derived.deep import Customer, Deep, Line, Order
+from tests.derived.long_running import refresher, worker_of
 from tests.support import trade
 from tests.support.death import Death
 
@@ -165,19 +164,6 @@ def test_what_another_server_takes_between_the_claim_and_a_calculation_in_sql_is
     sql(engine, "UPDATE line SET quantity = 10 WHERE id = 3")
     app.run_until_idle(engine)
     assert value(engine, "SELECT total FROM customer WHERE id = 1") == 13
-
-
-def refresher(app: aw.Afterwork, engine: Engine) -> tuple[Any, Any]:
-    """What keeps caches fresh in a server that goes on, with its connection."""
-    database = app._database(engine)
-    connection = database.connect()
-    runner = app._runner(database, connection)
-    return runner.source(DerivedSource), connection
-
-
-def worker_of(source: DerivedSource, claim: Callable[[str, bool], None] = lambda claim, begun: None) -> Worker:
-    """The worker of a server that goes on."""
-    return Worker(99, Assignment(source.own, {source.own: None}, began=0.0), lambda lease, begun: None, claim)
 
 
 def test_a_truncate_is_not_missed_by_a_server_that_has_learned_nothing_itself(engine: Engine) -> None:

@@ -10,10 +10,10 @@ from sqlalchemy import URL, Engine, create_engine, text
 
 import afterwork as aw
 from afterwork.events import Point
-from tests.server.test_caches_live import fill, settled
 from tests.support import trade
 from tests.support.journal import Journal
 from tests.support.processes import Process, Processes
+from tests.support.settling import fill, settled
 
 pytestmark = pytest.mark.faults
 

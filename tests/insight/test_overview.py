@@ -7,15 +7,9 @@ from afterwork.insight.history import RunMinute
 from afterwork.insight.once import OnceView
 from afterwork.insight.overview import attention, last_hour
 from afterwork.store.bounded_count import NONE, Count
-
-NOON = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
+from tests.insight.overview_scene import NOON, minute
 
 WELL = Status({}, 0, None, ["1 (process 7 on here)"], [], NONE, None)
-
-
-def minute(ago: int, work: str = "Customer.assign_number", done: int = 0, failed: int = 0) -> RunMinute:
-    at = NOON.replace(second=0) - timedelta(minutes=ago)
-    return RunMinute(at, work, "ticket", done, failed, 0, 0.0, 0.0)
 
 
 def timer(*, paused: bool = False, late: timedelta = timedelta(0), known: bool = True) -> TimerView:

@@ -3,41 +3,14 @@
 The oracle lists all due times and decides for each look which ones fire; it shares nothing with the plan.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import afterwork as aw
 from afterwork.sources.timer.due_times import plan, resumed
-
-START = datetime(2026, 3, 27, 23, 59, 30, tzinfo=UTC)
-HORIZON = timedelta(days=5)
-
-spans = st.integers(7, 600).map(lambda minutes: {"span": timedelta(minutes=minutes)})
-crons = st.sampled_from(["*/7 * * * *", "0 3 * * *", "30 2 * * *", "15 */5 * * mon-fri", "0 0 28,29 3 *"])
-policies = st.tuples(st.sampled_from(["once", "skip", "each"]), st.integers(1, 4), st.integers(0, 90))
-looks = st.lists(st.integers(1, 900), min_size=1, max_size=40)
-"""Minutes between one look of a server and the next: short ones while it is there, long ones while none is."""
-
-
-def all_due(when: Any, first: datetime) -> list[datetime]:
-    """All due times, one after the other."""
-    found = [first]
-    while found[-1] < START + HORIZON:
-        found.append(when.after(found[-1], found[-1]))
-    return found
-
-
-def timer(schedule: Any, policy: tuple[str, int, int]) -> Any:
-    misfire, most, late = policy
-    more: Any = {"misfire": misfire, "most_missed": most, "late": timedelta(minutes=late)}
-    return (
-        aw.Cron(schedule, tz="Europe/Stockholm", **more)
-        if isinstance(schedule, str)
-        else aw.Every(schedule["span"], **more)
-    )
+from tests.properties.schedules import HORIZON, START, all_due, crons, expected, looks, policies, spans, timer
 
 
 def fired(when: Any, moments: list[datetime], due: datetime) -> list[datetime]:
@@ -50,23 +23,6 @@ def fired(when: Any, moments: list[datetime], due: datetime) -> list[datetime]:
                 found.append(planned.fire)
                 last = planned.fire
             due, set_at = planned.due, now
-    return found
-
-
-def expected(when: Any, moments: list[datetime], every: list[datetime]) -> list[datetime]:
-    """What should: of the due times between one look and the next, the last, none, or the last few."""
-    found: list[datetime] = []
-    before = START - timedelta(days=1)
-    for now in moments:
-        passed = [due for due in every if before < due <= now]
-        before = now
-        match when.misfire:
-            case "once":
-                found += passed[-1:]
-            case "skip":
-                found += [due for due in passed[-1:] if now - due <= when.late]
-            case _:
-                found += passed[-when.most_missed :]
     return found
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 import afterwork as aw
 from afterwork.events import Event, Reached
-from tests.properties.test_timer_plan import HORIZON, START, all_due, crons, expected, policies, spans, timer
+from tests.properties.schedules import HORIZON, START, all_due, crons, expected, policies, spans, timer
 from tests.support.death import Death
 from tests.support.office import Office, an_office
 

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 import afterwork as aw
 from afterwork.errors import UnsupportedDatabase
 from tests.conftest import Shop, Trade
-from tests.server.test_caches_live import WRONG, fill, settled
 from tests.support import shop, trade
+from tests.support.settling import WRONG, fill, settled
 
 
 @pytest.fixture(params=["BEGIN", "BEGIN IMMEDIATE"])

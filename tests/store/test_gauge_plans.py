@@ -8,7 +8,7 @@ from afterwork.derived.tables import cache, derivation, due
 from afterwork.insight import gauges
 from afterwork.insight.gauges import Gauges
 from tests.conftest import Shop, Trade
-from tests.store.test_plans import fill
+from tests.store.plan_scene import fill
 from tests.support.world import statements
 
 

@@ -9,7 +9,7 @@ from afterwork.store import history
 from afterwork.store.history import Cell, Key, Sums
 from afterwork.store.tables import minute, run
 from tests.conftest import Shop
-from tests.store.test_plans import effort
+from tests.store.plan_scene import effort
 
 HOUR = timedelta(hours=1)
 

@@ -2,16 +2,16 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, insert, text
+from sqlalchemy import Connection
 
 from afterwork.model.priority import LOWEST_PRIORITY
 from afterwork.store.tickets.rows import ClaimRequest
 from afterwork.store.tickets.statements import Tickets
 from tests.conftest import Shop
+from tests.store.plan_scene import effort, fill, sent
 from tests.support.shop import SysAsyncTicket
 
 PENDING = "afterwork_sys_async_ticket_place"
@@ -31,32 +31,6 @@ LOOKS: dict[str, Callable[[Tickets, Connection, Shop], object]] = {
         connection, ClaimRequest("main", None, shop.clock.now(), 1), "slots", by_rate=True
     ),
 }
-
-
-def fill(the_shop: Shop, ended: int, pending: int) -> None:
-    """Tickets of which most have ended, as a database has them that has been in use for long."""
-    now = the_shop.clock.now()
-    work = {"view_model": "Customer.assign_number", "root_id": "Customer!1", "created": now - timedelta(hours=1)}
-    with the_shop.engine.begin() as connection:
-        done = {**work, "done": now, "delete_time": now + timedelta(days=1)}
-        if ended:
-            connection.execute(insert(SysAsyncTicket), [done] * ended)
-        connection.execute(insert(SysAsyncTicket), [work] * pending)
-        connection.execute(text("ANALYZE"))
-
-
-def sent(connection: Connection, look: Callable[[], object]) -> tuple[str, Any]:
-    """The one statement that a look sends, with its parameters."""
-    found: list[tuple[str, Any]] = []
-
-    def note(connection: Any, cursor: Any, statement: str, parameters: Any, *others: Any) -> None:
-        found.append((statement, parameters))
-
-    event.listen(connection, "before_cursor_execute", note)
-    look()
-    event.remove(connection, "before_cursor_execute", note)
-    (one,) = found
-    return one
 
 
 def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
@@ -88,21 +62,6 @@ def test_what_has_ended_is_not_read_again(the_shop: Shop, name: str) -> None:
                 if node["Node Type"] == "Seq Scan" and node["Relation Name"] == "sys_async_ticket"
             ]
             assert not [node for node in found if node["Node Type"].endswith("Sort")], plan
-
-
-def effort(connection: Connection, look: Callable[[], object]) -> int:
-    """What a look costs the database: pages touched by PostgreSQL, or steps made by SQLite's machine."""
-    if connection.dialect.name == "sqlite":
-        steps: list[None] = []
-        driver: Any = connection.connection.dbapi_connection
-        driver.set_progress_handler(lambda: steps.append(None), 1)
-        look()
-        driver.set_progress_handler(None, 1)
-        return len(steps)
-    statement, parameters = sent(connection, look)
-    explained = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", parameters)
-    plan = explained.scalar_one()[0]["Plan"]
-    return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
 
 
 @pytest.mark.parametrize("name", ["groups", "due first"])
