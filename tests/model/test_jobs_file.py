@@ -18,7 +18,7 @@ def order(app: aw.Afterwork) -> Any:
     return app.model.classes["Order"].class_
 
 
-def test_a_method_says_how_it_runs_and_what_starts_it(load: Load) -> None:
+def test_a_method_declares_how_it_runs_and_its_timer(load: Load) -> None:
     app = load("""
 [methods."Order.see"]
 do = "self.seen := true"
@@ -39,7 +39,7 @@ when = { cron = "0 3 * * *", tz = "Europe/Stockholm", criteria = "Order.allInsta
     assert (timer.when.max_answers, timer.lane) == (5, "parallel")
 
 
-def test_a_timer_says_what_becomes_of_missed_rounds(load: Load) -> None:
+def test_a_timer_declares_how_missed_rounds_are_treated(load: Load) -> None:
     app = load("""
 [view_models.See]
 root = "Order"

@@ -1,163 +1,17 @@
-"""What may be declared as a machine and what not, and how the states of one stand in a column."""
+"""Machines that may be declared, and how the states of one are stored in a column."""
 
 import enum
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, Enum, ForeignKey, Integer, select, text, update
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
-from statemachine import Event, HistoryState, State, StateChart
+from sqlalchemy.orm import Mapped, Session, mapped_column
+from statemachine import State, StateChart
 
 import afterwork as aw
-from afterwork.errors import BadDeclaration, BadRequest, ModelError, NotInstalled, NotInThisState, UnknownState
+from afterwork.errors import BadRequest, NotInstalled, NotInThisState, UnknownState
+from tests.support.machine_model import Flow, a_base, an_order, saved, stored
 from tests.support.world import World
-
-
-class Flow(StateChart[Any]):
-    """Goes to paid by an event, and from there to sent by itself."""
-
-    cart = State(initial=True)
-    paid = State()
-    sent = State(final=True)
-    pay = cart.to(paid)
-    paid.to(sent, cond="is_packed")
-
-
-def a_base() -> Any:
-    """A declarative base with tickets, and nothing else as yet."""
-
-    class Base(DeclarativeBase): ...
-
-    class SysAsyncTicket(aw.AsyncTicket, Base): ...
-
-    Base.tickets = SysAsyncTicket  # which keeps it
-    return Base
-
-
-def an_order(base: Any, chart: Any = Flow) -> Any:
-    class Order(base):  # type: ignore[misc]
-        __tablename__ = "orders"
-        id: Mapped[int] = mapped_column(primary_key=True)
-        state: Mapped[str | None] = mapped_column()
-        is_packed: Mapped[bool] = mapped_column(default=False)
-        flow = aw.machine(chart, state=state)
-
-    return Order
-
-
-def saved(world: World, obj: Any) -> None:
-    with world.session() as session, session.begin():
-        session.add(obj)
-
-
-def stored(world: World, table: str = "orders", column: str = "state") -> Any:
-    with world.engine.connect() as connection:
-        return connection.execute(text(f"SELECT {column} FROM {table}")).scalar()
-
-
-# What can't be kept in a database.
-
-
-def test_what_is_no_chart_is_refused() -> None:
-    with pytest.raises(BadDeclaration, match=r"derives from statemachine.StateChart"):
-        aw.machine(int, state="state")  # type: ignore[arg-type]
-
-
-def test_a_chart_without_states_is_refused() -> None:
-    class Empty(StateChart[Any]): ...
-
-    with pytest.raises(BadDeclaration, match=r"Empty has no states"):
-        aw.machine(Empty, state="state")
-
-
-def test_a_history_state_is_refused_since_what_it_remembers_would_be_lost() -> None:
-    class Remembering(StateChart[Any]):
-        class work(State.Compound):
-            one = State(initial=True)
-            two = State()
-            one.to(two)
-            before = HistoryState()
-
-        rest = State()
-        stop = work.to(rest)
-        go_on = rest.to(work.before)
-
-    with pytest.raises(BadDeclaration, match=r"Remembering.before is a history state"):
-        aw.machine(Remembering, state="state")
-
-
-def test_a_state_that_invokes_something_is_refused() -> None:
-    class Calling(StateChart[Any]):
-        first = State(initial=True, invoke=lambda: None)
-        last = State(final=True)
-        first.to(last)
-
-    with pytest.raises(BadDeclaration, match=r"Calling.first invokes .* aw.while_in"):
-        aw.machine(Calling, state="state")
-
-
-def test_an_event_with_a_delay_is_refused() -> None:
-    class Slow(StateChart[Any]):
-        first = State(initial=True)
-        last = State(final=True)
-        end = Event(first.to(last), delay=1000)
-
-    with pytest.raises(BadDeclaration, match=r"Slow.end has a delay.*aw.while_in"):
-        aw.machine(Slow, state="state")
-
-
-def test_values_of_nested_states_are_texts_without_commas() -> None:
-    class Odd(StateChart[Any]):
-        class work(State.Compound):
-            one = State(initial=True, value=1)
-            two = State(final=True)
-            one.to(two)
-
-    with pytest.raises(BadDeclaration, match=r"Odd.one has the value 1.*texts without ','"):
-        aw.machine(Odd, state="state")
-
-
-def test_asynchronous_guards_and_actions_are_refused() -> None:
-    class Waiting(StateChart[Any]):
-        first = State(initial=True)
-        last = State(final=True)
-        end = first.to(last)
-
-        async def on_end(self) -> None: ...
-
-    base = a_base()
-    an_order(base, Waiting)
-
-    with pytest.raises(ModelError, match=r"machine flow.*asynchronous"):
-        _ = aw.Afterwork(base).model
-
-
-def test_a_state_column_that_is_not_there_is_listed_with_all_that_is_wrong() -> None:
-    base = a_base()
-
-    class Order(base):  # type: ignore[valid-type, misc]
-        __tablename__ = "orders"
-        id: Mapped[int] = mapped_column(primary_key=True)
-        flow = aw.machine(Flow, state="stat")
-
-    with pytest.raises(ModelError, match=r"the machine flow: 'stat' is no column of Order"):
-        _ = aw.Afterwork(base).model
-
-
-def test_a_guard_that_exists_nowhere_is_listed_with_where_it_is_named() -> None:
-    class Hopeful(StateChart[Any]):
-        first = State(initial=True)
-        last = State(final=True)
-        first.to(last, cond="is_wonderful")
-
-    base = a_base()
-    an_order(base, Hopeful)
-
-    with pytest.raises(ModelError, match=r"the machine flow can't be used on Order.*is_wonderful"):
-        _ = aw.Afterwork(base).model
-
-
-# What may be declared.
 
 
 def test_two_machines_of_one_class_each_have_a_column(engine: Engine) -> None:
@@ -289,9 +143,6 @@ def test_states_of_flat_charts_may_have_other_values_than_texts(
         assert session.scalars(select(Order.state)).one() == values[2]
 
 
-# Configurations.
-
-
 class Building(StateChart[Any]):
     """Nested states, and a parallel part."""
 
@@ -410,7 +261,7 @@ def test_while_in_is_refused_elsewhere_than_in_an_entry_action(engine: Engine) -
 
 
 @pytest.mark.parametrize("chart", [Flow, Building])
-def test_what_has_not_begun_is_asked_as_if_it_were_in_its_first_state(engine: Engine, chart: Any) -> None:
+def test_a_machine_that_has_not_begun_answers_as_if_in_its_first_state(engine: Engine, chart: Any) -> None:
     base = a_base()
     order_class = an_order(base, chart)
     world = World(engine, base)

@@ -158,13 +158,13 @@ def test_a_retry_policy_that_could_not_be_followed_is_refused() -> None:
         aw.Retry(attempts=2, backoff=timedelta(seconds=-1))
 
 
-def test_without_a_back_off_of_its_own_a_policy_doubles_the_span_up_to_an_hour() -> None:
+def test_without_a_back_off_of_its_own_a_policy_doubles_the_delay_up_to_an_hour() -> None:
     retry = aw.Retry(attempts=100)
 
-    spans = [retry.again_after(attempt, ValueError()) for attempt in (1, 2, 3, 10, 50, 99, 100)]
+    delays = [retry.again_after(attempt, ValueError()) for attempt in (1, 2, 3, 10, 50, 99, 100)]
 
     hour = timedelta(hours=1)
-    assert spans == [timedelta(seconds=10), timedelta(seconds=20), timedelta(seconds=40), hour, hour, hour, None]
+    assert delays == [timedelta(seconds=10), timedelta(seconds=20), timedelta(seconds=40), hour, hour, hour, None]
 
 
 def test_a_policy_names_the_exceptions_that_are_worth_another_attempt() -> None:

@@ -206,7 +206,7 @@ def test_a_view_model_can_be_used_from_python(world: World) -> None:
     assert view.root.log == "wrap order 7, "
 
 
-def test_the_constants_list_what_there_is() -> None:
+def test_the_constants_list_all_view_models() -> None:
     assert sorted(Order.ViewModels) == [
         "External",
         "ExternalFalls",

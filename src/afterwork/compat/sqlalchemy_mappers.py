@@ -32,7 +32,7 @@ class _BulkCheckedMapper(Mapper[Any]):
     @HasMemoized.memoized_attribute
     def _propkey_to_col(self) -> Any:  # SQLAlchemy forgets it whenever the class is given another attribute
         columns = Mapper._propkey_to_col.fget(self)
-        return {table: _StrictColumns(found, *self.refused_key) for table, found in columns.items()}
+        return {table: _StrictColumns(by_name, *self.refused_key) for table, by_name in columns.items()}
 
 
 def refuse_in_bulk(mapper: Mapper[Any], key: str, refuse: Callable[[], NoReturn]) -> None:
