@@ -33,8 +33,8 @@ def caches(app: Afterwork, name: str | None, url: URL, state: State | None, afte
     with engine_at(url) as engine:
         insight = app.insight(engine)
         if name is None:
-            found = insight.caches()
-            print_result("\n".join(cache_lines(found, app.clock.now())), found, as_json)
+            summaries = insight.caches()
+            print_result("\n".join(cache_lines(summaries, app.clock.now())), summaries, as_json)
         else:
             listed = insight.caches_of(insight.cache(name).name, state, after)
             print_result("\n".join(list_lines(listed)), listed, as_json)
@@ -109,8 +109,8 @@ def recompute(app: Afterwork, root: str, cache: str, url: URL, who: str) -> None
 def explain(app: Afterwork, root: str, cache: str, url: URL, as_json: bool) -> None:
     """Explain CACHE of ROOT: its state, what it read, and what made it run. (Customer!42 total)"""
     with engine_at(url) as engine, Session(engine) as session:
-        found = app.explain(object_at(session, root, app), cache)
-    print_result(str(found), found, as_json)
+        explanation = app.explain(object_at(session, root, app), cache)
+    print_result(str(explanation), explanation, as_json)
 
 
 @click.command()
@@ -122,8 +122,8 @@ def explain(app: Afterwork, root: str, cache: str, url: URL, as_json: bool) -> N
 def impact(app: Afterwork, root: str, member: str, url: URL, as_json: bool) -> None:
     """Show the caches that become stale if MEMBER of ROOT changes. (Line!7 quantity)"""
     with engine_at(url) as engine, Session(engine) as session:
-        found = app.impact(object_at(session, root, app), member)
-    print_result("\n".join(impact_lines(found, root, member)), found, as_json)
+        readers = app.impact(object_at(session, root, app), member)
+    print_result("\n".join(impact_lines(readers, root, member)), readers, as_json)
 
 
 def impact_lines(readers: Sequence[Reader], root: str, member: str) -> Iterator[str]:
@@ -145,9 +145,9 @@ def impact_lines(readers: Sequence[Reader], root: str, member: str) -> Iterator[
 def verify(app: Afterwork, url: URL, sample: int | None, as_json: bool) -> None:
     """Calculate again without storing, and show what differs. Exits with 1 if something does."""
     with engine_at(url) as engine:
-        found = app.verify(engine, sample)
-    print_result("\n".join(verified_lines(found)), found, as_json)
-    sys.exit(1 if found.differences else 0)
+        verified = app.verify(engine, sample)
+    print_result("\n".join(verified_lines(verified)), verified, as_json)
+    sys.exit(1 if verified.differences else 0)
 
 
 def verified_lines(verified: Verified) -> Iterator[str]:

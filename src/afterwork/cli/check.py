@@ -64,9 +64,9 @@ def _findings(app: Afterwork, url: URL) -> Sequence[Finding]:
 
 def finding_lines(findings: Sequence[Finding]) -> Iterator[str]:
     """Yield findings by topic as text, with advice if they are not right."""
-    for topic, found in groupby(findings, lambda one: one.topic):
+    for topic, group in groupby(findings, lambda finding: finding.topic):
         yield topic
-        for finding in found:
+        for finding in group:
             mark = "ok   " if finding.right else "note " if finding.is_note else "WRONG"
             yield f"  {mark}  {finding.what}" + ("" if finding.right else f"\n         {finding.advice}")
     yield ""

@@ -36,23 +36,25 @@ def history(app: Afterwork, url: URL, minutes: int, work: str | None, most: int,
         insight = app.insight(engine)
         failed = insight.failures(since, most, work)
         past = insight.past(since, work)
-        found = RecentRuns(past.minutes, past.latency, failed)
-    print_result("\n".join(history_lines(found)), found, as_json)
+        recent = RecentRuns(past.minutes, past.latency, failed)
+    print_result("\n".join(history_lines(recent)), recent, as_json)
 
 
-def history_lines(found: RecentRuns) -> Iterator[str]:
+def history_lines(recent: RecentRuns) -> Iterator[str]:
     """Yield recent runs as text."""
-    if not found.minutes:
+    if not recent.minutes:
         yield "Nothing has run in this time."
         return
     head = ("work", "by", "done", "failed", "put off", "mean ms", "waited s")
-    yield from table_lines(head, [_cells(found.minutes, *key) for key in sorted({_key(one) for one in found.minutes})])
-    if found.latency.p50 is not None and found.latency.p99 is not None:
-        yield f"from due to done: half within {found.latency.p50:,.3f} s, 99 of 100 within {found.latency.p99:,.3f} s"
-    if found.failures:
+    yield from table_lines(
+        head, [_cells(recent.minutes, *key) for key in sorted({_key(one) for one in recent.minutes})]
+    )
+    if recent.latency.p50 is not None and recent.latency.p99 is not None:
+        yield f"from due to done: half within {recent.latency.p50:,.3f} s, 99 of 100 within {recent.latency.p99:,.3f} s"
+    if recent.failures:
         yield ""
         yield from table_lines(
-            ("failed (UTC)", "work", "root", "ticket", "error"), [_failure_cells(one) for one in found.failures]
+            ("failed (UTC)", "work", "root", "ticket", "error"), [_failure_cells(one) for one in recent.failures]
         )
 
 

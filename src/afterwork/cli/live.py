@@ -76,21 +76,21 @@ def view(reading: OverviewReading, width: int, twin: Callable[[str], str]) -> Re
     return Group(*parts)
 
 
-def _numbers(found: Overview) -> Table:
+def _numbers(overview: Overview) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(style="bold", overflow="fold")
-    for name, value in number_rows(found):
+    for name, value in number_rows(overview):
         table.add_row(name, Text(value))
     return table
 
 
-def _hour(found: Overview, width: int) -> Table:
+def _hour(overview: Overview, width: int) -> Table:
     table = Table.grid(padding=(0, 1))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
-    for name, values in hour_rows(found.minutes):
+    for name, values in hour_rows(overview.minutes):
         bars = sparkline(values, max(5, width - CHARACTERS_BESIDE_BARS))
         table.add_row(name, Text(bars, style=STYLES.get(name, "")), f"{sum(values):,}")
     return table

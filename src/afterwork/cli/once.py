@@ -21,8 +21,8 @@ def once(app: Afterwork, url: URL, retry: str | None, as_json: bool) -> None:
     with engine_at(url) as engine:
         if retry is not None:
             app.control(engine).retry_once(retry)
-        found = app.insight(engine).once()
-    print_result("\n".join(once_lines(found)), found, as_json)
+        actions = app.insight(engine).once()
+    print_result("\n".join(once_lines(actions)), actions, as_json)
 
 
 def once_lines(actions: Sequence[OnceView]) -> Iterator[str]:

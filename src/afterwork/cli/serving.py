@@ -116,11 +116,11 @@ def demo(options: Sequence[str]) -> None:
     """Show a shop at work: a server, writers, numbers without gaps, and right totals. (--help for its options)"""
     sys.path[:0] = [os.getcwd(), str(REPOSITORY)]
     try:
-        found = importlib.import_module("examples.shop.demo.__main__")
+        demo_module = importlib.import_module("examples.shop.demo.__main__")
     except ModuleNotFoundError as error:
         if str(error.name).startswith("examples"):
             advice = "The demo comes with the repository, not with the package. Run it from there: make demo"
         else:
             advice = f"The demo needs {error.name}. Try: pip install 'afterwork[demo]'"
         raise click.ClickException(advice) from None
-    found.main.main(args=list(options), prog_name="afterwork demo")
+    demo_module.main.main(args=list(options), prog_name="afterwork demo")

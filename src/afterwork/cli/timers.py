@@ -19,8 +19,8 @@ from afterwork.store.progress import ReportedProgress
 def timers(app: Afterwork, url: URL, as_json: bool) -> None:
     """Show each timer: when it is due, and the result of its last round."""
     with engine_at(url) as engine:
-        found = app.insight(engine).timers()
-    print_result("\n".join(timer_lines(found)), found, as_json)
+        views = app.insight(engine).timers()
+    print_result("\n".join(timer_lines(views)), views, as_json)
 
 
 def timer_lines(timers: Sequence[TimerView]) -> Iterator[str]:
@@ -54,13 +54,13 @@ def _said(run: ReportedProgress) -> str:
     return f"{run.root_id or 'run'} {progress_text(run)}{' (stopping)' if run.stopping else ''}"
 
 
-def dry_lines(timer: str, found: Sequence[str | None]) -> Iterator[str]:
+def dry_lines(timer: str, roots: Sequence[str | None]) -> Iterator[str]:
     """Yield the objects that a round would match, as text."""
-    match found:
+    match roots:
         case []:
             yield f"{timer} would match nothing now: its criteria finds no object, or its `before` says no."
         case [None]:
             yield f"{timer} has no root. It would run once."
         case _:
-            yield f"{timer} would match {len(found):,}:"
-            yield from (f"  {root}" for root in found)
+            yield f"{timer} would match {len(roots):,}:"
+            yield from (f"  {root}" for root in roots)

@@ -76,8 +76,8 @@ def _due(definition: int, fill: bool, after: str | None) -> Select[Any]:
 def _joined(some: Select[Any]) -> Select[Any]:
     """Select the columns of picked caches. The limit comes first, so that no more are joined."""
     picked, d = some.subquery(), dues.c
-    found = select(*STANDING).join(picked, picked.c.id == caches.c.id)
-    return found.outerjoin(dues, d.cache == caches.c.id)
+    selected = select(*STANDING).join(picked, picked.c.id == caches.c.id)
+    return selected.outerjoin(dues, d.cache == caches.c.id)
 
 
 def _root(row: Row[Any]) -> str:

@@ -92,22 +92,22 @@ class DependencyFinder:
     def _reads(self, connection: Connection, definition: RegisteredDerivation, root: str) -> list[DependencyGroup]:
         number = self.explainer.matcher.cache_rows.numbers(connection, definition, [root])[root]
         tokens = self.explainer.matcher.manifest_store.read_keys(connection, [number]).get(number, ())
-        found: dict[str, dict[str, Dependency]] = defaultdict(dict)
+        by_group: dict[str, dict[str, Dependency]] = defaultdict(dict)
         nameless: dict[str, int] = defaultdict(int)
         for token in tokens[:MAX_READS]:
             shape = self.explainer.matcher.patterns.pattern(pattern_number(token))
-            group, one = self._read(shape, row_number(token))
-            if one is None:
+            group, read = self._read(shape, row_number(token))
+            if read is None:
                 nameless[group] += 1
             else:
-                before = found[group].get(one.label)
-                found[group][one.label] = one if before is None else _both(before, one)
+                before = by_group[group].get(read.label)
+                by_group[group][read.label] = read if before is None else _both(before, read)
         more = len(tokens) > MAX_READS
         return [
             DependencyGroup(
-                name, Count(len(found[name]) + nameless[name], more), list(found[name].values())[:MAX_SHOWN]
+                name, Count(len(by_group[name]) + nameless[name], more), list(by_group[name].values())[:MAX_SHOWN]
             )
-            for name in sorted(found.keys() | nameless.keys())
+            for name in sorted(by_group.keys() | nameless.keys())
         ]
 
     def _read(self, shape: ReadPattern, key: int | None) -> tuple[str, Dependency | None]:
@@ -136,19 +136,19 @@ class DependencyFinder:
         self, connection: Connection, first: Sequence[Reader], known: set[tuple[str, str]]
     ) -> tuple[list[Reader], list[tuple[str, str]]]:
         """Return who reads the readers, each once, and the pairs of names of both sides."""
-        known |= {(one.name, one.root_id) for one in first}
-        found: dict[tuple[str, str], Reader] = {}
+        known |= {(reader.name, reader.root_id) for reader in first}
+        further: dict[tuple[str, str], Reader] = {}
         onward: dict[tuple[str, str], None] = {}
-        by_name = {one.name: one for one in self.explainer.matcher.registry}
+        by_name = {reader.name: reader for reader in self.explainer.matcher.registry}
         for name, roots in _by_name(first).items():
-            for one in self.explainer.readers_of(connection, by_name[name], roots, MAX_READERS + 1):
-                if (one.name, one.root_id) not in known:
-                    found[one.name, one.root_id] = one
-                    onward[name, one.name] = None
-        return list(found.values()), list(onward)
+            for reader in self.explainer.readers_of(connection, by_name[name], roots, MAX_READERS + 1):
+                if (reader.name, reader.root_id) not in known:
+                    further[reader.name, reader.root_id] = reader
+                    onward[name, reader.name] = None
+        return list(further.values()), list(onward)
 
     def _grouped(self, connection: Connection, readers: Sequence[Reader]) -> list[DependencyGroup]:
-        found = [
+        groups = [
             DependencyGroup(
                 name,
                 Count(min(len(roots), MAX_READERS), len(readers) > MAX_READERS),
@@ -156,7 +156,7 @@ class DependencyFinder:
             )
             for name, roots in sorted(_by_name(readers).items())
         ]
-        return self._with_states(connection, found)
+        return self._with_states(connection, groups)
 
     def _with_states(self, connection: Connection, groups: Sequence[DependencyGroup]) -> list[DependencyGroup]:
         """Return the groups with the states of their caches."""
@@ -173,19 +173,19 @@ class DependencyFinder:
     def _states(self, connection: Connection, wanted: Mapping[str, Sequence[str]]) -> dict[Any, State]:
         c, d = caches.c, dues.c
         by_name = {one.name: one.id for one in self.explainer.matcher.registry}
-        found: dict[Any, State] = {}
+        states: dict[Any, State] = {}
         for name, roots in wanted.items():
             some = select(c.root, c.error, c.computed, d.since, d.claim).outerjoin(dues, d.cache == c.id)
             rows = connection.execute(some.where(c.derivation == by_name[name], c.root.in_(roots)))
-            found |= {(name, row.root): state_in(row) for row in rows}
-        return found
+            states |= {(name, row.root): state_in(row) for row in rows}
+        return states
 
 
 def _by_name(readers: Iterable[Reader]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = defaultdict(list)
-    for one in readers:
-        found[one.name].append(one.root_id)
-    return found
+    by_name: dict[str, list[str]] = defaultdict(list)
+    for reader in readers:
+        by_name[reader.name].append(reader.root_id)
+    return by_name
 
 
 def _both(one: Dependency, other: Dependency) -> Dependency:

@@ -133,9 +133,9 @@ def _stale(connection: Connection, now: datetime) -> tuple[int, float]:
         due = dues.c.due
         own = dues.c.derivation == definition, dues.c.claim.is_(None), ~dues.c.backfill
         rows = select(due.label("moment")).where(*own).order_by(due)
-        found, first = connection.execute(_counted(rows.where(due <= bindparam("now", now, type_=due.type)))).one()
+        due_count, first = connection.execute(_counted(rows.where(due <= bindparam("now", now, type_=due.type)))).one()
         held, _ = connection.execute(_counted(rows.where(due >= HELD))).one()
-        count, longest = count + found + held, max(longest, _since(first, now))
+        count, longest = count + due_count + held, max(longest, _since(first, now))
     return count, longest
 
 

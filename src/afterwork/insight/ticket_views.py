@@ -64,9 +64,9 @@ class TicketInsight(InsightBase):
 
     def _waiting(self, connection: Connection) -> WaitReasons:
         now, database = self._clock.now(), self._database
-        found, walk = running(connection, self._model.contract), TicketWalk(self._tickets, now)
-        lanes = LaneReader(database, self._model, walk, TicketWalk(self._matches, now)).views(connection, found)
-        return WaitReasons(walk, lanes, servers.views(database, connection, found, now), found)
+        runs, walk = running(connection, self._model.contract), TicketWalk(self._tickets, now)
+        lanes = LaneReader(database, self._model, walk, TicketWalk(self._matches, now)).views(connection, runs)
+        return WaitReasons(walk, lanes, servers.views(database, connection, runs, now), runs)
 
     @cached_property
     def _tickets(self) -> Tickets:

@@ -90,8 +90,8 @@ class Gate:
 
     async def _identity(self, connection: HTTPConnection) -> Identity | None:
         if self.access.authenticate is not None:
-            found = self.access.authenticate(connection)
-            return await found if inspect.isawaitable(found) else found
+            identity = self.access.authenticate(connection)
+            return await identity if inspect.isawaitable(identity) else identity
         if not self.access.has_tokens:
             return Identity("local", may_act=True)
         scheme, _, shown = connection.headers.get("authorization", "").partition(" ")
@@ -150,6 +150,6 @@ def _missing(headers: MutableHeaders, wanted: Iterable[tuple[str, str]]) -> list
 
 
 def identity_of(request: Request) -> Identity:
-    """Who sends a request that was let in."""
-    found: Identity = request.state.identity
-    return found
+    """Return the identity of a request that was let in."""
+    identity: Identity = request.state.identity
+    return identity

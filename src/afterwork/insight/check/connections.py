@@ -65,6 +65,6 @@ def _keeps_session(scene: CheckContext) -> bool:
 
 
 def _process(connection: Connection) -> int:
-    found = connection.execute(_WHO).scalar_one()
+    pid = connection.execute(_WHO).scalar_one()
     connection.commit()
-    return int(found)
+    return int(pid)

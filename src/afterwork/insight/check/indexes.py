@@ -41,7 +41,7 @@ def look(scene: CheckContext) -> Iterator[Finding]:
 
 def _by_caches(scene: CheckContext) -> QueriedColumns:
     """Return the columns by which runs of caches have ever selected rows."""
-    found: dict[tuple[Table, frozenset[str]], set[str]] = defaultdict(set)
+    queried: dict[tuple[Table, frozenset[str]], set[str]] = defaultdict(set)
     if scene.model.derivations:
         shapes = ReadPatterns(capture.load(scene.connection, scene.model.tables), scene.connection.dialect)
         shapes.load(scene.connection)
@@ -50,21 +50,21 @@ def _by_caches(scene: CheckContext) -> QueriedColumns:
             shape = shapes.pattern(number)
             watch = shapes.table(shape.table_id)
             if isinstance(shape, QueryRead) and shape.equal and watch is not None and name in scene.model.derivations:
-                found[watch.table, frozenset(shape.equal)].add(name)
-    return found
+                queried[watch.table, frozenset(shape.equal)].add(name)
+    return queried
 
 
 def _by_timers(scene: CheckContext) -> QueriedColumns:
     """Return the columns of the root's table by which a criteria selects, if it is a plain `select`."""
-    found: dict[tuple[Table, frozenset[str]], set[str]] = defaultdict(set)
+    queried: dict[tuple[Table, frozenset[str]], set[str]] = defaultdict(set)
     for name, timed in scene.model.timers.items():
         criteria = timed.when.criteria
         if isinstance(criteria, Select) and criteria.whereclause is not None and timed.root is not None:
             parts = visitors.iterate(criteria.whereclause)
             columns = [one for one in parts if isinstance(one, Column) and one.table is timed.root.local_table]
             if columns and isinstance(timed.root.local_table, Table):
-                found[timed.root.local_table, frozenset(column.name for column in columns)].add(name)
-    return found
+                queried[timed.root.local_table, frozenset(column.name for column in columns)].add(name)
+    return queried
 
 
 def _is_there(scene: CheckContext, table: Table, columns: frozenset[str]) -> bool:
@@ -77,10 +77,10 @@ def _indexed(connection: Connection, table: Table) -> Set[str]:
     inspector, where = inspect(connection), {"schema": table.schema}
     ways = [unique["column_names"] for unique in inspector.get_unique_constraints(table.name, **where)]
     ways.append(inspector.get_pk_constraint(table.name, **where)["constrained_columns"])
-    found = {way[0] for way in ways if way}
+    columns = {way[0] for way in ways if way}
     for index in inspector.get_indexes(table.name, **where):
-        found |= _begin(dict(index))
-    return found
+        columns |= _begin(dict(index))
+    return columns
 
 
 def _begin(index: Mapping[str, Any]) -> Set[str]:

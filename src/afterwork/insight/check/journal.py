@@ -34,10 +34,10 @@ def _waiting(scene: CheckContext) -> Finding:
 
 def _age(scene: CheckContext) -> timedelta:
     """Return the age of an early change. They are matched in their order, so finding one needs no index."""
-    found = scene.connection.execute(select(own.journal.c.changed_at).limit(1)).scalar()
-    if found is None:
+    changed_at = scene.connection.execute(select(own.journal.c.changed_at).limit(1)).scalar()
+    if changed_at is None:
         return timedelta(0)
-    return scene.now - moment_of(found)
+    return scene.now - moment_of(changed_at)
 
 
 def _kept(scene: CheckContext) -> Finding:
