@@ -32,7 +32,7 @@ class Cause:
     why: str | None = None
 
     def __str__(self) -> str:
-        others = {
+        phrases = {
             "new": "the object was new",
             "time": "a moment has passed",
             "hand": f"{self.who} asked for it",
@@ -42,7 +42,7 @@ class Cause:
             "D": f"{self._row} was deleted",
             "T": f"{self.table} was emptied, or changed after a migration",
         }
-        return others.get(self.kind) or f"{self._row} was changed: {', '.join(self._changed)}"
+        return phrases.get(self.kind) or f"{self._row} was changed: {', '.join(self._changed)}"
 
     @property
     def _row(self) -> str:

@@ -1,4 +1,4 @@
-"""The tables of caches: which there are, what each has read, and which are due."""
+"""The tables of derived work: derivations, caches, their manifests, and the queue of due caches."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ from afterwork.store.tables import metadata
 
 
 class SnapshotType(UserDefinedType[Any]):
-    """What a computation has seen: a `pg_snapshot` on PostgreSQL, the number of the last change on SQLite."""
+    """The state that a run has seen: a `pg_snapshot` on PostgreSQL, the number of the last change on SQLite."""
 
     cache_ok = True
 
@@ -38,7 +38,7 @@ class SnapshotType(UserDefinedType[Any]):
 Snapshot = SnapshotType().with_variant(BigInteger(), "sqlite")
 
 Number = BigInteger().with_variant(Integer(), "sqlite")
-"""A key that SQLite counts up by itself."""
+"""A key that SQLite increments by itself."""
 
 derivation = Table(
     "afterwork_derivation",
@@ -79,15 +79,17 @@ cache = Table(
     Column("error", Text),
     Column("level", Integer),
     UniqueConstraint("derivation", "root", name="afterwork_cache_root"),
-    sqlite_autoincrement=True,  # the number of one that is gone is not given to another
+    sqlite_autoincrement=True,  # the number of a dropped cache is never given to another
 )
-"""One cache of one object, and its last run: what it had seen, the transaction in which a view model wrote, the one in
-which a value was written (on SQLite the number of the last change by then), a number that tells its manifest from
-others, and what had made it stale (a text, and the cache that wrote it). In a circle of definitions, `level` is one
-above those of the caches that it reads."""
+"""One cache of one object, and its last run.
 
-# Few fail, so this costs the others nothing, and counting and listing those that did is no matter of how many there
-# are.
+`snapshot` is the state that it saw, `own` the transaction in which a view model wrote, `wrote` the one in which a value
+was written (on SQLite the number of the last change by then). `digest` tells its manifest from others. `cause` is what
+made it stale, and `cause_cache` the cache that wrote that. In a cycle of derivations, `level` is one above those of the
+caches that it reads."""
+
+# Few caches fail, so this index costs the others nothing, and the failed ones are counted and listed however many
+# caches there are.
 Index(
     "afterwork_cache_failed",
     cache.c.derivation,
@@ -115,11 +117,12 @@ due = Table(
     Column("stored", Boolean, nullable=False, server_default=false()),
     Column("waited", Integer, nullable=False, server_default="0"),
 )
-"""Caches that are to run, each at its moment. With `since`, the cache is stale; without, it becomes so at that moment.
-`reread` says that
-what it depends on may be something else by now, for caches that are calculated in SQL. `claim` says that a server is at
-it, and that no change may be forgotten which it may not have seen (`claimed_at`). `waited` says how often it has run
-too early, and has waited for others."""
+"""Caches that are to run, each when it is due. With `since`, the cache is stale; without, it becomes so when it is due.
+
+`reread` says that its dependencies may have changed, for caches that are calculated in SQL. A `claim` says that a
+server runs it, and that no change may be forgotten which it may not have seen (`claimed_at`). `stored` says that the
+run has stored its effects and is only to be checked. `waited` counts the runs that were too early for what they read.
+"""
 
 wait = Table(
     "afterwork_wait",
@@ -128,7 +131,7 @@ wait = Table(
     Column("feeder", BigInteger, primary_key=True, autoincrement=False),
     Index("afterwork_wait_feeder", "feeder"),
 )
-"""Caches that have run too early, each with those that are to be made before."""
+"""Caches that ran too early, each with the feeders that it waits for."""
 
 Index(
     "afterwork_due_next",

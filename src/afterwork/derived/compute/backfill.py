@@ -93,8 +93,8 @@ class Backfill:
         unfound = unreachable_keys(connection, derivation.table, keys)
         roots, unnamed = derivation.roots_of(keys, self.matcher.dialect, unfound)
         if not derivation.objects.are_all_rows:
-            there = derivation.there(connection, roots)
-            roots = [root for root in roots if root in there]
+            existing = derivation.existing(connection, roots)
+            roots = [root for root in roots if root in existing]
         self.matcher.cache_rows.add_to_backfill(connection, derivation, roots, mark)
         self.matcher.cache_rows.fail(connection, derivation, unnamed, mark.now)
         return len(roots) + len(unnamed)
@@ -112,5 +112,5 @@ class Backfill:
         rows = connection.execute(unmet).all()
         for start in range(0, len(rows), CHUNK_SIZE):
             numbers = {row.root: row.id for row in rows[start : start + CHUNK_SIZE]}
-            there = derivation.there(connection, numbers)
-            self.matcher.cache_rows.drop(connection, [numbers[root] for root in numbers if root not in there])
+            existing = derivation.existing(connection, numbers)
+            self.matcher.cache_rows.drop(connection, [numbers[root] for root in numbers if root not in existing])

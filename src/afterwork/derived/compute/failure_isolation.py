@@ -54,8 +54,8 @@ class IsolatedCalculation:
                 for result in self._results(batch.caches):
                     if isinstance(result.error, DBAPIError):  # the transaction may have failed with it
                         if not is_alone:
-                            others = [cache for cache in batch.caches if cache.cache != result.cache]
-                            return ResultGroup(batch.only(others), snapshot, results), result.claimed
+                            rest = [cache for cache in batch.caches if cache.cache != result.cache]
+                            return ResultGroup(batch.only(rest), snapshot, results), result.claimed
                         results.append(result)
                         break
                     results.append(unless_cyclic(self.connection, result, self.matcher.registry))

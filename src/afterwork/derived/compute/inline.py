@@ -83,7 +83,7 @@ class InlineRecomputation:
                     stored = self._recompute(Recomputation(connection, derivation, snapshot, now), chosen)
                 done = {result.cache for result in stored}
                 matcher.note(
-                    connection, matched, [mark for cache, mark in matched.found if cache.cache not in done], now
+                    connection, matched, [mark for cache, mark in matched.marked if cache.cache not in done], now
                 )
                 work = JOURNAL if derivation is None else derivation.name
                 matcher.reached("before commit", work)
@@ -98,7 +98,7 @@ class InlineRecomputation:
     def _mark_only(self, connection: Connection, matched: Matched, now: datetime) -> InlineStep:
         """Mark after a function has ended the transaction: the changes taken in it may have left the journal."""
         with self.matcher.database.light_transaction(connection, self.matcher.entries.to_take):
-            self.matcher.note(connection, matched, [mark for _, mark in matched.found], now)
+            self.matcher.note(connection, matched, [mark for _, mark in matched.marked], now)
         return InlineStep([], True)
 
     def _choose(self, connection: Connection, matched: Matched, now: datetime) -> MarkedCaches:
@@ -106,7 +106,7 @@ class InlineRecomputation:
         if matched.busy or matched.more:  # what is seen here has to be what was taken
             return []
         known, order = self.matcher.registry.mine, self.matcher.registry.order
-        due = [(cache, mark) for cache, mark in matched.found if mark.due <= now and cache.derivation in known]
+        due = [(cache, mark) for cache, mark in matched.marked if mark.due <= now and cache.derivation in known]
         ready = _lowest(due, matched.levels)
         first = min({cache.derivation for cache, _ in ready}, key=order.rank.__getitem__, default=None)
         if first is None or not isinstance(known[first].declaration, MemberDerivation):

@@ -37,7 +37,7 @@ class Matched:
     """
 
     changes: Sequence[Change]
-    found: Sequence[tuple[Affected, DueMark]]
+    marked: Sequence[tuple[Affected, DueMark]]
     levels: Mapping[int, int]
     busy: bool
     more: bool
@@ -97,9 +97,9 @@ class Matcher:
             self.registry.load(connection)
         affected = self._affected(connection, taken.changes)
         levels = self._levels(connection, affected)
-        found = list(self._marked(connection, affected, taken.changes, levels, now))
+        marked = list(self._marked(connection, affected, taken.changes, levels, now))
         may_concern_others = self.registry.others and any(change.kind in "IT" for change in taken.changes)
-        return Matched(taken.changes, found, levels, taken.busy, taken.more, may_concern_others)
+        return Matched(taken.changes, marked, levels, taken.busy, taken.more, may_concern_others)
 
     def note(self, connection: Connection, matched: Matched, marks: Sequence[DueMark], now: datetime) -> None:
         """Write the consequences of taken changes, in the same transaction."""
@@ -113,7 +113,7 @@ class Matcher:
             matched = self.take(connection, now)
             if matched is None:
                 return False
-            self.note(connection, matched, [mark for _, mark in matched.found], now)
+            self.note(connection, matched, [mark for _, mark in matched.marked], now)
             self.reached("before commit", JOURNAL)
         self.reached("after commit", JOURNAL)
         return matched.more

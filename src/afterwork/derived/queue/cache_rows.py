@@ -151,10 +151,10 @@ class CacheRows:
 
         A cache that has run before is left alone: it has read its object's row, so a change of it marks it anyway.
         """
-        for some in _slices(roots):
-            self._insert_missing(connection, derivation, some)
+        for part in _slices(roots):
+            self._insert_missing(connection, derivation, part)
             never_run = caches.c.computed.is_(None)
-            due = self._caches(connection, derivation, some, never_run)
+            due = self._caches(connection, derivation, part, never_run)
             cause = written(Cause("new"))
             self._due_queue.mark(connection, [DueMark(cache, derivation.id, now, now, cause) for cache in due])
 
@@ -166,10 +166,10 @@ class CacheRows:
         backfill: BackfillMark,
     ) -> None:
         """Create missing rows, and mark those due that have not run since the backfill began."""
-        for some in _slices(roots):
-            self._insert_missing(connection, derivation, some)
+        for part in _slices(roots):
+            self._insert_missing(connection, derivation, part)
             is_old = caches.c.computed.is_(None) | (caches.c.computed < backfill.began)
-            due = self._caches(connection, derivation, some, is_old)
+            due = self._caches(connection, derivation, part, is_old)
             cause, now = written(backfill.cause), backfill.now
             marks = [DueMark(cache, derivation.id, now, now, cause, backfill=True) for cache in due]
             self._due_queue.mark(connection, marks)
@@ -217,12 +217,12 @@ class CacheRows:
 
         Nobody takes a change meanwhile that brings one.
         """
-        for some in _slices(roots):
-            there = derivation.there(connection, some)
-            gone = [root for root in some if root not in there]
+        for part in _slices(roots):
+            existing = derivation.existing(connection, part)
+            gone = [root for root in part if root not in existing]
             if gone:
                 self.drop(connection, list(self.numbers(connection, derivation, gone).values()))
-            self.add(connection, derivation, [root for root in some if root in there], now)
+            self.add(connection, derivation, [root for root in part if root in existing], now)
 
     def forget_unnamed(self, connection: Connection, derivation: RegisteredDerivation) -> bool:
         """Drop the rows of objects without an external id. False if there are none."""

@@ -72,11 +72,11 @@ class Levels:
         self, connection: Connection, batch: ClaimedBatch, early: Mapping[int, Collection[int]], now: datetime
     ) -> None:
         """Hold early runs until the caches they wait for are made."""
-        for number, others in early.items():
-            ours = dues.c.claim == batch.claim, dues.c.cache == number
-            due = WAITING if others else now
+        for reader, awaited in early.items():
+            ours = dues.c.claim == batch.claim, dues.c.cache == reader
+            due = WAITING if awaited else now
             connection.execute(update(dues).where(*ours).values(**UNCLAIMED, due=due, waited=dues.c.waited + 1))
-        edges = [{"reader": number, "feeder": other} for number, others in early.items() for other in others]
+        edges = [{"reader": reader, "feeder": feeder} for reader, awaited in early.items() for feeder in awaited]
         connection.execute(delete(waits).where(waits.c.reader.in_(list(early))))
         if edges:
             connection.execute(waits.insert(), edges)
@@ -151,9 +151,9 @@ class Levels:
 def _early(read: Mapping[int, Collection[int]], unmade: Collection[int]) -> set[int]:
     """Return those that have read what is still to be made, or what is too early itself."""
     readers: dict[int, list[int]] = defaultdict(list)
-    for reader, others in read.items():
-        for other in others:
-            readers[other].append(reader)
+    for reader, feeders in read.items():
+        for feeder in feeders:
+            readers[feeder].append(reader)
     early: set[int] = set()
     todo = list(unmade)
     while todo:

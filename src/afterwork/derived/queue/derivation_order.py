@@ -62,8 +62,8 @@ class DerivationOrder:
             for derivation, feeders in above.items()
         }
         return {
-            derivation: frozenset(found | {derivation} if derivation in self.cyclic else ())
-            for derivation, found in mates.items()
+            derivation: frozenset(of_cycle | {derivation} if derivation in self.cyclic else ())
+            for derivation, of_cycle in mates.items()
         }
 
     @cached_property

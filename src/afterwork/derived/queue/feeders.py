@@ -133,8 +133,8 @@ class Feeders:
         c = derivations.c
         began = connection.execute(select(c.backfill_began).where(c.id == writer.id, ~c.backfilled)).scalar()
         if began is not None:
-            there = writer.there(connection, roots)
-            added = [root for root in roots if root in there]
+            existing = writer.existing(connection, roots)
+            added = [root for root in roots if root in existing]
             self.cache_rows.add_to_backfill(connection, writer, added, BackfillMark(began, Cause("fill"), now))
             yield from self._existing(connection, writer, added, now)
 

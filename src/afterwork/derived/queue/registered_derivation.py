@@ -84,7 +84,7 @@ class RegisteredDerivation:
         )
         return UnnamedObject(placeholder_id(self.declaration.root, key), why)
 
-    def there(self, connection: Connection, roots: Iterable[str]) -> set[str]:
+    def existing(self, connection: Connection, roots: Iterable[str]) -> set[str]:
         """Return those external ids that name an object now. One that can't be read names none."""
         keys: dict[tuple[Any, ...], str] = {}
         for root in roots:

@@ -135,8 +135,8 @@ class DerivationRegistry:
         ran are right; the missing ones will be added.
         """
         c = derivations.c
-        others = c.backfilled, c.id.not_in(list(self.by_id))
-        connection.execute(update(derivations).where(*others).values(backfilled=False, backfill_position=None))
+        is_other = c.backfilled, c.id.not_in(list(self.by_id))
+        connection.execute(update(derivations).where(*is_other).values(backfilled=False, backfill_position=None))
 
     def restart_backfill(self, connection: Connection, derivation: RegisteredDerivation) -> None:
         """Walk all objects of a derivation again: some may be new to it, and nobody can tell which.

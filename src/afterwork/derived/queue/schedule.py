@@ -132,7 +132,7 @@ class QueueState:
     # The state of a derivation.
 
     def _is_ready(self, derivation: int) -> bool:
-        """Whether no feeder holds up the stale caches.
+        """Tell whether no feeder holds up the stale caches.
 
         During a derivation's own backfill, its feeders are backfilled first: what they write makes it stale again.
         """
@@ -140,7 +140,7 @@ class QueueState:
         return not any(map(holds_up, self.order.feeders[derivation]))
 
     def _is_at_rest(self, derivation: int) -> bool:
-        """Whether all that is left of a cycle is held."""
+        """Tell whether all that is left of a cycle is held."""
         return not any(self._goes_on(mate) for mate in self.order.cycle(derivation))
 
     def _goes_on(self, derivation: int) -> bool:

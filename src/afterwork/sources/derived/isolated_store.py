@@ -54,7 +54,7 @@ class IsolatedStore:
     ) -> CalculationResult:
         """Return the result for a value that can't be stored. An object that was deleted meanwhile is just gone."""
         root = result.claimed.root
-        is_gone = isinstance(error, RowNotFound) and root not in derivation.there(connection, [root])
+        is_gone = isinstance(error, RowNotFound) and root not in derivation.existing(connection, [root])
         connection.commit()
         if is_gone:
             return CalculationResult(result.claimed, None, reads=result.reads)
