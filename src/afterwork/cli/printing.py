@@ -63,10 +63,10 @@ def progress_text(run: ReportedProgress) -> str:
 
 def sparkline(values: Sequence[int], width: int) -> str:
     """Return numbers as bars, a character each, or one for several neighbours if they exceed `width`."""
-    together = -(-len(values) // width)
-    sums = [sum(values[start : start + together]) for start in range(0, len(values), together or 1)]
-    most = max(sums, default=0)
-    return "".join(SPARK_BARS[-(-one * len(SPARK_BARS) // most) - 1] if one else NO_BAR for one in sums)
+    group_size = -(-len(values) // width)
+    sums = [sum(values[start : start + group_size]) for start in range(0, len(values), group_size or 1)]
+    highest = max(sums, default=0)
+    return "".join(SPARK_BARS[-(-value * len(SPARK_BARS) // highest) - 1] if value else NO_BAR for value in sums)
 
 
 def error_text(error: Exception) -> str:

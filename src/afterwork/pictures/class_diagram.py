@@ -89,11 +89,11 @@ def _placed(columns: Sequence[Sequence[Frame]]) -> tuple[float, float]:
     return x - GAP_X + LOOP + EDGE if columns else EDGE, total + 2 * EDGE if columns else EDGE
 
 
-def _beside(frames: Sequence[Frame], most: float, width: float, height: float) -> tuple[float, float]:
+def _beside(frames: Sequence[Frame], max_width: float, width: float, height: float) -> tuple[float, float]:
     """Place frames without links in rows below. Returns the width and height of all."""
     x, y, row = EDGE, height, 0.0
     for frame in frames:
-        if x > EDGE and x + frame.width + EDGE > most:
+        if x > EDGE and x + frame.width + EDGE > max_width:
             x, y, row = EDGE, y + row + GAP_Y, 0.0
         frame.x, frame.y = x, y
         x, row = x + frame.width + GAP_Y, max(row, frame.height)

@@ -15,7 +15,7 @@ GRACE = 2
 """Seconds that open requests have when the server stops."""
 
 
-class Told:
+class StopSignal:
     """Middleware that hands requests an event which is set when the server stops, so that streams end."""
 
     def __init__(self, application: ASGIApp) -> None:
@@ -40,18 +40,18 @@ class WebServer(uvicorn.Server):
 
 @contextmanager
 def served(application: ASGIApp, host: str, port: int, prefix: str = "") -> Iterator[str]:
-    """Serve for as long as the block lasts. Gives the address; with port 0 the system picks a free one. `prefix` is the
-    path at which a proxy shows it, and which that takes away from what it passes on.
+    """Serve while the block lasts, and yield the address; with port 0 the system picks a free one.
 
-    Raises `OSError` if the address can't be had.
+    `prefix` is the path at which a proxy serves it, and which the proxy strips. Raises `OSError` if the address is
+    taken.
     """
     listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    told = Told(application)
+    stop_signal = StopSignal(application)
     config = uvicorn.Config(
-        told, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=GRACE,
+        stop_signal, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=GRACE,
         proxy_headers=True, lifespan="off", root_path=prefix,
     )  # fmt: skip
-    server = WebServer(config, told.stopping)
+    server = WebServer(config, stop_signal.stopping)
     thread = threading.Thread(target=server.run, args=([listener],), name="afterwork-web", daemon=True)
     thread.start()
     name = f"[{host}]" if ":" in host else host

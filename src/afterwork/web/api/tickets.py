@@ -24,14 +24,14 @@ def router(site: Site) -> APIRouter:
     made = APIRouter(tags=["tickets"])
 
     @made.get("/tickets")
-    def tickets(asked: Annotated[TicketPageQuery, Query()]) -> TicketPage:
+    def tickets(query: Annotated[TicketPageQuery, Query()]) -> TicketPage:
         """Return tickets that match: pending ones in the order in which they run, others newest first."""
-        return site.insight.tickets(asked.filter, asked.most, asked.after)
+        return site.insight.tickets(query.filter, query.most, query.after)
 
     @made.get("/ticket-counts")
-    def count_tickets(asked: Annotated[TicketQuery, Query()]) -> dict[State, Count]:
+    def count_tickets(query: Annotated[TicketQuery, Query()]) -> dict[State, Count]:
         """Count the matching tickets in each state, whatever `state` is. Counts 10,000 at most."""
-        return site.insight.ticket_counts(asked.filter)
+        return site.insight.ticket_counts(query.filter)
 
     view_route(made, "/tickets/{key}", site.insight.ticket)
 
