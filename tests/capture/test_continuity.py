@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 import afterwork as aw
 from afterwork.derived.capture.continuity import ContinuityProof
 from afterwork.events import Event, Reached
-from afterwork.store.postgresql.capture_marks import MOVED
+from afterwork.store.postgresql.capture_marks import CHANGED_TABLES
 from tests.capture.continuity_scene import CHILDREN, PARTS, PLAIN, Place, opened
 from tests.support.postgres import Server
 
@@ -356,7 +356,7 @@ def test_the_search_path_of_who_looks_is_no_interruption(pg: Engine) -> None:
     with pg.connect() as connection:
         for path in ("public", "public, more"):
             connection.exec_driver_sql(f"SET search_path TO {path}")
-            assert connection.execute(MOVED).all() == []
+            assert connection.execute(CHANGED_TABLES).all() == []
 
 
 def test_the_name_of_a_value_is_a_value(pg: Engine) -> None:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Column, Engine, ForeignKey, Integer, MetaData, Numeric, Table, Text, create_engine, text
 
 from afterwork.store.postgresql import sleep
-from afterwork.store.postgresql.capture_source import AT_ONCE
+from afterwork.store.postgresql.capture_source import MAX_ROWS_PER_ENTRY
 from tests.capture.conftest import Captured
 from tests.support.postgres import Server
 
@@ -92,7 +92,7 @@ def test_an_installation_in_a_schema_of_its_own(engine: Engine, captured: Start)
 
 
 def test_very_many_rows_are_written_down_in_parts(parts: Captured) -> None:
-    count = AT_ONCE + 5
+    count = MAX_ROWS_PER_ENTRY + 5
     parts.run("DELETE FROM part")
     with parts.engine.begin() as connection:
         connection.execute(text(f"INSERT INTO part SELECT n, 'x', n FROM generate_series(1, {count}) AS n"))

@@ -64,8 +64,8 @@ def test_entries_say_when_and_in_which_transaction(shop: Captured) -> None:
 
     assert len(first) == 3
     assert first[0].tx < second.tx
-    assert first[0].moment.tzinfo is not None
-    assert first[0].moment <= second.moment
+    assert first[0].changed_at.tzinfo is not None
+    assert first[0].changed_at <= second.changed_at
 
 
 def test_bulk_statements(shop: Captured) -> None:

@@ -169,7 +169,7 @@ def test_what_comes_in_several_parts_is_read_again_whatever_the_first_part_was(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene = deep_trade(engine)
-    monkeypatch.setattr("afterwork.store.journal.entries.TAKEN_AT_ONCE", 1)
+    monkeypatch.setattr("afterwork.store.journal.entries.MAX_ENTRIES_PER_TAKE", 1)
     scene.sql("UPDATE customer SET vip = 1", *NEW_ORDER)
     scene.run()
     scene.sql("UPDATE line SET quantity = 10 WHERE id = 3")

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import Engine, text
 
-from afterwork.store.journal.entries import TAKES_UNTIL_MORE, Portion
+from afterwork.store.journal.entries import TAKES_BEFORE_GROWTH, Portion
 from tests.support.kinds import Base, Thing
 from tests.support.world import World
 
@@ -49,8 +49,8 @@ def test_a_portion_is_halved_down_to_one_and_grows_again() -> None:
     portion = Portion(5)
     assert [portion.halve() for _ in range(3)] == [True, True, False]
     sizes = []
-    for _ in range(4 * TAKES_UNTIL_MORE):
+    for _ in range(4 * TAKES_BEFORE_GROWTH):
         portion.went_well()
-        sizes.append(portion.most)
+        sizes.append(portion.limit)
     assert sizes == sorted(sizes)
     assert set(sizes) == {1, 2, 4, 5}

@@ -309,7 +309,7 @@ def test_a_database_whose_default_is_another_isolation_is_no_danger(engine: Engi
 def test_changes_are_taken_in_their_order_wherever_they_lie_on_the_disk(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("afterwork.store.journal.entries.TAKEN_AT_ONCE", 1)
+    monkeypatch.setattr("afterwork.store.journal.entries.MAX_ENTRIES_PER_TAKE", 1)
     Deep.metadata.create_all(engine)
     app = aw.Afterwork(Deep, clock=aw.ManualClock())
     app.install(engine)

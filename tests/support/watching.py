@@ -4,7 +4,7 @@ from sqlalchemy import Dialect, Table
 
 from afterwork.store.journal.text_forms import forms_of
 from afterwork.store.journal.tracked_table import TrackedTable
-from afterwork.store.journal.values import is_valued, watched_columns
+from afterwork.store.journal.values import captured_columns, is_valued
 from afterwork.store.sqlite.column_forms import affinity
 
 ON_POSTGRESQL = {
@@ -26,12 +26,12 @@ ON_POSTGRESQL = {
 
 def watch_of(number: int, table: Table, dialect: Dialect) -> TrackedTable:
     """The watch of a table that is as the model says."""
-    names = tuple(column.name for column in watched_columns(table))
+    names = tuple(column.name for column in captured_columns(table))
     declared = {column.name: column.type.compile(dialect) for column in table.columns}
     forms = {
         name: affinity(text) if dialect.name == "sqlite" else ON_POSTGRESQL.get(text.partition("(")[0], "other 0")
         for name, text in declared.items()
     }
     found = forms_of(forms, dialect.name)
-    valued = tuple(column.name for column in watched_columns(table) if is_valued(column, found))
+    valued = tuple(column.name for column in captured_columns(table) if is_valued(column, found))
     return TrackedTable(number, table, names, valued, found)

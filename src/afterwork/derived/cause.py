@@ -59,7 +59,7 @@ class Cause:
 def cause_of(change: Change, table: TrackedTable | None) -> Cause:
     """Return a change as a cause."""
     if table is None:
-        return Cause(change.kind, tx=change.tx, moment=change.moment)
+        return Cause(change.kind, tx=change.tx, moment=change.changed_at)
     columns = tuple(table.names(change.columns)) if change.kind == "U" else ()
     return Cause(
         change.kind,
@@ -69,7 +69,7 @@ def cause_of(change: Change, table: TrackedTable | None) -> Cause:
         _image(change.old, columns, table),
         _image(change.new, columns, table),
         change.tx,
-        change.moment,
+        change.changed_at,
     )
 
 

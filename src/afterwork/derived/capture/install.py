@@ -14,8 +14,8 @@ from afterwork.store.journal.capture import (
     CaptureDefinition,
     CapturedTable,
     CapturePlan,
-    known_on,
-    watchable,
+    capturable,
+    captured_tables,
 )
 from afterwork.store.journal.continuity import CatalogState, Interruption, Marks, is_restored, reasons
 
@@ -39,41 +39,41 @@ class Installed:
 def install(connection: Connection, application: str, tables: Sequence[Table]) -> Installed:
     """Capture these tables for an application, and no others for it, within the transaction that is open. What other
     applications want goes on being captured."""
-    return _Installing(capture_on(connection), application).install(watchable(tables))
+    return _Installing(capture_on(connection), application).install(capturable(tables))
 
 
 def has_moved(connection: Connection) -> bool:
     """Whether a captured table does not look as it did when it was looked at last. One statement for all of them."""
-    return capture_on(connection).has_moved()
+    return capture_on(connection).has_changed()
 
 
 def look(connection: Connection) -> list[Interruption]:
     """The captured tables of which changes may have been missed since they were looked at last, of all applications.
     Each is told once: what they look like now is remembered, within the transaction that is open."""
-    capture, known = capture_on(connection), known_on(connection)
-    shown = capture.shown()
+    capture, known = capture_on(connection), captured_tables(connection)
+    shown = capture.catalog_states()
     missed = (_interruption(one, shown.get(one.id, CatalogState())) for one in known.values() if one.marks is not None)
     found = [one for one in missed if one is not None]
     shown = capture.settle(shown) if found else shown
-    for watched in known.values():
-        _remember(connection, watched, shown.get(watched.id, CatalogState()))
+    for captured in known.values():
+        _remember(connection, captured, shown.get(captured.id, CatalogState()))
     return found
 
 
-def _interruption(watched: CapturedTable, shown: CatalogState) -> Interruption | None:
+def _interruption(captured: CapturedTable, shown: CatalogState) -> Interruption | None:
     """What has happened to a captured table since it was looked at last; None if nothing of interest."""
-    before = watched.marks or {}
+    before = captured.marks or {}
     found = reasons(before, shown.marks)
     if not found:
         return None
-    return Interruption(watched.id, watched.name, found, shown.faults, is_restored(before, shown.marks))
+    return Interruption(captured.id, captured.name, found, shown.faults, is_restored(before, shown.marks))
 
 
-def _remember(connection: Connection, watched: CapturedTable, shown: CatalogState) -> None:
-    if watched.made is None or (watched.marks, watched.fingerprint) == (shown.marks, shown.fingerprint):
+def _remember(connection: Connection, captured: CapturedTable, shown: CatalogState) -> None:
+    if captured.installed is None or (captured.marks, captured.fingerprint) == (shown.marks, shown.fingerprint):
         return
     values = {"marks": _written(shown.marks), "fingerprint": shown.fingerprint}
-    connection.execute(update(own.tracked_table).where(own.tracked_table.c.id == watched.id).values(values))
+    connection.execute(update(own.tracked_table).where(own.tracked_table.c.id == captured.id).values(values))
 
 
 @dataclass
@@ -90,30 +90,30 @@ class _Installing:
     def install(self, tables: Sequence[Table]) -> Installed:
         """Do all of it, in order."""
         self.lines += self.capture.prepare()
-        self.known = known_on(self.capture.connection)
+        self.known = captured_tables(self.capture.connection)
         self._look(self.known.values())
         here = {table.fullname for table in tables if self._see_to(table)}
-        for watched in list(self.known.values()):
-            if watched.name not in here:
-                self._leave(watched)
+        for captured in list(self.known.values()):
+            if captured.name not in here:
+                self._leave(captured)
         self.lines += self.capture.close()
         self._remember()
         return Installed(tuple(self.lines), tuple(self.gaps.values()))
 
     def _look(self, tables: Iterable[CapturedTable]) -> None:
         """See whether changes have been missed, whoever wants the tables."""
-        found = self.capture.shown()
-        for watched in tables:
-            self.shown[watched.id] = shown = found.get(watched.id, CatalogState())
-            if watched.made is None:
+        found = self.capture.catalog_states()
+        for captured in tables:
+            self.shown[captured.id] = shown = found.get(captured.id, CatalogState())
+            if captured.installed is None:
                 continue
-            if watched.marks is None:
-                self.gaps[watched.id] = Interruption(watched.id, watched.name, (OLDER,), everywhere=True)
-            elif (missed := _interruption(watched, shown)) is not None:
-                self.gaps[watched.id] = missed
+            if captured.marks is None:
+                self.gaps[captured.id] = Interruption(captured.id, captured.name, (OLDER,), everywhere=True)
+            elif (missed := _interruption(captured, shown)) is not None:
+                self.gaps[captured.id] = missed
 
-    def _miss(self, watched: CapturedTable, reasons: tuple[str, ...]) -> None:
-        self.gaps.setdefault(watched.id, Interruption(watched.id, watched.name, reasons))
+    def _miss(self, captured: CapturedTable, reasons: tuple[str, ...]) -> None:
+        self.gaps.setdefault(captured.id, Interruption(captured.id, captured.name, reasons))
 
     def _see_to(self, table: Table) -> bool:
         """Have a table captured. False if there is no such table."""
@@ -123,13 +123,13 @@ class _Installing:
         if plan is None:
             return False
         if plan.is_done and before.id not in self.gaps:
-            self._write(before, plan.watched)
+            self._write(before, plan.captured)
         else:
             self._make(before, table, is_new=known is None)
         return True
 
-    def _plan(self, watched: CapturedTable, table: Table) -> CapturePlan | None:
-        return self.capture.plan(watched, self.application, table, self.shown.get(watched.id, CatalogState()))
+    def _plan(self, captured: CapturedTable, table: Table) -> CapturePlan | None:
+        return self.capture.plan(captured, self.application, table, self.shown.get(captured.id, CatalogState()))
 
     def _make(self, before: CapturedTable, table: Table, *, is_new: bool) -> None:
         """Make what is to be there, as it is needed once nobody else is at the table."""
@@ -140,28 +140,28 @@ class _Installing:
         if not is_new and (found := plan.gaps):
             self._miss(before, found)
         self.lines.append(f"changes of {table.fullname} {_done_to(plan, self.gaps.get(before.id))}")
-        self.lines += [f"changes of {table.fullname}: {limit}" for limit in plan.shown.limits]
+        self.lines += [f"changes of {table.fullname}: {limit}" for limit in plan.state.limits]
         self._write(
             before,
-            replace(plan.watched, made=CaptureDefinition(plan.columns, plan.definition), marks=None),
+            replace(plan.captured, installed=CaptureDefinition(plan.columns, plan.definition), marks=None),
             is_new=is_new,
         )
-        self.capture.make(plan)
+        self.capture.install(plan)
 
-    def _leave(self, watched: CapturedTable) -> None:
+    def _leave(self, captured: CapturedTable) -> None:
         """Capture no more for this application what it does not want, or what is not there."""
-        rest = watched.wanted_by_others(self.application)
-        if watched.made is None or (rest.wanted and rest == watched):
+        rest = captured.wanted_by_others(self.application)
+        if captured.installed is None or (rest.wanted and rest == captured):
             return
         if rest.wanted:
             others = ", ".join(sorted(rest.wanted))
-            self.lines.append(f"changes of {watched.name} go on being captured for the application of {others}")
-            self._write(watched, rest)
+            self.lines.append(f"changes of {captured.name} go on being captured for the application of {others}")
+            self._write(captured, rest)
             return
-        self.capture.drop(watched)
-        self._write(watched, replace(rest, made=None, marks=None, fingerprint=None))
-        self.lines.append(f"changes of {watched.name} captured no more")
-        self._miss(watched, (LEFT,))
+        self.capture.drop(captured)
+        self._write(captured, replace(rest, installed=None, marks=None, fingerprint=None))
+        self.lines.append(f"changes of {captured.name} captured no more")
+        self._miss(captured, (LEFT,))
 
     def _write(self, before: CapturedTable, after: CapturedTable, *, is_new: bool = False) -> None:
         if after == before and not is_new:
@@ -176,22 +176,22 @@ class _Installing:
     def _remember(self) -> None:
         """Remember what the tables look like: those that were made just now as they are, all others as they were when
         they were compared."""
-        made = [one for one in self.known.values() if one.made is not None and one.marks is None]
-        found: Mapping[int, CatalogState] = self.capture.settle(self.capture.shown()) if made else {}
-        for watched in self.known.values():
-            now = found if watched in made else self.shown
-            _remember(self.capture.connection, watched, now.get(watched.id, CatalogState()))
+        made = [one for one in self.known.values() if one.installed is not None and one.marks is None]
+        found: Mapping[int, CatalogState] = self.capture.settle(self.capture.catalog_states()) if made else {}
+        for captured in self.known.values():
+            now = found if captured in made else self.shown
+            _remember(self.capture.connection, captured, now.get(captured.id, CatalogState()))
 
 
-def _row(watched: CapturedTable) -> dict[str, Any]:
+def _row(captured: CapturedTable) -> dict[str, Any]:
     return {
-        "columns": json.dumps(watched.columns, ensure_ascii=False),
-        "valued": json.dumps(watched.valued, ensure_ascii=False),
-        "forms": json.dumps({name: form.name for name, form in (watched.forms or {}).items()}, ensure_ascii=False),
-        "wanted": json.dumps(watched.wanted, ensure_ascii=False),
-        "installed": None if watched.made is None else watched.made.written(),
-        "marks": None if watched.marks is None else _written(watched.marks),
-        "fingerprint": watched.fingerprint,
+        "columns": json.dumps(captured.columns, ensure_ascii=False),
+        "valued": json.dumps(captured.valued, ensure_ascii=False),
+        "forms": json.dumps({name: form.name for name, form in (captured.forms or {}).items()}, ensure_ascii=False),
+        "wanted": json.dumps(captured.wanted, ensure_ascii=False),
+        "installed": None if captured.installed is None else captured.installed.written(),
+        "marks": None if captured.marks is None else _written(captured.marks),
+        "fingerprint": captured.fingerprint,
     }
 
 
@@ -200,6 +200,6 @@ def _written(marks: Marks) -> str:
 
 
 def _done_to(plan: CapturePlan, gap: Interruption | None) -> str:
-    if plan.watched.made is None:
+    if plan.captured.installed is None:
         return "captured"
     return f"captured anew: {gap.why if gap else 'the model or Afterwork has changed'}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Table
 
 from afterwork.store.dialects import capture_on
-from afterwork.store.journal.capture import CapturedTable, CapturePlan, known_on, watchable
+from afterwork.store.journal.capture import CapturedTable, CapturePlan, capturable, captured_tables
 from afterwork.store.journal.continuity import CatalogState, reasons
 
 INSTALL_AGAIN = "Install again, with app.install(engine) or: afterwork install MODULE:APP --database URL"
@@ -31,24 +31,24 @@ class CaptureProblem:
 
 def problems(connection: Connection, application: str, tables: Sequence[Table]) -> list[CaptureProblem]:
     """What is wrong with the capture of these tables. [] if every change of them is written down."""
-    capture, known = capture_on(connection), known_on(connection)
-    shown = capture.shown()
+    capture, known = capture_on(connection), captured_tables(connection)
+    shown = capture.catalog_states()
     found = []
-    for table in watchable(tables):
-        watched = known.get(table.fullname, CapturedTable(0, table.fullname))
-        now = shown.get(watched.id, CatalogState())
-        plan = capture.plan(watched, application, table, now)
-        found += [CaptureProblem(table.fullname, what, advice) for what, advice in _problems(watched, plan, now)]
+    for table in capturable(tables):
+        captured = known.get(table.fullname, CapturedTable(0, table.fullname))
+        now = shown.get(captured.id, CatalogState())
+        plan = capture.plan(captured, application, table, now)
+        found += [CaptureProblem(table.fullname, what, advice) for what, advice in _problems(captured, plan, now)]
     return found
 
 
-def _problems(watched: CapturedTable, plan: CapturePlan | None, shown: CatalogState) -> Iterator[tuple[str, str]]:
+def _problems(captured: CapturedTable, plan: CapturePlan | None, shown: CatalogState) -> Iterator[tuple[str, str]]:
     if plan is None:
-        if watched.made is not None:
+        if captured.installed is not None:
             yield "is gone or has another name", "Bring it back, or install again without it"
         return
-    if watched.made is None:
-        yield "is not watched yet", INSTALL_AGAIN
+    if captured.installed is None:
+        yield "is not captured yet", INSTALL_AGAIN
         return
     for name in plan.lost:
         yield f"has no column {name}", "Add the column, or take it out of the model; then install again"
@@ -59,7 +59,7 @@ def _problems(watched: CapturedTable, plan: CapturePlan | None, shown: CatalogSt
         yield fault, INSTALL_AGAIN
     if faults:
         return
-    for reason in reasons(watched.marks or {}, shown.marks):
+    for reason in reasons(captured.marks or {}, shown.marks):
         yield reason, SEEN_TO
     if not plan.is_enough:
-        yield "is watched as an older model or another version of Afterwork had it", INSTALL_AGAIN
+        yield "is captured as an older model or another version of Afterwork had it", INSTALL_AGAIN

@@ -1,4 +1,4 @@
-"""Capture: triggers on the watched tables write each change into the journal, whoever makes it."""
+"""Capture: triggers on the captured tables write each change into the journal, whoever makes it."""
 
 import json
 from abc import ABC, abstractmethod
@@ -11,7 +11,7 @@ from afterwork.store.journal import tables as own
 from afterwork.store.journal.continuity import CatalogMark, CatalogState, Marks
 from afterwork.store.journal.text_forms import Forms, forms_of
 from afterwork.store.journal.tracked_table import NumberedColumns, TrackedTable, TrackedTables
-from afterwork.store.journal.values import is_unwatched, is_valued, watched_columns
+from afterwork.store.journal.values import captured_columns, is_unwatched, is_valued
 from afterwork.store.tables import metadata
 
 WAS_LEFT = "was not captured for a while"
@@ -46,7 +46,7 @@ class CapturedTable:
     name: str
     columns: tuple[str, ...] = ()
     valued: tuple[str, ...] = ()
-    made: CaptureDefinition | None = None
+    installed: CaptureDefinition | None = None
     wanted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     marks: Marks | None = None
     fingerprint: str | None = None
@@ -55,7 +55,7 @@ class CapturedTable:
     def wanted_by(self, application: str, table: Table, forms: Forms) -> "CapturedTable":
         """As an application's model has it, with the forms that columns have now. Columns that there are keep their
         places."""
-        columns = watched_columns(table)
+        columns = captured_columns(table)
         names = tuple(column.name for column in columns)
         return replace(
             self,
@@ -81,29 +81,29 @@ class CapturePlan:
     does. `columns` are those that applications want and the database has, `lost` those that only the model has;
     `table` has all of the former."""
 
-    watched: CapturedTable
+    captured: CapturedTable
     table: Table
     columns: tuple[str, ...]
     lost: tuple[str, ...]
     definition: str
     written: str
-    shown: CatalogState
+    state: CatalogState
     is_written_alike: bool
 
     @property
     def faults(self) -> tuple[str, ...]:
         """Why changes are not captured as it is, in words."""
-        made = self.watched.made
+        made = self.captured.installed
         if made is None:
             return ()
         if not self.written:
-            return self.shown.faults or ("nothing writes its changes down",)
-        return self.shown.faults if self.written == made.definition else (*self.shown.faults, REPLACED)
+            return self.state.faults or ("nothing writes its changes down",)
+        return self.state.faults if self.written == made.definition else (*self.state.faults, REPLACED)
 
     @property
     def gaps(self) -> tuple[str, ...]:
         """Why changes may have been missed of what is captured from now on, in words; if it was known before at all."""
-        made = self.watched.made
+        made = self.captured.installed
         if made is None:
             return (WAS_LEFT,)
         if self.faults:
@@ -115,14 +115,14 @@ class CapturePlan:
     @property
     def is_enough(self) -> bool:
         """Return whether all wanted changes are captured; unwanted ones may be, too."""
-        made = self.watched.made
+        made = self.captured.installed
         is_wider = made is not None and set(made.columns) > set(self.columns)
         return self.is_done or (is_wider and not self.faults and self.is_written_alike)
 
     @property
     def is_done(self) -> bool:
         """Whether there is nothing to do."""
-        made = self.watched.made
+        made = self.captured.installed
         asked, wanted = (self.columns, self.definition), None if made is None else (made.columns, made.definition)
         return not self.faults and self.is_written_alike and asked == wanted
 
@@ -151,23 +151,23 @@ class Capture(ABC):
         """The names of the forms that the columns of a table have in the database."""
 
     @abstractmethod
-    def definition(self, watched: CapturedTable, table: Table, columns: Sequence[str]) -> str:
+    def definition(self, captured: CapturedTable, table: Table, columns: Sequence[str]) -> str:
         """What is to write down the changes of these columns."""
 
     @abstractmethod
-    def written(self, watched: CapturedTable, table: Table) -> str:
+    def written(self, captured: CapturedTable, table: Table) -> str:
         """What writes down the changes of a table now. Empty if nothing does, or only in parts."""
 
     @abstractmethod
-    def lock(self, watched: CapturedTable, table: Table) -> None:
+    def lock(self, captured: CapturedTable, table: Table) -> None:
         """Keep everybody else from writing to a table, and from doing anything to what captures it."""
 
     @abstractmethod
-    def make(self, plan: CapturePlan) -> None:
+    def install(self, plan: CapturePlan) -> None:
         """Make or replace what is to be there."""
 
     @abstractmethod
-    def drop(self, watched: CapturedTable) -> None:
+    def drop(self, captured: CapturedTable) -> None:
         """Take away whatever is there for a table."""
 
     @abstractmethod
@@ -175,54 +175,54 @@ class Capture(ABC):
         """Note that all that is there by now has been seen to. Returns what is shown from then on."""
 
     @abstractmethod
-    def shown(self) -> Mapping[int, CatalogState]:
+    def catalog_states(self) -> Mapping[int, CatalogState]:
         """What the database shows of each captured table, by number."""
 
     @abstractmethod
-    def has_moved(self) -> bool:
+    def has_changed(self) -> bool:
         """Whether that is anything else than what is remembered of it."""
 
-    def plan(self, watched: CapturedTable, application: str, table: Table, shown: CatalogState) -> CapturePlan | None:
+    def plan(self, captured: CapturedTable, application: str, table: Table, state: CatalogState) -> CapturePlan | None:
         """What should be there for a table, None if the table is not."""
         there = self.columns(table)
         if there is None:
             return None
-        before = watched
-        watched = before.wanted_by(application, table, forms_of(self.forms(table), self.dialect.name))
-        wanted = {name for names in watched.wanted.values() for name in names}
-        columns = tuple(name for name in watched.columns if name in wanted and name in there)
-        lost = tuple(name for name in watched.wanted[application] if name not in there)
-        definition = self.definition(watched, table, columns)
-        is_alike = watched.is_written_alike(before)
-        return CapturePlan(watched, table, columns, lost, definition, self.written(watched, table), shown, is_alike)
+        before = captured
+        captured = before.wanted_by(application, table, forms_of(self.forms(table), self.dialect.name))
+        wanted = {name for names in captured.wanted.values() for name in names}
+        columns = tuple(name for name in captured.columns if name in wanted and name in there)
+        lost = tuple(name for name in captured.wanted[application] if name not in there)
+        definition = self.definition(captured, table, columns)
+        is_alike = captured.is_written_alike(before)
+        return CapturePlan(captured, table, columns, lost, definition, self.written(captured, table), state, is_alike)
 
 
 def load(connection: Connection, tables: Sequence[Table]) -> TrackedTables:
     """The tables that are captured."""
-    known = known_on(connection)
+    known = captured_tables(connection)
     return TrackedTables(
-        TrackedTable(watched.id, table, watched.columns, watched.valued, watched.forms or {})
-        for table in watchable(tables)
-        if (watched := known.get(table.fullname)) is not None and watched.made is not None
+        TrackedTable(captured.id, table, captured.columns, captured.valued, captured.forms or {})
+        for table in capturable(tables)
+        if (captured := known.get(table.fullname)) is not None and captured.installed is not None
     )
 
 
 def columns_of_all(connection: Connection) -> dict[int, NumberedColumns]:
     """The columns of all tables that are or were captured, by number, as the database has them by now."""
-    return {found.id: NumberedColumns(found.columns, found.valued) for found in known_on(connection).values()}
+    return {found.id: NumberedColumns(found.columns, found.valued) for found in captured_tables(connection).values()}
 
 
-def watchable(tables: Iterable[Table]) -> list[Table]:
+def capturable(tables: Iterable[Table]) -> list[Table]:
     """Those of a model's tables that can be captured and are to be."""
-    return [table for table in tables if _is_watchable(table)]
+    return [table for table in tables if _is_capturable(table)]
 
 
-def _is_watchable(table: Table) -> bool:
+def _is_capturable(table: Table) -> bool:
     is_temporary = any("TEMP" in prefix.upper() for prefix in getattr(table, "_prefixes", ()))
     return not is_unwatched(table) and table.metadata is not metadata and not is_temporary
 
 
-def known_on(connection: Connection) -> dict[str, CapturedTable]:
+def captured_tables(connection: Connection) -> dict[str, CapturedTable]:
     """All tables that are or were captured, by name."""
     rows = connection.execute(select(own.tracked_table).order_by(own.tracked_table.c.id))
     return {

@@ -36,7 +36,7 @@ class Change(NamedTuple):
 
     id: int
     tx: int
-    moment: datetime
+    changed_at: datetime
     table_id: int
     kind: Kind
     key: int | str | None

@@ -18,10 +18,10 @@ from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.store.direct import Direct
 from afterwork.store.journal.change import Change, JournalEntry, read
 
-TAKEN_AT_ONCE = 20_000
+MAX_ENTRIES_PER_TAKE = 20_000
 
-TAKES_UNTIL_MORE = 10
-"""After so many takes that went well, a portion that had to be made smaller grows again."""
+TAKES_BEFORE_GROWTH = 10
+"""Successful takes after which a portion that was halved doubles again."""
 
 NOW = bindparam("now", type_=UtcDateTime())
 
@@ -68,27 +68,27 @@ class Taken:
 
 @dataclass
 class Portion:
-    """How many changes are taken at once: half of them after a take that was cancelled, since it took too long."""
+    """The number of changes taken at once: half as many after a take that was cancelled because it took too long."""
 
-    full: int
-    most: int = 0
+    max_limit: int
+    limit: int = 0
     _taken: int = 0
 
     def __post_init__(self) -> None:
-        self.most = self.full
+        self.limit = self.max_limit
 
     def halve(self) -> bool:
-        """Take half as many from now on. False if there is no half."""
-        if self.most == 1:
+        """Take half as many from now on. Return False if there is no half."""
+        if self.limit == 1:
             return False
-        self.most, self._taken = self.most // 2, 0
+        self.limit, self._taken = self.limit // 2, 0
         return True
 
     def went_well(self) -> None:
-        """Note that so many could be taken."""
+        """Note that a take of this size succeeded."""
         self._taken += 1
-        if self.most < self.full and self._taken >= TAKES_UNTIL_MORE:
-            self.most, self._taken = min(self.full, self.most * 2), 0
+        if self.limit < self.max_limit and self._taken >= TAKES_BEFORE_GROWTH:
+            self.limit, self._taken = min(self.max_limit, self.limit * 2), 0
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Entries(ABC):
     each computation in flight has seen at least."""
 
     claims: str = "afterwork_due"
-    portion: Portion = field(default_factory=lambda: Portion(TAKEN_AT_ONCE))
+    portion: Portion = field(default_factory=lambda: Portion(MAX_ENTRIES_PER_TAKE))
     _takes: dict[int, list[Direct]] = field(default_factory=dict)
 
     columns: ClassVar[str]
@@ -128,7 +128,7 @@ class Entries(ABC):
     def take(self, connection: Connection, mine: Iterable[int], now: datetime) -> Taken:
         """Take changes out, in their order, and keep those that some computation in flight may not have seen. `mine`
         are the numbers of the derivations that this server runs."""
-        limit = self.portion.most
+        limit = self.portion.limit
         # The limit stands in the texts, so that the planner knows it.
         if limit not in self._takes:
             self._takes[limit] = self.take_statements(limit)

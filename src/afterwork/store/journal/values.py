@@ -33,7 +33,7 @@ def is_unwatched(thing: Column[Any] | Table) -> bool:
     return bool(thing.info.get("afterwork") == "unwatched")
 
 
-def watched_columns(table: Table) -> list[Column[Any]]:
+def captured_columns(table: Table) -> list[Column[Any]]:
     """The columns whose changes are captured. Those of the primary key are in any case."""
     return [column for column in table.columns if column.primary_key or not is_unwatched(column)]
 
@@ -45,89 +45,89 @@ def is_valued(column: Column[Any], forms: Forms) -> bool:
     return form is not None and form.is_exact and (form.is_kept or is_link)
 
 
-def text_of(watch: TrackedTable, name: str, value: object, dialect: Dialect) -> str | None:
+def text_of(tracked_table: TrackedTable, name: str, value: object, dialect: Dialect) -> str | None:
     """The text that the journal has for a value of the column with this name, given as its attribute has it. None for
     null.
 
     Raises one of `BAD_VALUE` where the journal has no such text, or none that tells what SQL takes for equal.
     """
-    if not watch.is_asked(name):
+    if not tracked_table.is_asked(name):
         raise ValueError(f"The journal keeps no values of {name}.")
-    found = watch.forms[name]
-    text = _text(found, watch.column(name), value, dialect)
+    form = tracked_table.forms[name]
+    text = _text(form, tracked_table.column(name), value, dialect)
     if text is not None and dialect.name == "sqlite":
         text = text.partition("\0")[0]  # where printf() ends
-    return text[:LAST_CHARACTER] if text is not None and found.is_text else text
+    return text[:LAST_CHARACTER] if text is not None and form.is_text else text
 
 
-def key_of(watch: TrackedTable, values: Sequence[object], dialect: Dialect) -> int | str | None:
+def key_of(tracked_table: TrackedTable, values: Sequence[object], dialect: Dialect) -> int | str | None:
     """The journal's key of the row with this primary key, given as the attributes have it. None where it can't be told
     how the journal has it: there is no primary key, or one of a type that has several texts for the same.
 
     Raises one of `BAD_VALUE` for values that the columns can't have.
     """
-    if not watch.has_sure_key:
+    if not tracked_table.has_sure_key:
         return None
-    forms = _key_forms(watch)
+    forms = _key_forms(tracked_table)
     parts = [_text(found, column, value, dialect) for (column, found), value in zip(forms, values, strict=True)]
     if len(parts) > 1:
         return PART.join(NULL if part is None else _escaped(part) for part in parts)
     (part,) = parts
-    return _number(part) if watch.has_number_key else part
+    return _number(part) if tracked_table.has_number_key else part
 
 
-def identity_of(watch: TrackedTable, key: int | str, dialect: Dialect) -> tuple[Any, ...]:
+def identity_of(tracked_table: TrackedTable, key: int | str, dialect: Dialect) -> tuple[Any, ...]:
     """The primary key, as the attributes have it, of the row with this key in the journal.
 
     Raises for a key that the model can't read, whatever its types raise.
     """
-    forms = _key_forms(watch)
+    forms = _key_forms(tracked_table)
     parts = [str(key)] if len(forms) == 1 else [_part(part) for part in str(key).split(PART)]
     return tuple(_value(found, column, part, dialect) for (column, found), part in zip(forms, parts, strict=True))
 
 
-def value_of(watch: TrackedTable, name: str, text: str, dialect: Dialect) -> object:
+def value_of(tracked_table: TrackedTable, name: str, text: str, dialect: Dialect) -> object:
     """A value of the column with this name, as the attribute has it, for which the journal has this text.
 
     Raises for one that the model can't read, whatever its types raise.
     """
-    return _value(watch.forms[name], watch.column(name), text, dialect)
+    return _value(tracked_table.forms[name], tracked_table.column(name), text, dialect)
 
 
-def is_written_otherwise(watch: TrackedTable, key: int | str, dialect: Dialect) -> bool | None:
+def is_written_otherwise(tracked_table: TrackedTable, key: int | str, dialect: Dialect) -> bool | None:
     """Whether the model would write the primary key that it reads of a key in the journal in another way, so that it
     would not find the row. None if only the database can tell; False also for a key that can't be read."""
-    if watch.has_certain_key:
+    if tracked_table.has_certain_key:
         return False
     try:
-        found = identity_of(watch, key, dialect)
+        identity = identity_of(tracked_table, key, dialect)
     except Exception:  # whatever a type raises
         return False
     try:
-        written = key_of(watch, found, dialect)
+        written = key_of(tracked_table, identity, dialect)
     except Exception:  # as above
         return None
-    if written is not None and _unpadded(watch, written) == _unpadded(watch, key):
+    if written is not None and _unpadded(tracked_table, written) == _unpadded(tracked_table, key):
         return False
     # The model may round where the database does not.
-    return None if written is None or any(form.name == "numeric" for _, form in _key_forms(watch)) else True
+    return None if written is None or any(form.name == "numeric" for _, form in _key_forms(tracked_table)) else True
 
 
-def _unpadded(watch: TrackedTable, key: int | str) -> list[str]:
+def _unpadded(tracked_table: TrackedTable, key: int | str) -> list[str]:
     """The parts of a key without the spaces that a column adds."""
-    parts = zip(_key_forms(watch), str(key).split(PART), strict=False)
+    parts = zip(_key_forms(tracked_table), str(key).split(PART), strict=False)
     return [part.rstrip(" ") if form.name == "padded" else part for (_, form), part in parts]
 
 
-def is_read_by_types(watch: TrackedTable, dialect: Dialect) -> bool:
+def is_read_by_types(tracked_table: TrackedTable, dialect: Dialect) -> bool:
     """Whether Python's types make something of what they read of a key, which may be the same of several values."""
-    return watch.has_sure_key and any(_reader(column, dialect) is not None for column in watch.key)
+    return tracked_table.has_sure_key and any(_reader(column, dialect) is not None for column in tracked_table.key)
 
 
-def other_key(watch: TrackedTable, key: int | str, dialect: Dialect) -> int | str | None:
+def other_key(tracked_table: TrackedTable, key: int | str, dialect: Dialect) -> int | str | None:
     """The key of the object that the model finds in the row with this key in the journal. None if it can't read it."""
     try:
-        return key_of(watch, identity_of(watch, key, dialect), dialect)
+        return key_of(tracked_table, identity_of(tracked_table, key, dialect), dialect)
     except Exception:  # whatever a type raises
         return None
 
@@ -155,16 +155,16 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _key_forms(watch: TrackedTable) -> list[tuple[Column[Any], TextForm]]:
-    return [(column, watch.forms[column.name]) for column in watch.key]
+def _key_forms(tracked_table: TrackedTable) -> list[tuple[Column[Any], TextForm]]:
+    return [(column, tracked_table.forms[column.name]) for column in tracked_table.key]
 
 
-def _text(found: TextForm, column: Column[Any], value: object, dialect: Dialect) -> str | None:
+def _text(form: TextForm, column: Column[Any], value: object, dialect: Dialect) -> str | None:
     if column.type.bind_expression(bindparam("value")) is not None:
         raise ValueError(f"SQL of the type's own stands between a value of {column} and what is stored.")
     process = column.type.dialect_impl(dialect).bind_processor(dialect)
     bound = value if process is None else process(value)
-    return None if bound is None else found.text(_rounded(bound, getattr(column.type, "scale", None)))
+    return None if bound is None else form.text(_rounded(bound, getattr(column.type, "scale", None)))
 
 
 def _rounded(value: Any, scale: int | None) -> Any:
@@ -173,9 +173,9 @@ def _rounded(value: Any, scale: int | None) -> Any:
     return value.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, DIGITS) if is_cut else value  # type: ignore[operator]
 
 
-def _value(found: TextForm, column: Column[Any], text: str | None, dialect: Dialect) -> Any:
+def _value(form: TextForm, column: Column[Any], text: str | None, dialect: Dialect) -> Any:
     process = _reader(column, dialect)
-    value = None if text is None else found.value(text)
+    value = None if text is None else form.value(text)
     return value if process is None else process(value)
 
 

@@ -15,7 +15,14 @@ from afterwork.store.journal.capture import Capture, CapturedTable, CapturePlan
 from afterwork.store.journal.continuity import CatalogState
 from afterwork.store.journal.text_forms import OTHER
 from afterwork.store.journal.values import quoted
-from afterwork.store.postgresql.capture_marks import MOVED, REPLICATED, ROW, function_name, shown, trigger_name
+from afterwork.store.postgresql.capture_marks import (
+    CHANGED_TABLES,
+    REPLICATED,
+    ROW,
+    catalog_states,
+    function_name,
+    trigger_name,
+)
 from afterwork.store.postgresql.capture_pairs import pairing_of
 from afterwork.store.postgresql.capture_rows import (
     EXACT,
@@ -145,39 +152,39 @@ class PostgreSQLCapture(Capture):
     def forms(self, table: Table) -> Mapping[str, str]:
         return column_forms(self.connection, _full_name(table))
 
-    def definition(self, watched: CapturedTable, table: Table, columns: Sequence[str]) -> str:
+    def definition(self, captured: CapturedTable, table: Table, columns: Sequence[str]) -> str:
         found = {column.name: column for column in self._columns(table)}
-        rows = TransitionRows(self.dialect, watched, table, [found[name] for name in columns])
+        rows = TransitionRows(self.dialect, captured, table, [found[name] for name in columns])
         pairing = pairing_of(rows, has_cascades=self._has_cascades(table))
         return TriggerFunction(self.schema, self.wake, rows, pairing).function()
 
-    def written(self, watched: CapturedTable, table: Table) -> str:
-        return self.connection.execute(_WRITTEN, {"function": self._function(watched)}).scalar() or ""
+    def written(self, captured: CapturedTable, table: Table) -> str:
+        return self.connection.execute(_WRITTEN, {"function": self._function(captured)}).scalar() or ""
 
-    def shown(self) -> Mapping[int, CatalogState]:
-        return shown(self.connection)
+    def catalog_states(self) -> Mapping[int, CatalogState]:
+        return catalog_states(self.connection)
 
-    def has_moved(self) -> bool:
-        return self.connection.execute(MOVED).first() is not None
+    def has_changed(self) -> bool:
+        return self.connection.execute(CHANGED_TABLES).first() is not None
 
-    def lock(self, watched: CapturedTable, table: Table) -> None:
+    def lock(self, captured: CapturedTable, table: Table) -> None:
         # A trigger can be dropped only while nobody reads the table. That lock is taken at once: if one became it that
         # others can read beside, those who have read and are about to write would be in a deadlock with it.
-        wanted = {(relation.oid, name) for relation, name, _ in self._wanted(watched, table)}
-        needs_all = any((row.relation, row.name) not in wanted for row in self._triggers(watched))
+        wanted = {(relation.oid, name) for relation, name, _ in self._wanted(captured, table)}
+        needs_all = any((row.relation, row.name) not in wanted for row in self._triggers(captured))
         mode = "ACCESS EXCLUSIVE" if needs_all else "SHARE ROW EXCLUSIVE"
         self._run(f"LOCK TABLE {_full_name(table)} IN {mode} MODE")
 
-    def make(self, plan: CapturePlan) -> None:
-        watched, table = plan.watched, plan.table
-        self.connection.execute(_NOTE_RELATION, {"table_id": watched.id, "table": _full_name(table)})
-        wanted = self._wanted(watched, table)
-        more = AS_ALWAYS if needs_settings(watched, table) else ""
-        self._make_function(self._function(watched), plan.definition, more)
+    def install(self, plan: CapturePlan) -> None:
+        captured, table = plan.captured, plan.table
+        self.connection.execute(_NOTE_RELATION, {"table_id": captured.id, "table": _full_name(table)})
+        wanted = self._wanted(captured, table)
+        more = AS_ALWAYS if needs_settings(captured, table) else ""
+        self._make_function(self._function(captured), plan.definition, more)
         if any(relation.is_subscribed for relation, *_ in wanted):
-            self._make_function(self._function(watched, row=True), for_rows(plan.definition), more)
+            self._make_function(self._function(captured, row=True), for_rows(plan.definition), more)
         names = {(relation.oid, name) for relation, name, _ in wanted}
-        for row in self._triggers(watched):
+        for row in self._triggers(captured):
             if (row.relation, row.name) not in names:
                 self._run(f"DROP TRIGGER {quoted(row.name)} ON {row.title}")
         for relation, name, statement in wanted:
@@ -186,32 +193,32 @@ class PostgreSQLCapture(Capture):
             when = "REPLICA" if name.endswith(ROW) else "ALWAYS"
             self._run(f"ALTER TABLE {relation.quoted} ENABLE {when} TRIGGER {name}")
 
-    def drop(self, watched: CapturedTable) -> None:
+    def drop(self, captured: CapturedTable) -> None:
         # With the triggers, whatever the name of their table is now.
         for row in (False, True):
-            self._run(f"DROP FUNCTION IF EXISTS {self._function(watched, row=row)} CASCADE")
+            self._run(f"DROP FUNCTION IF EXISTS {self._function(captured, row=row)} CASCADE")
 
     def settle(self, shown: Mapping[int, CatalogState]) -> Mapping[int, CatalogState]:
         return shown  # whatever is made has a number of its own
 
-    def _wanted(self, watched: CapturedTable, table: Table) -> list[tuple[Row[Any], str, str]]:
+    def _wanted(self, captured: CapturedTable, table: Table) -> list[tuple[Row[Any], str, str]]:
         """The triggers that are to be there: the relation, the name, and the rest of the statement that makes it. Those
         of rows are for what subscriptions write, which fires no others."""
         found = []
         for relation in self._relations(table):
             for event, how in EVENTS.items():
                 fires = f"AFTER {how.format(table=relation.quoted)} FOR EACH STATEMENT"
-                statement = f"{fires} EXECUTE FUNCTION {self._function(watched)}()"
-                found.append((relation, trigger_name(watched.id, event), statement))
+                statement = f"{fires} EXECUTE FUNCTION {self._function(captured)}()"
+                found.append((relation, trigger_name(captured.id, event), statement))
             for event in REPLICATED if relation.is_subscribed else ():
                 fires = f"AFTER {event.upper()} ON {relation.quoted} FOR EACH ROW"
-                statement = f"{fires} EXECUTE FUNCTION {self._function(watched, row=True)}()"
-                found.append((relation, trigger_name(watched.id, event, row=True), statement))
+                statement = f"{fires} EXECUTE FUNCTION {self._function(captured, row=True)}()"
+                found.append((relation, trigger_name(captured.id, event, row=True), statement))
         return found
 
-    def _triggers(self, watched: CapturedTable) -> Sequence[Row[Any]]:
-        """All triggers that execute what a watch has, wherever they are."""
-        functions = {"function": self._function(watched), "for_rows": self._function(watched, row=True)}
+    def _triggers(self, captured: CapturedTable) -> Sequence[Row[Any]]:
+        """Return all triggers that execute the functions of a captured table, on whatever relation."""
+        functions = {"function": self._function(captured), "for_rows": self._function(captured, row=True)}
         return self.connection.execute(_TRIGGERS, functions).all()
 
     def _make_function(self, name: str, definition: str, more: str) -> None:
@@ -219,8 +226,8 @@ class PostgreSQLCapture(Capture):
         self._run(f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql {AS_OWNER}{more} AS {body}")
         self._run(f"REVOKE ALL ON FUNCTION {name}() FROM PUBLIC")
 
-    def _function(self, watched: CapturedTable, *, row: bool = False) -> str:
-        return f"{self.schema}.{function_name(watched.id, row=row)}"
+    def _function(self, captured: CapturedTable, *, row: bool = False) -> str:
+        return f"{self.schema}.{function_name(captured.id, row=row)}"
 
     def _relations(self, table: Table) -> Sequence[Row[Any]]:
         """The table and its parts."""
@@ -239,9 +246,9 @@ class PostgreSQLCapture(Capture):
         self.connection.exec_driver_sql(statement.replace("%", "%%"))
 
 
-def needs_settings(watched: CapturedTable, table: Table) -> bool:
+def needs_settings(captured: CapturedTable, table: Table) -> bool:
     """Whether the settings of a writer's session have a say in how a key is written."""
-    forms = watched.forms or {}
+    forms = captured.forms or {}
     key = [forms[column.name] for column in table.primary_key.columns if column.name in forms]
     return any(form.name.startswith(OTHER) for form in key)
 

@@ -1,4 +1,4 @@
-"""What PostgreSQL's catalogs show of the watched tables, by one statement for all of them (see `continuity.py`)."""
+"""What PostgreSQL's catalogs show of the captured tables, by one statement for all of them (see `continuity.py`)."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -88,43 +88,43 @@ _SHOWN = text(
     " FROM mark GROUP BY table_id"
 )
 
-MOVED = text(
+CHANGED_TABLES = text(
     f"WITH {_MARK} SELECT w.id FROM afterwork_tracked_table w"
     f" LEFT JOIN (SELECT table_id, {_FINGERPRINT} AS found FROM mark GROUP BY table_id) m ON m.table_id = w.id"
     " WHERE w.installed IS NOT NULL AND w.fingerprint IS DISTINCT FROM m.found"
 )
-"""The watched tables that don't look as they did when they were looked at last."""
+"""The captured tables that don't look as they did when they were looked at last."""
 
 
-def trigger_name(watch: int, event: str, *, row: bool = False) -> str:
-    """The name of a trigger. It has the number of the watch: a part may be watched by itself, too."""
-    return f"afterwork_{watch}_{event}{ROW if row else ''}"
+def trigger_name(table_id: int, event: str, *, row: bool = False) -> str:
+    """The name of a trigger. It has the table's number: a part may be captured by itself, too."""
+    return f"afterwork_{table_id}_{event}{ROW if row else ''}"
 
 
-def function_name(watch: int, *, row: bool = False) -> str:
-    """The name of what the triggers of a watch execute."""
-    return f"afterwork_capture_{watch}{ROW if row else ''}"
+def function_name(table_id: int, *, row: bool = False) -> str:
+    """The name of what a table's triggers execute."""
+    return f"afterwork_capture_{table_id}{ROW if row else ''}"
 
 
-def shown(connection: Connection) -> Mapping[int, CatalogState]:
-    """What the catalogs show of each watched table."""
+def catalog_states(connection: Connection) -> Mapping[int, CatalogState]:
+    """What the catalogs show of each captured table."""
     found = {}
-    for watch, fingerprint, rows in connection.execute(_SHOWN):
+    for table_id, fingerprint, rows in connection.execute(_SHOWN):
         marks: dict[str, dict[str, CatalogMark]] = {}
         for kind, key, value, name in json.loads(rows) if isinstance(rows, str) else rows:
             marks.setdefault(kind, {})[key] = CatalogMark(value, name)
-        found[watch] = CatalogState(marks, fingerprint, tuple(_faults(watch, marks)), tuple(_limits(marks)))
+        found[table_id] = CatalogState(marks, fingerprint, tuple(_faults(table_id, marks)), tuple(_limits(marks)))
     return found
 
 
-def _faults(watch: int, marks: Marks) -> Iterator[str]:
+def _faults(table_id: int, marks: Marks) -> Iterator[str]:
     triggers = marks.get("trigger", {})
     for oid, title, kind in _relations(marks):
         if kind == FOREIGN:
             continue
-        wanted = [(trigger_name(watch, event), ALWAYS) for event in EVENTS]
+        wanted = [(trigger_name(table_id, event), ALWAYS) for event in EVENTS]
         if oid in marks.get("subscription", {}):
-            wanted += [(trigger_name(watch, event, row=True), REPLICA) for event in REPLICATED]
+            wanted += [(trigger_name(table_id, event, row=True), REPLICA) for event in REPLICATED]
         for name, when in wanted:
             yield from _fault(f"trigger {name} of {title}", triggers.get(f"{oid} {name}"), when)
 

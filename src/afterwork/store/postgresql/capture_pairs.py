@@ -108,7 +108,7 @@ class Pairs:
         )
 
     def _before(self) -> Iterable[str]:
-        for name, value in zip(self.rows.watched.valued, self.rows.values("o"), strict=True):
+        for name, value in zip(self.rows.captured.valued, self.rows.values("o"), strict=True):
             differs = [self.pairing.is_other, *differing(self.rows, {name} & set(self.rows.places))]
             yield f"CASE WHEN {any_of(differs)} THEN {value} END"
         if self.rows.key_place < 0:

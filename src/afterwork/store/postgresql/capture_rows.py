@@ -86,7 +86,7 @@ class TransitionRows:
     """The rows of one table, in which the columns are c0, c1 and so on."""
 
     dialect: Dialect
-    watched: CapturedTable
+    captured: CapturedTable
     table: Table
     columns: list[CapturedColumn]
 
@@ -105,7 +105,7 @@ class TransitionRows:
     def key_place(self) -> int:
         """Where the key is in an image."""
         is_one = is_number([self.forms[name] for name in self.key])
-        return self.watched.valued.index(self.key[0]) if is_one else -1
+        return self.captured.valued.index(self.key[0]) if is_one else -1
 
     def of(self, source: str, *more: str) -> str:
         """The rows of a transition table. A column that is dropped or renamed one day is null from then on, rather than
@@ -137,7 +137,7 @@ class TransitionRows:
             value_sql(self.forms[name], f"{side}.c{self.places[name]}")
             if name in self.places and self.forms[name].is_exact
             else "NULL::text"
-            for name in self.watched.valued
+            for name in self.captured.valued
         ]
 
     def key_text(self, side: str) -> str:
@@ -148,9 +148,9 @@ class TransitionRows:
 
     def bit(self, name: str) -> int:
         """The bit of a column in sets of columns."""
-        return 1 << min(self.watched.columns.index(name), LAST_BIT)
+        return 1 << min(self.captured.columns.index(name), LAST_BIT)
 
     @property
     def forms(self) -> Forms:
         """The forms of the columns."""
-        return self.watched.forms or {}
+        return self.captured.forms or {}

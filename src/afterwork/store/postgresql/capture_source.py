@@ -7,14 +7,14 @@ from afterwork.store.journal.tracked_table import EVERY_COLUMN
 from afterwork.store.postgresql.capture_pairs import Pairing, Pairs
 from afterwork.store.postgresql.capture_rows import TransitionRows
 
-AT_ONCE = 20_000
-"""Rows that become one row of the journal, at most."""
+MAX_ROWS_PER_ENTRY = 20_000
+"""Changed rows that one entry of the journal may hold."""
 
-BYTES_AT_ONCE = 200_000_000
-"""Bytes of images in one row of the journal, at most: a value has room for a gigabyte."""
+MAX_BYTES_PER_ENTRY = 200_000_000
+"""Bytes of images that one entry of the journal may hold: PostgreSQL's limit for a value is a gigabyte."""
 
-BYTES_OF_VALUE, BYTES_OF_KEY = 300, 6000
-"""What a value and a key take in an image, at most."""
+MAX_VALUE_BYTES, MAX_KEY_BYTES = 300, 6000
+"""Bytes that a value and a key may take in an image."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class TriggerFunction:
     pairing: Pairing
 
     def function(self) -> str:
-        """All of it. The plans of its statements are kept by each session."""
+        """Return the whole body. Each session keeps the plans of its statements."""
         return f"""
 #variable_conflict use_column
 DECLARE
@@ -52,14 +52,14 @@ END """
 
     def _in_parts(self, source: str, insert: "Insert") -> str:
         known, rows = self.rows.are_known("r", self.schema), self.rows.of(source)
-        few = f"SELECT {known} AS known FROM {rows} AS r LIMIT {self.at_once + 1}"
+        few = f"SELECT {known} AS known FROM {rows} AS r LIMIT {self.rows_per_entry + 1}"
         return f"""
         SELECT count(*), bool_and(known) INTO afterwork_rows, afterwork_are_known FROM ({few}) AS few;
         IF afterwork_rows = 0 THEN
             RETURN NULL;
         ELSIF NOT afterwork_are_known THEN
             {self._of_any_row};
-        ELSIF afterwork_rows <= {self.at_once} THEN
+        ELSIF afterwork_rows <= {self.rows_per_entry} THEN
             {insert.sql(chunked=False)};
         ELSE
             {insert.sql(chunked=True)};
@@ -67,8 +67,8 @@ END """
 
     @property
     def _of_any_row(self) -> str:
-        """A statement that writes down that any row may have come, gone or changed."""
-        values = f"pg_current_xact_id(), now(), {self.rows.watched.id}, 'T', NULL, NULL, {EVERY_COLUMN}, NULL, NULL"
+        """A statement that journals that any row may have been inserted, deleted or changed."""
+        values = f"pg_current_xact_id(), now(), {self.rows.captured.id}, 'T', NULL, NULL, {EVERY_COLUMN}, NULL, NULL"
         return f"{self.into} VALUES ({values})"
 
     def _images(self, source: str) -> str:
@@ -81,11 +81,11 @@ END """
         return f"INSERT INTO {self.schema}.afterwork_journal ({columns})"
 
     @cached_property
-    def at_once(self) -> int:
-        """Rows that become one row of the journal."""
-        bytes_of_key = BYTES_OF_KEY if self.rows.key_place < 0 and self.rows.key else 0
-        widest = BYTES_OF_VALUE * len(self.rows.watched.valued) + bytes_of_key
-        return min(AT_ONCE, BYTES_AT_ONCE // max(1, widest))
+    def rows_per_entry(self) -> int:
+        """Changed rows of this table that fit into one entry of the journal."""
+        bytes_of_key = MAX_KEY_BYTES if self.rows.key_place < 0 and self.rows.key else 0
+        widest = MAX_VALUE_BYTES * len(self.rows.captured.valued) + bytes_of_key
+        return min(MAX_ROWS_PER_ENTRY, MAX_BYTES_PER_ENTRY // max(1, widest))
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,11 @@ class Insert:
         source, rows = self.source, self.source.rows
         before = "NULL" if self.kind == "i" else "array_agg(before)"
         after = "NULL" if self.kind == "d" else "array_agg(after)"
-        bits = f"'{','.join(str(rows.bit(name)) for name in rows.watched.valued)}'" if self.kind == "u" else "NULL"
-        part = f", (row_number() OVER () - 1) / {source.at_once} AS part" if chunked else ""
+        bits = f"'{','.join(str(rows.bit(name)) for name in rows.captured.valued)}'" if self.kind == "u" else "NULL"
+        part = f", (row_number() OVER () - 1) / {source.rows_per_entry} AS part" if chunked else ""
         images = f"(SELECT *{part} FROM ({self.images}) AS image) AS image" if chunked else f"({self.images}) AS image"
         group = " GROUP BY part" if chunked else ""
         return (
-            f"{source.into} SELECT pg_current_xact_id(), now(), {rows.watched.id}, '{self.kind}', {rows.key_place},"
+            f"{source.into} SELECT pg_current_xact_id(), now(), {rows.captured.id}, '{self.kind}', {rows.key_place},"
             f" {bits}, {EVERY_COLUMN}, {before}, {after} FROM {images}{group} HAVING count(*) > 0"
         )

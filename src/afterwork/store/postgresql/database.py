@@ -52,7 +52,7 @@ _SET = text(
     " UNION ALL SELECT 'role', current_setting('role'), NULL"
 )
 
-CANCELS_WITHIN = 2.0
+CANCEL_SECONDS = 2.0
 """Seconds in which PostgreSQL must take a cancellation."""
 
 SEEN = "SELECT CAST(pg_current_snapshot() AS text)"
@@ -143,7 +143,7 @@ class PostgreSQL(Database):
         if driver.info.transaction_status != TransactionStatus.ACTIVE:
             return True
         with suppress(PsycopgError):  # it was just over, or the connection is gone
-            driver.cancel_safe(timeout=CANCELS_WITHIN)
+            driver.cancel_safe(timeout=CANCEL_SECONDS)
         return False
 
     def absorb(self, driver: Any) -> None:

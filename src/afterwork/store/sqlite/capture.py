@@ -8,7 +8,7 @@ from sqlalchemy import Table, text
 from afterwork.store.journal.capture import Capture, CapturedTable, CapturePlan
 from afterwork.store.journal.continuity import CatalogState
 from afterwork.store.journal.values import quoted
-from afterwork.store.sqlite.capture_marks import MOVED, settle, shown, trigger_name
+from afterwork.store.sqlite.capture_marks import HAS_CHANGED, catalog_states, settle, trigger_name
 from afterwork.store.sqlite.capture_source import EVENTS, TriggerSource
 from afterwork.store.sqlite.column_forms import column_forms
 from afterwork.store.sqlite.unique_keys import UniqueKey, UniqueTerm, unique_of
@@ -43,46 +43,46 @@ class SQLiteCapture(Capture):
     def forms(self, table: Table) -> Mapping[str, str]:
         return column_forms(self.connection, table)
 
-    def definition(self, watched: CapturedTable, table: Table, columns: Sequence[str]) -> str:
-        return "\n".join(self._triggers(watched, table, columns).values())
+    def definition(self, captured: CapturedTable, table: Table, columns: Sequence[str]) -> str:
+        return "\n".join(self._triggers(captured, table, columns).values())
 
-    def written(self, watched: CapturedTable, table: Table) -> str:
-        there = self._there(watched)
-        names = [trigger_name(watched.id, event) for event in EVENTS]
+    def written(self, captured: CapturedTable, table: Table) -> str:
+        there = self._there(captured)
+        names = [trigger_name(captured.id, event) for event in EVENTS]
         return "\n".join(there[name] for name in names) if there.keys() >= set(names) else ""
 
-    def shown(self) -> Mapping[int, CatalogState]:
-        return shown(self.connection, list(EVENTS))
+    def catalog_states(self) -> Mapping[int, CatalogState]:
+        return catalog_states(self.connection, list(EVENTS))
 
-    def has_moved(self) -> bool:
-        return self.connection.execute(MOVED).first() is not None
+    def has_changed(self) -> bool:
+        return self.connection.execute(HAS_CHANGED).first() is not None
 
-    def lock(self, watched: CapturedTable, table: Table) -> None:
+    def lock(self, captured: CapturedTable, table: Table) -> None:
         """Nothing: there is one writer."""
 
-    def make(self, plan: CapturePlan) -> None:
-        self.drop(plan.watched)
-        for statement in self._triggers(plan.watched, plan.table, plan.columns).values():
+    def install(self, plan: CapturePlan) -> None:
+        self.drop(plan.captured)
+        for statement in self._triggers(plan.captured, plan.table, plan.columns).values():
             self.connection.exec_driver_sql(statement)
 
-    def drop(self, watched: CapturedTable) -> None:
-        for name in self._there(watched):
+    def drop(self, captured: CapturedTable) -> None:
+        for name in self._there(captured):
             self.connection.exec_driver_sql(f"DROP TRIGGER {name}")
 
     def settle(self, shown: Mapping[int, CatalogState]) -> Mapping[int, CatalogState]:
         settle(self.connection)
-        return self.shown()
+        return self.catalog_states()
 
-    def _there(self, watched: CapturedTable) -> dict[str, str]:
-        pattern = f"{trigger_name(watched.id, '')}%".replace("_", "!_")
+    def _there(self, captured: CapturedTable) -> dict[str, str]:
+        pattern = f"{trigger_name(captured.id, '')}%".replace("_", "!_")
         return {row.name: row.sql for row in self.connection.execute(_TRIGGERS, {"pattern": pattern})}
 
-    def _triggers(self, watched: CapturedTable, table: Table, columns: Sequence[str]) -> dict[str, str]:
+    def _triggers(self, captured: CapturedTable, table: Table, columns: Sequence[str]) -> dict[str, str]:
         there = self.columns(table) or ()
         numbered = bool(self.connection.execute(_HAS_ROWS_NUMBERED, {"table": table.name}).scalar())
         taken = {column.lower() for column in there}
         row_name = next((name for name in ROW_NAMES if name not in taken), None) if numbered else None
-        source = TriggerSource(self.dialect, watched, table, columns, there, self._unique(table), row_name)
+        source = TriggerSource(self.dialect, captured, table, columns, there, self._unique(table), row_name)
         return {event: source.trigger(event) for event in EVENTS}
 
     def _unique(self, table: Table) -> list[UniqueKey]:

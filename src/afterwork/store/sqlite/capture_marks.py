@@ -1,4 +1,4 @@
-"""What a SQLite file shows of the watched tables.
+"""What a SQLite file shows of the captured tables.
 
 A table whose rows were changed with no trigger fired was made again, and its triggers with it: so one goes about many
 changes of a table, triggers of the same text included. SQLite has no number that tells them from those before. But its
@@ -25,8 +25,10 @@ _LISTED = text(
 _VERSION = "(SELECT CAST(schema_version AS TEXT) FROM pragma_schema_version)"
 """A number that each change of any table or trigger makes another."""
 
-MOVED = text(f"SELECT 1 FROM afterwork_tracked_table WHERE installed IS NOT NULL AND fingerprint IS NOT {_VERSION}")
-"""Tells whether any table or trigger was changed since the watched ones were looked at last."""
+HAS_CHANGED = text(
+    f"SELECT 1 FROM afterwork_tracked_table WHERE installed IS NOT NULL AND fingerprint IS NOT {_VERSION}"
+)
+"""Tells whether any table or trigger was changed since the captured ones were looked at last."""
 
 
 def settle(connection: Connection) -> None:
@@ -36,20 +38,20 @@ def settle(connection: Connection) -> None:
     connection.exec_driver_sql(f"CREATE TRIGGER {LAST_TRIGGER} AFTER INSERT ON {LAST} BEGIN SELECT 1; END")
 
 
-def trigger_name(watch: int, event: str) -> str:
+def trigger_name(table_id: int, event: str) -> str:
     """The name of a trigger."""
-    return f"afterwork_{watch}_{event}"
+    return f"afterwork_{table_id}_{event}"
 
 
-def shown(connection: Connection, events: Sequence[str]) -> Mapping[int, CatalogState]:
-    """What the file shows of each watched table."""
+def catalog_states(connection: Connection, events: Sequence[str]) -> Mapping[int, CatalogState]:
+    """What the file shows of each captured table."""
     version = connection.exec_driver_sql(f"SELECT {_VERSION}").scalar_one()
     rows = {(row.type, row.name.lower()): row for row in connection.execute(_LISTED)}
-    tables, triggers = (_End(rows.get(("table", LAST))), _End(rows.get(("trigger", LAST_TRIGGER))))
+    tables, triggers = (_LastListed(rows.get(("table", LAST))), _LastListed(rows.get(("trigger", LAST_TRIGGER))))
     found = {}
-    for watch, name in connection.execute(_CAPTURED):
+    for table_id, name in connection.execute(_CAPTURED):
         table = rows.get(("table", name.rpartition(".")[2].lower()))
-        there = {one: rows.get(("trigger", one)) for one in (trigger_name(watch, event) for event in events)}
+        there = {one: rows.get(("trigger", one)) for one in (trigger_name(table_id, event) for event in events)}
         marks: dict[str, dict[str, CatalogMark]] = {"table": {}, "trigger": {}}
         if table is not None:
             marks["table"][""] = CatalogMark(tables.place(table), name)
@@ -57,11 +59,11 @@ def shown(connection: Connection, events: Sequence[str]) -> Mapping[int, Catalog
             if row is not None:
                 marks["trigger"][one] = CatalogMark(f"{triggers.place(row)} {_digest(row.sql)}", f"{one} of {name}")
         missing = [f"trigger {one} of {name} is missing" for one, row in there.items() if row is None]
-        found[watch] = CatalogState(marks, version, () if table is None else tuple(missing))
+        found[table_id] = CatalogState(marks, version, () if table is None else tuple(missing))
     return found
 
 
-class _End:
+class _LastListed:
     """What was made last of all tables, or of all triggers."""
 
     def __init__(self, row: Any) -> None:

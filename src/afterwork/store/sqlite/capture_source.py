@@ -21,8 +21,8 @@ from afterwork.store.sqlite.unique_keys import UniqueKey, any_of, joined_by
 NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 INTO = "INSERT INTO afterwork_journal (changed_at, table_id, kind, key, key_text, columns, old, new)"
 
-ARGUMENTS = 100
-"""Arguments of a function, at most. SQLite takes 127, unless it was compiled otherwise."""
+MAX_ARGUMENTS = 100
+"""Arguments of one call. SQLite takes 127, unless it was compiled otherwise."""
 
 UNTYPED = {"blob", "collated"}
 """The forms of columns in which 1 and 1.0 are two values. Others make one of them when it is stored."""
@@ -39,11 +39,11 @@ EVENTS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class TriggerSource:
-    """The triggers of one table. `columns` are watched, `there` are all; `unique` is what no two rows share. `row_name`
-    is how the number of a row is called, None if rows have none."""
+    """The triggers of one table. `columns` are captured, `there` are all its columns; `unique` has its unique keys.
+    `row_name` is the name of the rowid, None if rows have none."""
 
     dialect: Dialect
-    watched: CapturedTable
+    captured: CapturedTable
     table: Table
     columns: Sequence[str]
     there: Sequence[str]
@@ -51,7 +51,7 @@ class TriggerSource:
     row_name: str | None
 
     def trigger(self, event: str) -> str:
-        """The whole statement that makes the trigger for an event."""
+        """Return the statement that creates the trigger for an event."""
         condition, statements = {
             "inserting": self._inserting,
             "insert": self._insert,
@@ -63,7 +63,7 @@ class TriggerSource:
         when = f" WHEN {condition}" if condition else ""
         body = "".join(f"\n    {statement};" for statement in statements)
         return (
-            f"CREATE TRIGGER {trigger_name(self.watched.id, event)} {EVENTS[event]} ON {self._table}"
+            f"CREATE TRIGGER {trigger_name(self.captured.id, event)} {EVENTS[event]} ON {self._table}"
             f" FOR EACH ROW{when} BEGIN{body}\nEND"
         )
 
@@ -104,7 +104,7 @@ class TriggerSource:
         row = f"t.{self.row_name}" if self.row_name else "NULL"
         return (
             "INSERT INTO afterwork_replaced (table_id, row, key, key_text, old)"
-            f" SELECT {self.watched.id}, {row}, {number}, {key}, {self._image('t')}"
+            f" SELECT {self.captured.id}, {row}, {number}, {key}, {self._image('t')}"
             f" FROM {self._table} AS t WHERE ({self._collides}){more}"
         )
 
@@ -114,14 +114,14 @@ class TriggerSource:
             return []
         gone = f"NOT EXISTS (SELECT 1 FROM {self._table} AS t WHERE {self._identity('t')} IS r.{self._row})"
         write = (
-            f"{INTO} SELECT {NOW}, {self.watched.id}, 'D', r.key, r.key_text, {EVERY_COLUMN}, r.old, NULL"
-            f" FROM afterwork_replaced AS r WHERE r.table_id = {self.watched.id} AND ({is_new} OR {gone})"
+            f"{INTO} SELECT {NOW}, {self.captured.id}, 'D', r.key, r.key_text, {EVERY_COLUMN}, r.old, NULL"
+            f" FROM afterwork_replaced AS r WHERE r.table_id = {self.captured.id} AND ({is_new} OR {gone})"
         )
         return [write, self._forget]
 
     @property
     def _forget(self) -> str:
-        return f"DELETE FROM afterwork_replaced WHERE table_id = {self.watched.id}"
+        return f"DELETE FROM afterwork_replaced WHERE table_id = {self.captured.id}"
 
     @property
     def _leaving(self) -> list[str]:
@@ -135,7 +135,7 @@ class TriggerSource:
 
     @cached_property
     def _collides(self) -> str:
-        """The condition that a row t is in the way of the new one."""
+        """The condition that a row t collides with the new one."""
         return any_of([unique.collides(self.there) for unique in self.unique])
 
     @cached_property
@@ -160,7 +160,9 @@ class TriggerSource:
     def _write(self, kind: str, columns: int | str, old: str | None, new: str | None, where: str = "") -> str:
         number, key = self._keys(new or old or "")
         before, after = (self._image(side) if side else "NULL" for side in (old, new))
-        return f"{INTO} SELECT {NOW}, {self.watched.id}, '{kind}', {number}, {key}, {columns}, {before}, {after}{where}"
+        return (
+            f"{INTO} SELECT {NOW}, {self.captured.id}, '{kind}', {number}, {key}, {columns}, {before}, {after}{where}"
+        )
 
     @cached_property
     def _table(self) -> str:
@@ -183,13 +185,13 @@ class TriggerSource:
 
     @property
     def _forms(self) -> Forms:
-        return self.watched.forms or {}
+        return self.captured.forms or {}
 
     def _image(self, prefix: str) -> str:
         here = {name for name in self.columns if self._forms[name].is_exact}
         elements = (
             value_sql(self._forms[name], f"{prefix}.{quoted(name)}") if name in here else "NULL"
-            for name in self.watched.valued
+            for name in self.captured.valued
         )
         return _array(list(elements))
 
@@ -200,7 +202,7 @@ class TriggerSource:
         columns: dict[int, list[str]] = {}
         for name in self.columns:
             if name not in self._key:
-                columns.setdefault(1 << min(self.watched.columns.index(name), LAST_BIT), []).append(name)
+                columns.setdefault(1 << min(self.captured.columns.index(name), LAST_BIT), []).append(name)
         terms = [f"CASE WHEN {self._differ(names)} THEN {bit} ELSE 0 END" for bit, names in columns.items()]
         return f"({' | '.join(terms) or '0'})"
 
@@ -222,7 +224,7 @@ def _array(values: list[str]) -> str:
     use SQLite's functions for JSON, which take no bytes, either."""
     if not values:
         return "''"
-    pieces = (values[start : start + ARGUMENTS] for start in range(0, len(values), ARGUMENTS))
+    pieces = (values[start : start + MAX_ARGUMENTS] for start in range(0, len(values), MAX_ARGUMENTS))
     return joined_by(
         " || ',' || ", [f"printf('{','.join(['%Q'] * len(piece))}', {', '.join(piece)})" for piece in pieces]
     )

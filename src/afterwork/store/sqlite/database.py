@@ -23,7 +23,7 @@ BUSY = {"SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY", "SQLITE_B
 UNREACHABLE = {"SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_NOTADB"}
 
 
-LOOK_AGAIN = 0.001
+RETRY_SECONDS = 0.001
 """Seconds after which a transaction tries again to begin while another process writes."""
 
 LAST_CHANGE = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'afterwork_journal'), 0)"
@@ -41,11 +41,11 @@ class SQLite(Database):
     def __init__(self, engine: Engine, settings: Settings) -> None:
         super().__init__(engine, settings)
         self.columns = SQLiteColumns()
-        self._turn = FileFairness()
+        self._fairness = FileFairness()
 
     @contextmanager
     def transaction(self, connection: Connection, first: Sequence[str] = ()) -> Iterator[None]:
-        with self._turn.taken(connection), super().transaction(connection, first):
+        with self._fairness.taken(connection), super().transaction(connection, first):
             yield
 
     def execute_begin(self, connection: Connection, first: Sequence[str] = ()) -> None:
@@ -59,8 +59,8 @@ class SQLite(Database):
                 if time.monotonic() > until:
                     connection.exec_driver_sql(self.begin)  # for the error, if it is one still
                     break
-                time.sleep(LOOK_AGAIN)
-            self._turn.begun()
+                time.sleep(RETRY_SECONDS)
+            self._fairness.begun()
         finally:
             self._set_patience(cursor, self.settings.lock_limit.total_seconds())
             cursor.close()
@@ -110,7 +110,7 @@ class SQLite(Database):
             driver.interrupt()
             driver.rollback()
             driver.close()
-        self._turn.take_from(driver)
+        self._fairness.take_from(driver)
 
     def says_unreachable(self, error: DBAPIError) -> bool:
         return _name(error) in UNREACHABLE
