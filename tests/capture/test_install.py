@@ -34,7 +34,7 @@ def test_what_is_not_installed_yet_is_a_problem(captured: Start) -> None:
     found = captured(part(), watched=[])
     found.tables = [part()]
     (problem,) = found.problems()
-    assert (problem.table, problem.what) == ("part", "is not watched yet")
+    assert (problem.table, problem.what) == ("part", "is not captured yet")
 
 
 def test_a_model_that_has_grown_a_column(parts: Captured) -> None:
