@@ -1,4 +1,4 @@
-"""What caches need in the database: capture on the captured tables, and the function that finds readers."""
+"""What derivations need in the database: capture of the tables they read, and the function that finds readers."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
