@@ -88,7 +88,7 @@ def test_one_query_loads_for_a_limited_number_of_objects(shop: Scene, monkeypatc
 
 
 Walk = Callable[[Session], Iterable[Any]]
-ENDS: dict[str, tuple[type, str, int | None]] = {
+RELATIONSHIPS: dict[str, tuple[type, str, int | None]] = {
     "one to many, in order": (Customer, "orders", 1),
     "one to many, in a dictionary": (Customer, "by_number", 1),
     "one to many, narrowed": (Customer, "big_orders", None),
@@ -107,9 +107,9 @@ ENDS: dict[str, tuple[type, str, int | None]] = {
 }
 
 
-@pytest.mark.parametrize("kind", ENDS)
+@pytest.mark.parametrize("kind", RELATIONSHIPS)
 def test_batch_loading_finds_what_lazy_loading_finds(shop: Scene, kind: str) -> None:
-    cls, name, queries = ENDS[kind]
+    cls, name, queries = RELATIONSHIPS[kind]
 
     def found(session: Session) -> list[Any]:
         objects: Any = session.scalars(select(cls).order_by(*inspect(cls).primary_key)).unique().all()

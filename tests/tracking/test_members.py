@@ -1,4 +1,4 @@
-"""What reading objects is remembered as."""
+"""The reads of each kind of member."""
 
 from typing import Any
 

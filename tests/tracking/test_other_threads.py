@@ -1,4 +1,4 @@
-"""What a job hands to other threads is refused there, and the job fails, whatever it makes of that."""
+"""Reads in other threads by way of a job's objects are refused, and the job fails even if it catches the error."""
 
 import asyncio
 import contextlib

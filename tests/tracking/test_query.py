@@ -1,4 +1,4 @@
-"""What statements read."""
+"""The reads of statements."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,8 +29,8 @@ class Read:
 
 
 def read(scene: Scene, session: Session, statement: Any, reader: StatementReader | None = None, **options: Any) -> Any:
-    """The reads of a statement in words, and the number of queries that it took."""
-    reader = reader or StatementReader(scene.watches, scene.engine.dialect)
+    """Return the reads of a statement in words, and the number of queries that it took."""
+    reader = reader or StatementReader(scene.tracked_tables, scene.engine.dialect)
     reads = Reads()
     connection = session.connection()
     scene.statements.clear()
@@ -217,7 +217,7 @@ def test_values_of_other_rows_take_one_query(scene: Scene, session: Session, kin
 
 def test_parameters_come_with_the_statement_or_apart_from_it(scene: Scene, session: Session) -> None:
     query = select(Order.note).join(Line).where(Order.number == bindparam("number"), Line.amount > bindparam("least"))
-    reader = StatementReader(scene.watches, scene.engine.dialect)
+    reader = StatementReader(scene.tracked_tables, scene.engine.dialect)
     for number, order in ((8, 1), (7, 2)):
         parameters = {"number": number, "least": 1, "other": 3}
         words, _ = read(scene, session, query, reader, parameters=parameters)
@@ -225,7 +225,7 @@ def test_parameters_come_with_the_statement_or_apart_from_it(scene: Scene, sessi
 
 
 def test_statements_that_differ_in_values_share_a_plan(scene: Scene, session: Session) -> None:
-    reader = StatementReader(scene.watches, scene.engine.dialect)
+    reader = StatementReader(scene.tracked_tables, scene.engine.dialect)
     for name, expected in (("Ann", {"customer ? name=Ann:", "order_ ? customer_id=1:"}), ("x", {"customer ? name=x:"})):
         query = select(Order).where(Order.customer.has(Customer.name == name))
         assert read(scene, session, query, reader)[0] == expected
@@ -308,7 +308,7 @@ def test_what_depends_on_time_or_chance_is_refused(scene: Scene, session: Sessio
 
 
 def test_the_current_time_is_refused_also_after_other_dates(scene: Scene, session: Session) -> None:
-    reader = StatementReader(scene.watches, scene.engine.dialect)
+    reader = StatementReader(scene.tracked_tables, scene.engine.dialect)
     read(scene, session, select(func.date("2024-01-01")), reader)
     with pytest.raises(CantTrack):
         read(scene, session, select(func.date("now")), reader)

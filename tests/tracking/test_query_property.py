@@ -1,4 +1,4 @@
-"""Whatever a statement asks, and whatever changes: if the answer is another one, the change hits what was read."""
+"""For random statements and changes: a change that alters the answer affects what was read."""
 
 from random import Random
 from typing import Any
@@ -19,8 +19,8 @@ from tests.support.tracking.query_world import (
     Order,
     World,
     create,
-    is_hit,
-    watches_for,
+    is_affected,
+    tracked_tables_for,
 )
 from tests.support.tracking.random_statements import Statements
 
@@ -28,7 +28,7 @@ CHANGES = 12
 
 
 def answer(connection: Connection, statement: Any) -> list[Any]:
-    """What a statement answers; of objects only their keys."""
+    """Return the answer of a statement; of objects only their keys."""
     with Session(connection) as session:
         rows = [tuple(map(_plain, row)) for row in session.execute(statement)]
     ordered = isinstance(statement, Select) and statement._limit_clause is not None
@@ -41,33 +41,36 @@ def _plain(value: Any) -> Any:
 
 
 def check(connection: Connection, seed: int, reader: StatementReader | None = None) -> tuple[int, int]:
-    """How many changes hit, and how many of these changed nothing of the answer. `reader` may know others already."""
+    """Return the number of changes that affected the reads, and of those among them that left the answer as it was.
+
+    `reader` may have read other statements before.
+    """
     random, dialect = Random(seed), connection.dialect
-    watches = watches_for(dialect)
+    tracked_tables = tracked_tables_for(dialect)
     world = World(connection, random)
     statement = Statements(random).any()
     reads = Reads()
-    (reader or StatementReader(watches, dialect)).read(statement, {}, connection, reads)
+    (reader or StatementReader(tracked_tables, dialect)).read(statement, {}, connection, reads)
     anew = Reads()
-    StatementReader(watches, dialect).read(statement, {}, connection, anew)
+    StatementReader(tracked_tables, dialect).read(statement, {}, connection, anew)
     assert anew == reads
     before = answer(connection, statement)
-    hits = vain = 0
+    affecting = vain = 0
     for _ in range(CHANGES):
         savepoint = connection.begin_nested()
         changed = world.change()
         after = answer(connection, statement)
         savepoint.rollback()
-        hit = is_hit(reads, changed, watches, dialect)
-        assert hit or after == before, f"seed {seed}: {changed}\n{statement}\n{before}\n{after}\n{reads}"
-        hits += hit
-        vain += hit and after == before
-    return hits, vain
+        affected = is_affected(reads, changed, tracked_tables, dialect)
+        assert affected or after == before, f"seed {seed}: {changed}\n{statement}\n{before}\n{after}\n{reads}"
+        affecting += affected
+        vain += affected and after == before
+    return affecting, vain
 
 
 def test_a_change_of_the_answer_affects_what_was_read(engine: Engine) -> None:
     create(engine)
-    reader = StatementReader(watches_for(engine.dialect), engine.dialect)
+    reader = StatementReader(tracked_tables_for(engine.dialect), engine.dialect)
 
     @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.integers(0, 2**32))
@@ -94,7 +97,7 @@ EXACT: dict[str, Any] = {
 def test_unrelated_rows_affect_nothing(engine: Engine, kind: str) -> None:
     create(engine)
     dialect = engine.dialect
-    watches, reads = watches_for(dialect), Reads()
+    tracked_tables, reads = tracked_tables_for(dialect), Reads()
     customer, order, line = TABLES[:3]
     other = [
         (customer, {"id": 2, "name": "a", "level": 1, "sponsor_id": None, "first_line": 0}),
@@ -107,10 +110,10 @@ def test_unrelated_rows_affect_nothing(engine: Engine, kind: str) -> None:
         connection.execute(insert(line), [{"order_id": 10, "position": 1, "kind": "a", "quantity": 2}])
         for table, row in other:
             connection.execute(insert(table), [row])
-        StatementReader(watches, dialect).read(EXACT[kind], {}, connection, reads)
+        StatementReader(tracked_tables, dialect).read(EXACT[kind], {}, connection, reads)
     assert reads.rows or reads.queries
     for table, row in other:
         changes = [Changed(table, row, None), Changed(table, None, row)]
         free = {"name": "z", "status": "z", "amount": 9, "quantity": 9, "kind": "z", "is_paid": False}
         changes += [Changed(table, row, {**row, name: free[name]}) for name in row.keys() & free.keys()]
-        assert not [one for one in changes if is_hit(reads, one, watches, dialect)]
+        assert not [one for one in changes if is_affected(reads, one, tracked_tables, dialect)]

@@ -1,4 +1,4 @@
-"""Two servers give a shape its number at the same time."""
+"""Two servers give a pattern its number at the same time."""
 
 import threading
 
@@ -17,18 +17,18 @@ BLOCKED = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'trans
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 def test_a_pattern_has_one_number_though_two_runs_read_it_first_at_the_same_time(the_trade: Trade) -> None:
-    """The second one waits for the first, whose transaction is open, and fails nobody's."""
+    """The second one waits for the first, whose transaction is open, and no transaction fails."""
     engine = the_trade.engine
     with engine.connect() as connection:
-        watches = capture.load(connection, trade.Base.metadata.sorted_tables)
+        tracked_tables = capture.load(connection, trade.Base.metadata.sorted_tables)
     reads = Reads()
-    reads.add_row(next(iter(watches)).id, 1, columns=0b101)
+    reads.add_row(next(iter(tracked_tables)).id, 1, columns=0b101)
     found: list[set[int]] = []
 
     with engine.connect() as first:
-        numbers = ReadPatterns(watches, engine.dialect).read_keys_in_transaction(first, reads)
+        numbers = ReadPatterns(tracked_tables, engine.dialect).read_keys_in_transaction(first, reads)
         second = threading.Thread(
-            target=lambda: found.append(number(engine, ReadPatterns(watches, engine.dialect), reads))
+            target=lambda: found.append(number(engine, ReadPatterns(tracked_tables, engine.dialect), reads))
         )
         second.start()
         eventually(lambda: the_trade.value(BLOCKED))
@@ -38,7 +38,7 @@ def test_a_pattern_has_one_number_though_two_runs_read_it_first_at_the_same_time
     assert found == [numbers]
 
 
-def number(engine: Engine, shapes: ReadPatterns, reads: Reads) -> set[int]:
-    """Give the shapes of these reads their numbers in a transaction."""
+def number(engine: Engine, patterns: ReadPatterns, reads: Reads) -> set[int]:
+    """Give the patterns of these reads their numbers in a transaction."""
     with engine.begin() as connection:
-        return shapes.read_keys_in_transaction(connection, reads)
+        return patterns.read_keys_in_transaction(connection, reads)

@@ -1,4 +1,4 @@
-"""What a job asks its session, its connection and its engine for."""
+"""A job's statements and lookups, by its session, its connection and its engine."""
 
 from typing import Any
 

@@ -12,7 +12,16 @@ from sqlalchemy.orm import aliased
 
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.tracking.query import SetBasedExpression
-from tests.support.tracking.query_world import Customer, Line, Order, Tag, World, create, is_hit, watches_for
+from tests.support.tracking.query_world import (
+    Customer,
+    Line,
+    Order,
+    Tag,
+    World,
+    create,
+    is_affected,
+    tracked_tables_for,
+)
 
 Row = dict[str, Any]
 
@@ -56,7 +65,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 def set_based(connection: Connection, expression: Any) -> SetBasedExpression:
-    return SetBasedExpression(inspect(Customer), expression, watches_for(connection.dialect), connection.dialect)
+    return SetBasedExpression(inspect(Customer), expression, tracked_tables_for(connection.dialect), connection.dialect)
 
 
 def reads_of(connection: Connection, side: SetBasedExpression, keys: list[tuple[Any, ...]]) -> dict[Any, Reads]:
@@ -107,7 +116,7 @@ def test_a_change_of_a_value_affects_what_its_root_has_read(engine: Engine) -> N
 
 def _check(connection: Connection, seed: int, expression: Any) -> None:
     world = World(connection, Random(seed))
-    side, watches = set_based(connection, expression), watches_for(connection.dialect)
+    side, tracked_tables = set_based(connection, expression), tracked_tables_for(connection.dialect)
     keys = keys_in(world)
     reads = reads_of(connection, side, keys)
     before = dict(map(tuple, connection.execute(side.values(keys))))
@@ -117,13 +126,13 @@ def _check(connection: Connection, seed: int, expression: Any) -> None:
         changed = world.change()
         after = dict(map(tuple, connection.execute(side.values(keys))))
         for (key,) in keys:
-            hit = is_hit(reads[(key,)], changed, watches, connection.dialect)
-            assert hit or key not in after or after[key] == before[key], (seed, key, changed)
-        watch = watches.of(changed.table)
-        assert watch is not None
+            affected = is_affected(reads[(key,)], changed, tracked_tables, connection.dialect)
+            assert affected or key not in after or after[key] == before[key], (seed, key, changed)
+        tracked = tracked_tables.of(changed.table)
+        assert tracked is not None
         if changed.old is not None and changed.new is not None:
-            mask = watch.mask(name for name, value in changed.old.items() if value != changed.new[name])
-            if not mask & structural.get(watch.id, 0):
+            mask = tracked.mask(name for name, value in changed.old.items() if value != changed.new[name])
+            if not mask & structural.get(tracked.id, 0):
                 assert reads_of(connection, side, keys) == reads
         savepoint.rollback()
 
@@ -141,7 +150,7 @@ def test_a_sum_is_tracked_by_the_links_alone(engine: Engine) -> None:
             (2,): [(("customer_id",), "2"), (("order_id",), "6")],
         }
         assert all(not reads.rows for reads in found.values())
-        by_name = {side.tracked_tables.by_id[watch].table.name: mask for watch, mask in side.deciding_columns}
+        by_name = {side.tracked_tables.by_id[tracked].table.name: mask for tracked, mask in side.deciding_columns}
         masks = defaultdict(int, by_name)
         assert list(side.tracked_tables.by_id[2].names(masks["orders"])) == ["customer_id"]
         assert masks["line"] == side.tracked_tables.by_id[3].mask(["order_id"])

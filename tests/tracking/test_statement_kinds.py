@@ -1,4 +1,4 @@
-"""A statement of any kind is tracked, or refused. None is executed without anybody having looked at it."""
+"""Every kind of statement is tracked or refused. None is executed unseen."""
 
 from collections.abc import Callable
 from typing import Any
@@ -35,7 +35,7 @@ Job = Callable[[Session], object]
 
 
 class Odd(Executable, ClauseElement):
-    """A statement that a program has made up."""
+    """A kind of statement that a program defines itself."""
 
     inherit_cache = False
 

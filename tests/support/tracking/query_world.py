@@ -78,8 +78,8 @@ KEYS = range(1, 5)
 Row = dict[str, Any]
 
 
-def watches_for(dialect: Dialect) -> TrackedTables:
-    """All tables, watched."""
+def tracked_tables_for(dialect: Dialect) -> TrackedTables:
+    """Return all tables as tracked ones."""
     return TrackedTables(watch_of(number, table, dialect) for number, table in enumerate(TABLES, 1))
 
 
@@ -141,30 +141,30 @@ class World:
         return Changed(table, old, new)
 
 
-def is_hit(reads: Reads, changed: Changed, watches: TrackedTables, dialect: Dialect) -> bool:
-    """Whether a change hits some token, as the rules for that say."""
-    watch = watches.of(changed.table)
-    assert watch is not None
+def is_affected(reads: Reads, changed: Changed, tracked_tables: TrackedTables, dialect: Dialect) -> bool:
+    """Return whether a change touches one of these reads, by the rules for that."""
+    tracked = tracked_tables.of(changed.table)
+    assert tracked is not None
     images = [row for row in (changed.old, changed.new) if row is not None]
     changes = EVERY_COLUMN
     if len(images) == 2:
-        changes = watch.mask(name for name in images[0] if images[0][name] != images[1][name])
-    key = key_of(watch, [images[0][column.name] for column in watch.key], dialect)
-    mask = reads.rows.get((watch.id, key)) if key is not None else None
+        changes = tracked.mask(name for name in images[0] if images[0][name] != images[1][name])
+    key = key_of(tracked, [images[0][column.name] for column in tracked.key], dialect)
+    mask = reads.rows.get((tracked.id, key)) if key is not None else None
     if mask is not None and (changes == EVERY_COLUMN or mask & changes):
         return True
     for where, values in reads.queries:
-        mask = where.columns | watch.mask(where.equal)
-        if where.table_id == watch.id and (changes == EVERY_COLUMN or mask & changes):
+        mask = where.columns | tracked.mask(where.equal)
+        if where.table_id == tracked.id and (changes == EVERY_COLUMN or mask & changes):
             for image in images:
-                texts = [text_of(watch, name, image[name], dialect) for name in where.equal]
+                texts = [text_of(tracked, name, image[name], dialect) for name in where.equal]
                 if (joined(texts) if where.equal else "") == values:
                     return True
     return False
 
 
 def create(engine: Engine) -> None:
-    """The tables, without foreign keys."""
+    """Create the tables, without foreign keys."""
     for table in TABLES:
         for constraint in list(table.foreign_key_constraints):
             table.constraints.discard(constraint)

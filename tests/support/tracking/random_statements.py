@@ -51,7 +51,7 @@ class Statements:
         return self.random.choice(self.kinds)()
 
     def condition(self, entity: Any) -> ColumnElement[bool]:
-        """A condition on one class."""
+        """Return a condition on one class."""
         r = self.random
         kind = _class_of(entity)
         texts: dict[Any, str] = {Customer: "name", Order: "status", Line: "kind", Tag: "name"}
@@ -98,7 +98,7 @@ class Statements:
         return found
 
     def finished(self, query: Any, *entities: Any) -> Any:
-        """A select with what it selects: values, an aggregate, groups, or objects."""
+        """Return a select of values, an aggregate, groups, or objects."""
         r = self.random
         first = entities[0]
         match r.randrange(6):

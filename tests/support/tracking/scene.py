@@ -1,4 +1,4 @@
-"""A model with every kind of member, and what reading it has read, in words."""
+"""A model with every kind of member, and its reads in words."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -180,7 +180,7 @@ class Guest(Person):
 
 
 class Log(Base):
-    """A table that is not watched."""
+    """A table that is not tracked."""
 
     __tablename__ = "log"
     __table_args__ = {"info": UNWATCHED}
@@ -208,8 +208,8 @@ class Scene:
         instrument(Base.registry.mappers)
         dialect = self.engine.dialect
         tables = [table for table in Base.metadata.tables.values() if not is_unwatched(table)]
-        self.watches = TrackedTables(watch_of(number, table, dialect) for number, table in enumerate(tables, 1))
-        self.plans = MemberDependencies(self.watches, dialect)
+        self.tracked_tables = TrackedTables(watch_of(number, table, dialect) for number, table in enumerate(tables, 1))
+        self.plans = MemberDependencies(self.tracked_tables, dialect)
         event.listen(self.engine, "before_cursor_execute", self._executed)
 
     def _executed(self, connection: Connection, cursor: Any, statement: str, *rest: Any) -> None:
@@ -221,15 +221,15 @@ class Scene:
             yield session
 
     def recorder(self, session: Session) -> Recorder:
-        return Recorder(self.plans, session, NOW, self._asked)
+        return Recorder(self.plans, session, NOW, self.record_statement)
 
-    def _asked(
+    def record_statement(
         self, statement: Executable, parameters: Any, connection: Connection, reads: Reads, *, entities: bool
     ) -> None:
         self.asked.append(statement)
 
     def reads(self, session: Session, job: Callable[[], object]) -> set[str]:
-        """What a job has read: "table key: columns" for a row, "table ? column=value: columns" for a question."""
+        """Return the reads of a job: "table key: columns" for a row, "table ? column=value: columns" for a query."""
         recorder = self.recorder(session)
         with recorder.recording():
             job()
@@ -238,19 +238,21 @@ class Scene:
     def in_words(self, recorder: Recorder) -> set[str]:
         reads = recorder.reads()
         words = set()
-        for (watch, key), mask in reads.rows.items():
-            words.add(f"{self._name(watch)} {str(key).replace(chr(31), '/')}: {self._columns(watch, mask)}".strip())
+        for (table_id, key), mask in reads.rows.items():
+            words.add(
+                f"{self._name(table_id)} {str(key).replace(chr(31), '/')}: {self._columns(table_id, mask)}".strip()
+            )
         for where, key in reads.queries:
             pairs = zip(where.equal, key.split("\x1f"), strict=bool(where.equal))
             equal = ",".join(f"{name}={value}" for name, value in pairs) or "all"
             words.add(f"{self._name(where.table_id)} ? {equal}: {self._columns(where.table_id, where.columns)}".strip())
         return words
 
-    def _name(self, watch: int) -> str:
-        return str(self.watches.by_id[watch].table.name)
+    def _name(self, table_id: int) -> str:
+        return str(self.tracked_tables.by_id[table_id].table.name)
 
-    def _columns(self, watch: int, mask: int) -> str:
-        return " ".join(self.watches.by_id[watch].names(mask))
+    def _columns(self, table_id: int, mask: int) -> str:
+        return " ".join(self.tracked_tables.by_id[table_id].names(mask))
 
 
 def fill(session: Session) -> None:
