@@ -1,7 +1,5 @@
 """`aw.Afterwork`: one model, and all that can be done with it."""
 
-import threading
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -20,17 +18,13 @@ from afterwork.derived.compute.verify import Verified, Verifier
 from afterwork.derived.explain.explainer import Explainer, Explanation, Reader
 from afterwork.derived.explain.transitions import PossibleTransitions
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
-from afterwork.errors import AfterworkError, BadJobsFile
+from afterwork.errors import BadJobsFile
 from afterwork.events import Broken, Events, Listener, Reloaded
 from afterwork.insight import Insight
 from afterwork.interruption import interruptible
-from afterwork.jobs.history import RunHistory
 from afterwork.jobs.outcome import Outcome
-from afterwork.jobs.quarantine import Quarantine
 from afterwork.jobs.run import Run
 from afterwork.jobs.runner import Around, Runner, nothing_around
-from afterwork.jobs.source import JobSource, Source
-from afterwork.jobs.timeouts import Timeouts
 from afterwork.model.derivation import MachineDerivation
 from afterwork.model.expression import evaluate
 from afterwork.model.external_id import external_id
@@ -40,30 +34,20 @@ from afterwork.model.lane import Lane, lanes_by_name
 from afterwork.model.timeout import checked_timeout
 from afterwork.saving.later import session as session_of
 from afterwork.server.arrival import Arrival
+from afterwork.server.assembly import RunnerAssembly
+from afterwork.server.background import in_background
 from afterwork.server.health import Health, Prober, Sign, of_database
 from afterwork.server.server import Server
 from afterwork.server.signals import Signals
 from afterwork.server.until_idle import run_until_idle
 from afterwork.settings import Settings
-from afterwork.sources.combined import TicketsAndMatches
-from afterwork.sources.derived.assembly import derived_source
 from afterwork.sources.derived.source import DerivedSource
-from afterwork.sources.once import once_source
-from afterwork.sources.ticket import TicketSource
-from afterwork.sources.timer.matches import MatchSource
-from afterwork.sources.timer.rounds import rounds_of
-from afterwork.store import rights, schema, server_abilities
+from afterwork.store import rights, schema
 from afterwork.store.database import Database
 from afterwork.store.dialects import database_of
-from afterwork.store.lane_limits import LaneLimits
 from afterwork.store.routing import routing_of
-from afterwork.store.tickets.statements import tickets_of
-from afterwork.store.timers import Timers
 
 SERVER_STARTED = "server_started"
-
-LEAVES_WITHIN = 5.0
-"""Seconds in which a server says goodbye to its database, once its jobs have ended. One that takes longer is left."""
 
 
 @dataclass(frozen=True)
@@ -226,34 +210,8 @@ class Afterwork:
     def serving(self, engine: Engine) -> Iterator[None]:
         """Run jobs in the background for as long as the block lasts. Raises what `serve` would raise at its start."""
         server = self._server(engine)
-        failure: list[BaseException] = []
-
-        def run() -> None:
-            try:
-                server.run()
-            except BaseException as error:
-                failure.append(error)
-
-        thread = threading.Thread(target=run, name="afterwork-server", daemon=True)
-        thread.start()
-        with self._in_this_process(engine, server):
-            try:
-                while not server.wait_until_ready(0.01) and thread.is_alive():
-                    pass
-                if failure:
-                    raise failure[0]
-                yield
-            finally:
-                server.stop()
-                self._wait_for(thread)
-        if failure:
-            raise AfterworkError("The server in the background has failed.") from failure[0]
-
-    def _wait_for(self, server: threading.Thread) -> None:
-        """Wait for a server that was told to stop, unless it waits for ever for its database."""
-        server.join(self.settings.grace.total_seconds() + LEAVES_WITHIN)
-        if server.is_alive():
-            self.events.emit(Broken("stopping the server", TimeoutError("The database does not answer.")))
+        with self._in_this_process(engine, server), in_background(server, self.settings.grace, self.events):
+            yield
 
     @contextmanager
     def _in_this_process(self, engine: Engine, server: Server) -> Iterator[None]:
@@ -370,45 +328,8 @@ class Afterwork:
             connection.close()
 
     def _runner(self, database: Database, connection: Connection) -> Runner:
-        history = RunHistory(self.settings)
-        events, care = self.events.also(history.note), Quarantine(self.settings.batch)
-        # Before the database is asked: a model that is wrong is refused, whatever is installed.
-        limits, routing = LaneLimits(self.model.lanes, self.model.lane_names), routing_of(self.settings)
-        schema.check_installed(database, connection)
-        installation = schema.installation_id(connection)
-        sources = self._sources(database, connection, installation, events, care)
-        job_source = self._job_source(database, installation, limits)
-        connection.commit()
-        return Runner(
-            database, job_source, self.clock, events, self.settings, history, care, sources, self._variables(),
-            self.around, routing, limits, server_abilities.said(self.model.works, routing),
-            Timeouts(self.settings.abandon_after),
-        )  # fmt: skip
-
-    def _sources(
-        self, database: Database, connection: Connection, installation: uuid.UUID, events: Events, care: Quarantine
-    ) -> Sequence[Source]:
-        """Return the sources that work beside lanes, those first that come before others."""
-        variables = self._variables()
-        once = once_source(database, self.model, installation, self.clock, events, variables, care)
-        derived = derived_source(database, self.model, connection, self.clock, events, installation, care)
-        rounds = None
-        if self.model.timers:
-            rounds = rounds_of(database, self.model, self.clock, events, variables, care)
-            rounds.register(connection)
-        found: Sequence[Source | None] = (once, derived, rounds)
-        return [source for source in found if source is not None]
-
-    def _job_source(self, database: Database, installation: uuid.UUID, limits: LaneLimits) -> JobSource:
-        """Return the source of what runs in lanes."""
-        routing = routing_of(self.settings)
-        own = tickets_of(self.model.contract, database.dialect)
-        tickets = TicketSource(self.model, own, installation, self.clock, routing, limits)
-        if not self.model.timers:
-            return tickets
-        timers = Timers(database.dialect, self.model.timers)
-        matches = MatchSource(self.model, database.dialect, installation, timers, self.clock, routing, limits)
-        return TicketsAndMatches(tickets, matches)
+        assembly = RunnerAssembly(self.model, database, self.clock, self.events, self._variables(), self.around)
+        return assembly.runner(connection)
 
     def _variables(self) -> dict[str, Any]:
         return {SERVER_STARTED: self.clock.now(), **self.variables}
