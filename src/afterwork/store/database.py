@@ -88,7 +88,7 @@ class Database(ABC):
 
     @property
     def shares_one_connection(self) -> bool:
-        """Whether the engine has a single connection, as one of a SQLite database in memory does."""
+        """Return whether the engine has a single connection, as one of a SQLite database in memory does."""
         return isinstance(self.engine.pool, StaticPool | SingletonThreadPool)
 
     def connect(self) -> Connection:
@@ -114,7 +114,7 @@ class Database(ABC):
         self.prepare(connection)
 
     def connecting(self) -> AbstractContextManager[None]:
-        """Connect within it as servers do."""
+        """Let connections made within the block have what servers need."""
         return nullcontext()
 
     def connect_beside(self) -> Connection:
@@ -124,7 +124,8 @@ class Database(ABC):
         return connection
 
     def can_note_beside(self, in_transaction: bool) -> bool:
-        """Whether a note can be written on another connection while a run goes on, in a transaction or in none."""
+        """Return whether a note can be written on another connection while a run goes on, in a transaction or in
+        none."""
         return not (self.shares_one_connection or (in_transaction and self.has_one_writer))
 
     @contextmanager
@@ -178,18 +179,18 @@ class Database(ABC):
                     connection.invalidate()
 
     def is_lost(self, error: BaseException) -> bool:
-        """Whether an error says that the database can't be reached, rather than that a statement was wrong."""
+        """Return whether an error says that the database can't be reached, rather than that a statement was wrong."""
         # The driver's own errors come from where a server waits at the connection itself.
         if isinstance(error, DisconnectionError | self.engine.dialect.loaded_dbapi.OperationalError):
             return True
         return isinstance(error, DBAPIError) and (error.connection_invalidated or self.says_unreachable(error))
 
     def refuses(self, error: BaseException) -> bool:
-        """Whether an error that says that the database can't be reached will not pass with time."""
+        """Return whether an error that says that the database can't be reached will not pass with time."""
         return True
 
     def is_its_own(self, error: BaseException) -> bool:
-        """Whether an error says nothing of what a job has done: the database is lost, or others were in the way."""
+        """Return whether an error says nothing of the job itself: the database is lost, or others were in the way."""
         return self.is_lost(error) or self.is_contended(error)
 
     def is_not_the_jobs(self, error: BaseException) -> bool:
@@ -198,14 +199,14 @@ class Database(ABC):
         return isinstance(error, SQLAlchemyError | StateHasChanged) and self.is_its_own(error)
 
     def has_lost(self, connection: Connection, error: BaseException) -> bool:
-        """Whether an error that a run raised means that `connection` is gone. A job may also have lost a database of
-        its own, which is no reason to wait for this one."""
+        """Return whether an error that a run raised means that `connection` is gone. A job may also have lost a
+        database of its own, which is no reason to wait for this one."""
         if connection.closed or connection.invalidated:
             return True  # whatever the job has made of the error
         return self.is_lost(error) and not self.answers(connection)
 
     def answers(self, connection: Connection) -> bool:
-        """Whether a connection is still there."""
+        """Return whether a connection is still there."""
         if connection.closed or connection.invalidated:
             return False
         try:
@@ -219,7 +220,7 @@ class Database(ABC):
     """The statement that begins a transaction which may write."""
 
     has_one_writer: bool
-    """Whether a transaction that writes keeps all others from writing."""
+    """True if a transaction that writes keeps all others from writing."""
 
     @abstractmethod
     def prepare(self, connection: Connection) -> None:
@@ -230,7 +231,7 @@ class Database(ABC):
         """Let a connection wait neither for locks nor for the disk."""
 
     def waits_for_itself(self, connection: Connection, error: DBAPIError) -> bool:
-        """Whether a job was refused on a connection of its own what the run's transaction keeps everybody from."""
+        """Return whether the run's own transaction is why a job was refused on another connection."""
         return self.has_one_writer and self.is_contended(error) and self.is_in_transaction(connection)
 
     def check_in_transaction(self, connection: Connection) -> None:
@@ -240,7 +241,7 @@ class Database(ABC):
 
     @abstractmethod
     def is_in_transaction(self, connection: Connection) -> bool:
-        """Whether the driver is in a transaction."""
+        """Return whether the driver is in a transaction."""
 
     @abstractmethod
     def interrupt(self, driver: Any) -> bool:
@@ -257,15 +258,15 @@ class Database(ABC):
 
     @abstractmethod
     def says_unreachable(self, error: DBAPIError) -> bool:
-        """Whether the driver's error is about the connection or the server as a whole."""
+        """Return whether the driver's error is about the connection or the server as a whole."""
 
     @abstractmethod
     def is_contended(self, error: BaseException) -> bool:
-        """Whether an error only says that others were in the way, so that the same may go well a little later."""
+        """Return whether an error only says that others were in the way, so that another try may succeed."""
 
     def is_outdated(self, error: BaseException) -> bool:
-        """Whether an error only says that a migration has changed what a statement gives that stayed prepared: in
-        another transaction, it is a fresh one."""
+        """Return whether an error only says that a migration has changed the result of a prepared statement, which is
+        prepared anew in another transaction."""
         return False
 
     def was_cancelled(self, error: BaseException) -> bool:
@@ -282,7 +283,7 @@ class Database(ABC):
         return attempt()
 
     def unprepared(self, connection: Connection) -> AbstractContextManager[None]:
-        """While it lasts, no statement is one that was prepared before."""
+        """Prepare no statement, and use none that was prepared before, within the block."""
         return nullcontext()
 
     @abstractmethod
@@ -331,23 +332,23 @@ class Database(ABC):
 
     @abstractmethod
     def after(self, span: timedelta) -> ColumnElement[datetime]:
-        """Return the moment so long from now, by the one clock that all servers on this database share."""
+        """Return the time after a duration from now, by the one clock that all servers on this database share."""
 
     def now(self, connection: Connection) -> datetime:
-        """Return what time it is by that clock."""
+        """Return the time by that clock."""
         found: datetime = connection.execute(select(self.after(timedelta(0)))).scalar_one()
         return found
 
     @abstractmethod
     def lives(self, connection: Connection, row: ServerRow) -> bool | None:
-        """Whether another server is there. None where nothing but its signs of life can tell."""
+        """Return whether another server is there. None where nothing but its signs of life can tell."""
 
     @abstractmethod
     def was_lost_with_database(self, connection: Connection, row: ServerRow) -> bool:
-        """Whether a server that is gone lost its lock, or may have, because the database as a whole went down."""
+        """Return whether a lost server may have lost its lock because the whole database went down."""
 
     def is_alive(self, connection: Connection, row: ServerRow) -> bool:
-        """Whether another server is there, as far as can be told."""
+        """Return whether another server is there, as far as can be told."""
         lives = self.lives(connection, row)
         if lives is None:
             return self.now(connection) - (row.beat or row.seen) < self.settings.safety_poll + self.settings.lease
@@ -363,8 +364,8 @@ class Database(ABC):
 
     @abstractmethod
     def index_names(self, connection: Connection, table: Table) -> set[str]:
-        """The names of all indexes on a table."""
+        """Return the names of all indexes on a table."""
 
     @abstractmethod
     def found_by_index(self, connection: Connection, table: Table) -> set[str]:
-        """The columns of a table by which an index finds all rows that have a value."""
+        """Return the columns of a table by which an index finds all rows that have a value."""

@@ -43,7 +43,8 @@ def install(connection: Connection, application: str, tables: Sequence[Table]) -
 
 
 def has_moved(connection: Connection) -> bool:
-    """Whether a captured table does not look as it did when it was looked at last. One statement for all of them."""
+    """Return whether a captured table does not look as it did when it was looked at last. One statement for all of
+    them."""
     return capture_on(connection).has_changed()
 
 

@@ -121,14 +121,14 @@ class CapturePlan:
 
     @property
     def is_done(self) -> bool:
-        """Whether there is nothing to do."""
+        """Return whether there is nothing to do."""
         made = self.captured.installed
         asked, wanted = (self.columns, self.definition), None if made is None else (made.columns, made.definition)
         return not self.faults and self.is_written_alike and asked == wanted
 
 
 class Capture(ABC):
-    """What differs between the databases. `connection` has the transaction in which all is done."""
+    """Capture in one kind of database. `connection` has the transaction in which everything happens."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -136,7 +136,7 @@ class Capture(ABC):
 
     @abstractmethod
     def prepare(self) -> Iterator[str]:
-        """Make the journal ready for all who write. Yields what was done."""
+        """Prepare the journal for all who write. Yields what was done, a line each."""
 
     def close(self) -> Iterable[str]:
         """Take away what an older Afterwork has granted, once nothing needs it. Returns what was done, a line each."""
@@ -144,31 +144,31 @@ class Capture(ABC):
 
     @abstractmethod
     def columns(self, table: Table) -> Sequence[str] | None:
-        """The columns that a table has in the database; None if there is no such table."""
+        """Return the columns that a table has in the database; None if there is no such table."""
 
     @abstractmethod
     def forms(self, table: Table) -> Mapping[str, str]:
-        """The names of the forms that the columns of a table have in the database."""
+        """Return the names of the text forms of a table's columns in the database."""
 
     @abstractmethod
     def definition(self, captured: CapturedTable, table: Table, columns: Sequence[str]) -> str:
-        """What is to write down the changes of these columns."""
+        """Return the definition of the triggers for these columns."""
 
     @abstractmethod
     def written(self, captured: CapturedTable, table: Table) -> str:
-        """What writes down the changes of a table now. Empty if nothing does, or only in parts."""
+        """Return the definition of the triggers that a table has now; empty if it has none, or not all."""
 
     @abstractmethod
     def lock(self, captured: CapturedTable, table: Table) -> None:
-        """Keep everybody else from writing to a table, and from doing anything to what captures it."""
+        """Lock a table, so that nobody else writes to it or changes its triggers."""
 
     @abstractmethod
     def install(self, plan: CapturePlan) -> None:
-        """Make or replace what is to be there."""
+        """Create or replace the triggers of a plan."""
 
     @abstractmethod
     def drop(self, captured: CapturedTable) -> None:
-        """Take away whatever is there for a table."""
+        """Drop all triggers of a table."""
 
     @abstractmethod
     def settle(self, shown: Mapping[int, CatalogState]) -> Mapping[int, CatalogState]:
@@ -176,11 +176,11 @@ class Capture(ABC):
 
     @abstractmethod
     def catalog_states(self) -> Mapping[int, CatalogState]:
-        """What the database shows of each captured table, by number."""
+        """Return the catalog's state of each captured table, by its number."""
 
     @abstractmethod
     def has_changed(self) -> bool:
-        """Whether that is anything else than what is remembered of it."""
+        """Return whether any captured table differs from its remembered state."""
 
     def plan(self, captured: CapturedTable, application: str, table: Table, state: CatalogState) -> CapturePlan | None:
         """What should be there for a table, None if the table is not."""
@@ -198,7 +198,7 @@ class Capture(ABC):
 
 
 def load(connection: Connection, tables: Sequence[Table]) -> TrackedTables:
-    """The tables that are captured."""
+    """Return the tables that are captured."""
     known = captured_tables(connection)
     return TrackedTables(
         TrackedTable(captured.id, table, captured.columns, captured.valued, captured.forms or {})
@@ -213,7 +213,7 @@ def columns_of_all(connection: Connection) -> dict[int, NumberedColumns]:
 
 
 def capturable(tables: Iterable[Table]) -> list[Table]:
-    """Those of a model's tables that can be captured and are to be."""
+    """Return the model's tables that can be captured and are not left out."""
     return [table for table in tables if _is_capturable(table)]
 
 
@@ -223,7 +223,7 @@ def _is_capturable(table: Table) -> bool:
 
 
 def captured_tables(connection: Connection) -> dict[str, CapturedTable]:
-    """All tables that are or were captured, by name."""
+    """Return all tables that are or were captured, by name."""
     rows = connection.execute(select(own.tracked_table).order_by(own.tracked_table.c.id))
     return {
         row.name: CapturedTable(

@@ -55,7 +55,7 @@ class Interruption:
     reasons: tuple[str, ...]
     faults: tuple[str, ...] = ()
     everywhere: bool = False
-    """Whether nothing that is known of any table or cache means anything any more, as after a restore."""
+    """Return whether nothing that is known of any table or cache means anything any more, as after a restore."""
 
     @property
     def why(self) -> str:
@@ -84,7 +84,7 @@ _WORDS: Mapping[Kind, _Words] = {
 
 
 def is_restored(before: Marks, now: Marks) -> bool:
-    """Whether the journal is another one than that of the time when the marks were remembered."""
+    """Return whether the journal is another one than that of the time when the marks were remembered."""
     return before.get("journal") != now.get("journal")
 
 

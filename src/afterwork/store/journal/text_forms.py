@@ -49,7 +49,7 @@ class TextForm:
 
     @property
     def ignores_blanks(self) -> bool:
-        """Whether values that differ in Python by blanks at their end are equal in the database."""
+        """Return whether values that differ in Python by blanks at their end are equal in the database."""
         return self.as_key is not None
 
     def expression(self, column: str) -> str:
@@ -72,7 +72,7 @@ def forms_of(names: Mapping[str, str], dialect: str) -> Forms:
 
 
 def is_linked(one: TextForm | None, other: TextForm | None) -> bool:
-    """Whether a value in one form is written the same in another, if SQL says that the two are equal."""
+    """Return whether a value in one form is written the same in another, if SQL says that the two are equal."""
     if one is None or other is None or not (one.is_exact and other.is_exact):
         return False
     return one is other or {one.name, other.name} == {"integer", "numeric"}

@@ -38,7 +38,7 @@ EVERY_COLUMN = (1 << (LAST_BIT + 1)) - 1
 
 
 def is_number(key: Sequence[TextForm | None]) -> bool:
-    """Whether a key in these forms is one whole number."""
+    """Return whether a key in these forms is one whole number."""
     return [None if form is None else form.name for form in key] == ["integer"]
 
 
@@ -93,17 +93,17 @@ class TrackedTable(NumberedColumns):
 
     @cached_property
     def has_number_key(self) -> bool:
-        """Whether the key is one whole number, which the journal keeps as such."""
+        """Return whether the key is one whole number, which the journal keeps as such."""
         return is_number(self._key_forms)
 
     @cached_property
     def has_plain_key(self) -> bool:
-        """Whether the key is one whole number, also in Python."""
+        """Return whether the key is one whole number, also in Python."""
         return self.has_number_key and self.is_plain(self.key[0].name)
 
     @cached_property
     def has_certain_key(self) -> bool:
-        """Whether all parts of the key are whole numbers or texts, which Python writes as it has read them."""
+        """Return whether all parts of the key are whole numbers or texts, which Python writes as it has read them."""
         return bool(self.key) and all(self.is_plain(column.name) or self._is_text(column.name) for column in self.key)
 
     def _is_text(self, name: str) -> bool:
@@ -112,7 +112,7 @@ class TrackedTable(NumberedColumns):
 
     @cached_property
     def has_sure_key(self) -> bool:
-        """Whether the journal has one key for what Python takes for the same primary key."""
+        """Return whether the journal has one key for what Python takes for the same primary key."""
         return bool(self.key) and all(form is not None and form.is_exact for form in self._key_forms)
 
     @property
@@ -120,7 +120,7 @@ class TrackedTable(NumberedColumns):
         return [self.forms.get(column.name) for column in self.key]
 
     def is_asked(self, name: str) -> bool:
-        """Whether rows can be asked for by their values in a column."""
+        """Return whether rows can be asked for by their values in a column."""
         return name in self._asked
 
     @cached_property
@@ -128,11 +128,11 @@ class TrackedTable(NumberedColumns):
         return {name for name in self.valued if name in self.forms and self.forms[name].is_exact}
 
     def is_linked(self, name: str, other: "TrackedTable", its_name: str) -> bool:
-        """Whether rows with a value in a column can be asked for by what a column of another table has."""
+        """Return whether rows with a value in a column can be asked for by what a column of another table has."""
         return self.is_asked(name) and is_linked(self.forms.get(name), other.forms.get(its_name))
 
     def is_plain(self, name: str) -> bool:
-        """Whether a column has whole numbers, which are the same in Python."""
+        """Return whether a column has whole numbers, which are the same in Python."""
         form = self.forms.get(name)
         return form is not None and form.name == "integer" and type(self.column(name).type) in NUMBERS
 

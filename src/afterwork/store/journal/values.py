@@ -29,7 +29,7 @@ ESCAPED = (("\x1e", "\x1e0"), (PART, "\x1e1"))
 
 
 def is_unwatched(thing: Column[Any] | Table) -> bool:
-    """Whether a column or table is left out of capture."""
+    """Return whether a column or table is left out of capture."""
     return bool(thing.info.get("afterwork") == "unwatched")
 
 
@@ -39,7 +39,7 @@ def captured_columns(table: Table) -> list[Column[Any]]:
 
 
 def is_valued(column: Column[Any], forms: Forms) -> bool:
-    """Whether the journal keeps the values of a column."""
+    """Return whether the journal keeps the values of a column."""
     form = forms.get(column.name)
     is_link = column.primary_key or bool(column.foreign_keys)
     return form is not None and form.is_exact and (form.is_kept or is_link)
@@ -95,8 +95,8 @@ def value_of(tracked_table: TrackedTable, name: str, text: str, dialect: Dialect
 
 
 def is_written_otherwise(tracked_table: TrackedTable, key: int | str, dialect: Dialect) -> bool | None:
-    """Whether the model would write the primary key that it reads of a key in the journal in another way, so that it
-    would not find the row. None if only the database can tell; False also for a key that can't be read."""
+    """Return whether the model would write the primary key that it reads of a key in the journal in another way, so
+    that it would not find the row. None if only the database can tell; False also for a key that can't be read."""
     if tracked_table.has_certain_key:
         return False
     try:
@@ -120,7 +120,8 @@ def _unpadded(tracked_table: TrackedTable, key: int | str) -> list[str]:
 
 
 def is_read_by_types(tracked_table: TrackedTable, dialect: Dialect) -> bool:
-    """Whether Python's types make something of what they read of a key, which may be the same of several values."""
+    """Return whether Python's types make something of what they read of a key, which may be the same of several
+    values."""
     return tracked_table.has_sure_key and any(_reader(column, dialect) is not None for column in tracked_table.key)
 
 

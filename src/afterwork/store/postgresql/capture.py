@@ -238,7 +238,7 @@ class PostgreSQLCapture(Capture):
         return [CapturedColumn(**row) for row in rows]
 
     def _has_cascades(self, table: Table) -> bool:
-        """Whether a change of other rows may change the columns that refer to them."""
+        """Return whether a change of other rows may change the columns that refer to them."""
         relations = [relation.oid for relation in self._relations(table)]
         return bool(self.connection.execute(_CASCADES, {"relations": relations}).scalar())
 
@@ -247,7 +247,7 @@ class PostgreSQLCapture(Capture):
 
 
 def needs_settings(captured: CapturedTable, table: Table) -> bool:
-    """Whether the settings of a writer's session have a say in how a key is written."""
+    """Return whether the settings of a writer's session have a say in how a key is written."""
     forms = captured.forms or {}
     key = [forms[column.name] for column in table.primary_key.columns if column.name in forms]
     return any(form.name.startswith(OTHER) for form in key)

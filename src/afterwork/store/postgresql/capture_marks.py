@@ -1,4 +1,4 @@
-"""What PostgreSQL's catalogs show of the captured tables, by one statement for all of them (see `continuity.py`)."""
+"""The catalog state of captured tables on PostgreSQL, by one statement for all of them (see `continuity.py`)."""
 
 import json
 from collections.abc import Iterator, Mapping

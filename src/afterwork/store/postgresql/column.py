@@ -120,7 +120,7 @@ def _kept(kind: ColumnType, bound: Any, there: Any) -> KeptValue | UncertainValu
 
 
 def _is_like(one: Any, other: Any) -> bool:
-    """Whether two documents may be the same in jsonb, where 1e300 is written in full."""
+    """Return whether two documents may be the same in jsonb, where 1e300 is written in full."""
     match one, other:
         case (int() | float(), int() | float()):
             return one == other or (
@@ -146,7 +146,8 @@ def _in_length(kind: ColumnType, bound: str) -> str:
 
 
 def _has_digits(bound: Decimal, scale: int | None) -> bool:
-    """Whether a number has as many digits as its column keeps; without a scale, it keeps those that are there."""
+    """Return whether a number has as many digits as its column keeps; without a scale, it keeps those that are
+    there."""
     exponent = bound.as_tuple().exponent
     if not isinstance(exponent, int) or (bound.is_zero() and bound.is_signed()):
         return False
@@ -163,7 +164,7 @@ def _moment(base: str, bound: datetime, there: Any) -> KeptValue | UncertainValu
 
 
 def _has_other_length(kind: ColumnType, bound: Any) -> bool:
-    """Whether a column of texts, or lists of them, of one length refuses a value that a cast would cut."""
+    """Return whether a column of texts, or lists of them, of one length refuses a value that a cast would cut."""
     match kind.base.lstrip("_"), kind.size:
         case "bpchar", int(most):
             return any(len(one.rstrip(" ")) > most for one in _texts(bound))

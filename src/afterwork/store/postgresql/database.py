@@ -115,8 +115,8 @@ class PostgreSQL(Database):
 
     @property
     def _has_session(self) -> bool:
-        """Whether connections keep what is set on them. A pooler that keeps no session would give it to the next client
-        who comes."""
+        """Return whether connections keep what is set on them. A pooler that keeps no session would give it to the
+        next client who comes."""
         return self.settings.listen
 
     def _set(self, connection: Connection, values: Mapping[str, str]) -> None:

@@ -17,7 +17,7 @@ REFUSES = "RevalidateCachedQuery"
 
 
 def is_outdated(error: BaseException | None) -> bool:
-    """Whether the driver's error says that a statement was prepared before a migration."""
+    """Return whether the driver's error says that a statement was prepared before a migration."""
     return isinstance(error, FeatureNotSupported) and error.diag.source_function == REFUSES
 
 

@@ -29,7 +29,7 @@ IS_ALIVE = text(_HELD)
 SOMEBODY_SLEEPS = text(_HELD).bindparams(server=0)
 
 CAN_PREPARE = text("SELECT current_setting('max_prepared_transactions') <> '0'")
-"""Whether transactions can be prepared, to be committed in a second step. One that has notified can't."""
+"""Return whether transactions can be prepared, to be committed in a second step. One that has notified can't."""
 
 CHANNEL = text("SELECT 'afterwork_' || to_regclass('afterwork_installation')::oid")
 

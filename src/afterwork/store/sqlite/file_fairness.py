@@ -70,7 +70,7 @@ class FileFairness:
         self._began = time.monotonic()
 
     def _others_wrote(self, connection: Connection) -> bool:
-        """Whether another connection has committed since this one last had its turn."""
+        """Return whether another connection has committed since this one last had its turn."""
         cursor = connection.connection.cursor()
         version = cursor.execute("PRAGMA data_version").fetchone()[0]
         cursor.close()
