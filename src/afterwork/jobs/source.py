@@ -140,7 +140,8 @@ class Source(Protocol):
         """Return what is due now: lanes, or the source's own work; and when something will be next."""
 
     def work(self, connection: Connection, worker: Worker) -> Generator[Ran]:
-        """Do what a worker was given, until nothing is left. Yield after each transaction the runs to report.
+        """Do what a worker was given, until nothing is left. Yield after each transaction the runs to report. The turn
+        may end at any yield, in quarantine at the first.
 
         Yields nothing at all if another server has the work; the source is tried again after a while then."""
 

@@ -16,13 +16,13 @@ from afterwork.store.matches import MATCH
 
 
 def _rank(priority: object) -> tuple[int, object]:
-    """Return by what priorities are sorted. SQLite keeps other values among them, and puts those last."""
+    """Return the sort key of a priority. SQLite allows other values than numbers, and sorts them last."""
     return (0, priority) if isinstance(priority, int | float) else (1 + isinstance(priority, bytes), priority)
 
 
 @dataclass(frozen=True)
 class TicketsAndMatches:
-    """What starts jobs in a model that has timers. Where both have something due in a lane, they take turns."""
+    """The job source of a model with timers. If both have something due in a lane, they take turns."""
 
     tickets: TicketSource
     matches: MatchSource
@@ -45,10 +45,10 @@ class TicketsAndMatches:
     def claim(self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int) -> ClaimedWork:
         order = [self.tickets, self.matches]
         for source in order[::-1] if self._last.get(lane) is self.tickets else order:
-            found = source.claim(connection, lane, priority, now, most)
-            if found.claims or found.goes_on:
+            claimed = source.claim(connection, lane, priority, now, most)
+            if claimed.claims or claimed.goes_on:
                 self._last[lane] = source
-                return found
+                return claimed
         return ClaimedWork([])
 
     def claim_again(self, connection: Connection, claim: Claim) -> Claim | None:

@@ -1,7 +1,7 @@
-"""What runs once per database: the actions of an upgrade, each at most once ever, one after the other.
+"""The source of actions that run once per database: those of an upgrade, each at most once ever, in order.
 
-An action that runs inside commits its effects together with its row in the log. One that is external is noted first and
-runs under a lease, so if its server dies it has failed. After one that has failed, those below it wait for a person.
+An action inside a transaction commits its effects together with its row in the log. An external action is noted first
+and runs under a lease, so it has failed if its server dies. After a failure, the actions below it wait for a person.
 """
 
 import time
@@ -41,7 +41,7 @@ SomeSession = TypeVar("SomeSession", bound=RunSession)
 GONE = "It had begun, and its server was lost before it ended. What it did outside of the database may have been done."
 
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS, MAX_WRITE_SECONDS = 0.05, 1.0, 300.0
-"""Seconds between attempts to write the end of an external action while others are in the way, and of all of them."""
+"""The first and longest pause between attempts to write the end of an external action, and their total time."""
 
 
 ONCE = OwnWork("once", is_exclusive=True)
@@ -49,7 +49,7 @@ ONCE = OwnWork("once", is_exclusive=True)
 
 @dataclass(frozen=True)
 class OnceSource(UnwatchedSource):
-    """Runs the actions of one model that run once, in one database. `variables` are those of the server."""
+    """Runs the once actions of one model in one database. `variables` are those of the server."""
 
     database: Database
     view_models: Sequence[Sequence[OnceAction]]
@@ -66,13 +66,13 @@ class OnceSource(UnwatchedSource):
 
     def work(self, connection: Connection, worker: Worker) -> Generator[Ran]:
         due = self._due(connection)
-        leases.ensure_lanes(connection, {one.work.lane for one, _ in due})
+        leases.ensure_lanes(connection, {action.work.lane for action, _ in due})
         connection.commit()
-        for one, row in due:
+        for action, row in due:
             if row is not None:
-                yield from self._lost(connection, one, row)
+                yield from self._lost(connection, action, row)
                 continue
-            for following in self._from(one):
+            for following in self._from(action):
                 outcome = self._run(connection, following, worker)
                 if outcome is not None:
                     yield [(self._run_of(following), outcome)]
@@ -80,35 +80,37 @@ class OnceSource(UnwatchedSource):
                     break
 
     def _due(self, connection: Connection) -> list[tuple[OnceAction, OnceRow | None]]:
-        """Of each view model the first action that has not ended well, unless it has failed or its lane is paused; with
-        its row, if it has begun."""
+        """Return the first action of each view model that has not succeeded, unless it failed or its lane is paused.
+        Each comes with its row, if it has begun."""
         rows = log.rows(connection)
-        found = []
+        due = []
         for actions in self.view_models:
-            for one in actions:
-                row = rows.get(one.name)
+            for action in actions:
+                row = rows.get(action.name)
                 if row is None or row.ended is None:
-                    found.append((one, row))
+                    due.append((action, row))
                     break
                 if row.error is not None:
                     break
-        paused = leases.paused(connection) if found else set()
-        return [(one, row) for one, row in found if row is not None or one.work.lane not in paused]
+        paused = leases.paused(connection) if due else set()
+        return [(action, row) for action, row in due if row is not None or action.work.lane not in paused]
 
     def _from(self, first: OnceAction) -> Sequence[OnceAction]:
         (own,) = (actions for actions in self.view_models if first in actions)
         return own[own.index(first) :]
 
-    def _run(self, connection: Connection, one: OnceAction, worker: Worker) -> Outcome | None:
-        """Run an action. None if it can't be had now."""
+    def _run(self, connection: Connection, action: OnceAction, worker: Worker) -> Outcome | None:
+        """Run an action. Return None if another server has it, or others are in the way."""
         try:
-            if not one.work.external:
-                return self.database.again_if_outdated(lambda: self._inside_with_care(connection, one))
-            lease = Lease(str(self._run_of(one).id), f"{log.KEY}{one.name}", one.work.lane, worker.server, epoch=1)
+            if not action.work.external:
+                return self.database.again_if_outdated(lambda: self._inside_in_quarantine(connection, action))
+            lease = Lease(
+                str(self._run_of(action).id), f"{log.KEY}{action.name}", action.work.lane, worker.server, epoch=1
+            )
             worker.hold(lease, True)
             worker.assignment.is_external = True
             try:
-                return self._outside(connection, one, lease)
+                return self._outside(connection, action, lease)
             finally:
                 worker.assignment.is_external = False
                 worker.hold(lease, False)
@@ -122,65 +124,66 @@ class OnceSource(UnwatchedSource):
 
     # Inside: one transaction.
 
-    def _inside_with_care(self, connection: Connection, one: OnceAction) -> Outcome | None:
-        """Run an action, unless it has ended too much already. What has, leaves a trace before it is tried again."""
-        key = f"{log.KEY}{one.name}"
+    def _inside_in_quarantine(self, connection: Connection, action: OnceAction) -> Outcome | None:
+        """Run an action, unless it has ended too many processes. In quarantine, it leaves a trace before it is
+        tried."""
+        key = f"{log.KEY}{action.name}"
         with self.quarantine.trying(self.database, connection, ONCE_SCOPE, key) as careful:
             why = is_given_up(connection, key, self.database.settings) if careful else None
             connection.commit()
             if why is None:
-                return self._inside(connection, one)
+                return self._inside(connection, action)
             with self.database.transaction(connection):
-                return self._failed(connection, one, why, 0) if self._begin(connection, one) else None
+                return self._failed(connection, action, why, 0) if self._begin(connection, action) else None
 
-    def _inside(self, connection: Connection, one: OnceAction) -> Outcome | None:
+    def _inside(self, connection: Connection, action: OnceAction) -> Outcome | None:
         try:
             with self.database.transaction(connection):
-                if not self._begin(connection, one):
+                if not self._begin(connection, action):
                     return None
-                outcome = self._tried(connection, one)
-                self._reached("before commit", one)
+                outcome = self._tried(connection, action)
+                self._reached("before commit", action)
         except TransactionIsTheRuns as error:
             # The action has ended the transaction in which it was noted.
             with self.database.transaction(connection):
-                if not self._begin(connection, one):
+                if not self._begin(connection, action):
                     return None
-                outcome = self._failed(connection, one, error, 0)
-        self._reached("after commit", one)
+                outcome = self._failed(connection, action, error, 0)
+        self._reached("after commit", action)
         return outcome
 
-    def _tried(self, connection: Connection, one: OnceAction) -> Outcome:
+    def _tried(self, connection: Connection, action: OnceAction) -> Outcome:
         began = time.monotonic()
         try:
             with CONTAINED, self.database.part(connection), _ended(RunSession(connection)) as session:
-                result = self._perform(one, session)
+                result = self._perform(action, session)
                 session.flush()
-                self._reached("ran", one)
+                self._reached("ran", action)
         except Exception as error:
             if connection.invalidated or self.database.is_contended(error):
                 raise
             self.database.check_in_transaction(connection)
-            return self._failed(connection, one, error, time.monotonic() - began)
+            return self._failed(connection, action, error, time.monotonic() - began)
         seconds = time.monotonic() - began
-        log.end(connection, one.name, Ending(self.clock.now(), seconds, result=result))
+        log.end(connection, action.name, Ending(self.clock.now(), seconds, result=result))
         return Succeeded(seconds)
 
     # Outside: noted first, then run with no transaction open, under a lease.
 
-    def _outside(self, connection: Connection, one: OnceAction, lease: Lease) -> Outcome | None:
+    def _outside(self, connection: Connection, action: OnceAction, lease: Lease) -> Outcome | None:
         with self.database.transaction(connection):
-            if not self._begin(connection, one):
+            if not self._begin(connection, action):
                 return None
             leases.take(self.database, connection, lease)
         began = time.monotonic()
         try:
             with CONTAINED, _ended(OutsideSession(connection)) as session:
                 with self.database.reading_only(connection):
-                    result = self._perform(one, session)
+                    result = self._perform(action, session)
                     session.put_back_settings()
-                self._reached("ran", one)
+                self._reached("ran", action)
                 ending = Ending(self.clock.now(), time.monotonic() - began, result=result)
-                if not self._written(connection, one, lease, session, ending):
+                if not self._written(connection, action, lease, session, ending):
                     return Superseded()
         except Exception as error:
             if self.database.has_lost(connection, error):
@@ -188,22 +191,22 @@ class OnceSource(UnwatchedSource):
             with self.database.transaction(connection):
                 if not leases.holds(connection, lease):
                     return Superseded()
-                outcome = self._failed(connection, one, error, time.monotonic() - began)
+                outcome = self._failed(connection, action, error, time.monotonic() - began)
                 leases.release(connection, lease)
             return outcome
-        self._reached("after commit", one)
+        self._reached("after commit", action)
         return Succeeded(ending.seconds)
 
     def _written(
-        self, connection: Connection, one: OnceAction, lease: Lease, session: OutsideSession, ending: Ending
+        self, connection: Connection, action: OnceAction, lease: Lease, session: OutsideSession, ending: Ending
     ) -> bool:
-        """Write what an action has changed, and its end. What it did elsewhere is done, so if others are in the way,
-        that is tried again, as long as it can be. False if another server has taken it over."""
+        """Write what an action has changed, and its end. What it did elsewhere can't be undone, so this is repeated
+        while others are in the way, as long as it can be. Return False if another server has taken it over."""
         pause, until = FIRST_PAUSE_SECONDS, time.monotonic() + MAX_WRITE_SECONDS
         while True:
             try:
                 with session.unless_sent():
-                    return self._write(connection, one, lease, session, ending)
+                    return self._write(connection, action, lease, session, ending)
             except Exception as error:
                 in_vain = not session.can_write_again or time.monotonic() > until
                 if in_vain or not self.database.is_contended(error):
@@ -213,63 +216,63 @@ class OnceSource(UnwatchedSource):
             pause = min(2 * pause, MAX_PAUSE_SECONDS)
 
     def _write(
-        self, connection: Connection, one: OnceAction, lease: Lease, session: OutsideSession, ending: Ending
+        self, connection: Connection, action: OnceAction, lease: Lease, session: OutsideSession, ending: Ending
     ) -> bool:
         with self.database.transaction(connection):
             if not leases.holds(connection, lease):
                 return False
             with self.database.unprepared(connection):
                 session.write()
-            log.end(connection, one.name, ending)
+            log.end(connection, action.name, ending)
             leases.release(connection, lease)
-            self._reached("before commit", one)
+            self._reached("before commit", action)
         return True
 
-    def _lost(self, connection: Connection, one: OnceAction, row: OnceRow) -> Iterator[Ran]:
-        """Note of an action that had begun that its server is gone, if it is; else others are waited for."""
+    def _lost(self, connection: Connection, action: OnceAction, row: OnceRow) -> Iterator[Ran]:
+        """Note that an action has failed because its server is gone. If the server lives, wait for it."""
         with self.database.transaction(connection):
-            again = log.rows(connection).get(one.name)
+            again = log.rows(connection).get(action.name)
             if again != row or not row.is_lost:
                 return
             now = self.clock.now()
             seconds = max(timedelta(0), now - row.began).total_seconds()
             error = text_of(ServerDied(GONE))
-            log.end(connection, one.name, Ending(now, seconds, error=error))
-        yield [(self._run_of(one), Raised(error))]
+            log.end(connection, action.name, Ending(now, seconds, error=error))
+        yield [(self._run_of(action), Raised(error))]
 
     # What both have in common.
 
-    def _begin(self, connection: Connection, one: OnceAction) -> bool:
-        """Note an action, in its lane. False if the lane is taken, or another server has noted it."""
-        if not leases.lock_lane(connection, one.work.lane) or one.name in log.rows(connection):
+    def _begin(self, connection: Connection, action: OnceAction) -> bool:
+        """Note an action in its lane. Return False if the lane is taken, or another server has noted the action."""
+        if not leases.lock_lane(connection, action.work.lane) or action.name in log.rows(connection):
             return False
-        log.begin(connection, one.name, self.clock.now())
-        self._reached("claimed", one)
+        log.begin(connection, action.name, self.clock.now())
+        self._reached("claimed", action)
         return True
 
-    def _perform(self, one: OnceAction, session: RunSession) -> str | None:
-        """Run the code of an action. Returns what it returned, as text."""
-        with reporting(Reporter(self.database, self.clock, f"{log.KEY}{one.name}", not one.work.external)):
-            return perform_action(one.work, one.action, self._run_of(one), RunContext(session, self.variables))
+    def _perform(self, action: OnceAction, session: RunSession) -> str | None:
+        """Run the code of an action. Return its result as text."""
+        with reporting(Reporter(self.database, self.clock, f"{log.KEY}{action.name}", not action.work.external)):
+            return perform_action(action.work, action.action, self._run_of(action), RunContext(session, self.variables))
 
-    def _failed(self, connection: Connection, one: OnceAction, error: Exception, seconds: float) -> Raised:
-        """Note that an action has failed, once its view model's `on_exception` knows."""
+    def _failed(self, connection: Connection, action: OnceAction, error: Exception, seconds: float) -> Raised:
+        """Tell the view model's `on_exception`, and note that an action has failed."""
         raised = Raised(text_of(error), None, seconds, trace_of(error))
         try:
             with CONTAINED, self.database.part(connection), _ended(RunSession(connection)) as session:
-                tell(one.work, None, self._run_of(one), RunContext(session, self.variables), error, raised.text)
+                tell(action.work, None, self._run_of(action), RunContext(session, self.variables), error, raised.text)
                 session.flush()
         except Exception as second:
             self.database.check_in_transaction(connection)
             raised = raised.with_second(second)
-        log.end(connection, one.name, Ending(self.clock.now(), seconds, error=raised.text))
+        log.end(connection, action.name, Ending(self.clock.now(), seconds, error=raised.text))
         return raised
 
-    def _run_of(self, one: OnceAction) -> Run:
-        return Run((self.installation, f"once {one.name}"), one.name, None, one.work.lane, 1, source="once")
+    def _run_of(self, action: OnceAction) -> Run:
+        return Run((self.installation, f"once {action.name}"), action.name, None, action.work.lane, 1, source="once")
 
-    def _reached(self, point: Point, one: OnceAction) -> None:
-        self.events.emit(Reached(point, one.name))
+    def _reached(self, point: Point, action: OnceAction) -> None:
+        self.events.emit(Reached(point, action.name))
 
 
 @contextmanager
@@ -289,7 +292,7 @@ def once_source(
     variables: Mapping[str, Any],
     care: Quarantine,
 ) -> OnceSource | None:
-    """What runs once per database of a model; None if nothing does."""
+    """Return the source of a model's once actions; None if it has none."""
     if not model.once:
         return None
     return OnceSource(database, [*model.once.values()], installation, clock, events, variables, care)

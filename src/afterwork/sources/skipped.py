@@ -1,4 +1,4 @@
-"""Tickets that one server leaves where they are: those of works that others know, and those that can't be written."""
+"""Tickets that one server skips: those of jobs that only others know, and those whose rows can't be written."""
 
 import threading
 from collections.abc import Collection
@@ -8,40 +8,40 @@ from typing import Any
 from afterwork.store.tickets.statements import Tickets, TicketsBut
 
 MAX_SKIPPED_TICKETS = 10_000
-"""Tickets that are left until a moment. Of more, the ones that wait no longer than others are tried again sooner."""
+"""At most this many tickets are skipped for a time. Beyond that, those due first are tried again early."""
 
 
 class SkippedTickets:
-    """What is left by one server, from any of its threads. `rest` are the queries for all other tickets."""
+    """The tickets that one server skips, for all of its threads. `rest` are the queries for all other tickets."""
 
     def __init__(self, tickets: Tickets) -> None:
         self._all = tickets
         self._lock = threading.Lock()
         self._until: dict[Any, datetime] = {}
         self.works: frozenset[str] = frozenset()
-        """Works that the model doesn't know, and that are left to servers which do."""
+        """Jobs that the model doesn't know, and that are left to servers which do."""
         self.rest = tickets
 
-    def leave_works(self, works: Collection[str]) -> None:
-        """Leave the tickets of these works, and of no others."""
+    def skip_works(self, works: Collection[str]) -> None:
+        """Skip the tickets of these jobs, and of no others."""
         with self._lock:
             self.works = frozenset(works)
             self._rebuild()
 
-    def leave(self, key: Any, until: datetime) -> None:
-        """Leave one ticket until a moment."""
+    def skip(self, key: Any, until: datetime) -> None:
+        """Skip one ticket until then."""
         with self._lock:
             self._until[key] = until
             if len(self._until) > MAX_SKIPPED_TICKETS:
-                del self._until[min(self._until, key=lambda one: self._until[one])]
+                del self._until[min(self._until, key=lambda key: self._until[key])]
             self._rebuild()
 
-    def next_moment(self, now: datetime) -> datetime | None:
-        """Leave no ticket any more whose moment has come. Returns that of the next one."""
+    def next_due(self, now: datetime) -> datetime | None:
+        """Skip no ticket any longer whose time has come. Return the time of the next."""
         if not self._until:
             return None
         with self._lock:
-            until = {key: moment for key, moment in self._until.items() if moment > now}
+            until = {key: due for key, due in self._until.items() if due > now}
             if len(until) < len(self._until):
                 self._until = until
                 self._rebuild()

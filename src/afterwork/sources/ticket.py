@@ -1,4 +1,4 @@
-"""Tickets start jobs: a row of SysAsyncTicket that is due."""
+"""The source of tickets: a row of SysAsyncTicket that is due starts a job."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ NO_TEXT = f"The ticket's {{}} {NOT_UTF_8}: {{}}. Write the ticket anew."
 
 
 class TicketSource:
-    """Looks for tickets that are due, and ends them."""
+    """Claims tickets that are due, and settles them."""
 
     name: SourceKind = "ticket"
 
@@ -57,9 +57,9 @@ class TicketSource:
         self.clock = clock
         self.routing = routing
         self.limits = limits or LaneLimits()
-        self._left = SkippedTickets(tickets)
+        self._skipped = SkippedTickets(tickets)
         self._odd: dict[Any, str] = {}
-        """The keys of tickets that can't run in their lane, as the last look has found them, and why."""
+        """The keys of tickets that the last look found in a lane that can't be served, with the reason."""
         self._roots = Roots()
 
     def counts_attempts(self, claim: Claim) -> bool:
@@ -71,28 +71,28 @@ class TicketSource:
 
     def due(self, connection: Connection, now: datetime) -> Due:
         lanes: dict[Workload, list[int]] = {}
-        moments: list[datetime] = []
-        self._see_who_is_left(connection)
-        moments.extend(filter(None, [self._left.next_moment(now)]))
-        for group in self._left.rest.groups(connection):
+        coming: list[datetime] = []
+        self._unskip_known_by_nobody(connection)
+        coming.extend(filter(None, [self._skipped.next_due(now)]))
+        for group in self._skipped.rest.groups(connection):
             lane = self._lane(group)
             if not self.routing.serves(lane, self.name):
                 continue
             if group.earliest is None or group.earliest <= now:
                 lanes.setdefault(lane, []).append(group.priority)
             else:
-                moments.append(group.earliest)
-        return Due(lanes, min(moments, default=None))
+                coming.append(group.earliest)
+        return Due(lanes, min(coming, default=None))
 
     def claim(self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int) -> ClaimedWork:
         if not self.routing.serves(lane, self.name):
             return ClaimedWork([])
         if lane == MAIN and (odd := self._odd):
             self._odd = {}
-            found = [(self.tickets.row(connection, key), why) for key, why in odd.items()]
-            return self._end_odd(connection, [(row, why) for row, why in found if row is not None], now)
+            odd_rows = [(self.tickets.row(connection, key), why) for key, why in odd.items()]
+            return self._end_odd(connection, [(row, why) for row, why in odd_rows if row is not None], now)
         mode, by_rate = self.limits.mode(lane), self.limits.rate(lane) is not None
-        rest = self._left.rest
+        rest = self._skipped.rest
         request = ClaimRequest(lane, priority, now, most)
         rows = rest.claim_due(connection, request, mode, by_rate)
         if not rows and (hidden := rest.hidden(connection, request)):
@@ -118,7 +118,7 @@ class TicketSource:
         ended = [(self._claim(row, row.lane or MAIN, None).run, Rejected(why)) for row, why in rows]
         return ClaimedWork([], moved=True, ended=ended)
 
-    # What this server doesn't know is for those that do.
+    # Jobs that this server doesn't know are left to servers that do.
 
     def is_for_others(self, connection: Connection, key: str, lane: str) -> bool:
         if not self.routing.serves(lane, self.name):
@@ -134,21 +134,23 @@ class TicketSource:
         """Return whether a ticket is left to a server that knows its work. From then on, all of that work are."""
         if row.work is None or self.model.knows(row.work):
             return False
-        if row.work not in self._left.works and server_abilities.somebody_runs(
+        if row.work not in self._skipped.works and server_abilities.somebody_runs(
             connection, base_of(row.work), lane, self.name
         ):
-            self._left.leave_works(self._left.works | {row.work})
-        return row.work in self._left.works
+            self._skipped.skip_works(self._skipped.works | {row.work})
+        return row.work in self._skipped.works
 
-    def _see_who_is_left(self, connection: Connection) -> None:
-        """Leave nothing to servers that are gone."""
-        if works := self._left.works:
-            known = {one for one in works if server_abilities.somebody_runs(connection, base_of(one), None, self.name)}
+    def _unskip_known_by_nobody(self, connection: Connection) -> None:
+        """Stop skipping jobs that only servers knew that are gone."""
+        if works := self._skipped.works:
+            known = {
+                work for work in works if server_abilities.somebody_runs(connection, base_of(work), None, self.name)
+            }
             if known != works:
-                self._left.leave_works(known)
+                self._skipped.skip_works(known)
 
     def leave(self, claim: Claim, until: datetime) -> None:
-        self._left.leave(claim.key, until)
+        self._skipped.skip(claim.key, until)
 
     def claim_again(self, connection: Connection, claim: Claim) -> Claim | None:
         lane = claim.run.lane
@@ -165,20 +167,20 @@ class TicketSource:
 
     def roots(self, session: RunSession, claims: Sequence[Claim]) -> dict[Any, object | None | str]:
         ids: dict[Any, ExternalId] = {}
-        found: dict[Any, object | str | None] = {}
+        roots: dict[Any, object | str | None] = {}
         for claim in claims:
             if claim.run.root_id is None:
-                found[claim.key] = None
+                roots[claim.key] = None
                 continue
             try:
                 ids[claim.key] = parse(claim.run.root_id, self.model.classes)
             except MalformedExternalId as error:
-                found[claim.key] = f"RootId: {error}"
+                roots[claim.key] = f"RootId: {error}"
         objects = self._roots.load(session, ids.values())
         for key, wanted in ids.items():
             root = objects.get(wanted)
-            found[key] = f"The root {wanted} is not there (any more)." if root is None else root
-        return found
+            roots[key] = f"The root {wanted} is not there (any more)." if root is None else root
+        return roots
 
     def settle(self, connection: Connection, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> None:
         ended = []
@@ -204,11 +206,11 @@ class TicketSource:
     def check(self, connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
         lanes = {claim.run.lane for claim in claims}
         if len(lanes) == 1:
-            found = self.tickets.in_place(connection, [claim.row for claim in claims], now, lanes.pop())
+            unchanged = self.tickets.in_place(connection, [claim.row for claim in claims], now, lanes.pop())
         else:
             places = {claim.key: (claim.run.lane, claim.row.priority) for claim in claims}
-            found = self.tickets.in_places(connection, places, now)
-        if found < len(claims):
+            unchanged = self.tickets.in_places(connection, places, now)
+        if unchanged < len(claims):
             raise BatchDisturbed()
 
     def check_unchanged(self, connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
@@ -220,7 +222,7 @@ class TicketSource:
                 raise BatchDisturbed()
 
     def kept_minutes(self, keep: int, error: str | None) -> int:
-        """How long what is left of a run is kept."""
+        """Return the minutes for which the receipt of a run is kept."""
         return keep
 
     def is_used(self, lane: ColumnElement[str]) -> ColumnElement[bool]:
@@ -252,7 +254,8 @@ class TicketSource:
             return str(error)
 
     def _in_their_lane(self, connection: Connection, claims: Sequence[Claim]) -> Sequence[Claim]:
-        """A row that names no lane belongs to the one that its work declares. Whoever wrote it may not have known."""
+        """Move rows that name no lane into the lane that their job declares: whoever wrote them may not know it. Return
+        the claims that stay."""
         if self.tickets.contract.lane is None:
             return claims
         kept: list[Claim] = []
@@ -269,11 +272,11 @@ class TicketSource:
 
 
 def _attempts(row: TicketRow) -> int:
-    """The attempts that a ticket has had, whatever somebody has written there."""
+    """Return the attempts that a ticket has had, whatever somebody has written there."""
     return max(0, row.attempts) if isinstance(row.attempts, int) else 0
 
 
 def _lane_of(outcomes: Sequence[tuple[Claim, Outcome]]) -> str | None:
-    """Return the lane of runs that were claimed in the order of one lane; None if they are of several."""
+    """Return the single lane of these runs; None if they are of several."""
     lanes = {claim.run.lane for claim, _ in outcomes}
     return lanes.pop() if len(lanes) == 1 else None

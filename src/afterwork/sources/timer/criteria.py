@@ -1,4 +1,4 @@
-"""The objects that a criteria finds, by their external ids, whatever stands in their keys.
+"""The external ids of the objects that criteria select, whatever their keys contain.
 
 A key that the driver can't give (an infinite date, a text that is no UTF-8) would hide all others of its statement.
 Such an object is found by halves, and has an id that leads to none: its match fails, and says so.
@@ -15,7 +15,7 @@ from afterwork.store.readable_values import UndecodableText, reading_any_text
 
 
 def found_by(session: Session, keys: Select[Any], root: Mapper[Any]) -> Iterator[str]:
-    """Give the external ids of the rows of a query for keys, in order. Some may come twice."""
+    """Yield the external ids of the rows of a query for keys, in order. Some may come twice."""
     with reading_any_text(session.connection()):
         result = session.execute(keys)
         try:
@@ -32,8 +32,8 @@ def _named(root: Mapper[Any], row: Sequence[Any]) -> str:
 
 
 def _numbered(keys: Select[Any]) -> Subquery:
-    found = keys.subquery()
-    return select(*found.c, func.row_number().over().label("afterwork_place")).subquery()
+    numbered = keys.subquery()
+    return select(*numbered.c, func.row_number().over().label("afterwork_place")).subquery()
 
 
 def _by_halves(session: Session, numbered: Subquery, root: Mapper[Any]) -> Iterator[str]:
@@ -42,19 +42,19 @@ def _by_halves(session: Session, numbered: Subquery, root: Mapper[Any]) -> Itera
     parts = [(1, count + 1)] if count else []
     while parts:
         first, end = parts.pop()
-        there = select(*key).where(place >= first, place < end).order_by(place)
+        part = select(*key).where(place >= first, place < end).order_by(place)
         try:
-            found = [_named(root, row) for row in session.execute(there)]
+            ids = [_named(root, row) for row in session.execute(part)]
         except Exception:
             if end - first == 1:
-                found = [placeholder_id(root, _as_texts(session, there))]
+                ids = [placeholder_id(root, _as_texts(session, part))]
             else:
                 middle = (first + end) // 2
                 parts += [(middle, end), (first, middle)]
                 continue
-        yield from found
+        yield from ids
 
 
-def _as_texts(session: Session, there: Select[Any]) -> Sequence[Any]:
-    texts = [cast(column, Text) for column in there.selected_columns]
-    return tuple(session.execute(there.with_only_columns(*texts)).one())
+def _as_texts(session: Session, query: Select[Any]) -> Sequence[Any]:
+    texts = [cast(column, Text) for column in query.selected_columns]
+    return tuple(session.execute(query.with_only_columns(*texts)).one())

@@ -1,4 +1,4 @@
-"""What a timer does about its due times: which one fires now, and which one comes next."""
+"""Due times of timers: which one fires now, and which one comes next."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,19 +7,19 @@ from afterwork.clock import MAX_CLOCK_SKEW
 from afterwork.model.when import Cron, Timer
 
 LIVED_AGAIN = timedelta(days=1)
-"""If a clock is put back by no more, due times that have fired are not fired again. If by more, it was wrong before."""
+"""If a clock is put back by no more than this, due times do not fire again. If by more, it was wrong before."""
 
 
 @dataclass(frozen=True)
 class DuePlan:
-    """Fire for a due time, if there is one; and be due again then, which may be at once."""
+    """The due time to fire for, if any, and when to be due again, which may be at once."""
 
     fire: datetime | None
     due: datetime
 
 
 def plan(when: Timer, due: datetime, set_at: datetime, last_due: datetime | None, now: datetime) -> DuePlan:
-    """What a timer does whose next due time was found to be `due` at the moment `set_at`."""
+    """Plan for a timer whose next due time was set to `due` at the time `set_at`."""
     if set_at > now + MAX_CLOCK_SKEW:
         return DuePlan(None, _after_the_clock_was_put_back(when, last_due, now))
     if due > now:
@@ -39,14 +39,14 @@ def plan(when: Timer, due: datetime, set_at: datetime, last_due: datetime | None
 
 
 def resumed(when: Timer, due: datetime, set_at: datetime, last_due: datetime | None, now: datetime) -> datetime:
-    """When a timer is due that was paused: what has passed meanwhile is not made up for."""
+    """Return when a resumed timer is due. Due times that passed while it was paused are not made up for."""
     if set_at > now + MAX_CLOCK_SKEW:
         return _after_the_clock_was_put_back(when, last_due, now)
     return due if due > now else when.after(due, now)
 
 
 def changed(when: Timer, last_due: datetime | None, now: datetime) -> datetime:
-    """When a timer is due whose schedule is another one by now."""
+    """Return when a timer is due whose schedule has changed."""
     if last_due is None or last_due > now:
         return when.first(now)
     return when.after(last_due, last_due)

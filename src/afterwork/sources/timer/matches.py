@@ -48,8 +48,8 @@ class MatchSource(TicketSource):
         self._matches = Matches()
 
     def claim(self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int) -> ClaimedWork:
-        found = super().claim(connection, lane, priority, now, most)
-        return replace(found, claims=_unless_cancelled(connection, found.claims))
+        claimed = super().claim(connection, lane, priority, now, most)
+        return replace(claimed, claims=_unless_cancelled(connection, claimed.claims))
 
     def claim_again(self, connection: Connection, claim: Claim) -> Claim | None:
         return _one_unless_cancelled(connection, super().claim_again(connection, claim))
@@ -59,9 +59,9 @@ class MatchSource(TicketSource):
 
     def variables(self, connection: Connection, claims: Sequence[Claim]) -> dict[Any, Mapping[str, Any]]:
         timed = self.model.timers
-        asking = [one.key for one in claims if one.run.work in timed and timed[one.run.work].variables]
-        found = self._matches.rounds(connection, asking) if asking else {}
-        return {key: {DUE: due} | load_variables(text) for key, (due, text) in found.items()}
+        keys = [claim.key for claim in claims if claim.run.work in timed and timed[claim.run.work].variables]
+        rounds = self._matches.rounds(connection, keys) if keys else {}
+        return {key: {DUE: due} | load_variables(text) for key, (due, text) in rounds.items()}
 
     def settle(self, connection: Connection, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> None:
         super().settle(connection, outcomes, now)
@@ -85,7 +85,7 @@ class MatchSource(TicketSource):
 def _unless_cancelled(connection: Connection, claims: Sequence[Claim]) -> Sequence[Claim]:
     """Claims of matches, of which those that were asked to stop are not to be run."""
     stopping = progress.asked_to_stop(connection, [claim.key for claim in claims]) if claims else set()
-    return [replace(one, work=progress.CANCELLED) if one.key in stopping else one for one in claims]
+    return [replace(claim, work=progress.CANCELLED) if claim.key in stopping else claim for claim in claims]
 
 
 def _one_unless_cancelled(connection: Connection, claim: Claim | None) -> Claim | None:

@@ -23,14 +23,14 @@ MATCHES_PER_SLICE = 500
 """One transaction notes at most this many matches."""
 
 NOTED = "slice of "
-"""What stands before the name of a timer where a further slice of its round is noted."""
+"""Prefix of a timer's name in the event that a further slice of its round is noted."""
 
 ROUND_INTERVAL = timedelta(seconds=1)
 """Matches are timestamped within this interval before the round, so that a second round at the same time sorts after
 them."""
 
 KEPT_MINUTES = 0
-"""How long the row of a match is kept that has ended well."""
+"""The row of a match that has succeeded is kept this long."""
 
 
 @dataclass(frozen=True)
@@ -50,23 +50,23 @@ class Noting:
         return unnoted_matches.roots(connection, name) | self.matches.pending(connection, name)
 
     def last(self, connection: Connection, name: str, now: datetime) -> datetime | None:
-        """Return the moment of the last match of the round that goes on; None if none does."""
-        moments = unnoted_matches.last(connection, name), self.matches.last_pending(connection, name, now)
-        return max((one for one in moments if one is not None), default=None)
+        """Return the timestamp of the last match of the current round; None if none goes on."""
+        timestamps = unnoted_matches.last(connection, name), self.matches.last_pending(connection, name, now)
+        return max((timestamp for timestamp in timestamps if timestamp is not None), default=None)
 
     def begin(
         self, connection: Connection, name: str, roots: Sequence[str | None], due: datetime, variables: str | None
     ) -> None:
-        """Note the first slice of what a round has found, and keep the others, for the transaction that is open."""
+        """Note the first slice of a round's matches and keep the other slices, in the open transaction."""
         now = self.clock.now()
-        first = _first_moment(self.last(connection, name, now), len(roots), now)
+        first = _first_timestamp(self.last(connection, name, now), len(roots), now)
         slices = [
             Slice(name, first + place * STEP, roots[place : place + MATCHES_PER_SLICE], due, variables)
             for place in range(0, len(roots), MATCHES_PER_SLICE)
         ]
         unnoted_matches.add(connection, slices[1:])
-        for one in slices[:1]:
-            self._note(connection, one)
+        for taken in slices[:1]:
+            self._note(connection, taken)
 
     def go_on(self, connection: Connection, names: Sequence[str]) -> Iterator[str]:
         """Note a further slice for each of some timers, each in a transaction of its own. Yields the names of those
@@ -83,10 +83,10 @@ class Noting:
 
     def _note_next(self, connection: Connection, name: str) -> bool:
         with self.database.transaction(connection):
-            one = unnoted_matches.take(connection, name)
-            if one is None:
+            taken = unnoted_matches.take(connection, name)
+            if taken is None:
                 return False
-            self._note(connection, one)
+            self._note(connection, taken)
             self.events.emit(Reached("before commit", NOTED + name))
         self.events.emit(Reached("after commit", NOTED + name))
         return True
@@ -94,10 +94,10 @@ class Noting:
     def _leave_out(self, connection: Connection, name: str, why: str) -> bool:
         """Count the objects of a slice that can't be noted as failed. They may be matched by the next round."""
         with self.database.transaction(connection):
-            one = unnoted_matches.take(connection, name)
-            if one is not None:
-                self.timers.count(connection, name, len(one.roots), why, self.clock.now())
-        return one is not None
+            taken = unnoted_matches.take(connection, name)
+            if taken is not None:
+                self.timers.count(connection, name, len(taken.roots), why, self.clock.now())
+        return taken is not None
 
     def cancel(self, connection: Connection, name: str) -> Cancellation:
         """End the matches of a timer that have not begun, for the transaction that is open, and forget those that are
@@ -106,23 +106,23 @@ class Noting:
         ended = self.matches.cancel(connection, name, self.clock.now())
         return Cancellation(dropped + ended.ended, ended.asked_to_stop)
 
-    def _note(self, connection: Connection, these: Slice) -> None:
+    def _note(self, connection: Connection, batch: Slice) -> None:
         """Note matches, but for those that have been given up: they have failed as soon as their object is matched."""
-        now, there = self.clock.now(), self.matches.there(connection, these.timer, these.roots)
+        now, there = self.clock.now(), self.matches.there(connection, batch.timer, batch.roots)
         rows = [
             {
                 "id": there.get(root) or f"{MATCH}{uuid.uuid4().hex}",
-                "view_model": these.timer,
+                "view_model": batch.timer,
                 "root_id": root,
                 # In this order, and all of them due.
-                "execute_earliest": these.first + place * STEP,
+                "execute_earliest": batch.first + place * STEP,
                 "keep_receipt_minutes": KEPT_MINUTES,
-                "lane": self.works[these.timer].lane,
+                "lane": self.works[batch.timer].lane,
                 "created": now,
-                "due": these.due,
-                "variables": these.variables,
+                "due": batch.due,
+                "variables": batch.variables,
             }
-            for place, root in enumerate(these.roots)
+            for place, root in enumerate(batch.roots)
             if root not in there or there[root] is not None
         ]
         self.matches.add(connection, [row for row in rows if row["root_id"] not in there])
@@ -131,10 +131,10 @@ class Noting:
         self.matches.again(connection, [row for row in again if row["id"] not in beyond])
         if beyond:
             why = str(given_up(list(beyond.values())[-1], self.database.settings))
-            self.timers.count(connection, these.timer, len(beyond), why, now)
+            self.timers.count(connection, batch.timer, len(beyond), why, now)
 
 
-def _first_moment(last: datetime | None, count: int, now: datetime) -> datetime:
+def _first_timestamp(last: datetime | None, count: int, now: datetime) -> datetime:
     """Return the timestamp of the first of `count` matches: due now, and after those that are pending."""
     first = now - max(ROUND_INTERVAL, count * STEP)
     return first if last is None else max(first, last + STEP)

@@ -1,4 +1,4 @@
-"""A round of a timer: at a due time, once over all servers, the objects are found for which its job is to run.
+"""Rounds of timers: at a due time, once over all servers, find the objects for which a timer's job is to run.
 
 What is found is kept, in the transaction that also says when the timer is due next, and noted a slice at a time. From
 then on the matches are run as tickets are: in lanes, batched or by lease, with retries, by any server.
@@ -112,13 +112,13 @@ class Rounds(UnwatchedSource):
                     yield name
 
     def pause(self, connection: Connection, name: str) -> None:
-        """Let a timer not fire until it is resumed. Matches that are noted already run."""
+        """Pause a timer until it is resumed. Matches that are noted already run."""
         with self.database.transaction(connection):
             row = self.timers.hold(connection, name)
             self.timers.set_due(connection, name, row.due, row.set_at, paused=True)
 
     def resume(self, connection: Connection, name: str) -> None:
-        """Let a timer fire again. Due times that have passed meanwhile are not made up for."""
+        """Resume a timer. Due times that have passed meanwhile are not made up for."""
         now = self.clock.now()
         with self.database.transaction(connection):
             self._forgive(connection, name)
@@ -141,8 +141,8 @@ class Rounds(UnwatchedSource):
             return found.objects or []
 
     def now(self, connection: Connection, name: str) -> int:
-        """Have a round now, besides those at due times. Returns how many objects matched. If a round goes on, they are
-        added to it."""
+        """Have a round now, besides those at due times. Return the number of objects that matched. If a round goes on,
+        they are added to it."""
         timed, now = self.works[name], self.clock.now()
         ahead = self._ahead(connection, lambda: self._search(connection, timed, self.timers.get(connection, name), now))
         with self.database.transaction(connection):
@@ -157,7 +157,7 @@ class Rounds(UnwatchedSource):
             return count
 
     def _forgive(self, connection: Connection, name: str) -> None:
-        """Somebody wants a timer to be tried: what was given up is tried again."""
+        """Forget what was given up of a timer, so that it is tried again."""
         suspects.clear(connection, [ROUND_KEY + name])
         self.noting.matches.forgive(connection, name)
 
@@ -184,22 +184,22 @@ class Rounds(UnwatchedSource):
         return len(found.objects)
 
     def _ahead(self, connection: Connection, search: Callable[[], Some]) -> Some | None:
-        """What a round finds, searched for before its transaction begins if that keeps others from writing. It counts
-        as long as the timer's row is the same: no other round has been there since."""
+        """Search for the objects of a round before its transaction begins, if that would keep others from writing. The
+        result is valid while the timer's row is the same: no other round has come since."""
         if not self.database.has_one_writer:
             return None
         with self.database.snapshot(connection):
             return search()
 
     def _look(self, connection: Connection, timed: TimedWork, now: datetime) -> "_Found | None":
-        """What the round finds that is due; None if none is."""
+        """Return what the due round finds; None if none is due."""
         row = self.timers.lock(connection, timed.name, now)
         fire = None if row is None else _plan(timed, row, now).fire
         return None if row is None or fire is None else self._search(connection, timed, row, fire)
 
-    def _search(self, connection: Connection, timed: TimedWork, row: TimerRow | None, moment: datetime) -> "_Found":
-        """Find the objects of a round for the due time `moment`."""
-        session, variables = RunSession(connection), self._begun(timed, moment)
+    def _search(self, connection: Connection, timed: TimedWork, row: TimerRow | None, due: datetime) -> "_Found":
+        """Find the objects of a round for the due time `due`."""
+        session, variables = RunSession(connection), self._begun(timed, due)
         try:
             with CONTAINED:
                 objects = self._objects(connection, timed, variables, session)
@@ -208,15 +208,15 @@ class Rounds(UnwatchedSource):
             session.end()
         return _Found(row, objects, dump_variables(variables.changed()))
 
-    def _begun(self, timed: TimedWork, moment: datetime) -> Variables:
+    def _begun(self, timed: TimedWork, due: datetime) -> Variables:
         given = {name: value for name, value in self.variables.items() if name in timed.variables}
-        return Variables(timed.variables, {**timed.variables, **given, DUE: moment})
+        return Variables(timed.variables, {**timed.variables, **given, DUE: due})
 
     def _objects(
         self, connection: Connection, timed: TimedWork, variables: Variables, session: RunSession
     ) -> Sequence[str | None] | None:
-        """The objects of a round, in order; None if `before` has called it off. Those that have failed come last, so
-        that they never take the places of others; those that a run goes on for are left out."""
+        """Return the objects of a round, in order; None if `before` has called it off. Those that have failed come
+        last, so that they never take the places of others; those that a run goes on for are left out."""
         if timed.when.before is not None and timed.when.before(variables) is False:
             return None
         going_on = self.noting.going_on(connection, timed.name)
@@ -235,7 +235,7 @@ class Rounds(UnwatchedSource):
         return sorted(free, key=failed.__contains__)[:most]
 
     def _failed(self, connection: Connection, timed: TimedWork, error: Exception) -> None:
-        """The criteria, or what runs before it, has raised: the timer says so, and is due again at its next time."""
+        """Note that the criteria, or what runs before them, has raised. The timer is due again at its next time."""
         text, now = str(error) if isinstance(error, GivenUp) else text_of(error), self.clock.now()
         with self.database.transaction(connection):
             row = self.timers.lock(connection, timed.name, now)
@@ -271,15 +271,15 @@ def rounds_of(
     variables: Mapping[str, Any],
     care: Quarantine | None = None,
 ) -> Rounds:
-    """The rounds of a model's timers in a database."""
+    """Return the rounds of a model's timers in a database."""
     timers = Timers(database.dialect, model.timers)
     noting = Noting(database, model.timers, timers, clock, events)
     return Rounds(database, model.timers, timers, clock, events, variables, noting, care or Quarantine())
 
 
 def _only_keys(query: Select[Any], timed: TimedWork, most: int | None) -> Select[Any]:
-    """The same query for the keys of the objects alone. It gives no more than so many where each row is another object,
-    which with a join it may not be."""
+    """Return the query for the keys alone. It is limited to `most` rows if each row is another object, which with a
+    join it may not be."""
     assert timed.root is not None
     entity: Any = query.column_descriptions[0]["entity"]  # the class, or an alias of it
     members = [timed.root.get_property_by_column(key).key for key in timed.root.primary_key]
