@@ -8,9 +8,9 @@ from sqlalchemy import ColumnElement, FromClause, ScalarSelect, Select
 from sqlalchemy.sql import operators, visitors
 from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList, ColumnClause, Grouping, Over, WithinGroup
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.sql.selectable import CompoundSelect, Exists, SelectBase
+from sqlalchemy.sql.selectable import CTE, AliasedReturnsRows, CompoundSelect, Exists, SelectBase
 
-from afterwork.compat.sqlalchemy_statements import is_distinct, ordering_and_grouping, raw_columns
+from afterwork.compat.sqlalchemy_statements import aliased_cte, is_distinct, ordering_and_grouping, raw_columns
 from afterwork.derived.tracking.query.flat_query import CannotFlatten
 from afterwork.errors import CantTrack
 
@@ -109,3 +109,14 @@ def refuse_writing(element: Any) -> None:
     """Raise `CantTrack` for a statement that writes in place of a select."""
     if not isinstance(element, SelectBase):
         raise CantTrack("from a statement that writes", "a cache's question must not write. Put it into one of its own")
+
+
+def aliased_element(member: AliasedReturnsRows) -> Any:
+    """Return what a subquery, CTE or alias in FROM stands for. Raises `CannotFlatten` for a recursive CTE."""
+    if not isinstance(member, CTE):
+        return member.element
+    if member.recursive:
+        raise CannotFlatten("WITH RECURSIVE")
+    refuse_writing(member.element)
+    original = aliased_cte(member)
+    return member.element if original is None else original

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import Alias, BindParameter, ColumnElement, Dialect, FromClause, Select, Table
 from sqlalchemy.sql.elements import ColumnClause
 from sqlalchemy.sql.selectable import (
-    CTE,
     AliasedReturnsRows,
     Exists,
     FromGrouping,
@@ -23,7 +22,6 @@ from sqlalchemy.sql.selectable import (
 from afterwork.compat.sqlalchemy_options import options_of
 from afterwork.compat.sqlalchemy_statements import (
     LabelReference,
-    aliased_cte,
     all_selected,
     ordering_and_grouping,
     selected_behind,
@@ -33,6 +31,7 @@ from afterwork.compat.sqlalchemy_statements import (
 )
 from afterwork.derived.tracking.loader_criteria import Criteria, applying_to, criteria_in
 from afterwork.derived.tracking.query.clauses import (
+    aliased_element,
     conjuncts,
     is_plain,
     refuse_writing,
@@ -192,7 +191,7 @@ class _Flattening:
     def _add_from_subquery(
         self, scope: SelectScope, member: AliasedReturnsRows, position: SelectPosition
     ) -> FromSubquery:
-        element = _aliased(member)
+        element = aliased_element(member)
         if isinstance(element, FromClause) and not isinstance(element, SelectBase):
             return self._add_aliased_table(scope, element, position)
         selects = selects_of(element)
@@ -296,14 +295,3 @@ class _Flattening:
             columns = {*self._columns(scope, path, left), *self._columns(inner, path, column)}
             self.flat.conditions.append(Condition(path, None, frozenset(table_ref for table_ref, _ in columns)))
         return True
-
-
-def _aliased(member: AliasedReturnsRows) -> Any:
-    """Return what a subquery, CTE or alias in FROM stands for. Raises `CannotFlatten` for a recursive CTE."""
-    if not isinstance(member, CTE):
-        return member.element
-    if member.recursive:
-        raise CannotFlatten("WITH RECURSIVE")
-    refuse_writing(member.element)
-    original = aliased_cte(member)
-    return member.element if original is None else original
