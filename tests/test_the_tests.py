@@ -21,8 +21,6 @@ LONG: set[str] = {
     "properties/caches/oracle.py",
     "properties/caches/world.py",
     "server/test_limits.py",
-    "stories/test_once.py",
-    "stories/test_timers.py",
 }
 """Files that are longer, as long as they are. Split them; add none."""
 

@@ -1,4 +1,4 @@
-"""The stories of the shop are told of both: with its jobs in Python, and as data."""
+"""The stories of the shop are told of both: with its jobs in Python, and as data. Those of timers have an office."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -6,6 +6,8 @@ from types import ModuleType
 
 import pytest
 from sqlalchemy import Engine
+
+from tests.support.office import Office, an_office
 
 Tell = Callable[[ModuleType, Engine], None]
 
@@ -26,3 +28,9 @@ def tell(model: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Tell:
         story.main(engine)
 
     return told
+
+
+@pytest.fixture
+def office(engine: Engine) -> Office:
+    """An office whose timers the test declares."""
+    return an_office(engine)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, insert, select, text
+from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
 
 import afterwork as aw
@@ -14,17 +14,12 @@ from afterwork.insight import TimerView
 from afterwork.store.progress import ReportedProgress
 from afterwork.store.tables import lease as leases
 from afterwork.store.timers import Cancellation
-from tests.support.office import Office, an_office
+from tests.support.office import Office
 from tests.support.waiting import eventually
 from tests.support.world import statements
 
 TEN = timedelta(minutes=10)
 KINDS = pytest.mark.parametrize("external", [False, True], ids=["inside", "external"])
-
-
-@pytest.fixture
-def office(engine: Engine) -> Office:
-    return an_office(engine)
 
 
 def working(office: Office, work: Any, tasks: int = 1, **parts: Any) -> None:

@@ -1,35 +1,16 @@
 """Timers: "ten minutes have passed; is there a need? Then do it"."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 import afterwork as aw
-from afterwork.errors import BadRequest
 from afterwork.events import RoundFailed, TimerIsGone
-from afterwork.store.timers import Cancellation
-from tests.support.office import Office, an_office
-
-TEN = timedelta(minutes=10)
-
-
-@pytest.fixture
-def office(engine: Engine) -> Office:
-    return an_office(engine)
-
-
-def undone(office: Office) -> Any:
-    """The tasks that are still to be done, in order."""
-    return select(office.task).where(office.task.done == 0).order_by(office.task.id)
-
-
-def every_ten_minutes(office: Office, **others: Any) -> aw.Every:
-    return aw.Every(TEN, criteria=undone(office), **others)
-
+from tests.stories.timers_scene import TEN, every_ten_minutes, undone
+from tests.support.office import Office
 
 # When.
 
@@ -235,108 +216,6 @@ def test_a_criteria_that_joins_counts_objects_and_not_rows(office: Office) -> No
     assert [office.matched(), office.matched(TEN), office.matched(TEN)] == [[1, 2], [3, 4], [5, 1]]
 
 
-# Variables.
-
-
-def test_what_runs_before_sets_what_the_criteria_and_the_actions_use(engine: Engine) -> None:
-    office = an_office(engine, site="shop.example", unheard_of=1)
-
-    def look_back(given: Any) -> None:
-        given.least = 2
-        given.since = given.due - timedelta(days=1)
-
-    def note(self: Any) -> None:
-        office.log.append((self.root.id, self.site, self.due - self.since, self.server_started == office.clock.now()))
-
-    office.timer(
-        when=aw.Every(minutes=10, before=look_back, criteria=lambda given: newer(office, given)),
-        work=aw.action(note),
-        least=aw.variable(), since=aw.variable(), due=aw.variable(), site=aw.variable(), server_started=aw.variable(),
-    )  # fmt: skip
-    office.open(tasks=3)
-
-    office.run()
-
-    assert office.log == [(number, "shop.example", timedelta(days=1), True) for number in (2, 3)]
-
-
-def newer(office: Office, given: Any) -> Any:
-    return select(office.task).where(office.task.id >= given.least).order_by(office.task.id)
-
-
-def test_what_runs_before_may_call_the_round_off(office: Office) -> None:
-    office.timer(when=every_ten_minutes(office, before=lambda given: office.log != []))
-    office.open(tasks=1)
-
-    assert office.matched() == []
-    office.log.append("now")
-    assert office.matched(TEN) == [1]
-
-
-WRONG: dict[str, Callable[[Any], object]] = {
-    "There is no variable other": lambda given: setattr(given, "other", 1),
-    "can't be kept": lambda given: setattr(given, "some", object()),
-}
-
-
-@pytest.mark.parametrize("said", WRONG)
-def test_a_variable_that_is_not_declared_or_can_not_be_kept_is_refused(office: Office, said: str) -> None:
-    office.timer(root=False, when=aw.Every(minutes=10, before=WRONG[said]), some=aw.variable())
-    office.open()
-
-    assert office.run() == []
-    (timer,) = office.app.insight(office.engine).timers()
-    assert said in str(timer.error)
-
-
-def test_a_variable_that_nobody_sets_is_what_it_is_declared_to_be(office: Office) -> None:
-    office.timer(when=aw.Every(minutes=10, criteria=lambda given: newer(office, given)), least=aw.variable(2))
-    office.open(tasks=3)
-
-    assert office.matched() == [2, 3]
-
-
-# By hand.
-
-
-def test_a_dry_run_says_what_would_match_and_changes_nothing(office: Office) -> None:
-    office.timer("Work", when=every_ten_minutes(office, max_answers=2))
-    office.open(tasks=3)
-
-    assert office.app.control(office.engine).dry_run("Work") == ["Task!1", "Task!2"]
-    assert office.sql("SELECT count(*) FROM afterwork_match") == office.sql("SELECT count(*) FROM afterwork_timer") == 0
-
-
-def test_a_round_can_be_had_now_and_leaves_the_due_times_as_they_are(office: Office) -> None:
-    office.timer("Work", when=every_ten_minutes(office, max_answers=1))
-    office.open(tasks=3)
-    office.run()
-    office.clock.advance(timedelta(minutes=5))
-
-    assert office.app.run_now(office.engine, "Work") == 1
-    assert office.app.run_now(office.engine, "Work") == 1  # what is to run already is left out
-    assert sorted(office.matched()) == [2, 3]  # type: ignore[type-var]
-    assert [office.matched(timedelta(minutes=4)), office.matched(timedelta(minutes=1))] == [[], []]
-
-
-@pytest.mark.parametrize("act", ["run_now", "pause and resume"])
-def test_what_is_done_by_hand_hides_no_clock_that_was_put_back(office: Office, act: str) -> None:
-    office.timer("Work", root=False, when=aw.Every(minutes=10))
-    office.open()
-    office.clock.advance(timedelta(days=365))
-    office.run()
-    office.clock.advance(-timedelta(days=365))
-
-    if act == "run_now":
-        office.app.run_now(office.engine, "Work")
-    else:
-        office.app.control(office.engine).pause("Work")
-        office.app.control(office.engine).resume("Work")
-    office.run()
-
-    assert office.matched(TEN) == [None]
-
-
 def test_of_missed_due_times_a_criteria_that_fails_takes_one_only(office: Office) -> None:
     def broken(given: Any) -> None:
         if office.log == []:
@@ -348,24 +227,6 @@ def test_of_missed_due_times_a_criteria_that_fails_takes_one_only(office: Office
     office.run()
 
     assert office.matched(timedelta(minutes=30)) == [None] * 3
-
-
-def test_what_is_left_of_a_round_can_be_cancelled(office: Office) -> None:
-    office.timer("Work", when=every_ten_minutes(office))
-    office.open(tasks=3)
-    office.app.run_now(office.engine, "Work")
-
-    assert office.app.control(office.engine).cancel("Work") == Cancellation(3, 0)
-    office.sql("UPDATE afterwork_timer SET paused = true")
-    assert office.run() == []
-
-
-def test_an_unknown_timer_is_refused_by_name(office: Office) -> None:
-    office.timer("Work", root=False, when=aw.Every(minutes=10))
-    office.open()
-
-    with pytest.raises(BadRequest, match=r"no timer 'Wrok'\. It has: Work"):
-        office.app.run_now(office.engine, "Wrok")
 
 
 def test_a_timer_that_was_renamed_is_told_of_and_does_not_fire(office: Office) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, ForeignKey, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship, selectinload
 
 import afterwork as aw
-from tests.support.office import Office, an_office
+from tests.support.office import Office
 from tests.support.world import World, statements
 
 TEN = timedelta(minutes=10)
@@ -173,11 +173,6 @@ def test_the_round_asks_for_keys_only_whatever_the_criteria_loads(world: World) 
 
 
 # A round while another one goes on.
-
-
-@pytest.fixture
-def office(engine: Engine) -> Office:
-    return an_office(engine)
 
 
 def with_timer(office: Office, criteria: Callable[..., Any], **parts: Any) -> None:
