@@ -50,10 +50,10 @@ CACHES = (
     "INSERT INTO afterwork_cache (derivation, root, snapshot, runs, computed, error)"
     f" {SERIES} SELECT one.derivation, 'Order!' || (:far + n), one.snapshot, 1, one.computed,"
     " CASE WHEN n % 2 = 0 THEN 'ValueError: bad' END FROM series CROSS JOIN (SELECT * FROM afterwork_cache"
-    " WHERE definition = (SELECT id FROM afterwork_derivation WHERE name = 'Order.total') LIMIT 1) AS one"
+    " WHERE derivation = (SELECT id FROM afterwork_derivation WHERE name = 'Order.total') LIMIT 1) AS one"
 )
 DUE = (
-    "INSERT INTO afterwork_due (cache, derivation, due, since) SELECT id, definition, :now, :now FROM afterwork_cache"
+    "INSERT INTO afterwork_due (cache, derivation, due, since) SELECT id, derivation, :now, :now FROM afterwork_cache"
     " WHERE root LIKE 'Order!1000%' AND id NOT IN (SELECT cache FROM afterwork_due)"
 )
 NEW = "FROM afterwork_cache WHERE id NOT IN (SELECT cache FROM afterwork_manifest)"
