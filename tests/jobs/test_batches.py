@@ -93,7 +93,7 @@ class Thing(Base):
 @pytest.fixture
 def world(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> World:
     """A batch takes as many as it may, however slow the machine is."""
-    monkeypatch.setattr(inside, "SLICE", 3600.0)
+    monkeypatch.setattr(inside, "BATCH_SECONDS", 3600.0)
     Thing.calls.clear()
     made = World(engine, Base)
     with made.session() as session, session.begin():
@@ -199,7 +199,7 @@ def test_a_more_urgent_ticket_runs_next_though_the_time_of_its_batch_was_over(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Thing.act = staticmethod(lambda session, behind: _by_sql(session, SysAsyncTicket.id == 4, {"priority": 1}))
-    monkeypatch.setattr(inside, "SLICE", 0.5)
+    monkeypatch.setattr(inside, "BATCH_SECONDS", 0.5)
     readings = itertools.chain([0.0] * 3, itertools.repeat(1.0))
     monkeypatch.setattr(inside, "perf_counter", lambda: next(readings))
     ask(world, "disturb", "work", "work", "work")
@@ -351,7 +351,7 @@ def test_all_that_fail_cost_two_runs_each(world: World) -> None:
 
 
 def test_a_batch_whose_time_is_over_takes_no_further_ticket(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inside, "SLICE", 0.0)
+    monkeypatch.setattr(inside, "BATCH_SECONDS", 0.0)
     ask(world, *["work"] * 5)
     world.run()
 

@@ -379,7 +379,7 @@ def test_in_any_span_of_the_length_no_more_begin(steps: list[int], most: int, pe
     rate, moment = Rate(most, timedelta(microseconds=per)), 0
     began: list[int] = []
     starts: lane_rate.Starts = []
-    before, lane_rate.MOST_NOTED = lane_rate.MOST_NOTED, noted
+    before, lane_rate.MAX_STARTS_NOTED = lane_rate.MAX_STARTS_NOTED, noted
     try:
         for step in steps:
             moment += step
@@ -388,7 +388,7 @@ def test_in_any_span_of_the_length_no_more_begin(steps: list[int], most: int, pe
                 starts = lane_rate._joined([*starts, (moment, 1)])
                 began.append(moment)
     finally:
-        lane_rate.MOST_NOTED = before
+        lane_rate.MAX_STARTS_NOTED = before
 
     for first in began:
         assert sum(first <= other < first + per for other in began) <= most

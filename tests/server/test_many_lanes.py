@@ -130,7 +130,7 @@ class Hotel:
 def hotel(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hotel]:
     """However slow the machine is, its works are quick."""
     for module, name in (
-        (inside, "SLICE"),
+        (inside, "BATCH_SECONDS"),
         (shared_transactions, "QUICK_SECONDS"),
         (shared_transactions, "SLOW_SECONDS"),
     ):
@@ -172,7 +172,7 @@ def _breaks_at_commit(guest: Guest) -> None:
 
 def test_lanes_for_which_there_was_no_time_are_next(hotel: Hotel, monkeypatch: pytest.MonkeyPatch) -> None:
     hotel.ask(range(1, 61))
-    monkeypatch.setattr(inside, "SLICE", 0.0)
+    monkeypatch.setattr(inside, "BATCH_SECONDS", 0.0)
 
     hotel.serve()
 

@@ -19,7 +19,7 @@ LANES = 40
 
 def test_matches_and_tickets_of_many_lanes_run_once_each(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name in (
-        (inside, "SLICE"),
+        (inside, "BATCH_SECONDS"),
         (shared_transactions, "QUICK_SECONDS"),
         (shared_transactions, "SLOW_SECONDS"),
     ):

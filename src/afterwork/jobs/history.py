@@ -20,7 +20,7 @@ from afterwork.store.history import Cell, Histogram, Key, RunOutcome, RunRecord,
 RECORDS_PER_MINUTE = 20
 """Runs of one work that are recorded in one minute for one outcome. More are only counted."""
 
-MOST_CELLS, MOST_RECORDS = 20_000, 2_000
+MAX_CELLS, MAX_RECORDS = 20_000, 2_000
 """How much is kept, as long as it can't be written."""
 
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
@@ -85,7 +85,7 @@ class RunHistory:
 
     def _record(self, event: Ran | Failed | PutOff, outcome: RunOutcome, facts: Facts, error: str | None) -> None:
         self._recorded[event.work, outcome] += 1
-        if self._recorded[event.work, outcome] <= RECORDS_PER_MINUTE and len(self._records) < MOST_RECORDS:
+        if self._recorded[event.work, outcome] <= RECORDS_PER_MINUTE and len(self._records) < MAX_RECORDS:
             self._records.append(
                 RunRecord(
                     event.run,
@@ -125,8 +125,8 @@ class RunHistory:
         with self._lock:
             self._changed |= {(cell.key.work, cell.key.source) for cell in sums if cell.minute == self._minute}
             over = {cell: one for cell, one in sums.items() if cell.minute != self._minute} | self._over
-            self._over = {cell: over[cell] for cell in sorted(over)[-MOST_CELLS:]}
-            self._records = [*records, *self._records][:MOST_RECORDS]
+            self._over = {cell: over[cell] for cell in sorted(over)[-MAX_CELLS:]}
+            self._records = [*records, *self._records][:MAX_RECORDS]
 
 
 def _add(sums: Sums, outcome: RunOutcome, facts: Facts) -> None:

@@ -29,7 +29,7 @@ from afterwork.store import leases
 from afterwork.store.database import NOT_LONG
 from afterwork.store.progress import CANCELLED
 
-SLICE = 0.1
+BATCH_SECONDS = 0.1
 """Seconds after which a batch takes no further ticket. Until it ends, others wait for its lane and for what it has
 written."""
 
@@ -127,7 +127,7 @@ def _have(
     each: int,
     may_share: Callable[[Claim], bool],
 ) -> _Had:
-    had, until = _Had(), perf_counter() + SLICE
+    had, until = _Had(), perf_counter() + BATCH_SECONDS
     for lane, priority in lanes.items():
         if had.claims and perf_counter() >= until:
             had.unasked.append(lane)
@@ -175,7 +175,7 @@ def _run(
     if not batch.claims:
         return
     runner.reached("claimed", batch.claims)
-    session, until = RunSession(connection), perf_counter() + SLICE
+    session, until = RunSession(connection), perf_counter() + BATCH_SECONDS
     try:
         execute = runner.prepared(session, batch.claims, partial(_give_up, runner))
         for claim in batch.claims:

@@ -8,10 +8,10 @@ from afterwork.boundary import failure_of
 from afterwork.errors import Escaped
 from afterwork.store.tickets.end_forms import AS_ASKED, EndForm
 
-MOST = 4000
+MAX_ERROR_LENGTH = 4000
 """Characters of an exception that are kept in a ticket's Error."""
 
-MOST_OF_A_TRACE = 8000
+MAX_TRACE_LENGTH = 8000
 """Characters of a traceback that are kept."""
 
 
@@ -81,7 +81,7 @@ def text_of(error: BaseException) -> str:
         message = f"(its text can't be had: {type(failure_of(broken)).__name__})"
     where = traceback.extract_tb(error.__traceback__)[-1:]
     place = "".join(f" ({frame.filename.rpartition('/')[2]}:{frame.lineno}, in {frame.name})" for frame in where)
-    return printable(f"{type(error).__name__}: {message}", MOST - len(place)) + place
+    return printable(f"{type(error).__name__}: {message}", MAX_ERROR_LENGTH - len(place)) + place
 
 
 def trace_of(error: BaseException) -> str:
@@ -90,7 +90,7 @@ def trace_of(error: BaseException) -> str:
         whole = "".join(traceback.format_exception(_raised(error)))
     except BaseException as broken:
         whole = f"(the traceback can't be had: {type(failure_of(broken)).__name__})"
-    return printable(whole[-MOST_OF_A_TRACE:], MOST_OF_A_TRACE)
+    return printable(whole[-MAX_TRACE_LENGTH:], MAX_TRACE_LENGTH)
 
 
 def _raised(error: BaseException) -> BaseException:
@@ -98,8 +98,8 @@ def _raised(error: BaseException) -> BaseException:
     return error.raised if isinstance(error, Escaped) else error
 
 
-def printable(text: str, most: int = MOST) -> str:
+def printable(text: str, limit: int = MAX_ERROR_LENGTH) -> str:
     """Text without what can't be stored or shown, cut to `most` characters with a note of how many there were."""
-    kept = text[:most]
-    clean = "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in kept)[:most]
-    return clean if len(text) <= most else f"{clean[: most - 30]}… ({len(text):,} characters)"
+    kept = text[:limit]
+    clean = "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in kept)[:limit]
+    return clean if len(text) <= limit else f"{clean[: limit - 30]}… ({len(text):,} characters)"

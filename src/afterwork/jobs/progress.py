@@ -16,7 +16,7 @@ from afterwork.store.database import Database
 PAUSE = timedelta(seconds=1)
 """How long a run waits before it writes again how far it is."""
 
-MOST = 2**63 - 1
+MAX_COUNT = 2**63 - 1
 
 
 class Reporter:
@@ -101,7 +101,7 @@ def progress(done: int, total: int | None = None) -> None:
     that is inside, on SQLite), and outside of runs, nothing is done. Raises `Cancelled` if the run was cancelled, and
     `TimedOut` if it has taken too long; let these pass. Raises `BadRequest` for what is no count.
     """
-    if not all(isinstance(count, int) and 0 <= count <= MOST for count in (done, 0 if total is None else total)):
+    if not all(isinstance(count, int) and 0 <= count <= MAX_COUNT for count in (done, 0 if total is None else total)):
         raise BadRequest(f"aw.progress({shown(done)}, {shown(total)}): it takes whole numbers from 0 on.")
     reporter = _reporter.get()
     if reporter is not None:

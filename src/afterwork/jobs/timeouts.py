@@ -16,10 +16,10 @@ from types import TracebackType
 
 from afterwork.errors import TimedOut
 
-AGAIN = 0.25
+REPEAT_SECONDS = 0.25
 """Seconds after which a run is interrupted again that goes on."""
 
-IDLE = 1.0
+IDLE_SECONDS = 1.0
 """Seconds for which the thread that watches stays when there is nothing to watch."""
 
 
@@ -155,7 +155,7 @@ class Timeouts:
 
     def _see_to(self, watched: TimedRun) -> None:
         watched.act()
-        watched.moment = self._clock() + AGAIN
+        watched.moment = self._clock() + REPEAT_SECONDS
         if self.frees is None or watched.give_up is None or self._clock() < watched.last or not watched.abandon():
             return
         with self._more:
@@ -167,7 +167,7 @@ class Timeouts:
         while True:
             seconds = self.look()
             with self._more:
-                if seconds is None and not self._more.wait_for(lambda: bool(self._running), IDLE):
+                if seconds is None and not self._more.wait_for(lambda: bool(self._running), IDLE_SECONDS):
                     self._thread = None
                     return
                 self._wakes_at = min((one.moment for one in self._running), default=0.0)

@@ -13,7 +13,7 @@ from afterwork.model.lane import Rate
 from afterwork.store.database import Database
 from afterwork.store.tables import lane_rate as lane_rates
 
-MOST_NOTED = 1000
+MAX_STARTS_NOTED = 1000
 """Moments that are noted apart. Of a higher rate, several that are near to each other count as the last of them."""
 
 EPOCH, UNIT = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
@@ -87,7 +87,7 @@ def _joined(starts: Starts) -> Starts:
             found[-1] = moment, found[-1][1] + count
         else:
             found.append((moment, count))
-    if len(found) <= MOST_NOTED:
+    if len(found) <= MAX_STARTS_NOTED:
         return found
     pairs = [found[place : place + 2] for place in range(0, len(found), 2)]
     return [(pair[-1][0], _count(pair)) for pair in pairs]

@@ -29,7 +29,7 @@ EVERYWHERE = ""
 MANY = 4
 """What was near so many times the limit of deaths is given up, too: the killer may take its time."""
 
-REMEMBERED = timedelta(days=30)
+REMEMBERED_FOR = timedelta(days=30)
 
 CAREFUL_FOR = timedelta(minutes=10)
 """For so long, servers that come are careful because of what has died before."""
@@ -130,5 +130,5 @@ def careful(database: Database, connection: Connection) -> Mapping[str, datetime
 
 def _forget_old(database: Database, connection: Connection) -> None:
     """Forget what was long ago. Something has died, so that this is no time to count statements."""
-    for table, span in ((suspects, REMEMBERED), (quarantines, CAREFUL_FOR)):
+    for table, span in ((suspects, REMEMBERED_FOR), (quarantines, CAREFUL_FOR)):
         connection.execute(delete(table).where(table.c.at < database.after(-span)))

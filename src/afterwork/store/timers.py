@@ -37,7 +37,7 @@ from afterwork.store.texts import storable, storable_or_none
 ANEW = ("execute_earliest", "lane", "due", "variables")
 """What becomes another of a match that has failed, when its object is matched again."""
 
-AT_ONCE = 50
+MAX_DUE = 50
 """Timers that one look finds due at most."""
 
 # One that waits for another attempt does not hold up the next round.
@@ -55,11 +55,11 @@ _READY = (
     "SELECT timer.name AS name FROM afterwork_timer AS timer WHERE {ours} AND NOT timer.paused"
     " AND (timer.due <= :now OR timer.set_at > :later)"
     " AND NOT EXISTS (SELECT 1 FROM afterwork_unnoted_match AS unnoted WHERE unnoted.timer = timer.name)"
-    f" AND NOT EXISTS (SELECT 1 FROM afterwork_match AS match WHERE {_PENDING}) ORDER BY timer.due LIMIT {AT_ONCE}"
+    f" AND NOT EXISTS (SELECT 1 FROM afterwork_match AS match WHERE {_PENDING}) ORDER BY timer.due LIMIT {MAX_DUE}"
 )
 _TO_NOTE = (
     "SELECT timer.name AS name FROM afterwork_timer AS timer WHERE {ours}"
-    f" AND timer.name IN (SELECT timer FROM afterwork_unnoted_match) ORDER BY timer.name LIMIT {AT_ONCE}"
+    f" AND timer.name IN (SELECT timer FROM afterwork_unnoted_match) ORDER BY timer.name LIMIT {MAX_DUE}"
 )
 _DUE = (
     "SELECT NULL AS name, min(timer.due) AS due, false AS to_note FROM afterwork_timer AS timer WHERE {ours}"

@@ -17,7 +17,7 @@ from afterwork.store.tickets.pending import has_begun
 from afterwork.store.tickets.rows import DueGroup
 from afterwork.store.tickets.statements import Tickets
 
-MOST_RUNNING = 1000
+MAX_RUNNING = 1000
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class IndexRanges:
 
     def _running(self, connection: Connection) -> list[Any]:
         keys = []
-        for text in connection.execute(select(leases.c.ticket).limit(MOST_RUNNING)).scalars():
+        for text in connection.execute(select(leases.c.ticket).limit(MAX_RUNNING)).scalars():
             with suppress(ValueError):  # the lease of something that is no ticket
                 keys.append(parse_key(text, self.c.key))
         return keys
