@@ -132,7 +132,7 @@ class Afterwork:
         Doing it again does nothing. The application's own tables must be there. On PostgreSQL, the roles of `grant_to`
         are given what one needs that serves, those of `grant_to_writers` what one needs that asks for work.
         """
-        database = self._database(engine)
+        database = self.database(engine)
         rights.check_can_grant(database.dialect, [*grant_to, *grant_to_writers])
         done = schema.install(database, self.model.contract)
         tables = self.model.tables if self.model.derivations else []
@@ -157,7 +157,7 @@ class Afterwork:
         """Install what is missing, and let all caches run again, as after a restore or after changes that were made
         while triggers were switched off. Returns what it did, a line each."""
         done = self.install(engine)
-        database = self._database(engine)
+        database = self.database(engine)
         with closing(database.connect()) as connection, database.transaction(connection, caches.to_repair(database)):
             return done + caches.all_again(database, connection, self.clock.now())
 
@@ -180,7 +180,7 @@ class Afterwork:
 
     def _arrived(self, engine: Engine, opened: Callable[[], Server], signals: Signals) -> Server | None:
         """Return a server as soon as its database can be reached; None if a signal has come before."""
-        arrival = Arrival(self._database(engine), self.events)
+        arrival = Arrival(self.database(engine), self.events)
         signals.listen(arrival.stop)
         return arrival.at_last(opened)
 
@@ -224,10 +224,10 @@ class Afterwork:
 
     def run_until_idle(self, engine: Engine) -> list[Ended]:
         """Run everything that is due, in this thread and in order, and return what ran."""
-        database = self._database(engine)
+        database = self.database(engine)
         with interruptible() as interruptions, closing(database.connect()) as connection:
             ended = []
-            for ran in run_until_idle(self._runner(database, connection), connection):
+            for ran in run_until_idle(self.runner(database, connection), connection):
                 ended += [Ended(run, outcome) for run, outcome in ran]
                 interruptions.check()
             return ended
@@ -264,16 +264,16 @@ class Afterwork:
     def verify(self, engine: Engine, sample: int | None = None) -> Verified:
         """Calculate all derived members again, or `sample` of each, without storing anything, and report what differs
         from what is stored. Values that are stale at the time are left out."""
-        database = self._database(engine)
+        database = self.database(engine)
         with interruptible(), closing(database.connect()) as connection:
-            runner = self._runner(database, connection)
+            runner = self.runner(database, connection)
             source = runner.source(DerivedSource)
             if source is None:
                 return Verified({}, [])
             return Verifier(source.matcher, source.calculators, source.result_store).verify(connection, sample)
 
     def _explainer(self, connection: Connection) -> Explainer:
-        database = self._database(connection.engine)
+        database = self.database(connection.engine)
         schema.check_installed(database, connection)
         return Explainer(matcher_of(database, self.model, connection))
 
@@ -301,7 +301,7 @@ class Afterwork:
         if servers := [server for where, server in list(self._servers) if where is engine]:
             return Health.of_all([server.health() for server in servers])
         if engine not in self._probers:
-            self._probers[engine] = Prober(self._database(engine), None)
+            self._probers[engine] = Prober(self.database(engine), None)
         return of_database(self._probers[engine])
 
     def loops(self, engine: Engine) -> Sequence[Sign]:
@@ -310,24 +310,32 @@ class Afterwork:
 
     def insight(self, engine: Engine) -> Insight:
         """What can be read of a database: its tickets, servers, lanes, and whether the installation is right."""
-        return Insight(self._database(engine), self.model, self.clock)
+        return Insight(self.database(engine), self.model, self.clock)
 
     def control(self, engine: Engine) -> Control:
         """What can be done to a database: retry a ticket, pause a lane or a timer, have a timer's round now."""
-        return Control(self._database(engine), self.model, self.clock, self.events, self._variables())
+        return Control(self.database(engine), self.model, self.clock, self.events, self._variables())
 
-    def _database(self, engine: Engine) -> Database:
+    def database(self, engine: Engine) -> Database:
+        """Return the database behind an engine, as this application's settings have it used.
+
+        Raises `UnsupportedDatabase` for what Afterwork doesn't run on.
+        """
         return database_of(engine, self.settings)
 
     def _server(self, engine: Engine) -> Server:
-        database = self._database(engine)
+        database = self.database(engine)
         connection = database.connect()
         try:
-            return Server(self._runner(database, connection))
+            return Server(self.runner(database, connection))
         finally:
             connection.close()
 
-    def _runner(self, database: Database, connection: Connection) -> Runner:
+    def runner(self, database: Database, connection: Connection) -> Runner:
+        """Return what a server works with, for who wants to run its steps one at a time, as tests do.
+
+        Raises `NotInstalled` or `WrongSchema` if the database is not as it must be.
+        """
         assembly = RunnerAssembly(self.model, database, self.clock, self.events, self._variables(), self.around)
         return assembly.runner(connection)
 

@@ -402,8 +402,8 @@ def test_what_is_calculated_when_it_is_noticed_is_calculated_again(engine: Engin
     def meanwhile(happened: Event) -> None:
         if isinstance(happened, Reached) and happened.point == "ran" and next(once, False):
             replace_orders(place)
-            with closing(place.app._database(engine).connect()) as connection:
-                proves = ContinuityProof(place.app._database(engine), place.app.clock, place.app.events)
+            with closing(place.app.database(engine).connect()) as connection:
+                proves = ContinuityProof(place.app.database(engine), place.app.clock, place.app.events)
                 assert proves.prove(connection)
 
     place.app = aw.Afterwork(place.base, on_event=meanwhile, settings=aw.Settings(at_once=timedelta(0)))

@@ -12,9 +12,9 @@ from afterwork.sources.derived.source import DerivedSource
 
 def refresher(app: aw.Afterwork, engine: Engine) -> tuple[Any, Any]:
     """What keeps caches fresh in a server that goes on, with its connection."""
-    database = app._database(engine)
+    database = app.database(engine)
     connection = database.connect()
-    runner = app._runner(database, connection)
+    runner = app.runner(database, connection)
     return runner.source(DerivedSource), connection
 
 

@@ -35,7 +35,7 @@ def dies_after(scene: Scene, batches: int) -> Iterator[list[str]]:
     database = database_of(scene.engine, scene.settings)
     connection = database.connect()
     try:
-        running = run_until_idle(scene.app._runner(database, connection), connection)
+        running = run_until_idle(scene.app.runner(database, connection), connection)
         done = [f"{run.work} {run.root_id}" for ran in first(running, batches) for run, _ in ran]
         del running
         yield done

@@ -32,7 +32,7 @@ class Busy:
     def _take(self) -> None:
         database = database_of(self.scene.engine, self.scene.settings)
         with closing(database.connect()) as connection:
-            stale = self.scene.app._runner(database, connection).source(DerivedSource)
+            stale = self.scene.app.runner(database, connection).source(DerivedSource)
             assert stale is not None
             stale.matcher.match(connection, self.scene.clock.now())
 

@@ -440,7 +440,7 @@ def test_what_the_python_side_read_is_not_kept_for_the_sql_side(engine: Engine) 
 
 
 def test_a_server_that_was_taken_for_dead_is_one_of_the_living_again(the_trade: Trade) -> None:
-    database = the_trade.app._database(the_trade.engine)
+    database = the_trade.app.database(the_trade.engine)
     connection = database.connect()
     presence = Presence.enter(connection, database, SystemClock(), Events())
     the_trade.sql("DELETE FROM afterwork_server")

@@ -411,7 +411,7 @@ def serving_by_hand(world: World) -> Iterator[Callable[[], object]]:
     database = database_of(world.engine, world.settings)
     connection = database.connect()
     try:
-        runner = world.app._runner(database, connection)
+        runner = world.app.runner(database, connection)
         yield lambda: list(run_until_idle(runner, connection))
     finally:
         connection.close()

@@ -100,7 +100,7 @@ def one_server(world: World, engine: Engine) -> Iterator[Callable[[], list[Any]]
     """A server that remembers, and runs what is due when asked. It returns the tickets, in order of their keys."""
     database = database_of(engine, world.settings)
     with closing(database.connect()) as connection:
-        runner = world.app._runner(database, connection)
+        runner = world.app.runner(database, connection)
         yield lambda: sorted(run.ticket for ran in run_until_idle(runner, connection) for run, _ in ran)
 
 

@@ -40,7 +40,7 @@ class Worn:
         self.world = world
         self._connection = connection
         database = database_of(connection.engine, world.settings)
-        self._runner: Runner = world.app._runner(database, connection)
+        self._runner: Runner = world.app.runner(database, connection)
         self.rounds = 0
 
     def round(self) -> None:

@@ -51,7 +51,7 @@ def test_a_server_of_two_that_sees_it_first_is_the_only_one(engine: Engine) -> N
 
 def test_it_takes_one_statement_for_all_tables(engine: Engine) -> None:
     place = opened(engine)
-    runner = place.app._runner(place.app._database(engine), engine.connect())
+    runner = place.app.runner(place.app.database(engine), engine.connect())
     derived = runner.source(DerivedSource)
     assert derived is not None
     sent: list[str] = []

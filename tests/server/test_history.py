@@ -271,7 +271,7 @@ def test_a_server_writes_while_it_runs_and_when_it_stops(the_shop: Shop, databas
     assert [one.sums.done for one in insight(the_shop).totals()] == [1]
 
     connection = database.connect()
-    runner = the_shop.app._runner(database, connection)
+    runner = the_shop.app.runner(database, connection)
     connection.close()
     keeper = HistoryKeeper(runner, server=9, every=0.001)
     runner.history.note(ran(the_shop))

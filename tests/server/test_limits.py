@@ -168,7 +168,7 @@ def test_a_slot_is_had_once_whoever_asks(world: World) -> None:
     if database.has_one_writer:
         pytest.skip("one transaction writes at a time")
     with world.engine.connect() as connection:
-        runner = world.app._runner(database, connection)
+        runner = world.app.runner(database, connection)
         runner.limits.declare(database, connection)
     connections = [database.connect() for _ in range(5)]
     try:
@@ -193,7 +193,7 @@ def test_a_ticket_that_another_server_has_just_begun_is_left_to_it(
     """Its lease may be there by then, though the statement that has claimed the ticket doesn't see it."""
     ask(world, "mail")
     database = database_of(world.engine, world.settings)
-    runner = world.app._runner(database, connection)
+    runner = world.app.runner(database, connection)
     runner.limits.declare(database, connection)
     with database.transaction(connection):
         (claim,) = runner.job_source.claim(connection, "mail", None, world.clock.now(), 1).claims
@@ -305,7 +305,7 @@ def test_a_server_that_knows_of_no_rule_can_not_have_the_lane(world: World, conn
         letter = Letter()
         session.add(letter)
         aw.later(letter.sms_inside, lane="x")
-    runner = world.app._runner(database_of(world.engine, world.settings), connection)
+    runner = world.app.runner(database_of(world.engine, world.settings), connection)
 
     assert runner.job_source.claim(connection, "x", None, world.clock.now(), 1).claims == []
     runner.limits.refresh(connection)
@@ -332,7 +332,7 @@ def test_no_more_begin_in_a_span_than_the_rate_says(world: World, work: str) -> 
 def test_the_next_moment_to_look_is_known(world: World, connection: Connection) -> None:
     ask(world, "sms", 3)
     world.run()
-    runner = world.app._runner(database_of(world.engine, world.settings), connection)
+    runner = world.app.runner(database_of(world.engine, world.settings), connection)
     runner.limits.refresh(connection)
 
     due = runner.due(connection)

@@ -55,7 +55,7 @@ def _fire(office: Office) -> None:
     """Find what the timers match, and run none of it."""
     database = database_of(office.engine, office.app.settings)
     with database.connect() as connection:
-        rounds = office.app._runner(database, connection).source(Rounds)
+        rounds = office.app.runner(database, connection).source(Rounds)
         assert rounds is not None
         assert len(list(rounds.fire(connection))) == LANES
 

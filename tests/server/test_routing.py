@@ -74,7 +74,7 @@ def test_a_server_is_not_kept_awake_by_what_it_does_not_serve(the_shop: Shop) ->
         aw.later(add_customer(session).assign_number, after=timedelta(days=1))
     other = Shop(the_shop.engine, settings=aw.Settings(lanes=["nobody's"]))
     with the_shop.engine.connect() as connection:
-        runner = other.app._runner(other.app._database(the_shop.engine), connection)
+        runner = other.app.runner(other.app.database(the_shop.engine), connection)
 
         assert runner.due(connection) == runner.due(connection).__class__({}, None)
 
@@ -155,7 +155,7 @@ def test_what_no_server_knows_that_lives_ends_with_an_error(the_shop: Shop) -> N
 @pytest.mark.usefixtures("the_newer_lives")
 def test_what_was_left_to_a_server_that_has_gone_ends_with_an_error(the_shop: Shop) -> None:
     with the_shop.engine.connect() as connection:
-        runner = the_shop.app._runner(the_shop.app._database(the_shop.engine), connection)
+        runner = the_shop.app.runner(the_shop.app.database(the_shop.engine), connection)
         trigger: Any = runner.job_source
         ask(the_shop, "Customer.brand_new")
         with newer_server(the_shop.engine, ["Customer.brand_new"]):

@@ -17,7 +17,7 @@ def a_look(office: Office) -> list[str]:
     app = office.app
     database = database_of(office.engine, app.settings)
     with database.connect() as connection:
-        runner = app._runner(database, connection)
+        runner = app.runner(database, connection)
         with statements(connection) as sent:  # type: ignore[arg-type]
             due = runner.due(connection)
         assert due.workloads == {}

@@ -35,8 +35,8 @@ class LongLived(aw.Afterwork):
 
     _known: Runner | None = None
 
-    def _runner(self, database: Database, connection: Connection) -> Runner:
-        self._known = self._known or super()._runner(database, connection)
+    def runner(self, database: Database, connection: Connection) -> Runner:
+        self._known = self._known or super().runner(database, connection)
         return self._known
 
     def begin_anew(self) -> None:
@@ -50,13 +50,13 @@ class Resident(LongLived):
     _kept: Connection | None = None
 
     def run_until_idle(self, engine: Engine) -> list[aw.Ended]:
-        database = self._database(engine)
+        database = self.database(engine)
         if self._kept is None:
             self._kept = database.connect()
         connection = self._kept
         if database.dialect == "postgresql":
             connection.exec_driver_sql("SELECT pg_advisory_unlock_all()")  # the life of the last run's server
-        ran = run_until_idle(self._runner(database, connection), connection)
+        ran = run_until_idle(self.runner(database, connection), connection)
         try:
             return [Ended(run, outcome) for one in ran for run, outcome in one]
         except BaseException:
