@@ -53,4 +53,4 @@ def test_a_listener_that_raises_goes_on_being_told_and_is_told_of_once(hooks: Ho
     hooks.run()
     hooks.check()
     (told,) = [event for event in hooks.seen if isinstance(event, ListenerRaised)]
-    assert (told.listener, type(told.error).__name__) == ("Hooks._listen", kind)
+    assert (told.listener, type(told.error).__name__) == ("Hooks.listen", kind)

@@ -222,14 +222,14 @@ class Hooks:
 
     def __post_init__(self) -> None:
         GENERAL.clear()
-        self.app = aw.Afterwork(Base, clock=self.clock, on_event=self._listen)
+        self.app = aw.Afterwork(Base, clock=self.clock, on_event=self.listen)
         open_with(self.engine, Base, self._open)
 
     def _open(self, engine: Engine) -> None:
         Base.metadata.create_all(engine)
         self.app.install(engine)
 
-    def _listen(self, event: Event) -> None:
+    def listen(self, event: Event) -> None:
         self.seen.append(event)
         if isinstance(event, Reached):
             raises("listener")

@@ -17,13 +17,13 @@ class Roles:
     owner: str
     server: str
     writer: str
-    _engines: dict[str, Engine] = field(default_factory=dict)
+    engines: dict[str, Engine] = field(default_factory=dict)
 
     def engine(self, role: str) -> Engine:
         """Return an engine that connects as a role."""
-        if role not in self._engines:
-            self._engines[role] = create_engine(self.url_of(role))
-        return self._engines[role]
+        if role not in self.engines:
+            self.engines[role] = create_engine(self.url_of(role))
+        return self.engines[role]
 
     def url_of(self, role: str) -> URL:
         """Return the URL by which a role connects."""
@@ -55,7 +55,7 @@ def roles_in(url: URL) -> Iterator[Roles]:
         try:
             yield found
         finally:
-            for engine in found._engines.values():
+            for engine in found.engines.values():
                 engine.dispose()
 
 
