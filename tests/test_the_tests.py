@@ -19,7 +19,6 @@ LONG: set[str] = {
     "model/test_contract.py",
     "properties/caches/oracle.py",
     "properties/caches/world.py",
-    "server/test_limits.py",
 }
 """Files that are longer, as long as they are. Split them; add none."""
 
@@ -28,7 +27,7 @@ PRIVATE: set[str] = {
     "derived/test_stale_tables.py",
     "server/test_health.py",
     "server/test_history.py",
-    "server/test_limits.py",
+    "server/test_rates.py",
     "server/test_routing.py",
     "server/test_scheduler.py",
     "store/test_gauge_plans.py",

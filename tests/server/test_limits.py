@@ -1,129 +1,42 @@
-"""Lanes with a limit above one, and lanes with a rate, over all servers."""
+"""Lanes with a limit above one, over all servers."""
 
-import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, select
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import afterwork as aw
 from afterwork.errors import BadDeclaration, ModelError
 from afterwork.jobs.leased import begin
 from afterwork.model.lane import Rate
-from afterwork.store import lane_limits, lane_rate, leases
+from afterwork.store import leases
 from afterwork.store.database import Database
 from afterwork.store.dialects import database_of
 from afterwork.store.tables import lane as lanes
 from afterwork.store.tables import slot as slots
+from tests.server.limits_scene import (
+    MINUTE,
+    OFFICE,
+    Base,
+    Letter,
+    Office,
+    ask,
+    connection,
+    declared,
+    office,
+    sent,
+    world,
+)
 from tests.support.waiting import eventually
 from tests.support.world import World
 
-MAIL = aw.Lane("mail", limit=3)
-SMS = aw.Lane("sms", rate=2, per=timedelta(minutes=1))
-BOTH = aw.Lane("both", limit=2, rate=3, per=timedelta(minutes=1))
-MINUTE = timedelta(minutes=1)
-
-
-class Base(DeclarativeBase):
-    pass
+__all__ = ["connection", "office", "world"]
 
 
 class SysAsyncTicket(aw.AsyncTicket, Base):
     pass
-
-
-class Letter(Base):
-    """Counts how many of it go on at the same time; each waits until a test lets it go on."""
-
-    __tablename__ = "letter"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    sent: Mapped[bool] = mapped_column(default=False)
-
-    @aw.method(lane=MAIL, external=True)
-    def mail(self) -> None:
-        OFFICE.visit()
-        self.sent = True
-
-    @aw.method(lane=MAIL)
-    def mail_inside(self) -> None:
-        OFFICE.visit()
-        self.sent = True
-
-    @aw.method(lane=SMS, external=True)
-    def sms(self) -> None:
-        self.sent = True
-
-    @aw.method(lane=SMS)
-    def sms_inside(self) -> None:
-        self.sent = True
-
-    @aw.method(lane=SMS)
-    def fail(self) -> None:
-        TRIES.append(self.id)
-        raise ValueError("not today")
-
-    @aw.method(lane=BOTH, external=True)
-    def both(self) -> None:
-        OFFICE.visit()
-        self.sent = True
-
-
-TRIES: list[int] = []
-
-
-class Office:
-    """Where letters are sent; how many are there, and how many at most."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.now = self.most = self.visits = 0
-        self.gate = threading.Event()
-
-    def visit(self) -> None:
-        with self._lock:
-            self.now += 1
-            self.visits += 1
-            self.most = max(self.most, self.now)
-        self.gate.wait(20)
-        with self._lock:
-            self.now -= 1
-
-
-OFFICE = Office()
-
-
-@pytest.fixture
-def office(monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
-    made = Office()
-    monkeypatch.setitem(globals(), "OFFICE", made)
-    TRIES.clear()
-    yield made
-    made.gate.set()
-
-
-@pytest.fixture
-def world(engine: Engine) -> World:
-    return World(engine, Base, settings=aw.Settings(workers=8, standby_poll=timedelta(milliseconds=50)))
-
-
-def ask(world: World, work: str, count: int = 1, **asked: Any) -> None:
-    with world.session() as session, session.begin():
-        for _ in range(count):
-            letter = Letter()
-            session.add(letter)
-            aw.later(getattr(letter, work), **asked)
-
-
-def sent(world: World) -> int:
-    return sum(letter.sent for letter in world.all(Letter))
 
 
 # Limits.
@@ -224,21 +137,6 @@ def test_a_paused_lane_has_no_slots(world: World) -> None:
     assert len(world.run()) == 2
 
 
-@pytest.fixture
-def connection(world: World) -> Iterator[Connection]:
-    with closing(database_of(world.engine, world.settings).connect()) as made:
-        yield made
-
-
-def declared(world: World, connection: Connection, limit: int | None, rate: Rate | None = None) -> Database:
-    """As if a server were started whose code declares this for the lane; None for a lane without rules."""
-    database = database_of(world.engine, world.settings)
-    per = None if rate is None else rate.per
-    lane = None if limit is None else aw.Lane("x", limit=limit, rate=None if rate is None else rate.max_starts, per=per)
-    lane_limits.LaneLimits({} if lane is None else {"x": lane}, ["x"]).declare(database, connection)
-    return database
-
-
 def how_many(world: World, database: Database) -> int:
     """How many can have the lane at the same time."""
     if database.has_one_writer:
@@ -313,89 +211,6 @@ def test_a_server_that_knows_of_no_rule_can_not_have_the_lane(world: World, conn
     connection.rollback()
 
 
-# Rates.
-
-
-@pytest.mark.parametrize("work", ["sms", "sms_inside"])
-def test_no_more_begin_in_a_span_than_the_rate_says(world: World, work: str) -> None:
-    ask(world, work, 5)
-
-    assert [len(world.run()), len(world.run())] == [2, 0]
-    world.clock.advance(MINUTE - timedelta(microseconds=1))
-    assert len(world.run()) == 0
-    world.clock.advance(timedelta(microseconds=1))
-    assert [len(world.run()), len(world.run())] == [2, 0]
-    world.clock.advance(MINUTE)
-    assert [len(world.run()), sent(world)] == [1, 5]
-
-
-def test_the_next_moment_to_look_is_known(world: World, connection: Connection) -> None:
-    ask(world, "sms", 3)
-    world.run()
-    runner = world.app.runner(database_of(world.engine, world.settings), connection)
-    runner.limits.refresh(connection)
-
-    due = runner.due(connection)
-    assert (due.workloads, due.next_due) == ({}, world.clock.now() + MINUTE)
-    world.clock.advance(MINUTE)
-    assert [*runner.due(connection).workloads] == ["sms"]
-
-
-def test_a_run_that_fails_counts_and_one_that_does_not_begin_does_not(world: World, office: Office) -> None:
-    ask(world, "fail", 1)
-    ask(world, "sms", 2, not_after=world.clock.now() - timedelta(hours=1))
-    ask(world, "sms", 2)
-
-    world.run()
-
-    assert TRIES == [1]
-    assert sent(world) == 1
-    assert [letter.sent for letter in world.all(Letter)] == [False, False, False, True, False]
-
-
-def test_a_lane_may_have_both(world: World, office: Office) -> None:
-    ask(world, "both", 5)
-    with world.app.serving(world.engine):
-        eventually(lambda: office.now == 2)
-        office.gate.set()
-        eventually(lambda: sent(world) == 3)
-        assert world.app.insight(world.engine).lane("both").free_from is not None
-
-    assert (office.most, office.visits) == (2, 3)
-
-
-MOMENT = datetime(2030, 1, 1, tzinfo=UTC)
-
-
-@given(
-    st.lists(st.integers(0, 2_000), min_size=1, max_size=60),
-    st.integers(1, 5),
-    st.integers(1, 500),
-    st.integers(2, 100),
-)
-@settings(max_examples=60, deadline=None)
-def test_in_any_span_of_the_length_no_more_begin(steps: list[int], most: int, per: int, noted: int) -> None:
-    """By the log alone, which knows no database: what is noted apart, or together, never lets more begin."""
-    rate, moment = Rate(most, timedelta(microseconds=per)), 0
-    began: list[int] = []
-    starts: lane_rate.Starts = []
-    before, lane_rate.MAX_STARTS_NOTED = lane_rate.MAX_STARTS_NOTED, noted
-    try:
-        for step in steps:
-            moment += step
-            starts = lane_rate._recent(json.dumps(starts), rate, moment)
-            if sum(count for _, count in starts) < most:
-                starts = lane_rate._joined([*starts, (moment, 1)])
-                began.append(moment)
-    finally:
-        lane_rate.MAX_STARTS_NOTED = before
-
-    for first in began:
-        assert sum(first <= other < first + per for other in began) <= most
-    if noted > most:  # and whoever may begin does
-        assert began[0] == steps[0]
-
-
 # Declarations.
 
 
@@ -403,7 +218,7 @@ def test_in_any_span_of_the_length_no_more_begin(steps: list[int], most: int, pe
     ("make", "problem"),
     [
         (lambda: aw.Lane(""), "needs a name"),
-        (lambda: aw.Lane("parallel", limit=2), "for what runs in parallel"),
+        (lambda: aw.Lane("parallel", limit=2), "for running in parallel"),
         (lambda: aw.Lane("mail", limit=0), "its limit is 0"),
         (lambda: aw.Lane("mail", limit=True), "its limit is True"),
         (lambda: aw.Lane("mail", rate=0, per=MINUTE), "its rate is 0"),
