@@ -1,4 +1,4 @@
-"""docs/glossary.md and the code have the same words: each package, class and table stands there once, under its term."""
+"""docs/glossary.md and the code have the same words: each package, class and table is there once, under its term."""
 
 import ast
 import re
@@ -17,14 +17,18 @@ OF_TABLES = (derived_tables, journal_tables)
 """Imported, so that their tables are in the metadata."""
 
 BY_DESIGN = {"errors", "events"}
-"""Modules whose classes are no terms: each is a sentence about terms, and stands in one file with all others."""
+"""Where classes are no terms: each is a sentence about terms, and stands with all others."""
 
 
 def rows() -> list[tuple[str, list[str], str]]:
     """Return the terms of the page, each with its names in the code and its meaning."""
     cells = [line.strip().strip("|").split(" | ") for line in PAGE.read_text().splitlines() if line.startswith("| ")]
     terms = [[cell.strip() for cell in row] for row in cells if len(row) == 3]
-    return [(term, re.findall(r"`([^`]+)`", names), meaning) for term, names, meaning in terms if term not in ("term", "---")]
+    return [
+        (term, re.findall(r"`([^`]+)`", names), meaning)
+        for term, names, meaning in terms
+        if term not in ("term", "---")
+    ]
 
 
 def names_in_the_glossary() -> Counter[str]:
@@ -41,7 +45,9 @@ def public_classes() -> list[str]:
         node.name
         for path, tree in modules()
         for node in tree.body
-        if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and path.split("/")[0].removesuffix(".py") not in BY_DESIGN
+        if isinstance(node, ast.ClassDef)
+        and not node.name.startswith("_")
+        and path.split("/")[0].removesuffix(".py") not in BY_DESIGN
     ]
 
 
