@@ -21,7 +21,7 @@ from afterwork.derived.compute.failure_isolation import IsolatedCalculation
 from afterwork.derived.compute.recomputation import Recomputation
 from afterwork.derived.compute.results import ResultGroup
 from afterwork.derived.explain.explainer import Explanation
-from afterwork.derived.queue.due_cache import ClaimRequest
+from afterwork.derived.queue.due_cache import CacheClaimRequest
 from afterwork.events import Event, Point, Reached
 from afterwork.model.utc_datetime import UtcDateTime
 from tests.derived import deep, stale_scene
@@ -210,7 +210,7 @@ def test_a_cache_that_is_filled_again_just_when_it_is_made_at_once_misses_nothin
             stale.backfill.step(connection, derivation, scene.clock.now())
         except DBAPIError:
             return  # it has to wait for its turn
-        request = ClaimRequest(derivation, is_backfill=True, limit=9, server=99, claim="mine")
+        request = CacheClaimRequest(derivation, is_backfill=True, limit=9, server=99, claim="mine")
         batch = stale.matcher.due_queue.claim(connection, request, scene.clock.now())
         calculator = stale.calculators.fastest(derivation)
         claimed.extend(IsolatedCalculation(stale.matcher, calculator, connection, 1.0).groups(batch))

@@ -24,7 +24,7 @@ from tests.properties.machines import Model, check, events_of, model
 from tests.support.death import Death
 
 MODELS = [model(number) for number in range(3)]
-SETTINGS = aw.Settings(lease=timedelta(milliseconds=1), lock_limit=timedelta(milliseconds=50))
+SETTINGS = aw.Settings(lease=timedelta(milliseconds=1), lock_limit=timedelta(milliseconds=50), crash_limit=1_000_000)
 
 boxes = st.integers(1, 3)
 numbers = st.integers(0, 6)

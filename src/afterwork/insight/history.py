@@ -51,21 +51,21 @@ class RunTotal:
 
 
 @dataclass(frozen=True)
-class RunHistory:
+class PastRuns:
     """Runs since a time: the minutes in which some ended, oldest first, and their latency."""
 
     minutes: Sequence[RunMinute]
     latency: Latency
 
 
-def past(connection: Connection, since: datetime, work: str | None) -> RunHistory:
+def past(connection: Connection, since: datetime, work: str | None) -> PastRuns:
     """Return the runs since a time, of one work or of all."""
     rows = history.since_minute(connection, since, work)
     minutes = [
         RunMinute(minute, *key, one.done, one.failed, one.put_off, one.seconds, one.wait) for minute, key, one in rows
     ]
     took = sum((one.latency for _, _, one in rows), Histogram())
-    return RunHistory(minutes, Latency(took.count, took.quantile(0.5), took.quantile(0.99)))
+    return PastRuns(minutes, Latency(took.count, took.quantile(0.5), took.quantile(0.99)))
 
 
 def totals(connection: Connection) -> list[RunTotal]:

@@ -12,7 +12,7 @@ from afterwork.insight import status as statuses
 from afterwork.insight.cache_views import CacheInsight
 from afterwork.insight.check import DEFAULT_LIMITS, CheckContext, CheckLimits, Finding
 from afterwork.insight.gauges import Gauges, gauges
-from afterwork.insight.history import Latency, RunHistory, RunMinute, RunTotal
+from afterwork.insight.history import Latency, PastRuns, RunMinute, RunTotal
 from afterwork.insight.machine_views import MachineInsight
 from afterwork.insight.model import ModelView
 from afterwork.insight.once import OnceView
@@ -75,7 +75,7 @@ class Insight(TicketInsight, CacheInsight, MachineInsight):
         """Return the time from due to done of runs since a time, of one work or of all."""
         return self.past(since, work).latency
 
-    def past(self, since: datetime, work: str | None = None) -> RunHistory:
+    def past(self, since: datetime, work: str | None = None) -> PastRuns:
         """Return the throughput and the latency since a time, read in one transaction."""
         with self._reading() as connection:
             return history.past(connection, since, work)

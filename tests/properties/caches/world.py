@@ -40,7 +40,7 @@ CONTENDED = {"55P03", "40P01", "40001"}
 TIDY_EVERY = 50
 """So many histories leave a lot of rows behind that are gone."""
 
-SETTINGS = aw.Settings(lease=timedelta(milliseconds=1), lock_limit=timedelta(milliseconds=50))
+SETTINGS = aw.Settings(lease=timedelta(milliseconds=1), lock_limit=timedelta(milliseconds=50), crash_limit=1_000_000)
 CLAIMING = replace(SETTINGS, at_once=timedelta(0))
 """With this a server claims also what is quick, and calculates it beside all others."""
 

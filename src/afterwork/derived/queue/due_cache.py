@@ -85,7 +85,7 @@ class ClaimedCache:
 
 
 @dataclass(frozen=True)
-class ClaimRequest:
+class CacheClaimRequest:
     """A request for the first due caches of a derivation: at most `limit`, for a server, under the id `claim`."""
 
     derivation: RegisteredDerivation

@@ -11,9 +11,9 @@ from afterwork.derived.queue import due_statements
 from afterwork.derived.queue.due_cache import (
     HELD,
     NEVER,
+    CacheClaimRequest,
     ClaimedBatch,
     ClaimedCache,
-    ClaimRequest,
     DueMark,
     DueSummary,
     StoredRun,
@@ -58,7 +58,7 @@ class DueQueue:
         else:
             connection.execute(due_statements.MARK_ON_SQLITE, [vars(mark) for mark in marks])
 
-    def claim(self, connection: Connection, request: ClaimRequest, now: datetime) -> ClaimedBatch:
+    def claim(self, connection: Connection, request: CacheClaimRequest, now: datetime) -> ClaimedBatch:
         """Claim the first due caches of a derivation, in a transaction of its own.
 
         Claims none if the values come from other code by now.

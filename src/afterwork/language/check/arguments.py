@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from afterwork.errors import WrongType
-from afterwork.language.check.context import CheckContext, VariableScope
+from afterwork.language.check.context import ExpressionContext, VariableScope
 from afterwork.language.check.conversions import as_operand, flattenable
 from afterwork.language.check.type_patterns import Bindings, instantiated, matches
 from afterwork.language.syntax import tree
@@ -28,7 +28,7 @@ class CheckedArgument(Node):
 class ArgumentChecker:
     """Checks the arguments of one call of an operator, from left to right; each may bind type variables."""
 
-    context: CheckContext
+    context: ExpressionContext
     operator: Operator
     scope: VariableScope
     bindings: Bindings

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from afterwork.language.check.context import CheckContext, VariableScope
+from afterwork.language.check.context import ExpressionContext, VariableScope
 from afterwork.language.check.conversions import as_expected_collection
 from afterwork.language.syntax import tree
 from afterwork.language.typed import types
@@ -21,7 +21,7 @@ from afterwork.language.typed.types import CollectionType, Type
 class AssignmentChecker:
     """Checks the assignments of one text."""
 
-    context: CheckContext
+    context: ExpressionContext
 
     def checked(self, node: tree.Assign, scope: VariableScope) -> TypedNode:
         """Return the assignment of a member, or of a variable of let. Raises `WrongType`."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from afterwork.errors import WrongType
 from afterwork.language.check.arguments import ArgumentChecker, CheckedArgument
-from afterwork.language.check.context import CheckContext, NameUse
+from afterwork.language.check.context import ExpressionContext, NameUse
 from afterwork.language.check.conversions import UNTYPED, as_operand, flattenable, set_of_itself
 from afterwork.language.check.type_patterns import Bindings, instantiated, matches, matches_source
 from afterwork.language.syntax import tree
@@ -26,7 +26,7 @@ WITH_SEVERAL_VARIABLES = ("exists", "forall")
 class CallResolver:
     """Finds the operators that the calls of one text mean."""
 
-    def __init__(self, context: CheckContext, table: OperatorTable) -> None:
+    def __init__(self, context: ExpressionContext, table: OperatorTable) -> None:
         self.context = context
         self.table = table
 

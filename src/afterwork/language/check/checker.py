@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from afterwork.errors import BadSyntax
 from afterwork.language.check.assignments import AssignmentChecker
 from afterwork.language.check.call_resolver import CallResolver, OperatorTable
-from afterwork.language.check.context import CheckContext, VariableScope
+from afterwork.language.check.context import ExpressionContext, VariableScope
 from afterwork.language.check.conversions import as_expected_collection, flattenable
 from afterwork.language.check.name_resolver import NameResolver
 from afterwork.language.check.type_patterns import flattened_type
@@ -62,7 +62,7 @@ class Checker:
     """One check of one text, with a method for each kind of node."""
 
     def __init__(self, text: str, names: Names, table: OperatorTable) -> None:
-        self.context = CheckContext(text, names, self.check, self._type_named, SELF_SLOT + 1)
+        self.context = ExpressionContext(text, names, self.check, self._type_named, SELF_SLOT + 1)
         self.calls = CallResolver(self.context, table)
         self.names = NameResolver(self.context, self.calls)
         self.assignments = AssignmentChecker(self.context)

@@ -51,7 +51,7 @@ class NameUse:
 
 
 @dataclass
-class CheckContext:
+class ExpressionContext:
     """One check of one text.
 
     `check` is how any node is checked within a scope; `type_named` returns the type that a word names, whatever else

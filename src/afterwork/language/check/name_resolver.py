@@ -5,7 +5,7 @@ from typing import NoReturn
 
 from afterwork.errors import WrongType
 from afterwork.language.check.call_resolver import CallResolver
-from afterwork.language.check.context import CheckContext, NameUse, VariableScope
+from afterwork.language.check.context import ExpressionContext, NameUse, VariableScope
 from afterwork.language.check.conversions import as_expected_collection, set_of_itself
 from afterwork.language.syntax import tree
 from afterwork.language.syntax.spelling import folded
@@ -38,7 +38,7 @@ from afterwork.language.typed.types import (
 class NameResolver:
     """Finds what the names of one text mean."""
 
-    def __init__(self, context: CheckContext, calls: CallResolver) -> None:
+    def __init__(self, context: ExpressionContext, calls: CallResolver) -> None:
         self.context = context
         self.names = context.names
         self.calls = calls

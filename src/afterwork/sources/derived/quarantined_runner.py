@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from afterwork.clock import Clock
 from afterwork.derived.matching.matcher import Matcher
-from afterwork.derived.queue.due_cache import ClaimedBatch, ClaimRequest
+from afterwork.derived.queue.due_cache import CacheClaimRequest, ClaimedBatch
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.derived.queue.schedule import RunStep
 from afterwork.jobs.assignment import Worker
@@ -37,7 +37,7 @@ class QuarantinedRunner:
         claim = str(uuid.uuid4())
         worker.claim(claim, True)
         try:
-            request = ClaimRequest(derivation, step.is_backfill, limit, worker.server, claim)
+            request = CacheClaimRequest(derivation, step.is_backfill, limit, worker.server, claim)
             now = self.clock.now()
             with self.matcher.database.light_statement(connection):
                 batch = self.matcher.due_queue.claim(connection, request, now)
