@@ -1,7 +1,7 @@
 """The SQL of statements, compiled once for the engines of many tests.
 
 SQLAlchemy keeps what it has compiled with each engine. Each test has an engine of its own, and would compile again what
-the test before it has compiled: a seventh of the processor time of all tests.
+the test before it has compiled. In a profile of two files, that was a tenth of the processor time.
 """
 
 from collections.abc import Iterator, MutableMapping
