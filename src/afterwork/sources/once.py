@@ -49,7 +49,7 @@ ONCE = OwnWork("once", is_exclusive=True)
 
 @dataclass(frozen=True)
 class OnceSource(UnwatchedSource):
-    """Runs the once actions of one model in one database. `variables` are those of the server."""
+    """The once actions of one model in one database. `variables` are those of the server."""
 
     database: Database
     view_models: Sequence[Sequence[OnceAction]]
@@ -100,7 +100,7 @@ class OnceSource(UnwatchedSource):
         return own[own.index(first) :]
 
     def _run(self, connection: Connection, action: OnceAction, worker: Worker) -> Outcome | None:
-        """Run an action. Return None if another server has it, or others are in the way."""
+        """Run an action. Return None if another server has it, or other transactions are in the way."""
         try:
             if not action.work.external:
                 return self.database.again_if_outdated(lambda: self._inside_in_quarantine(connection, action))
@@ -122,7 +122,7 @@ class OnceSource(UnwatchedSource):
             self.events.emit(InTheWay(text_of(error)))
         return None
 
-    # Inside: one transaction.
+    # Inside one transaction.
 
     def _inside_in_quarantine(self, connection: Connection, action: OnceAction) -> Outcome | None:
         """Run an action, unless it has ended too many processes. In quarantine, it leaves a trace before it is
@@ -168,7 +168,7 @@ class OnceSource(UnwatchedSource):
         log.end(connection, action.name, Ending(self.clock.now(), seconds, result=result))
         return Succeeded(seconds)
 
-    # Outside: noted first, then run with no transaction open, under a lease.
+    # External: noted first, then run under a lease with no transaction open.
 
     def _outside(self, connection: Connection, action: OnceAction, lease: Lease) -> Outcome | None:
         with self.database.transaction(connection):
@@ -200,8 +200,8 @@ class OnceSource(UnwatchedSource):
     def _written(
         self, connection: Connection, action: OnceAction, lease: Lease, session: OutsideSession, ending: Ending
     ) -> bool:
-        """Write what an action has changed, and its end. What it did elsewhere can't be undone, so this is repeated
-        while others are in the way, as long as it can be. Return False if another server has taken it over."""
+        """Write the changes of an action and its end. Return False if another server has taken it over. The action's
+        external effects can't be undone, so this is retried while other transactions are in the way."""
         pause, until = FIRST_PAUSE_SECONDS, time.monotonic() + MAX_WRITE_SECONDS
         while True:
             try:
@@ -240,7 +240,7 @@ class OnceSource(UnwatchedSource):
             log.end(connection, action.name, Ending(now, seconds, error=error))
         yield [(self._run_of(action), Raised(error))]
 
-    # What both have in common.
+    # Shared by both kinds.
 
     def _begin(self, connection: Connection, action: OnceAction) -> bool:
         """Note an action in its lane. Return False if the lane is taken, or another server has noted the action."""
@@ -251,12 +251,12 @@ class OnceSource(UnwatchedSource):
         return True
 
     def _perform(self, action: OnceAction, session: RunSession) -> str | None:
-        """Run the code of an action. Return its result as text."""
+        """Run the code of an action and return its result as text."""
         with reporting(Reporter(self.database, self.clock, f"{log.KEY}{action.name}", not action.work.external)):
             return perform_action(action.work, action.action, self._run_of(action), RunContext(session, self.variables))
 
     def _failed(self, connection: Connection, action: OnceAction, error: Exception, seconds: float) -> Raised:
-        """Tell the view model's `on_exception`, and note that an action has failed."""
+        """Call the view model's `on_exception`, and note that an action has failed."""
         raised = Raised(text_of(error), None, seconds, trace_of(error))
         try:
             with CONTAINED, self.database.part(connection), _ended(RunSession(connection)) as session:

@@ -1,4 +1,4 @@
-"""Tickets that one server skips: those of jobs that only others know, and those whose rows can't be written."""
+"""Tickets that this server skips: their job is unknown here, or their row can't be written."""
 
 import threading
 from collections.abc import Collection
@@ -8,7 +8,7 @@ from typing import Any
 from afterwork.store.tickets.statements import Tickets, TicketsBut
 
 MAX_SKIPPED_TICKETS = 10_000
-"""At most this many tickets are skipped for a time. Beyond that, those due first are tried again early."""
+"""The maximum number of tickets that are skipped for a time. Beyond it, those due first are retried early."""
 
 
 class SkippedTickets:
@@ -19,17 +19,17 @@ class SkippedTickets:
         self._lock = threading.Lock()
         self._until: dict[Any, datetime] = {}
         self.works: frozenset[str] = frozenset()
-        """Jobs that the model doesn't know, and that are left to servers which do."""
+        """The jobs that the model doesn't know, left to servers that do."""
         self.rest = tickets
 
     def skip_works(self, works: Collection[str]) -> None:
-        """Skip the tickets of these jobs, and of no others."""
+        """Skip the tickets of these jobs only."""
         with self._lock:
             self.works = frozenset(works)
             self._rebuild()
 
     def skip(self, key: Any, until: datetime) -> None:
-        """Skip one ticket until then."""
+        """Skip a ticket until the given time."""
         with self._lock:
             self._until[key] = until
             if len(self._until) > MAX_SKIPPED_TICKETS:
@@ -37,7 +37,7 @@ class SkippedTickets:
             self._rebuild()
 
     def next_due(self, now: datetime) -> datetime | None:
-        """Skip no ticket any longer whose time has come. Return the time of the next."""
+        """Stop skipping tickets whose time has come. Return the time of the next one."""
         if not self._until:
             return None
         with self._lock:

@@ -38,7 +38,7 @@ NO_TEXT = f"The ticket's {{}} {NOT_UTF_8}: {{}}. Write the ticket anew."
 
 
 class TicketSource:
-    """Claims tickets that are due, and settles them."""
+    """A source that claims due tickets and settles them."""
 
     name: SourceKind = "ticket"
 
@@ -104,8 +104,8 @@ class TicketSource:
         return ClaimedWork(kept, moved=len(kept) < len(rows))
 
     def _lane(self, group: DueGroup) -> str:
-        """Return the lane of a group. Nothing can be asked for a lane whose name is no text, so its tickets are ended
-        in `main`."""
+        """Return the lane of a group. A lane name that is no text can't be claimed, so its tickets are ended in
+        `main`."""
         if isinstance(group.lane, UndecodableText):
             self._odd = {**self._odd, group.key: NO_TEXT.format("Lane", group.lane)}
             return MAIN
@@ -126,12 +126,12 @@ class TicketSource:
         try:
             work = self.tickets.work(connection, parse_key(key, self.tickets.columns.key))
         except ValueError:
-            return False  # the lease of something that is no ticket
+            return False  # this lease belongs to no ticket
         known = work is None or self.model.knows(work)
         return not known and server_abilities.somebody_runs(connection, base_of(str(work)), lane, self.name)
 
     def _leaves(self, connection: Connection, row: TicketRow, lane: str) -> bool:
-        """Return whether a ticket is left to a server that knows its work. From then on, all of that work are."""
+        """Return whether a ticket is left to a server that knows its job. From then on, the whole job is."""
         if row.work is None or self.model.knows(row.work):
             return False
         if row.work not in self._skipped.works and server_abilities.somebody_runs(
@@ -141,7 +141,7 @@ class TicketSource:
         return row.work in self._skipped.works
 
     def _unskip_known_by_nobody(self, connection: Connection) -> None:
-        """Stop skipping jobs that only servers knew that are gone."""
+        """Stop skipping jobs that only lost servers knew."""
         if works := self._skipped.works:
             known = {
                 work for work in works if server_abilities.somebody_runs(connection, base_of(work), None, self.name)
@@ -161,7 +161,7 @@ class TicketSource:
         try:
             wanted = parse_key(key, self.tickets.columns.key)
         except ValueError:
-            return None  # the lease of something that is no ticket
+            return None  # this lease belongs to no ticket
         row = self.tickets.row(connection, wanted)
         return None if row is None else self._claim(row, lane, None)  # it has begun, so it can't expire
 
@@ -197,7 +197,7 @@ class TicketSource:
                     keep = self.kept_minutes(receipt_minutes(row.keep_minutes), reason)
                     ended.append(EndedTicket(row, keep, printable(reason), form))
                 case Superseded() | Withdrawn():
-                    pass  # the server that took it over settles it, or somebody has done so by hand
+                    pass  # settled by the server that took it over, or by hand
         if len(outcomes) == 1:
             self.tickets.end(connection, ended, now)
         elif self.tickets.end_batch(connection, ended, now, _lane_of(outcomes)) < len(ended):
@@ -222,7 +222,7 @@ class TicketSource:
                 raise BatchDisturbed()
 
     def kept_minutes(self, keep: int, error: str | None) -> int:
-        """Return the minutes for which the receipt of a run is kept."""
+        """Return the number of minutes for which a run's receipt is kept."""
         return keep
 
     def is_used(self, lane: ColumnElement[str]) -> ColumnElement[bool]:
@@ -254,8 +254,8 @@ class TicketSource:
             return str(error)
 
     def _in_their_lane(self, connection: Connection, claims: Sequence[Claim]) -> Sequence[Claim]:
-        """Move rows that name no lane into the lane that their job declares: whoever wrote them may not know it. Return
-        the claims that stay."""
+        """Move rows without a lane to the lane that their job declares, and return the claims that stay. Whoever wrote
+        such a row may not know the lane."""
         if self.tickets.contract.lane is None:
             return claims
         kept: list[Claim] = []
@@ -272,11 +272,11 @@ class TicketSource:
 
 
 def _attempts(row: TicketRow) -> int:
-    """Return the attempts that a ticket has had, whatever somebody has written there."""
+    """Return the number of attempts of a ticket, whatever its column contains."""
     return max(0, row.attempts) if isinstance(row.attempts, int) else 0
 
 
 def _lane_of(outcomes: Sequence[tuple[Claim, Outcome]]) -> str | None:
-    """Return the single lane of these runs; None if they are of several."""
+    """Return the common lane of these runs; None if they have several."""
     lanes = {claim.run.lane for claim, _ in outcomes}
     return lanes.pop() if len(lanes) == 1 else None

@@ -1,4 +1,4 @@
-"""Counting no further than matters: what is shown must not take longer the more there is of it."""
+"""Bounded counts, so that a display doesn't take longer the more rows it counts."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 BOUND = 10_000
-"""So many are counted; where there are more, that is said."""
+"""The maximum count; a larger one is shown with a plus sign."""
 
 
 @dataclass(frozen=True)
 class Count:
-    """How many there are; with `or_more`, that many at least."""
+    """A number of rows; with `or_more`, a lower bound."""
 
     number: int
     or_more: bool = False
@@ -24,11 +24,11 @@ class Count:
 
     @classmethod
     def up_to(cls, found: int) -> "Count":
-        """What was found where no more than `BOUND`, and one, were looked for."""
+        """Return the count for a search that was limited to `BOUND` + 1 rows."""
         return cls(min(found, BOUND), found > BOUND)
 
     def less(self, other: "Count") -> "Count":
-        """How many are left without others, as far as that can be said."""
+        """Return the difference to another count, as precisely as bounds allow."""
         return Count(max(0, self.number - other.number), self.or_more)
 
 
@@ -36,7 +36,7 @@ NONE = Count(0)
 
 
 def counted(connection: Connection, rows: Select[Any]) -> Count:
-    """How many rows a statement has. It should find them by an index: none are looked at beyond `BOUND`."""
-    some = rows.limit(BOUND + 1).subquery()
-    found = connection.execute(select(func.count()).select_from(some)).scalar_one()
-    return Count.up_to(found)
+    """Count the rows of a statement, looking at no more than `BOUND` + 1. An index should find them."""
+    limited_rows = rows.limit(BOUND + 1).subquery()
+    count = connection.execute(select(func.count()).select_from(limited_rows)).scalar_one()
+    return Count.up_to(count)

@@ -1,4 +1,4 @@
-"""The types that columns have in the database, which need not be those that the model says."""
+"""The types that columns have in the database, which may differ from the model's."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -9,8 +9,8 @@ from sqlalchemy.types import UserDefinedType
 
 @dataclass(frozen=True)
 class ColumnType:
-    """The type of a column. `name` is what one casts to, `base` what it comes down to, `size` how many characters,
-    digits behind the point, or digits of a second it keeps, and `code` what the driver knows it by."""
+    """The type of a column. `name` is the target of a cast, `base` the type behind it, `size` the number of characters,
+    decimal places, or digits of a second that it keeps, and `code` the driver's number for it."""
 
     name: str
     base: str
@@ -27,32 +27,32 @@ class KeptValue:
 
 @dataclass(frozen=True)
 class RefusedValue:
-    """A value that a column does not keep, but that a cast would make one of."""
+    """A value that a column refuses, although a cast would convert it."""
 
 
 @dataclass(frozen=True)
 class UncertainValue:
-    """A value of which only the database can say what a column keeps."""
+    """A value for which only the database can tell what a column keeps."""
 
 
 class StoredColumns(Protocol):
-    """What the columns of one kind of database make of values that are stored in them."""
+    """The conversions that the columns of one kind of database apply to stored values."""
 
     def type_of(self, connection: Connection, table: Table, column: str) -> ColumnType | None:
-        """Look up the type of a column, or None where there is no such column."""
+        """Return the type of a column; None without such a column."""
 
     def sent(self, bound: Any) -> Any:
-        """Return a value that a type has made for the driver, as one that can be compared."""
+        """Return a value as bound for the driver in a form that can be compared."""
 
     def kept(self, kind: ColumnType, sent: Any, there: Any) -> KeptValue | RefusedValue | UncertainValue:
-        """Tell what a column keeps of a value. `there` is what was sent for the value that is stored now."""
+        """Return what a column keeps of a value. `there` is what was sent for the value that is stored now."""
 
     def as_kept(self, kind: ColumnType, value: ColumnElement[Any]) -> ColumnElement[Any]:
-        """Return what a column keeps of a value, as SQL."""
+        """Return the SQL for what a column keeps of a value."""
 
 
 class Named(UserDefinedType[Any]):
-    """A type that the database knows by a name."""
+    """A type that the database knows by name."""
 
     cache_ok = True
 

@@ -1,4 +1,4 @@
-"""The parts that differ by database, for the database at hand: the one module that knows both kinds."""
+"""The parts that depend on the kind of database: the one module that knows both kinds."""
 
 from sqlalchemy import Connection, Engine
 
@@ -20,7 +20,7 @@ from afterwork.store.sqlite.key_walk import SQLiteKeyWalk
 
 
 def database_of(engine: Engine, settings: Settings) -> Database:
-    """Return the database behind an engine. Raises `UnsupportedDatabase` for what Afterwork doesn't run on."""
+    """Return the database behind an engine. Raises `UnsupportedDatabase` for any but SQLite and PostgreSQL."""
     if not isinstance(engine, Engine):
         raise UnsupportedDatabase(
             f"{type(engine).__name__} is no engine that a server can use. Give it one from sqlalchemy.create_engine, "
@@ -30,7 +30,7 @@ def database_of(engine: Engine, settings: Settings) -> Database:
         case "sqlite", "pysqlite":
             return SQLite(without_begin(engine), settings)
         case "postgresql", "psycopg":
-            # Its driver is not there where nobody needs it.
+            # The driver may not be installed where it is not needed.
             from afterwork.store.postgresql.database import PostgreSQL
 
             return PostgreSQL(engine, settings)
@@ -42,7 +42,7 @@ def database_of(engine: Engine, settings: Settings) -> Database:
 
 
 def capture_on(connection: Connection) -> Capture:
-    """Return the capture of a connection's database."""
+    """Return the capture for a connection's database."""
     return SQLiteCapture(connection) if connection.dialect.name == "sqlite" else PostgreSQLCapture(connection)
 
 

@@ -1,9 +1,9 @@
-"""Statements that go straight to the driver, since each single job needs them.
+"""Statements that are sent straight to the driver, because each single job needs them.
 
 In a process that has just been woken, SQLAlchemy takes as long to execute a statement as the database does, and most of
-what it finds out is the same each time. So it is found out once: the text, and what becomes of values on their way in
-and out. Who listens to statements, or has them logged, still sees all of them: then SQLAlchemy executes. The errors are
-SQLAlchemy's in any case.
+what it determines is the same each time. So it is determined once: the text, and the conversions of values on their way
+in and out. If anybody listens to statements or has them logged, SQLAlchemy executes them, so that all are seen. The
+errors are SQLAlchemy's in any case.
 """
 
 import logging
@@ -24,7 +24,7 @@ OWN = "_afterwork_listens"
 
 
 def own(listener: Listener) -> Listener:
-    """Mark a listener of Afterwork's own. What is sent directly is nothing that it wants to hear of."""
+    """Mark one of Afterwork's own listeners, which needs not hear of statements sent directly."""
     setattr(listener, OWN, True)
     return listener
 
@@ -42,7 +42,7 @@ class Direct:
         self._compiled: dict[str, _Compiled] = {}
 
     def execute(self, connection: Connection, values: Mapping[str, Any] | None = None) -> Sequence[Sequence[Any]]:
-        """Send it with the values of its parameters. Returns the rows, if it is one that gives rows."""
+        """Send the statement with the values of its parameters. Return its rows, if any."""
         compiled = self._compiled_for(connection)
         if compiled.is_final and not _is_for_sqlalchemy(connection):
             return compiled.execute(connection, values or {})
@@ -50,7 +50,7 @@ class Direct:
         return result.all() if result.returns_rows else []
 
     def change(self, connection: Connection, values: Mapping[str, Any]) -> int:
-        """Send it with the values of its parameters. Returns the number of rows that it has changed."""
+        """Send the statement with the values of its parameters. Return the number of changed rows."""
         compiled = self._compiled_for(connection)
         if compiled.is_final and not _is_for_sqlalchemy(connection):
             return compiled.change(connection, values)
@@ -64,8 +64,8 @@ class Direct:
 
 
 def send_together(connection: Connection, *statements: str) -> Any:
-    """Send statements without parameters in one go, in a transaction that the first of them may begin. Returns the
-    first value of the last one's result."""
+    """Send statements without parameters in one go, in a transaction that the first may begin. Return the first value
+    of the last one's result."""
     if not connection.in_transaction():
         connection.begin()
     if _is_for_sqlalchemy(connection):
@@ -84,21 +84,22 @@ def send_together(connection: Connection, *statements: str) -> Any:
 
 
 class _Compiled:
-    """A statement as the driver wants it."""
+    """A statement in the driver's form."""
 
     def __init__(self, statement: Executable, dialect: Dialect) -> None:
-        # By name, as psycopg has them: SQLAlchemy's own way with SQLite is by position.
+        # Parameters by name, as in psycopg: SQLAlchemy's default for SQLite is by position.
         kind: Any = type(dialect)
         named = kind(paramstyle="named") if dialect.name == "sqlite" else dialect
         compiled: Any = statement.compile(dialect=named)  # type: ignore[attr-defined]
         self._text = str(compiled)
         self.is_final = not compiled.post_compile_params
-        """Whether the text is the same for all values, which it is not with a list of them."""
+        """Return whether the text is the same for all values, which a list parameter prevents."""
         self._fixed = dict(compiled.params)
         processors = {name: _impl(bind.type, dialect).bind_processor(dialect) for name, bind in compiled.binds.items()}
         self._write = {name: processor for name, processor in processors.items() if processor is not None}
         self._columns = _result_columns(statement)
-        # It comes again: after five times PostgreSQL has a plan for all values. By itself, psycopg waits for five more.
+        # It is repeated: after five executions PostgreSQL makes a generic plan. By default, psycopg waits for five
+        # more.
         self._how = {"prepare": True} if dialect.driver == "psycopg" else {}
         self._read: list[tuple[int, Processor]] | None = None
 
@@ -139,7 +140,7 @@ class _Compiled:
 
 
 def _result_columns(statement: Executable) -> list[Any]:
-    """The columns of what a select, or a statement that writes and returns what it has written, gives."""
+    """Return the result columns of a select, or of a statement that writes and returns rows."""
     match statement:
         case Select():
             return list(statement.selected_columns)
@@ -156,7 +157,7 @@ def _impl(kind: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
 
 
 def _is_for_sqlalchemy(connection: Connection) -> bool:
-    """Whether somebody listens to statements, has them logged, or has their tables renamed."""
+    """Return whether somebody listens to statements, has them logged, or has their tables renamed."""
     heard = (listener for event in LISTENED_TO for listener in getattr(connection.dispatch, event))
     return (
         not all(map(is_own, heard))
@@ -168,7 +169,7 @@ def _is_for_sqlalchemy(connection: Connection) -> bool:
 def _as_sqlalchemy_does(
     connection: Connection, text: str, parameters: Mapping[str, Any], error: Exception
 ) -> Exception:
-    """The driver's error as everybody expects it; and if the connection is gone, SQLAlchemy knows."""
+    """Return the driver's error as SQLAlchemy wraps it; if the connection is gone, tell SQLAlchemy."""
     lost = connection.dialect.is_disconnect(error, connection.connection.dbapi_connection, None)  # type: ignore[arg-type]
     if lost:
         connection.invalidate(error)

@@ -1,4 +1,4 @@
-"""What has run: sums of each minute and of all time, and records of single runs. Nothing is written for each run."""
+"""The history of runs: sums per minute and of all time, and records of single runs. Nothing is written per run."""
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
@@ -20,14 +20,14 @@ BOUNDS = (
     0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0,
     1000.0, 2000.0, 5000.0, 10000.0,
 )  # fmt: skip
-"""The upper bounds of the buckets of histograms, in seconds. There is one bucket more, for all above."""
+"""The upper bounds of the buckets of histograms, in seconds. One more bucket holds everything above."""
 
 
 RunOutcome = Literal["done", "failed", "put off"]
 
 
 class Key(NamedTuple):
-    """What is summed up together."""
+    """The attributes by which runs are summed up."""
 
     work: str
     source: SourceKind
@@ -42,15 +42,15 @@ class Cell(NamedTuple):
 
 @dataclass
 class Histogram:
-    """How many of something took how long, in the buckets of `BOUNDS`."""
+    """The numbers of durations in the buckets of `BOUNDS`."""
 
     counts: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
 
     @classmethod
     def of(cls, text: str) -> "Histogram":
-        """As it was written: the counts of the buckets, without the zeros at the end."""
-        found = [int(count) for count in text.split()]
-        return cls(found + [0] * (len(BOUNDS) + 1 - len(found)))
+        """Read a histogram from its stored text: the counts of the buckets, without trailing zeros."""
+        counts = [int(count) for count in text.split()]
+        return cls(counts + [0] * (len(BOUNDS) + 1 - len(counts)))
 
     def __str__(self) -> str:
         last = max((place for place, count in enumerate(self.counts) if count), default=-1)
@@ -70,7 +70,7 @@ class Histogram:
         return sum(self.counts)
 
     def quantile(self, share: float) -> float | None:
-        """Seconds within which a share of all (0 to 1) were, as well as the buckets tell; None if there are none."""
+        """Estimate, in seconds, the quantile for a share (0 to 1) of all durations; None without any."""
         wanted, passed = self.count * share, 0
         for place, count in enumerate(self.counts):
             if count and passed + count >= wanted:
@@ -83,8 +83,8 @@ class Histogram:
 
 @dataclass
 class Sums:
-    """What runs came to: how many were done, failed, or were put off; the seconds that their code took, and that they
-    waited from when they were due; and the histograms of the seconds that they took, and of those from due to done."""
+    """Sums over runs: how many were done, failed, or were put off; the seconds that their code took, and that they
+    waited after they were due; and the histograms of the seconds of their code, and of those from due to done."""
 
     done: int = 0
     failed: int = 0
@@ -107,15 +107,15 @@ class Sums:
 
     @property
     def values(self) -> dict[str, Any]:
-        """As a row has them."""
+        """Return the values of a row."""
         return {**vars(self), "took": str(self.took), "latency": str(self.latency)}
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A run that failed, was put off, or was slow. `ended` is in UTC; `seconds` is how long its own code took; `ticket`
-    is the key of the ticket or match that asked for it, if one did. `id` orders and finds records; `run` is the run's
-    own."""
+    """A run that failed, was put off, or was slow. `ended` is in UTC; `seconds` is the duration of its own code;
+    `ticket` is the key of the ticket or match that started it, if any. `id` orders and identifies records; `run` is the
+    run's own id."""
 
     run: str
     ticket: str | None
@@ -148,20 +148,20 @@ _BEGIN_TOTAL = text(
 
 
 def since_minute(connection: Connection, since: datetime, work: str | None) -> list[tuple[datetime, Key, Sums]]:
-    """The sums of all servers, by minute and key, oldest first. Touches those minutes and no others."""
+    """Return the sums of all servers, by minute and key, oldest first. Reads those minutes and no others."""
     c = minutes.c
     wanted = select(minutes).where(c.minute >= since.replace(second=0, microsecond=0))
     if work is not None:
         wanted = wanted.where(c.work == work)
-    found: dict[tuple[datetime, Key], Sums] = {}
+    by_place: dict[tuple[datetime, Key], Sums] = {}
     for row in connection.execute(wanted.order_by(c.minute, c.work, c.source)):
         place = row.minute, Key(row.work, row.source)
-        found[place] = found.get(place, Sums()) + Sums.of(row)
-    return [(minute, key, sums) for (minute, key), sums in found.items()]
+        by_place[place] = by_place.get(place, Sums()) + Sums.of(row)
+    return [(minute, key, sums) for (minute, key), sums in by_place.items()]
 
 
 def of_all_time(connection: Connection) -> dict[Key, Sums]:
-    """The totals, by key. They never go down."""
+    """Return the totals, by key. They never decrease."""
     rows = connection.execute(select(totals).order_by(totals.c.work, totals.c.source))
     return {Key(row.work, row.source): Sums.of(row) for row in rows}
 
@@ -169,7 +169,7 @@ def of_all_time(connection: Connection) -> dict[Key, Sums]:
 def records(
     connection: Connection, wanted: Mapping[str, Any], since: datetime | None, before: int | None, most: int
 ) -> list[RunRecord]:
-    """The newest records whose columns have the `wanted` values, that ended since a moment and come before a record."""
+    """Return the newest records with the `wanted` values that ended since a time and precede a record."""
     c = runs.c
     query = select(*(c[one.name] for one in fields(RunRecord))).where(*(c[name] == of for name, of in wanted.items()))
     if since is not None:
@@ -181,9 +181,9 @@ def records(
 
 
 def write(connection: Connection, server: int, sums: Mapping[Cell, Sums], records: Sequence[RunRecord]) -> None:
-    """Write what a server has summed up of some minutes so far, and records, in the transaction that is open.
+    """Write a server's sums of some minutes so far, and records, in the open transaction.
 
-    What was not written before is added to the totals. So if it is unknown whether an earlier transaction has
+    Only what was not written before is added to the totals. So if it is unknown whether an earlier transaction has
     committed, the same can be written again.
     """
     if sums:
@@ -203,18 +203,18 @@ def write(connection: Connection, server: int, sums: Mapping[Cell, Sums], record
 
 
 def _grown(connection: Connection, server: int, sums: Mapping[Cell, Sums]) -> dict[Key, Sums]:
-    """By how much these sums are more than what is written."""
+    """Return by how much these sums exceed the written ones."""
     c = minutes.c
     mine = select(minutes).where(c.minute.in_({cell.minute for cell in sums}), c.server == server)
     before = {Cell(row.minute, Key(row.work, row.source)): Sums.of(row) for row in connection.execute(mine)}
     grown: dict[Key, Sums] = {}
-    for cell, one in sums.items():
-        grown[cell.key] = grown.get(cell.key, Sums()) + (one - before.get(cell, Sums()))
+    for cell, minute_sums in sums.items():
+        grown[cell.key] = grown.get(cell.key, Sums()) + (minute_sums - before.get(cell, Sums()))
     return grown
 
 
 def _add_to_totals(connection: Connection, grown: Mapping[Key, Sums]) -> None:
-    c, keys = totals.c, sorted(grown)  # in one order, so that no two servers wait for each other
+    c, keys = totals.c, sorted(grown)  # in one order, so that no two servers deadlock
     connection.execute(_BEGIN_TOTAL, [key._asdict() for key in keys])
     wanted = select(totals).where(tuple_(c.work, c.source).in_(keys)).order_by(c.work, c.source).with_for_update()
     before = {Key(row.work, row.source): Sums.of(row) for row in connection.execute(wanted)}
@@ -226,7 +226,7 @@ def _add_to_totals(connection: Connection, grown: Mapping[Key, Sums]) -> None:
 
 
 def prune(connection: Connection, before: datetime, most: int) -> int:
-    """Delete some of what is older, about so many. Returns how many rows; 0 says that none is left."""
+    """Delete up to about `most` older rows. Return how many; 0 says that none is left."""
     c = runs.c
     old = select(c.id).where(c.ended < before).order_by(c.ended).limit(most)
     count = connection.execute(delete(runs).where(c.id.in_(old))).rowcount

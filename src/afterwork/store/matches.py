@@ -1,4 +1,4 @@
-"""The table of matches, as tickets are: so whatever runs tickets runs them, too."""
+"""The table of matches, in the form of tickets, so that the code that runs tickets also runs matches."""
 
 from sqlalchemy.orm import registry
 
@@ -6,7 +6,7 @@ from afterwork.model.contract import Contract
 from afterwork.store import tables
 
 MATCH = "afterwork-match-"
-"""What the key of a match begins with, which tells it from those of tickets."""
+"""The prefix of the key of a match, which tells it from those of tickets."""
 
 
 class Match:

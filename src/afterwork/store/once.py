@@ -1,4 +1,4 @@
-"""The log of what has run once per database."""
+"""The log of actions that run once per database."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from afterwork.store.tables import once
 from afterwork.store.texts import storable_or_none
 
 KEY = "afterwork-once-"
-"""What a lease's ticket begins with, where an action runs under it that runs once."""
+"""The prefix of a lease's ticket for an action that runs once."""
 
 
 @dataclass(frozen=True)
 class OnceRow:
-    """What the database knows of an action that has begun. `leased` says that somebody has it under a lease."""
+    """An action that has begun. `leased` says that a server holds its lease."""
 
     name: str
     began: datetime
@@ -28,13 +28,13 @@ class OnceRow:
 
     @property
     def is_lost(self) -> bool:
-        """Whether it has begun, and whoever ran it is gone."""
+        """Return whether the action has begun and its server is gone."""
         return self.ended is None and not self.leased
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How an action has ended: what it returned, as text, or why it failed."""
+    """The end of an action: its result as text, or the reason why it failed."""
 
     ended: datetime
     seconds: float
@@ -43,11 +43,11 @@ class Ending:
 
 
 def rows(connection: Connection) -> dict[str, OnceRow]:
-    """All actions that have begun, by name."""
+    """Return all actions that have begun, by name."""
     c = once.c
     leased = select(leases.c.run).where(leases.c.ticket == KEY + c.name).exists()
-    found = select(c.name, c.began, c.ended, c.seconds, c.result, c.error, leased.label("leased"))
-    return {row.name: OnceRow(*row) for row in connection.execute(found)}
+    begun_actions = select(c.name, c.began, c.ended, c.seconds, c.result, c.error, leased.label("leased"))
+    return {row.name: OnceRow(*row) for row in connection.execute(begun_actions)}
 
 
 def begin(connection: Connection, name: str, now: datetime) -> None:
@@ -56,19 +56,19 @@ def begin(connection: Connection, name: str, now: datetime) -> None:
 
 
 def end(connection: Connection, name: str, ending: Ending) -> None:
-    """Note how an action has ended."""
+    """Note how an action ended."""
     texts = {field: storable_or_none(connection, getattr(ending, field)) for field in ("result", "error")}
     own = update(once).where(once.c.name == name, once.c.ended.is_(None))
     connection.execute(own.values(vars(ending) | texts))
 
 
 def forget_failed(connection: Connection, name: str) -> bool:
-    """Let an action that has failed run again. False if there is none."""
+    """Let a failed action run again. Return False if it has not failed."""
     failed = delete(once).where(once.c.name == name, once.c.error.is_not(None))
     return bool(connection.execute(failed).rowcount)
 
 
 def failed(connection: Connection, names: Collection[str]) -> list[str]:
-    """Which of these actions have failed."""
+    """Return the names of the actions that have failed."""
     c = once.c
     return list(connection.execute(select(c.name).where(c.name.in_(names), c.error.is_not(None))).scalars())

@@ -1,8 +1,8 @@
-"""The server's own engine, beside one of the application's that begins each transaction by itself.
+"""The server's own engine, next to an application's that begins each transaction by itself.
 
 A known recipe for SQLite has a listener that sends BEGIN, or BEGIN IMMEDIATE, whenever SQLAlchemy begins something. A
-server begins its transactions itself, each of the kind that it needs. With the recipe it would hold an old state of the
-database, or the lock of the one writer, wherever it only looks.
+server begins its transactions itself, each of the kind that it needs. With the recipe, it would hold an old state of
+the database, or the lock of the single writer, wherever it only reads.
 """
 
 from typing import Any
@@ -14,8 +14,8 @@ from afterwork.errors import UnsupportedDatabase
 
 
 def without_begin(engine: Engine) -> Engine:
-    """The engine, if nobody listens to its transactions' beginning; else one with the same connections and listeners,
-    but those. Raises `UnsupportedDatabase` if they listen to all engines that there are."""
+    """Return an engine without listeners for the beginning of transactions. It has the same connections and all other
+    listeners. Raises `UnsupportedDatabase` if they listen to all engines."""
     if not _begins(engine):
         return engine
     own = Engine(
@@ -41,10 +41,10 @@ def _begins(engine: Engine) -> bool:
 
 def _copy_listeners(source: Any, target: Any) -> None:
     for name in set(source._event_names) - {"begin"}:
-        if listeners := getattr(source, name).listeners:  # without those of the class, which hear of all engines
+        if listeners := getattr(source, name).listeners:  # without those of the class, which listen to all engines
             getattr(target, name).for_modify(target).listeners.extend(listeners)
 
 
 def _plain(engine: Engine) -> Engine:
-    """The engine behind those with options of their own."""
+    """Return the engine behind those with their own options."""
     return _plain(engine._proxied) if isinstance(engine, OptionEngine) else engine

@@ -1,4 +1,4 @@
-"""Processes of this machine, told apart although their numbers come back."""
+"""Processes of this machine, told apart even though their numbers are reused."""
 
 import os
 import resource
@@ -8,13 +8,13 @@ from pathlib import Path
 
 
 def process_start(process: int) -> float:
-    """A number that says when a process began; -1 if there is none of this number, 0 where the system doesn't tell."""
+    """Return a number for a process's start; -1 without such a process, 0 where the system doesn't tell."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return -1
     except PermissionError:
-        pass  # it is there, and somebody else's
+        pass  # it exists, and belongs to another user
     try:
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -23,15 +23,15 @@ def process_start(process: int) -> float:
 
 
 def machine() -> str:
-    """Name where the numbers of processes mean the same: this run of the machine, and in it the container.
+    """Identify the scope of process numbers: the current boot of the machine, and within it the container.
 
-    Containers that share a file may share a host name, too, and each has a process of the number 1.
+    Containers that share a file may also share a host name, and each has a process with the number 1.
     """
     return f"{_boot()} {_container()}"
 
 
 def has_rebooted(host: str, known: str | None) -> bool:
-    """Whether a machine of this host name that is known by another `machine` is this one before it was started anew."""
+    """Return whether a known `machine` was this host before its current boot."""
     return known is not None and host == socket.gethostname() and known.split(" ")[0] != _boot()
 
 
@@ -50,7 +50,7 @@ def _container() -> str:
 
 
 def memory() -> int:
-    """Return the bytes of memory that this process uses; where the system doesn't tell, the most that it has used."""
+    """Return this process's memory in bytes; where the system doesn't tell, its peak."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:

@@ -1,7 +1,5 @@
-"""What is known of runs that go on: how far they say to be, and whether they were asked to stop.
-
-A run is named by the key of its ticket or match, as leases name it.
-"""
+"""The progress of running jobs, and requests to stop them. As in leases, a run is named by the key of its ticket or
+match."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,10 +12,10 @@ from afterwork.store.tables import match as matches
 from afterwork.store.tables import progress
 
 CANCELLED = "cancelled"
-"""What stands as the error of a match that was ended by hand."""
+"""The error of a match that was ended by hand."""
 
 FORGOTTEN_AFTER = timedelta(days=1)
-"""Of a run whose server died, what it has said is kept for so long."""
+"""The time for which the progress of a run is kept whose server died."""
 
 _NOTE = (
     text(
@@ -40,7 +38,7 @@ _ASK_ONE = text(
 
 @dataclass(frozen=True)
 class ReportedProgress:
-    """How far a run on an object says to be, and when it said so. With `stopping`, it was asked to stop."""
+    """The progress that a run on an object reported, and when. `stopping` says that it was asked to stop."""
 
     root_id: str | None
     done: int | None
@@ -50,40 +48,40 @@ class ReportedProgress:
 
 
 def note(connection: Connection, ticket: str, done: int, total: int | None, now: datetime) -> bool:
-    """Write how far a run is. Returns whether it was asked to stop."""
+    """Record the progress of a run. Return whether it was asked to stop."""
     values = {"ticket": ticket, "done": done, "total": total, "at": now}
     return bool(connection.execute(_NOTE, values).scalar_one())
 
 
 def forget(connection: Connection, ticket: str) -> None:
-    """Forget how far a run was. That it was asked to stop stays."""
+    """Forget the progress of a run, but not that it was asked to stop."""
     connection.execute(delete(progress).where(progress.c.ticket == ticket, ~progress.c.stop))
 
 
 def ask_to_stop(connection: Connection, timer: str, now: datetime) -> int:
-    """Ask the runs of all matches of a timer that have not ended to stop. Returns how many there are."""
+    """Ask the runs of all pending matches of a timer to stop. Return their number."""
     return connection.execute(_ASK, {"timer": timer, "at": now}).rowcount
 
 
 def ask_these_to_stop(connection: Connection, tickets: Collection[str], now: datetime) -> None:
-    """Ask the runs of these to stop."""
+    """Ask the runs of these tickets or matches to stop."""
     if tickets:
         connection.execute(_ASK_ONE, [{"ticket": ticket, "at": now} for ticket in tickets])
 
 
 def asked_to_stop(connection: Connection, tickets: Collection[str]) -> set[str]:
-    """Which of these were asked to stop."""
+    """Return those of these that were asked to stop."""
     c = progress.c
     return set(connection.execute(select(c.ticket).where(c.stop, c.ticket.in_(tickets))).scalars())
 
 
 def let_go_on(connection: Connection, tickets: Collection[str]) -> None:
-    """Forget of these that they were asked to stop: they begin anew."""
+    """Withdraw requests to stop: these runs begin anew."""
     connection.execute(delete(progress).where(progress.c.ticket.in_(tickets)))
 
 
 def of_matches(connection: Connection) -> dict[str, list[ReportedProgress]]:
-    """What the runs of matches say that have not ended, by timer."""
+    """Return the progress of the runs of pending matches, by timer."""
     c, h = progress.c, matches.c
     runs = connection.execute(select(c.ticket)).scalars().all()  # few; of matches that wait, there may be many
     said = (
@@ -99,14 +97,14 @@ def of_matches(connection: Connection) -> dict[str, list[ReportedProgress]]:
 
 
 def of_tickets(connection: Connection, tickets: Collection[str]) -> dict[str, ReportedProgress]:
-    """What the runs of these say, by ticket."""
+    """Return the progress of the runs of these tickets, by ticket."""
     c = progress.c
     said = select(c.ticket, c.done, c.total, c.at, c.stop).where(c.ticket.in_(tickets))
     return {ticket: ReportedProgress(None, *one) for ticket, *one in connection.execute(said)}
 
 
 def prune(connection: Connection, now: datetime, most: int) -> int:
-    """Forget some of what belongs to no run any more. Returns how many rows; 0 says that none is left."""
+    """Delete up to `most` rows that belong to no run. Return how many; 0 says that none is left."""
     c, h = progress.c, matches.c
     going_on = select(h.id).where(h.id == c.ticket, h.done.is_(None), h.error.is_(None)).exists()
     old = select(c.ticket).where(c.at < now - FORGOTTEN_AFTER, ~going_on).limit(most)

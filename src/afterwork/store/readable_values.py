@@ -40,7 +40,7 @@ DAY_AND_TIME = "??????????[ T][0-2][0-9]:[0-5][0-9]*"
 
 
 class UndecodableText(str):
-    """A text that is no UTF-8, with its odd bytes written out. Its row can be found by `raw` alone."""
+    """A text that is not UTF-8, with its invalid bytes escaped. Its row can be found by `raw` alone."""
 
     __slots__ = ("raw",)
     raw: bytes
@@ -139,7 +139,7 @@ def _constant(timestamp: ColumnElement[Any], day: str) -> ColumnElement[Any]:
 
 @contextmanager
 def reading_any_text(connection: Connection) -> Iterator[None]:
-    """Read also texts that are no UTF-8, which SQLite stores, within the block."""
+    """Within the block, also read texts that are not UTF-8, which SQLite stores."""
     driver: Any = connection.connection.dbapi_connection
     if connection.dialect.name != "sqlite":
         yield

@@ -1,4 +1,4 @@
-"""Adopt the claims that nobody works on: of servers that are gone, and of those that this server has forgotten."""
+"""Adopt claims that nobody works on: those of lost servers, and those that this server has forgotten."""
 
 from dataclasses import dataclass
 
@@ -17,10 +17,10 @@ class Adoption:
     commit_check: CommitCheck
 
     def adopt(self, connection: Connection, peers: Peers) -> bool:
-        """Adopt orphaned claims. Returns True if other servers hold claims, which must be watched."""
+        """Adopt orphaned claims. Return True if other servers hold claims, which must be watched."""
         living = peers.living()
         claims = self.matcher.due_queue.claims(connection)
-        mine = peers.claims()  # after that: what this server has begun meanwhile is no orphan
+        mine = peers.claims()  # read last, so that a claim made meanwhile is no orphan
         orphans = {
             claim
             for claim, owner in claims.items()

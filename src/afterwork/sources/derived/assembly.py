@@ -72,7 +72,7 @@ def derived_source(
 
 @dataclass(frozen=True)
 class _Tracking:
-    """What loads and records the reads of runs."""
+    """The parts that load the reads of runs and record them."""
 
     model: ModelInfo
     plans: MemberDependencies
@@ -96,7 +96,7 @@ class _Tracking:
 
 @dataclass(frozen=True)
 class _Assembly:
-    """The parts that the others are made from."""
+    """The shared parts that the others are built from."""
 
     matcher: Matcher
     tracking: _Tracking

@@ -29,10 +29,10 @@ from afterwork.sources.derived.isolated_store import IsolatedStore
 from afterwork.sources.derived.pace import BATCH_SECONDS, MAX_SQL_BATCH_SIZE, Pace
 
 MAX_ATTEMPTS = 3
-"""How often a run is repeated at once that the database refused because of others."""
+"""The number of immediate retries of a run that the database refused because of other transactions."""
 
 CONTENDED_PAUSE = timedelta(seconds=1)
-"""How long a run waits then."""
+"""The pause between these retries."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,14 @@ class BatchRunner:
     pace: Pace = field(default_factory=Pace)
 
     def batch_size(self, derivation: RegisteredDerivation) -> int:
-        """Return how many caches to claim for the next batch."""
+        """Return the number of caches to claim for the next batch."""
         is_in_sql = derivation.id in self.calculators.sql
         size = MAX_SQL_BATCH_SIZE if is_in_sql else self.pace.batch_size(derivation)
         reads_are_known = self.matcher.registry.has_read(derivation.id)
         return min(size, self.pace.trial_size(derivation, reads_are_known=reads_are_known))
 
     def run(self, connection: Connection, batch: ClaimedBatch) -> Ran:
-        """Run a batch. Returns its runs. Raises errors of the database."""
+        """Run a batch and return its runs. Raises errors of the database."""
         self.matcher.reached("claimed", batch.derivation.name)
         match batch.derivation.declaration:
             case MemberDerivation():
@@ -66,11 +66,11 @@ class BatchRunner:
                 return self._act(connection, batch)
 
     def put_back(self, connection: Connection, batch: ClaimedBatch, error: Exception) -> None:
-        """Let the caches of a batch that an error has ended be claimed again, after a pause."""
+        """Let the caches of a batch that ended in an error be claimed again, after a pause."""
         self._put_back(connection, batch, self._pause_after(error))
 
     def give_up(self, connection: Connection, batch: ClaimedBatch, error: GivenUp) -> Ran:
-        """Store that the one cache of a batch is not run any more, until something changes that it read last."""
+        """Record that the single cache of a batch is given up until something changes that it read last."""
         (claimed,) = batch.caches
         root = parse(claimed.root, self.action_runner.classes)
         reads = None
@@ -102,7 +102,7 @@ class BatchRunner:
             except Exception as error:
                 if self.matcher.database.is_not_the_jobs(error):
                     raise
-                # One of the values that the one statement asks for can't be calculated. In Python, it fails alone.
+                # One of the values that the single statement computes can't be calculated. In Python, it fails alone.
         in_python = self.calculators.python[batch.derivation.id]
         return IsolatedCalculation(self.matcher, in_python, connection, BATCH_SECONDS).groups(batch)
 
@@ -113,7 +113,7 @@ class BatchRunner:
         return ran(self.store.store(connection, group), derivation, self.run_of)
 
     def _move(self, connection: Connection, batch: ClaimedBatch) -> Ran:
-        """Find the machines that can move by themselves, and move each in a transaction of its own."""
+        """Find the machines that can move by themselves, and move each in its own transaction."""
         runs: list[Any] = []
         for group in self._groups(connection, batch):
             moving = [result.claimed for result in group.results if result.error is None and result.value]
@@ -125,7 +125,7 @@ class BatchRunner:
         return runs
 
     def _act(self, connection: Connection, batch: ClaimedBatch) -> Ran:
-        """Run a view model or move a machine on the one object of a batch."""
+        """Run a view model or move a machine on the single object of a batch."""
         run = self.run_of(batch.derivation, batch.caches[0])
         for _ in range(MAX_ATTEMPTS):
             attempt = Attempt(connection, batch, run, self.clock.now())
@@ -150,7 +150,7 @@ class BatchRunner:
         return CONTENDED_PAUSE if self.matcher.database.is_contended(error) else FIRST_PAUSE
 
     def _put_back(self, connection: Connection, batch: ClaimedBatch, pause: timedelta) -> None:
-        """Let what has not run be claimed again, after a pause."""
+        """Let the caches that did not run be claimed again, after a pause."""
         with self.matcher.database.transaction(connection):
             caches = [claimed.cache for claimed in batch.caches]
             self.matcher.due_queue.put_back(connection, batch, caches, self.clock.now() + pause)

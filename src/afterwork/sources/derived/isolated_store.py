@@ -1,4 +1,4 @@
-"""Store the results of a batch, such that a result that can't be stored fails alone."""
+"""Store the results of a batch so that a result that can't be stored fails alone."""
 
 from dataclasses import dataclass
 
@@ -17,17 +17,14 @@ from afterwork.errors import Escaped, RowNotFound
 
 @dataclass(frozen=True)
 class IsolatedStore:
-    """Stores groups of results: all at once, or one by one where the database refuses something."""
+    """A store for groups of results: all at once, or one by one if the database refuses something."""
 
     matcher: Matcher
     result_store: ResultStore
     clock: Clock
 
     def store(self, connection: Connection, group: ResultGroup) -> list[CalculationResult]:
-        """Store a group. Returns what was stored.
-
-        Raises errors of the database that are not about a value.
-        """
+        """Store a group and return what was stored. Raises errors of the database that are not about a value."""
         derivation = group.batch.derivation
         run = Recomputation(connection, derivation, group.snapshot, self.clock.now())
         try:
@@ -52,7 +49,7 @@ class IsolatedStore:
     def _failed(
         self, connection: Connection, derivation: RegisteredDerivation, result: CalculationResult, error: Exception
     ) -> CalculationResult:
-        """Return the result for a value that can't be stored. An object that was deleted meanwhile is just gone."""
+        """Return the result for a value that can't be stored. An object that was deleted meanwhile counts as gone."""
         root = result.claimed.root
         is_gone = isinstance(error, RowNotFound) and root not in derivation.existing(connection, [root])
         connection.commit()

@@ -1,4 +1,4 @@
-"""Claim batches and run them; where something has died, one cache at a time, whose claim is its trace."""
+"""Claim batches and run them; in quarantine one cache at a time, whose claim is its trace."""
 
 import uuid
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from afterwork.store.suspects import key_of
 
 @dataclass(frozen=True)
 class QuarantinedRunner:
-    """Runs the steps of the queue with the care that the quarantine asks for."""
+    """A runner of the queue's steps, with the caution that the quarantine requires."""
 
     matcher: Matcher
     batch_runner: BatchRunner
@@ -33,7 +33,7 @@ class QuarantinedRunner:
         derivation = step.derivation
         is_alone = self.quarantine.take(_scope(derivation))
         limit = 1 if is_alone else self.batch_runner.batch_size(derivation)
-        # Noted before it exists: a claim that its server doesn't know counts as forgotten.
+        # Noted before the claim exists: a claim that its server doesn't know counts as forgotten.
         claim = str(uuid.uuid4())
         worker.claim(claim, True)
         try:
@@ -48,7 +48,7 @@ class QuarantinedRunner:
             worker.claim(claim, False)
 
     def _run_alone(self, connection: Connection, batch: ClaimedBatch) -> Ran:
-        """Run a single cache, whose claim is its trace, unless too many servers or workers have died of it."""
+        """Run a single cache, whose claim is its trace, unless it has ended too many servers or workers."""
         key = key_of(batch.caches[0].cache)
         suspect = suspects.find(connection, key)
         connection.commit()

@@ -1,4 +1,4 @@
-"""Stale caches start work: derived values, objects and states that have read something which has changed since."""
+"""Stale caches start work: derived values, objects and states whose reads have changed."""
 
 from collections.abc import Collection, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,20 +26,20 @@ from afterwork.sources.derived.quarantined_runner import QuarantinedRunner
 from afterwork.store.routing import routing_of
 
 CONTENDED_POLL = timedelta(milliseconds=50)
-"""How soon to look again while another server runs what something waits for."""
+"""The time until the next look while another server runs a dependency."""
 
 BATCHES_PER_CLEANUP = 10
-"""Batches after which changes are dropped that no calculation in flight needs any more."""
+"""The number of batches after which changes are dropped that no running calculation needs."""
 
 MAX_INLINE_STEPS = 20
-"""Small changes in a row that are recomputed inline before the queue gets its turn."""
+"""The maximum number of consecutive small changes that are recomputed inline before the queue's turn."""
 
 DERIVED = OwnWork("derived")
 
 
 @dataclass(frozen=True)
 class DerivedSource:
-    """Finds due caches, and runs them."""
+    """A source that finds due caches and runs them."""
 
     own = DERIVED
 
@@ -56,10 +56,8 @@ class DerivedSource:
     schedule: Schedule = field(default_factory=Schedule)
 
     def prove(self, connection: Connection) -> bool:
-        """Check that all changes were captured; where that is in doubt, all caches concerned run again.
-
-        False if others are in the way, so that nobody knows.
-        """
+        """Check that all changes were captured; if in doubt, rerun all caches concerned. Return False if other
+        transactions prevent the check."""
         return self.continuity.prove(connection)
 
     def due(self, connection: Connection, now: datetime) -> Due:
@@ -80,12 +78,12 @@ class DerivedSource:
         return settings.prove_every if self.prove(connection) else settings.standby_poll
 
     def work(self, connection: Connection, worker: Worker) -> Generator[Ran]:
-        """Run what is due, a batch at a time, until nothing is. Yields the runs after each."""
+        """Run what is due, a batch at a time, until nothing is left. Yield the runs after each batch."""
         yield from self._work(connection, worker)
-        yield []  # even if another server has all that is due: `due` says when to look again
+        yield []  # also if another server has claimed it all: `due` says when to look again
 
     def adopt(self, connection: Connection, peers: Peers) -> bool:
-        """Adopt claims that nobody works on. True if there are claims of others, which must be watched."""
+        """Adopt claims that nobody works on. Return True if other servers hold claims, which must be watched."""
         return self.adoption.adopt(connection, peers)
 
     def _work(self, connection: Connection, worker: Worker) -> Iterator[Ran]:
@@ -108,7 +106,7 @@ class DerivedSource:
         self._forget_changes(connection)
 
     def _take_changes(self, connection: Connection) -> Iterator[Ran]:
-        """Take changes, and recompute inline what is quick: all of them, unless there are always more."""
+        """Take changes, and recompute quick ones inline: all of them, unless they keep coming."""
         for _ in range(MAX_INLINE_STEPS):
             step = self._inline_step(connection)
             if step.ran:
@@ -117,7 +115,7 @@ class DerivedSource:
                 break
 
     def _inline_step(self, connection: Connection) -> InlineStep:
-        """Take changes once. Inline recomputation leaves no trace, so in quarantine, caches are only marked."""
+        """Take changes once. In quarantine, caches are only marked, since inline recomputation leaves no trace."""
         if self.quarantine.take(CAREFUL):
             return self.inline.take_and_mark(connection)
         try:
@@ -128,7 +126,7 @@ class DerivedSource:
             raise
 
     def _forget_changes(self, connection: Connection) -> None:
-        """Drop the changes that were kept aside for calculations which have ended."""
+        """Drop the changes that were kept for calculations that have ended."""
         with self.matcher.database.transaction(connection):
             self.matcher.entries.forget(connection)
 
@@ -139,7 +137,7 @@ class DerivedSource:
         return QueueState(waiting, held, registry.by_id, registry.order, now)
 
     def _waiting(self, connection: Connection) -> Mapping[int, DueSummary]:
-        """Return what waits of the derivations that this server runs; servers with another model run the rest."""
+        """Return the waiting caches of this server's derivations; servers with another model run the rest."""
         registry = self.matcher.registry
         summaries = {summary.derivation: summary for summary in self.matcher.due_queue.summaries(connection)}
         if any(mine.declaration.checksum != summaries[number].checksum for number, mine in registry.mine.items()):
@@ -154,7 +152,7 @@ class DerivedSource:
         return {derivation: first for derivation, first in held.items() if derivation in cyclic}
 
     def _release(self, connection: Connection, cycle: Collection[int]) -> None:
-        """Release held caches, unless changes wait that may come first."""
+        """Release held caches, unless waiting changes may come first."""
         may_release = self.schedule.is_release_due or self.matcher.entries.is_empty(connection)
         if may_release:
             with self.matcher.database.transaction(connection):
@@ -162,7 +160,7 @@ class DerivedSource:
         self.schedule.tried_release(is_released=may_release)
 
     def _add_chunk(self, connection: Connection, derivation: RegisteredDerivation) -> bool:
-        """Add the next chunk of a backfill. False if another server is just doing that."""
+        """Add the next chunk of a backfill. Return False if another server is adding one."""
         added = self.backfill.step(connection, derivation, self.clock.now())
         summary = self._waiting(connection).get(derivation.id)
         return added or summary is None or summary.backfilled

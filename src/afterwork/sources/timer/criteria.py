@@ -1,7 +1,8 @@
-"""The external ids of the objects that criteria select, whatever their keys contain.
+"""Select the external ids of the objects that criteria match, whatever their keys contain.
 
-A key that the driver can't give (an infinite date, a text that is no UTF-8) would hide all others of its statement.
-Such an object is found by halves, and has an id that leads to none: its match fails, and says so.
+A key that the driver can't return (an infinite date, text that is not UTF-8) would hide all other rows of its
+statement. Such an object is located by bisection and gets an id that leads to no object: its match fails with that
+reason.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ from afterwork.store.readable_values import UndecodableText, reading_any_text
 
 
 def found_by(session: Session, keys: Select[Any], root: Mapper[Any]) -> Iterator[str]:
-    """Yield the external ids of the rows of a query for keys, in order. Some may come twice."""
+    """Yield the external ids of the rows of a query for keys, in order. Some may be repeated."""
     with reading_any_text(session.connection()):
         result = session.execute(keys)
         try:

@@ -1,4 +1,4 @@
-"""Due times of timers: which one fires now, and which one comes next."""
+"""Determine which due time of a timer fires now, and which one comes next."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,12 +7,12 @@ from afterwork.clock import MAX_CLOCK_SKEW
 from afterwork.model.when import Cron, Timer
 
 LIVED_AGAIN = timedelta(days=1)
-"""If a clock is put back by no more than this, due times do not fire again. If by more, it was wrong before."""
+"""The maximum clock setback after which due times do not repeat. A larger one means that the clock was wrong before."""
 
 
 @dataclass(frozen=True)
 class DuePlan:
-    """The due time to fire for, if any, and when to be due again, which may be at once."""
+    """The due time to fire for, if any, and the next due time, which may be now."""
 
     fire: datetime | None
     due: datetime
@@ -34,19 +34,19 @@ def plan(when: Timer, due: datetime, set_at: datetime, last_due: datetime | None
         case _, [*_, last]:
             return DuePlan(last, after)
         case _:
-            # Of a schedule that has changed: `due` was none of its times.
+            # The schedule has changed, and `due` is not one of its times.
             return DuePlan(None, after)
 
 
 def resumed(when: Timer, due: datetime, set_at: datetime, last_due: datetime | None, now: datetime) -> datetime:
-    """Return when a resumed timer is due. Due times that passed while it was paused are not made up for."""
+    """Return the due time of a resumed timer. Due times that passed during the pause are not made up for."""
     if set_at > now + MAX_CLOCK_SKEW:
         return _after_the_clock_was_put_back(when, last_due, now)
     return due if due > now else when.after(due, now)
 
 
 def changed(when: Timer, last_due: datetime | None, now: datetime) -> datetime:
-    """Return when a timer is due whose schedule has changed."""
+    """Return the due time of a timer whose schedule has changed."""
     if last_due is None or last_due > now:
         return when.first(now)
     return when.after(last_due, last_due)

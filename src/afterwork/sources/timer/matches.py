@@ -25,11 +25,11 @@ from afterwork.store.tickets.statements import tickets_of
 from afterwork.store.timers import Matches, Timers
 
 FAILED_KEPT_MINUTES = 60 * 24 * 30
-"""How long the row of a match that failed is kept, so that the id of its run is the same when it is matched again."""
+"""The time for which the row of a failed match is kept, so that a new match of its object keeps the run's id."""
 
 
 class MatchSource(TicketSource):
-    """Looks for matches that have not run, and ends them."""
+    """A source that looks for matches that have not run, and settles them."""
 
     name: SourceKind = "timer"
 
@@ -83,7 +83,7 @@ class MatchSource(TicketSource):
 
 
 def _unless_cancelled(connection: Connection, claims: Sequence[Claim]) -> Sequence[Claim]:
-    """Claims of matches, of which those that were asked to stop are not to be run."""
+    """Return the claims of matches that were not asked to stop."""
     stopping = progress.asked_to_stop(connection, [claim.key for claim in claims]) if claims else set()
     return [replace(claim, work=progress.CANCELLED) if claim.key in stopping else claim for claim in claims]
 

@@ -1,4 +1,4 @@
-"""Notes the objects that a round matched, a slice in each transaction, so that nobody waits for all of them."""
+"""Note the objects of a round, a slice per transaction, so that nobody waits for all of them."""
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,22 +20,22 @@ from afterwork.store.timers import Cancellation, Matches, Timers
 from afterwork.store.unnoted_matches import STEP, Slice
 
 MATCHES_PER_SLICE = 500
-"""One transaction notes at most this many matches."""
+"""The maximum number of matches that a transaction notes."""
 
 NOTED = "slice of "
-"""Prefix of a timer's name in the event that a further slice of its round is noted."""
+"""The prefix of a timer's name in the event for a further slice of its round."""
 
 ROUND_INTERVAL = timedelta(seconds=1)
 """Matches are timestamped within this interval before the round, so that a second round at the same time sorts after
 them."""
 
 KEPT_MINUTES = 0
-"""The row of a match that has succeeded is kept this long."""
+"""The time for which the row of a successful match is kept."""
 
 
 @dataclass(frozen=True)
 class Noting:
-    """Notes the matches of the timers of one model in one database."""
+    """A writer of matches for the timers of one model in one database."""
 
     database: Database
     works: Mapping[str, TimedWork]
@@ -46,11 +46,11 @@ class Noting:
 
     def going_on(self, connection: Connection, name: str) -> set[str | None]:
         """Return the objects of a timer whose matches have not ended, or are still to be noted."""
-        # In this order: what another server notes meanwhile is there twice, and never missed.
+        # In this order, so that a match noted meanwhile appears twice rather than never.
         return unnoted_matches.roots(connection, name) | self.matches.pending(connection, name)
 
     def last(self, connection: Connection, name: str, now: datetime) -> datetime | None:
-        """Return the timestamp of the last match of the current round; None if none goes on."""
+        """Return the timestamp of the current round's last match; None if no round is running."""
         timestamps = unnoted_matches.last(connection, name), self.matches.last_pending(connection, name, now)
         return max((timestamp for timestamp in timestamps if timestamp is not None), default=None)
 
@@ -69,8 +69,8 @@ class Noting:
             self._note(connection, taken)
 
     def go_on(self, connection: Connection, names: Sequence[str]) -> Iterator[str]:
-        """Note a further slice for each of some timers, each in a transaction of its own. Yields the names of those
-        for which it was had."""
+        """Note a further slice for each of some timers, each in its own transaction. Yield the names of the timers that
+        had a slice."""
         for name in names:
             try:
                 had = self.database.again_if_outdated(partial(self._note_next, connection, name))
@@ -92,7 +92,7 @@ class Noting:
         return True
 
     def _leave_out(self, connection: Connection, name: str, why: str) -> bool:
-        """Count the objects of a slice that can't be noted as failed. They may be matched by the next round."""
+        """Count the objects of a slice that can't be noted as failed. The next round may match them."""
         with self.database.transaction(connection):
             taken = unnoted_matches.take(connection, name)
             if taken is not None:
@@ -100,14 +100,13 @@ class Noting:
         return taken is not None
 
     def cancel(self, connection: Connection, name: str) -> Cancellation:
-        """End the matches of a timer that have not begun, for the transaction that is open, and forget those that are
-        still to be noted."""
+        """End the matches of a timer that have not begun, and drop its slices, in the open transaction."""
         dropped = unnoted_matches.drop(connection, name)
         ended = self.matches.cancel(connection, name, self.clock.now())
         return Cancellation(dropped + ended.ended, ended.asked_to_stop)
 
     def _note(self, connection: Connection, batch: Slice) -> None:
-        """Note matches, but for those that have been given up: they have failed as soon as their object is matched."""
+        """Note matches, except those given up, which fail as soon as their object is matched."""
         now, there = self.clock.now(), self.matches.there(connection, batch.timer, batch.roots)
         rows = [
             {

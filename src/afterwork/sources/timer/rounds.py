@@ -1,7 +1,7 @@
-"""Rounds of timers: at a due time, once over all servers, find the objects for which a timer's job is to run.
+"""Rounds of timers: at a due time, once over all servers, find a job's objects.
 
-What is found is kept, in the transaction that also says when the timer is due next, and noted a slice at a time. From
-then on the matches are run as tickets are: in lanes, batched or by lease, with retries, by any server.
+The objects are kept in the transaction that also sets the timer's next due time, and noted a slice at a time. From then
+on the matches run as tickets do: in lanes, batched or by lease, with retries, by any server.
 """
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -44,7 +44,7 @@ TIMERS = OwnWork("timers")
 
 @dataclass(frozen=True)
 class Rounds(UnwatchedSource):
-    """Fires the timers of one model in one database. `variables` are those of the server."""
+    """The rounds of the timers of one model in one database. `variables` are those of the server."""
 
     own = TIMERS
 
@@ -58,7 +58,7 @@ class Rounds(UnwatchedSource):
     quarantine: Quarantine
 
     def register(self, connection: Connection) -> None:
-        """Note timers that are new, and those whose schedule has changed."""
+        """Note new timers, and those whose schedule has changed."""
         now = self.clock.now()
         with self.database.transaction(connection):
             known = self.timers.rows(connection)
@@ -73,7 +73,7 @@ class Rounds(UnwatchedSource):
             self.events.emit(TimerIsGone(name))
 
     def due(self, connection: Connection, now: datetime) -> Due:
-        """Return whether a timer is due, or a slice of a round is still to be noted; and when one will be."""
+        """Return whether a timer or a slice of a round is due now, and when the next one will be."""
         if not routing_of(self.database.settings).does("timers"):
             return Due()
         coming = self.timers.next(connection, now)
@@ -84,8 +84,8 @@ class Rounds(UnwatchedSource):
             yield []  # rounds only note matches, which run in lanes
 
     def fire(self, connection: Connection) -> Iterator[str]:
-        """Fire what is due, each in a transaction of its own, after a further slice of each round that has found more.
-        Yields the names of the timers that had a round, or a slice."""
+        """Fire due timers, each in its own transaction, after a further slice of each running round. Yield the names of
+        the timers that had a round or a slice."""
         coming = self.timers.next(connection, self.clock.now())
         connection.commit()
         yield from self.noting.go_on(connection, coming.to_note)
@@ -112,13 +112,13 @@ class Rounds(UnwatchedSource):
                     yield name
 
     def pause(self, connection: Connection, name: str) -> None:
-        """Pause a timer until it is resumed. Matches that are noted already run."""
+        """Pause a timer until it is resumed. Matches that are already noted run."""
         with self.database.transaction(connection):
             row = self.timers.hold(connection, name)
             self.timers.set_due(connection, name, row.due, row.set_at, paused=True)
 
     def resume(self, connection: Connection, name: str) -> None:
-        """Resume a timer. Due times that have passed meanwhile are not made up for."""
+        """Resume a timer. Due times that passed meanwhile are not made up for."""
         now = self.clock.now()
         with self.database.transaction(connection):
             self._forgive(connection, name)
@@ -127,22 +127,22 @@ class Rounds(UnwatchedSource):
             self.timers.set_due(connection, name, due, now, paused=False)
 
     def cancel(self, connection: Connection, name: str) -> Cancellation:
-        """End what is left of a round: matches that have not begun at once, runs that go on when they next look."""
+        """Cancel a round: end matches that have not begun, and ask running ones to stop."""
         with self.database.transaction(connection):
             self.timers.hold(connection, name)
             return self.noting.cancel(connection, name)
 
     def dry(self, connection: Connection, name: str) -> Sequence[str | None]:
-        """Return the objects that a round would match now, in order, and change nothing. [None] stands for the one run
-        of a job without a root."""
+        """Return the objects that a round would match now, in order, without changing anything. [None] stands for the
+        single run of a job without a root."""
         timed, now = self.works[name], self.clock.now()
         with self.database.snapshot(connection):
-            found = self._search(connection, timed, self.timers.get(connection, name), now)
-            return found.objects or []
+            result = self._search(connection, timed, self.timers.get(connection, name), now)
+            return result.objects or []
 
     def now(self, connection: Connection, name: str) -> int:
-        """Have a round now, besides those at due times. Return the number of objects that matched. If a round goes on,
-        they are added to it."""
+        """Start a round now, besides those at due times, and return the number of matched objects. They are added to a
+        round that is still running."""
         timed, now = self.works[name], self.clock.now()
         ahead = self._ahead(connection, lambda: self._search(connection, timed, self.timers.get(connection, name), now))
         with self.database.transaction(connection):
@@ -157,7 +157,7 @@ class Rounds(UnwatchedSource):
             return count
 
     def _forgive(self, connection: Connection, name: str) -> None:
-        """Forget what was given up of a timer, so that it is tried again."""
+        """Forget what was given up for a timer, so that it is tried again."""
         suspects.clear(connection, [ROUND_KEY + name])
         self.noting.matches.forgive(connection, name)
 
@@ -184,15 +184,15 @@ class Rounds(UnwatchedSource):
         return len(found.objects)
 
     def _ahead(self, connection: Connection, search: Callable[[], Some]) -> Some | None:
-        """Search for the objects of a round before its transaction begins, if that would keep others from writing. The
-        result is valid while the timer's row is the same: no other round has come since."""
+        """Search for a round's objects before its transaction begins, if that would keep others from writing. The
+        result is valid while the timer's row is unchanged, which means that no other round has intervened."""
         if not self.database.has_one_writer:
             return None
         with self.database.snapshot(connection):
             return search()
 
     def _look(self, connection: Connection, timed: TimedWork, now: datetime) -> "_Found | None":
-        """Return what the due round finds; None if none is due."""
+        """Return the result of the due round; None if none is due."""
         row = self.timers.lock(connection, timed.name, now)
         fire = None if row is None else _plan(timed, row, now).fire
         return None if row is None or fire is None else self._search(connection, timed, row, fire)
@@ -215,8 +215,8 @@ class Rounds(UnwatchedSource):
     def _objects(
         self, connection: Connection, timed: TimedWork, variables: Variables, session: RunSession
     ) -> Sequence[str | None] | None:
-        """Return the objects of a round, in order; None if `before` has called it off. Those that have failed come
-        last, so that they never take the places of others; those that a run goes on for are left out."""
+        """Return the objects of a round, in order; None if `before` has called it off. Objects that failed before come
+        last, so that they never displace others; those with a running match are left out."""
         if timed.when.before is not None and timed.when.before(variables) is False:
             return None
         going_on = self.noting.going_on(connection, timed.name)
@@ -235,7 +235,7 @@ class Rounds(UnwatchedSource):
         return sorted(free, key=failed.__contains__)[:most]
 
     def _failed(self, connection: Connection, timed: TimedWork, error: Exception) -> None:
-        """Note that the criteria, or what runs before them, has raised. The timer is due again at its next time."""
+        """Note that the criteria, or the code before them, raised. The timer is due again at its next time."""
         text, now = str(error) if isinstance(error, GivenUp) else text_of(error), self.clock.now()
         with self.database.transaction(connection):
             row = self.timers.lock(connection, timed.name, now)
@@ -251,8 +251,7 @@ class Rounds(UnwatchedSource):
 
 @dataclass(frozen=True)
 class _Found:
-    """The objects of a round, None if it was called off; its variables, as they are kept; and the row of its timer as
-    it was then."""
+    """The objects of a round (None if it was called off), its stored variables, and its timer's row at that time."""
 
     row: TimerRow | None
     objects: Sequence[str | None] | None
@@ -278,11 +277,11 @@ def rounds_of(
 
 
 def _only_keys(query: Select[Any], timed: TimedWork, most: int | None) -> Select[Any]:
-    """Return the query for the keys alone. It is limited to `most` rows if each row is another object, which with a
-    join it may not be."""
+    """Return the query for the keys alone, limited to `most` rows if each row is another object. With a join, several
+    rows may be one object."""
     assert timed.root is not None
     entity: Any = query.column_descriptions[0]["entity"]  # the class, or an alias of it
     members = [timed.root.get_property_by_column(key).key for key in timed.root.primary_key]
     keys = query.with_only_columns(*(getattr(entity, member) for member in members), maintain_column_froms=True)
-    is_plain = [type(one) for one in query.get_final_froms()] in ([Table], [Alias])
+    is_plain = [type(source) for source in query.get_final_froms()] in ([Table], [Alias])
     return keys.limit(most) if most is not None and is_plain and query._limit_clause is None else keys
