@@ -1,7 +1,7 @@
-"""Inside: the whole run is one transaction, which holds the lane. Many small runs share one, for a slice of time.
+"""Runs inside one transaction, which holds the lane. Many small runs share one, for a slice of time.
 
-When something goes wrong with a batch, all of it is rolled back, and fewer are taken: so the culprit is soon alone, and
-fails alone.
+When something goes wrong with a batch, all of it is rolled back and the next one is smaller, so that the culprit is
+soon alone, and fails alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,15 +30,14 @@ from afterwork.store.database import NOT_LONG
 from afterwork.store.progress import CANCELLED
 
 BATCH_SECONDS = 0.1
-"""Seconds after which a batch takes no further ticket. Until it ends, others wait for its lane and for what it has
-written."""
+"""After this time a batch begins no further ticket. Until it ends, others wait for its lane and the rows it wrote."""
 
 TRIES_WHEN_CHANGED = 3
 
 
 @dataclass
 class _Batch:
-    """Tickets that share a transaction: what was claimed, and how far they have come."""
+    """Tickets that share a transaction, with the outcomes so far."""
 
     claims: Sequence[Claim] = ()
     settled: Settled = field(default_factory=list)
@@ -46,18 +45,18 @@ class _Batch:
 
 
 def run_batch(runner: Runner, connection: Connection, lane: str, priority: int | None, most: int) -> Batched | Claim:
-    """Run up to so many of the first due tickets of a lane in one transaction, and say what came of them.
+    """Run the first due tickets of a lane, at most `most`, in one transaction. Return their outcomes.
 
-    Returns the first ticket, not begun, if it must run outside of a transaction.
+    Return the first ticket, not begun, if it must run outside a transaction.
     """
     batch, began = _Batch(), perf_counter()
-    found = ClaimedWork([])
+    claimed = ClaimedWork([])
     try:
         with CONTAINED, runner.database.transaction(connection, (NOT_LONG,)):
-            found = _claim(runner, connection, lane, priority, most)
-            if found.claims and found.claims[0].external:
-                return found.claims[0]
-            batch.claims = list(takewhile(lambda claim: not claim.external, found.claims))
+            claimed = _claim(runner, connection, lane, priority, most)
+            if claimed.claims and claimed.claims[0].external:
+                return claimed.claims[0]
+            batch.claims = list(takewhile(lambda claim: not claim.external, claimed.claims))
             _run(runner, connection, batch)
     except Exception as error:
         if not batch.claims or runner.database.has_lost(connection, error):
@@ -65,19 +64,19 @@ def run_batch(runner: Runner, connection: Connection, lane: str, priority: int |
         if len(batch.claims) > 1:
             return _undone(runner, batch, error)
         return Done(_went_wrong(runner, connection, batch.claims[0], error, began), more=True, full=False)
-    runner.report_runs(found.ended)
+    runner.report_runs(claimed.ended)
     if batch.settled:
         runner.report(batch.settled)
     full = len(batch.settled) == len(batch.claims)
-    more = not full or found.goes_on or len(found.claims) == most
-    return Done(batch.settled, more and bool(batch.settled or found.goes_on), full)
+    more = not full or claimed.goes_on or len(claimed.claims) == most
+    return Done(batch.settled, more and bool(batch.settled or claimed.goes_on), full)
 
 
 def _claim(runner: Runner, connection: Connection, lane: str, priority: int | None, most: int) -> ClaimedWork:
-    found = runner.job_source.claim(connection, lane, priority, runner.clock.now(), most)
-    for claim in found.hidden:
+    claimed = runner.job_source.claim(connection, lane, priority, runner.clock.now(), most)
+    for claim in claimed.hidden:
         runner.leave(claim, TicketIsHidden())
-    return found
+    return claimed
 
 
 def run_mixed(
@@ -87,32 +86,33 @@ def run_mixed(
     each: int,
     may_share: Callable[[Claim], bool],
 ) -> Mixed:
-    """Run up to so many of the first due tickets of each of several lanes in one transaction, as far as they
-    `may_share` it. Lanes that cannot be had are left out."""
-    batch, had = _Batch(), _Had()
+    """Run the first due tickets of several lanes, at most `each` per lane, in one transaction.
+
+    Tickets that may not share it, by `may_share`, and lanes that can't be locked are left out."""
+    batch, obtained = _Batch(), _Obtained()
     try:
         with CONTAINED, runner.database.transaction(connection, (NOT_LONG,)):
-            had = _have(runner, connection, lanes, each, may_share)
-            batch.claims = [claim for claims in had.claims.values() for claim in claims]
+            obtained = _obtain(runner, connection, lanes, each, may_share)
+            batch.claims = [claim for claims in obtained.claims.values() for claim in claims]
             _run(runner, connection, batch, _settle_mixed)
     except Exception as error:
         if not batch.claims or runner.database.has_lost(connection, error):
             raise
-        return _mixed_undone(runner, had, batch, error)
-    runner.report_runs(had.ended)
+        return _mixed_undone(runner, obtained, batch, error)
+    runner.report_runs(obtained.ended)
     if batch.settled:
         runner.report(batch.settled)
-    ran = {claim.run.lane for claim, _ in batch.settled}
-    left = {lane: None for lane, claims in had.claims.items() if lane in had.unfit or (claims and lane not in ran)}
-    left |= dict.fromkeys(had.unasked)
+    ran, unfit = {claim.run.lane for claim, _ in batch.settled}, obtained.unfit
+    left = {lane: None for lane, claims in obtained.claims.items() if lane in unfit or (claims and lane not in ran)}
+    left |= dict.fromkeys(obtained.unasked)
     done = Done(batch.settled, more=False, full=len(batch.settled) == len(batch.claims))
-    return Mixed(done, had.claims.keys(), left, had.unfit)
+    return Mixed(done, obtained.claims.keys(), left, unfit)
 
 
 @dataclass(frozen=True)
-class _Had:
-    """The claims of each lane that a transaction has, the works of the tickets that may not share it, the lanes
-    for which there was no time, and the runs that have ended with the claim."""
+class _Obtained:
+    """The claims of each lane that a transaction holds, the works of tickets that may not share it, the lanes for
+    which no time was left, and the runs that ended with the claim."""
 
     claims: dict[str, list[Claim]] = field(default_factory=dict)
     unfit: dict[str, str] = field(default_factory=dict)
@@ -120,40 +120,40 @@ class _Had:
     ended: list[tuple[Run, Outcome]] = field(default_factory=list)
 
 
-def _have(
+def _obtain(
     runner: Runner,
     connection: Connection,
     lanes: Mapping[str, int | None],
     each: int,
     may_share: Callable[[Claim], bool],
-) -> _Had:
-    had, until = _Had(), perf_counter() + BATCH_SECONDS
+) -> _Obtained:
+    obtained, until = _Obtained(), perf_counter() + BATCH_SECONDS
     for lane, priority in lanes.items():
-        if had.claims and perf_counter() >= until:
-            had.unasked.append(lane)
+        if obtained.claims and perf_counter() >= until:
+            obtained.unasked.append(lane)
             continue
-        found = _claim(runner, connection, lane, priority, each)
-        had.ended.extend(found.ended)
-        if found.claims or found.goes_on:
-            had.claims[lane] = list(takewhile(may_share, found.claims))
-        if found.claims and not had.claims[lane]:
-            had.unfit[lane] = found.claims[0].run.work
-    return had
+        claimed = _claim(runner, connection, lane, priority, each)
+        obtained.ended.extend(claimed.ended)
+        if claimed.claims or claimed.goes_on:
+            obtained.claims[lane] = list(takewhile(may_share, claimed.claims))
+        if claimed.claims and not obtained.claims[lane]:
+            obtained.unfit[lane] = claimed.claims[0].run.work
+    return obtained
 
 
-def _mixed_undone(runner: Runner, had: _Had, batch: _Batch, error: Exception) -> Mixed:
-    """Return who may share what next: the culprit nothing, if it is known; else each with half as many."""
+def _mixed_undone(runner: Runner, obtained: _Obtained, batch: _Batch, error: Exception) -> Mixed:
+    """Return the lanes that may share next: a known culprit runs alone; otherwise half as many share."""
     undone = _undone(runner, batch, error)
     if undone.good is not None:
         suspects = [batch.claims[undone.good].run]
-        left: dict[str, int | None] = {**dict.fromkeys(had.claims), suspects[0].lane: 1}
+        left: dict[str, int | None] = {**dict.fromkeys(obtained.claims), suspects[0].lane: 1}
     else:
         suspects = [claim.run for claim in batch.claims]
-        most = 1 if undone.is_disturbed else max(1, len(had.claims) // 2)
-        left = dict.fromkeys(had.claims, most)
-    left |= dict.fromkeys(had.unasked)
+        most = 1 if undone.is_disturbed else max(1, len(obtained.claims) // 2)
+        left = dict.fromkeys(obtained.claims, most)
+    left |= dict.fromkeys(obtained.unasked)
     hindered = {run.work for run in suspects} if runner.database.is_contended(error) else ()
-    return Mixed(undone, had.claims.keys(), left, had.unfit, hindered)
+    return Mixed(undone, obtained.claims.keys(), left, obtained.unfit, hindered)
 
 
 def _settle_mixed(runner: Runner, connection: Connection, batch: _Batch) -> None:
@@ -209,11 +209,11 @@ def _undone(runner: Runner, batch: _Batch, error: Exception) -> Undone:
 def _went_wrong(
     runner: Runner, connection: Connection, claim: Claim, error: Exception, began: float, tries: int = 1
 ) -> Settled:
-    """Settle a ticket that has raised when it was alone, after the rollback."""
+    """Settle a ticket that raised while it was alone, after the rollback."""
     settlement = Settlement(runner, connection, claim, partial(_write, runner, connection, claim), "run again")
     if isinstance(error, Cancelled):
         return settlement.end(Rejected(CANCELLED))
-    if runner.database.is_contended(error):  # the rest of its lane goes on
+    if runner.database.is_contended(error):  # the rest of its lane continues
         return settlement.end(runner.hindered(claim, error))
     if isinstance(error, StaleDataError) and tries < TRIES_WHEN_CHANGED:
         runner.events.emit(InTheWay(text_of(error)))
@@ -222,7 +222,7 @@ def _went_wrong(
 
 
 def _run_again(runner: Runner, connection: Connection, claim: Claim, tries: int) -> Settled:
-    """Run a ticket once more. Return [] if somebody else has it by now."""
+    """Run a ticket once more. Return [] if somebody else has claimed it meanwhile."""
     batch, began = _Batch(), perf_counter()
     try:
         with CONTAINED, runner.database.transaction(connection, (NOT_LONG,)):
@@ -241,7 +241,7 @@ def _run_again(runner: Runner, connection: Connection, claim: Claim, tries: int)
 def _write(
     runner: Runner, connection: Connection, claim: Claim, outcome: Outcome, telling: Exception | None
 ) -> Settled:
-    """Write an outcome, if nobody else has the ticket by now."""
+    """Write an outcome, unless somebody else has claimed the ticket meanwhile."""
     with CONTAINED, runner.database.transaction(connection, (NOT_LONG,)):
         again = runner.job_source.claim_again(connection, claim)
         if again is None:
@@ -255,7 +255,7 @@ def _write(
 
 
 def _give_up(runner: Runner, claim: Claim, driver: object, error: TimedOut, began: float) -> None:
-    """Abandon a run and write how its ticket goes on. Cutting its connection frees its lane."""
+    """Abandon a run and settle its ticket. Cutting its connection frees its lane."""
     runner.database.cut(driver)
     raised = runner.raised(claim, error, began)
     runner.events.emit(Abandoned(claim.run.work, claim.run.root_id, str(claim.run.id)))
@@ -270,7 +270,7 @@ def _write_abandoned(
     runner: Runner, connection: Connection, claim: Claim, outcome: Outcome, telling: Exception | None
 ) -> Settled:
     with CONTAINED, runner.database.transaction(connection):
-        # Waits until the transaction of the run is gone.
+        # This waits until the transaction of the run is gone.
         again = runner.job_source.held(connection, key_text(claim.key), claim.run.lane)
         if again is None:
             return []

@@ -1,8 +1,7 @@
-"""By lease: a run that must leave a trace before it begins. It is claimed by a short transaction, and settled by
-another one that checks that the lease is still ours.
+"""Runs by lease, which leave a trace before they begin: a short transaction claims them, and another settles them.
 
-Outside runs go on with no transaction open in between. After a crash, small runs go this way too, one at a time, so
-that a ticket that kills its process is found out.
+The second checks that the lease is still ours. External runs have no transaction open in between. After a crash, small
+runs go this way too, one at a time, so that a ticket that kills its process is identified.
 """
 
 import time
@@ -26,20 +25,20 @@ from afterwork.store.progress import CANCELLED
 
 
 def begin(runner: Runner, connection: Connection, claim: Claim, lease: Lease) -> bool:
-    """Claim a ticket again and lease it, in a transaction of its own. False if somebody else has it by now."""
+    """Claim a ticket again and lease it, in a transaction of its own. Return False if another server has it."""
     try:
         with runner.database.transaction(connection):
             if runner.job_source.claim_again(connection, claim) is None:
                 return False
             leases.take(runner.database, connection, lease)
     except IntegrityError:
-        return False  # where several jobs of a lane run at a time, another server has begun it since the statement did
+        return False  # where a lane runs several jobs at a time, another server began it after our statement started
     runner.reached("claimed", [claim])
     return True
 
 
 def run_leased(runner: Runner, connection: Connection, lease: Lease) -> Settled:
-    """Run what a lease holds and settle it. [] if the ticket is not there any more."""
+    """Run what a lease holds and settle it. Return [] if the ticket no longer exists."""
     claim = runner.job_source.held(connection, lease.ticket, lease.lane)
     if claim is None:
         _forget(runner, connection, lease)
@@ -92,7 +91,7 @@ def _inside(runner: Runner, connection: Connection, lease: Lease, claim: Claim) 
         if not leases.holds(connection, lease):
             settled: Settled = [(claim, Superseded())]
         elif runner.job_source.held(connection, lease.ticket, lease.lane) is None:
-            # In no lane, a server that looked just before the lease was there may have run it meanwhile.
+            # Outside lanes, a server that looked just before the lease existed may have run it meanwhile.
             leases.release(connection, lease)
             settled = []
         else:
@@ -132,7 +131,7 @@ def _write(
 
 
 def _lost(runner: Runner, connection: Connection, lease: Lease) -> Superseded | Withdrawn | None:
-    """Why nothing of a run may be saved: its lease is another server's, or its ticket is not there, or has ended."""
+    """Return why nothing of a run may be saved: its lease is another server's, or its ticket is gone or over."""
     if not leases.holds(connection, lease):
         return Superseded()
     if runner.job_source.held(connection, lease.ticket, lease.lane) is None:
@@ -156,8 +155,7 @@ def _forget(runner: Runner, connection: Connection, lease: Lease) -> None:
 
 
 def _give_up(runner: Runner, lease: Lease, claim: Claim, driver: object, error: TimedOut, began: float) -> None:
-    """After a run was abandoned: write how its ticket goes on, and free its lease and lane. Whatever the run still does
-    finds its lease gone."""
+    """Settle the ticket of an abandoned run, and free its lease and lane. The run itself will find its lease gone."""
     runner.database.cut(driver)
     runner.events.emit(Abandoned(claim.run.work, claim.run.root_id, str(claim.run.id)))
     raised = runner.raised(claim, error, began)

@@ -1,7 +1,7 @@
-"""Care: where something has died, runs are tried one after the other, and each leaves a trace before it begins.
+"""Quarantine: where something died, runs are tried one by one, and each leaves a trace before it begins.
 
-While nothing dies, this costs nothing. What has died without a trace, in a batch for instance, can't be told from the
-others; so there, for as many runs as a batch has, each is noted first. If it dies then, it is known.
+While nothing dies, this costs nothing. A run that died without a trace, in a batch for instance, can't be told from the
+others; so its scope then notes each run first, for as many runs as a batch has. The next death names its culprit.
 """
 
 import threading
@@ -23,18 +23,18 @@ from afterwork.store.leases import Lease
 from afterwork.store.suspects import EVERYWHERE, Cause, Suspect
 
 ALONE = 60.0
-"""Seconds after a crash in which a server begins one run at a time, so that it is clear which one ends the process."""
+"""For this many seconds after a crash, a server begins one run at a time, so that the one that ends it is known."""
 
 CACHES, ROUNDS, ONCE = "afterwork-caches", "afterwork-rounds", "afterwork-once"
-"""The scopes beside lanes: caches, and in it each definition by its number; rounds of timers; what runs once."""
+"""The scopes besides lanes: caches, with a part for each definition by number; rounds of timers; runs of `once`."""
 
 SURVIVED = 5.0
-"""What has gone on for so many seconds then is not waited for any longer."""
+"""In quarantine, a run that has lasted this many seconds is no longer waited for."""
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A run of this server lost its connection or its worker: where, by which error, and its key if it left a trace."""
+    """A run of this server that lost its connection or worker. It has a key if it left a trace."""
 
     scope: str
     key: str | None
@@ -42,8 +42,8 @@ class Loss:
 
 
 class Quarantine:
-    """The care of one server, from any of its threads. A scope is a lane, or one of those named here; one that begins
-    with another's name is a part of that."""
+    """The quarantine of one server, for all its threads. A scope is a lane, or one of those named here; a scope whose
+    name begins with another's is a part of it."""
 
     def __init__(self, runs: int = 0) -> None:
         self._lock = threading.Lock()
@@ -57,11 +57,11 @@ class Quarantine:
         self._holding: Callable[[Lease, bool], None] = lambda lease, begun: None
 
     def enter(self, server: int, holding: Callable[[Lease, bool], None]) -> None:
-        """Say for which server this is. `holding` is told of each trace for as long as it is worked on."""
+        """Set the server. `holding` registers each trace while it is worked on."""
         self._server, self._holding = server, holding
 
     def begin(self, scope: str = EVERYWHERE) -> None:
-        """Be careful in a scope and each part of it: with as many runs as a batch has."""
+        """Put a scope and each of its parts into quarantine, for as many runs as a batch has."""
         with self._lock:
             self._begun.add(scope)
             self._left = {part: left for part, left in self._left.items() if not part.startswith(scope)}
@@ -69,19 +69,19 @@ class Quarantine:
                 self._alone_until = time.monotonic() + ALONE
 
     def heed(self, noted: Mapping[str, datetime]) -> None:
-        """Be careful also because of what others have noted."""
+        """Also begin the quarantines that other servers have noted."""
         for scope, at in noted.items():
             if self._known.get(scope) != at:
                 self._known[scope] = at
                 self.begin(scope)
 
     def is_needed(self, scope: str) -> bool:
-        """Whether the next run in a scope is to be tried alone."""
+        """Return whether the next run in a scope is to be tried alone."""
         with self._lock:
             return self._runs_left(scope) > 0
 
     def take(self, scope: str) -> bool:
-        """The same, and count it."""
+        """Return the same, and count the run."""
         with self._lock:
             left = self._runs_left(scope)
             if left > 0:
@@ -91,35 +91,35 @@ class Quarantine:
     def _runs_left(self, scope: str) -> int:
         if scope in self._left:
             return self._left[scope]
-        return self._runs if any(scope.startswith(one) for one in self._begun) else 0
+        return self._runs if any(scope.startswith(begun) for begun in self._begun) else 0
 
     def end(self) -> None:
-        """All that was due has run."""
+        """End all quarantines: everything that was due has run."""
         with self._lock:
             self._begun, self._left, self._alone_until = set(), {}, float("-inf")
 
     @property
     def is_alone(self) -> bool:
-        """Whether nothing else is to begin beside what is tried."""
+        """Return whether nothing else may begin beside the run being tried."""
         return time.monotonic() < self._alone_until
 
     def lost(self, scope: str, key: str | None, error: BaseException) -> None:
-        """Note that a run has lost its connection or worker, until it is known whether all the others have, too."""
+        """Note that a run lost its connection or worker, until it is known whether all others did, too."""
         with self._lock:
             self._losses.append(Loss(scope, key, error))
 
     def losses(self, error: BaseException) -> list[Loss]:
-        """Return what was lost with this error, once."""
+        """Return the losses by this error, each once."""
         errors = error, error.__cause__
         with self._lock:
-            found = [one for one in self._losses if one.error in errors]
-            self._losses = [one for one in self._losses if one.error not in errors]
-        return found
+            losses = [loss for loss in self._losses if loss.error in errors]
+            self._losses = [loss for loss in self._losses if loss.error not in errors]
+        return losses
 
     @contextmanager
     def trying(self, database: Database, connection: Connection, scope: str, key: str) -> Iterator[bool]:
-        """Leave a trace while the block lasts, if this server is to be careful there, as the block is told. It has
-        transactions of its own. Raises `ClaimLost` if another trace of the same is there."""
+        """Leave a trace while the block lasts if the scope is in quarantine; yield whether it is. The block has its own
+        transactions. Raises `ClaimLost` if the key already has a trace."""
         careful = self.take(scope)
         trace = self._trace(database, connection, key) if careful else nullcontext()
         try:
@@ -156,7 +156,7 @@ class Quarantine:
 
 
 def cause_of(database: Database, error: BaseException) -> Cause:
-    """Return what an error that ended a run says of how it did."""
+    """Return how a run ended, by the error that ended it."""
     if not database.is_lost(error):
         return "worker"
     match getattr(getattr(error, "orig", error), "sqlstate", None):
@@ -169,11 +169,11 @@ def cause_of(database: Database, error: BaseException) -> Cause:
 
 
 def given_up(suspect: Suspect, settings: Settings) -> GivenUp:
-    """Return why a suspect is not tried any more."""
+    """Return why a suspect is no longer tried."""
     return GivenUp(suspect.cause, suspect.times, settings.inside_limit, suspect.detail)
 
 
 def is_given_up(connection: Connection, key: str, settings: Settings) -> GivenUp | None:
-    """Return why something is not tried any more; None if it may be."""
+    """Return why a key is no longer tried; None if it may be."""
     suspect = suspects.find(connection, key)
     return given_up(suspect, settings) if suspect is not None and suspect.is_beyond(settings.crash_limit) else None

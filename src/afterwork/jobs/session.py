@@ -21,13 +21,13 @@ ROLLED_BACK = f"A job has rolled back its connection. {WHO_ENDS_IT}"
 
 
 class RunSession(TrackedSession):
-    """A session inside the run's transaction. It can't be committed, rolled back, closed or emptied by the job.
+    """A session inside the run's transaction. The job can't commit, roll back, close or empty it.
 
-    Others of the batch may have changed objects in it and not flushed them, so what lets go of changes flushes first.
+    Other runs of the batch may have changed objects without flushing, so whatever discards changes flushes first.
     """
 
     def __init__(self, connection: Connection) -> None:
-        # Once it has ended, nothing may be done with it: its connection belongs to other runs then.
+        # Once closed it must not be used again: its connection belongs to other runs then.
         super().__init__(bind=connection, autoflush=True, expire_on_commit=False, close_resets_only=False)
         self.outer = connection
         self._ended = False
@@ -37,17 +37,17 @@ class RunSession(TrackedSession):
         self._may_be_old = False
         self._failed: Exception | None = None
         self.may_have_written_tickets = False
-        """Whether a job has saved a ticket, or has written something past the objects."""
+        """True once a job has saved a ticket, or written past the objects."""
 
     def before_statement(self, statement: Any) -> None:
         if not getattr(statement, "is_select", False):
             self._may_be_old = self.may_have_written_tickets = True
 
-    def connection(self, *others: Any, **options: Any) -> Connection:
+    def connection(self, *args: Any, **options: Any) -> Connection:
         self._may_be_old = self.may_have_written_tickets = True
         if not is_flushing(self):
-            self._save_changes()  # of others, which would be in the database by now if they had run alone
-        return super().connection(*others, **options)
+            self._save_changes()  # those of other runs would be in the database by now if these had run alone
+        return super().connection(*args, **options)
 
     def commit(self) -> NoReturn:
         raise TransactionIsTheRuns(
@@ -86,7 +86,7 @@ class RunSession(TrackedSession):
 
     def flush(self, objects: Any = None) -> None:
         if self._is_rolled_back:
-            # It may have been a flush that failed, which code on the exception's way comes upon once more.
+            # A flush may have failed, and code that handles its exception flushes once more.
             raise self._failed or TransactionIsTheRuns(ROLLED_BACK)
         self._note_tickets()
         try:
@@ -110,19 +110,19 @@ class RunSession(TrackedSession):
             self.flush()
 
     def begin_next(self) -> None:
-        """The next of several jobs begins. It has all the time that its role allows, and sees what the others have
-        written past the session's objects."""
+        """Begin the next of several jobs. It gets its role's full time limits, and sees what earlier jobs wrote past
+        the session's objects."""
         if self._may_be_old:
             self.expire_all()
             self._may_be_old = False
         self._settings.begin_again()
 
     def put_back_settings(self) -> None:
-        """Undo what the job has set on its connection, since what follows is not of the job."""
+        """Undo what the job has set on its connection, since what follows is not part of the job."""
         self._settings.begin_again()
 
     def end(self) -> None:
-        """Let go of all objects. The connection's transaction is not touched."""
+        """Release all objects, without touching the connection's transaction."""
         self._ended = True
         self._info.pop(RUNNING, None)
         super().close()
@@ -130,7 +130,7 @@ class RunSession(TrackedSession):
 
 
 class OutsideSession(RunSession):
-    """The session of an outside run: it reads with no transaction open, and writes nothing before the run has ended."""
+    """The session of an external run: it reads with no transaction open, and writes only after the run has ended."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
@@ -147,7 +147,7 @@ class OutsideSession(RunSession):
         super().flush(objects)
 
     def write(self) -> None:
-        """Flush what the run changed, in the transaction that the connection has by now."""
+        """Flush the run's changes in the connection's current transaction."""
         self._writing = True
         statements = self.info.pop(STATEMENTS_AT_END, ())
         self._sent = bool(statements or self.new or self.dirty or self.deleted)
@@ -159,12 +159,12 @@ class OutsideSession(RunSession):
 
     @property
     def can_write_again(self) -> bool:
-        """Whether a transaction that has failed had none of the changes: what was flushed can't be flushed twice."""
+        """Return whether a failed transaction had none of the changes: what was flushed can't be flushed twice."""
         return not self._sent
 
     @contextmanager
     def unless_sent(self) -> Iterator[None]:
-        """Be as before if the block raises before any change was sent."""
+        """Restore the state before the block if it raises before any change was sent."""
         before = self._info.get(RUNNING)
         try:
             yield
@@ -175,7 +175,7 @@ class OutsideSession(RunSession):
 
 
 class ReadSession(RunSession):
-    """The session of a calculation, which changes nothing. Its transaction sees one state of the database."""
+    """The session of a calculation, which changes nothing and sees one state of the database."""
 
     only_reads = True
 
@@ -185,7 +185,7 @@ class ReadSession(RunSession):
         self.autoflush = False
 
     def end(self) -> None:
-        """Let go of all objects, and of what was noted with the connection, which the next calculation has, too."""
+        """Release all objects, and the notes on the connection, which the next calculation uses too."""
         self._info.clear()
         self._info.update(self._info_before)
         super().end()
@@ -198,18 +198,18 @@ class ReadSession(RunSession):
 
     @property
     def is_rolled_back(self) -> bool:
-        """Return whether a function has ended the transaction; nothing more can be calculated in it then."""
+        """Return whether a function has ended the transaction, so that nothing more can be calculated in it."""
         return self._is_rolled_back
 
     @property
     def changed(self) -> str:
-        """What was changed, added or deleted, in words; "" if nothing was."""
-        found = next(iter([*self.new, *self.deleted, *(o for o in self.dirty if self.is_modified(o))]), None)
-        return "" if found is None else f"{type(found).__name__} was added, changed or deleted"
+        """Describe an object that was changed, added or deleted; "" if none was."""
+        changed = next(iter([*self.new, *self.deleted, *(o for o in self.dirty if self.is_modified(o))]), None)
+        return "" if changed is None else f"{type(changed).__name__} was added, changed or deleted"
 
 
 class LoadSession(ReadSession):
-    """The session that loads for several calculations. No code of a job gets at it."""
+    """The session that loads for several calculations. Code of jobs never gets it."""
 
     loads_for_many = True
 
@@ -224,6 +224,6 @@ class LoadSession(ReadSession):
 @event.listens_for(ReadSession, "do_orm_execute")
 @own
 def _refuse_to_write(state: ORMExecuteState) -> None:
-    """A calculation only asks; the database would refuse the statement in its own words."""
+    """Refuse statements that write: a calculation only reads. The database would refuse in its own words."""
     if state.is_insert or state.is_update or state.is_delete:
         raise CalculationWrites(f"it executes {'an INSERT' if state.is_insert else 'an UPDATE or DELETE'}")
