@@ -1,1 +1,1 @@
-"""What starts work: tickets, timers, actions that run once, and stale caches."""
+"""Sources of work: tickets, timers, actions that run once, and stale caches."""

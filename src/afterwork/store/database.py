@@ -1,4 +1,4 @@
-"""What a server needs of its database: connections, transactions, errors, and signs of life of other servers."""
+"""The server's view of its database: connections, transactions, errors, and other servers' signs of life."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,32 +19,31 @@ from afterwork.store.tables import server as servers
 Some = TypeVar("Some")
 
 RUNNING = "afterwork.running"
-"""In a connection's `info` while a job works on it: True, or False once the job has rolled back."""
+"""A key of a connection's `info` while a job runs on it: True, or False once the job has rolled back."""
 
 WHO_ENDS_IT = "What jobs do and the mark that they are done commit together, when they have returned."
 
 
 NOT_LONG = "SET LOCAL lock_timeout = '100ms'"
-"""On PostgreSQL, whoever has written rows, or holds up others otherwise, waits for rows of users only shortly: it gives
+"""The limit on waiting for users' rows on PostgreSQL while holding up others, for instance after writing rows. It gives
 way before PostgreSQL would look for deadlocks, which might end the user's transaction and not this one."""
 
 
 def refuse_in_a_run(connection: Connection) -> None:
-    """A job may get at the connection of its session, and must not commit there what others of its batch have done."""
+    """Refuse a commit by a job on its session's connection: it would commit what others of its batch have done."""
     if RUNNING in connection.info:
         raise TransactionIsTheRuns(f"A job can't commit its connection. {WHO_ENDS_IT}")
 
 
 def note_in_a_run(connection: Connection) -> None:
-    """After a rollback, whoever called for it, nothing that jobs wrote is there, and nothing more may be written."""
+    """After any rollback, record that the jobs' writes are gone and that nothing more may be written."""
     if not connection.invalidated and RUNNING in connection.info:
         connection.info[RUNNING] = False
 
 
 @dataclass(frozen=True)
 class Holder:
-    """A transaction that has something locked: the process of the database that it belongs to, and when it began, if
-    that may be known."""
+    """A transaction that holds a lock: its database process, and when it began, if known."""
 
     process: int
     since: datetime | None
@@ -52,7 +51,7 @@ class Holder:
 
 @dataclass(frozen=True)
 class ServerRow:
-    """A server, as its row says."""
+    """The row of a server."""
 
     id: int
     host: str
@@ -67,7 +66,7 @@ class ServerRow:
 
     @classmethod
     def all(cls, connection: Connection) -> "list[ServerRow]":
-        """Return the servers that have not stopped in order, by number."""
+        """Return the servers that did not stop in order, by number."""
         rows = select(*(servers.c[one.name] for one in fields(cls))).order_by(servers.c.id)
         return [cls(*row) for row in connection.execute(rows)]
 
@@ -92,7 +91,7 @@ class Database(ABC):
         return isinstance(self.engine.pool, StaticPool | SingletonThreadPool)
 
     def connect(self) -> Connection:
-        """A connection that belongs to the server until it is closed, and never goes back into the engine's pool."""
+        """Return a connection that belongs to the server until it is closed, and never returns to the engine's pool."""
         with self.connecting():
             connection = self.engine.connect()
         self._own(connection)
@@ -101,10 +100,10 @@ class Database(ABC):
         return connection
 
     def reconnect(self, connection: Connection) -> None:
-        """Let a connection that was cut go on with another one of the driver's. What was in it is gone."""
+        """Continue a connection that was cut with another driver connection. Its state is lost."""
         connection.rollback()
         with self.connecting():
-            _ = connection.connection  # which SQLAlchemy makes anew
+            _ = connection.connection  # SQLAlchemy makes a new one
         self._own(connection)
 
     def _own(self, connection: Connection) -> None:
@@ -114,26 +113,25 @@ class Database(ABC):
         self.prepare(connection)
 
     def connecting(self) -> AbstractContextManager[None]:
-        """Let connections made within the block have what servers need."""
+        """Configure connections that are made within the block as servers need them."""
         return nullcontext()
 
     def connect_beside(self) -> Connection:
-        """A connection for notes that are rather left out than waited for."""
+        """Return a connection for notes that are better dropped than waited for."""
         connection = self.connect()
         self.be_impatient(connection)
         return connection
 
     def can_note_beside(self, in_transaction: bool) -> bool:
-        """Return whether a note can be written on another connection while a run goes on, in a transaction or in
-        none."""
+        """Return whether a note can be written on another connection during a run, inside a transaction or outside."""
         return not (self.shares_one_connection or (in_transaction and self.has_one_writer))
 
     @contextmanager
     def transaction(self, connection: Connection, first: Sequence[str] = ()) -> Iterator[None]:
-        """A transaction that may write. Commits at the end; rolls back when the block raises. `first` are statements
-        without a result that anybody needs, which are sent along with the beginning."""
+        """Run the block in a transaction that may write. Commits at the end; rolls back when the block raises. `first`
+        are statements without a needed result, which are sent along with the beginning."""
         try:
-            # Of several statements that are sent together the first begins it, though another one fails.
+            # If several statements are sent together, the first begins the transaction even if a later one fails.
             self.execute_begin(connection, first)
             yield
             connection.commit()
@@ -147,9 +145,9 @@ class Database(ABC):
 
     @contextmanager
     def part(self, connection: Connection) -> Iterator[None]:
-        """A part of a transaction that is undone if the block raises, while the rest of it stays. Raises
-        `TransactionIsTheRuns` if the block has ended the transaction."""
-        # Unknown to SQLAlchemy, whose sessions would end a savepoint that they knew of together with themselves.
+        """Run the block as a part of the transaction that is undone alone if it raises. Raises `TransactionIsTheRuns`
+        if the block has ended the transaction."""
+        # Unknown to SQLAlchemy, whose sessions would end a savepoint that they know of together with themselves.
         connection.exec_driver_sql("SAVEPOINT afterwork_part")
         try:
             yield
@@ -160,17 +158,17 @@ class Database(ABC):
         self.check_in_transaction(connection)
 
     def give_up(self, connection: Connection) -> None:
-        """Roll back, if the connection is still there to do so."""
+        """Roll back, if the connection still exists."""
         if connection.closed or connection.invalidated:
             return
         connection.rollback()
         if self.is_in_transaction(connection):
-            # SQLAlchemy counts a commit that was refused as one that has been.
+            # SQLAlchemy treats a commit that was refused as done.
             connection.exec_driver_sql("ROLLBACK")
             connection.rollback()
 
     def discard(self, connection: Connection | None) -> None:
-        """Close a connection, whatever state it is in."""
+        """Close a connection, whatever its state."""
         if connection is not None:
             try:
                 connection.close()
@@ -180,22 +178,22 @@ class Database(ABC):
 
     def is_lost(self, error: BaseException) -> bool:
         """Return whether an error says that the database can't be reached, rather than that a statement was wrong."""
-        # The driver's own errors come from where a server waits at the connection itself.
+        # The driver's own errors come from where a server waits on the connection itself.
         if isinstance(error, DisconnectionError | self.engine.dialect.loaded_dbapi.OperationalError):
             return True
         return isinstance(error, DBAPIError) and (error.connection_invalidated or self.says_unreachable(error))
 
     def refuses(self, error: BaseException) -> bool:
-        """Return whether an error that says that the database can't be reached will not pass with time."""
+        """Return whether an error that says that the database can't be reached is permanent."""
         return True
 
     def is_its_own(self, error: BaseException) -> bool:
-        """Return whether an error says nothing of the job itself: the database is lost, or others were in the way."""
+        """Return whether an error says nothing of the job: the database is lost, or others were in the way."""
         return self.is_lost(error) or self.is_contended(error)
 
     def is_not_the_jobs(self, error: BaseException) -> bool:
-        """The same of an error that a job's code has raised: a driver's bare error came from a connection of the job's
-        own."""
+        """Return the same for an error that a job's code raised. A driver's bare error came from the job's own
+        connection."""
         return isinstance(error, SQLAlchemyError | StateHasChanged) and self.is_its_own(error)
 
     def has_lost(self, connection: Connection, error: BaseException) -> bool:
@@ -206,7 +204,7 @@ class Database(ABC):
         return self.is_lost(error) and not self.answers(connection)
 
     def answers(self, connection: Connection) -> bool:
-        """Return whether a connection is still there."""
+        """Return whether a connection still answers."""
         if connection.closed or connection.invalidated:
             return False
         try:
@@ -228,14 +226,14 @@ class Database(ABC):
 
     @abstractmethod
     def be_impatient(self, connection: Connection) -> None:
-        """Let a connection wait neither for locks nor for the disk."""
+        """Set a connection to wait neither for locks nor for the disk."""
 
     def waits_for_itself(self, connection: Connection, error: DBAPIError) -> bool:
         """Return whether the run's own transaction is why a job was refused on another connection."""
         return self.has_one_writer and self.is_contended(error) and self.is_in_transaction(connection)
 
     def check_in_transaction(self, connection: Connection) -> None:
-        """Raises `TransactionIsTheRuns` if the transaction that this server has begun is not there any more."""
+        """Raise `TransactionIsTheRuns` if the transaction that this server began no longer exists."""
         if not self.is_in_transaction(connection):
             raise TransactionIsTheRuns(f"A job has ended the run's transaction. {WHO_ENDS_IT}")
 
@@ -245,16 +243,16 @@ class Database(ABC):
 
     @abstractmethod
     def interrupt(self, driver: Any) -> bool:
-        """Cancel, from another thread, the statement that goes on on a driver's connection. Returns whether Python may
-        be interrupted there, since no statement would be torn in two."""
+        """Cancel, from another thread, the running statement of a driver's connection. Return whether Python may be
+        interrupted there, since no statement would be torn in two."""
 
     @abstractmethod
     def absorb(self, driver: Any) -> None:
-        """Wait until a cancellation that comes late can do no harm any more."""
+        """Wait until a late cancellation can do no more harm."""
 
     @abstractmethod
     def cut(self, driver: Any) -> None:
-        """End a driver's connection from another thread, with the transaction that goes on on it."""
+        """End a driver's connection from another thread, along with its open transaction."""
 
     @abstractmethod
     def says_unreachable(self, error: DBAPIError) -> bool:
@@ -262,11 +260,11 @@ class Database(ABC):
 
     @abstractmethod
     def is_contended(self, error: BaseException) -> bool:
-        """Return whether an error only says that others were in the way, so that another try may succeed."""
+        """Return whether an error only says that others were in the way, so that a retry may succeed."""
 
     def is_outdated(self, error: BaseException) -> bool:
-        """Return whether an error only says that a migration has changed the result of a prepared statement, which is
-        prepared anew in another transaction."""
+        """Return whether an error only says that a migration changed the result of a prepared statement. It is prepared
+        anew in another transaction."""
         return False
 
     def was_cancelled(self, error: BaseException) -> bool:
@@ -274,7 +272,7 @@ class Database(ABC):
         return False
 
     def again_if_outdated(self, attempt: Callable[[], Some]) -> Some:
-        """Attempt something, which begins a transaction of its own; at once again if a migration made it fail."""
+        """Attempt something that begins its own transaction, and retry at once if a migration made it fail."""
         try:
             return attempt()
         except DBAPIError as error:
@@ -283,52 +281,52 @@ class Database(ABC):
         return attempt()
 
     def unprepared(self, connection: Connection) -> AbstractContextManager[None]:
-        """Prepare no statement, and use none that was prepared before, within the block."""
+        """Within the block, prepare no statement, and use none that was prepared before."""
         return nullcontext()
 
     @abstractmethod
     @contextmanager
     def reading_only(self, connection: Connection) -> Iterator[None]:
-        """While it lasts, each statement stands for itself, keeps no snapshot, and must not write. If the connection is
-        cut meanwhile, it has another one of the driver's at the end, unless the block has raised because of that."""
+        """Within the block, make each statement stand alone, keep no snapshot, and refuse writes. If the connection is
+        cut meanwhile, it has another driver connection at the end, unless the block has raised because of that."""
 
     @abstractmethod
     @contextmanager
     def light_transaction(self, connection: Connection, first: Sequence[str]) -> Iterator[None]:
-        """A transaction that need not wait for the disk: if it is lost with the machine, nothing is. (On PostgreSQL,
+        """Run a transaction that need not wait for the disk: nothing is lost if the machine loses it. (On PostgreSQL,
         `first` says so itself.)"""
 
     @abstractmethod
     @contextmanager
     def light_watched_transaction(self, connection: Connection, first: Sequence[str]) -> Iterator[Any]:
-        """A light transaction that is a watched one as well. What it sees is settled after `first`."""
+        """Run a light transaction that is also a watched one. Its snapshot is taken after `first`."""
 
     @abstractmethod
     @contextmanager
     def reading_part(self, connection: Connection) -> Iterator[None]:
-        """A part of a transaction in which nothing can be written."""
+        """Run a part of a transaction in which nothing can be written."""
 
     @abstractmethod
     @contextmanager
     def light_statement(self, connection: Connection) -> Iterator[None]:
-        """The same around a statement that is a transaction of its own."""
+        """Run a statement, a transaction of its own, that need not wait for the disk."""
 
     @abstractmethod
     @contextmanager
     def snapshot(self, connection: Connection) -> Iterator[Any]:
-        """A transaction that sees one state of the database throughout, and must not write. Yields what it sees, as a
+        """Run a transaction that sees a single state of the database, and must not write. Yields its snapshot, as a
         value that can be compared with the journal's entries."""
 
     @abstractmethod
     @contextmanager
     def watched_transaction(self, connection: Connection) -> Iterator[Any]:
-        """A transaction that sees one state of the database throughout, and may write, unless somebody else has
-        changed the same meanwhile (see `is_contended`). Yields what it sees, as `snapshot` does."""
+        """Run a transaction that sees a single state of the database, and may write. It fails if somebody else has
+        changed the same meanwhile (see `is_contended`). Yields its snapshot, as `snapshot` does."""
 
     @abstractmethod
     def announce(self, connection: Connection, server: int) -> bool:
-        """Hold a lock for as long as this connection lives, as a sign that the server does. False if there is no such
-        lock here."""
+        """Hold a lock while this connection lives, as a sign that the server does. Return False if this database has no
+        such lock."""
 
     @abstractmethod
     def after(self, span: timedelta) -> ColumnElement[datetime]:
@@ -336,19 +334,19 @@ class Database(ABC):
 
     def now(self, connection: Connection) -> datetime:
         """Return the time by that clock."""
-        found: datetime = connection.execute(select(self.after(timedelta(0)))).scalar_one()
-        return found
+        time: datetime = connection.execute(select(self.after(timedelta(0)))).scalar_one()
+        return time
 
     @abstractmethod
     def lives(self, connection: Connection, row: ServerRow) -> bool | None:
-        """Return whether another server is there. None where nothing but its signs of life can tell."""
+        """Return whether another server is alive; None where only its signs of life can tell."""
 
     @abstractmethod
     def was_lost_with_database(self, connection: Connection, row: ServerRow) -> bool:
         """Return whether a lost server may have lost its lock because the whole database went down."""
 
     def is_alive(self, connection: Connection, row: ServerRow) -> bool:
-        """Return whether another server is there, as far as can be told."""
+        """Return whether another server is alive, as well as can be determined."""
         lives = self.lives(connection, row)
         if lives is None:
             return self.now(connection) - (row.beat or row.seen) < self.settings.safety_poll + self.settings.lease
@@ -356,11 +354,11 @@ class Database(ABC):
 
     @abstractmethod
     def lane_holders(self, connection: Connection) -> Mapping[str, Holder]:
-        """The transactions in which tickets run just now, by lane, as far as the database tells. Locks nothing."""
+        """Return the transactions in which tickets run just now, by lane, if the database tells. Locks nothing."""
 
     @abstractmethod
     def wake_all(self, connection: Connection) -> None:
-        """Wake sleeping servers, after something that no trigger tells them of."""
+        """Wake sleeping servers after something that no trigger reports to them."""
 
     @abstractmethod
     def index_names(self, connection: Connection, table: Table) -> set[str]:
@@ -368,4 +366,4 @@ class Database(ABC):
 
     @abstractmethod
     def found_by_index(self, connection: Connection, table: Table) -> set[str]:
-        """Return the columns of a table by which an index finds all rows that have a value."""
+        """Return the columns of a table by which an index finds all rows with a value."""

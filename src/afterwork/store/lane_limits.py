@@ -1,7 +1,7 @@
-"""Lanes with a limit above one, and lanes with a rate: what the model declares of them, over all servers.
+"""Lanes with a limit above one, and lanes with a rate, as the model declares them, over all servers.
 
-The database has the rules, as whoever was started last declares them. So all servers go by the same, also those whose
-code knows others; and a server that knows of no limit or rate can't have a lane that has one.
+The rules are in the database, as declared by the server that started last. So all servers follow the same rules, even
+those whose code declares others; and a server that doesn't know a limit or rate can't take a lane that has one.
 """
 
 from collections.abc import Collection, Mapping
@@ -18,7 +18,7 @@ from afterwork.store.tables import lane_rate as lane_rates
 from afterwork.store.tables import slot as slots
 
 Mode = Literal["alone", "slots", "parallel"]
-"""How works of a lane run: one at a time; at most as many as it has slots; or beside each other."""
+"""The modes in which jobs of a lane run: one at a time; as many as it has slots; or side by side."""
 
 MODES: tuple[Mode, ...] = get_args(Mode)
 
@@ -33,8 +33,8 @@ _RATE = text(
 
 
 class LaneLimits:
-    """What one server knows of the rules of lanes. `declared` are those of its model, `used` the names of all lanes
-    that its works name."""
+    """The rules of lanes that one server knows. `declared` are those of its model, `used` the names of all lanes that
+    its jobs name."""
 
     def __init__(self, declared: Mapping[str, Lane] | None = None, used: Collection[str] = ()) -> None:
         self._declared = declared or {}
@@ -50,28 +50,28 @@ class LaneLimits:
         return self._rules.get(lane, (None, None))[1]
 
     def mode(self, lane: str) -> Mode:
-        """Return how works of a lane run."""
+        """Return the mode in which jobs of a lane run."""
         if lane == PARALLEL:
             return "parallel"
         return "alone" if self._rules.get(lane, (None, None))[0] is None else "slots"
 
     def is_one_by_one(self, lane: str) -> bool:
-        """Return whether each job of a lane is claimed for itself, since others share the lane with it."""
+        """Return whether each job of a lane is claimed separately, since others share the lane with it."""
         return lane == PARALLEL or lane in self._rules
 
     def refresh(self, connection: Connection) -> None:
-        """Learn the rules anew: others may have declared them meanwhile."""
+        """Reload the rules: other servers may have changed them."""
         self._rules = rules(connection)
 
     def declare(self, database: Database, connection: Connection) -> None:
-        """Have the database go by what the model declares, where it doesn't already."""
-        found = rules(connection)
+        """Write the rules that the model declares to the database, where they differ."""
+        stored_rules = rules(connection)
         for name, lane in self._declared.items():
-            slots_now, rate_now = found.get(name, (None, None))
+            slots_now, rate_now = stored_rules.get(name, (None, None))
             if ((slots_now or 1), rate_now) != (lane.limit, lane.paced):
                 _declare(database, connection, name, lane.limit, lane.paced)
-        for name in found.keys() & set(self._used) - self._declared.keys():
-            if found[name] != (1, None):
+        for name in stored_rules.keys() & set(self._used) - self._declared.keys():
+            if stored_rules[name] != (1, None):
                 _declare(database, connection, name, 1, None)
         self.refresh(connection)
 
@@ -79,11 +79,11 @@ class LaneLimits:
 def rules(connection: Connection) -> dict[str, Rule]:
     """Return the slots and rates of the lanes that have any."""
     c, p = lanes.c, lane_rates.c
-    some = select(c.name, c.slots, p.max_starts, p.per_seconds).join(lane_rates, p.lane == c.name, isouter=True)
-    found = connection.execute(some.where(or_(c.slots.is_not(None), c.has_rate))).all()
+    query = select(c.name, c.slots, p.max_starts, p.per_seconds).join(lane_rates, p.lane == c.name, isouter=True)
+    rows = connection.execute(query.where(or_(c.slots.is_not(None), c.has_rate))).all()
     connection.commit()
     return {
-        name: (slots, None if most is None else Rate(most, timedelta(seconds=per))) for name, slots, most, per in found
+        name: (slots, None if most is None else Rate(most, timedelta(seconds=per))) for name, slots, most, per in rows
     }
 
 
@@ -91,12 +91,12 @@ def _declare(database: Database, connection: Connection, name: str, limit: int, 
     ensure_lanes(connection, [name])
     connection.commit()
     with database.transaction(connection):
-        # Waits for a run that has the lane for itself.
+        # Waits for a run that holds the whole lane.
         row = connection.execute(select(lanes.c.slots).where(lanes.c.name == name).with_for_update()).one()
         wanted = limit if limit > 1 or row.slots is not None else None
         if wanted is not None:
             connection.execute(_SLOT, [{"lane": name, "number": number} for number in range(1, wanted + 1)])
-            # Waits for runs inside that have a slot which there will be no more. Those outside are seen by their lease.
+            # Waits for internal runs in a slot that is about to go. External ones are seen by their lease.
             beyond = select(slots.c.number).where(slots.c.lane == name, slots.c.number > wanted)
             connection.execute(beyond.order_by(slots.c.number).with_for_update()).all()
         if rate is None:

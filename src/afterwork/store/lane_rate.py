@@ -1,7 +1,7 @@
-"""The rate of a lane: when the last runs of it began, over all servers.
+"""The rate of a lane: when its last runs began, over all servers.
 
-At most so many begin in any span of the length, wherever it starts. Each is noted before it begins, in a transaction of
-its own, so that a run that fails counts, and one that dies does. What did not begin after all is taken back.
+At most so many begin within any period of the rate's length, wherever it starts. Each is noted before it begins, in its
+own transaction, so that runs that fail or die count. A start that did not happen after all is taken back.
 """
 
 import json
@@ -14,20 +14,20 @@ from afterwork.store.database import Database
 from afterwork.store.tables import lane_rate as lane_rates
 
 MAX_STARTS_NOTED = 1000
-"""Moments that are noted apart. Of a higher rate, several that are near to each other count as the last of them."""
+"""The maximum number of separate start times. At higher rates, starts close together count as the last of them."""
 
 EPOCH, UNIT = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 Starts = list[tuple[int, int]]
-"""Moments, in microseconds, with how many runs began then; the oldest first."""
+"""Timestamps, in microseconds, with the number of runs that began then; the oldest first."""
 
 
 def take(database: Database, connection: Connection, lane: str, now: datetime) -> bool:
-    """Note that a run of a lane begins. False if too many have begun lately."""
+    """Note that a run of a lane begins. Return False if too many have begun lately."""
     with database.transaction(connection):
         row = connection.execute(select(lane_rates).where(lane_rates.c.lane == lane).with_for_update()).one_or_none()
         if row is None:
-            return True  # it has no rate any more
+            return True  # its rate was removed
         rate, moment = Rate(row.max_starts, timedelta(seconds=row.per_seconds)), _number(now)
         starts = _recent(row.starts, rate, moment)
         if _count(starts) >= rate.max_starts:
@@ -37,7 +37,7 @@ def take(database: Database, connection: Connection, lane: str, now: datetime) -
 
 
 def give_back(database: Database, connection: Connection, lane: str, now: datetime) -> None:
-    """Take back that a run has begun: there was none."""
+    """Take back a noted start of a run that did not happen."""
     with database.transaction(connection):
         row = connection.execute(select(lane_rates).where(lane_rates.c.lane == lane).with_for_update()).one_or_none()
         starts: Starts = [] if row is None else [(moment, count) for moment, count in json.loads(row.starts)]
@@ -50,7 +50,7 @@ def give_back(database: Database, connection: Connection, lane: str, now: dateti
 
 
 def free_from(connection: Connection, lane: str, now: datetime) -> datetime | None:
-    """Return the moment from which on the next run of a lane may begin, if that is to come."""
+    """Return the future timestamp from which the next run of a lane may begin, if it must wait."""
     row = connection.execute(select(lane_rates).where(lane_rates.c.lane == lane)).one_or_none()
     if row is None:
         return None
@@ -69,7 +69,7 @@ def _number(moment: datetime) -> int:
 
 
 def _recent(noted: str, rate: Rate, moment: int) -> Starts:
-    """Return what counts at a moment. What was noted by a clock that is ahead counts, too."""
+    """Return the starts that count at a timestamp, including those noted by a clock that is ahead."""
     since = moment - rate.per // UNIT
     return [(at, count) for at, count in json.loads(noted) if at > since]
 
@@ -79,17 +79,17 @@ def _count(starts: Starts) -> int:
 
 
 def _joined(starts: Starts) -> Starts:
-    """Return fewer moments, none of which is earlier than it was."""
+    """Merge start times until few enough are left, none of them earlier than it was."""
     starts.sort()
-    found: Starts = []
+    merged: Starts = []
     for moment, count in starts:
-        if found and found[-1][0] == moment:
-            found[-1] = moment, found[-1][1] + count
+        if merged and merged[-1][0] == moment:
+            merged[-1] = moment, merged[-1][1] + count
         else:
-            found.append((moment, count))
-    if len(found) <= MAX_STARTS_NOTED:
-        return found
-    pairs = [found[place : place + 2] for place in range(0, len(found), 2)]
+            merged.append((moment, count))
+    if len(merged) <= MAX_STARTS_NOTED:
+        return merged
+    pairs = [merged[place : place + 2] for place in range(0, len(merged), 2)]
     return [(pair[-1][0], _count(pair)) for pair in pairs]
 
 

@@ -1,4 +1,4 @@
-"""Lanes and leases: who has what, over all servers."""
+"""Lanes and leases: their holders, over all servers."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -15,12 +15,12 @@ from afterwork.store.tables import slot as slots
 from afterwork.store.tables import suspect as suspects
 
 AT_ONCE = 1000
-"""Lanes that one statement names."""
+"""The number of lanes that one statement names."""
 
 
 @dataclass(frozen=True)
 class Lease:
-    """The right to settle one run. It is lost when somebody else has raised the epoch."""
+    """The right to settle one run. It is lost when another server raises the epoch."""
 
     run: str
     ticket: str
@@ -30,11 +30,11 @@ class Lease:
 
 
 def ensure_lanes(connection: Connection, names: Iterable[str]) -> bool:
-    """Have a row for each lane. Returns whether one was missing, so that something had to be written."""
+    """Ensure that each lane has a row. Return whether one was missing, so that something had to be written."""
     wanted, wrote = sorted(names), False
-    for some in (wanted[start : start + AT_ONCE] for start in range(0, len(wanted), AT_ONCE)):
-        there = set(connection.execute(select(lanes.c.name).where(lanes.c.name.in_(some))).scalars())
-        if missing := [name for name in some if name not in there]:
+    for chunk in (wanted[start : start + AT_ONCE] for start in range(0, len(wanted), AT_ONCE)):
+        present = set(connection.execute(select(lanes.c.name).where(lanes.c.name.in_(chunk))).scalars())
+        if missing := [name for name in chunk if name not in present]:
             _add_lanes(connection, missing)
             connection.commit()
             wrote = True
@@ -42,23 +42,23 @@ def ensure_lanes(connection: Connection, names: Iterable[str]) -> bool:
 
 
 def _add_lanes(connection: Connection, names: Sequence[str]) -> None:
-    """Add rows by one statement: with one for each, on SQLite, a busy process lets other threads go on after each."""
+    """Add rows by one statement: on SQLite, after each statement a busy process lets other threads go on."""
     values = {f"name_{number}": name for number, name in enumerate(names)}
     rows = ", ".join(f"(:{parameter})" for parameter in values)
     connection.execute(text(f"INSERT INTO afterwork_lane (name) VALUES {rows} ON CONFLICT (name) DO NOTHING"), values)
 
 
 def forget_lanes(connection: Connection, is_used: ColumnElement[bool], most: int) -> int:
-    """Delete the rows of some lanes that nobody uses. Whoever needs one of them makes it again. Returns how many."""
+    """Delete the rows of up to `most` unused lanes, and return their number. Whoever needs one recreates it."""
     c = lanes.c
-    # A row that is locked is just being used; one with a lease, a pause or rules has something to say.
+    # A locked row is in use; one with a lease, a pause or rules carries information.
     says_nothing = ~c.paused, c.lease.is_(None), c.slots.is_(None), ~c.has_rate, c.name.not_in([MAIN, PARALLEL])
     free = select(c.name).where(*says_nothing, ~is_used).limit(most)
     return connection.execute(delete(lanes).where(c.name.in_(free.with_for_update(skip_locked=True)))).rowcount
 
 
 def lock_lane(connection: Connection, name: str) -> bool:
-    """Have a lane until this transaction ends. False if somebody else has it, or it is paused."""
+    """Lock a lane until this transaction ends. Return False if it is taken or paused."""
     free = select(lanes.c.name).where(*_is_alone(name), lanes.c.lease.is_(None), ~lanes.c.paused)
     if connection.execute(free.with_for_update(skip_locked=True)).scalar() is not None:
         return True
@@ -66,12 +66,12 @@ def lock_lane(connection: Connection, name: str) -> bool:
 
 
 def _is_alone(name: object) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """Return the conditions of a lane of a name that is had by its own row."""
+    """Return the conditions for a lane of this name that is locked by its own row."""
     return lanes.c.name == name, lanes.c.slots.is_(None)
 
 
 def free_slot(name: object) -> Select[Any]:
-    """Return the query for a free slot of a lane that has slots. Leases that it has no slots for any more count."""
+    """Return the query for a free slot of a lane. Leases of removed slots count against the limit."""
     beyond = slots.alias("beyond")
     too_many = exists().where(
         beyond.c.lane == slots.c.lane, beyond.c.number > lanes.c.slots, beyond.c.lease.is_not(None)
@@ -102,11 +102,11 @@ def take(database: Database, connection: Connection, lease: Lease) -> None:
 
 
 def _take_slot(connection: Connection, lease: Lease) -> None:
-    """Have a slot: this transaction has locked one."""
-    there = select(lanes.c.slots).where(lanes.c.name == lease.lane).scalar_subquery()
+    """Take a slot; this transaction has locked one."""
+    slot_count = select(lanes.c.slots).where(lanes.c.name == lease.lane).scalar_subquery()
     free = (
         select(slots.c.number)
-        .where(slots.c.lane == lease.lane, slots.c.lease.is_(None), slots.c.number <= there)
+        .where(slots.c.lane == lease.lane, slots.c.lease.is_(None), slots.c.number <= slot_count)
         .limit(1)
         .with_for_update(of=slots, skip_locked=True)
     )
@@ -115,7 +115,7 @@ def _take_slot(connection: Connection, lease: Lease) -> None:
 
 
 def holds(connection: Connection, lease: Lease) -> bool:
-    """Whether the lease is still ours; if so, nobody can take it over before this transaction has ended."""
+    """Return whether the lease is still ours; if so, nobody can take it over before this transaction ends."""
     ours = select(leases.c.run).where(
         leases.c.run == lease.run, leases.c.epoch == lease.epoch, leases.c.server == lease.server
     )
@@ -123,12 +123,12 @@ def holds(connection: Connection, lease: Lease) -> bool:
 
 
 def is_taken(connection: Connection, ticket: str) -> bool:
-    """Whether there is a lease of a ticket."""
+    """Return whether a ticket has a lease."""
     return connection.execute(select(leases.c.run).where(leases.c.ticket == ticket)).scalar() is not None
 
 
 def has(connection: Connection, server: int, ticket: str) -> bool:
-    """Whether a server still has the lease of a ticket."""
+    """Return whether a server still holds the lease of a ticket."""
     mine = select(leases.c.run).where(leases.c.server == server, leases.c.ticket == ticket)
     return connection.execute(mine).scalar() is not None
 
@@ -143,13 +143,13 @@ def release(connection: Connection, lease: Lease) -> None:
 
 
 def renew(database: Database, connection: Connection, server: int, runs: Collection[str]) -> None:
-    """Show that the server which has these runs is alive."""
+    """Extend the leases of these runs, to show that their server is alive."""
     mine = leases.c.server == server, leases.c.run.in_(list(runs))
     connection.execute(update(leases).where(*mine).values(expires=_end(database)))
 
 
 def begin_again(database: Database, connection: Connection, lease: Lease) -> None:
-    """Note that what was taken over begins just now."""
+    """Record that a run that was taken over begins now."""
     now = database.after(timedelta(0))
     connection.execute(update(leases).where(leases.c.run == lease.run, leases.c.epoch == lease.epoch).values(taken=now))
 
@@ -163,23 +163,23 @@ def _from_now(database: Database) -> dict[str, object]:
 
 
 def any_beside(connection: Connection, mine: Collection[str]) -> bool:
-    """Whether there are leases that this server is not working on, so that it must watch whether somebody is."""
+    """Return whether leases exist that this server does not work on, and must watch."""
     return connection.execute(select(leases.c.run).where(leases.c.run.not_in(list(mine))).limit(1)).scalar() is not None
 
 
 def abandoned(database: Database, connection: Connection, server: int, living: Collection[int]) -> list[Lease]:
-    """The leases that perhaps nobody works on: expired, of a server that is not there, or this server's own, which only
-    it can tell from those that it has forgotten."""
+    """Return leases that perhaps nobody works on: expired, of a lost server, or this server's own. Only this server can
+    tell its own from those that it has forgotten."""
     c = leases.c
     alone = or_(c.server.not_in(list(living)), c.server == server, c.expires < database.after(timedelta(0)))
     deaths = func.coalesce(select(suspects.c.deaths).where(suspects.c.key == c.ticket).scalar_subquery(), 0)
-    found = select(c.run, c.ticket, c.lane, c.server, c.epoch).where(alone).order_by(deaths, c.taken)
-    return [Lease(*row) for row in connection.execute(found)]
+    query = select(c.run, c.ticket, c.lane, c.server, c.epoch).where(alone).order_by(deaths, c.taken)
+    return [Lease(*row) for row in connection.execute(query)]
 
 
 def take_over(database: Database, connection: Connection, lease: Lease, server: int) -> Lease | None:
-    """Make a lease this server's own, unless somebody was quicker, or is just settling its run. Whoever had it can't
-    settle it any more."""
+    """Make a lease this server's own, unless it was taken over or is just being settled. Its former holder can't settle
+    it any more."""
     c = leases.c
     free = select(c.run).where(c.run == lease.run, c.epoch == lease.epoch).with_for_update(skip_locked=True)
     taken = connection.execute(
@@ -189,11 +189,11 @@ def take_over(database: Database, connection: Connection, lease: Lease, server: 
 
 
 def paused(connection: Connection) -> set[str]:
-    """The lanes in which no job may begin."""
+    """Return the lanes in which no job may begin."""
     return set(connection.execute(select(lanes.c.name).where(lanes.c.paused)).scalars())
 
 
 def pause(connection: Connection, name: str, paused: bool) -> None:
-    """Let no more jobs of a lane begin, or let them again."""
+    """Pause a lane, so that none of its jobs begin, or resume it."""
     ensure_lanes(connection, [name])
     connection.execute(update(lanes).where(lanes.c.name == bindparam("lane")).values(paused=paused), {"lane": name})

@@ -1,4 +1,4 @@
-"""The rights that roles of PostgreSQL need: one that serves, and one that only writes. Neither has to own anything."""
+"""The rights that PostgreSQL roles need: a serving one, and one that only writes. Neither has to own anything."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ CHANGE = ("INSERT", "UPDATE", "DELETE")
 
 @dataclass(frozen=True)
 class Need:
-    """Privileges that a role needs on a table, or on one column of it. `for_jobs` are those that Afterwork itself does
-    without: whether a job needs them, only its code knows."""
+    """Privileges that a role needs on a table or one of its columns. Afterwork itself does without those marked
+    `for_jobs`: only a job's code knows whether it needs them."""
 
     table: Table
     privileges: tuple[str, ...]
@@ -41,7 +41,7 @@ class Missing:
 
     @property
     def what(self) -> str:
-        """Return all of it in words, without the role."""
+        """Return the description of all of it, without the role."""
         kind, name = self.on.split(" ", 1)
         return f"{', '.join(self.privileges)} on {kind.lower()} {name}"
 
@@ -52,13 +52,13 @@ class Missing:
 
     @property
     def grant(self) -> str:
-        """Return the statement that gives them."""
+        """Return the statement that grants them."""
         return f"GRANT {', '.join(self.privileges)} ON {self.on} TO {self.role}"
 
 
 def of_servers(model: ModelInfo) -> Iterator[Need]:
-    """Yield what a role needs that serves a model: all on Afterwork's tables and the tickets, to read what caches may
-    read, to write what they calculate; and, for jobs, to change everything."""
+    """Yield the needs of a role that serves a model. They are everything on Afterwork's tables and the tickets, reading
+    what caches may read, writing what they calculate, and, for jobs, changing everything."""
     yield from (Need(table, ALL) for table in _own_tables())
     yield Need(model.contract.table, ALL)
     yield from (Need(table, ("SELECT",)) for table in model.tables)
@@ -69,23 +69,23 @@ def of_servers(model: ModelInfo) -> Iterator[Need]:
 
 
 def of_writers(model: ModelInfo) -> Iterator[Need]:
-    """Yield what a role needs, beside its rights on the application's tables, that asks for work and moves machines.
-    Who does nothing but write rows needs none of it: triggers write into the journal as their owner."""
+    """Yield what a role that asks for work and moves machines needs beside its rights on the application's tables. A
+    role that only writes rows needs none of it: triggers write into the journal as their owner."""
     yield Need(own.lease, ("SELECT",))
     if any(declared_machines(mapper.class_) for mapper in model.classes.values()):
         yield from (Need(table, ("INSERT",)) for table in (own.transition, own.conflict))
 
 
 def check_can_grant(dialect: str, roles: Sequence[str]) -> None:
-    """Raises `BadRequest` where there are no roles."""
+    """Raise `BadRequest` where the database has no roles."""
     if roles and dialect != "postgresql":
         raise BadRequest(f"SQLite has no roles, so there is nothing to grant to {', '.join(roles)}. Leave it out.")
 
 
 def grant(connection: Connection, role: str, needs: Iterable[Need]) -> Iterator[str]:
-    """Give a role what it lacks, within the transaction that is open. Yields what was done, a line each.
+    """Grant a role what it lacks, within the open transaction. Yields a line for each grant.
 
-    Raises `BadRequest` if there is no such role, and `NotGranted` for what only others can give.
+    Raises `BadRequest` for an unknown role, and `NotGranted` for what only others can grant.
     """
     if connection.execute(_ROLE, {"role": role}).first() is None:
         raise BadRequest(f"There is no role {shown(role)}. Create it first: CREATE ROLE … LOGIN.")
@@ -95,7 +95,7 @@ def grant(connection: Connection, role: str, needs: Iterable[Need]) -> Iterator[
             with connection.begin_nested():
                 connection.exec_driver_sql(lack.grant.replace("%", "%%"))
         except DBAPIError:
-            continue  # told below, with all others
+            continue  # reported below, with all others
         yield f"{lack.what} granted to {lack.role}"
     left = missing(connection, role, wanted)
     if left:
@@ -103,9 +103,9 @@ def grant(connection: Connection, role: str, needs: Iterable[Need]) -> Iterator[
 
 
 def missing(connection: Connection, role: str | None, needs: Iterable[Need]) -> list[Missing]:
-    """Return what a role lacks, or the one that asks. Asks the catalogs only, which everybody may."""
-    found = connection.execute(_LACKS, {"role": role, **_asked(needs)}).all()
-    by_thing = groupby(found, lambda row: (row.role, row.kind, row.name, row.for_jobs))
+    """Return what a role (or, without one, the current one) lacks. Reads only the catalogs, which everybody may."""
+    lacks = connection.execute(_LACKS, {"role": role, **_asked(needs)}).all()
+    by_thing = groupby(lacks, lambda row: (row.role, row.kind, row.name, row.for_jobs))
     return [
         Missing(who, tuple(row.privilege for row in rows), f"{kind} {name}", for_jobs)
         for (who, kind, name, for_jobs), rows in by_thing
@@ -113,7 +113,7 @@ def missing(connection: Connection, role: str | None, needs: Iterable[Need]) -> 
 
 
 def hidden(connection: Connection, tables: Iterable[Table]) -> list[tuple[str, str]]:
-    """Return the tables of which row-level security may hide rows from the role that asks, each with that role."""
+    """Return the tables of which row-level security may hide rows from the current role, each with that role."""
     looked_at = list(tables)
     asked = {"schemas": [table.schema for table in looked_at], "names": [table.name for table in looked_at]}
     return [(row.name, row.role) for row in connection.execute(_HIDDEN, asked)]
@@ -136,12 +136,12 @@ def tables_of(model: ModelInfo) -> list[Table]:
 
 
 def _own_tables() -> list[Table]:
-    there = own.metadata.sorted_tables
-    return [table for table in there if table.info.get("only", "postgresql") == "postgresql"]
+    own_tables = own.metadata.sorted_tables
+    return [table for table in own_tables if table.info.get("only", "postgresql") == "postgresql"]
 
 
 def _asked(needs: Iterable[Need]) -> dict[str, list[Any]]:
-    """Return the needs as columns of what the statement is asked about."""
+    """Return the needs as parallel columns, the statement's parameters."""
     rows = [row for need in needs for row in _rows(need)]
     names = ("schemas", "names", "privileges", "columns", "jobs")
     return {name: [row[place] for row in rows] for place, name in enumerate(names)}
@@ -150,15 +150,15 @@ def _asked(needs: Iterable[Need]) -> dict[str, list[Any]]:
 def _rows(need: Need) -> Iterator[tuple[str | None, str, str, str | None, bool]]:
     for privilege in need.privileges:
         yield need.table.schema, need.table.name, privilege, need.column, need.for_jobs
-    if "INSERT" in need.privileges:  # SQLAlchemy itself asks a sequence that the model names
+    if "INSERT" in need.privileges:  # SQLAlchemy itself uses a sequence that the model names
         numbers = [column.default for column in need.table.columns if isinstance(column.default, Numbers)]
-        yield from ((one.schema, one.name, "USAGE", None, need.for_jobs) for one in numbers)
+        yield from ((sequence.schema, sequence.name, "USAGE", None, need.for_jobs) for sequence in numbers)
 
 
 _ROLE = text("SELECT FROM pg_roles WHERE rolname = :role")
 
-# What a name without a schema means goes by the search path, but not by the rights of who asks: to_regclass sees
-# nothing in a schema that it may not use.
+# A name without a schema is resolved by the search path, but regardless of the current role's rights: to_regclass
+# ignores schemas that it may not use.
 _MEANT = """
 path AS (
     SELECT btrim(name, ' "') AS schema, place
@@ -175,8 +175,8 @@ path AS (
     ORDER BY w.name, w.schema, path.place
 )"""
 
-# A sequence that fills a column belongs to the table's INSERT; one of IDENTITY needs nothing. Each kind of thing has a
-# function of its own, which fails for others: hence CASE.
+# A sequence that fills a column belongs to the table's INSERT; one of IDENTITY needs nothing. Each kind of object has
+# its own function, which fails for others: hence CASE.
 _LACKS = text(f"""
 WITH {_MEANT}, who AS (SELECT coalesce(CAST(:role AS text), current_user) AS role), wanted AS (
     SELECT DISTINCT w.privilege, w."column", w.for_jobs, m.oid, m.relkind, m.namespace, m.nspname, m.quoted

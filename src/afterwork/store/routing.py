@@ -1,4 +1,4 @@
-"""What a server is there for: which lanes it serves, and which ways in which work starts."""
+"""The purpose of a server: which lanes it serves, and which sources of work."""
 
 import json
 from collections.abc import Collection
@@ -19,8 +19,8 @@ _BY: dict[SourceKind, Starts] = {"ticket": "tickets", "timer": "timers", "cache"
 
 @dataclass(frozen=True)
 class Routing:
-    """The lanes that a server serves, all if `lanes` is None, without those of `except_lanes`; and the ways in which
-    the work starts that it runs, all if `only` is empty. Caches run beside lanes."""
+    """The lanes and sources of work that a server serves. They are all lanes if `lanes` is None, without those of
+    `except_lanes`, and all sources if `only` is empty. Caches run outside of lanes."""
 
     lanes: tuple[str, ...] | None = None
     except_lanes: tuple[str, ...] = ()
@@ -28,7 +28,7 @@ class Routing:
 
     @classmethod
     def read(cls, text: str | None) -> "Routing":
-        """Return the routing that a server has written down; that of a server which serves all if it has not."""
+        """Return the routing that a server has written; without one, that of a server that serves everything."""
         said: dict[str, Any] = json.loads(text) if text else {}
         lanes = said.get("lanes")
         return cls(None if lanes is None else tuple(lanes), tuple(said.get("except", ())), tuple(said.get("only", ())))
@@ -38,11 +38,11 @@ class Routing:
         return json.dumps({"lanes": self.lanes, "except": self.except_lanes, "only": self.only})
 
     def does(self, start: Starts) -> bool:
-        """Return whether work runs that starts in a way."""
+        """Return whether work that starts in a way runs here."""
         return not self.only or start in self.only
 
     def serves(self, lane: str, kind: SourceKind) -> bool:
-        """Return whether work of a lane runs, if it was started by such a trigger."""
+        """Return whether work of a lane runs here if this kind of source started it."""
         is_served = lane in self.lanes if self.lanes is not None else lane not in self.except_lanes
         return is_served and self.does(_BY.get(kind, "tickets"))
 
@@ -57,12 +57,12 @@ ALL = Routing()
 
 
 def routing_of(settings: Settings) -> Routing:
-    """Return the routing that settings ask for. Raises `BadDeclaration` for what can't be meant."""
+    """Return the routing that settings ask for. Raises `BadDeclaration` for a contradiction or unknown way."""
     lanes, except_lanes, only = settings.lanes, settings.except_lanes, settings.only
     for name, value in (("lanes", lanes), ("except_lanes", except_lanes), ("only", only)):
         if isinstance(value, str):
             raise BadDeclaration(f"Settings({name}={shown(value)}): give a list of names, even of one.")
-    unknown = [one for one in only if one not in STARTS]
+    unknown = [way for way in only if way not in STARTS]
     if unknown:
         raise BadDeclaration(f"Settings(only=…): there is no {shown(unknown[0])}. There are: {', '.join(STARTS)}.")
     if lanes is not None and except_lanes:

@@ -1,4 +1,4 @@
-"""Afterwork's tables in the database: making them, and telling whether they are there."""
+"""Afterwork's tables in the database: creating them, and checking that they exist."""
 
 import uuid
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from afterwork.store.postgresql.sleep import create_wake_function
 from afterwork.store.tickets.columns import former_indexes, indexes
 
 FORMER_TABLE = "afterwork_about"
-"""The table that told the version of an installation before version 11."""
+"""The table that held the version of an installation before version 11."""
 
 
 def install(database: Database, contract: Contract) -> list[str]:
@@ -74,7 +74,7 @@ def version(connection: Connection) -> int | None:
 
 
 def installation_id(connection: Connection) -> uuid.UUID:
-    """Return the id that tells this database from others."""
+    """Return the id that distinguishes this database from others."""
     return uuid.UUID(_fact(connection, "installation").scalar_one())
 
 
@@ -84,12 +84,12 @@ def _fact(connection: Connection, name: str) -> Result[Any]:
 
 
 def missing_indexes(database: Database, connection: Connection, contract: Contract) -> list[str]:
-    """The names of indexes on the ticket table that are not there."""
+    """Return the names of missing indexes on the ticket table."""
     return [str(index.name) for index in _missing(database, connection, contract)]
 
 
 def missing_own_indexes(database: Database, connection: Connection) -> list[str]:
-    """The names of indexes on Afterwork's own tables that are not there."""
+    """Return the names of missing indexes on Afterwork's own tables."""
     return [str(index.name) for index in _missing_own(database, connection)]
 
 
@@ -98,14 +98,14 @@ def _missing_own(database: Database, connection: Connection) -> list[Index]:
     return [
         index
         for table in own
-        for there in [database.index_names(connection, table)]
-        for index in sorted(table.indexes, key=lambda one: str(one.name))
-        if _belongs(index, database.dialect) and index.name not in there
+        for present in [database.index_names(connection, table)]
+        for index in sorted(table.indexes, key=lambda index: str(index.name))
+        if _belongs(index, database.dialect) and index.name not in present
     ]
 
 
 def _belongs(what: Table | Index, dialect: str) -> bool:
-    """Whether something of Afterwork's is for databases of this kind."""
+    """Return whether one of Afterwork's tables or indexes is for databases of this kind."""
     return bool(what.info.get("only", dialect) == dialect)
 
 
@@ -115,8 +115,8 @@ def _missing(database: Database, connection: Connection, contract: Contract) -> 
 
 
 def has_wake_trigger(connection: Connection, contract: Contract) -> bool:
-    """Whether PostgreSQL tells sleeping servers of new tickets, whoever writes them."""
-    # Those of an earlier version name columns, so that no migration could give these another type.
+    """Return whether PostgreSQL notifies sleeping servers of new tickets, whoever writes them."""
+    # Triggers of an earlier version name columns, whose types no migration could then change.
     enabled = text(
         "SELECT count(*) = 2 FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid"
         " WHERE tgname IN ('afterwork_wake', 'afterwork_wake_again') AND tgrelid = to_regclass(:table)"
@@ -126,9 +126,9 @@ def has_wake_trigger(connection: Connection, contract: Contract) -> bool:
 
 
 def _prepare_file(database: Database, connection: Connection) -> Iterator[str]:
-    """Readers and the one writer of a SQLite file get out of each other's way by a write-ahead log."""
+    """Let readers and the single writer of a SQLite file avoid each other by a write-ahead log."""
     if database.dialect == "sqlite" and not database.shares_one_connection:
-        # By the driver alone: the application's engine may begin a transaction with each statement of SQLAlchemy's.
+        # By the driver alone: the application's engine may begin a transaction with each SQLAlchemy statement.
         connection.commit()
         cursor = connection.connection.cursor()
         cursor.execute("PRAGMA journal_mode")
@@ -149,13 +149,13 @@ def _steps(database: Database, connection: Connection, contract: Contract, found
         for index in _missing_own(database, connection):
             connection.execute(CreateIndex(index))
             yield f"index {index.name} created"
-    for one in (contract, MATCHES):
-        _drop_former_indexes(connection, one)
-        for index in _missing(database, connection, one):
+    for ticket_contract in (contract, MATCHES):
+        _drop_former_indexes(connection, ticket_contract)
+        for index in _missing(database, connection, ticket_contract):
             connection.execute(CreateIndex(index))
             yield f"index {index.name} created"
-        if database.dialect == "postgresql" and not has_wake_trigger(connection, one):
-            yield from _wake_trigger(connection, one)
+        if database.dialect == "postgresql" and not has_wake_trigger(connection, ticket_contract):
+            yield from _wake_trigger(connection, ticket_contract)
 
 
 def _drop_former_indexes(connection: Connection, contract: Contract) -> None:
@@ -188,29 +188,29 @@ def _tables(connection: Connection, found: int | None) -> Iterator[str]:
 
 
 def _ticket_columns(connection: Connection, contract: Contract) -> Iterator[str]:
-    """Add the column to the table of tickets that one of an earlier version lacks; there was no other since."""
+    """Add the column that a ticket table of an earlier version lacks; it was the only addition since."""
     column = None if contract.not_after is None else contract.not_after.column
-    there = {str(one["name"]) for one in inspect(connection).get_columns(contract.table.name, contract.table.schema)}
-    if column is not None and column.name not in there:
+    present = {str(row["name"]) for row in inspect(connection).get_columns(contract.table.name, contract.table.schema)}
+    if column is not None and column.name not in present:
         definition = CreateColumn(column).compile(dialect=connection.dialect)
         connection.exec_driver_sql(f"ALTER TABLE {_quoted(connection, contract)} ADD COLUMN {definition}")
         yield f"column {contract.table.fullname}.{column.name} added"
 
 
 def _columns(connection: Connection, table: Table) -> Iterator[str]:
-    """Add what an older Afterwork's table has not."""
+    """Add the columns that the table of an older Afterwork lacks."""
     quote = connection.dialect.identifier_preparer.quote
-    there = set(connection.exec_driver_sql(f"SELECT * FROM {quote(table.name)} LIMIT 0").keys())
+    present = set(connection.exec_driver_sql(f"SELECT * FROM {quote(table.name)} LIMIT 0").keys())
     for column in table.columns:
-        if column.name not in there:
+        if column.name not in present:
             definition = CreateColumn(column).compile(dialect=connection.dialect)
             connection.exec_driver_sql(f"ALTER TABLE {quote(table.name)} ADD COLUMN {definition}")
             yield f"column {table.name}.{column.name} added"
 
 
 def _wake_trigger(connection: Connection, contract: Contract) -> Iterator[str]:
-    """Tell a sleeping server of new tickets, and of pending ones that somebody sets back or changes. What the server
-    itself writes to end a ticket wakes nobody."""
+    """Notify a sleeping server of new tickets, and of pending ones that are set back or changed. The server's own
+    writes that end a ticket wake nobody."""
     table = _quoted(connection, contract)
     create_wake_function(connection)
     connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS afterwork_wake ON {table}")
@@ -218,7 +218,7 @@ def _wake_trigger(connection: Connection, contract: Contract) -> Iterator[str]:
     connection.exec_driver_sql(
         f"CREATE TRIGGER afterwork_wake AFTER INSERT ON {table} FOR EACH STATEMENT EXECUTE FUNCTION afterwork_wake()"
     )
-    # Without a list of columns or a condition, on which a migration that gives the columns other types would founder.
+    # No list of columns and no condition, which would break migrations that change the columns' types.
     watched = (
         *(contract.done, contract.error, contract.execute_earliest, contract.view_model, contract.root_id),
         *(contract.lane, contract.priority),

@@ -1,4 +1,4 @@
-"""What each server that is there knows and serves, as it has written it down; and whether it is to leave."""
+"""The jobs and lanes that each live server has declared, and requests to leave."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -12,12 +12,12 @@ from afterwork.store.tables import server as servers
 
 
 def said(works: Iterable[str], routing: Routing) -> Mapping[str, str]:
-    """Return what a server writes into its row of the works that it knows, and of what it serves."""
+    """Return the row values that declare a server's known jobs and its routing."""
     return {"knows": json.dumps(sorted({folded(name) for name in works})), "serves": routing.written()}
 
 
 def somebody_runs(connection: Connection, work: str, lane: str | None, kind: SourceKind) -> bool:
-    """Return whether a server is there that knows a work and serves its lane; any lane, if None."""
+    """Return whether a live server knows a job and serves its lane (any lane, if None)."""
     c = servers.c
     knows = c.knows.contains(json.dumps(folded(work)), autoescape=True)
     rows = connection.execute(select(c.serves).where(knows, ~c.draining)).scalars()
@@ -25,7 +25,7 @@ def somebody_runs(connection: Connection, work: str, lane: str | None, kind: Sou
 
 
 def drain(connection: Connection, server: int) -> bool:
-    """Ask a server to end what it runs, and to leave. False if there is none of this number."""
+    """Ask a server to finish its runs and to leave. Return False without a server of this number."""
     asked = update(servers).where(servers.c.id == server).values(draining=True)
     return bool(connection.execute(asked).rowcount)
 

@@ -17,7 +17,7 @@ installation = Table(
     Column("value", Text, nullable=False),
 )
 """Facts about this installation: `schema_version`, and `installation`, an id that tells databases apart. `probe` is
-written to see whether servers notice it."""
+written to test whether servers notice it."""
 
 server = Table(
     "afterwork_server",
@@ -38,11 +38,11 @@ server = Table(
     Column("draining", Boolean, nullable=False, server_default=false()),
     sqlite_autoincrement=True,
 )
-"""The servers that are there. A server deletes its row when it stops; a row whose server is dead tells of a crash,
-unless it was `stopping` in order. `locked` says that the server holds a lock as long as its connection lives, which
-tells dead from slow, and `announced` since when. `machine` tells where the numbers of processes mean the same. It was
-`seen` last by its own clock, at `beat` by that of the database. It `knows` works by their names, without what doesn't
-count in them, and `serves` lanes; one that is `draining` was asked to begin nothing more."""
+"""The running servers. A server deletes its row when it stops; a row whose server is dead indicates a crash, unless it
+was `stopping` in order. `locked` says that the server holds a lock while its connection lives, which tells dead from
+slow, and `announced` since when. `machine` is the scope of process numbers. It was `seen` last by its own clock, at
+`beat` by that of the database. It `knows` jobs by their names, without the parts that don't count in them, and `serves`
+lanes; one that is `draining` was asked to begin nothing more."""
 
 lane = Table(
     "afterwork_lane",
@@ -53,8 +53,8 @@ lane = Table(
     Column("slots", Integer),
     Column("has_rate", Boolean, nullable=False, server_default=false()),
 )
-"""One row for each lane. A transaction that runs jobs of it locks the row; `lease` is the outside run that has it. One
-with `slots` is had by its slots instead, and `afterwork_lane_rate` says how often runs of one that `has_rate` begin."""
+"""One row per lane. A transaction that runs its jobs locks the row; `lease` is the external run that holds it. A lane
+with `slots` is held by its slots instead; `afterwork_lane_rate` limits one that `has_rate`."""
 
 slot = Table(
     "afterwork_slot",
@@ -63,8 +63,8 @@ slot = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("lease", String(36)),
 )
-"""The slots of lanes in which several jobs run at a time. Each is had as a lane is; those of higher numbers than the
-lane has slots are had no more."""
+"""The slots of lanes in which several jobs run at a time. Each is held as a lane is; slots with numbers above the
+lane's current number of slots are not used any more."""
 
 lane_rate = Table(
     "afterwork_lane_rate",
@@ -74,7 +74,7 @@ lane_rate = Table(
     Column("per_seconds", Float, nullable=False),
     Column("starts", Text, nullable=False),
 )
-"""How many runs of a lane may begin in how many seconds, and when the last began, as `store/lane_rate.py` writes it."""
+"""The number of runs of a lane that may begin in how many seconds, and the last starts (see `store/lane_rate.py`)."""
 
 lease = Table(
     "afterwork_lease",
@@ -88,7 +88,7 @@ lease = Table(
     Column("expires", UtcDateTime, nullable=False),
     Index("afterwork_lease_server", "server"),
 )
-"""Runs that go on with no transaction open. Whoever takes one over raises its epoch; only the last may settle it."""
+"""Runs that go on with no transaction open. A takeover raises the epoch; only the last holder may settle the run."""
 
 suspect = Table(
     "afterwork_suspect",
@@ -100,8 +100,8 @@ suspect = Table(
     Column("detail", Text),
     Column("at", UtcDateTime, nullable=False),
 )
-"""What was being tried when its process, connection or worker ended: how often it was the one that had begun last, how
-often it was `near`, running beside that one; and by what it ended the last time. Forgotten when it has ended."""
+"""Work that was being tried when its process, connection or worker ended: how often it was the one begun last, how
+often it was `near`, running beside that one; and the last cause. Deleted when the work has ended."""
 
 quarantine = Table(
     "afterwork_quarantine",
@@ -109,8 +109,8 @@ quarantine = Table(
     Column("scope", Text, primary_key=True),
     Column("at", UtcDateTime, nullable=False),
 )
-"""Where something has died that left no trace, so that each server tries one thing after the other there for a while:
-a lane, what stands for one, or "" for all; and when that was."""
+"""Places where something died without a trace. For a while, each server tries one thing at a time there: a lane,
+what stands for one, or "" for all; and when that was."""
 
 timer = Table(
     "afterwork_timer",
@@ -128,9 +128,9 @@ timer = Table(
     Column("error", Text),
     Index("afterwork_timer_due", "due"),
 )
-"""The timers of the model, and their last round: the due time that it was for, when it began and when its last run
-ended, how many objects matched, how many of these failed, and the last error. `due` is the next due time; `set_at` is
-when that was determined: if the clock shows an earlier time, it was put back."""
+"""The timers of the model, and their last round: its due time, when it began and when its last run ended, how many
+objects matched, how many of these failed, and the last error. `due` is the next due time; `set_at` is when that was
+determined: if the clock shows an earlier time, it was put back."""
 
 match = Table(
     "afterwork_match",
@@ -151,8 +151,8 @@ match = Table(
     Column("variables", Text),
     Index("afterwork_match_timer", "view_model", "root_id"),
 )
-"""The objects that rounds of timers matched, each with a row like a ticket's. One that failed keeps its row, and so the
-id of its run, until it matches again or is forgotten. `due` and `variables` are those of the round."""
+"""The objects that rounds of timers matched, each with a row like a ticket's. A failed one keeps its row, and so its
+run's id, until it matches again or is pruned. `due` and `variables` are those of the round."""
 
 unnoted_match = Table(
     "afterwork_unnoted_match",
@@ -164,8 +164,8 @@ unnoted_match = Table(
     Column("due", UtcDateTime, nullable=False),
     Column("variables", Text),
 )
-"""The objects that rounds have found, beyond a first slice, until they are noted as matches: a slice of `size` in each
-row. `first` is the moment of the first match in it; `due` and `variables` are those of the round."""
+"""The objects that rounds have found, beyond a first slice, until they are noted as matches: a slice of `size` per row.
+`first` is the timestamp of its first match; `due` and `variables` are those of the round."""
 
 once = Table(
     "afterwork_once",
@@ -177,8 +177,8 @@ once = Table(
     Column("result", Text),
     Column("error", Text),
 )
-"""The actions that have run once: when, for how long, and what came of it. One whose row says no end goes on outside
-of a transaction, under a lease; without a lease, its server is gone."""
+"""The actions that have run once: when, for how long, and with which result. One without an end still runs outside of a
+transaction, under a lease; without a lease, its server is gone."""
 
 progress = Table(
     "afterwork_progress",
@@ -189,7 +189,7 @@ progress = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("stop", Boolean, nullable=False, server_default=false()),
 )
-"""Runs that go on, by the key of their ticket or match: how far they say to be, and whether they were asked to stop."""
+"""Runs in progress, by the key of their ticket or match: their reported progress, and requests to stop them."""
 
 conflict = Table(
     "afterwork_conflict",
@@ -198,8 +198,8 @@ conflict = Table(
     Column("root_id", Text, nullable=False),
     Column("at", UtcDateTime, nullable=False),
 )
-"""Transitions without an event of which two were possible at once, each pair once: the machine, the state, the one that
-was taken and the other; and the first object that met it, and when."""
+"""Transitions without an event that were possible at the same time, each pair once: the machine, the state, the
+transition taken and the other; and the first object affected, and when."""
 
 transition = Table(
     "afterwork_transition",
@@ -214,7 +214,7 @@ transition = Table(
     Column("at", UtcDateTime, nullable=False),
     Index("afterwork_transition_root", "root_id", "machine", "id"),
 )
-"""The history of machines that keep one: each move of an object, by an event or, without one, because a guard came
+"""The history of machines that keep one: each move of an object, by an event or, without one, because a guard became
 true; and the work that ran then, null for the application's own code."""
 
 _SUMS = ("done", "failed", "put_off")
@@ -235,9 +235,9 @@ minute = Table(
     Column("source", String(10), primary_key=True),
     *_sums(),
 )
-"""What the runs of one work that ended in one minute came to, on one server, which alone writes the row, again and
-again while the minute goes on: how many were done, failed, or were put off; the seconds that they took and that they
-waited; and the histograms of both, `took` and `latency` (from due to done), as `store/history.py` writes them."""
+"""The sums over the runs of one job that ended in one minute on one server: how many were done, failed, or were
+put off; the seconds that they took and waited; and the histograms of both, `took` and `latency` (from due to done), as
+`store/history.py` writes them. Only that server writes the row, repeatedly during the minute."""
 
 total = Table(
     "afterwork_total",
@@ -246,7 +246,7 @@ total = Table(
     Column("source", String(10), primary_key=True),
     *_sums(),
 )
-"""The same over all servers and all time. Never goes down, also when minutes are forgotten."""
+"""The same over all servers and all time. Never decreases, even when minutes are pruned."""
 
 run = Table(
     "afterwork_run",
@@ -271,4 +271,4 @@ run = Table(
     Index("afterwork_run_ticket", "ticket", "ended", "id"),
     Index("afterwork_run_root", "root_id", "ended", "id"),
 )
-"""Runs that are worth a look: those that failed or were put off, and slow ones; in a storm, the first of a minute."""
+"""Runs that deserve attention: failed, put off, or slow; in a storm, only the first of a minute."""

@@ -35,12 +35,12 @@ from afterwork.store.tables import unnoted_match as unnoted
 from afterwork.store.texts import storable, storable_or_none
 
 ANEW = ("execute_earliest", "lane", "due", "variables")
-"""What becomes another of a match that has failed, when its object is matched again."""
+"""The new values of a failed match when its object is matched again."""
 
 MAX_DUE = 50
-"""Timers that one look finds due at most."""
+"""The maximum number of due timers that one look returns."""
 
-# One that waits for another attempt does not hold up the next round.
+# A match that waits for another attempt does not hold up the next round.
 _PENDING = (
     "match.view_model = timer.name AND match.done IS NULL AND match.error IS NULL AND match.execute_earliest <= :now"
 )
@@ -49,7 +49,7 @@ _OURS = {
     "sqlite": "timer.name IN (SELECT value FROM json_each(:names))",
 }
 _END = {"postgresql": "TIMESTAMPTZ '9999-12-30 00:00:00+00'", "sqlite": "'9999-12-30'"}
-"""What is put off beyond it, never comes."""
+"""The limit of the calendar: what is put off beyond it never comes."""
 
 _READY = (
     "SELECT timer.name AS name FROM afterwork_timer AS timer WHERE {ours} AND NOT timer.paused"
@@ -70,20 +70,20 @@ _DUE = (
 
 @cache
 def _rows(dialect: str) -> Select[Any]:
-    """Return the select of what a `TimerRow` is made of."""
+    """Return the select of the columns of a `TimerRow`."""
     c = timers.c
     moments = (readable_timestamp(moment, dialect).label(moment.name) for moment in (c.due, c.set_at, c.last_due))
     return select(c.name, c.schedule, *moments)
 
 
 def _is_pending(name: str) -> ColumnElement[bool]:
-    """Whether a match is one of a timer, and has not ended."""
+    """Return the condition that a match belongs to a timer and is pending."""
     return and_(matches.c.view_model == name, matches.c.done.is_(None), matches.c.error.is_(None))
 
 
 @dataclass(frozen=True)
 class TimerRow:
-    """What a round needs to know of its timer."""
+    """The part of a timer's row that a round needs."""
 
     name: str
     schedule: str
@@ -94,8 +94,8 @@ class TimerRow:
 
 @dataclass(frozen=True)
 class Cancellation:
-    """The outcome of cancelling a round: how many matches ended that had not begun, and how many runs that go on were
-    asked to stop."""
+    """The outcome of cancelling a round: the number of matches that ended unstarted, and of runs that were asked to
+    stop."""
 
     ended: int
     asked_to_stop: int
@@ -103,7 +103,7 @@ class Cancellation:
 
 @dataclass(frozen=True)
 class Next:
-    """The timers that are due, when another one will be, and those that have found what is still to be noted."""
+    """The timers that are due, when another one will be, and those with slices to note."""
 
     ready: Sequence[str] = ()
     moment: datetime | None = None
@@ -111,7 +111,7 @@ class Next:
 
 
 class Timers:
-    """The statements on timers for one kind of database, about those with these names."""
+    """The statements on timers for one kind of database, restricted to these names."""
 
     def __init__(self, dialect: str, names: Collection[str]) -> None:
         self._names = json.dumps(list(names))
@@ -120,14 +120,14 @@ class Timers:
         self._due = Direct(due.columns(column("name"), column("due", UtcDateTime()), column("to_note")))
 
     def next(self, connection: Connection, now: datetime) -> Next:
-        """What is due now, and what comes next. One statement, however many timers there are."""
+        """Return the due timers, and the next due time, by one statement regardless of their number."""
         rows = self._due.execute(connection, {"names": self._names, "now": now, "later": now + MAX_CLOCK_SKEW})
         ready = [name for name, _, to_note in rows if name is not None and not to_note]
         noting = [name for name, _, to_note in rows if to_note]
         return Next(ready, next((due for name, due, _ in rows if name is None), None), noting)
 
     def lock(self, connection: Connection, name: str, now: datetime) -> TimerRow | None:
-        """Lock the row of a timer that is due, for the transaction that is open; None if another server has it."""
+        """Lock the row of a due timer for the open transaction; None if another server has it."""
         c = timers.c
         going_on = select(matches.c.id).where(_is_pending(name), matches.c.execute_earliest <= now).exists()
         to_note = select(unnoted.c.timer).where(unnoted.c.timer == name).exists()
@@ -137,7 +137,7 @@ class Timers:
         return None if row is None else TimerRow(*row)
 
     def hold(self, connection: Connection, name: str) -> TimerRow:
-        """Lock the row of a timer, whether it is due or not, for the transaction that is open."""
+        """Lock the row of a timer, due or not, for the open transaction."""
         own = _rows(connection.dialect.name).where(timers.c.name == name).with_for_update()
         return TimerRow(*connection.execute(own).one())
 
@@ -147,21 +147,21 @@ class Timers:
         return None if row is None else TimerRow(*row)
 
     def rows(self, connection: Connection) -> dict[str, TimerRow]:
-        """All timers that the database knows of, by name."""
+        """Return all timers in the database, by name."""
         return {row.name: TimerRow(*row) for row in connection.execute(_rows(connection.dialect.name))}
 
     def add(self, connection: Connection, name: str, schedule: str, due: datetime, now: datetime) -> None:
-        """Note a timer that is new."""
+        """Add a new timer."""
         connection.execute(insert(timers).values(name=name, schedule=schedule, due=due, set_at=now))
 
     def set_due(self, connection: Connection, name: str, due: datetime, now: datetime, **others: Any) -> None:
-        """Say when a timer is due next, and what else is to stand in its row."""
+        """Set the next due time of a timer, and other columns of its row."""
         if others.get("error") is not None:
             others["error"] = storable(connection, others["error"])
         connection.execute(update(timers).where(timers.c.name == name).values(due=due, set_at=now, **others))
 
     def count(self, connection: Connection, name: str, failed: int, error: str | None, now: datetime) -> None:
-        """Note that runs of a round have ended, some of them by an error."""
+        """Count ended runs of a round, and how many of them failed."""
         values: dict[str, Any] = {"ended": now}
         if failed:
             values |= {"failed": timers.c.failed + failed, "error": storable_or_none(connection, error)}
@@ -169,47 +169,47 @@ class Timers:
 
 
 def new_round(count: int, now: datetime) -> dict[str, Any]:
-    """What stands in a timer's row when a round has begun which matched `count` objects."""
+    """Return the values of a timer's row at the start of a round that matched `count` objects."""
     return {"fired": now, "ended": None if count else now, "matches": count, "failed": 0, "error": None}
 
 
 def larger_round(count: int) -> dict[str, Any]:
-    """The same when the round that goes on has matched so many more."""
+    """Return the values for a running round that has matched `count` more objects."""
     return {"matches": timers.c.matches + count}
 
 
 class Matches:
-    """Noting which objects a round has matched."""
+    """The statements on the matches of timers."""
 
     def last_pending(self, connection: Connection, name: str, now: datetime) -> datetime | None:
-        """The moment of the last match of the round that goes on; None if none does."""
+        """Return the timestamp of the last match of the current round; None if no round is running."""
         moment = matches.c.execute_earliest
         return connection.execute(select(func.max(moment)).where(_is_pending(name), moment <= now)).scalar()
 
     def rounds(self, connection: Connection, keys: Collection[str]) -> dict[str, tuple[datetime | None, str | None]]:
-        """The due time and the variables of the rounds that matches belong to, by the keys of the matches."""
+        """Return the due time and variables of the rounds of matches, by the keys of the matches."""
         c = matches.c
         own = select(c.id, c.due, c.variables).where(c.id.in_(keys))
         return {row.id: (row.due, row.variables) for row in connection.execute(own)}
 
     def pending(self, connection: Connection, name: str) -> set[str | None]:
-        """The objects whose matches by a timer have not ended."""
+        """Return the objects with pending matches by a timer."""
         return set(connection.execute(select(matches.c.root_id).where(_is_pending(name))).scalars())
 
     def failed(self, connection: Connection, name: str) -> dict[str | None, str]:
-        """The matches of a timer that have ended by an error, by object. Those that were cancelled have not."""
+        """Return the failed matches of a timer, by object. Cancelled ones are not failed."""
         c = matches.c
         own = select(c.root_id, c.id).where(c.view_model == name, c.error != CANCELLED)
         return {row.root_id: row.id for row in connection.execute(own)}
 
     def there(self, connection: Connection, name: str, roots: Collection[str | None]) -> dict[str | None, str | None]:
-        """Return the matches of a timer that some objects have already, by object. A failed one has its key, to be
-        reused; one that has not ended has None."""
+        """Return the existing matches of some objects by a timer, by object. A failed one has its key, to be reused; a
+        pending one has None."""
         c = matches.c
         ours = c.root_id.is_(None) if None in roots else c.root_id.in_(roots)
         is_there = _is_pending(name) | and_(c.view_model == name, c.error != CANCELLED)
         own = select(c.root_id, c.id, c.error).where(is_there, ours)
-        rows = connection.execute(own.order_by(c.error.is_(None)))  # what is pending counts, if an object has both
+        rows = connection.execute(own.order_by(c.error.is_(None)))  # if an object has both, the pending one counts
         return {row.root_id: None if row.error is None else row.id for row in rows}
 
     def forgive(self, connection: Connection, name: str) -> None:
@@ -218,7 +218,7 @@ class Matches:
         connection.execute(delete(suspects).where(suspects.c.key.in_(own)))
 
     def cancel(self, connection: Connection, name: str, now: datetime) -> Cancellation:
-        """End the matches of a timer that have not begun, and ask the runs of the others to stop."""
+        """End the unstarted matches of a timer, and ask its running ones to stop."""
         c = matches.c
         begun = select(leases.c.ticket).where(leases.c.ticket == c.id).exists()
         free = select(c.id).where(_is_pending(name), ~begun)
@@ -227,12 +227,12 @@ class Matches:
         return Cancellation(ended, ask_to_stop(connection, name, now))
 
     def add(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-        """Note new matches."""
+        """Add new matches."""
         if rows:
             connection.execute(insert(matches), rows)
 
     def again(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-        """Let matches that have failed run once more."""
+        """Let failed matches run once more."""
         if rows:
             let_go_on(connection, [row["id"] for row in rows])
             cleared = {"done": None, "delete_time": None, "error": None, "attempts": 0}

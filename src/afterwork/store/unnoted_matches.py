@@ -1,7 +1,7 @@
-"""The objects that a round found and that are not noted as matches yet, a slice in each row.
+"""The objects of a round that are not noted as matches yet, a slice per row.
 
 A round that finds many objects would keep others from writing while it notes them all. So its transaction leaves them
-here, in a few rows, and they become matches a slice at a time, each slice in a transaction of its own.
+here, in a few rows, and they become matches a slice at a time, each slice in its own transaction.
 """
 
 import json
@@ -15,13 +15,13 @@ from sqlalchemy import Connection, Row, Select, delete, func, insert, select
 from afterwork.store.tables import unnoted_match as unnoted
 
 STEP = timedelta(microseconds=1)
-"""What tells the moments of two matches apart, of which one comes after the other."""
+"""The difference between the timestamps of two consecutive matches."""
 
 
 @dataclass(frozen=True)
 class Slice:
-    """Some of the objects of a round, in order. They run in this order, with one `STEP` between each and the next,
-    beginning with the moment `first`. `due` and `variables` are those of the round."""
+    """Some of a round's objects, in order. They run in this order, with one `STEP` between each and the next, beginning
+    with the timestamp `first`. `due` and `variables` are those of the round."""
 
     timer: str
     first: datetime
@@ -31,25 +31,25 @@ class Slice:
 
 
 def add(connection: Connection, slices: Iterable[Slice]) -> None:
-    """Keep slices until they are noted."""
+    """Store slices until they are noted."""
     rows = [
         {
-            "timer": one.timer,
-            "first": one.first,
-            "size": len(one.roots),
-            "roots": json.dumps(list(one.roots)),
-            "due": one.due,
-            "variables": one.variables,
+            "timer": chunk.timer,
+            "first": chunk.first,
+            "size": len(chunk.roots),
+            "roots": json.dumps(list(chunk.roots)),
+            "due": chunk.due,
+            "variables": chunk.variables,
         }
-        for one in slices
+        for chunk in slices
     ]
     if rows:
         connection.execute(insert(unnoted), rows)
 
 
 def take(connection: Connection, timer: str) -> Slice | None:
-    """Take the first slice of a timer that no other server takes just now, for the transaction that is open; None if
-    there is none."""
+    """Take the first slice of a timer that no other server is taking, for the open transaction. Return None if none is
+    left."""
     row = connection.execute(_of(timer).limit(1).with_for_update(skip_locked=True)).one_or_none()
     if row is None:
         return None
@@ -58,19 +58,19 @@ def take(connection: Connection, timer: str) -> Slice | None:
 
 
 def roots(connection: Connection, timer: str) -> set[str | None]:
-    """Return the objects of a timer that are still to be noted."""
+    """Return the objects of a timer that are not noted yet."""
     return {root for row in connection.execute(_of(timer)) for root in _slice(row).roots}
 
 
 def last(connection: Connection, timer: str) -> datetime | None:
-    """Return the moment of the last match of a timer that is still to be noted; None if there is none."""
+    """Return the timestamp of a timer's last match that is not noted yet; None without any."""
     c = unnoted.c
     row = connection.execute(select(c.first, c.size).where(c.timer == timer).order_by(c.first.desc()).limit(1)).first()
     return None if row is None else row.first + (row.size - 1) * STEP
 
 
 def drop(connection: Connection, timer: str) -> int:
-    """Forget what is still to be noted of a timer. Returns how many objects that were."""
+    """Drop the slices of a timer. Return the number of their objects."""
     count = connection.execute(select(func.sum(unnoted.c.size)).where(unnoted.c.timer == timer)).scalar()
     connection.execute(delete(unnoted).where(unnoted.c.timer == timer))
     return int(count or 0)

@@ -1,13 +1,13 @@
-"""Statements of Afterwork's own: what they read is no dependency of the code that runs, or is recorded elsewhere."""
+"""Statements of Afterwork's own, whose reads are no dependencies of the running code, or are recorded elsewhere."""
 
 UNTRACKED = "afterwork_untracked"
 """The execution option that marks such a statement. Its value is True, or one of those below."""
 
 BATCH_LOAD = object()
-"""Marks the load of a relationship for all objects of a batch, made when the first of them asks for it."""
+"""A marker for the load of a relationship for all objects of a batch, when the first of them asks."""
 
 ROOT_LOAD = object()
-"""Marks the load of a run's own object, without which there would be no run."""
+"""A marker for the load of a run's own object, without which the run would not exist."""
 
 OWN = {UNTRACKED: True}
-"""The execution options of a statement that no dependency comes from."""
+"""The execution options of a statement that creates no dependency."""

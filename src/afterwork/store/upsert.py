@@ -1,4 +1,4 @@
-"""Inserts that may meet a row which is there already."""
+"""Inserts that may conflict with an existing row."""
 
 from typing import Any
 

@@ -25,7 +25,7 @@ from afterwork.store.tickets.statements import tickets_of
 from afterwork.store.timers import Matches, Timers
 
 FAILED_KEPT_MINUTES = 60 * 24 * 30
-"""The time for which the row of a failed match is kept, so that a new match of its object keeps the run's id."""
+"""The time for which the row of a failed match is kept. A new match of its object then keeps the run's id."""
 
 
 class MatchSource(TicketSource):

@@ -26,8 +26,7 @@ NOTED = "slice of "
 """The prefix of a timer's name in the event for a further slice of its round."""
 
 ROUND_INTERVAL = timedelta(seconds=1)
-"""Matches are timestamped within this interval before the round, so that a second round at the same time sorts after
-them."""
+"""The interval before a round for the timestamps of its matches. A second round at the same time sorts after them."""
 
 KEPT_MINUTES = 0
 """The time for which the row of a successful match is kept."""

@@ -251,7 +251,7 @@ class Rounds(UnwatchedSource):
 
 @dataclass(frozen=True)
 class _Found:
-    """The objects of a round (None if it was called off), its stored variables, and its timer's row at that time."""
+    """The result of a round: its objects (None if called off), its stored variables, and its timer's row then."""
 
     row: TimerRow | None
     objects: Sequence[str | None] | None

@@ -1,1 +1,1 @@
-"""What was changed: the database itself writes it down, whoever changes it."""
+"""The journal of changes, which the database itself writes, whoever makes them."""

@@ -22,15 +22,15 @@ OTHER_COLUMNS = "columns are captured that were not before"
 
 @dataclass(frozen=True)
 class CaptureDefinition:
-    """The capture of a table as it was last installed: its columns, and the definition of its triggers."""
+    """The capture of a table as last installed: its columns, and the definition of its triggers."""
 
     columns: tuple[str, ...] = ()
     definition: str = ""
 
     @classmethod
     def read(cls, text: str) -> "CaptureDefinition":
-        found = json.loads(text)
-        return cls(tuple(found["columns"]), found["definition"])
+        capture = json.loads(text)
+        return cls(tuple(capture["columns"]), capture["definition"])
 
     def written(self) -> str:
         return json.dumps(vars(self), ensure_ascii=False)
@@ -38,9 +38,9 @@ class CaptureDefinition:
 
 @dataclass(frozen=True)
 class CapturedTable:
-    """A table as `afterwork_tracked_table` knows it. `made` is None if it is not captured now; `wanted` has the columns
-    that each application wants of it; `marks` are those of its last inspection. An older Afterwork left neither marks
-    nor forms: they are None."""
+    """A row of `afterwork_tracked_table`. `installed` is None if the table is not captured now; `wanted` has the
+    columns that each application wants of it; `marks` are those of its last inspection. An older Afterwork wrote
+    neither marks nor forms: they are None."""
 
     id: int
     name: str
@@ -53,8 +53,8 @@ class CapturedTable:
     forms: Forms | None = None
 
     def wanted_by(self, application: str, table: Table, forms: Forms) -> "CapturedTable":
-        """As an application's model has it, with the forms that columns have now. Columns that there are keep their
-        places."""
+        """Return the table as an application's model declares it, with the columns' current forms. Existing columns
+        keep their positions."""
         columns = captured_columns(table)
         names = tuple(column.name for column in columns)
         return replace(
@@ -71,14 +71,14 @@ class CapturedTable:
         return before.forms is not None and all(forms.get(name) is form for name, form in before.forms.items())
 
     def wanted_by_others(self, application: str) -> "CapturedTable":
-        """Without what an application has wanted of it."""
-        return replace(self, wanted={one: names for one, names in self.wanted.items() if one != application})
+        """Return the table without the columns that an application has wanted."""
+        return replace(self, wanted={name: columns for name, columns in self.wanted.items() if name != application})
 
 
 @dataclass(frozen=True)
 class CapturePlan:
-    """What should be there for one table, and what is: `written` is what writes down its changes, empty if nothing
-    does. `columns` are those that applications want and the database has, `lost` those that only the model has;
+    """The wanted and the actual capture of one table. `written` is the definition that journals its changes, empty
+    without one. `columns` are those that applications want and the database has, `lost` those that only the model has;
     `table` has all of the former."""
 
     captured: CapturedTable
@@ -92,7 +92,7 @@ class CapturePlan:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """Why changes are not captured as it is, in words."""
+        """Return the reasons, in words, why changes are not captured as things stand."""
         made = self.captured.installed
         if made is None:
             return ()
@@ -102,7 +102,7 @@ class CapturePlan:
 
     @property
     def gaps(self) -> tuple[str, ...]:
-        """Why changes may have been missed of what is captured from now on, in words; if it was known before at all."""
+        """Return why changes to the captured columns may have been missed, if the table was known before."""
         made = self.captured.installed
         if made is None:
             return (WAS_LEFT,)
@@ -121,7 +121,7 @@ class CapturePlan:
 
     @property
     def is_done(self) -> bool:
-        """Return whether there is nothing to do."""
+        """Return whether nothing is left to do."""
         made = self.captured.installed
         asked, wanted = (self.columns, self.definition), None if made is None else (made.columns, made.definition)
         return not self.faults and self.is_written_alike and asked == wanted
@@ -136,15 +136,15 @@ class Capture(ABC):
 
     @abstractmethod
     def prepare(self) -> Iterator[str]:
-        """Prepare the journal for all who write. Yields what was done, a line each."""
+        """Prepare the journal for all writers. Yields a line for each step."""
 
     def close(self) -> Iterable[str]:
-        """Take away what an older Afterwork has granted, once nothing needs it. Returns what was done, a line each."""
+        """Revoke what an older Afterwork granted, once nothing needs it. Returns a line for each step."""
         return ()
 
     @abstractmethod
     def columns(self, table: Table) -> Sequence[str] | None:
-        """Return the columns that a table has in the database; None if there is no such table."""
+        """Return the columns of a table in the database; None without such a table."""
 
     @abstractmethod
     def forms(self, table: Table) -> Mapping[str, str]:
@@ -156,7 +156,7 @@ class Capture(ABC):
 
     @abstractmethod
     def written(self, captured: CapturedTable, table: Table) -> str:
-        """Return the definition of the triggers that a table has now; empty if it has none, or not all."""
+        """Return the definition of a table's current triggers; empty if some are missing."""
 
     @abstractmethod
     def lock(self, captured: CapturedTable, table: Table) -> None:
@@ -172,33 +172,33 @@ class Capture(ABC):
 
     @abstractmethod
     def settle(self, shown: Mapping[int, CatalogState]) -> Mapping[int, CatalogState]:
-        """Note that all that is there by now has been seen to. Returns what is shown from then on."""
+        """Record the current catalog as inspected. Return the states that it shows from then on."""
 
     @abstractmethod
     def catalog_states(self) -> Mapping[int, CatalogState]:
-        """Return the catalog's state of each captured table, by its number."""
+        """Return the catalog state of each captured table, by its number."""
 
     @abstractmethod
     def has_changed(self) -> bool:
         """Return whether any captured table differs from its remembered state."""
 
     def plan(self, captured: CapturedTable, application: str, table: Table, state: CatalogState) -> CapturePlan | None:
-        """What should be there for a table, None if the table is not."""
-        there = self.columns(table)
-        if there is None:
+        """Return the plan for a table; None if the table does not exist."""
+        present = self.columns(table)
+        if present is None:
             return None
         before = captured
         captured = before.wanted_by(application, table, forms_of(self.forms(table), self.dialect.name))
         wanted = {name for names in captured.wanted.values() for name in names}
-        columns = tuple(name for name in captured.columns if name in wanted and name in there)
-        lost = tuple(name for name in captured.wanted[application] if name not in there)
+        columns = tuple(name for name in captured.columns if name in wanted and name in present)
+        lost = tuple(name for name in captured.wanted[application] if name not in present)
         definition = self.definition(captured, table, columns)
         is_alike = captured.is_written_alike(before)
         return CapturePlan(captured, table, columns, lost, definition, self.written(captured, table), state, is_alike)
 
 
 def load(connection: Connection, tables: Sequence[Table]) -> TrackedTables:
-    """Return the tables that are captured."""
+    """Return the captured tables."""
     known = captured_tables(connection)
     return TrackedTables(
         TrackedTable(captured.id, table, captured.columns, captured.valued, captured.forms or {})
@@ -208,8 +208,8 @@ def load(connection: Connection, tables: Sequence[Table]) -> TrackedTables:
 
 
 def columns_of_all(connection: Connection) -> dict[int, NumberedColumns]:
-    """The columns of all tables that are or were captured, by number, as the database has them by now."""
-    return {found.id: NumberedColumns(found.columns, found.valued) for found in captured_tables(connection).values()}
+    """Return the current columns of all tables that are or were captured, by number."""
+    return {table.id: NumberedColumns(table.columns, table.valued) for table in captured_tables(connection).values()}
 
 
 def capturable(tables: Iterable[Table]) -> list[Table]:
@@ -232,7 +232,7 @@ def captured_tables(connection: Connection) -> dict[str, CapturedTable]:
             tuple(json.loads(row.columns)),
             tuple(json.loads(row.valued)),
             None if row.installed is None else CaptureDefinition.read(row.installed),
-            {one: tuple(names) for one, names in json.loads(row.wanted or "{}").items()},
+            {application: tuple(names) for application, names in json.loads(row.wanted or "{}").items()},
             None if row.marks is None else _marks(row.marks),
             row.fingerprint,
             None if row.forms is None else forms_of(json.loads(row.forms), connection.dialect.name),

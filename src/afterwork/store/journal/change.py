@@ -2,10 +2,10 @@
 
 SQLite's triggers write one row for each change. PostgreSQL's write the changes of a whole statement as one row, which
 costs writers a good deal less: its `kind` is a small letter, and `old` and `new` are lists of images. The column `key`
-then says where in an image the key is: at that place if it is a whole number; at the end if it is negative, as a text
-that is null for rows without a key. In an update, each old image has only the values that differ and is followed by the
-set of changed columns, for which `key_text` has the bits of the values. `MOVED` stands there for a row that has another
-key or none, whose old image is whole; `ADDED` or null where a row is on one side only.
+then holds the position of the key in an image: itself if the key is a whole number; the end, as a text that is null for
+rows without a key, if it is negative. In an update, each old image has only the values that differ and is followed by
+the set of changed columns, for which `key_text` has the bits of the values. `MOVED` replaces that set for a row with
+another key or none, whose old image is whole; `ADDED` or null replaces it where a row is on one side only.
 """
 
 import json
@@ -17,22 +17,22 @@ from typing import Any, Literal, NamedTuple
 from afterwork.store.journal.tracked_table import EVERY_COLUMN
 
 _LITERAL = re.compile(r"'([^']*+(?:''[^']*+)*+)'|(NULL)")
-"""A text as SQL writes it, or none."""
+"""A text as SQL writes it, or null."""
 
 Kind = Literal["I", "U", "D", "T"]
 Image = tuple[str | None, ...]
 
 ADDED = -1
-"""In place of the changed columns of an update: the row has only the new image."""
+"""A marker instead of the changed columns of an update: the row has only the new image."""
 
 MOVED = -2
-"""In place of the changed columns of an update: the images are of two rows, one that is no more and one that is new."""
+"""A marker instead of the changed columns of an update: the images are of two rows, a removed and a new one."""
 
 
 class Change(NamedTuple):
-    """A row was inserted, updated or deleted, or nobody knows which ("T"): a table was emptied,
-    or columns have types by now that the triggers were not made for. `columns` is the set of changed columns, of
-    all columns but for an update; `old` and `new` are the values of the valued columns before and after."""
+    """A row was inserted, updated or deleted, or ("T") an unknown change was made: a table was emptied, or columns now
+    have types that the triggers were not made for. `columns` is the set of changed columns, of all columns but for an
+    update; `old` and `new` are the values of the valued columns before and after."""
 
     id: int
     tx: int
@@ -46,7 +46,7 @@ class Change(NamedTuple):
 
 
 class JournalEntry(NamedTuple):
-    """A row of the journal. What `kind`, `key`, `key_text`, `old` and `new` are differs, see above."""
+    """A row of the journal. The contents of `kind`, `key`, `key_text`, `old` and `new` vary, see above."""
 
     id: int
     tx: Any
@@ -61,7 +61,7 @@ class JournalEntry(NamedTuple):
 
 
 def read(rows: Iterable[Any]) -> list[Change]:
-    """The changes in rows of the journal, or of what was taken from it, in their order."""
+    """Return the changes in rows of the journal, or of entries taken from it, in their order."""
     return [change for row in rows for change in _changes(row)]
 
 
@@ -91,7 +91,7 @@ def _updates(row: JournalEntry, make: Maker) -> Iterator[Change]:
     bits = [int(bit) for bit in row.key_text.split(",") if bit]
     valued = len(bits)
     pairs = [(before, after, _columns(before)) for before, after in zip(row.old, row.new, strict=True)]
-    # A row may have got the key that another one has left.
+    # A row may have the key that another one has given up.
     yield from (make("D", EVERY_COLUMN, before[:-1], None) for before, _, columns in pairs if columns in {None, MOVED})
     for before, after, columns in pairs:
         if columns in {ADDED, MOVED}:
@@ -102,12 +102,12 @@ def _updates(row: JournalEntry, make: Maker) -> Iterator[Change]:
 
 
 def _columns(before: Values) -> int | None:
-    """The changed columns of a pair of images, or what stands in their place."""
+    """Return the changed columns of a pair of images, or the marker in their place."""
     return None if before[-1] is None else int(before[-1])
 
 
 def _maker(row: JournalEntry) -> Maker:
-    """Makes the changes of one statement of images without the key's place, if that is their last one."""
+    """Return a maker of a statement's changes from images, without the key at their end, if it is there."""
     number, tx, moment, watch, place = row.id, _tx(row), moment_of(row.changed_at), row.table_id, row.key
 
     def by_number(kind: Kind, columns: int, old: Values | None, new: Values | None) -> Change:
@@ -127,7 +127,7 @@ def _tx(row: JournalEntry) -> int:
 
 
 def moment_of(value: Any) -> datetime:
-    """A moment as the journal has it."""
+    """Return a timestamp of the journal."""
     return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
@@ -137,15 +137,15 @@ def _image(value: Any) -> Image | None:
 
 
 def _texts(image: str) -> Values:
-    """The texts of an image as the triggers on SQLite write it, which older ones have done in JSON."""
+    """Return the texts of an image by SQLite's triggers, which older versions wrote as JSON."""
     if image.startswith("["):
         return list(json.loads(image))
     return [None if null else text.replace("''", "'") for text, null in _LITERAL.findall(image)]
 
 
 def key_as_bytes(key: str) -> str:
-    """SQL for SQLite that reads a key. What is no UTF-8 would keep the driver from reading any of it; bytes are written
-    as `quote()` does, so that they are no text's key."""
+    """Return SQL for SQLite that reads a key. A text that is not UTF-8 would keep the driver from reading any row;
+    bytes are written as `quote()` does, so that they match no text's key."""
     return (
         f"CASE typeof({key}) WHEN 'text' THEN CAST({key} AS BLOB) WHEN 'blob' THEN CAST(quote({key}) AS BLOB)"
         f" ELSE {key} END"
@@ -153,7 +153,7 @@ def key_as_bytes(key: str) -> str:
 
 
 def text_in(value: Any) -> Any:
-    """What SQLite had, which may have been no text at all where one should be."""
+    """Return a value that SQLite had, which may have been bytes where a text should be."""
     return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
 
 

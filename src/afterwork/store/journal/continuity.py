@@ -1,7 +1,7 @@
-"""Continuity: telling by what a database shows of a watched table whether changes of it may have gone uncaptured.
+"""Continuity: telling by a tracked table's catalog entries whether some of its changes may have gone uncaptured.
 
-When a table is captured, marks of it are remembered. As long as the database shows the same marks, every change since
-has been captured. One that is another, has come or has gone tells of something that no trigger is fired for.
+When a table is captured, its marks are remembered. While the database shows the same marks, every change since has been
+captured. A mark that is different, new or gone reveals something that fires no trigger.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,20 +25,20 @@ Kind = Literal[
 
 
 class CatalogMark(NamedTuple):
-    """What is compared, and how people call the thing that has it."""
+    """The compared value of a catalog entry, and its name for people."""
 
     value: str
     name: str
 
 
 Marks = Mapping[str, Mapping[str, CatalogMark]]
-"""Marks by kind, and by what tells things of one kind apart."""
+"""Marks by kind, and by what distinguishes entries of one kind."""
 
 
 @dataclass(frozen=True)
 class CatalogState:
-    """What the database shows of a watched table just now. Two fingerprints are equal only if all marks are; `faults`
-    are the reasons, in words, why changes are not captured as it is, `limits` those that no installation can mend."""
+    """The current catalog entries of a tracked table. Two fingerprints are equal only if all marks are; `faults` are
+    the reasons why changes are not captured as things stand, `limits` those that no installation can mend."""
 
     marks: Marks = field(default_factory=dict)
     fingerprint: str | None = None
@@ -48,14 +48,14 @@ class CatalogState:
 
 @dataclass(frozen=True)
 class Interruption:
-    """Changes of a watched table may have been missed, and why. `faults` are the reasons why they still may be."""
+    """Possibly missed changes of a tracked table, and why. `faults` are the reasons why they still may be missed."""
 
     table_id: int
     table: str
     reasons: tuple[str, ...]
     faults: tuple[str, ...] = ()
     everywhere: bool = False
-    """Return whether nothing that is known of any table or cache means anything any more, as after a restore."""
+    """True if nothing known of any table or cache is valid any more, as after a restore."""
 
     @property
     def why(self) -> str:
@@ -63,7 +63,7 @@ class Interruption:
 
 
 class _Words(NamedTuple):
-    """What it means if a mark is another one, has gone, or has come. Empty if that is harmless."""
+    """The meaning of a mark that is different, gone, or new. Empty if that is harmless."""
 
     other: str = ""
     gone: str = ""
@@ -84,16 +84,16 @@ _WORDS: Mapping[Kind, _Words] = {
 
 
 def is_restored(before: Marks, now: Marks) -> bool:
-    """Return whether the journal is another one than that of the time when the marks were remembered."""
+    """Return whether the journal is a different one from when the marks were remembered."""
     return before.get("journal") != now.get("journal")
 
 
 def reasons(before: Marks, now: Marks) -> tuple[str, ...]:
-    """Why changes may have been missed between two looks, in words; () if none was. What has the same cause is said
-    once: of a part that has gone, not that its triggers have."""
+    """Return the reasons why changes may have been missed between two looks; () if none was. Each cause is reported
+    once: for a part that has gone, its triggers are not mentioned."""
     for kind in _WORDS:
-        if found := tuple(_differences(kind, before.get(kind, {}), now.get(kind, {}))):
-            return found
+        if differences := tuple(_differences(kind, before.get(kind, {}), now.get(kind, {}))):
+            return differences
     return tuple(_rewritten(before, now))
 
 
@@ -106,9 +106,9 @@ def _differences(kind: Kind, before: Mapping[str, CatalogMark], now: Mapping[str
 
 
 def _rewritten(before: Marks, now: Marks) -> Iterator[str]:
-    """ALTER COLUMN … TYPE … USING makes new values, of the same type perhaps. It leaves the column's row in the catalog
-    new, and the file of the table. One of these alone is harmless: VACUUM FULL, TRUNCATE; SET STATISTICS. But a row
-    that is new and says the same may have had another name, by which the triggers did not know the column."""
+    """Find columns that ALTER COLUMN … TYPE … USING rewrote, perhaps with the same type. It renews the column's row in
+    the catalog, and the file of the table. One of these alone is harmless: VACUUM FULL, TRUNCATE; SET STATISTICS. But a
+    row that is new and unchanged may have had another name, by which the triggers did not know the column."""
     touched = _changed(before, now, "touch")
     if _changed(before, now, "rewrite"):
         yield from (f"column {name} was written anew by ALTER TABLE" for name in touched)
@@ -118,5 +118,5 @@ def _rewritten(before: Marks, now: Marks) -> Iterator[str]:
 
 
 def _changed(before: Marks, now: Marks, kind: Kind) -> list[str]:
-    there = now.get(kind, {})
-    return [mark.name for key, mark in before.get(kind, {}).items() if key in there and there[key].value != mark.value]
+    new = now.get(kind, {})
+    return [mark.name for key, mark in before.get(kind, {}).items() if key in new and new[key].value != mark.value]

@@ -1,7 +1,7 @@
-"""Taking changes out of the journal, and keeping those that a computation in flight may not have seen.
+"""Take changes out of the journal, and keep those that a running computation may not have seen.
 
-Nothing is ever read by position: a transaction that commits late brings rows with low numbers, and they are found as
-well as any (a cursor over a sequence would lose them).
+Nothing is ever read by position: a transaction that commits late adds rows with low numbers, which a cursor over a
+sequence would lose; here they are found like any other.
 """
 
 import json
@@ -21,7 +21,7 @@ from afterwork.store.journal.change import Change, JournalEntry, read
 MAX_ENTRIES_PER_TAKE = 20_000
 
 TAKES_BEFORE_GROWTH = 10
-"""Successful takes after which a portion that was halved doubles again."""
+"""The number of successful takes after which a halved portion doubles again."""
 
 NOW = bindparam("now", type_=UtcDateTime())
 
@@ -30,7 +30,7 @@ _DUE = "SELECT 1 FROM afterwork_due AS due WHERE due.derivation = d.id"
 
 @dataclass(frozen=True)
 class Literals:
-    """How a database writes what `counts` needs: false, true, and the numbers in `:mine` as rows with an `id`."""
+    """The database's spelling of what `counts` needs: false, true, and the numbers in `:mine` as rows with an `id`."""
 
     no: str
     yes: str
@@ -53,10 +53,10 @@ def counts(of: Literals) -> str:
 
 @dataclass(frozen=True)
 class Taken:
-    """What was taken. `shapes` and `uses` are how many of these there were by then: a server that knows of fewer has to
-    learn (their numbers don't tell, since those are committed in any order). So has one that knows another number of
-    `definitions`, which grows with each new one, and whenever the code of one becomes another. `busy` says that caches
-    that the server runs are due or claimed, `more` that there may be more changes."""
+    """The changes taken. `patterns` and `uses` are how many of these existed then: a server that knows fewer must learn
+    (their numbers don't tell, since those are committed in any order). So must one that knows another number of
+    `derivations`, which grows with each new one, and whenever the code of one changes. `busy` says that caches that the
+    server runs are due or claimed, `more` that more changes may be waiting."""
 
     changes: Sequence[Change]
     patterns: int
@@ -78,7 +78,7 @@ class Portion:
         self.limit = self.max_limit
 
     def halve(self) -> bool:
-        """Take half as many from now on. Return False if there is no half."""
+        """Halve the portion. Return False if it can't be halved."""
         if self.limit == 1:
             return False
         self.limit, self._taken = self.limit // 2, 0
@@ -94,31 +94,31 @@ class Portion:
 @dataclass(frozen=True)
 class Entries(ABC):
     """The statements on the journal for one kind of database. `claims` is the table of claims: its `claimed_at` is what
-    each computation in flight has seen at least."""
+    each running computation has seen at least."""
 
     claims: str = "afterwork_due"
     portion: Portion = field(default_factory=lambda: Portion(MAX_ENTRIES_PER_TAKE))
     _takes: dict[int, list[Direct]] = field(default_factory=dict)
 
     columns: ClassVar[str]
-    """The columns of an entry, as a SELECT names them."""
+    """The columns of an entry in a SELECT."""
 
     snapshot_parameter: ClassVar[str] = ":snapshot"
-    """The parameter for a snapshot, as a condition names it."""
+    """The parameter for a snapshot in a condition."""
 
     to_take: ClassVar[Sequence[str]] = ()
-    """Begin a transaction with these to be the only one that takes, while nobody ends a computation. If it is lost with
-    the machine, the journal is as it was, so it need not wait for the disk."""
+    """Statements that begin a transaction which alone takes, while nobody ends a computation. If it is lost with the
+    machine, the journal is as it was, so it need not wait for the disk."""
 
     to_take_and_end: ClassVar[Sequence[str]] = ()
-    """Begin a transaction with these to do both."""
+    """Statements that begin a transaction for both."""
 
     to_end: ClassVar[Sequence[str]] = ()
-    """Begin a transaction with these to end a computation while nobody takes."""
+    """Statements that begin a transaction which ends a computation while nobody takes."""
 
     @property
     def to_change_code(self) -> Sequence[str]:
-        """Begin a transaction with these to be the only one that takes, claims, or ends a computation."""
+        """Return statements that begin a transaction which alone takes, claims, or ends a computation."""
         return ()
 
     def is_empty(self, connection: Connection) -> bool:
@@ -126,10 +126,10 @@ class Entries(ABC):
         return connection.execute(_ANY).scalar() is None
 
     def take(self, connection: Connection, mine: Iterable[int], now: datetime) -> Taken:
-        """Take changes out, in their order, and keep those that some computation in flight may not have seen. `mine`
-        are the numbers of the derivations that this server runs."""
+        """Take changes out, in their order, and keep those that some running computation may not have seen. `mine` are
+        the numbers of the derivations that this server runs."""
         limit = self.portion.limit
-        # The limit stands in the texts, so that the planner knows it.
+        # The limit is literal text, so that the planner knows it.
         if limit not in self._takes:
             self._takes[limit] = self.take_statements(limit)
         statements = self._takes[limit]
@@ -148,7 +148,7 @@ class Entries(ABC):
         """Return the statements that take up to `limit` changes out. The last one returns them, with `counts`."""
 
     def clear(self, connection: Connection, last: JournalEntry) -> None:  # noqa: B027 - where the others do it all
-        """Delete what was taken, up to the last entry, unless taking has done so."""
+        """Delete the taken entries, up to the last one, unless taking has done so."""
 
     @abstractmethod
     def seen(self, entry: str, snapshot: str) -> str:
@@ -157,24 +157,24 @@ class Entries(ABC):
     @property
     @abstractmethod
     def seen_by_now(self) -> ColumnElement[Any]:
-        """What a computation would see that began now, as an expression."""
+        """Return the expression for what a computation would see that began now."""
 
     @abstractmethod
     def seen_by_writer(self, connection: Connection, snapshot: Any) -> tuple[Any, int | None]:
-        """Return what a transaction with this snapshot has seen, once it has written: the snapshot and its own number,
-        or, where there is one writer at a time, all changes so far."""
+        """Return what a transaction with this snapshot has seen, once it has written. That is the snapshot and its own
+        number, or, with one writer at a time, all changes so far."""
 
     def waiting(self, connection: Connection) -> Sequence[Change]:
-        """Return the changes that nobody has taken yet, those of the transaction itself included. They stay."""
+        """Return the changes not taken yet, including this transaction's own. They stay in the journal."""
         return read(connection.execute(self._waiting).all())
 
     def first_waiting(self, connection: Connection, limit: int) -> Sequence[Change] | None:
-        """Return the changes that nobody has taken yet, as `waiting`; None if they fill more than `limit` rows."""
+        """Return the changes as `waiting` does; None if they fill more than `limit` rows."""
         rows = connection.execute(self._first_waiting, {"limit": limit + 1}).all()
         return None if len(rows) > limit else read(rows)
 
     def unseen(self, connection: Connection, snapshot: Any) -> Sequence[Change]:
-        """Return the changes kept that a computation with this snapshot has not seen."""
+        """Return the kept changes that a computation with this snapshot has not seen."""
         return read(connection.execute(self._unseen, {"snapshot": snapshot}).all())
 
     def forget(self, connection: Connection) -> None:
@@ -182,7 +182,7 @@ class Entries(ABC):
         connection.execute(self._forget)
 
     def is_needed(self, entry: str) -> str:
-        """Return the condition that some computation in flight has not seen a change."""
+        """Return the condition that some running computation has not seen a change."""
         seen = self.seen(entry, "claims.claimed_at")
         return f"EXISTS (SELECT 1 FROM {self.claims} claims WHERE claims.claim IS NOT NULL AND NOT ({seen}))"
 

@@ -1,4 +1,4 @@
-"""Going through the rows of a table in the order of their keys, a chunk at a time, whatever the types of the keys.
+"""Walk through the rows of a table in key order, a chunk at a time, whatever the key types.
 
 Keys are read as the journal has them, never as the driver would read them: a single one that it can't read would hide
 all others. The position where a chunk ends is kept as the database writes it, so that the next chunk starts there.
@@ -17,7 +17,7 @@ from afterwork.store.journal.tracked_table import TrackedTable
 from afterwork.store.journal.values import key_sql, quoted
 
 Position = str
-"""The last row of a chunk."""
+"""The position of a chunk's last row."""
 
 
 @dataclass(frozen=True)
@@ -40,32 +40,32 @@ class KeyWalk(ABC):
 
     @property
     def columns(self) -> list[str]:
-        """The columns of the key, as SQL has them."""
+        """Return the columns of the key, as SQL."""
         return [f"walked.{quoted(column.name)}" for column in self.tracked.key]
 
     @property
     def forms(self) -> list[TextForm]:
-        """The forms of these columns."""
+        """Return the forms of these columns."""
         return [self.tracked.forms[column.name] for column in self.tracked.key]
 
     @property
     def table(self) -> str:
-        """The table, as SQL has it."""
+        """Return the table, as SQL."""
         table = self.tracked.table
         return ".".join(quoted(name) for name in (table.schema, table.name) if name)
 
     @property
     def key(self) -> str:
-        """SQL for the key as the journal has it."""
+        """Return SQL for the key as the journal has it."""
         if self.tracked.has_number_key:
             return self.columns[0]
         return key_sql(self.forms, self.columns, self.connection.dialect)
 
 
 def _read(position: Position, parts: int) -> list[str]:
-    """Read a kept position. An older Afterwork wrote it in another way: the walk then starts again."""
+    """Read a kept position. An older Afterwork wrote it in another format: the walk then restarts."""
     try:
-        found = json.loads(position)
+        parsed = json.loads(position)
     except ValueError:
         return []
-    return found if isinstance(found, list) and len(found) == parts else []
+    return parsed if isinstance(parsed, list) and len(parsed) == parts else []

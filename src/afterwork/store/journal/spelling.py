@@ -1,5 +1,5 @@
-"""Texts that are the same value to Python or to SQL, though they are not the same: ids and moments that other programs
-write in their own way, and texts with spaces at their end. All spellings of one value count as one key."""
+"""Different texts for the same value: ids and timestamps in other programs' spellings, and trailing spaces. All
+spellings of one value count as one key."""
 
 import re
 from datetime import datetime, time
@@ -11,14 +11,14 @@ MOMENT = re.compile(r"\d[-+:.,TWZ \d]{3,39}", re.ASCII | re.IGNORECASE)
 
 
 def spelled(key: str) -> str:
-    """A key as all spellings of it have it."""
+    """Return the common spelling of a key."""
     return PART.join(map(_spelled, key.split(PART))) if PART in key else _spelled(key)
 
 
 def _spelled(part: str) -> str:
     part = part.rstrip(" ")
-    if len(part) >= 32 and (found := UNIQUE_ID.fullmatch(part)) is not None:
-        return found[1].replace("-", "").lower()
+    if len(part) >= 32 and (unique_id := UNIQUE_ID.fullmatch(part)) is not None:
+        return unique_id[1].replace("-", "").lower()
     if MOMENT.fullmatch(part) is not None and not part.isdigit():
         return _moment(part) or part
     return part

@@ -22,11 +22,11 @@ from sqlalchemy.types import UserDefinedType
 from afterwork.store.tables import metadata
 
 LAST_CHARACTER = 64
-"""Texts are kept, and compared, up to this character."""
+"""The character up to which texts are kept and compared."""
 
 
 class Xid8Type(UserDefinedType[int]):
-    """The number of a transaction on PostgreSQL, as an int in Python."""
+    """A transaction number on PostgreSQL, as an int in Python."""
 
     cache_ok = True
 
@@ -34,7 +34,7 @@ class Xid8Type(UserDefinedType[int]):
         return "xid8"
 
     def bind_processor(self, dialect: Dialect) -> Callable[[int | None], str | None]:
-        # As a text, which PostgreSQL takes for an xid8; it takes no other number for one.
+        # As a text, the only form that PostgreSQL converts to an xid8.
         return lambda value: None if value is None else str(value)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], int | None]:
@@ -80,7 +80,7 @@ journal = Table(
     Column("columns", BigInteger, nullable=False),
     Column("old", _Image),
     Column("new", _Image),
-    # On PostgreSQL without an index: all rows are read at once, and writers have less to write.
+    # No index on PostgreSQL: all rows are read at once, and writers have less to write.
     PrimaryKeyConstraint("id").ddl_if(dialect="sqlite"),
     sqlite_autoincrement=True,
 )
@@ -91,7 +91,7 @@ recent = Table(
     metadata,
     *(Column(column.name, column.type, nullable=column.nullable) for column in journal.columns),
 )
-"""Changes that were taken out of the journal, and that a computation in flight may still need."""
+"""Changes taken out of the journal that a running computation may still need."""
 
 replaced = Table(
     "afterwork_replaced",
@@ -103,4 +103,4 @@ replaced = Table(
     Column("old", Text),
     info={"only": "sqlite"},
 )
-"""The rows in the way of one that is just being written. SQLite tells no trigger that it has replaced them."""
+"""The rows that conflict with one that is being written. SQLite fires no trigger for rows that it replaces."""

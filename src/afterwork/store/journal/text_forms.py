@@ -1,7 +1,7 @@
-"""Forms: how the values of a column are written as text, by the type that the column has in the database.
+"""Forms: how the values of a column are written as text, by its type in the database.
 
-Triggers write a column's text in SQL, tracking writes it in Python. Both go by the form, which `install` finds out and
-keeps in `afterwork_tracked_table`. So they agree to the letter, whatever a model takes the column for, and so do the
+Triggers write a column's text in SQL, tracking writes it in Python. Both follow the form, which `install` determines
+and keeps in `afterwork_tracked_table`. So they agree to the letter, whatever type a model declares, and so do the
 models of two applications, or of two releases.
 """
 
@@ -17,25 +17,25 @@ from typing import Any
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 EXACT_FLOAT = 2**53
-"""Whole numbers below are the same as floats."""
+"""The bound below which whole numbers equal their floats."""
 
 FRACTION = re.compile(r"-?[0-9]+\.[0-9]+(e[+-][0-9]+)?", re.ASCII)
-"""How SQLite writes a number that is not whole."""
+"""The pattern of a fractional number written by SQLite."""
 
 BYTES = re.compile(r"X'((?:[0-9A-F]{2})*)'")
 QUOTES = "'", "X'"
 
 OTHER = "other"
-"""How the form of a type begins that nothing is known of but how PostgreSQL writes it. Its number follows."""
+"""The prefix of a form known only by how PostgreSQL writes it. The type's number follows."""
 
 
 @dataclass(frozen=True)
 class TextForm:
-    """How values are written. `sql` makes the text of a column, which stands in it as `{}`; `text` makes it of a value
-    as the driver gets it, and raises one of `BAD_VALUE` for a value that does not fit; `value` is the other way round.
-    With `is_exact`, texts are equal wherever SQL says that the values are equal. With `is_kept`, the journal keeps the
+    """The spelling of values. `sql` makes the text of a column, which stands in it as `{}`; `text` makes it of a value
+    as the driver gets it, and raises one of `BAD_VALUE` for a value that does not fit; `value` is the inverse. With
+    `is_exact`, texts are equal wherever SQL says that the values are equal. With `is_kept`, the journal keeps the
     values of any column, else only of those by which rows belong together; with `is_text`, it keeps their beginnings.
-    With `is_free`, any character can be in one. `as_key` is SQL for what tells rows in Python, if that is more."""
+    With `is_free`, they may contain any character. `as_key` is SQL for what Python distinguishes, if more."""
 
     name: str
     sql: str
@@ -49,30 +49,30 @@ class TextForm:
 
     @property
     def ignores_blanks(self) -> bool:
-        """Return whether values that differ in Python by blanks at their end are equal in the database."""
+        """Return whether values that differ in Python by trailing blanks are equal in the database."""
         return self.as_key is not None
 
     def expression(self, column: str) -> str:
-        """SQL for the whole text of a column."""
+        """Return SQL for the whole text of a column."""
         return self.sql.replace("{}", column)
 
     def key(self, column: str) -> str:
-        """SQL for the text of a column in a key."""
+        """Return SQL for the text of a column in a key."""
         return (self.as_key or self.sql).replace("{}", column)
 
 
 Forms = Mapping[str, TextForm]
-"""The forms of columns, by the names that these have in the database."""
+"""The forms of columns, by the columns' names in the database."""
 
 
 def forms_of(names: Mapping[str, str], dialect: str) -> Forms:
-    """The forms with these names, in one kind of database."""
+    """Return the forms with these names, in one kind of database."""
     known = _ON_SQLITE if dialect == "sqlite" else _ON_POSTGRESQL
     return {column: known.get(name) or _other(name) for column, name in names.items()}
 
 
 def is_linked(one: TextForm | None, other: TextForm | None) -> bool:
-    """Return whether a value in one form is written the same in another, if SQL says that the two are equal."""
+    """Return whether values in two forms have the same text if SQL says that they are equal."""
     if one is None or other is None or not (one.is_exact and other.is_exact):
         return False
     return one is other or {one.name, other.name} == {"integer", "numeric"}
@@ -161,12 +161,12 @@ def _unknown(value: Any) -> str:
 
 
 def _by_name(*forms: TextForm) -> Mapping[str, TextForm]:
-    return {found.name: found for found in forms}
+    return {form.name: form for form in forms}
 
 
 _EPOCH_IN_SQL = "trunc(extract(epoch FROM {}) * 1000000)::text"
 
-# Days that Python knows are written as it does; the numbers of others say which they are.
+# Dates within Python's calendar are written as Python does; others by their Julian day.
 _DAY_IN_SQL = (
     "CASE WHEN {} BETWEEN '0001-01-01'::date AND '9999-12-31'::date THEN to_char({}, 'YYYY-MM-DD')"
     " ELSE 'day ' || extract(julian FROM {}) END"
@@ -200,7 +200,7 @@ _ON_POSTGRESQL = _by_name(
 
 @cache
 def _other(name: str) -> TextForm:
-    """The form of a type that is only known by its number: as PostgreSQL writes it, and as the driver reads that."""
+    """Return the form of a type known only by its number: as PostgreSQL writes it and the driver reads it."""
     number = int(name.removeprefix(OTHER))
 
     def value(text: str) -> Any:
@@ -212,11 +212,11 @@ def _other(name: str) -> TextForm:
     return TextForm(name, _AS_WRITTEN, _unknown, value, is_exact=False, is_free=True)
 
 
-# SQLite keeps what it is given, in any column. Columns for numbers make numbers of texts that look like some; the
-# others compare a text with nothing but texts.
+# SQLite keeps any value in any column. Columns for numbers convert texts that look like numbers; the others compare a
+# text only to texts.
 
 
-# Bytes are written as `quote()` does: they are never equal to a text.
+# Bytes are written as `quote()` does: they never equal a text.
 
 
 def _any(value: Any) -> str:
@@ -244,7 +244,7 @@ def _as_number(value: Any) -> str:
 
 
 def _number_or_text(text: str) -> Any:
-    """What SQLite keeps in a column for numbers, where a text that looks like one is one."""
+    """Return what SQLite keeps in a column for numbers, where a text that looks like a number is one."""
     if FRACTION.fullmatch(text):
         return float(text)
     try:
@@ -255,16 +255,16 @@ def _number_or_text(text: str) -> Any:
 
 
 def _bytes_or_text(text: str) -> Any:
-    found = BYTES.fullmatch(text)
-    return text if found is None else bytes.fromhex(found[1])
+    literal = BYTES.fullmatch(text)
+    return text if literal is None else bytes.fromhex(literal[1])
 
 
 def _untyped(value: Any) -> str:
-    """In a column without a type, a text that says the same as a number is another value, so it is quoted."""
+    """Return a value's text in a column without a type, where a text that looks like a number is quoted."""
     if not isinstance(value, str):
         return _any(value)
     if FRACTION.fullmatch(value) or (value.isdigit() and len(value) > 18):
-        raise ValueError(value)  # it depends on how SQLite writes that number
+        raise ValueError(value)  # it depends on SQLite's spelling of that number
     is_plain = isinstance(_number_or_text(value), str) and not value.startswith(QUOTES)
     return value if is_plain else "'" + value.replace("'", "''") + "'"
 

@@ -1,4 +1,4 @@
-"""The watched tables, and the numbers that the journal has for them and their columns."""
+"""The tracked tables, and the journal's numbers for them and their columns."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,16 +20,16 @@ from sqlalchemy import (
 from afterwork.store.journal.text_forms import Forms, TextForm, is_linked
 
 LAST_BIT = 62
-"""Columns beyond it share it: a set of columns is a whole number of 63 bits."""
+"""The bit that all further columns share: a set of columns is a whole number of 63 bits."""
 
 PART = "\x1f"
-"""Between the parts of a key with several columns."""
+"""The separator between the parts of a key with several columns."""
 
 NULL = "\x00"
 """A part that is null."""
 
 NUMBERS = (Integer, BigInteger, SmallInteger)
-"""Types of which Python has the values as the database has them."""
+"""Types whose values are the same in Python as in the database."""
 
 TEXTS = (String, Text, VARCHAR, Unicode, UnicodeText)
 """The same for texts."""
@@ -38,20 +38,20 @@ EVERY_COLUMN = (1 << (LAST_BIT + 1)) - 1
 
 
 def is_number(key: Sequence[TextForm | None]) -> bool:
-    """Return whether a key in these forms is one whole number."""
+    """Return whether a key in these forms is a single whole number."""
     return [None if form is None else form.name for form in key] == ["integer"]
 
 
 def joined(parts: Iterable[str | None]) -> str:
-    """The key for the values of several columns, as the journal has them."""
+    """Return the key for the values of several columns, as the journal has them."""
     return PART.join(NULL if part is None else part for part in parts)
 
 
 @dataclass(frozen=True, eq=False)
 class NumberedColumns:
-    """The columns of a watched table, which need not be in the model. `columns` are in the order of their bits,
-    `valued` are those whose values the journal keeps, in the order in which it keeps them. Both only ever grow: a
-    column that is gone keeps its place."""
+    """The columns of a tracked table, which need not be in the model. `columns` are in the order of their bits,
+    `valued` are those whose values the journal keeps, in its order. Both only ever grow: a column that is gone keeps
+    its position."""
 
     columns: tuple[str, ...]
     valued: tuple[str, ...]
@@ -61,20 +61,20 @@ class NumberedColumns:
         return {name: 1 << min(place, LAST_BIT) for place, name in enumerate(self.columns)}
 
     def mask(self, names: Iterable[str]) -> int:
-        """The set of columns with these names. A column that is left out of capture is in no set."""
-        found = 0
+        """Return the set of the columns with these names. A column that is left out of capture is in no set."""
+        mask = 0
         for name in names:
-            found |= self._bits.get(name, 0)
-        return found
+            mask |= self._bits.get(name, 0)
+        return mask
 
     def names(self, mask: int) -> Iterator[str]:
-        """The names of the columns in a set."""
+        """Return the names of the columns in a set."""
         return (name for name, bit in self._bits.items() if bit & mask)
 
 
 @dataclass(frozen=True, eq=False)
 class TrackedTable(NumberedColumns):
-    """A watched table of the model. `forms` says how the values of its columns are written."""
+    """A tracked table of the model. `forms` says how the values of its columns are written."""
 
     id: int
     table: Table
@@ -88,17 +88,17 @@ class TrackedTable(NumberedColumns):
 
     @cached_property
     def key(self) -> tuple[Column[object], ...]:
-        """The columns of the primary key. Empty for a table without one: its rows can't be told apart."""
+        """Return the columns of the primary key. Empty for a table without one, whose rows can't be told apart."""
         return tuple(self.table.primary_key.columns)
 
     @cached_property
     def has_number_key(self) -> bool:
-        """Return whether the key is one whole number, which the journal keeps as such."""
+        """Return whether the key is a single whole number, which the journal keeps as such."""
         return is_number(self._key_forms)
 
     @cached_property
     def has_plain_key(self) -> bool:
-        """Return whether the key is one whole number, also in Python."""
+        """Return whether the key is a single whole number, also in Python."""
         return self.has_number_key and self.is_plain(self.key[0].name)
 
     @cached_property
@@ -112,7 +112,7 @@ class TrackedTable(NumberedColumns):
 
     @cached_property
     def has_sure_key(self) -> bool:
-        """Return whether the journal has one key for what Python takes for the same primary key."""
+        """Return whether keys that are the same in Python always have a single key in the journal."""
         return bool(self.key) and all(form is not None and form.is_exact for form in self._key_forms)
 
     @property
@@ -120,7 +120,7 @@ class TrackedTable(NumberedColumns):
         return [self.forms.get(column.name) for column in self.key]
 
     def is_asked(self, name: str) -> bool:
-        """Return whether rows can be asked for by their values in a column."""
+        """Return whether rows can be looked up by their values in a column."""
         return name in self._asked
 
     @cached_property
@@ -128,7 +128,7 @@ class TrackedTable(NumberedColumns):
         return {name for name in self.valued if name in self.forms and self.forms[name].is_exact}
 
     def is_linked(self, name: str, other: "TrackedTable", its_name: str) -> bool:
-        """Return whether rows with a value in a column can be asked for by what a column of another table has."""
+        """Return whether rows can be looked up in a column by the values of another table's column."""
         return self.is_asked(name) and is_linked(self.forms.get(name), other.forms.get(its_name))
 
     def is_plain(self, name: str) -> bool:
@@ -137,7 +137,7 @@ class TrackedTable(NumberedColumns):
         return form is not None and form.name == "integer" and type(self.column(name).type) in NUMBERS
 
     def column(self, name: str) -> Column[object]:
-        """The column that has this name in the database, which need not be its key in Python."""
+        """Return the column with this name in the database, which need not be its key in Python."""
         return self._by_name[name]
 
     @cached_property
@@ -146,7 +146,7 @@ class TrackedTable(NumberedColumns):
 
 
 class TrackedTables:
-    """All watched tables of a database."""
+    """All tracked tables of a database."""
 
     def __init__(self, watches: Iterable[TrackedTable]) -> None:
         self.by_id: Mapping[int, TrackedTable] = {watch.id: watch for watch in watches}
@@ -156,5 +156,5 @@ class TrackedTables:
         return iter(self.by_id.values())
 
     def of(self, table: object) -> TrackedTable | None:
-        """The watch of a table, None if it is not watched."""
+        """Return the tracked table of a table; None if it is not tracked."""
         return self._by_table.get(table) if isinstance(table, Table) else None

@@ -14,18 +14,18 @@ from afterwork.store.journal.text_forms import Forms, TextForm
 from afterwork.store.journal.tracked_table import NULL, PART, TrackedTable
 
 UNWATCHED = {"afterwork": "unwatched"}
-"""The `info` of a column or table whose changes nobody needs to know."""
+"""A key of the `info` of a column or table whose changes nobody needs to know."""
 
 BAD_VALUE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
-"""What a type raises for a value that is none of its own."""
+"""The exceptions of a type for a value that is not its own."""
 
 NUMERIC = 1700
-"""PostgreSQL's number for the type of decimals, the only one of which SQLAlchemy asks what the driver makes."""
+"""PostgreSQL's number for decimals, the only type for which SQLAlchemy asks what the driver makes."""
 
 DIGITS = Context(prec=2000)
 
 ESCAPED = (("\x1e", "\x1e0"), (PART, "\x1e1"))
-"""How a part of a key has the characters that have a meaning between parts."""
+"""The escapes of characters that have a meaning between the parts of a key."""
 
 
 def is_unwatched(thing: Column[Any] | Table) -> bool:
@@ -34,7 +34,7 @@ def is_unwatched(thing: Column[Any] | Table) -> bool:
 
 
 def captured_columns(table: Table) -> list[Column[Any]]:
-    """The columns whose changes are captured. Those of the primary key are in any case."""
+    """Return the columns whose changes are captured, always including those of the primary key."""
     return [column for column in table.columns if column.primary_key or not is_unwatched(column)]
 
 
@@ -46,30 +46,29 @@ def is_valued(column: Column[Any], forms: Forms) -> bool:
 
 
 def text_of(tracked_table: TrackedTable, name: str, value: object, dialect: Dialect) -> str | None:
-    """The text that the journal has for a value of the column with this name, given as its attribute has it. None for
-    null.
+    """Return the journal's text for a value, given as its attribute has it, of the named column. None for null.
 
-    Raises one of `BAD_VALUE` where the journal has no such text, or none that tells what SQL takes for equal.
+    Raises one of `BAD_VALUE` if the journal has no such text, or none that tells what SQL takes for equal.
     """
     if not tracked_table.is_asked(name):
         raise ValueError(f"The journal keeps no values of {name}.")
     form = tracked_table.forms[name]
     text = _text(form, tracked_table.column(name), value, dialect)
     if text is not None and dialect.name == "sqlite":
-        text = text.partition("\0")[0]  # where printf() ends
+        text = text.partition("\0")[0]  # printf() ends there
     return text[:LAST_CHARACTER] if text is not None and form.is_text else text
 
 
 def key_of(tracked_table: TrackedTable, values: Sequence[object], dialect: Dialect) -> int | str | None:
-    """The journal's key of the row with this primary key, given as the attributes have it. None where it can't be told
-    how the journal has it: there is no primary key, or one of a type that has several texts for the same.
+    """Return the journal's key of the row with this primary key, given as the attributes have it. Return None if it
+    can't be determined: the table has no primary key, or one of a type with several texts for a value.
 
     Raises one of `BAD_VALUE` for values that the columns can't have.
     """
     if not tracked_table.has_sure_key:
         return None
     forms = _key_forms(tracked_table)
-    parts = [_text(found, column, value, dialect) for (column, found), value in zip(forms, values, strict=True)]
+    parts = [_text(form, column, value, dialect) for (column, form), value in zip(forms, values, strict=True)]
     if len(parts) > 1:
         return PART.join(NULL if part is None else _escaped(part) for part in parts)
     (part,) = parts
@@ -77,17 +76,17 @@ def key_of(tracked_table: TrackedTable, values: Sequence[object], dialect: Diale
 
 
 def identity_of(tracked_table: TrackedTable, key: int | str, dialect: Dialect) -> tuple[Any, ...]:
-    """The primary key, as the attributes have it, of the row with this key in the journal.
+    """Return the primary key, as the attributes have it, of the row with this key in the journal.
 
     Raises for a key that the model can't read, whatever its types raise.
     """
     forms = _key_forms(tracked_table)
     parts = [str(key)] if len(forms) == 1 else [_part(part) for part in str(key).split(PART)]
-    return tuple(_value(found, column, part, dialect) for (column, found), part in zip(forms, parts, strict=True))
+    return tuple(_value(form, column, part, dialect) for (column, form), part in zip(forms, parts, strict=True))
 
 
 def value_of(tracked_table: TrackedTable, name: str, text: str, dialect: Dialect) -> object:
-    """A value of the column with this name, as the attribute has it, for which the journal has this text.
+    """Return a column's value, as the attribute has it, for a text of the journal.
 
     Raises for one that the model can't read, whatever its types raise.
     """
@@ -95,8 +94,8 @@ def value_of(tracked_table: TrackedTable, name: str, text: str, dialect: Dialect
 
 
 def is_written_otherwise(tracked_table: TrackedTable, key: int | str, dialect: Dialect) -> bool | None:
-    """Return whether the model would write the primary key that it reads of a key in the journal in another way, so
-    that it would not find the row. None if only the database can tell; False also for a key that can't be read."""
+    """Return whether the model spells a primary key differently from the journal, so that it would not find the row.
+    None if only the database can tell; False also for a key that can't be read."""
     if tracked_table.has_certain_key:
         return False
     try:
@@ -114,19 +113,18 @@ def is_written_otherwise(tracked_table: TrackedTable, key: int | str, dialect: D
 
 
 def _unpadded(tracked_table: TrackedTable, key: int | str) -> list[str]:
-    """The parts of a key without the spaces that a column adds."""
+    """Return the parts of a key without the spaces that a column adds."""
     parts = zip(_key_forms(tracked_table), str(key).split(PART), strict=False)
     return [part.rstrip(" ") if form.name == "padded" else part for (_, form), part in parts]
 
 
 def is_read_by_types(tracked_table: TrackedTable, dialect: Dialect) -> bool:
-    """Return whether Python's types make something of what they read of a key, which may be the same of several
-    values."""
+    """Return whether Python's types convert what they read of a key, so that several keys may become the same value."""
     return tracked_table.has_sure_key and any(_reader(column, dialect) is not None for column in tracked_table.key)
 
 
 def other_key(tracked_table: TrackedTable, key: int | str, dialect: Dialect) -> int | str | None:
-    """The key of the object that the model finds in the row with this key in the journal. None if it can't read it."""
+    """Return the key of the object that the model finds in the row with this key. None if it can't read the key."""
     try:
         return key_of(tracked_table, identity_of(tracked_table, key, dialect), dialect)
     except Exception:  # whatever a type raises
@@ -134,25 +132,25 @@ def other_key(tracked_table: TrackedTable, key: int | str, dialect: Dialect) -> 
 
 
 def value_sql(form: TextForm, reference: str) -> str:
-    """SQL for the text that the journal has for a value in a form, to which SQL refers as `reference`."""
+    """Return SQL for the journal's text of a value in a form; `reference` is the value in SQL."""
     text = form.expression(reference)
     return f"substr({text}, 1, {LAST_CHARACTER})" if form.is_text else text
 
 
 def key_sql(forms: Sequence[TextForm], references: Sequence[str], dialect: Dialect) -> str:
-    """SQL for the text of a key whose columns have these forms, and to which SQL refers as `references`."""
-    parts = [found.key(reference) for found, reference in zip(forms, references, strict=True)]
+    """Return SQL for the text of a key whose columns have these forms; `references` are the columns in SQL."""
+    parts = [form.key(reference) for form, reference in zip(forms, references, strict=True)]
     if len(parts) == 1:
         return parts[0]
     char = "char" if dialect.name == "sqlite" else "chr"
-    parts = [_escaped_in_sql(part, char) if found.is_free else part for part, found in zip(parts, forms, strict=True)]
+    parts = [_escaped_in_sql(part, char) if form.is_free else part for part, form in zip(parts, forms, strict=True)]
     if dialect.name == "sqlite":  # the only one whose keys can be null
         parts = [f"coalesce({part}, char(0))" for part in parts]
     return f" || {char}(31) || ".join(parts)
 
 
 def quoted(name: str) -> str:
-    """A name as SQL has it."""
+    """Return a name as quoted in SQL."""
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -169,7 +167,7 @@ def _text(form: TextForm, column: Column[Any], value: object, dialect: Dialect) 
 
 
 def _rounded(value: Any, scale: int | None) -> Any:
-    """A number as a column has it that keeps so many digits."""
+    """Return a number as a column with this scale keeps it."""
     is_cut = isinstance(value, Decimal) and value.is_finite() and scale is not None
     return value.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, DIGITS) if is_cut else value  # type: ignore[operator]
 
