@@ -1,8 +1,8 @@
 """Capture on PostgreSQL: statement triggers, which see all rows of a statement at once.
 
-The changes of a statement become one row of the journal (see `change.py`), or, of very many, a few. Names of
-Afterwork's tables are written with their schema, since writers have search paths of their own. Columns have numbers
-instead of names as soon as they are read, so that no name of a column can be taken for another thing.
+The changes of a statement become one row of the journal (see `change.py`), or a few if very many. Names of Afterwork's
+tables are written with their schema, since writers have their own search paths. Columns get numbers instead of names as
+soon as they are read, so that no column name can be mistaken for something else.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,7 +47,7 @@ AS_ALWAYS = (
     " SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1 SET bytea_output = 'hex'"
     " SET timezone = 'UTC' SET lc_monetary = 'C'"
 )
-"""How values are written as texts, whatever a writer has set. It costs a little, so only those have it who need it."""
+"""Settings for writing values as texts, whatever a writer has set. They cost a little, so few triggers get them."""
 
 _SCHEMA = text(
     "SELECT nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
@@ -61,7 +61,7 @@ _COMPRESSED = text(
 
 _HAS_TYPE_OF = text("SELECT to_regprocedure(:function)::text")
 
-# What an older Afterwork has installed, for another application perhaps, writes as whoever writes.
+# Capture that an older Afterwork installed, perhaps for another application, writes with the writer's rights.
 _OPEN = text("""
 SELECT has_table_privilege('public', j.oid, 'INSERT') AND NOT EXISTS (
     SELECT FROM pg_proc p WHERE p.pronamespace = j.relnamespace AND p.proname ~ '^afterwork_capture_[0-9]'
@@ -69,7 +69,7 @@ SELECT has_table_privilege('public', j.oid, 'INSERT') AND NOT EXISTS (
 FROM pg_class j WHERE j.oid = to_regclass('afterwork_journal')
 """)
 
-# A part is written by itself as well as through the whole, and the triggers of the whole don't fire then.
+# A part is written directly as well as through the whole, and the whole's triggers don't fire then.
 _RELATIONS = text("""
 WITH RECURSIVE found (oid) AS (
     SELECT to_regclass(:table)::oid UNION SELECT i.inhrelid FROM found JOIN pg_inherits i ON i.inhparent = found.oid
@@ -80,8 +80,8 @@ FROM found JOIN pg_class c ON c.oid = found.oid JOIN pg_namespace n ON n.oid = c
 WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' ORDER BY c.oid
 """)
 
-# The type behind domains is what values are. Types of others have no equality, or one that a writer with another search
-# path doesn't find.
+# The type behind domains is that of the values. Types from other schemas have no equality, or one that a writer with
+# another search path doesn't find.
 _COLUMNS = text("""
 WITH RECURSIVE typed (number, type) AS (
     SELECT a.attnum, a.atttypid FROM pg_attribute a
@@ -120,7 +120,7 @@ class PostgreSQLCapture(Capture):
 
     @cached_property
     def schema(self) -> str:
-        """The schema of the journal, where the functions are, too."""
+        """Return the schema of the journal, which also contains the functions."""
         return quoted(self.connection.execute(_SCHEMA).scalar_one())
 
     @cached_property
@@ -153,8 +153,8 @@ class PostgreSQLCapture(Capture):
         return column_forms(self.connection, _full_name(table))
 
     def definition(self, captured: CapturedTable, table: Table, columns: Sequence[str]) -> str:
-        found = {column.name: column for column in self._columns(table)}
-        rows = TransitionRows(self.dialect, captured, table, [found[name] for name in columns])
+        by_name = {column.name: column for column in self._columns(table)}
+        rows = TransitionRows(self.dialect, captured, table, [by_name[name] for name in columns])
         pairing = pairing_of(rows, has_cascades=self._has_cascades(table))
         return TriggerFunction(self.schema, self.wake, rows, pairing).function()
 
@@ -168,8 +168,8 @@ class PostgreSQLCapture(Capture):
         return self.connection.execute(CHANGED_TABLES).first() is not None
 
     def lock(self, captured: CapturedTable, table: Table) -> None:
-        # A trigger can be dropped only while nobody reads the table. That lock is taken at once: if one became it that
-        # others can read beside, those who have read and are about to write would be in a deadlock with it.
+        # A trigger can be dropped only while nobody reads the table. That lock is taken at once: upgrading from a lock
+        # that allows readers would deadlock with those who have read and are about to write.
         wanted = {(relation.oid, name) for relation, name, _ in self._wanted(captured, table)}
         needs_all = any((row.relation, row.name) not in wanted for row in self._triggers(captured))
         mode = "ACCESS EXCLUSIVE" if needs_all else "SHARE ROW EXCLUSIVE"
@@ -189,35 +189,35 @@ class PostgreSQLCapture(Capture):
                 self._run(f"DROP TRIGGER {quoted(row.name)} ON {row.title}")
         for relation, name, statement in wanted:
             self._run(f"CREATE OR REPLACE TRIGGER {name} {statement}")
-            # Also for what replication and restoring write. Its rows alone, where statements are captured anyway.
+            # Also for writes by replication and restoring. Row triggers for these alone, as statements are captured.
             when = "REPLICA" if name.endswith(ROW) else "ALWAYS"
             self._run(f"ALTER TABLE {relation.quoted} ENABLE {when} TRIGGER {name}")
 
     def drop(self, captured: CapturedTable) -> None:
-        # With the triggers, whatever the name of their table is now.
+        # Along with the triggers, whatever their table's current name.
         for row in (False, True):
             self._run(f"DROP FUNCTION IF EXISTS {self._function(captured, row=row)} CASCADE")
 
     def settle(self, shown: Mapping[int, CatalogState]) -> Mapping[int, CatalogState]:
-        return shown  # whatever is made has a number of its own
+        return shown  # every new entry has its own number
 
     def _wanted(self, captured: CapturedTable, table: Table) -> list[tuple[Row[Any], str, str]]:
-        """The triggers that are to be there: the relation, the name, and the rest of the statement that makes it. Those
-        of rows are for what subscriptions write, which fires no others."""
-        found = []
+        """Return the wanted triggers: the relation, the name, and the rest of the CREATE statement. Row triggers are
+        for the writes of subscriptions, which fire no others."""
+        triggers = []
         for relation in self._relations(table):
             for event, how in EVENTS.items():
                 fires = f"AFTER {how.format(table=relation.quoted)} FOR EACH STATEMENT"
                 statement = f"{fires} EXECUTE FUNCTION {self._function(captured)}()"
-                found.append((relation, trigger_name(captured.id, event), statement))
+                triggers.append((relation, trigger_name(captured.id, event), statement))
             for event in REPLICATED if relation.is_subscribed else ():
                 fires = f"AFTER {event.upper()} ON {relation.quoted} FOR EACH ROW"
                 statement = f"{fires} EXECUTE FUNCTION {self._function(captured, row=True)}()"
-                found.append((relation, trigger_name(captured.id, event, row=True), statement))
-        return found
+                triggers.append((relation, trigger_name(captured.id, event, row=True), statement))
+        return triggers
 
     def _triggers(self, captured: CapturedTable) -> Sequence[Row[Any]]:
-        """Return all triggers that execute the functions of a captured table, on whatever relation."""
+        """Return all triggers that execute the functions of a captured table, on any relation."""
         functions = {"function": self._function(captured), "for_rows": self._function(captured, row=True)}
         return self.connection.execute(_TRIGGERS, functions).all()
 
@@ -230,7 +230,7 @@ class PostgreSQLCapture(Capture):
         return f"{self.schema}.{function_name(captured.id, row=row)}"
 
     def _relations(self, table: Table) -> Sequence[Row[Any]]:
-        """The table and its parts."""
+        """Return the table and its parts."""
         return self.connection.execute(_RELATIONS, {"table": _full_name(table)}).all()
 
     def _columns(self, table: Table) -> "list[CapturedColumn]":
@@ -247,14 +247,14 @@ class PostgreSQLCapture(Capture):
 
 
 def needs_settings(captured: CapturedTable, table: Table) -> bool:
-    """Return whether the settings of a writer's session have a say in how a key is written."""
+    """Return whether the settings of a writer's session affect how a key is written."""
     forms = captured.forms or {}
     key = [forms[column.name] for column in table.primary_key.columns if column.name in forms]
     return any(form.name.startswith(OTHER) for form in key)
 
 
 def dollar_quoted(body: str) -> str:
-    """The body of a function as a text in SQL. It may have names in it that look like the end of one."""
+    """Return the body of a function quoted in SQL, even if names in it look like the closing quote."""
     tag = "$afterwork$"
     while tag in body:
         tag = f"{tag[:-1]}_$"
@@ -266,7 +266,7 @@ def _full_name(table: Table) -> str:
 
 
 def for_rows(definition: str) -> str:
-    """What a trigger for a single row executes: the same, with that row in place of the tables of a statement's."""
+    """Return a statement trigger's function for a single row, which takes the place of the transition tables."""
     for side in ("new", "old"):
         definition = definition.replace(f"FROM afterwork_{side}", f"FROM (SELECT {side.upper()}.*) AS afterwork_{side}")
     return definition

@@ -8,24 +8,24 @@ from sqlalchemy import Connection, text
 from afterwork.store.journal.continuity import CatalogMark, CatalogState, Marks
 
 EVENTS = ("insert", "update", "delete", "truncate")
-"""What statement triggers are fired for."""
+"""The events of statement triggers."""
 
 REPLICATED = ("insert", "update", "delete")
-"""What a subscription fires row triggers for. It fires those for TRUNCATE as anybody does."""
+"""The events of row triggers that a subscription fires. It fires those for TRUNCATE like anybody else."""
 
 ROW = "_row"
-"""What the names of triggers for rows, and of what they execute, end with."""
+"""The suffix of the names of row triggers and their functions."""
 
 FOREIGN = "f"
-"""The kind of a relation whose rows another server has."""
+"""The kind of a relation whose rows are on another server."""
 
 ALWAYS, REPLICA, OFF = "A", "R", "D"
-"""When a trigger fires, as the catalog has it."""
+"""When a trigger fires, as the catalog encodes it."""
 
 
-# A part is a partition or a child by INHERITS, of any depth. One that is just being detached is none any more
-# (`inhdetachpending`, which older versions have not). What a generated column is made of is compared as the server has
-# parsed it: written out, it depends on the search path of who asks.
+# A part is a partition or an INHERITS child, at any depth. One that is being detached no longer counts
+# (`inhdetachpending`, which older versions lack). A generated column's expression is compared in the server's parsed
+# form: as text, it would depend on the reader's search path.
 _MARK = """
 RECURSIVE home AS (
     SELECT j.oid, j.relnamespace FROM pg_class j WHERE j.oid = to_regclass('afterwork_journal')
@@ -77,7 +77,7 @@ RECURSIVE home AS (
         JOIN function f ON f.table_id = r.table_id AND f.oid = g.tgfoid
 )"""
 
-# The names are for people, and depend on who asks.
+# The names are for people, and depend on the reader's settings.
 _FINGERPRINT = (
     "md5(string_agg(concat_ws(' ', kind, key, value), E'\\n'"
     ' ORDER BY kind COLLATE "C", key COLLATE "C", value COLLATE "C"))'
@@ -93,28 +93,28 @@ CHANGED_TABLES = text(
     f" LEFT JOIN (SELECT table_id, {_FINGERPRINT} AS found FROM mark GROUP BY table_id) m ON m.table_id = w.id"
     " WHERE w.installed IS NOT NULL AND w.fingerprint IS DISTINCT FROM m.found"
 )
-"""The captured tables that don't look as they did when they were looked at last."""
+"""The captured tables that have changed since their last inspection."""
 
 
 def trigger_name(table_id: int, event: str, *, row: bool = False) -> str:
-    """The name of a trigger. It has the table's number: a part may be captured by itself, too."""
+    """Return the name of a trigger. It contains the table's number, since a part may also be captured by itself."""
     return f"afterwork_{table_id}_{event}{ROW if row else ''}"
 
 
 def function_name(table_id: int, *, row: bool = False) -> str:
-    """The name of what a table's triggers execute."""
+    """Return the name of the function that a table's triggers execute."""
     return f"afterwork_capture_{table_id}{ROW if row else ''}"
 
 
 def catalog_states(connection: Connection) -> Mapping[int, CatalogState]:
-    """What the catalogs show of each captured table."""
-    found = {}
+    """Return the catalog state of each captured table."""
+    states = {}
     for table_id, fingerprint, rows in connection.execute(_SHOWN):
         marks: dict[str, dict[str, CatalogMark]] = {}
         for kind, key, value, name in json.loads(rows) if isinstance(rows, str) else rows:
             marks.setdefault(kind, {})[key] = CatalogMark(value, name)
-        found[table_id] = CatalogState(marks, fingerprint, tuple(_faults(table_id, marks)), tuple(_limits(marks)))
-    return found
+        states[table_id] = CatalogState(marks, fingerprint, tuple(_faults(table_id, marks)), tuple(_limits(marks)))
+    return states
 
 
 def _faults(table_id: int, marks: Marks) -> Iterator[str]:
@@ -136,7 +136,7 @@ def _limits(marks: Marks) -> Iterator[str]:
 
 
 def _relations(marks: Marks) -> Iterator[tuple[str, str, str]]:
-    """The table and its parts: number, name, and kind."""
+    """Yield the table and its parts: number, name, and kind."""
     for whole in marks.get("table", {}).values():
         oid, kind, _ = whole.value.split(" ", 2)
         yield oid, whole.name, kind

@@ -1,10 +1,10 @@
-"""An update gives a trigger on PostgreSQL two tables, of its rows before and after. Here they are paired, as SQL.
+"""Pair an update's rows before and after, which PostgreSQL gives a trigger as two tables, in SQL.
 
-Rows are paired by their keys, which is quickest, or by their places, since both tables are in the same order. Places
-serve rows without a key, and keys that are equal to PostgreSQL and not to a calculation. They also serve tables whose
-rows a cascade may change once more within the same statement: all versions of a row are in the tables then.
-Nothing is lost if the order should be another one some day: whatever the pairs are, those that differ have between them
-all that is no more and all that is new.
+Rows are paired by their keys, which is fastest, or by their positions, since both tables are in the same order.
+Positions serve rows without a key, and keys that are equal to PostgreSQL but not to a calculation. They also serve
+tables whose rows a cascade may change again within the same statement: all versions of a row are in the tables then.
+Nothing would be lost if the order ever differed: whatever the pairs are, those that differ include everything that was
+removed and everything that is new.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,27 +19,27 @@ PLACE = "row_number() OVER () AS place"
 
 
 class Pairing(Protocol):
-    """How rows before (o) and after (n) are paired."""
+    """A way of pairing rows before (o) and after (n)."""
 
     @property
     def more(self) -> Sequence[str]:
-        """What has to be known of a row beside its columns."""
+        """Return the expressions that a row needs beside its columns."""
 
     @property
     def on(self) -> str:
-        """The condition that two rows are a pair."""
+        """Return the condition that two rows are a pair."""
 
     def is_missing(self, side: str) -> str:
-        """The condition that there is no row on a side."""
+        """Return the condition that a side has no row."""
 
     @property
     def is_other(self) -> str:
-        """The condition that two rows of a pair have not the same key."""
+        """Return the condition that the two rows of a pair have different keys."""
 
 
 @dataclass(frozen=True)
 class ByKey:
-    """Rows that have the same key."""
+    """Pairing of rows that have the same key."""
 
     rows: TransitionRows
 
@@ -60,7 +60,7 @@ class ByKey:
 
 @dataclass(frozen=True)
 class ByPlace:
-    """Rows that are at the same place."""
+    """Pairing of rows at the same position."""
 
     rows: TransitionRows
 
@@ -76,32 +76,32 @@ class ByPlace:
 
 
 def pairing_of(rows: TransitionRows, *, has_cascades: bool) -> Pairing:
-    """The quickest way to pair rows that tells all changes of them."""
+    """Return the fastest pairing that reports all changes of these rows."""
     is_exact = all(rows.columns[rows.places[name]].is_exact for name in rows.key)
     return ByKey(rows) if rows.key and is_exact and not has_cascades else ByPlace(rows)
 
 
 def differing(rows: TransitionRows, names: Iterable[str]) -> list[str]:
-    """For each of these columns the condition that a pair has two values of it."""
+    """Return, for each of these columns, the condition that it differs within a pair."""
     return [rows.columns[place].differs(f"o.c{place}", f"n.c{place}") for place in map(rows.places.__getitem__, names)]
 
 
 def any_of(conditions: Iterable[str]) -> str:
-    """The condition that one of these is true."""
+    """Return the condition that one of these is true."""
     return f"({' OR '.join(conditions) or 'false'})"
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """The pairs that differ. In a pair, the old image has only what differs, or all of a row that is no more."""
+    """The pairs that differ. In a pair, the old image has only what differs, or all of a removed row."""
 
     rows: TransitionRows
     pairing: Pairing
 
     def images(self) -> str:
-        """A query for the images before and after."""
+        """Return a query for the images before and after."""
         old, new = (self.rows.of(f"afterwork_{side}", *self.pairing.more) for side in ("old", "new"))
-        # With its OFFSET, the images are made here. An aggregate would keep a row of both sides, which may be too wide.
+        # With OFFSET, the images are made here. An aggregate would keep both sides of a row, which may be too wide.
         return (
             f"SELECT ARRAY[{', '.join(self._before())}] AS before, ARRAY[{self.rows.image('n')}] AS after"
             f" FROM {old} AS o FULL JOIN {new} AS n ON {self.pairing.on} WHERE {self._differ} OFFSET 0"
@@ -118,13 +118,13 @@ class Pairs:
 
     @property
     def _differ(self) -> str:
-        # Of a row without a key it may be that nothing else is known.
+        # Nothing else may be known of a row without a key.
         alone = [] if self.rows.key else [self.pairing.is_missing("o"), self.pairing.is_missing("n")]
         return any_of([*alone, *differing(self.rows, self.rows.places)])
 
     @property
     def _changed(self) -> str:
-        """The set of columns that differ, as a text, or what stands in its place."""
+        """Return the set of columns that differ, as a text, or the marker in its place."""
         return (
             f"CASE WHEN {self.pairing.is_missing('o')} THEN '{ADDED}' WHEN {self.pairing.is_missing('n')} THEN NULL"
             f" WHEN {self.pairing.is_other} THEN '{MOVED}' ELSE ({' | '.join(self._bits) or '0'})::text END"

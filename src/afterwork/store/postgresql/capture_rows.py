@@ -1,4 +1,4 @@
-"""The rows that a trigger on PostgreSQL is given, as SQL: where they are, and the images that are made of them."""
+"""The rows that a trigger on PostgreSQL receives, as SQL: their source, and the images made of them."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,24 +14,24 @@ EXACT = [
     *("bool", "int2", "int4", "int8", "oid", "uuid", "text", "varchar", "bytea"),
     *("date", "time", "timestamp", "timestamptz"),
 ]
-"""PostgreSQL's own types whose values are the same in every way if they are equal. So are those of enums."""
+"""PostgreSQL's own types whose equal values are the same in every way. So are those of enums."""
 
 
 ALIKE = ((20, 21, 23), (25, 1043))
-"""The numbers of types that take one another's place: whole numbers, and texts."""
+"""The numbers of types that replace one another: whole numbers, and texts."""
 
 
 TYPE_OF = "afterwork_type_of"
 
 
 def type_of(schema: str, value: str) -> str:
-    """The number of the type of a value, behind its domain."""
+    """Return SQL for the number of a value's type, behind its domain."""
     return f"{schema}.{TYPE_OF}({value})"
 
 
 def type_of_function(schema: str) -> str:
-    """The statements that make the function of `type_of`, for all who have tables captured. `pg_typeof` by itself is
-    called at each execution: nobody has promised that it is immutable."""
+    """Return the statements that create the function of `type_of`, for all whose tables are captured. `pg_typeof` by
+    itself is called at each execution, since nobody has promised that it is immutable."""
     name = type_of(schema, "pg_catalog.anyelement")
     body = "BEGIN RETURN pg_catalog.pg_typeof($1)::pg_catalog.oid; END"
     how = f"RETURNS pg_catalog.oid LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS '{body}'"
@@ -40,8 +40,8 @@ def type_of_function(schema: str) -> str:
 
 @dataclass(frozen=True)
 class CapturedColumn:
-    """A column as the database has it. `type` is the number of the type that its values have, behind all domains;
-    `stand_in` the same, or that of text where it is none of PostgreSQL's own."""
+    """A column of the database. `type` is the number of its values' type, behind all domains; `stand_in` is the same,
+    or that of text if the type is not PostgreSQL's own."""
 
     name: str
     type: int
@@ -53,37 +53,37 @@ class CapturedColumn:
 
     @property
     def source(self) -> str:
-        """The column in a transition table, which has no columns that are only calculated."""
+        """Return the column in a transition table, which lacks columns that are only calculated."""
         return quoted(self.name) if self.expression is None else f"({self.expression})"
 
     @property
     def missing(self) -> str:
-        """What stands for the column once it has been dropped or renamed."""
+        """Return the replacement for the column once it has been dropped or renamed."""
         return f"NULL::{self.stand_in_name} AS {quoted(self.name)}"
 
     @property
     def types(self) -> list[int]:
-        """The numbers of the types for which the SQL for this column means the same."""
+        """Return the numbers of the types for which this column's SQL means the same."""
         alike = next((alike for alike in ALIKE if self.stand_in in alike), ())
         return sorted({self.type, self.stand_in, *alike})
 
     def compared(self, reference: str) -> str:
-        """The column, so that it can be compared by `=`, if its type is exact."""
-        # Whatever its collation is. The cast lets writers go on where it has become JSON, say, which has no equality.
+        """Return the column in a form comparable by `=`, if its type is exact."""
+        # Regardless of collation. The cast lets writers go on if it has become JSON, say, which has no equality.
         return f'{reference}::text COLLATE "C"' if self.is_text else reference
 
     def differs(self, old: str, new: str) -> str:
-        """A condition that is true if a calculation could tell the values apart, as it can 1.5 and 1.50."""
+        """Return the condition that a calculation could tell the values apart, as it can 1.5 and 1.50."""
         if self.is_exact:
             return f"{self.compared(old)} IS DISTINCT FROM {self.compared(new)}"
-        # Of records, PostgreSQL can compare the bytes, whatever types they have. As an operator, it would be taken for
-        # one between their columns.
+        # PostgreSQL can compare the bytes of records, whatever their types. As an operator, it would be taken for one
+        # between their columns.
         return f"record_image_ne(ROW({old}), ROW({new}))"
 
 
 @dataclass(frozen=True)
 class TransitionRows:
-    """The rows of one table, in which the columns are c0, c1 and so on."""
+    """The rows of one table, with the columns named c0, c1 and so on."""
 
     dialect: Dialect
     captured: CapturedTable
@@ -92,35 +92,36 @@ class TransitionRows:
 
     @cached_property
     def key(self) -> list[str]:
-        """The names of the columns of the key; [] if there is none."""
+        """Return the names of the key's columns; [] without a key."""
         key = [column.name for column in self.table.primary_key.columns]
         return key if set(key) <= set(self.places) else []
 
     @cached_property
     def places(self) -> dict[str, int]:
-        """The number of each column."""
+        """Return the number of each column."""
         return {column.name: place for place, column in enumerate(self.columns)}
 
     @cached_property
     def key_place(self) -> int:
-        """Where the key is in an image."""
+        """Return the position of the key in an image."""
         is_one = is_number([self.forms[name] for name in self.key])
         return self.captured.valued.index(self.key[0]) if is_one else -1
 
     def of(self, source: str, *more: str) -> str:
-        """The rows of a transition table. A column that is dropped or renamed one day is null from then on, rather than
-        an error for all who write: its name then means the one of `missing`."""
+        """Return the rows of a transition table. A column that is later dropped or renamed becomes null, instead of an
+        error for all writers: its name then refers to the one of `missing`."""
         names = [f"{column.source} AS c{place}" for place, column in enumerate(self.columns)]
         missing = ", ".join(column.missing for column in self.columns)
         columns = ", ".join([*names, *more])
         return f"(SELECT r.* FROM (SELECT {missing}) AS missing, LATERAL (SELECT {columns} FROM {source}) AS r)"
 
     def are_known(self, side: str, schema: str) -> str:
-        """A condition that is true if all columns still have types for which the SQL was made: after a migration there
-        may be no such function of them, say, which would be an error for all who write.
+        """Return the condition that all columns still have types for which the SQL was made. After a migration,
+        functions for them may be missing, say, which would be an error for all writers.
 
-        PostgreSQL finds it out while it plans a statement, which it does again after a migration: a null of the type of
-        a column is a constant, and so is what `type_of` makes of it."""
+        PostgreSQL evaluates it while it plans a statement, which it repeats after a migration: a null of a column's
+        type is a constant, and so is what `type_of` makes of it.
+        """
         nulls = (
             (column, f"CASE WHEN true THEN NULL ELSE {side}.c{place} END") for place, column in enumerate(self.columns)
         )
@@ -128,11 +129,11 @@ class TransitionRows:
         return " AND ".join(known) or "true"
 
     def image(self, side: str) -> str:
-        """The image of a row: the text of each valued column, and of the key if that is no number."""
+        """Return the image of a row: the text of each valued column, and of the key if that is no number."""
         return ", ".join([*self.values(side), *([self.key_text(side)] if self.key_place < 0 else [])])
 
     def values(self, side: str) -> list[str]:
-        """The texts of the valued columns. One that is no more keeps its place."""
+        """Return the texts of the valued columns. One that was removed keeps its position."""
         return [
             value_sql(self.forms[name], f"{side}.c{self.places[name]}")
             if name in self.places and self.forms[name].is_exact
@@ -141,16 +142,16 @@ class TransitionRows:
         ]
 
     def key_text(self, side: str) -> str:
-        """The text of the key, null if there is none."""
+        """Return the text of the key, null without one."""
         references = [f"{side}.c{self.places[name]}" for name in self.key]
         forms = [self.forms[name] for name in self.key]
         return (key_sql(forms, references, self.dialect) if references else None) or "NULL::text"
 
     def bit(self, name: str) -> int:
-        """The bit of a column in sets of columns."""
+        """Return the bit of a column in sets of columns."""
         return 1 << min(self.captured.columns.index(name), LAST_BIT)
 
     @property
     def forms(self) -> Forms:
-        """The forms of the columns."""
+        """Return the forms of the columns."""
         return self.captured.forms or {}

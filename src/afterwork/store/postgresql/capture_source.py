@@ -1,4 +1,4 @@
-"""What the triggers on PostgreSQL execute, as the text of a function."""
+"""The text of the functions that the triggers on PostgreSQL execute."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,19 +8,18 @@ from afterwork.store.postgresql.capture_pairs import Pairing, Pairs
 from afterwork.store.postgresql.capture_rows import TransitionRows
 
 MAX_ROWS_PER_ENTRY = 20_000
-"""Changed rows that one entry of the journal may hold."""
+"""The maximum number of changed rows in one entry of the journal."""
 
 MAX_BYTES_PER_ENTRY = 200_000_000
-"""Bytes of images that one entry of the journal may hold: PostgreSQL's limit for a value is a gigabyte."""
+"""The maximum size in bytes of the images in one entry of the journal. PostgreSQL limits a value to a gigabyte."""
 
 MAX_VALUE_BYTES, MAX_KEY_BYTES = 300, 6000
-"""Bytes that a value and a key may take in an image."""
+"""The assumed maximum sizes in bytes of a value and a key in an image."""
 
 
 @dataclass(frozen=True)
 class TriggerFunction:
-    """The body of the function of one table. `schema` is that of the journal, `wake` the statement that wakes
-    servers."""
+    """The body of the function of one table. `schema` is the journal's, `wake` the statement that wakes servers."""
 
     schema: str
     wake: str
@@ -67,7 +66,7 @@ END """
 
     @property
     def _of_any_row(self) -> str:
-        """A statement that journals that any row may have been inserted, deleted or changed."""
+        """Return a statement that journals a change of unknown rows: any may have been inserted, deleted or changed."""
         values = f"pg_current_xact_id(), now(), {self.rows.captured.id}, 'T', NULL, NULL, {EVERY_COLUMN}, NULL, NULL"
         return f"{self.into} VALUES ({values})"
 
@@ -82,7 +81,7 @@ END """
 
     @cached_property
     def rows_per_entry(self) -> int:
-        """Changed rows of this table that fit into one entry of the journal."""
+        """Return the number of changed rows of this table that fit into one entry of the journal."""
         bytes_of_key = MAX_KEY_BYTES if self.rows.key_place < 0 and self.rows.key else 0
         widest = MAX_VALUE_BYTES * len(self.rows.captured.valued) + bytes_of_key
         return min(MAX_ROWS_PER_ENTRY, MAX_BYTES_PER_ENTRY // max(1, widest))

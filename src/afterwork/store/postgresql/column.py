@@ -1,4 +1,4 @@
-"""What a column of PostgreSQL makes of a value that is stored in it."""
+"""The conversions that a PostgreSQL column applies to a stored value."""
 
 import json
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ WITH RECURSIVE kind (name, oid, modifier) AS (
 SELECT name, typname, modifier, t.oid, typtype, typnamespace = 'pg_catalog'::regnamespace AS is_builtin
 FROM kind JOIN pg_type t ON t.oid = kind.oid WHERE typtype <> 'd'
 """)
-"""Those that a cast would cut, as the column does not, are cast without their length."""
+"""Types that a cast would truncate, though the column does not, are cast without their length."""
 
 CUT = ["varchar", "_varchar", "varbit", "_varbit"]
 
@@ -34,26 +34,26 @@ EXACT: dict[str, type] = {
     "int2": int, "int4": int, "int8": int, "bool": bool, "text": str, "uuid": UUID, "date": date, "bytea": bytes,
     "float8": float, "enum": str,
 }  # fmt: skip
-"""Types that keep values of these classes just as they are, or refuse them."""
+"""Types that keep values of these classes unchanged, or refuse them."""
 
 FITS_ALL = 6
-"""Digits of a second that a moment has in Python."""
+"""The fractional digits of a second in a Python timestamp."""
 
 
 ALL_FIELDS = 0x7FFF
-"""Which parts an interval has, as its modifier says it of one that has all."""
+"""The modifier bits of an interval that has all its fields."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """What was sent as JSON, as it would be read back if PostgreSQL kept its text."""
+    """A value that was sent as JSON, as it would be read back if PostgreSQL kept its text."""
 
     value: Any
 
 
 @dataclass(frozen=True)
 class PostgreSQLColumns:
-    """What columns of PostgreSQL make of values."""
+    """The conversions that PostgreSQL columns apply to values."""
 
     dialect: Any
 
@@ -95,7 +95,7 @@ def _size(base: str, modifier: int) -> int | None:
             scale = (modifier - 4) & 0x7FF
             return scale - 0x800 if scale & 0x400 else scale
         case "interval":
-            # Fields that are left out are cut, as parts of a second are.
+            # Left-out fields are cut off, as fractions of a second are.
             return modifier & 0xFFFF if modifier >> 16 == ALL_FIELDS else 0
         case _:
             return modifier
@@ -104,7 +104,7 @@ def _size(base: str, modifier: int) -> int | None:
 def _kept(kind: ColumnType, bound: Any, there: Any) -> KeptValue | UncertainValue:
     match kind.base, bound:
         case ("json", Document(value)) | ("jsonb", Document(value)):
-            # The order of keys and how numbers are written is all that may become another in jsonb.
+            # In jsonb, only the order of keys and the spelling of numbers may change.
             is_kept = kind.base == "json" or not (isinstance(there, Document) and _is_like(there.value, value))
             return KeptValue(value) if is_kept else UncertainValue()
         case "varchar" | "bpchar", str() if type(bound) is str:
@@ -139,15 +139,14 @@ def _in_full(number: int | float) -> Decimal:
 
 
 def _in_length(kind: ColumnType, bound: str) -> str:
-    """Blanks at the end are cut and added. What is longer is refused."""
+    """Return a text with trailing blanks cut and added as the column does. A longer text is refused."""
     if kind.size is None or len(bound.rstrip(" ")) > kind.size:
         return bound
     return bound.rstrip(" ").ljust(kind.size) if kind.base == "bpchar" else bound[: kind.size]
 
 
 def _has_digits(bound: Decimal, scale: int | None) -> bool:
-    """Return whether a number has as many digits as its column keeps; without a scale, it keeps those that are
-    there."""
+    """Return whether a number has exactly the digits that its column keeps; any without a scale."""
     exponent = bound.as_tuple().exponent
     if not isinstance(exponent, int) or (bound.is_zero() and bound.is_signed()):
         return False
@@ -155,7 +154,7 @@ def _has_digits(bound: Decimal, scale: int | None) -> bool:
 
 
 def _moment(base: str, bound: datetime, there: Any) -> KeptValue | UncertainValue:
-    """A moment comes back in the connection's time zone, as the one that is stored."""
+    """Return the stored timestamp, in the connection's time zone."""
     if type(bound) is not datetime or (bound.tzinfo is None) != (base == "timestamp"):
         return UncertainValue()
     if base == "timestamptz" and isinstance(there, datetime) and there.tzinfo is not None:
@@ -164,12 +163,12 @@ def _moment(base: str, bound: datetime, there: Any) -> KeptValue | UncertainValu
 
 
 def _has_other_length(kind: ColumnType, bound: Any) -> bool:
-    """Return whether a column of texts, or lists of them, of one length refuses a value that a cast would cut."""
+    """Return whether a column of fixed-length texts, or lists of them, refuses a value that a cast would cut."""
     match kind.base.lstrip("_"), kind.size:
         case "bpchar", int(most):
-            return any(len(one.rstrip(" ")) > most for one in _texts(bound))
+            return any(len(element.rstrip(" ")) > most for element in _texts(bound))
         case "bit", int(length):
-            return any(len(one) != length for one in _texts(bound))
+            return any(len(element) != length for element in _texts(bound))
         case _:
             return False
 
@@ -178,5 +177,5 @@ def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _texts(one)
+        for element in value:
+            yield from _texts(element)

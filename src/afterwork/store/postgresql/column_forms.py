@@ -6,8 +6,7 @@ from sqlalchemy import Connection, text
 
 from afterwork.store.journal.text_forms import OTHER
 
-# The type behind domains, and the collation of the column itself. All that other collations take for equal is not the
-# same text.
+# The type behind domains, and the column's own collation. Texts that other collations treat as equal may differ.
 _COLUMNS = text("""
 WITH RECURSIVE typed AS (
     SELECT a.attname AS name, a.atttypid AS type, coalesce(c.collisdeterministic, true) AS is_plain
@@ -32,8 +31,8 @@ _TYPES: Mapping[str, str] = {
 
 def column_forms(connection: Connection, name: str) -> dict[str, str]:
     """Return the names of the forms of the columns of a table with this full name."""
-    found = {}
+    forms = {}
     for row in connection.execute(_COLUMNS, {"table": name}):
         known = "text" if row.is_enum else _TYPES.get(row.type)
-        found[row.name] = known if known is not None and row.is_plain else f"{OTHER} {row.number}"
-    return found
+        forms[row.name] = known if known is not None and row.is_plain else f"{OTHER} {row.number}"
+    return forms

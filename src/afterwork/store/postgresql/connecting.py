@@ -1,5 +1,4 @@
-"""How servers' own connections to PostgreSQL are made: none waits for ever for a machine that is gone, nor for one that
-will not let it in."""
+"""Connections of servers to PostgreSQL, which never wait forever for a lost machine or one that refuses them."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -15,32 +14,32 @@ from sqlalchemy import Dialect, Engine, event
 
 PATIENCE: Mapping[str, int] = {
     "connect_timeout": 10,
-    # Without these, a system finds out after hours that nobody is there any more; with them, in a minute.
+    # Without these, a system notices after hours that its peer is gone; with them, in a minute.
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
-"""What libpq is told, as far as the application says nothing of it: seconds, a count, and milliseconds."""
+"""The defaults for libpq where the application sets nothing: seconds, a count, and milliseconds."""
 
 PASSES = ("too many", "connection slots", "starting up", "shutting down", "recovery", "server login", "server_login")
-"""Parts of refusals that pass all the same: there is no room, or a pooler can't reach PostgreSQL itself."""
+"""Parts of temporary refusals: no room is left, or a pooler can't reach PostgreSQL itself."""
 
 ASKED_WITHIN = 2
-"""Seconds in which PostgreSQL must say whether it takes connections."""
+"""The seconds within which PostgreSQL must say whether it takes connections."""
 
 _own: ContextVar[bool] = ContextVar("afterwork_connecting", default=False)
 
 
 def bound(engine: Engine) -> None:
-    """Bound how long the connections of an engine wait that are made within `own_connection`."""
+    """Bound the waits of an engine's connections that are made within `own_connection`."""
     if not event.contains(engine, "do_connect", _connect):
         event.listen(engine, "do_connect", _connect)
 
 
 @contextmanager
 def own_connection() -> Iterator[None]:
-    """Whoever connects within the block does so for a server."""
+    """Mark connections made within the block as a server's."""
     token = _own.set(True)
     try:
         yield
@@ -50,7 +49,7 @@ def own_connection() -> Iterator[None]:
 
 def _connect(dialect: Dialect, record: object, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
     if not _own.get():
-        return None  # it is the application's
+        return None  # the application connects
     told = {name: value for name, value in PATIENCE.items() if name != "connect_timeout" or not _is_in_environment()}
     return dialect.connect(*arguments, **{**told, **named})
 
@@ -60,13 +59,13 @@ def _is_in_environment() -> bool:
 
 
 def answers_with_refusal(error: BaseException) -> bool:
-    """Return whether a connection failed though PostgreSQL takes connections. The driver gives no code for the reason,
-    and its text is in the language of the database, so PostgreSQL is asked."""
+    """Return whether a connection failed although PostgreSQL takes connections. The driver gives no code for the
+    reason, and its text is in the database's language, so PostgreSQL is asked."""
     told = getattr(error, "orig", error)
     if not isinstance(told, OperationalError) or told.pgconn is None or isinstance(told, ConnectionTimeout):
-        return False  # nobody has answered
+        return False  # nobody answered
     if any(part in str(told) for part in PASSES):
         return False
-    used = {one.keyword.decode(): one.val.decode() for one in told.pgconn.info if one.val is not None}
+    used = {option.keyword.decode(): option.val.decode() for option in told.pgconn.info if option.val is not None}
     asked = make_conninfo(**{**used, "connect_timeout": str(ASKED_WITHIN)})
     return PGconn.ping(asked.encode()) == Ping.OK

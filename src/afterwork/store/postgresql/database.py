@@ -30,20 +30,20 @@ SHUTDOWN = ("57P", "08", "53300")  # operator intervention, connection exception
 
 OWN = {
     "application_name": "afterwork",
-    # Jobs have those of their role, while they run.
+    # Jobs have those of their role while they run.
     **dict.fromkeys(role_limits.LIMITS, "0"),
     "idle_session_timeout": "0",
-    # The lock of a lane is worth nothing where a transaction sees what was before it had the lock.
+    # The lock of a lane is useless if a transaction sees the state from before it had the lock.
     "default_transaction_isolation": "read committed",
     "default_transaction_read_only": "off",
     "default_transaction_deferrable": "off",
-    # The driver reads no other.
+    # The driver reads no other style.
     "DateStyle": "ISO",
     "IntervalStyle": "postgres",
-    # Caches are found by an index that would give a random choice of them.
+    # Caches are found by an index that would otherwise return a random selection.
     "gin_fuzzy_search_limit": "0",
 }
-"""What servers set for connections of their own, whatever their role or database has."""
+"""The settings of servers' own connections, whatever their role or database sets."""
 
 _SET = text(
     "SELECT name, current_setting(name), set_config(name, value, false)"
@@ -53,11 +53,11 @@ _SET = text(
 )
 
 CANCEL_SECONDS = 2.0
-"""Seconds in which PostgreSQL must take a cancellation."""
+"""The seconds within which PostgreSQL must take a cancellation."""
 
 SEEN = "SELECT CAST(pg_current_snapshot() AS text)"
 
-# A row that is locked has the number of the transaction in xmax; that it is not over yet is told by its lock on itself.
+# A locked row has the transaction's number in xmax; the transaction's lock on itself shows that it is still running.
 LANE_HOLDERS = text(
     "SELECT lane.name, pg_locks.pid, pg_stat_activity.xact_start FROM afterwork_lane AS lane"
     " JOIN pg_locks ON locktype = 'transactionid' AND transactionid = lane.xmax AND granted AND mode = 'ExclusiveLock'"
@@ -74,14 +74,14 @@ class PostgreSQL(Database):
     dialect = "postgresql"
     has_one_writer = False
     begin = "BEGIN READ WRITE"
-    # Who waits for a lock first has to see what was committed by then, whatever the database's own default is.
+    # After waiting for a lock, a transaction must see what was committed by then, whatever the database's default is.
     begin_with_lock = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
     _begin = Direct(text(begin))
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
         super().__init__(engine, settings)
         self.columns = PostgreSQLColumns(engine.dialect)
-        # A role that is given another one meanwhile would find other tables by the same names, or none.
+        # A role that got another path meanwhile would find other tables by the same names, or none.
         self._path: str | None = None
         bound(engine)
 
@@ -101,7 +101,7 @@ class PostgreSQL(Database):
         mend(driver)
         limits = {
             "lock_timeout": _milliseconds(self.settings.lock_limit),
-            # What ends the transaction of a stopped process, and so frees its lane.
+            # Ends the transaction of a stopped process, and so frees its lane.
             "idle_in_transaction_session_timeout": _milliseconds(self.settings.inside_limit),
         }
         path = {} if self._path is None else {"search_path": self._path}
@@ -115,13 +115,13 @@ class PostgreSQL(Database):
 
     @property
     def _has_session(self) -> bool:
-        """Return whether connections keep what is set on them. A pooler that keeps no session would give it to the
-        next client who comes."""
+        """Return whether connections keep their settings. A pooler without sessions would give them to the next
+        client."""
         return self.settings.listen
 
     def _set(self, connection: Connection, values: Mapping[str, str]) -> None:
-        """Set what this PostgreSQL knows of settings for as long as a connection lasts, if it has a session of its own.
-        What was set before, and is from now on, is remembered."""
+        """Set the settings that this PostgreSQL knows on a connection, if it has its own session. The previous and the
+        new values are remembered."""
         if not self._has_session:
             return
         rows = connection.execute(_SET, {"values": json.dumps(values)}).all()
@@ -142,7 +142,7 @@ class PostgreSQL(Database):
     def interrupt(self, driver: Any) -> bool:
         if driver.info.transaction_status != TransactionStatus.ACTIVE:
             return True
-        with suppress(PsycopgError):  # it was just over, or the connection is gone
+        with suppress(PsycopgError):  # it has just ended, or the connection is gone
             driver.cancel_safe(timeout=CANCEL_SECONDS)
         return False
 
@@ -152,7 +152,7 @@ class PostgreSQL(Database):
 
     def cut(self, driver: Any) -> None:
         with suppress(OSError, PsycopgError), socket.socket(fileno=os.dup(driver.pgconn.socket)) as own:
-            own.shutdown(socket.SHUT_RDWR)  # the thread that uses it reads its end, and so does PostgreSQL
+            own.shutdown(socket.SHUT_RDWR)  # both the thread that uses it and PostgreSQL see it end
 
     def says_unreachable(self, error: DBAPIError) -> bool:
         state = _state(error)
@@ -189,7 +189,7 @@ class PostgreSQL(Database):
             yield
         except BaseException as error:
             if self.is_lost(error):
-                with suppress(SQLAlchemyError):  # it may be a connection of the job's own that was lost
+                with suppress(SQLAlchemyError):  # the lost connection may be the job's own
                     self._read_only(connection, "off")
             else:
                 self._write_again(connection)
@@ -202,7 +202,7 @@ class PostgreSQL(Database):
         except DBAPIError as error:
             if not self.is_lost(error):
                 raise
-            self.reconnect(connection)  # it was cut while nobody needed it
+            self.reconnect(connection)  # it was cut while idle
 
     def _read_only(self, connection: Connection, setting: str) -> None:
         with role_limits.unnoticed(connection):
@@ -225,8 +225,8 @@ class PostgreSQL(Database):
         try:
             yield send_together(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", SEEN)
             begun = connection.get_transaction()
-            if begun is not None and begun.is_active:  # not so if a job has tried to end it
-                connection.commit()  # of nothing; but with a rollback, psycopg forgets which statements are prepared
+            if begun is not None and begun.is_active:  # false if a job has tried to end it
+                connection.commit()  # commits nothing; but a rollback would make psycopg forget the prepared statements
         finally:
             self.give_up(connection)
 
@@ -254,14 +254,14 @@ class PostgreSQL(Database):
                 self._end_reading(connection)
 
     def _end_reading(self, connection: Connection) -> None:
-        """Let the transaction write again, which it may do after either end of the savepoint."""
+        """Let the transaction write again, as it may after either end of the savepoint."""
         match self._status(connection):
-            case TransactionStatus.INTRANS:  # a rollback makes psycopg forget which statements are prepared
+            case TransactionStatus.INTRANS:  # a rollback makes psycopg forget the prepared statements
                 send_together(connection, "RELEASE SAVEPOINT afterwork_reading")
             case TransactionStatus.INERROR:
                 send_together(connection, "ROLLBACK TO SAVEPOINT afterwork_reading")
             case _:
-                pass  # it was ended, which is told elsewhere
+                pass  # it was ended, which is reported elsewhere
 
     def announce(self, connection: Connection, server: int) -> bool:
         if self._has_session:
@@ -279,7 +279,7 @@ class PostgreSQL(Database):
         return self._may_come_back(connection, row)
 
     def _may_come_back(self, connection: Connection, row: ServerRow) -> bool:
-        """After a restart of PostgreSQL all locks are gone, and their servers are about to take them again."""
+        """Return whether a server may regain its lock: a restart of PostgreSQL releases all locks for a while."""
         age: timedelta = connection.execute(AGE).scalar_one()
         return age < self.settings.lease and self.was_lost_with_database(connection, row)
 
@@ -294,7 +294,7 @@ class PostgreSQL(Database):
         connection.exec_driver_sql(f"NOTIFY {sleep.channel(connection)}")
 
     def index_names(self, connection: Connection, table: Table) -> set[str]:
-        # The table that this connection means by the name: others may have one of the same name in their schemas.
+        # The table that this connection means by the name: other schemas may have one of the same name.
         names = text(
             "SELECT relname FROM pg_class JOIN pg_index ON indexrelid = oid WHERE indrelid = to_regclass(:table)"
         )

@@ -10,8 +10,8 @@ from afterwork.store.direct import Direct
 from afterwork.store.journal.change import JournalEntry
 from afterwork.store.journal.entries import NOW, Entries, Literals, counts
 
-# The lock is one on a table that hardly anybody writes to. Unlike all other statements, LOCK doesn't settle what a
-# transaction sees, so that also one with a single snapshot sees what whoever had the lock before has done.
+# The lock is on a table that is hardly ever written. Unlike other statements, LOCK takes no snapshot, so that even a
+# transaction with a single one sees what the lock's previous holder has done.
 _TO_TAKE = "LOCK TABLE afterwork_installation IN EXCLUSIVE MODE", "SET LOCAL synchronous_commit = off"
 _MINE = "(SELECT CAST(value AS int) AS id FROM json_array_elements_text(CAST(:mine AS json)))"
 _COUNTS = counts(Literals("false", "true", _MINE))
@@ -32,7 +32,7 @@ class PostgreSQLEntries(Entries):
         return (_TO_TAKE[0], f"LOCK TABLE {self.claims} IN SHARE ROW EXCLUSIVE MODE")
 
     def take_statements(self, limit: int) -> list[Direct]:
-        # The first ones, wherever they lie: an object that is deleted and made again has to come in this order.
+        # The first ones, wherever they are stored: the deletion and recreation of an object must come in this order.
         first = f"SELECT ctid FROM afterwork_journal ORDER BY id LIMIT {limit}"
         taken = text(
             f"WITH taken AS (DELETE FROM afterwork_journal WHERE ctid = ANY (ARRAY({first}))"

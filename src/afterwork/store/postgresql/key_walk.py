@@ -1,4 +1,4 @@
-"""Walking through a table on PostgreSQL: by its own comparison of keys, or by their texts where a type has no order."""
+"""Walk through a PostgreSQL table by its comparison of keys, or by their texts if a type has none."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from afterwork.store.journal.text_forms import OTHER
 PARAMETER = "\0"
 
 FIRST_OF_EXTENSIONS = 16384
-"""The least number of a type that does not come with PostgreSQL. All of its own that a key can have are ordered."""
+"""The lowest number of a type that does not come with PostgreSQL, whose own key types are all ordered."""
 
 _WITHOUT_ORDER = text(
     "SELECT oid::bigint FROM pg_type WHERE oid::bigint = ANY(:numbers) AND typtype = 'b' AND typcategory <> 'A' AND NOT"
@@ -26,7 +26,7 @@ class PostgreSQLKeyWalk(KeyWalk):
         keys = [f'{column}::text COLLATE "C"' if n in unordered else column for n, column in enumerate(self.columns)]
         order = ", ".join(keys)
         selected = ", ".join([self.key, *(f"{column}::text" for column in self.columns)])
-        # Without types, the parameters are read as the types of the columns.
+        # Parameters without types are read as the types of the columns.
         beyond = f" WHERE ({order}) > ({', '.join(PARAMETER for _ in last)})" if last else ""
         statement = f"SELECT {selected} FROM {self.table} AS walked{beyond} ORDER BY {order} LIMIT {limit}"
         statement = statement.replace("%", "%%").replace(PARAMETER, "%s")

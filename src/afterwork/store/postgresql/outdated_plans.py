@@ -1,7 +1,7 @@
-"""Statements that stay prepared while a migration changes what they give: "cached plan must not change result type".
+"""Prepared statements whose result a migration changes: "cached plan must not change result type".
 
-PostgreSQL refuses them from then on, and only a fresh statement helps. With a rollback the driver forgets all that are
-prepared. Where there is no transaction to be rolled back, the statement is sent once more.
+PostgreSQL refuses them from then on, and only a fresh statement helps. A rollback makes the driver forget all prepared
+statements. Outside of a transaction, the statement is sent once more.
 """
 
 from typing import Any, Self
@@ -13,23 +13,22 @@ from psycopg.pq import TransactionStatus
 from afterwork.store.postgresql.role_limits import CHANGED
 
 REFUSES = "RevalidateCachedQuery"
-"""The function of PostgreSQL that refuses; unlike its message, the name is the same in all languages."""
+"""The function of PostgreSQL that refuses; unlike its message, its name is the same in all languages."""
 
 
 def is_outdated(error: BaseException | None) -> bool:
-    """Return whether the driver's error says that a statement was prepared before a migration."""
+    """Return whether the driver's error says that a migration outdated a prepared statement."""
     return isinstance(error, FeatureNotSupported) and error.diag.source_function == REFUSES
 
 
 def mend(connection: Connection[Any]) -> None:
-    """Let a connection of a server's own send a statement again that a migration has outdated, and note who sets
-    something there."""
+    """Make a server's own connection resend statements that a migration outdated, and note changed settings."""
     if connection.cursor_factory is Cursor:
         connection.cursor_factory = _OwnCursor
 
 
 SETS = ("SET", "RESET", "DISCARD ALL")
-"""What PostgreSQL answers to a statement that changes settings."""
+"""PostgreSQL's responses to statements that change settings."""
 
 
 class _OwnCursor(Cursor[Any]):

@@ -1,8 +1,8 @@
-"""What is set on a connection while a job has it, and not for what servers do themselves.
+"""Settings of a connection while a job has it, which don't apply to the server itself.
 
-A server takes the limits of its role off its own connections, and remembers them there. While a job has a connection
-they are put on again, so that a statement of a job which takes too long for its role fails alone. And what a job sets
-itself holds until it has ended: neither the next job nor the server meets with it.
+A server removes its role's limits from its own connections, and remembers them there. While a job has a connection they
+apply again, so that a job's statement that takes too long for its role fails alone. Settings made by a job last until
+it has ended: neither the next job nor the server is affected.
 """
 
 import json
@@ -15,16 +15,16 @@ from sqlalchemy import Connection, text
 from afterwork.store.database import NOT_LONG
 
 LIMITS = ("statement_timeout", "transaction_timeout")
-"""Settings of PostgreSQL that a role may have to end what takes long."""
+"""The PostgreSQL settings by which a role may end what takes long."""
 
 OF_ROLE = "afterwork.limits_of_role"
-"""In a connection's `info`: its role's limits, by name, that the server has taken off."""
+"""A key of a connection's `info`: its role's limits, by name, that the server has removed."""
 
 OWN = "afterwork.own_settings"
-"""In a connection's `info`: what is set for its session, by name, while no job has it; and its role."""
+"""A key of a connection's `info`: its session's settings, by name, while no job has it; and its role."""
 
 CHANGED = "settings_changed"
-"""An attribute of a driver's connection: whether somebody has set something there. Its cursors write it."""
+"""An attribute of a driver's connection, written by its cursors: whether somebody has changed a setting."""
 
 _ROLE_AGAIN = text("SELECT set_config('role', :role, false) WHERE current_setting('role') <> :role")
 
@@ -41,14 +41,14 @@ _SET = text("SELECT set_config(name, value, :local) FROM json_each_text(CAST(:li
 
 
 def remember(connection: Connection, before: Mapping[str, str], own: Mapping[str, str]) -> None:
-    """Remember the settings that a connection had before the server gave it its own, and all that are set there now."""
+    """Remember a connection's settings from before the server's own, and all of its current ones."""
     connection.info.setdefault(OF_ROLE, {name: before[name] for name in LIMITS if before.get(name, "0") != "0"})
     connection.info[OWN] = own
 
 
 @contextmanager
 def unnoticed(connection: Connection) -> Iterator[None]:
-    """Let the server itself set something for as long as the block lasts, so that it doesn't count as a job's."""
+    """Let the server change settings within the block, without counting them as a job's."""
     driver: Any = connection.connection.dbapi_connection
     before = getattr(driver, CHANGED, False)
     yield
@@ -56,7 +56,7 @@ def unnoticed(connection: Connection) -> Iterator[None]:
 
 
 class SettingsOfJobs:
-    """The settings of a connection while jobs have it: with the limits of its role, from now until `take_off`."""
+    """A connection's settings while jobs have it, with its role's limits, until `take_off`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -66,7 +66,7 @@ class SettingsOfJobs:
         self._begin()
 
     def begin_again(self) -> None:
-        """Let the next job in the transaction find nothing that the last one has set, and have all of its time."""
+        """Reset the last job's settings for the next job in the transaction, and give it its full time."""
         if self._are_changed:
             self._put_back()
             self._begin()
@@ -75,7 +75,7 @@ class SettingsOfJobs:
             self._begin()
 
     def take_off(self) -> None:
-        """Let the server's own settings hold again. A transaction that has failed takes its settings with it."""
+        """Restore the server's own settings. A failed transaction takes its settings with it."""
         if self._connection.closed or self._connection.invalidated:
             return
         if self._are_changed:
@@ -98,7 +98,7 @@ class SettingsOfJobs:
         if _state(self._connection) not in ("INTRANS", "IDLE"):
             return
         own = self._connection.info[OWN]
-        self._connection.exec_driver_sql("SET statement_timeout = 0")  # or what follows might take too long for it
+        self._connection.exec_driver_sql("SET statement_timeout = 0")  # or the following might exceed it
         self._connection.execute(_ROLE_AGAIN, {"role": own["role"]})
         self._connection.execute(_AGAIN, {"own": json.dumps(own)})
         if _state(self._connection) == "INTRANS":

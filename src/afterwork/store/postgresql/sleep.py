@@ -1,7 +1,7 @@
-"""The lock that a sleeping server holds on PostgreSQL, and the trigger that tries it to learn whether to notify.
+"""The lock of a sleeping PostgreSQL server, and the trigger that tries it to learn whether to notify.
 
-Advisory locks and channels belong to a database, installations to a schema of one. So all of their names have the
-number of this schema's table `afterwork_installation` in them; 0 beside it means sleep, any other number a server.
+Advisory locks and channels belong to a database, installations to one of its schemas. So all of their names contain the
+number of this schema's table `afterwork_installation`; 0 beside it means sleep, any other number a server.
 """
 
 from sqlalchemy import Connection, text
@@ -16,7 +16,7 @@ SHOW_LIFE = text(
     f"SELECT pg_try_advisory_lock({SPACE}, :server), set_config('tcp_keepalives_idle', '30', false),"
     " set_config('tcp_keepalives_interval', '10', false), set_config('tcp_keepalives_count', '3', false)"
 )
-"""The lock says that the server lives. So PostgreSQL has to notice if the server's machine is gone without a word."""
+"""The lock says that the server lives, so PostgreSQL has to notice if the server's machine silently disappears."""
 
 _HELD = (
     "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND mode = 'ExclusiveLock'"
@@ -29,7 +29,7 @@ IS_ALIVE = text(_HELD)
 SOMEBODY_SLEEPS = text(_HELD).bindparams(server=0)
 
 CAN_PREPARE = text("SELECT current_setting('max_prepared_transactions') <> '0'")
-"""Return whether transactions can be prepared, to be committed in a second step. One that has notified can't."""
+"""The query for whether transactions can be prepared for two-phase commit. One that has notified can't."""
 
 CHANNEL = text("SELECT 'afterwork_' || to_regclass('afterwork_installation')::oid")
 
@@ -38,8 +38,8 @@ ABOUT = text(
     " WHERE pg_class.oid = to_regclass('afterwork_installation')"
 )
 
-# The table is named with its schema, since writers have search paths of their own; and by name, not by number, since
-# its number changes when a dump is restored.
+# The table is named with its schema, since writers have their own search paths; and by name, not by number, since its
+# number changes when a dump is restored.
 _WAKE = """
     IF NOT pg_try_advisory_xact_lock_shared('{about}'::regclass::oid::int4, 0) THEN
         PERFORM pg_notify('afterwork_' || '{about}'::regclass::oid, '');
@@ -47,8 +47,8 @@ _WAKE = """
 """
 
 AS_OWNER = "SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
-"""How functions of triggers run: writers need no right on Afterwork's tables, and nobody else can write there. With the
-path, no writer's own functions and operators can be meant."""
+"""The rights of trigger functions: writers need none on Afterwork's tables, and nobody else can write there. The path
+keeps a writer's own functions and operators from being used."""
 
 _WAKE_FUNCTION = f"""
 CREATE OR REPLACE FUNCTION afterwork_wake() RETURNS trigger LANGUAGE plpgsql {AS_OWNER} AS $$
@@ -72,21 +72,21 @@ END $$;
 REVOKE ALL ON FUNCTION afterwork_wake_again() FROM PUBLIC
 """
 """The second one is for a pending ticket that was set back or changed; its arguments are the columns Done, Error, and
-those by which it is found. It reads them by name, as values of JSON, so a migration may give them other types or names,
-and writers don't fail because of it."""
+those by which it is found. It reads them by name, as JSON values, so a migration may change their types or names
+without making writers fail."""
 
 
 def create_wake_function(connection: Connection) -> None:
-    """Make or replace the functions of the triggers that wake sleeping servers."""
+    """Create or replace the functions of the triggers that wake sleeping servers."""
     connection.exec_driver_sql(_WAKE_FUNCTION.format(wake=wake_statement(connection)).replace("%", "%%"))
 
 
 def wake_statement(connection: Connection) -> str:
-    """What wakes sleeping servers, in PL/pgSQL."""
+    """Return the PL/pgSQL that wakes sleeping servers."""
     about = connection.execute(ABOUT).scalar_one()
     return _WAKE.format(about=about.replace("'", "''"))
 
 
 def channel(connection: Connection) -> str:
-    """The channel on which the servers of this installation listen."""
+    """Return the channel on which the servers of this installation listen."""
     return str(connection.execute(CHANNEL).scalar_one())

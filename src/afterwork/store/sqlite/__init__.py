@@ -1,1 +1,1 @@
-"""SQLite: one file with one writer."""
+"""SQLite: a single file with a single writer."""

@@ -47,9 +47,9 @@ class SQLiteCapture(Capture):
         return "\n".join(self._triggers(captured, table, columns).values())
 
     def written(self, captured: CapturedTable, table: Table) -> str:
-        there = self._there(captured)
+        triggers = self._there(captured)
         names = [trigger_name(captured.id, event) for event in EVENTS]
-        return "\n".join(there[name] for name in names) if there.keys() >= set(names) else ""
+        return "\n".join(triggers[name] for name in names) if triggers.keys() >= set(names) else ""
 
     def catalog_states(self) -> Mapping[int, CatalogState]:
         return catalog_states(self.connection, list(EVENTS))
@@ -58,7 +58,7 @@ class SQLiteCapture(Capture):
         return self.connection.execute(HAS_CHANGED).first() is not None
 
     def lock(self, captured: CapturedTable, table: Table) -> None:
-        """Nothing: there is one writer."""
+        """Do nothing: SQLite has a single writer."""
 
     def install(self, plan: CapturePlan) -> None:
         self.drop(plan.captured)
@@ -78,19 +78,19 @@ class SQLiteCapture(Capture):
         return {row.name: row.sql for row in self.connection.execute(_TRIGGERS, {"pattern": pattern})}
 
     def _triggers(self, captured: CapturedTable, table: Table, columns: Sequence[str]) -> dict[str, str]:
-        there = self.columns(table) or ()
+        table_columns = self.columns(table) or ()
         numbered = bool(self.connection.execute(_HAS_ROWS_NUMBERED, {"table": table.name}).scalar())
-        taken = {column.lower() for column in there}
+        taken = {column.lower() for column in table_columns}
         row_name = next((name for name in ROW_NAMES if name not in taken), None) if numbered else None
-        source = TriggerSource(self.dialect, captured, table, columns, there, self._unique(table), row_name)
+        source = TriggerSource(self.dialect, captured, table, columns, table_columns, self._unique(table), row_name)
         return {event: source.trigger(event) for event in EVENTS}
 
     def _unique(self, table: Table) -> list[UniqueKey]:
-        """What no two rows of a table share."""
+        """Return the unique keys of a table."""
         name = {"table": table.name}
         key = [UniqueTerm(quoted(row.name), row.name) for row in self.connection.execute(_COLUMNS, name) if row.pk]
         rows = self.connection.execute(_UNIQUE, name)
-        indexes = (list(found) for _, found in groupby(rows, lambda row: row.index_name))
+        indexes = (list(columns) for _, columns in groupby(rows, lambda row: row.index_name))
         return [
             *([UniqueKey(tuple(key))] if key else []),
             *(unique_of([(row.name, row.coll) for row in index], index[0].sql) for index in indexes),

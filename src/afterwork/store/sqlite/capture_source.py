@@ -1,8 +1,8 @@
 """The text of the triggers on SQLite.
 
-SQLite fires no trigger for a row that REPLACE puts out of the way (unless `recursive_triggers` is on). So triggers that
-fire before a row is written note the rows with which it would collide, in `afterwork_replaced`, and those that fire
-after it write down which of them are gone.
+SQLite fires no trigger for a row that REPLACE removes (unless `recursive_triggers` is on). So triggers that fire before
+a row is written note the rows with which it would collide, in `afterwork_replaced`, and those that fire after it
+journal which of them are gone.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,10 +22,10 @@ NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 INTO = "INSERT INTO afterwork_journal (changed_at, table_id, kind, key, key_text, columns, old, new)"
 
 MAX_ARGUMENTS = 100
-"""Arguments of one call. SQLite takes 127, unless it was compiled otherwise."""
+"""The maximum number of arguments of a call. SQLite takes 127 by default."""
 
 UNTYPED = {"blob", "collated"}
-"""The forms of columns in which 1 and 1.0 are two values. Others make one of them when it is stored."""
+"""The forms of columns that distinguish 1 and 1.0. Others store them as the same value."""
 
 EVENTS: Mapping[str, str] = {
     "inserting": "BEFORE INSERT",
@@ -88,7 +88,7 @@ class TriggerSource:
         return f"({changed}) AND NOT ({self._differ(self._key)})", [*self._replaced(self._is_moved), write]
 
     def _move(self) -> tuple[str, list[str]]:
-        """The key has changed; or there is none, and so no way to say that it is the same row."""
+        """Return the trigger for a changed key, or for a table without one, whose rows can't be identified."""
         return self._differ(self._key or self.columns), [
             *self._leaving,
             *self._replaced(self._is_moved),
@@ -109,7 +109,7 @@ class TriggerSource:
         )
 
     def _replaced(self, is_new: str) -> list[str]:
-        """Write down which of the rows that were in the way are gone."""
+        """Journal which of the conflicting rows are gone."""
         if not self.unique:
             return []
         gone = f"NOT EXISTS (SELECT 1 FROM {self._table} AS t WHERE {self._identity('t')} IS r.{self._row})"
@@ -125,7 +125,7 @@ class TriggerSource:
 
     @property
     def _leaving(self) -> list[str]:
-        """A row that goes by itself may have been noted for an INSERT that did nothing; it is written down once."""
+        """Forget a deleted row that was noted for an INSERT that did nothing, so that it is journaled once."""
         return [f"{self._forget} AND {self._row} IS {self._identity('OLD')}"] if self.unique else []
 
     @property
@@ -135,12 +135,12 @@ class TriggerSource:
 
     @cached_property
     def _collides(self) -> str:
-        """The condition that a row t collides with the new one."""
+        """Return the condition that a row t collides with the new one."""
         return any_of([unique.collides(self.there) for unique in self.unique])
 
     @cached_property
     def _in_unique(self) -> list[str]:
-        """The columns by which rows may be in the way of others: any, where it goes by more than columns."""
+        """Return the columns by which rows may conflict: all of them, if more than columns matters."""
         names = [part.column for unique in self.unique for part in unique.parts]
         if any(unique.condition for unique in self.unique) or None in names:
             return list(self.there)
@@ -148,7 +148,7 @@ class TriggerSource:
 
     @property
     def _row(self) -> str:
-        """The column of `afterwork_replaced` that tells rows apart."""
+        """Return the column of `afterwork_replaced` that identifies rows."""
         return "row" if self.row_name else "key" if self._keys("t")[1] == "NULL" else "key_text"
 
     def _identity(self, prefix: str) -> str:
@@ -174,7 +174,7 @@ class TriggerSource:
         return key if set(key) <= set(self.columns) else []
 
     def _keys(self, prefix: str) -> tuple[str, str]:
-        """SQL for the key as a number and as a text, one of which is null."""
+        """Return SQL for the key as a number and as a text, one of which is null."""
         references = [f"{prefix}.{quoted(name)}" for name in self._key]
         if not references:
             return "NULL", "NULL"
@@ -207,21 +207,21 @@ class TriggerSource:
         return f"({' | '.join(terms) or '0'})"
 
     def _differs(self, name: str) -> str:
-        """The condition that a calculation could tell the values of a column apart."""
+        """Return the condition that a calculation could tell a column's values apart."""
         old, new = f"OLD.{quoted(name)}", f"NEW.{quoted(name)}"
-        # Whatever the collation of the column, letters that are not the same are a change.
+        # Different letters are a change, whatever the column's collation.
         differs = f"{old} IS NOT {new} COLLATE BINARY"
         form = self._forms.get(name)
         if form is not None and form.name in UNTYPED:
-            # The sign of a zero can't be asked for.
+            # SQL can't query the sign of a zero.
             is_zero = f"typeof({new}) = 'real' AND {new} = 0"
             return f"({differs} OR typeof({old}) IS NOT typeof({new}) OR {is_zero})"
         return differs
 
 
 def _array(values: list[str]) -> str:
-    """The texts of an image as SQL writes them, with commas between. Where a session trusts no schema, triggers can't
-    use SQLite's functions for JSON, which take no bytes, either."""
+    """Return the texts of an image as SQL literals, separated by commas. In a session with an untrusted schema,
+    triggers can't use SQLite's JSON functions, which also don't take bytes."""
     if not values:
         return "''"
     pieces = (values[start : start + MAX_ARGUMENTS] for start in range(0, len(values), MAX_ARGUMENTS))

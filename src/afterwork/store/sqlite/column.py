@@ -1,4 +1,4 @@
-"""What a column of SQLite makes of a value that is stored in it: the affinity of its declared type decides."""
+"""The conversions that a SQLite column applies to a stored value, by its declared type's affinity."""
 
 import math
 from typing import Any
@@ -14,22 +14,22 @@ AFFINITIES = {
     "INT": "integer", "CHAR": "text", "CLOB": "text", "TEXT": "text", "BLOB": "none", "REAL": "real", "FLOA": "real",
     "DOUB": "real",
 }  # fmt: skip
-"""By what a declared type has in its name, in the order in which SQLite looks. Without any of it, it is numeric."""
+"""Affinities by parts of declared types, in SQLite's order. A type without any of these is numeric."""
 
 LARGEST = 1 << 53
-"""Whole numbers up to this one are the same as floating-point numbers."""
+"""The whole number up to which whole and floating-point numbers are the same."""
 
 
 class SQLiteColumns:
-    """What columns of SQLite make of values."""
+    """The conversions that SQLite columns apply to values."""
 
     def type_of(self, connection: Connection, table: Table, column: str) -> ColumnType | None:
         names = {"table": table.name, "schema": table.schema or "main", "column": column}
         declared = connection.execute(_TYPE, names).scalar()
         if declared is None:
             return None
-        found = (affinity for part, affinity in AFFINITIES.items() if part in declared.upper())
-        return ColumnType(declared, next(found, "numeric") if declared else "none")
+        affinities = (affinity for part, affinity in AFFINITIES.items() if part in declared.upper())
+        return ColumnType(declared, next(affinities, "numeric") if declared else "none")
 
     def sent(self, bound: Any) -> Any:
         return bytes(bound) if isinstance(bound, memoryview | bytearray) else bound
@@ -42,7 +42,7 @@ class SQLiteColumns:
         return KeptValue(sent) if kind.base == "none" and type(sent) in (int, float, str) else _kept(kind, sent)
 
     def as_kept(self, kind: ColumnType, value: ColumnElement[Any]) -> ColumnElement[Any]:
-        """A cast would be something else: it makes 0 of 'abc'."""
+        """Return a column's conversion as SQL. A cast would differ: it makes 0 of 'abc'."""
         match kind.base:
             case "none":
                 return value

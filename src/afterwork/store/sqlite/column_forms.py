@@ -23,23 +23,23 @@ _AFFINITIES: tuple[tuple[str, str], ...] = (
 
 def column_forms(connection: Connection, table: Table) -> dict[str, str]:
     """Return the names of the forms of the columns of a table."""
-    found = {row.name: affinity(row.type) for row in connection.execute(_COLUMNS, {"table": table.name})}
-    with_texts = [name for name, known in found.items() if known not in {"integer", "real"}]
-    return found | dict.fromkeys(_collated(connection, table, with_texts), "collated")
+    affinities = {row.name: affinity(row.type) for row in connection.execute(_COLUMNS, {"table": table.name})}
+    with_texts = [name for name, known in affinities.items() if known not in {"integer", "real"}]
+    return affinities | dict.fromkeys(_collated(connection, table, with_texts), "collated")
 
 
 def affinity(declared: str) -> str:
-    """What SQLite makes of values in a column of a declared type."""
+    """Return the affinity of a column with a declared type."""
     words = declared.upper()
     return next((name for word, name in _AFFINITIES if word in words), "numeric" if words else "blob")
 
 
 def _collated(connection: Connection, table: Table, names: list[str]) -> list[str]:
-    """The columns in which texts can be equal without being the same. SQLite has no better way to say so than to
+    """Return the columns in which different texts can be equal. SQLite offers no better way to find out than to
     compare: the columns of a union take after those of its first part."""
     source = connection.execute(_SOURCE, {"table": table.name}).scalar() or ""
     if _COLLATION.search(source):
-        return names  # one of the application's own
+        return names  # a collation of the application's own
     if "COLLATE" not in source.upper() or not names:
         return []
     quoted = ['"' + name.replace('"', '""') + '"' for name in names]

@@ -1,4 +1,4 @@
-"""SQLite: one writer at a time, and servers on one machine."""
+"""SQLite: a single writer at a time, and servers on one machine."""
 
 import sqlite3
 import time
@@ -24,10 +24,10 @@ UNREACHABLE = {"SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_NOTADB"}
 
 
 RETRY_SECONDS = 0.001
-"""Seconds after which a transaction tries again to begin while another process writes."""
+"""The seconds between attempts to begin a transaction while another process writes."""
 
 LAST_CHANGE = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'afterwork_journal'), 0)"
-"""There is one writer at a time, so the number of the last change says which ones have been."""
+"""The number of the last change identifies the changes seen, since SQLite has a single writer at a time."""
 
 
 class SQLite(Database):
@@ -49,7 +49,7 @@ class SQLite(Database):
             yield
 
     def execute_begin(self, connection: Connection, first: Sequence[str] = ()) -> None:
-        """Begin, as soon as no other process writes. SQLite's own way to wait looks less and less often."""
+        """Begin as soon as no other process writes. SQLite's own waiting polls ever more rarely."""
         self._open(connection)
         cursor = connection.connection.cursor()
         until = time.monotonic() + self.settings.lock_limit.total_seconds()
@@ -57,7 +57,7 @@ class SQLite(Database):
         try:
             while not self._begins(cursor):
                 if time.monotonic() > until:
-                    connection.exec_driver_sql(self.begin)  # for the error, if it is one still
+                    connection.exec_driver_sql(self.begin)  # raises the error, if it persists
                     break
                 time.sleep(RETRY_SECONDS)
             self._fairness.begun()
@@ -66,8 +66,8 @@ class SQLite(Database):
             cursor.close()
 
     def _open(self, connection: Connection) -> None:
-        """Have SQLAlchemy count on a transaction. Where the application shares its one connection with the server, it
-        may have one of its own open, which ends."""
+        """Begin a transaction in SQLAlchemy's view. If the application shares its one connection with the server, this
+        ends a transaction of its own that is still open."""
         if not connection.in_transaction():
             connection.begin()
         driver = connection.connection.dbapi_connection
@@ -75,7 +75,7 @@ class SQLite(Database):
             driver.rollback()
 
     def _begins(self, cursor: DBAPICursor) -> bool:
-        # Not through SQLAlchemy: after a refusal it would have to roll back, which means something to a run (RUNNING).
+        # Not through SQLAlchemy: after a refusal it would have to roll back, which has a meaning for a run (RUNNING).
         try:
             cursor.execute(self.begin)
         except sqlite3.OperationalError as error:
@@ -103,7 +103,7 @@ class SQLite(Database):
         return True
 
     def absorb(self, driver: Any) -> None:
-        pass  # with no statement going on, nothing is cancelled
+        pass  # without a running statement, nothing is cancelled
 
     def cut(self, driver: Any) -> None:
         with suppress(sqlite3.Error):
@@ -183,10 +183,10 @@ class SQLite(Database):
         return False
 
     def lane_holders(self, connection: Connection) -> Mapping[str, Holder]:
-        return {}  # there is one lock for all, and it has no name
+        return {}  # a single lock covers everything, and it has no name
 
     def wake_all(self, connection: Connection) -> None:
-        """Nothing: whatever was written has changed the file."""
+        """Do nothing: any write has changed the file."""
 
     def index_names(self, connection: Connection, table: Table) -> set[str]:
         return set(

@@ -1,4 +1,4 @@
-"""The journal on SQLite: there is one writer at a time, so a number tells which changes were seen."""
+"""The journal on SQLite: with a single writer at a time, a number tells which changes were seen."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from afterwork.store.journal.change import JournalEntry, key_as_bytes
 from afterwork.store.journal.entries import NOW, Entries, Literals, counts
 from afterwork.store.sqlite.database import LAST_CHANGE
 
-# What is no UTF-8 would keep the driver from reading any of it.
+# Text that is not UTF-8 would keep the driver from reading any of it.
 _AS_BYTES = {
     "key": f"{key_as_bytes('key')} AS key",
     **{name: f"CAST({name} AS BLOB) AS {name}" for name in ("key_text", "old", "new")},

@@ -1,9 +1,9 @@
-"""Taking turns at a SQLite file.
+"""Take turns at a SQLite file.
 
-SQLite has one lock for all writers, and who waits for it looks now and then whether it is free, ever more seldom. A
-server that drains a lane could so keep an application from writing for seconds. Hence the threads of a server take
-turns among themselves, and a server that has had the file for a while leaves it alone: for a tenth of the time for
-which it had it, and for as long as it had it while others are seen to write.
+SQLite has a single lock for all writers, and a waiting writer polls it ever more rarely. So a server that drains a lane
+could keep an application from writing for seconds. Hence the threads of a server take turns among themselves, and a
+server that has had the file for a while leaves it alone: for a tenth of the time that it had it, and for as long as it
+had it while others are seen to write.
 """
 
 import threading
@@ -14,22 +14,22 @@ from contextlib import contextmanager
 from sqlalchemy import Connection
 
 ROOM = 0.1
-"""The share of its own time that a server leaves to others in any case."""
+"""The share of its own time that a server always leaves to others."""
 
 ROOM_FOR_WRITERS = 1.0
 """The share that it leaves while others are writing."""
 
 BURST = 0.01
-"""Seconds for which a server may have the file before it leaves it alone: a few short transactions don't wait."""
+"""The seconds for which a server may have the file before it pauses: a few short transactions don't wait."""
 
 REMEMBERED = 1.0
-"""Seconds for which others count as writing after they have."""
+"""The seconds for which others count as writing after a write."""
 
 VERSION = "afterwork.data_version"
 
 
 class FileFairness:
-    """Whose turn it is, in one process."""
+    """The turns of one process's threads at a file."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -41,7 +41,7 @@ class FileFairness:
 
     @contextmanager
     def taken(self, connection: Connection) -> Iterator[None]:
-        """Have the file for one transaction."""
+        """Hold the file for one transaction."""
         driver = connection.connection.dbapi_connection
         self._lock.acquire()
         self._holder = driver
@@ -55,7 +55,7 @@ class FileFairness:
             self.take_from(driver)
 
     def take_from(self, driver: object) -> None:
-        """End the turn of a driver's connection, if it has not been ended."""
+        """End the turn of a driver's connection, unless it has already ended."""
         with self._letting_go:
             if self._holder is not driver:
                 return
@@ -66,7 +66,7 @@ class FileFairness:
             self._lock.release()
 
     def begun(self) -> None:
-        """The transaction has got the file, for which it may have waited."""
+        """Note that the transaction has got the file, for which it may have waited."""
         self._began = time.monotonic()
 
     def _others_wrote(self, connection: Connection) -> bool:

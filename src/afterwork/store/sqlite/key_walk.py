@@ -1,4 +1,4 @@
-"""Walking through a table on SQLite, whose keys can be null, or of another type than their column."""
+"""Walk through a SQLite table, whose keys can be null, or of another type than their column."""
 
 from collections.abc import Iterator, Sequence
 
@@ -24,15 +24,15 @@ class SQLiteKeyWalk(KeyWalk):
 
 
 def _literal(column: str) -> str:
-    """SQL that writes a value as SQL. Of a text, the bytes: they may be no text. The plus keeps it what it is, whatever
-    it is compared with."""
+    """Return SQL that writes a value as a literal; a text as bytes, since it may be invalid. The plus preserves its
+    type, whatever it is compared with."""
     text = f"'+CAST(x''' || hex({column}) || ''' AS TEXT)'"
     return f"CASE typeof({column}) WHEN 'text' THEN {text} ELSE quote({column}) END"
 
 
 def _beyond(columns: Sequence[str], last: Sequence[str]) -> Iterator[str]:
-    """What is true of rows after the last one: a part of the key is greater, the parts before it are the same. Nulls
-    come first."""
+    """Yield the conditions for rows after the last one: a part of the key is greater, the parts before it are equal.
+    Nulls come first."""
     for place, (column, value) in enumerate(zip(columns, last, strict=True)):
         same = [f"{before} IS {known}" for before, known in zip(columns[:place], last[:place], strict=True)]
         greater = f"{column} IS NOT NULL" if value == "NULL" else f"{column} > {value}"

@@ -1,4 +1,4 @@
-"""What no two rows of a table on SQLite share: columns, or what an index makes of them."""
+"""The unique keys of a SQLite table: columns, or expressions of an index."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from afterwork.store.journal.values import quoted
 
 TERMS = 100
-"""Terms that follow each other without parentheses. The depth of an expression has a limit, which is 1,000 mostly."""
+"""The maximum number of terms in a row without parentheses. The depth of an expression is limited, usually to 1,000."""
 
 _TOKEN = re.compile(
     r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | `(?:[^`]|``)*` | \[[^\]]*\] | --[^\n]* | /\*.*?\*/ | \w+ | \s+ | .""",
@@ -17,14 +17,14 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True)
 class UniqueTerm:
-    """A column, or an expression of which `column` is None."""
+    """A column, or an expression, for which `column` is None."""
 
     sql: str
     column: str | None
     collation: str = "BINARY"
 
     def collides(self, columns: Sequence[str]) -> str:
-        """The condition that a row t has the same as the new one, in a table with these columns."""
+        """Return the condition that a row t equals the new one here, in a table with these columns."""
         if self.column is None:
             return f"({self.sql}) = {of_new(self.sql, columns)} COLLATE {quoted(self.collation)}"
         return f"t.{self.sql} = NEW.{self.sql} COLLATE {quoted(self.collation)}"
@@ -32,13 +32,13 @@ class UniqueTerm:
 
 @dataclass(frozen=True)
 class UniqueKey:
-    """What no two rows share; with a `condition`, no two of those for which it is true."""
+    """Terms that no two rows share; with a `condition`, no two of the rows that meet it."""
 
     parts: tuple[UniqueTerm, ...]
     condition: str | None = None
 
     def collides(self, columns: Sequence[str]) -> str:
-        """The condition that a row t is in the way of the new one, in a table with these columns."""
+        """Return the condition that a row t conflicts with the new one, in a table with these columns."""
         conditions = [part.collides(columns) for part in self.parts]
         if self.condition is not None:
             conditions += [f"({self.condition})", of_new(self.condition, columns)]
@@ -46,8 +46,8 @@ class UniqueKey:
 
 
 def unique_of(columns: Sequence[tuple[str | None, str]], sql: str | None) -> UniqueKey:
-    """What a unique index says: its columns, None for an expression, with their collations, and how it was made."""
-    if sql is None:  # SQLite made it, for a constraint
+    """Read a unique index: its columns (None for an expression) with their collations, and its CREATE statement."""
+    if sql is None:  # SQLite created it for a constraint
         return UniqueKey(tuple(UniqueTerm(quoted(name or ""), name, collation) for name, collation in columns))
     expressions, condition = _taken_apart(sql)
     return UniqueKey(
@@ -60,7 +60,7 @@ def unique_of(columns: Sequence[tuple[str | None, str]], sql: str | None) -> Uni
 
 
 def of_new(expression: str, columns: Sequence[str]) -> str:
-    """What an expression is for the new row. There, the names of columns stand for its values."""
+    """Return an expression for the new row, in which the names of columns stand for its values."""
     words = expression.lower()
     named = [name for name in columns if name.lower() in words or not name.isidentifier()]
     values = ", ".join(f"NEW.{quoted(name)} AS {quoted(name)}" for name in named) or "NULL"
@@ -68,19 +68,19 @@ def of_new(expression: str, columns: Sequence[str]) -> str:
 
 
 def any_of(conditions: Sequence[str]) -> str:
-    """The condition that one of these is true, however many there are."""
+    """Return the condition that one of these is true, however many they are."""
     return joined_by(" OR ", conditions or ["0"])
 
 
 def joined_by(operator: str, terms: Sequence[str]) -> str:
-    """Terms with an operator between them, however many there are."""
+    """Join terms by an operator, however many they are."""
     if len(terms) <= TERMS:
         return f"({operator.join(terms)})"
     return joined_by(operator, [joined_by(operator, terms[n : n + TERMS]) for n in range(0, len(terms), TERMS)])
 
 
 def _taken_apart(sql: str) -> tuple[list[str], str | None]:
-    """The expressions of an index, and its condition, from the statement that made it."""
+    """Return the expressions of an index, and its condition, from its CREATE statement."""
     tokens = _tokens(sql)
     for token in tokens:
         if token == "(":

@@ -1,5 +1,4 @@
-"""What is done to tickets by hand, in the transaction that is open. Nothing here waits for a ticket that somebody else
-has locked."""
+"""Manual acts on tickets, in the open transaction. Nothing here waits for a ticket that somebody else has locked."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -15,7 +14,7 @@ from afterwork.store.tickets.statements import Tickets
 
 
 def lock(connection: Connection, tickets: Tickets, keys: Collection[Any]) -> Sequence[Row[Any]]:
-    """Lock those of some tickets that nobody else has locked. Returns what tells their state."""
+    """Lock those of some tickets that nobody else has locked, and return the columns that determine their state."""
     c = tickets.columns
     wanted = select(
         c.key.label("key"), c.done_read.label("done"), c.error.label("error"), c.earliest_read.label("earliest")
@@ -26,13 +25,13 @@ def lock(connection: Connection, tickets: Tickets, keys: Collection[Any]) -> Seq
 
 
 def existing(connection: Connection, tickets: Tickets, keys: Collection[Any]) -> set[Any]:
-    """Those of some keys that are those of tickets."""
+    """Return those of some keys that belong to tickets."""
     return set(connection.execute(select(tickets.columns.key).where(tickets.columns.key.in_(keys))).scalars())
 
 
 def retry(connection: Connection, tickets: Tickets, keys: Collection[Any]) -> None:
-    """Let tickets run as soon as possible, with all their attempts before them, as if they had never
-    run. They don't expire any more."""
+    """Reset tickets to run as soon as possible, with all their attempts left, as if they had never run. They no longer
+    expire."""
     contract = tickets.contract
     cleared = (contract.done, contract.delete_time, contract.error, contract.execute_earliest, contract.not_after)
     values: dict[Any, Any] = {attribute.column: None for attribute in cleared if attribute is not None}
@@ -43,18 +42,18 @@ def retry(connection: Connection, tickets: Tickets, keys: Collection[Any]) -> No
 
 
 def run_now(connection: Connection, tickets: Tickets, keys: Collection[Any]) -> None:
-    """Let tickets that wait for a moment run as soon as possible."""
+    """Let scheduled tickets run as soon as possible."""
     connection.execute(_of(tickets, keys).values({tickets.contract.execute_earliest.column: None}))
 
 
 def cancel(connection: Connection, tickets: Tickets, keys: Collection[Any], error: str, now: datetime) -> None:
-    """End tickets that have not begun, with an error. Their receipts stay for as long as each asks for."""
+    """End tickets that have not begun, with an error. Their receipts stay for as long as each requests."""
     c, contract = tickets.columns, tickets.contract
-    found = select(c.keep_minutes).where(c.key.in_(keys)).distinct()
-    for keep in connection.execute(found).scalars().all():
+    keep_durations = select(c.keep_minutes).where(c.key.in_(keys)).distinct()
+    for keep in connection.execute(keep_durations).scalars().all():
         until = now + timedelta(minutes=receipt_minutes(keep))
         ended = {contract.done: now, contract.delete_time: until}
-        values: dict[Any, Any] = {one.column: tickets.moment(moment) for one, moment in ended.items()}
+        values: dict[Any, Any] = {attribute.column: tickets.moment(moment) for attribute, moment in ended.items()}
         alike = _of(tickets, keys).where(c.keep_minutes.is_not_distinct_from(keep))
         connection.execute(alike.values({**values, contract.error.column: error}))
 

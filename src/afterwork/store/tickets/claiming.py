@@ -20,7 +20,7 @@ from afterwork.store.tickets.rows import ClaimRequest, TicketRow
 
 
 class ClaimableTickets(WaitingTickets):
-    """The statements that claim tickets. Each is built when it is first needed: looking at tickets needs none."""
+    """The statements that claim tickets. Each is built when first needed: looking at tickets needs none."""
 
     @cached_property
     def _due(self) -> dict[Mode, Direct]:
@@ -38,7 +38,7 @@ class ClaimableTickets(WaitingTickets):
 
     @cached_property
     def _policies(self) -> Direct:
-        """Asks whether policies of the table are for this role."""
+        """Return the query for whether policies of the table apply to this role."""
         preparer: Any = postgresql.dialect().identifier_preparer  # type: ignore[no-untyped-call]
         name = preparer.format_table(self.contract.table)
         return Direct(select(func.row_security_active(name)))
@@ -48,7 +48,7 @@ class ClaimableTickets(WaitingTickets):
     ) -> list[TicketRow]:
         """Lock and return the first due tickets, if this transaction can have their lane; else none.
 
-        `by_rate` says that the caller keeps to the lane's rate, without which a lane with a rate is not to be had.
+        `by_rate` says that the caller observes the lane's rate, without which a lane with a rate can't be claimed.
         """
         values = {**self._bounds(request), "by_rate": by_rate}
         if request.priority is None:
@@ -130,6 +130,6 @@ class ClaimableTickets(WaitingTickets):
                     free_slot(name).where(~lane.c.has_rate | by_rate).with_for_update(of=tables.slot, skip_locked=True)
                 )
             case "parallel":
-                pass  # neither a lane nor a rate
+                pass  # needs neither lane nor rate
         held = free.cte("held")
         return statement.where(exists(select(held.c.name))).with_for_update(of=self.contract.table, skip_locked=True)

@@ -1,4 +1,4 @@
-"""The columns of a ticket table, what is calculated from them, and the indexes on these."""
+"""The columns of a ticket table, the expressions derived from them, and the indexes on these."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -31,7 +31,7 @@ from afterwork.store.readable_values import in_calendar, readable_timestamp
 
 
 class TicketColumns:
-    """The columns of a ticket table, or of an alias of it, and what is calculated from them."""
+    """The columns of a ticket table, or of an alias of it, and the expressions derived from them."""
 
     def __init__(self, contract: Contract, source: FromClause, dialect: str) -> None:
         def of(attribute: ContractAttribute) -> ColumnElement[Any]:
@@ -49,7 +49,7 @@ class TicketColumns:
         self.pending = self.done.is_(None) & self.error.is_(None)
         self.failed = self.error.is_not(None)
         self.attempts = of(contract.attempts) if contract.attempts else literal_column("0")
-        # The planner recognises an index on an expression only by the same literals, so none of these is a parameter.
+        # The planner matches an index on an expression only by the same literals, so none of these is a parameter.
         self.own_lane = of(contract.lane) if contract.lane else null()
         main = literal_column(f"'{MAIN}'", Text())
         none: ColumnElement[int] = literal_column(str(LOWEST_PRIORITY))
@@ -59,10 +59,10 @@ class TicketColumns:
         self.priority = func.coalesce(of(contract.priority), none) if contract.priority else none
         created = of(contract.created) if contract.created is not None and _orders(contract) else None
         self.moment = _moment(contract, dialect, self.earliest, created)
-        # As texts, moments find their places again whatever the driver can read. On SQLite they are texts, which
-        # programs have written with a fraction of a second or without.
+        # As texts, timestamps are found again whatever the driver can read. On SQLite they are texts, which programs
+        # have written with a fraction of a second or without.
         self.moment_as_stored = (type_coerce if dialect == "sqlite" else cast)(self.moment, Text)
-        # What the class has no attribute for is the same for all; a constant can neither be indexed nor sorted by.
+        # An attribute that the class lacks is the same for all; a constant can neither be indexed nor sorted by.
         self.order_in_lane = (*([self.priority] if contract.priority else []), self.moment, self.key)
         self.order = (*([self.lane] if contract.lane or contract.lanes else []), *self.order_in_lane)
         self.earliest_read = readable_timestamp(self.earliest, dialect)
@@ -75,7 +75,7 @@ class TicketColumns:
         self.trace_parent: ColumnElement[Any] = of(contract.trace_parent) if contract.trace_parent else null()
         self.created = _as_text(of(contract.created), dialect) if contract.created else null()
         self.not_after = readable_timestamp(of(contract.not_after), dialect) if contract.not_after else null()
-        # What stands there, where it is no moment.
+        # The content, if it is no timestamp.
         self.odd_earliest: ColumnElement[Any] = null()
         if dialect == "sqlite":
             odd = self.earliest.is_not(None) & ~in_calendar(self.earliest, dialect)
@@ -84,24 +84,24 @@ class TicketColumns:
         self._is_sqlite = dialect == "sqlite"
 
     def is_due_at(self, now: Any) -> ColumnElement[bool]:
-        """Return the condition that ExecuteEarliest keeps a ticket from running no more; no moment never does."""
+        """Return the condition that ExecuteEarliest lets a ticket run; an invalid one always does."""
         due = or_(self.earliest.is_(None), self.earliest <= now)
         return or_(due, self.odd_earliest.is_not(None)) if self._is_sqlite else due
 
     def compared(self, stored: Any) -> tuple[ColumnElement[Any], Any]:
-        """Return the moment of tickets, and one that was read as `moment_as_stored`, so that they compare."""
+        """Return the timestamps of tickets, and one that was read as `moment_as_stored`, in comparable forms."""
         if self._is_sqlite:
             return self.moment_as_stored, stored
         return self.moment, cast(literal(stored, Text), self.moment.type)
 
 
 def former_indexes(contract: Contract) -> Sequence[str]:
-    """Return the names of indexes that older versions made, and that nothing uses any more."""
+    """Return the names of indexes that older versions created and nothing uses any more."""
     return [f"afterwork_{contract.table.name.removeprefix('afterwork_')}_{name}" for name in ("pending", "order")]
 
 
 def _lane_of_work(work: ColumnElement[Any], contract: Contract, main: ColumnElement[str]) -> ColumnElement[str]:
-    """The lane that a ticket's work declares."""
+    """Return the lane that a ticket's job declares."""
     if not contract.lanes:
         return main
     lanes = ((work.in_([*map(_literal, works)]), _literal(lane)) for lane, works in contract.lanes.items())
@@ -114,7 +114,7 @@ def _literal(text: str) -> ColumnElement[str]:
 
 
 def _orders(contract: Contract) -> bool:
-    """Whether the moment of creation is there and can be compared with ExecuteEarliest."""
+    """Return whether creation times exist and can be compared with ExecuteEarliest."""
     return contract.created is not None and has_zone(contract.created.column) == has_zone(
         contract.execute_earliest.column
     )
@@ -123,7 +123,7 @@ def _orders(contract: Contract) -> bool:
 def _moment(
     contract: Contract, dialect: str, earliest: ColumnElement[Any], created: ColumnElement[Any] | None
 ) -> ColumnElement[Any]:
-    """Return the moment by which tickets are ordered. What is no moment comes first, and so ends soon."""
+    """Return the timestamp by which tickets are ordered. An invalid one sorts first, and so ends soon."""
     moments = [] if created is None else [case((in_calendar(created, dialect), created))]
     long_ago = _long_ago(contract, dialect)
     otherwise = func.coalesce(*moments, long_ago) if moments else long_ago  # SQLite takes no coalesce of one
@@ -146,11 +146,11 @@ def _as_text(moment: ColumnElement[Any], dialect: str) -> ColumnElement[str]:
 
 
 def indexes(contract: Contract, dialect: str) -> Sequence[Index]:
-    """The indexes that the statements rely on, on the application's ticket table."""
-    # On a copy, so that the application's own metadata, and what Alembic compares with it, stay as they are.
+    """Return the indexes that the statements rely on, on the application's ticket table."""
+    # On a copy, so that the application's own metadata, and Alembic's comparison with it, stay as they are.
     table = contract.table.to_metadata(MetaData())
     c = TicketColumns(contract, table, dialect)
-    # Of works and lanes, an index is good for those that it was made for.
+    # An index is valid for the jobs and lanes for which it was created.
     lanes = f"_{blake2b(repr(contract.lanes).encode(), digest_size=4).hexdigest()}" if contract.lanes else ""
     wanted = {
         f"place{lanes}": (c.order, c.pending),
@@ -170,7 +170,7 @@ def indexes(contract: Contract, dialect: str) -> Sequence[Index]:
 
 
 def most_attempts(column: ColumnElement[int]) -> int:
-    """The highest number that a column of attempts holds, as the model declares it."""
+    """Return the highest number that a column of attempts holds, as the model declares it."""
     match column.type:
         case SmallInteger():
             return 2**15 - 1
@@ -181,7 +181,7 @@ def most_attempts(column: ColumnElement[int]) -> int:
 
 
 def one_more(column: ColumnElement[int]) -> ColumnElement[int]:
-    """One attempt more than a column says: null and what is below 0 are none, and its highest number stays."""
+    """Return a column's number of attempts plus one: null and negative are none, and its highest number stays."""
     return case(
         (or_(column.is_(None), column < 0), literal_column("1")), (column < most_attempts(column), column + 1),
         else_=column,
@@ -189,5 +189,5 @@ def one_more(column: ColumnElement[int]) -> ColumnElement[int]:
 
 
 def aware(moment: datetime | None) -> datetime | None:
-    """A moment as a ticket's column gave it; naive columns hold UTC."""
+    """Return a timestamp of a ticket's column with its zone; naive columns hold UTC."""
     return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment

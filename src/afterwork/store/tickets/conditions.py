@@ -14,7 +14,7 @@ Shown = ReadOnlyColumnCollection[str, Any]
 
 
 def meets(c: Shown, wanted: TicketFilter, now: Any) -> ColumnElement[bool]:
-    """Whether a ticket, by its shown columns, meets a filter at a moment. That a run has it is not looked at."""
+    """Return the condition that a ticket, by its shown columns, meets a filter. External runs are not considered."""
     return and_(true(), *_parts(c, wanted, now))
 
 

@@ -1,4 +1,4 @@
-"""How the end of a ticket is written where it can't be written as asked: as well as its table takes it."""
+"""Reduced forms for writing the end of a ticket that its table refuses in full."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ FIXED = "It failed; see the log."
 
 @dataclass(frozen=True)
 class EndForm:
-    """What is written of an end: some attributes of the ticket, and so many characters of its Error; 0 is `FIXED`."""
+    """The parts of an end that are written: attributes, and the maximum length of its Error; 0 means `FIXED`."""
 
     attributes: tuple[str, ...]
     most: int | None = None
@@ -36,13 +36,13 @@ LESSER = (
     EndForm(("done", "delete_time")),
     EndForm(("done",)),
 )
-"""What is tried when the database has refused more: each says less of how the ticket has ended, and all end it."""
+"""The forms tried in turn when the database refuses: each says less of how the ticket ended, and all end it."""
 
 
 def write_in_form(
     connection: Connection, contract: Contract, form: EndForm, key: Any, error: str | None, ended: datetime, keep: int
 ) -> int:
-    """End one ticket in a form. `ended` is as the columns hold moments. Returns how many rows were changed."""
+    """End a ticket in a form. `ended` is as the columns hold timestamps. Return the number of changed rows."""
     asked = {"done": ended, "delete_time": ended + timedelta(minutes=keep), "error": error}
     if error is not None:
         text = FIXED if form.most == 0 else error

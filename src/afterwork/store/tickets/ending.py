@@ -1,4 +1,4 @@
-"""Ending tickets, each with its run, or several that ended alike by one statement."""
+"""Statements that end tickets, each with its run, or several with the same end at once."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -29,13 +29,13 @@ class EndingTickets(TicketTable):
         }
 
     def end(self, connection: Connection, ended: Sequence[EndedTicket], now: datetime) -> None:
-        """Write Done, DeleteTime, Error and Attempts. Raise `NotWritten` if a trigger has silently skipped that."""
+        """Write Done, DeleteTime, Error and Attempts. Raise `NotWritten` if a trigger silently prevented it."""
         if self._end_all(connection, ended, now, "whatever", {}) < len(ended):
             self._check_ended(connection, ended)
 
     def _check_ended(self, connection: Connection, ended: Sequence[EndedTicket]) -> None:
         c = self.columns
-        left = select(c.key).where(c.key.in_([one.row.key for one in ended]), c.pending)
+        left = select(c.key).where(c.key.in_([ticket.row.key for ticket in ended]), c.pending)
         if connection.execute(left.limit(1)).first() is not None:
             raise NotWritten(self.contract.table.name)
 
@@ -57,11 +57,11 @@ class EndingTickets(TicketTable):
         if lane is None:
             return self._end_all(connection, ended, now, "due", {})
         priorities: dict[int, list[EndedTicket]] = {}
-        for one in ended:
-            priorities.setdefault(one.row.priority, []).append(one)
+        for ticket in ended:
+            priorities.setdefault(ticket.row.priority, []).append(ticket)
         return sum(
-            self._end_all(connection, some, now, "in place", {"its_lane": lane, "its_priority": priority})
-            for priority, some in priorities.items()
+            self._end_all(connection, same_priority, now, "in place", {"its_lane": lane, "its_priority": priority})
+            for priority, same_priority in priorities.items()
         )
 
     def _end_all(
@@ -74,14 +74,13 @@ class EndingTickets(TicketTable):
     ) -> int:
         count = 0
         alike: dict[tuple[int, str | None], list[Any]] = {}
-        for one in ended:
-            if one.form == AS_ASKED:
-                error = None if one.error is None else fitted(connection, self.contract.error.column, one.error)
-                alike.setdefault((one.keep_minutes, error), []).append(one.row.key)
+        for ticket in ended:
+            if ticket.form == AS_ASKED:
+                error = None if ticket.error is None else fitted(connection, self.contract.error.column, ticket.error)
+                alike.setdefault((ticket.keep_minutes, error), []).append(ticket.row.key)
             else:
-                count += write_in_form(
-                    connection, self.contract, one.form, one.row.key, one.error, self.moment(now), one.keep_minutes
-                )
+                form, key, keep = ticket.form, ticket.row.key, ticket.keep_minutes
+                count += write_in_form(connection, self.contract, form, key, ticket.error, self.moment(now), keep)
         for (keep, error), keys in alike.items():
             many = len(keys) > 1
             values = {
@@ -119,7 +118,7 @@ class EndingTickets(TicketTable):
 
     def move(self, connection: Connection, keys: Sequence[Any], lane: str) -> None:
         """Move tickets to the lane that their work declares."""
-        assert self.contract.lane is not None  # else all of them are in `main`
+        assert self.contract.lane is not None  # otherwise all of them are in `main`
         column = self.contract.lane.column
         connection.execute(update(self.contract.table).where(self.columns.key.in_(keys)).values({column: lane}))
 

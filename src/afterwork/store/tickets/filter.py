@@ -1,4 +1,4 @@
-"""Which tickets are meant: a filter, and how people write one."""
+"""Filters that select tickets, and their textual form."""
 
 import re
 from collections.abc import Iterator
@@ -10,9 +10,8 @@ from afterwork.errors import BadRequest, shown
 from afterwork.store.tickets.expiry import EXPIRED_PREFIX
 
 State = Literal["waiting", "scheduled", "running", "failed", "expired", "done"]
-"""Where a ticket stands: it is due; it waits for a moment; a run outside of a transaction goes on; it has ended with
-an error; its turn came too late; it has ended well. (Others can't see a run that is inside a transaction: its ticket
-is waiting until then.)"""
+"""The state of a ticket: it is due; it waits for a time; an external run goes on; it has ended with an error; its turn
+came too late; it has ended well. (Others can't see a run inside a transaction: its ticket is waiting until then.)"""
 
 STATES: tuple[State, ...] = ("waiting", "scheduled", "running", "failed", "expired", "done")
 
@@ -28,7 +27,7 @@ _WORD = re.compile(r"""(?:(?P<name>[a-z]+):)?(?:"(?P<quoted>[^"]*)"|(?P<plain>\S
 
 @dataclass(frozen=True)
 class TicketFilter:
-    """Tickets that meet all parts that are given. `work` and `error` are parts of these texts, in upper or lower case;
+    """A filter for tickets that meet all given parts. `work` and `error` are parts of these texts, ignoring case;
     `root` is an external id, or a class for all its objects; `lane` is the name of a lane. Each of the `words` is part
     of the work, the root or the error, or is the ticket's key."""
 
@@ -41,26 +40,26 @@ class TicketFilter:
 
     @classmethod
     def read(cls, text: str, state: Wanted | None = None) -> Self:
-        """The filter that a text describes: `work:remind root:Customer!42 error:"no answer" monday`.
+        """Parse a filter from text like `work:remind root:Customer!42 error:"no answer" monday`.
 
-        Raises `BadRequest` for a qualifier that there is not, or that stands there twice.
+        Raises `BadRequest` for an unknown or repeated qualifier.
         """
-        found: dict[str, str] = {}
+        parts: dict[str, str] = {}
         words: list[str] = []
         for name, value in _parts(text):
             if name is None:
                 words.append(value)
             elif name not in QUALIFIERS:
-                known = ", ".join(f"{one}:" for one in QUALIFIERS)
+                known = ", ".join(f"{qualifier}:" for qualifier in QUALIFIERS)
                 raise BadRequest(f'There is no {shown(name + ":")} to search by, but {known}. Text goes into "quotes".')
-            elif name in found:
+            elif name in parts:
                 raise BadRequest(f"{name}: is there twice. A ticket has one {name}.")
             else:
-                found[name] = value
-        return cls(state=state, words=tuple(words), **found)
+                parts[name] = value
+        return cls(state=state, words=tuple(words), **parts)
 
     def __str__(self) -> str:
-        """The text that `read` reads, without the state."""
+        """Return the text that `read` parses, without the state."""
         named = [(f"{name}:", getattr(self, name)) for name in QUALIFIERS]
         parts = [*((name, value) for name, value in named if value is not None), *(("", word) for word in self.words)]
         return " ".join(f"{name}{_written(value)}" for name, value in parts)
@@ -70,22 +69,22 @@ class TicketFilter:
             check_text(text or "")
 
     def narrowed(self, **parts: str | None) -> "TicketFilter":
-        """The same, with these parts (named as the fields are) instead of its own where they are given."""
+        """Return the filter with the given parts (named as the fields are) replaced."""
         given: dict[str, Any] = {name: value for name, value in parts.items() if value}
         return replace(self, **given)
 
     def of_state(self, state: Wanted | None) -> "TicketFilter":
-        """The same, for tickets in another state."""
+        """Return the filter for tickets in another state."""
         return replace(self, state=state)
 
     @property
     def is_all(self) -> bool:
-        """Whether each ticket meets it."""
-        return not any(getattr(self, one.name) for one in fields(self))
+        """Return whether every ticket meets the filter."""
+        return not any(getattr(self, part.name) for part in fields(self))
 
 
 def check_text(text: str) -> None:
-    """Raises `BadRequest` for a text that no database can hold, so that nothing can be found by it."""
+    """Raise `BadRequest` for a text that no database can hold, so that nothing can be found by it."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -107,7 +106,7 @@ def _written(value: str) -> str:
 
 
 def state_of(done: object, error: object, earliest: datetime | None, has_begun: bool, now: datetime) -> State:
-    """Where a ticket stands by what its row says, and by whether a run outside of a transaction has it."""
+    """Return the state of a ticket by its row, and by whether an external run holds it."""
     if error is not None:
         return "expired" if str(error).startswith(EXPIRED_PREFIX) else "failed"
     if done is not None:
@@ -118,4 +117,4 @@ def state_of(done: object, error: object, earliest: datetime | None, has_begun: 
 
 
 ALL = TicketFilter()
-"""Each ticket meets it."""
+"""The filter that every ticket meets."""

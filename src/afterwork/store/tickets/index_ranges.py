@@ -1,4 +1,4 @@
-"""Which tickets stand beside each other in an index, so that walking over them touches no others."""
+"""Ranges of tickets that are adjacent in an index, so that walking over them touches no others."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -22,7 +22,7 @@ MAX_RUNNING = 1000
 
 @dataclass(frozen=True)
 class IndexPosition:
-    """The place of a ticket in a walk: its key, and its place in the order in which tickets run."""
+    """The position of a ticket in a walk: its key, and its position in the order in which tickets run."""
 
     key: Any
     lane: str
@@ -36,8 +36,8 @@ class IndexPosition:
 
 @dataclass(frozen=True)
 class IndexRange:
-    """Tickets that stand beside each other in an index, in its order: oldest or `newest_first`. `rest` is what is left
-    to filter by."""
+    """Tickets that are adjacent in an index, in its order: oldest or `newest_first`. `rest` is the part of the filter
+    that the index does not cover."""
 
     where: ColumnElement[bool]
     rest: TicketFilter
@@ -46,7 +46,7 @@ class IndexRange:
 
 
 class IndexRanges:
-    """The stretches of one ticket class at one moment."""
+    """The ranges of one ticket class at one time."""
 
     def __init__(self, tickets: Tickets, now: datetime) -> None:
         self.tickets = tickets
@@ -55,7 +55,7 @@ class IndexRanges:
         self._groups: Sequence[DueGroup] | None = None
 
     def of(self, connection: Connection, wanted: TicketFilter, after: IndexPosition | None) -> Iterator[IndexRange]:
-        """What is to be walked over to find all that meet a filter, behind a place."""
+        """Yield the ranges that contain all tickets that meet a filter, after a position."""
         newer = true() if after is None else self.c.key < after.key
         rest = wanted.of_state(None)
         match wanted.state:
@@ -90,10 +90,10 @@ class IndexRanges:
             yield IndexRange(where, replace(wanted, state=None, lane=None), newest_first=False)
 
     def groups(self, connection: Connection) -> Sequence[DueGroup]:
-        """The lanes and priorities that something waits in, in the order in which they are walked over."""
+        """Return the lanes and priorities with waiting tickets, in walking order."""
         if self._groups is None:
-            found = self.tickets.groups(connection)
-            self._groups = sorted(found, key=lambda group: (group.lane, group.priority))
+            groups = self.tickets.groups(connection)
+            self._groups = sorted(groups, key=lambda group: (group.lane, group.priority))
         return self._groups
 
     def _of_group(self, group: DueGroup, state: str | None) -> ColumnElement[bool]:
@@ -114,7 +114,7 @@ class IndexRanges:
     def _running(self, connection: Connection) -> list[Any]:
         keys = []
         for text in connection.execute(select(leases.c.ticket).limit(MAX_RUNNING)).scalars():
-            with suppress(ValueError):  # the lease of something that is no ticket
+            with suppress(ValueError):  # this lease belongs to no ticket
                 keys.append(parse_key(text, self.c.key))
         return keys
 

@@ -36,7 +36,7 @@ class WaitingTickets(TicketTable):
         return work
 
     def row(self, connection: Connection, key: Any) -> TicketRow | None:
-        """Return a pending ticket that this transaction's run holds already, or None if it is gone."""
+        """Return a pending ticket that this transaction's run already holds; None if it is gone."""
         held = self._select().where(self._has_key(key), self.columns.pending).with_for_update()
         with reading_any_text(connection):
             rows = connection.execute(held).all()
@@ -47,11 +47,11 @@ class WaitingTickets(TicketTable):
     ) -> list[TicketRow]:
         """Return those of some tickets that are still due at the same position of a lane, in its order."""
         place = {"which": [*keys], "at": self.moment(now), "its_lane": lane, "its_priority": priority}
-        found = self._select().where(self._is_among(many=True), *self._is_still("in place"))
+        query = self._select().where(self._is_among(many=True), *self._is_still("in place"))
         with reading_any_text(connection):
             return [
                 TicketRow.of(row)
-                for row in connection.execute(found.order_by(self.columns.moment, self.columns.key), place)
+                for row in connection.execute(query.order_by(self.columns.moment, self.columns.key), place)
             ]
 
     def in_place(self, connection: Connection, rows: Sequence[TicketRow], now: datetime, lane: str) -> int:
@@ -59,17 +59,17 @@ class WaitingTickets(TicketTable):
         count = 0
         for priority in {row.priority for row in rows}:
             keys = [row.key for row in rows if row.priority == priority]
-            found = select(func.count()).where(self._is_among(many=True), *self._is_still("in place"))
+            query = select(func.count()).where(self._is_among(many=True), *self._is_still("in place"))
             place = {"which": keys, "at": self.moment(now), "its_lane": lane, "its_priority": priority}
-            count += connection.execute(found, place).scalar_one()
+            count += connection.execute(query, place).scalar_one()
         return count
 
     def in_places(self, connection: Connection, places: Mapping[Any, tuple[str, int]], now: datetime) -> int:
         """Count those tickets, by their keys, that are still due at the same positions of several lanes."""
         c = self.columns
-        found = select(c.key, c.lane, c.priority).where(self._is_among(many=True), *self._is_still("due"))
+        query = select(c.key, c.lane, c.priority).where(self._is_among(many=True), *self._is_still("due"))
         with reading_any_text(connection):
-            rows = connection.execute(found, {"which": [*places], "at": self.moment(now)}).all()
+            rows = connection.execute(query, {"which": [*places], "at": self.moment(now)}).all()
         return sum(places[key] == (lane, priority) for key, lane, priority in rows)
 
     def is_used(self, lane: ColumnElement[str]) -> ColumnElement[bool]:
@@ -114,9 +114,9 @@ class WaitingTickets(TicketTable):
             .limit(1)
             .scalar_subquery()
         )
-        found = TicketColumns(self.contract, table.alias("found"), self.dialect)
+        next_ticket = TicketColumns(self.contract, table.alias("found"), self.dialect)
         next_key = func.coalesce(in_same_lane, in_next_lane)
-        step = select(found.key, found.lane, found.priority, found.earliest_read).select_from(
-            group.join(found.source, found.key == next_key)
+        step = select(next_ticket.key, next_ticket.lane, next_ticket.priority, next_ticket.earliest_read).select_from(
+            group.join(next_ticket.source, next_ticket.key == next_key)
         )
         return select(group.union_all(step))

@@ -1,4 +1,4 @@
-"""Whether tickets that were claimed together are as they were claimed, and still the first of their lane."""
+"""Check that tickets claimed together are unchanged, and still the first of their lane."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,7 +16,7 @@ OTHER = "other_ticket"
 def are_as_claimed(
     tickets: Tickets, connection: Connection, rows: Sequence[TicketRow], now: datetime, lane: str
 ) -> bool:
-    """Return whether the first tickets of a lane are these, in their order, each as it was. They have one priority."""
+    """Return whether a lane's first tickets are these unchanged ones, in order. They have one priority."""
     keys, priority = [row.key for row in rows], rows[0].priority
     if tickets.rows(connection, keys, now, lane, priority) != [*rows]:
         return False
@@ -28,10 +28,11 @@ def _are_overtaken(
 ) -> bool:
     """Return whether this transaction has put another ticket in front of the last of these."""
     table = tickets.contract.table
-    other, one = (TicketColumns(tickets.contract, table.alias(name), tickets.dialect) for name in (OTHER, "one_ticket"))
+    names = (OTHER, "one_ticket")
+    other, claimed = (TicketColumns(tickets.contract, table.alias(name), tickets.dialect) for name in names)
     among: Any = bindparam("keys", keys, expanding=True)
-    last = select(func.max(one.moment)).where(one.key.in_(among)).scalar_subquery()
-    found = select(other.key).where(
+    last = select(func.max(claimed.moment)).where(claimed.key.in_(among)).scalar_subquery()
+    overtaking = select(other.key).where(
         other.pending,
         other.lane == lane,
         or_(other.priority < priority, and_(other.priority == priority, other.moment < last)),
@@ -39,12 +40,12 @@ def _are_overtaken(
         other.is_due_at(bindparam("at", tickets.moment(now), type_=other.earliest.type)),
         _is_own(tickets.dialect),
     )
-    return connection.execute(found.limit(1)).first() is not None
+    return connection.execute(overtaking.limit(1)).first() is not None
 
 
 def _is_own(dialect: str) -> ColumnElement[bool]:
-    """Return the condition that this transaction has written a row. What others have committed since is none of its
-    doing. On SQLite nobody else writes meanwhile."""
+    """Return the condition that this transaction has written a row, as opposed to others' commits since. On SQLite
+    nobody else writes meanwhile."""
     if dialect == "sqlite":
         return true()
     return literal_column(f"{OTHER}.xmin = CAST(pg_current_xact_id() AS xid)", Boolean())

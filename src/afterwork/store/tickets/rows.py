@@ -1,4 +1,4 @@
-"""The rows of tickets as runs read them and leave them."""
+"""The rows of tickets as runs read and leave them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -55,12 +55,12 @@ class TicketRow:
     def of(cls, row: Sequence[Any]) -> "TicketRow":
         """Return the ticket of a row."""
         ticket = cls(*row)
-        # SQLite lets a program write something else than a number there.
+        # On SQLite, a program may have written something other than a number there.
         return ticket if isinstance(ticket.attempts, int) else replace(ticket, attempts=0)
 
     @property
     def due(self) -> datetime | None:
-        """Return the time from which it could have been run."""
+        """Return the time from which it could have run."""
         return max(filter(None, map(aware, (self.execute_earliest, self.created_at))), default=None)
 
 

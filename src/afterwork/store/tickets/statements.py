@@ -17,7 +17,7 @@ class Tickets(ClaimableTickets, EndingTickets):
 
 
 class TicketsBut(Tickets):
-    """The statements on all tickets but those of some works, by the names in their rows, and some by their keys."""
+    """The statements on all tickets except those of some jobs, by the names in their rows, and some keys."""
 
     def __init__(self, contract: Contract, dialect: str, works: Collection[str], keys: Collection[Any] = ()) -> None:
         super().__init__(contract, dialect)

@@ -11,8 +11,8 @@ from afterwork.store.readable_values import UndecodableText
 from afterwork.store.tickets.columns import TicketColumns, one_more
 
 Still = Literal["whatever", "due", "in place"]
-"""Which of the named tickets a statement is about: all of them; those that are still due; or those that are still due
-and at the same position of their lane."""
+"""The condition on named tickets: none; that they are still due; or that they are still due and at the same position of
+their lane."""
 
 
 class TicketTable:

@@ -1,5 +1,5 @@
-"""Walking over tickets: lists, counts and acts go along an index, and look at a bounded number of rows at a time. What
-no index finds is filtered out of those."""
+"""Walks over tickets: lists, counts and acts go along an index, and look at a bounded number of rows at a time. The
+parts of a filter that no index covers are applied to those."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -33,13 +33,13 @@ from afterwork.store.tickets.pending import has_begun
 from afterwork.store.tickets.statements import Tickets
 
 LOOKED_AT = 10_000
-"""Rows that one look goes over if a filter asks for what no index finds, and tickets that are counted one by one."""
+"""The maximum number of rows of one look that an index alone can't filter, and of counted tickets."""
 
 
 @dataclass(frozen=True)
 class WalkResult:
-    """Some tickets of a walk. `last` is the place from which it goes on, None at its end. `looked_at` is set if so many
-    rows were looked at without finding as many as were asked for."""
+    """Some tickets of a walk. `last` is the position from which it continues, None at its end. `looked_at` is set if
+    that many rows were examined without finding as many tickets as requested."""
 
     rows: Sequence[Row[Any]]
     last: IndexPosition | None = None
@@ -47,8 +47,8 @@ class WalkResult:
 
 
 class TicketWalk:
-    """Walks over tickets as they are at one moment, `now`. In a database without Afterwork's own tables no run can be
-    seen, and there is no index but that of the key: see `KeyWalk`."""
+    """Walks over tickets as they are at one time, `now`. In a database without Afterwork's own tables no run can be
+    seen, and only the key has an index: see `TicketKeyWalk`."""
 
     def __init__(self, tickets: Tickets, now: datetime) -> None:
         self.tickets = tickets
@@ -58,39 +58,39 @@ class TicketWalk:
         self._by_index = IndexRanges(tickets, now)
 
     def page(self, connection: Connection, wanted: TicketFilter, after: IndexPosition | None, most: int) -> WalkResult:
-        """The next tickets that meet a filter, at most so many. Pending ones come in the order in which they run, all
+        """Return up to `most` next tickets that meet a filter. Pending ones come in the order in which they run, all
         others newest first."""
         rows: list[Row[Any]] = []
         for stretch in self._stretches(connection, wanted, after):
-            found = self._some(connection, stretch, most - len(rows))
-            rows += found.rows
-            if found.looked_at is not None:
-                return WalkResult(rows, found.last, found.looked_at)
-            if found.last is not None:
+            result = self._some(connection, stretch, most - len(rows))
+            rows += result.rows
+            if result.looked_at is not None:
+                return WalkResult(rows, result.last, result.looked_at)
+            if result.last is not None:
                 return WalkResult(rows, IndexPosition.of(rows[-1]))
         return WalkResult(rows)
 
     def all(self, connection: Connection, wanted: TicketFilter, at_once: int) -> Iterator[Sequence[Row[Any]]]:
-        """All tickets that meet a filter, some at a time. Between two of them, the transaction may end."""
-        found = self.page(connection, wanted, None, at_once)
-        yield found.rows
-        while found.last is not None:
-            found = self.page(connection, wanted, found.last, at_once)
-            yield found.rows
+        """Yield all tickets that meet a filter, some at a time. The transaction may end between them."""
+        result = self.page(connection, wanted, None, at_once)
+        yield result.rows
+        while result.last is not None:
+            result = self.page(connection, wanted, result.last, at_once)
+            yield result.rows
 
     def rows(self, connection: Connection, keys: Sequence[Any]) -> list[Row[Any]]:
-        """The tickets with these keys, those that are there."""
+        """Return the existing tickets with these keys."""
         with reading_any_text(connection):
             return list(connection.execute(self._shown(self._columns().where(self.c.key.in_(keys)).subquery())))
 
     def place(self, connection: Connection, key: str) -> IndexPosition:
-        """The place of a ticket. Raises `BadRequest` if there is none."""
+        """Return the position of a ticket. Raises `BadRequest` without such a ticket."""
         for row in self.rows(connection, [self.key(key)]):
             return IndexPosition.of(row)
         raise BadRequest(f"The ticket {shown(key)}, behind which the list goes on, is gone. Begin at the first page.")
 
     def key(self, text: str) -> Any:
-        """The key that a text names. Raises `BadRequest` if it can't be one."""
+        """Parse a ticket's key from text. Raises `BadRequest` if it can't be one."""
         check_text(text)
         try:
             return parse_key(text, self.c.key)
@@ -98,20 +98,20 @@ class TicketWalk:
             raise BadRequest(f"{shown(text)} can't be the key of a ticket.") from None
 
     def expires(self, connection: Connection, key: str) -> datetime | None:
-        """Return the moment after which a ticket is not to begin, None if it names none."""
+        """Return the timestamp after which a ticket is not to begin; None if it names none."""
         if self.tickets.contract.not_after is None:
             return None
         return aware(connection.execute(select(self.c.not_after).where(self.c.key == self.key(key))).scalar())
 
     def said(self, connection: Connection, tickets: Collection[str]) -> dict[str, ReportedProgress]:
-        """How far the runs of these say to be, by the keys of their tickets as texts."""
+        """Return the reported progress of runs, by the keys of their tickets as texts."""
         return progress.of_tickets(connection, tickets)
 
     def count(self, connection: Connection, wanted: TicketFilter) -> Count:
-        """How many tickets meet a filter."""
+        """Count the tickets that meet a filter."""
         total = Count(0)
         if wanted == TicketFilter(state="done"):
-            # By the index for receipts: among the newest tickets there may be none.
+            # By the index for receipts: the newest tickets may include none.
             return self._count(connection, IndexRange(self.c.delete_time.is_not(None), wanted))
         for stretch in self._stretches(connection, wanted, None):
             total += self._count(connection, stretch)
@@ -120,16 +120,16 @@ class TicketWalk:
         return total
 
     def lanes(self, connection: Connection) -> list[str]:
-        """The lanes that something waits in."""
+        """Return the lanes with waiting tickets."""
         return sorted({group.lane for group in self._by_index.groups(connection)})
 
     def firsts(self, connection: Connection, wanted: TicketFilter) -> list[Row[Any]]:
-        """Of those that meet a filter, the first of each stretch that is walked over: of each lane and priority."""
-        found = [self._some(connection, stretch, 1).rows for stretch in self._stretches(connection, wanted, None)]
-        return [row for rows in found for row in rows]
+        """Return the first ticket that meets a filter in each lane and priority, or other range."""
+        pages = [self._some(connection, stretch, 1).rows for stretch in self._stretches(connection, wanted, None)]
+        return [row for rows in pages for row in rows]
 
     def ahead(self, connection: Connection, place: IndexPosition) -> Count:
-        """How many pending tickets of its lane come before the one at a place."""
+        """Count the pending tickets that precede a position in its lane."""
         c = self.c
         moment, at = c.compared(place.moment)
         lane = and_(c.pending, c.lane == place.lane)
@@ -157,19 +157,19 @@ class TicketWalk:
         return select(window, has_begun(window.c.key).label("has_begun"))
 
     def _window(self, stretch: IndexRange, most: int) -> Select[Any]:
-        found = self._columns().where(stretch.where).limit(most)
+        query = self._columns().where(stretch.where).limit(most)
         if not stretch.in_order:
-            return found
-        return found.order_by(self.c.key.desc()) if stretch.newest_first else found.order_by(self.c.moment, self.c.key)
+            return query
+        return query.order_by(self.c.key.desc()) if stretch.newest_first else query.order_by(self.c.moment, self.c.key)
 
     def _some(self, connection: Connection, stretch: IndexRange, most: int) -> WalkResult:
-        """The first tickets of a stretch."""
+        """Return the first tickets of a range."""
         at_most = most + 1 if stretch.rest.is_all and stretch.in_order else LOOKED_AT
         window = self._window(stretch, at_most).subquery("looked_at")
         order = (window.c.key.desc(),) if stretch.newest_first else (window.c.moment, window.c.key)
-        found = self._shown(window).where(meets(window.c, stretch.rest, self._now)).order_by(*order).limit(most + 1)
+        query = self._shown(window).where(meets(window.c, stretch.rest, self._now)).order_by(*order).limit(most + 1)
         with reading_any_text(connection):
-            rows = list(connection.execute(found))
+            rows = list(connection.execute(query))
         if len(rows) > most:
             return WalkResult(rows[:most], IndexPosition.of(rows[most - 1]))
         if at_most < LOOKED_AT:
@@ -191,7 +191,7 @@ class TicketWalk:
 
 
 class TicketKeyWalk(TicketWalk):
-    """The same without Afterwork's own tables."""
+    """A walk in a database without Afterwork's own tables."""
 
     def _stretches(
         self, connection: Connection, wanted: TicketFilter, after: IndexPosition | None
