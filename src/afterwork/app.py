@@ -1,4 +1,4 @@
-"""`aw.Afterwork`: one model, and all that can be done with it."""
+"""`aw.Afterwork`: one model, and everything that can be done with it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -52,21 +52,21 @@ SERVER_STARTED = "server_started"
 
 @dataclass(frozen=True)
 class Ended:
-    """One run that `run_until_idle` made, and what came of it."""
+    """One run made by `run_until_idle`, and its outcome."""
 
     run: Run
     outcome: Outcome
 
 
 class Afterwork:
-    """Serves the jobs of one model: that of a declarative base, an automap base, or a `sqlalchemy.orm.registry`.
+    """The application: it serves the jobs of a declarative base, an automap base, or a `sqlalchemy.orm.registry`.
 
         app = aw.Afterwork(Base)
 
     The model is read once, at the first use. `settings` are the knobs of its servers, `clock` tells them the time, and
-    `on_event` is told what they do (see `afterwork.events`). `variables` are given, by name, to each view model that
-    declares such a variable (`aw.variable`); `server_started`, the moment at which the server began, is always one.
-    `lanes` are those with rules of their own (`aw.Lane`) that no work gives as its `lane=`.
+    `on_event` receives their events (see `afterwork.events`). `variables` are given, by name, to each view model that
+    declares such a variable (`aw.variable`); `server_started`, the time at which the server began, is always one.
+    `lanes` are those with rules of their own (`aw.Lane`) that no work names as its `lane=`.
     """
 
     def __init__(
@@ -89,48 +89,47 @@ class Afterwork:
         self.variables = dict(variables or {})
         self._files: dict[Path, JobsFile] = {}
         self.around: Around = nothing_around
-        """Gives, for each run that a ticket or a timer has started, what its code is to be within."""
+        """Returns the context manager that wraps the code of a run started by a ticket or a timer."""
         self.is_to_begin_anew = False
-        """Whether `serve` has ended since its server had run so many jobs, or used so much memory."""
+        """True if `serve` ended because its server had run enough jobs, or used too much memory."""
         self._servers: list[tuple[Engine, Server]] = []
         self._probers: dict[Engine, Prober] = {}
 
     @cached_property
     def model(self) -> ModelInfo:
-        """The model. Raises `ModelError`, listing all that is wrong with it."""
+        """Return the model. Raises `ModelError`, listing everything that is wrong with it."""
         return inspect_model(self.base, self.lanes)
 
     def load(self, path: str | Path, *, python: Iterable[Callable[..., Any]] = ()) -> list[str]:
-        """Add the jobs of a TOML or YAML file to the model: view models, methods and calculated members, with what
-        starts them, written in OCL and EAL. Loading a file again takes its earlier jobs out first. Returns the names of
-        the jobs.
+        """Add the jobs of a TOML or YAML file to the model, and return their names.
 
             app.load("jobs.toml", python=[send_order, NoAnswer])
 
-        `python` are the functions that the file may name where OCL and EAL have no words, and the exceptions that are
-        worth another attempt; each by its own name.
+        Jobs are view models, methods and calculated members, with what starts them, written in OCL and EAL. Loading a
+        file again removes its earlier jobs first. `python` are the functions that the file may name where OCL and EAL
+        have no words, and the exceptions that are worth another attempt; each by its own name.
         Raises `BadJobsFile`, with the line; then the file's earlier jobs stay.
         """
-        found, model = Path(path).resolve(), registry_of(self.base)
-        before = self._files.pop(found, None)
+        file, model = Path(path).resolve(), registry_of(self.base)
+        before = self._files.pop(file, None)
         if before is not None:
             before.withdraw()
         try:
-            self._files[found] = load(found, self.base, model, python)
+            self._files[file] = load(file, self.base, model, python)
         except BaseException:
             if before is not None:
-                self._files[found] = load_again(before, self.base, model)
+                self._files[file] = load_again(before, self.base, model)
             raise
         vars(self).pop("model", None)
-        return list(self._files[found].jobs)
+        return list(self._files[file].jobs)
 
     def install(
         self, engine: Engine, *, grant_to: Sequence[str] = (), grant_to_writers: Sequence[str] = ()
     ) -> list[str]:
-        """Make or update Afterwork's tables, and what it needs on the ticket table. Returns what it did, a line each.
+        """Create or update Afterwork's tables, and its parts of the ticket table. Return a line for each step taken.
 
-        Doing it again does nothing. The application's own tables must be there. On PostgreSQL, the roles of `grant_to`
-        are given what one needs that serves, those of `grant_to_writers` what one needs that asks for work.
+        A second call does nothing. The application's own tables must exist. On PostgreSQL, the roles of `grant_to` are
+        given the rights that servers need, those of `grant_to_writers` the rights of those that ask for work.
         """
         database = self.database(engine)
         rights.check_can_grant(database.dialect, [*grant_to, *grant_to_writers])
@@ -150,23 +149,24 @@ class Afterwork:
 
     @property
     def _application(self) -> str:
-        """Tell this application from others on the same database, by the table of its tickets."""
+        """Return the name that tells this application from others on the same database: its ticket table's."""
         return self.model.contract.table.fullname
 
     def repair(self, engine: Engine) -> list[str]:
-        """Install what is missing, and let all caches run again, as after a restore or after changes that were made
-        while triggers were switched off. Returns what it did, a line each."""
+        """Install what is missing, and let all caches run again. Return a line for each step taken.
+
+        Use it after a restore, or after changes that were made while triggers were switched off."""
         done = self.install(engine)
         database = self.database(engine)
         with closing(database.connect()) as connection, database.transaction(connection, caches.to_repair(database)):
             return done + caches.all_again(database, connection, self.clock.now())
 
     def serve(self, engine: Engine) -> int:
-        """Run jobs until SIGTERM or Ctrl-C; then let those that run end within `settings.grace`. A second one ends the
-        process at once. SIGHUP lets jobs end, reads the files of jobs again (see `load`), and goes on.
+        """Run jobs until SIGTERM or Ctrl-C, then let current runs end within `settings.grace`. A second signal ends the
+        process at once. SIGHUP lets jobs end, reads the files of jobs again (see `load`), and continues.
 
-        Returns how many did not. Call it in the main thread. A database that can't be reached yet is waited for.
-        Raises `ModelError`, `NotInstalled`, `WrongSchema`, `UnsupportedDatabase` or `DatabaseRefuses` at once.
+        Return the number of runs that did not end. Call it in the main thread. It waits for a database that can't be
+        reached yet. Raises `ModelError`, `NotInstalled`, `WrongSchema`, `UnsupportedDatabase` or `DatabaseRefuses`.
         """
         opened = partial(self._server, engine)
         with Signals() as signals:
@@ -179,7 +179,7 @@ class Afterwork:
                 opened = partial(self._installed_server, engine)
 
     def _arrived(self, engine: Engine, opened: Callable[[], Server], signals: Signals) -> Server | None:
-        """Return a server as soon as its database can be reached; None if a signal has come before."""
+        """Return a server as soon as its database can be reached; None if a signal comes first."""
         arrival = Arrival(self.database(engine), self.events)
         signals.listen(arrival.stop)
         return arrival.at_last(opened)
@@ -193,11 +193,11 @@ class Afterwork:
         return unfinished
 
     def _installed_server(self, engine: Engine) -> Server:
-        self.install(engine)  # what is calculated by now may be of tables that nobody watched before
+        self.install(engine)  # members calculated by now may read tables that were not tracked before
         return self._server(engine)
 
     def _read_again(self) -> None:
-        """Read all files of jobs again. What is wrong with one leaves its earlier jobs as they are."""
+        """Read all files of jobs again. An error in one leaves its earlier jobs as they are."""
         for path, file in list(self._files.items()):
             try:
                 jobs = self.load(path, python=file.python.values())
@@ -208,14 +208,14 @@ class Afterwork:
 
     @contextmanager
     def serving(self, engine: Engine) -> Iterator[None]:
-        """Run jobs in the background for as long as the block lasts. Raises what `serve` would raise at its start."""
+        """Run jobs in the background while the block lasts. Raises what `serve` would raise at its start."""
         server = self._server(engine)
         with self._in_this_process(engine, server), in_background(server, self.settings.grace, self.events):
             yield
 
     @contextmanager
     def _in_this_process(self, engine: Engine, server: Server) -> Iterator[None]:
-        """A server is in this process, also if it has ended before it should have."""
+        """Count a server as one of this process while the block lasts, even if it ends too early."""
         self._servers.append((engine, server))
         try:
             yield
@@ -233,28 +233,30 @@ class Afterwork:
             return ended
 
     def explain(self, obj: object, name: str) -> Explanation:
-        """Whether a calculated member, or a view model that is a cache, is fresh; what it read, what last made it
-        stale, when it last ran and why. In the transaction of the object's session.
+        """Explain the state of a calculated member, or of a view model that is a cache, of one object.
+
+        That is: its freshness, what it read, what last made it stale, and when and why it last ran. Reads in the
+        transaction of the object's session.
 
         Raises `BadRequest` if the object has no such cache, `NoSession` if it is in no session.
         """
         session = session_of(obj)
         explainer = self._explainer(session.connection())
         definition = self._definition(explainer, obj, name)
-        found = explainer.explain(session.connection(), definition, external_id(obj))
+        explanation = explainer.explain(session.connection(), definition, external_id(obj))
         if not isinstance(definition.declaration, MachineDerivation):
-            return found
+            return explanation
         machine = definition.declaration.machine
         recorder = recorder_of(explainer.matcher, session, self.clock)
         stored = machine.stored(obj)
         return replace(
-            found,
+            explanation,
             stands_in=None if stored is None else str(stored),
             steps=PossibleTransitions(recorder, explainer.words).of(machine, obj),
         )
 
     def impact(self, obj: object, member: str) -> list[Reader]:
-        """The caches that become stale if this member of this object changes, those that read it first.
+        """Return the caches that become stale if a member of an object changes, direct readers first.
 
         Raises `BadRequest` if the object has no such member, `NoSession` if it is in no session.
         """
@@ -262,8 +264,8 @@ class Afterwork:
         return self._explainer(connection).impact(connection, obj, member)
 
     def verify(self, engine: Engine, sample: int | None = None) -> Verified:
-        """Calculate all derived members again, or `sample` of each, without storing anything, and report what differs
-        from what is stored. Values that are stale at the time are left out."""
+        """Calculate all derived members again, or `sample` of each, and report differences from the stored values.
+        Stores nothing. Values that are stale at the time are left out."""
         database = self.database(engine)
         with interruptible(), closing(database.connect()) as connection:
             runner = self.runner(database, connection)
@@ -281,45 +283,44 @@ class Afterwork:
         return explainer.matcher.registry.of(self.model.derivation_of(obj, name))
 
     def evaluate(self, session: Session, text: str, itself: object | None = None) -> Any:
-        """The value of an expression in OCL, read through a session; `itself` is `self` in it. Changes nothing.
+        """Return the value of an OCL expression, read through a session; `itself` is its `self`. Changes nothing.
 
-        Raises `LanguageError` with the place of what is wrong.
+        Raises `LanguageError` with the place of the error.
         """
         return evaluate(text, self.model.contract.mapper.registry, session, itself)
 
     def run_now(self, engine: Engine, timer: str) -> int:
-        """Let a timer have a round now, besides those at its due times. Returns how many objects match; servers run
-        them. Objects for which a run goes on are left out.
+        """Let a timer have a round now, besides those at its due times. Return the number of matching objects.
 
-        Raises `BadRequest` if the model has no such timer.
+        Servers run them. Objects with a current run are left out. Raises `BadRequest` if the model has no such timer.
         """
         return self.control(engine).run_now(timer)
 
     def health(self, engine: Engine) -> Health:
-        """Whether the server that runs in this process lives and is ready; without one, whether the database can be
-        used. From any thread; answers within some seconds, also where the database does not."""
-        if servers := [server for where, server in list(self._servers) if where is engine]:
+        """Return the health of the servers in this process; without one, that of the database. Callable from any
+        thread; it answers within some seconds, even if the database does not."""
+        if servers := [server for used, server in list(self._servers) if used is engine]:
             return Health.of_all([server.health() for server in servers])
         if engine not in self._probers:
             self._probers[engine] = Prober(self.database(engine), None)
         return of_database(self._probers[engine])
 
     def loops(self, engine: Engine) -> Sequence[Sign]:
-        """Whether the loops of the servers in this process go round; [] if there are none. Asks no database."""
-        return [server.loop_sign() for where, server in list(self._servers) if where is engine]
+        """Return a sign for the loop of each server in this process. Asks no database."""
+        return [server.loop_sign() for used, server in list(self._servers) if used is engine]
 
     def insight(self, engine: Engine) -> Insight:
-        """What can be read of a database: its tickets, servers, lanes, and whether the installation is right."""
+        """Return a reader of a database: its tickets, servers and lanes, and the state of the installation."""
         return Insight(self.database(engine), self.model, self.clock)
 
     def control(self, engine: Engine) -> Control:
-        """What can be done to a database: retry a ticket, pause a lane or a timer, have a timer's round now."""
+        """Return the controls of a database: retry a ticket, pause a lane or timer, start a timer's round."""
         return Control(self.database(engine), self.model, self.clock, self.events, self._variables())
 
     def database(self, engine: Engine) -> Database:
-        """Return the database behind an engine, as this application's settings have it used.
+        """Return the database behind an engine, used by this application's settings.
 
-        Raises `UnsupportedDatabase` for what Afterwork doesn't run on.
+        Raises `UnsupportedDatabase` if Afterwork doesn't run on it.
         """
         return database_of(engine, self.settings)
 
@@ -332,7 +333,7 @@ class Afterwork:
             connection.close()
 
     def runner(self, database: Database, connection: Connection) -> Runner:
-        """Return what a server works with, for who wants to run its steps one at a time, as tests do.
+        """Return the runner of a server, for those who run its steps one at a time, as tests do.
 
         Raises `NotInstalled` or `WrongSchema` if the database is not as it must be.
         """

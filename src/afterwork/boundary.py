@@ -1,6 +1,6 @@
-"""The boundary between the application's code and Afterwork: on this side, whatever went wrong there is an `Exception`.
+"""The boundary to the application's code: on this side, whatever went wrong there is an `Exception`.
 
-Whoever calls code of the application, or saves what it has left, does so `with CONTAINED:`. SystemExit, CancelledError
+Whoever calls code of the application, or saves its changes, does so `with CONTAINED:`. SystemExit, CancelledError
 or KeyboardInterrupt would otherwise pass by all that settles a failed run, and end the thread that serves others.
 """
 
@@ -11,7 +11,7 @@ from afterwork.interruption import ends_the_program
 
 
 def failure_of(error: BaseException) -> Exception:
-    """Return an exception as the failure of one run. Raises it if it is for the program as a whole."""
+    """Return an exception as the failure of one run. Raise it if it is meant for the whole program."""
     if isinstance(error, Exception):
         return error
     if ends_the_program(error):
@@ -20,7 +20,7 @@ def failure_of(error: BaseException) -> Exception:
 
 
 class Contained:
-    """Within it, code may raise what it likes: what comes out is an `Exception`, or the end of the program."""
+    """A block whose code may raise what it likes: an `Exception` comes out, or the end of the program."""
 
     def __enter__(self) -> None:
         pass

@@ -1,4 +1,4 @@
-"""What time it is. Everything that compares with the clock is given one of these."""
+"""Clocks. Everything that compares with the current time is given one of these."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 MAX_CLOCK_SKEW = timedelta(minutes=1)
-"""How far the clocks of machines may differ. A ticket that asks for no time is due though its application's clock is
-ahead by this much, and a server's clock that is behind by less was not put back."""
+"""The tolerated difference between the clocks of machines. A ticket that asks for no time is due though its
+application's clock is this far ahead, and a server's clock that is behind by less was not put back."""
 
 
 class Clock(Protocol):
-    """Tells the moment, as an aware datetime in UTC."""
+    """A source of the current time, as an aware datetime in UTC."""
 
     def now(self) -> datetime: ...
 
@@ -25,7 +25,7 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock that stands still until it is told to go on; for tests. It starts at the true time."""
+    """A clock for tests that stands still until it is advanced. It starts at the true time."""
 
     def __init__(self) -> None:
         self._now = datetime.now(UTC)
@@ -43,7 +43,7 @@ _CLOCK: ContextVar[Clock | None] = ContextVar("afterwork_clock", default=None)
 
 @contextmanager
 def telling_time(clock: Clock) -> Iterator[None]:
-    """Let `clock` be the one by which the code of the block counts."""
+    """Make `clock` the current one for the code of the block."""
     token = _CLOCK.set(clock)
     try:
         yield
@@ -52,12 +52,12 @@ def telling_time(clock: Clock) -> Iterator[None]:
 
 
 def now() -> datetime:
-    """What time it is for this code: in a run by the clock of its server, elsewhere by that of this machine."""
+    """Return the current time: in a run by the clock of its server, elsewhere by that of this machine."""
     return (_CLOCK.get() or SystemClock()).now()
 
 
 class CurrentClock:
-    """The clock that `now` goes by."""
+    """The clock that `now` reads."""
 
     def now(self) -> datetime:
         return now()
@@ -68,7 +68,7 @@ _WATCH: ContextVar[Callable[[datetime], bool] | None] = ContextVar("afterwork_wa
 
 @contextmanager
 def watching_time(watch: Callable[[datetime], bool] | None) -> Iterator[None]:
-    """Let `watch` answer whether a moment has passed, for the code of the block: so it learns what is waited for."""
+    """Let `watch` answer for the block whether a time has passed, and so learn what is waited for."""
     token = _WATCH.set(watch)
     try:
         yield
@@ -77,6 +77,6 @@ def watching_time(watch: Callable[[datetime], bool] | None) -> Iterator[None]:
 
 
 def passed(moment: datetime, by: Clock) -> bool:
-    """Whether a moment has passed: by a clock, where nobody watches."""
+    """Return whether a time has passed; by a clock, where nobody watches."""
     watch = _WATCH.get()
     return moment <= by.now() if watch is None else watch(moment)

@@ -1,6 +1,6 @@
-"""Everything that Afterwork raises, and every reason it writes into a ticket's Error.
+"""Everything that Afterwork raises, and every reason that it writes into a ticket's Error.
 
-The docstring of a class is what it means; its message says what is wrong, where, and what to do.
+The docstring of a class is its meaning; its message says what is wrong, where, and what to do.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ SHOWN = 120
 
 
 def shown(text: object) -> str:
-    """Foreign text as a message repeats it: quoted, printable, and never longer than `SHOWN`."""
+    """Return foreign text as a message repeats it: quoted, printable, and at most `SHOWN` characters of it."""
     quoted = ascii(text)
     return quoted if len(quoted) <= SHOWN else f"{quoted[:SHOWN]}… ({len(quoted):,} characters)"
 
@@ -34,7 +34,7 @@ class BadDeclaration(AfterworkError, TypeError):
 
 
 class BadJobsFile(BadDeclaration):
-    """A file of jobs can't be read, or says something that can't be meant. Nothing of it is used."""
+    """A file of jobs can't be read, or makes no sense. Nothing of it is used."""
 
     def __init__(self, path: str, line: int | None, problem: str) -> None:
         self.path, self.line = path, line
@@ -42,7 +42,7 @@ class BadJobsFile(BadDeclaration):
 
 
 class BadCron(BadDeclaration):
-    """A cron expression can't be read, or never comes."""
+    """A cron expression can't be read, or never matches a time."""
 
     def __init__(self, expression: str, reason: str, place: int | None) -> None:
         pointer = "" if place is None else f"\n    {expression}\n    {' ' * place}^"
@@ -53,36 +53,36 @@ class BadCron(BadDeclaration):
 
 
 class BadCriteria(AfterworkError, TypeError):
-    """The criteria of a timer gives no query for objects of its root class."""
+    """The criteria of a timer don't return a query for objects of its root class."""
 
     def __init__(self, timer: str, problem: str) -> None:
         super().__init__(f"The timer {timer}: {problem}")
 
 
 class MissingPackage(AfterworkError, ImportError):
-    """Something was asked for that needs a package which is not installed."""
+    """A feature needs a package that is not installed."""
 
     def __init__(self, what: str, package: str | None, extra: str) -> None:
         super().__init__(f"{what} needs {package}, which is not installed. Try: pip install 'afterwork[{extra}]'")
 
 
 class BadRequest(AfterworkError, ValueError):
-    """`aw.later` or a ticket row asks for something that can't be meant."""
+    """`aw.later` or a ticket row asks for something that makes no sense."""
 
 
 class NotThere(BadRequest):
-    """There is nothing of this name or key."""
+    """Nothing has this name or key."""
 
 
 class TooLarge(BadRequest):
-    """A request to the web page brings along more than it may."""
+    """A request to the web page is larger than allowed."""
 
     def __init__(self, most: int) -> None:
         super().__init__(f"A request may have {most:,} bytes at most. Select fewer, or all that match.")
 
 
 class NaiveDatetime(BadRequest):
-    """A moment without a time zone was given where the moment itself matters."""
+    """A timestamp without a time zone was given where the exact time matters."""
 
     def __init__(self, value: object) -> None:
         super().__init__(
@@ -96,8 +96,8 @@ class MalformedExternalId(AfterworkError, ValueError):
 
 
 class UnnamedObject(AfterworkError):
-    """A row has a key of which no external id can be made, so no cache can be made for its object. `root` stands for
-    the id. Is kept as what the cache has failed with."""
+    """A row's key can't become an external id, so its object can have no cache. `root` stands for the id. It is kept as
+    the error of the cache."""
 
     def __init__(self, root: str, why: str) -> None:
         super().__init__(
@@ -108,7 +108,7 @@ class UnnamedObject(AfterworkError):
 
 
 class NoSession(AfterworkError):
-    """An object is not in a session, so there is no transaction to put a ticket into."""
+    """An object is not in a session, so no transaction can take a ticket for it."""
 
 
 class NoCurrentRun(AfterworkError):
@@ -123,7 +123,7 @@ class TransactionIsTheRuns(AfterworkError):
 
 
 class WaitsForItself(AfterworkError):
-    """A job writes on a connection of its own, while its run's transaction is the one writer of a SQLite file."""
+    """A job writes on its own connection, while its run's transaction is the one writer of a SQLite file."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -133,11 +133,11 @@ class WaitsForItself(AfterworkError):
 
 
 class BadValue(AfterworkError, ValueError):
-    """A calculation returned what its member can't hold. What was stored stays."""
+    """A calculation returned a value that its member can't hold. The stored value stays."""
 
 
 class CalculationWrites(AfterworkError):
-    """A function marked with `@aw.derived`, or a guard, changed something. It only says what a value is."""
+    """A function marked with `@aw.derived`, or a guard, changed something. It may only return a value."""
 
     def __init__(self, what: str) -> None:
         super().__init__(
@@ -157,7 +157,7 @@ class CantTrack(AfterworkError):
 
 
 class NotWatched(CantTrack):
-    """A cache read a table whose changes are not written down."""
+    """A cache read a table whose changes are not captured."""
 
     def __init__(self, what: str, table: str) -> None:
         super().__init__(
@@ -166,7 +166,7 @@ class NotWatched(CantTrack):
 
 
 class TextualSQL(CantTrack):
-    """A cache ran SQL that is a text."""
+    """A cache ran SQL given as text."""
 
     def __init__(self, sql: str) -> None:
         super().__init__(f"by the text {shown(sql)}", "what a text reads is not known. Use select(…) instead")
@@ -204,7 +204,7 @@ class ConnectionOptions(CantTrack):
 
 
 class OtherThread(CantTrack):
-    """A cache handed its objects, or its session, to another thread or task, which reads."""
+    """A cache handed its objects or its session to another thread or task, which reads them."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -214,15 +214,15 @@ class OtherThread(CantTrack):
 
 
 class ChangedForMany(AfterworkError):
-    """The program has made another statement of one that loads for many objects. Each of them is then loaded by itself;
-    nobody is told."""
+    """The program has altered a statement that loads for many objects. Each is then loaded by itself, and this error
+    goes unreported."""
 
     def __init__(self) -> None:
         super().__init__("A statement that loads for many objects was changed. Load them one by one.")
 
 
 class UnknownStatement(CantTrack):
-    """A cache executed a statement of a kind that Afterwork does not know."""
+    """A cache executed an unknown kind of statement."""
 
     def __init__(self, kind: str) -> None:
         super().__init__(f"by a statement of the kind {kind}", "what it reads is not known. Use select(…) instead")
@@ -236,11 +236,11 @@ class ReadsItself(CantTrack):
 
 
 class UnknownState(AfterworkError, ValueError):
-    """The state of an object is none that its machine has."""
+    """The state of an object is not one of its machine's."""
 
 
 class NotInThisState(AfterworkError):
-    """An event came that is not possible now. At most, what was possible without it has moved."""
+    """An event is not possible now. At most, transitions that need no event were made."""
 
     def __init__(self, who: str, event: str, state: object, possible: Sequence[str]) -> None:
         self.event, self.state, self.possible = event, state, tuple(possible)
@@ -251,7 +251,7 @@ class NotInThisState(AfterworkError):
 
 
 class StateHasChanged(AfterworkError):
-    """Somebody else has moved the object meanwhile. Nothing of this move is saved."""
+    """Somebody else moved the object meanwhile. Nothing of this move is saved."""
 
     def __init__(self, who: str, machine: str, before: object) -> None:
         super().__init__(
@@ -261,7 +261,7 @@ class StateHasChanged(AfterworkError):
 
 
 class EndlessMachine(AfterworkError):
-    """Transitions without an event follow each other without end. Nothing of them is saved."""
+    """Transitions without an event follow each other endlessly. None of them is saved."""
 
     def __init__(self, who: str, machine: str, path: Sequence[str]) -> None:
         super().__init__(
@@ -271,7 +271,7 @@ class EndlessMachine(AfterworkError):
 
 
 class RowNotFound(AfterworkError):
-    """A value was to be written into a row, and no row has the key of its object."""
+    """A value could not be written, since no row has the key of its object."""
 
     def __init__(self, table: str, key: object, wanted: int, found: int) -> None:
         which = f"has the key {shown(key)}" if wanted == 1 else f"is there for {wanted - found} of {wanted} keys"
@@ -286,8 +286,8 @@ class NotAtOnce(AfterworkError):
 
 
 class Escaped(AfterworkError):
-    """The application's code raised what is no `Exception`: what ends a program, a thread or a task ends one run here.
-    `raised` is what it was."""
+    """The application's code raised `raised`, which is not an `Exception`. What ends a program, a thread or a task
+    elsewhere ends one run here."""
 
     def __init__(self, raised: BaseException) -> None:
         super().__init__(f"The application's code raised {type(raised).__name__}, which has ended this run alone.")
@@ -295,21 +295,21 @@ class Escaped(AfterworkError):
 
 
 class ClaimLost(AfterworkError):
-    """Another server has taken a run over, so nothing of this one may be saved."""
+    """Another server has taken over a run, so nothing of this one may be saved."""
 
     def __init__(self) -> None:
         super().__init__("Another server has taken this run over.")
 
 
 class LaneTaken(AfterworkError):
-    """The lane that a view model names is not free. It is tried again a little later."""
+    """The lane that a view model names is not free. The run is tried again a little later."""
 
     def __init__(self, lane: str) -> None:
         super().__init__(f"The lane {lane} is taken.")
 
 
 class NotCaptured(AfterworkError):
-    """Changes of tables that caches belong to are not captured, so the caches would never run."""
+    """Changes of the tables of caches are not captured, so the caches would never run."""
 
     def __init__(self, caches: Sequence[str], tables: Sequence[str]) -> None:
         super().__init__(
@@ -320,7 +320,7 @@ class NotCaptured(AfterworkError):
 
 
 class CircularCaches(AfterworkError):
-    """Values of several rows are made of each other, so that none of them can ever be right."""
+    """Values of several rows depend on each other, so that none of them can ever be right."""
 
     def __init__(self, path: Sequence[str]) -> None:
         super().__init__(
@@ -329,7 +329,7 @@ class CircularCaches(AfterworkError):
 
 
 class DatabaseRefuses(AfterworkError):
-    """The database can't be used as it is asked for, and waiting would change nothing. `said` is what it says."""
+    """The database refuses the connection, and waiting would change nothing. `said` is its message."""
 
     def __init__(self, database: str, said: str) -> None:
         super().__init__(
@@ -349,7 +349,7 @@ class NotInstalled(AfterworkError):
 
 
 class NotInPath(NotInstalled):
-    """The database has tables of Afterwork, and the search path of the role leads to none."""
+    """The database has tables of Afterwork, but the role's search path leads to none."""
 
     def __init__(self, database: str, path: str, schemas: Sequence[str]) -> None:
         there = " and ".join(schemas)
@@ -372,7 +372,7 @@ class NotGranted(AfterworkError):
 
 
 class WrongSchema(AfterworkError):
-    """The database has Afterwork's tables as another version of Afterwork made them."""
+    """The database has the tables of another version of Afterwork."""
 
     def __init__(self, database: str, found: int, needed: int) -> None:
         advice = (
@@ -398,11 +398,11 @@ class OutdatedTables(WrongSchema):
 
 
 class UnsupportedDatabase(AfterworkError):
-    """The engine is none that Afterwork runs on."""
+    """Afterwork doesn't run on this engine."""
 
 
 class Cancelled(AfterworkError):
-    """A run that goes on was cancelled by hand. `aw.progress` raises it; let it pass, and nothing of it is saved."""
+    """A current run was cancelled by hand. `aw.progress` raises this; let it pass, and nothing is saved."""
 
     def __init__(self) -> None:
         super().__init__("This run was cancelled, so nothing of it is saved. Let this exception pass.")
@@ -420,14 +420,14 @@ class TimedOut(AfterworkError):
 
 
 class BatchDisturbed(AfterworkError):
-    """A job has changed a ticket that was claimed together with its own. They are run again, one at a time."""
+    """A job changed a ticket that was claimed together with its own. They run again, one at a time."""
 
     def __init__(self) -> None:
         super().__init__("A job has changed another ticket of its batch, so these tickets are run one at a time.")
 
 
 class NotWritten(AfterworkError):
-    """A trigger of the application's has passed over a change of a ticket in silence."""
+    """A trigger of the application silently skipped a change of a ticket."""
 
     def __init__(self, table: str) -> None:
         super().__init__(
@@ -437,7 +437,7 @@ class NotWritten(AfterworkError):
 
 
 class TicketIsHidden(AfterworkError):
-    """Policies of the ticket table let a server read a row and not lock it."""
+    """Policies of the ticket table let a server read a row but not lock it."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -447,23 +447,23 @@ class TicketIsHidden(AfterworkError):
 
 
 class Refused(AfterworkError):
-    """Why a ticket ends without having run: the text stands in its Error."""
+    """The reason why a ticket ends without having run; the text stands in its Error."""
 
 
 class UnknownWork(Refused):
-    """The ticket's ViewModel names nothing that the model registers."""
+    """The ticket's ViewModel names no work of the model."""
 
 
 class WrongRoot(Refused):
-    """The root is of another class than the work is for."""
+    """The root's class is not the one that the work is for."""
 
 
 class PreconditionFalse(Refused):
-    """The method's precondition was false when its turn came."""
+    """The method's precondition was false when the ticket's turn came."""
 
 
 class StateLeft(Refused):
-    """It was asked for while a state lasts, and that has been left."""
+    """The work was asked for while a state lasts, and the object has left it."""
 
 
 class CancelledByHand(Refused):
@@ -474,11 +474,11 @@ class CancelledByHand(Refused):
 
 
 class ServerDied(Refused):
-    """The process that ran it died, and it must not be begun again."""
+    """The process that ran the work died, and the work must not begin again."""
 
 
 class GivenUp(Refused):
-    """It has ended its process, its connection or its worker again and again, so it is not tried any more."""
+    """The work has ended its process, connection or worker again and again, so it is no longer tried."""
 
     def __init__(self, cause: str, times: int, inside_limit: timedelta, detail: str | None = None) -> None:
         told = "" if detail is None else f" ({shown(detail)})"
@@ -506,7 +506,7 @@ class GivenUp(Refused):
 
 
 class LanguageError(AfterworkError, ValueError):
-    """An expression can't be read, checked, run or made SQL. `line` and `column` (from 1) say where in `text`."""
+    """An expression can't be read, checked, run or made SQL. `line` and `column` (from 1) are the place in `text`."""
 
     def __init__(self, text: str, start: int, problem: str, *, end: int | None = None) -> None:
         before = text[:start]
@@ -518,7 +518,7 @@ class LanguageError(AfterworkError, ValueError):
 
 
 def _pointed_at(text: str, start: int, end: int | None) -> str:
-    """The line of a text where something is, and carets under it."""
+    """Return the line of a text that contains a place, and carets under it."""
     first = text.rfind("\n", 0, start) + 1
     last = text.find("\n", start)
     line = text[first : len(text) if last < 0 else last]
@@ -530,11 +530,11 @@ def _pointed_at(text: str, start: int, end: int | None) -> str:
 
 
 class BadSyntax(LanguageError):
-    """A text is no expression of the language."""
+    """A text is not an expression of the language."""
 
 
 class UnknownName(LanguageError):
-    """An expression names a member, class, operator or variable that there is not. `nearest` has similar ones."""
+    """An expression names an unknown member, class, operator or variable. `nearest` has similar ones."""
 
     def __init__(
         self, text: str, start: int, problem: str, *, end: int | None = None, nearest: Sequence[str] = ()
@@ -545,7 +545,7 @@ class UnknownName(LanguageError):
 
 
 class WrongType(LanguageError):
-    """An operator or assignment is given what it can't take."""
+    """An operator or assignment is given a value that it can't take."""
 
 
 class HasEffects(LanguageError):
@@ -557,7 +557,7 @@ class NotInSQL(LanguageError):
 
 
 class CantEvaluate(LanguageError):
-    """An expression that is well made can't be evaluated with the values that it met."""
+    """A valid expression can't be evaluated with the values that it met."""
 
 
 class TooMuch(LanguageError):

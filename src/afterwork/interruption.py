@@ -1,7 +1,7 @@
 """The end of the program, told apart from what a job raises.
 
-A job that raises KeyboardInterrupt or SystemExit has failed, and nothing else has. The same, raised by the handler of a
-signal while a job happens to run in the main thread, is meant for the program. So what handlers raise carries a mark.
+A job that raises KeyboardInterrupt or SystemExit has failed, and nothing else has. The same, raised by a signal handler
+while a job happens to run in the main thread, is meant for the program. So what handlers raise is marked.
 """
 
 import signal
@@ -18,23 +18,23 @@ Handler = Callable[[int, FrameType | None], Any]
 
 
 def ends_the_program(error: BaseException) -> bool:
-    """Return whether an exception passes through all that would keep it within one run."""
+    """Return whether an exception passes everything that would keep it within one run."""
     return getattr(error, MARK, False) is True
 
 
 class Interruptions:
-    """What handlers of signals have raised while a block lasts."""
+    """The exceptions that signal handlers raise while a block lasts."""
 
     def __init__(self) -> None:
         self._raised: BaseException | None = None
 
     def check(self) -> None:
-        """Raise what a handler has raised, if a job has kept it to itself."""
+        """Raise what a handler has raised, in case a job has kept it to itself."""
         if self._raised is not None:
             raise self._raised
 
     def listening(self, handler: Handler) -> Handler:
-        """Return a handler that does the same, and marks what it raises."""
+        """Return a handler that does the same as another, and marks what it raises."""
 
         def handle(number: int, frame: FrameType | None) -> None:
             try:
@@ -49,14 +49,13 @@ class Interruptions:
 
 @contextmanager
 def interruptible() -> Iterator[Interruptions]:
-    """Let signals end the program while the block lasts, also inside of a job. Other threads than the main one hear of
-    none."""
+    """Let signals end the program while the block lasts, even inside a job. Only the main thread receives any."""
     interruptions = Interruptions()
     if threading.current_thread() is not threading.main_thread():
         yield interruptions
         return
-    found = {number: signal.getsignal(number) for number in signal.valid_signals()}
-    before = {number: handler for number, handler in found.items() if callable(handler)}
+    installed = {number: signal.getsignal(number) for number in signal.valid_signals()}
+    before = {number: handler for number, handler in installed.items() if callable(handler)}
     own = {number: interruptions.listening(handler) for number, handler in before.items()}
     _handle(own)
     try:

@@ -1,4 +1,4 @@
-"""What a worker is given to do: lanes to drain, a run to take over, or the own work of a source."""
+"""The assignments of workers: lanes to drain, a run to take over, or the own work of a source."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from afterwork.store.leases import Lease
 
 @dataclass(frozen=True)
 class OwnWork:
-    """The work that a source does beside all lanes. It has one worker of its own.
+    """The work that a source does beside all lanes, with one worker of its own.
 
     While exclusive work is due, nothing else begins. Nobody waits for housekeeping."""
 
@@ -19,18 +19,18 @@ class OwnWork:
 
 
 Workload = str | OwnWork
-"""What can wait for a worker: a lane, by its name, or the own work of a source."""
+"""Anything that can wait for a worker: a lane, by its name, or the own work of a source."""
 
 Kind = Literal["short", "long"] | OwnWork
-"""Which workers may take an assignment: those for short runs; those for runs that may take long, which are external or
-in no lane; or the one of a source."""
+"""The workers that may take an assignment: those for short runs, those for long ones, or the one of a source. Runs that
+may take long are external or in no lane."""
 
 
 @dataclass(eq=False)
 class Assignment:
     """The turn of one worker. `workloads` are the lanes that it drains, each with the priority to begin with, or the
-    own work of a source. `since` is when the transaction or run began that goes on; with `is_external`, that is a run
-    outside of a transaction. `lease` is set where the run has begun on another server."""
+    own work of a source. `since` is when the current transaction or run began; with `is_external`, that is a run
+    outside a transaction. `lease` is set where the run has begun on another server."""
 
     kind: Kind
     workloads: Mapping[Workload, int | None]

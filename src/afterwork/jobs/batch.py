@@ -1,4 +1,4 @@
-"""Batches: what came of one, and how many tickets the next one takes."""
+"""Batches: the result of one, and the number of tickets in the next."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from afterwork.jobs.runner import Settled
 
 @dataclass(frozen=True)
 class Done:
-    """A batch was committed. With `more`, there may be more to be had in the lane. It is not `full` if its time was
-    over before all had begun that were claimed, or if something has gone wrong."""
+    """A committed batch. With `more`, the lane may have further tickets. It is not `full` if its time was over before
+    all claimed tickets had begun, or if something went wrong."""
 
     settled: Settled
     more: bool
@@ -20,8 +20,8 @@ class Done:
 
 @dataclass(frozen=True)
 class Undone:
-    """A batch of so many was rolled back. `good` of them had run before another one has raised; None if nobody knows
-    whose fault it is. It `is_disturbed` if a job has changed another ticket of the batch."""
+    """A batch of `count` tickets that was rolled back. `good` of them had run before another raised; None if nobody
+    knows whose fault it is. It `is_disturbed` if a job changed another ticket of the batch."""
 
     count: int
     good: int | None
@@ -33,9 +33,9 @@ Batched = Done | Undone
 
 @dataclass(frozen=True)
 class Mixed:
-    """What came of the first tickets of many lanes that shared a transaction. `found` are the lanes that it had. Those
-    that are `left` may be had and have not run, each with how many may share the next transaction with it, itself
-    included; None if nothing speaks against it. `unfit` are those whose first ticket is to run alone, with its work.
+    """The result of a transaction shared by the first tickets of many lanes. `found` are the lanes that it held. Those
+    `left` are free but have not run, each with the number of lanes that may share its next transaction, itself
+    included; None if nothing speaks against sharing. `unfit` maps lanes whose first ticket must run alone to its work.
     Works that are `hindered` have waited for a row in vain."""
 
     batched: Batched
@@ -47,17 +47,17 @@ class Mixed:
 
 @dataclass
 class BatchSize:
-    """How many tickets of a lane the next transaction takes: as many as are allowed, unless something goes wrong.
+    """The number of tickets of a lane in the next transaction: the allowed number, unless something goes wrong.
 
-    Then they are fewer until the culprit is alone, and more again, twice as many each time, as long as all goes well.
+    Then it shrinks until the culprit is alone, and doubles again each time as long as all goes well.
     """
 
     allowed: int
     size: int
     in_time: int
-    """So many are thought to run within a batch's time: what is claimed beyond that is claimed in vain."""
+    """The number expected to run within a batch's time; tickets beyond that would be claimed in vain."""
     singly: int = 0
-    """So many are to run one at a time, in the order that the lane has by then."""
+    """The number to run one at a time, in the order that the lane has by then."""
 
     @classmethod
     def of(cls, allowed: int) -> "BatchSize":
@@ -65,16 +65,16 @@ class BatchSize:
 
     @property
     def next(self) -> int:
-        """The number of tickets to take next."""
+        """Return the number of tickets to take next."""
         return 1 if self.singly else self.size
 
     @property
     def is_usual(self) -> bool:
-        """Whether there is nothing to be remembered."""
+        """Return whether nothing needs to be remembered."""
         return self.size == self.allowed and not self.singly
 
     def note(self, batched: Batched) -> Self:
-        """Take note of what came of a batch."""
+        """Adapt to the result of a batch."""
         match batched:
             case Undone(count=count, is_disturbed=True):
                 self.singly = count

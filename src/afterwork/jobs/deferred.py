@@ -1,5 +1,4 @@
-"""Tickets that are deferred, for longer each time: others have locked what they need, or nothing can be written of
-them."""
+"""Tickets deferred for longer each time: others have locked what they need, or they can't be written."""
 
 from datetime import timedelta
 from typing import Any

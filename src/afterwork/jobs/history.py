@@ -1,7 +1,7 @@
-"""What a server remembers of its runs: sums by minute, and records of those that are worth a look.
+"""The history of a server's runs: sums by minute, and records of those that are worth a look.
 
-Nothing is written for each run. What has come together is written every few seconds, and when the server stops; if it
-is killed, the sums of these seconds are lost, and no ticket.
+Nothing is written for each run. What has accumulated is written every few seconds, and when the server stops; if it is
+killed, the sums of these seconds are lost, but no ticket.
 """
 
 import threading
@@ -18,10 +18,10 @@ from afterwork.store.database import Database
 from afterwork.store.history import Cell, Histogram, Key, RunOutcome, RunRecord, Sums
 
 RECORDS_PER_MINUTE = 20
-"""Runs of one work that are recorded in one minute for one outcome. More are only counted."""
+"""Records of one work in one minute for one outcome. Further runs are only counted."""
 
 MAX_CELLS, MAX_RECORDS = 20_000, 2_000
-"""How much is kept, as long as it can't be written."""
+"""The most that is kept while nothing can be written."""
 
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -34,18 +34,18 @@ class RunHistory:
         self._lock = threading.Lock()
         self._records: list[RunRecord] = []
         self._recorded: Counter[tuple[str, RunOutcome]] = Counter()
-        # Of the minute that goes on, all sums, and which of them have changed since they were last written.
+        # All sums of the current minute, and the keys of those changed since they were last written.
         self._minute = self._until = LONG_AGO
         self._sums: dict[tuple[str, SourceKind], Sums] = {}
         self._changed: set[tuple[str, SourceKind]] = set()
-        # Of minutes that are over, what is not written.
+        # Unwritten sums of past minutes.
         self._over: dict[Cell, Sums] = {}
         self.ended = 0
-        """Runs that have ended since the server began, however they did."""
+        """The number of runs that have ended in any way since the server began."""
 
     @property
     def is_new(self) -> bool:
-        """Whether there is something to be written."""
+        """Return whether anything is to be written."""
         return bool(self._changed or self._over or self._records)
 
     def note(self, event: Event) -> None:
@@ -104,7 +104,7 @@ class RunHistory:
             )
 
     def write(self, database: Database, connection: Connection, server: int) -> None:
-        """Write what is new, in a transaction of its own. If that raises, it is kept for the next time."""
+        """Write what is new, in a transaction of its own. If that raises, keep it for the next time."""
         sums, records = self._take()
         try:
             with database.light_transaction(connection, ()):
@@ -121,10 +121,10 @@ class RunHistory:
         return sums, records
 
     def _take_back(self, sums: dict[Cell, Sums], records: list[RunRecord]) -> None:
-        """Keep what could not be written. Of what can't be written for long, the oldest is given up."""
+        """Keep what could not be written. If that lasts, the oldest is given up."""
         with self._lock:
             self._changed |= {(cell.key.work, cell.key.source) for cell in sums if cell.minute == self._minute}
-            over = {cell: one for cell, one in sums.items() if cell.minute != self._minute} | self._over
+            over = {cell: past for cell, past in sums.items() if cell.minute != self._minute} | self._over
             self._over = {cell: over[cell] for cell in sorted(over)[-MAX_CELLS:]}
             self._records = [*records, *self._records][:MAX_RECORDS]
 

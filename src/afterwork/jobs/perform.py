@@ -1,4 +1,4 @@
-"""Performing a work on a root: the precondition, or the actions from top to bottom."""
+"""Performing a work on a root: a method after its precondition, or actions from top to bottom."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,14 +21,14 @@ NOT_ENABLED = "skipped: it was not enabled"
 
 @dataclass(frozen=True)
 class RunContext:
-    """What a run is given beside its root: the session, and variables by name."""
+    """The session and variables, by name, that a run is given besides its root."""
 
     session: Session
     variables: Mapping[str, Any] = field(default_factory=dict)
 
 
 def check(work: Work, root: object | None) -> None:
-    """Raises `Refused` if the work may not begin on this root: it is of a wrong class, or the precondition is false."""
+    """Raise `Refused` if the work may not begin on this root: its class is wrong, or the precondition false."""
     _check_root(work, root)
     if isinstance(work, StateScopedWork) and not (machine := getattr(root, work.machine)).is_in(work.state):
         raise StateLeft(f"It was asked for while {work.machine} is in {work.state}, which is in {machine.state} now.")
@@ -55,7 +55,7 @@ def perform(work: Work, root: object | None, run: Run, given: RunContext) -> Non
 
 
 def perform_action(work: ViewModelWork, action: Action, run: Run, given: RunContext) -> str | None:
-    """Run one action of a view model without a root. Returns what it returned, as text. Raises what it raises."""
+    """Run one action of a view model without a root. Return its result as text. Raises what it raises."""
     with running(run):
         instance = _view_model(work.view_model, None, given)
         if not action.is_enabled(instance):
@@ -75,12 +75,12 @@ def tell(work: Work, root: object | None, run: Run, given: RunContext, error: Ex
 
 
 def _view_model(cls: type[ViewModel[Any]], root: object | None, given: RunContext) -> ViewModel[Any]:
-    """A view model on a root, in the session of the run, with those of the variables that it declares."""
-    made = cls(root)
-    made.session_of_run = given.session
+    """Create a view model on a root, in the session of the run, with the variables that it declares."""
+    view_model = cls(root)
+    view_model.session_of_run = given.session
     for name in cls.variables.keys() & given.variables.keys():
-        setattr(made, name, given.variables[name])
-    return made
+        setattr(view_model, name, given.variables[name])
+    return view_model
 
 
 def _check_root(work: Work, root: object | None) -> None:
@@ -94,7 +94,7 @@ def _check_root(work: Work, root: object | None) -> None:
 
 
 def _bound(work: MethodWork, root: object | None) -> BoundMethod[object]:
-    # By name on the object's own class: a derived class may have a method of its own.
+    # By name on the object's own class: a subclass may override the method.
     bound = attrgetter(work.method.name)(root)
     if not isinstance(bound, BoundMethod):
         own = f"{type(root).__name__}.{work.method.name}"
@@ -108,6 +108,6 @@ def _named(precondition: Callable[..., object] | None) -> str:
 
 
 def is_gone(root: object) -> bool:
-    """Whether a run in the same transaction has deleted this object."""
+    """Return whether a run in the same transaction has deleted this object."""
     state = inspect(root)
     return bool(state.deleted or state.detached or (state.session is not None and root in state.session.deleted))

@@ -1,4 +1,4 @@
-"""`aw.progress`: what a run says of itself while it goes on, and where it learns that it was cancelled."""
+"""`aw.progress`, by which a run reports how far it is, and learns that it was cancelled."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -14,14 +14,14 @@ from afterwork.store import progress as store
 from afterwork.store.database import Database
 
 PAUSE = timedelta(seconds=1)
-"""How long a run waits before it writes again how far it is."""
+"""The minimum time between two reports that a run writes."""
 
 MAX_COUNT = 2**63 - 1
 
 
 class Reporter:
-    """Writes how far one run is, on a connection of its own, since the run's transaction shows nothing before it ends.
-    What can't be written at once is left out."""
+    """Writes the progress of one run, on its own connection: the run's transaction shows nothing before it ends.
+    Reports that can't be written at once are left out."""
 
     def __init__(self, database: Database, clock: Clock, ticket: str, in_transaction: bool) -> None:
         self._database = database
@@ -32,10 +32,10 @@ class Reporter:
         self._wrote: datetime | None = None
         self._cancelled = False
         self.watched: TimedRun | None = None
-        """What watches over the run, if it has a time-out."""
+        """The time-out of the run, if it has one."""
 
     def report(self, done: int, total: int | None) -> None:
-        """Write how far the run is, unless it has just done so. Raises `Cancelled` if it was asked to stop."""
+        """Write the progress, unless that has just been done. Raises `Cancelled` if the run was asked to stop."""
         self.check()
         now = self._clock.now()
         if self._wrote is None or abs(now - self._wrote) >= PAUSE:
@@ -45,15 +45,15 @@ class Reporter:
             self.check()
 
     def check(self) -> None:
-        """Raises `TimedOut` if the run has taken too long; `Cancelled` if it has learnt that it was asked to stop,
-        whatever its code has made of that."""
+        """Raise `TimedOut` if the run has taken too long. Raise `Cancelled` if it has learnt that it was asked to stop,
+        whatever its code made of that."""
         if self.watched is not None:
             self.watched.check()
         if self._cancelled:
             raise Cancelled()
 
     def end(self) -> None:
-        """The run has ended, so nothing is to be seen of it any more."""
+        """Delete the progress of a run that has ended."""
         if self._connection is None:
             return
         try:
@@ -72,7 +72,7 @@ class Reporter:
             self._cancelled = store.note(self._connection, self._ticket, done, total, now)
             self._connection.commit()
         except Exception as error:
-            # Others write just now, or the database is lost, which the run will find out by itself.
+            # Others are writing now, or the database is lost, which the run will find out by itself.
             if not self._database.is_its_own(error):
                 raise
             self._database.discard(self._connection)
@@ -84,7 +84,7 @@ _reporter: ContextVar[Reporter | None] = ContextVar("afterwork_reporter", defaul
 
 @contextmanager
 def reporting(reporter: Reporter) -> Iterator[None]:
-    """Let `progress` write by a reporter while the block lasts. Raises `Cancelled` if the run was asked to stop."""
+    """Let `progress` use a reporter while the block lasts. Raises `Cancelled` if the run was asked to stop."""
     token = _reporter.set(reporter)
     try:
         yield
@@ -95,11 +95,11 @@ def reporting(reporter: Reporter) -> Iterator[None]:
 
 
 def progress(done: int, total: int | None = None) -> None:
-    """Say how far the run is that this code is part of: `aw.progress(400, 1000)`, or without a total if none is known.
+    """Report the progress of the current run: `aw.progress(400, 1000)`, or without a total if none is known.
 
-    It is written once a second at most, for `afterwork timers` to show. Where it can't be written beside the run (one
-    that is inside, on SQLite), and outside of runs, nothing is done. Raises `Cancelled` if the run was cancelled, and
-    `TimedOut` if it has taken too long; let these pass. Raises `BadRequest` for what is no count.
+    It is written at most once a second, for `afterwork timers` to show. Where it can't be written beside the run (in a
+    transaction on SQLite), and outside runs, nothing is done. Raises `Cancelled` if the run was cancelled, and
+    `TimedOut` if it has taken too long; let these pass. Raises `BadRequest` if an argument is not a count.
     """
     if not all(isinstance(count, int) and 0 <= count <= MAX_COUNT for count in (done, 0 if total is None else total)):
         raise BadRequest(f"aw.progress({shown(done)}, {shown(total)}): it takes whole numbers from 0 on.")

@@ -1,4 +1,4 @@
-"""Loading the roots of many runs at once: one query for each class."""
+"""Loading the roots of many runs at once, with one query per class."""
 
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -15,7 +15,7 @@ OWN = {UNTRACKED: ROOT_LOAD}
 
 
 class Roots:
-    """The queries of classes, each built once, when it is first needed."""
+    """The queries of classes, each built once, when first needed."""
 
     def __init__(self) -> None:
         self._one = cache(lambda mapper: self._built(_by_key(mapper)))
@@ -27,11 +27,11 @@ class Roots:
         return statement
 
     def is_plain(self, statement: Any) -> bool:
-        """Whether a statement is one of these, as it was built."""
+        """Return whether a statement is one of these, unchanged."""
         return statement in self._statements
 
     def load(self, session: Session, ids: Iterable[ExternalId]) -> Mapping[ExternalId, object]:
-        """The objects that external ids name, as far as they are there."""
+        """Return the existing objects among those that external ids name."""
         by_class: dict[Mapper[Any], set[tuple[Any, ...]]] = {}
         for wanted in ids:
             by_class.setdefault(wanted.mapper, set()).add(wanted.key)
@@ -61,7 +61,7 @@ def _name(part: int) -> str:
 
 
 def _wide(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """A key column as one that can be compared with any integer: PostgreSQL fails on one beyond the column's range."""
+    """Make a key column comparable with any integer: PostgreSQL fails on one beyond the column's range."""
     return type_coerce(column, BigInteger()) if isinstance(column.type, Integer) else column
 
 

@@ -19,7 +19,7 @@ NO_LANE = ""
 
 @dataclass(frozen=True)
 class Run:
-    """What runs now. `id` stays the same however often the work is tried, so that it can serve as an idempotence key
+    """The current run. `id` stays the same however often the work is tried, so that it can serve as an idempotence key
     for other systems. `attempt` counts from 1."""
 
     _source: tuple[uuid.UUID, str] = field(repr=False)
@@ -28,23 +28,23 @@ class Run:
     lane: str
     attempt: int
     ticket: Any = field(default=None, repr=False)
-    """The key of the ticket that asked for it; None for what was started by something else."""
+    """The key of the ticket that asked for it; None if something else started it."""
     source: SourceKind = field(default="ticket", repr=False)
     due: datetime | None = field(default=None, repr=False)
-    """From when on it could have begun, as far as that was noted."""
+    """The time from which on it could have begun, if that was noted."""
     trace_parent: str | None = field(default=None, repr=False)
     """The span in which its ticket was saved, as W3C Trace Context writes it; see `afterwork.ext.opentelemetry`."""
 
     @cached_property
     def id(self) -> uuid.UUID:
-        return uuid.uuid5(*self._source)  # takes a moment, for which no job that doesn't ask for it should wait
+        return uuid.uuid5(*self._source)  # takes a moment, which only jobs that ask for it should pay
 
 
 _current: ContextVar[Run] = ContextVar("afterwork_run")
 
 
 def current_run() -> Run:
-    """The run that this code is part of. Raises `NoCurrentRun` where Afterwork runs nothing."""
+    """Return the run that this code is part of. Raises `NoCurrentRun` outside runs."""
     try:
         return _current.get()
     except LookupError:

@@ -1,4 +1,4 @@
-"""What the two ways to run have in common: executing claims in a session, and settling what came of them."""
+"""Executing claims in a session, and settling their outcomes: the common part of both ways to run."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -73,30 +73,30 @@ Settled = list[tuple[Claim, Outcome]]
 SomeSource = TypeVar("SomeSource")
 
 GiveUp = Callable[[Claim, Any, TimedOut, float], None]
-"""Writes that a run was abandoned, on another connection than that of the driver, which is cut. The run began at a
-reading of `time.perf_counter`."""
+"""Settles an abandoned run on another connection than the driver's, which is cut. The last argument is the reading of
+`time.perf_counter` at which the run began."""
 
 Around = Callable[[Run], AbstractContextManager[object]]
-"""Gives what the code of a run is within."""
+"""Returns the context manager that wraps the code of a run."""
 
 
 def nothing_around(run: Run) -> AbstractContextManager[object]:
-    """As runs are by default."""
+    """Wrap a run in nothing, the default."""
     return nullcontext()
 
 
 PAUSE_WHEN_CONTENDED = timedelta(seconds=5)
-"""How long a ticket is put off whose rows somebody else has changed again and again."""
+"""The pause of a ticket whose rows somebody else has changed again and again."""
 
 TRIES_WHEN_CHANGED = 3
-"""Attempts of a run that finds, when it writes, other versions of what it has read. They are counted, since it may be
-the run itself that has changed them."""
+"""Attempts of a run whose rows have other versions when it writes than when it read. They are limited, since the run
+itself may have changed them."""
 
 
 @dataclass(frozen=True)
 class Runner:
-    """Runs what a job source claims in one database. `sources` are the others, which work beside all lanes: those first
-    that come before others."""
+    """Runs the claims of a job source in one database. `sources` are the other sources, which work beside all lanes, in
+    order of precedence."""
 
     database: Database
     job_source: JobSource
@@ -107,14 +107,14 @@ class Runner:
     quarantine: Quarantine
     sources: Sequence[Source] = ()
     variables: Mapping[str, Any] = field(default_factory=dict)
-    """Those of the server, which each view model is given."""
+    """The variables of the server, which each view model is given."""
     around: Around = nothing_around
     routing: Routing = ALL
-    """What this server is there for."""
+    """The work that this server takes."""
     limits: LaneLimits = field(default_factory=LaneLimits)
-    """What it knows of lanes with limits and rates."""
+    """Its knowledge of lanes with limits and rates."""
     says: Mapping[str, str] = field(default_factory=dict)
-    """What the row of this server says of what it knows and serves."""
+    """Columns of this server's row: what it knows and serves."""
     timeouts: Timeouts = field(default_factory=lambda: Timeouts(Settings().abandon_after))
     deferred: DeferredTickets = field(default_factory=DeferredTickets)
 
@@ -133,13 +133,13 @@ class Runner:
         return next((source for source in self.sources if isinstance(source, kind)), None)
 
     def takes(self, connection: Connection, lease: Lease) -> bool:
-        """Return whether this server takes over a lease that nobody works on, rather than to leave it to others."""
+        """Return whether this server takes over a lease that nobody works on, rather than leave it to others."""
         if lease.ticket.startswith((ROUND, ONCE_KEY)):
-            return True  # a mere trace, which anybody clears away
+            return True  # a mere trace, which any server may clear away
         return not self.job_source.is_for_others(connection, lease.ticket, lease.lane)
 
     def _paced(self, connection: Connection, due: Due, now: datetime) -> Due:
-        """Return what is due without lanes whose rate is used up, which are due as soon as it isn't."""
+        """Return what is due, postponing lanes whose rate is used up until it no longer is."""
         waiting = {
             lane: free_from
             for lane in due.workloads
@@ -153,25 +153,25 @@ class Runner:
         return Due(lanes, min(filter(None, (due.next_due, *waiting.values()))))
 
     def execute(self, session: RunSession, claims: Sequence[Claim], give_up: GiveUp) -> Settled:
-        """Perform claims one after the other. Raises what the first of them raises; nothing may be saved then.
-        `give_up` writes what came of one that had to be abandoned."""
+        """Perform claims one after the other. Raises what the first failing one raises; nothing may be saved then.
+        `give_up` settles a claim that had to be abandoned."""
         execute = self.prepared(session, claims, give_up)
-        return [execute(one) for one in claims]
+        return [execute(claim) for claim in claims]
 
     def prepared(
         self, session: RunSession, claims: Sequence[Claim], give_up: GiveUp
     ) -> Callable[[Claim], tuple[Claim, Outcome]]:
-        """Load what claims need. Returns what performs one of them."""
+        """Load what claims need. Return the function that performs one of them."""
         roots = self.job_source.roots(session, claims)
         given = self.job_source.variables(session.outer, claims)
 
-        def execute(one: Claim) -> tuple[Claim, Outcome]:
+        def execute(claim: Claim) -> tuple[Claim, Outcome]:
             session.begin_next()
-            own = self._given(session, given.get(one.key, {}))
-            root = roots[one.key]
-            if isinstance(root, str) and one is not claims[0]:
-                root = self.job_source.roots(session, [one])[one.key]  # a run before this one may have made it
-            return one, self._execute_one(one, root, own, give_up)
+            own = self._given(session, given.get(claim.key, {}))
+            root = roots[claim.key]
+            if isinstance(root, str) and claim is not claims[0]:
+                root = self.job_source.roots(session, [claim])[claim.key]  # an earlier run may have created it
+            return claim, self._execute_one(claim, root, own, give_up)
 
         return execute
 
@@ -204,15 +204,15 @@ class Runner:
     def _limit(
         self, work: Work, claim: Claim, session: Session, reporter: Reporter, give_up: GiveUp
     ) -> AbstractContextManager[object]:
-        """Return what ends the code of a run that takes too long."""
-        span = self.settings.timeout if work.timeout is None else work.timeout
-        if span in (None, NO_TIMEOUT):
+        """Return the context manager that ends the code of a run that takes too long."""
+        timeout = self.settings.timeout if work.timeout is None else work.timeout
+        if timeout in (None, NO_TIMEOUT):
             return nullcontext()
-        assert span is not None
+        assert timeout is not None
         began, connection = time.perf_counter(), session.get_bind()
         assert isinstance(connection, Connection)
         driver: Any = connection.connection.dbapi_connection
-        watched = TimedRun(span, give_up=lambda: give_up(claim, driver, TimedOut(span), began))
+        watched = TimedRun(timeout, give_up=lambda: give_up(claim, driver, TimedOut(timeout), began))
         if not claim.external:
             watched.interrupt = partial(self.database.interrupt, driver)
             watched.absorb = partial(self.database.absorb, driver)
@@ -222,7 +222,7 @@ class Runner:
         return self.timeouts.over(watched)
 
     def on_fresh_connection(self, action: Callable[[Connection], Settled]) -> None:
-        """Do something in the place of a run that was abandoned, until it has been done. What goes wrong is said."""
+        """Act in place of an abandoned run, with retries. Report the last error if none succeeds."""
         for pause in (0.1, 0.5, 1.0, 5.0, 5.0, None):
             try:
                 with CONTAINED, closing(self.database.connect()) as connection:
@@ -236,23 +236,23 @@ class Runner:
                 return
 
     def raised(self, claim: Claim, error: Exception, began: float) -> Raised:
-        """What an exception means for a claim that began at a reading of `time.perf_counter`: another attempt, or the
-        end."""
+        """Return the outcome of a claim whose code raised: another attempt, or the end. `began` is a reading of
+        `time.perf_counter`."""
         return Raised(text_of(error), self._again_after(claim, error), time.perf_counter() - began, trace_of(error))
 
     def _again_after(self, claim: Claim, error: Exception) -> timedelta | None:
-        """When the next attempt is, if there is one. What somebody else has changed meanwhile is worth some without a
-        policy, too."""
+        """Return the pause before the next attempt; None if this was the last. Rows that somebody else has changed
+        meanwhile are worth some attempts even without a policy."""
         if isinstance(claim.work, str) or not self.job_source.counts_attempts(claim):
             return None
         policy = claim.work.retry
-        found = None if policy is None else self._span(policy, claim.run, error)
-        if found is None and isinstance(error, StaleDataError) and claim.run.attempt < TRIES_WHEN_CHANGED:
-            found = PAUSE_WHEN_CONTENDED
-        in_time = found is None or claim.not_after is None or self.clock.now() + found <= claim.not_after
-        return found if in_time else None
+        pause = None if policy is None else self._pause_of(policy, claim.run, error)
+        if pause is None and isinstance(error, StaleDataError) and claim.run.attempt < TRIES_WHEN_CHANGED:
+            pause = PAUSE_WHEN_CONTENDED
+        in_time = pause is None or claim.not_after is None or self.clock.now() + pause <= claim.not_after
+        return pause if in_time else None
 
-    def _span(self, policy: Retry, run: Run, error: Exception) -> timedelta | None:
+    def _pause_of(self, policy: Retry, run: Run, error: Exception) -> timedelta | None:
         try:
             with CONTAINED:
                 return policy.again_after(run.attempt, error)
@@ -262,13 +262,12 @@ class Runner:
             return pause
 
     def hindered(self, claim: Claim, error: Exception) -> Hindered:
-        """Return what it means that others were in the way: the next try is later each time, or at once after a
-        migration."""
+        """Return the outcome if others were in the way. The pause grows each time; after a migration there is none."""
         pause = timedelta(0) if self.database.is_outdated(error) else self.deferred.pause(claim.key)
         return Hindered(text_of(error), pause)
 
     def leave(self, claim: Claim, why: Exception) -> Settled:
-        """Look past a claim for longer each time, since nothing can be written of it. Nothing of its run was saved."""
+        """Skip a claim, for longer each time, since its row can't be written. Nothing of its run was saved."""
         run, pause = claim.run, self.deferred.pause(claim.key)
         self.job_source.leave(claim, self.clock.now() + pause)
         if self.database.is_contended(why):
@@ -298,8 +297,8 @@ class Runner:
             session.end()
 
     def settle(self, connection: Connection, settled: Settled, left: Sequence[Claim] = ()) -> None:
-        """Write what came of runs, in the transaction of their effects; `left` were claimed with them and have not
-        begun. Raises `TransactionIsTheRuns` if the transaction is over."""
+        """Write the outcomes of runs, in the transaction of their effects. `left` were claimed with them but not begun.
+        Raises `TransactionIsTheRuns` if the transaction is over."""
         self.database.check_in_transaction(connection)
         now = self.clock.now()
         self.job_source.settle(connection, settled, now)
@@ -307,11 +306,11 @@ class Runner:
             self.job_source.check(connection, left, now)
 
     def reached(self, point: Point, claims: Sequence[Claim]) -> None:
-        """Say that runs have come to a point."""
+        """Report that runs have reached a point."""
         self.events.emit(Reached(point, claims[0].run.work if claims else ""))
 
     def report(self, settled: Settled) -> None:
-        """Say what came of runs, once it is committed."""
+        """Report the outcomes of runs, once they are committed."""
         if self.deferred:
             for claim, outcome in settled:
                 if not isinstance(outcome, Hindered):
@@ -320,7 +319,7 @@ class Runner:
         self.report_runs([(claim.run, outcome) for claim, outcome in settled])
 
     def report_runs(self, ran: Sequence[tuple[Run, Outcome]]) -> None:
-        """Say what came of runs that have ended just now."""
+        """Report the outcomes of runs that have just ended."""
         now = self.clock.now()
         for run, outcome in ran:
             self._report_run(run, outcome, now)

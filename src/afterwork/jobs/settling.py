@@ -1,4 +1,4 @@
-"""Every run is settled: what its ticket's table refuses is written as well as it can be, and reported."""
+"""Settling runs without fail: an outcome that the ticket's table refuses is written in part, and reported."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,8 +18,8 @@ class Settlement:
     """Settles one claim whose run is over, on a connection without an open transaction.
 
     `write` writes an outcome in one transaction, after running the view model's `on_exception` if it is given an
-    exception. `free` frees what the run held, if nothing can be written. If others are in the way of a failure, what
-    was rolled back runs again, what may have had effects has failed, and what somebody tries again raises."""
+    exception. `free` frees what the run held, if nothing can be written. `if_contended` applies when others block the
+    writing of a failure: a run rolled back runs again, one with possible effects has failed, one retried raises."""
 
     runner: Runner
     connection: Connection
@@ -29,7 +29,7 @@ class Settlement:
     free: Callable[[], None] = lambda: None
 
     def fail(self, raised: Raised, error: Exception) -> Settled:
-        """Tell the view model of the exception that ended the run, and write how its ticket goes on."""
+        """Tell the view model of the exception that ended the run, and settle its ticket."""
         try:
             return self.write(raised, error)
         except Exception as second:
@@ -44,10 +44,10 @@ class Settlement:
             return self.end(raised.with_second(second) if self.runner.tells(self.claim) else raised)
 
     def end(self, outcome: Outcome) -> Settled:
-        """Write an outcome; if the database refuses that, less and less of it. If it refuses everything, or others are
-        in the way, leave the ticket for a while, and free what its run held.
+        """Write an outcome; if the database refuses that, less and less of it.
 
-        Raises the error of a connection that is lost."""
+        If it refuses everything, or others are in the way, skip the ticket for a while, and free what its run held.
+        Raises the error of a lost connection."""
         try:
             return self.write(outcome, None)
         except Exception as error:
@@ -68,14 +68,14 @@ class Settlement:
         return left
 
     def _of_the_ticket(self, error: Exception) -> Exception:
-        """Return an error that is about the ticket. Raises one that is about the connection."""
+        """Return an error that is about the ticket. Raise one that is about the connection."""
         if self.runner.database.has_lost(self.connection, error):
             raise error
         return error
 
 
 def in_form(outcome: Outcome, form: EndForm) -> Outcome:
-    """Return an end of which less is written. It has no other attempt, which could not be noted."""
+    """Return an end in a form that writes less. It has no other attempt, which could not be noted."""
     match outcome:
         case Raised():
             return replace(outcome, again_after=None, form=form)

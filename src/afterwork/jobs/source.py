@@ -16,7 +16,7 @@ from afterwork.model.work import Work
 
 @dataclass(frozen=True)
 class Due:
-    """What is due: workloads, each with the priorities to take, highest first; and when something will be next."""
+    """The workloads that are due, each with its priorities, highest first, and the next time that something is."""
 
     workloads: Mapping[Workload, Sequence[int]] = field(default_factory=dict)
     next_due: datetime | None = None
@@ -27,7 +27,7 @@ class Due:
         return any(isinstance(work, OwnWork) and work.is_exclusive for work in self.workloads)
 
     def beside(self, other: "Due") -> "Due":
-        """Return what is due of both."""
+        """Return both together."""
         coming = [timestamp for timestamp in (self.next_due, other.next_due) if timestamp is not None]
         return Due({**self.workloads, **other.workloads}, min(coming, default=None))
 
@@ -35,7 +35,7 @@ class Due:
 @dataclass(frozen=True)
 class Claim:
     """One piece of due work that a transaction has claimed. `key` finds it again; `work` is the work to run, or the
-    reason why it can't be run. It must not begin later than `not_after`."""
+    reason why it can't run. It must not begin after `not_after`."""
 
     key: Any
     run: Run
@@ -50,9 +50,9 @@ class Claim:
 
 @dataclass(frozen=True)
 class ClaimedWork:
-    """The claims of one transaction. It may also have `moved` tickets from a wrong lane into their own, or have met
-    `hidden` ones, which the database lets it read but not lock. Tickets that no claim could name have `ended`; the
-    transaction makes no claims then."""
+    """The claims of one transaction. It may also have `moved` tickets from a wrong lane into their own, or met `hidden`
+    ones, which the database lets it read but not lock. Tickets that no claim could name have `ended`; the transaction
+    then makes no claims."""
 
     claims: Sequence[Claim]
     moved: bool = False
@@ -75,13 +75,13 @@ class JobSource(Protocol):
         """Return whether the attempts of a claim are counted. Without that, no retry policy can apply."""
 
     def due(self, connection: Connection, now: datetime) -> Due:
-        """Return the lanes that have something due. Costs the same however much waits."""
+        """Return the lanes with something due. The cost does not depend on how much waits."""
 
     def claim(self, connection: Connection, lane: str, priority: int | None, now: datetime, most: int) -> ClaimedWork:
         """Claim due work in the open transaction, if the lane is free; without a priority, the first."""
 
     def claim_again(self, connection: Connection, claim: Claim) -> Claim | None:
-        """Claim the same once more in a new transaction, unless somebody else has it by now."""
+        """Claim the same work in a new transaction, unless somebody else has claimed it meanwhile."""
 
     def leave(self, claim: Claim, until: datetime) -> None:
         """Skip a claim until then, because its row can't be written."""
@@ -106,8 +106,8 @@ class JobSource(Protocol):
         """Raise `BatchDisturbed` if claims have changed, or left their lane, since they were claimed."""
 
     def check_unchanged(self, connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
-        """Raise `BatchDisturbed` if one of several unsettled claims would differ by now, or if this transaction has
-        written something that comes before it."""
+        """Raise `BatchDisturbed` if one of several unsettled claims would differ by now, or no longer be the first
+        because of what this transaction wrote."""
 
     def is_used(self, lane: ColumnElement[str]) -> ColumnElement[bool]:
         """Return the condition that something waits in a lane, due or not."""
@@ -130,23 +130,23 @@ class Peers:
 
 
 class Source(Protocol):
-    """One of the sources of an application: it says what is due, works on it, and adopts what others have left."""
+    """One of an application's sources: it names what is due, works on it, and adopts what others have left."""
 
     @property
     def own(self) -> OwnWork:
         """Name its own work, and so itself."""
 
     def due(self, connection: Connection, now: datetime) -> Due:
-        """Return what is due now: lanes, or the source's own work; and when something will be next."""
+        """Return what is due now, lanes or the source's own work, and the next time that something will be."""
 
     def work(self, connection: Connection, worker: Worker) -> Generator[Ran]:
-        """Do what a worker was given, until nothing is left. Yield after each transaction the runs to report. The turn
-        may end at any yield, in quarantine at the first.
+        """Work off an assignment until nothing is left. Yield the runs to report after each transaction. The turn may
+        end at any yield, in quarantine at the first.
 
         Yields nothing at all if another server has the work; the source is tried again after a while then."""
 
     def adopt(self, connection: Connection, peers: Peers) -> bool:
-        """Take over what servers have left that are gone, and what this one has lost track of. Return whether others
+        """Take over work left by servers that are gone, and work this one has lost track of. Return whether others
         work on something, so that they must be watched."""
 
     def check(self, connection: Connection) -> timedelta | None:

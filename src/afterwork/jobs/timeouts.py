@@ -1,8 +1,8 @@
-"""Time-outs: the code of a run that takes too long is interrupted where it is, and given up where that doesn't help.
+"""Time-outs: code that runs too long is interrupted where it is, and abandoned where that doesn't help.
 
-A statement of it is cancelled, its next `aw.progress(…)` raises, and code inside a transaction is interrupted between
-two steps of Python. Code that waits in a library hears nothing of that. So a run that goes on all the same is
-abandoned: its thread is left to itself, on a connection that is cut, and another one writes what came of the run.
+Its current statement is cancelled, its next `aw.progress(…)` raises, and code inside a transaction is interrupted
+between two steps of Python. Code that waits in a library notices none of that. So a run that continues regardless is
+abandoned: its thread is left to itself, its connection is cut, and another thread settles the run.
 """
 
 import ctypes
@@ -17,22 +17,22 @@ from types import TracebackType
 from afterwork.errors import TimedOut
 
 REPEAT_SECONDS = 0.25
-"""Seconds after which a run is interrupted again that goes on."""
+"""Seconds after which a run that continues is interrupted again."""
 
 IDLE_SECONDS = 1.0
-"""Seconds for which the thread that watches stays when there is nothing to watch."""
+"""Seconds for which the watching thread stays when it has nothing to watch."""
 
 
 def only_asked() -> bool:
-    """As runs are interrupted that are asked by `aw.progress` alone."""
+    """Return False: the run is interrupted by `aw.progress` alone."""
     return False
 
 
 @dataclass(eq=False)
 class TimedRun:
-    """The code of one run, in the thread that made this. `interrupt` cancels a statement of it, and returns whether
-    Python is to be interrupted as well. `absorb` waits until a cancellation that comes late can do no harm. `give_up`
-    writes what came of the run once it was abandoned; None if it can't be."""
+    """The code of one run, in the thread that created this object. `interrupt` cancels its statement, and returns
+    whether Python is to be interrupted as well. `absorb` waits until a late cancellation can do no harm. `give_up`
+    settles the run once it was abandoned; None if it can't be abandoned."""
 
     timeout: timedelta
     interrupt: Callable[[], bool] = only_asked
@@ -40,11 +40,11 @@ class TimedRun:
     give_up: Callable[[], None] | None = None
     thread: int = field(default_factory=threading.get_ident)
     is_over: bool = False
-    """Whether its time is over."""
+    """True once its time is over."""
     moment: float = 0.0
-    """When it is to be seen to."""
+    """The clock reading at which it is handled next."""
     last: float = 0.0
-    """When it is abandoned."""
+    """The clock reading from which on it is abandoned."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _goes_on: bool = True
     _is_interrupted: bool = False
@@ -52,12 +52,12 @@ class TimedRun:
     _is_undisturbed: bool = False
 
     def check(self) -> None:
-        """Raises `TimedOut` if its time is over."""
+        """Raise `TimedOut` if its time is over."""
         if self.is_over:
             raise TimedOut(self.timeout)
 
     def act(self) -> None:
-        """Interrupt the run, whose time is over, if it goes on."""
+        """Interrupt the run, whose time is over, unless it has ended."""
         with self._lock:
             if self._goes_on:
                 self.is_over = True
@@ -66,14 +66,14 @@ class TimedRun:
                     _raise_in(self.thread, TimedOut)
 
     def abandon(self) -> bool:
-        """Give the run up. Returns whether it went on: then nothing that its thread does counts any more."""
+        """Abandon the run unless it has ended. Return whether it was: then nothing its thread does counts any more."""
         with self._lock:
             self._is_abandoned = self._goes_on
             return self._is_abandoned
 
     @contextmanager
     def undisturbed(self) -> Iterator[None]:
-        """Let nothing interrupt the thread while the block lasts, which is short, and checks afterwards."""
+        """Let nothing interrupt the thread while the block lasts, which must be short and followed by a check."""
         with self._lock:
             self._is_undisturbed = True
         try:
@@ -99,18 +99,18 @@ class TimedRun:
                 if self._is_interrupted and not self._is_abandoned:
                     self.absorb()
             except TimedOut:
-                continue  # it has come here, where it does no harm
+                continue  # it was raised here, where it does no harm
             return
 
 
-def _raise_in(thread: int, what: type[TimedOut] | None) -> None:
-    """Have an exception raised in a thread at its next step of Python; None takes back one that has not been."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), what and ctypes.py_object(what))
+def _raise_in(thread: int, error: type[TimedOut] | None) -> None:
+    """Raise an exception in a thread at its next step of Python; None withdraws one not yet raised."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), error and ctypes.py_object(error))
 
 
 class Timeouts:
-    """Watches over the runs of one server, in a thread that is there while there is something to watch. A run whose
-    time is over has `patience` to end. `clock` reads seconds that never go back."""
+    """The time-outs of one server's runs, watched by a thread that exists only while runs are watched. A run whose
+    time is over has `patience` to end. `clock` reads monotonic seconds."""
 
     def __init__(self, patience: timedelta, clock: Callable[[], float] = time.monotonic) -> None:
         self._patience = patience.total_seconds()
@@ -120,11 +120,11 @@ class Timeouts:
         self._thread: threading.Thread | None = None
         self._wakes_at = 0.0
         self.frees: Callable[[int], None] | None = None
-        """Has another worker in the place of one whose thread has been abandoned. Without it, none is."""
+        """Replaces the worker whose thread was abandoned. If None, no run is abandoned."""
 
     @contextmanager
     def over(self, watched: TimedRun) -> Iterator[None]:
-        """Watch over a run while the block lasts. Raises `TimedOut` if its time was over before it ended."""
+        """Watch a run while the block lasts. Raises `TimedOut` if its time was over before it ended."""
         watched.moment = self._clock() + watched.timeout.total_seconds()
         watched.last = watched.moment + self._patience
         with self._more:
@@ -138,20 +138,20 @@ class Timeouts:
             with watched:
                 yield
         finally:
-            watched.end()  # also where it was interrupted just when it ended
+            watched.end()  # also if it was interrupted just as it ended
             with self._more:
                 self._running.discard(watched)
 
     def look(self) -> float | None:
-        """See to the runs whose time is over. Returns the seconds until the next look; None if nothing runs."""
+        """Handle the runs whose time is over. Return the seconds until the next look; None if nothing runs."""
         for watched in self._due():
             self._see_to(watched)
         with self._more:
-            return min((max(0.0, one.moment - self._clock()) for one in self._running), default=None)
+            return min((max(0.0, run.moment - self._clock()) for run in self._running), default=None)
 
     def _due(self) -> Sequence[TimedRun]:
         with self._more:
-            return [one for one in self._running if one.moment <= self._clock()]
+            return [run for run in self._running if run.moment <= self._clock()]
 
     def _see_to(self, watched: TimedRun) -> None:
         watched.act()
@@ -160,7 +160,7 @@ class Timeouts:
             return
         with self._more:
             self._running.discard(watched)
-        # In a thread of its own: a database that doesn't answer keeps no other run waiting.
+        # A thread of its own, so that a database that doesn't answer keeps no other run waiting.
         threading.Thread(target=_give_up, args=(watched, self.frees), name="afterwork-gives-up", daemon=True).start()
 
     def _watch(self) -> None:
@@ -170,7 +170,7 @@ class Timeouts:
                 if seconds is None and not self._more.wait_for(lambda: bool(self._running), IDLE_SECONDS):
                     self._thread = None
                     return
-                self._wakes_at = min((one.moment for one in self._running), default=0.0)
+                self._wakes_at = min((run.moment for run in self._running), default=0.0)
                 self._more.wait(max(0.0, self._wakes_at - self._clock()))
 
 
