@@ -1,4 +1,4 @@
-"""Arrival of a server before its database: it waits as long as the database may still come up."""
+"""Arrival: a server waits for its database as long as that may still come up."""
 
 import threading
 import time
@@ -18,7 +18,7 @@ FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS = 0.1, 5.0
 """The first and the longest pause between attempts to reach a database."""
 
 MAX_REFUSALS = 2
-"""Refusals after which the database is not waited for. One that has just come up may refuse an earlier request."""
+"""Refusals after which waiting ends. A database that has just come up may refuse an earlier request."""
 
 
 class Arrival:
@@ -35,13 +35,13 @@ class Arrival:
             self._stopped.set_result(None)
 
     def at_last(self, attempt: Callable[[], Some]) -> Some | None:
-        """Repeat an attempt until the database can be reached, and return its result; None if told to stop before.
+        """Repeat an attempt until the database can be reached. Return its result; None if stopped first.
 
         Raises `DatabaseRefuses` for errors that will not pass with time."""
         began, pause, refusals, is_told = time.monotonic(), FIRST_RETRY_SECONDS, 0, False
         while not self._stopped.done():
             try:
-                found = self._attempt(attempt)
+                result = self._attempt(attempt)
             except Exception as error:
                 if not self._database.is_lost(error):
                     raise
@@ -52,32 +52,32 @@ class Arrival:
                     self._events.emit(DatabaseLost(_said(error)))
                     is_told = True
             else:
-                if is_told and found is not None:
+                if is_told and result is not None:
                     self._events.emit(DatabaseBack(time.monotonic() - began))
-                return found
+                return result
             wait([self._stopped], timeout=pause)
             pause = min(pause * 2, MAX_RETRY_SECONDS)
         return None
 
     def _attempt(self, attempt: Callable[[], Some]) -> Some | None:
-        """Make an attempt, without waiting for its end if told to stop: a host may not answer for long."""
+        """Make an attempt. If told to stop, don't wait for its end: a host may not answer for long."""
         if self._database.shares_one_connection:
             return attempt()
-        made: Future[Some] = Future()
-        threading.Thread(target=_make, args=[made, attempt], name="afterwork-arrival", daemon=True).start()
-        either: list[Future[Any]] = [made, self._stopped]
+        result: Future[Some] = Future()
+        threading.Thread(target=_make, args=[result, attempt], name="afterwork-arrival", daemon=True).start()
+        either: list[Future[Any]] = [result, self._stopped]
         wait(either, return_when=FIRST_COMPLETED)
-        return made.result() if made.done() else None
+        return result.result() if result.done() else None
 
 
-def _make(made: "Future[Some]", attempt: Callable[[], Some]) -> None:
+def _make(result: "Future[Some]", attempt: Callable[[], Some]) -> None:
     try:
-        made.set_result(attempt())
+        result.set_result(attempt())
     except BaseException as error:
-        made.set_exception(error)
+        result.set_exception(error)
 
 
 def _said(error: Exception) -> str:
     """Return the driver's message in one line."""
-    told = error.orig if isinstance(error, DBAPIError) else error
-    return " ".join(str(told).split())
+    reported = error.orig if isinstance(error, DBAPIError) else error
+    return " ".join(str(reported).split())

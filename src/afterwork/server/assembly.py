@@ -48,7 +48,7 @@ class RunnerAssembly:
         settings = self.database.settings
         history, quarantine = RunHistory(settings), Quarantine(settings.batch)
         events = self.events.also(history.note)
-        # Before the database is asked: a model that is wrong is refused, whatever is installed.
+        # Before the database is asked, so that a wrong model is refused whatever is installed.
         limits, routing = LaneLimits(self.model.lanes, self.model.lane_names), routing_of(settings)
         schema.check_installed(self.database, connection)
         installation = schema.installation_id(connection)
@@ -64,7 +64,7 @@ class RunnerAssembly:
     def _sources(
         self, connection: Connection, installation: uuid.UUID, events: Events, quarantine: Quarantine
     ) -> Sequence[Source]:
-        """Return the sources that work beside lanes, those first that come before others."""
+        """Return the sources that work beside lanes, in order of precedence."""
         database, model, clock, variables = self.database, self.model, self.clock, self.variables
         once = once_source(database, model, installation, clock, events, variables, quarantine)
         derived = derived_source(database, model, connection, clock, events, installation, quarantine)
@@ -76,7 +76,7 @@ class RunnerAssembly:
         return [source for source in sources if source is not None]
 
     def _job_source(self, installation: uuid.UUID, limits: LaneLimits) -> JobSource:
-        """Return the source of what runs in lanes."""
+        """Return the source of jobs in lanes."""
         model, dialect, routing = self.model, self.database.dialect, routing_of(self.database.settings)
         own = tickets_of(model.contract, dialect)
         tickets = TicketSource(model, own, installation, self.clock, routing, limits)

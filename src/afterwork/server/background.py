@@ -1,4 +1,4 @@
-"""Running a server in a thread, for as long as a block lasts."""
+"""Running a server in a thread while a block lasts."""
 
 import threading
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from afterwork.events import Broken, Events
 from afterwork.server.server import Server
 
 FAREWELL_SECONDS = 5.0
-"""How long a server may take to leave its database once its jobs have ended. One that takes longer is left behind."""
+"""The time that a server has to leave its database once its jobs have ended. A slower one is left behind."""
 
 
 @contextmanager

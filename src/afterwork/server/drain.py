@@ -20,7 +20,7 @@ from afterwork.store.leases import Lease
 @dataclass(frozen=True)
 class Drainer:
     """Drains lanes for one server. `holding` registers each lease while it is worked on. `may_run_externally` returns
-    whether a run may begin that keeps its worker for as long as it takes."""
+    whether a run may begin that keeps its worker until it ends."""
 
     runner: Runner
     server: int
@@ -30,8 +30,9 @@ class Drainer:
     """The batch sizes of lanes in which something has gone wrong, from one turn to the next."""
 
     def drain(self, connection: Connection, lane: str, priority: int | None) -> Iterator[Batched]:
-        """Run what is due in a lane, beginning with a priority, or with the lane's first ticket. Yields after each
-        transaction."""
+        """Run what is due in a lane, beginning with a priority, or with the lane's first ticket.
+
+        Yields after each transaction."""
         size = self.sizes.get(lane) or BatchSize.of(self._most(lane))
         while True:
             batched = self._next(connection, lane, priority, size.next)
@@ -43,7 +44,7 @@ class Drainer:
                 case Done():
                     priority = None
                 case Undone():
-                    pass  # the same once more, and fewer
+                    pass  # the same again, but fewer
 
     def _remember(self, lane: str, size: BatchSize) -> None:
         if size.is_usual:
@@ -73,7 +74,7 @@ class Drainer:
         batched = self._some(connection, lane, priority, 1)
         match batched:
             case Done(settled=settled) if all(isinstance(outcome, Rejected) for _, outcome in settled):
-                lane_rate.give_back(database, connection, lane, clock.now())  # also if there was none
+                lane_rate.give_back(database, connection, lane, clock.now())  # also if none was due
             case _:
                 pass
         return batched
@@ -81,8 +82,8 @@ class Drainer:
     def _some(self, connection: Connection, lane: str, priority: int | None, most: int) -> Batched:
         again = self.runner.database.again_if_outdated
         first = again(lambda: self._first(connection, lane, priority)) if self.runner.quarantine.take(lane) else None
-        found = first or again(lambda: self._batch(connection, lane, priority, most))
-        return self._leased(connection, found) if isinstance(found, Claim) else found
+        result = first or again(lambda: self._batch(connection, lane, priority, most))
+        return self._leased(connection, result) if isinstance(result, Claim) else result
 
     def _batch(self, connection: Connection, lane: str, priority: int | None, most: int) -> Batched | Claim:
         try:
@@ -93,9 +94,9 @@ class Drainer:
 
     def _first(self, connection: Connection, lane: str, priority: int | None) -> Claim | None:
         with self.runner.database.transaction(connection):
-            found = self.runner.job_source.claim(connection, lane, priority, self.runner.clock.now(), 1)
-        self.runner.report_runs(found.ended)
-        return next(iter(found.claims), None)
+            claimed = self.runner.job_source.claim(connection, lane, priority, self.runner.clock.now(), 1)
+        self.runner.report_runs(claimed.ended)
+        return next(iter(claimed.claims), None)
 
     def _leased(self, connection: Connection, claim: Claim) -> Done:
         if claim.external and not self.may_run_externally():
@@ -108,8 +109,7 @@ class Drainer:
 
     @contextmanager
     def _holding(self, connection: Connection, lease: Lease) -> Iterator[None]:
-        """Work on a lease. It is held before it exists: a lease that its server doesn't hold is taken over as
-        forgotten."""
+        """Hold a lease while the block lasts, even before it exists: one that its server doesn't hold is taken over."""
         self.holding(lease, True)
         try:
             yield
@@ -120,6 +120,6 @@ class Drainer:
             self.holding(lease, False)
 
     def _note(self, connection: Connection, lane: str, key: str | None, error: BaseException) -> None:
-        """Note a run that has ended its connection or its worker, and so could not be settled."""
+        """Note a run that ended its connection or worker, and so could not be settled."""
         if self.runner.database.has_lost(connection, error) or not self.runner.database.is_contended(error):
             self.runner.quarantine.lost(lane, key, error)

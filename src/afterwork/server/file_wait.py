@@ -1,4 +1,4 @@
-"""Waiting for file descriptors, however many of them the process has open."""
+"""Waiting for file descriptors, however many the process has open."""
 
 import select
 import time
@@ -8,7 +8,7 @@ MIN_POLL_SECONDS = 0.001
 
 
 def wait_for(seconds: float, *descriptors: int) -> list[int]:
-    """Return the descriptors that can be read, as soon as one can; none if the time is over before."""
+    """Return the descriptors that can be read, as soon as one can; none if the time is over first."""
     # Not select(), which knows only the first 1,024 files of a process.
     poll = select.poll()
     for descriptor in descriptors:

@@ -39,22 +39,22 @@ class Sign:
 
 @dataclass(frozen=True)
 class Health:
-    """The health of a process. If it is `live`, it need not be started again; if it is `ready`, it can take work now.
-    The `signs` give the reasons."""
+    """The health of a process. If it is `live`, it needs no restart; if it is `ready`, it can take work now. The
+    `signs` give the reasons."""
 
     live: bool
     ready: bool
     signs: Sequence[Sign]
 
     @classmethod
-    def of_all(cls, found: Sequence["Health"]) -> "Health":
+    def of_all(cls, servers: Sequence["Health"]) -> "Health":
         """Return the health of several servers in one process: no better than that of each."""
-        signs = [sign for one in found for sign in one.signs]
-        return cls(all(one.live for one in found), all(one.ready for one in found), signs)
+        signs = [sign for server in servers for sign in server.signs]
+        return cls(all(server.live for server in servers), all(server.ready for server in servers), signs)
 
 
 class Prober:
-    """Probes a database and the wake-ups of a server, on a thread of its own, since a broken database may never answer.
+    """Probes a database and the wake-ups of a server, on its own thread: a broken database may never answer.
 
     `wakes` returns whether a wake-up arrives; it is None without a server. `clock` reads monotonic seconds."""
 
@@ -93,16 +93,16 @@ class Prober:
             connection = self._database.connect()
             schema.check_installed(self._database, connection)
             connection.commit()
-            found = [Sign("database", True, "answers, and has the tables that this program needs")]
+            signs = [Sign("database", True, "answers, and has the tables that this program needs")]
             if self._wakes is not None:
-                found.append(self._woken(connection))
+                signs.append(self._woken(connection))
         except AfterworkError as error:
-            found = [Sign("database", False, str(error))]
+            signs = [Sign("database", False, str(error))]
         except BaseException as error:
-            found = [Sign("database", False, text_of(failure_of(error)))]
+            signs = [Sign("database", False, text_of(failure_of(error)))]
         finally:
             self._database.discard(connection)
-        self._signs, self._seen_at = found, self._clock()
+        self._signs, self._seen_at = signs, self._clock()
 
     def _woken(self, connection: Connection) -> Sign:
         assert self._wakes is not None
@@ -137,7 +137,7 @@ def of_database(prober: Prober) -> Health:
 
 
 def loop_sign(pulse: Pulse) -> Sign:
-    """Return whether a loop goes round."""
+    """Return the sign of a server's loop."""
     if pulse.has_ended:
         return Sign("loop", False, "the loop of the server has ended")
     if pulse.late:

@@ -52,7 +52,7 @@ class HistoryKeeper:
 
 
 def write_at_end(runner: Runner, connection: Connection, server: int) -> None:
-    """Write the runs of this thread. An error is only reported, since the runs themselves have succeeded."""
+    """Write the history of runs in this thread. An error is only reported, since the runs themselves succeeded."""
     if runner.history.is_new:
         try:
             runner.history.write(runner.database, connection, server)

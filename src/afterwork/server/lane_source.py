@@ -1,4 +1,4 @@
-"""The jobs of lanes as a source: its workers drain lanes, alone or several in one transaction, and take over runs."""
+"""The jobs of lanes as a source: workers drain lanes, alone or several per transaction, and take over runs."""
 
 import threading
 from collections.abc import Collection, Generator, Mapping
@@ -88,7 +88,7 @@ class LaneSource:
                 if isinstance(batched, Done):
                     self._mixing.ran_alone(lane, batched.settled)
                 if ran and self._lanes.limits.is_one_by_one(lane):
-                    self._link.wake()  # there may be more, for another worker
+                    self._link.wake()  # the lane may have more, for another worker
                 yield []
         finally:
             if ran:
@@ -109,17 +109,17 @@ class LaneSource:
             self._note_missed(connection, [lane for lane in lanes if lane not in obtained | left])
 
     def _note_nothing_ran(self, connection: Connection, lane: str, priority: int | None) -> None:
-        """Note that a lane is elsewhere, unless nobody knew that it had something due, or its first can't begin yet."""
+        """Note that a lane is elsewhere, unless it was not known to be due or its first run must wait."""
         if _is_gone(connection) or not (priority is None or self._scheduler.waits_to_run_externally(lane)):
             self._note_missed(connection, [lane])
 
     def _note_missed(self, connection: Connection, lanes: Collection[str]) -> None:
-        """Note lanes that somebody else has."""
+        """Note lanes that another server has."""
         if _is_gone(connection):
             for lane in lanes:
                 self._lanes.is_elsewhere(lane)
             return
-        # What was due at the last look may have been done since, by this server itself.
+        # This server itself may have done since what was due at the last look.
         due = self.due(connection, self._runner.clock.now()).workloads if lanes else {}
         still_due = [lane for lane in lanes if lane in due]
         if not still_due or leases.ensure_lanes(connection, still_due):

@@ -18,7 +18,7 @@ MAX_KNOWN_LANES = 10_000
 
 
 class KnownLanes:
-    """Lanes, leases and claims as one server knows them without asking. Shared by the loop and its workers."""
+    """Lanes, leases and claims that one server knows without asking. Shared by the loop and its workers."""
 
     def __init__(self, standby: float, first: Workload = MAIN, limits: LaneLimits | None = None) -> None:
         self._lock = threading.Lock()
@@ -32,7 +32,7 @@ class KnownLanes:
         self.paused: set[str] = set()
 
     def may_start(self, lane: Workload) -> bool:
-        """Return whether a worker should try to get a workload that is due: it is neither paused nor elsewhere."""
+        """Return whether a worker should try a workload that is due: it is neither paused nor elsewhere."""
         with self._lock:
             if self._elsewhere.get(lane, 0) <= time.monotonic():
                 self._elsewhere.pop(lane, None)
@@ -67,7 +67,7 @@ class KnownLanes:
 
     def hold(self, lease: Lease, begun: bool) -> None:
         """Note that a worker begins to work on a lease, or has ended. Two may begin with the same one: one of them then
-        finds that it can't have it, and the other goes on."""
+        finds that it can't have it, and the other continues."""
         with self._lock:
             self._held[lease.run] += 1 if begun else -1
             if not self._held[lease.run]:
@@ -89,8 +89,7 @@ class KnownLanes:
             return list(self._held)
 
     def standby(self, due: Iterable[Workload]) -> float | None:
-        """Return the seconds until a due workload that another server had should be tried again; None if there is
-        none."""
+        """Return the seconds until a due workload that another server had is tried again; None if none is."""
         with self._lock:
             retry_times = [self._elsewhere[lane] for lane in due if lane in self._elsewhere and lane not in self.paused]
         return max(0.0, min(retry_times) - time.monotonic()) if retry_times else None

@@ -1,4 +1,4 @@
-"""The server's own connection, on which it is present, looks for work, and sleeps."""
+"""The server's own connection, on which it announces itself, looks for work, and sleeps."""
 
 from sqlalchemy import Connection
 
@@ -10,7 +10,7 @@ from afterwork.store import schema
 
 
 class ServerConnection:
-    """The connection of the loop. It is opened again, under the same server number, after the database was lost."""
+    """The connection of the loop. After a loss of the database, it is reopened under the same server number."""
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
@@ -34,7 +34,7 @@ class ServerConnection:
         return self._presence
 
     def open(self) -> None:
-        """Connect and be present. Raises `NotInstalled` or `WrongSchema` if the database is not as it must be."""
+        """Connect and enter. Raises `NotInstalled` or `WrongSchema` if the database is not as it must be."""
         runner = self._runner
         connection = runner.database.connect()
         try:
@@ -63,7 +63,7 @@ class ServerConnection:
         """Probe whether a wake-up sent on another connection reaches this server within these seconds."""
         waker = self._waker
         if waker is None:
-            return False  # it is just connecting again
+            return False  # the server is reconnecting
         before = waker.ear.count
         waker.nudge(connection)
         return waker.ear.hears_more(before, seconds)
@@ -73,7 +73,7 @@ class ServerConnection:
         return self._connection is not None and self._runner.database.answers(self._connection)
 
     def stop(self) -> None:
-        """Note that this server stops in order, if that can be done without waiting for a run that writes."""
+        """Note that this server stops in order, unless that would wait for a run that writes."""
         database = self._runner.database
         if database.shares_one_connection:
             return
@@ -101,7 +101,7 @@ class ServerConnection:
             if self._connection is not None:
                 self.presence.leave(self._connection)
         except Exception as error:
-            # A row that stays behind is cleared away by the next server; there is nothing more to do here.
+            # The next server clears away a row that stays behind; nothing more can be done here.
             if not self._runner.database.is_lost(error):
                 self._runner.events.emit(Broken("leaving the database", error))
         finally:

@@ -1,12 +1,11 @@
-"""The pulse of the server's loop: it promises when it will be back, and others see whether it is."""
+"""The pulse of the server's loop: it promises when it will be back, so that others can check."""
 
 import threading
 import time
 from collections.abc import Callable
 
 ITERATION_SECONDS = 60.0
-"""The loop may take this long for one iteration beside sleeping: a few statements, each of which may wait for a
-lock."""
+"""One iteration of the loop may take this long besides sleeping: its few statements may each wait for a lock."""
 
 
 class Pulse:
@@ -27,12 +26,12 @@ class Pulse:
 
     @property
     def late(self) -> float:
-        """Return the seconds since the loop should have been back; 0 if it is in time or has not begun."""
+        """Return the seconds by which the loop is late; 0 if it is in time or has yet to begin."""
         return 0.0 if self._until is None else max(0.0, self._clock() - self._until)
 
 
 class Ear:
-    """Counts the signals that reach a sleeping server, so that a probe can see that they do."""
+    """Counts the signals that reach a sleeping server, so that a probe can check that they do."""
 
     def __init__(self) -> None:
         self._more = threading.Condition()
@@ -45,6 +44,6 @@ class Ear:
             self._more.notify_all()
 
     def hears_more(self, than: int, seconds: float) -> bool:
-        """Wait for a signal after the count was `than`. Return False if none comes in time."""
+        """Wait until the count differs from `than`. Return False if no signal arrives in time."""
         with self._more:
             return self._more.wait_for(lambda: self.count != than, seconds)

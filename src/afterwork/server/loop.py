@@ -1,4 +1,4 @@
-"""The loop of a server: look what is due, give it to workers, and sleep until something will be, or a signal comes."""
+"""The loop of a server: find due work, give it to workers, sleep until more is due or a signal comes."""
 
 import threading
 import time
@@ -31,15 +31,14 @@ BUSY_LOOK_SECONDS = 0.01
 """While lanes are drained, the server looks for other work at least this often."""
 
 MIN_LOOK_AGE_SECONDS, MAX_LOOK_AGE_SECONDS = 0.03, 1.0
-"""Bounds of the time for which the result of a look is used without another look, if enough is due."""
+"""Bounds of the time for which the result of a look is reused, if enough is due."""
 
 LOOK_AGE_FACTOR = 5
-"""Within these bounds, a look is used for this many times as long as it took: with very many lanes, one takes a
-while."""
+"""Within these bounds, a look is reused for this multiple of its own time: with very many lanes, it is slow."""
 
 BRIEF_WORK_SECONDS = 0.03
-"""A server that is done within this time doesn't bother to tell writers that it is awake, nor to look for more
-meanwhile. An immediate recomputation takes up to `Settings.at_once`, and half as long to be taken and stored."""
+"""A server that is done within this time neither tells writers that it is awake, nor looks for more meanwhile. An
+immediate recomputation takes up to `Settings.at_once`, and half as long to be taken and stored."""
 
 
 class Loop:
@@ -73,11 +72,11 @@ class Loop:
         self._is_asleep = self._was_woken = False
 
     def _first(self) -> Workload:
-        """Return what to try first if the server is woken before anything has run: exclusive work, if there may be."""
+        """Return the workload to try first if woken before anything has run: exclusive work, if the model has any."""
         return next((source.own for source in self._runner.sources if source.own.is_exclusive), MAIN)
 
     def open(self) -> bool:
-        """Open the server's connection, as soon as that can be done. Return False if told to stop before.
+        """Open the server's connection as soon as possible. Return False if told to stop first.
 
         Raises `NotInstalled` or `WrongSchema` if the database is not as it must be.
         """
@@ -107,7 +106,7 @@ class Loop:
             return
         if self._was_woken:
             self._try_recent()
-        # Before the first worker begins: to write to a file, this thread would wait for what its workers write.
+        # Before the first worker begins: to write to a file, this thread would wait for its workers' transactions.
         self._watch.check(connection, self._sources)
         self._report_held()
         looks = not self.scheduler.is_waiting or time.monotonic() >= self._look_again_at
@@ -125,7 +124,7 @@ class Loop:
         """Try the workload that had work most recently: new work is mostly for that, so no look may be needed."""
         self._was_woken = False
         if self.scheduler.is_busy:
-            return  # it looks all the time
+            return  # a busy loop looks all the time
         turn = self.scheduler.begin(self.lanes.recent)
         if turn is not None:
             self._give(turn)
@@ -145,7 +144,7 @@ class Loop:
         self.scheduler.saw(self._due.workloads)
 
     def _start(self) -> bool:
-        """Give workers what waits, as long as some are free for it. Return whether something was given."""
+        """Give waiting work to workers while some are free for it. Return whether any was given."""
         started = False
         while (turn := self.scheduler.next(self._lane_source.most_with)) is not None:
             self._give(turn)
@@ -161,7 +160,7 @@ class Loop:
             self._runner.events.emit(HeldUp(names, self._settings.held_limit.total_seconds()))
 
     def _watch_others(self, connection: Connection) -> float | None:
-        """Watch other servers, and go on with what was adopted. Return the seconds after which to watch again."""
+        """Watch other servers, and resume adopted runs. Return the seconds after which to watch again."""
         watch_again_in = self._watch.watch(connection, self._sources)
         if self._leaving.in_peace:
             self._stopping.set()
@@ -184,7 +183,7 @@ class Loop:
             self._runner.quarantine.end()
         watch_again_in = self._watch_others(connection)
         if standby is not None:
-            # Another server works on what is due and will find what comes; no writer needs to wake this one.
+            # Another server works on what is due and will find what follows; no writer needs to wake this one.
             self._disarm()
             self._wait(standby)
         elif self._is_asleep:
@@ -193,7 +192,7 @@ class Loop:
             self._fall_asleep()
 
     def _fall_asleep(self) -> None:
-        """Have writers wake this server. The next look finds what was saved before they knew that it sleeps."""
+        """Ask writers to wake this server. The next look finds what they saved before they knew that it sleeps."""
         limit = self._link.waker.arm()
         self._is_asleep = limit >= self._settings.safety_poll.total_seconds()
         self._look_again_at = LONG_AGO

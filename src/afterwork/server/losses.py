@@ -10,7 +10,7 @@ from afterwork.server.workers import Workers
 
 
 class Losses:
-    """Errors that workers could not go on after, until the loop has seen what was lost with them."""
+    """Errors that ended workers, kept until the loop has seen what was lost with them."""
 
     def __init__(self, runner: Runner, link: ServerConnection) -> None:
         self._runner = runner
@@ -18,7 +18,7 @@ class Losses:
         self._lost: list[tuple[Exception, int]] = []
 
     def note(self, error: Exception, generation: int) -> None:
-        """Note that a worker could not go on. Its work, and what it may have leased, is found at the next look."""
+        """Note that a worker could not continue. The next look finds its work, and anything it leased."""
         if self._runner.database.is_contended(error):
             self._runner.events.emit(InTheWay(text_of(error)))
             return
@@ -27,7 +27,7 @@ class Losses:
             self._runner.events.emit(Broken("a worker", error))
 
     def see(self, connection: Connection, workers: Workers) -> bool:
-        """Blame what was lost, and be careful there. Return whether something was."""
+        """Blame what was lost, and put its scopes into quarantine. Return whether anything was lost."""
         for name, ended_by in workers.lost():
             self._runner.events.emit(WorkerLost(name, ended_by))
         blamed = False
@@ -37,7 +37,7 @@ class Losses:
         return blamed
 
     def _blame(self, error: Exception, is_current: bool, connection: Connection) -> bool:
-        """Blame what was lost with one worker. If the server's own connection is gone, too, nothing is to blame."""
+        """Blame what was lost with one worker, unless the server's own connection is lost, too."""
         quarantine = self._runner.quarantine
         losses = quarantine.losses(error)
         if not is_current:

@@ -24,7 +24,7 @@ class Systemd:
             case ServerStarted(server, database):
                 self.tell("READY=1", f"STATUS=Server {server} on {database}")
             case ServerStopping():
-                # A status only: it goes on at once, if it was only told to read its files of jobs again.
+                # A status only: it continues at once if it was merely told to read its files of jobs again.
                 self.tell("STATUS=Stopping: no more jobs begin, those that run are let end")
             case DatabaseLost():
                 self.tell("STATUS=The database can't be reached. Waiting for it")
@@ -36,15 +36,14 @@ class Systemd:
     def tell(self, *lines: str) -> None:
         """Send lines to systemd; see `man sd_notify`."""
         where = f"\0{self.address[1:]}" if self.address.startswith("@") else self.address
-        # Jobs go on, whether systemd hears of it or not.
+        # Jobs continue, whether systemd hears of it or not.
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
             sender.sendto("\n".join(lines).encode(), where)
 
 
 @contextmanager
 def beating(systemd: Systemd, seconds: float | None, is_well: Callable[[], bool]) -> Iterator[None]:
-    """Report that all is well while the block lasts, in time for a watchdog that waits `seconds`; None if it has no
-    watchdog."""
+    """Report that all is well while the block lasts, in time for a watchdog of `seconds`; None: no watchdog."""
     stop = threading.Event()
 
     def beat(every: float) -> None:

@@ -1,4 +1,4 @@
-"""Presence: the row, lock and sign of life of a server, and the clearing away of servers that are gone."""
+"""Presence: the row, lock and sign of life of a server, and the removal of servers that are gone."""
 
 import os
 import socket
@@ -42,8 +42,8 @@ class Presence:
         events: Events,
         says: Mapping[str, str] | None = None,
     ) -> "Presence":
-        """Enter a database as a server. `connection` must stay open as long as the server lives. `says` goes into its
-        row: what it knows and serves."""
+        """Enter a database as a server. `connection` must stay open as long as the server lives. `says` are columns of
+        its row: what it knows and serves."""
         says = says or {}
         with database.transaction(connection):
             (number,) = connection.execute(
@@ -73,7 +73,7 @@ class Presence:
         """Write that this server lives now."""
         alive = {"seen": self.clock.now(), "beat": self.database.after(timedelta(0))}
         if not connection.execute(update(servers).where(servers.c.id == self.id).values(alive)).rowcount:
-            # Others took it for dead while it was stopped; or it just enters again, on another connection.
+            # Others took it for dead while it was suspended, or it is just reentering on another connection.
             connection.execute(self._insert(self._row()).on_conflict_do_nothing(index_elements=["id"]))
         connection.commit()
 
@@ -94,7 +94,7 @@ class Presence:
         connection.commit()
 
     def crashed(self, connection: Connection) -> int:
-        """Clear away the rows of servers that are gone. Return the number of those that had not been told to stop."""
+        """Clear away the rows of servers that are gone. Return the number of those not told to stop."""
         gone = [row for row in self._others(connection) if not self.database.is_alive(connection, row)]
         crashed = [row for row in gone if self._clear(connection, row) and not row.stopping]
         connection.commit()
@@ -117,7 +117,7 @@ class Presence:
         limit: int | None = None,
         serves: Callable[[Lease], bool] = lambda lease: True,
     ) -> list[Lease]:
-        """Take over leases that nobody works on, at most `limit`, first those that have died least often. `mine`
+        """Take over at most `limit` leases that nobody works on, beginning with those that died least often. `mine`
         returns the runs that this server works on; `serves` returns whether it serves a lease."""
         rows = {row.id: row for row in self._others(connection)}
         abandoned = leases.abandoned(self.database, connection, self.id, [self.id, *rows])
@@ -138,7 +138,7 @@ class Presence:
         return adopted
 
     def blame(self, connection: Connection, losses: Sequence[Loss]) -> None:
-        """Blame runs with which this server lost a connection or worker while it lives on, and warn all servers."""
+        """Blame runs with which this living server lost a connection or worker, and warn all servers."""
         for loss in losses:
             if loss.key is not None and (is_cache(loss.key) or leases.has(connection, self.id, loss.key)):
                 cause = cause_of(self.database, loss.error)
@@ -147,7 +147,7 @@ class Presence:
         connection.commit()
 
     def heed(self, connection: Connection, care: Quarantine) -> None:
-        """Begin quarantine where something has died lately."""
+        """Begin quarantine where something died lately."""
         care.heed(suspects.careful(self.database, connection))
         connection.commit()
 

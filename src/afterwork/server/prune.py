@@ -46,7 +46,7 @@ class PruneSource(UnwatchedSource):
             for _ in Pruning(self._runner).slices(connection):
                 yield []
         except GeneratorExit:
-            self._next = float("-inf")  # its turn was over before it was done
+            self._next = float("-inf")  # the turn was over before it was done
             raise
 
 

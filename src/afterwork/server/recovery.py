@@ -35,12 +35,12 @@ class Recovery:
 
     @property
     def can_tell_crashes(self) -> bool:
-        """Return whether servers that are gone have crashed. Soon after the database was lost, they may have lost it,
-        too, and be about to return."""
+        """Return whether servers that are gone must have crashed. Soon after a loss of the database, they may have lost
+        it, too, and be about to return."""
         return time.monotonic() >= self._no_crashes_until
 
     def open_first(self, workers: Workers) -> bool:
-        """Open; wait for others that are in the way, or for the database. Return False if told to stop meanwhile."""
+        """Open, waiting for the database and for others in the way. Return False if told to stop meanwhile."""
         while not self._stopping.is_set():
             try:
                 self._open()
@@ -56,9 +56,9 @@ class Recovery:
         return False
 
     def recover(self, error: Exception, workers: Workers) -> None:
-        """Let the loop go on after an error: at once if others were in the way, else with a new connection."""
+        """Let the loop continue after an error: soon if others were in the way, else with a new connection."""
         if self._database.is_contended(error):
-            self._database.give_up(self._link.connection)  # else its transaction would take no more statements
+            self._database.give_up(self._link.connection)  # its transaction takes no more statements
             self._events.emit(InTheWay(text_of(error)))
             self._stopping.wait(FIRST_RETRY_SECONDS)
             return
@@ -69,7 +69,7 @@ class Recovery:
         self._come_back(workers)
 
     def _come_back(self, workers: Workers) -> bool:
-        """Wait for the database, and go on. Return False if told to stop meanwhile."""
+        """Wait for the database, and continue. Return False if told to stop meanwhile."""
         began = time.monotonic()
         self._no_crashes_until = began + self._lease_seconds
         if not self._open_again():
@@ -79,7 +79,7 @@ class Recovery:
         return True
 
     def _open_again(self) -> bool:
-        """Wait for the database in silence, until it is back. Return False if told to stop meanwhile."""
+        """Wait silently until the database is back. Return False if told to stop meanwhile."""
         self._link.close()
         pause = FIRST_RETRY_SECONDS
         while not self._stopping.wait(pause):

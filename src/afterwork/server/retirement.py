@@ -1,4 +1,4 @@
-"""Retirement: a server leaves when asked to, or after a set number of jobs, or above a set use of memory."""
+"""Retirement: a server leaves when asked to, after a set number of jobs, or above a set memory use."""
 
 import threading
 
@@ -11,18 +11,18 @@ from afterwork.store.process import memory
 
 
 class Retirement:
-    """Why and how a server leaves. If `in_peace`, it waits for its runs as long as they take; if `to_begin_anew`, its
-    program is to be started again."""
+    """The reason and manner of a server's leaving. If `in_peace`, it waits for its runs as long as they take; if
+    `to_begin_anew`, its program is to be restarted."""
 
     def __init__(self, settings: Settings, history: RunHistory) -> None:
         self._settings = settings
         self._history = history
         self.is_told = threading.Event()
-        """Set when somebody has told it to stop who won't wait for ever."""
+        """Set when it was told to stop by somebody who won't wait forever."""
         self.why = ""
         self.in_peace = False
         self.may_begin_anew = False
-        """Whether somebody will start it again."""
+        """True if somebody will restart it."""
         self.to_begin_anew = False
 
     def is_drained(self, connection: Connection, server: int) -> bool:
@@ -32,7 +32,7 @@ class Retirement:
         return self.in_peace
 
     def has_had_enough(self) -> bool:
-        """Return whether the server has run enough jobs, or uses enough memory, to be started again."""
+        """Return whether the server has run enough jobs, or uses enough memory, to be restarted."""
         jobs, most = self._settings.max_jobs, self._settings.max_memory
         if not self.may_begin_anew:
             return False

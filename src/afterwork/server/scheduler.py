@@ -1,6 +1,6 @@
-"""Who gets the next worker.
+"""Scheduling: the choice of the work that gets the next worker.
 
-Lanes wait in a queue: whoever has had a turn stands behind all others. Short runs and long ones share the workers, and
+Lanes wait in a queue: a lane that has had a turn stands behind all others. Short and long runs share the workers, and
 neither can take them all: each kind of work may always have one worker of its own.
 """
 
@@ -20,8 +20,7 @@ SLICE_SECONDS = 0.1
 """A turn ends after this long if others wait for a worker."""
 
 SHORT_RUN_SECONDS = 1.0
-"""A run may take this long while another of its kind waits. After that, its worker no longer counts as one of the
-kind's own."""
+"""A run may take this long while another of its kind waits. After that, its worker no longer counts as its own."""
 
 SHARING_KINDS: Sequence[Kind] = ("short", "long")
 """Kinds of work that share the workers."""
@@ -33,7 +32,7 @@ MostWith = Callable[[str], int]
 """Returns how many lanes may share a transaction with a lane, itself included."""
 
 MAX_REPLACED_PER_WORKER = 2
-"""At most this many workers, per configured one, may replace others that have been with one run for long."""
+"""For each configured worker, at most this many may replace others that have been with one run for long."""
 
 
 def alone(lane: str) -> int:
@@ -44,7 +43,7 @@ def alone(lane: str) -> int:
 class Scheduler:
     """Hands out turns. Shared by the loop and its workers.
 
-    `workers` is the number of simultaneous turns, beside the worker that each kind keeps for itself. After `limit`
+    `workers` is the number of simultaneous turns, besides the worker that each kind keeps for itself. After `limit`
     seconds with one run, the worker of a turn is replaced. `clock` reads monotonic seconds. While `is_alone` returns
     true, a run in quarantine has the process for itself."""
 
@@ -71,27 +70,26 @@ class Scheduler:
         self._last: dict[Workload, int] = {}
         """The number of the last turn of each lane that is still busy."""
 
-    # What waits.
+    # Waiting work.
 
     def saw(self, due: Mapping[Workload, Sequence[int]]) -> None:
-        """Queue the workloads that a look found due, each with its priorities. Those that waited already keep their
-        place."""
+        """Queue the workloads found due, each with its priorities. Those that waited already keep their place."""
         with self._lock:
             active = self._active()
             self._external = {lane: first for lane, first in self._external.items() if lane in due}
             self._last = {lane: turn for lane, turn in self._last.items() if lane in due or lane in active}
             waiting = [lane for lane in due if self._may_wait(lane, active)]
-            waiting.sort(key=lambda lane: self._last.get(lane, 0))  # of those that come again, who has waited longest
+            waiting.sort(key=lambda lane: self._last.get(lane, 0))  # of those that return, the longest waiting first
             new: dict[Workload, int | None] = {lane: due[lane][0] for lane in waiting}
             self._queue = {lane: new[lane] for lane in self._queue if lane in new} | new
 
     def add(self, lease: Lease) -> None:
-        """Resume a run that was taken over as soon as a worker is free for it."""
+        """Queue a run that was taken over, to be resumed as soon as a worker is free."""
         with self._lock:
             self._leases.append(lease)
 
     def is_busy_with(self, own: OwnWork) -> bool:
-        """Return whether a worker is at the own work of a source, and another would not help."""
+        """Return whether a worker does the own work of a source, and another would not help."""
         with self._lock:
             return own in self._active() and not self._has_room(own)
 
@@ -108,19 +106,19 @@ class Scheduler:
 
     @property
     def is_waiting(self) -> bool:
-        """Return whether something is due that has no worker yet."""
+        """Return whether due work still waits for a worker."""
         return bool(self._queue or self._leases)
 
     @property
     def runs(self) -> int:
-        """Return the number of workers at work that somebody waits for."""
+        """Return the number of busy workers that somebody waits for."""
         with self._lock:
             return sum(not (isinstance(turn.kind, OwnWork) and turn.kind.is_housekeeping) for turn in self._running)
 
-    # Whose turn it is.
+    # Turns.
 
     def next(self, most_with: MostWith = alone) -> Assignment | None:
-        """Begin the next turn. Return None if no worker is free for what waits. With far more lanes than workers,
+        """Begin the next turn. Return None if no worker is free for waiting work. With far more lanes than workers,
         several share a turn, at most as many as `most_with` returns."""
         with self._lock:
             if self._leases and self._has_room("long"):
@@ -170,7 +168,7 @@ class Scheduler:
         # As long as the same priority is the first, the first ticket is the external one that could not begin.
         return "long" if lane in self._external and self._external[lane] == priority else "short"
 
-    # Whether there is a worker.
+    # Free workers.
 
     @property
     def has_leases(self) -> bool:
@@ -205,45 +203,46 @@ class Scheduler:
     def _patience(self, turn: Assignment) -> float:
         return self._limit if turn.kind == "long" else min(SHORT_RUN_SECONDS, self._limit)
 
-    # What workers report.
+    # Reports of workers.
 
     def goes_on(self, turn: Assignment) -> bool:
-        """Note that a transaction or run of a turn has ended. Return whether it may have another: a lane's turn ends
-        when its slice is over and others wait, a source's own work when the server is in quarantine."""
+        """Note that a transaction or run of a turn has ended. Return whether it may have another.
+
+        A lane's turn ends if its slice is over and others wait, a source's own work if the server is in quarantine."""
         with self._lock:
             turn.since, turn.is_external, turn.is_reported = self._clock(), False, False
             if isinstance(turn.kind, OwnWork):
-                return not self._is_alone()  # its worker is for it alone
+                return not self._is_alone()  # its worker serves nothing else
             return not self.is_waiting or turn.since - turn.began < SLICE_SECONDS
 
     def takes_another(self, turn: Assignment, most_with: MostWith = alone) -> bool:
-        """Continue a turn of short runs with the next waiting lanes, while its slice lasts. Where many lanes have
-        little to do, that saves their way through the loop."""
+        """Continue a turn of short runs with the next waiting lanes, while its slice lasts. If many lanes have little
+        to do, that saves trips through the loop."""
         with self._lock:
             if turn.kind != "short" or self._clock() - turn.began >= SLICE_SECONDS:
                 return False
-            found = self._next_lanes(most_with)
-            self._leave_queue(found)
-            turn.workloads, turn.since = found or turn.workloads, self._clock()
-            return bool(found)
+            lanes = self._next_lanes(most_with)
+            self._leave_queue(lanes)
+            turn.workloads, turn.since = lanes or turn.workloads, self._clock()
+            return bool(lanes)
 
     def _next_lanes(self, most_with: MostWith) -> dict[Workload, int | None]:
-        """Return the next lane that waits for a short run, and those that may share its transaction. Leave something
+        """Return the next lane that waits for a short run, and those that may share its transaction. Leave some lanes
         for each of the other workers."""
-        found: dict[Workload, int | None] = {}
+        lanes: dict[Workload, int | None] = {}
         room = -(-len(self._queue) // self._workers)
         for lane, priority in self._queue.items():
-            if len(found) >= room:
+            if len(lanes) >= room:
                 break
             if isinstance(lane, OwnWork) or self._kind(lane, priority) != "short":
                 continue
-            if (most := most_with(lane)) > len(found):
-                found[lane] = priority
+            if (most := most_with(lane)) > len(lanes):
+                lanes[lane] = priority
                 room = min(room, most)
-        return found
+        return lanes
 
     def give_back(self, turn: Assignment, lanes: Collection[str]) -> None:
-        """Queue lanes of a turn that have not run again, in front of all others."""
+        """Put lanes of a turn that did not run back into the queue, ahead of all others."""
         with self._lock:
             given_back = {lane: first for lane, first in turn.workloads.items() if lane in lanes}
             self._queue = given_back | self._queue
@@ -267,7 +266,7 @@ class Scheduler:
         return True
 
     def waits_to_run_externally(self, lane: str) -> bool:
-        """Return whether the first ticket of a lane could not begin because too many external runs go on."""
+        """Return whether the first ticket of a lane could not begin because of too many external runs."""
         with self._lock:
             return lane in self._external
 
@@ -275,7 +274,7 @@ class Scheduler:
 
     @property
     def is_busy(self) -> bool:
-        """Return whether short runs go on, which will end soon."""
+        """Return whether short runs are in progress, which will end soon."""
         with self._lock:
             now = self._clock()
             return any(not turn.is_external and now - turn.since < SHORT_RUN_SECONDS for turn in self._running)
@@ -290,8 +289,7 @@ class Scheduler:
             return held
 
     def until_held(self) -> float | None:
-        """Return the seconds until a turn has been with one run for long enough to be replaced or reported; None if
-        none will be."""
+        """Return the seconds until a turn has been with one run long enough to be replaced or reported; else None."""
         with self._lock:
             now = self._clock()
             durations = [self._limit + turn.since - now for turn in self._running if not turn.is_reported]

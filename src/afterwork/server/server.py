@@ -1,4 +1,4 @@
-"""The server: it enters its database, serves until it is to stop, and leaves in order."""
+"""The server: it enters its database, serves until told to stop, and leaves in order."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ MIN_HISTORY_STOP_SECONDS = 1.0
 """A server that stops waits at least this long for its history."""
 
 PEACE_LOOK_SECONDS = 0.1
-"""A server that leaves in peace sees at least this often whether somebody has told it to stop."""
+"""A server that leaves in peace checks at this interval whether somebody has told it to stop."""
 
 
 class Server:
@@ -33,13 +33,13 @@ class Server:
         self._loop = Loop(runner, self._link, self._pulse, self._stopping, self.leaving)
 
     def stop(self) -> None:
-        """Begin no more jobs, let those that run end within the set time, and return from `run`."""
+        """Begin no more jobs, let current runs end within the set time, and return from `run`."""
         self.leaving.is_told.set()
         self._stopping.set()
         self._link.wake()
 
     def loop_sign(self) -> Sign:
-        """Return whether the loop goes round as it has promised."""
+        """Return whether the loop keeps its promises, as a sign."""
         return loop_sign(self._pulse)
 
     def health(self) -> Health:
@@ -47,7 +47,7 @@ class Server:
         return of_server(self._pulse, self._ready.is_set(), self._stopping.is_set(), self._prober)
 
     def wait_until_ready(self, seconds: float) -> bool:
-        """Wait until the server has entered its database. Return False if it has not in the given time."""
+        """Wait until the server has entered its database. Return False if the time is over first."""
         return self._ready.wait(seconds)
 
     def run(self) -> int:
@@ -85,7 +85,7 @@ class Server:
         return unfinished
 
     def _wait_in_peace(self) -> None:
-        """Let runs end, however long that takes, if the server was asked to leave when they have."""
+        """Let runs end, however long that takes, if the server was asked to leave after them."""
         while self.leaving.in_peace and not self.leaving.is_told.is_set():
             self._pulse.promise(ITERATION_SECONDS)
             if not self._loop.workers.wait_until_idle(PEACE_LOOK_SECONDS):

@@ -1,6 +1,6 @@
-"""Lanes that share a transaction, where lanes outnumber workers and each has little to do.
+"""Lanes that share a transaction, when lanes outnumber workers and each has little to do.
 
-Unrelated jobs then wait for each other. So only jobs that have been quick so far share one; the others run as always.
+Unrelated jobs then wait for each other. So only jobs that have been quick so far share one; the others run as usual.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,10 +15,10 @@ from afterwork.jobs.runner import Runner, Settled
 from afterwork.jobs.source import Claim
 
 QUICK_SECONDS, SLOW_SECONDS = 0.03, 0.1
-"""Up to the first, a run is quick; from the second on, its job must prove again that it is."""
+"""Up to the first, a run is quick; from the second on, its job must prove itself quick again."""
 
 QUICK_RUNS_NEEDED = 10
-"""Quick runs that a job needs, with no slow one since, to share a transaction."""
+"""Quick runs, with no slow one between, that a job needs to share a transaction."""
 
 MAX_KNOWN_LANES = 10_000
 """Lanes to remember, at most."""
@@ -62,7 +62,7 @@ class SharedTransactions:
         return mixed
 
     def _learn(self, settled: Settled) -> None:
-        """Learn from runs how quick their jobs are."""
+        """Learn from runs whether their jobs are quick."""
         for claim, outcome in settled:
             if isinstance(outcome, Succeeded) and not claim.external:
                 self._note_run(claim.run.work, outcome.seconds)
@@ -80,7 +80,7 @@ class SharedTransactions:
         self._proven -= {work}
 
     def ran_alone(self, lane: str, settled: Settled) -> None:
-        """Note that a lane has had a transaction for itself. It stays alone as long as its ticket waits for a row."""
+        """Note that a lane had a transaction to itself. It stays alone as long as its ticket waits for a row."""
         self._learn(settled)
         if any(isinstance(outcome, Hindered) for _, outcome in settled):
             self._most[lane] = 1
@@ -110,7 +110,7 @@ class SharedTransactions:
             self._learn(mixed.batched.settled)
 
     def _note_lost(self, connection: Connection, lanes: Iterable[str], error: BaseException) -> None:
-        """Note that a ticket of one of these lanes has ended its connection or its worker."""
+        """Note that a ticket of one of these lanes ended its connection or worker."""
         database = self._runner.database
         if database.has_lost(connection, error) or not database.is_contended(error):
             for lane in lanes:

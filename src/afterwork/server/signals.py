@@ -1,7 +1,7 @@
 """Signals to a serving process: stop, stop at once, or read the jobs files again.
 
-They are handled on a thread of their own, since the main thread may be in a call that never returns, for instance when
-its database does not answer.
+They are handled on a separate thread, since the main thread may be in a call that never returns, for instance when its
+database does not answer.
 """
 
 import os
@@ -25,7 +25,7 @@ class Signals:
         self.reload = False
         self._stop: Callable[[], None] = lambda: None
         self.told = False
-        """Whether a signal has asked the process to stop."""
+        """True once a signal has asked the process to stop."""
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Signals":
@@ -50,7 +50,7 @@ class Signals:
             stop()
 
     def _give_back(self) -> None:
-        """Restore the earlier handlers, also in a process that a job has forked, whose signals are its own."""
+        """Restore the earlier handlers, also in a process that a job has forked: its signals are its own."""
         while self._before:
             signal.signal(*self._before.popitem())
             signal.set_wakeup_fd(self._woken_before)

@@ -1,4 +1,4 @@
-"""What the workers of a server do: each works for the source of its assignment, until its turn is over."""
+"""The tasks of a server's workers: each works for the source of its assignment until its turn is over."""
 
 import threading
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from afterwork.server.workers import Task
 
 
 class Tasks:
-    """The tasks of one server. Each goes on until nothing is left, its turn is over, or the server stops."""
+    """The tasks of one server. Each ends when nothing is left, its turn is over, or the server stops."""
 
     def __init__(
         self, runner: Runner, link: ServerConnection, lanes: KnownLanes, scheduler: Scheduler, stopping: threading.Event
@@ -36,7 +36,7 @@ class Tasks:
         return partial(self._work, source, turn)
 
     def ended(self, turn: Assignment) -> None:
-        """Let the loop know that a turn has ended, however it did."""
+        """Tell the loop that a turn has ended in any way."""
         if turn.lease is not None:
             self._lanes.hold(turn.lease, False)
         self._scheduler.end(turn)

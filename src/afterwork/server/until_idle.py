@@ -17,7 +17,7 @@ from afterwork.store.leases import ensure_lanes
 
 
 def run_until_idle(runner: Runner, connection: Connection) -> Iterator[Ran]:
-    """Run until nothing is due that this thread can have. Yields the outcomes, in order."""
+    """Run until nothing is due that this thread can run. Yields the outcomes, in order."""
     presence = Presence.enter(connection, runner.database, runner.clock, runner.events, runner.says)
     drainer = Drainer(runner, presence.id, lambda lease, begun: None, may_run_externally=lambda: True)
     runner.quarantine.enter(presence.id, drainer.holding)

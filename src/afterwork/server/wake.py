@@ -1,9 +1,9 @@
 """Sleeping until new work wakes the server.
 
 On PostgreSQL, a sleeping server holds an advisory lock, which the trigger on the ticket table tries to share. If it
-can, no server sleeps: nothing is sent, and the shared lock keeps servers from falling asleep before the transaction has
-ended. If it can't, it notifies. So no ticket falls between the last look and the sleep, and nothing is notified while a
-server is awake.
+can, no server sleeps: nothing is sent, and the shared lock keeps servers from falling asleep before the transaction
+ends. If it can't, it notifies. So no ticket is lost between the last look and the sleep, and no server that is awake is
+notified.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from afterwork.store.database import Database
 from afterwork.store.postgresql import sleep
 
 if TYPE_CHECKING:
-    from psycopg import Notify  # not there where nobody needs it
+    from psycopg import Notify  # not installed where nobody needs it
 
 PROBE = "probe"
 """The payload of a notification that only tests whether it is heard."""
@@ -37,16 +37,15 @@ FIRST_TRY_SECONDS = 0.002
 """The first pause before a server tries again to fall asleep while tickets are being written."""
 
 SECOND_SLEEPER_FACTOR = 5
-"""A server that sleeps while another is the one to be woken looks this many times less often than in standby."""
+"""A server that sleeps while another one will be woken looks this many times less often than in standby."""
 
 
 FIRST_LOOK_SECONDS, MAX_LOOK_SECONDS, COMMIT_SECONDS = 0.0005, 0.02, 2.0
-"""After a write to a SQLite file, the first and the longest pause between looks for its commit, and their total
-time."""
+"""The first and longest pause between looks for the commit of a write to a SQLite file, and their total time."""
 
 
 class Waker(Protocol):
-    """Puts the server's loop to sleep. `ear` counts the signals that reached it from outside."""
+    """Puts the server's loop to sleep. `ear` counts the signals that reach it from outside."""
 
     ear: Ear
 
@@ -57,8 +56,7 @@ class Waker(Protocol):
         """Ask not to be woken any more: the server is awake and will look by itself."""
 
     def wait(self, seconds: float) -> bool:
-        """Sleep until new work wakes the server, `wake` is called, or the time is over. Return whether it was new
-        work."""
+        """Sleep until new work wakes the server, `wake` is called, or the time is over. Return True for new work."""
 
     def wake(self) -> None:
         """Wake the loop, from any thread."""
@@ -71,7 +69,7 @@ class Waker(Protocol):
 
 
 def waker_for(database: Database, connection: Connection) -> Waker:
-    """Return the waker for a database. `connection` becomes its own for as long as it lives."""
+    """Return the waker for a database. It keeps `connection` for itself."""
     settings = database.settings
     if database.dialect == "sqlite":
         return FileWaker(connection, settings)
@@ -80,12 +78,12 @@ def waker_for(database: Database, connection: Connection) -> Waker:
 
 
 def notifying_would_fail(database: Database, connection: Connection) -> bool:
-    """Return whether a listening server could make a user's transaction fail, and no setting denies it."""
+    """Return whether a listening server could make a user's transaction fail, unless settings rule it out."""
     if database.dialect == "sqlite" or not database.settings.listen or database.settings.notify is not None:
         return False
-    found = connection.execute(sleep.CAN_PREPARE).scalar()
+    can_prepare = connection.execute(sleep.CAN_PREPARE).scalar()
     connection.commit()
-    return bool(found)
+    return bool(can_prepare)
 
 
 class PollingWaker:
@@ -158,7 +156,7 @@ class FileWaker:
         self._watch.wake()
 
     def nudge(self, connection: Connection) -> None:
-        # Another value each time: SQLite writes nothing where nothing is new.
+        # Another value each time: SQLite writes nothing if nothing changes.
         connection.execute(_PROBE_FILE, {"value": str(uuid.uuid4())})
         connection.commit()
 
@@ -189,8 +187,8 @@ class FileWaker:
         return int(self._cursor.execute("PRAGMA data_version").fetchone()[0])
 
     def _files(self) -> list[str]:
-        found = self._cursor.execute("PRAGMA database_list").fetchall()
-        return [name for _, schema, path in found if schema == "main" and path for name in (path, f"{path}-wal")]
+        databases = self._cursor.execute("PRAGMA database_list").fetchall()
+        return [name for _, schema, path in databases if schema == "main" and path for name in (path, f"{path}-wal")]
 
 
 class NotifyWaker:
@@ -247,11 +245,11 @@ class NotifyWaker:
 
     def _take_notifications(self) -> None:
         self._pg.consume_input()
-        while (found := self._pg.notifies()) is not None:
-            self._hear(found.extra == PROBE.encode())
+        while (notification := self._pg.notifies()) is not None:
+            self._hear(notification.extra == PROBE.encode())
 
     def wake(self) -> None:
-        self._retry = FIRST_TRY_SECONDS  # something has been done, so more may come soon
+        self._retry = FIRST_TRY_SECONDS  # something was done, so more may come soon
         with self._closing:
             if not self._closed:
                 with contextlib.suppress(BlockingIOError):  # the pipe is full, so the loop is being woken already

@@ -1,4 +1,4 @@
-"""Watching: what no signal tells the loop, seen to now and then on its own thread."""
+"""Watching: periodic checks, on the loop's thread, for what no signal reports."""
 
 import time
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ LONG_AGO = float("-inf")
 
 
 class Watch:
-    """Watches the other servers, takes over what is left of them, and lets sources check what they must."""
+    """Watches the other servers, takes over what they leave, and lets sources make their checks."""
 
     def __init__(
         self, runner: Runner, link: ServerConnection, lanes: KnownLanes, recovery: Recovery, leaving: Retirement
@@ -30,18 +30,18 @@ class Watch:
         self._next_checks: dict[str, float] = {}
 
     def soon(self) -> None:
-        """Watch again as soon as possible: leases may be left, also of this server's own that it has lost track of."""
+        """Watch again as soon as possible: leases may be left over, even this server's own that it lost track of."""
         self._watched_at = LONG_AGO
 
     def for_crashes(self, connection: Connection) -> None:
-        """See which servers are gone, and where something has died."""
+        """Check which servers are gone, and where something died."""
         if self._recovery.can_tell_crashes:
             self._link.presence.crashed(connection)
         self._link.presence.heed(connection, self._quarantine)
 
     def watch(self, connection: Connection, sources: Sequence[Source]) -> float | None:
-        """See whether other servers live, and adopt what nobody works on. Return the seconds after which others must be
-        watched again; None if nothing needs it."""
+        """Check whether other servers live, and adopt what nobody works on. Return the seconds after which others must
+        be watched again; None if nothing needs it."""
         standby = self._settings.standby_poll.total_seconds()
         passed = time.monotonic() - self._watched_at
         if passed < standby:
@@ -60,7 +60,7 @@ class Watch:
         return living
 
     def check(self, connection: Connection, sources: Sequence[Source]) -> None:
-        """Let each source whose time has come check what nobody would signal."""
+        """Let each source whose time has come check for what nobody signals."""
         for source in sources:
             if time.monotonic() >= self._next_checks.get(source.own.source, LONG_AGO):
                 pause = source.check(connection)

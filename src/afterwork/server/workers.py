@@ -18,7 +18,7 @@ Todo = tuple[Task, Callable[[], None]]
 
 @dataclass(eq=False)
 class Seat:
-    """The place of one thread. Its task stays here until it is done, even if the thread is lost with it."""
+    """The seat of one thread. Its task stays here until it is done, even if the thread is lost with it."""
 
     thread: threading.Thread = field(init=False)
     bell: "SimpleQueue[bool]" = field(default_factory=SimpleQueue)
@@ -35,8 +35,8 @@ class Seat:
 
 
 class Workers:
-    """Threads, one per simultaneous task. `kept` of them stay when they have nothing to do. They are daemons: a process
-    that must end doesn't wait for them.
+    """Threads, one per simultaneous task. `kept` of them stay when idle. They are daemons: a process that must end
+    doesn't wait for them.
 
     The thread that was busy most recently gets the next task: its connection has prepared the statements already, and a
     server with little to do needs few connections."""
@@ -50,13 +50,13 @@ class Workers:
         self._numbers = itertools.count()
         self._seats: set[Seat] = set()
         self._free: list[Seat] = []
-        """Threads that have nothing to do, the most recently busy one last."""
+        """Idle threads, the most recently busy one last."""
         self.generation = 0
-        """The current generation of connections. Those of earlier ones are known to be lost."""
+        """The current generation of connections. Those of earlier generations are known to be lost."""
 
     def start(self, task: Task, ended: Callable[[], None]) -> None:
         """Give a task to a thread. Its exceptions are reported, not raised, with the generation of its connection.
-        `ended` is called in any case, even if the task could not begin for want of a connection."""
+        `ended` is always called, even if the task could not begin for want of a connection."""
         with self._idle:
             self._busy += 1
             seat = self._free.pop() if self._free else self._another()
@@ -70,7 +70,7 @@ class Workers:
         return seat
 
     def reconnect(self) -> None:
-        """Use new connections from now on. Those to a database that was lost are lost, too."""
+        """Use new connections from now on: those to a lost database are lost, too."""
         self.generation += 1
 
     def free(self, thread: int) -> None:
@@ -81,14 +81,14 @@ class Workers:
             self._end(given_up, given_up=True)
 
     def lost(self) -> Iterator[tuple[str, BaseException | None]]:
-        """Yield the names of threads that have ended though nobody asked them to, with what has ended them. Others take
-        their places; what they were doing has ended with them."""
+        """Yield the names of threads that ended unasked, each with the exception that ended it. Others take their
+        places; their tasks ended with them."""
         for seat in [seat for seat in self._seats.copy() if not seat.thread.is_alive()]:
             self._end(seat, given_up=True)
             yield seat.thread.name, seat.lost_by
 
     def wait_until_idle(self, seconds: float) -> int:
-        """Wait for all tasks to end. Return the number that have not within these seconds."""
+        """Wait for all tasks to end. Return the number still busy after these seconds."""
         with self._idle:
             self._idle.wait_for(lambda: self._busy == 0, timeout=seconds)
             return self._busy
@@ -101,7 +101,7 @@ class Workers:
                 seat.bell.put(False)
 
     def _end(self, seat: Seat, given_up: bool = False) -> None:
-        """End the task of a thread once: it is done, or nobody waits for it any more."""
+        """End the task of a thread once: it is done, or nobody waits for it any longer."""
         with self._idle:
             todo, seat.todo = seat.todo, None
             if given_up:
@@ -144,7 +144,7 @@ class Workers:
             task(self._connected(seat))
         except BaseException as error:
             self._disconnect(seat)
-            if seat.todo is not None:  # else it was given up, and counts no more
+            if seat.todo is not None:  # else it was given up, and no longer counts
                 self._report(error if isinstance(error, Exception) else Escaped(error), seat.generation)
         finally:
             self._end(seat)
