@@ -44,8 +44,8 @@ class StoredColumns(Protocol):
     def sent(self, bound: Any) -> Any:
         """Return a value as bound for the driver in a form that can be compared."""
 
-    def kept(self, kind: ColumnType, sent: Any, there: Any) -> KeptValue | RefusedValue | UncertainValue:
-        """Return what a column keeps of a value. `there` is what was sent for the value that is stored now."""
+    def kept(self, kind: ColumnType, sent: Any, current: Any) -> KeptValue | RefusedValue | UncertainValue:
+        """Return what a column keeps of a value. `current` is what was sent for the value that is stored now."""
 
     def as_kept(self, kind: ColumnType, value: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return the SQL for what a column keeps of a value."""

@@ -67,7 +67,7 @@ class ServerRow:
     @classmethod
     def all(cls, connection: Connection) -> "list[ServerRow]":
         """Return the servers that did not stop in order, by number."""
-        rows = select(*(servers.c[one.name] for one in fields(cls))).order_by(servers.c.id)
+        rows = select(*(servers.c[attribute.name] for attribute in fields(cls))).order_by(servers.c.id)
         return [cls(*row) for row in connection.execute(rows)]
 
 
@@ -329,7 +329,7 @@ class Database(ABC):
         such lock."""
 
     @abstractmethod
-    def after(self, span: timedelta) -> ColumnElement[datetime]:
+    def after(self, duration: timedelta) -> ColumnElement[datetime]:
         """Return the time after a duration from now, by the one clock that all servers on this database share."""
 
     def now(self, connection: Connection) -> datetime:

@@ -125,11 +125,11 @@ class _Compiled:
             raise _as_sqlalchemy_does(connection, self._text, parameters, error) from error
 
     def _readers(self, dialect: Dialect, cursor: Any) -> list[tuple[int, Processor]]:
-        found = (
-            (place, _impl(column.type, dialect).result_processor(dialect, cursor.description[place][1]))
-            for place, column in enumerate(self._columns)
+        readers = (
+            (position, _impl(column.type, dialect).result_processor(dialect, cursor.description[position][1]))
+            for position, column in enumerate(self._columns)
         )
-        return [(place, reader) for place, reader in found if reader is not None]
+        return [(position, reader) for position, reader in readers if reader is not None]
 
     def _processed(self, rows: Sequence[Sequence[Any]], readers: Sequence[tuple[int, Processor]]) -> list[list[Any]]:
         changed = [list(row) for row in rows]

@@ -171,7 +171,8 @@ def records(
 ) -> list[RunRecord]:
     """Return the newest records with the `wanted` values that ended since a time and precede a record."""
     c = runs.c
-    query = select(*(c[one.name] for one in fields(RunRecord))).where(*(c[name] == of for name, of in wanted.items()))
+    columns = [c[attribute.name] for attribute in fields(RunRecord)]
+    query = select(*columns).where(*(c[name] == value for name, value in wanted.items()))
     if since is not None:
         query = query.where(c.ended >= since)
     if before is not None:
@@ -189,15 +190,16 @@ def write(connection: Connection, server: int, sums: Mapping[Cell, Sums], record
     if sums:
         grown = _grown(connection, server, sums)
         rows = [
-            {"minute": cell.minute, "server": server, **cell.key._asdict(), **one.values} for cell, one in sums.items()
+            {"minute": cell.minute, "server": server, **cell.key._asdict(), **of_minute.values}
+            for cell, of_minute in sums.items()
         ]
         connection.execute(_PUT_MINUTE, rows)
         _add_to_totals(connection, grown)
     if records:
         rows = [
-            {name: value for name, value in vars(one).items() if name != "id"}
-            | {"error": storable_or_none(connection, one.error), "trace": storable_or_none(connection, one.trace)}
-            for one in records
+            {name: value for name, value in vars(record).items() if name != "id"}
+            | {"error": storable_or_none(connection, record.error), "trace": storable_or_none(connection, record.trace)}
+            for record in records
         ]
         connection.execute(insert(runs), [{**row, "server": server} for row in rows])
 
@@ -218,9 +220,9 @@ def _add_to_totals(connection: Connection, grown: Mapping[Key, Sums]) -> None:
     connection.execute(_BEGIN_TOTAL, [key._asdict() for key in keys])
     wanted = select(totals).where(tuple_(c.work, c.source).in_(keys)).order_by(c.work, c.source).with_for_update()
     before = {Key(row.work, row.source): Sums.of(row) for row in connection.execute(wanted)}
-    one = (c.work == bindparam("of_work")) & (c.source == bindparam("of_source"))
+    own_row = (c.work == bindparam("of_work")) & (c.source == bindparam("of_source"))
     connection.execute(
-        update(totals).where(one),
+        update(totals).where(own_row),
         [{"of_work": key.work, "of_source": key.source, **(before[key] + grown[key]).values} for key in keys],
     )
 

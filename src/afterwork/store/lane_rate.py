@@ -28,11 +28,11 @@ def take(database: Database, connection: Connection, lane: str, now: datetime) -
         row = connection.execute(select(lane_rates).where(lane_rates.c.lane == lane).with_for_update()).one_or_none()
         if row is None:
             return True  # its rate was removed
-        rate, moment = Rate(row.max_starts, timedelta(seconds=row.per_seconds)), _number(now)
-        starts = _recent(row.starts, rate, moment)
+        rate, timestamp = Rate(row.max_starts, timedelta(seconds=row.per_seconds)), _number(now)
+        starts = _recent(row.starts, rate, timestamp)
         if _count(starts) >= rate.max_starts:
             return False
-        _write(connection, lane, _joined([*starts, (moment, 1)]))
+        _write(connection, lane, _joined([*starts, (timestamp, 1)]))
     return True
 
 
@@ -40,11 +40,11 @@ def give_back(database: Database, connection: Connection, lane: str, now: dateti
     """Take back a noted start of a run that did not happen."""
     with database.transaction(connection):
         row = connection.execute(select(lane_rates).where(lane_rates.c.lane == lane).with_for_update()).one_or_none()
-        starts: Starts = [] if row is None else [(moment, count) for moment, count in json.loads(row.starts)]
-        for place in range(len(starts) - 1, -1, -1):
-            moment, count = starts[place]
-            if moment <= _number(now):
-                starts[place : place + 1] = [(moment, count - 1)] if count > 1 else []
+        starts: Starts = [] if row is None else [(timestamp, count) for timestamp, count in json.loads(row.starts)]
+        for index in range(len(starts) - 1, -1, -1):
+            timestamp, count = starts[index]
+            if timestamp <= _number(now):
+                starts[index : index + 1] = [(timestamp, count - 1)] if count > 1 else []
                 _write(connection, lane, starts)
                 return
 
@@ -57,20 +57,20 @@ def free_from(connection: Connection, lane: str, now: datetime) -> datetime | No
     rate = Rate(row.max_starts, timedelta(seconds=row.per_seconds))
     starts = _recent(row.starts, rate, _number(now))
     too_many = _count(starts) - rate.max_starts + 1
-    for moment, count in starts if too_many > 0 else ():
+    for timestamp, count in starts if too_many > 0 else ():
         too_many -= count
         if too_many <= 0:
-            return EPOCH + moment * UNIT + rate.per
+            return EPOCH + timestamp * UNIT + rate.per
     return None
 
 
-def _number(moment: datetime) -> int:
-    return (moment - EPOCH) // UNIT
+def _number(timestamp: datetime) -> int:
+    return (timestamp - EPOCH) // UNIT
 
 
-def _recent(noted: str, rate: Rate, moment: int) -> Starts:
+def _recent(noted: str, rate: Rate, timestamp: int) -> Starts:
     """Return the starts that count at a timestamp, including those noted by a clock that is ahead."""
-    since = moment - rate.per // UNIT
+    since = timestamp - rate.per // UNIT
     return [(at, count) for at, count in json.loads(noted) if at > since]
 
 
@@ -82,14 +82,14 @@ def _joined(starts: Starts) -> Starts:
     """Merge start times until few enough are left, none of them earlier than it was."""
     starts.sort()
     merged: Starts = []
-    for moment, count in starts:
-        if merged and merged[-1][0] == moment:
-            merged[-1] = moment, merged[-1][1] + count
+    for timestamp, count in starts:
+        if merged and merged[-1][0] == timestamp:
+            merged[-1] = timestamp, merged[-1][1] + count
         else:
-            merged.append((moment, count))
+            merged.append((timestamp, count))
     if len(merged) <= MAX_STARTS_NOTED:
         return merged
-    pairs = [merged[place : place + 2] for place in range(0, len(merged), 2)]
+    pairs = [merged[index : index + 2] for index in range(0, len(merged), 2)]
     return [(pair[-1][0], _count(pair)) for pair in pairs]
 
 

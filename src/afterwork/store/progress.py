@@ -84,23 +84,23 @@ def of_matches(connection: Connection) -> dict[str, list[ReportedProgress]]:
     """Return the progress of the runs of pending matches, by timer."""
     c, h = progress.c, matches.c
     runs = connection.execute(select(c.ticket)).scalars().all()  # few; of matches that wait, there may be many
-    said = (
+    reports = (
         select(h.view_model, h.root_id, c.done, c.total, c.at, c.stop)
         .join(matches, h.id == c.ticket)
         .where(h.id.in_(runs), h.done.is_(None), h.error.is_(None))
         .order_by(h.execute_earliest, h.id)
     )
-    found: dict[str, list[ReportedProgress]] = {}
-    for timer, *one in connection.execute(said):
-        found.setdefault(timer, []).append(ReportedProgress(*one))
-    return found
+    by_timer: dict[str, list[ReportedProgress]] = {}
+    for timer, *report in connection.execute(reports):
+        by_timer.setdefault(timer, []).append(ReportedProgress(*report))
+    return by_timer
 
 
 def of_tickets(connection: Connection, tickets: Collection[str]) -> dict[str, ReportedProgress]:
     """Return the progress of the runs of these tickets, by ticket."""
     c = progress.c
-    said = select(c.ticket, c.done, c.total, c.at, c.stop).where(c.ticket.in_(tickets))
-    return {ticket: ReportedProgress(None, *one) for ticket, *one in connection.execute(said)}
+    reports = select(c.ticket, c.done, c.total, c.at, c.stop).where(c.ticket.in_(tickets))
+    return {ticket: ReportedProgress(None, *report) for ticket, *report in connection.execute(reports)}
 
 
 def prune(connection: Connection, now: datetime, most: int) -> int:

@@ -115,8 +115,8 @@ def missing(connection: Connection, role: str | None, needs: Iterable[Need]) -> 
 def hidden(connection: Connection, tables: Iterable[Table]) -> list[tuple[str, str]]:
     """Return the tables of which row-level security may hide rows from the current role, each with that role."""
     looked_at = list(tables)
-    asked = {"schemas": [table.schema for table in looked_at], "names": [table.name for table in looked_at]}
-    return [(row.name, row.role) for row in connection.execute(_HIDDEN, asked)]
+    parameters = {"schemas": [table.schema for table in looked_at], "names": [table.name for table in looked_at]}
+    return [(row.name, row.role) for row in connection.execute(_HIDDEN, parameters)]
 
 
 def _written_by(cache: Derivation) -> Column[Any] | None:

@@ -29,9 +29,9 @@ class Routing:
     @classmethod
     def read(cls, text: str | None) -> "Routing":
         """Return the routing that a server has written; without one, that of a server that serves everything."""
-        said: dict[str, Any] = json.loads(text) if text else {}
-        lanes = said.get("lanes")
-        return cls(None if lanes is None else tuple(lanes), tuple(said.get("except", ())), tuple(said.get("only", ())))
+        data: dict[str, Any] = json.loads(text) if text else {}
+        lanes = data.get("lanes")
+        return cls(None if lanes is None else tuple(lanes), tuple(data.get("except", ())), tuple(data.get("only", ())))
 
     def written(self) -> str:
         """Return the text that `read` reads."""
@@ -48,9 +48,9 @@ class Routing:
 
     def __str__(self) -> str:
         lanes = "" if self.lanes is None else f"lanes {', '.join(self.lanes)}"
-        others = f"all lanes but {', '.join(self.except_lanes)}" if self.except_lanes else ""
+        exceptions = f"all lanes but {', '.join(self.except_lanes)}" if self.except_lanes else ""
         only = f"only {', '.join(self.only)}" if self.only else ""
-        return "; ".join(filter(None, (lanes, others, only))) or "all"
+        return "; ".join(filter(None, (lanes, exceptions, only))) or "all"
 
 
 ALL = Routing()

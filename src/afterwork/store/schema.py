@@ -104,9 +104,9 @@ def _missing_own(database: Database, connection: Connection) -> list[Index]:
     ]
 
 
-def _belongs(what: Table | Index, dialect: str) -> bool:
+def _belongs(item: Table | Index, dialect: str) -> bool:
     """Return whether one of Afterwork's tables or indexes is for databases of this kind."""
-    return bool(what.info.get("only", dialect) == dialect)
+    return bool(item.info.get("only", dialect) == dialect)
 
 
 def _missing(database: Database, connection: Connection, contract: Contract) -> list[Index]:
@@ -138,14 +138,14 @@ def _prepare_file(database: Database, connection: Connection) -> Iterator[str]:
         cursor.close()
 
 
-def _steps(database: Database, connection: Connection, contract: Contract, found: int | None) -> Iterator[str]:
+def _steps(database: Database, connection: Connection, contract: Contract, installed: int | None) -> Iterator[str]:
     if not inspect(connection).has_table(contract.table.name, schema=contract.table.schema):
         raise NoSuchTableError(
             f"{database} has no table {contract.table.fullname}. Create the application's own tables first."
         )
     yield from _ticket_columns(connection, contract)
-    yield from _tables(connection, found)
-    if found is not None:
+    yield from _tables(connection, installed)
+    if installed is not None:
         for index in _missing_own(database, connection):
             connection.execute(CreateIndex(index))
             yield f"index {index.name} created"
@@ -165,7 +165,7 @@ def _drop_former_indexes(connection: Connection, contract: Contract) -> None:
         connection.exec_driver_sql(f"DROP INDEX IF EXISTS {within}{preparer.quote(name)}")
 
 
-def _tables(connection: Connection, found: int | None) -> Iterator[str]:
+def _tables(connection: Connection, installed: int | None) -> Iterator[str]:
     inspector = inspect(connection)
     for table in tables.metadata.sorted_tables:
         if not _belongs(table, connection.dialect.name):
@@ -173,13 +173,13 @@ def _tables(connection: Connection, found: int | None) -> Iterator[str]:
         if not inspector.has_table(table.name):
             table.create(connection, checkfirst=False)
             yield f"table {table.name} created"
-        elif found != tables.SCHEMA_VERSION:
+        elif installed != tables.SCHEMA_VERSION:
             yield from _columns(connection, table)
     facts = tables.installation
-    if found is None:
+    if installed is None:
         connection.execute(facts.insert(), [{"name": "installation", "value": str(uuid.uuid4())}])
         connection.execute(tables.lane.insert(), [{"name": MAIN}, {"name": PARALLEL}])
-    if found != tables.SCHEMA_VERSION:
+    if installed != tables.SCHEMA_VERSION:
         connection.execute(tables.installation.delete().where(tables.installation.c.name == "schema_version"))
         connection.execute(
             tables.installation.insert(), [{"name": "schema_version", "value": str(tables.SCHEMA_VERSION)}]

@@ -130,5 +130,5 @@ def careful(database: Database, connection: Connection) -> Mapping[str, datetime
 
 def _forget_old(database: Database, connection: Connection) -> None:
     """Forget old records. Something has died, so this is no time to count statements."""
-    for table, span in ((suspects, REMEMBERED_FOR), (quarantines, CAREFUL_FOR)):
-        connection.execute(delete(table).where(table.c.at < database.after(-span)))
+    for table, max_age in ((suspects, REMEMBERED_FOR), (quarantines, CAREFUL_FOR)):
+        connection.execute(delete(table).where(table.c.at < database.after(-max_age)))

@@ -154,11 +154,11 @@ class Timers:
         """Add a new timer."""
         connection.execute(insert(timers).values(name=name, schedule=schedule, due=due, set_at=now))
 
-    def set_due(self, connection: Connection, name: str, due: datetime, now: datetime, **others: Any) -> None:
+    def set_due(self, connection: Connection, name: str, due: datetime, now: datetime, **columns: Any) -> None:
         """Set the next due time of a timer, and other columns of its row."""
-        if others.get("error") is not None:
-            others["error"] = storable(connection, others["error"])
-        connection.execute(update(timers).where(timers.c.name == name).values(due=due, set_at=now, **others))
+        if columns.get("error") is not None:
+            columns["error"] = storable(connection, columns["error"])
+        connection.execute(update(timers).where(timers.c.name == name).values(due=due, set_at=now, **columns))
 
     def count(self, connection: Connection, name: str, failed: int, error: str | None, now: datetime) -> None:
         """Count ended runs of a round, and how many of them failed."""

@@ -106,25 +106,25 @@ class Noting:
 
     def _note(self, connection: Connection, batch: Slice) -> None:
         """Note matches, except those given up, which fail as soon as their object is matched."""
-        now, there = self.clock.now(), self.matches.there(connection, batch.timer, batch.roots)
+        now, existing_keys = self.clock.now(), self.matches.there(connection, batch.timer, batch.roots)
         rows = [
             {
-                "id": there.get(root) or f"{MATCH}{uuid.uuid4().hex}",
+                "id": existing_keys.get(root) or f"{MATCH}{uuid.uuid4().hex}",
                 "view_model": batch.timer,
                 "root_id": root,
                 # In this order, and all of them due.
-                "execute_earliest": batch.first + place * STEP,
+                "execute_earliest": batch.first + position * STEP,
                 "keep_receipt_minutes": KEPT_MINUTES,
                 "lane": self.works[batch.timer].lane,
                 "created": now,
                 "due": batch.due,
                 "variables": batch.variables,
             }
-            for place, root in enumerate(batch.roots)
-            if root not in there or there[root] is not None
+            for position, root in enumerate(batch.roots)
+            if root not in existing_keys or existing_keys[root] is not None
         ]
-        self.matches.add(connection, [row for row in rows if row["root_id"] not in there])
-        again = [row for row in rows if row["root_id"] in there]
+        self.matches.add(connection, [row for row in rows if row["root_id"] not in existing_keys])
+        again = [row for row in rows if row["root_id"] in existing_keys]
         beyond = suspects.beyond(self.database, connection, [str(row["id"]) for row in again])
         self.matches.again(connection, [row for row in again if row["id"] not in beyond])
         if beyond:

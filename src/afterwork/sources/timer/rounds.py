@@ -148,12 +148,12 @@ class Rounds(UnwatchedSource):
         with self.database.transaction(connection):
             self._forgive(connection, name)
             row = self.timers.hold(connection, name)
-            found = ahead if ahead and ahead.row == row else self._search(connection, timed, row, now)
+            result = ahead if ahead and ahead.row == row else self._search(connection, timed, row, now)
             going_on = self.noting.last(connection, name, now) is not None
-            count = len(found.objects or ())
-            others = {} if found.objects is None else larger_round(count) if going_on else new_round(count, now)
-            self.timers.set_due(connection, name, row.due, row.set_at, last_due=now, **others)
-            self.noting.begin(connection, name, found.objects or [], now, found.variables)
+            count = len(result.objects or ())
+            round_values = {} if result.objects is None else larger_round(count) if going_on else new_round(count, now)
+            self.timers.set_due(connection, name, row.due, row.set_at, last_due=now, **round_values)
+            self.noting.begin(connection, name, result.objects or [], now, result.variables)
             return count
 
     def _forgive(self, connection: Connection, name: str) -> None:
@@ -172,16 +172,16 @@ class Rounds(UnwatchedSource):
             if planned.fire is None:
                 self.timers.set_due(connection, timed.name, planned.due, now)
                 return None
-            found = ahead if ahead and ahead.row == row else self._search(connection, timed, row, planned.fire)
-            others = {} if found.objects is None else new_round(len(found.objects), now)
-            self.timers.set_due(connection, timed.name, planned.due, now, last_due=planned.fire, **others)
-            self.noting.begin(connection, timed.name, found.objects or [], planned.fire, found.variables)
+            result = ahead if ahead and ahead.row == row else self._search(connection, timed, row, planned.fire)
+            round_values = {} if result.objects is None else new_round(len(result.objects), now)
+            self.timers.set_due(connection, timed.name, planned.due, now, last_due=planned.fire, **round_values)
+            self.noting.begin(connection, timed.name, result.objects or [], planned.fire, result.variables)
             self.events.emit(Reached("before commit", ROUND + timed.name))
         self.events.emit(Reached("after commit", ROUND + timed.name))
-        if found.objects is None:
+        if result.objects is None:
             return None
-        self.events.emit(Fired(timed.name, planned.fire.isoformat(), len(found.objects)))
-        return len(found.objects)
+        self.events.emit(Fired(timed.name, planned.fire.isoformat(), len(result.objects)))
+        return len(result.objects)
 
     def _ahead(self, connection: Connection, search: Callable[[], Some]) -> Some | None:
         """Search for a round's objects before its transaction begins, if that would keep others from writing. The
@@ -191,13 +191,13 @@ class Rounds(UnwatchedSource):
         with self.database.snapshot(connection):
             return search()
 
-    def _look(self, connection: Connection, timed: TimedWork, now: datetime) -> "_Found | None":
+    def _look(self, connection: Connection, timed: TimedWork, now: datetime) -> "_RoundResult | None":
         """Return the result of the due round; None if none is due."""
         row = self.timers.lock(connection, timed.name, now)
         fire = None if row is None else _plan(timed, row, now).fire
         return None if row is None or fire is None else self._search(connection, timed, row, fire)
 
-    def _search(self, connection: Connection, timed: TimedWork, row: TimerRow | None, due: datetime) -> "_Found":
+    def _search(self, connection: Connection, timed: TimedWork, row: TimerRow | None, due: datetime) -> "_RoundResult":
         """Find the objects of a round for the due time `due`."""
         session, variables = RunSession(connection), self._begun(timed, due)
         try:
@@ -206,7 +206,7 @@ class Rounds(UnwatchedSource):
                 session.flush()
         finally:
             session.end()
-        return _Found(row, objects, dump_variables(variables.changed()))
+        return _RoundResult(row, objects, dump_variables(variables.changed()))
 
     def _begun(self, timed: TimedWork, due: datetime) -> Variables:
         given = {name: value for name, value in self.variables.items() if name in timed.variables}
@@ -223,8 +223,8 @@ class Rounds(UnwatchedSource):
         if timed.root is None:
             return [] if None in going_on else [None]
         failed = self.noting.matches.failed(connection, timed.name)
-        most = timed.when.max_answers
-        enough = None if most is None else most + len(failed) + len(going_on)
+        limit = timed.when.max_answers
+        enough = None if limit is None else limit + len(failed) + len(going_on)
         keys = _only_keys(timed.criteria(variables), timed, enough)
         roots: dict[str, None] = {}
         for root in found_by(session, keys, timed.root):
@@ -232,7 +232,7 @@ class Rounds(UnwatchedSource):
             if len(roots) == enough:
                 break
         free = [root for root in roots if root not in going_on]
-        return sorted(free, key=failed.__contains__)[:most]
+        return sorted(free, key=failed.__contains__)[:limit]
 
     def _failed(self, connection: Connection, timed: TimedWork, error: Exception) -> None:
         """Note that the criteria, or the code before them, raised. The timer is due again at its next time."""
@@ -250,7 +250,7 @@ class Rounds(UnwatchedSource):
 
 
 @dataclass(frozen=True)
-class _Found:
+class _RoundResult:
     """The result of a round: its objects (None if called off), its stored variables, and its timer's row then."""
 
     row: TimerRow | None

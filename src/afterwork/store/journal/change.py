@@ -108,18 +108,18 @@ def _columns(before: Values) -> int | None:
 
 def _maker(row: JournalEntry) -> Maker:
     """Return a maker of a statement's changes from images, without the key at their end, if it is there."""
-    number, tx, moment, watch, place = row.id, _tx(row), moment_of(row.changed_at), row.table_id, row.key
+    number, tx, changed_at, table_id, position = row.id, _tx(row), moment_of(row.changed_at), row.table_id, row.key
 
     def by_number(kind: Kind, columns: int, old: Values | None, new: Values | None) -> Change:
-        known = new if new is not None else old or []
-        return Change(number, tx, moment, watch, kind, int(known[place] or 0), columns, _tuple(old), _tuple(new))
+        key = int((new if new is not None else old or [])[position] or 0)
+        return Change(number, tx, changed_at, table_id, kind, key, columns, _tuple(old), _tuple(new))
 
     def by_text(kind: Kind, columns: int, old: Values | None, new: Values | None) -> Change:
         key = (new if new is not None else old or [])[-1]
         images = [None if image is None else tuple(image[:-1]) for image in (old, new)]
-        return Change(number, tx, moment, watch, kind, key, columns, *images)
+        return Change(number, tx, changed_at, table_id, kind, key, columns, *images)
 
-    return by_text if place is not None and place < 0 else by_number
+    return by_text if position is not None and position < 0 else by_number
 
 
 def _tx(row: JournalEntry) -> int:

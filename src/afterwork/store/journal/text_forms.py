@@ -71,11 +71,11 @@ def forms_of(names: Mapping[str, str], dialect: str) -> Forms:
     return {column: known.get(name) or _other(name) for column, name in names.items()}
 
 
-def is_linked(one: TextForm | None, other: TextForm | None) -> bool:
+def is_linked(form: TextForm | None, other_form: TextForm | None) -> bool:
     """Return whether values in two forms have the same text if SQL says that they are equal."""
-    if one is None or other is None or not (one.is_exact and other.is_exact):
+    if form is None or other_form is None or not (form.is_exact and other_form.is_exact):
         return False
-    return one is other or {one.name, other.name} == {"integer", "numeric"}
+    return form is other_form or {form.name, other_form.name} == {"integer", "numeric"}
 
 
 def _whole(value: Any) -> str:

@@ -148,9 +148,9 @@ class TrackedTable(NumberedColumns):
 class TrackedTables:
     """All tracked tables of a database."""
 
-    def __init__(self, watches: Iterable[TrackedTable]) -> None:
-        self.by_id: Mapping[int, TrackedTable] = {watch.id: watch for watch in watches}
-        self._by_table = {watch.table: watch for watch in self.by_id.values()}
+    def __init__(self, tracked_tables: Iterable[TrackedTable]) -> None:
+        self.by_id: Mapping[int, TrackedTable] = {tracked_table.id: tracked_table for tracked_table in tracked_tables}
+        self._by_table = {tracked_table.table: tracked_table for tracked_table in self.by_id.values()}
 
     def __iter__(self) -> Iterator[TrackedTable]:
         return iter(self.by_id.values())

@@ -76,10 +76,10 @@ class PostgreSQLColumns:
             case _:
                 return bound
 
-    def kept(self, kind: ColumnType, sent: Any, there: Any) -> KeptValue | RefusedValue | UncertainValue:
+    def kept(self, kind: ColumnType, sent: Any, current: Any) -> KeptValue | RefusedValue | UncertainValue:
         if sent is None or type(sent) is EXACT.get(kind.base):
             return KeptValue(sent)
-        return RefusedValue() if _has_other_length(kind, sent) else _kept(kind, sent, there)
+        return RefusedValue() if _has_other_length(kind, sent) else _kept(kind, sent, current)
 
     def as_kept(self, kind: ColumnType, value: ColumnElement[Any]) -> ColumnElement[Any]:
         return cast(value, Named(kind.name))
@@ -101,11 +101,11 @@ def _size(base: str, modifier: int) -> int | None:
             return modifier
 
 
-def _kept(kind: ColumnType, bound: Any, there: Any) -> KeptValue | UncertainValue:
+def _kept(kind: ColumnType, bound: Any, current: Any) -> KeptValue | UncertainValue:
     match kind.base, bound:
         case ("json", Document(value)) | ("jsonb", Document(value)):
             # In jsonb, only the order of keys and the spelling of numbers may change.
-            is_kept = kind.base == "json" or not (isinstance(there, Document) and _is_like(there.value, value))
+            is_kept = kind.base == "json" or not (isinstance(current, Document) and _is_like(current.value, value))
             return KeptValue(value) if is_kept else UncertainValue()
         case "varchar" | "bpchar", str() if type(bound) is str:
             return KeptValue(_in_length(kind, bound))
@@ -114,24 +114,24 @@ def _kept(kind: ColumnType, bound: Any, there: Any) -> KeptValue | UncertainValu
         case "interval", timedelta() if type(bound) is timedelta and kind.size in (None, FITS_ALL, 0xFFFF):
             return KeptValue(bound)
         case ("timestamp" | "timestamptz") as base, datetime() if kind.size in (None, FITS_ALL):
-            return _moment(base, bound, there)
+            return _moment(base, bound, current)
         case _:
             return UncertainValue()
 
 
-def _is_like(one: Any, other: Any) -> bool:
+def _is_like(value: Any, other_value: Any) -> bool:
     """Return whether two documents may be the same in jsonb, where 1e300 is written in full."""
-    match one, other:
+    match value, other_value:
         case (int() | float(), int() | float()):
-            return one == other or (
-                isinstance(one, float) != isinstance(other, float) and _in_full(one) == _in_full(other)
+            return value == other_value or (
+                isinstance(value, float) != isinstance(other_value, float) and _in_full(value) == _in_full(other_value)
             )
         case (list(), list()):
-            return len(one) == len(other) and all(map(_is_like, one, other))
+            return len(value) == len(other_value) and all(map(_is_like, value, other_value))
         case (dict(), dict()):
-            return one.keys() == other.keys() and all(_is_like(one[key], other[key]) for key in one)
+            return value.keys() == other_value.keys() and all(_is_like(value[key], other_value[key]) for key in value)
         case _:
-            return bool(one == other)
+            return bool(value == other_value)
 
 
 def _in_full(number: int | float) -> Decimal:
@@ -153,12 +153,12 @@ def _has_digits(bound: Decimal, scale: int | None) -> bool:
     return exponent <= 0 if scale is None else exponent == -scale
 
 
-def _moment(base: str, bound: datetime, there: Any) -> KeptValue | UncertainValue:
+def _moment(base: str, bound: datetime, current: Any) -> KeptValue | UncertainValue:
     """Return the stored timestamp, in the connection's time zone."""
     if type(bound) is not datetime or (bound.tzinfo is None) != (base == "timestamp"):
         return UncertainValue()
-    if base == "timestamptz" and isinstance(there, datetime) and there.tzinfo is not None:
-        return KeptValue(bound.astimezone(there.tzinfo))
+    if base == "timestamptz" and isinstance(current, datetime) and current.tzinfo is not None:
+        return KeptValue(bound.astimezone(current.tzinfo))
     return KeptValue(bound)
 
 

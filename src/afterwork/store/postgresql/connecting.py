@@ -50,8 +50,8 @@ def own_connection() -> Iterator[None]:
 def _connect(dialect: Dialect, record: object, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
     if not _own.get():
         return None  # the application connects
-    told = {name: value for name, value in PATIENCE.items() if name != "connect_timeout" or not _is_in_environment()}
-    return dialect.connect(*arguments, **{**told, **named})
+    options = {name: value for name, value in PATIENCE.items() if name != "connect_timeout" or not _is_in_environment()}
+    return dialect.connect(*arguments, **{**options, **named})
 
 
 def _is_in_environment() -> bool:
@@ -61,11 +61,11 @@ def _is_in_environment() -> bool:
 def answers_with_refusal(error: BaseException) -> bool:
     """Return whether a connection failed although PostgreSQL takes connections. The driver gives no code for the
     reason, and its text is in the database's language, so PostgreSQL is asked."""
-    told = getattr(error, "orig", error)
-    if not isinstance(told, OperationalError) or told.pgconn is None or isinstance(told, ConnectionTimeout):
+    cause = getattr(error, "orig", error)
+    if not isinstance(cause, OperationalError) or cause.pgconn is None or isinstance(cause, ConnectionTimeout):
         return False  # nobody answered
-    if any(part in str(told) for part in PASSES):
+    if any(part in str(cause) for part in PASSES):
         return False
-    used = {option.keyword.decode(): option.val.decode() for option in told.pgconn.info if option.val is not None}
-    asked = make_conninfo(**{**used, "connect_timeout": str(ASKED_WITHIN)})
-    return PGconn.ping(asked.encode()) == Ping.OK
+    used = {option.keyword.decode(): option.val.decode() for option in cause.pgconn.info if option.val is not None}
+    conninfo = make_conninfo(**{**used, "connect_timeout": str(ASKED_WITHIN)})
+    return PGconn.ping(conninfo.encode()) == Ping.OK

@@ -268,8 +268,8 @@ class PostgreSQL(Database):
             connection.execute(sleep.SHOW_LIFE, {"server": server})
         return self._has_session
 
-    def after(self, span: timedelta) -> ColumnElement[datetime]:
-        return cast(func.clock_timestamp() + literal(span, Interval()), UtcDateTime())
+    def after(self, duration: timedelta) -> ColumnElement[datetime]:
+        return cast(func.clock_timestamp() + literal(duration, Interval()), UtcDateTime())
 
     def lives(self, connection: Connection, row: ServerRow) -> bool | None:
         if not row.locked:
@@ -311,8 +311,8 @@ class PostgreSQL(Database):
         return set(connection.execute(first, {"table": quoted}).scalars())
 
 
-def _milliseconds(span: timedelta) -> str:
-    return str(int(span.total_seconds() * 1000))
+def _milliseconds(duration: timedelta) -> str:
+    return str(int(duration.total_seconds() * 1000))
 
 
 def _state(error: DBAPIError) -> str:

@@ -32,14 +32,14 @@ SETS = ("SET", "RESET", "DISCARD ALL")
 
 
 class _OwnCursor(Cursor[Any]):
-    def execute(self, query: Any, params: Any = None, *, prepare: bool | None = None, **others: Any) -> Self:
+    def execute(self, query: Any, params: Any = None, *, prepare: bool | None = None, **options: Any) -> Self:
         try:
-            super().execute(query, params, prepare=prepare, **others)
+            super().execute(query, params, prepare=prepare, **options)
         except FeatureNotSupported as error:
             if not is_outdated(error) or self.connection.info.transaction_status != TransactionStatus.IDLE:
                 raise
             super().execute("DEALLOCATE ALL")
-            super().execute(query, params, prepare=prepare, **others)
+            super().execute(query, params, prepare=prepare, **options)
         if self.statusmessage in SETS or (isinstance(query, str) and "set_config" in query):
             setattr(self.connection, CHANGED, True)
         return self

@@ -34,7 +34,7 @@ class SQLiteColumns:
     def sent(self, bound: Any) -> Any:
         return bytes(bound) if isinstance(bound, memoryview | bytearray) else bound
 
-    def kept(self, kind: ColumnType, sent: Any, there: Any) -> KeptValue | UncertainValue:
+    def kept(self, kind: ColumnType, sent: Any, current: Any) -> KeptValue | UncertainValue:
         if sent is None or type(sent) is bytes:
             return KeptValue(sent)
         if type(sent) is float and math.isnan(sent):

@@ -170,9 +170,9 @@ class SQLite(Database):
     def announce(self, connection: Connection, server: int) -> bool:
         return False
 
-    def after(self, span: timedelta) -> ColumnElement[datetime]:
+    def after(self, duration: timedelta) -> ColumnElement[datetime]:
         # A file has no clock; all who share it are on one machine, which has one.
-        return literal(datetime.now(UTC) + span, UtcDateTime())
+        return literal(datetime.now(UTC) + duration, UtcDateTime())
 
     def lives(self, connection: Connection, row: ServerRow) -> bool | None:
         if row.machine == machine():

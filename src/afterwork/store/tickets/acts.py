@@ -53,7 +53,7 @@ def cancel(connection: Connection, tickets: Tickets, keys: Collection[Any], erro
     for keep in connection.execute(keep_durations).scalars().all():
         until = now + timedelta(minutes=receipt_minutes(keep))
         ended = {contract.done: now, contract.delete_time: until}
-        values: dict[Any, Any] = {attribute.column: tickets.moment(moment) for attribute, moment in ended.items()}
+        values: dict[Any, Any] = {attribute.column: tickets.moment(timestamp) for attribute, timestamp in ended.items()}
         alike = _of(tickets, keys).where(c.keep_minutes.is_not_distinct_from(keep))
         connection.execute(alike.values({**values, contract.error.column: error}))
 

@@ -110,9 +110,9 @@ class EndingTickets(TicketTable):
         self._set_earliest(connection, update(self.contract.table), row, until)
 
     def _set_earliest(self, connection: Connection, statement: Update, row: TicketRow, until: datetime) -> None:
-        moment = {self.contract.execute_earliest.column: self.moment(until)}
+        earliest = {self.contract.execute_earliest.column: self.moment(until)}
         of_row = self.columns.key == row.key
-        changed = connection.execute(statement.where(of_row).values(moment)).rowcount
+        changed = connection.execute(statement.where(of_row).values(earliest)).rowcount
         if not changed and connection.execute(select(self.columns.key).where(of_row)).first() is not None:
             raise NotWritten(self.contract.table.name)
 
