@@ -193,7 +193,7 @@ class Afterwork:
         return unfinished
 
     def _installed_server(self, engine: Engine) -> Server:
-        self.install(engine)  # members calculated by now may read tables that were not tracked before
+        self.install(engine)  # the files may have added members that read tables not tracked before
         return self._server(engine)
 
     def _read_again(self) -> None:
@@ -208,7 +208,7 @@ class Afterwork:
 
     @contextmanager
     def serving(self, engine: Engine) -> Iterator[None]:
-        """Run jobs in the background while the block lasts. Raises what `serve` would raise at its start."""
+        """Run jobs in the background while the block lasts. Raises the errors that `serve` raises at its start."""
         server = self._server(engine)
         with self._in_this_process(engine, server), in_background(server, self.settings.grace, self.events):
             yield
@@ -223,7 +223,7 @@ class Afterwork:
             self._servers.remove((engine, server))
 
     def run_until_idle(self, engine: Engine) -> list[Ended]:
-        """Run everything that is due, in this thread and in order, and return what ran."""
+        """Run everything that is due, in this thread and in order. Return the runs with their outcomes."""
         database = self.database(engine)
         with interruptible() as interruptions, closing(database.connect()) as connection:
             ended = []

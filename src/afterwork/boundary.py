@@ -1,7 +1,7 @@
-"""The boundary to the application's code: on this side, whatever went wrong there is an `Exception`.
+"""The boundary to the application's code: whatever goes wrong beyond it is an `Exception` on this side.
 
 Whoever calls code of the application, or saves its changes, does so `with CONTAINED:`. SystemExit, CancelledError
-or KeyboardInterrupt would otherwise pass by all that settles a failed run, and end the thread that serves others.
+or KeyboardInterrupt would otherwise bypass everything that settles a failed run, and end the thread that serves others.
 """
 
 from types import TracebackType

@@ -34,7 +34,7 @@ class ManualClock:
         return self._now
 
     def advance(self, span: timedelta) -> None:
-        """Go forward by `span`."""
+        """Advance the clock by `span`."""
         self._now += span
 
 
@@ -68,7 +68,7 @@ _WATCH: ContextVar[Callable[[datetime], bool] | None] = ContextVar("afterwork_wa
 
 @contextmanager
 def watching_time(watch: Callable[[datetime], bool] | None) -> Iterator[None]:
-    """Let `watch` answer for the block whether a time has passed, and so learn what is waited for."""
+    """Let `watch` decide for the block which times have passed, and so learn which ones it waits for."""
     token = _WATCH.set(watch)
     try:
         yield

@@ -119,7 +119,7 @@ class NoCurrentRun(AfterworkError):
 
 
 class TransactionIsTheRuns(AfterworkError):
-    """A job tried to end, or write past, the transaction that Afterwork commits for it."""
+    """A job tried to end, or to write outside, the transaction that Afterwork commits for it."""
 
 
 class WaitsForItself(AfterworkError):
@@ -194,7 +194,7 @@ class DriverConnection(CantTrack):
 
 
 class ConnectionOptions(CantTrack):
-    """A cache gave execution options to the connection that others use as well."""
+    """A cache set execution options on the connection that others share."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -409,7 +409,7 @@ class Cancelled(AfterworkError):
 
 
 class TimedOut(AfterworkError):
-    """A run took longer than its time-out, so nothing of it is saved."""
+    """A run took longer than its timeout, so nothing of it is saved."""
 
     def __init__(self, timeout: timedelta | None = None) -> None:
         limit = "its timeout" if timeout is None else f"its timeout of {timeout.total_seconds():g} s"

@@ -1,7 +1,7 @@
-"""The end of the program, told apart from what a job raises.
+"""The end of the program, as distinct from exceptions of a job.
 
 A job that raises KeyboardInterrupt or SystemExit has failed, and nothing else has. The same, raised by a signal handler
-while a job happens to run in the main thread, is meant for the program. So what handlers raise is marked.
+while a job happens to run in the main thread, is meant for the program. So exceptions of handlers are marked.
 """
 
 import signal
@@ -29,12 +29,12 @@ class Interruptions:
         self._raised: BaseException | None = None
 
     def check(self) -> None:
-        """Raise what a handler has raised, in case a job has kept it to itself."""
+        """Raise the exception of a handler, in case a job has swallowed it."""
         if self._raised is not None:
             raise self._raised
 
     def listening(self, handler: Handler) -> Handler:
-        """Return a handler that does the same as another, and marks what it raises."""
+        """Wrap a handler so that its exceptions are marked."""
 
         def handle(number: int, frame: FrameType | None) -> None:
             try:

@@ -60,8 +60,8 @@ class Settings:
     """Let PostgreSQL wake the server. Turn it off behind a transaction-mode pooler: the server polls then."""
 
     prove_every: timedelta = timedelta(minutes=1)
-    """The interval at which a server has the database prove that all changes of what caches read were captured. That is
-    one statement for all tables."""
+    """The interval at which a server has the database prove that all changes of tables read by caches were captured.
+    That is one statement for all tables."""
 
     notify: bool | None = None
     """Let writers notify a listening server; without that, it polls. PostgreSQL can't prepare a transaction that has
@@ -84,9 +84,8 @@ class Settings:
     """A run that takes longer is recorded even if it succeeded."""
 
     at_once: timedelta = timedelta(milliseconds=20)
-    """Stale members that together took no longer than this last time are calculated in the transaction that takes the
-    change, which is the quickest way. Meanwhile others that take changes wait, on SQLite all writers. Zero
-    turns this off."""
+    """Stale members are calculated in the transaction that takes the change, the quickest way, if together they took no
+    longer than this last time. Meanwhile others that take changes wait, on SQLite all writers. Zero turns this off."""
 
     inside_limit: timedelta = timedelta(seconds=60)
     """PostgreSQL ends a transaction that is silent for this long, like that of a stopped process."""

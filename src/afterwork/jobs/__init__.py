@@ -1,1 +1,1 @@
-"""How a piece of work runs: alone in its lane, in one transaction, or outside of any."""
+"""Running jobs: alone in their lane, several in one transaction, or outside any."""

@@ -22,15 +22,15 @@ Workload = str | OwnWork
 """Anything that can wait for a worker: a lane, by its name, or the own work of a source."""
 
 Kind = Literal["short", "long"] | OwnWork
-"""The workers that may take an assignment: those for short runs, those for long ones, or the one of a source. Runs that
-may take long are external or in no lane."""
+"""The workers that may take an assignment: those for short runs, those for long runs, or that of a source. Long runs
+are external or in no lane."""
 
 
 @dataclass(eq=False)
 class Assignment:
     """The turn of one worker. `workloads` are the lanes that it drains, each with the priority to begin with, or the
-    own work of a source. `since` is when the current transaction or run began; with `is_external`, that is a run
-    outside a transaction. `lease` is set where the run has begun on another server."""
+    own work of a source. `since` is the start of the current transaction or run; with `is_external`, that is a run
+    outside a transaction. `lease` is set if the run began on another server."""
 
     kind: Kind
     workloads: Mapping[Workload, int | None]

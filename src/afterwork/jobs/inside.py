@@ -45,9 +45,9 @@ class _Batch:
 
 
 def run_batch(runner: Runner, connection: Connection, lane: str, priority: int | None, most: int) -> Batched | Claim:
-    """Run the first due tickets of a lane, at most `most`, in one transaction. Return their outcomes.
+    """Run the first due tickets of a lane, at most `most`, in one transaction.
 
-    Return the first ticket, not begun, if it must run outside a transaction.
+    Return their outcomes, or the first ticket, not begun, if it must run outside a transaction.
     """
     batch, began = _Batch(), perf_counter()
     claimed = ClaimedWork([])
@@ -203,7 +203,7 @@ def _undone(runner: Runner, batch: _Batch, error: Exception) -> Undone:
     return Undone(len(batch.claims), len(batch.settled))
 
 
-# Alone: a ticket in a transaction of its own.
+# Single tickets, each in its own transaction.
 
 
 def _went_wrong(

@@ -38,7 +38,7 @@ def begin(runner: Runner, connection: Connection, claim: Claim, lease: Lease) ->
 
 
 def run_leased(runner: Runner, connection: Connection, lease: Lease) -> Settled:
-    """Run what a lease holds and settle it. Return [] if the ticket no longer exists."""
+    """Run the ticket of a lease and settle it. Return [] if the ticket no longer exists."""
     claim = runner.job_source.held(connection, lease.ticket, lease.lane)
     if claim is None:
         _forget(runner, connection, lease)
@@ -50,7 +50,7 @@ def run_leased(runner: Runner, connection: Connection, lease: Lease) -> Settled:
     began = time.perf_counter()
     try:
         with CONTAINED:
-            run = _outside if claim.external else _inside
+            run = _run_externally if claim.external else _run_in_transaction
             return run(runner, connection, lease, claim)
     except Cancelled:
         return settlement.end(Rejected(CANCELLED))
@@ -62,7 +62,7 @@ def run_leased(runner: Runner, connection: Connection, lease: Lease) -> Settled:
         return settlement.fail(runner.raised(claim, error, began), error)
 
 
-def _outside(runner: Runner, connection: Connection, lease: Lease, claim: Claim) -> Settled:
+def _run_externally(runner: Runner, connection: Connection, lease: Lease, claim: Claim) -> Settled:
     session = OutsideSession(connection)
     try:
         with runner.database.reading_only(connection):
@@ -74,7 +74,7 @@ def _outside(runner: Runner, connection: Connection, lease: Lease, claim: Claim)
             if lost is None:
                 if progress.asked_to_stop(connection, [lease.ticket]):
                     raise Cancelled()
-                with runner.database.unprepared(connection):  # what the run read can't be written a second time
+                with runner.database.unprepared(connection):  # what the run loaded can't be flushed twice
                     session.write()
                 _finish(runner, connection, lease, settled)
             else:
@@ -86,7 +86,7 @@ def _outside(runner: Runner, connection: Connection, lease: Lease, claim: Claim)
     return settled
 
 
-def _inside(runner: Runner, connection: Connection, lease: Lease, claim: Claim) -> Settled:
+def _run_in_transaction(runner: Runner, connection: Connection, lease: Lease, claim: Claim) -> Settled:
     with runner.database.transaction(connection):
         if not leases.holds(connection, lease):
             settled: Settled = [(claim, Superseded())]
@@ -131,7 +131,7 @@ def _write(
 
 
 def _lost(runner: Runner, connection: Connection, lease: Lease) -> Superseded | Withdrawn | None:
-    """Return why nothing of a run may be saved: its lease is another server's, or its ticket is gone or over."""
+    """Return why nothing of a run may be saved: another server has its lease, or its ticket is gone or over."""
     if not leases.holds(connection, lease):
         return Superseded()
     if runner.job_source.held(connection, lease.ticket, lease.lane) is None:

@@ -42,7 +42,7 @@ def check(work: Work, root: object | None) -> None:
 
 
 def perform(work: Work, root: object | None, run: Run, given: RunContext) -> None:
-    """Run a work on a root that `check` has passed. Raises what its own code raises."""
+    """Run a work on a root that `check` has passed. Exceptions of its code pass through."""
     with running(run):
         match work:
             case MethodWork():
@@ -55,7 +55,7 @@ def perform(work: Work, root: object | None, run: Run, given: RunContext) -> Non
 
 
 def perform_action(work: ViewModelWork, action: Action, run: Run, given: RunContext) -> str | None:
-    """Run one action of a view model without a root. Return its result as text. Raises what it raises."""
+    """Run one action of a view model without a root. Return its result as text. Its exceptions pass through."""
     with running(run):
         instance = _view_model(work.view_model, None, given)
         if not action.is_enabled(instance):
@@ -65,7 +65,7 @@ def perform_action(work: ViewModelWork, action: Action, run: Run, given: RunCont
 
 
 def tell(work: Work, root: object | None, run: Run, given: RunContext, error: Exception, text: str) -> None:
-    """Let a view model's `on_exception` know that its run raised. Raises what that raises."""
+    """Call a view model's `on_exception` after its run raised. Exceptions of the handler pass through."""
     match work:
         case ViewModelWork(view_model=view_model) if view_model.exception_handler is not None:
             with running(run):

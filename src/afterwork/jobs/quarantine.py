@@ -23,10 +23,10 @@ from afterwork.store.leases import Lease
 from afterwork.store.suspects import EVERYWHERE, Cause, Suspect
 
 ALONE = 60.0
-"""For this many seconds after a crash, a server begins one run at a time, so that the one that ends it is known."""
+"""For this many seconds after a crash, a server begins one run at a time, so that the culprit is known."""
 
 CACHES, ROUNDS, ONCE = "afterwork-caches", "afterwork-rounds", "afterwork-once"
-"""The scopes besides lanes: caches, with a part for each definition by number; rounds of timers; runs of `once`."""
+"""The scopes besides lanes: caches, with a part per numbered definition; rounds of timers; actions that run once."""
 
 SURVIVED = 5.0
 """In quarantine, a run that has lasted this many seconds is no longer waited for."""
@@ -69,19 +69,19 @@ class Quarantine:
                 self._alone_until = time.monotonic() + ALONE
 
     def heed(self, noted: Mapping[str, datetime]) -> None:
-        """Also begin the quarantines that other servers have noted."""
+        """Begin the quarantines that any server has noted, unless already begun."""
         for scope, at in noted.items():
             if self._known.get(scope) != at:
                 self._known[scope] = at
                 self.begin(scope)
 
     def is_needed(self, scope: str) -> bool:
-        """Return whether the next run in a scope is to be tried alone."""
+        """Return whether the next run in a scope must be tried alone."""
         with self._lock:
             return self._runs_left(scope) > 0
 
     def take(self, scope: str) -> bool:
-        """Return the same, and count the run."""
+        """Return whether the next run in a scope must be tried alone, and count it."""
         with self._lock:
             left = self._runs_left(scope)
             if left > 0:

@@ -37,7 +37,7 @@ class Run:
 
     @cached_property
     def id(self) -> uuid.UUID:
-        return uuid.uuid5(*self._source)  # takes a moment, which only jobs that ask for it should pay
+        return uuid.uuid5(*self._source)  # slow, so only jobs that ask for it pay
 
 
 _current: ContextVar[Run] = ContextVar("afterwork_run")

@@ -153,7 +153,7 @@ class Runner:
         return Due(lanes, min(filter(None, (due.next_due, *waiting.values()))))
 
     def execute(self, session: RunSession, claims: Sequence[Claim], give_up: GiveUp) -> Settled:
-        """Perform claims one after the other. Raises what the first failing one raises; nothing may be saved then.
+        """Perform claims one after the other. The first exception passes through; nothing may be saved then.
         `give_up` settles a claim that had to be abandoned."""
         execute = self.prepared(session, claims, give_up)
         return [execute(claim) for claim in claims]
@@ -262,7 +262,7 @@ class Runner:
             return pause
 
     def hindered(self, claim: Claim, error: Exception) -> Hindered:
-        """Return the outcome if others were in the way. The pause grows each time; after a migration there is none."""
+        """Return the outcome if others were in the way. Its pause grows each time, and is zero after a migration."""
         pause = timedelta(0) if self.database.is_outdated(error) else self.deferred.pause(claim.key)
         return Hindered(text_of(error), pause)
 
@@ -282,7 +282,7 @@ class Runner:
         return isinstance(work, ViewModelWork) and work.view_model.exception_handler is not None
 
     def tell(self, connection: Connection, claim: Claim, error: Exception, text: str) -> None:
-        """Run the view model's `on_exception` and write what it changes, in the transaction that is open."""
+        """Run the view model's `on_exception` and write its changes, in the open transaction."""
         if isinstance(claim.work, str):
             return
         session = RunSession(connection)

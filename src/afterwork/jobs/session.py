@@ -46,7 +46,7 @@ class RunSession(TrackedSession):
     def connection(self, *args: Any, **options: Any) -> Connection:
         self._may_be_old = self.may_have_written_tickets = True
         if not is_flushing(self):
-            self._save_changes()  # those of other runs would be in the database by now if these had run alone
+            self._save_changes()  # those of earlier runs would be written already if each had run alone
         return super().connection(*args, **options)
 
     def commit(self) -> NoReturn:

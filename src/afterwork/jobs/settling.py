@@ -19,7 +19,7 @@ class Settlement:
 
     `write` writes an outcome in one transaction, after running the view model's `on_exception` if it is given an
     exception. `free` frees what the run held, if nothing can be written. `if_contended` applies when others block the
-    writing of a failure: a run rolled back runs again, one with possible effects has failed, one retried raises."""
+    writing of a failure: a rolled-back run runs again, one that may have had effects fails, a retried one raises."""
 
     runner: Runner
     connection: Connection

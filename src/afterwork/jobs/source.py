@@ -1,4 +1,4 @@
-"""The protocols of what starts work: `Source`, asked by the server's loop, and `JobSource`, whose jobs run in lanes."""
+"""The protocols of sources: `Source`, asked by the server's loop, and `JobSource`, whose jobs run in lanes."""
 
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -87,13 +87,13 @@ class JobSource(Protocol):
         """Skip a claim until then, because its row can't be written."""
 
     def held(self, connection: Connection, key: str, lane: str) -> Claim | None:
-        """Read again what a lease holds. Return None if it is gone."""
+        """Read the claim of a lease again. Return None if it is gone."""
 
     def is_for_others(self, connection: Connection, key: str, lane: str) -> bool:
         """Return whether a leased run is left to servers whose code knows its work, or that serve its lane."""
 
     def roots(self, session: RunSession, claims: Sequence[Claim]) -> dict[Any, object | None | str]:
-        """Load the root of each claim, by key, with one query per class; or give the reason why it has none."""
+        """Load the root of each claim, or the reason why it has none, by key; with one query per class."""
 
     def variables(self, connection: Connection, claims: Sequence[Claim]) -> dict[Any, Mapping[str, Any]]:
         """Return the variables of claims, by key, as their source has set them. Claims without any are left out."""
@@ -106,8 +106,8 @@ class JobSource(Protocol):
         """Raise `BatchDisturbed` if claims have changed, or left their lane, since they were claimed."""
 
     def check_unchanged(self, connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
-        """Raise `BatchDisturbed` if one of several unsettled claims would differ by now, or no longer be the first
-        because of what this transaction wrote."""
+        """Raise `BatchDisturbed` if one of several unsettled claims would differ by now. Also raise it if this
+        transaction has written something that comes before it."""
 
     def is_used(self, lane: ColumnElement[str]) -> ColumnElement[bool]:
         """Return the condition that something waits in a lane, due or not."""
@@ -150,7 +150,7 @@ class Source(Protocol):
         work on something, so that they must be watched."""
 
     def check(self, connection: Connection) -> timedelta | None:
-        """Check what nobody would signal. Return the time until the next check; None if none is needed."""
+        """Check for changes that nobody signals. Return the time until the next check; None if none is needed."""
 
 
 class UnwatchedSource:

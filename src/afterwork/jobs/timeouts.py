@@ -31,7 +31,7 @@ def only_asked() -> bool:
 @dataclass(eq=False)
 class TimedRun:
     """The code of one run, in the thread that created this object. `interrupt` cancels its statement, and returns
-    whether Python is to be interrupted as well. `absorb` waits until a late cancellation can do no harm. `give_up`
+    whether to interrupt Python as well. `absorb` waits until a late cancellation can do no harm. `give_up`
     settles the run once it was abandoned; None if it can't be abandoned."""
 
     timeout: timedelta
@@ -124,7 +124,7 @@ class Timeouts:
 
     @contextmanager
     def over(self, watched: TimedRun) -> Iterator[None]:
-        """Watch a run while the block lasts. Raises `TimedOut` if its time was over before it ended."""
+        """Watch a run while the block lasts. Raises `TimedOut` if its time is over before it ends."""
         watched.moment = self._clock() + watched.timeout.total_seconds()
         watched.last = watched.moment + self._patience
         with self._more:

@@ -1,1 +1,1 @@
-"""The process that runs jobs: its loop, how it sleeps and is woken, and how it is known to live."""
+"""The process that runs jobs: its loop, its sleep and wake-ups, and its signs of life."""

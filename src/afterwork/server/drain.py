@@ -1,4 +1,4 @@
-"""Draining a lane: run what is due in it until nothing is left."""
+"""Draining a lane: running its due jobs until none is left."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

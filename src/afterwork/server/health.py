@@ -1,6 +1,6 @@
 """The health of a server, for all probes.
 
-A server lives if its loop goes round as it has promised. It is ready if, in addition, the database answers and has the
+A server lives if its loop returns as promised. It is ready if, in addition, the database answers and has the
 tables that this program needs, wake-ups reach the server, and it is not about to stop.
 """
 

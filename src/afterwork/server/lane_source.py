@@ -119,7 +119,7 @@ class LaneSource:
             for lane in lanes:
                 self._lanes.is_elsewhere(lane)
             return
-        # This server itself may have done since what was due at the last look.
+        # This server itself may have run since then what the last look found due.
         due = self.due(connection, self._runner.clock.now()).workloads if lanes else {}
         still_due = [lane for lane in lanes if lane in due]
         if not still_due or leases.ensure_lanes(connection, still_due):
@@ -135,5 +135,5 @@ class LaneSource:
 
 
 def _is_gone(connection: Connection) -> bool:
-    """Return whether a connection takes no more statements. A job may have closed it, too."""
+    """Return whether a connection takes no more statements. A job may have closed it."""
     return connection.invalidated or connection.closed

@@ -1,4 +1,4 @@
-"""The loop of a server: find due work, give it to workers, sleep until more is due or a signal comes."""
+"""The loop of a server: find due work, give it to workers, sleep until the next due time or signal."""
 
 import threading
 import time
@@ -34,7 +34,7 @@ MIN_LOOK_AGE_SECONDS, MAX_LOOK_AGE_SECONDS = 0.03, 1.0
 """Bounds of the time for which the result of a look is reused, if enough is due."""
 
 LOOK_AGE_FACTOR = 5
-"""Within these bounds, a look is reused for this multiple of its own time: with very many lanes, it is slow."""
+"""Within these bounds, a look is reused for this many times its own duration: with many lanes, it is slow."""
 
 BRIEF_WORK_SECONDS = 0.03
 """A server that is done within this time neither tells writers that it is awake, nor looks for more meanwhile. An
@@ -42,7 +42,7 @@ immediate recomputation takes up to `Settings.at_once`, and half as long to be t
 
 
 class Loop:
-    """The loop of one server, with its workers. It asks each source what is due, and gives that to a worker."""
+    """The loop of one server, with its workers. It asks each source for due work, and gives that to a worker."""
 
     def __init__(
         self, runner: Runner, link: ServerConnection, pulse: Pulse, stopping: threading.Event, leaving: Retirement
@@ -90,7 +90,7 @@ class Loop:
         self._look_again_at, self._is_asleep = LONG_AGO, False
 
     def serve(self) -> None:
-        """Go round until the server is to stop: look, start, wait."""
+        """Look, start and wait until the server must stop."""
         while not self._stopping.is_set():
             try:
                 self._iterate(self._link.connection)
@@ -131,7 +131,7 @@ class Loop:
             self._link.waker.wait(BRIEF_WORK_SECONDS)
 
     def _look(self, connection: Connection) -> None:
-        """Ask the sources what is due."""
+        """Ask the sources for due work."""
         if self.lanes.paused:
             self.lanes.paused &= leases.paused(connection)
             connection.commit()
@@ -183,7 +183,7 @@ class Loop:
             self._runner.quarantine.end()
         watch_again_in = self._watch_others(connection)
         if standby is not None:
-            # Another server works on what is due and will find what follows; no writer needs to wake this one.
+            # Another server has the due work and will find more; no writer needs to wake this one.
             self._disarm()
             self._wait(standby)
         elif self._is_asleep:

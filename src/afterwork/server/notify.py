@@ -14,8 +14,8 @@ BEATS_PER_TIMEOUT = 3
 
 @dataclass(frozen=True)
 class Systemd:
-    """A listener that reports to systemd what an event means for the unit. `address` is where systemd listens: a path,
-    or a name that begins with @."""
+    """A listener that reports the unit's state to systemd. `address` is where systemd listens: a path, or a name that
+    begins with @."""
 
     address: str
 
@@ -36,7 +36,7 @@ class Systemd:
     def tell(self, *lines: str) -> None:
         """Send lines to systemd; see `man sd_notify`."""
         where = f"\0{self.address[1:]}" if self.address.startswith("@") else self.address
-        # Jobs continue, whether systemd hears of it or not.
+        # Jobs continue, whether this reaches systemd or not.
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
             sender.sendto("\n".join(lines).encode(), where)
 

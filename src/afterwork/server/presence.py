@@ -121,7 +121,7 @@ class Presence:
         returns the runs that this server works on; `serves` returns whether it serves a lease."""
         rows = {row.id: row for row in self._others(connection)}
         abandoned = leases.abandoned(self.database, connection, self.id, [self.id, *rows])
-        held = mine()  # after that: what this server has begun meanwhile is no orphan
+        held = mine()  # read last: a run that this server has begun meanwhile is no orphan
         adopted: list[Lease] = []
         for lease in abandoned:
             if len(adopted) == limit:
@@ -146,9 +146,9 @@ class Presence:
             suspects.be_careful(self.database, connection, loss.scope)
         connection.commit()
 
-    def heed(self, connection: Connection, care: Quarantine) -> None:
+    def heed(self, connection: Connection, quarantine: Quarantine) -> None:
         """Begin quarantine where something died lately."""
-        care.heed(suspects.careful(self.database, connection))
+        quarantine.heed(suspects.careful(self.database, connection))
         connection.commit()
 
     def _keeps(self, connection: Connection, row: ServerRow | None) -> bool:

@@ -51,7 +51,7 @@ class PruneSource(UnwatchedSource):
 
 
 class Pruning:
-    """Deletes in slices, each a transaction of its own, so that nobody waits for long."""
+    """Deletes in slices, each in its own transaction, so that nobody waits for long."""
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner

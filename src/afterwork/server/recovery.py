@@ -15,7 +15,7 @@ from afterwork.server.workers import Workers
 
 
 class Recovery:
-    """Brings one server's loop back after errors. `opening` opens what the loop needs."""
+    """Brings one server's loop back after errors. `opening` opens the loop's connection."""
 
     def __init__(
         self,

@@ -165,7 +165,7 @@ class Scheduler:
             return lane
         if lane == PARALLEL:
             return "long"
-        # As long as the same priority is the first, the first ticket is the external one that could not begin.
+        # While its first priority stays the same, the first ticket is the external one that could not begin.
         return "long" if lane in self._external and self._external[lane] == priority else "short"
 
     # Free workers.

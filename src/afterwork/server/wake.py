@@ -41,7 +41,7 @@ SECOND_SLEEPER_FACTOR = 5
 
 
 FIRST_LOOK_SECONDS, MAX_LOOK_SECONDS, COMMIT_SECONDS = 0.0005, 0.02, 2.0
-"""The first and longest pause between looks for the commit of a write to a SQLite file, and their total time."""
+"""The first and longest pause between looks for the commit of a write to a SQLite file, and the time limit."""
 
 
 class Waker(Protocol):
@@ -65,7 +65,7 @@ class Waker(Protocol):
         """Send, on another connection, a signal that must reach this waker, as a probe."""
 
     def close(self) -> None:
-        """Release what the waker holds."""
+        """Release the resources of the waker."""
 
 
 def waker_for(database: Database, connection: Connection) -> Waker:

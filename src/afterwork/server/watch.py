@@ -45,7 +45,7 @@ class Watch:
         standby = self._settings.standby_poll.total_seconds()
         passed = time.monotonic() - self._watched_at
         if passed < standby:
-            return standby - passed  # somebody may have begun a run since
+            return standby - passed  # somebody may have begun a run since then
         self._watched_at = time.monotonic()
         self.for_crashes(connection)
         self._leaving.is_drained(connection, self._link.presence.id)
