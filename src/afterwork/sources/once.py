@@ -200,8 +200,8 @@ class OnceSource(UnwatchedSource):
     def _written(
         self, connection: Connection, action: OnceAction, lease: Lease, session: OutsideSession, ending: Ending
     ) -> bool:
-        """Write the changes of an action and its end. Return False if another server has taken it over. The action's
-        external effects can't be undone, so this is retried while other transactions are in the way."""
+        """Write the changes of an action and its end. Return False if another server has taken it over. Since external
+        effects can't be undone, this is retried, as long as it can be, while other transactions are in the way."""
         pause, until = FIRST_PAUSE_SECONDS, time.monotonic() + MAX_WRITE_SECONDS
         while True:
             try:
@@ -290,9 +290,9 @@ def once_source(
     clock: Clock,
     events: Events,
     variables: Mapping[str, Any],
-    care: Quarantine,
+    quarantine: Quarantine,
 ) -> OnceSource | None:
     """Return the source of a model's once actions; None if it has none."""
     if not model.once:
         return None
-    return OnceSource(database, [*model.once.values()], installation, clock, events, variables, care)
+    return OnceSource(database, [*model.once.values()], installation, clock, events, variables, quarantine)

@@ -131,7 +131,7 @@ class TicketSource:
         return not known and server_abilities.somebody_runs(connection, base_of(str(work)), lane, self.name)
 
     def _leaves(self, connection: Connection, row: TicketRow, lane: str) -> bool:
-        """Return whether a ticket is left to a server that knows its job. From then on, the whole job is."""
+        """Return whether a ticket is left to a server that knows its job. From then on, all of that job are."""
         if row.work is None or self.model.knows(row.work):
             return False
         if row.work not in self._skipped.works and server_abilities.somebody_runs(

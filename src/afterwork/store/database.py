@@ -192,8 +192,8 @@ class Database(ABC):
         return self.is_lost(error) or self.is_contended(error)
 
     def is_not_the_jobs(self, error: BaseException) -> bool:
-        """Return the same for an error that a job's code raised. A driver's bare error came from the job's own
-        connection."""
+        """Return whether an error raised by a job's code says nothing of the job. A driver's bare error came from the
+        job's own connection."""
         return isinstance(error, SQLAlchemyError | StateHasChanged) and self.is_its_own(error)
 
     def has_lost(self, connection: Connection, error: BaseException) -> bool:

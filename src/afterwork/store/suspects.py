@@ -97,7 +97,7 @@ def beyond(database: Database, connection: Connection, keys: Collection[str]) ->
 def blame(
     database: Database, connection: Connection, key: str, cause: Cause, detail: str | None = None, near: bool = False
 ) -> None:
-    """Count that something ended while a key was being tried; or `near` it, while a later one was."""
+    """Count that something ended while a key was being tried; if `near`, while one that had begun later was."""
     insert = insert_into(database.dialect, suspects)
     last = {"cause": cause, "detail": detail, "at": database.after(timedelta(0))}
     counts = {"deaths": int(not near), "near": int(near)}

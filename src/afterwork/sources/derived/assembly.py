@@ -51,7 +51,7 @@ def derived_source(
     clock: Clock,
     events: Events,
     installation: uuid.UUID,
-    care: Quarantine,
+    quarantine: Quarantine,
 ) -> DerivedSource | None:
     """Return the source of a model's derivations; None if it has none."""
     if not model.derivations:
@@ -65,7 +65,7 @@ def derived_source(
     matcher = replace(matcher, rereads=lambda change: any(calculator.rereads(change) for calculator in sql.values()))
     run_of = partial(cache_run, installation)
     calculators = Calculators(_python_calculators(matcher, tracking, run_of), sql)
-    source = _Assembly(matcher, tracking, calculators, run_of, care).source(events)
+    source = _Assembly(matcher, tracking, calculators, run_of, quarantine).source(events)
     source.backfill.begin(connection, clock.now())
     return source
 

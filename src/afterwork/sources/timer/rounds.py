@@ -127,7 +127,7 @@ class Rounds(UnwatchedSource):
             self.timers.set_due(connection, name, due, now, paused=False)
 
     def cancel(self, connection: Connection, name: str) -> Cancellation:
-        """Cancel a round: end matches that have not begun, and ask running ones to stop."""
+        """End the rest of a round: unstarted matches at once, running ones when they next look."""
         with self.database.transaction(connection):
             self.timers.hold(connection, name)
             return self.noting.cancel(connection, name)
@@ -268,12 +268,12 @@ def rounds_of(
     clock: Clock,
     events: Events,
     variables: Mapping[str, Any],
-    care: Quarantine | None = None,
+    quarantine: Quarantine | None = None,
 ) -> Rounds:
     """Return the rounds of a model's timers in a database."""
     timers = Timers(database.dialect, model.timers)
     noting = Noting(database, model.timers, timers, clock, events)
-    return Rounds(database, model.timers, timers, clock, events, variables, noting, care or Quarantine())
+    return Rounds(database, model.timers, timers, clock, events, variables, noting, quarantine or Quarantine())
 
 
 def _only_keys(query: Select[Any], timed: TimedWork, most: int | None) -> Select[Any]:

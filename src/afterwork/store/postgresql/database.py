@@ -279,7 +279,7 @@ class PostgreSQL(Database):
         return self._may_come_back(connection, row)
 
     def _may_come_back(self, connection: Connection, row: ServerRow) -> bool:
-        """Return whether a server may regain its lock: a restart of PostgreSQL releases all locks for a while."""
+        """Return whether a server is about to retake its lock, since a restart of PostgreSQL has released all locks."""
         age: timedelta = connection.execute(AGE).scalar_one()
         return age < self.settings.lease and self.was_lost_with_database(connection, row)
 

@@ -1,4 +1,4 @@
-"""The lock of a sleeping PostgreSQL server, and the trigger that tries it to learn whether to notify.
+"""The lock that a sleeping server holds on PostgreSQL, and the trigger that tries it to learn whether to notify.
 
 Advisory locks and channels belong to a database, installations to one of its schemas. So all of their names contain the
 number of this schema's table `afterwork_installation`; 0 beside it means sleep, any other number a server.
