@@ -56,12 +56,12 @@ def interruptible() -> Iterator[Interruptions]:
         return
     installed = {number: signal.getsignal(number) for number in signal.valid_signals()}
     before = {number: handler for number, handler in installed.items() if callable(handler)}
-    own = {number: interruptions.listening(handler) for number, handler in before.items()}
-    _handle(own)
+    marked = {number: interruptions.listening(handler) for number, handler in before.items()}
+    _handle(marked)
     try:
         yield interruptions
     finally:
-        _handle({number: before[number] for number in own if signal.getsignal(number) is own[number]})
+        _handle({number: before[number] for number in marked if signal.getsignal(number) is marked[number]})
 
 
 def _handle(handlers: dict[signal.Signals, Handler]) -> None:

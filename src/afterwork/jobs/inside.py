@@ -83,16 +83,16 @@ def run_mixed(
     runner: Runner,
     connection: Connection,
     lanes: Mapping[str, int | None],
-    each: int,
+    limit: int,
     may_share: Callable[[Claim], bool],
 ) -> Mixed:
-    """Run the first due tickets of several lanes, at most `each` per lane, in one transaction.
+    """Run the first due tickets of several lanes, at most `limit` per lane, in one transaction.
 
     Tickets that may not share it, by `may_share`, and lanes that can't be locked are left out."""
     batch, obtained = _Batch(), _Obtained()
     try:
         with CONTAINED, runner.database.transaction(connection, (NOT_LONG,)):
-            obtained = _obtain(runner, connection, lanes, each, may_share)
+            obtained = _obtain(runner, connection, lanes, limit, may_share)
             batch.claims = [claim for claims in obtained.claims.values() for claim in claims]
             _run(runner, connection, batch, _settle_mixed)
     except Exception as error:
@@ -124,7 +124,7 @@ def _obtain(
     runner: Runner,
     connection: Connection,
     lanes: Mapping[str, int | None],
-    each: int,
+    limit: int,
     may_share: Callable[[Claim], bool],
 ) -> _Obtained:
     obtained, until = _Obtained(), perf_counter() + BATCH_SECONDS
@@ -132,7 +132,7 @@ def _obtain(
         if obtained.claims and perf_counter() >= until:
             obtained.unasked.append(lane)
             continue
-        claimed = _claim(runner, connection, lane, priority, each)
+        claimed = _claim(runner, connection, lane, priority, limit)
         obtained.ended.extend(claimed.ended)
         if claimed.claims or claimed.goes_on:
             obtained.claims[lane] = list(takewhile(may_share, claimed.claims))

@@ -44,9 +44,9 @@ def run_leased(runner: Runner, connection: Connection, lease: Lease) -> Settled:
         _forget(runner, connection, lease)
         return []
     settlement = _settlement(runner, connection, lease, claim)
-    if lease.epoch > 1 and (why := is_given_up(connection, lease.ticket, runner.settings)) is not None:
+    if lease.epoch > 1 and (reason := is_given_up(connection, lease.ticket, runner.settings)) is not None:
         connection.commit()
-        return settlement.end(Rejected(str(why)))
+        return settlement.end(Rejected(str(reason)))
     began = time.perf_counter()
     try:
         with CONTAINED:

@@ -79,18 +79,18 @@ def text_of(error: BaseException) -> str:
         message = str(error)
     except BaseException as broken:
         message = f"(its text can't be had: {type(failure_of(broken)).__name__})"
-    where = traceback.extract_tb(error.__traceback__)[-1:]
-    place = "".join(f" ({frame.filename.rpartition('/')[2]}:{frame.lineno}, in {frame.name})" for frame in where)
+    frames = traceback.extract_tb(error.__traceback__)[-1:]
+    place = "".join(f" ({frame.filename.rpartition('/')[2]}:{frame.lineno}, in {frame.name})" for frame in frames)
     return printable(f"{type(error).__name__}: {message}", MAX_ERROR_LENGTH - len(place)) + place
 
 
 def trace_of(error: BaseException) -> str:
     """Return the traceback of an exception as text that any database can keep; its end if it is too long."""
     try:
-        whole = "".join(traceback.format_exception(_raised(error)))
+        text = "".join(traceback.format_exception(_raised(error)))
     except BaseException as broken:
-        whole = f"(the traceback can't be had: {type(failure_of(broken)).__name__})"
-    return printable(whole[-MAX_TRACE_LENGTH:], MAX_TRACE_LENGTH)
+        text = f"(the traceback can't be had: {type(failure_of(broken)).__name__})"
+    return printable(text[-MAX_TRACE_LENGTH:], MAX_TRACE_LENGTH)
 
 
 def _raised(error: BaseException) -> BaseException:

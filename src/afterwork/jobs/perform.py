@@ -41,45 +41,45 @@ def check(work: Work, root: object | None) -> None:
             pass
 
 
-def perform(work: Work, root: object | None, run: Run, given: RunContext) -> None:
+def perform(work: Work, root: object | None, run: Run, context: RunContext) -> None:
     """Run a work on a root that `check` has passed. Exceptions of its code pass through."""
     with running(run):
         match work:
             case MethodWork():
                 _bound(work, root)()
             case ViewModelWork(view_model=view_model):
-                instance = _view_model(view_model, root, given)
+                instance = _view_model(view_model, root, context)
                 for action in view_model.actions.values():
                     if action.is_enabled(instance):
                         action.function(instance)
 
 
-def perform_action(work: ViewModelWork, action: Action, run: Run, given: RunContext) -> str | None:
+def perform_action(work: ViewModelWork, action: Action, run: Run, context: RunContext) -> str | None:
     """Run one action of a view model without a root. Return its result as text. Its exceptions pass through."""
     with running(run):
-        instance = _view_model(work.view_model, None, given)
+        instance = _view_model(work.view_model, None, context)
         if not action.is_enabled(instance):
             return NOT_ENABLED
         result = action.function(instance)
         return None if result is None else printable(str(result))
 
 
-def tell(work: Work, root: object | None, run: Run, given: RunContext, error: Exception, text: str) -> None:
+def tell(work: Work, root: object | None, run: Run, context: RunContext, error: Exception, text: str) -> None:
     """Call a view model's `on_exception` after its run raised. Exceptions of the handler pass through."""
     match work:
         case ViewModelWork(view_model=view_model) if view_model.exception_handler is not None:
             with running(run):
-                _view_model(view_model, root, given).handle(error, text)
+                _view_model(view_model, root, context).handle(error, text)
         case _:
             pass
 
 
-def _view_model(cls: type[ViewModel[Any]], root: object | None, given: RunContext) -> ViewModel[Any]:
+def _view_model(cls: type[ViewModel[Any]], root: object | None, context: RunContext) -> ViewModel[Any]:
     """Create a view model on a root, in the session of the run, with the variables that it declares."""
     view_model = cls(root)
-    view_model.session_of_run = given.session
-    for name in cls.variables.keys() & given.variables.keys():
-        setattr(view_model, name, given.variables[name])
+    view_model.session_of_run = context.session
+    for name in cls.variables.keys() & context.variables.keys():
+        setattr(view_model, name, context.variables[name])
     return view_model
 
 

@@ -33,8 +33,8 @@ class Roots:
     def load(self, session: Session, ids: Iterable[ExternalId]) -> Mapping[ExternalId, object]:
         """Return the existing objects among those that external ids name."""
         by_class: dict[Mapper[Any], set[tuple[Any, ...]]] = {}
-        for wanted in ids:
-            by_class.setdefault(wanted.mapper, set()).add(wanted.key)
+        for external_id in ids:
+            by_class.setdefault(external_id.mapper, set()).add(external_id.key)
         return {
             ExternalId(mapper, tuple(mapper.primary_key_from_instance(obj))): obj
             for mapper, keys in by_class.items()
@@ -52,8 +52,8 @@ class Roots:
 
 def _is_of(mapper: Mapper[Any], obj: object) -> bool:
     """Return whether an object has the keys of a class. Subclasses with tables of their own have others."""
-    own: Any = instance_state(obj).key
-    return bool(own[0] is mapper.identity_key_from_primary_key(())[0])
+    identity: Any = instance_state(obj).key
+    return bool(identity[0] is mapper.identity_key_from_primary_key(())[0])
 
 
 def _name(part: int) -> str:

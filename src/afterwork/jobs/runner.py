@@ -163,22 +163,22 @@ class Runner:
     ) -> Callable[[Claim], tuple[Claim, Outcome]]:
         """Load what claims need. Return the function that performs one of them."""
         roots = self.job_source.roots(session, claims)
-        given = self.job_source.variables(session.outer, claims)
+        variables = self.job_source.variables(session.outer, claims)
 
         def execute(claim: Claim) -> tuple[Claim, Outcome]:
             session.begin_next()
-            own = self._given(session, given.get(claim.key, {}))
+            context = self._given(session, variables.get(claim.key, {}))
             root = roots[claim.key]
             if isinstance(root, str) and claim is not claims[0]:
                 root = self.job_source.roots(session, [claim])[claim.key]  # an earlier run may have created it
-            return claim, self._execute_one(claim, root, own, give_up)
+            return claim, self._execute_one(claim, root, context, give_up)
 
         return execute
 
     def _given(self, session: RunSession, variables: Mapping[str, Any]) -> RunContext:
         return RunContext(session, {**self.variables, **variables})
 
-    def _execute_one(self, claim: Claim, root: Any, given: RunContext, give_up: GiveUp) -> Outcome:
+    def _execute_one(self, claim: Claim, root: Any, context: RunContext, give_up: GiveUp) -> Outcome:
         if isinstance(claim.work, str):
             return Rejected(claim.work)
         if isinstance(root, str):
@@ -191,12 +191,12 @@ class Runner:
             return Rejected(str(refusal))
         reporter = Reporter(self.database, self.clock, key_text(claim.key), not claim.external)
         began = time.perf_counter()
-        limit = self._limit(claim.work, claim, given.session, reporter, give_up)
+        limit = self._limit(claim.work, claim, context.session, reporter, give_up)
         with self.around(claim.run), telling_time(self.clock), reporting(reporter), limit:
             try:
-                perform(claim.work, root, claim.run, given)
+                perform(claim.work, root, claim.run, context)
             except DBAPIError as error:
-                if self.database.waits_for_itself(given.session.connection(), error):
+                if self.database.waits_for_itself(context.session.connection(), error):
                     raise WaitsForItself() from error
                 raise
         return Succeeded(time.perf_counter() - began)
@@ -289,9 +289,9 @@ class Runner:
         try:
             root = self.job_source.roots(session, [claim])[claim.key]
             if not isinstance(root, str):
-                given = self.job_source.variables(connection, [claim]).get(claim.key, {})
+                variables = self.job_source.variables(connection, [claim]).get(claim.key, {})
                 with telling_time(self.clock):
-                    tell(claim.work, root, claim.run, self._given(session, given), error, text)
+                    tell(claim.work, root, claim.run, self._given(session, variables), error, text)
                 session.flush()
         finally:
             session.end()

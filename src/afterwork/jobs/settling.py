@@ -51,7 +51,7 @@ class Settlement:
         try:
             return self.write(outcome, None)
         except Exception as error:
-            last = why = self._of_the_ticket(error)
+            last = first = self._of_the_ticket(error)
         for form in LESSER:
             if self.runner.database.is_contended(last):
                 break
@@ -61,11 +61,11 @@ class Settlement:
                 last = self._of_the_ticket(error)
             else:
                 run = self.claim.run
-                self.runner.events.emit(WrittenInPart(run.work, run.root_id, str(run.id), str(form), text_of(why)))
+                self.runner.events.emit(WrittenInPart(run.work, run.root_id, str(run.id), str(form), text_of(first)))
                 return settled
-        left = self.runner.leave(self.claim, last)
+        settled = self.runner.leave(self.claim, last)
         self.free()
-        return left
+        return settled
 
     def _of_the_ticket(self, error: Exception) -> Exception:
         """Return an error that is about the ticket. Raise one that is about the connection."""

@@ -65,8 +65,8 @@ class Arrival:
             return attempt()
         result: Future[Some] = Future()
         threading.Thread(target=_make, args=[result, attempt], name="afterwork-arrival", daemon=True).start()
-        either: list[Future[Any]] = [result, self._stopped]
-        wait(either, return_when=FIRST_COMPLETED)
+        futures: list[Future[Any]] = [result, self._stopped]
+        wait(futures, return_when=FIRST_COMPLETED)
         return result.result() if result.done() else None
 
 

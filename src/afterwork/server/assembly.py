@@ -78,8 +78,8 @@ class RunnerAssembly:
     def _job_source(self, installation: uuid.UUID, limits: LaneLimits) -> JobSource:
         """Return the source of jobs in lanes."""
         model, dialect, routing = self.model, self.database.dialect, routing_of(self.database.settings)
-        own = tickets_of(model.contract, dialect)
-        tickets = TicketSource(model, own, installation, self.clock, routing, limits)
+        statements = tickets_of(model.contract, dialect)
+        tickets = TicketSource(model, statements, installation, self.clock, routing, limits)
         if not model.timers:
             return tickets
         timers = Timers(dialect, model.timers)

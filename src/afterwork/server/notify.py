@@ -35,10 +35,10 @@ class Systemd:
 
     def tell(self, *lines: str) -> None:
         """Send lines to systemd; see `man sd_notify`."""
-        where = f"\0{self.address[1:]}" if self.address.startswith("@") else self.address
+        address = f"\0{self.address[1:]}" if self.address.startswith("@") else self.address
         # Jobs continue, whether this reaches systemd or not.
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            sender.sendto("\n".join(lines).encode(), where)
+            sender.sendto("\n".join(lines).encode(), address)
 
 
 @contextmanager

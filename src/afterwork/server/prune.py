@@ -63,8 +63,8 @@ class Pruning:
         for count in self._all(connection, self._receipts):
             receipts += count
             yield count
-        for each in (self._progress, self._history, self._lanes):
-            yield from self._all(connection, each)
+        for delete in (self._progress, self._history, self._lanes):
+            yield from self._all(connection, delete)
         if receipts:
             self._runner.events.emit(Pruned(receipts))
 

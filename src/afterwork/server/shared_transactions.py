@@ -51,8 +51,8 @@ class SharedTransactions:
 
     def run(self, connection: Connection, lanes: Mapping[str, int | None]) -> Mixed:
         """Run the first tickets of several lanes in one transaction, if they are free and may share it."""
-        each = max(1, self._size.next // len(lanes))
-        attempt = partial(run_mixed, self._runner, connection, lanes, each, self._may_share)
+        limit = max(1, self._size.next // len(lanes))
+        attempt = partial(run_mixed, self._runner, connection, lanes, limit, self._may_share)
         try:
             mixed = self._runner.database.again_if_outdated(attempt)
         except BaseException as error:
