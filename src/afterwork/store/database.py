@@ -66,7 +66,7 @@ class ServerRow:
 
     @classmethod
     def all(cls, connection: Connection) -> "list[ServerRow]":
-        """Return the servers that did not stop in order, by number."""
+        """Return the servers that did not stop in order, sorted by number."""
         rows = select(*(servers.c[attribute.name] for attribute in fields(cls))).order_by(servers.c.id)
         return [cls(*row) for row in connection.execute(rows)]
 

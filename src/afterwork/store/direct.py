@@ -24,7 +24,7 @@ OWN = "_afterwork_listens"
 
 
 def own(listener: Listener) -> Listener:
-    """Mark one of Afterwork's own listeners, which needs not hear of statements sent directly."""
+    """Mark one of Afterwork's own listeners, which need not hear of statements sent directly."""
     setattr(listener, OWN, True)
     return listener
 

@@ -100,10 +100,10 @@ class Sums:
         return cls(*counts, Histogram.of(row.took), Histogram.of(row.latency))
 
     def __add__(self, other: "Sums") -> "Sums":
-        return Sums(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(Sums)))
+        return Sums(*(getattr(self, attribute.name) + getattr(other, attribute.name) for attribute in fields(Sums)))
 
     def __sub__(self, other: "Sums") -> "Sums":
-        return Sums(*(getattr(self, one.name) - getattr(other, one.name) for one in fields(Sums)))
+        return Sums(*(getattr(self, attribute.name) - getattr(other, attribute.name) for attribute in fields(Sums)))
 
     @property
     def values(self) -> dict[str, Any]:
@@ -132,7 +132,7 @@ class RunRecord:
     id: int = 0
 
 
-SUMS = tuple(one.name for one in fields(Sums))
+SUMS = tuple(attribute.name for attribute in fields(Sums))
 
 _PUT_MINUTE = text(
     f"INSERT INTO afterwork_minute (minute, server, work, source, {', '.join(SUMS)})"

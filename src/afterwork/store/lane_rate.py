@@ -1,7 +1,7 @@
 """The rate of a lane: when its last runs began, over all servers.
 
-At most so many begin within any period of the rate's length, wherever it starts. Each is noted before it begins, in its
-own transaction, so that runs that fail or die count. A start that did not happen after all is taken back.
+No period of the rate's length, wherever it starts, has more starts than the rate allows. Each is noted before its run
+begins, in its own transaction, so that runs that fail or die count. One that did not happen after all is taken back.
 """
 
 import json

@@ -71,7 +71,7 @@ def _is_alone(name: object) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
 
 
 def free_slot(name: object) -> Select[Any]:
-    """Return the query for a free slot of a lane. Leases of removed slots count against the limit."""
+    """Return the query for a free slot of a lane. None is free while a removed slot is leased."""
     beyond = slots.alias("beyond")
     too_many = exists().where(
         beyond.c.lane == slots.c.lane, beyond.c.number > lanes.c.slots, beyond.c.lease.is_not(None)

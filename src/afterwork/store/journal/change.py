@@ -2,10 +2,10 @@
 
 SQLite's triggers write one row for each change. PostgreSQL's write the changes of a whole statement as one row, which
 costs writers a good deal less: its `kind` is a small letter, and `old` and `new` are lists of images. The column `key`
-then holds the position of the key in an image: itself if the key is a whole number; the end, as a text that is null for
-rows without a key, if it is negative. In an update, each old image has only the values that differ and is followed by
-the set of changed columns, for which `key_text` has the bits of the values. `MOVED` replaces that set for a row with
-another key or none, whose old image is whole; `ADDED` or null replaces it where a row is on one side only.
+then holds the position of the key in an image: a whole number at that position or, if negative, a text at the end that
+is null for rows without a key. In an update, each old image has only the values that differ and is followed by the set
+of changed columns, for which `key_text` has the bits of the values. `MOVED` replaces that set for a row with another
+key or none, whose old image is whole; `ADDED` or null replaces it where a row is on one side only.
 """
 
 import json

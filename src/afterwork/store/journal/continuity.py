@@ -89,7 +89,7 @@ def is_restored(before: Marks, now: Marks) -> bool:
 
 
 def reasons(before: Marks, now: Marks) -> tuple[str, ...]:
-    """Return the reasons why changes may have been missed between two looks; () if none was. Each cause is reported
+    """Return the reasons why changes may have been missed between two looks; () if none were. Each cause is reported
     once: for a part that has gone, its triggers are not mentioned."""
     for kind in _WORDS:
         if differences := tuple(_differences(kind, before.get(kind, {}), now.get(kind, {}))):
