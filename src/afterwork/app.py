@@ -165,8 +165,8 @@ class Afterwork:
         """Run jobs until SIGTERM or Ctrl-C, then let current runs end within `settings.grace`. A second signal ends the
         process at once. SIGHUP lets jobs end, reads the files of jobs again (see `load`), and continues.
 
-        Return the number of runs that did not end. Call it in the main thread. It waits for a database that can't be
-        reached yet. Raises `ModelError`, `NotInstalled`, `WrongSchema`, `UnsupportedDatabase` or `DatabaseRefuses`.
+        Return the number of runs that did not end. Call it in the main thread. It waits for an unreachable database.
+        Raises `ModelError`, `NotInstalled`, `WrongSchema`, `UnsupportedDatabase` or `DatabaseRefuses` at once.
         """
         opened = partial(self._server, engine)
         with Signals() as signals:
