@@ -153,9 +153,8 @@ class Afterwork:
         return self.model.contract.table.fullname
 
     def repair(self, engine: Engine) -> list[str]:
-        """Install what is missing, and let all caches run again. Return a line for each step taken.
-
-        Use it after a restore, or after changes that were made while triggers were switched off."""
+        """Install what is missing, and let all caches run again. Return a line for each step taken. Use it after a
+        restore, or after changes that were made while triggers were switched off."""
         done = self.install(engine)
         database = self.database(engine)
         with closing(database.connect()) as connection, database.transaction(connection, caches.to_repair(database)):
