@@ -281,7 +281,7 @@ class RowNotFound(AfterworkError):
         )
 
 
-class NotAtOnce(AfterworkError):
+class NotInline(AfterworkError):
     """A calculation can't be made in the transaction that takes the change. Never leaves Afterwork."""
 
 

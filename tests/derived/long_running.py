@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 import afterwork as aw
-from afterwork.jobs.assignment import Assignment, Worker
+from afterwork.jobs.assignment import Assignment, WorkerHandle
 from afterwork.sources.derived.source import DerivedSource
 
 
@@ -18,6 +18,6 @@ def refresher(app: aw.Afterwork, engine: Engine) -> tuple[Any, Any]:
     return runner.source(DerivedSource), connection
 
 
-def worker_of(source: DerivedSource, claim: Callable[[str, bool], None] = lambda claim, begun: None) -> Worker:
+def worker_of(source: DerivedSource, claim: Callable[[str, bool], None] = lambda claim, begun: None) -> WorkerHandle:
     """The worker of a server that goes on."""
-    return Worker(99, Assignment(source.own, {source.own: None}, began=0.0), lambda lease, begun: None, claim)
+    return WorkerHandle(99, Assignment(source.own, {source.own: None}, began=0.0), lambda lease, begun: None, claim)

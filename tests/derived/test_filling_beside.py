@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 import afterwork as aw
 from afterwork.derived.compute import backfill
-from afterwork.derived.queue.schedule import BATCHES_PER_BACKFILL
+from afterwork.derived.queue.cache_schedule import BATCHES_PER_BACKFILL
 from afterwork.events import Event, Reached
 from tests.derived.stale_scene import Base, Scene, Shelf
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 import afterwork as aw
 from afterwork.events import Reached
 from afterwork.jobs import deferred, inside
-from afterwork.jobs.batch import BatchSize, Done
+from afterwork.jobs.batch import BatchSize, CommittedBatch
 from afterwork.jobs.outcome import Succeeded
 from afterwork.jobs.runner import Settled
 from afterwork.server.until_idle import run_until_idle
@@ -461,8 +461,8 @@ def test_it_is_the_batch_that_gives_way_to_a_user(on_postgresql: World) -> None:
 def test_a_batch_takes_as_many_as_fit_into_its_time() -> None:
     """Others are claimed in vain, and their roots loaded."""
     size, done = BatchSize.of(300), cast("Settled", [(None, Succeeded())] * 100)
-    size.note(Done(done, more=True, full=False))
+    size.note(CommittedBatch(done, more=True, full=False))
     assert size.next == 100
-    sizes = [size.note(Done(done, more=True)).next for _ in range(7)]
+    sizes = [size.note(CommittedBatch(done, more=True)).next for _ in range(7)]
     assert sizes == [126, 158, 198, 248, 300, 300, 300]
     assert size.is_usual

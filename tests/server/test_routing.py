@@ -96,7 +96,7 @@ def test_a_routing_that_cannot_be_meant_is_refused_when_the_app_is_made(settings
 
 def test_a_routing_is_what_was_written_down() -> None:
     for one in (Routing(), Routing(("a", "b")), Routing(None, ("ü",), ("caches",))):
-        assert Routing.read(one.written()) == one
+        assert Routing.read(one.to_json()) == one
     assert Routing.read(None) == Routing()
 
 

@@ -81,7 +81,7 @@ def missed_changes(gaps: Sequence[Interruption], now: datetime) -> Cause:
     return Cause("gap", tables, why="; ".join(f"{gap.table}: {gap.why}" for gap in gaps), moment=now)
 
 
-def written(cause: Cause) -> str:
+def cause_text(cause: Cause) -> str:
     """Return a cause as it is stored."""
     known = {name: value for name, value in vars(cause).items() if value not in (None, (), {})}
     # On SQLite, a key may be a text that UTF-8 can't encode.

@@ -56,7 +56,7 @@ class Assignment:
 
 
 @dataclass(frozen=True)
-class Worker:
+class WorkerHandle:
     """The worker of an assignment, as a source knows it. `hold` registers a lease while it is worked on, `claim` a
     claim of derived values; both are called again with False at the end."""
 

@@ -9,7 +9,7 @@ from afterwork.jobs.runner import Settled
 
 
 @dataclass(frozen=True)
-class Done:
+class CommittedBatch:
     """A committed batch. With `more`, the lane may have further tickets. It is not `full` if its time was over before
     all claimed tickets had begun, or if something went wrong."""
 
@@ -28,7 +28,7 @@ class Undone:
     is_disturbed: bool = False
 
 
-Batched = Done | Undone
+Batched = CommittedBatch | Undone
 
 
 @dataclass(frozen=True)
@@ -80,13 +80,15 @@ class BatchSize:
                 self.singly = count
             case Undone(count=count, good=good):
                 self.size = max(1, count // 2 if good is None else good)
-            case Done(settled=settled, full=True) if settled:
+            case CommittedBatch(settled=settled, full=True) if settled:
                 self.singly = max(0, self.singly - len(settled))
                 self.in_time = min(self.allowed, self.in_time * 5 // 4 + 1)
                 self.size = min(self.in_time, 2 * self.size)
-            case Done(settled=settled) if any(isinstance(outcome, Raised | Hindered) for _, outcome in settled):
+            case CommittedBatch(settled=settled) if any(
+                isinstance(outcome, Raised | Hindered) for _, outcome in settled
+            ):
                 self.singly = max(0, self.singly - len(settled))
-            case Done(settled=settled) if settled:
+            case CommittedBatch(settled=settled) if settled:
                 self.size = self.in_time = len(settled)
             case _:
                 pass

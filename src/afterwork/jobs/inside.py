@@ -16,7 +16,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from afterwork.boundary import CONTAINED
 from afterwork.errors import BatchDisturbed, Cancelled, TicketIsHidden, TimedOut
 from afterwork.events import Abandoned, InTheWay
-from afterwork.jobs.batch import Batched, Done, Mixed, Undone
+from afterwork.jobs.batch import Batched, CommittedBatch, Mixed, Undone
 from afterwork.jobs.outcome import Outcome, Raised, Rejected, text_of
 from afterwork.jobs.run import Run
 from afterwork.jobs.runner import Runner, Settled
@@ -63,13 +63,13 @@ def run_batch(runner: Runner, connection: Connection, lane: str, priority: int |
             raise
         if len(batch.claims) > 1:
             return _undone(runner, batch, error)
-        return Done(_went_wrong(runner, connection, batch.claims[0], error, began), more=True, full=False)
+        return CommittedBatch(_went_wrong(runner, connection, batch.claims[0], error, began), more=True, full=False)
     runner.report_runs(claimed.ended)
     if batch.settled:
         runner.report(batch.settled)
     full = len(batch.settled) == len(batch.claims)
     more = not full or claimed.goes_on or len(claimed.claims) == most
-    return Done(batch.settled, more and bool(batch.settled or claimed.goes_on), full)
+    return CommittedBatch(batch.settled, more and bool(batch.settled or claimed.goes_on), full)
 
 
 def _claim(runner: Runner, connection: Connection, lane: str, priority: int | None, most: int) -> ClaimedWork:
@@ -105,7 +105,7 @@ def run_mixed(
     ran, unfit = {claim.run.lane for claim, _ in batch.settled}, obtained.unfit
     left = {lane: None for lane, claims in obtained.claims.items() if lane in unfit or (claims and lane not in ran)}
     left |= dict.fromkeys(obtained.unasked)
-    done = Done(batch.settled, more=False, full=len(batch.settled) == len(batch.claims))
+    done = CommittedBatch(batch.settled, more=False, full=len(batch.settled) == len(batch.claims))
     return Mixed(done, obtained.claims.keys(), left, unfit)
 
 

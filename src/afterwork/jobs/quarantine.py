@@ -80,7 +80,7 @@ class Quarantine:
         with self._lock:
             return self._runs_left(scope) > 0
 
-    def take(self, scope: str) -> bool:
+    def tries_alone(self, scope: str) -> bool:
         """Return whether the next run in a scope must be tried alone, and count it."""
         with self._lock:
             left = self._runs_left(scope)
@@ -120,7 +120,7 @@ class Quarantine:
     def trying(self, database: Database, connection: Connection, scope: str, key: str) -> Iterator[bool]:
         """Leave a trace while the block lasts if the scope is in quarantine; yield whether it is. The block has its own
         transactions. Raises `ClaimLost` if the key already has a trace."""
-        careful = self.take(scope)
+        careful = self.tries_alone(scope)
         trace = self._trace(database, connection, key) if careful else nullcontext()
         try:
             with trace:

@@ -11,7 +11,7 @@ from typing import Any
 
 from afterwork.errors import NoCurrentRun
 from afterwork.events import SourceKind
-from afterwork.saving.mover import MOVER, Mover
+from afterwork.saving.current_work import CURRENT_WORK, CurrentWork
 
 NO_LANE = ""
 """The lane of runs beside all lanes."""
@@ -54,9 +54,9 @@ def current_run() -> Run:
 @contextmanager
 def running(run: Run) -> Iterator[None]:
     """Make `run` the current one."""
-    token, mover = _current.set(run), MOVER.set(Mover(run.work, run.ticket))
+    token, work_token = _current.set(run), CURRENT_WORK.set(CurrentWork(run.work, run.ticket))
     try:
         yield
     finally:
         _current.reset(token)
-        MOVER.reset(mover)
+        CURRENT_WORK.reset(work_token)

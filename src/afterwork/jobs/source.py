@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Connection
 
-from afterwork.jobs.assignment import OwnWork, Worker, Workload
+from afterwork.jobs.assignment import OwnWork, WorkerHandle, Workload
 from afterwork.jobs.outcome import Outcome
 from afterwork.jobs.run import Run
 from afterwork.jobs.session import RunSession
@@ -116,7 +116,7 @@ class JobSource(Protocol):
         """Delete some expired receipts. Return how many; 0 means that none is left."""
 
 
-Ran = list[tuple[Run, Outcome]]
+RunOutcomes = list[tuple[Run, Outcome]]
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class Source(Protocol):
     def due(self, connection: Connection, now: datetime) -> Due:
         """Return what is due now, lanes or the source's own work, and the next time that something will be."""
 
-    def work(self, connection: Connection, worker: Worker) -> Generator[Ran]:
+    def work(self, connection: Connection, worker: WorkerHandle) -> Generator[RunOutcomes]:
         """Work off an assignment until nothing is left. Yield the runs to report after each transaction. The turn may
         end at any yield, in quarantine at the first.
 

@@ -2,8 +2,8 @@
 machines move their objects and log it.
 
 `later` is `aw.later`, `unique` its `unique=True`, `ticket_class` what a class becomes by its name SysAsyncTicket,
-`ticket_rows` what a flush does to tickets, `mover` says which work runs, `machine/` moves objects, and `listeners`
-registers all of this with SQLAlchemy as soon as anything here is imported, which `import afterwork` does.
+`ticket_rows` what a flush does to tickets, `current_work` says which work runs, `machine/` moves objects, and
+`listeners` registers all of this with SQLAlchemy as soon as anything here is imported, which `import afterwork` does.
 """
 
 from afterwork.saving import listeners as listeners

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from afterwork.jobs.batch import Batched, BatchSize, Done, Undone
+from afterwork.jobs.batch import Batched, BatchSize, CommittedBatch, Undone
 from afterwork.jobs.inside import run_batch
 from afterwork.jobs.leased import begin, run_leased
 from afterwork.jobs.outcome import Rejected
@@ -39,9 +39,9 @@ class Drainer:
             self._remember(lane, size.note(batched))
             yield batched
             match batched:
-                case Done(more=False):
+                case CommittedBatch(more=False):
                     return
-                case Done():
+                case CommittedBatch():
                     priority = None
                 case Undone():
                     pass  # the same again, but fewer
@@ -60,7 +60,7 @@ class Drainer:
             return run_leased(self.runner, connection, lease)
 
     def _most(self, lane: str) -> int:
-        return 1 if self.runner.limits.is_one_by_one(lane) else self.runner.settings.batch
+        return 1 if self.runner.limits.claims_singly(lane) else self.runner.settings.batch
 
     def _next(self, connection: Connection, lane: str, priority: int | None, most: int) -> Batched:
         paced = self.runner.limits.rate(lane) is not None
@@ -70,10 +70,10 @@ class Drainer:
         """Run the next job of a lane that has a rate. Its start is noted before it begins."""
         database, clock = self.runner.database, self.runner.clock
         if not lane_rate.take(database, connection, lane, clock.now()):
-            return Done([], more=False)
+            return CommittedBatch([], more=False)
         batched = self._some(connection, lane, priority, 1)
         match batched:
-            case Done(settled=settled) if all(isinstance(outcome, Rejected) for _, outcome in settled):
+            case CommittedBatch(settled=settled) if all(isinstance(outcome, Rejected) for _, outcome in settled):
                 lane_rate.give_back(database, connection, lane, clock.now())  # also if none was due
             case _:
                 pass
@@ -81,7 +81,9 @@ class Drainer:
 
     def _some(self, connection: Connection, lane: str, priority: int | None, most: int) -> Batched:
         again = self.runner.database.again_if_outdated
-        first = again(lambda: self._first(connection, lane, priority)) if self.runner.quarantine.take(lane) else None
+        first = (
+            again(lambda: self._first(connection, lane, priority)) if self.runner.quarantine.tries_alone(lane) else None
+        )
         result = first or again(lambda: self._batch(connection, lane, priority, most))
         return self._leased(connection, result) if isinstance(result, Claim) else result
 
@@ -98,14 +100,14 @@ class Drainer:
         self.runner.report_runs(claimed.ended)
         return next(iter(claimed.claims), None)
 
-    def _leased(self, connection: Connection, claim: Claim) -> Done:
+    def _leased(self, connection: Connection, claim: Claim) -> CommittedBatch:
         if claim.external and not self.may_run_externally():
-            return Done([], more=False)
+            return CommittedBatch([], more=False)
         lease = Lease(str(claim.run.id), key_text(claim.key), claim.run.lane, self.server, epoch=1)
         with self._holding(connection, lease):
             begun = begin(self.runner, connection, claim, lease)
             settled = run_leased(self.runner, connection, lease) if begun else []
-            return Done(settled, more=bool(settled))
+            return CommittedBatch(settled, more=bool(settled))
 
     @contextmanager
     def _holding(self, connection: Connection, lease: Lease) -> Iterator[None]:

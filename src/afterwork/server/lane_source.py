@@ -7,10 +7,10 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from afterwork.jobs.assignment import Assignment, OwnWork, Worker
-from afterwork.jobs.batch import BatchSize, Done
+from afterwork.jobs.assignment import Assignment, OwnWork, WorkerHandle
+from afterwork.jobs.batch import BatchSize, CommittedBatch
 from afterwork.jobs.runner import Runner
-from afterwork.jobs.source import Due, Peers, Ran
+from afterwork.jobs.source import Due, Peers, RunOutcomes
 from afterwork.server.drain import Drainer
 from afterwork.server.lanes import KnownLanes
 from afterwork.server.link import ServerConnection
@@ -45,7 +45,7 @@ class LaneSource:
     def check(self, connection: Connection) -> timedelta | None:
         return None
 
-    def work(self, connection: Connection, worker: Worker) -> Generator[Ran]:
+    def work(self, connection: Connection, worker: WorkerHandle) -> Generator[RunOutcomes]:
         """Drain lanes, or resume a run that was taken over. Yields nothing to report: each run is reported at once."""
         turn = worker.assignment
         if turn.lease is not None:
@@ -70,7 +70,7 @@ class LaneSource:
 
     # Draining.
 
-    def _drain(self, connection: Connection, worker: Worker) -> Generator[Ran]:
+    def _drain(self, connection: Connection, worker: WorkerHandle) -> Generator[RunOutcomes]:
         lanes = worker.assignment.lanes
         self._lanes.ensure(connection, *lanes)
         if len(lanes) > 1:
@@ -80,14 +80,16 @@ class LaneSource:
             for lane, priority in lanes.items():
                 yield from self._drain_one(connection, worker, lane, priority)
 
-    def _drain_one(self, connection: Connection, worker: Worker, lane: str, priority: int | None) -> Generator[Ran]:
+    def _drain_one(
+        self, connection: Connection, worker: WorkerHandle, lane: str, priority: int | None
+    ) -> Generator[RunOutcomes]:
         ran = False
         try:
             for batched in self._drainer(worker).drain(connection, lane, priority):
-                ran = ran or not (isinstance(batched, Done) and not batched.settled and not batched.more)
-                if isinstance(batched, Done):
+                ran = ran or not (isinstance(batched, CommittedBatch) and not batched.settled and not batched.more)
+                if isinstance(batched, CommittedBatch):
                     self._mixing.ran_alone(lane, batched.settled)
-                if ran and self._lanes.limits.is_one_by_one(lane):
+                if ran and self._lanes.limits.claims_singly(lane):
                     self._link.wake()  # the lane may have more, for another worker
                 yield []
         finally:
@@ -129,7 +131,7 @@ class LaneSource:
         self._lanes.limits.refresh(connection)  # others may have declared rules for it
         self._lanes.paused |= leases.paused(connection) & set(still_due)
 
-    def _drainer(self, worker: Worker) -> Drainer:
+    def _drainer(self, worker: WorkerHandle) -> Drainer:
         may_run_externally = partial(self._scheduler.may_run_externally, worker.assignment)
         return Drainer(self._runner, worker.server, worker.hold, may_run_externally, self._sizes)
 

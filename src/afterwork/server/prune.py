@@ -7,9 +7,9 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from afterwork.events import Pruned
-from afterwork.jobs.assignment import OwnWork, Worker
+from afterwork.jobs.assignment import OwnWork, WorkerHandle
 from afterwork.jobs.runner import Runner
-from afterwork.jobs.source import Due, Ran, UnwatchedSource
+from afterwork.jobs.source import Due, RunOutcomes, UnwatchedSource
 from afterwork.store import history, leases, progress, tables
 
 SLICE_SECONDS = 0.01
@@ -40,7 +40,7 @@ class PruneSource(UnwatchedSource):
     def due(self, connection: Connection, now: datetime) -> Due:
         return Due({PRUNE: [0]} if time.monotonic() >= self._next else {})
 
-    def work(self, connection: Connection, worker: Worker) -> Generator[Ran]:
+    def work(self, connection: Connection, worker: WorkerHandle) -> Generator[RunOutcomes]:
         self._next = time.monotonic() + self._runner.settings.prune_every.total_seconds()
         try:
             for _ in Pruning(self._runner).slices(connection):

@@ -8,7 +8,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from afterwork.jobs.batch import BatchSize, Done, Mixed
+from afterwork.jobs.batch import BatchSize, CommittedBatch, Mixed
 from afterwork.jobs.inside import run_mixed
 from afterwork.jobs.outcome import Hindered, Succeeded
 from afterwork.jobs.runner import Runner, Settled
@@ -43,7 +43,7 @@ class SharedTransactions:
     def most_with(self, lane: str) -> int:
         """Return how many lanes may share the next transaction of a lane, itself included."""
         runner = self._runner
-        if runner.limits.is_one_by_one(lane) or lane in self._sizes or runner.quarantine.is_needed(lane):
+        if runner.limits.claims_singly(lane) or lane in self._sizes or runner.quarantine.is_needed(lane):
             return 1
         if not self._proven or (lane in self._unfit and self._unfit[lane] not in self._proven):
             return 1
@@ -105,7 +105,7 @@ class SharedTransactions:
             # Batches hold rows for longer than single runs, so such jobs do better without.
             self._needed[work] = 2 * self._needed.get(work, QUICK_RUNS_NEEDED)
             self._doubt(work)
-        if isinstance(mixed.batched, Done):
+        if isinstance(mixed.batched, CommittedBatch):
             self._size.note(mixed.batched)
             self._learn(mixed.batched.settled)
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from afterwork.jobs.assignment import Assignment, OwnWork, Worker
+from afterwork.jobs.assignment import Assignment, OwnWork, WorkerHandle
 from afterwork.jobs.runner import Runner
 from afterwork.jobs.source import Source
 from afterwork.server.lane_source import LANES
@@ -43,7 +43,7 @@ class Tasks:
         self._link.wake()
 
     def _work(self, source: Source, turn: Assignment, connection: Connection) -> None:
-        worker = Worker(self._link.presence.id, turn, self._lanes.hold, self._lanes.claim)
+        worker = WorkerHandle(self._link.presence.id, turn, self._lanes.hold, self._lanes.claim)
         had_work = ran_something = False
         try:
             with closing(source.work(connection, worker)) as steps:

@@ -5,10 +5,10 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from afterwork.jobs.assignment import Assignment, Worker, Workload
-from afterwork.jobs.batch import Done
+from afterwork.jobs.assignment import Assignment, WorkerHandle, Workload
+from afterwork.jobs.batch import CommittedBatch
 from afterwork.jobs.runner import Runner
-from afterwork.jobs.source import Peers, Ran, Source
+from afterwork.jobs.source import Peers, RunOutcomes, Source
 from afterwork.server.drain import Drainer
 from afterwork.server.history import write_at_end
 from afterwork.server.presence import Presence
@@ -16,7 +16,7 @@ from afterwork.server.prune import prune
 from afterwork.store.leases import ensure_lanes
 
 
-def run_until_idle(runner: Runner, connection: Connection) -> Iterator[Ran]:
+def run_until_idle(runner: Runner, connection: Connection) -> Iterator[RunOutcomes]:
     """Run until nothing is due that this thread can run. Yields the outcomes, in order."""
     presence = Presence.enter(connection, runner.database, runner.clock, runner.events, runner.says)
     drainer = Drainer(runner, presence.id, lambda lease, begun: None, may_run_externally=lambda: True)
@@ -37,7 +37,7 @@ def run_until_idle(runner: Runner, connection: Connection) -> Iterator[Ran]:
             presence.leave(connection)
 
 
-def _run(runner: Runner, connection: Connection, presence: Presence, drainer: Drainer) -> Iterator[Ran]:
+def _run(runner: Runner, connection: Connection, presence: Presence, drainer: Drainer) -> Iterator[RunOutcomes]:
     unavailable: set[Workload] = set()
     takes = partial(runner.takes, connection)
     while True:
@@ -63,13 +63,13 @@ def _run(runner: Runner, connection: Connection, presence: Presence, drainer: Dr
         for lane, priority in lanes.items():
             ran_something = False
             for batched in drainer.drain(connection, lane, priority):
-                if isinstance(batched, Done) and batched.settled:
+                if isinstance(batched, CommittedBatch) and batched.settled:
                     ran_something = True
                     yield [(claim.run, outcome) for claim, outcome in batched.settled]
             if not ran_something:
                 unavailable.add(lane)
 
 
-def _worker(source: Source, server: int, drainer: Drainer) -> Worker:
+def _worker(source: Source, server: int, drainer: Drainer) -> WorkerHandle:
     assignment = Assignment(source.own, {source.own: None}, began=0.0)
-    return Worker(server, assignment, drainer.holding, lambda claim, begun: None)
+    return WorkerHandle(server, assignment, drainer.holding, lambda claim, begun: None)

@@ -19,7 +19,7 @@ from afterwork.boundary import CONTAINED
 from afterwork.clock import Clock
 from afterwork.errors import ClaimLost, ServerDied, TransactionIsTheRuns
 from afterwork.events import Events, InTheWay, Point, Reached
-from afterwork.jobs.assignment import OwnWork, Worker
+from afterwork.jobs.assignment import OwnWork, WorkerHandle
 from afterwork.jobs.outcome import Outcome, Raised, Succeeded, Superseded, text_of, trace_of
 from afterwork.jobs.perform import RunContext, perform_action, tell
 from afterwork.jobs.progress import Reporter, reporting
@@ -27,7 +27,7 @@ from afterwork.jobs.quarantine import ONCE as ONCE_SCOPE
 from afterwork.jobs.quarantine import Quarantine, is_given_up
 from afterwork.jobs.run import Run
 from afterwork.jobs.session import OutsideSession, RunSession
-from afterwork.jobs.source import Due, Ran, UnwatchedSource
+from afterwork.jobs.source import Due, RunOutcomes, UnwatchedSource
 from afterwork.model.inspection import ModelInfo
 from afterwork.model.once import OnceAction
 from afterwork.store import leases
@@ -64,7 +64,7 @@ class OnceSource(UnwatchedSource):
     def due(self, connection: Connection, now: datetime) -> Due:
         return Due({ONCE: [0]} if self._due(connection) else {})
 
-    def work(self, connection: Connection, worker: Worker) -> Generator[Ran]:
+    def work(self, connection: Connection, worker: WorkerHandle) -> Generator[RunOutcomes]:
         due = self._due(connection)
         leases.ensure_lanes(connection, {action.work.lane for action, _ in due})
         connection.commit()
@@ -99,7 +99,7 @@ class OnceSource(UnwatchedSource):
         (own,) = (actions for actions in self.view_models if first in actions)
         return own[own.index(first) :]
 
-    def _run(self, connection: Connection, action: OnceAction, worker: Worker) -> Outcome | None:
+    def _run(self, connection: Connection, action: OnceAction, worker: WorkerHandle) -> Outcome | None:
         """Run an action. Return None if another server has it, or other transactions are in the way."""
         try:
             if not action.work.external:
@@ -228,7 +228,7 @@ class OnceSource(UnwatchedSource):
             self._reached("before commit", action)
         return True
 
-    def _lost(self, connection: Connection, action: OnceAction, row: OnceRow) -> Iterator[Ran]:
+    def _lost(self, connection: Connection, action: OnceAction, row: OnceRow) -> Iterator[RunOutcomes]:
         """Note that an action has failed because its server is gone. If the server lives, wait for it."""
         with self.database.transaction(connection):
             again = log.rows(connection).get(action.name)

@@ -28,9 +28,9 @@ from afterwork.store import server_abilities
 from afterwork.store.lane_limits import LaneLimits
 from afterwork.store.readable_values import NOT_UTF_8, UndecodableText
 from afterwork.store.routing import ALL, Routing
+from afterwork.store.tickets.as_claimed import are_as_claimed
 from afterwork.store.tickets.columns import aware, most_attempts
 from afterwork.store.tickets.expiry import expiry_error
-from afterwork.store.tickets.order import are_as_claimed
 from afterwork.store.tickets.rows import ClaimRequest, DueGroup, EndedTicket, TicketRow
 from afterwork.store.tickets.statements import Tickets
 

@@ -55,7 +55,7 @@ class LaneLimits:
             return "parallel"
         return "alone" if self._rules.get(lane, (None, None))[0] is None else "slots"
 
-    def is_one_by_one(self, lane: str) -> bool:
+    def claims_singly(self, lane: str) -> bool:
         """Return whether each job of a lane is claimed separately, since others share the lane with it."""
         return lane == PARALLEL or lane in self._rules
 

@@ -33,7 +33,7 @@ class Routing:
         lanes = data.get("lanes")
         return cls(None if lanes is None else tuple(lanes), tuple(data.get("except", ())), tuple(data.get("only", ())))
 
-    def written(self) -> str:
+    def to_json(self) -> str:
         """Return the text that `read` reads."""
         return json.dumps({"lanes": self.lanes, "except": self.except_lanes, "only": self.only})
 

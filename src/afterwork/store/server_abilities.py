@@ -13,7 +13,7 @@ from afterwork.store.tables import server as servers
 
 def said(works: Iterable[str], routing: Routing) -> Mapping[str, str]:
     """Return the row values that declare a server's known jobs and its routing."""
-    return {"knows": json.dumps(sorted({folded(name) for name in works})), "serves": routing.written()}
+    return {"knows": json.dumps(sorted({folded(name) for name in works})), "serves": routing.to_json()}
 
 
 def somebody_runs(connection: Connection, work: str, lane: str | None, kind: SourceKind) -> bool:

@@ -190,7 +190,7 @@ def _row(captured: CapturedTable) -> dict[str, Any]:
         "valued": json.dumps(captured.valued, ensure_ascii=False),
         "forms": json.dumps({name: form.name for name, form in (captured.forms or {}).items()}, ensure_ascii=False),
         "wanted": json.dumps(captured.wanted, ensure_ascii=False),
-        "installed": None if captured.installed is None else captured.installed.written(),
+        "installed": None if captured.installed is None else captured.installed.to_json(),
         "marks": None if captured.marks is None else _written(captured.marks),
         "fingerprint": captured.fingerprint,
     }

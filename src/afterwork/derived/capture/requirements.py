@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, Table, delete, select, text, update
 
 from afterwork.derived.capture import install as capture
-from afterwork.derived.cause import Cause, missed_changes, written
+from afterwork.derived.cause import Cause, cause_text, missed_changes
 from afterwork.derived.manifest.postgresql_manifests import READERS
 from afterwork.derived.queue.due_queue import UNCLAIMED
 from afterwork.derived.queue.registry import after_all_runs, made_of
@@ -77,7 +77,7 @@ def make_good(database: Database, connection: Connection, gaps: Sequence[Interru
 
 def _note(connection: Connection, cause: Cause, *which: ColumnElement[bool]) -> None:
     """Note why caches of derivations run again on all objects."""
-    connection.execute(update(derivations).where(*which).values(gap=written(cause)))
+    connection.execute(update(derivations).where(*which).values(gap=cause_text(cause)))
 
 
 def again(database: Database, connection: Connection, numbers: Iterable[int], now: datetime) -> Sequence[str]:

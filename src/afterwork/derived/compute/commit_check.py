@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from afterwork.clock import Clock
-from afterwork.derived.cause import Cause, written
+from afterwork.derived.cause import Cause, cause_text
 from afterwork.derived.compute.next_runs import NextRuns
 from afterwork.derived.compute.read_keys import ReadKeys
 from afterwork.derived.matching.matcher import Matcher
@@ -49,7 +49,7 @@ class CommitCheck:
         derivation = self.matcher.registry.by_id.get(stored.derivation)
         if derivation is None:  # a server with another model has left it
             now = self.clock.now()
-            marks = [DueMark(cache, stored.derivation, now, now, written(Cause("new")))]
+            marks = [DueMark(cache, stored.derivation, now, now, cause_text(Cause("new")))]
         else:
             cause = stale.get(cache, stored.marked)
             marks = self.next_runs.after_success(derivation, cache, cause, stored.until)

@@ -15,7 +15,7 @@ from afterwork.derived.queue.due_cache import ClaimedBatch, ClaimedCache
 
 
 @dataclass(frozen=True)
-class IsolatedCalculation:
+class FailureIsolation:
     """Calculates batches with one calculator, each until `max_seconds` have passed."""
 
     matcher: Matcher

@@ -15,16 +15,16 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from afterwork.boundary import CONTAINED
 from afterwork.clock import Clock
 from afterwork.derived.compute.calculators import Calculators
-from afterwork.derived.compute.recomputation import Recomputation
 from afterwork.derived.compute.result_store import ResultStore
 from afterwork.derived.compute.results import UNSENDABLE, CalculationResult, RunOf, ran, unless_cyclic
 from afterwork.derived.compute.sql_calculator import SqlCalculator
+from afterwork.derived.compute.store_context import StoreContext
 from afterwork.derived.manifest.manifest_store import Affected
 from afterwork.derived.matching.matcher import JOURNAL, Matched, Matcher
 from afterwork.derived.queue.due_cache import ClaimedCache, DueMark, held_at
-from afterwork.errors import AfterworkError, Escaped, NotAtOnce, RowNotFound, TransactionIsTheRuns
+from afterwork.errors import AfterworkError, Escaped, NotInline, RowNotFound, TransactionIsTheRuns
 from afterwork.jobs.outcome import text_of
-from afterwork.jobs.source import Ran
+from afterwork.jobs.source import RunOutcomes
 from afterwork.model.derivation import MemberDerivation
 
 NEVER_RUN_SECONDS = float("inf")
@@ -38,7 +38,7 @@ MarkedCaches = Sequence[tuple[Affected, DueMark]]
 class InlineStep:
     """The result of taking changes once. `more` says that the journal may hold others."""
 
-    ran: Ran
+    ran: RunOutcomes
     more: bool
 
 
@@ -59,7 +59,7 @@ class InlineRecomputation:
             try:
                 with CONTAINED:
                     return self._take(connection)
-            except (NotAtOnce, RowNotFound, Escaped, SQLAlchemyError, *UNSENDABLE) as error:
+            except (NotInline, RowNotFound, Escaped, SQLAlchemyError, *UNSENDABLE) as error:
                 if self.matcher.database.is_lost(error):
                     raise
         return self.take_and_mark(connection)
@@ -80,7 +80,7 @@ class InlineRecomputation:
                 derivation = matcher.registry.by_id[chosen[0][0].derivation] if chosen else None
                 stored: list[CalculationResult] = []
                 if derivation is not None:
-                    stored = self._recompute(Recomputation(connection, derivation, snapshot, now), chosen)
+                    stored = self._recompute(StoreContext(connection, derivation, snapshot, now), chosen)
                 done = {result.cache for result in stored}
                 matcher.note(
                     connection, matched, [mark for cache, mark in matched.marked if cache.cache not in done], now
@@ -126,31 +126,32 @@ class InlineRecomputation:
         cycle = self.matcher.registry.order.cycle(derivation)
         return any(held[mate] < held_at(level) for mate in cycle & held.keys())
 
-    def _recompute(self, run: Recomputation, chosen: MarkedCaches) -> list[CalculationResult]:
+    def _recompute(self, context: StoreContext, chosen: MarkedCaches) -> list[CalculationResult]:
         claimed = [_claimed(cache, mark) for cache, mark in chosen]
         try:
             results = [
-                unless_cyclic(run.connection, result, self.matcher.registry) for result in self._calculate(run, claimed)
+                unless_cyclic(context.connection, result, self.matcher.registry)
+                for result in self._calculate(context, claimed)
             ]
         except (SQLAlchemyError, AfterworkError):
             raise
         except Exception as error:  # of a row that can't be read: the queue finds out which one
-            raise NotAtOnce(text_of(error)) from error
+            raise NotInline(text_of(error)) from error
         for result in results:
             if isinstance(result.error, DBAPIError):
                 raise result.error
-        self.matcher.reached("ran", run.derivation.name)
-        waiting = [cache.cache for cache, _ in chosen if cache.waits]
-        return self.result_store.store_inline(run, results, waiting)
+        self.matcher.reached("ran", context.derivation.name)
+        waiting = [cache.cache for cache, _ in chosen if cache.is_marked]
+        return self.result_store.store_inline(context, results, waiting)
 
-    def _calculate(self, run: Recomputation, claimed: Sequence[ClaimedCache]) -> Iterator[CalculationResult]:
-        match self.calculators.fastest(run.derivation):
+    def _calculate(self, context: StoreContext, claimed: Sequence[ClaimedCache]) -> Iterator[CalculationResult]:
+        match self.calculators.fastest(context.derivation):
             case SqlCalculator() as calculator:
-                yield from calculator.calculate_inline(run.connection, claimed)
+                yield from calculator.calculate_inline(context.connection, claimed)
             case calculator:
-                with self.matcher.database.reading_part(run.connection):
-                    yield from calculator.calculate(run.connection, claimed, self.max_seconds)
-                    self.matcher.database.check_in_transaction(run.connection)
+                with self.matcher.database.reading_part(context.connection):
+                    yield from calculator.calculate(context.connection, claimed, self.max_seconds)
+                    self.matcher.database.check_in_transaction(context.connection)
 
 
 def _lowest(due: MarkedCaches, levels: Mapping[int, int]) -> MarkedCaches:
@@ -165,7 +166,7 @@ def _expected_seconds(cache: Affected) -> float:
 
 
 def _claimed(cache: Affected, mark: DueMark) -> ClaimedCache:
-    reread = mark.reread or cache.waits  # what it waits for may be a reason to read again
+    reread = mark.reread or cache.is_marked  # what it waits for may be a reason to read again
     return ClaimedCache(
         cache.cache, cache.root, cache.digest, cache.runs, mark.cause, mark.cause_cache, mark.depth, mark.attempts,
         reread, mark.since,

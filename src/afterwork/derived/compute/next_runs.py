@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from afterwork.clock import Clock
-from afterwork.derived.cause import Cause, cause_of, written
-from afterwork.derived.compute.recomputation import Recomputation
+from afterwork.derived.cause import Cause, cause_of, cause_text
 from afterwork.derived.compute.results import CalculationResult
+from afterwork.derived.compute.store_context import StoreContext
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.due_cache import DueMark
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
@@ -40,16 +40,16 @@ class NextRuns:
     clock: Clock
 
     def marks(
-        self, run: Recomputation, results: Sequence[CalculationResult], stale: Mapping[int, str]
+        self, context: StoreContext, results: Sequence[CalculationResult], stale: Mapping[int, str]
     ) -> list[DueMark]:
         """Return the marks of all that is to run again; `stale` has the causes of caches that were born stale."""
         marks = []
         for result in results:
             until = None if result.reads is None else result.reads.valid_until
             if result.error is not None and result.cache not in stale:
-                marks.append(_next_attempt(run, result, until))
+                marks.append(_next_attempt(context, result, until))
             else:
-                marks += self.after_success(run.derivation, result.cache, stale.get(result.cache), until)
+                marks += self.after_success(context.derivation, result.cache, stale.get(result.cache), until)
         return marks
 
     def after_success(
@@ -63,7 +63,7 @@ class NextRuns:
         if stale is not None:
             return [DueMark(cache, derivation.id, now + derivation.declaration.when.allow_oldness, now, stale)]
         if until is not None:
-            return [DueMark(cache, derivation.id, max(now, until), None, written(Cause("time", moment=until)))]
+            return [DueMark(cache, derivation.id, max(now, until), None, cause_text(Cause("time", moment=until)))]
         return []
 
     def born_stale(
@@ -85,7 +85,7 @@ class NextRuns:
             is_truncate = change.kind == "T"
             for cache, keys in complete.items():
                 if cache not in causes and (is_truncate or not touched.isdisjoint(keys)):
-                    causes[cache] = written(cause_of(change, self.matcher.patterns.table(change.table_id)))
+                    causes[cache] = cause_text(cause_of(change, self.matcher.patterns.table(change.table_id)))
         return causes
 
     def _with_stored(self, connection: Connection, read_keys: ReadKeysByCache) -> Mapping[int, Set[int]]:
@@ -94,14 +94,14 @@ class NextRuns:
         return {cache: set(stored.get(cache, ())) if keys is None else keys for cache, keys in read_keys.items()}
 
 
-def _next_attempt(run: Recomputation, failed: CalculationResult, until: datetime | None) -> DueMark:
+def _next_attempt(context: StoreContext, failed: CalculationResult, until: datetime | None) -> DueMark:
     """Return when a failed cache is tried again.
 
     Its cause stays the one that made it stale, also the way around a cycle: it fails again if the cycle is still there.
     """
     claimed = failed.claimed
-    due = run.now + (TRIED_AGAIN if isinstance(failed.error, GivenUp) else pause_after(claimed.attempts))
-    due = due if until is None else max(run.now, min(due, until))
-    mark = DueMark(claimed.cache, run.derivation.id, due, run.now, claimed.cause, attempts=claimed.attempts + 1)
+    due = context.now + (TRIED_AGAIN if isinstance(failed.error, GivenUp) else pause_after(claimed.attempts))
+    due = due if until is None else max(context.now, min(due, until))
+    mark = DueMark(claimed.cache, context.derivation.id, due, context.now, claimed.cause, attempts=claimed.attempts + 1)
     is_cycle = isinstance(failed.error, CircularCaches)
     return replace(mark, cause_cache=claimed.cause_cache, depth=claimed.depth) if is_cycle else mark

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from afterwork.derived.compute.recomputation import Recomputation
 from afterwork.derived.compute.results import CalculationResult
+from afterwork.derived.compute.store_context import StoreContext
 from afterwork.derived.manifest.read_pattern import pattern_number
 from afterwork.derived.manifest.read_patterns import ReadPatterns
 from afterwork.derived.manifest.reads import Reads
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.derived.queue.registry import DerivationRegistry
-from afterwork.errors import NotAtOnce
+from afterwork.errors import NotInline
 
 
 @dataclass(frozen=True)
@@ -22,18 +22,20 @@ class ReadKeys:
     patterns: ReadPatterns
     registry: DerivationRegistry
 
-    def of_results(self, run: Recomputation, results: Iterable[CalculationResult]) -> dict[int, set[int]]:
+    def of_results(self, context: StoreContext, results: Iterable[CalculationResult]) -> dict[int, set[int]]:
         """Return the manifests of results that have reads, by cache. New patterns are numbered."""
         return {
-            result.cache: self.of(run.connection, run.derivation, result.reads)
+            result.cache: self.of(context.connection, context.derivation, result.reads)
             for result in results
             if result.reads is not None
         }
 
-    def known_of_results(self, run: Recomputation, results: Iterable[CalculationResult]) -> dict[int, set[int]]:
-        """Return the same where every pattern is known already. Raises `NotAtOnce` if one is new."""
+    def known_of_results(self, context: StoreContext, results: Iterable[CalculationResult]) -> dict[int, set[int]]:
+        """Return the same where every pattern is known already. Raises `NotInline` if one is new."""
         return {
-            result.cache: self._known(run.derivation, result.reads) for result in results if result.reads is not None
+            result.cache: self._known(context.derivation, result.reads)
+            for result in results
+            if result.reads is not None
         }
 
     def of(self, connection: Connection, derivation: RegisteredDerivation, reads: Reads) -> set[int]:
@@ -50,8 +52,8 @@ class ReadKeys:
 
     def _known(self, derivation: RegisteredDerivation, reads: Reads) -> set[int]:
         if self.patterns.unnumbered(reads):
-            raise NotAtOnce("a kind of read is new")
+            raise NotInline("a kind of read is new")
         keys = self.patterns.read_keys(reads)
         if not self.registry.knows(derivation.id, set(map(pattern_number, keys))):
-            raise NotAtOnce("a kind of read is new to this cache")
+            raise NotInline("a kind of read is new to this cache")
         return keys

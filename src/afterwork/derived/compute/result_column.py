@@ -34,15 +34,15 @@ class ResultColumn:
         self._is_in_sql = bool(column.type._has_bind_expression or column.type._has_column_expression)
         self._kind: ColumnType | None = None
 
-    def settled(self, connection: Connection, results: Sequence[CalculationResult]) -> list[CalculationResult]:
+    def compared(self, connection: Connection, results: Sequence[CalculationResult]) -> list[CalculationResult]:
         """Tell results that are new from those that only look so. One that the column's type can't send fails."""
-        settled = [self._settled(connection, result) if result.is_new else result for result in results]
-        uncertain = [position for position, result in enumerate(settled) if result is None]
+        compared = [self._compared_or_failed(connection, result) if result.is_new else result for result in results]
+        uncertain = [position for position, result in enumerate(compared) if result is None]
         values = self._read_back(connection, [results[position].value for position in uncertain])
         read_back = dict(zip(uncertain, values, strict=True))
         return [
             replace(before, is_new=not self._is_same(before.stored, read_back[position])) if result is None else result
-            for position, (before, result) in enumerate(zip(results, settled, strict=True))
+            for position, (before, result) in enumerate(zip(results, compared, strict=True))
         ]
 
     def come_back(self, connection: Connection, value: Any) -> Any:
@@ -57,7 +57,7 @@ class ResultColumn:
                 with connection.begin_nested():
                     return next(self._read_back(connection, [value]))
 
-    def _settled(self, connection: Connection, result: CalculationResult) -> CalculationResult | None:
+    def _compared_or_failed(self, connection: Connection, result: CalculationResult) -> CalculationResult | None:
         """Return a result compared without asking the database; None where it has to be asked."""
         try:
             return self._compared(connection, result)

@@ -10,9 +10,9 @@ from datetime import timedelta
 
 from afterwork.derived.compute.next_runs import NextRuns
 from afterwork.derived.compute.read_keys import ReadKeys
-from afterwork.derived.compute.recomputation import Recomputation
 from afterwork.derived.compute.result_columns import ResultColumns
 from afterwork.derived.compute.results import CalculationResult, without
+from afterwork.derived.compute.store_context import StoreContext
 from afterwork.derived.manifest.manifest_store import digest
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.cache_rows import RunResult
@@ -41,110 +41,112 @@ class ResultStore:
     next_runs: NextRuns
 
     def store(
-        self, run: Recomputation, batch: ClaimedBatch, results: Sequence[CalculationResult]
+        self, context: StoreContext, batch: ClaimedBatch, results: Sequence[CalculationResult]
     ) -> list[CalculationResult]:
         """Store the results of a claimed batch and end its claims.
 
         Returns what was stored: another server may have taken over some, and others have locked rows or ran too early.
         Those go back to the queue.
         """
-        results = self.columns.settled(run.connection, run.derivation, results)
-        run.connection.commit()
-        known_feeders = self.matcher.registry.order.direct[run.derivation.id]
-        manifests = self.read_keys.of_results(run, results)
-        with self.matcher.database.transaction(run.connection, self.matcher.entries.to_end):
-            locked = self.columns.locked(run, results)
+        results = self.columns.compared(context.connection, context.derivation, results)
+        context.connection.commit()
+        known_feeders = self.matcher.registry.order.direct[context.derivation.id]
+        manifests = self.read_keys.of_results(context, results)
+        with self.matcher.database.transaction(context.connection, self.matcher.entries.to_end):
+            locked = self.columns.locked(context, results)
             ready = without(results, locked)
-            order = self._order(run, known_feeders, ready)
+            order = self._order(context, known_feeders, ready)
             in_time = without(ready, order.early)
-            ended = self.matcher.due_queue.end(run.connection, batch, [result.cache for result in in_time])
+            ended = self.matcher.due_queue.end(context.connection, batch, [result.cache for result in in_time])
             stored = [result for result in in_time if result.cache in ended]
-            self._write(run, stored, manifests)
-            self._mark(run, stored, self._born_stale(run, stored, manifests))
-            self._settle_unseen(run, stored)
-            if self.matcher.registry.order.cycle(run.derivation.id):
-                self._note_order(run, batch, order, ended)
-            self._put_back_rest(run, batch, ended, LOCKED_PAUSE if locked else timedelta(0))
-            self.matcher.reached("before commit", run.derivation.name)
-        self.matcher.reached("after commit", run.derivation.name)
+            self._write(context, stored, manifests)
+            self._mark(context, stored, self._born_stale(context, stored, manifests))
+            self._settle_unseen(context, stored)
+            if self.matcher.registry.order.cycle(context.derivation.id):
+                self._note_order(context, batch, order, ended)
+            self._put_back_rest(context, batch, ended, LOCKED_PAUSE if locked else timedelta(0))
+            self.matcher.reached("before commit", context.derivation.name)
+        self.matcher.reached("after commit", context.derivation.name)
         return stored
 
     def store_inline(
-        self, run: Recomputation, results: Sequence[CalculationResult], waiting: Collection[int]
+        self, context: StoreContext, results: Sequence[CalculationResult], waiting: Collection[int]
     ) -> list[CalculationResult]:
         """Store results that nobody has claimed, in the transaction in which they were calculated.
 
         Nobody takes changes meanwhile. `waiting` are the caches with a mark in the queue.
-        Raises `NotAtOnce` if something must be noted first in a transaction of its own.
+        Raises `NotInline` if something must be noted first in a transaction of its own.
         """
-        manifests = self.read_keys.known_of_results(run, results)
-        results = self.columns.settled(run.connection, run.derivation, results)
-        locked = self.columns.locked(run, results)
+        manifests = self.read_keys.known_of_results(context, results)
+        results = self.columns.compared(context.connection, context.derivation, results)
+        locked = self.columns.locked(context, results)
         stored = without(results, locked)
-        self._write(run, stored, manifests)
-        self.matcher.due_queue.drop(run.connection, set(waiting) - set(locked))
-        self._mark(run, stored, {})
-        self._settle_unseen(run, stored)
-        if self.matcher.registry.order.cycle(run.derivation.id):
-            self.matcher.levels.release(run.connection, [result.cache for result in stored], run.now)
+        self._write(context, stored, manifests)
+        self.matcher.due_queue.drop(context.connection, set(waiting) - set(locked))
+        self._mark(context, stored, {})
+        self._settle_unseen(context, stored)
+        if self.matcher.registry.order.cycle(context.derivation.id):
+            self.matcher.levels.release(context.connection, [result.cache for result in stored], context.now)
         return stored
 
-    def _write(self, run: Recomputation, results: Sequence[CalculationResult], manifests: Manifests) -> None:
-        self.columns.write(run, results)
+    def _write(self, context: StoreContext, results: Sequence[CalculationResult], manifests: Manifests) -> None:
+        self.columns.write(context, results)
         digests = {result.cache: _digest(result, manifests) for result in results}
-        rows = [_row(run, result, digests[result.cache]) for result in results]
-        self.matcher.cache_rows.ran(run.connection, rows)
+        rows = [_row(context, result, digests[result.cache]) for result in results]
+        self.matcher.cache_rows.ran(context.connection, rows)
         changed = {
             result.cache: manifests[result.cache]
             for result in results
             if result.cache in manifests and digests[result.cache] != result.claimed.digest
         }
         if changed:
-            self.matcher.manifest_store.save(run.connection, changed)
+            self.matcher.manifest_store.save(context.connection, changed)
 
     def _born_stale(
-        self, run: Recomputation, results: Sequence[CalculationResult], manifests: Manifests
+        self, context: StoreContext, results: Sequence[CalculationResult], manifests: Manifests
     ) -> Mapping[int, str]:
         read_keys = {result.cache: manifests.get(result.cache) for result in results}
-        return self.next_runs.born_stale(run.connection, run.snapshot, read_keys)
+        return self.next_runs.born_stale(context.connection, context.snapshot, read_keys)
 
-    def _mark(self, run: Recomputation, results: Sequence[CalculationResult], stale: Mapping[int, str]) -> None:
-        self.matcher.due_queue.mark(run.connection, self.next_runs.marks(run, results, stale))
+    def _mark(self, context: StoreContext, results: Sequence[CalculationResult], stale: Mapping[int, str]) -> None:
+        self.matcher.due_queue.mark(context.connection, self.next_runs.marks(context, results, stale))
 
-    def _settle_unseen(self, run: Recomputation, results: Sequence[CalculationResult]) -> None:
+    def _settle_unseen(self, context: StoreContext, results: Sequence[CalculationResult]) -> None:
         """Drop the caches of objects that are gone; those of hidden objects rest until they may be seen again."""
         unseen = [result.claimed.root for result in results if result.root is None]
         if unseen:
-            self.matcher.cache_rows.settle(run.connection, run.derivation, unseen, run.now)
+            self.matcher.cache_rows.settle(context.connection, context.derivation, unseen, context.now)
 
-    def _order(self, run: Recomputation, known_feeders: Set[int], results: Sequence[CalculationResult]) -> RowOrder:
+    def _order(self, context: StoreContext, known_feeders: Set[int], results: Sequence[CalculationResult]) -> RowOrder:
         """Find the results that have read values which are still to be made.
 
         Only those of its own cycle of derivations can be, and of feeders that became known by this very run.
         """
         registry = self.matcher.registry
-        cycle = registry.order.cycle(run.derivation.id)
-        writers = cycle | (registry.order.direct[run.derivation.id] - known_feeders)
+        cycle = registry.order.cycle(context.derivation.id)
+        writers = cycle | (registry.order.direct[context.derivation.id] - known_feeders)
         if not writers:
             return NO_ORDER
         runs = [
-            FeederRun(result.cache, result.reads, result.is_new, result.claimed.waited >= MAX_EARLY_RUNS)
+            FeederRun(result.cache, result.reads, result.is_new, result.claimed.early_runs >= MAX_EARLY_RUNS)
             for result in results
             if result.reads is not None
         ]
         feeders = [registry.by_id[writer] for writer in writers]
-        return self.matcher.levels.order(run.connection, feeders, cycle, runs, run.now)
+        return self.matcher.levels.order(context.connection, feeders, cycle, runs, context.now)
 
-    def _note_order(self, run: Recomputation, batch: ClaimedBatch, order: RowOrder, ended: Collection[int]) -> None:
+    def _note_order(self, context: StoreContext, batch: ClaimedBatch, order: RowOrder, ended: Collection[int]) -> None:
         if order.early:
-            self.matcher.levels.hold(run.connection, batch, order.early, run.now)
+            self.matcher.levels.hold(context.connection, batch, order.early, context.now)
         made = {cache: order.levels[cache] for cache in ended if cache in order.levels}
         if made:
-            self.matcher.levels.made(run.connection, made, run.now)
+            self.matcher.levels.made(context.connection, made, context.now)
 
-    def _put_back_rest(self, run: Recomputation, batch: ClaimedBatch, ended: Collection[int], pause: timedelta) -> None:
+    def _put_back_rest(
+        self, context: StoreContext, batch: ClaimedBatch, ended: Collection[int], pause: timedelta
+    ) -> None:
         rest = [claimed.cache for claimed in batch.caches if claimed.cache not in ended]
-        self.matcher.due_queue.put_back(run.connection, batch, rest, run.now + pause)
+        self.matcher.due_queue.put_back(context.connection, batch, rest, context.now + pause)
 
 
 def _digest(result: CalculationResult, manifests: Manifests) -> int | None:
@@ -153,12 +155,12 @@ def _digest(result: CalculationResult, manifests: Manifests) -> int | None:
     return digest(manifests[result.cache], in_sql=result.in_sql)
 
 
-def _row(run: Recomputation, result: CalculationResult, manifest_digest: int | None) -> RunResult:
+def _row(context: StoreContext, result: CalculationResult, manifest_digest: int | None) -> RunResult:
     return RunResult(
         result.claimed,
-        run.snapshot,
+        context.snapshot,
         manifest_digest,
-        run.now,
+        context.now,
         result.seconds,
         error=None if result.error is None else text_of(result.error),
         wrote=result.is_to_be_written,

@@ -13,7 +13,7 @@ from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.derived.queue.registry import DerivationRegistry
 from afterwork.jobs.outcome import Outcome, Raised, Succeeded, text_of, trace_of
 from afterwork.jobs.run import Run
-from afterwork.jobs.source import Ran
+from afterwork.jobs.source import RunOutcomes
 from afterwork.model.external_id import ExternalId
 
 UNSENDABLE = ValueError, TypeError, OverflowError
@@ -27,7 +27,7 @@ RunOf = Callable[[RegisteredDerivation, ClaimedCache], Run]
 class CalculationResult:
     """The result of one calculation: a value or an error, and in any case what was read.
 
-    `is_new` says that the value differs from the `stored` one; until `ResultColumns.settled` was asked, it may only
+    `is_new` says that the value differs from the `stored` one; until `ResultColumns.compared` was asked, it may only
     look so. `reads` is None if they are the same as last time. `root` is None if the object is gone or hidden.
     """
 
@@ -79,6 +79,6 @@ def unless_cyclic(connection: Connection, result: CalculationResult, registry: D
     return result if cycle is None else replace(result, is_new=False, error=cycle)
 
 
-def ran(results: Sequence[CalculationResult], derivation: RegisteredDerivation, run_of: RunOf) -> Ran:
+def ran(results: Sequence[CalculationResult], derivation: RegisteredDerivation, run_of: RunOf) -> RunOutcomes:
     """Return the runs behind stored results, each with its outcome."""
     return [(run_of(derivation, result.claimed), result.run_outcome()) for result in results if result.root is not None]

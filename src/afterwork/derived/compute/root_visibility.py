@@ -52,11 +52,11 @@ class RootReads:
         self, reads: Reads, key: Identity, connection: Connection, visibility: RootVisibility | None = None
     ) -> None:
         """Add the reads of a root to those of its run. Raises `CantTrack` if what hides objects can't be tracked."""
-        mapper, written = self.derivation.declaration.root, self.derivation.written
+        mapper, target = self.derivation.declaration.root, self.derivation.target_column
         for table, class_columns in self.derivation.objects.tables.items():
             row_key = self.mapped_tables.row_key(table, mapper, key)
-            if row_key is not None and written is not None and written[0] == table.id and written[1]:
-                reads.add_own_row(table.id, row_key, class_columns, written[1])
+            if row_key is not None and target is not None and target[0] == table.id and target[1]:
+                reads.add_own_row(table.id, row_key, class_columns, target[1])
             else:
                 self.mapped_tables.add_row(reads, TrackedColumns(table, class_columns), mapper, key)
         if visibility is not None:

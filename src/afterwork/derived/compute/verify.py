@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from afterwork.derived.compute.calculators import Calculators
-from afterwork.derived.compute.failure_isolation import IsolatedCalculation
+from afterwork.derived.compute.failure_isolation import FailureIsolation
 from afterwork.derived.compute.python_calculator import PythonCalculator
 from afterwork.derived.compute.result_store import ResultStore
 from afterwork.derived.compute.results import UNSENDABLE, CalculationResult
@@ -98,9 +98,7 @@ class Verifier:
         self, connection: Connection, batch: ClaimedBatch, calculator: PythonCalculator | SqlCalculator
     ) -> list[StoredDifference]:
         is_python = isinstance(calculator, PythonCalculator)
-        groups = IsolatedCalculation(self.matcher, calculator, connection, float("inf") if is_python else 0).groups(
-            batch
-        )
+        groups = FailureIsolation(self.matcher, calculator, connection, float("inf") if is_python else 0).groups(batch)
         results = [result for group in groups for result in group.results]
         return [
             StoredDifference(
@@ -115,7 +113,7 @@ class Verifier:
     ) -> Sequence[CalculationResult]:
         """Return results settled as for storing. A value that the database refuses to hold is an error by itself."""
         try:
-            return self.result_store.columns.settled(connection, derivation, results)
+            return self.result_store.columns.compared(connection, derivation, results)
         except (SQLAlchemyError, *UNSENDABLE) as error:
             if self.matcher.database.is_its_own(error):
                 raise

@@ -186,9 +186,9 @@ class Explainer:
         return self.matcher.manifest_store.readers(connection, read_keys, limit) if read_keys else []
 
     def _keys_of_result(self, derivation: RegisteredDerivation, root: str) -> Iterator[int]:
-        if derivation.written is None or derivation.target is None:
+        if derivation.target_column is None or derivation.target is None:
             return
-        table, column = derivation.written
+        table, column = derivation.target_column
         key = _key_of(derivation.target, derivation.key_of(root), self.matcher.dialect)
         if key is not None:
             yield from self._row_read_keys(table, column, key)

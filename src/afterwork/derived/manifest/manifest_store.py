@@ -17,23 +17,23 @@ class TouchedRead(NamedTuple):
     """A read key that a change touches. SQLite gets it as a JSON array, so the order of the fields counts.
 
     `tx` is the transaction's id on PostgreSQL, the change's number on SQLite; `change` the position of the change among
-    those at hand. `reread`: whoever depends on it may have to read again. `written`: nothing was changed but the column
-    that the reader itself writes.
+    those at hand. `reread`: whoever depends on it may have to read again. `is_only_own_column`: nothing was
+    changed but the column that the reader itself writes.
     """
 
     read_key: int
     tx: int
     change: int
     reread: bool
-    written: bool = False
+    is_only_own_column: bool = False
 
 
 @dataclass(frozen=True)
 class Affected:
     """A cache that has read something which was changed after its last run.
 
-    `computed` is the timestamp of that run, `took` its duration in seconds. `waits`: it is noted to run at some time.
-    `change` is the first of the changes that affect it.
+    `computed` is the timestamp of that run, `took` its duration in seconds. `is_marked`: it is marked to run
+    already. `change` is the first of the changes that affect it.
     """
 
     cache: int
@@ -43,7 +43,7 @@ class Affected:
     digest: int | None
     runs: int
     took: float | None
-    waits: bool
+    is_marked: bool
     change: int
     reread: bool
 

@@ -81,7 +81,7 @@ class PostgreSQLManifestStore(ManifestStore):
             "txs": _array(touch.tx for touch in touched),
             "changes": _array(touch.change for touch in touched),
             "rereads": _array(touch.reread for touch in touched),
-            "writtens": _array(touch.written for touch in touched),
+            "writtens": _array(touch.is_only_own_column for touch in touched),
         }
         return [Affected(*row) for row in self._affected.execute(connection, values)]
 

@@ -22,12 +22,12 @@ Key = int | str
 class RowRead:
     """A read of one row by its primary key: that it exists, and the columns in the mask `columns`.
 
-    `written` is the column of that row that the reader itself writes: if others write it, it is to be put right.
+    `own_column` is the column of that row that the reader itself writes: if others write it, it is to be put right.
     """
 
     table_id: int
     columns: int
-    written: int = 0
+    own_column: int = 0
 
 
 @dataclass(frozen=True)

@@ -34,12 +34,12 @@ class _NumberedQuery:
 class _TouchedPatterns:
     """The patterns that changes of one kind, of the same columns, touch: row reads by number, and query reads.
 
-    `written` are the numbers of row reads of which they touch only the column that the reader itself writes.
+    `own_column` are the numbers of row reads of which they touch only the column that the reader itself writes.
     """
 
     rows: Sequence[int]
     queries: Sequence[_NumberedQuery]
-    written: Sequence[int]
+    own_column: Sequence[int]
 
 
 class ReadPatterns:
@@ -157,8 +157,8 @@ class ReadPatterns:
 
     def overwritten_keys(self, change: Change) -> list[int]:
         """Return the read keys of row reads of which a change touches only the column that the reader writes."""
-        written = self._touched_by(change).written
-        return [read_key(number, key) for key in self._keys(change) for number in written]
+        row_numbers = self._touched_by(change).own_column
+        return [read_key(number, key) for key in self._keys(change) for number in row_numbers]
 
     def _keys(self, change: Change) -> Iterator[Key]:
         """Yield the key of a row as the journal has it, and as the model's types read it, if that differs."""
@@ -185,7 +185,7 @@ class ReadPatterns:
             [
                 number
                 for number, row in rows
-                if row.written & changed and not (is_every_column or row.columns & changed)
+                if row.own_column & changed and not (is_every_column or row.columns & changed)
             ],
         )
 
@@ -195,7 +195,7 @@ class ReadPatterns:
         self._by_number[number] = pattern
         match pattern:
             case RowRead():
-                if not pattern.written:
+                if not pattern.own_column:
                     self._row_numbers[pattern.table_id, pattern.columns] = number
                 self._rows[pattern.table_id].append((number, pattern))
             case QueryRead():
@@ -217,7 +217,7 @@ def _stored_equal(pattern: ReadPattern) -> str | None:
     """Return the column that tells a stored pattern from others of the same columns: what it asks by, or writes."""
     if isinstance(pattern, QueryRead):
         return json.dumps(pattern.equal)
-    return json.dumps(pattern.written) if pattern.written else None
+    return json.dumps(pattern.own_column) if pattern.own_column else None
 
 
 def _pattern(row: Any) -> ReadPattern:

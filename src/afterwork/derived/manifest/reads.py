@@ -26,12 +26,12 @@ class Reads:
         """Add a row read."""
         self.rows[table_id, key] |= columns
 
-    def add_own_row(self, table_id: int, key: Key, columns: int, written: int) -> None:
-        """Add the read of a row of the object itself, into whose column `written` the result is written."""
+    def add_own_row(self, table_id: int, key: Key, columns: int, own_column: int) -> None:
+        """Add the read of a row of the object itself, into whose column `own_column` the result is written."""
         columns |= self.rows.pop((table_id, key), 0)
         if (known := self.own.get((table_id, key))) is not None:
             columns |= known.columns
-        self.own[table_id, key] = RowRead(table_id, columns, written)
+        self.own[table_id, key] = RowRead(table_id, columns, own_column)
 
     def add_query(self, query: QueryRead, key: str) -> None:
         """Add a query read."""
@@ -44,9 +44,9 @@ class Reads:
             if known is None:
                 self.add_row(table_id, key, columns)
             else:
-                self.add_own_row(table_id, key, columns, known.written)
+                self.add_own_row(table_id, key, columns, known.own_column)
         for (table_id, key), row in others.own.items():
-            self.add_own_row(table_id, key, row.columns, row.written)
+            self.add_own_row(table_id, key, row.columns, row.own_column)
         self.queries |= others.queries
 
     def limit_until(self, timestamp: datetime) -> None:

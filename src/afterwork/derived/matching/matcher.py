@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Dialect, select
 from sqlalchemy.exc import DBAPIError
 
-from afterwork.derived.cause import cause_of, written
+from afterwork.derived.cause import cause_of, cause_text
 from afterwork.derived.manifest.manifest_store import Affected, ManifestStore, TouchedRead, affected_by
 from afterwork.derived.manifest.read_patterns import ReadPatterns
 from afterwork.derived.matching.cycles import CacheCycles
@@ -93,7 +93,7 @@ class Matcher:
             return None
         if taken.patterns > self.patterns.count:
             self.patterns.load(connection)
-        if taken.uses > self.registry.uses or taken.derivations != self.registry.version:
+        if taken.uses > self.registry.uses or taken.derivations_version != self.registry.derivations_version:
             self.registry.load(connection)
         affected = self._affected(connection, taken.changes)
         levels = self._levels(connection, affected)
@@ -180,7 +180,7 @@ class Matcher:
                 cache.derivation,
                 max(now, cache.computed + self._allowed_oldness(cache)),
                 since=now,
-                cause=written(cause_of(change, self.patterns.table(change.table_id))),
+                cause=cause_text(cause_of(change, self.patterns.table(change.table_id))),
                 cause_cache=None if writer is None else writer.cache,
                 depth=0 if writer is None else writer.depth + 1,
                 reread=cache.reread,

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from afterwork.derived.cause import Cause, written
+from afterwork.derived.cause import Cause, cause_text
 from afterwork.derived.manifest.manifest_store import ManifestStore
 from afterwork.derived.queue.due_cache import ClaimedCache, DueMark
 from afterwork.derived.queue.due_queue import DueQueue
@@ -155,7 +155,7 @@ class CacheRows:
             self._insert_missing(connection, derivation, part)
             never_run = caches.c.computed.is_(None)
             due = self._caches(connection, derivation, part, never_run)
-            cause = written(Cause("new"))
+            cause = cause_text(Cause("new"))
             self._due_queue.mark(connection, [DueMark(cache, derivation.id, now, now, cause) for cache in due])
 
     def add_to_backfill(
@@ -170,7 +170,7 @@ class CacheRows:
             self._insert_missing(connection, derivation, part)
             is_old = caches.c.computed.is_(None) | (caches.c.computed < backfill.began)
             due = self._caches(connection, derivation, part, is_old)
-            cause, now = written(backfill.cause), backfill.now
+            cause, now = cause_text(backfill.cause), backfill.now
             marks = [DueMark(cache, derivation.id, now, now, cause, backfill=True) for cache in due]
             self._due_queue.mark(connection, marks)
 

@@ -68,7 +68,7 @@ class DueMark:
 class ClaimedCache:
     """A cache that this server is going to run, with what its last run left.
 
-    `since` is when it was noted as stale; `waited` counts the runs that were too early for what they read.
+    `since` is when it was noted as stale; `early_runs` counts the runs that were too early for what they read.
     """
 
     cache: int
@@ -81,7 +81,7 @@ class ClaimedCache:
     attempts: int
     reread: bool
     since: datetime | None = None
-    waited: int = 0
+    early_runs: int = 0
 
 
 @dataclass(frozen=True)

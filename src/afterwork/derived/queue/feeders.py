@@ -76,7 +76,7 @@ class Feeders:
 
     def _readers(self, connection: Connection, writer: RegisteredDerivation, runs: Sequence[FeederRun]) -> Readers:
         readers: dict[str, list[int]] = defaultdict(list)
-        if writer.written is None or writer.target is None:
+        if writer.target_column is None or writer.target is None:
             return readers
         asked: dict[tuple[str, str], list[int]] = defaultdict(list)
         for run in runs:
@@ -141,16 +141,16 @@ class Feeders:
 
 def _rows(writer: RegisteredDerivation, reads: Reads) -> Iterator[int | str]:
     """Yield the keys of the rows whose derived column was read."""
-    assert writer.written is not None
-    target, column = writer.written
+    assert writer.target_column is not None
+    target, column = writer.target_column
     yield from (key for (table_id, key), columns in reads.rows.items() if table_id == target and columns & column)
     yield from (key for (table_id, key), row in reads.own.items() if table_id == target and row.columns & column)
 
 
 def _queries(writer: RegisteredDerivation, reads: Reads) -> Iterator[tuple[str, str]]:
     """Yield the queries by one column that have read the derived column: the column that they ask by, and the value."""
-    assert writer.written is not None
-    target, column = writer.written
+    assert writer.target_column is not None
+    target, column = writer.target_column
     for pattern, key in reads.queries:
         if pattern.table_id == target and pattern.columns & column and len(pattern.equal) == 1 and key != NULL:
             yield pattern.equal[0], key

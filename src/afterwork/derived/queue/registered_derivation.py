@@ -35,7 +35,7 @@ class RegisteredDerivation:
         return self.declaration.name
 
     @cached_property
-    def written(self) -> tuple[int, int] | None:
+    def target_column(self) -> tuple[int, int] | None:
         """The number of the table and the mask of the column that it writes. None for a view model."""
         if not isinstance(self.declaration, MemberDerivation) or self.target is None:
             return None

@@ -39,7 +39,7 @@ class DerivationRegistry:
         self._on_left = on_left
         self._order: DerivationOrder | None = None
         self._uses: dict[int, set[int]] = defaultdict(set)
-        self.version = 0
+        self.derivations_version = 0
         """A number that changes as soon as the database knows other derivations, or other code."""
         self.others = False
         """True if the database knows derivations that this model doesn't have."""
@@ -62,7 +62,11 @@ class DerivationRegistry:
     def writing(self, table_id: int, columns: int) -> Iterator[RegisteredDerivation]:
         """Yield the derivations that write any of some columns of a tracked table."""
         for derivation in self:
-            if derivation.written is not None and derivation.written[0] == table_id and derivation.written[1] & columns:
+            if (
+                derivation.target_column is not None
+                and derivation.target_column[0] == table_id
+                and derivation.target_column[1] & columns
+            ):
                 yield derivation
 
     @property
@@ -76,9 +80,9 @@ class DerivationRegistry:
 
     def reads(self, reader: RegisteredDerivation, writer: RegisteredDerivation) -> bool:
         """Tell whether runs of one derivation ever read what the other writes."""
-        if writer.written is None:
+        if writer.target_column is None:
             return False
-        table_id, column = writer.written
+        table_id, column = writer.target_column
         patterns = map(self._patterns.pattern, self._uses[reader.id])
         return any(pattern.table_id == table_id and self._patterns.mask(pattern) & column for pattern in patterns)
 
@@ -112,7 +116,7 @@ class DerivationRegistry:
         """Load what the runs of other servers have read, and which code they have."""
         c = derivations.c
         codes = {row.id: row for row in connection.execute(select(c.id, c.checksum, c.code_changes))}
-        self.version = sum(1 + row.code_changes for row in codes.values())
+        self.derivations_version = sum(1 + row.code_changes for row in codes.values())
         self.others = not codes.keys() <= self.by_id.keys()
         before = self.mine
         self.mine = {

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from afterwork.derived.cause import Cause, written
+from afterwork.derived.cause import Cause, cause_text
 from afterwork.derived.queue.due_cache import DueMark
 from afterwork.derived.queue.due_queue import DueQueue
 from afterwork.derived.tables import cache as caches
@@ -26,5 +26,5 @@ def have_run(connection: Connection, name: str, root: str, who: str, now: dateti
         raise NotThere(f"{root} has no cache {name}: it is not there, or was added just now.")
     if row.claim is not None:
         raise BadRequest(f"{name} of {root} runs just now. Ask again if that was not enough.")
-    cause = written(Cause("hand", moment=now, who=who))
+    cause = cause_text(Cause("hand", moment=now, who=who))
     DueQueue(connection.dialect.name).mark(connection, [DueMark(row.id, row.derivation, now, now, cause)])

@@ -17,7 +17,7 @@ from afterwork.model.external_id import external_id_or_none
 from afterwork.model.machine.declaration import Machine
 from afterwork.model.machine.state_scope import StateScope
 from afterwork.model.ticket import ROOT, ticket_contract
-from afterwork.saving.mover import MOVER
+from afterwork.saving.current_work import CURRENT_WORK
 from afterwork.store.tickets.pending import has_begun, is_pending
 from afterwork.store.untracked_statements import OWN
 
@@ -75,9 +75,9 @@ def withdraw(machine: Machine, obj: Any, state: str) -> None:
         return
     key, work = contract.key.column, contract.view_model.column
     scoped = (contract.root_id.column == root_id) & work.endswith(ending, autoescape=True)
-    mover = MOVER.get()
-    if mover is not None and mover.ticket is not None and mover.work.endswith(ending):
-        scoped &= key != mover.ticket
+    current = CURRENT_WORK.get()
+    if current is not None and current.ticket is not None and current.work.endswith(ending):
+        scoped &= key != current.ticket
     waiting = select(key).where(scoped, is_pending(contract), ~has_begun(key)).with_for_update(skip_locked=True)
     withdrawn = delete(contract.table).where(key.in_(waiting)).execution_options(**OWN)
     if STATEMENTS_AT_END in session.info:

@@ -6,7 +6,7 @@ from typing import Any
 
 from afterwork.clock import now
 from afterwork.model.machine.declaration import Machine
-from afterwork.saving.mover import running_work
+from afterwork.saving.current_work import running_work
 
 UNSAVED = "_afterwork_unsaved_moves"
 """The entry of an object's `__dict__` that holds its `UnsavedMoves`."""

@@ -38,8 +38,8 @@ from afterwork.model.derivation import MemberDerivation
 from afterwork.model.inspection import ModelInfo
 from afterwork.sources.derived.adoption import Adoption
 from afterwork.sources.derived.batch_runner import BatchRunner
+from afterwork.sources.derived.claiming_runner import ClaimingRunner
 from afterwork.sources.derived.isolated_store import IsolatedStore
-from afterwork.sources.derived.quarantined_runner import QuarantinedRunner
 from afterwork.sources.derived.source import DerivedSource
 from afterwork.store.database import Database
 
@@ -115,7 +115,7 @@ class _Assembly:
             Backfill(matcher),
             result_store,
             self.calculators,
-            QuarantinedRunner(matcher, self._batch_runner(result_store, commit_check), self.quarantine, clock),
+            ClaimingRunner(matcher, self._batch_runner(result_store, commit_check), self.quarantine, clock),
             Adoption(matcher, commit_check),
             ContinuityProof(matcher.database, clock, events),
             self.quarantine,

@@ -12,17 +12,17 @@ from afterwork.clock import Clock
 from afterwork.derived.compute.action_runner import ActionRunner
 from afterwork.derived.compute.attempt import Attempt
 from afterwork.derived.compute.calculators import Calculators
-from afterwork.derived.compute.failure_isolation import IsolatedCalculation
+from afterwork.derived.compute.failure_isolation import FailureIsolation
 from afterwork.derived.compute.next_runs import FIRST_PAUSE
-from afterwork.derived.compute.recomputation import Recomputation
 from afterwork.derived.compute.result_store import LOCKED_PAUSE
 from afterwork.derived.compute.results import CalculationResult, ResultGroup, RunOf, ran
+from afterwork.derived.compute.store_context import StoreContext
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.due_cache import ClaimedBatch
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.errors import ClaimLost, GivenUp, LaneTaken, StateHasChanged
 from afterwork.jobs.outcome import Succeeded
-from afterwork.jobs.source import Ran
+from afterwork.jobs.source import RunOutcomes
 from afterwork.model.derivation import MachineDerivation, MemberDerivation, ViewModelDerivation
 from afterwork.model.external_id import parse
 from afterwork.sources.derived.isolated_store import IsolatedStore
@@ -54,7 +54,7 @@ class BatchRunner:
         reads_are_known = self.matcher.registry.has_read(derivation.id)
         return min(size, self.pace.trial_size(derivation, reads_are_known=reads_are_known))
 
-    def run(self, connection: Connection, batch: ClaimedBatch) -> Ran:
+    def run(self, connection: Connection, batch: ClaimedBatch) -> RunOutcomes:
         """Run a batch and return its runs. Raises errors of the database."""
         self.matcher.reached("claimed", batch.derivation.name)
         match batch.derivation.declaration:
@@ -69,7 +69,7 @@ class BatchRunner:
         """Let the caches of a batch that ended in an error be claimed again, after a pause."""
         self._put_back(connection, batch, self._pause_after(error))
 
-    def give_up(self, connection: Connection, batch: ClaimedBatch, error: GivenUp) -> Ran:
+    def give_up(self, connection: Connection, batch: ClaimedBatch, error: GivenUp) -> RunOutcomes:
         """Record that the single cache of a batch is given up until something changes that it read last."""
         (claimed,) = batch.caches
         root = parse(claimed.root, self.action_runner.classes)
@@ -78,11 +78,11 @@ class BatchRunner:
             if claimed.digest is None:
                 reads = self.action_runner.reads_of_never_run(connection, batch.derivation, claimed)
         failed = CalculationResult(claimed, root, reads=reads, error=error)
-        run = Recomputation(connection, batch.derivation, snapshot, self.clock.now())
-        stored = self.store.result_store.store(run, batch, [failed])
+        context = StoreContext(connection, batch.derivation, snapshot, self.clock.now())
+        stored = self.store.result_store.store(context, batch, [failed])
         return ran(stored, batch.derivation, self.run_of)
 
-    def _calculate(self, connection: Connection, batch: ClaimedBatch) -> Ran:
+    def _calculate(self, connection: Connection, batch: ClaimedBatch) -> RunOutcomes:
         runs: list[Any] = []
         try:
             for group in self._groups(connection, batch):
@@ -97,22 +97,22 @@ class BatchRunner:
         in_sql = self.calculators.sql.get(batch.derivation.id)
         if in_sql is not None:
             try:
-                calculation = IsolatedCalculation(self.matcher, in_sql, connection, BATCH_SECONDS)
+                calculation = FailureIsolation(self.matcher, in_sql, connection, BATCH_SECONDS)
                 return [calculation.together(batch)[0]]
             except Exception as error:
                 if self.matcher.database.is_not_the_jobs(error):
                     raise
                 # One of the values that the single statement computes can't be calculated. In Python, it fails alone.
         in_python = self.calculators.python[batch.derivation.id]
-        return IsolatedCalculation(self.matcher, in_python, connection, BATCH_SECONDS).groups(batch)
+        return FailureIsolation(self.matcher, in_python, connection, BATCH_SECONDS).groups(batch)
 
-    def _store(self, connection: Connection, group: ResultGroup) -> Ran:
+    def _store(self, connection: Connection, group: ResultGroup) -> RunOutcomes:
         derivation = group.batch.derivation
         self.matcher.reached("ran", derivation.name)
         self.pace.note(derivation, len(group.results), sum(result.seconds for result in group.results))
         return ran(self.store.store(connection, group), derivation, self.run_of)
 
-    def _move(self, connection: Connection, batch: ClaimedBatch) -> Ran:
+    def _move(self, connection: Connection, batch: ClaimedBatch) -> RunOutcomes:
         """Find the machines that can move by themselves, and move each in its own transaction."""
         runs: list[Any] = []
         for group in self._groups(connection, batch):
@@ -124,7 +124,7 @@ class BatchRunner:
                 runs += self._act(connection, batch.only([claimed]))
         return runs
 
-    def _act(self, connection: Connection, batch: ClaimedBatch) -> Ran:
+    def _act(self, connection: Connection, batch: ClaimedBatch) -> RunOutcomes:
         """Run a view model or move a machine on the single object of a batch."""
         run = self.run_of(batch.derivation, batch.caches[0])
         for _ in range(MAX_ATTEMPTS):

@@ -7,9 +7,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from afterwork.boundary import CONTAINED
 from afterwork.clock import Clock
-from afterwork.derived.compute.recomputation import Recomputation
 from afterwork.derived.compute.result_store import ResultStore
 from afterwork.derived.compute.results import UNSENDABLE, CalculationResult, ResultGroup
+from afterwork.derived.compute.store_context import StoreContext
 from afterwork.derived.matching.matcher import Matcher
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 from afterwork.errors import Escaped, RowNotFound
@@ -26,16 +26,16 @@ class IsolatedStore:
     def store(self, connection: Connection, group: ResultGroup) -> list[CalculationResult]:
         """Store a group and return what was stored. Raises errors of the database that are not about a value."""
         derivation = group.batch.derivation
-        run = Recomputation(connection, derivation, group.snapshot, self.clock.now())
+        context = StoreContext(connection, derivation, group.snapshot, self.clock.now())
         try:
             with CONTAINED:
-                return self.result_store.store(run, group.batch, group.results)
+                return self.result_store.store(context, group.batch, group.results)
         except (SQLAlchemyError, RowNotFound, Escaped, *UNSENDABLE) as error:
             if self.matcher.database.is_its_own(error):
                 raise
             if len(group.results) == 1:
                 failed = self._failed(connection, derivation, group.results[0], error)
-                return self.result_store.store(run, group.batch, [failed])
+                return self.result_store.store(context, group.batch, [failed])
         return self._store_one_by_one(connection, group)
 
     def _store_one_by_one(self, connection: Connection, group: ResultGroup) -> list[CalculationResult]:

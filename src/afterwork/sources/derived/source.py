@@ -14,15 +14,14 @@ from afterwork.derived.compute.calculators import Calculators
 from afterwork.derived.compute.inline import InlineRecomputation, InlineStep
 from afterwork.derived.compute.result_store import ResultStore
 from afterwork.derived.matching.matcher import Matcher
+from afterwork.derived.queue.cache_schedule import BackfillStep, CacheSchedule, QueueState, ReleaseStep, RunStep
 from afterwork.derived.queue.due_cache import DueSummary
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
-from afterwork.derived.queue.schedule import BackfillStep, QueueState, ReleaseStep, RunStep, Schedule
-from afterwork.jobs.assignment import OwnWork, Worker
-from afterwork.jobs.quarantine import CACHES as CAREFUL
-from afterwork.jobs.quarantine import Quarantine
-from afterwork.jobs.source import Due, Peers, Ran
+from afterwork.jobs.assignment import OwnWork, WorkerHandle
+from afterwork.jobs.quarantine import CACHES, Quarantine
+from afterwork.jobs.source import Due, Peers, RunOutcomes
 from afterwork.sources.derived.adoption import Adoption
-from afterwork.sources.derived.quarantined_runner import QuarantinedRunner
+from afterwork.sources.derived.claiming_runner import ClaimingRunner
 from afterwork.store.routing import routing_of
 
 CONTENDED_POLL = timedelta(milliseconds=50)
@@ -48,12 +47,12 @@ class DerivedSource:
     backfill: Backfill
     result_store: ResultStore
     calculators: Calculators
-    runner: QuarantinedRunner
+    runner: ClaimingRunner
     adoption: Adoption
     continuity: ContinuityProof
     quarantine: Quarantine
     clock: Clock
-    schedule: Schedule = field(default_factory=Schedule)
+    schedule: CacheSchedule = field(default_factory=CacheSchedule)
 
     def prove(self, connection: Connection) -> bool:
         """Check that all changes were captured; if in doubt, rerun all caches concerned. Return False if other
@@ -77,7 +76,7 @@ class DerivedSource:
         settings = self.matcher.database.settings
         return settings.prove_every if self.prove(connection) else settings.standby_poll
 
-    def work(self, connection: Connection, worker: Worker) -> Generator[Ran]:
+    def work(self, connection: Connection, worker: WorkerHandle) -> Generator[RunOutcomes]:
         """Run what is due, a batch at a time, until nothing is left. Yield the runs after each batch."""
         yield from self._work(connection, worker)
         yield []  # also if another server has claimed it all: `due` says when to look again
@@ -86,7 +85,7 @@ class DerivedSource:
         """Adopt claims that nobody works on. Return True if other servers hold claims, which must be watched."""
         return self.adoption.adopt(connection, peers)
 
-    def _work(self, connection: Connection, worker: Worker) -> Iterator[Ran]:
+    def _work(self, connection: Connection, worker: WorkerHandle) -> Iterator[RunOutcomes]:
         for number in count(1):
             yield from self._take_changes(connection)
             if number % BATCHES_PER_CLEANUP == 0:  # there may always be something due
@@ -105,7 +104,7 @@ class DerivedSource:
                     break
         self._forget_changes(connection)
 
-    def _take_changes(self, connection: Connection) -> Iterator[Ran]:
+    def _take_changes(self, connection: Connection) -> Iterator[RunOutcomes]:
         """Take changes, and recompute quick ones inline: all of them, unless they keep coming."""
         for _ in range(MAX_INLINE_STEPS):
             step = self._inline_step(connection)
@@ -116,13 +115,13 @@ class DerivedSource:
 
     def _inline_step(self, connection: Connection) -> InlineStep:
         """Take changes once. In quarantine, caches are only marked, since inline recomputation leaves no trace."""
-        if self.quarantine.take(CAREFUL):
+        if self.quarantine.tries_alone(CACHES):
             return self.inline.take_and_mark(connection)
         try:
             return self.inline.take(connection)
         except BaseException as error:
             if self.matcher.database.has_lost(connection, error):
-                self.quarantine.lost(CAREFUL, None, error)
+                self.quarantine.lost(CACHES, None, error)
             raise
 
     def _forget_changes(self, connection: Connection) -> None:

@@ -16,11 +16,11 @@ from afterwork.boundary import CONTAINED
 from afterwork.clock import Clock
 from afterwork.errors import ClaimLost, GivenUp
 from afterwork.events import Events, Fired, Reached, RoundFailed, TimerIsGone
-from afterwork.jobs.assignment import OwnWork, Worker
+from afterwork.jobs.assignment import OwnWork, WorkerHandle
 from afterwork.jobs.outcome import text_of
 from afterwork.jobs.quarantine import ROUNDS, Quarantine, given_up
 from afterwork.jobs.session import RunSession
-from afterwork.jobs.source import Due, Ran, UnwatchedSource
+from afterwork.jobs.source import Due, RunOutcomes, UnwatchedSource
 from afterwork.model.inspection import ModelInfo
 from afterwork.model.timer import TimedWork
 from afterwork.model.variable import DUE, Variables
@@ -79,7 +79,7 @@ class Rounds(UnwatchedSource):
         coming = self.timers.next(connection, now)
         return Due({TIMERS: [0]} if coming.ready or coming.to_note else {}, coming.moment)
 
-    def work(self, connection: Connection, worker: Worker) -> Generator[Ran]:
+    def work(self, connection: Connection, worker: WorkerHandle) -> Generator[RunOutcomes]:
         for _ in self.fire(connection):
             yield []  # rounds only note matches, which run in lanes
 

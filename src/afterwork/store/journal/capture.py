@@ -32,7 +32,7 @@ class CaptureDefinition:
         capture = json.loads(text)
         return cls(tuple(capture["columns"]), capture["definition"])
 
-    def written(self) -> str:
+    def to_json(self) -> str:
         return json.dumps(vars(self), ensure_ascii=False)
 
 
@@ -78,39 +78,39 @@ class CapturedTable:
 @dataclass(frozen=True)
 class CapturePlan:
     """The wanted and the actual capture of one table. `written` is the definition that journals its changes, empty
-    without one. `columns` are those that applications want and the database has, `lost` those that only the model has;
-    `table` has all of the former."""
+    without one. `columns` are those that applications want and the database has, `lost` those that only the model
+    has; `table` has all of the former."""
 
     captured: CapturedTable
     table: Table
     columns: tuple[str, ...]
     lost: tuple[str, ...]
     definition: str
-    written: str
+    found_definition: str
     state: CatalogState
     is_written_alike: bool
 
     @property
     def faults(self) -> tuple[str, ...]:
         """Return the reasons, in words, why changes are not captured as things stand."""
-        made = self.captured.installed
-        if made is None:
+        installed = self.captured.installed
+        if installed is None:
             return ()
-        if not self.written:
+        if not self.found_definition:
             return self.state.faults or ("nothing writes its changes down",)
-        return self.state.faults if self.written == made.definition else (*self.state.faults, REPLACED)
+        return self.state.faults if self.found_definition == installed.definition else (*self.state.faults, REPLACED)
 
     @property
     def gaps(self) -> tuple[str, ...]:
         """Return why changes to the captured columns may have been missed, if the table was known before."""
-        made = self.captured.installed
-        if made is None:
+        installed = self.captured.installed
+        if installed is None:
             return (WAS_LEFT,)
         if self.faults:
             return self.faults
         if not self.is_written_alike:
             return (OTHER_FORMS,)
-        return () if set(self.columns) <= set(made.columns) else (OTHER_COLUMNS,)
+        return () if set(self.columns) <= set(installed.columns) else (OTHER_COLUMNS,)
 
     @property
     def is_enough(self) -> bool:
@@ -155,7 +155,7 @@ class Capture(ABC):
         """Return the definition of the triggers for these columns."""
 
     @abstractmethod
-    def written(self, captured: CapturedTable, table: Table) -> str:
+    def found_definition(self, captured: CapturedTable, table: Table) -> str:
         """Return the definition of a table's current triggers; empty if some are missing."""
 
     @abstractmethod
@@ -194,7 +194,9 @@ class Capture(ABC):
         lost = tuple(name for name in captured.wanted[application] if name not in present)
         definition = self.definition(captured, table, columns)
         is_alike = captured.is_written_alike(before)
-        return CapturePlan(captured, table, columns, lost, definition, self.written(captured, table), state, is_alike)
+        return CapturePlan(
+            captured, table, columns, lost, definition, self.found_definition(captured, table), state, is_alike
+        )
 
 
 def load(connection: Connection, tables: Sequence[Table]) -> TrackedTables:

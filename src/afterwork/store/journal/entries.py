@@ -61,7 +61,7 @@ class Taken:
     changes: Sequence[Change]
     patterns: int
     uses: int
-    derivations: int
+    derivations_version: int
     busy: bool
     more: bool
 

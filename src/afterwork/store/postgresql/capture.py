@@ -158,7 +158,7 @@ class PostgreSQLCapture(Capture):
         pairing = pairing_of(rows, has_cascades=self._has_cascades(table))
         return TriggerFunction(self.schema, self.wake, rows, pairing).function()
 
-    def written(self, captured: CapturedTable, table: Table) -> str:
+    def found_definition(self, captured: CapturedTable, table: Table) -> str:
         return self.connection.execute(_WRITTEN, {"function": self._function(captured)}).scalar() or ""
 
     def catalog_states(self) -> Mapping[int, CatalogState]:

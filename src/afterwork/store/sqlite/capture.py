@@ -46,7 +46,7 @@ class SQLiteCapture(Capture):
     def definition(self, captured: CapturedTable, table: Table, columns: Sequence[str]) -> str:
         return "\n".join(self._triggers(captured, table, columns).values())
 
-    def written(self, captured: CapturedTable, table: Table) -> str:
+    def found_definition(self, captured: CapturedTable, table: Table) -> str:
         triggers = self._there(captured)
         names = [trigger_name(captured.id, event) for event in EVENTS]
         return "\n".join(triggers[name] for name in names) if triggers.keys() >= set(names) else ""

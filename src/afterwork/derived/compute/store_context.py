@@ -1,4 +1,4 @@
-"""The facts that the steps of storing results share."""
+"""What the steps of storing results share."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,8 +10,8 @@ from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 
 
 @dataclass(frozen=True)
-class Recomputation:
-    """The storing of results of one derivation, all calculated in the state of the database that is `snapshot`."""
+class StoreContext:
+    """A connection, and a derivation whose results are stored, all calculated in the state that is `snapshot`."""
 
     connection: Connection
     derivation: RegisteredDerivation

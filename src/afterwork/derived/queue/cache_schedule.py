@@ -50,7 +50,7 @@ class QueueState:
     `held` has the derivations with held caches, each with the first due time among those: the lowest level.
     """
 
-    waiting: Mapping[int, DueSummary]
+    summaries: Mapping[int, DueSummary]
     held: Mapping[int, datetime]
     known: Mapping[int, RegisteredDerivation]
     order: DerivationOrder
@@ -65,7 +65,7 @@ class QueueState:
             return self._run_backfill(self._is_in_backfill) or self._add_chunk() or self._run_stale()
         if (step := self._run_stale() or self._run_backfill(self._is_unsettled)) is not None:
             return step
-        if any(summary.claimed for summary in self.waiting.values()):
+        if any(summary.claimed for summary in self.summaries.values()):
             return None
         return self._add_chunk() or self._release(self._is_at_rest)
 
@@ -78,13 +78,14 @@ class QueueState:
     def has_backfill(self) -> bool:
         """Whether any backfill is under way."""
         return any(
-            not summary.backfilled or self._has_due_backfill(derivation) for derivation, summary in self.waiting.items()
+            not summary.backfilled or self._has_due_backfill(derivation)
+            for derivation, summary in self.summaries.items()
         )
 
     @property
     def next_due(self) -> datetime | None:
         """The first time at which something is due."""
-        due_times = [due for summary in self.waiting.values() for due in (summary.due, summary.backfill)]
+        due_times = [due for summary in self.summaries.values() for due in (summary.due, summary.backfill)]
         return min((*filter(None, due_times), *(self.now for _ in self.held)), default=None)
 
     # The steps that are possible.
@@ -94,7 +95,7 @@ class QueueState:
         due = {
             derivation: first
             for derivation in self._ranked
-            if (first := self.waiting[derivation].due) and first <= self.now
+            if (first := self.summaries[derivation].due) and first <= self.now
         }
         overdue = [derivation for derivation in due if due[derivation] <= self.now - MAX_WAIT]
         if overdue:
@@ -112,7 +113,7 @@ class QueueState:
     def _add_chunk(self) -> BackfillStep | None:
         """Add a chunk to the most urgent backfill that has run dry, and whose feeders are complete."""
         for derivation in self._ranked:
-            summary = self.waiting[derivation]
+            summary = self.summaries[derivation]
             is_dry = not summary.backfilled and summary.backfill is None
             if is_dry and not any(map(self._is_in_backfill, self.order.feeders[derivation])):
                 return BackfillStep(self.known[derivation])
@@ -127,7 +128,7 @@ class QueueState:
 
     @property
     def _ranked(self) -> list[int]:
-        return sorted(self.waiting, key=self.order.rank.__getitem__)
+        return sorted(self.summaries, key=self.order.rank.__getitem__)
 
     # The state of a derivation.
 
@@ -136,7 +137,7 @@ class QueueState:
 
         During a derivation's own backfill, its feeders are backfilled first: what they write makes it stale again.
         """
-        holds_up = self._is_busy if self.waiting[derivation].backfilled else self._is_unsettled
+        holds_up = self._is_busy if self.summaries[derivation].backfilled else self._is_unsettled
         return not any(map(holds_up, self.order.feeders[derivation]))
 
     def _is_at_rest(self, derivation: int) -> bool:
@@ -144,7 +145,7 @@ class QueueState:
         return not any(self._goes_on(mate) for mate in self.order.cycle(derivation))
 
     def _goes_on(self, derivation: int) -> bool:
-        summary = self.waiting.get(derivation)
+        summary = self.summaries.get(derivation)
         return summary is not None and (
             not summary.backfilled or self._is_due(summary) or self._has_due_backfill(derivation)
         )
@@ -153,15 +154,15 @@ class QueueState:
         return self._is_busy(derivation) or self._is_in_backfill(derivation)
 
     def _is_busy(self, derivation: int) -> bool:
-        summary = self.waiting.get(derivation)
+        summary = self.summaries.get(derivation)
         return summary is not None and (self._is_due(summary) or derivation in self.held)
 
     def _is_in_backfill(self, derivation: int) -> bool:
-        summary = self.waiting.get(derivation)
+        summary = self.summaries.get(derivation)
         return summary is not None and (not summary.backfilled or self._has_due_backfill(derivation))
 
     def _has_due_backfill(self, derivation: int) -> bool:
-        summary = self.waiting.get(derivation)
+        summary = self.summaries.get(derivation)
         return summary is not None and summary.backfill is not None and summary.backfill <= self.now
 
     def _is_due(self, summary: DueSummary) -> bool:
@@ -169,7 +170,7 @@ class QueueState:
 
 
 @dataclass
-class Schedule:
+class CacheSchedule:
     """The turns of stale caches, backfills and held caches, as one server has given them so far."""
 
     batches_since_backfill: int = 0

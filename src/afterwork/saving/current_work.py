@@ -6,18 +6,18 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Mover:
+class CurrentWork:
     """The work that runs, and the key of the ticket that asked for it, if one did."""
 
     work: str
     ticket: Any = None
 
 
-MOVER: ContextVar[Mover | None] = ContextVar("afterwork_mover", default=None)
+CURRENT_WORK: ContextVar[CurrentWork | None] = ContextVar("afterwork_mover", default=None)
 """The work that runs in this thread or task; None outside of Afterwork's runs."""
 
 
 def running_work() -> str | None:
     """Return the name of the work that runs, or None outside of Afterwork's runs."""
-    mover = MOVER.get()
-    return None if mover is None else mover.work
+    current = CURRENT_WORK.get()
+    return None if current is None else current.work

@@ -7,20 +7,19 @@ from sqlalchemy import Connection
 
 from afterwork.clock import Clock
 from afterwork.derived.matching.matcher import Matcher
+from afterwork.derived.queue.cache_schedule import RunStep
 from afterwork.derived.queue.due_cache import CacheClaimRequest, ClaimedBatch
 from afterwork.derived.queue.registered_derivation import RegisteredDerivation
-from afterwork.derived.queue.schedule import RunStep
-from afterwork.jobs.assignment import Worker
-from afterwork.jobs.quarantine import CACHES as CAREFUL
-from afterwork.jobs.quarantine import Quarantine, given_up
-from afterwork.jobs.source import Ran
+from afterwork.jobs.assignment import WorkerHandle
+from afterwork.jobs.quarantine import CACHES, Quarantine, given_up
+from afterwork.jobs.source import RunOutcomes
 from afterwork.sources.derived.batch_runner import BatchRunner
 from afterwork.store import suspects
 from afterwork.store.suspects import key_of
 
 
 @dataclass(frozen=True)
-class QuarantinedRunner:
+class ClaimingRunner:
     """A runner of the queue's steps, with the caution that the quarantine requires."""
 
     matcher: Matcher
@@ -28,10 +27,10 @@ class QuarantinedRunner:
     quarantine: Quarantine
     clock: Clock
 
-    def run(self, connection: Connection, step: RunStep, worker: Worker) -> Ran:
+    def run(self, connection: Connection, step: RunStep, worker: WorkerHandle) -> RunOutcomes:
         """Claim the first due caches of a derivation, and run them."""
         derivation = step.derivation
-        is_alone = self.quarantine.take(_scope(derivation))
+        is_alone = self.quarantine.tries_alone(_scope(derivation))
         limit = 1 if is_alone else self.batch_runner.batch_size(derivation)
         # Noted before the claim exists: a claim that its server doesn't know counts as forgotten.
         claim = str(uuid.uuid4())
@@ -47,7 +46,7 @@ class QuarantinedRunner:
         finally:
             worker.claim(claim, False)
 
-    def _run_alone(self, connection: Connection, batch: ClaimedBatch) -> Ran:
+    def _run_alone(self, connection: Connection, batch: ClaimedBatch) -> RunOutcomes:
         """Run a single cache, whose claim is its trace, unless it has ended too many servers or workers."""
         key = key_of(batch.caches[0].cache)
         suspect = suspects.find(connection, key)
@@ -61,7 +60,7 @@ class QuarantinedRunner:
                 suspects.clear(connection, [key])
         return runs
 
-    def _run(self, connection: Connection, batch: ClaimedBatch) -> Ran:
+    def _run(self, connection: Connection, batch: ClaimedBatch) -> RunOutcomes:
         try:
             return self.batch_runner.run(connection, batch)
         except Exception as error:
@@ -74,4 +73,4 @@ class QuarantinedRunner:
 
 
 def _scope(derivation: RegisteredDerivation) -> str:
-    return f"{CAREFUL} {derivation.id}"
+    return f"{CACHES} {derivation.id}"
