@@ -89,7 +89,7 @@ class Afterwork:
         self.variables = dict(variables or {})
         self._files: dict[Path, JobsFile] = {}
         self.around: Around = nothing_around
-        """Returns the context manager that wraps the code of a run started by a ticket or a timer."""
+        """Returns a context manager that is entered around the code of a run started by a ticket or a timer."""
         self.is_to_begin_anew = False
         """True if `serve` ended because its server had run enough jobs, or used too much memory."""
         self._servers: list[tuple[Engine, Server]] = []
@@ -164,8 +164,9 @@ class Afterwork:
         """Run jobs until SIGTERM or Ctrl-C, then let current runs end within `settings.grace`. A second signal ends the
         process at once. SIGHUP lets jobs end, reads the files of jobs again (see `load`), and continues.
 
-        Return the number of runs that did not end. Call it in the main thread. It waits for an unreachable database.
-        Raises `ModelError`, `NotInstalled`, `WrongSchema`, `UnsupportedDatabase` or `DatabaseRefuses` at once.
+        Return the number of runs that did not end in time. Call it in the main thread. It waits for an unreachable
+        database. Raises `ModelError`, `NotInstalled`, `WrongSchema`, `UnsupportedDatabase` or `DatabaseRefuses` at
+        once.
         """
         opened = partial(self._server, engine)
         with Signals() as signals:
@@ -192,7 +193,7 @@ class Afterwork:
         return unfinished
 
     def _installed_server(self, engine: Engine) -> Server:
-        self.install(engine)  # the files may have added members that read tables not tracked before
+        self.install(engine)  # the new jobs may read tables that are not captured yet
         return self._server(engine)
 
     def _read_again(self) -> None:

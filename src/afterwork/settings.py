@@ -34,7 +34,7 @@ class Settings:
     """The lanes that a server leaves to others."""
 
     only: Sequence[str] = ()
-    """The kinds of work that a server runs: any of "tickets", "timers" and "caches". Empty: all. Caches are in no
+    """Which kinds of work this server runs: any of "tickets", "timers" and "caches". Empty: all. Caches are in no
     lane."""
 
     lease: timedelta = timedelta(seconds=30)

@@ -111,13 +111,16 @@ def run_mixed(
 
 @dataclass(frozen=True)
 class _Obtained:
-    """The claims of each lane that a transaction holds, the works of tickets that may not share it, the lanes for
-    which no time was left, and the runs that ended with the claim."""
+    """The result of claiming in several lanes for one transaction."""
 
     claims: dict[str, list[Claim]] = field(default_factory=dict)
+    """The claims by lane."""
     unfit: dict[str, str] = field(default_factory=dict)
+    """The works, by lane, of first tickets that may not share the transaction."""
     unasked: list[str] = field(default_factory=list)
+    """The lanes for which no time was left."""
     ended: list[tuple[Run, Outcome]] = field(default_factory=list)
+    """The runs that ended as they were claimed."""
 
 
 def _obtain(

@@ -32,13 +32,14 @@ def begin(runner: Runner, connection: Connection, claim: Claim, lease: Lease) ->
                 return False
             leases.take(runner.database, connection, lease)
     except IntegrityError:
-        return False  # where a lane runs several jobs at a time, another server began it after our statement started
+        return False  # with slots, another server may have leased it after our statement began
     runner.reached("claimed", [claim])
     return True
 
 
 def run_leased(runner: Runner, connection: Connection, lease: Lease) -> Settled:
     """Run the ticket of a lease and settle it. Return [] if the ticket no longer exists."""
+    # Locks the row only while it is read: outside of `transaction`, each statement commits by itself.
     claim = runner.job_source.held(connection, lease.ticket, lease.lane)
     if claim is None:
         _forget(runner, connection, lease)

@@ -26,10 +26,10 @@ ALONE = 60.0
 """For this many seconds after a crash, a server begins one run at a time, so that the culprit is known."""
 
 CACHES, ROUNDS, ONCE = "afterwork-caches", "afterwork-rounds", "afterwork-once"
-"""The scopes besides lanes: caches, with a part per numbered definition; rounds of timers; actions that run once."""
+"""The scopes besides lanes: caches, with a part per derivation (its number); timers' rounds; actions that run once."""
 
 SURVIVED = 5.0
-"""In quarantine, a run that has lasted this many seconds is no longer waited for."""
+"""In quarantine, external runs older than this many seconds are not waited for."""
 
 
 @dataclass(frozen=True)

@@ -77,11 +77,11 @@ GiveUp = Callable[[Claim, Any, TimedOut, float], None]
 `time.perf_counter` at which the run began."""
 
 Around = Callable[[Run], AbstractContextManager[object]]
-"""Returns the context manager that wraps the code of a run."""
+"""Returns a context manager that is entered around the code of a run."""
 
 
 def nothing_around(run: Run) -> AbstractContextManager[object]:
-    """Wrap a run in nothing, the default."""
+    """Return a context manager that does nothing, the default."""
     return nullcontext()
 
 
@@ -95,8 +95,7 @@ itself may have changed them."""
 
 @dataclass(frozen=True)
 class Runner:
-    """Runs the claims of a job source in one database. `sources` are the other sources, which work beside all lanes, in
-    order of precedence."""
+    """Runs the claims of a job source in one database. `sources` are all other sources, in order of precedence."""
 
     database: Database
     job_source: JobSource

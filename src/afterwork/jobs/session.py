@@ -23,7 +23,8 @@ ROLLED_BACK = f"A job has rolled back its connection. {WHO_ENDS_IT}"
 class RunSession(TrackedSession):
     """A session inside the run's transaction. The job can't commit, roll back, close or empty it.
 
-    Other runs of the batch may have changed objects without flushing, so whatever discards changes flushes first.
+    Other runs of the batch may have changed objects without flushing, so `expire` and `expunge` flush first, lest
+    another run's changes be lost.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -86,7 +87,7 @@ class RunSession(TrackedSession):
 
     def flush(self, objects: Any = None) -> None:
         if self._is_rolled_back:
-            # A flush may have failed, and code that handles its exception flushes once more.
+            # An earlier flush may have failed; raise that error again for code that flushes while it handles it.
             raise self._failed or TransactionIsTheRuns(ROLLED_BACK)
         self._note_tickets()
         try:

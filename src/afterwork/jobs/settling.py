@@ -18,8 +18,8 @@ class Settlement:
     """Settles one claim whose run is over, on a connection without an open transaction.
 
     `write` writes an outcome in one transaction, after running the view model's `on_exception` if it is given an
-    exception. `free` frees what the run held, if nothing can be written. `if_contended` applies when others block the
-    writing of a failure: a rolled-back run runs again, one that may have had effects fails, a retried one raises."""
+    exception. `free` frees what the run held, if nothing can be written. `if_contended` says what to do if a lock
+    prevents writing the failure: run again, write the failure anyway, or raise, so that the caller repeats it."""
 
     runner: Runner
     connection: Connection

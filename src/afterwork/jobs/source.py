@@ -16,7 +16,7 @@ from afterwork.model.work import Work
 
 @dataclass(frozen=True)
 class Due:
-    """The workloads that are due, each with its priorities, highest first, and the next time that something is."""
+    """The workloads that are due, each with its priorities, most urgent (smallest number) first; the next due time."""
 
     workloads: Mapping[Workload, Sequence[int]] = field(default_factory=dict)
     next_due: datetime | None = None

@@ -74,16 +74,16 @@ class Drainer:
         batched = self._some(connection, lane, priority, 1)
         match batched:
             case CommittedBatch(settled=settled) if all(isinstance(outcome, Rejected) for _, outcome in settled):
-                lane_rate.give_back(database, connection, lane, clock.now())  # also if none was due
+                # Nothing began: none was due, or all were rejected.
+                lane_rate.give_back(database, connection, lane, clock.now())
             case _:
                 pass
         return batched
 
     def _some(self, connection: Connection, lane: str, priority: int | None, most: int) -> Batched:
         again = self.runner.database.again_if_outdated
-        first = (
-            again(lambda: self._first(connection, lane, priority)) if self.runner.quarantine.tries_alone(lane) else None
-        )
+        is_alone = self.runner.quarantine.tries_alone(lane)
+        first = again(lambda: self._first(connection, lane, priority)) if is_alone else None
         result = first or again(lambda: self._batch(connection, lane, priority, most))
         return self._leased(connection, result) if isinstance(result, Claim) else result
 
@@ -111,7 +111,10 @@ class Drainer:
 
     @contextmanager
     def _holding(self, connection: Connection, lease: Lease) -> Iterator[None]:
-        """Hold a lease while the block lasts, even before it exists: one that its server doesn't hold is taken over."""
+        """Hold a lease while the block lasts.
+
+        Register it before it is inserted: the loop would otherwise take it for forgotten and take it over.
+        """
         self.holding(lease, True)
         try:
             yield

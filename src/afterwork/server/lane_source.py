@@ -111,7 +111,10 @@ class LaneSource:
             self._note_missed(connection, [lane for lane in lanes if lane not in obtained | left])
 
     def _note_nothing_ran(self, connection: Connection, lane: str, priority: int | None) -> None:
-        """Note that a lane is elsewhere, unless it was not known to be due or its first run must wait."""
+        """Note that a lane is elsewhere.
+
+        Don't if this turn was a guess, or if the first ticket waits for an external worker.
+        """
         if _is_gone(connection) or not (priority is None or self._scheduler.waits_to_run_externally(lane)):
             self._note_missed(connection, [lane])
 

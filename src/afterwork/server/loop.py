@@ -38,7 +38,7 @@ LOOK_AGE_FACTOR = 5
 
 BRIEF_WORK_SECONDS = 0.03
 """A server that is done within this time neither tells writers that it is awake, nor looks for more meanwhile. An
-immediate recomputation takes up to `Settings.at_once`, and half as long to be taken and stored."""
+inline recomputation takes up to `Settings.at_once`, and half as long to be taken and stored."""
 
 
 class Loop:
@@ -72,7 +72,7 @@ class Loop:
         self._is_asleep = self._was_woken = False
 
     def _first(self) -> Workload:
-        """Return the workload to try first if woken before anything has run: exclusive work, if the model has any."""
+        """Return the first workload to try on waking: exclusive work if a source has any, else `main`."""
         return next((source.own for source in self._runner.sources if source.own.is_exclusive), MAIN)
 
     def open(self) -> bool:

@@ -2,6 +2,10 @@
 
 Lanes wait in a queue: a lane that has had a turn stands behind all others. Short and long runs share the workers, and
 neither can take them all: each kind of work may always have one worker of its own.
+
+Which lanes may come into the queue: `Routing`, `JobSource.due`, `Runner.due_in_lanes` and `KnownLanes.may_start`.
+Whether a lane can be had: the statements of `store/tickets/claiming.py`. `Loop._try_recent` goes past the queue: a
+woken server first tries the lane that had work most recently.
 """
 
 import itertools
@@ -20,7 +24,8 @@ SLICE_SECONDS = 0.1
 """A turn ends after this long if others wait for a worker."""
 
 SHORT_RUN_SECONDS = 1.0
-"""A run may take this long while another of its kind waits. After that, its worker no longer counts as its own."""
+"""A run may take this long while another of its kind waits. After that, it no longer occupies its kind's
+reserved worker."""
 
 SHARING_KINDS: Sequence[Kind] = ("short", "long")
 """Kinds of work that share the workers."""

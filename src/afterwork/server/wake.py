@@ -1,9 +1,9 @@
 """Sleeping until new work wakes the server.
 
-On PostgreSQL, a sleeping server holds an advisory lock, which the trigger on the ticket table tries to share. If it
-can, no server sleeps: nothing is sent, and the shared lock keeps servers from falling asleep before the transaction
-ends. If it can't, it notifies. So no ticket is lost between the last look and the sleep, and no server that is awake is
-notified.
+On PostgreSQL, a sleeping server holds an advisory lock, which the triggers on the ticket table and on every tracked
+table try to share. If they can, no server sleeps: nothing is sent, and the shared lock keeps servers from falling
+asleep before the transaction ends. If they can't, they notify. So no ticket and no change is lost between the last look
+and the sleep, and no server that is awake is notified.
 """
 
 import contextlib

@@ -131,7 +131,10 @@ class TicketSource:
         return not known and server_abilities.somebody_runs(connection, base_of(str(work)), lane, self.name)
 
     def _leaves(self, connection: Connection, row: TicketRow, lane: str) -> bool:
-        """Return whether a ticket is left to a server that knows its job. From then on, all of that job are."""
+        """Return whether a ticket is left to a server that knows its work.
+
+        From then on, all tickets of that work are left to it.
+        """
         if row.work is None or self.model.knows(row.work):
             return False
         if row.work not in self._skipped.works and server_abilities.somebody_runs(

@@ -96,7 +96,7 @@ def _declare(database: Database, connection: Connection, name: str, limit: int, 
         wanted = limit if limit > 1 or row.slots is not None else None
         if wanted is not None:
             connection.execute(_SLOT, [{"lane": name, "number": number} for number in range(1, wanted + 1)])
-            # Waits for internal runs in a slot that is about to go. External ones are seen by their lease.
+            # Waits for inside runs in slots about to be removed. External ones are seen by their lease.
             beyond = select(slots.c.number).where(slots.c.lane == name, slots.c.number > wanted)
             connection.execute(beyond.order_by(slots.c.number).with_for_update()).all()
         if rate is None:

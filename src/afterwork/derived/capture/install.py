@@ -1,4 +1,7 @@
-"""Having the tables of an application captured, and seeing whether those of all have been without a gap."""
+"""Install the capture of an application's tables, and find where the capture of any table had gaps.
+
+The triggers themselves are in `store/postgresql/capture.py` and `store/sqlite/capture.py`.
+"""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence

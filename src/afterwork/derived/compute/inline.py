@@ -103,7 +103,8 @@ class InlineRecomputation:
 
     def _choose(self, connection: Connection, matched: Matched, now: datetime) -> MarkedCaches:
         """Return the caches to recompute now, all of one derivation: the one that waits for no other."""
-        if matched.busy or matched.more:  # what is seen here has to be what was taken
+        # Then other caches are due or claimed, or changes are left: the values read here may still be about to change.
+        if matched.busy or matched.more:
             return []
         known, order = self.matcher.registry.mine, self.matcher.registry.order
         due = [(cache, mark) for cache, mark in matched.marked if mark.due <= now and cache.derivation in known]

@@ -69,9 +69,10 @@ class NextRuns:
     def born_stale(
         self, connection: Connection, snapshot: Any, read_keys: ReadKeysByCache, own_tx: int | None = None
     ) -> dict[int, str]:
-        """Return the causes of caches whose run hasn't seen a change of what it read that was matched already.
+        """Return the causes of caches that missed a change.
 
-        Changes by the transaction `own_tx` were made by the run itself.
+        It was matched while they ran, and touches what they read. Changes by the transaction `own_tx` were made by
+        the run itself.
         """
         unseen = self.matcher.entries.unseen(connection, snapshot)
         causes: dict[int, str] = {}

@@ -35,7 +35,10 @@ class ResultColumn:
         self._kind: ColumnType | None = None
 
     def compared(self, connection: Connection, results: Sequence[CalculationResult]) -> list[CalculationResult]:
-        """Tell results that are new from those that only look so. One that the column's type can't send fails."""
+        """Return the results with `is_new` corrected: false where the column would give back what is stored.
+
+        A value that the column's type can't send has failed.
+        """
         compared = [self._compared_or_failed(connection, result) if result.is_new else result for result in results]
         uncertain = [position for position, result in enumerate(compared) if result is None]
         values = self._read_back(connection, [results[position].value for position in uncertain])

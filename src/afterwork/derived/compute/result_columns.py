@@ -26,7 +26,7 @@ class ResultColumns:
     def compared(
         self, connection: Connection, derivation: RegisteredDerivation, results: Sequence[CalculationResult]
     ) -> Sequence[CalculationResult]:
-        """Tell results that are new from those that the column would give back just as they are stored."""
+        """Return the results with `is_new` corrected: false where the column would give back what is stored."""
         declared, target = derivation.declaration, derivation.target
         is_any_new = any(result.is_new for result in results)
         if not isinstance(declared, MemberDerivation) or target is None or not is_any_new:

@@ -1,7 +1,8 @@
 """Store the results of calculations in a short transaction of their own.
 
-While a value is calculated, nothing is locked. Whatever changes meanwhile is found when the value is written: the
-journal keeps aside what a calculation in flight may not have seen, so the cache is born stale, and runs again.
+While a value is calculated, nothing is locked. Whatever changes meanwhile is found when the value is written:
+changes that a calculation in flight may not have seen are kept in `afterwork_recent`, so the cache is born stale, and
+runs again.
 """
 
 from collections.abc import Collection, Mapping, Sequence, Set
@@ -45,8 +46,8 @@ class ResultStore:
     ) -> list[CalculationResult]:
         """Store the results of a claimed batch and end its claims.
 
-        Returns what was stored: another server may have taken over some, and others have locked rows or ran too early.
-        Those go back to the queue.
+        Returns what was stored. Not stored are caches that another server has taken over and, put back into the queue,
+        those whose rows are locked and those that ran too early.
         """
         results = self.columns.compared(context.connection, context.derivation, results)
         context.connection.commit()

@@ -33,7 +33,8 @@ class Matched:
     """Changes taken out of the journal, and the caches that have read what changed, each with its mark.
 
     `levels` are those of the caches in a cycle. `busy` says that other caches are due or claimed already, `more` that
-    the journal may hold more changes; `may_concern_others`, that objects may be new to derivations of another model.
+    the journal may hold more changes; `may_concern_others`, that inserted rows may need caches of
+    derivations that only other servers know.
     """
 
     changes: Sequence[Change]

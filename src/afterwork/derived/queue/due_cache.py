@@ -10,8 +10,8 @@ NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """When a run that has stored its effects is due again as long as nothing marks it."""
 
 HELD = datetime(9998, 1, 1, tzinfo=UTC)
-"""When a cache of level 0 is due that is held until others have run, at a time nobody can tell. Each level is a second
-later."""
+"""A due time in the far future for held caches: nobody can tell when the others will have run. Level 0 is here, each
+level a second later."""
 
 WAITING = HELD + timedelta(days=300)
 """When a cache is due that waits for certain others."""

@@ -1,4 +1,8 @@
-"""Stale caches start work: derived values, objects and states whose reads have changed."""
+"""Stale caches start work: derived values, objects and states whose reads have changed.
+
+The way of a change: journal, then `Matcher`, which finds the caches that have read it. They are recomputed inline, or
+marked in `afterwork_due`; from there `ClaimingRunner` and `BatchRunner` run them, and `ResultStore` stores the results.
+"""
 
 from collections.abc import Collection, Generator, Iterator, Mapping
 from dataclasses import dataclass, field

@@ -77,9 +77,9 @@ class CapturedTable:
 
 @dataclass(frozen=True)
 class CapturePlan:
-    """The wanted and the actual capture of one table. `written` is the definition that journals its changes, empty
-    without one. `columns` are those that applications want and the database has, `lost` those that only the model
-    has; `table` has all of the former."""
+    """The wanted and the actual capture of one table. `found_definition` is that of its triggers, empty if it
+    lacks any of them. `columns` are those that applications want and the database has, `lost` those that only the
+    model has; `table` has all of the former."""
 
     captured: CapturedTable
     table: Table

@@ -1,11 +1,19 @@
 """Changes, read from the journal.
 
 SQLite's triggers write one row for each change. PostgreSQL's write the changes of a whole statement as one row, which
-costs writers a good deal less: its `kind` is a small letter, and `old` and `new` are lists of images. The column `key`
-then holds the position of the key in an image: a whole number at that position or, if negative, a text at the end that
-is null for rows without a key. In an update, each old image has only the values that differ and is followed by the set
-of changed columns, for which `key_text` has the bits of the values. `MOVED` replaces that set for a row with another
-key or none, whose old image is whole; `ADDED` or null replaces it where a row is on one side only.
+costs writers a good deal less: its `kind` is a small letter, and `old` and `new` are lists of images.
+
+    kind     | key           | key_text         | old                 | new
+    I, U, D  | number key    | any other key    | image, null for I   | image, null for D
+    T        | null          | null             | null                | null
+    i        | key position  | null             | null                | list of images
+    d        | key position  | null             | list of images      | null
+    u        | key position  | bits of values   | list of differences | list of images
+
+The key position says where a whole number as key is in an image; if negative, a text at its end is the key, null for
+rows without one. A difference has only the values that differ, and after them the set of changed columns, for which
+`key_text` has the bits of the values. `MOVED` replaces that set for a row with another key or none, whose old image is
+whole; `ADDED` or null replaces it where a row is on one side only.
 """
 
 import json
@@ -30,8 +38,8 @@ MOVED = -2
 
 
 class Change(NamedTuple):
-    """A row was inserted, updated or deleted, or ("T") an unknown change was made: a table was emptied, or columns now
-    have types that the triggers were not made for. `columns` is the set of changed columns, of all columns but for an
+    """A row was inserted, updated or deleted; or "T", any row may have changed: the table was emptied, or a column's
+    type is newer than the triggers. `columns` is the set of changed columns, of all columns but for an
     update; `old` and `new` are the values of the valued columns before and after."""
 
     id: int

@@ -53,10 +53,13 @@ def counts(of: Literals) -> str:
 
 @dataclass(frozen=True)
 class Taken:
-    """The changes taken. `patterns` and `uses` are how many of these existed then: a server that knows fewer must learn
-    (their numbers don't tell, since those are committed in any order). So must one that knows another number of
-    `derivations`, which grows with each new one, and whenever the code of one changes. `busy` says that caches that the
-    server runs are due or claimed, `more` that more changes may be waiting."""
+    """The changes taken, and what a server must know before it matches them.
+
+    `patterns` and `uses` are counts: a server that knows fewer must load the others. (The highest number wouldn't tell,
+    since numbers are committed in any order.) `derivations_version` grows with each new derivation and each change of
+    one's code: a server with another version must load them anew. `busy` says that caches that the server runs are due
+    or claimed, `more` that more changes may be waiting.
+    """
 
     changes: Sequence[Change]
     patterns: int

@@ -47,7 +47,8 @@ AS_ALWAYS = (
     " SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1 SET bytea_output = 'hex'"
     " SET timezone = 'UTC' SET lc_monetary = 'C'"
 )
-"""Settings for writing values as texts, whatever a writer has set. They cost a little, so few triggers get them."""
+"""Settings for writing values as texts, whatever a writer has set. They cost a little, so only tables that need
+it get it."""
 
 _SCHEMA = text(
     "SELECT nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
@@ -168,8 +169,8 @@ class PostgreSQLCapture(Capture):
         return self.connection.execute(CHANGED_TABLES).first() is not None
 
     def lock(self, captured: CapturedTable, table: Table) -> None:
-        # A trigger can be dropped only while nobody reads the table. That lock is taken at once: upgrading from a lock
-        # that allows readers would deadlock with those who have read and are about to write.
+        # A trigger can be dropped only while nobody reads the table. Take the strongest lock at
+        # once: upgrading a weaker one can deadlock with transactions that have read and now write.
         wanted = {(relation.oid, name) for relation, name, _ in self._wanted(captured, table)}
         needs_all = any((row.relation, row.name) not in wanted for row in self._triggers(captured))
         mode = "ACCESS EXCLUSIVE" if needs_all else "SHARE ROW EXCLUSIVE"

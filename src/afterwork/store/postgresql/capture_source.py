@@ -1,4 +1,7 @@
-"""The text of the functions that the triggers on PostgreSQL execute."""
+"""The text of the functions that the triggers on PostgreSQL execute.
+
+The form of the entries that they write is in `store/journal/change.py`.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -2,7 +2,7 @@
 
 SQLite fires no trigger for a row that REPLACE removes (unless `recursive_triggers` is on). So triggers that fire before
 a row is written note the rows with which it would collide, in `afterwork_replaced`, and those that fire after it
-journal which of them are gone.
+journal which of them are gone. The form of the entries is in `store/journal/change.py`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -84,7 +84,7 @@ class TicketColumns:
         self._is_sqlite = dialect == "sqlite"
 
     def is_due_at(self, now: Any) -> ColumnElement[bool]:
-        """Return the condition that ExecuteEarliest lets a ticket run; an invalid one always does."""
+        """Return the condition that a ticket may run now. An ExecuteEarliest that is no timestamp never delays it."""
         due = or_(self.earliest.is_(None), self.earliest <= now)
         return or_(due, self.odd_earliest.is_not(None)) if self._is_sqlite else due
 

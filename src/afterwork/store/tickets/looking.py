@@ -1,4 +1,4 @@
-"""Looking for waiting tickets, without locking them."""
+"""Looking for waiting tickets, without locking any but the one that a run already holds."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -22,9 +22,9 @@ class WaitingTickets(TicketTable):
         return self._groups_statement()
 
     def groups(self, connection: Connection) -> list[DueGroup]:
-        """Return every lane and priority with pending tickets, in the order in which they run.
+        """Return every lane and priority with pending tickets.
 
-        Touches one row for each.
+        Ordered by lane, and within a lane in the order in which they run. Touches one row for each.
         """
         with reading_any_text(connection):
             firsts = connection.execute(self._groups).all()

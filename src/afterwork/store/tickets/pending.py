@@ -15,5 +15,5 @@ def is_pending(contract: Contract) -> ColumnElement[bool]:
 
 
 def has_begun(key: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Return the condition that an external run holds the ticket with this key."""
+    """Return the condition that a lease holds the ticket with this key."""
     return exists().where(tables.lease.c.ticket == key_as_text(key)).correlate_except(tables.lease)
