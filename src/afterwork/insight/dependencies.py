@@ -91,18 +91,18 @@ class DependencyFinder:
 
     def _reads(self, connection: Connection, definition: RegisteredDerivation, root: str) -> list[DependencyGroup]:
         number = self.explainer.matcher.cache_rows.numbers(connection, definition, [root])[root]
-        tokens = self.explainer.matcher.manifest_store.read_keys(connection, [number]).get(number, ())
+        read_keys = self.explainer.matcher.manifest_store.read_keys(connection, [number]).get(number, ())
         by_group: dict[str, dict[str, Dependency]] = defaultdict(dict)
         nameless: dict[str, int] = defaultdict(int)
-        for token in tokens[:MAX_READS]:
-            shape = self.explainer.matcher.patterns.pattern(pattern_number(token))
-            group, read = self._read(shape, row_number(token))
+        for read_key in read_keys[:MAX_READS]:
+            pattern = self.explainer.matcher.patterns.pattern(pattern_number(read_key))
+            group, read = self._read(pattern, row_number(read_key))
             if read is None:
                 nameless[group] += 1
             else:
                 before = by_group[group].get(read.label)
                 by_group[group][read.label] = read if before is None else _both(before, read)
-        more = len(tokens) > MAX_READS
+        more = len(read_keys) > MAX_READS
         return [
             DependencyGroup(
                 name, Count(len(by_group[name]) + nameless[name], more), list(by_group[name].values())[:MAX_SHOWN]
@@ -110,18 +110,18 @@ class DependencyFinder:
             for name in sorted(by_group.keys() | nameless.keys())
         ]
 
-    def _read(self, shape: ReadPattern, key: int | None) -> tuple[str, Dependency | None]:
+    def _read(self, pattern: ReadPattern, key: int | None) -> tuple[str, Dependency | None]:
         """Return the group of a read, and its object or query.
 
         The latter is None if it can't be told: of a key that is no integer, only a checksum is stored.
         """
-        watch = self.explainer.matcher.patterns.table(shape.table_id)
-        if watch is None:
+        tracked_table = self.explainer.matcher.patterns.table(pattern.table_id)
+        if tracked_table is None:
             return "a table that is no longer tracked", None
-        table = watch.table.fullname
+        table = tracked_table.table.fullname
         mapper, name = self.naming.mapper(table), self.naming.table(table)
-        members = [self.naming.member(table, column) for column in watch.names(shape.columns)]
-        match shape:
+        members = [self.naming.member(table, column) for column in tracked_table.names(pattern.columns)]
+        match pattern:
             case QueryRead(equal=equal):
                 asked = [self.naming.member(table, one) for one in equal]
                 return f"{name}, queried", _question(name, asked, key, members)
@@ -129,7 +129,7 @@ class DependencyFinder:
                 return name, None
             case RowRead():
                 root = str(ExternalId(mapper, (key,)))
-                writer = next(self.explainer.matcher.registry.writing(watch.id, shape.columns), None)
+                writer = next(self.explainer.matcher.registry.writing(tracked_table.id, pattern.columns), None)
                 return name, Dependency(root, root, members, None if writer is None else writer.name)
 
     def _above(

@@ -120,14 +120,14 @@ class Quarantine:
     def trying(self, database: Database, connection: Connection, scope: str, key: str) -> Iterator[bool]:
         """Leave a trace while the block lasts if the scope is in quarantine; yield whether it is. The block has its own
         transactions. Raises `ClaimLost` if the key already has a trace."""
-        careful = self.tries_alone(scope)
-        trace = self._trace(database, connection, key) if careful else nullcontext()
+        is_alone = self.tries_alone(scope)
+        trace = self._trace(database, connection, key) if is_alone else nullcontext()
         try:
             with trace:
-                yield careful
+                yield is_alone
         except BaseException as error:
             if database.has_lost(connection, error):
-                self.lost(scope, key if careful else None, error)
+                self.lost(scope, key if is_alone else None, error)
             raise
 
     @contextmanager

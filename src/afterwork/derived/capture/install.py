@@ -28,49 +28,56 @@ OLDER = "an older Afterwork has captured them"
 
 @dataclass(frozen=True)
 class Installed:
-    """What was done, a line each, and the tables of which changes may have been missed before."""
+    """The result of an installation: a line for each step, and the tables whose changes may have been missed before."""
 
     lines: tuple[str, ...]
     gaps: tuple[Interruption, ...]
 
     @property
     def missed(self) -> list[str]:
-        """The names of these tables."""
+        """Return the names of these tables."""
         return [gap.table for gap in self.gaps]
 
 
 def install(connection: Connection, application: str, tables: Sequence[Table]) -> Installed:
-    """Capture these tables for an application, and no others for it, within the transaction that is open. What other
-    applications want goes on being captured."""
+    """Capture these tables for an application, and no others for it, in the open transaction.
+
+    Tables that other applications want stay captured.
+    """
     return _Installing(capture_on(connection), application).install(capturable(tables))
 
 
 def has_moved(connection: Connection) -> bool:
-    """Return whether a captured table does not look as it did when it was looked at last. One statement for all of
-    them."""
+    """Return whether a captured table differs from its last inspection. One statement asks for all of them."""
     return capture_on(connection).has_changed()
 
 
 def look(connection: Connection) -> list[Interruption]:
-    """The captured tables of which changes may have been missed since they were looked at last, of all applications.
-    Each is told once: what they look like now is remembered, within the transaction that is open."""
+    """Return the captured tables, of all applications, whose changes may have been missed since their last inspection.
+
+    Each is returned once: their present state is remembered in the open transaction.
+    """
     capture, known = capture_on(connection), captured_tables(connection)
     shown = capture.catalog_states()
-    missed = (_interruption(one, shown.get(one.id, CatalogState())) for one in known.values() if one.marks is not None)
-    found = [one for one in missed if one is not None]
-    shown = capture.settle(shown) if found else shown
+    inspected = [captured for captured in known.values() if captured.marks is not None]
+    interruptions = [
+        interruption
+        for captured in inspected
+        if (interruption := _interruption(captured, shown.get(captured.id, CatalogState()))) is not None
+    ]
+    shown = capture.settle(shown) if interruptions else shown
     for captured in known.values():
         _remember(connection, captured, shown.get(captured.id, CatalogState()))
-    return found
+    return interruptions
 
 
 def _interruption(captured: CapturedTable, shown: CatalogState) -> Interruption | None:
-    """What has happened to a captured table since it was looked at last; None if nothing of interest."""
+    """Return what has interrupted the capture of a table since its last inspection; None if nothing has."""
     before = captured.marks or {}
-    found = reasons(before, shown.marks)
-    if not found:
+    causes = reasons(before, shown.marks)
+    if not causes:
         return None
-    return Interruption(captured.id, captured.name, found, shown.faults, is_restored(before, shown.marks))
+    return Interruption(captured.id, captured.name, causes, shown.faults, is_restored(before, shown.marks))
 
 
 def _remember(connection: Connection, captured: CapturedTable, shown: CatalogState) -> None:
@@ -82,7 +89,7 @@ def _remember(connection: Connection, captured: CapturedTable, shown: CatalogSta
 
 @dataclass
 class _Installing:
-    """One installation at work. `shown` is what each captured table looks like."""
+    """An installation in progress. `shown` is the present catalog state of each captured table, by number."""
 
     capture: Capture
     application: str
@@ -92,7 +99,7 @@ class _Installing:
     shown: dict[int, CatalogState] = field(default_factory=dict)
 
     def install(self, tables: Sequence[Table]) -> Installed:
-        """Do all of it, in order."""
+        """Take all steps, in order."""
         self.lines += self.capture.prepare()
         self.known = captured_tables(self.capture.connection)
         self._look(self.known.values())
@@ -105,10 +112,10 @@ class _Installing:
         return Installed(tuple(self.lines), tuple(self.gaps.values()))
 
     def _look(self, tables: Iterable[CapturedTable]) -> None:
-        """See whether changes have been missed, whoever wants the tables."""
-        found = self.capture.catalog_states()
+        """Find where changes may have been missed, whichever application wants the tables."""
+        states = self.capture.catalog_states()
         for captured in tables:
-            self.shown[captured.id] = shown = found.get(captured.id, CatalogState())
+            self.shown[captured.id] = shown = states.get(captured.id, CatalogState())
             if captured.installed is None:
                 continue
             if captured.marks is None:
@@ -120,9 +127,11 @@ class _Installing:
         self.gaps.setdefault(captured.id, Interruption(captured.id, captured.name, reasons))
 
     def _see_to(self, table: Table) -> bool:
-        """Have a table captured. False if there is no such table."""
+        """Have a table captured. Return False if the database has no such table."""
         known = self.known.get(table.fullname)
-        before = known or CapturedTable(max((one.id for one in self.known.values()), default=0) + 1, table.fullname)
+        before = known or CapturedTable(
+            max((captured.id for captured in self.known.values()), default=0) + 1, table.fullname
+        )
         plan = self._plan(before, table)
         if plan is None:
             return False
@@ -136,13 +145,13 @@ class _Installing:
         return self.capture.plan(captured, self.application, table, self.shown.get(captured.id, CatalogState()))
 
     def _make(self, before: CapturedTable, table: Table, *, is_new: bool) -> None:
-        """Make what is to be there, as it is needed once nobody else is at the table."""
+        """Install the triggers that are needed once the table is locked."""
         self.capture.lock(before, table)
         self._look([before])
         plan = self._plan(before, table)
         assert plan is not None, "the table is locked"
-        if not is_new and (found := plan.gaps):
-            self._miss(before, found)
+        if not is_new and plan.gaps:
+            self._miss(before, plan.gaps)
         self.lines.append(f"changes of {table.fullname} {_done_to(plan, self.gaps.get(before.id))}")
         self.lines += [f"changes of {table.fullname}: {limit}" for limit in plan.state.limits]
         self._write(
@@ -153,7 +162,7 @@ class _Installing:
         self.capture.install(plan)
 
     def _leave(self, captured: CapturedTable) -> None:
-        """Capture no more for this application what it does not want, or what is not there."""
+        """Stop capturing for this application a table that it doesn't want, or that doesn't exist."""
         rest = captured.wanted_by_others(self.application)
         if captured.installed is None or (rest.wanted and rest == captured):
             return
@@ -178,13 +187,14 @@ class _Installing:
             execute(update(own.tracked_table).where(own.tracked_table.c.id == after.id).values(_row(after)))
 
     def _remember(self) -> None:
-        """Remember what the tables look like: those that were made just now as they are, all others as they were when
-        they were compared."""
-        made = [one for one in self.known.values() if one.installed is not None and one.marks is None]
-        found: Mapping[int, CatalogState] = self.capture.settle(self.capture.catalog_states()) if made else {}
+        """Remember the state of each table: the present one after new triggers, else the one that was compared."""
+        new = [
+            captured for captured in self.known.values() if captured.installed is not None and captured.marks is None
+        ]
+        settled: Mapping[int, CatalogState] = self.capture.settle(self.capture.catalog_states()) if new else {}
         for captured in self.known.values():
-            now = found if captured in made else self.shown
-            _remember(self.capture.connection, captured, now.get(captured.id, CatalogState()))
+            states = settled if captured in new else self.shown
+            _remember(self.capture.connection, captured, states.get(captured.id, CatalogState()))
 
 
 def _row(captured: CapturedTable) -> dict[str, Any]:

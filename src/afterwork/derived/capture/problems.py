@@ -1,4 +1,4 @@
-"""What is wrong with the capture of an application's tables."""
+"""Find the problems with the capture of an application's tables."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ SEEN_TO = (
 
 @dataclass(frozen=True)
 class CaptureProblem:
-    """What is wrong with the capture of a table, and what to do."""
+    """A problem with the capture of a table, and what to do about it."""
 
     table: str
     what: str
@@ -30,16 +30,18 @@ class CaptureProblem:
 
 
 def problems(connection: Connection, application: str, tables: Sequence[Table]) -> list[CaptureProblem]:
-    """What is wrong with the capture of these tables. [] if every change of them is written down."""
+    """Return the problems with the capture of these tables; [] if each of their changes is captured."""
     capture, known = capture_on(connection), captured_tables(connection)
     shown = capture.catalog_states()
-    found = []
+    problems_of_all = []
     for table in capturable(tables):
         captured = known.get(table.fullname, CapturedTable(0, table.fullname))
-        now = shown.get(captured.id, CatalogState())
-        plan = capture.plan(captured, application, table, now)
-        found += [CaptureProblem(table.fullname, what, advice) for what, advice in _problems(captured, plan, now)]
-    return found
+        state = shown.get(captured.id, CatalogState())
+        plan = capture.plan(captured, application, table, state)
+        problems_of_all += [
+            CaptureProblem(table.fullname, what, advice) for what, advice in _problems(captured, plan, state)
+        ]
+    return problems_of_all
 
 
 def _problems(captured: CapturedTable, plan: CapturePlan | None, shown: CatalogState) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What derivations need in the database: capture of the tables they read, and the function that finds readers."""
+"""Install what derivations need: the capture of the tables they read, and the function that finds readers."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,27 +25,29 @@ REPAIR = Cause("hand", who="repair")
 
 
 def to_install(database: Database) -> Sequence[str]:
-    """What a transaction begins with to be the only one that installs."""
+    """Return the statements that begin a transaction which is the only one that installs."""
     return (
         ("LOCK TABLE afterwork_tracked_table IN SHARE ROW EXCLUSIVE MODE",) if database.dialect == "postgresql" else ()
     )
 
 
 def to_repair(database: Database) -> Sequence[str]:
-    """The same, and the only one that takes changes, claims caches or ends their calculations."""
+    """Return the same for a transaction that is also the only one to take changes, claim caches or end calculations."""
     return (*to_install(database), *entries_of(database.dialect).to_change_code)
 
 
 def to_look(database: Database) -> Sequence[str]:
-    """The same, for one who has other things to do, too."""
+    """Return the same for a caller that must not wait for long: a lock is waited for a second at most."""
     return ("SET LOCAL lock_timeout = '1s'", *to_repair(database)) if database.dialect == "postgresql" else ()
 
 
 def install(
     database: Database, connection: Connection, application: str, tables: Sequence[Table], now: datetime
 ) -> list[str]:
-    """Make or update what is missing for an application, within the transaction that is open. Returns what it did, a
-    line each. Where changes may have been missed, what was made of these tables is made again."""
+    """Install or update what an application needs, in the open transaction. Return a line for each step.
+
+    Where changes may have been missed, the caches that read these tables run again.
+    """
     done = capture.install(connection, application, tables)
     lines = list(done.lines)
     if database.dialect == "postgresql" and not _has_readers(connection):
@@ -57,44 +59,46 @@ def install(
 
 
 def make_good(database: Database, connection: Connection, gaps: Sequence[Interruption], now: datetime) -> Iterator[str]:
-    """Let the caches run again that ever read of tables of which changes may have been missed, in a transaction that
-    has begun as `Entries.to_change_code` says. Yields what it did, a line each."""
+    """Let caches run again whose derivations ever read a table with possibly missed changes. Yield a line per step.
+
+    The transaction must have begun with `Entries.to_change_code`.
+    """
     everywhere = [gap for gap in gaps if gap.everywhere]
     if everywhere:
         yield from all_again(database, connection, now, missed_changes(everywhere, now))
         return
     of_each: dict[int, list[Interruption]] = defaultdict(list)
     for gap in gaps:
-        found = made_of(connection, gap.table_id)
-        for number in found:
+        readers = made_of(connection, gap.table_id)
+        for number in readers:
             of_each[number].append(gap)
-        names = again(database, connection, found, now)
+        names = again(database, connection, readers, now)
         if names:
             yield f"changes of {gap.table} may have been missed ({gap.why}): to run again are {', '.join(names)}"
-    for number, some in of_each.items():
-        _note(connection, missed_changes(some, now), derivations.c.id == number)
+    for number, gaps_of_reader in of_each.items():
+        _note(connection, missed_changes(gaps_of_reader, now), derivations.c.id == number)
 
 
 def _note(connection: Connection, cause: Cause, *which: ColumnElement[bool]) -> None:
-    """Note why caches of derivations run again on all objects."""
+    """Note the cause for which caches of derivations run again on all objects."""
     connection.execute(update(derivations).where(*which).values(gap=cause_text(cause)))
 
 
 def again(database: Database, connection: Connection, numbers: Iterable[int], now: datetime) -> Sequence[str]:
-    """Let caches of some derivations run again, on all objects that there are by now. Returns their names."""
-    some = list(numbers)
-    began = after_all_runs(connection, now, caches.c.derivation.in_(some))
+    """Let the caches of some derivations run again, on all present objects. Return the derivations' names."""
+    ids = list(numbers)
+    began = after_all_runs(connection, now, caches.c.derivation.in_(ids))
     values = {"backfilled": False, "backfill_position": None, "backfill_done": 0, "backfill_began": began}
-    changed = update(derivations).where(derivations.c.id.in_(some)).values(values).returning(derivations.c.name)
+    changed = update(derivations).where(derivations.c.id.in_(ids)).values(values).returning(derivations.c.name)
     names = connection.execute(changed).scalars().all()
-    claimed = dues.c.derivation.in_(some), dues.c.claim.is_not(None)
+    claimed = dues.c.derivation.in_(ids), dues.c.claim.is_not(None)
     connection.execute(update(dues).where(*claimed).values(UNCLAIMED))
     database.wake_all(connection)
     return sorted(names)
 
 
 def all_again(database: Database, connection: Connection, now: datetime, cause: Cause = REPAIR) -> list[str]:
-    """Let all caches run again. What they have seen is forgotten: after a restore, it means nothing any more."""
+    """Let all caches run again. Forget which changes they have seen: after a restore, that means nothing any more."""
     again(database, connection, connection.execute(select(derivations.c.id)).scalars(), now)
     _note(connection, cause)
     for table in (journal, recent):

@@ -16,7 +16,10 @@ from afterwork.derived.queue.due_cache import ClaimedBatch, ClaimedCache
 
 @dataclass(frozen=True)
 class FailureIsolation:
-    """Calculates batches with one calculator, each until `max_seconds` have passed."""
+    """The calculation of batches with one calculator, in which bad values fail alone.
+
+    Each batch is calculated until `max_seconds` have passed.
+    """
 
     matcher: Matcher
     calculator: PythonCalculator | SqlCalculator

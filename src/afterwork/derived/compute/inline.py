@@ -142,8 +142,8 @@ class InlineRecomputation:
             if isinstance(result.error, DBAPIError):
                 raise result.error
         self.matcher.reached("ran", context.derivation.name)
-        waiting = [cache.cache for cache, _ in chosen if cache.is_marked]
-        return self.result_store.store_inline(context, results, waiting)
+        marked = [cache.cache for cache, _ in chosen if cache.is_marked]
+        return self.result_store.store_inline(context, results, marked)
 
     def _calculate(self, context: StoreContext, claimed: Sequence[ClaimedCache]) -> Iterator[CalculationResult]:
         match self.calculators.fastest(context.derivation):

@@ -71,7 +71,7 @@ class ResultStore:
         return stored
 
     def store_inline(
-        self, context: StoreContext, results: Sequence[CalculationResult], waiting: Collection[int]
+        self, context: StoreContext, results: Sequence[CalculationResult], marked: Collection[int]
     ) -> list[CalculationResult]:
         """Store results that nobody has claimed, in the transaction in which they were calculated.
 
@@ -83,7 +83,7 @@ class ResultStore:
         locked = self.columns.locked(context, results)
         stored = without(results, locked)
         self._write(context, stored, manifests)
-        self.matcher.due_queue.drop(context.connection, set(waiting) - set(locked))
+        self.matcher.due_queue.drop(context.connection, set(marked) - set(locked))
         self._mark(context, stored, {})
         self._settle_unseen(context, stored)
         if self.matcher.registry.order.cycle(context.derivation.id):

@@ -1,4 +1,4 @@
-"""What the steps of storing results share."""
+"""The context that the steps of storing results share."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,10 @@ from afterwork.derived.queue.registered_derivation import RegisteredDerivation
 
 @dataclass(frozen=True)
 class StoreContext:
-    """A connection, and a derivation whose results are stored, all calculated in the state that is `snapshot`."""
+    """The context in which results of one derivation are stored.
+
+    All were calculated in the state of the database that is `snapshot`.
+    """
 
     connection: Connection
     derivation: RegisteredDerivation

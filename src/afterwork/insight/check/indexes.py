@@ -43,14 +43,19 @@ def _by_caches(scene: CheckContext) -> QueriedColumns:
     """Return the columns by which runs of caches have ever selected rows."""
     queried: dict[tuple[Table, frozenset[str]], set[str]] = defaultdict(set)
     if scene.model.derivations:
-        shapes = ReadPatterns(capture.load(scene.connection, scene.model.tables), scene.connection.dialect)
-        shapes.load(scene.connection)
+        patterns = ReadPatterns(capture.load(scene.connection, scene.model.tables), scene.connection.dialect)
+        patterns.load(scene.connection)
         used = select(uses.c.read_pattern, derivations.c.name).join(derivations, derivations.c.id == uses.c.derivation)
         for number, name in scene.connection.execute(used):
-            shape = shapes.pattern(number)
-            watch = shapes.table(shape.table_id)
-            if isinstance(shape, QueryRead) and shape.equal and watch is not None and name in scene.model.derivations:
-                queried[watch.table, frozenset(shape.equal)].add(name)
+            pattern = patterns.pattern(number)
+            tracked_table = patterns.table(pattern.table_id)
+            if (
+                isinstance(pattern, QueryRead)
+                and pattern.equal
+                and tracked_table is not None
+                and name in scene.model.derivations
+            ):
+                queried[tracked_table.table, frozenset(pattern.equal)].add(name)
     return queried
 
 

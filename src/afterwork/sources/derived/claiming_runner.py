@@ -20,7 +20,7 @@ from afterwork.store.suspects import key_of
 
 @dataclass(frozen=True)
 class ClaimingRunner:
-    """A runner of the queue's steps, with the caution that the quarantine requires."""
+    """A runner of the queue's steps: it claims due caches and has them run, in quarantine one at a time."""
 
     matcher: Matcher
     batch_runner: BatchRunner

@@ -135,11 +135,11 @@ class DerivedSource:
 
     def _state(self, connection: Connection, now: datetime) -> QueueState:
         registry = self.matcher.registry
-        waiting = self._waiting(connection)
+        summaries = self._summaries(connection)
         held = self._held(connection) if registry.order.cyclic else {}
-        return QueueState(waiting, held, registry.by_id, registry.order, now)
+        return QueueState(summaries, held, registry.by_id, registry.order, now)
 
-    def _waiting(self, connection: Connection) -> Mapping[int, DueSummary]:
+    def _summaries(self, connection: Connection) -> Mapping[int, DueSummary]:
         """Return the waiting caches of this server's derivations; servers with another model run the rest."""
         registry = self.matcher.registry
         summaries = {summary.derivation: summary for summary in self.matcher.due_queue.summaries(connection)}
@@ -165,5 +165,5 @@ class DerivedSource:
     def _add_chunk(self, connection: Connection, derivation: RegisteredDerivation) -> bool:
         """Add the next chunk of a backfill. Return False if another server is adding one."""
         added = self.backfill.step(connection, derivation, self.clock.now())
-        summary = self._waiting(connection).get(derivation.id)
+        summary = self._summaries(connection).get(derivation.id)
         return added or summary is None or summary.backfilled

@@ -115,15 +115,18 @@ class CapturePlan:
     @property
     def is_enough(self) -> bool:
         """Return whether all wanted changes are captured; unwanted ones may be, too."""
-        made = self.captured.installed
-        is_wider = made is not None and set(made.columns) > set(self.columns)
+        installed = self.captured.installed
+        is_wider = installed is not None and set(installed.columns) > set(self.columns)
         return self.is_done or (is_wider and not self.faults and self.is_written_alike)
 
     @property
     def is_done(self) -> bool:
         """Return whether nothing is left to do."""
-        made = self.captured.installed
-        asked, wanted = (self.columns, self.definition), None if made is None else (made.columns, made.definition)
+        installed = self.captured.installed
+        asked, wanted = (
+            (self.columns, self.definition),
+            None if installed is None else (installed.columns, installed.definition),
+        )
         return not self.faults and self.is_written_alike and asked == wanted
 
 

@@ -113,7 +113,7 @@ FROM pg_trigger g WHERE g.tgfoid IN (to_regproc(:function), to_regproc(:for_rows
 
 _NOTE_RELATION = text("UPDATE afterwork_tracked_table SET relation = :table WHERE id = :table_id")
 
-_WRITTEN = text("SELECT prosrc FROM pg_proc WHERE oid = to_regproc(:function)")
+_FOUND_DEFINITION = text("SELECT prosrc FROM pg_proc WHERE oid = to_regproc(:function)")
 
 
 class PostgreSQLCapture(Capture):
@@ -160,7 +160,7 @@ class PostgreSQLCapture(Capture):
         return TriggerFunction(self.schema, self.wake, rows, pairing).function()
 
     def found_definition(self, captured: CapturedTable, table: Table) -> str:
-        return self.connection.execute(_WRITTEN, {"function": self._function(captured)}).scalar() or ""
+        return self.connection.execute(_FOUND_DEFINITION, {"function": self._function(captured)}).scalar() or ""
 
     def catalog_states(self) -> Mapping[int, CatalogState]:
         return catalog_states(self.connection)
