@@ -192,7 +192,7 @@ def using(connection: Connection, table_id: int) -> Sequence[int]:
 
 
 def made_of(connection: Connection, table_id: int) -> Sequence[int]:
-    """Return the same, and those that have, or may have, their objects in the table."""
+    """Return the numbers of derivations that ever read a tracked table, or whose objects are, or may be, in it."""
     c = derivations.c
     has_roots = c.root_table_id.is_(None) | (c.root_table_id == table_id)
     return connection.execute(select(c.id).where(c.id.in_(_using(table_id)) | has_roots)).scalars().all()
