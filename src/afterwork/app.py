@@ -242,11 +242,11 @@ class Afterwork:
         """
         session = session_of(obj)
         explainer = self._explainer(session.connection())
-        definition = self._definition(explainer, obj, name)
-        explanation = explainer.explain(session.connection(), definition, external_id(obj))
-        if not isinstance(definition.declaration, MachineDerivation):
+        derivation = self._derivation(explainer, obj, name)
+        explanation = explainer.explain(session.connection(), derivation, external_id(obj))
+        if not isinstance(derivation.declaration, MachineDerivation):
             return explanation
-        machine = definition.declaration.machine
+        machine = derivation.declaration.machine
         recorder = recorder_of(explainer.matcher, session, self.clock)
         stored = machine.stored(obj)
         return replace(
@@ -279,7 +279,7 @@ class Afterwork:
         schema.check_installed(database, connection)
         return Explainer(matcher_of(database, self.model, connection))
 
-    def _definition(self, explainer: Explainer, obj: object, name: str) -> RegisteredDerivation:
+    def _derivation(self, explainer: Explainer, obj: object, name: str) -> RegisteredDerivation:
         return explainer.matcher.registry.of(self.model.derivation_of(obj, name))
 
     def evaluate(self, session: Session, text: str, itself: object | None = None) -> Any:

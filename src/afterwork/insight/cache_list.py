@@ -40,32 +40,34 @@ def caches_of(connection: Connection, name: str, state: State | None, after: str
     return page(rows, lambda row: state in (None, state_in(row)), place, line_of)
 
 
-def _by_root(definition: int, state: State | None, after: str | None) -> Select[Any]:
+def _by_root(derivation: int, state: State | None, after: str | None) -> Select[Any]:
     c = caches.c
-    some = select(c.id).where(c.derivation == definition).order_by(c.root).limit(MAX_ROWS_READ + 1)
+    some = select(c.id).where(c.derivation == derivation).order_by(c.root).limit(MAX_ROWS_READ + 1)
     if state == "failed":
         some = some.where(c.error.is_not(None))
     return _joined(some if after is None else some.where(c.root > after)).order_by(c.root)
 
 
-def _running(definition: int, after: str | None) -> Select[Any]:
+def _running(derivation: int, after: str | None) -> Select[Any]:
     d = dues.c
-    some = select(d.cache.label("id")).where(d.derivation == definition, d.claim.is_not(None)).order_by(d.cache)
+    some = select(d.cache.label("id")).where(d.derivation == derivation, d.claim.is_not(None)).order_by(d.cache)
     some = some if after is None else some.where(d.cache > _read(int, after))
     return _joined(some.limit(MAX_ROWS_READ + 1)).order_by(d.cache)
 
 
-def _by_moment(definition: int, after: str | None) -> Select[Any]:
+def _by_moment(derivation: int, after: str | None) -> Select[Any]:
     """Select the queue in its order. Rows of the backfill stand apart in the index."""
-    parts = [_due(definition, fill, after).subquery() for fill in (False, True)]
+    parts = [_due(derivation, is_backfill, after).subquery() for is_backfill in (False, True)]
     both = select(parts[0]).union_all(select(parts[1])).subquery()
     first = select(both.c.id).order_by(both.c.due, both.c.id).limit(MAX_ROWS_READ + 1)
     return _joined(first).order_by(dues.c.due, dues.c.cache)
 
 
-def _due(definition: int, fill: bool, after: str | None) -> Select[Any]:
+def _due(derivation: int, is_backfill: bool, after: str | None) -> Select[Any]:
     d = dues.c
-    some = select(d.cache.label("id"), d.due).where(d.derivation == definition, d.claim.is_(None), d.backfill == fill)
+    some = select(d.cache.label("id"), d.due).where(
+        d.derivation == derivation, d.claim.is_(None), d.backfill == is_backfill
+    )
     if after is not None:
         moment, _, number = after.partition(SEPARATOR)
         place = literal(_read(datetime.fromisoformat, moment), UtcDateTime()), literal(_read(int, number))

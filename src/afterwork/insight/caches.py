@@ -110,10 +110,10 @@ def is_stale(now: datetime) -> ColumnElement[bool]:
     return or_(dues.c.since.is_not(None), dues.c.due <= now)
 
 
-def count_stale(connection: Connection, definition: int, now: datetime) -> Count:
+def count_stale(connection: Connection, derivation: int, now: datetime) -> Count:
     """Count the stale caches of a derivation, including those that are running."""
     c = dues.c
-    mine = select(c.cache).where(c.derivation == definition)
+    mine = select(c.cache).where(c.derivation == derivation)
     waiting = [mine.where(c.claim.is_(None), c.backfill == fill) for fill in (False, True)]
     count = counted(connection, mine.where(c.claim.is_not(None)))
     for unclaimed in waiting:
@@ -170,18 +170,18 @@ def _kind(cache: Derivation | None) -> DerivationKind | None:
             return None
 
 
-def _last_causes(connection: Connection, definition: int) -> Sequence[str | None]:
+def _last_causes(connection: Connection, derivation: int) -> Sequence[str | None]:
     """Return the causes of last runs. In the order of their texts, old and new objects are mixed."""
     c = caches.c
-    sample = select(c.cause).where(c.derivation == definition).order_by(c.root).limit(SAMPLE_SIZE)
+    sample = select(c.cause).where(c.derivation == derivation).order_by(c.root).limit(SAMPLE_SIZE)
     return connection.execute(sample).scalars().all()
 
 
-def _due_causes(connection: Connection, definition: int) -> Sequence[str | None]:
+def _due_causes(connection: Connection, derivation: int) -> Sequence[str | None]:
     d = dues.c
     some = (
         select(d.cause)
-        .where(d.derivation == definition, d.claim.is_(None), ~d.backfill)
+        .where(d.derivation == derivation, d.claim.is_(None), ~d.backfill)
         .order_by(d.due)
         .limit(SAMPLE_SIZE)
     )

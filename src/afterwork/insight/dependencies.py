@@ -73,14 +73,14 @@ class DependencyFinder:
     explainer: Explainer
     naming: MemberNames
 
-    def around(self, connection: Connection, definition: RegisteredDerivation, root: str) -> Dependencies:
+    def around(self, connection: Connection, derivation: RegisteredDerivation, root: str) -> Dependencies:
         """Return the dependencies of a cache. Raises `BadRequest` if the object has none."""
-        state = self.explainer.explain(connection, definition, root).state
-        reads = self._reads(connection, definition, root)
-        first = self.explainer.readers_of(connection, definition, [root], MAX_READERS + 1)
-        above, onward = self._above(connection, first[:MAX_READERS], {(definition.name, root)})
+        state = self.explainer.explain(connection, derivation, root).state
+        reads = self._reads(connection, derivation, root)
+        first = self.explainer.readers_of(connection, derivation, [root], MAX_READERS + 1)
+        above, onward = self._above(connection, first[:MAX_READERS], {(derivation.name, root)})
         return Dependencies(
-            definition.name,
+            derivation.name,
             root,
             state,
             self._with_states(connection, reads),
@@ -89,8 +89,8 @@ class DependencyFinder:
             onward,
         )
 
-    def _reads(self, connection: Connection, definition: RegisteredDerivation, root: str) -> list[DependencyGroup]:
-        number = self.explainer.matcher.cache_rows.numbers(connection, definition, [root])[root]
+    def _reads(self, connection: Connection, derivation: RegisteredDerivation, root: str) -> list[DependencyGroup]:
+        number = self.explainer.matcher.cache_rows.numbers(connection, derivation, [root])[root]
         read_keys = self.explainer.matcher.manifest_store.read_keys(connection, [number]).get(number, ())
         by_group: dict[str, dict[str, Dependency]] = defaultdict(dict)
         nameless: dict[str, int] = defaultdict(int)

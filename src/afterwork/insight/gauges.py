@@ -129,9 +129,9 @@ def _counted(rows: Select[Any]) -> Executable:
 
 def _stale(connection: Connection, now: datetime) -> tuple[int, float]:
     count, longest = 0, 0.0
-    for definition in connection.execute(select(derivations.c.id)).scalars().all():
+    for derivation in connection.execute(select(derivations.c.id)).scalars().all():
         due = dues.c.due
-        own = dues.c.derivation == definition, dues.c.claim.is_(None), ~dues.c.backfill
+        own = dues.c.derivation == derivation, dues.c.claim.is_(None), ~dues.c.backfill
         rows = select(due.label("moment")).where(*own).order_by(due)
         due_count, first = connection.execute(_counted(rows.where(due <= bindparam("now", now, type_=due.type)))).one()
         held, _ = connection.execute(_counted(rows.where(due >= HELD))).one()

@@ -76,8 +76,8 @@ def _stale(connection: Connection, now: datetime) -> tuple[Count, timedelta | No
         _counted(dues.c.claim.is_(None), ~dues.c.backfill),
         _counted(dues.c.claim.is_(None), dues.c.backfill),
     )
-    for definition in connection.execute(select(derivations.c.id)).scalars().all():
-        for number, first in connection.execute(stale, {"definition": definition, "now": now}):
+    for derivation in connection.execute(select(derivations.c.id)).scalars().all():
+        for number, first in connection.execute(stale, {"derivation": derivation, "now": now}):
             total += Count.up_to(number)
             firsts += [] if first is None else [first]
     return total, _since(min(firsts, default=None), now)
@@ -89,7 +89,7 @@ def _counted(*where: ColumnElement[bool]) -> SelectBase:
     Stale ones are due first, so no more than `BOUND` rows need be read.
     """
     d = dues.c
-    own = select(d.since, d.due).where(d.derivation == bindparam("definition"), *where).order_by(d.due)
+    own = select(d.since, d.due).where(d.derivation == bindparam("derivation"), *where).order_by(d.due)
     bounded = own.limit(BOUND + 1).subquery()
     is_stale = or_(bounded.c.since.is_not(None), bounded.c.due <= bindparam("now", type_=d.due.type))
     return select(func.count().label("number"), func.min(bounded.c.since).label("first")).where(is_stale)
