@@ -113,7 +113,7 @@ class LaneSource:
     def _note_nothing_ran(self, connection: Connection, lane: str, priority: int | None) -> None:
         """Note that a lane is elsewhere.
 
-        Don't if this turn was a guess, or if the first ticket waits for an external worker.
+        It is not noted if this turn was a guess, or if the first ticket waits for an external worker.
         """
         if _is_gone(connection) or not (priority is None or self._scheduler.waits_to_run_externally(lane)):
             self._note_missed(connection, [lane])
