@@ -13,7 +13,7 @@ from afterwork.derived.capture.problems import CaptureProblem, problems
 from afterwork.settings import Settings
 from afterwork.store.dialects import database_of
 from afterwork.store.journal import capture
-from afterwork.store.journal.change import Change, read
+from afterwork.store.journal.change import Change, changes_in
 from afterwork.store.journal.tracked_table import TrackedTables
 from afterwork.store.tables import metadata
 
@@ -51,7 +51,7 @@ class Captured:
     def changes(self) -> list[Change]:
         """What is in the journal, which is empty then."""
         with self.engine.begin() as connection:
-            found = read(connection.execute(text("SELECT * FROM afterwork_journal ORDER BY id")).all())
+            found = changes_in(connection.execute(text("SELECT * FROM afterwork_journal ORDER BY id")).all())
             connection.execute(text("DELETE FROM afterwork_journal"))
         return found
 

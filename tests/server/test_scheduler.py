@@ -238,7 +238,7 @@ def test_what_stands_beside_lanes_has_one_turn_unless_that_hangs(scene: Scene, o
 
 def test_a_lane_that_is_paused_or_elsewhere_does_not_wait_for_a_worker(scene: Scene) -> None:
     scene.lanes.paused.add("paused")
-    scene.lanes.is_elsewhere("elsewhere")
+    scene.lanes.note_elsewhere("elsewhere")
     scene.look("paused", "elsewhere")
 
     assert scene.turns() == []

@@ -124,7 +124,7 @@ class Runner:
         return due if due.is_exclusive else due.beside(self.due_in_lanes(connection, now))
 
     def due_in_lanes(self, connection: Connection, now: datetime) -> Due:
-        """Return the lanes that have jobs due now and may start one."""
+        """Return the lanes that have jobs due now, without those whose rate is used up."""
         return self._paced(connection, self.job_source.due(connection, now), now)
 
     def source(self, kind: type[SomeSource]) -> SomeSource | None:

@@ -1,4 +1,4 @@
-"""Lanes. The jobs of a lane run one at a time over all servers, or up to its limit; those of `PARALLEL` together."""
+"""Lanes. The jobs of a lane run one at a time over all servers, or as many as its limit allows."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass
@@ -11,7 +11,7 @@ MAIN: Final = "main"
 """The lane of all work that names none."""
 
 PARALLEL: Final = "parallel"
-"""A ticket's Lane for `lane=None`: no exclusive access, a pool of workers runs such tickets."""
+"""A ticket's Lane for `lane=None`: it needs no lane, and runs beside all others."""
 
 MAX_LIMIT = 10_000
 """The highest limit and rate."""

@@ -35,8 +35,8 @@ class Declared(Enum):
 class Request:
     """A request for a work by name, on a root. Timestamps are aware, and None asks for nothing special.
 
-    `lane` is the ticket's Lane, where None is `main`. If the ticket class has no Lane, the work decides. `names_lane`
-    says whether the caller gave a lane.
+    `lane` is what the ticket's row will say: null stands for `main`, "parallel" for the argument None. If the ticket
+    class has no Lane, the work decides. `names_lane` says whether the caller gave a lane.
     """
 
     work: str

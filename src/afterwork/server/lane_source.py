@@ -19,7 +19,7 @@ from afterwork.server.shared_transactions import SharedTransactions
 from afterwork.store import leases
 
 LANES = OwnWork("lanes")
-"""Names this source. Nothing waits under this name: its work waits by lane."""
+"""Only identifies this source: its work waits under the names of lanes."""
 
 
 class LaneSource:
@@ -122,7 +122,7 @@ class LaneSource:
         """Note lanes that another server has."""
         if _is_gone(connection):
             for lane in lanes:
-                self._lanes.is_elsewhere(lane)
+                self._lanes.note_elsewhere(lane)
             return
         # This server itself may have run since then what the last look found due.
         due = self.due(connection, self._runner.clock.now()).workloads if lanes else {}
@@ -130,7 +130,7 @@ class LaneSource:
         if not still_due or leases.ensure_lanes(connection, still_due):
             return  # another server had forgotten one, since nobody used it
         for lane in still_due:
-            self._lanes.is_elsewhere(lane)
+            self._lanes.note_elsewhere(lane)
         self._lanes.limits.refresh(connection)  # others may have declared rules for it
         self._lanes.paused |= leases.paused(connection) & set(still_due)
 

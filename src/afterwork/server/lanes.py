@@ -1,4 +1,4 @@
-"""A server's memory of lanes: which rows exist, what it has leased, and which lanes others have."""
+"""A server's memory of lanes, leases and claims. `scheduler.py` chooses among the lanes."""
 
 import threading
 import time
@@ -44,7 +44,7 @@ class KnownLanes:
             self.recent = lane
             self._elsewhere.pop(lane, None)
 
-    def is_elsewhere(self, lane: Workload) -> None:
+    def note_elsewhere(self, lane: Workload) -> None:
         """Note that another server has a workload that is due. It is tried again after the standby time."""
         with self._lock:
             if isinstance(lane, str):

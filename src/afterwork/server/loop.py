@@ -38,7 +38,7 @@ LOOK_AGE_FACTOR = 5
 
 BRIEF_WORK_SECONDS = 0.03
 """A server that is done within this time neither tells writers that it is awake, nor looks for more meanwhile. An
-inline recomputation takes up to `Settings.at_once`, and half as long to be taken and stored."""
+inline recomputation calculates for up to `Settings.at_once`; taking and storing may add half of that."""
 
 
 class Loop:

@@ -48,7 +48,7 @@ def alone(lane: str) -> int:
 class Scheduler:
     """Hands out turns. Shared by the loop and its workers.
 
-    `workers` is the number of simultaneous turns, besides the worker that each kind keeps for itself. After `limit`
+    `workers` short and long turns run at a time; a kind of which none runs may always begin one more. After `limit`
     seconds with one run, the worker of a turn is replaced. `clock` reads monotonic seconds. While `is_alone` returns
     true, a run in quarantine has the process for itself."""
 
@@ -135,8 +135,8 @@ class Scheduler:
                 if kind not in rooms:
                     rooms[kind] = self._has_room(kind)
                 if rooms[kind]:
-                    few = kind == "short" and len(self._queue) >= MANY_LANES_PER_WORKER * self._workers
-                    return self._take(kind, self._next_lanes(most_with) if few else {lane: priority})
+                    shares = kind == "short" and len(self._queue) >= MANY_LANES_PER_WORKER * self._workers
+                    return self._take(kind, self._next_lanes(most_with) if shares else {lane: priority})
             return None
 
     def begin(self, workload: Workload) -> Assignment | None:

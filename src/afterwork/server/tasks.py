@@ -56,4 +56,4 @@ class Tasks:
             if ran_something:
                 self._lanes.obtained(source.own)
         if not had_work:
-            self._lanes.is_elsewhere(source.own)
+            self._lanes.note_elsewhere(source.own)

@@ -35,7 +35,7 @@ class Installed:
 
     @property
     def missed(self) -> list[str]:
-        """Return the names of these tables."""
+        """Return the names of the tables whose changes may have been missed."""
         return [gap.table for gap in self.gaps]
 
 

@@ -1,8 +1,8 @@
-"""Store the results of calculations in a short transaction of their own.
+"""Store the results of calculations: of claimed batches in a short transaction of its own, of inline ones in theirs.
 
-While a value is calculated, nothing is locked. Whatever changes meanwhile is found when the value is written:
-changes that a calculation in flight may not have seen are kept in `afterwork_recent`, so the cache is born stale, and
-runs again.
+While a value is calculated, nothing is locked. Whatever changes meanwhile is found when the value is written: changes
+that a running calculation may not have seen are kept in `afterwork_recent`. Such a cache is born stale: it is stale as
+soon as it is stored, and runs again.
 """
 
 from collections.abc import Collection, Mapping, Sequence, Set
@@ -46,8 +46,8 @@ class ResultStore:
     ) -> list[CalculationResult]:
         """Store the results of a claimed batch and end its claims.
 
-        Returns what was stored. Not stored are caches that another server has taken over and, put back into the queue,
-        those whose rows are locked and those that ran too early.
+        Returns what was stored. Left out are caches that another server has taken over. Those whose rows are locked, or
+        that ran too early, go back into the queue.
         """
         results = self.columns.compared(context.connection, context.derivation, results)
         context.connection.commit()
@@ -75,7 +75,7 @@ class ResultStore:
     ) -> list[CalculationResult]:
         """Store results that nobody has claimed, in the transaction in which they were calculated.
 
-        Nobody takes changes meanwhile. `waiting` are the caches with a mark in the queue.
+        Nobody takes changes meanwhile. `marked` are the caches that have a mark in the queue.
         Raises `NotInline` if something must be noted first in a transaction of its own.
         """
         manifests = self.read_keys.known_of_results(context, results)

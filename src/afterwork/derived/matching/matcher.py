@@ -72,7 +72,7 @@ class Matcher:
         """Take changes out of the journal, and mark the caches that have read what changed.
 
         Returns True if there may be more. If it is cancelled, as what takes too long may be, it is repeated with half
-        as many changes.
+        as many entries.
         """
         while True:
             try:

@@ -91,7 +91,7 @@ class QueueState:
     # The steps that are possible.
 
     def _run_stale(self) -> RunStep | None:
-        """Run the most urgent stale caches that wait for no feeder."""
+        """Return the step for the most urgent derivation that no feeder holds up, or for the one overdue longest."""
         due = {
             derivation: first
             for derivation in self._ranked
@@ -104,14 +104,14 @@ class QueueState:
         return None if chosen is None else RunStep(self.known[chosen], is_backfill=False)
 
     def _run_backfill(self, holds_up: Callable[[int], bool]) -> RunStep | None:
-        """Run the most urgent backfill whose feeders don't hold it up."""
+        """Return the step for the most urgent backfill whose feeders don't hold it up."""
         for derivation in filter(self._has_due_backfill, self._ranked):
             if not any(map(holds_up, self.order.feeders[derivation])):
                 return RunStep(self.known[derivation], is_backfill=True)
         return None
 
     def _add_chunk(self) -> BackfillStep | None:
-        """Add a chunk to the most urgent backfill that has run dry, and whose feeders are complete."""
+        """Return the step that adds a chunk to the most urgent dry backfill whose feeders are complete."""
         for derivation in self._ranked:
             summary = self.summaries[derivation]
             is_dry = not summary.backfilled and summary.backfill is None
@@ -120,7 +120,7 @@ class QueueState:
         return None
 
     def _release(self, may: Callable[[int], bool]) -> ReleaseStep | None:
-        """Release the cycle with the lowest held level, of those that `may` be released."""
+        """Return the step that releases the cycle with the lowest held level, of those that `may` be released."""
         for derivation in sorted(self.held, key=self.held.__getitem__):
             if may(derivation):
                 return ReleaseStep(self.order.cycle(derivation))

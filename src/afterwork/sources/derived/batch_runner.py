@@ -29,10 +29,10 @@ from afterwork.sources.derived.isolated_store import IsolatedStore
 from afterwork.sources.derived.pace import BATCH_SECONDS, MAX_SQL_BATCH_SIZE, Pace
 
 MAX_ATTEMPTS = 3
-"""The number of immediate retries of a run that the database refused because of other transactions."""
+"""How often a run is tried at once while the database refuses it because of other transactions."""
 
 CONTENDED_PAUSE = timedelta(seconds=1)
-"""The pause between these retries."""
+"""The pause after which such a cache may be claimed again."""
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,8 @@ MOVED = -2
 
 class Change(NamedTuple):
     """A row was inserted, updated or deleted; or "T", any row may have changed: the table was emptied, or a column's
-    type is newer than the triggers. `columns` is the set of changed columns, of all columns but for an
-    update; `old` and `new` are the values of the valued columns before and after."""
+    type is newer than the triggers. `columns` is a bit mask: the changed columns of an
+    update, else all; `old` and `new` are the values of the valued columns before and after."""
 
     id: int
     tx: int
@@ -68,7 +68,7 @@ class JournalEntry(NamedTuple):
     new: Any
 
 
-def read(rows: Iterable[Any]) -> list[Change]:
+def changes_in(rows: Iterable[Any]) -> list[Change]:
     """Return the changes in rows of the journal, or of entries taken from it, in their order."""
     return [change for row in rows for change in _changes(row)]
 

@@ -1,4 +1,4 @@
-"""Take changes out of the journal, and keep those that a running computation may not have seen.
+"""Take changes out of the journal, and keep those that a running calculation may not have seen.
 
 Nothing is ever read by position: a transaction that commits late adds rows with low numbers, which a cursor over a
 sequence would lose; here they are found like any other.
@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, TextClause, bindparam, text
 
 from afterwork.model.utc_datetime import UtcDateTime
 from afterwork.store.direct import Direct
-from afterwork.store.journal.change import Change, JournalEntry, read
+from afterwork.store.journal.change import Change, JournalEntry, changes_in
 
 MAX_ENTRIES_PER_TAKE = 20_000
 
@@ -71,7 +71,7 @@ class Taken:
 
 @dataclass
 class Portion:
-    """The number of changes taken at once: half as many after a take that was cancelled because it took too long."""
+    """The number of entries taken at once: half as many after a take that was cancelled because it took too long."""
 
     max_limit: int
     limit: int = 0
@@ -97,7 +97,7 @@ class Portion:
 @dataclass(frozen=True)
 class Entries(ABC):
     """The statements on the journal for one kind of database. `claims` is the table of claims: its `claimed_at` is what
-    each running computation has seen at least."""
+    each running calculation has seen at least."""
 
     claims: str = "afterwork_due"
     portion: Portion = field(default_factory=lambda: Portion(MAX_ENTRIES_PER_TAKE))
@@ -110,26 +110,26 @@ class Entries(ABC):
     """The parameter for a snapshot in a condition."""
 
     to_take: ClassVar[Sequence[str]] = ()
-    """Statements that begin a transaction which alone takes, while nobody ends a computation. If it is lost with the
+    """Statements that begin a transaction which alone takes, while nobody ends a calculation. If it is lost with the
     machine, the journal is as it was, so it need not wait for the disk."""
 
     to_take_and_end: ClassVar[Sequence[str]] = ()
     """Statements that begin a transaction for both."""
 
     to_end: ClassVar[Sequence[str]] = ()
-    """Statements that begin a transaction which ends a computation while nobody takes."""
+    """Statements that begin a transaction which ends a calculation while nobody takes."""
 
     @property
     def to_change_code(self) -> Sequence[str]:
-        """Return statements that begin a transaction which alone takes, claims, or ends a computation."""
+        """Return statements that begin a transaction which alone takes, claims, or ends a calculation."""
         return ()
 
     def is_empty(self, connection: Connection) -> bool:
-        """Return whether nothing has changed since the journal was last taken from."""
+        """Return whether no changes wait in the journal."""
         return connection.execute(_ANY).scalar() is None
 
     def take(self, connection: Connection, mine: Iterable[int], now: datetime) -> Taken:
-        """Take changes out, in their order, and keep those that some running computation may not have seen. `mine` are
+        """Take changes out, in their order, and keep those that some running calculation may not have seen. `mine` are
         the numbers of the derivations that this server runs."""
         limit = self.portion.limit
         # The limit is literal text, so that the planner knows it.
@@ -144,11 +144,11 @@ class Entries(ABC):
         *_, read_patterns, uses, derivations, busy = rows[0]
         entries = [JournalEntry(*row[: len(JournalEntry._fields)]) for row in rows]
         self.clear(connection, entries[-1])
-        return Taken(read(entries), read_patterns, uses, derivations, bool(busy), len(rows) == limit)
+        return Taken(changes_in(entries), read_patterns, uses, derivations, bool(busy), len(rows) == limit)
 
     @abstractmethod
     def take_statements(self, limit: int) -> list[Direct]:
-        """Return the statements that take up to `limit` changes out. The last one returns them, with `counts`."""
+        """Return the statements that take up to `limit` entries out. The last one returns them, with `counts`."""
 
     def clear(self, connection: Connection, last: JournalEntry) -> None:  # noqa: B027 - where the others do it all
         """Delete the taken entries, up to the last one, unless taking has done so."""
@@ -160,7 +160,7 @@ class Entries(ABC):
     @property
     @abstractmethod
     def seen_by_now(self) -> ColumnElement[Any]:
-        """Return the expression for what a computation would see that began now."""
+        """Return the expression for what a calculation would see that began now."""
 
     @abstractmethod
     def seen_by_writer(self, connection: Connection, snapshot: Any) -> tuple[Any, int | None]:
@@ -169,23 +169,23 @@ class Entries(ABC):
 
     def waiting(self, connection: Connection) -> Sequence[Change]:
         """Return the changes not taken yet, including this transaction's own. They stay in the journal."""
-        return read(connection.execute(self._waiting).all())
+        return changes_in(connection.execute(self._waiting).all())
 
     def first_waiting(self, connection: Connection, limit: int) -> Sequence[Change] | None:
         """Return the changes as `waiting` does; None if they fill more than `limit` rows."""
         rows = connection.execute(self._first_waiting, {"limit": limit + 1}).all()
-        return None if len(rows) > limit else read(rows)
+        return None if len(rows) > limit else changes_in(rows)
 
     def unseen(self, connection: Connection, snapshot: Any) -> Sequence[Change]:
-        """Return the kept changes that a computation with this snapshot has not seen."""
-        return read(connection.execute(self._unseen, {"snapshot": snapshot}).all())
+        """Return the kept changes that a calculation with this snapshot has not seen."""
+        return changes_in(connection.execute(self._unseen, {"snapshot": snapshot}).all())
 
     def forget(self, connection: Connection) -> None:
-        """Drop the kept changes that no computation needs any more."""
+        """Drop the kept changes that no calculation needs any more."""
         connection.execute(self._forget)
 
     def is_needed(self, entry: str) -> str:
-        """Return the condition that some running computation has not seen a change."""
+        """Return the condition that some running calculation has not seen a change."""
         seen = self.seen(entry, "claims.claimed_at")
         return f"EXISTS (SELECT 1 FROM {self.claims} claims WHERE claims.claim IS NOT NULL AND NOT ({seen}))"
 

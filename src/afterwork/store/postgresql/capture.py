@@ -48,7 +48,7 @@ AS_ALWAYS = (
     " SET timezone = 'UTC' SET lc_monetary = 'C'"
 )
 """Settings for writing values as texts, whatever a writer has set. They cost a little, so only tables that need
-it get it."""
+them get them."""
 
 _SCHEMA = text(
     "SELECT nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"

@@ -112,7 +112,7 @@ class ClaimableTickets(WaitingTickets):
         )
 
     def _guarded(self, statement: Select[Any], mode: Mode) -> Select[Any]:
-        """Return a statement that finds rows only if the lane is free, and locks both.
+        """Return a statement that finds rows only if the lane can be had, and locks the lane or one of its slots.
 
         Both are read as of the lock, not of the statement's beginning, so that nothing is missed that another server
         has just committed.
