@@ -1,4 +1,4 @@
-"""What Afterwork needs of python-statemachine 3 that its public interface doesn't offer.
+"""The parts of python-statemachine 3 that Afterwork needs beyond its public interface.
 
 The library moves a chart, but doesn't say beforehand where it would go. Each function says which private name it uses,
 and why. The dependency is pinned to `<4`, and `tests/compat` fails when a version changes one of them.

@@ -35,7 +35,7 @@ class BoundMethod(Generic[Result]):
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How the runs of a method go, as `aw.method` takes it."""
+    """The options for the runs of a method, as `aw.method` takes it."""
 
     lane: str | Lane | None = MAIN
     external: bool = False

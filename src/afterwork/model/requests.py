@@ -1,4 +1,4 @@
-"""How an expression asks for work: `self.DoAsync('AssignNumber')`.
+"""Requests for work from expressions: `self.DoAsync('AssignNumber')`.
 
 To write a ticket belongs above the store, and the languages' names of a model stand below it. So `aw.later` registers
 itself here when `afterwork` is imported, and expressions call what is registered.

@@ -1,4 +1,4 @@
-"""What Afterwork does in the application's own session: requests become tickets, tickets get their RootIds, and
+"""Afterwork in the application's own session: requests become tickets, tickets get their RootIds, and
 machines move their objects and log it.
 
 `later` is `aw.later`, `unique` its `unique=True`, `ticket_class` what a class becomes by its name SysAsyncTicket,

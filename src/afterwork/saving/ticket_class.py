@@ -1,4 +1,4 @@
-"""What a class becomes when it is mapped under the name SysAsyncTicket, whoever wrote or reflected it."""
+"""The ticket class: any class that is mapped under the name SysAsyncTicket, whoever wrote or reflected it."""
 
 from typing import Any, NoReturn
 

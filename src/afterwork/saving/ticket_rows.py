@@ -1,4 +1,4 @@
-"""What a flush does to the tickets that it saves: check them, complete them, and write their RootIds."""
+"""The tickets of a flush: check them, complete them, and write their RootIds."""
 
 from collections.abc import Iterable
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What Python calculates of an object: the value of a derived member, or whether a machine can move."""
+"""Calculations in Python: the value of a derived member, or whether a machine can move."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -61,7 +61,7 @@ class MemberValue:
 
 @dataclass(frozen=True)
 class CanMove:
-    """Whether a machine can move by itself. Nothing is written for that: the move is another run."""
+    """Calculates whether a machine can move by itself. Nothing is written for that: the move is another run."""
 
     derivation: MachineDerivation
 

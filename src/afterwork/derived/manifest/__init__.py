@@ -1,1 +1,1 @@
-"""What a run has read, as numbers: read patterns, read keys, and the manifest of each cache."""
+"""The reads of a run, as numbers: read patterns, read keys, and the manifest of each cache."""

@@ -40,7 +40,7 @@ ROWS_PER_STATEMENT = 1000
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run leaves in its cache's row.
+    """The result of a run, as its cache's row keeps it.
 
     `snapshot` is the state that it has seen, `at` its timestamp; both are the same for all results of one batch.
     `own_tx` is the transaction in which a view model wrote; `wrote` says that this one writes a value.

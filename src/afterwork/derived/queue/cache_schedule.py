@@ -1,4 +1,4 @@
-"""What a server does next about its caches: run stale ones, add to a backfill, or release held ones."""
+"""The next step of a server for its caches: run stale ones, add to a backfill, or release held ones."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ QueueStep = RunStep | BackfillStep | ReleaseStep
 
 @dataclass(frozen=True)
 class QueueState:
-    """What waits now, by derivation, of those that this server runs.
+    """The waiting caches, by derivation, of those that this server runs.
 
     `held` has the derivations with held caches, each with the first due time among those: the lowest level.
     """
@@ -76,7 +76,7 @@ class QueueState:
 
     @property
     def has_backfill(self) -> bool:
-        """Whether any backfill is under way."""
+        """True while any backfill is under way."""
         return any(
             not summary.backfilled or self._has_due_backfill(derivation)
             for derivation, summary in self.summaries.items()
@@ -192,7 +192,7 @@ class CacheSchedule:
 
     @property
     def is_release_due(self) -> bool:
-        """Whether held caches have waited for so many batches that they take their place behind what is due."""
+        """True if held caches have waited for enough batches to take their place behind the due ones."""
         return self.batches_since_release >= BATCHES_PER_RELEASE
 
     def tried_release(self, *, is_released: bool) -> None:

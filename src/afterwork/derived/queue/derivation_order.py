@@ -41,7 +41,7 @@ class DerivationOrder:
 
     @cached_property
     def rank(self) -> Mapping[int, tuple[int, int]]:
-        """What sorts derivations: urgency, which feeders inherit from those that they feed; then feeders first."""
+        """The sort key of derivations: urgency, which feeders inherit from those that they feed; then feeders first."""
         own = {
             derivation: LOWEST_PRIORITY if priority is None else priority
             for derivation, priority in self.priorities.items()

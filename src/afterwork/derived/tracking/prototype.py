@@ -22,7 +22,7 @@ Identity = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class LoadState:
-    """How an object was loaded: without some of its members, and with options."""
+    """The way an object was loaded: without some of its members, and with options."""
 
     expired: frozenset[str] = frozenset()
     options: tuple[Any, ...] = ()

@@ -1,4 +1,4 @@
-"""What a read of a relationship depends on: which objects it leads to, and in which order."""
+"""The dependencies of reading a relationship: which objects it leads to, and in which order."""
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass

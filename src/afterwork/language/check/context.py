@@ -1,4 +1,4 @@
-"""What the steps of one check share: the text, the model's names, the variables in scope, and the errors."""
+"""The common context of the steps of one check: the text, the model's names, the variables in scope, and the errors."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -1,1 +1,1 @@
-"""What expressions mean: the types, the members of a model, the signatures of operators, and the typed tree."""
+"""The meaning of expressions: the types, the members of a model, the signatures of operators, and the typed tree."""

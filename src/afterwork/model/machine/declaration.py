@@ -95,7 +95,7 @@ class Machine(HasStates):
 
     @property
     def has_history(self) -> bool:
-        """Whether its transitions are logged, see `track_history`."""
+        """True if its transitions are logged, see `track_history`."""
         return bool(getattr(self.chart, HISTORY, False))
 
     @cached_property

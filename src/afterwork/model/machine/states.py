@@ -40,7 +40,7 @@ class States:
 
     @cached_property
     def is_flat(self) -> bool:
-        """Whether one state is active at a time."""
+        """True if one state is active at a time."""
         return all(state.parent is None for state in self._all)
 
     @property

@@ -1,4 +1,4 @@
-"""How two who move the same object are kept apart: it must still be in the state that it was moved from."""
+"""Keep apart two who move the same object: it must still be in the state that it was moved from."""
 
 from typing import Any
 

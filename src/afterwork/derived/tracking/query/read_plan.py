@@ -32,7 +32,7 @@ ProvenanceQuery = Select[Any] | CompoundSelect[Any]
 
 @dataclass(frozen=True, eq=False)
 class ReadStep:
-    """How a table ref is looked up.
+    """A lookup of one table ref.
 
     `equal` has the columns with what they must equal; none for all rows. `conditions` are those that this uses.
     `deciding` and `valued` are column masks. `by_row`: only the rows that take part have their values read.
