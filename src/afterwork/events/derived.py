@@ -45,3 +45,7 @@ class Missed(LoggedEvent):
     def words(self) -> Mapping[str, object]:
         still = f"; they still are, until it is installed again: {'; '.join(self.faults)}" if self.faults else ""
         return {"table": self.table, "why": self.why, "still": still}
+
+
+DerivedEvent = NotInSql | OtherCode | Missed
+"""All events of derivations."""

@@ -4,53 +4,14 @@ import logging
 from collections.abc import Callable, Sequence
 from threading import Lock
 
-from afterwork.events.derived import Missed, NotInSql, OtherCode
+from afterwork.events.derived import DerivedEvent
 from afterwork.events.logged_event import LoggedEvent
-from afterwork.events.runs import (
-    Abandoned,
-    BackOffFailed,
-    ConnectionLost,
-    Expired,
-    Failed,
-    InTheWay,
-    Lost,
-    PutOff,
-    Ran,
-    Reached,
-    TookOver,
-    Unwritable,
-    WasCancelled,
-    WasWithdrawn,
-    WrittenInPart,
-)
-from afterwork.events.servers import (
-    Acted,
-    Broken,
-    CantBeWoken,
-    DatabaseBack,
-    DatabaseLost,
-    FellAsleep,
-    HeldUp,
-    ListenerRaised,
-    Pruned,
-    Reloaded,
-    ServerCrashed,
-    ServerStarted,
-    ServerStopped,
-    ServerStopping,
-    WorkerLost,
-)
-from afterwork.events.timers import Fired, RoundFailed, TimerIsGone
+from afterwork.events.runs import RunEvent
+from afterwork.events.servers import ListenerRaised, ServerEvent
+from afterwork.events.timers import TimerEvent
 from afterwork.interruption import ends_the_program
 
-Event = (
-    Reached | Ran | Failed | WasCancelled | Expired | PutOff | BackOffFailed | WrittenInPart | Unwritable
-    | WasWithdrawn | Lost | Abandoned | TookOver | InTheWay | ConnectionLost
-    | ServerStarted | ServerStopping | ServerStopped | ServerCrashed | FellAsleep | CantBeWoken
-    | DatabaseLost | DatabaseBack | HeldUp | Broken | WorkerLost | ListenerRaised | Reloaded | Pruned | Acted
-    | Fired | RoundFailed | TimerIsGone
-    | NotInSql | OtherCode | Missed
-)  # fmt: skip
+Event = RunEvent | ServerEvent | TimerEvent | DerivedEvent
 """All events."""
 
 Listener = Callable[[Event], None]

@@ -215,3 +215,10 @@ class ConnectionLost(LoggedEvent):
     message = "a run has lost its connection, it is tried again alone: %(error)s"
 
     error: str
+
+
+RunEvent = (
+    Reached | Ran | Failed | WasCancelled | Expired | PutOff | BackOffFailed | WrittenInPart | Unwritable
+    | WasWithdrawn | Lost | Abandoned | TookOver | InTheWay | ConnectionLost
+)  # fmt: skip
+"""All events of runs."""

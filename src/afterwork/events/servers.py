@@ -209,3 +209,10 @@ class Acted(LoggedEvent):
     who: str
     what: str
     on: str
+
+
+ServerEvent = (
+    ServerStarted | ServerStopping | ServerStopped | ServerCrashed | FellAsleep | CantBeWoken
+    | DatabaseLost | DatabaseBack | HeldUp | Broken | WorkerLost | ListenerRaised | Reloaded | Pruned | Acted
+)  # fmt: skip
+"""All events of servers."""

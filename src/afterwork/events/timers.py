@@ -37,3 +37,7 @@ class TimerIsGone(LoggedEvent):
     message = "timer %(timer)s is not in the model any more and does not fire"
 
     timer: str
+
+
+TimerEvent = Fired | RoundFailed | TimerIsGone
+"""All events of timers."""
