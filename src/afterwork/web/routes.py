@@ -1,7 +1,5 @@
 """The HTTP routes of pages and acts."""
 
-from collections.abc import Awaitable, Callable
-
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -16,8 +14,6 @@ from afterwork.web.login import local_path
 from afterwork.web.page import ActRequest, Page, PageAct
 from afterwork.web.render import render
 from afterwork.web.site import Site
-
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 MAX_FORM_FIELDS = 20_000
 

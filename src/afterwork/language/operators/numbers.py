@@ -4,7 +4,7 @@ import math
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from afterwork.language.run.values import rounded, text_of
+from afterwork.language.run.values import rounded
 from afterwork.language.sql import columns
 from afterwork.language.typed.operator import ColumnTranslation, Operator, ValueFunction
 
@@ -99,10 +99,6 @@ def smaller(left: Number, right: Number) -> Number:
 
 def square_root(number: Number) -> float | None:
     return None if number < 0 else math.sqrt(number)
-
-
-def as_text(value: Any) -> str:
-    return text_of(value)
 
 
 OPERATORS = (
