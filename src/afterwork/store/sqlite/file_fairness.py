@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -25,8 +26,6 @@ BURST = 0.01
 REMEMBERED = 1.0
 """The seconds for which others count as writing after a write."""
 
-VERSION = "afterwork.data_version"
-
 
 class FileFairness:
     """The turns of one process's threads at a file."""
@@ -34,6 +33,8 @@ class FileFairness:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._holder: object = None
+        self._seen: tuple[object, int] | None = None
+        """The connection that had the last turn, and the version of the file that it saw."""
         self._letting_go = threading.Lock()
         self._began = 0.0
         self._not_before = 0.0
@@ -46,9 +47,7 @@ class FileFairness:
         self._lock.acquire()
         self._holder = driver
         try:
-            time.sleep(max(0.0, self._not_before - BURST - time.monotonic()))
-            if self._others_wrote(connection):
-                self._writers_until = time.monotonic() + REMEMBERED
+            self._make_room(driver)
             self.begun()
             yield
         finally:
@@ -69,11 +68,18 @@ class FileFairness:
         """Note that the transaction has got the file, for which it may have waited."""
         self._began = time.monotonic()
 
-    def _others_wrote(self, connection: Connection) -> bool:
-        """Return whether another connection has committed since this one last had its turn."""
-        cursor = connection.connection.cursor()
-        version = cursor.execute("PRAGMA data_version").fetchone()[0]
-        cursor.close()
-        before = connection.info.get(VERSION, version)
-        connection.info[VERSION] = version
-        return bool(version != before)
+    def _make_room(self, driver: Any) -> None:
+        """Pause, and note whether others write.
+
+        A connection's version also changes if another thread of this process commits. So it is compared with that of
+        the last turn only if the same connection had it, and otherwise with that from before the pause."""
+        before = self._seen if self._seen is not None and self._seen[0] is driver else (driver, _version(driver))
+        time.sleep(max(0.0, self._not_before - BURST - time.monotonic()))
+        self._seen = (driver, _version(driver))
+        if self._seen != before:
+            self._writers_until = time.monotonic() + REMEMBERED
+
+
+def _version(driver: Any) -> int:
+    """Return a number that changes when another connection commits."""
+    return int(driver.execute("PRAGMA data_version").fetchone()[0])
