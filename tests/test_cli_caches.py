@@ -84,7 +84,7 @@ def test_caches_shows_how_each_is(shop: Trade, afterwork: Afterwork) -> None:
         "runs",
         "mean",
         "ms",
-        "filled",
+        "backfilled",
         "made",
         "stale",
         "by",
@@ -134,7 +134,7 @@ def test_a_model_without_caches_is_told_so(url: URL, engine: Engine) -> None:
 def test_the_objects_of_a_cache_are_listed_by_state(shop: Trade, afterwork: Afterwork) -> None:
     listed = told(afterwork("caches", "Order.total", "--state", "fresh")).splitlines()
     assert [line.split()[0] for line in listed[1:]] == ["Order!1", "Order!2"]
-    assert told(afterwork("caches", "Order.total", "--state", "failed")).strip() == "None here."
+    assert told(afterwork("caches", "Order.total", "--state", "failed")).strip() == "No objects."
     assert "--state and --after are for the list" in told(afterwork("caches", "--state", "stale"), exit_code=2)
     assert "The model has no cache 'Order.totl'" in told(afterwork("caches", "Order.totl"), exit_code=1)
 
@@ -230,7 +230,7 @@ def test_what_can_not_be_meant_ends_with_2_and_advice(arguments: list[str], advi
 def test_impact_says_who_reads_a_member(shop: Trade, afterwork: Afterwork) -> None:
     said = told(afterwork("impact", "Line!1", "quantity"))
     assert "If quantity of Line!1 changes, 4 caches become stale or may follow:" in said
-    assert "Customer.total of Customer!1, by way of Order.total of Order!1" in said
+    assert "Customer.total of Customer!1, through Order.total of Order!1" in said
 
     found = json.loads(told(afterwork("impact", "Line!1", "quantity", "--json")))
     assert found[0] == {"name": "Order.total", "root_id": "Order!1", "through": None}
@@ -262,7 +262,7 @@ def test_impact_of_an_end(root: str, member: str, reader: str, shop: Trade, afte
 
 def test_verify_counts_what_is_right(shop: Trade, afterwork: Afterwork) -> None:
     said = told(afterwork("verify"))
-    assert "Order.total: 2 calculated again" in said
+    assert "Order.total: 2 recalculated" in said
     assert "0 differences" in said
 
     found = json.loads(told(afterwork("verify", "--sample", "1", "--json")))
@@ -287,7 +287,7 @@ def test_verify_leaves_out_what_is_stale(shop: Trade, afterwork: Afterwork) -> N
         " FROM afterwork_cache WHERE root = 'Order!1'"
     )
 
-    assert "Order.total: 1 calculated again" in told(afterwork("verify"))
+    assert "Order.total: 1 recalculated" in told(afterwork("verify"))
 
 
 # status

@@ -26,7 +26,7 @@ def test_it_shows_what_ran_and_what_failed(ann: Customer, engine: Engine, afterw
     other = json.loads(told(afterwork("history", "--work", "No.such", "--json")))
 
     assert "Customer.assign_number  ticket" in said
-    assert "from due to done: half within" in said
+    assert "from due to done: median" in said
     assert "No.such" in said
     assert {one["work"]: one["done"] for one in found["minutes"] if one["source"] == "ticket"} == {
         "Customer.assign_number": 1,

@@ -66,7 +66,7 @@ def test_the_overview_is_told_with_the_hour_and_what_to_say() -> None:
     told = "\n".join(status_lines(BUSY, twin))
 
     assert "waiting  1 in mail, 2 in main; the oldest for 12.0 s" in told
-    assert "latency  half within 12 ms, 99 of 100 within 1.2 s" in told
+    assert "latency  median 12 ms, 99th percentile 1.2 s" in told
     assert "▄" in told.partition("ticket")[2].partition("1,851")[0]
     assert "failed   ·····" in told
     assert "! The lane mail is paused. Resume it.\n      afterwork resume shop:app mail" in told

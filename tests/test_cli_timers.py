@@ -94,7 +94,7 @@ def test_a_round_is_cancelled_and_a_timer_paused_and_resumed(url: str) -> None:
     assert ask(url, "cancel", "Work").output == "2 matches of Work cancelled.\n"
     assert ask(url, "pause", "Work").output.startswith("Timer Work is paused.")
     assert "paused" in ask(url, "timers").output
-    assert ask(url, "resume", "Work").output == "Timer Work is open.\n"
+    assert ask(url, "resume", "Work").output == "Timer Work is resumed.\n"
 
 
 def test_an_unknown_timer_is_told_plainly(url: str) -> None:

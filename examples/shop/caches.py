@@ -49,7 +49,7 @@ def ask(engine: Engine) -> None:
         print(app.explain(session.get_one(Customer, 1), "total"))
         print("And what if the quantity of line 1 changed? Then these would be looked at again:")
         for reader in app.impact(session.get_one(OrderLine, 1), "quantity"):
-            print(f"  {reader.name} of {reader.root_id}" + (f", by way of {reader.through}" if reader.through else ""))
+            print(f"  {reader.name} of {reader.root_id}" + (f", through {reader.through}" if reader.through else ""))
 
 
 def main(engine: Engine) -> None:

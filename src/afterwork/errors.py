@@ -86,7 +86,7 @@ class NaiveDatetime(BadRequest):
 
     def __init__(self, value: object) -> None:
         super().__init__(
-            f"{value} has no time zone, so it names no moment. Give an aware datetime, "
+            f"{value} has no time zone, so it names no point in time. Give an aware datetime, "
             "for example datetime.now(timezone.utc) + timedelta(hours=1)."
         )
 
@@ -115,7 +115,7 @@ class NoCurrentRun(AfterworkError):
     """`aw.current_run()` was called where Afterwork runs nothing."""
 
     def __init__(self) -> None:
-        super().__init__("aw.current_run() has an answer only inside a method or action that Afterwork runs.")
+        super().__init__("aw.current_run() works only inside a method or action that Afterwork runs.")
 
 
 class TransactionIsTheRuns(AfterworkError):
@@ -161,7 +161,7 @@ class NotWatched(CantTrack):
 
     def __init__(self, what: str, table: str) -> None:
         super().__init__(
-            what, f"changes of {shown(table)} are not watched. Watch it, by taking aw.UNWATCHED away or by app.install"
+            what, f"changes of {shown(table)} are not captured. Remove aw.UNWATCHED from it, or run app.install"
         )
 
 
@@ -178,8 +178,8 @@ class OwnConnection(CantTrack):
     def __init__(self) -> None:
         super().__init__(
             "through a connection of its own",
-            "it sees another state of the database than the run does. Use aw.session(self) instead; what is read of "
-            "another database, or is no reason to run again, goes into `with aw.untracked():`",
+            "it sees another state of the database than the run does. Use aw.session(self) instead. Put reads of "
+            "another database, and reads that are no reason to run again, into `with aw.untracked():`",
         )
 
 
@@ -209,7 +209,7 @@ class OtherThread(CantTrack):
     def __init__(self) -> None:
         super().__init__(
             "in another thread",
-            "it is not known there which cache reads. Read what is needed before, and give other threads plain values",
+            "other threads don't know which cache is reading. Read what is needed first, and pass plain values to them",
         )
 
 
@@ -232,7 +232,7 @@ class ReadsItself(CantTrack):
     """The calculation of a member read that member."""
 
     def __init__(self, member: str) -> None:
-        super().__init__(f"{member}, the value that it calculates", "it would never come to rest")
+        super().__init__(f"{member}, the value that it calculates", "it would never become stable")
 
 
 class UnknownState(AfterworkError, ValueError):
@@ -246,7 +246,7 @@ class NotInThisState(AfterworkError):
         self.event, self.state, self.possible = event, state, tuple(possible)
         super().__init__(
             f"{event} is not possible: {who} is in the state {state}. Possible there now: "
-            f"{', '.join(possible) or 'nothing'}. Ask before with aw.can(…)."
+            f"{', '.join(possible) or 'nothing'}. Ask first with aw.can(…)."
         )
 
 
@@ -255,8 +255,8 @@ class StateHasChanged(AfterworkError):
 
     def __init__(self, who: str, machine: str, before: object) -> None:
         super().__init__(
-            f"{who} was in the state {before} of {machine} when it was read, and is not any more: somebody else has "
-            "moved it. Roll back, read it again, and see whether the move is still possible."
+            f"{who} was in the state {before} of {machine} when it was read, and no longer is: somebody else has moved "
+            "it. Roll back, read it again, and see whether the move is still possible."
         )
 
 
@@ -276,8 +276,8 @@ class RowNotFound(AfterworkError):
     def __init__(self, table: str, key: object, wanted: int, found: int) -> None:
         which = f"has the key {shown(key)}" if wanted == 1 else f"is there for {wanted - found} of {wanted} keys"
         super().__init__(
-            f"No row of {table} {which} as the model writes it, so the value can't be stored. Rewrite the key, or have "
-            "its type write it as it stands in the database."
+            f"No row of {table} {which} as the model writes it, so the value can't be stored. Rewrite the key, or let "
+            "its type write it as it is stored."
         )
 
 
@@ -324,7 +324,7 @@ class CircularCaches(AfterworkError):
 
     def __init__(self, path: Sequence[str]) -> None:
         super().__init__(
-            f"It depends on itself, by way of others: {' reads '.join(path)}. Break the circle in the data."
+            f"It depends on itself through others: {' reads '.join(path)}. Break the cycle in the data."
         )
 
 
@@ -366,7 +366,7 @@ class NotGranted(AfterworkError):
 
     def __init__(self, role: str, grants: Sequence[str]) -> None:
         super().__init__(
-            f"These rights of {role} can be given only by those who own the things. Let them run:\n"
+            f"Only the owners of the objects can grant these rights to {role}. Let them run:\n"
             + "\n".join(f"    {grant};" for grant in grants)
         )
 
@@ -431,8 +431,8 @@ class NotWritten(AfterworkError):
 
     def __init__(self, table: str) -> None:
         super().__init__(
-            f"The end of a ticket was written, and its row is as before. A trigger or a rule of table {table} passes "
-            "over the change. Let it pass changes of Done, Error and ExecuteEarliest."
+            f"The end of a ticket was written, but its row has not changed: a trigger or a rule of table {table} skips "
+            "the change. Let it accept changes of Done, Error and ExecuteEarliest."
         )
 
 
@@ -441,8 +441,8 @@ class TicketIsHidden(AfterworkError):
 
     def __init__(self) -> None:
         super().__init__(
-            "Policies of row-level security let the server's role read the ticket and not change it. Give the role a "
-            "policy FOR UPDATE that has the row in USING and in WITH CHECK, or one FOR SELECT that has it not."
+            "Policies of row-level security let the server's role read the ticket but not change it. Give the role a "
+            "policy FOR UPDATE that admits the row in USING and WITH CHECK, or one FOR SELECT that hides it."
         )
 
 
@@ -502,7 +502,7 @@ class GivenUp(Refused):
                     f"The process that ran it died {times} times. Find out in the log of the system whether memory ran "
                     "out or a library crashed"
                 )
-        super().__init__(f"{what}. It is not tried any more until it is retried.")
+        super().__init__(f"{what}. It is not tried again until somebody retries it.")
 
 
 class LanguageError(AfterworkError, ValueError):

@@ -133,7 +133,7 @@ def asks_for_what_the_database_refuses(self: Shelf) -> Any:
 
 
 BAD: dict[Function, list[str]] = {
-    reads_itself: ["ReadsItself", "Shelf.value", "never come to rest"],
+    reads_itself: ["ReadsItself", "Shelf.value", "never become stable"],
     asks_by_text: ["TextualSQL", "SELECT count(*) FROM book", "select(", "aw.untracked", "aw.depends_on"],
     asks_by_a_piece_of_text: ["TextualSQL", "1 + 1", "aw.untracked"],
     asks_the_driver: ["TextualSQL", "SELECT 1", "aw.untracked"],

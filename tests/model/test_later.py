@@ -59,7 +59,7 @@ def test_a_receipt_is_kept_for_whole_minutes(the_shop: Shop) -> None:
 def test_what_cannot_be_meant_is_refused(the_shop: Shop) -> None:
     with the_shop.session() as session:
         ann = add_customer(session)
-        with pytest.raises(NaiveDatetime, match="has no time zone, so it names no moment"):
+        with pytest.raises(NaiveDatetime, match="has no time zone, so it names no point in time"):
             aw.later(ann.assign_number, at=datetime(2030, 1, 1))
         with pytest.raises(BadRequest, match="Give at= or after=, not both"):
             aw.later(ann.assign_number, at=datetime.now(UTC), after=timedelta(0))

@@ -364,7 +364,7 @@ def test_rows_of_bulk_inserts_and_of_raw_sql_run(the_shop: Shop) -> None:
 def test_a_naive_moment_in_an_aware_column_is_refused_when_it_is_saved(the_shop: Shop) -> None:
     with the_shop.session() as session:
         session.add(SysAsyncTicket(view_model="Customer.assign_number", execute_earliest=datetime.now()))
-        with pytest.raises(BadRequest, match="has no time zone, so it names no moment"):
+        with pytest.raises(BadRequest, match="has no time zone, so it names no point in time"):
             session.flush()
 
 

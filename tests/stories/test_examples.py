@@ -109,7 +109,7 @@ def test_the_story_of_caches_is_the_same_on_each_database(
     assert "runs: nothing" in renamed
     assert "Customer.total of Customer!1 is fresh." in asked
     assert "It ran because customer_order 1 was changed: total from 6430 to 8420." in asked
-    assert "Customer.total of Customer!1, by way of Order.total of Order!1" in asked
+    assert "Customer.total of Customer!1, through Order.total of Order!1" in asked
 
 
 def test_an_order_is_overdue_from_the_moment_on_until_it_is_paid(engine: Engine, model: ModuleType) -> None:

@@ -94,7 +94,7 @@ def test_a_timer_is_run_cancelled_paused_and_resumed(
     assert "2 matches of Work cancelled." in act("/timers/Work/cancel", "/timers/Work")
     assert "Timer Work is paused." in act("/timers/Work/pause", "/timers/Work")
     assert "It would be due" in client.get("/timers/Work").text
-    assert "Timer Work is open." in act("/timers/Work/resume", "/timers/Work")
+    assert "Timer Work is resumed." in act("/timers/Work/resume", "/timers/Work")
     assert [event.what for event in office.events if isinstance(event, Acted)] == [
         "ran", "cancelled", "paused", "resumed",
     ]  # fmt: skip

@@ -186,7 +186,7 @@ def conclude(
     click.echo(f", all at rest {drained_in:.2f} s after the writers stopped")
     if took:
         p50, p99 = percentile(took, 0.50), percentile(took, 0.99)
-        click.echo(f"Latency   half within {p50:,.0f} ms from saved to done, 99 of 100 within {p99:,.0f} ms")
+        click.echo(f"Latency   median {p50:,.0f} ms, 99th percentile {p99:,.0f} ms, from saved to done")
     if not problems:
         click.echo(f"Numbers   customers 1 to {saved.customers:,}, orders 1 to {saved.orders:,}: no gap, no double")
     click.echo(f"Values    {proof.values:,} values, {proof.wrong:,} wrong: all were calculated again, in plain SQL")

@@ -17,7 +17,7 @@ from afterwork.errors import BadRequest
 from afterwork.insight import TicketFilter
 
 limit_option = click.option(
-    "--most", type=click.IntRange(min=1), default=MAX_TICKETS, show_default=True, help="The most tickets to act on."
+    "--most", type=click.IntRange(min=1), default=MAX_TICKETS, show_default=True, help="The maximum number of tickets to act on."
 )
 all_matching_option = click.option("--all-matching", is_flag=True, help="All tickets that match, instead of KEYs.")
 
@@ -31,9 +31,9 @@ all_matching_option = click.option("--all-matching", is_flag=True, help="All tic
 @limit_option
 @as_json
 def retry(app: Afterwork, keys: Sequence[str], url: URL, most: int, as_json: bool, **filtered: Any) -> None:
-    """Make the tickets KEY due now, including those that have ended, with all their attempts ahead of them.
+    """Make the tickets KEY due now, even if they have ended, and restore all their attempts.
 
-    With --all-matching, all that match: failed ones, or those in the given --state.
+    With --all-matching, apply to all that match: failed ones, or those in the given --state.
     """
     selected = _selected(keys, **filtered)
     with engine_at(url) as engine:
@@ -50,10 +50,10 @@ def retry(app: Afterwork, keys: Sequence[str], url: URL, most: int, as_json: boo
 @limit_option
 @as_json
 def run(app: Afterwork, names: Sequence[str], url: URL, dry: bool, most: int, as_json: bool, **filtered: Any) -> None:
-    """Begin a round of TIMER now, besides those at its due times; or make the tickets KEY, which wait for a time, due
-    now. A server runs them.
+    """Begin a round of TIMER now, in addition to those at its due times; or make the scheduled tickets KEY due now. A
+    server runs them.
 
-    With --all-matching, all tickets that wait for a time and match.
+    With --all-matching, apply to all scheduled tickets that match.
     """
     timer = _timer(app, names)
     if timer is None and dry:
@@ -84,7 +84,7 @@ def run(app: Afterwork, names: Sequence[str], url: URL, dry: bool, most: int, as
 def cancel(app: Afterwork, names: Sequence[str], url: URL, most: int, as_json: bool, **filtered: Any) -> None:
     """End the rest of the round of TIMER, or the tickets KEY, and ask current runs to stop.
 
-    With --all-matching, all tickets that have not ended and match.
+    With --all-matching, apply to all matching tickets that have not ended.
     """
     timer = _timer(app, names)
     selected = _selected(names, **filtered) if timer is None else ()

@@ -22,8 +22,8 @@ from afterwork.insight import BackfillProgress, CacheLine, CacheSummary, ListPag
 @app_argument
 @click.argument("name", required=False)
 @database_option()
-@click.option("--state", type=click.Choice(get_args(State)), help="Of NAME, only those that are in this state.")
-@click.option("--after", metavar="PLACE", help="Go on with a list where it says so at its end.")
+@click.option("--state", type=click.Choice(get_args(State)), help="List only the objects of NAME in this state.")
+@click.option("--after", metavar="PLACE", help="Continue a list at the PLACE named at its end.")
 @as_json
 def caches(app: Afterwork, name: str | None, url: URL, state: State | None, after: str | None, as_json: bool) -> None:
     """Show each cache over all objects: counts by state, runs, causes, and the progress of its backfill. With NAME,
@@ -42,7 +42,7 @@ def caches(app: Afterwork, name: str | None, url: URL, state: State | None, afte
 
 def cache_lines(caches: Sequence[CacheSummary], now: datetime) -> Iterator[str]:
     """Yield caches over all objects as text."""
-    head = ("cache", "fresh", "stale", "failed", "runs", "mean ms", "filled", "made stale by")
+    head = ("cache", "fresh", "stale", "failed", "runs", "mean ms", "backfilled", "made stale by")
     yield from table_lines(head, [_cache_cells(one, now) for one in caches]) if caches else ["The model has no caches."]
 
 
@@ -68,7 +68,7 @@ def _filled(filling: BackfillProgress, now: datetime) -> str:
 def list_lines(listed: ListPage[CacheLine]) -> Iterator[str]:
     """Yield the objects of one cache as text."""
     head = ("object", "state", "runs", "last run (UTC)", "ms", "because", "error")
-    yield from table_lines(head, [_line_cells(one) for one in listed.items]) if listed.items else ["None here."]
+    yield from table_lines(head, [_line_cells(one) for one in listed.items]) if listed.items else ["No objects."]
     if listed.next is not None:
         yield f"More: --after {shlex.quote(listed.next)}"
 
@@ -134,16 +134,16 @@ def impact_lines(readers: Sequence[Reader], root: str, member: str) -> Iterator[
         else (f"No cache reads {member} of {root}.")
     )
     for reader in readers:
-        yield f"  {reader.name} of {reader.root_id}" + (f", by way of {reader.through}" if reader.through else "")
+        yield f"  {reader.name} of {reader.root_id}" + (f", through {reader.through}" if reader.through else "")
 
 
 @click.command()
 @app_argument
 @database_option()
-@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Of each cache only N, picked by chance.")
+@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Check only N random objects of each cache.")
 @as_json
 def verify(app: Afterwork, url: URL, sample: int | None, as_json: bool) -> None:
-    """Calculate again without storing, and show what differs. Exits with 1 if something does."""
+    """Recalculate all caches without storing them, and show differences. Exits with 1 if there are any."""
     with engine_at(url) as engine:
         verified = app.verify(engine, sample)
     print_result("\n".join(verified_lines(verified)), verified, as_json)
@@ -153,7 +153,7 @@ def verify(app: Afterwork, url: URL, sample: int | None, as_json: bool) -> None:
 def verified_lines(verified: Verified) -> Iterator[str]:
     """Yield the result of a verification as text."""
     for name, count in verified.checked.items():
-        yield f"{name}: {count:,} calculated again"
+        yield f"{name}: {count:,} recalculated"
     for one in verified.differences:
         side = "in SQL " if one.in_sql else ""
         yield f"WRONG  {one.name} of {one.root_id} is {one.stored}, but {side}calculated {one.calculated}"

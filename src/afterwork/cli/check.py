@@ -40,7 +40,7 @@ def install(
 @click.option("--repair", is_flag=True, help="Install what is missing, and recompute all caches.")
 @as_json
 def check(app: Afterwork, url: URL | None, repair: bool, as_json: bool) -> None:
-    """Show the works of the model, and check a database if one is given. Exits with 1 if something is not right.
+    """Show the works of the model, and check a database if one is given. Exits with 1 if something is wrong.
 
     After a restore, or after changes while triggers were switched off, --repair recomputes all caches.
     """
@@ -76,7 +76,5 @@ def finding_lines(findings: Sequence[Finding]) -> Iterator[str]:
 def _in_short(findings: Sequence[Finding]) -> str:
     faults = sum(finding.is_fault for finding in findings)
     notes = sum(not finding.right and finding.is_note for finding in findings)
-    told = {0: "This installation is right", 1: "1 thing is to be put right"}.get(
-        faults, f"{faults} things are to be put right"
-    )
-    return f"{told}; {'nothing' if not notes else f'{notes} of what was found'} is worth knowing."
+    told = {0: "Nothing is wrong", 1: "1 thing is wrong"}.get(faults, f"{faults} things are wrong")
+    return f"{told}; {notes or 'nothing'} more {'is' if notes < 2 else 'are'} worth knowing."

@@ -25,9 +25,9 @@ class RecentRuns:
 @click.command("history")
 @app_argument
 @database_option()
-@click.option("--minutes", type=click.IntRange(min=1), default=60, show_default=True, help="How far back.")
+@click.option("--minutes", type=click.IntRange(min=1), default=60, show_default=True, help="How many minutes to look back.")
 @click.option("--work", metavar="NAME", help="Only this work: Customer.assign_number, or a view model.")
-@click.option("--most", type=click.IntRange(min=1), default=10, show_default=True, help="The most failures to show.")
+@click.option("--most", type=click.IntRange(min=1), default=10, show_default=True, help="The maximum number of failures to show.")
 @as_json
 def history(app: Afterwork, url: URL, minutes: int, work: str | None, most: int, as_json: bool) -> None:
     """Show recent runs, how long they took, and which failed. Servers write these every few seconds."""
@@ -50,7 +50,7 @@ def history_lines(recent: RecentRuns) -> Iterator[str]:
         head, [_cells(recent.minutes, *key) for key in sorted({_key(one) for one in recent.minutes})]
     )
     if recent.latency.p50 is not None and recent.latency.p99 is not None:
-        yield f"from due to done: half within {recent.latency.p50:,.3f} s, 99 of 100 within {recent.latency.p99:,.3f} s"
+        yield f"from due to done: median {recent.latency.p50:,.3f} s, 99th percentile {recent.latency.p99:,.3f} s"
     if recent.failures:
         yield ""
         yield from table_lines(

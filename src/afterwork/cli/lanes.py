@@ -25,10 +25,10 @@ def lanes(app: Afterwork, url: URL, as_json: bool) -> None:
 
 def activity_lines(activity: Activity) -> Iterator[str]:
     """Yield the activity as text."""
-    head = ("lane", "rule", "now", "wait", "matches", "oldest since (UTC)", "scheduled")
+    head = ("lane", "rule", "now", "waiting", "matches", "oldest since (UTC)", "scheduled")
     yield from table_lines(head, [_lane_cells(one) for one in activity.lanes])
     yield ""
-    columns = ("server", "is", "process", "host", "started (UTC)", "last sign of life (UTC)", "serves", "knows")
+    columns = ("server", "state", "process", "host", "started (UTC)", "last sign of life (UTC)", "serves", "knows")
     yield from (
         table_lines(columns, [_server_cells(one) for one in activity.servers])
         if activity.servers
@@ -95,8 +95,7 @@ def pause(app: Afterwork, name: str, url: URL, as_json: bool) -> None:
 @database_option()
 @as_json
 def drain(app: Afterwork, server: int, url: URL, as_json: bool) -> None:
-    """Make the server SERVER begin nothing more, and leave when its current runs have ended, however long that
-    takes."""
+    """Drain SERVER: it begins nothing more, and leaves when its current runs have ended, however long that takes."""
     with engine_at(url) as engine:
         app.control(engine).drain(server, current_user())
     said = f"Server {server} begins nothing more, and leaves when its runs have ended."
@@ -113,7 +112,7 @@ def resume(app: Afterwork, name: str, url: URL, as_json: bool) -> None:
     with engine_at(url) as engine:
         app.control(engine).resume(name, current_user())
     kind = _kind(app, name)
-    print_result(f"{kind.capitalize()} {name} is open.", {kind: name, "paused": False}, as_json)
+    print_result(f"{kind.capitalize()} {name} is resumed.", {kind: name, "paused": False}, as_json)
 
 
 def _unknown(insight: Insight, name: str) -> str:

@@ -45,7 +45,7 @@ def number_rows(overview: Overview) -> Iterator[tuple[str, str]]:
     if latency.p50 is None or latency.p99 is None:
         yield "latency", "no run has ended within an hour"
     else:
-        yield "latency", f"half within {_span(latency.p50)}, 99 of 100 within {_span(latency.p99)}, in the last hour"
+        yield "latency", f"median {_span(latency.p50)}, 99th percentile {_span(latency.p99)}, in the last hour"
 
 
 def hour_rows(minutes: Sequence[OverviewMinute]) -> Iterator[tuple[str, Sequence[int]]]:

@@ -28,17 +28,17 @@ LEVELS = ("debug", "info", "warning", "error")
 @click.command()
 @app_argument
 @database_option()
-@click.option("--workers", type=click.IntRange(min=1), help="The most concurrent runs.")
+@click.option("--workers", type=click.IntRange(min=1), help="The maximum number of concurrent runs.")
 @click.option("--grace", type=duration_in_seconds, metavar="SECONDS", help="How long a stop waits for runs.")
 @click.option("--lease", type=duration_in_seconds, metavar="SECONDS", help="How long a silent server keeps its runs.")
 @click.option(
     "--listen/--no-listen",
     default=None,
-    help="Let PostgreSQL wake it, or poll each second, as it must behind a pooler.",
+    help="Let PostgreSQL wake it, or poll every second, as is necessary behind a pooler.",
 )
 @click.option("--lanes", type=names, metavar="LANE,…", help="Serve these lanes only.")
 @click.option("--except-lanes", type=names, metavar="LANE,…", help="Serve all lanes but these.")
-@click.option("--only", type=names, metavar="|".join(STARTS), help="Run only what these start.")
+@click.option("--only", type=names, metavar="|".join(STARTS), help="Run only what these sources start.")
 @click.option("--max-jobs", type=click.IntRange(min=1), metavar="N", help="Restart as a fresh process after N runs.")
 @click.option("--max-memory", type=size, metavar="SIZE", help="Restart as soon as it uses more memory: 800M, 2G.")
 @web_options

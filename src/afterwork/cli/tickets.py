@@ -16,7 +16,7 @@ from afterwork.store.tickets.filter import QUALIFIERS, STATES
 CHOICES = ("pending", "failed", "done", *(state for state in STATES if state not in ("failed", "done")))
 
 FILTERS = (
-    click.option("--state", type=click.Choice(CHOICES), help="Only these; pending are all that have not ended."),
+    click.option("--state", type=click.Choice(CHOICES), help="Only tickets in this state; pending means any that has not ended."),
     click.option("--work", metavar="TEXT", help="Only those whose view model or method has TEXT in its name."),
     click.option("--root", metavar="ROOT", help="Only those of an object, Customer!42, or of a class, Customer."),
     click.option("--error", metavar="TEXT", help="Only those with TEXT in their error."),
@@ -40,8 +40,8 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @app_argument
 @database_option()
 @filter_options
-@click.option("--most", type=click.IntRange(min=1), default=20, show_default=True, help="The most tickets to show.")
-@click.option("--after", metavar="KEY", help="Those behind this one, the last of the previous page.")
+@click.option("--most", type=click.IntRange(min=1), default=20, show_default=True, help="The maximum number of tickets to show.")
+@click.option("--after", metavar="KEY", help="Continue after this ticket, the last of the previous page.")
 @as_json
 def tickets(app: Afterwork, url: URL, wanted: TicketFilter, most: int, after: str | None, as_json: bool) -> None:
     """Show tickets: pending ones in the order in which they run, others newest first."""
@@ -78,7 +78,7 @@ def _cells(ticket: TicketView) -> tuple[str, ...]:
 @database_option()
 @as_json
 def ticket(app: Afterwork, key: str, url: URL, as_json: bool) -> None:
-    """Show the ticket KEY: what it asks for, its history so far, and why it waits."""
+    """Show the ticket KEY: what it asks for, its history so far, and why it is waiting."""
     with engine_at(url) as engine:
         detail = app.insight(engine).ticket(key)
     print_result("\n".join(ticket_lines(detail)), detail, as_json)

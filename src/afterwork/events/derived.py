@@ -12,7 +12,7 @@ class NotInSql(LoggedEvent):
     """A derived member whose SQL side can't be used, so that its values are calculated in Python, one by one."""
 
     level = logging.WARNING
-    message = "%(cache)s is calculated in Python, its SQL side can't be used: %(why)s"
+    message = "%(cache)s is calculated in Python, since its SQL side can't be used: %(why)s"
 
     cache: str
     why: str
@@ -23,7 +23,7 @@ class OtherCode(LoggedEvent):
     """A derivation for which a server that started later has other code. This server leaves it to that one."""
 
     level = logging.WARNING
-    message = "%(cache)s has other code by now, of a server that was started later: it is left to that one"
+    message = "a server that started later has other code for %(cache)s: this server leaves it to that one"
 
     cache: str
 
@@ -36,14 +36,14 @@ class Missed(LoggedEvent):
     """
 
     level = logging.WARNING
-    message = "changes of %(table)s may have been missed (%(why)s), what was made of it runs again%(still)s"
+    message = "changes of %(table)s may have been missed (%(why)s): the caches that read it run again%(still)s"
 
     table: str
     why: str
     faults: tuple[str, ...]
 
     def words(self) -> Mapping[str, object]:
-        still = f"; they still are, until it is installed again: {'; '.join(self.faults)}" if self.faults else ""
+        still = f"; changes go uncaptured until the next install: {'; '.join(self.faults)}" if self.faults else ""
         return {"table": self.table, "why": self.why, "still": still}
 
 

@@ -128,7 +128,7 @@ class WasWithdrawn(_RunEvent):
 
     level = logging.WARNING
     message = (
-        "the ticket of %(work)s on %(root_id)s was ended or deleted while it ran, nothing of it saved (run %(run)s)"
+        "the ticket of %(work)s on %(root_id)s was ended or deleted while it ran: nothing was saved (run %(run)s)"
     )
 
 
@@ -138,8 +138,7 @@ class WrittenInPart(_RunEvent):
 
     level = logging.ERROR
     message = (
-        "%(work)s on %(root_id)s has ended (run %(run)s), and its ticket's table took no more of that than "
-        "%(written)s: %(error)s"
+        "%(work)s on %(root_id)s has ended (run %(run)s), but the ticket's table accepted only %(written)s: %(error)s"
     )
 
     written: str
@@ -155,9 +154,9 @@ class Unwritable(_RunEvent):
 
     level = logging.ERROR
     message = (
-        "%(work)s on %(root_id)s can't end (run %(run)s): its ticket's table refuses every change of that row. Nothing "
-        "of the run was saved, and it is tried again, later each time; others go on. Look at the triggers, checks and "
-        "policies of the table: %(error)s"
+        "%(work)s on %(root_id)s can't end (run %(run)s): the ticket's table refuses every change to its row. Nothing "
+        "of the run was saved. It is tried again, later each time, while others go on. Check the triggers, constraints "
+        "and policies of the table: %(error)s"
     )
 
     error: str
@@ -168,7 +167,7 @@ class Lost(_RunEvent):
     """A run that another server took over, so that nothing of this one was saved."""
 
     level = logging.WARNING
-    message = "%(work)s on %(root_id)s was taken over by another server, nothing saved (run %(run)s)"
+    message = "%(work)s on %(root_id)s was taken over by another server: nothing was saved (run %(run)s)"
 
 
 @dataclass(frozen=True)
@@ -180,8 +179,8 @@ class Abandoned(_RunEvent):
 
     level = logging.WARNING
     message = (
-        "%(work)s on %(root_id)s has been abandoned: its timeout has passed, and it goes on. Its thread stays "
-        "(run %(run)s)"
+        "%(work)s on %(root_id)s was abandoned (run %(run)s): its time-out has passed, and it goes on. Its thread "
+        "stays until it ends by itself"
     )
 
 
@@ -202,7 +201,7 @@ class InTheWay(LoggedEvent):
     """A conflict over locks with others. The run is tried again a little later."""
 
     level = logging.DEBUG
-    message = "others are in the way, trying again: %(error)s"
+    message = "another transaction is in the way, trying again: %(error)s"
 
     error: str
 
@@ -212,7 +211,7 @@ class ConnectionLost(LoggedEvent):
     """A run that lost its connection or worker while the database is up. It is tried again, alone."""
 
     level = logging.WARNING
-    message = "a run has lost its connection, it is tried again alone: %(error)s"
+    message = "a run has lost its connection and is tried again, alone: %(error)s"
 
     error: str
 

@@ -75,9 +75,9 @@ class CantBeWoken(LoggedEvent):
 
     level = logging.WARNING
     message = (
-        "server %(server)d looks for work each %(seconds)g s and is not woken: max_prepared_transactions is not 0, and "
-        "a transaction that has notified a server can't be prepared. If none that writes tickets or watched tables "
-        "ever is, set Settings(notify=True); to have this said no more, notify=False"
+        "server %(server)d polls every %(seconds)g s instead of being woken: max_prepared_transactions is not 0, and a "
+        "transaction that has notified a server can't be prepared. If none that writes tickets or tracked tables ever "
+        "is, set Settings(notify=True); to silence this message, notify=False"
     )
 
     server: int
@@ -115,7 +115,7 @@ class HeldUp(LoggedEvent):
     """
 
     level = logging.WARNING
-    message = "a run in lane %(lane)s has gone on for %(seconds)g s: another worker takes the place of its own"
+    message = "a run in lane %(lane)s has gone on for %(seconds)g s: another worker takes the place of its worker"
 
     lanes: Sequence[str]
     seconds: float
@@ -166,7 +166,7 @@ class ListenerRaised(LoggedEvent):
     """A listener that raised, which changes nothing: it receives events as before. Emitted once for each."""
 
     level = logging.ERROR
-    message = "the listener %(listener)s raised %(kind)s; it is told of events as before, and this is not said again"
+    message = "the listener %(listener)s raised %(kind)s; it still receives all events, and this is logged only once"
 
     listener: str
     error: BaseException
@@ -183,7 +183,7 @@ class Reloaded(LoggedEvent):
     """A file of jobs that was read again."""
 
     level = logging.INFO
-    message = "%(path)s was read again: %(jobs)d jobs"
+    message = "reloaded %(path)s: %(jobs)d jobs"
 
     path: str
     jobs: int

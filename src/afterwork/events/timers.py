@@ -34,7 +34,7 @@ class TimerIsGone(LoggedEvent):
     """A timer of the database that the model lacks: it was renamed or taken out."""
 
     level = logging.WARNING
-    message = "timer %(timer)s is not in the model any more and does not fire"
+    message = "timer %(timer)s is no longer in the model and does not fire"
 
     timer: str
 

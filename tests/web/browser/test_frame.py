@@ -137,11 +137,11 @@ def test_light_and_dark_can_be_switched_and_stay(looking: Visitors) -> None:
 def test_a_page_follows_what_goes_on(acting: Visitors, busy: Engine) -> None:
     page = acting.visit().to("/?every=1")
     tile = page.locator(".tile", has_text="Oldest ticket").locator(".note")
-    expect(tile).to_have_text("2 wait")
+    expect(tile).to_have_text("2 waiting")
     with Session(busy) as session, session.begin():
         aw.later(session.get_one(Customer, 3).remind)
 
-    expect(tile).to_have_text("3 wait")
+    expect(tile).to_have_text("3 waiting")
 
 
 def watched(acting: Visitors, *paths: str) -> dict[tuple[str, int], Page]:
@@ -223,6 +223,6 @@ def test_a_page_can_be_stopped_and_goes_on(acting: Visitors, busy: Engine) -> No
     expect(page.locator("#live")).to_have_text("paused")
     with Session(busy) as session, session.begin():
         aw.later(session.get_one(Customer, 3).remind)
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Resume").click()
 
-    expect(page.locator(".tile", has_text="Oldest ticket").locator(".note")).to_have_text("3 wait")
+    expect(page.locator(".tile", has_text="Oldest ticket").locator(".note")).to_have_text("3 waiting")

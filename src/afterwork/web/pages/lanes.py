@@ -21,7 +21,7 @@ def _pause(site: Site, request: ActRequest) -> str:
 def _resume(site: Site, request: ActRequest) -> str:
     name = site.insight.lane(str(request.path["name"])).name
     site.control.resume_lane(name, request.who)
-    return f"Lane {name} is open."
+    return f"Lane {name} is resumed."
 
 
 def _drain(site: Site, request: ActRequest) -> str:

@@ -82,7 +82,7 @@ def _pause(site: Site, request: ActRequest) -> str:
 def _resume(site: Site, request: ActRequest) -> str:
     name = str(request.path["name"])
     site.control.resume_timer(name, request.who)
-    return f"Timer {name} is open."
+    return f"Timer {name} is resumed."
 
 
 PAGES = (Page("/timers", show), Page("/timers/{name}", show_one))

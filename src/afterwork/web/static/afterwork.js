@@ -1,4 +1,4 @@
-// Makes the pages live, and easier by keyboard. Everything can be read without it.
+// Keeps pages up to date and adds keyboard shortcuts. All pages can be read without it.
 "use strict";
 
 const main = document.getElementById("main");
@@ -6,7 +6,7 @@ const live = document.getElementById("live");
 const pauseButton = document.querySelector("[data-pause]");
 const isTyping = (element) => element && element.matches("input, textarea, select, [contenteditable]");
 
-// What has changed is put in place, node by node, so that focus, selection and what was ticked stay.
+// Pages are updated node by node, so that focus, selection and ticked boxes stay.
 
 const keyOf = (node) => (node.nodeType === 1 ? node.id || node.dataset.row || null : null);
 const isLike = (a, b) => a.nodeType === b.nodeType && a.nodeName === b.nodeName && keyOf(a) === keyOf(b);
@@ -31,8 +31,8 @@ function update(old, fresh) {
   else updateChildren(old, fresh);
 }
 
-// Rows that come or go would push the others away: those that go only fade. What is new is told by its count, and shown
-// when asked for; or comes last, where those that fade at the end make room.
+// Rows that come or go would move the others. So rows that are gone only fade, and new rows show in the count alone
+// until the page is reloaded, or are added at the end, replacing faded rows there.
 function updateRows(old, fresh) {
   const rows = new Map([...fresh.children].map((row) => [keyOf(row), row]));
   for (const row of old.children) {
@@ -59,12 +59,12 @@ function without(node) {
   return next;
 }
 
-// What is gone is taken away before what stays is compared, so that nothing that stays is moved or made anew: either
-// would take its focus.
+// Remove nodes that are gone before comparing the others, so that none of those is moved or replaced: either would cost
+// it the focus.
 function skipGone(place, node, rest) {
   let later = place;
   while (later && !isLike(later, node)) later = from(later.nextSibling);
-  if (later) while (place !== later && !rest.some((one) => isLike(place, one))) place = without(place);
+  if (later) while (place !== later && !rest.some((other) => isLike(place, other))) place = without(place);
   return place;
 }
 
@@ -92,27 +92,27 @@ function show(html) {
   const fresh = new DOMParser().parseFromString(html, "text/html").body;
   const heights = new Map([...main.children].map((block) => [block, block.offsetHeight]));
   updateChildren(main, fresh);
-  hold(heights);
+  fixHeights(heights);
   countSelected();
 }
 
-// A block that shrinks or grows would move those below it: it keeps its height, and what does not fit is scrolled to.
-function hold(heights) {
+// A block that shrinks or grows would move those below it. So it keeps its height, and scrolls if it needs more.
+function fixHeights(heights) {
   for (const block of main.children) {
     const height = heights.get(block);
     if (!height || block === main.lastElementChild || block.matches("details")) continue;
     block.style.minHeight = `${height}px`;
     if (block.offsetHeight <= height) continue;
     block.style.maxHeight = `${height}px`;
-    block.classList.add("held");
+    block.classList.add("fixed");
   }
 }
 
-function release() {
+function releaseHeights() {
   for (const block of main.children) block.removeAttribute("style");
 }
 
-// The stream. It rests while nobody looks.
+// The event stream. It is closed while the page is hidden.
 
 let source = null;
 let paused = false;
@@ -127,7 +127,7 @@ function connect() {
   source = new EventSource(location.href);
   source.addEventListener("open", () => say("on", "live"));
   source.addEventListener("main", (event) => show(event.data));
-  source.addEventListener("trouble", () => say("off", "trouble"));
+  source.addEventListener("trouble", () => say("off", "can't update"));
   source.addEventListener("error", () => {
     say("off", "not connected");
     if (source && source.readyState === EventSource.CLOSED) {
@@ -146,7 +146,7 @@ function disconnect(text) {
 function togglePause() {
   paused = !paused;
   pauseButton.setAttribute("aria-pressed", String(paused));
-  pauseButton.textContent = paused ? "Go on" : "Pause";
+  pauseButton.textContent = paused ? "Resume" : "Pause";
   if (paused) disconnect("paused");
   else connect();
 }
@@ -154,13 +154,13 @@ function togglePause() {
 if (main.hasAttribute("data-live")) {
   live.hidden = pauseButton.hidden = false;
   pauseButton.addEventListener("click", togglePause);
-  document.addEventListener("visibilitychange", () => (document.hidden ? disconnect("resting") : connect()));
-  window.addEventListener("pagehide", () => disconnect("resting"));
+  document.addEventListener("visibilitychange", () => (document.hidden ? disconnect("not updating") : connect()));
+  window.addEventListener("pagehide", () => disconnect("not updating"));
   window.addEventListener("pageshow", connect);
-  window.addEventListener("resize", release);
+  window.addEventListener("resize", releaseHeights);
 }
 
-// Light or dark: as the system has it, until somebody says otherwise.
+// Light or dark: follows the system until the user chooses.
 
 const stored = localStorage.getItem("afterwork-theme");
 if (stored) document.documentElement.dataset.theme = stored;
@@ -176,7 +176,7 @@ const themeButton = document.querySelector("[data-theme-switch]");
 themeButton.hidden = false;
 themeButton.addEventListener("click", switchTheme);
 
-// Keys.
+// Keyboard shortcuts.
 
 const help = document.getElementById("help");
 const helpButton = document.querySelector("[data-help]");
@@ -196,7 +196,7 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-// Forms: a question before what can't be undone, and ticks for all rows.
+// Forms: confirm what can't be undone, and select all rows at once.
 
 document.addEventListener("submit", (event) => {
   const button = event.submitter;
