@@ -1,19 +1,22 @@
-"""docs/tutorial.md, step by step: its file grows as the page says, and each script prints what the page shows."""
+"""README.md and docs/tutorial.md, step by step: the model grows as the page says, and each script prints what is shown."""
 
 import re
 import subprocess
 import sys
 from pathlib import Path
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "tutorial.md"
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^```(python run|python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def test_each_step_of_the_tutorial_does_what_it_shows(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("page", "scripts"), [("README.md", 1), ("docs/tutorial.md", 4)])
+def test_each_step_of_a_page_does_what_it_shows(page: str, scripts: int, tmp_path: Path) -> None:
     model = tmp_path / "shop.py"
     shown: list[str] = []
     printed: list[str] = []
-    for kind, block in BLOCK.findall(PAGE.read_text()):
+    for kind, block in BLOCK.findall((ROOT / page).read_text()):
         match kind:
             case "python":
                 model.write_text((model.read_text() if model.exists() else "") + block)
@@ -30,4 +33,4 @@ def test_each_step_of_the_tutorial_does_what_it_shows(tmp_path: Path) -> None:
                 shown.append(block)
 
     assert printed == shown
-    assert len(shown) >= 4
+    assert len(shown) >= scripts
