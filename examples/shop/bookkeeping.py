@@ -1,4 +1,4 @@
-"""The other system: a bookkeeping that takes orders over HTTP and is not always at its best. It knows no shop."""
+"""The other system: bookkeeping that takes orders over HTTP, not always reliably. It knows nothing of the shop."""
 
 import json
 import threading
@@ -11,16 +11,16 @@ from itertools import cycle
 from typing import Any, Literal
 
 Mood = Literal["well", "slow", "error", "drops"]
-"""How it takes a request: it answers, does so late, says that something went wrong, or takes it and hangs up."""
+"""The treatment of a request: answer, answer late, report an error, or accept it and hang up."""
 
 POLL = 0.02
-"""Seconds after which it notices that it is to close."""
+"""The interval at which it checks whether to close, in seconds."""
 
 RATES = {"EUR": "11.42", "USD": "10.51"}
 
 
 class Bookkeeping:
-    """What it has got: by key, each order, and how often it came."""
+    """The orders that it has received, by key, and how often each came."""
 
     def __init__(self, moods: list[Mood] | None = None) -> None:
         self.orders: dict[str, dict[str, Any]] = {}
@@ -30,27 +30,27 @@ class Bookkeeping:
         self._lock = threading.Lock()
 
     def mood(self) -> Mood:
-        """How the next request is taken."""
+        """Return the treatment of the next request."""
         with self._lock:
             self.requests += 1
             return next(self._moods)
 
     def take(self, key: str, order: dict[str, Any]) -> None:
-        """Book an order. The same one, under the same key, is booked once."""
+        """Book an order. If the same key comes again, it is booked only once."""
         with self._lock:
             self.came[key] += 1
             self.orders.setdefault(key, order)
 
     @property
     def doubles(self) -> int:
-        """How often something came that had been booked already."""
+        """The number of requests for something that was booked already."""
         with self._lock:
             return sum(count - 1 for count in self.came.values())
 
 
 @contextmanager
 def open_for_business(bookkeeping: Bookkeeping) -> Iterator[str]:
-    """Answer requests while the block lasts, on a free port of this machine. Yields the address."""
+    """Answer requests on a free port of this machine while the block lasts. Yields the address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -76,7 +76,7 @@ def open_for_business(bookkeeping: Bookkeeping) -> Iterator[str]:
             self.wfile.write(data)
 
         def log_message(self, format: str, *arguments: object) -> None:
-            """Nothing is logged."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, args=(POLL,), name="bookkeeping", daemon=True).start()

@@ -1,4 +1,4 @@
-"""Calculated values that are right after each change, whoever makes it. Run it: python examples/shop/caches.py"""
+"""Derived values that become right after each change, whoever makes it. Run it: python examples/shop/caches.py"""
 
 import sys
 import tempfile
@@ -16,7 +16,7 @@ from examples.shop import Customer, Order, OrderLine, Product, app, create
 
 
 def save(engine: Engine) -> None:
-    """Save an order, and say nothing of totals."""
+    """Save an order, without any totals."""
     with Session(engine) as session, session.begin():
         teapot = Product(name="Teapot, blue", price=Decimal("24.50"))
         cup = Product(name="Cup and saucer", price=Decimal("9.95"))
@@ -32,7 +32,7 @@ def change(engine: Engine, statement: str) -> None:
 
 
 def run(engine: Engine) -> None:
-    """Run what is due: that which has read something that was changed, and nothing else."""
+    """Run what is due: the caches that read something that was changed, and nothing else."""
     ran = [f"{ended.run.work} of {ended.run.root_id}" for ended in app.run_until_idle(engine)]
     print(f"  runs: {', '.join(ran) or 'nothing'}")
     with Session(engine) as session:
@@ -43,11 +43,11 @@ def run(engine: Engine) -> None:
 
 
 def ask(engine: Engine) -> None:
-    """Ask why a value is what it is, and what would follow from a change."""
+    """Ask for the reasons of a value, and for the impact of a change."""
     with Session(engine) as session:
         print("Why is it so?")
         print(app.explain(session.get_one(Customer, 1), "total"))
-        print("And what if the quantity of line 1 changed? Then these would be looked at again:")
+        print("And if the quantity of line 1 changed? Then these would run again:")
         for reader in app.impact(session.get_one(OrderLine, 1), "quantity"):
             print(f"  {reader.name} of {reader.root_id}" + (f", through {reader.through}" if reader.through else ""))
 
@@ -55,7 +55,7 @@ def ask(engine: Engine) -> None:
 def main(engine: Engine) -> None:
     create(engine)
     app.install(engine)
-    app.run_until_idle(engine)  # nothing is there yet, so this is soon done
+    app.run_until_idle(engine)  # backfills an empty database, so this is quick
     save(engine)
     print("Saved: an order with two lines")
     run(engine)

@@ -1,7 +1,7 @@
 """Timers that talk to other systems over HTTP: orders go to the bookkeeping, parcels to the carrier, rates come in.
 
-Each of them may be slow, closed, or gone in the midst of an answer. What it has got twice it knows by the key: the id
-of a run stays the same until the run has ended well.
+Each of them may be slow, closed, or hang up in the middle of an answer. They recognise a repeated request by its key:
+the id of a run stays the same until the run has succeeded.
 """
 
 import json
@@ -20,11 +20,11 @@ import afterwork as aw
 from examples.shop.model import Base, ExchangeRate, Order
 
 ADDRESS = "SHOP_BOOKKEEPING"
-"""The environment variable with the address of the other system, such as http://127.0.0.1:8123. Without one, nothing is
-sent or fetched."""
+"""The environment variable with the address of the bookkeeping, such as http://127.0.0.1:8123. If it is not set,
+nothing is sent or fetched."""
 
 CARRIER = "SHOP_CARRIER"
-"""The same of the carrier. Without one, parcels stay where they are."""
+"""The environment variable with the address of the carrier. If it is not set, parcels stay where they are."""
 
 EXPORT_SECONDS = "SHOP_EXPORT_SECONDS"
 EVERY = float(os.environ.get(EXPORT_SECONDS, "600"))
@@ -33,12 +33,12 @@ PATIENCE = 5
 
 
 class NoAnswer(Exception):
-    """The other system could not be reached, or did not say that all is well. It may help to come again later."""
+    """The other system could not be reached, or did not accept the request. Trying again later may help."""
 
 
 class ExportOrder(aw.ViewModel, root=Order):
-    """Sends each order that has its number to the bookkeeping, once. It takes its time, so it runs with no transaction
-    open, and beside all that is quick."""
+    """Sends each numbered order to the bookkeeping, once. The request is slow, so it runs with no transaction open, in
+    parallel with quick work."""
 
     when = aw.Every(
         seconds=EVERY,
@@ -60,7 +60,7 @@ class ExportOrder(aw.ViewModel, root=Order):
 
 
 class ShipOrder(aw.ViewModel, root=Order):
-    """Hands each parcel to the carrier. Where the order goes then is for its machine to say."""
+    """Hands each parcel to the carrier. The order's machine then decides about its next state."""
 
     when = aw.Every(
         seconds=EVERY,
@@ -81,7 +81,7 @@ class ShipOrder(aw.ViewModel, root=Order):
 
 
 class FetchRates(aw.ViewModel, model=Base):
-    """Fetches what other currencies are worth. It has no root: it runs once at each of its times."""
+    """Fetches exchange rates. It has no root: it runs once at each due time."""
 
     when = aw.Cron("0 * * * *", before=lambda given: given.bookkeeping is not None)
     external = True
@@ -96,7 +96,7 @@ class FetchRates(aw.ViewModel, model=Base):
 
 
 def ask(address: str, content: object = None, headers: Mapping[str, str] | None = None) -> Any:
-    """What another system answers. Raises `NoAnswer`."""
+    """Send a request to another system, and return its answer. Raises `NoAnswer`."""
     data = None if content is None else json.dumps(content).encode()
     request = Request(address, data, {"Content-Type": "application/json", **(headers or {})})
     try:

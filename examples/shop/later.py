@@ -1,4 +1,4 @@
-"""What becomes of tickets, with the clock in our own hand. Run it: python examples/shop/later.py"""
+"""The life of tickets, with a clock that we control. Run it: python examples/shop/later.py"""
 
 import logging
 import sys
@@ -18,7 +18,7 @@ from examples.shop import Base, Customer, Order, SysAsyncTicket, app, create, po
 
 
 class Story:
-    """A shop whose server runs when we say so, and whose clock goes on when we say so."""
+    """A shop whose server and clock run only when we say so."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -26,7 +26,7 @@ class Story:
         self.app = aw.Afterwork(Base, clock=self.clock, on_event=tell)
 
     def run(self) -> None:
-        """Run what is due. Afterwork tells of it by events."""
+        """Run what is due. Afterwork reports it by events."""
         if not self.app.run_until_idle(self.engine):
             print("  nothing is due")
 

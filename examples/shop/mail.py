@@ -1,4 +1,4 @@
-"""Mail that goes out sooner or later, or says why it can't: a mail server is asked again while that may help."""
+"""Mail that is sent sooner or later, or says why not: the mail server is tried again while that may help."""
 
 import os
 from datetime import timedelta
@@ -14,21 +14,21 @@ import afterwork as aw
 from examples.shop.model import Base
 
 SMTP_SERVER = "SHOP_SMTP"
-"""The environment variable with the mail server: `localhost:25`."""
+"""The environment variable with the address of the mail server, such as `localhost:25`."""
 
 SENDER = "shop@example.com"
 PATIENCE = 20
-"""Seconds that the mail server may take for each answer."""
+"""The time limit for each answer of the mail server, in seconds."""
 
 MOST_TRIES = 5
 FIRST_PAUSE = timedelta(minutes=1)
 GIVEN_UP = timedelta(days=1)
-"""After that, nothing will be heard any more of a try: whoever made it has died too often, or was stopped by hand."""
+"""The time after which an attempt counts as lost: its server has died too often, or it was cancelled by hand."""
 
 
 @aw.track_history
 class MailFlow(StateChart["OutgoingMail"]):
-    """The states of a mail. Saving it is all that it takes to have it sent."""
+    """The states of a mail. Saving a mail is enough to have it sent."""
 
     queued = State(initial=True)
     sending = State()
@@ -43,7 +43,7 @@ class MailFlow(StateChart["OutgoingMail"]):
     again = retrying.to(sending)
 
     def on_enter_sending(self, model: "OutgoingMail") -> None:
-        """Have it sent, and do not wait for that for ever."""
+        """Ask for it to be sent, and limit the time to wait for that."""
         model.tries += 1
         aw.while_in(model.flow.defer, after=GIVEN_UP)
         aw.later(SendMail(model))
@@ -57,13 +57,13 @@ class OutgoingMail(Base):
     __tablename__ = "outgoing_mail"
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(default=lambda: uuid4().hex, unique=True)
-    """What it is known by elsewhere, however often it comes."""
+    """The key by which other systems recognise the mail, however often it is sent."""
     recipient: Mapped[str]
     subject: Mapped[str]
     text: Mapped[str]
     tries: Mapped[int] = mapped_column(default=0)
     answer: Mapped[str | None]
-    """What the mail server said when it did not take it."""
+    """The mail server's answer when it refused the mail."""
     state: Mapped[str | None] = mapped_column(index=True)
     flow = aw.machine(MailFlow, state=state)
 
@@ -73,7 +73,7 @@ class OutgoingMail(Base):
 
 
 class SendMail(aw.ViewModel, root=OutgoingMail):
-    """Hands a mail to the mail server. It takes its time, so it runs with no transaction open, and beside all others.
+    """Hands a mail to the mail server. That is slow, so it runs with no transaction open, in parallel with other work.
 
     If this process or the connection dies just when the server has taken it, it comes again, with the same Message-ID.
     """
@@ -88,7 +88,7 @@ class SendMail(aw.ViewModel, root=OutgoingMail):
 
 
 def deliver(mail: Any, server: str) -> None:
-    """Hand a mail to a mail server, and let its machine know how that ended."""
+    """Hand a mail to a mail server, and send its machine the event for the result."""
     try:
         hand_over(server, message_of(mail))
     except (SMTPException, OSError, ValueError) as error:
@@ -102,7 +102,7 @@ def deliver(mail: Any, server: str) -> None:
 
 
 def message_of(mail: Any) -> EmailMessage:
-    """A mail as it goes out. Raises `ValueError` for what can't be in one."""
+    """Return a mail as a message. Raises `ValueError` for content that a message can't have."""
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = SENDER, mail.recipient, mail.subject
     message["Message-ID"] = f"<{mail.key}@{SENDER.partition('@')[2]}>"
@@ -111,14 +111,14 @@ def message_of(mail: Any) -> EmailMessage:
 
 
 def hand_over(server: str, message: EmailMessage) -> None:
-    """Give a message to a mail server, `host:port`. Raises what smtplib raises."""
+    """Give a message to a mail server, `host:port`. Raises the exceptions of smtplib."""
     host, _, port = server.rpartition(":")
     with SMTP(host, int(port), timeout=PATIENCE) as connection:
         connection.send_message(message)
 
 
 def is_for_good(error: Exception) -> bool:
-    """Whether the same mail would be refused again. A server says so by a code of 500 or more."""
+    """Return whether the same mail would be refused again: the server's code is 500 or more."""
     match error:
         case SMTPRecipientsRefused(recipients=refused):
             return all(code >= 500 for code, _ in refused.values())
@@ -129,5 +129,5 @@ def is_for_good(error: Exception) -> bool:
 
 
 def smtp_server() -> str:
-    """The mail server that the environment names."""
+    """Return the mail server that the environment names."""
     return os.environ.get(SMTP_SERVER, "localhost:25")

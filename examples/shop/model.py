@@ -1,4 +1,4 @@
-"""The shop's model: plain SQLAlchemy, and a few marks that say what may be asked for later."""
+"""The shop's model: plain SQLAlchemy, with marks for methods that can be asked for later."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from examples.shop.post import PostOfficeClosed, post_office
 
 
 class Money(TypeDecorator[Decimal]):
-    """An amount, stored as a whole number of cents: exact on every database, also on those without decimals."""
+    """An amount, stored as a whole number of cents: exact on every database, even on those without decimals."""
 
     impl = BigInteger
     cache_ok = True
@@ -28,22 +28,22 @@ class Money(TypeDecorator[Decimal]):
 
 
 class Base(aw.Model, DeclarativeBase):
-    """The base of all classes. `aw.Model` only tells type checkers of `Customer.ViewModels`."""
+    """The base of all classes. `aw.Model` only declares `Customer.ViewModels` for type checkers."""
 
 
 class SysAsyncTicket(aw.AsyncTicket, Base):
-    """What is to be done later. A class of this name is all that Afterwork needs."""
+    """Work to be done later. A class of this name is all that Afterwork needs."""
 
 
 class NumberSeries(Base):
-    """A series of numbers without gap or double, as long as those who take from it do so one at a time."""
+    """A series of numbers without gaps or duplicates, if jobs take from it one at a time."""
 
     __tablename__ = "number_series"
     name: Mapped[str] = mapped_column(primary_key=True)
     last: Mapped[int] = mapped_column(default=0)
 
     def take(self) -> int:
-        """The next number."""
+        """Take the next number."""
         self.last += 1
         return self.last
 
@@ -59,17 +59,17 @@ class Customer(Base):
 
     @aw.derived(total)
     def compute_total(self) -> Decimal:
-        """What all orders cost together. It reads other calculated values, and is right again when they are."""
+        """Return the total of all orders. It reads other derived values, and becomes right again when they do."""
         return sum((order.total for order in self.orders), Decimal(0))
 
     @aw.method(precondition=lambda self: self.number is None)
     def assign_number(self) -> None:
-        """Take the next customer number. Alone, since all that names no lane runs in the same one."""
+        """Take the next customer number. Runs alone, since all jobs that name no lane share one."""
         self.number = aw.session(self).get_one(NumberSeries, "customer").take()
 
     @aw.method
     def remind(self) -> None:
-        """Remind the customer of what is still to be paid."""
+        """Remind the customer of unpaid orders."""
         self.reminders += 1
 
 
@@ -80,13 +80,13 @@ class Product(Base):
     price: Mapped[Decimal] = mapped_column(Money)
     stock: Mapped[int] = mapped_column(default=0, server_default="0")
     reserved: Mapped[int] = mapped_column(default=0, server_default="0")
-    """How many were set aside for orders, those included that have left the house."""
+    """The number reserved for orders, including those that have been shipped."""
     deliveries: Mapped[list["Delivery"]] = relationship(back_populates="product")
     lines: Mapped[list["OrderLine"]] = relationship(back_populates="product")
 
     @aw.derived(stock)
     def compute_stock(self) -> int:
-        """What was received, less what was sold."""
+        """Return the number received, less the number sold."""
         return sum(delivery.quantity for delivery in self.deliveries) - sum(line.quantity for line in self.lines)
 
     @compute_stock.expression
@@ -97,17 +97,17 @@ class Product(Base):
 
     @property
     def free(self) -> int:
-        """How many could be set aside now."""
+        """The number that could be reserved now."""
         return sum(delivery.quantity for delivery in self.deliveries) - self.reserved
 
     def reserve(self, quantity: int) -> None:
-        """Set some aside; fewer than none gives them back. The database counts, so two at a time lose nothing."""
+        """Reserve some; a negative number gives them back. The database adds, so concurrent calls lose nothing."""
         self.reserved = Product.reserved + quantity
-        aw.session(self).flush()  # what is given back in the same breath would take its place
+        aw.session(self).flush()  # a second change before the flush would replace this one
 
 
 class Delivery(Base):
-    """Some of a product that has come in."""
+    """A quantity of a product that has arrived."""
 
     __tablename__ = "delivery"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -123,13 +123,13 @@ class Order(Base):
     number: Mapped[int | None]
     confirmed: Mapped[bool] = mapped_column(default=False)
     exported: Mapped[datetime | None]
-    """When the bookkeeping got it, in UTC."""
+    """When bookkeeping received it, in UTC."""
     due: Mapped[datetime | None]
     """When it must be paid, in UTC."""
     total: Mapped[Decimal] = mapped_column(Money, default=Decimal(0), server_default="0")
     overdue: Mapped[bool] = mapped_column(default=False, server_default=false())
     state: Mapped[str | None] = mapped_column(index=True)
-    """Where `flow` has come to."""
+    """The state of `flow`."""
     flow = aw.machine(OrderFlow, state=state)
     customer: Mapped[Customer] = relationship(back_populates="orders")
     lines: Mapped[list["OrderLine"]] = relationship(back_populates="order")
@@ -138,66 +138,66 @@ class Order(Base):
 
     @aw.derived(total)
     def compute_total(self) -> Decimal:
-        """What the order costs. Nobody says what that depends on: Afterwork sees what the calculation reads."""
+        """Return the price of the order. No dependencies are declared: Afterwork sees what the calculation reads."""
         return sum((line.amount for line in self.lines), Decimal(0))
 
     @compute_total.expression
     def _total_in_sql(cls: Any) -> Any:
-        """The same in SQL, for many orders at once. One need not say it."""
+        """Return the same in SQL, for many orders at once. This is optional."""
         amounts = select(func.coalesce(func.sum(OrderLine.quantity * OrderLine.price), 0))
         return amounts.where(OrderLine.order_id == cls.id).scalar_subquery()
 
     @property
     def paid(self) -> Decimal:
-        """What has been paid. Not stored, but what it reads counts as read by those who use it."""
+        """The sum of all payments. It is not stored; its reads count as reads of the calculations that use it."""
         return sum((payment.amount for payment in self.payments), Decimal(0))
 
     @aw.derived(overdue)
     def compute_overdue(self) -> bool:
-        """Whether the money should be here by now. Nobody looks at the clock: this runs when the moment has come."""
+        """Return whether payment is late. Nobody polls the clock: this runs when the due time has come."""
         return self.paid < self.total and self.due is not None and aw.passed(self.due.replace(tzinfo=UTC))
 
     @property
     def is_covered(self) -> bool:
-        """Whether something was ordered, and all of it is paid."""
+        """True if something was ordered, and all of it is paid."""
         return 0 < self.total <= self.paid
 
     @property
     def wanted(self) -> Counter["Product"]:
-        """How many of each product were ordered."""
+        """The number of each product that was ordered."""
         return sum((Counter({line.product: line.quantity}) for line in self.lines), Counter())
 
     @property
     def is_in_stock(self) -> bool:
-        """Whether all that was ordered could be set aside."""
+        """True if everything that was ordered could be reserved."""
         return all(quantity <= product.free for product, quantity in self.wanted.items())
 
     def set_aside(self) -> None:
-        """Reserve what was ordered. Lines may change after that: what was reserved is written down."""
+        """Reserve everything that was ordered. Lines may change later, so each reservation is recorded."""
         for product, quantity in self.wanted.items():
             product.reserve(quantity)
             self.reservations.append(Reservation(product=product, quantity=quantity))
 
     def give_back(self) -> None:
-        """Let others have what was reserved."""
+        """Release all reservations."""
         for reservation in self.reservations:
             reservation.product.reserve(-reservation.quantity)
         self.reservations.clear()
 
     @aw.method(precondition=lambda self: self.paid > 0)
     def refund(self) -> None:
-        """Pay back what was paid."""
+        """Pay back everything that was paid."""
         self.payments.append(Payment(amount=-self.paid))
 
     @aw.method(lane="orders", precondition=lambda self: self.number is None)
     def assign_number(self) -> None:
-        """Take the next order number. In a lane of its own, so that orders need not wait for customers."""
+        """Take the next order number. Runs in a lane of its own, so that orders don't wait for customers."""
         self.number = aw.session(self).get_one(NumberSeries, "order").take()
 
     @aw.method(external=True, retry=aw.Retry(attempts=5, on=(PostOfficeClosed,)))
     def confirm(self) -> None:
-        """Write to the customer. It talks to another system, so it runs with no transaction open; and if need be again,
-        10, 20, 40 and 80 seconds later, with the same key."""
+        """Write to the customer. It talks to another system, so it runs with no transaction open. If the post office is
+        closed, it is tried again 10, 20, 40 and 80 seconds later, with the same key."""
         post_office.send(f"Dear {self.customer.name}, thank you for your order.", key=aw.current_run().id)
         self.confirmed = True
 
@@ -209,7 +209,7 @@ class OrderLine(Base):
     product_id: Mapped[int] = mapped_column(ForeignKey("product.id"), index=True)
     quantity: Mapped[int]
     price: Mapped[Decimal] = mapped_column(Money)
-    """For one of them, as agreed: the product may cost something else by now."""
+    """The agreed price of one. The product's own price may have changed since."""
     order: Mapped[Order] = relationship(back_populates="lines")
     product: Mapped[Product] = relationship(back_populates="lines")
 
@@ -227,7 +227,7 @@ class Payment(Base):
 
 
 class Reservation(Base):
-    """Some of a product that was set aside for an order."""
+    """A quantity of a product that is reserved for an order."""
 
     __tablename__ = "reservation"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -238,7 +238,7 @@ class Reservation(Base):
 
 
 class ExchangeRate(Base):
-    """What a currency is worth, as another system says."""
+    """The exchange rate of a currency, fetched from another system."""
 
     __tablename__ = "exchange_rate"
     currency: Mapped[str] = mapped_column(primary_key=True)
@@ -247,7 +247,7 @@ class ExchangeRate(Base):
 
 
 class TheCustomerNumberAssigner(aw.ViewModel[Customer]):
-    """The other way to a number: a view model, whose actions run from top to bottom."""
+    """Another way to assign a number: a view model, whose actions run from top to bottom."""
 
     @aw.action(enabled=lambda self: self.root.number is None)
     def assign(self) -> None:
@@ -255,7 +255,7 @@ class TheCustomerNumberAssigner(aw.ViewModel[Customer]):
 
 
 def create(engine: Engine) -> None:
-    """The shop's own tables, and its series of numbers."""
+    """Create the shop's own tables, and its series of numbers."""
     Base.metadata.create_all(engine)
     with Session(engine) as session, session.begin():
         session.add_all([NumberSeries(name="customer", last=0), NumberSeries(name="order", last=0)])

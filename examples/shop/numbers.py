@@ -15,7 +15,7 @@ from examples.shop import Customer, Order, SysAsyncTicket, app, create
 
 
 def save(engine: Engine) -> None:
-    """Save customers and their tickets, in one transaction: either both are there, or neither."""
+    """Save customers and their tickets in one transaction: both or neither."""
     with Session(engine) as session, session.begin():
         ann, bob, eve = Customer(name="Ann"), Customer(name="Bob"), Customer(name="Eve")
         session.add_all([ann, bob, eve])

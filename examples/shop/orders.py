@@ -1,4 +1,4 @@
-"""How an order goes from the cart to the customer. What needs no event plays by itself, whoever changes the data."""
+"""The way of an order from the cart to the customer. Transitions without an event happen by themselves."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from examples.shop.model import Order
 
 PATIENCE = timedelta(days=3)
-"""So long a parcel may be on its way."""
+"""The longest that a parcel may be on its way."""
 
 
 @aw.track_history
 class OrderFlow(StateChart["Order"]):
-    """The states of an order. Guards are members of `Order`, and so is what entering a state does to the data."""
+    """The states of an order. The guards, and the changes made on entering a state, are members of `Order`."""
 
     cart = State(initial=True)
     paid = State()
@@ -36,16 +36,16 @@ class OrderFlow(StateChart["Order"]):
     cancel = cart.to(cancelled) | paid.to(cancelled) | reserved.to(cancelled)
 
     def on_enter_reserved(self, model: "Order") -> None:
-        """Set aside what was ordered, and have it packed. Whoever cancels the order before, withdraws that."""
+        """Reserve what was ordered, and ask for packing. If the order is cancelled first, the request is withdrawn."""
         model.set_aside()
         aw.while_in(model.flow.pack)
 
     def on_enter_shipped(self, model: "Order") -> None:
-        """Let somebody see to a parcel of which nothing is heard."""
+        """Escalate if the parcel does not arrive in time."""
         aw.while_in(model.flow.escalate, after=PATIENCE)
 
     def on_enter_cancelled(self, model: "Order") -> None:
-        """Undo what was done for the order."""
+        """Release the order's reservations, and refund its payments."""
         model.give_back()
         if model.paid > 0:
             aw.later(model.refund)

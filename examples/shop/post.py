@@ -1,16 +1,16 @@
-"""Another system, as far as the shop is concerned: a post office that is sometimes closed."""
+"""A system outside the shop: a post office that is sometimes closed."""
 
 from dataclasses import dataclass, field
 from uuid import UUID
 
 
 class PostOfficeClosed(Exception):
-    """Nobody takes letters at the moment. It may help to come again later."""
+    """The post office is closed. Trying again later may help."""
 
 
 @dataclass
 class PostOffice:
-    """Sends letters. Who hands the same one in again, under the same key, does not send it twice."""
+    """Sends letters. A letter that is handed in again, under the same key, is not sent twice."""
 
     is_open: bool = True
     sent: dict[UUID, str] = field(default_factory=dict)

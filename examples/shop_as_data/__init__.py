@@ -1,5 +1,5 @@
-"""The shop of `examples.shop` once more, with its jobs as data: the model is mapped classes, and what is to be done
-with them stands in jobs.toml, in OCL and EAL.
+"""The shop of `examples.shop` with its jobs as data: the model is mapped classes, and its jobs are in jobs.toml, in OCL
+and EAL.
 
     afterwork check examples.shop_as_data:app
 """

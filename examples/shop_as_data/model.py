@@ -1,7 +1,6 @@
-"""The shop's model without its jobs: mapped classes, and the charts of their machines. What is to be done with them
-stands in jobs.toml.
+"""The shop's model without its jobs: mapped classes, and the charts of their machines. The jobs are in jobs.toml.
 
-What a chart does to the data when a state is entered is Python still, as the charts are.
+The charts are Python, and so are the changes that they make on entering a state.
 """
 
 from collections import Counter
@@ -23,7 +22,7 @@ class Base(DeclarativeBase):
 
 
 class SysAsyncTicket(aw.AsyncTicket, Base):
-    """What is to be done later."""
+    """Work to be done later."""
 
 
 class NumberSeries(Base):
@@ -53,9 +52,9 @@ class Product(Base):
     lines: Mapped[list["OrderLine"]] = relationship(back_populates="product")
 
     def reserve(self, quantity: int) -> None:
-        """Set some aside; fewer than none gives them back. The database counts, so two at a time lose nothing."""
+        """Reserve some; a negative number gives them back. The database adds, so concurrent calls lose nothing."""
         self.reserved = Product.reserved + quantity
-        aw.session(self).flush()  # what is given back in the same breath would take its place
+        aw.session(self).flush()  # a second change before the flush would replace this one
 
 
 class Delivery(Base):
@@ -84,7 +83,7 @@ class Order(Base):
     reservations: Mapped[list["Reservation"]] = relationship(cascade="all, delete-orphan")
 
     def set_aside(self) -> None:
-        """Reserve what was ordered."""
+        """Reserve everything that was ordered."""
         wanted: Counter[Product] = Counter()
         for line in self.lines:
             wanted[line.product] += line.quantity
@@ -93,7 +92,7 @@ class Order(Base):
             self.reservations.append(Reservation(product=product, quantity=quantity))
 
     def give_back(self) -> None:
-        """Let others have what was reserved."""
+        """Release all reservations."""
         for reservation in self.reservations:
             reservation.product.reserve(-reservation.quantity)
         self.reservations.clear()
@@ -148,7 +147,7 @@ class OutgoingMail(Base):
 
 
 def create(engine: Engine) -> None:
-    """The shop's own tables, and its series of numbers."""
+    """Create the shop's own tables, and its series of numbers."""
     Base.metadata.create_all(engine)
     with Session(engine) as session, session.begin():
         session.add_all([NumberSeries(name="customer", last=0), NumberSeries(name="order", last=0)])

@@ -1,4 +1,4 @@
-"""What the jobs have no words for in OCL and EAL: talking to other systems."""
+"""The parts of the jobs that OCL and EAL can't express: talking to other systems."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ def thank(order: Order) -> None:
 
 
 def send(export: Any) -> None:
-    """Send an order to the bookkeeping. The view model has it as its root, and the address as a variable."""
+    """Send an order to the bookkeeping. The view model's root is the order; the address is a variable."""
     order: Order = export.root
     content = {"number": order.number, "customer": order.customer_id, "total": str(order.total)}
     ask(f"{export.bookkeeping}/orders", content, {"Idempotency-Key": str(aw.current_run().id)})
@@ -32,7 +32,7 @@ def hand_over(shipment: Any) -> None:
 
 
 def fetch(rates: Any) -> None:
-    """Fetch what other currencies are worth."""
+    """Fetch exchange rates."""
     now = datetime.now(UTC).replace(tzinfo=None)
     for currency, rate in ask(f"{rates.bookkeeping}/rates").items():
         aw.session(rates).merge(ExchangeRate(currency=currency, rate=Decimal(rate), fetched=now))
@@ -53,4 +53,4 @@ PYTHON: list[Callable[..., Any]] = [
     send_mail,
     thank,
 ]
-"""What jobs.toml may name."""
+"""The classes and functions that jobs.toml may name."""

@@ -1,4 +1,4 @@
-"""The demo: a server, writers, live progress, and at the end a check that all is right."""
+"""The demo: a server, writers, live progress, and a final check that everything is right."""
 
 import signal
 import sys
@@ -19,15 +19,15 @@ from examples.shop.demo.stage import Server, Stage, serving, stage
 from examples.shop.demo.writers import WRITERS, Writers, stock_up, writing
 
 WHERE = (
-    "A new SQLite file, or a PostgreSQL database, in which it keeps to a schema of its own. "
-    "If not given: a SQLite file in a temporary folder. At the end it says how to remove it."
+    "A new SQLite file, or a PostgreSQL database, in which the demo uses a schema of its own. "
+    "By default, a SQLite file in a temporary folder. At its end, the demo says how to remove it."
 )
 
 SOME_DAY: list[Mood] = ["well", "well", "well", "well", "well", "well", "well", "slow", "drops"]
-"""How the bookkeeping takes requests: now and then it hangs up when it has taken one."""
+"""The bookkeeping's treatment of requests: now and then it accepts one and hangs up."""
 
 DRAIN_WITHIN = 60
-"""Seconds after which what still waits counts as left undone."""
+"""Seconds after which work that is still waiting counts as not done."""
 
 
 @click.command()
@@ -43,8 +43,8 @@ DRAIN_WITHIN = 60
     help="Serve the shop whose jobs are data. It exports every ten minutes, as its file says.",
 )
 def main(seconds: float, database: str | None, seed: int, plain: bool, served: str) -> None:
-    """A shop at work: writers save customers and orders and change what they like, a server gives them numbers without
-    gaps and keeps totals, stock levels and overdue flags right."""
+    """Show a shop at work. Writers save and change customers and orders. A server gives them numbers without gaps, and
+    keeps totals, stock levels and overdue flags right."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended, too
     try:
         with stage(database) as found:
@@ -60,7 +60,7 @@ def main(seconds: float, database: str | None, seed: int, plain: bool, served: s
 
 
 def play(found: Stage, seconds: float, seed: int, plain: bool, served: str) -> bool:
-    """Play the demo and tell what came of it. Returns whether all is right."""
+    """Play the demo, and print the result. Returns whether everything is right."""
     engine = found.engine
     stock_up(engine)
     bookkeeping, carrier = Bookkeeping(SOME_DAY), Bookkeeping(SOME_DAY)
@@ -81,7 +81,7 @@ def play(found: Stage, seconds: float, seed: int, plain: bool, served: str) -> b
         proof = prove(engine)
         problems = [
             *faults(engine),
-            *([f"Calculated values: {left:,} changes or values are still to be looked at."] if left else []),
+            *([f"Calculated values: {left:,} changes or values are still unmatched or stale."] if left else []),
             *proof.examples,
             *stuck(engine),
             *lost(engine, bookkeeping),
@@ -91,7 +91,7 @@ def play(found: Stage, seconds: float, seed: int, plain: bool, served: str) -> b
         if said := server.said():
             click.echo(f"\nThe server's log says:\n{said}")
     found.is_kept = True
-    click.echo(f"\nAll of it is still there ({found.removal}). Ask it, for example:")
+    click.echo(f"\nThe database is kept ({found.removal} removes it). Ask it, for example:")
     for command in commands(found):
         click.echo(f"  {command}")
     return not problems
@@ -104,7 +104,7 @@ def introduce(url: URL, server: Server, seconds: float) -> None:
 
 
 class Progress:
-    """Looks at the shop, and shows what it saw."""
+    """The progress of the demo, read from the shop's database and shown on a screen."""
 
     def __init__(self, engine: Engine, writers: Writers, shown: Screen, seconds: float) -> None:
         self._engine = engine
@@ -117,7 +117,7 @@ class Progress:
 
     @property
     def moment(self) -> float:
-        """Seconds since it began."""
+        """The seconds since the beginning."""
         return time.monotonic() - self._began
 
     @property
@@ -125,20 +125,20 @@ class Progress:
         return self.moment >= self._seconds
 
     def show(self) -> None:
-        """Look once, and show it."""
+        """Read the current state, and show it."""
         seen = look(self._engine, self.moment, self._writers.saved)
         per_second = (seen.numbered - self._last.numbered) / (seen.moment - self._last.moment)
         self._shown.show(seen, per_second, min(1.0, seen.moment / self._seconds))
         self._last = seen
 
     def rest(self) -> None:
-        """Until the next look is worth while, but not longer than the time that writers have."""
+        """Sleep until the next reading, or until the writers' time is over."""
         next_look = self._last.moment + self.interval
         time.sleep(max(0.0, min(next_look, self._seconds) - self.moment))
 
 
 def write(server: Server, writers: Writers, progress: Progress) -> float:
-    """Let writers write for their time, as long as all goes well. Returns how many seconds they did."""
+    """Let the writers write until their time is over or something fails. Returns the seconds that they wrote."""
     while not progress.is_over and server.is_running and not writers.have_failed:
         progress.rest()
         progress.show()
@@ -147,8 +147,8 @@ def write(server: Server, writers: Writers, progress: Progress) -> float:
 
 
 def end_exports(engine: Engine) -> None:
-    """Let no more orders and parcels go out, so that all can come to rest. What is just going out is given up: it would
-    go out again, with the same key."""
+    """Stop sending orders and parcels, so that the shop can become idle. Requests in progress are given up: they would
+    be sent again, with the same key."""
     control = app.control(engine)
     for timer in (ExportOrder, ShipOrder):
         control.pause(timer.__name__)
@@ -156,7 +156,7 @@ def end_exports(engine: Engine) -> None:
 
 
 def drain(engine: Engine, server: Server, progress: Progress) -> float:
-    """Wait until all that was asked for is done and all comes to rest. Returns how many seconds that took."""
+    """Wait until all tickets are done and nothing is stale. Returns the seconds that this took."""
     began = shown = time.monotonic()
     while server.is_running and time.monotonic() - began < DRAIN_WITHIN and is_at_work(engine):
         if time.monotonic() - shown > progress.interval:

@@ -1,4 +1,4 @@
-"""What somebody may ask who wants to know more of what the demo has left."""
+"""Suggestions for commands to explore the database that the demo has left."""
 
 import os
 import shlex
@@ -14,7 +14,7 @@ from examples.shop.demo.stage import ROOT, Stage
 
 
 def commands(found: Stage) -> Iterator[str]:
-    """Command lines about the newest line of an order, and about the customer who pays for it."""
+    """Yield command lines about the newest order line, and about the customer who pays for it."""
     with Session(found.engine) as session:
         line = session.scalars(select(OrderLine).join(Order).order_by(OrderLine.id.desc()).limit(1)).first()
         if line is not None:
@@ -31,7 +31,7 @@ def _command(found: Stage, command: str, *arguments: str) -> str:
 
 
 def _afterwork() -> list[str]:
-    """The command, as one types it here."""
+    """Return the command as one types it here."""
     script = Path(sys.executable).with_name("afterwork")
     if not script.exists():
         return [shlex.quote(sys.executable), "-m", "afterwork.cli"]

@@ -1,4 +1,4 @@
-"""What can be seen from outside, while it goes on and when it is over."""
+"""Readings of the shop's database, during the demo and at its end."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,15 +15,15 @@ from examples.shop.demo.orders import standing
 from examples.shop.demo.writers import Tally
 
 SAMPLE = 500
-"""How many of the newest tickets the latency is told of."""
+"""The number of newest tickets from which the latency is calculated."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """One look at the shop. Latencies are in milliseconds, from saved to done; None if nothing was done yet.
+    """A reading of the shop's state. Latencies are in milliseconds, from saved to done; None if nothing was done yet.
 
-    `stale` counts calculated values that are to be calculated again, `oldest` says for how many milliseconds the first
-    of them has been. `standing` says how many orders are in each state.
+    `stale` counts stale values, `oldest` is the age of the first of them in milliseconds. `standing` has the number of
+    orders in each state.
     """
 
     moment: float
@@ -48,7 +48,7 @@ NOTHING = Look(0.0, Tally(), 0, None, None, 0, None)
 
 
 def look(engine: Engine, moment: float, saved: Tally) -> Look:
-    """Look, in a way that costs about the same however much is there."""
+    """Read the current state, at about the same cost whatever the number of rows."""
     newest = select(SysAsyncTicket.created, SysAsyncTicket.done).order_by(SysAsyncTicket.id.desc()).limit(SAMPLE)
     with Session(engine) as session:
         numbered = session.scalar(select(func.sum(NumberSeries.last))) or 0
@@ -60,20 +60,20 @@ def look(engine: Engine, moment: float, saved: Tally) -> Look:
 
 
 def latencies(engine: Engine) -> list[float]:
-    """From saved to done, in milliseconds, of all tickets."""
+    """Return the milliseconds from saved to done, of all tickets."""
     with Session(engine) as session:
         rows = session.execute(select(SysAsyncTicket.created, SysAsyncTicket.done))
         return [(done - saved).total_seconds() * 1000 for saved, done in rows if done is not None]
 
 
 def percentile(values: list[float], share: float) -> float:
-    """The value that a share of them does not exceed. There must be some."""
+    """Return the value that a share of the values does not exceed. `values` must not be empty."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
 def pending(engine: Engine) -> int:
-    """How many tickets have not ended that are due now or within the next minute."""
+    """Count the pending tickets that are due now or within the next minute."""
     soon = SysAsyncTicket.execute_earliest.is_(None) | (SysAsyncTicket.execute_earliest < _in_a_minute())
     is_pending = SysAsyncTicket.done.is_(None) & SysAsyncTicket.error.is_(None) & soon
     with Session(engine) as session:
@@ -81,7 +81,7 @@ def pending(engine: Engine) -> int:
 
 
 def unrested(engine: Engine) -> int:
-    """How many changes and calculated values the server has still to look at, now or within the next minute."""
+    """Count the changes to be matched, and the caches that are stale or due within the next minute."""
     soon = due.c.since.is_not(None) | (due.c.due < _in_a_minute())
     dues = select(func.count()).select_from(due).where(soon)
     changes = select(func.count()).select_from(journal)
@@ -94,7 +94,7 @@ def _in_a_minute() -> datetime:
 
 
 def faults(engine: Engine) -> Iterator[str]:
-    """All that is not as it must be: gaps, doubles, tickets that have not ended or have failed."""
+    """Yield everything that is wrong: gaps, duplicates, tickets that have not ended or have failed."""
     with Session(engine) as session:
         for cls in (Customer, Order):
             count, distinct, first, last = session.execute(
@@ -112,12 +112,12 @@ def faults(engine: Engine) -> Iterator[str]:
 
 
 def is_at_work(engine: Engine) -> bool:
-    """Whether tickets wait, something is stale, or an order is just going out."""
+    """Return whether tickets are waiting, something is stale, or an order is being sent."""
     return bool(app.insight(engine).status().running or pending(engine) or unrested(engine))
 
 
 def lost(engine: Engine, bookkeeping: Bookkeeping) -> Iterator[str]:
-    """Orders that count as exported and were not booked, or were booked twice."""
+    """Yield orders that count as exported and were not booked, or were booked twice."""
     booked = [order["number"] for order in bookkeeping.orders.values()]
     with Session(engine) as session:
         exported = set(session.scalars(select(Order.number).where(Order.exported.is_not(None))))

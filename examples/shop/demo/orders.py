@@ -1,4 +1,4 @@
-"""Where orders stand, and the proof that none stands where it could go on: in plain SQL, from the rows alone."""
+"""The states of orders, and the proof that none is stuck: in plain SQL, from the rows alone."""
 
 from collections.abc import Iterator, Mapping
 
@@ -27,7 +27,7 @@ COULD_GO_ON = {
         SELECT id FROM customer_order WHERE state = 'paid' AND id NOT IN ({SHORT})""",
     "is to be packed": "SELECT id FROM customer_order WHERE state = 'reserved'",
 }
-"""For each state with a way on that waits for nobody: the orders that stand there though they could take it."""
+"""A query for each state with a transition that waits for nobody: the orders that could take it and have not."""
 
 MISCOUNTED = """
     SELECT p.id, p.reserved, coalesce(sum(r.quantity), 0) AS counted
@@ -36,7 +36,7 @@ MISCOUNTED = """
 
 
 def standing(engine: Engine) -> Mapping[str, int]:
-    """How many orders stand in each state, in the order in which they come to it."""
+    """Count the orders in each state, in the order of the states."""
     with Session(engine) as session:
         counted = select(Order.state, func.count()).where(Order.state.is_not(None)).group_by(Order.state)
         found = {state: count for state, count in session.execute(counted) if state is not None}
@@ -44,7 +44,7 @@ def standing(engine: Engine) -> Mapping[str, int]:
 
 
 def stuck(engine: Engine) -> Iterator[str]:
-    """Orders that could go on and have not, and products that are not reserved as often as orders say."""
+    """Yield orders that could go on and have not, and products whose reserved number differs from their orders'."""
     with engine.connect() as connection:
         for what, query in COULD_GO_ON.items():
             for (number,) in connection.execute(text(f"{query} ORDER BY id LIMIT 3")):
@@ -54,5 +54,5 @@ def stuck(engine: Engine) -> Iterator[str]:
 
 
 def in_words(standing: Mapping[str, int]) -> str:
-    """`cart 12, paid 3`: the states in which some stand."""
+    """Return the states that have orders, as text: `cart 12, paid 3`."""
     return ", ".join(f"{state} {count:,}" for state, count in standing.items() if count)

@@ -1,4 +1,4 @@
-"""The proof that calculated values are right: all are calculated again, in plain SQL and from the rows alone."""
+"""The proof that derived values are right: plain SQL recalculates all of them, from the rows alone."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,12 +32,12 @@ RECOMPUTED = {
         LEFT JOIN ({AMOUNTS}) a ON a.order_id = o.id
         LEFT JOIN ({PAID}) p ON p.order_id = o.id""",
 }
-"""For each calculated member: what is stored in each object, and what should be. Amounts are in cents."""
+"""A query for each derived member: the value stored in each object, and the right one. Amounts are in cents."""
 
 
 @dataclass(frozen=True)
 class Proof:
-    """How many values were compared, and what is wrong: some of it in words."""
+    """The number of values that were compared, and of those that are wrong, with some of them as text."""
 
     values: int
     wrong: int
@@ -45,7 +45,7 @@ class Proof:
 
 
 def prove(engine: Engine) -> Proof:
-    """Compare all stored values with what they should be."""
+    """Compare all stored values with the right ones."""
     now = bindparam("now", datetime.now(UTC).replace(tzinfo=None), DateTime)
     values, wrong, examples = 0, 0, []
     with engine.connect() as connection:

@@ -17,17 +17,17 @@ from examples.shop.demo.orders import in_words
 
 
 class Screen(Protocol):
-    """Shows looks at the shop, as they come."""
+    """Shows the progress."""
 
     interval: float
-    """Seconds between two of them."""
+    """Seconds between two readings."""
 
     def show(self, look: Look, per_second: float, share: float) -> None:
-        """Show one. `share` says how much of the time is over, from 0 to 1."""
+        """Show a reading. `share` is the part of the time that is over, from 0 to 1."""
 
 
 class Lines:
-    """A line each second."""
+    """A screen that prints a line each second."""
 
     interval = 1.0
 
@@ -41,7 +41,7 @@ class Lines:
 
 
 class LivePanel:
-    """A panel that is drawn anew a few times each second."""
+    """A screen with a panel that is redrawn a few times each second."""
 
     interval = 0.25
 
@@ -68,7 +68,7 @@ class LivePanel:
 
 @contextmanager
 def screen(plain: bool) -> Iterator[Screen]:
-    """The screen that fits where the output goes."""
+    """Yield a live panel if the output is a terminal and `plain` is false, otherwise lines."""
     console = Console()
     if plain or not console.is_terminal:
         yield Lines()

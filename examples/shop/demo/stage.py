@@ -1,4 +1,4 @@
-"""Where the demo plays: a database of its own, and a real server in another process."""
+"""The stage of the demo: a database of its own, and a real server in another process."""
 
 import os
 import shutil
@@ -22,25 +22,25 @@ from examples.shop import app, create
 from examples.shop.integration import ADDRESS, CARRIER, EXPORT_SECONDS
 
 ROOT = Path(__file__).resolve().parents[3]
-"""Where the package `examples` lies."""
+"""The folder that contains the package `examples`."""
 
 SERVER_STARTS_WITHIN = 20
-"""Seconds."""
+"""The longest wait for the server to start, in seconds."""
 
 SERVER_STOPS_WITHIN = 40
-"""Seconds, a little more than the server's own grace."""
+"""The longest wait for the server to stop, in seconds: a little more than its own grace."""
 
 
 class Stage:
-    """An installed shop in a fresh database. Nothing else there is touched."""
+    """An installed shop in a fresh database or schema. Nothing else there is touched."""
 
     def __init__(self, url: URL, removal: str, remove: Callable[[], None]) -> None:
         self.url = url
         self.engine = engine_for(url)
         self.is_kept = False
-        """Whether it is left there for who wants to look at it. Set it when there is something to be seen."""
+        """True if the database is kept for inspection. Set when the demo has something to show."""
         self.removal = removal
-        """How to remove it by hand."""
+        """The command that removes it by hand."""
         self._remove = remove
 
     def close(self) -> None:
@@ -51,7 +51,7 @@ class Stage:
 
 @contextmanager
 def stage(database: str | None) -> Iterator[Stage]:
-    """A stage for as long as the block lasts. Nothing stays of it, unless it is to be kept."""
+    """Yield a stage, and remove it when the block ends, unless it is kept."""
     found = _stage(database)
     try:
         create(found.engine)
@@ -62,7 +62,7 @@ def stage(database: str | None) -> Iterator[Stage]:
 
 
 def engine_for(url: URL) -> Engine:
-    """An engine for the demo's own threads. In SQLite one writes at a time, and the others wait for their turn."""
+    """Return an engine for the demo's own threads. On SQLite one writes at a time, and others wait their turn."""
     is_file = url.get_backend_name() == "sqlite"
     return create_engine(url, pool_size=10, connect_args={"timeout": 30} if is_file else {})
 
@@ -87,7 +87,7 @@ def _new_file(url: URL) -> URL:
 
 
 def _in_schema(url: URL) -> Stage:
-    """A schema of its own in a PostgreSQL database."""
+    """Return a stage with a schema of its own in a PostgreSQL database."""
     name = f"afterwork_demo_{uuid4().hex[:8]}"
 
     def say(statement: ExecutableDDLElement) -> None:
@@ -105,7 +105,7 @@ SERVE = [sys.executable, "-m", "afterwork.cli", "serve"]
 
 
 class Server:
-    """`afterwork serve` in a process of its own. `page` is where it serves its web page: HOST:PORT."""
+    """`afterwork serve` in a process of its own. `page` is the address of its web page, HOST:PORT."""
 
     def __init__(self, served: str, url: URL, log: IO[str], bookkeeping: str, carrier: str) -> None:
         self._log = log
@@ -135,13 +135,13 @@ class Server:
         return self._process.poll() is None
 
     def wait_until_ready(self, engine: Engine) -> None:
-        """Wait until it has entered the database, or has ended, or has taken too long."""
+        """Wait until the server is registered in the database, has ended, or has taken too long."""
         deadline = time.monotonic() + SERVER_STARTS_WITHIN
         while self.is_running and time.monotonic() < deadline and not app.insight(engine).status().servers:
             time.sleep(0.02)
 
     def stop(self) -> int:
-        """Tell it to stop, as a supervisor would, and return its exit code."""
+        """Stop the server as a supervisor would, and return its exit code."""
         self._process.terminate()
         try:
             return self._process.wait(SERVER_STOPS_WITHIN)
@@ -150,7 +150,7 @@ class Server:
             return self._process.wait()
 
     def said(self) -> str:
-        """What it has logged: warnings and errors."""
+        """Return the server's log: warnings and errors."""
         self._log.seek(0)
         return self._log.read().strip()
 
@@ -163,8 +163,8 @@ def _free_port() -> int:
 
 @contextmanager
 def serving(served: str, url: URL, bookkeeping: str, carrier: str) -> Iterator[Server]:
-    """A server of an application for as long as the block lasts, however it is left. It sends orders and parcels to
-    these addresses."""
+    """Run a server of an application while the block lasts, however it is left. It sends orders and parcels to these
+    addresses."""
     with tempfile.TemporaryFile("w+") as log:
         server = Server(served, url, log, bookkeeping, carrier)
         try:

@@ -1,7 +1,7 @@
-"""Those who use the shop: threads that save and change what they like, in transactions of their own.
+"""The users of the shop: threads that save and change rows in transactions of their own.
 
-Some save customers and orders, with tickets; others change lines, prices, payments and deliveries, by the ORM and
-behind its back; and customers take parcels or cancel. None of them knows anything of totals, or moves an order on.
+Some save customers and orders, with tickets. Others change lines, prices, payments and deliveries, by the ORM and
+behind its back. Customers receive parcels, or cancel. None of them knows about totals, or advances an order.
 """
 
 import random
@@ -24,7 +24,7 @@ from afterwork.errors import StateHasChanged
 from examples.shop import Customer, Delivery, Order, OrderLine, Payment, Product, SysAsyncTicket
 
 NAMES = 2000
-"""Names that are made before it begins: making one takes longer than saving a customer."""
+"""Names that are generated in advance: generating one takes longer than saving a customer."""
 
 THINGS = [
     ("Teapot", Decimal("24.50")),
@@ -38,17 +38,17 @@ THINGS = [
 KINDS = ["blue", "white", "green", "small", "large", "from the heath", "from the coast", "second choice"]
 
 LONGEST_SOON = 3.0
-"""Some orders must be paid within so many seconds, so that the demo sees them become overdue."""
+"""The seconds within which some orders must be paid, so that the demo sees them become overdue."""
 
 
 @dataclass
 class Tally:
-    """How much has been saved and committed. Each writer has its own, so none waits for another's."""
+    """The numbers of objects saved and committed. Each writer has its own tally, so none waits for another's."""
 
     customers: int = 0
     orders: int = 0
     changes: int = 0
-    """Statements and objects that changed what was there before, or came to it."""
+    """Statements and objects that changed or extended earlier data."""
 
     def add(self, other: "Tally") -> None:
         for each in fields(self):
@@ -56,7 +56,7 @@ class Tally:
 
 
 def stock_up(engine: Engine) -> None:
-    """The products that the shop sells, and a first delivery of each."""
+    """Save the products that the shop sells, and a first delivery of each."""
     with Session(engine) as session, session.begin():
         for name, price in THINGS:
             for kind in KINDS:
@@ -66,7 +66,7 @@ def stock_up(engine: Engine) -> None:
 
 @dataclass(frozen=True)
 class Buyers:
-    """Where names and orders come from; the same for the same seed."""
+    """A generator of customers and orders, which are the same for the same seed."""
 
     names: Sequence[str]
     random: random.Random
@@ -84,12 +84,12 @@ class Buyers:
         return OrderLine(product_id=product + 1, quantity=self.random.randint(1, 4), price=price)
 
     def due(self) -> datetime | None:
-        """In a moment, in a month, or never, in UTC."""
+        """Return a due date in UTC: within seconds, in a month, or none."""
         span = self.random.choice([timedelta(seconds=self.random.uniform(0.2, LONGEST_SOON)), timedelta(days=30), None])
         return None if span is None else datetime.now(UTC).replace(tzinfo=None) + span
 
     def one_of(self, session: Session, cls: Any) -> int | None:
-        """The key of a row that is there, if any is. Keys have gaps: of what is not committed yet, or rolled back."""
+        """Return the key of an existing row, if any. Keys have gaps: rows not committed yet, or rolled back."""
         newest = session.scalar(select(func.max(cls.id)))
         if newest is None:
             return None
@@ -97,7 +97,7 @@ class Buyers:
 
 
 def with_rows(session: Session, buyers: Buyers) -> Tally:
-    """A customer and an order, each with a ticket as a plain row."""
+    """Save a customer and an order, each with a ticket as a plain row."""
     customer = buyers.customer()
     order = buyers.order(customer)
     session.add_all([customer, order])
@@ -107,7 +107,7 @@ def with_rows(session: Session, buyers: Buyers) -> Tally:
 
 
 def with_later(session: Session, buyers: Buyers) -> Tally:
-    """A customer with up to two orders; the tickets are asked for by `aw.later`."""
+    """Save a customer with up to two orders, with tickets from `aw.later`."""
     customer = buyers.customer()
     orders = [buyers.order(customer) for _ in range(buyers.random.randint(0, 2))]
     session.add_all([customer, *orders])
@@ -118,7 +118,7 @@ def with_later(session: Session, buyers: Buyers) -> Tally:
 
 
 def in_bulk(session: Session, buyers: Buyers) -> Tally:
-    """A crowd of customers and their tickets, by two bulk inserts; a root is named by its external id here."""
+    """Save many customers and their tickets by two bulk inserts, which name each root by its external id."""
     crowd = [{"name": buyers.random.choice(buyers.names)} for _ in range(buyers.random.randint(20, 120))]
     keys = session.scalars(insert(Customer).returning(Customer.id), crowd).all()
     tickets = [{"view_model": "Customer.assign_number", "root_id": f"Customer!{key}"} for key in keys]
@@ -127,7 +127,7 @@ def in_bulk(session: Session, buyers: Buyers) -> Tally:
 
 
 def by_orm(session: Session, buyers: Buyers) -> Tally:
-    """Objects are changed as an application does: a line more or less, a payment, another due date."""
+    """Change objects as an application does: add or delete a line, add a payment, change the due date."""
     key = buyers.one_of(session, Order)
     if key is None:
         return Tally()
@@ -155,11 +155,11 @@ STATEMENTS = [
     (Order, f"UPDATE customer_order SET customer_id = ({SOMEBODY}) WHERE id = :one"),
     (Customer, "UPDATE customer SET name = 'Somebody else' WHERE id = :one"),  # that nobody reads
 ]
-"""What another program says, about one row of a class. Prices are in cents."""
+"""Statements of another program on one row of a class. Prices are in cents."""
 
 
 def by_raw_sql(session: Session, buyers: Buyers) -> Tally:
-    """Statements that no ORM sees, and one in ten is rolled back."""
+    """Execute a statement that no ORM sees. One in ten is rolled back."""
     cls, statement = buyers.random.choice(STATEMENTS)
     one = buyers.one_of(session, cls)
     if one is None:
@@ -172,7 +172,7 @@ def by_raw_sql(session: Session, buyers: Buyers) -> Tally:
 
 
 def by_events(session: Session, buyers: Buyers) -> Tally:
-    """A customer says that a parcel has come, or does not want what was ordered after all."""
+    """Report that a parcel has arrived, or cancel an order."""
     state, event = buyers.random.choice([("shipped", "deliver"), ("paid", "cancel"), ("cart", "cancel")])
     order = session.scalars(select(Order).where(Order.state == state).order_by(Order.id).limit(1)).first()
     if order is None:
@@ -187,7 +187,7 @@ def by_events(session: Session, buyers: Buyers) -> Tally:
 
 
 def by_bulk_update(session: Session, buyers: Buyers) -> Tally:
-    """The price of a product changes, also in all lines of the newest orders."""
+    """Change the price of a product, and of its lines in the newest orders."""
     product, newest = buyers.one_of(session, Product), session.scalar(select(func.max(Order.id))) or 0
     rise = Decimal(buyers.random.randint(1, 20)) / 100
     session.execute(update(Product).where(Product.id == product).values(price=Product.price + rise))
@@ -205,11 +205,11 @@ WRITERS: Sequence[tuple[Callable[[Session, Buyers], Tally], float]] = [
     (by_bulk_update, 1.0),
     (by_events, 0.2),
 ]
-"""What each writer does, and how many seconds it rests in between, on average."""
+"""The act of each writer, and its average pause in seconds."""
 
 
 class Writers:
-    """All writers at work. Raises what one of them has raised when they are stopped."""
+    """All running writers. `stop` raises whatever one of them has raised."""
 
     def __init__(self, engine: Engine, seed: int) -> None:
         names = _names(seed)
@@ -225,7 +225,7 @@ class Writers:
 
     @property
     def saved(self) -> Tally:
-        """All that they have saved together."""
+        """The sum of all tallies."""
         total = Tally()
         for tally in self._tallies:
             total.add(tally)
@@ -236,7 +236,7 @@ class Writers:
         return any(future.done() and future.exception() for future in self._futures)
 
     def stop(self) -> None:
-        """Let each finish its transaction. Raises what went wrong."""
+        """Let each writer finish its transaction. Raises the exception of a writer that failed."""
         self._stopping.set()
         self._pool.shutdown()
         for future in self._futures:
@@ -251,7 +251,7 @@ class Writers:
 
 @contextmanager
 def writing(engine: Engine, seed: int) -> Iterator[Writers]:
-    """Writers at work for as long as the block lasts, however it is left."""
+    """Run the writers while the block lasts, however it is left."""
     writers = Writers(engine, seed)
     try:
         yield writers
